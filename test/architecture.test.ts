@@ -1,0 +1,153 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import {
+  circles,
+  faceProblems,
+  floorProblems,
+  packageProblems,
+  protocolProblems,
+  sizeProblems,
+  targetProblems,
+} from './architecture/rules.ts'
+import { parseSource, readSources } from './architecture/source.ts'
+
+const root = new URL('..', import.meta.url)
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
+
+describe('src/', () => {
+  const sources = readSources(fileURLToPath(new URL('src', root)))
+
+  test('imports only go down the floors', () => expect(floorProblems(sources)).toEqual([]))
+  test('imports name files, not folders or ourselves', () => expect(targetProblems(sources)).toEqual([]))
+  test('no imports form a circle, types included', () => expect(circles(sources)).toEqual([]))
+  test('protocol has no input, output, timers or clock', () => expect(protocolProblems(sources)).toEqual([]))
+  test('packages are declared, store clients loaded on demand', () =>
+    expect(packageProblems(sources, declared)).toEqual([]))
+  test('index.ts only re-exports', () => expect(faceProblems(sources)).toEqual([]))
+  test('files have at most 400 lines, functions 60', () => expect(sizeProblems(sources)).toEqual([]))
+})
+
+describe('package.json', () => {
+  const subpaths = Object.entries(manifest.exports as Record<string, string | Record<string, string>>)
+
+  test.each(subpaths.filter(([, entry]) => typeof entry !== 'string'))('%s maps to a source file', (_, entry) => {
+    const { source = '', types, default: main } = entry as Record<string, string>
+    expect(existsSync(new URL(source, root)), `${source} exists`).toBe(true)
+    const built = source.replace('./src/', './dist/')
+    expect({ types, main }).toEqual({ types: built.replace(/\.ts$/, '.d.ts'), main: built.replace(/\.ts$/, '.js') })
+  })
+
+  test('bin maps to a source file that starts with node', () => {
+    const source = manifest.bin.celeriac.replace('dist/', 'src/').replace(/\.js$/, '.ts')
+    expect(readFileSync(new URL(source, root), 'utf8')).toMatch(/^#!\/usr\/bin\/env .*\bnode\b/)
+  })
+})
+
+describe('the rules find', () => {
+  const files = (texts: Record<string, string>) => Object.entries(texts).map(([path, text]) => parseSource(path, text))
+
+  test('an import that goes up, with both names', () => {
+    const sources = files({ 'broker/a.ts': `import type { B } from '../app/b.ts'\nexport type A = B\n` })
+    expect(floorProblems(sources)).toEqual(['broker/a.ts (floor 3) imports app/b.ts (floor 5)'])
+  })
+
+  test.each([
+    ['worker/a.ts', '../http/b.ts'],
+    ['http/a.ts', '../worker/b.ts'],
+    ['app/a.ts', '../worker/b.ts'],
+    ['worker/a.ts', '../cli/b.ts'],
+    ['worker/a.ts', '../testing/b.ts'],
+    ['cli/a.ts', '../testing/b.ts'],
+    ['index.ts', './worker/b.ts'],
+    ['celeriac.ts', './worker/b.ts'],
+    ['beat/a.ts', '../control/b.ts'],
+  ])('%s importing %s, in every way of writing it', (path, target) => {
+    const ways = [
+      `import '${target}'`,
+      `import { b } from '${target}'`,
+      `import {\n  type B,\n  b,\n} from '${target}'`,
+      `import type { B } from '${target}'`,
+      `import type {\n  B,\n  C,\n} from '${target}'`,
+      `export { b } from '${target}'`,
+      `export type { B } from '${target}'`,
+      `export * from '${target}'`,
+      `export const b = await import('${target}')`,
+      `export type B = import('${target}').B`,
+      `export const f = (b: typeof import('${target}')): unknown => b`,
+    ]
+    for (const way of ways) expect(floorProblems(files({ [path]: way })), way).toHaveLength(1)
+  })
+
+  test('no fault in what may be', () => {
+    const sources = files({
+      'index.ts': `export { Celeriac } from './celeriac.ts'\nexport type { Api } from './http/api.ts'\n`,
+      'celeriac.ts': `import type { Api } from './http/api.ts'\nexport class Celeriac { api?: Api }\n`,
+      'http/api.ts': `/** import('../worker/x.ts') */\n// import '../worker/x.ts'\nexport type { Id as Api } from '../std/id.ts'\n`,
+      'std/id.ts': `import { randomUUID } from 'node:crypto'\nexport type Id = string\nexport const id = (): Id => randomUUID()\n`,
+    })
+    const rules = [floorProblems, targetProblems, circles, protocolProblems, faceProblems, sizeProblems]
+    for (const rule of rules) expect(rule(sources), rule.name).toEqual([])
+    expect(packageProblems(sources, new Set())).toEqual([])
+  })
+
+  test('a folder without a floor', () => {
+    expect(floorProblems(files({ 'utils/a.ts': '' }))).toEqual(['utils/a.ts: utils has no floor'])
+  })
+
+  test('a circle, also of types', () => {
+    const sources = files({
+      'std/a.ts': `import { b } from './b.ts'\nexport const a = b\n`,
+      'std/b.ts': `import { c } from './c.ts'\nexport const b = c\n`,
+      'std/c.ts': `import type { a } from './a.ts'\nexport const c = 1 as unknown as typeof a\n`,
+    })
+    expect(circles(sources)).toEqual(['std/a.ts -> std/b.ts -> std/c.ts -> std/a.ts'])
+  })
+
+  test('an import of a folder, of a missing file, of ourselves; a barrel', () => {
+    const sources = files({ 'std/a.ts': `import '../app'\nimport './b.ts'\nimport 'celeriac'\n`, 'std/index.ts': '' })
+    expect(targetProblems(sources)).toHaveLength(4)
+  })
+
+  test('a clock or timer in protocol, and input and output behind it', () => {
+    const sources = files({
+      'protocol/a.ts': `import '../std/b.ts'\nexport const t = [Date.now(), new Date(), setTimeout(() => {}, 1)]\n`,
+      'protocol/pure.ts': `export const t = (text: string): Date => new Date(text)\n`,
+      'std/b.ts': `import { readFileSync } from 'fs'\nimport 'node:timers/promises'\nexport const b = readFileSync\n`,
+    })
+    expect(protocolProblems(sources)).toEqual([
+      'protocol/a.ts:2: Date.now() in protocol',
+      'protocol/a.ts:2: new Date() in protocol',
+      'protocol/a.ts:2: setTimeout in protocol',
+      'std/b.ts: protocol reaches fs',
+      'std/b.ts: protocol reaches node:timers/promises',
+    ])
+  })
+
+  test('an undeclared package, and a store client that every user would load', () => {
+    const text = `import '@a/b/c'\nimport 'd/e'\nimport 'ioredis'\nimport type { Client } from 'redis'\nexport const p = import('pg')\n`
+    const declared = new Set(['ioredis', 'redis', 'pg', 'd'])
+    expect(packageProblems(files({ 'broker/a.ts': text }), declared)).toEqual([
+      'broker/a.ts imports @a/b, which is no dependency',
+      'broker/a.ts imports ioredis statically',
+    ])
+  })
+
+  test('code in index.ts', () => {
+    const text = `export { a } from './a.ts'\nexport * from './b.ts'\nexport const c = 1\nimport './d.ts'\n`
+    expect(faceProblems(files({ 'index.ts': text }))).toHaveLength(2)
+  })
+
+  test('a long file and a long function', () => {
+    const sources = files({
+      'std/file.ts': '// line\n'.repeat(401),
+      'std/fits.ts': `export function fits(): void {\n${'  // line\n'.repeat(58)}}\n`,
+      'std/long.ts': `export class A {\n  run(): void {\n${'    // line\n'.repeat(59)}  }\n}\n`,
+    })
+    expect(sizeProblems(sources)).toEqual([
+      'std/file.ts: 401 lines (at most 400)',
+      'std/long.ts:2: a function of 61 lines (at most 60)',
+    ])
+  })
+})

@@ -1,0 +1,168 @@
+import { builtinModules } from 'node:module'
+import type { Node } from 'acorn'
+import { nodesOf, type Source } from './source.ts'
+
+/** The floors, lowest first; an import may only go down, or stay in its own folder. */
+const floors: Readonly<Record<string, number>> = {
+  std: 1,
+  protocol: 2,
+  broker: 3,
+  backend: 4,
+  app: 5,
+  canvas: 6,
+  beat: 6,
+  events: 6,
+  control: 6,
+  worker: 7,
+  http: 7,
+  'celeriac.ts': 7,
+  'index.ts': 7,
+  cli: 8,
+  testing: 8,
+}
+
+/** The public faces join what lies beside them on their floor. */
+const sideways: Readonly<Record<string, readonly string[]>> = {
+  'celeriac.ts': ['http'],
+  'index.ts': ['celeriac.ts', 'http'],
+}
+
+const inputOutput =
+  /^node:(?:fs|net|https?|http2|dns|dgram|tls|child_process|cluster|worker_threads|timers|sqlite|readline|stream|process|os|perf_hooks|inspector|repl)(?:\/|$)/
+const clockGlobals = new Set([
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'fetch',
+  'performance',
+  'process',
+  'console',
+])
+const storeClients = new Set(['ioredis', 'redis', 'amqplib', 'rabbitmq-client', 'pg', 'postgres'])
+const maxLines = 400
+const maxFunctionLines = 60
+
+/** The folder of src/ that a file lies in, or its own name when it lies in none. */
+function partOf(path: string): string {
+  return path.split('/')[0] as string
+}
+
+/** Imports that go up a floor, or sideways into another folder. */
+export function floorProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, imports }) => {
+    const from = partOf(path)
+    if (floors[from] === undefined) return [`${path}: ${from} has no floor`]
+    return imports.flatMap(({ target }) => {
+      const to = target === undefined ? from : partOf(target)
+      if (from === to || sideways[from]?.includes(to)) return []
+      if (floors[to] === undefined) return [`${path} imports ${target}: ${to} has no floor`]
+      if (floors[to] < (floors[from] as number)) return []
+      return [`${path} (floor ${floors[from]}) imports ${target} (floor ${floors[to]})`]
+    })
+  })
+}
+
+/** Relative imports that do not name an existing file, imports of ourselves by name, and barrels inside of src/. */
+export function targetProblems(sources: readonly Source[]): string[] {
+  const paths = new Set(sources.map(({ path }) => path))
+  return sources.flatMap(({ path, imports }) => [
+    ...(path.endsWith('/index.ts') ? [`${path}: a folder has no index.ts`] : []),
+    ...imports.flatMap(({ specifier, target }) => {
+      if (target !== undefined)
+        return paths.has(target) ? [] : [`${path} imports ${specifier}, which is no file of src/`]
+      return /^celeriac(?:\/|$)/.test(specifier) ? [`${path} imports ${specifier} by name, past the floors`] : []
+    }),
+  ])
+}
+
+/** Every circle once, as the path around it. */
+export function circles(sources: readonly Source[]): string[] {
+  const graph = new Map(sources.map(({ path, imports }) => [path, imports.flatMap(({ target }) => target ?? [])]))
+  const done = new Set<string>()
+  const found: string[] = []
+  const visit = (path: string, trail: readonly string[]) => {
+    const start = trail.indexOf(path)
+    if (start >= 0) found.push([...trail.slice(start), path].join(' -> '))
+    if (start >= 0 || done.has(path)) return
+    for (const target of graph.get(path) ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of graph.keys()) visit(path, [])
+  return found
+}
+
+/** Input, output, timers or the time of day in protocol/, also through what it imports. */
+export function protocolProblems(sources: readonly Source[]): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const reached = new Set(sources.filter(({ path }) => partOf(path) === 'protocol'))
+  for (const { imports } of reached) {
+    for (const { target, kind } of imports) {
+      const source = target === undefined || kind === 'type' ? undefined : byPath.get(target)
+      if (source) reached.add(source)
+    }
+  }
+  return [...reached].flatMap((source) => [
+    ...source.imports
+      .filter(({ specifier, kind }) => kind !== 'type' && inputOutput.test(nodeName(specifier)))
+      .map(({ specifier }) => `${source.path}: protocol reaches ${specifier}`),
+    ...(partOf(source.path) === 'protocol' ? impureWords(source) : []),
+  ])
+}
+
+function nodeName(specifier: string): string {
+  return builtinModules.includes(specifier) ? `node:${specifier}` : specifier
+}
+
+function impureWords({ path, program }: Source): string[] {
+  const word = (node: Node & Record<string, unknown>): string | undefined => {
+    const callee = (node.callee ?? {}) as { name?: string; object?: { name?: string }; property?: { name?: string } }
+    const isNow = callee.object?.name === 'Date' && callee.property?.name === 'now'
+    if (node.type === 'CallExpression' && isNow) return 'Date.now()'
+    const isEmpty = Array.isArray(node.arguments) && node.arguments.length === 0
+    if (node.type === 'NewExpression' && callee.name === 'Date' && isEmpty) return 'new Date()'
+    const owner = node.type === 'MemberExpression' ? (node.object as { name?: string }).name : callee.name
+    return owner !== undefined && clockGlobals.has(owner) ? owner : undefined
+  }
+  return [...nodesOf(program)].flatMap((node) => {
+    const found = word(node)
+    return found ? [`${path}:${node.loc?.start.line}: ${found} in protocol`] : []
+  })
+}
+
+/** Packages that package.json does not bring, and clients of stores that are not loaded on demand. */
+export function packageProblems(sources: readonly Source[], declared: ReadonlySet<string>): string[] {
+  return sources.flatMap(({ path, imports }) =>
+    imports.flatMap(({ specifier, target, kind }) => {
+      const isOurs = target !== undefined || nodeName(specifier).startsWith('node:')
+      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+      if (isOurs) return []
+      if (storeClients.has(name) && kind === 'value') return [`${path} imports ${name} statically`]
+      return declared.has(name) ? [] : [`${path} imports ${name}, which is no dependency`]
+    }),
+  )
+}
+
+/** What src/index.ts has besides re-exports. */
+export function faceProblems(sources: readonly Source[]): string[] {
+  const face = sources.find(({ path }) => path === 'index.ts')
+  if (!face) return ['index.ts is missing']
+  return face.program.body
+    .filter((node) => node.type !== 'ExportAllDeclaration' && !(node.type === 'ExportNamedDeclaration' && node.source))
+    .map((node) => `index.ts:${node.loc?.start.line}: ${node.type} is no re-export`)
+}
+
+/** Files and functions that do not fit. */
+export function sizeProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, lines, program }) => [
+    ...(lines > maxLines ? [`${path}: ${lines} lines (at most ${maxLines})`] : []),
+    ...[...nodesOf(program)].flatMap((node) => {
+      const { start, end } = node.loc ?? {}
+      const isFunction = /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)
+      if (!isFunction || !start || !end) return []
+      const length = end.line - start.line + 1
+      return length > maxFunctionLines
+        ? [`${path}:${start.line}: a function of ${length} lines (at most ${maxFunctionLines})`]
+        : []
+    }),
+  ])
+}

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+const names = Object.keys(manifest.exports).map((subpath) => subpath.replace('.', 'celeriac'))
+const modules = names.filter((name) => !name.endsWith('.json'))
+
+/** As in a shell of a user's own project: nothing of the npm that runs us, and no flags for Node. */
+const env = Object.fromEntries(
+  Object.entries({ ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) }).filter(
+    ([name]) =>
+      !/^(?:NODE_OPTIONS|NODE_ENV|INIT_CWD|VITEST.*|npm_(?:lifecycle|package)_.*|npm_config_local_prefix)$/.test(name),
+  ),
+)
+
+/** Resolves to what the program wrote to stdout; rejects with all that it wrote. */
+async function run(cwd: string, file: string, ...args: string[]): Promise<string> {
+  const result = await promisify(execFile)(file, args, { cwd, env, maxBuffer: 1 << 24 }).catch((error) => {
+    throw new Error([`${file} ${args.join(' ')}`, error.message, error.stdout, error.stderr].join('\n'))
+  })
+  return result.stdout
+}
+
+describe('the package in an empty project', () => {
+  let project = ''
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'celeriac-package-'))
+    await run(root, 'npm', 'pack', '--pack-destination', project)
+    const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) as string
+    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
+    await run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`)
+  }, 300_000)
+
+  afterAll(() => rm(project, { recursive: true, force: true }))
+
+  test('holds what is built, and neither sources nor tests', async () => {
+    const files = await readdir(join(project, 'node_modules', 'celeriac'))
+    expect(files.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+  })
+
+  test('npx celeriac --help', async () => {
+    expect(await run(project, 'npx', '--no-install', 'celeriac', '--help')).toContain('Usage: celeriac')
+  })
+
+  test.each(modules)('import %s', async (name) => {
+    const script = `console.log(Object.keys(await import('${name}')).length)`
+    expect(Number(await run(project, process.execPath, '--input-type=module', '-e', script))).toBeGreaterThan(0)
+  })
+
+  test('import celeriac/package.json', async () => {
+    const script = `import json from 'celeriac/package.json' with { type: 'json' }; console.log(json.version)`
+    expect(await run(project, process.execPath, '--input-type=module', '-e', script)).toBe(`${manifest.version}\n`)
+  })
+
+  test.each([
+    { moduleResolution: 'nodenext', module: 'nodenext' },
+    { moduleResolution: 'bundler', module: 'preserve' },
+  ])('types resolve under moduleResolution $moduleResolution', async (options) => {
+    const compilerOptions = {
+      ...options,
+      target: 'es2024',
+      strict: true,
+      noEmit: true,
+      typeRoots: [join(root, 'node_modules', '@types')],
+      types: ['node'],
+    }
+    await writeFile(join(project, 'consumer.ts'), consumer)
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    expect(await typeErrors(project)).toEqual([])
+  })
+})
+
+/** Fails to compile when a subpath has no types, or when a task's types do not reach its caller. */
+const consumer = `
+import { Celeriac } from 'celeriac'
+${modules.map((name, index) => `import * as module${index} from '${name}'`).join('\n')}
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+export const typed: false[] = [${modules.map((_, index) => `false as IsAny<typeof module${index}>`).join(', ')}]
+
+const app = new Celeriac()
+const add = app.task('add', (x: number, y: number) => x + y)
+export async function call(): Promise<number> {
+  // @ts-expect-error the second argument is missing
+  await add.delay(1)
+  // @ts-expect-error the first argument is no number
+  await add.delay('1', 2)
+  const result = await add.delay(1, 2)
+  return await result.get({ timeout: 1000 })
+}
+`
+
+/** The compiler's complaints about the consumer and about our declarations; those about other packages are not ours. */
+async function typeErrors(project: string): Promise<string[]> {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const output = await run(project, process.execPath, compiler, '-p', '.', '--pretty', 'false').catch(
+    (error: Error) => {
+      if (!/error TS\d+/.test(error.message)) throw error
+      return error.message
+    },
+  )
+  const lines = output.split('\n').filter((line) => /error TS\d+/.test(line))
+  return lines.filter((line) => !/^(?:\.\.\/.*)?node_modules\/(?!celeriac\/)/.test(line))
+}

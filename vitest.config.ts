@@ -1,0 +1,20 @@
+import { availableParallelism } from 'node:os'
+import { defineConfig } from 'vitest/config'
+
+/** `import 'celeriac'` means src/ here, in the tests and in every Node process and thread that they start. */
+const conditions = ['source']
+const nodeFlags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'test/soak/**'],
+    pool: 'forks',
+    maxWorkers: Math.min(2, availableParallelism()),
+    execArgv: nodeFlags,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
