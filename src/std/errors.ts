@@ -1,0 +1,181 @@
+/**
+ * Every error celeriac throws, sorted by what its reader should do about it.
+ * Each carries a stable `code`; messages say what was expected and what was got.
+ */
+
+/** Base of all errors of this package. `code` is stable across versions; the message is for people. */
+export class CeleriacError extends Error {
+  readonly code: string
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** Mend the call: an argument or option has the wrong type or value. Thrown at the call site. */
+export class ArgumentError extends TypeError {
+  readonly code: string = 'INVALID_ARGUMENT'
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** Mend the value: it cannot be carried by the serializer. The message names the path, as in `args[0].user.socket`. */
+export class EncodeError extends ArgumentError {
+  override readonly code = 'CANNOT_ENCODE'
+}
+
+/** One thing that a schema found wrong; `path` leads to the value. */
+export interface ValidationIssue {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** Mend the input: it does not fit the task's schema. */
+export class ValidationError extends ArgumentError {
+  override readonly code = 'INVALID_INPUT'
+  readonly issues: readonly ValidationIssue[]
+  constructor(message: string, issues: readonly ValidationIssue[]) {
+    super(message)
+    this.issues = issues
+  }
+}
+
+/** Mend the configuration: an option of the app, worker or command line is unknown or wrong. */
+export class ConfigError extends CeleriacError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INVALID_CONFIG', message, options)
+  }
+}
+
+/** Try again later: the broker or backend cannot be reached, or stayed busy for too long. */
+export class StoreUnavailableError extends CeleriacError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('STORE_UNAVAILABLE', message, options)
+  }
+}
+
+/** What came from outside cannot be read: bad encoding, too deep, or a content type that is not accepted. */
+export class DecodeError extends CeleriacError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('CANNOT_DECODE', message, options)
+  }
+}
+
+/** The wait ended before the task did. The task goes on. */
+export class TimeoutError extends CeleriacError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('TIMEOUT', message, options)
+  }
+}
+
+/** No task with this id was ever submitted here, or its record has expired. */
+export class UnknownJobError extends CeleriacError {
+  constructor(id: string) {
+    super('UNKNOWN_JOB', `no task with id ${id} was submitted here, or its record has expired`)
+  }
+}
+
+/** The task failed. `type`, `args` and `traceback` are what the worker recorded; the message is the original one. */
+export class TaskError extends CeleriacError {
+  readonly taskId: string
+  /** Class name of the error in the worker, as `ValueError` or `TypeError`. */
+  readonly type: string
+  readonly traceback: string | undefined
+  constructor(taskId: string, type: string, message: string, traceback?: string, options?: ErrorOptions) {
+    super('TASK_FAILED', message, options)
+    this.taskId = taskId
+    this.type = type
+    this.traceback = traceback
+  }
+}
+
+/** The task was revoked or had expired before it could run. The message says which: `revoked`, `expired`, `terminated`. */
+export class TaskRevokedError extends CeleriacError {
+  readonly taskId: string
+  constructor(taskId: string, message: string) {
+    super('TASK_REVOKED', message)
+    this.taskId = taskId
+  }
+}
+
+/** The message names a task that this worker does not know. Celery's name. */
+export class NotRegistered extends CeleriacError {
+  constructor(task: string) {
+    super('NOT_REGISTERED', task)
+  }
+}
+
+/** Reason of `ctx.signal` when the soft time limit is over. Celery's name. */
+export class SoftTimeLimitExceeded extends CeleriacError {
+  constructor(message = 'the soft time limit is over') {
+    super('SOFT_TIME_LIMIT', message)
+  }
+}
+
+/** The hard time limit was over and the task was stopped. Celery's name. */
+export class TimeLimitExceeded extends CeleriacError {
+  constructor(message: string) {
+    super('TIME_LIMIT', message)
+  }
+}
+
+/** The thread or process that ran the task died. Celery's name. */
+export class WorkerLostError extends CeleriacError {
+  constructor(message: string) {
+    super('WORKER_LOST', message)
+  }
+}
+
+/* What a task may throw to steer its own ending. */
+
+/** Fail now: no retry policy applies. */
+export class Fatal extends CeleriacError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('FATAL', message, options)
+  }
+}
+
+/** Run again: thrown by `ctx.retry()`. Counts as a retry; beyond the maximum the cause (or this) becomes the failure. */
+export class Retry extends CeleriacError {
+  /** Milliseconds until then; absent: the task's backoff decides. */
+  readonly delay: number | undefined
+  constructor(message: string, delay?: number, options?: ErrorOptions) {
+    super('RETRY', message, options)
+    this.delay = delay
+  }
+}
+
+/** Run again after this many milliseconds, as a server asked with `Retry-After`. */
+export class RetryAfter extends Retry {
+  constructor(delay: number, message: string = `retry after ${delay} ms`, options?: ErrorOptions) {
+    super(message, delay, options)
+  }
+  /** From an HTTP response's `Retry-After` (seconds or a date, RFC 9110 §10.2.3); one second where it has none. */
+  static from(response: { headers: { get(name: string): string | null }; status?: number }): RetryAfter {
+    const value = response.headers.get('retry-after')?.trim() ?? ''
+    const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+    return new RetryAfter(
+      Number.isFinite(delay) ? Math.max(0, delay) : 1000,
+      `HTTP ${response.status ?? ''} asked to wait`,
+    )
+  }
+}
+
+/** Store nothing more and acknowledge: the task has dealt with its own state. Celery's name. */
+export class Ignore extends CeleriacError {
+  constructor(message = 'ignored') {
+    super('IGNORE', message)
+  }
+}
+
+/** Do not acknowledge: give the message back (`requeue`) or drop it. Celery's name. */
+export class Reject extends CeleriacError {
+  readonly requeue: boolean
+  constructor(message = 'rejected', options: { requeue?: boolean } = {}) {
+    super('REJECT', message)
+    this.requeue = options.requeue ?? false
+  }
+}

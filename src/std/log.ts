@@ -1,0 +1,25 @@
+import pino, { type DestinationStream } from 'pino'
+
+/** What the program says, by level; `fields` are data beside the words. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  child(fields: object): Logger
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent']
+
+/** Keys whose values never reach a log, at the top and one level down. */
+const SECRETS = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']
+
+/** A pino logger: JSON lines on standard error, or on `destination`. Values of secret-looking keys are redacted. */
+export function createLogger(
+  level: LogLevel,
+  destination: DestinationStream = pino.destination({ fd: 2, sync: true }),
+): Logger {
+  const paths = SECRETS.flatMap((key) => [key, `*.${key}`])
+  return pino({ level, base: undefined, redact: { paths, censor: '[redacted]' } }, destination)
+}
