@@ -1,0 +1,363 @@
+import { DecodeError, EncodeError } from '../std/errors.ts'
+import { inPythonYears, isoTime, pythonIso } from './iso.ts'
+
+/*
+ * Which values may be sent, and how JSON carries those that it has no word for: Celery's
+ * {"__type__": …, "__value__": …} (kombu >= 5.3). What cannot be carried faithfully is refused with its path.
+ */
+
+/** Deepest nesting that is sent or read; a body counts as one level, its args as the second. */
+export const MAX_DEPTH = 100
+/** Longest integer that is sent or read: the limit of Python's own parser. */
+const MAX_DIGITS = 4300
+
+/** Where a container hangs, for the path in an error. Only containers get one, so that primitives cost nothing. */
+interface Place {
+  readonly parent: Place | undefined
+  readonly key: string | number
+  readonly container: object
+  readonly depth: number
+}
+
+/**
+ * How one format holds the values beyond plain JSON. Each method answers what is written instead,
+ * or throws EncodeError by `refuse` where the format cannot hold the value.
+ */
+interface Carrier {
+  /** Any number that is not a 32-bit integer, and negative zero. */
+  number(value: number, parent: Place | undefined, key: string | number): unknown
+  bigint(value: bigint, parent: Place | undefined, key: string | number): unknown
+  date(value: Date, parent: Place | undefined, key: string | number): unknown
+  bytes(value: Uint8Array, parent: Place | undefined, key: string | number): unknown
+  /** Texts and keys must be well-formed Unicode, and no key may be `__proto__`. */
+  readonly strictText: boolean
+  /** Undefined properties must be taken out beforehand, as the writer would not leave them out. */
+  readonly dropUndefined: boolean
+  /** `{__type__, __value__}` means something to the reader, so a caller's own must be refused. */
+  readonly typed: boolean
+}
+
+/** Names of the serializers, as in Celery's `task_serializer`. */
+export type SerializerName = 'json' | 'msgpack'
+
+/**
+ * Make a value ready for the serializer's writer; the same object where nothing had to change. `path` names the root in
+ * the EncodeError for what cannot be carried faithfully; `depth` is how many levels will be wrapped around the value.
+ * Symbol keys and undefined properties are left out, as JSON does.
+ */
+export function encodePlain(value: unknown, path: string, serializer: SerializerName = 'json', depth = 0): unknown {
+  return encodeValue(CARRIERS[serializer], value, depth === 0 ? undefined : outer(depth), path)
+}
+
+/** Throw EncodeError if the value cannot be sent. Undefined alone can: a task that returns nothing results in null. */
+export function assertEncodable(value: unknown, path: string, serializer: SerializerName): void {
+  if (value !== undefined) encodePlain(value, path, serializer, 1)
+}
+
+/** A place without a name: the wrappers (message body) around the value, which count as depth only. */
+function outer(depth: number): Place {
+  return { parent: undefined, key: '', container: OUTSIDE, depth }
+}
+const OUTSIDE = {}
+
+function encodeValue(carrier: Carrier, value: unknown, parent: Place | undefined, key: string | number): unknown {
+  switch (typeof value) {
+    case 'string':
+      if (carrier.strictText && !value.isWellFormed())
+        refuse(parent, key, 'text with half a surrogate pair cannot be sent')
+      return value
+    case 'boolean':
+      return value
+    case 'number':
+      if ((value | 0) === value && (value !== 0 || 1 / value > 0)) return value
+      return carrier.number(value, parent, key)
+    case 'bigint':
+      return carrier.bigint(value, parent, key)
+    case 'object':
+      return value === null ? null : encodeObject(carrier, value, parent, key)
+    case 'undefined':
+      return refuse(parent, key, 'undefined cannot be sent here; send null')
+    default:
+      return refuse(parent, key, `${typeof value}s cannot be sent`)
+  }
+}
+
+function encodeObject(carrier: Carrier, value: object, parent: Place | undefined, key: string | number): unknown {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (Array.isArray(value)) {
+    // Any realm's Array.prototype is an array itself; that of a class extending Array is not.
+    if (prototype !== Array.prototype && !Array.isArray(prototype)) return refuseInstance(value, parent, key)
+    return encodeArray(carrier, value, enter(value, parent, key))
+  }
+  if (prototype === Object.prototype || prototype === null)
+    return encodeRecord(carrier, value, enter(value, parent, key))
+  if (prototype === Date.prototype) {
+    if (Number.isNaN((value as Date).getTime())) refuse(parent, key, 'an invalid Date cannot be sent')
+    return carrier.date(value as Date, parent, key)
+  }
+  if (prototype === Uint8Array.prototype || prototype === Buffer.prototype) {
+    return carrier.bytes(value as Uint8Array, parent, key)
+  }
+  if (isForeignRoot(prototype)) return encodeRecord(carrier, value, enter(value, parent, key))
+  return refuseInstance(value, parent, key)
+}
+
+/** True for the Object.prototype of another realm (vm contexts, test runners). */
+function isForeignRoot(prototype: unknown): boolean {
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+}
+
+function enter(container: object, parent: Place | undefined, key: string | number): Place {
+  const depth = (parent?.depth ?? 0) + 1
+  if (depth > MAX_DEPTH) refuseDepth(container, parent, key)
+  return { parent, key, container, depth }
+}
+
+function encodeArray(carrier: Carrier, array: readonly unknown[], place: Place): unknown {
+  let copy: unknown[] | undefined
+  for (let i = 0; i < array.length; i++) {
+    const item = array[i]
+    if (item === undefined && !(i in array))
+      refuse(place, i, 'sparse arrays cannot be sent; send null where nothing is')
+    const kept = typeof item === 'boolean' ? item : encodeValue(carrier, item, place, i)
+    if (copy) copy.push(kept)
+    else if (kept !== item) {
+      copy = array.slice(0, i)
+      copy.push(kept)
+    }
+  }
+  return copy ?? array
+}
+
+function encodeRecord(carrier: Carrier, record: object, place: Place): unknown {
+  const source = record as Record<string, unknown>
+  const keys = Object.keys(source)
+  let copy: Record<string, unknown> | undefined
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string
+    if (carrier.strictText) checkKey(key, place)
+    const item = source[key]
+    if (item === undefined) {
+      if (carrier.dropUndefined) copy ??= copyOf(source, keys, i)
+      continue
+    }
+    if (key === '__type__' && carrier.typed) checkTyped(source, keys, place)
+    const kept = encodeValue(carrier, item, place, key)
+    if (!copy && kept !== item) copy = copyOf(source, keys, i)
+    if (copy) setOwn(copy, key, kept)
+  }
+  return copy ?? record
+}
+
+/** The first `count` properties that are defined. */
+function copyOf(source: Record<string, unknown>, keys: readonly string[], count: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (let i = 0; i < count; i++) {
+    const item = source[keys[i] as string]
+    if (item !== undefined) setOwn(copy, keys[i] as string, item)
+  }
+  return copy
+}
+
+/** Assignment that makes a property of every key, `__proto__` too. */
+function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  } else target[key] = value
+}
+
+function checkKey(key: string, place: Place): void {
+  if (key === '__proto__') refuse(place, key, 'the key __proto__ cannot be sent by msgpack')
+  if (!key.isWellFormed()) refuse(place, key, 'a key with half a surrogate pair cannot be sent')
+}
+
+function checkTyped(source: Record<string, unknown>, keys: readonly string[], place: Place): void {
+  const defined = keys.filter((key) => source[key] !== undefined)
+  if (defined.length === 2 && defined.includes('__value__')) {
+    refuse(
+      place.parent,
+      place.key,
+      'an object with just the keys __type__ and __value__ would be read as another value',
+    )
+  }
+}
+
+/** Refuse a value, naming its path: throws EncodeError. */
+function refuse(parent: Place | undefined, key: string | number, reason: string): never {
+  let path = ''
+  let at = parent
+  let step = key
+  for (; at && at.container !== OUTSIDE; at = at.parent) {
+    path = pathStep(step) + path
+    step = at.key
+  }
+  throw new EncodeError(`${step}${path}: ${reason}`)
+}
+
+function pathStep(key: string | number): string {
+  if (typeof key === 'number') return `[${key}]`
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+}
+
+/** Nesting came to its limit: because it is a circle, which is then named by its first repetition, or else just deep. */
+function refuseDepth(container: object, parent: Place | undefined, key: string | number): never {
+  const chain: { at: Place | undefined; key: string | number; container: object }[] = [{ at: parent, key, container }]
+  for (let at = parent; at; at = at.parent) chain.push({ at: at.parent, key: at.key, container: at.container })
+  const seen = new Set<object>()
+  for (const link of chain.reverse()) {
+    if (seen.has(link.container)) refuse(link.at, link.key, 'circular structures cannot be sent')
+    seen.add(link.container)
+  }
+  return refuse(parent, key, `nested deeper than ${MAX_DEPTH} levels`)
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  Map: 'send Object.fromEntries(it) or an array of entries',
+  Set: 'send an array',
+  RegExp: 'send its source',
+  URL: 'send its href',
+}
+
+function refuseInstance(value: object, parent: Place | undefined, key: string | number): never {
+  if (value instanceof Promise) refuse(parent, key, 'promises cannot be sent: did you forget an await?')
+  const maker: unknown = Reflect.get(value, 'constructor')
+  const name = typeof maker === 'function' && maker.name !== '' ? maker.name : 'a class'
+  const advice = value instanceof Error ? 'send its message' : (ADVICE[name] ?? 'send plain data')
+  return refuse(parent, key, `instances of ${name} cannot be sent; ${advice}`)
+}
+
+/** Refuses a bigint that would come back as a number: only those outside the safe integers come back as bigint. */
+function refuseSafe(value: bigint, parent: Place | undefined, key: string | number): void {
+  if (value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) {
+    refuse(parent, key, `${value}n would arrive as the number ${value}; send Number(${value}n)`)
+  }
+}
+
+const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown }
+
+const jsonCarrier: Carrier = {
+  strictText: false,
+  dropUndefined: false,
+  typed: true,
+  number(value, parent, key) {
+    if (!Number.isFinite(value)) refuse(parent, key, `${value} cannot be sent by JSON`)
+    if (value === 0) return Object.is(value, -0) ? rawJSON('-0.0') : value
+    // With an exponent, as a bare run of digits is read back as a bigint.
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? rawJSON(value.toExponential()) : value
+  },
+  bigint(value, parent, key) {
+    refuseSafe(value, parent, key)
+    const text = value.toString()
+    if (text.length > MAX_DIGITS) refuse(parent, key, `an integer of more than ${MAX_DIGITS} digits cannot be sent`)
+    return rawJSON(text)
+  },
+  date(value, parent, key) {
+    if (!inPythonYears(value)) refuse(parent, key, 'a Date outside the years 1 to 9999 cannot be sent')
+    return { __type__: 'datetime', __value__: pythonIso(value) }
+  },
+  bytes: (value) => ({
+    __type__: 'base64',
+    __value__: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
+  }),
+}
+
+const INT64_MIN = -(2n ** 63n)
+const UINT64_MAX = 2n ** 64n - 1n
+
+const msgpackCarrier: Carrier = {
+  strictText: true,
+  dropUndefined: true,
+  typed: false,
+  // The packer writes integers beyond 32 bits as floats, which would be floats in Python.
+  number: (value) => (Number.isSafeInteger(value) && value !== 0 ? BigInt(value) : value),
+  bigint(value, parent, key) {
+    refuseSafe(value, parent, key)
+    if (value < INT64_MIN || value > UINT64_MAX)
+      refuse(parent, key, 'an integer beyond 64 bits cannot be sent by msgpack')
+    return value
+  },
+  date: (value) => value,
+  bytes: (value) => value,
+}
+
+const CARRIERS: Readonly<Record<SerializerName, Carrier>> = { json: jsonCarrier, msgpack: msgpackCarrier }
+
+/** Read JSON text: depth checked, bigint and typed objects restored. Throws DecodeError. */
+export function decodePlain(text: string): unknown {
+  const value: unknown = LONG_INTEGER.test(text) ? JSON.parse(text, reviveInteger) : JSON.parse(text)
+  if (text.includes('"__type__"')) return restore(value, 0)
+  // A value nested too deep takes at least two characters for each level.
+  if (text.length > 2 * MAX_DEPTH) checkDepth(value, 0)
+  return value
+}
+
+/** A run of digits that may be beyond 2^53, where a JSON number can begin. */
+const LONG_INTEGER = /(?:^|[[:,\s-])\d{16}/
+
+function reviveInteger(_key: string, value: unknown, context?: { source: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  const source = context?.source ?? ''
+  if (!/^-?\d+$/.test(source)) return value
+  if (source.length > MAX_DIGITS)
+    throw new DecodeError(`integer of ${source.length} digits; at most ${MAX_DIGITS} are read`)
+  return BigInt(source)
+}
+
+function tooDeep(): DecodeError {
+  return new DecodeError(`nested deeper than ${MAX_DEPTH} levels`)
+}
+
+function checkDepth(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth >= MAX_DEPTH) throw tooDeep()
+  if (Array.isArray(value)) for (const item of value) checkDepth(item, depth + 1)
+  else for (const key of Object.keys(value)) checkDepth((value as Record<string, unknown>)[key], depth + 1)
+}
+
+/** Replaces typed objects in place. */
+function restore(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth >= MAX_DEPTH) throw tooDeep()
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = restore(value[i], depth + 1)
+    return value
+  }
+  const record = value as Record<string, unknown>
+  const keys = Object.keys(record)
+  if (keys.length === 2 && Object.hasOwn(record, '__type__') && Object.hasOwn(record, '__value__')) {
+    return restoreTyped(record.__type__, record.__value__)
+  }
+  for (const key of keys) setOwn(record, key, restore(record[key], depth + 1))
+  return record
+}
+
+function restoreTyped(type: unknown, value: unknown): unknown {
+  if (type === 'uuid') return dashed(value)
+  const read = typeof type === 'string' ? READERS.get(type) : undefined
+  if (!read) throw new DecodeError(`unknown __type__ ${JSON.stringify(type)}`)
+  if (typeof value !== 'string') throw new DecodeError(`__type__ ${type}: expected text as __value__`)
+  return read(value)
+}
+
+const READERS: ReadonlyMap<string, (text: string) => unknown> = new Map<string, (text: string) => unknown>([
+  ['datetime', (text) => new Date(isoTime(text))],
+  ['date', (text) => text],
+  ['time', (text) => text],
+  ['decimal', (text) => text],
+  ['bytes', (text) => new TextEncoder().encode(text)],
+  ['base64', fromBase64],
+])
+
+function fromBase64(text: string): Uint8Array {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text))
+    throw new DecodeError('__type__ base64: not base64')
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}
+
+function dashed(value: unknown): string {
+  const hex = typeof value === 'object' && value !== null ? (value as { hex?: unknown }).hex : undefined
+  if (typeof hex !== 'string' || !/^[0-9a-fA-F]{32}$/.test(hex)) {
+    throw new DecodeError('__type__ uuid: expected {"hex": 32 digits} as __value__')
+  }
+  return hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}

@@ -1,0 +1,23 @@
+/** What any broker carries: headers, properties and a body, in AMQP's words. */
+export interface Envelope {
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly properties: Properties
+  /** Text where the content encoding is a character set (JSON), else bytes. Still serialized. */
+  readonly body: string | Uint8Array
+}
+
+/** AMQP's basic properties, as far as Celery uses them (celery-wire §1.2). */
+export interface Properties {
+  readonly contentType: string
+  readonly contentEncoding: string
+  /** The task id. */
+  readonly correlationId?: string
+  /** Queue that rpc results go to. */
+  readonly replyTo?: string
+  /** 0 to 255; the embedded store serves the highest first. Absent is 0. */
+  readonly priority?: number
+  /** Milliseconds that the message may wait, as text (AMQP). */
+  readonly expiration?: string
+  /** 2 is persistent, 1 is not. */
+  readonly deliveryMode?: 1 | 2
+}

@@ -1,0 +1,26 @@
+/** One task call as it is run: plain data, so that it crosses threads. */
+export interface Job {
+  readonly id: string
+  readonly task: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** How often it was retried before: 0 at the first attempt. */
+  readonly retries: number
+  readonly queue: string
+  readonly redelivered: boolean
+  /** Custom headers of the message, those of the caller and ours. */
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly parentId: string | undefined
+  readonly rootId: string
+  /** Host name of the worker. */
+  readonly hostname: string
+}
+
+/** Word from a running task: a state of its own (`PROGRESS` for progress) and what goes with it. */
+export interface Report {
+  readonly state: string
+  readonly meta: unknown
+}
+
+/** Why a task is told to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */
+export type AbortReason = 'soft time limit' | 'revoke' | 'shutdown'

@@ -1,0 +1,328 @@
+import { ArgumentError, DecodeError } from '../std/errors.ts'
+import { encodePlain } from './encoding.ts'
+import type { Envelope } from './envelope.ts'
+import { isoTime, pythonIso } from './iso.ts'
+import { reprArgs, reprKwargs } from './repr.ts'
+import { deserialize, JSON_ONLY, type SerializerName, write } from './serializer.ts'
+import { isRecord, readSignature, readSignatures, type Signature } from './signature.ts'
+
+/*
+ * A task call as data, and its two forms on the wire: Celery's message protocol 2, written and read,
+ * and protocol 1, which is only read (celery-wire §1).
+ */
+
+export { pythonIso }
+
+/** What follows from a task: third part of the body. */
+export interface Embed {
+  readonly callbacks: readonly Signature[] | null
+  readonly errbacks: readonly Signature[] | null
+  /** The rest of the chain, reversed: the next task is the last element. */
+  readonly chain: readonly Signature[] | null
+  readonly chord: Signature | null
+}
+
+/** No links, no chain, no chord. */
+export const NOTHING_EMBEDDED: Embed = { callbacks: null, errbacks: null, chain: null, chord: null }
+
+/** What is known of a task before its body is read. */
+export interface TaskHead {
+  readonly id: string
+  readonly task: string
+  /** Not before this time: ISO 8601, kept as text for its microseconds. `isoTime` reads it. */
+  readonly eta?: string
+  /** Not after this time: ISO 8601. */
+  readonly expires?: string
+  /** How often it was retried before: 0 at the first attempt. */
+  readonly retries: number
+  /** Hard limit in milliseconds. */
+  readonly timeLimit?: number
+  /** Soft limit in milliseconds. */
+  readonly softTimeLimit?: number
+  /** Id of the first task of the tree; its own id there. */
+  readonly rootId: string
+  /** Id of the task that sent this one. */
+  readonly parentId?: string
+  readonly group?: string
+  readonly groupIndex?: number
+  /** Who sent it, as `gen123@host`. */
+  readonly origin?: string
+  readonly ignoreResult: boolean
+  readonly priority?: number
+  /** Queue for results by rpc. */
+  readonly replyTo?: string
+  /** Custom headers: plain JSON data. */
+  readonly headers: Readonly<Record<string, unknown>>
+  /** Name shown to people in place of the task's. */
+  readonly shadow?: string
+  /** How often the task replaced itself. */
+  readonly replacedTaskNesting?: number
+  /** Names of the stamps, and their values. */
+  readonly stampedHeaders?: readonly string[]
+  readonly stamps?: Readonly<Record<string, unknown>>
+  /** Arguments for people to read; when encoding, absent means made from the arguments. */
+  readonly argsrepr?: string
+  readonly kwargsrepr?: string
+  /** Milliseconds from sending until `expires`, for brokers that drop what is too old. */
+  readonly expiration?: number
+  /** 2 (the default) is persistent, 1 is not. */
+  readonly deliveryMode?: 1 | 2
+}
+
+/** A task call as data. */
+export interface TaskMessage extends TaskHead {
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  readonly embed: Embed
+}
+
+/** Headers that mean something to Celery: a custom header may not bear such a name. */
+const PROTOCOL_HEADERS: ReadonlySet<string> = new Set(
+  `lang task id shadow eta expires group group_index retries timelimit root_id parent_id argsrepr kwargsrepr origin
+  ignore_result replaced_task_nesting stamped_headers stamps compression`.split(/\s+/),
+)
+
+/** Write protocol 2. Throws EncodeError for arguments that cannot be sent, ArgumentError for a custom header with a protocol name. */
+export function encodeTask(message: TaskMessage, serializer: SerializerName): Envelope {
+  const { id, args, kwargs, embed } = message
+  const body = [
+    encodePlain(args, 'args', serializer, 1),
+    encodePlain(kwargs, 'kwargs', serializer, 1),
+    encodePlain(embed, 'embed', serializer, 1),
+  ]
+  const written = write(body, serializer)
+  return {
+    headers: encodeHeaders(message),
+    properties: {
+      contentType: written.contentType,
+      contentEncoding: written.contentEncoding,
+      correlationId: id,
+      replyTo: message.replyTo,
+      priority: message.priority,
+      expiration: message.expiration === undefined ? undefined : String(Math.max(0, Math.round(message.expiration))),
+      deliveryMode: message.deliveryMode ?? 2,
+    },
+    body: written.body,
+  }
+}
+
+/** In Celery's order. */
+function encodeHeaders(message: TaskMessage): Record<string, unknown> {
+  const headers: Record<string, unknown> = {
+    lang: 'py',
+    task: message.task,
+    id: message.id,
+    shadow: message.shadow ?? null,
+    eta: message.eta ?? null,
+    expires: message.expires ?? null,
+    group: message.group ?? null,
+    group_index: message.groupIndex ?? null,
+    retries: message.retries,
+    timelimit: [seconds(message.timeLimit), seconds(message.softTimeLimit)],
+    root_id: message.rootId,
+    parent_id: message.parentId ?? null,
+    argsrepr: message.argsrepr ?? reprArgs(message.args),
+    kwargsrepr: message.kwargsrepr ?? reprKwargs(message.kwargs),
+    origin: message.origin ?? null,
+    ignore_result: message.ignoreResult,
+    replaced_task_nesting: message.replacedTaskNesting ?? 0,
+    stamped_headers: message.stampedHeaders ?? null,
+    stamps: message.stamps ?? {},
+  }
+  for (const name of Object.keys(message.headers)) addCustom(headers, name, message.headers[name])
+  return headers
+}
+
+/** Headers are carried as they are, without the types of the body's encoding: what that would change is refused. */
+function addCustom(headers: Record<string, unknown>, name: string, value: unknown): void {
+  if (PROTOCOL_HEADERS.has(name) || name === '__proto__') {
+    throw new ArgumentError(`headers: expected custom names, got ${JSON.stringify(name)}, which the protocol uses`)
+  }
+  if (value === undefined) return
+  if (encodePlain(value, `headers.${name}`) !== value) {
+    throw new ArgumentError(
+      `headers.${name}: expected plain JSON data, got dates, bytes, bigint or negative zero in it`,
+    )
+  }
+  headers[name] = value
+}
+
+function seconds(milliseconds: number | undefined): number | null {
+  return milliseconds === undefined ? null : milliseconds / 1000
+}
+
+/**
+ * Read what the headers tell, without the body. Protocol 1 has its fields in the body, which is then read too, within `accept`.
+ * Throws DecodeError where it is neither protocol or a field has the wrong shape.
+ */
+export function peekTask(envelope: Envelope, accept: ReadonlySet<string> = JSON_ONLY): TaskHead {
+  return envelope.headers.task === undefined
+    ? headOfV1(envelope, readV1(envelope, accept))
+    : headOf(envelope, envelope.headers)
+}
+
+/** Read a message of either protocol. Throws DecodeError where it cannot be read, or its parts have the wrong shape. */
+export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): TaskMessage {
+  if (envelope.headers.task === undefined) {
+    const fields = readV1(envelope, accept)
+    return {
+      ...headOfV1(envelope, fields),
+      ...call(fields.args ?? [], fields.kwargs ?? {}, { ...fields, chain: null }),
+    }
+  }
+  const head = headOf(envelope, envelope.headers)
+  const body = readBody(envelope, accept)
+  if (!Array.isArray(body) || body.length < 2) {
+    throw new DecodeError(`task body: expected [args, kwargs, embed], got ${kindOf(body)}`)
+  }
+  return { ...head, ...call(body[0], body[1], body[2] ?? {}) }
+}
+
+function readBody(envelope: Envelope, accept: ReadonlySet<string>): unknown {
+  const { compression } = envelope.headers
+  if (compression !== undefined && compression !== null) {
+    throw new DecodeError(`task body: expected it uncompressed, got ${JSON.stringify(compression)}`)
+  }
+  const { contentType, contentEncoding } = envelope.properties
+  return deserialize(envelope.body, contentType, contentEncoding, accept)
+}
+
+/** The parts of the body, checked. */
+function call(args: unknown, kwargs: unknown, embed: unknown): Pick<TaskMessage, 'args' | 'kwargs' | 'embed'> {
+  if (!Array.isArray(args)) throw new DecodeError(`args: expected an array, got ${kindOf(args)}`)
+  if (!isRecord(kwargs)) throw new DecodeError(`kwargs: expected an object, got ${kindOf(kwargs)}`)
+  if (!isRecord(embed)) throw new DecodeError(`embed: expected an object, got ${kindOf(embed)}`)
+  return { args, kwargs, embed: readEmbed(embed) }
+}
+
+function readEmbed(embed: Readonly<Record<string, unknown>>): Embed {
+  const { callbacks = null, errbacks = null, chain = null, chord = null } = embed
+  if (callbacks === null && errbacks === null && chain === null && chord === null) return NOTHING_EMBEDDED
+  return {
+    callbacks: readSignatures(callbacks, 'embed.callbacks'),
+    errbacks: readSignatures(errbacks, 'embed.errbacks'),
+    chain: readSignatures(chain, 'embed.chain'),
+    chord: chord === null ? null : readSignature(chord, 'embed.chord'),
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** The body of protocol 1: one object with everything. */
+function readV1(envelope: Envelope, accept: ReadonlySet<string>): Fields {
+  const body = readBody(envelope, accept)
+  if (isRecord(body) && body.task !== undefined) return body
+  throw new DecodeError(
+    `expected a task message, got neither a header nor a body with the key "task" (body is ${kindOf(body)})`,
+  )
+}
+
+/** Names of protocol 1 that differ; its times have no offset and are UTC where `utc` says so, which is the default. */
+function headOfV1(envelope: Envelope, fields: Fields): TaskHead {
+  const { utc = true, taskset, group } = fields
+  const time = (value: unknown) =>
+    utc && typeof value === 'string' && !/(?:Z|[+-]\d\d:?\d\d)$/.test(value) ? `${value}+00:00` : value
+  const head = headOf(envelope, {
+    ...fields,
+    group: taskset ?? group,
+    eta: time(fields.eta),
+    expires: time(fields.expires),
+  })
+  return { ...head, headers: envelope.headers }
+}
+
+function headOf(envelope: Envelope, fields: Fields): TaskHead {
+  const { properties } = envelope
+  const id = required(fields, 'id')
+  const [hard, soft] = limits(fields.timelimit)
+  return {
+    id,
+    task: required(fields, 'task'),
+    eta: time(fields, 'eta'),
+    expires: time(fields, 'expires'),
+    retries: count(fields, 'retries') ?? 0,
+    timeLimit: hard,
+    softTimeLimit: soft,
+    rootId: text(fields, 'root_id') ?? id,
+    parentId: text(fields, 'parent_id'),
+    group: text(fields, 'group'),
+    groupIndex: count(fields, 'group_index'),
+    origin: text(fields, 'origin'),
+    ignoreResult: fields.ignore_result === true,
+    priority: properties.priority,
+    replyTo: properties.replyTo,
+    headers: customHeaders(envelope.headers),
+    shadow: text(fields, 'shadow'),
+    replacedTaskNesting: count(fields, 'replaced_task_nesting'),
+    ...stamps(fields),
+    argsrepr: text(fields, 'argsrepr'),
+    kwargsrepr: text(fields, 'kwargsrepr'),
+    expiration: properties.expiration === undefined ? undefined : Number(properties.expiration),
+    deliveryMode: properties.deliveryMode,
+  }
+}
+
+const NO_HEADERS: Fields = Object.freeze({})
+
+function customHeaders(headers: Fields): Fields {
+  const names = Object.keys(headers).filter((name) => !PROTOCOL_HEADERS.has(name))
+  return names.length === 0 ? NO_HEADERS : Object.fromEntries(names.map((name) => [name, headers[name]]))
+}
+
+function stamps(fields: Fields): Pick<TaskHead, 'stampedHeaders' | 'stamps'> {
+  const { stamped_headers: names, stamps: values } = fields
+  if (names === undefined || names === null) return {}
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+    throw wrong('stamped_headers', 'a list of names', names)
+  if (values !== undefined && values !== null && !isRecord(values)) throw wrong('stamps', 'an object', values)
+  return { stampedHeaders: names, stamps: values ?? {} }
+}
+
+function required(fields: Fields, name: string): string {
+  const value = text(fields, name)
+  if (value === undefined || value === '') throw wrong(name, 'text', fields[name])
+  return value
+}
+
+function text(fields: Fields, name: string): string | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string') throw wrong(name, 'text', value)
+  return value
+}
+
+function time(fields: Fields, name: string): string | undefined {
+  const value = text(fields, name)
+  if (value !== undefined) isoTime(value)
+  return value
+}
+
+function count(fields: Fields, name: string): number | undefined {
+  const value = fields[name]
+  if (value === undefined || value === null) return undefined
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong(name, 'a whole number', value)
+  return value as number
+}
+
+/** `[hard, soft]` in seconds: the order of the code; Celery's protocol page has it the wrong way round. */
+function limits(value: unknown): [hard: number | undefined, soft: number | undefined] {
+  if (value === undefined || value === null) return [undefined, undefined]
+  if (!Array.isArray(value)) throw wrong('timelimit', '[hard, soft]', value)
+  return [limit(value[0]), limit(value[1])]
+}
+
+function limit(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'number' || !(value >= 0)) throw wrong('timelimit', 'seconds', value)
+  return Math.round(value * 1000)
+}
+
+function wrong(name: string, expected: string, got: unknown): DecodeError {
+  return new DecodeError(`header ${name}: expected ${expected}, got ${kindOf(got)}`)
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  return String(value)
+}

@@ -1,0 +1,24 @@
+/** How a task ended. Plain data, so that it crosses threads and processes as it is. */
+export type Outcome =
+  | { readonly kind: 'success'; readonly result: unknown }
+  /** Run again `delay` milliseconds from now. */
+  | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
+  | { readonly kind: 'failure'; readonly error: ErrorInfo }
+  | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string }
+  | { readonly kind: 'ignore' }
+  /** It did not come to its own end. `terminated`: it was ended by force, not by its own answer to the signal. */
+  | { readonly kind: 'stopped'; readonly by: StopReason; readonly terminated: boolean; readonly error: ErrorInfo }
+
+/** Who stopped a task: the hard time limit, a revoke, the worker's shutdown, or the death of its thread. */
+export type StopReason = 'time limit' | 'revoke' | 'shutdown' | 'crash'
+
+/** An error as data. */
+export interface ErrorInfo {
+  /** Class name. */
+  readonly type: string
+  readonly message: string
+  /** Python module a Celery client shows the class under; ours are `celeriac.errors`, analogues of Python's own `builtins`. */
+  readonly module?: string
+  /** Stack text with the chain of causes. */
+  readonly traceback?: string
+}

@@ -1,0 +1,182 @@
+/*
+ * Values as Python would print them, for the headers argsrepr and kwargsrepr, which people read in logs and in Flower.
+ * Follows celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
+ */
+
+/** Longest repr, in characters, before the cut. */
+export const REPR_LENGTH = 1024
+const MAX_LEVEL = 3
+
+/** Text so far, and how much may follow. */
+interface Printer {
+  text: string
+  left: number
+  cut: boolean
+}
+
+/** Positional arguments as a Python tuple: `(1, 'a')`, `(1,)`, `()`. */
+export function reprArgs(args: readonly unknown[], length: number = REPR_LENGTH): string {
+  if (args.length === 0) return '()'
+  const printer: Printer = { text: '', left: length, cut: false }
+  printItems(printer, args, '(', args.length === 1 ? ',)' : ')', 0)
+  return printer.text
+}
+
+/** Keyword arguments as a Python dict: `{'a': 1}`. */
+export function reprKwargs(kwargs: Readonly<Record<string, unknown>>, length: number = REPR_LENGTH): string {
+  return pythonRepr(kwargs, length)
+}
+
+/** Any value as Python would print it. Never throws for values that can be sent. */
+export function pythonRepr(value: unknown, length: number = REPR_LENGTH): string {
+  const printer: Printer = { text: '', left: length, cut: false }
+  print(printer, value, 0)
+  return printer.text
+}
+
+function print(printer: Printer, value: unknown, level: number): void {
+  if (typeof value === 'string') emitText(printer, value)
+  else if (typeof value !== 'object' || value === null) emit(printer, scalar(value))
+  else if (Array.isArray(value)) {
+    if (level >= MAX_LEVEL) emit(printer, '[...]')
+    else printItems(printer, value, '[', ']', level)
+  } else if (value instanceof Date) emit(printer, datetime(value))
+  else if (value instanceof Uint8Array) emit(printer, bytes(value, printer.left))
+  else if (level >= MAX_LEVEL) emit(printer, '{...}')
+  else printEntries(printer, value as Record<string, unknown>, level)
+}
+
+function printItems(printer: Printer, items: readonly unknown[], open: string, close: string, level: number): void {
+  emit(printer, open)
+  for (let i = 0; i < items.length && !printer.cut; i++) {
+    if (i > 0) emit(printer, ', ')
+    if (!printer.cut) print(printer, items[i], level + 1)
+  }
+  emitClose(printer, close)
+}
+
+function printEntries(printer: Printer, record: Readonly<Record<string, unknown>>, level: number): void {
+  emit(printer, '{')
+  let first = true
+  for (const key of Object.keys(record)) {
+    if (record[key] === undefined) continue
+    if (!first) emit(printer, ', ')
+    if (printer.cut) break
+    first = false
+    emitText(printer, key)
+    if (!printer.cut) emit(printer, ': ')
+    if (!printer.cut) print(printer, record[key], level + 1)
+    if (printer.cut) break
+  }
+  emitClose(printer, '}')
+}
+
+/** Append a token, or the mark of the cut in its place when the length is used up. */
+function emit(printer: Printer, token: string): void {
+  if (printer.left <= 0) cut(printer)
+  else append(printer, truncate(token, printer.left))
+}
+
+function emitText(printer: Printer, value: string): void {
+  if (printer.left <= 0) cut(printer)
+  else append(printer, quoted(truncate(value, printer.left)))
+}
+
+/** After the cut, what is still open is closed without counting. */
+function emitClose(printer: Printer, token: string): void {
+  if (printer.cut) printer.text += token
+  else emit(printer, token)
+}
+
+function append(printer: Printer, text: string): void {
+  printer.text += text
+  printer.left -= text.length
+}
+
+function cut(printer: Printer): void {
+  printer.text += ', ...'
+  printer.cut = true
+}
+
+/** As celery.utils.text.truncate: back to the last space, never through a surrogate pair. */
+function truncate(text: string, length: number): string {
+  if (text.length < length) return text
+  let end = length
+  if (isHighSurrogate(text.charCodeAt(end - 1))) end--
+  const head = text.slice(0, end)
+  const space = head.lastIndexOf(' ')
+  return `${space < 0 ? head : head.slice(0, space)}...`
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00
+}
+
+const ORDINARY = /^[\x20-\x26\x28-\x5b\x5d-\x7e]*$/
+const ESCAPED = /['\\]|(?! )[\p{C}\p{Z}]/gu
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  "'": "\\'",
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+}
+
+/** A Python literal, always in single quotes as Celery writes it; what is not printable is escaped, so that a log line stays one line. */
+function quoted(text: string): string {
+  return ORDINARY.test(text) ? `'${text}'` : `'${text.replace(ESCAPED, escaped)}'`
+}
+
+function escaped(character: string): string {
+  const short = SHORT_ESCAPES[character]
+  if (short !== undefined) return short
+  const code = character.codePointAt(0) as number
+  const hex = code.toString(16)
+  if (code < 0x100) return `\\x${hex.padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
+}
+
+function scalar(value: unknown): string {
+  if (value === null || value === undefined) return 'None'
+  if (value === true) return 'True'
+  if (value === false) return 'False'
+  return typeof value === 'number' ? float(value) : String(value)
+}
+
+/** What Python shows of the number that it will get: a float beyond the safe integers, and with an exponent of two digits. */
+function float(value: number): string {
+  if (Object.is(value, -0)) return '-0.0'
+  if (Number.isSafeInteger(value)) return String(value)
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  const size = Math.abs(value)
+  if (size >= 1e16) return value.toExponential()
+  if (size < 1e-4) return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  return Number.isInteger(value) ? `${value}.0` : String(value)
+}
+
+function datetime(date: Date): string {
+  const parts = [
+    date.getUTCFullYear(),
+    date.getUTCMonth() + 1,
+    date.getUTCDate(),
+    date.getUTCHours(),
+    date.getUTCMinutes(),
+  ]
+  const seconds = date.getUTCSeconds()
+  const microseconds = date.getUTCMilliseconds() * 1000
+  if (seconds > 0 || microseconds > 0) parts.push(seconds)
+  if (microseconds > 0) parts.push(microseconds)
+  return `datetime.datetime(${parts.join(', ')}, tzinfo=datetime.timezone.utc)`
+}
+
+const BYTE_ESCAPES: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r', 39: "\\'", 92: '\\\\' }
+
+function bytes(value: Uint8Array, length: number): string {
+  let text = ''
+  for (const byte of value.subarray(0, Math.max(0, length))) {
+    if (byte in BYTE_ESCAPES) text += BYTE_ESCAPES[byte]
+    else text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`
+  }
+  return value.length > length ? `b'${text}...'` : `b'${text}'`
+}

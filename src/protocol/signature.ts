@@ -1,0 +1,55 @@
+import { DecodeError } from '../std/errors.ts'
+
+/** A task call as data (celery/canvas.py): what chains, links and chords are made of. Fields that we do not know are kept. */
+export interface Signature {
+  readonly task: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** `task_id`, `link`, `queue`, `countdown` and so on, in Celery's names and units. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** `chain`, `group`, `chord`, … for a canvas, null for a plain task. */
+  readonly subtask_type: string | null
+  /** True: it does not take its predecessor's result as first argument. */
+  readonly immutable: boolean
+}
+
+/** True for an object with keys, as JSON and msgpack give it: no array, no date, no bytes. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested ones are not looked into. */
+export function readSignature(value: unknown, path: string): Signature {
+  if (!isRecord(value)) throw wrong(path, 'a signature object', value)
+  const { task, args = [], kwargs = {}, options = {}, subtask_type = null, immutable = false } = value
+  if (typeof task !== 'string' || task === '') throw wrong(`${path}.task`, 'a task name', task)
+  if (args !== null && !Array.isArray(args)) throw wrong(`${path}.args`, 'an array', args)
+  if (kwargs !== null && !isRecord(kwargs)) throw wrong(`${path}.kwargs`, 'an object', kwargs)
+  if (options !== null && !isRecord(options)) throw wrong(`${path}.options`, 'an object', options)
+  if (subtask_type !== null && typeof subtask_type !== 'string')
+    throw wrong(`${path}.subtask_type`, 'text', subtask_type)
+  return {
+    ...value,
+    task,
+    args: args ?? [],
+    kwargs: kwargs ?? {},
+    options: options ?? {},
+    subtask_type,
+    immutable: immutable === true,
+  }
+}
+
+/** Read what may be nothing, one signature or a list of them, as `callbacks` and `link` are. Null for nothing. */
+export function readSignatures(value: unknown, path: string): readonly Signature[] | null {
+  if (value === undefined || value === null) return null
+  if (!Array.isArray(value)) return [readSignature(value, path)]
+  return value.map((item, index) => readSignature(item, `${path}[${index}]`))
+}
+
+function wrong(path: string, expected: string, got: unknown): DecodeError {
+  return new DecodeError(
+    `${path}: expected ${expected}, got ${Array.isArray(got) ? 'an array' : got === null ? 'null' : typeof got}`,
+  )
+}
