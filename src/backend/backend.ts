@@ -1,0 +1,49 @@
+import type { Broker } from '../broker/broker.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import type { Joint } from './joint.ts'
+
+/*
+ * The result backend seam: what is known of each task.
+ * Each sentence of these docs is a case of `testing/backendSuite.ts`, which every backend passes.
+ */
+
+/** A page of records, newest first. `cursor` asks for the next page; absent at the end. */
+export interface MetaPage {
+  readonly metas: readonly TaskMeta[]
+  readonly cursor?: string
+}
+
+export interface ListFilter {
+  readonly state?: string
+  readonly task?: string
+  /** 1 to 1000. */
+  readonly limit: number
+  readonly cursor?: string
+}
+
+export interface ResultBackend {
+  /** For people to read: no password in it. */
+  readonly url: string
+  /**
+   * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
+   * PENDING is saved only where nothing is known.
+   */
+  store(meta: TaskMeta): Promise<boolean>
+  /** Many at once, in the order asked; undefined where nothing is known. */
+  load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]>
+  /**
+   * The newest meta of each task: once now where it is known, then after each change, in order; intermediate ones may be skipped.
+   * Ends after every id became final, or on abort. Pushed where the store can.
+   */
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
+  /** Records by page, newest submission first, where the store can list. */
+  list?(filter: ListFilter): Promise<MetaPage>
+  /** Drop the records. Unknown ids are no error. */
+  forget(ids: readonly string[]): Promise<void>
+  /** Remember for the result lifetime that a task must not run; `revoked` tells them all, across restarts. */
+  revoke(ids: readonly string[]): Promise<void>
+  revoked(): Promise<readonly string[]>
+  /** The joint with this broker, where both share one store: submission and settlement are then one atomic write each. */
+  joint?(broker: Broker): Joint | undefined
+  close(): Promise<void>
+}

@@ -1,0 +1,81 @@
+import type { TaskMeta } from '../protocol/result.ts'
+import { isFinal } from '../protocol/states.ts'
+import { Deferred } from '../std/deferred.ts'
+
+/** A record and the number of its last change: of two, the higher is the newer. */
+export interface Versioned {
+  readonly meta: TaskMeta
+  readonly version: number
+}
+
+type Listener = (record: Versioned) => void
+
+/** Who waits for changes of which task, in this process. The backend feeds it; `watchRecords` reads from it. */
+export class Hub {
+  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #onUse: (used: boolean) => void
+
+  /** `onUse` tells when the first comes and the last goes: nobody is listened to for nothing. */
+  constructor(onUse: (used: boolean) => void = () => undefined) {
+    this.#onUse = onUse
+  }
+
+  on(id: string, listener: Listener): () => void {
+    if (this.#listeners.size === 0) this.#onUse(true)
+    const listeners = this.#listeners.get(id) ?? new Set()
+    this.#listeners.set(id, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size > 0 || !this.#listeners.delete(id)) return
+      if (this.#listeners.size === 0) this.#onUse(false)
+    }
+  }
+
+  watches(id: string): boolean {
+    return this.#listeners.has(id)
+  }
+
+  tell(record: Versioned): void {
+    for (const listener of [...(this.#listeners.get(record.meta.task_id) ?? [])]) listener(record)
+  }
+}
+
+/** `ResultBackend.watch` over a hub: subscribe first, then read, so that no change falls between. */
+export async function* watchRecords(
+  hub: Hub,
+  load: (ids: readonly string[]) => Promise<(Versioned | undefined)[]>,
+  ids: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<TaskMeta, void, void> {
+  const open = new Set(ids)
+  const seen = new Map<string, number>()
+  const fresh = new Map<string, Versioned>()
+  let waiting = new Deferred<void>()
+  const wake = (): void => waiting.resolve()
+  const offer = (record: Versioned): void => {
+    if (record.version <= (seen.get(record.meta.task_id) ?? -1)) return
+    seen.set(record.meta.task_id, record.version)
+    fresh.set(record.meta.task_id, record)
+    wake()
+  }
+  const stops = [...open].map((id) => hub.on(id, offer))
+  signal.addEventListener('abort', wake, { once: true })
+  try {
+    for (const record of await load([...open])) if (record) offer(record)
+    while (open.size > 0 && !signal.aborted) {
+      if (fresh.size === 0) {
+        await waiting.promise
+        waiting = new Deferred()
+      }
+      for (const [id, { meta }] of fresh) {
+        fresh.delete(id)
+        if (isFinal(meta.status)) open.delete(id)
+        yield meta
+        if (signal.aborted) return
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', wake)
+    for (const stop of stops) stop()
+  }
+}

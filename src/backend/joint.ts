@@ -1,0 +1,37 @@
+import type { Delivery, Route } from '../broker/broker.ts'
+import type { Envelope } from '../protocol/envelope.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+
+/** A message on its way, with where and when. */
+export interface Message {
+  readonly envelope: Envelope
+  readonly route: Route
+  readonly notBefore?: number
+}
+
+/** A task handed in: its message and, unless results are ignored, its PENDING record. */
+export interface Submission {
+  readonly message: Message
+  readonly meta?: TaskMeta
+  /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
+  readonly once?: boolean
+}
+
+/** A delivery at its end: what to remember, what to send, and what becomes of the message. */
+export interface Settlement {
+  readonly delivery: Delivery
+  readonly meta?: TaskMeta
+  readonly publish?: readonly Message[]
+  readonly end: 'ack' | 'requeue' | 'drop'
+}
+
+/**
+ * Where broker and backend meet. On a shared store each call is one atomic, fenced write;
+ * on separate stores the order makes a crash repeat work, never lose it.
+ */
+export interface Joint {
+  /** Resolves true when it was sent; false when `once` found the id known. */
+  submit(submission: Submission): Promise<boolean>
+  /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
+  settle(settlement: Settlement): Promise<boolean>
+}

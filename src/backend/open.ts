@@ -1,0 +1,31 @@
+import type { Broker } from '../broker/broker.ts'
+import { ConfigError } from '../std/errors.ts'
+import type { ResultBackend } from './backend.ts'
+
+export interface BackendOptions {
+  /** How long the record of a finished task is kept, ms. */
+  readonly expires: number
+  readonly serializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
+  /** The app's broker: where it is of the same store, the backend shares it. */
+  readonly broker: Broker
+}
+
+/** The result backend of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
+export async function openBackend(url: string, options: BackendOptions): Promise<ResultBackend> {
+  const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
+  switch (scheme) {
+    case 'sqlite': {
+      const { SqliteBackend } = await import('./sqlite.ts')
+      return new SqliteBackend(url, options)
+    }
+    case 'memory': {
+      const { MemoryBackend } = await import('./memory.ts')
+      return new MemoryBackend(options)
+    }
+    default:
+      throw new ConfigError(
+        `backend: expected a URL of sqlite: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+      )
+  }
+}

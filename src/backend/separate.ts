@@ -1,0 +1,38 @@
+import type { Broker } from '../broker/broker.ts'
+import type { ResultBackend } from './backend.ts'
+import type { Joint, Message, Settlement, Submission } from './joint.ts'
+
+/** The joint of two seams: the store's own where they share one, else the ordered sequence. */
+export function jointOf(broker: Broker, backend: ResultBackend): Joint {
+  return backend.joint?.(broker) ?? new SeparateJoint(broker, backend)
+}
+
+/** Result, then next, then acknowledgement: a crash between any two runs the task again and loses nothing. */
+class SeparateJoint implements Joint {
+  readonly #broker: Broker
+  readonly #backend: ResultBackend
+  constructor(broker: Broker, backend: ResultBackend) {
+    this.#broker = broker
+    this.#backend = backend
+  }
+
+  async submit({ message, meta, once }: Submission): Promise<boolean> {
+    // The record first: an id that its caller holds must never be unknown while its task runs.
+    if (meta) {
+      const fresh = await this.#backend.store(meta)
+      if (once && !fresh) return false
+    }
+    await this.#publish(message)
+    return true
+  }
+
+  async settle({ delivery, meta, publish, end }: Settlement): Promise<boolean> {
+    if (meta) await this.#backend.store(meta)
+    if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
+    return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
+  }
+
+  #publish({ envelope, route, notBefore }: Message): Promise<void> {
+    return this.#broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore })
+  }
+}

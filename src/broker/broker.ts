@@ -1,0 +1,74 @@
+import type { Envelope } from '../protocol/envelope.ts'
+
+/*
+ * The broker seam: messages. Everything Celery lives above it, everything store-specific below.
+ * Each sentence of these docs is a case of `testing/brokerSuite.ts`, which every broker passes.
+ */
+
+/** Where an envelope goes, in AMQP's words. Exchange '' is direct to the queue named by the routing key. */
+export interface Route {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+/** A queue and what flows into it. Without bindings it is fed by its own name. */
+export interface Queue {
+  readonly name: string
+  /** Fanout exchanges whose messages are copied into this queue. */
+  readonly bindings?: readonly string[]
+  /** Lives as long as its consumer: replies, events, remote control. */
+  readonly transient?: boolean
+}
+
+/** An envelope in our hands. Settle it once, by its own methods: they know the lease that brought it. */
+export interface Delivery {
+  readonly envelope: Envelope
+  readonly queue: string
+  /** Somebody held it before us. */
+  readonly redelivered: boolean
+  /** How often its holder died or lost its lease. */
+  readonly lost: number
+  /** Done: forget it. False when it was no longer ours (the lease had run out): then nothing was changed, and it runs elsewhere. */
+  ack(): Promise<boolean>
+  /** Not done: give it back to the queue (`requeue`), ahead of later ones, or drop it. False as for `ack`. */
+  reject(options: { requeue: boolean }): Promise<boolean>
+}
+
+/** Deliveries as they come, until closed. Leases, wake-ups and reconnecting are its own affair. */
+export interface Consumer extends AsyncIterable<Delivery> {
+  /** Hold at most this many unsettled deliveries. May change at any time; 0 pauses. */
+  prefetch(count: number): void
+  /** Why nothing comes, when the store fails: undefined while it is healthy. For readiness. */
+  readonly problem: Error | undefined
+  /** Take no more and end the iteration. What is unsettled may still be settled; `release` ends the lease. */
+  close(): Promise<void>
+  /** After `close`: give back at once whatever is still unsettled. */
+  release(): Promise<void>
+}
+
+export interface ConsumeOptions {
+  readonly prefetch: number
+  /** Shown to people: the worker's host name, as `celery@host`. */
+  readonly name: string
+}
+
+export interface PublishOptions {
+  /** Not before this moment (ms since the epoch): kept in the store, not in anybody's memory. */
+  readonly notBefore?: number
+}
+
+export interface Broker {
+  /** For people to read: no password in it. */
+  readonly url: string
+  /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route to nowhere is an error for exchange '' never, for a fanout fine. */
+  publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
+  /** Start taking from queues, in order of priority (highest first), then of arrival; queues in turn. */
+  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
+  /** Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting. Only where the store can find it. */
+  take?(taskId: string): Promise<Delivery | undefined>
+  /** Messages that wait in the queue, without those held or delayed. Also tells that the store answers: rejects with StoreUnavailableError when it does not. */
+  size(queue: string): Promise<number>
+  /** Drop what waits or is delayed in the queue; what is held stays. Returns how many. */
+  purge(queue: string): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,207 @@
+import type { Envelope } from '../protocol/envelope.ts'
+import { AsyncQueue } from '../std/queue.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Queue, Route } from './broker.ts'
+
+/** A message in memory. `holder` is the delivery that may settle it. */
+interface Item {
+  readonly seq: number
+  readonly queue: string
+  readonly envelope: Envelope
+  due: number
+  claims: number
+  holder: MemoryDelivery | undefined
+}
+
+/** Messages in this process's memory, gone with it: for tests and the eager mode. */
+export class MemoryBroker implements Broker {
+  readonly url = 'memory:'
+  readonly #items = new Map<number, Item>()
+  readonly #consumers = new Set<MemoryConsumer>()
+  readonly #bindings = new Map<string, Set<string>>()
+  #seq = 0
+
+  async publish(
+    envelope: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore = 0 }: PublishOptions = {},
+  ): Promise<void> {
+    const queues = exchange === '' ? [routingKey] : (this.#bindings.get(exchange) ?? [])
+    for (const queue of queues) {
+      const seq = ++this.#seq
+      this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, holder: undefined })
+    }
+    this.changed()
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    for (const { name, bindings = [] } of queues) {
+      for (const exchange of bindings) {
+        this.#bindings.set(exchange, (this.#bindings.get(exchange) ?? new Set()).add(name))
+      }
+    }
+    const consumer = new MemoryConsumer(this, queues, options)
+    this.#consumers.add(consumer)
+    consumer.look()
+    return consumer
+  }
+
+  async take(taskId: string): Promise<Delivery | undefined> {
+    for (const item of this.#items.values()) {
+      if (item.envelope.properties.correlationId === taskId && !item.holder)
+        return new MemoryDelivery(this, item, () => undefined)
+    }
+    return undefined
+  }
+
+  async size(queue: string): Promise<number> {
+    return this.waiting(queue).length
+  }
+
+  async purge(queue: string): Promise<number> {
+    const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
+    for (const { seq } of gone) this.#items.delete(seq)
+    return gone.length
+  }
+
+  async close(): Promise<void> {
+    for (const consumer of [...this.#consumers]) await consumer.release()
+  }
+
+  /** What may be taken from a queue now, the first in turn first. */
+  waiting(queue: string): Item[] {
+    const now = Date.now()
+    const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
+    return items.sort(
+      (a, b) => (b.envelope.properties.priority ?? 0) - (a.envelope.properties.priority ?? 0) || a.seq - b.seq,
+    )
+  }
+
+  nextDue(): number | undefined {
+    const due = [...this.#items.values()]
+      .filter((item) => !item.holder && item.due > Date.now())
+      .map((item) => item.due)
+    return due.length ? Math.min(...due) : undefined
+  }
+
+  /** True when the message was there, and the holder's to drop. */
+  drop(seq: number): boolean {
+    return this.#items.delete(seq)
+  }
+
+  /** Something may be taken now that could not before. */
+  changed(): void {
+    for (const consumer of this.#consumers) consumer.look()
+  }
+
+  forget(consumer: MemoryConsumer, queues: readonly Queue[]): void {
+    this.#consumers.delete(consumer)
+    for (const { name, transient } of queues) {
+      if (!transient) continue
+      for (const bound of this.#bindings.values()) bound.delete(name)
+      for (const item of [...this.#items.values()]) if (item.queue === name) this.#items.delete(item.seq)
+    }
+  }
+}
+
+class MemoryConsumer implements Consumer {
+  readonly problem = undefined
+  readonly #broker: MemoryBroker
+  readonly #queues: readonly Queue[]
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #held = new Set<MemoryDelivery>()
+  #prefetch: number
+  #closed = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(broker: MemoryBroker, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
+    this.#broker = broker
+    this.#queues = queues
+    this.#prefetch = prefetch
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.look()
+  }
+
+  look(): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    for (const { name } of this.#queues) {
+      const free = this.#prefetch - this.#held.size
+      if (free <= 0) return
+      for (const item of this.#broker.waiting(name).slice(0, free)) this.#hold(item)
+    }
+    const due = this.#broker.nextDue()
+    if (due !== undefined)
+      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), 2 ** 31 - 1))
+  }
+
+  #hold(item: Item): void {
+    const delivery: MemoryDelivery = new MemoryDelivery(this.#broker, item, () => this.#held.delete(delivery))
+    this.#held.add(delivery)
+    this.#line.push(delivery)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    await Promise.all([...this.#held].map((delivery) => delivery.reject({ requeue: true })))
+    this.#broker.forget(this, this.#queues)
+  }
+}
+
+class MemoryDelivery implements Delivery {
+  readonly envelope: Envelope
+  readonly queue: string
+  readonly redelivered: boolean
+  readonly lost = 0
+  readonly #broker: MemoryBroker
+  readonly #item: Item
+  readonly #onSettle: () => void
+
+  constructor(broker: MemoryBroker, item: Item, onSettle: () => void) {
+    this.envelope = item.envelope
+    this.queue = item.queue
+    this.redelivered = item.claims > 0
+    this.#broker = broker
+    this.#item = item
+    this.#onSettle = onSettle
+    item.holder = this
+    item.claims++
+    item.due = 0
+  }
+
+  async ack(): Promise<boolean> {
+    return this.#settle(() => this.#broker.drop(this.#item.seq))
+  }
+
+  async reject({ requeue }: { requeue: boolean }): Promise<boolean> {
+    if (!requeue) return this.ack()
+    return this.#settle(() => {
+      this.#item.holder = undefined
+      return true
+    })
+  }
+
+  #settle(end: () => boolean): boolean {
+    if (this.#item.holder !== this) return false
+    const done = end()
+    this.#item.holder = undefined
+    this.#onSettle()
+    this.#broker.changed()
+    return done
+  }
+}

@@ -1,0 +1,26 @@
+import { ConfigError } from '../std/errors.ts'
+import type { Broker } from './broker.ts'
+
+export interface BrokerOptions {
+  /** How long a silent consumer keeps what it holds, ms. */
+  readonly lease: number
+}
+
+/** The broker of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
+export async function openBroker(url: string, options: BrokerOptions): Promise<Broker> {
+  const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
+  switch (scheme) {
+    case 'sqlite': {
+      const { SqliteBroker } = await import('./sqlite/broker.ts')
+      return new SqliteBroker(url, options)
+    }
+    case 'memory': {
+      const { MemoryBroker } = await import('./memory.ts')
+      return new MemoryBroker()
+    }
+    default:
+      throw new ConfigError(
+        `broker: expected a URL of sqlite: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+      )
+  }
+}

@@ -1,0 +1,72 @@
+import type { Envelope } from '../../protocol/envelope.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Queue, Route } from '../broker.ts'
+import { SqliteConsumer } from './consumer.ts'
+import { sqlitePath } from './database.ts'
+import { SqliteDelivery } from './delivery.ts'
+import { Housekeeper } from './housekeeper.ts'
+import { Leases } from './leases.ts'
+import { Messages } from './messages.ts'
+import { SqliteStore } from './store.ts'
+
+export interface SqliteOptions {
+  /** How long a silent consumer keeps what it holds, ms. */
+  readonly lease: number
+}
+
+/** Messages in one SQLite file that several processes share: nothing to install, nothing to run. */
+export class SqliteBroker implements Broker {
+  readonly url: string
+  readonly store: SqliteStore
+  readonly messages: Messages
+  readonly #leases: Leases
+  readonly #housekeeper: Housekeeper
+  readonly #lease: number
+
+  constructor(url: string, { lease }: SqliteOptions) {
+    this.url = url
+    this.store = new SqliteStore(sqlitePath(url))
+    this.store.hold()
+    this.messages = new Messages(this.store)
+    this.#leases = new Leases(this.store)
+    this.#lease = lease
+    this.#housekeeper = new Housekeeper({ path: this.store.path, lease })
+  }
+
+  publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
+    return this.store.writer.write(() => this.messages.publish(envelope, route, options))
+  }
+
+  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const parts = {
+      store: this.store,
+      messages: this.messages,
+      leases: this.#leases,
+      housekeeper: this.#housekeeper,
+      lease: this.#lease,
+    }
+    return new SqliteConsumer(parts, queues, options).start()
+  }
+
+  /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */
+  async take(taskId: string): Promise<Delivery | undefined> {
+    return this.store.writer.write(() => {
+      const owner = this.#leases.register('take', this.#lease, Date.now())
+      const row = this.messages.take(owner, taskId)
+      if (!row) this.#leases.end(owner)
+      return row && new SqliteDelivery(this, row, owner, () => undefined)
+    })
+  }
+
+  async size(queue: string): Promise<number> {
+    return this.messages.size(queue)
+  }
+
+  purge(queue: string): Promise<number> {
+    return this.store.writer.write(() => this.messages.purge(queue))
+  }
+
+  async close(): Promise<void> {
+    await this.#housekeeper.close()
+    await this.store.release()
+  }
+}

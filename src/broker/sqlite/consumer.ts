@@ -1,0 +1,179 @@
+import { AsyncQueue } from '../../std/queue.ts'
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
+import { SqliteDelivery } from './delivery.ts'
+import type { Housekeeper } from './housekeeper.ts'
+import type { Leases } from './leases.ts'
+import type { Messages, Row } from './messages.ts'
+import type { SqliteStore } from './store.ts'
+import type { Participant } from './writer.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  readonly store: SqliteStore
+  readonly messages: Messages
+  readonly leases: Leases
+  readonly housekeeper: Housekeeper
+  /** ms */
+  readonly lease: number
+}
+
+/**
+ * Takes messages as places come free. Claims ride in the transaction that settles the ones before, so that a busy worker
+ * pays one commit for both; an idle one only reads, when somebody has written.
+ */
+export class SqliteConsumer implements Consumer, Participant {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #name: string
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #stops: (() => void)[] = []
+  #id = 0
+  #prefetch: number
+  #held = 0
+  /** There may be messages that we have not seen: a claim is worth its price. */
+  #more = true
+  #turn = 0
+  #claimed: Row[] = []
+  #nextDue: number | undefined
+  #dueTimer: NodeJS.Timeout | undefined
+  #closed = false
+  #problem: Error | undefined
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], options: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#name = options.name
+    this.#prefetch = options.prefetch
+  }
+
+  async start(): Promise<this> {
+    const { store, housekeeper } = this.#parts
+    await store.writer.write(() => this.#register())
+    housekeeper.add(this.#id)
+    this.#stops.push(
+      store.onChange('messages', () => this.#look()),
+      store.writer.join(this),
+    )
+    this.#look()
+    return this
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  get problem(): Error | undefined {
+    return this.#problem ?? this.#parts.housekeeper.problem
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#look()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#dueTimer)
+    for (const stop of this.#stops) stop()
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    const { store, messages, leases, housekeeper } = this.#parts
+    housekeeper.remove(this.#id)
+    await store.writer.write(() => {
+      messages.giveAll(this.#id)
+      leases.end(this.#id)
+    })
+  }
+
+  /** A place came free: called when a delivery is being settled, so that the claim joins that transaction. */
+  settled(): void {
+    this.#held--
+  }
+
+  wants(): boolean {
+    return !this.#closed && this.#more && this.#held < this.#prefetch
+  }
+
+  join(): void {
+    const { leases, messages } = this.#parts
+    // The lease ran out while this process was stopped: what we held is others' now, and we are new.
+    if (!leases.alive(this.#id)) this.#register()
+    const now = Date.now()
+    if (this.#nextDue !== undefined && this.#nextDue <= now) messages.promote(now)
+    this.#claimed = this.#claimAll(this.#prefetch - this.#held)
+    this.#more = this.#claimed.length === this.#prefetch - this.#held
+    this.#held += this.#claimed.length
+  }
+
+  committed(): void {
+    const { housekeeper } = this.#parts
+    this.#problem = undefined
+    housekeeper.add(this.#id)
+    for (const row of this.#claimed)
+      this.#line.push(new SqliteDelivery(this.#parts, row, this.#id, () => this.settled()))
+    this.#claimed = []
+    if (!this.#more) this.#watchDue()
+  }
+
+  rolledBack(error: unknown): void {
+    this.#problem = error as Error
+    this.#held -= this.#claimed.length
+    this.#claimed = []
+    this.#more = true
+  }
+
+  #register(): void {
+    const { leases, lease } = this.#parts
+    const now = Date.now()
+    for (const dead of leases.expired(now)) leases.lose(dead)
+    this.#id = leases.register(this.#name, lease, now)
+    leases.bind(this.#queues, this.#id)
+  }
+
+  /** From each queue in turn, beginning with another one each time. */
+  #claimAll(places: number): Row[] {
+    const rows: Row[] = []
+    const count = this.#queues.length
+    for (let index = 0; index < count && rows.length < places; index++) {
+      const { name } = this.#queues[(this.#turn + index) % count] as Queue
+      for (const row of this.#parts.messages.claim(this.#id, name, places - rows.length)) rows.push(row)
+    }
+    this.#turn++
+    return rows
+  }
+
+  /** Something was written: see, by reading only, whether it is for us. */
+  #look(): void {
+    if (this.#closed || this.#held >= this.#prefetch) {
+      this.#more = true
+      return
+    }
+    const { store, messages } = this.#parts
+    try {
+      this.#watchDue()
+      const due = this.#nextDue !== undefined && this.#nextDue <= Date.now()
+      if (due || this.#queues.some(({ name }) => messages.ready(name))) {
+        this.#more = true
+        store.writer.wake()
+      }
+      this.#problem = undefined
+    } catch (error) {
+      // The store fails to be read. Said through `problem`; the next change or the slow look tries again.
+      this.#problem = error as Error
+    }
+  }
+
+  #watchDue(): void {
+    this.#nextDue = this.#parts.messages.nextDue()
+    clearTimeout(this.#dueTimer)
+    if (this.#nextDue === undefined || this.#closed) return
+    const wait = Math.min(Math.max(this.#nextDue - Date.now(), 0), 2 ** 31 - 1)
+    this.#dueTimer = setTimeout(() => this.#look(), wait)
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+
+/** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
+export function sqlitePath(url: string): string {
+  const path = decodeURI(url.replace(/^sqlite:(\/\/(?=\/))?/, ''))
+  if (path === '' || path.startsWith('//') || path.includes('?') || path === ':memory:') {
+    throw new ConfigError(
+      `broker URL: expected sqlite:path or sqlite:///absolute/path, got ${url} (for a store in memory: memory:)`,
+    )
+  }
+  return resolve(path)
+}
+
+/** Result code of SQLite in an error of node:sqlite: 5 is BUSY. */
+export function isBusy(error: unknown): boolean {
+  const code = (error as { errcode?: number } | null)?.errcode
+  return code !== undefined && (code & 0xff) === 5
+}
+
+/**
+ * Open the file, make folder and tables where they are missing. While that lasts, other processes that do the same are waited for;
+ * afterwards a busy store is an error at once, which `Writer` turns into a wait that blocks nobody.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    const db = new DatabaseSync(path, { timeout: 10_000 })
+    try {
+      prepare(db, path)
+    } catch (error) {
+      db.close()
+      throw error
+    }
+    return db
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw new StoreUnavailableError(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function prepare(db: DatabaseSync, path: string): void {
+  // A process crash loses nothing that was committed; a power cut may lose the last moments, never the file's integrity.
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
+  // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
+  db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
+  if (pragma(db, 'user_version') !== SCHEMA_VERSION) create(db, path)
+  db.exec('PRAGMA busy_timeout = 0')
+}
+
+function create(db: DatabaseSync, path: string): void {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    const version = pragma(db, 'user_version')
+    const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
+    if (version === 0 && tables.n === 0) {
+      db.exec(SCHEMA)
+      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    } else if (pragma(db, 'application_id') !== APPLICATION_ID) {
+      throw new ConfigError(`${path} is a database of another program; choose another file for the store`)
+    } else if (version !== SCHEMA_VERSION) {
+      throw new ConfigError(
+        `${path} has schema version ${version}, this celeriac reads ${SCHEMA_VERSION}; upgrade celeriac or choose another file`,
+      )
+    }
+    db.exec('COMMIT')
+  } catch (error) {
+    db.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  const row = db.prepare(`PRAGMA ${name}`).get() as Record<string, number>
+  return row[name] as number
+}

@@ -1,0 +1,67 @@
+import type { StatementSync } from 'node:sqlite'
+import type { Queue } from '../broker.ts'
+import type { SqliteStore } from './store.ts'
+
+/** Every statement on consumers and what hangs on their lives. Those that write are for use inside a transaction. */
+export class Leases {
+  readonly #store: SqliteStore
+  readonly #register: StatementSync
+  readonly #alive: StatementSync
+  readonly #end: StatementSync
+  readonly #bind: StatementSync
+  readonly #expired: StatementSync
+  readonly #lose: StatementSync
+  readonly #orphans: StatementSync
+  readonly #dropQueue: StatementSync
+  readonly #unbind: StatementSync
+
+  constructor(store: SqliteStore) {
+    const { db } = store
+    this.#store = store
+    this.#register = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
+    this.#alive = db.prepare('SELECT 1 FROM consumer WHERE id = ?')
+    this.#end = db.prepare('DELETE FROM consumer WHERE id = ?')
+    this.#bind = db.prepare(
+      'INSERT INTO binding (exchange, queue, consumer) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET consumer = excluded.consumer',
+    )
+    this.#expired = db.prepare('SELECT id FROM consumer WHERE lease_until < ?')
+    this.#lose = db.prepare('UPDATE message SET owner = NULL, lost = lost + 1 WHERE owner = ?')
+    this.#orphans = db.prepare('SELECT DISTINCT queue FROM binding WHERE consumer = ?')
+    this.#dropQueue = db.prepare('DELETE FROM message WHERE queue = ?')
+    this.#unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
+  }
+
+  /** A new consumer's id; it lives for `lease` ms, then as long as it is renewed. */
+  register(name: string, lease: number, now: number): number {
+    return Number(this.#register.run(name, lease, now + lease).lastInsertRowid)
+  }
+
+  alive(id: number): boolean {
+    return this.#alive.get(id) !== undefined
+  }
+
+  /** Bind queues to their exchanges; a transient one goes with its consumer. */
+  bind(queues: readonly Queue[], consumer: number): void {
+    for (const { name, bindings = [], transient } of queues) {
+      for (const exchange of bindings) this.#bind.run(exchange, name, transient ? consumer : null)
+    }
+  }
+
+  expired(now: number): number[] {
+    return (this.#expired.all(now) as unknown as { id: number }[]).map((row) => row.id)
+  }
+
+  /** A consumer died: what it held waits again, marked. */
+  lose(id: number): void {
+    this.#lose.run(id)
+    this.#store.touch('messages')
+    this.end(id)
+  }
+
+  /** A consumer ended: its transient queues go too. */
+  end(id: number): void {
+    for (const { queue } of this.#orphans.all(id) as unknown as { queue: string }[]) this.#dropQueue.run(queue)
+    this.#unbind.run(id)
+    this.#end.run(id)
+  }
+}

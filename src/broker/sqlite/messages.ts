@@ -1,0 +1,136 @@
+import type { StatementSync } from 'node:sqlite'
+import type { Envelope, Properties } from '../../protocol/envelope.ts'
+import type { PublishOptions, Route } from '../broker.ts'
+import type { SqliteStore } from './store.ts'
+
+/** A message as claimed. `claims` is the fence: whoever settles must name it. */
+export interface Row {
+  readonly seq: number
+  readonly queue: string
+  readonly priority: number
+  readonly claims: number
+  readonly lost: number
+  readonly head: string
+  readonly body: string | Uint8Array
+}
+
+/** Names one holding of one message. */
+export interface Hold {
+  readonly seq: number
+  readonly owner: number
+  readonly claims: number
+}
+
+const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
+
+/** Every statement on messages. Those that write are for use inside a transaction of the store's writer. */
+export class Messages {
+  readonly #store: SqliteStore
+  readonly #insert: StatementSync
+  readonly #bound: StatementSync
+  readonly #claim: StatementSync
+  readonly #take: StatementSync
+  readonly #promote: StatementSync
+  readonly #ack: StatementSync
+  readonly #give: StatementSync
+  readonly #giveAll: StatementSync
+  readonly #ready: StatementSync
+  readonly #nextDue: StatementSync
+  readonly #size: StatementSync
+  readonly #purge: StatementSync
+
+  constructor(store: SqliteStore) {
+    const { db } = store
+    this.#store = store
+    this.#insert = db.prepare(
+      'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
+    )
+    this.#bound = db.prepare('SELECT queue FROM binding WHERE exchange = ?')
+    this.#claim = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1 WHERE seq IN (
+      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?
+    ) RETURNING ${COLUMNS}`)
+    this.#take = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
+      SELECT seq FROM message WHERE task_id = ? AND owner IS NULL LIMIT 1
+    ) RETURNING ${COLUMNS}`)
+    this.#promote = db.prepare('UPDATE message SET due = NULL WHERE due <= ?')
+    this.#ack = db.prepare('DELETE FROM message WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#give = db.prepare('UPDATE message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#giveAll = db.prepare('UPDATE message SET owner = NULL WHERE owner = ?')
+    this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
+    this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
+    this.#size = db.prepare('SELECT count(*) AS n FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL')
+    this.#purge = db.prepare('DELETE FROM message WHERE queue = ? AND owner IS NULL')
+  }
+
+  /** Add a message, or a copy for each queue bound to its exchange. */
+  publish(
+    { headers, properties, body }: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore }: PublishOptions = {},
+  ): void {
+    const queues =
+      exchange === ''
+        ? [routingKey]
+        : (this.#bound.all(exchange) as unknown as { queue: string }[]).map((row) => row.queue)
+    const head = JSON.stringify([headers, properties])
+    const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
+    for (const queue of queues)
+      this.#insert.run(queue, properties.priority ?? 0, due, properties.correlationId ?? null, head, body)
+    this.#store.touch('messages')
+  }
+
+  /** Take up to `limit` messages of a queue, the first in turn first. */
+  claim(owner: number, queue: string, limit: number): Row[] {
+    const rows = this.#claim.all(owner, queue, limit) as unknown as Row[]
+    // RETURNING has no order of its own.
+    return rows.sort((a, b) => b.priority - a.priority || a.seq - b.seq)
+  }
+
+  take(owner: number, taskId: string): Row | undefined {
+    return this.#take.get(owner, taskId) as Row | undefined
+  }
+
+  /** Make ready what is due. */
+  promote(now: number): void {
+    if (Number(this.#promote.run(now).changes) > 0) this.#store.touch('messages')
+  }
+
+  /** True when the holding was still valid. */
+  ack({ seq, owner, claims }: Hold): boolean {
+    return Number(this.#ack.run(seq, owner, claims).changes) === 1
+  }
+
+  /** Give back; true when the holding was still valid. */
+  give({ seq, owner, claims }: Hold): boolean {
+    this.#store.touch('messages')
+    return Number(this.#give.run(seq, owner, claims).changes) === 1
+  }
+
+  giveAll(owner: number): void {
+    this.#store.touch('messages')
+    this.#giveAll.run(owner)
+  }
+
+  ready(queue: string): boolean {
+    return this.#ready.get(queue) !== undefined
+  }
+
+  /** When the next delayed message is due, ms since the epoch. */
+  nextDue(): number | undefined {
+    return (this.#nextDue.get() as { due: number | null }).due ?? undefined
+  }
+
+  size(queue: string): number {
+    return (this.#size.get(queue) as { n: number }).n
+  }
+
+  purge(queue: string): number {
+    return Number(this.#purge.run(queue).changes)
+  }
+}
+
+/** The envelope of a row. */
+export function envelopeOf({ head, body }: Row): Envelope {
+  const [headers, properties] = JSON.parse(head) as [Record<string, unknown>, Properties]
+  return { headers, properties, body }
+}

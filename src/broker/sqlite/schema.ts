@@ -1,0 +1,61 @@
+/** The embedded store's tables. Times are ms since the epoch. */
+
+/** Tells our files from other people's databases: "cele" in ASCII. */
+export const APPLICATION_ID = 0x63656c65
+/** Raised with every change of the tables below. */
+export const SCHEMA_VERSION = 1
+
+export const SCHEMA = `
+-- Whoever takes messages. Its lease covers all that it holds: one renewal, however many tasks.
+CREATE TABLE consumer (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  lease INTEGER NOT NULL,
+  lease_until INTEGER NOT NULL
+);
+CREATE TABLE message (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  due INTEGER,                          -- delayed until then; NULL: may be taken now
+  owner INTEGER,                        -- the consumer that holds it; NULL: it waits
+  claims INTEGER NOT NULL DEFAULT 0,    -- how often it was taken: the fence of whoever settles it
+  lost INTEGER NOT NULL DEFAULT 0,      -- how often its holder's lease ran out
+  task_id TEXT,
+  head TEXT NOT NULL,                   -- JSON: [headers, properties]
+  body ANY NOT NULL                     -- text or bytes, still serialized
+) STRICT;
+-- Partial indexes: each holds only the messages in that state, so a backlog costs nothing to those that are held.
+CREATE INDEX message_ready ON message (queue, priority DESC, seq) WHERE owner IS NULL AND due IS NULL;
+CREATE INDEX message_delayed ON message (due) WHERE due IS NOT NULL;
+CREATE INDEX message_held ON message (owner) WHERE owner IS NOT NULL;
+CREATE INDEX message_task ON message (task_id);
+-- Fanout: what is sent to the exchange is copied into the queue, as long as its consumer lives.
+CREATE TABLE binding (
+  exchange TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  consumer INTEGER,
+  PRIMARY KEY (exchange, queue)
+) WITHOUT ROWID;
+CREATE TABLE result (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of submission
+  id TEXT NOT NULL UNIQUE,
+  task TEXT,
+  state TEXT NOT NULL,
+  final INTEGER NOT NULL,
+  version INTEGER NOT NULL,                -- of the last change, counted over all records: what is new since version v
+  created INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  format TEXT NOT NULL,                    -- content type of meta
+  meta ANY NOT NULL
+) STRICT;
+CREATE INDEX result_version ON result (version);
+CREATE INDEX result_expires ON result (expires);
+-- Counts changes of records; never goes back, also when records are dropped.
+CREATE TABLE counter (version INTEGER NOT NULL) STRICT;
+INSERT INTO counter VALUES (0);
+CREATE TABLE revoked (
+  id TEXT PRIMARY KEY,
+  expires INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+`

@@ -1,0 +1,63 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { openDatabase } from './database.ts'
+import { Wake } from './wake.ts'
+import { Writer } from './writer.ts'
+
+/** What changed in a transaction of our own; others' changes may be of either kind. */
+export type Topic = 'messages' | 'results'
+
+/** One open file: the connection, its group commit, and who wants to know of changes. Broker and backend of one URL share it. */
+export class SqliteStore {
+  readonly path: string
+  readonly db: DatabaseSync
+  readonly writer: Writer
+  readonly #wake: Wake
+  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = { messages: new Set(), results: new Set() }
+  readonly #touched = new Set<Topic>()
+  #users = 0
+
+  constructor(path: string) {
+    this.path = path
+    this.db = openDatabase(path)
+    this.writer = new Writer(this.db)
+    this.writer.onCommit = () => this.#announce()
+    const counter = this.db.prepare('PRAGMA data_version')
+    this.#wake = new Wake(path, () => (counter.get() as { data_version: number }).data_version)
+  }
+
+  /** Say, inside a work, what it changes. */
+  touch(topic: Topic): void {
+    this.#touched.add(topic)
+  }
+
+  /** Called after every commit that may have changed the topic, in whatever process. The returned function ends it. */
+  onChange(topic: Topic, listener: () => void): () => void {
+    const own = this.#listeners[topic]
+    own.add(listener)
+    const stop = this.#wake.on(listener)
+    return () => {
+      own.delete(listener)
+      stop()
+    }
+  }
+
+  /** Broker and backend each hold the store, and close it for themselves: the last one out closes the file. */
+  hold(): void {
+    this.#users++
+  }
+
+  async release(): Promise<void> {
+    this.#users--
+    if (this.#users > 0) return
+    await this.writer.close()
+    this.#wake.close()
+    this.db.close()
+  }
+
+  #announce(): void {
+    for (const topic of this.#touched) {
+      for (const listener of [...this.#listeners[topic]]) listener()
+    }
+    this.#touched.clear()
+  }
+}

@@ -1,0 +1,164 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { isBusy } from './database.ts'
+
+interface Job {
+  readonly work: () => unknown
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Part of every transaction: may add to it, and is told when it was committed. */
+export interface Participant {
+  /** True when it wants a transaction even if nobody else does. */
+  wants(): boolean
+  /** Runs inside the transaction, after all other work. */
+  join(): void
+  committed(): void
+  /** Nothing of it was written. It is asked again a while later. */
+  rolledBack(error: unknown): void
+}
+
+/** Longest that a write waits for other processes before it fails, ms. */
+const BUSY_LIMIT = 30_000
+/** Wait before participants are asked again after a failure, ms. */
+const AGAIN = 500
+/** Works per transaction: bounds how long others wait for the lock. */
+const BATCH = 2_000
+
+/**
+ * Group commit: all writes asked for in one turn of the event loop are one transaction. When another process is writing,
+ * tries again a moment later without blocking the loop. A work that fails takes only itself along.
+ */
+export class Writer {
+  readonly #db: DatabaseSync
+  readonly #participants = new Set<Participant>()
+  readonly #jobs: Job[] = []
+  #scheduled = false
+  #busySince: number | undefined
+  #closed = false
+  /** Called after each commit. */
+  onCommit: () => void = () => undefined
+
+  constructor(db: DatabaseSync) {
+    this.#db = db
+  }
+
+  /** Run `work` (synchronous, only statements of this database) in the next transaction; resolves with its value after the commit. */
+  write<Value>(work: () => Value): Promise<Value> {
+    if (this.#closed) return Promise.reject(new StoreUnavailableError('the store is closed'))
+    return new Promise<Value>((resolve, reject) => {
+      this.#jobs.push({ work, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  join(participant: Participant): () => void {
+    this.#participants.add(participant)
+    return () => this.#participants.delete(participant)
+  }
+
+  /** A participant has something to do. */
+  wake(): void {
+    this.#schedule()
+  }
+
+  /** Write what is waiting, then refuse more. Waits for a busy store as any write does. */
+  async close(): Promise<void> {
+    if (this.#jobs.length > 0) await this.write(() => undefined)
+    this.#closed = true
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return
+    this.#scheduled = true
+    setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    this.#scheduled = false
+    if (this.#closed) return
+    const participants = [...this.#participants].filter((one) => one.wants())
+    if (this.#jobs.length === 0 && participants.length === 0) return
+    if (!this.#begin()) return
+    const jobs = this.#jobs.splice(0, BATCH)
+    const values = this.#attempt(jobs, participants)
+    if (values) {
+      for (const [index, job] of jobs.entries()) job.resolve(values[index] as never)
+      for (const one of participants) one.committed()
+      this.onCommit()
+    } else {
+      this.#oneByOne(jobs)
+    }
+    if (this.#jobs.length > 0) this.#schedule()
+  }
+
+  /** Take the write lock; when another process has it, come back soon. */
+  #begin(): boolean {
+    try {
+      this.#db.exec('BEGIN IMMEDIATE')
+      this.#busySince = undefined
+      return true
+    } catch (error) {
+      const now = performance.now()
+      this.#busySince ??= now
+      if (isBusy(error) && now - this.#busySince < BUSY_LIMIT) {
+        this.#scheduled = true
+        // Random, so that processes that wait for the same lock do not come back together.
+        setTimeout(() => this.#flush(), 0.5 + Math.random() * 4)
+      } else {
+        this.#fail(error)
+      }
+      return false
+    }
+  }
+
+  /** All in one transaction, or undefined when something in it failed and nothing was changed. */
+  #attempt(jobs: readonly Job[], participants: readonly Participant[]): unknown[] | undefined {
+    try {
+      const values = jobs.map((job) => job.work())
+      for (const one of participants) one.join()
+      this.#db.exec('COMMIT')
+      return values
+    } catch (error) {
+      // Not hidden: each work is tried again by itself, and fails with its own error.
+      this.#rollback()
+      this.#tellFailure(participants, error)
+      return undefined
+    }
+  }
+
+  #oneByOne(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      try {
+        this.#db.exec('BEGIN IMMEDIATE')
+        const value = job.work()
+        this.#db.exec('COMMIT')
+        job.resolve(value as never)
+      } catch (error) {
+        this.#rollback()
+        if (isBusy(error)) this.#jobs.push(job)
+        else
+          job.reject(new StoreUnavailableError(`the store cannot write: ${(error as Error).message}`, { cause: error }))
+      }
+    }
+    this.onCommit()
+  }
+
+  #rollback(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+  }
+
+  #fail(cause: unknown): void {
+    this.#busySince = undefined
+    const error = new StoreUnavailableError(`the store cannot be written: ${(cause as Error).message}`, { cause })
+    for (const job of this.#jobs.splice(0)) job.reject(error)
+    this.#tellFailure([...this.#participants], error)
+  }
+
+  #tellFailure(participants: readonly Participant[], error: unknown): void {
+    if (participants.length === 0) return
+    for (const one of participants) one.rolledBack(error)
+    setTimeout(() => this.#schedule(), AGAIN).unref()
+  }
+}
