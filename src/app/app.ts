@@ -1,0 +1,280 @@
+import { hostname } from 'node:os'
+import type { ListFilter } from '../backend/backend.ts'
+import type { Job } from '../protocol/job.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import { Emitter } from '../std/emitter.ts'
+import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
+import { JobContext, type JobHost } from './context.ts'
+import { runAs } from './current.ts'
+import { invoke, type TaskDefinition } from './definition.ts'
+import { jobOf, runEagerly } from './eager.ts'
+import { infoOf, type JobInfo } from './info.ts'
+import { Link, type Stores } from './link.ts'
+import { compose, type Middleware } from './middleware.ts'
+import { type CallOptions, requireText, type TaskOptions } from './options.ts'
+import { AsyncResult } from './result.ts'
+import { notRegistered, type Run, runJob } from './run.ts'
+import { type InferInput, type Schema, validate } from './schema.ts'
+import { type Call, type Prepared, prepare } from './send.ts'
+import type { Signals } from './signals.ts'
+import { Submission } from './submission.ts'
+import {
+  type AnyTask,
+  makeTask,
+  type ObjectTask,
+  objectDefinition,
+  type ProgressOf,
+  positionalDefinition,
+  type ResultOf,
+  type Task,
+} from './task.ts'
+
+const BRAND = Symbol.for('celeriac.app')
+
+/** True for an app, also one of another copy of this package. */
+export function isApp(value: unknown): value is App {
+  return typeof value === 'object' && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true
+}
+
+/** One page of `app.jobs`. */
+export interface JobPage {
+  readonly jobs: readonly JobInfo[]
+  /** Pass it on for the next page; absent at the end. */
+  readonly cursor: string | undefined
+}
+
+/** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
+export class App {
+  readonly [BRAND] = true
+  /** What happens, as typed events; see `on`. */
+  readonly signals: Emitter<Signals>
+  readonly #tasks = new Map<string, AnyTask>()
+  readonly #link: Link
+  readonly #origin = `gen${process.pid}@${hostname()}`
+  #config: Config
+  #options: CeleriacOptions
+  #sendLayers: Middleware<Call, AsyncResult>[] = []
+  #runLayers: Middleware<Run, unknown>[] = []
+
+  constructor(options: CeleriacOptions = {}) {
+    this.#options = options
+    this.#config = parseConfig(options)
+    this.#link = new Link(() => this.#config)
+    this.signals = new Emitter((error, event) => {
+      this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
+    })
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  /** Every task by name. */
+  get tasks(): ReadonlyMap<string, AnyTask> {
+    return this.#tasks
+  }
+
+  /** Define a task with positional arguments (Celery's args); its types are the function's. */
+  task<Args extends readonly unknown[], Return>(
+    name: string,
+    run: (...args: Args) => Return,
+    options?: TaskOptions,
+  ): Task<Args, Awaited<Return>, unknown, Args, Return>
+  /** Define a task with one input object (Celery's kwargs), checked by its schema on both sides. */
+  task<
+    Input extends Schema,
+    Return,
+    Output extends Schema | undefined = undefined,
+    Progress extends Schema | undefined = undefined,
+  >(
+    task: ObjectTask<Input, Output, Progress, Return>,
+  ): Task<
+    [input: InferInput<Input>],
+    ResultOf<Output, Return>,
+    ProgressOf<Progress>,
+    InferInput<Input>,
+    Promise<ResultOf<Output, Return>>
+  >
+  task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
+    const definition =
+      typeof first === 'object'
+        ? objectDefinition(first as Parameters<typeof objectDefinition>[0])
+        : positionalDefinition(first as string, run as () => unknown, options)
+    if (this.#tasks.has(definition.name))
+      throw new ArgumentError(`task ${definition.name} is defined already in this app`)
+    const task = makeTask(definition, {
+      send: (own, args, callOptions) => this.#send(() => callOf(own, args, callOptions)),
+      sendMany: (own, calls, callOptions) => this.#sendMany(own, calls, callOptions),
+      runHere: (own, args) => this.#runHere(own, args),
+    })
+    this.#tasks.set(definition.name, task)
+    return task
+  }
+
+  /** Send a task by name, also one whose code lives elsewhere. An array becomes positional arguments, an object keyword arguments. */
+  send<Result = unknown, Progress = unknown>(
+    task: string,
+    args: readonly unknown[] | Readonly<Record<string, unknown>> = [],
+    options: CallOptions = {},
+  ): Submission<Result, Progress> {
+    requireText(task, 'task name')
+    const call: Call = Array.isArray(args)
+      ? { task, args, kwargs: {}, options, definition: this.#tasks.get(task)?.definition }
+      : { task, args: [], kwargs: requireObject(args, task), options, definition: this.#tasks.get(task)?.definition }
+    return this.#send(() => call) as Submission<Result, Progress>
+  }
+
+  /** The handle of a task from its id alone. */
+  result<Result = unknown, Progress = unknown>(id: string): AsyncResult<Result, Progress> {
+    requireText(id, 'task id')
+    return new AsyncResult(id, this.#link)
+  }
+
+  /** Add layers around sending (in the caller) and running (where the task runs); the first added is the outermost. */
+  use(layers: { send?: Middleware<Call, AsyncResult>; run?: Middleware<Run, unknown> }): this {
+    if (layers.send) this.#sendLayers = [...this.#sendLayers, layers.send]
+    if (layers.run) this.#runLayers = [...this.#runLayers, layers.run]
+    return this
+  }
+
+  /** Listen to a signal; the returned function ends it. */
+  on<Name extends keyof Signals>(signal: Name, listener: (event: Signals[Name]) => unknown): () => void {
+    return this.signals.on(signal, listener)
+  }
+
+  /** Records, newest submission first. */
+  async jobs(filter: Partial<ListFilter> = {}): Promise<JobPage> {
+    const { backend } = await this.stores()
+    if (!backend.list) throw new ConfigError(`${backend.url} cannot list tasks`)
+    const { metas, cursor } = await backend.list({ ...filter, limit: filter.limit ?? 50 })
+    return { jobs: metas.map(infoOf), cursor }
+  }
+
+  /** Messages that wait in a queue (default: the app's). Rejects with StoreUnavailableError when the store does not answer. */
+  async queueSize(queue: string = this.#config.queue): Promise<number> {
+    return (await this.stores()).broker.size(queue)
+  }
+
+  /** Drop what waits in a queue (default: the app's). Returns how many messages. */
+  async purge(queue: string = this.#config.queue): Promise<number> {
+    return (await this.stores()).broker.purge(queue)
+  }
+
+  /** The stores, opened at the first call. */
+  stores(): Promise<Stores> {
+    return this.#link.open()
+  }
+
+  /** Change settings before the stores are first used; later it is a ConfigError. */
+  configure(options: Pick<CeleriacOptions, 'broker' | 'backend' | 'logger'>): void {
+    if (this.#link.used) throw new ConfigError('configure: the stores of this app are in use already')
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+    this.#options = { ...this.#options, ...given }
+    this.#config = parseConfig(this.#options)
+  }
+
+  /** Run one job to its end, in this thread: what pools call. Never rejects. */
+  async runJob(job: Job, host: JobHost): Promise<Outcome> {
+    const definition = this.#tasks.get(job.task)?.definition
+    if (!definition) return { kind: 'failure', error: notRegistered(job.task) }
+    return runJob(definition, job, host, this.#runLayers, this.#config.resultSerializer)
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
+  #send(build: () => Call | Promise<Call>): Submission<unknown> {
+    const call = build()
+    if (call instanceof Promise || this.#sendLayers.length > 0 || this.#config.alwaysEager) {
+      return Submission.resolve(this.#sendThrough(call)) as Submission<unknown>
+    }
+    const prepared = prepare(call, this.#config, this.#origin)
+    return new Submission((resolve, reject) => {
+      this.#submit(prepared).then(resolve, reject)
+    })
+  }
+
+  async #sendThrough(call: Call | Promise<Call>): Promise<AsyncResult> {
+    const core = (given: Call): Promise<AsyncResult> => this.#submit(prepare(given, this.#config, this.#origin))
+    return compose(this.#sendLayers, core)(await call)
+  }
+
+  async #sendMany(
+    definition: TaskDefinition,
+    calls: readonly (readonly unknown[])[],
+    options: CallOptions,
+  ): Promise<AsyncResult[]> {
+    const built = await Promise.all(calls.map((args) => callOf(definition, args, options)))
+    if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
+      return Promise.all(built.map((call) => this.#sendThrough(call)))
+    const prepared = built.map((call) => prepare(call, this.#config, this.#origin))
+    return Promise.all(prepared.map((one) => this.#submit(one)))
+  }
+
+  async #submit(prepared: Prepared): Promise<AsyncResult> {
+    const { id, message, queue, ignored, submission } = prepared
+    const { joint, backend } = this.#link.stores ?? (await this.#link.open())
+    const facts = { id, task: message.task, queue, retries: 0 }
+    this.signals.emit('task:before-publish', facts)
+    if (this.#config.alwaysEager) {
+      if (submission.meta) await backend.store(submission.meta)
+      const job = jobOf(message, { queue, redelivered: false, hostname: this.#origin })
+      await runEagerly(job, submission.meta, backend, (one, host) => this.runJob(one, host), this.#config.logger)
+    } else {
+      await joint.submit(submission)
+    }
+    this.signals.emit('task:after-publish', facts)
+    return new AsyncResult(id, this.#link, ignored)
+  }
+
+  /** A direct call: the function, in a context that reports to nobody. */
+  #runHere(definition: TaskDefinition, args: readonly unknown[]): unknown {
+    const job: Job = {
+      id: 'direct',
+      task: definition.name,
+      args,
+      kwargs: {},
+      retries: 0,
+      queue: '',
+      redelivered: false,
+      headers: {},
+      parentId: undefined,
+      rootId: 'direct',
+      hostname: this.#origin,
+    }
+    const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
+    const context = new JobContext(job, definition, host)
+    if (definition.style === 'positional') return runAs(context, () => invoke(definition, args, context))
+    return this.#runObject(definition, args[0], context)
+  }
+
+  async #runObject(definition: TaskDefinition, input: unknown, context: JobContext): Promise<unknown> {
+    const parsed = definition.input ? await validate(definition.input, input, `task ${definition.name}`) : input
+    const result = await runAs(context, () => invoke(definition, [parsed], context))
+    return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
+  }
+}
+
+/** The call of a registered task: its input checked, then as it was given (only what the caller said crosses the wire). */
+function callOf(definition: TaskDefinition, args: readonly unknown[], options: CallOptions): Call | Promise<Call> {
+  const { name: task, style, input } = definition
+  if (style === 'positional') return { task, args, kwargs: {}, options, definition }
+  const kwargs = requireObject(args[0], task)
+  const call: Call = { task, args: [], kwargs, options, definition }
+  const checked = input && validate(input, kwargs, `task ${task}`)
+  return checked instanceof Promise ? checked.then(() => call) : call
+}
+
+function requireObject(value: unknown, task: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new ArgumentError(
+    `task ${task}: expected one object of arguments, got ${JSON.stringify(value) ?? String(value)}`,
+  )
+}

@@ -1,0 +1,118 @@
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { createLogger, type Logger } from '../std/log.ts'
+import { refuseUnknown, requireText } from './options.ts'
+
+/** Where the embedded store is kept unless told otherwise, below the working directory. */
+export const DEFAULT_STORE = 'sqlite:.celeriac/celeriac.db'
+
+/** Options of an app. Durations: ms, or text such as `'30s'`. */
+export interface CeleriacOptions {
+  /** Name for people. Default `celeriac`. */
+  name?: string
+  /** URL of the broker: `sqlite:path` (default `sqlite:.celeriac/celeriac.db`) or `memory:`. */
+  broker?: string
+  /** URL of the result backend. Default: the broker's. */
+  backend?: string
+  /** Queue of tasks that name none. Default `celery`. */
+  queue?: string
+  /** Task name patterns (`*` matches any characters) to queues, the first match wins; or a function. */
+  routes?: Readonly<Record<string, string>> | ((task: string) => string | undefined)
+  /** How arguments are sent. Default `json`. */
+  serializer?: 'json' | 'msgpack'
+  /** How results are stored. Default `json`. */
+  resultSerializer?: 'json' | 'msgpack'
+  /** Which serializers are read. Default both. */
+  accept?: readonly ('json' | 'msgpack')[]
+  /** How long records of finished tasks are kept. Default `'1d'`. */
+  resultExpires?: Duration
+  /** A worker that is silent for this long has lost its tasks to others. Default `'30s'`. */
+  lease?: Duration
+  /** Default of the tasks' option of that name. Default false. */
+  ignoreResult?: boolean
+  /** Default of the tasks' option of that name. Default false. */
+  trackStarted?: boolean
+  /** Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false. */
+  alwaysEager?: boolean
+  /** Where it writes its log. Default: JSON lines on standard error, level info. */
+  logger?: Logger
+}
+
+export interface Config {
+  readonly name: string
+  readonly broker: string
+  readonly backend: string
+  readonly queue: string
+  readonly route: (task: string) => string | undefined
+  readonly serializer: 'json' | 'msgpack'
+  readonly resultSerializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
+  /** ms */
+  readonly resultExpires: number
+  /** ms */
+  readonly lease: number
+  readonly ignoreResult: boolean
+  readonly trackStarted: boolean
+  readonly alwaysEager: boolean
+  readonly logger: Logger
+}
+
+const KNOWN = new Set([
+  'name',
+  'broker',
+  'backend',
+  'queue',
+  'routes',
+  'serializer',
+  'resultSerializer',
+  'accept',
+  'resultExpires',
+  'lease',
+  'ignoreResult',
+  'trackStarted',
+  'alwaysEager',
+  'logger',
+])
+
+/** Parse, refuse what is unknown, freeze. Throws ArgumentError. */
+export function parseConfig(options: CeleriacOptions): Config {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`Celeriac: expected an object of options, got ${String(options)}`)
+  refuseUnknown(options, KNOWN, 'Celeriac')
+  const eager = options.alwaysEager ?? false
+  const broker = eager ? 'memory:' : (options.broker ?? DEFAULT_STORE)
+  const lease = milliseconds(options.lease ?? '30s', 'lease')
+  if (lease < 1000) throw new ArgumentError(`lease: expected at least 1 s, got ${lease} ms`)
+  if (options.queue !== undefined) requireText(options.queue, 'queue')
+  return Object.freeze({
+    name: options.name ?? 'celeriac',
+    broker,
+    backend: eager ? 'memory:' : (options.backend ?? broker),
+    queue: options.queue ?? 'celery',
+    route: parseRoutes(options.routes ?? {}),
+    serializer: requireSerializer(options.serializer ?? 'json', 'serializer'),
+    resultSerializer: requireSerializer(options.resultSerializer ?? 'json', 'resultSerializer'),
+    accept: (options.accept ?? ['json', 'msgpack']).map((name) => requireSerializer(name, 'accept')),
+    resultExpires: milliseconds(options.resultExpires ?? '1d', 'resultExpires'),
+    lease,
+    ignoreResult: options.ignoreResult ?? false,
+    trackStarted: options.trackStarted ?? false,
+    alwaysEager: eager,
+    logger: options.logger ?? createLogger('info'),
+  })
+}
+
+function requireSerializer(name: unknown, where: string): 'json' | 'msgpack' {
+  if (name === 'json' || name === 'msgpack') return name
+  throw new ArgumentError(`${where}: expected 'json' or 'msgpack', got ${JSON.stringify(name)}`)
+}
+
+function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>): Config['route'] {
+  if (typeof routes === 'function') return routes
+  const rules = Object.entries(routes).map(([pattern, queue]) => {
+    requireText(queue, `routes: ${pattern}`)
+    const source = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
+    return { matcher: new RegExp(`^${source.join('.*')}$`), queue }
+  })
+  return (task) => rules.find(({ matcher }) => matcher.test(task))?.queue
+}

@@ -1,0 +1,148 @@
+import type { Job, Report } from '../protocol/job.ts'
+import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN } from '../protocol/states.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError, CeleriacError, Retry, SoftTimeLimitExceeded, TaskRevokedError } from '../std/errors.ts'
+import type { Logger } from '../std/log.ts'
+import type { TaskContext } from './current.ts'
+import type { TaskDefinition } from './definition.ts'
+import { validate } from './schema.ts'
+
+/** Who runs a job: a pool, the eager mode, a direct call. */
+export interface JobHost {
+  /** Tells the task to stop; its reason is an AbortReason. */
+  readonly signal: AbortSignal
+  report(report: Report): void
+  readonly log: Logger
+}
+
+/** Progress reports closer than this are folded into the next, ms. */
+const FOLD = 100
+/** A task that awaits its reports lets other work run at least this often, ms. */
+const TURN = 10
+/** States that the program itself sets. */
+const RESERVED: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
+
+/** The context of one running job. */
+export class JobContext implements TaskContext {
+  readonly #job: Job
+  readonly #definition: TaskDefinition
+  readonly #host: JobHost
+  #abort: AbortController | undefined
+  #log: Logger | undefined
+  #folded: Report | undefined
+  #foldTimer: NodeJS.Timeout | undefined
+  #reportedAt = 0
+  #turnAt = performance.now()
+
+  constructor(job: Job, definition: TaskDefinition, host: JobHost) {
+    this.#job = job
+    this.#definition = definition
+    this.#host = host
+  }
+
+  get id(): string {
+    return this.#job.id
+  }
+  get task(): string {
+    return this.#job.task
+  }
+  get attempt(): number {
+    return this.#job.retries + 1
+  }
+  get queue(): string {
+    return this.#job.queue
+  }
+  get headers(): Readonly<Record<string, unknown>> {
+    return this.#job.headers
+  }
+  get parentId(): string | undefined {
+    return this.#job.parentId
+  }
+  get rootId(): string {
+    return this.#job.rootId
+  }
+  get hostname(): string {
+    return this.#job.hostname
+  }
+  get redelivered(): boolean {
+    return this.#job.redelivered
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#host.log.child({ task: this.task, id: this.id })
+    return this.#log
+  }
+
+  /** Made when first asked for: most tasks never look at it. */
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController()
+      const { signal } = this.#host
+      const forward = (): void => abort.abort(abortError(signal.reason, this.id))
+      if (signal.aborted) forward()
+      else signal.addEventListener('abort', forward, { once: true })
+      this.#abort = abort
+    }
+    return this.#abort.signal
+  }
+
+  async progress(value: unknown): Promise<void> {
+    const { progress } = this.#definition
+    const meta = progress ? await validate(progress, value, `task ${this.task}: progress`) : value
+    this.#fold({ state: PROGRESS, meta })
+    await this.#turn()
+  }
+
+  async updateState(state: string, meta: unknown = null): Promise<void> {
+    if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED.has(state)) {
+      throw new ArgumentError(`updateState: expected a state of the task's own, got ${JSON.stringify(state)}`)
+    }
+    this.#send({ state, meta })
+    await this.#turn()
+  }
+
+  retry(options: { countdown?: Duration; cause?: unknown } = {}): never {
+    const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
+    throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+
+  /** The task ended: what was folded is not worth sending any more. */
+  end(): void {
+    clearTimeout(this.#foldTimer)
+    this.#folded = undefined
+  }
+
+  #fold(report: Report): void {
+    const wait = this.#reportedAt + FOLD - performance.now()
+    if (wait <= 0) {
+      this.#send(report)
+      return
+    }
+    if (!this.#folded) this.#foldTimer = setTimeout(() => this.#folded && this.#send(this.#folded), wait)
+    this.#folded = report
+  }
+
+  #send(report: Report): void {
+    clearTimeout(this.#foldTimer)
+    this.#folded = undefined
+    this.#reportedAt = performance.now()
+    this.#host.report(report)
+  }
+
+  /** Gives timers and messages their turn (a revoke can then arrive), and ends a task that is to stop. */
+  async #turn(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#turnAt >= TURN) {
+      this.#turnAt = now
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    if (this.#host.signal.aborted) throw abortError(this.#host.signal.reason, this.id)
+  }
+}
+
+/** The error that stands for an AbortReason inside a task. */
+export function abortError(reason: unknown, id: string): Error {
+  if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
+  if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
+  return new CeleriacError('SHUTDOWN', 'the worker shuts down')
+}

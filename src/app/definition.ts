@@ -1,0 +1,21 @@
+import type { TaskContext } from './current.ts'
+import type { ParsedTaskOptions } from './options.ts'
+import type { Schema } from './schema.ts'
+
+/** What a task is: its name, options, schemas and function. The wire never sees it. */
+export interface TaskDefinition {
+  readonly name: string
+  readonly options: ParsedTaskOptions
+  /** `positional`: called with Celery's args. `object`: called with Celery's kwargs as one object, and the context. */
+  readonly style: 'positional' | 'object'
+  readonly input: Schema | undefined
+  readonly output: Schema | undefined
+  readonly progress: Schema | undefined
+  readonly run: (...args: never[]) => unknown
+}
+
+/** Call the function as its style wants; `args` are those of the wire, already validated. */
+export function invoke(definition: TaskDefinition, args: readonly unknown[], context: TaskContext): unknown {
+  const run = definition.run as (...args: unknown[]) => unknown
+  return definition.style === 'object' ? run(args[0], context) : run(...args)
+}

@@ -1,0 +1,53 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import { encodeException } from '../protocol/exception.ts'
+import type { Job } from '../protocol/job.ts'
+import type { TaskMessage } from '../protocol/message.ts'
+import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, SUCCESS } from '../protocol/states.ts'
+import type { JobHost } from './context.ts'
+
+/** The job of a message, as if a worker had got it. */
+export function jobOf(message: TaskMessage, facts: { queue: string; redelivered: boolean; hostname: string }): Job {
+  return {
+    id: message.id,
+    task: message.task,
+    args: message.args,
+    kwargs: message.kwargs,
+    retries: message.retries,
+    headers: message.headers,
+    parentId: message.parentId,
+    rootId: message.rootId,
+    ...facts,
+  }
+}
+
+/** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */
+export async function runEagerly(
+  job: Job,
+  pending: TaskMeta | undefined,
+  backend: ResultBackend,
+  run: (job: Job, host: JobHost) => Promise<Outcome>,
+  log: JobHost['log'],
+): Promise<void> {
+  const base = pending ?? { task_id: job.id, children: [], traceback: null, date_done: null, result: null, status: '' }
+  const started = new Date().toISOString()
+  const report: JobHost['report'] = ({ state, meta }) => {
+    if (pending) void backend.store({ ...base, status: state, result: meta, date_started: started })
+  }
+  const host: JobHost = { signal: new AbortController().signal, report, log }
+  let retries = job.retries
+  let outcome = await run(job, host)
+  while (outcome.kind === 'retry') {
+    retries++
+    outcome = await run({ ...job, retries }, host)
+  }
+  if (!pending || outcome.kind === 'ignore') return
+  const end = { ...base, retries, date_started: started, date_done: new Date().toISOString() }
+  if (outcome.kind === 'success') {
+    await backend.store({ ...end, status: SUCCESS, result: outcome.result })
+  } else {
+    const error: ErrorInfo = outcome.kind === 'reject' ? { type: 'Reject', message: outcome.reason } : outcome.error
+    await backend.store({ ...end, status: FAILURE, result: encodeException(error), traceback: error.traceback ?? null })
+  }
+}

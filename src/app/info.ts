@@ -1,0 +1,57 @@
+import { decodeException } from '../protocol/exception.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, isFinal, PENDING, RECEIVED, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
+
+/** What is known of one submitted task. */
+export interface JobInfo {
+  readonly id: string
+  readonly task: string | undefined
+  /** Celery's state, or one of the task's own. */
+  readonly state: string
+  readonly queue: string | undefined
+  readonly worker: string | undefined
+  /** How often it was retried. */
+  readonly retries: number
+  readonly submittedAt: Date | undefined
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+  /** Last value of `ctx.progress`, or what went with a custom state, while that state lasts. */
+  readonly progress: unknown
+  /** Only after SUCCESS. */
+  readonly result: unknown
+  /** Only after FAILURE and REVOKED, and while RETRY waits. */
+  readonly error: JobError | undefined
+}
+
+export interface JobError {
+  readonly type: string
+  readonly message: string
+  readonly traceback: string | undefined
+}
+
+const WITHOUT_PROGRESS: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY])
+const WITH_ERROR: ReadonlySet<string> = new Set([FAILURE, REVOKED, RETRY])
+
+export function infoOf(meta: TaskMeta): JobInfo {
+  const { status } = meta
+  return {
+    id: meta.task_id,
+    task: meta.name,
+    state: status,
+    queue: meta.queue,
+    worker: meta.worker,
+    retries: meta.retries ?? 0,
+    submittedAt: date(meta.date_submitted),
+    startedAt: date(meta.date_started),
+    finishedAt: isFinal(status) ? date(meta.date_done) : undefined,
+    progress: isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
+    result: status === SUCCESS ? meta.result : undefined,
+    error: WITH_ERROR.has(status)
+      ? { ...decodeException(meta.result), traceback: meta.traceback ?? undefined }
+      : undefined,
+  }
+}
+
+function date(text: string | null | undefined): Date | undefined {
+  return text ? new Date(text) : undefined
+}

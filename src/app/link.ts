@@ -1,0 +1,63 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Joint } from '../backend/joint.ts'
+import { openBackend } from '../backend/open.ts'
+import { jointOf } from '../backend/separate.ts'
+import type { Broker } from '../broker/broker.ts'
+import { openBroker } from '../broker/open.ts'
+import type { Config } from './config.ts'
+
+export interface Stores {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  readonly joint: Joint
+}
+
+/** The app's one way to its stores: opened when first needed, closed once. */
+export class Link {
+  readonly #config: () => Config
+  #opening: Promise<Stores> | undefined
+  /** Set while open: lets a hot path go on without waiting. */
+  stores: Stores | undefined
+
+  constructor(config: () => Config) {
+    this.#config = config
+  }
+
+  /** True once somebody asked for the stores: the configuration is then fixed. */
+  get used(): boolean {
+    return this.#opening !== undefined
+  }
+
+  open(): Promise<Stores> {
+    this.#opening ??= this.#connect()
+    return this.#opening
+  }
+
+  async #connect(): Promise<Stores> {
+    try {
+      const config = this.#config()
+      const broker = await openBroker(config.broker, { lease: config.lease })
+      const backend = await openBackend(config.backend, {
+        expires: config.resultExpires,
+        serializer: config.resultSerializer,
+        accept: config.accept,
+        broker,
+      })
+      this.stores = { broker, backend, joint: jointOf(broker, backend) }
+      return this.stores
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#opening
+    if (!opening) return
+    this.#opening = undefined
+    this.stores = undefined
+    const { broker, backend } = await opening
+    await backend.close()
+    await broker.close()
+  }
+}

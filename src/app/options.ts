@@ -1,0 +1,233 @@
+import type { Backoff } from '../std/backoff.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: any error class, whatever its constructor takes.
+export type ErrorClass = abstract new (...args: any[]) => Error
+
+/** When and how a failed task runs again. */
+export interface RetryOptions {
+  /** How often at most after the first attempt. */
+  max: number
+  /** Wait before the first repeat. Default 1 s. */
+  delay?: Duration
+  /** Longest wait. Default 10 min. */
+  maxDelay?: Duration
+  /** Default exponential: the wait doubles each time. */
+  backoff?: 'exponential' | 'fixed'
+  /** Default full: a random wait between 0 and the computed one. */
+  jitter?: 'full' | 'none'
+  /** Only these error classes are retried. Default: all. */
+  on?: readonly ErrorClass[]
+  /** These error classes are not. */
+  except?: readonly ErrorClass[]
+}
+
+/** Parsed: every value present, times in ms. */
+export interface RetryPolicy extends Backoff {
+  readonly max: number
+  readonly on: readonly ErrorClass[] | undefined
+  readonly except: readonly ErrorClass[]
+}
+
+/** What a task is and how it runs by default; a call may say otherwise (`CallOptions`). */
+export interface TaskOptions {
+  /** Queue it goes to. Default: the app's routes, then the app's queue. */
+  queue?: string
+  /** 0 (default) to 255; on the embedded store the highest is served first. */
+  priority?: number
+  serializer?: 'json' | 'msgpack'
+  /** Repeats after a failure: a number is the maximum. Default 0: a task that may not be repeated safely is not. */
+  retry?: number | RetryOptions
+  /** Stopped by force after this time (threads); abandoned (inline). */
+  timeLimit?: Duration
+  /** `ctx.signal` aborts with SoftTimeLimitExceeded after this time. */
+  softTimeLimit?: Duration
+  /** Not started after this time: REVOKED. */
+  expires?: Duration
+  /** Keep no record: neither state nor result. */
+  ignoreResult?: boolean
+  /** Acknowledge when it ends (default), so that a crash runs it again; false: when it starts, so that a crash loses it. */
+  acksLate?: boolean
+  /** Store STARTED when it begins. Default: the app's. */
+  trackStarted?: boolean
+  /** One line for people: shown in OpenAPI and lists. */
+  description?: string
+}
+
+export interface CallOptions {
+  /** Not before this much time from now. */
+  countdown?: Duration
+  /** Not before this moment. */
+  eta?: Date
+  /** Not started after this moment, or this much time from now: REVOKED. */
+  expires?: Date | Duration
+  priority?: number
+  queue?: string
+  /** The id, 1 to 255 characters; default a new UUID. */
+  taskId?: string
+  /** Custom headers, plain data: `ctx.headers` in the task. */
+  headers?: Record<string, unknown>
+  retry?: number | Omit<RetryOptions, 'on' | 'except'>
+  timeLimit?: Duration
+  softTimeLimit?: Duration
+  ignoreResult?: boolean
+  serializer?: 'json' | 'msgpack'
+  /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
+  idempotencyKey?: string
+}
+
+const TASK_OPTIONS = new Set([
+  'queue',
+  'priority',
+  'serializer',
+  'retry',
+  'timeLimit',
+  'softTimeLimit',
+  'expires',
+  'ignoreResult',
+  'acksLate',
+  'trackStarted',
+  'description',
+])
+const CALL_OPTIONS = new Set([
+  'countdown',
+  'eta',
+  'expires',
+  'priority',
+  'queue',
+  'taskId',
+  'headers',
+  'retry',
+  'timeLimit',
+  'softTimeLimit',
+  'ignoreResult',
+  'serializer',
+  'idempotencyKey',
+])
+const RETRY_OPTIONS = new Set(['max', 'delay', 'maxDelay', 'backoff', 'jitter', 'on', 'except'])
+
+/** A task's options, parsed once: times in ms, absent where the app's default holds. */
+export interface ParsedTaskOptions {
+  readonly queue: string | undefined
+  readonly priority: number | undefined
+  readonly serializer: 'json' | 'msgpack' | undefined
+  readonly retry: RetryPolicy
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  readonly expires: number | undefined
+  readonly ignoreResult: boolean | undefined
+  readonly acksLate: boolean
+  readonly trackStarted: boolean | undefined
+  readonly description: string | undefined
+}
+
+/** Refuses option names that do not exist, naming those that do. */
+export function refuseUnknown(options: object, known: ReadonlySet<string>, where: string): void {
+  for (const name of Object.keys(options)) {
+    if (!known.has(name))
+      throw new ArgumentError(`${where}: unknown option ${name}; known are ${[...known].join(', ')}`)
+  }
+}
+
+export function parseTaskOptions(options: TaskOptions, task: string): ParsedTaskOptions {
+  const where = `task ${task}`
+  refuseUnknown(options, TASK_OPTIONS, where)
+  checkCommon(options, where)
+  return {
+    queue: options.queue,
+    priority: options.priority,
+    serializer: options.serializer,
+    retry: parseRetry(options.retry ?? 0, where),
+    timeLimit: optional(options.timeLimit, `${where}: timeLimit`),
+    softTimeLimit: optional(options.softTimeLimit, `${where}: softTimeLimit`),
+    expires: optional(options.expires, `${where}: expires`),
+    ignoreResult: options.ignoreResult,
+    acksLate: options.acksLate ?? true,
+    trackStarted: options.trackStarted,
+    description: options.description,
+  }
+}
+
+/** Throws ArgumentError for anything that a call may not say. */
+export function checkCallOptions(options: CallOptions, task: string): void {
+  const where = `task ${task}`
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`${where}: expected an object of options, got ${String(options)}`)
+  refuseUnknown(options, CALL_OPTIONS, where)
+  checkCommon(options, where)
+  const { taskId, eta, countdown, headers, idempotencyKey } = options
+  if (taskId !== undefined) requireText(taskId, `${where}: taskId`)
+  if (idempotencyKey !== undefined) requireText(idempotencyKey, `${where}: idempotencyKey`)
+  if (taskId !== undefined && idempotencyKey !== undefined)
+    throw new ArgumentError(`${where}: taskId and idempotencyKey exclude each other`)
+  if (eta !== undefined && countdown !== undefined)
+    throw new ArgumentError(`${where}: eta and countdown exclude each other`)
+  if (eta !== undefined) requireDate(eta, `${where}: eta`)
+  if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
+    throw new ArgumentError(`${where}: headers: expected an object, got ${JSON.stringify(headers)}`)
+  }
+}
+
+function checkCommon(options: TaskOptions | CallOptions, where: string): void {
+  const { priority, queue, serializer } = options
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
+    throw new ArgumentError(
+      `${where}: priority: expected a whole number from 0 to 255, got ${JSON.stringify(priority)}`,
+    )
+  }
+  if (queue !== undefined) requireText(queue, `${where}: queue`)
+  if (serializer !== undefined && serializer !== 'json' && serializer !== 'msgpack') {
+    throw new ArgumentError(`${where}: serializer: expected 'json' or 'msgpack', got ${JSON.stringify(serializer)}`)
+  }
+}
+
+export function parseRetry(retry: number | RetryOptions, where: string): RetryPolicy {
+  const options: RetryOptions = typeof retry === 'number' ? { max: retry } : retry
+  refuseUnknown(options, RETRY_OPTIONS, `${where}: retry`)
+  if (!Number.isInteger(options.max) || options.max < 0) {
+    throw new ArgumentError(`${where}: retry: expected a whole number >= 0 as max, got ${JSON.stringify(options.max)}`)
+  }
+  return {
+    max: options.max,
+    kind: oneOf(options.backoff ?? 'exponential', ['exponential', 'fixed'], `${where}: retry.backoff`),
+    delay: milliseconds(options.delay ?? 1000, `${where}: retry.delay`),
+    maxDelay: milliseconds(options.maxDelay ?? 600_000, `${where}: retry.maxDelay`),
+    jitter: oneOf(options.jitter ?? 'full', ['full', 'none'], `${where}: retry.jitter`),
+    on: options.on,
+    except: options.except ?? [],
+  }
+}
+
+/** Text of 1 to 255 characters without control characters, else ArgumentError. */
+export function requireText(value: unknown, where: string): asserts value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > 255 || hasControl(value)) {
+    throw new ArgumentError(
+      `${where}: expected 1 to 255 printable characters, got ${JSON.stringify(value) ?? String(value)}`,
+    )
+  }
+}
+
+export function requireDate(value: unknown, where: string): asserts value is Date {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
+    throw new ArgumentError(`${where}: expected a valid Date, got ${String(value)}`)
+  }
+}
+
+function hasControl(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code < 32 || code === 127) return true
+  }
+  return false
+}
+
+function oneOf<Value extends string>(value: Value, known: readonly Value[], where: string): Value {
+  if (!known.includes(value))
+    throw new ArgumentError(`${where}: expected ${known.join(' or ')}, got ${JSON.stringify(value)}`)
+  return value
+}
+
+function optional(value: Duration | undefined, where: string): number | undefined {
+  return value === undefined ? undefined : milliseconds(value, where)
+}

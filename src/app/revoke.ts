@@ -1,0 +1,37 @@
+import { revokeRequest } from '../protocol/control.ts'
+import { encodeException } from '../protocol/exception.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { isFinal, REVOKED } from '../protocol/states.ts'
+import type { Stores } from './link.ts'
+
+/**
+ * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
+ * else whoever has it is told. False when the task had ended already.
+ */
+export async function revokeTask({ broker, backend, joint }: Stores, id: string, terminate: boolean): Promise<boolean> {
+  const [known] = await backend.load([id])
+  if (known && isFinal(known.status)) return false
+  await backend.revoke([id])
+  const delivery = await broker.take?.(id)
+  if (delivery) return joint.settle({ delivery, meta: revokedMeta(id, known, 'revoked'), end: 'ack' })
+  const { envelope, route } = revokeRequest(id, terminate)
+  await broker.publish(envelope, route)
+  return true
+}
+
+/** The record of a task that was revoked: `reason` is Celery's word for why. */
+export function revokedMeta(
+  id: string,
+  known: Partial<TaskMeta> | undefined,
+  reason: 'revoked' | 'expired' | 'terminated',
+): TaskMeta {
+  return {
+    children: [],
+    ...known,
+    task_id: id,
+    status: REVOKED,
+    result: encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }),
+    traceback: null,
+    date_done: new Date().toISOString(),
+  }
+}

@@ -1,0 +1,135 @@
+import { assertEncodable } from '../protocol/encoding.ts'
+import { errorInfo } from '../protocol/exception.ts'
+import type { Job } from '../protocol/job.ts'
+import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
+import { backoffDelay } from '../std/backoff.ts'
+import { ArgumentError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { JobContext, type JobHost } from './context.ts'
+import { runAs } from './current.ts'
+import { invoke, type TaskDefinition } from './definition.ts'
+import type { Middleware } from './middleware.ts'
+import type { RetryPolicy } from './options.ts'
+import { type Schema, validate } from './schema.ts'
+
+/** What run middleware sees: a task about to run. */
+export interface Run {
+  readonly job: Job
+  readonly args: readonly unknown[]
+}
+
+/** Header of our own that carries a call's retry policy, beside Celery's. */
+export const RETRY_HEADER = 'celeriac_retry'
+
+/**
+ * Run one job to its end: arguments checked, middleware around the function, the result checked, and whatever was thrown
+ * turned into an outcome by the retry policy. Never rejects.
+ */
+export async function runJob(
+  definition: TaskDefinition,
+  job: Job,
+  host: JobHost,
+  layers: readonly Middleware<Run, unknown>[],
+  serializer: 'json' | 'msgpack',
+): Promise<Outcome> {
+  const context = new JobContext(job, definition, host)
+  try {
+    const result = await runAs(context, () => runLayers(definition, job, context, layers))
+    assertEncodable(result, 'result', serializer)
+    return { kind: 'success', result }
+  } catch (error) {
+    return outcomeOf(error, definition, job, host)
+  } finally {
+    context.end()
+  }
+}
+
+async function runLayers(
+  definition: TaskDefinition,
+  job: Job,
+  context: JobContext,
+  layers: readonly Middleware<Run, unknown>[],
+): Promise<unknown> {
+  const core = async (run: Run): Promise<unknown> => {
+    const given = wireArgs(definition, run.args, job.kwargs)
+    const args = definition.input ? [await checkInput(definition.input, given[0], definition.name)] : given
+    const result = await invoke(definition, args, context)
+    return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
+  }
+  let next = core
+  for (let index = layers.length - 1; index >= 0; index--) {
+    const layer = layers[index] as Middleware<Run, unknown>
+    const inner = next
+    next = (run) => layer(run, inner)
+  }
+  return next({ job, args: job.args })
+}
+
+/** Wrong input does not get better by repeating: Fatal. */
+async function checkInput(input: Schema, value: unknown, task: string): Promise<unknown> {
+  try {
+    return await validate(input, value, `task ${task}`)
+  } catch (error) {
+    if (error instanceof ArgumentError) throw new Fatal(error.message, { cause: error })
+    throw error
+  }
+}
+
+/** Celery's args and kwargs as the function's arguments. */
+function wireArgs(
+  definition: TaskDefinition,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): readonly unknown[] {
+  const named = Object.keys(kwargs).length
+  if (definition.style === 'positional') {
+    if (named)
+      throw new Fatal(
+        `task ${definition.name} takes positional arguments, got keyword arguments ${Object.keys(kwargs).join(', ')}`,
+      )
+    return args
+  }
+  if (args.length === 0) return [kwargs]
+  if (args.length === 1 && named === 0) return args
+  throw new Fatal(
+    `task ${definition.name} takes keyword arguments or one object, got ${args.length} positional and ${named} keyword arguments`,
+  )
+}
+
+function outcomeOf(error: unknown, definition: TaskDefinition, job: Job, host: JobHost): Outcome {
+  if (error instanceof Ignore) return { kind: 'ignore' }
+  if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
+  if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
+    const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
+    return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }
+  }
+  const policy = policyOf(definition.options.retry, job)
+  const info = errorInfo(error instanceof Retry && error.cause !== undefined ? error.cause : error)
+  if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info }
+  return { kind: 'retry', delay: retryDelay(error, policy, job.retries), error: info }
+}
+
+/** The call's own policy, which travels as a header, over the task's. */
+function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
+  const header = job.headers[RETRY_HEADER]
+  return typeof header === 'object' && header !== null ? { ...task, ...(header as Partial<RetryPolicy>) } : task
+}
+
+function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean {
+  if (error instanceof Retry) return retries < (policy.max || EXPLICIT_MAX)
+  if (retries >= policy.max || error instanceof Fatal || error instanceof SoftTimeLimitExceeded) return false
+  if (policy.except.some((kind) => error instanceof kind)) return false
+  return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
+}
+
+/** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
+const EXPLICIT_MAX = 3
+
+function retryDelay(error: unknown, policy: RetryPolicy, retries: number): number {
+  const asked = error instanceof Retry ? error.delay : undefined
+  return Math.round(asked ?? backoffDelay(policy, retries))
+}
+
+/** The failure of a job whose task nobody registered. */
+export function notRegistered(task: string): ErrorInfo {
+  return { type: 'NotRegistered', message: task, module: 'celery.exceptions' }
+}

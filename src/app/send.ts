@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import type { Submission as Sent } from '../backend/joint.ts'
+import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { PENDING } from '../protocol/states.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { uuid } from '../std/id.ts'
+import type { Config } from './config.ts'
+import { currentTask } from './current.ts'
+import type { TaskDefinition } from './definition.ts'
+import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from './options.ts'
+import { RETRY_HEADER } from './run.ts'
+
+/** What send middleware sees: a call on its way, before it is encoded. */
+export interface Call {
+  readonly task: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  readonly options: CallOptions
+  /** Known where the task is registered here; undefined for `app.send` by name. */
+  readonly definition: TaskDefinition | undefined
+}
+
+/** A call made ready: nothing but the store can refuse it now. */
+export interface Prepared {
+  readonly id: string
+  readonly message: TaskMessage
+  readonly queue: string
+  readonly ignored: boolean
+  readonly submission: Sent
+}
+
+/** Turn a call into its message and record. Throws ArgumentError and its kinds for whatever cannot be sent. */
+export function prepare(call: Call, config: Config, origin: string): Prepared {
+  const { options, task } = call
+  checkCallOptions(options, task)
+  const own = call.definition?.options
+  const now = Date.now()
+  const id =
+    options.taskId ?? (options.idempotencyKey === undefined ? uuid(now) : idOfKey(task, options.idempotencyKey))
+  const eta = etaOf(options, now)
+  const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
+  const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
+  const message = messageOf(call, { id, eta, ignored, now, origin })
+  const envelope = encodeTask(message, options.serializer ?? own?.serializer ?? config.serializer)
+  const submission: Sent = {
+    message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
+    meta: ignored ? undefined : pendingMeta(message, queue, now),
+    once: options.idempotencyKey !== undefined,
+  }
+  return { id, message, queue, ignored, submission }
+}
+
+function messageOf(
+  call: Call,
+  facts: { id: string; eta: Date | undefined; ignored: boolean; now: number; origin: string },
+): TaskMessage {
+  const { options, definition, task } = call
+  const own: ParsedTaskOptions | undefined = definition?.options
+  const expires =
+    expiresOf(options.expires, facts.now, task) ??
+    (own?.expires === undefined ? undefined : new Date(facts.now + own.expires))
+  const parent = currentTask()
+  return {
+    id: facts.id,
+    task,
+    args: call.args,
+    kwargs: call.kwargs,
+    embed: { callbacks: null, errbacks: null, chain: null, chord: null },
+    eta: facts.eta && pythonIso(facts.eta),
+    expires: expires && pythonIso(expires),
+    retries: 0,
+    timeLimit: limitOf(options.timeLimit, `task ${task}: timeLimit`) ?? own?.timeLimit,
+    softTimeLimit: limitOf(options.softTimeLimit, `task ${task}: softTimeLimit`) ?? own?.softTimeLimit,
+    rootId: parent?.rootId ?? facts.id,
+    parentId: parent?.id,
+    origin: facts.origin,
+    ignoreResult: facts.ignored,
+    priority: options.priority ?? own?.priority,
+    headers: headersOf(options, task),
+  }
+}
+
+function headersOf(options: CallOptions, task: string): Record<string, unknown> {
+  if (options.retry === undefined) return options.headers ?? {}
+  const { max, kind, delay, maxDelay, jitter } = parseRetry(options.retry, `task ${task}`)
+  return { ...options.headers, [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
+}
+
+function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta {
+  return {
+    task_id: message.id,
+    status: PENDING,
+    result: null,
+    traceback: null,
+    date_done: null,
+    children: [],
+    name: message.task,
+    queue,
+    retries: 0,
+    parent_id: message.parentId ?? null,
+    date_submitted: new Date(now).toISOString(),
+  }
+}
+
+/** The same key gives the same id, so that the store's own uniqueness of ids settles who was first. */
+function idOfKey(task: string, key: string): string {
+  const hex = createHash('sha256').update(`${task}\0${key}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {
+  if (eta) return eta
+  return countdown === undefined ? undefined : new Date(now + milliseconds(countdown, 'countdown'))
+}
+
+function expiresOf(expires: Date | Duration | undefined, now: number, task: string): Date | undefined {
+  if (expires === undefined || expires instanceof Date) return expires
+  return new Date(now + milliseconds(expires, `task ${task}: expires`))
+}
+
+function limitOf(limit: Duration | undefined, where: string): number | undefined {
+  return limit === undefined ? undefined : milliseconds(limit, where)
+}
