@@ -1,0 +1,42 @@
+import { redactUrl } from '../std/url.ts'
+
+/** What a worker says of itself when it starts. */
+export interface BannerFacts {
+  readonly version: string
+  readonly hostname: string
+  /** The app's name. */
+  readonly app: string
+  /** Path of the task module, where there is one. */
+  readonly module?: string
+  /** URLs of broker and result backend; passwords are taken out here. */
+  readonly broker: string
+  readonly backend: string
+  readonly concurrency: number
+  /** `inline`, `threads` or `solo`. */
+  readonly pool: string
+  readonly queues: readonly string[]
+  /** Names of the tasks. */
+  readonly tasks: Iterable<string>
+}
+
+/** The text that a worker shows when it starts, in the order of Celery's; no line end after the last line. */
+export function banner(facts: BannerFacts): string {
+  const tasks = [...facts.tasks].sort()
+  return [
+    '',
+    ` celeriac v${facts.version} · ${facts.hostname}`,
+    '',
+    ' [config]',
+    ` .> app:         ${facts.app}${facts.module === undefined ? '' : ` (${facts.module})`}`,
+    ` .> transport:   ${redactUrl(facts.broker)}`,
+    ` .> results:     ${redactUrl(facts.backend)}`,
+    ` .> concurrency: ${facts.concurrency} (${facts.pool})`,
+    '',
+    ' [queues]',
+    ...facts.queues.map((queue) => ` .> ${queue}`),
+    '',
+    ' [tasks]',
+    ...(tasks.length > 0 ? tasks.map((task) => `  . ${task}`) : ['  (none)']),
+    '',
+  ].join('\n')
+}

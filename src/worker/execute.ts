@@ -1,0 +1,169 @@
+import type { App } from '../app/app.ts'
+import type { Stores } from '../app/link.ts'
+import type { Settlement } from '../backend/joint.ts'
+import type { Delivery } from '../broker/broker.ts'
+import { isoTime } from '../protocol/iso.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import { STARTED } from '../protocol/states.ts'
+import { backoffDelay } from '../std/backoff.ts'
+import { StoreUnavailableError } from '../std/errors.ts'
+import type { Pool } from './pool/pool.ts'
+import { type Receiver, receive } from './receive.ts'
+import { Request } from './request.ts'
+import { settlementOf } from './settle.ts'
+
+/** What the life of a task needs of its worker. */
+export interface Bench extends Receiver {
+  readonly app: App
+  readonly stores: Stores
+  readonly pool: Pool
+  /** Requests that run, by id: what a revoke looks for. */
+  readonly running: Map<string, Request>
+}
+
+/** The life of a task, from its arrival to its settlement. Never rejects. */
+export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
+  const { signals } = bench.app
+  try {
+    const request = receive(delivery, bench)
+    if (!(request instanceof Request)) {
+      if (await settle(request.settlement, bench)) request.tell()
+      return
+    }
+    signals.emit('task:received', request.facts)
+    if (await tooEarly(request, bench)) return
+    await begin(request, bench)
+    const outcome = await run(request, bench)
+    const settlement = settlementOf(request, outcome)
+    const done = request.acked ? await storeOnly(settlement, bench) : await settle(settlement, bench)
+    tell(request, outcome, done, bench)
+  } catch (error) {
+    signals.emit('worker:error', { error, doing: 'executing a task' })
+  }
+}
+
+/** A broker without delays delivers early: the message goes back until its time. */
+async function tooEarly(request: Request, bench: Bench): Promise<boolean> {
+  const { eta } = request.message
+  if (eta === undefined) return false
+  const notBefore = isoTime(eta)
+  // Clocks and timers differ by a little; what is due within it is due.
+  if (notBefore <= Date.now() + 50) return false
+  const { delivery } = request
+  const message = { envelope: delivery.envelope, route: { exchange: '', routingKey: delivery.queue }, notBefore }
+  await settle({ delivery, publish: [message], end: 'ack' }, bench)
+  return true
+}
+
+/** Early acknowledgement and STARTED, where they are asked for. */
+async function begin(request: Request, bench: Bench): Promise<void> {
+  const { definition, message, delivery } = request
+  const { config } = bench.app
+  request.begin()
+  if (!definition.options.acksLate) {
+    await settle({ delivery, end: 'ack' }, bench)
+    request.acked = true
+  }
+  if (!message.ignoreResult && (definition.options.trackStarted ?? config.trackStarted)) {
+    record(request, STARTED, { pid: process.pid, hostname: request.hostname }, bench)
+  }
+}
+
+async function run(request: Request, bench: Bench): Promise<Outcome> {
+  const { app, pool, running } = bench
+  const stopLimits = startLimits(request)
+  running.set(request.id, request)
+  app.signals.emit('task:prerun', request.facts)
+  try {
+    return await pool.run(request.job, {
+      signal: request.signal,
+      kill: request.killed,
+      report: ({ state, meta }) => record(request, state, meta, bench),
+    })
+  } finally {
+    stopLimits()
+    if (running.get(request.id) === request) running.delete(request.id)
+    app.signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
+  }
+}
+
+/** Soft and hard time limit; the returned function ends them. */
+function startLimits(request: Request): () => void {
+  const { softTimeLimit, timeLimit } = request.message
+  if (softTimeLimit === undefined && timeLimit === undefined) return () => undefined
+  const soft =
+    softTimeLimit === undefined ? undefined : setTimeout(() => request.abort('soft time limit'), softTimeLimit)
+  const hard = timeLimit === undefined ? undefined : setTimeout(() => request.kill('time limit'), timeLimit)
+  return () => {
+    clearTimeout(soft)
+    clearTimeout(hard)
+  }
+}
+
+/** Store a state on the way, without waiting: the end waits behind it in the same line. */
+function record(request: Request, state: string, meta: unknown, bench: Bench): void {
+  if (request.message.ignoreResult) return
+  bench.stores.backend.store(request.meta(state, meta)).catch((error: unknown) => {
+    bench.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
+  })
+}
+
+/** The result of a task that was acknowledged when it began. */
+async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boolean> {
+  if (settlement.meta) await stores.backend.store(settlement.meta)
+  for (const { envelope, route, notBefore } of settlement.publish ?? [])
+    await stores.broker.publish(envelope, route, { notBefore })
+  return true
+}
+
+/** Settle, for as long as it takes: an outcome is not lost because the store is away for a while. */
+async function settle(settlement: Settlement, bench: Bench): Promise<boolean> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await bench.stores.joint.settle(settlement)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      bench.app.signals.emit('worker:error', { error, doing: 'settling a task' })
+      const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 5000, jitter: 'full' }, attempt)
+      await new Promise((resolve) => setTimeout(resolve, delay))
+    }
+  }
+}
+
+/** Tell how it ended, once that is stored. */
+function tell(request: Request, outcome: Outcome, done: boolean, { app: { signals } }: Bench): void {
+  const { facts, runtime } = request
+  if (!done) {
+    signals.emit('task:lost', facts)
+    return
+  }
+  switch (outcome.kind) {
+    case 'success':
+      signals.emit('task:success', { ...facts, result: outcome.result, runtime })
+      break
+    case 'failure':
+      signals.emit('task:failure', { ...facts, error: outcome.error, runtime })
+      break
+    case 'retry':
+      signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })
+      break
+    case 'reject':
+      signals.emit('task:rejected', { ...facts, requeue: outcome.requeue, reason: outcome.reason })
+      break
+    case 'stopped':
+      tellStopped(request, outcome, signals)
+      break
+    case 'ignore':
+      break
+  }
+}
+
+function tellStopped(request: Request, outcome: Outcome & { kind: 'stopped' }, signals: App['signals']): void {
+  const { facts, runtime } = request
+  if (outcome.by === 'shutdown') signals.emit('task:returned', facts)
+  else if (outcome.by === 'revoke') {
+    signals.emit('task:revoked', { ...facts, reason: outcome.terminated ? 'terminated' : 'revoked' })
+  } else {
+    signals.emit('task:failure', { ...facts, error: outcome.error, runtime })
+  }
+}

@@ -1,0 +1,132 @@
+import { inspect } from 'node:util'
+import type { App } from '../app/app.ts'
+import type { Signals, TaskFacts } from '../app/signals.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import { LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
+
+/** Longest result in a log line, in characters. */
+const RESULT_LENGTH = 200
+
+/** A signal as a log line. */
+interface Line<Event> {
+  readonly level: Exclude<LogLevel, 'silent'>
+  text(event: Event): string
+  /** Data beside the words, for whoever searches the log. */
+  fields?(event: Event): object
+}
+
+/** Every signal that is worth a line. */
+const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
+  'task:received': { level: 'info', text: (task) => `${nameOf(task)} received`, fields: factsOf },
+  'task:prerun': { level: 'debug', text: (task) => `${nameOf(task)} started`, fields: factsOf },
+  'task:success': {
+    level: 'info',
+    text: (task) => `${nameOf(task)} succeeded in ${seconds(task.runtime)}: ${resultText(task.result)}`,
+    fields: runFacts,
+  },
+  'task:failure': {
+    level: 'error',
+    text: (task) => `${nameOf(task)} failed in ${seconds(task.runtime)}: ${errorText(task.error)}`,
+    fields: (task) => ({ ...runFacts(task), error: task.error.type, traceback: task.error.traceback }),
+  },
+  'task:retry': {
+    level: 'info',
+    text: (task) => `${nameOf(task)} retry ${task.retries + 1} in ${seconds(task.delay)}: ${errorText(task.error)}`,
+    fields: (task) => ({ ...factsOf(task), error: task.error.type }),
+  },
+  'task:revoked': { level: 'warn', text: (task) => `${nameOf(task)} revoked (${task.reason})`, fields: factsOf },
+  'task:rejected': {
+    level: 'warn',
+    text: (task) => `${nameOf(task)} rejected${task.requeue ? ', given back' : ''}: ${task.reason}`,
+    fields: factsOf,
+  },
+  'task:unknown': {
+    level: 'error',
+    text: (task) => `${nameOf(task)} is not registered here: it was sent to queue ${task.queue}`,
+    fields: factsOf,
+  },
+  'task:undecodable': {
+    level: 'error',
+    text: ({ queue, error }) => `a message in queue ${queue} cannot be read: ${errorText(error)}`,
+    fields: ({ queue }) => ({ queue }),
+  },
+  'task:lost': {
+    level: 'warn',
+    text: (task) => `${nameOf(task)} lost: its lease ran out, another worker has it; what this one did was not stored`,
+    fields: factsOf,
+  },
+  'task:returned': {
+    level: 'warn',
+    text: (task) => `${nameOf(task)} given back to queue ${task.queue}`,
+    fields: factsOf,
+  },
+  'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
+  'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stopped: ${reason}` },
+  'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
+}
+
+/**
+ * Turns an app's signals into log lines. Below `level` nothing is listened to, so that nothing is spent on lines that nobody reads.
+ * The returned function ends it.
+ */
+export function logSignals(app: Pick<App, 'on'>, logger: Logger, level: LogLevel): () => void {
+  const names = Object.keys(LINES) as (keyof Signals)[]
+  const ends = names.map((name) => logSignal(app, logger, level, name))
+  return () => {
+    for (const end of ends) end?.()
+  }
+}
+
+function logSignal<Name extends keyof Signals>(
+  app: Pick<App, 'on'>,
+  logger: Logger,
+  level: LogLevel,
+  name: Name,
+): (() => void) | undefined {
+  const line: Line<Signals[Name]> | undefined = LINES[name]
+  if (!line || LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return undefined
+  return app.on(name, (event) => logger[line.level](line.fields?.(event) ?? {}, line.text(event)))
+}
+
+function nameOf({ task, id }: TaskFacts): string {
+  return `Task ${task}[${id}]`
+}
+
+function factsOf({ id, task, queue }: TaskFacts): object {
+  return { id, task, queue }
+}
+
+function runFacts(task: TaskFacts & { readonly runtime: number }): object {
+  return { ...factsOf(task), runtime: Math.round(task.runtime) }
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(3)}s`
+}
+
+function errorText({ type, message }: ErrorInfo): string {
+  return message === '' ? type : `${type}: ${message}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** A store that is away is no surprise, and its stack tells nothing. */
+function unexpected({ error }: Signals['worker:error']): object {
+  const known = (error as { code?: unknown } | null | undefined)?.code === 'STORE_UNAVAILABLE'
+  return known ? {} : { err: error }
+}
+
+function resultText(result: unknown): string {
+  if (typeof result === 'number' || typeof result === 'boolean') return String(result)
+  const limits = {
+    depth: 3,
+    maxArrayLength: 50,
+    maxStringLength: RESULT_LENGTH,
+    breakLength: Number.POSITIVE_INFINITY,
+    compact: true,
+  }
+  const text = inspect(result, limits)
+  return text.length > RESULT_LENGTH ? `${text.slice(0, RESULT_LENGTH)}…` : text
+}

@@ -1,0 +1,130 @@
+import type { App } from '../app/app.ts'
+import { notRegistered } from '../app/run.ts'
+import type { Message, Settlement } from '../backend/joint.ts'
+import type { Delivery } from '../broker/broker.ts'
+import { encodeException, errorInfo } from '../protocol/exception.ts'
+import { isoTime } from '../protocol/iso.ts'
+import { decodeTask, type TaskMessage } from '../protocol/message.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import { CONTENT_TYPES } from '../protocol/serializer.ts'
+import { FAILURE, REVOKED } from '../protocol/states.ts'
+import { Request } from './request.ts'
+
+/** A message that is not run: how it is settled, and what is told of it. */
+export interface Refusal {
+  readonly settlement: Settlement
+  tell(): void
+}
+
+export interface Receiver {
+  readonly app: App
+  readonly hostname: string
+  readonly revoked: ReadonlySet<string>
+}
+
+/** How often the worker that held a message may die before it is given up: it may be what kills them. */
+export const MAX_LOST = 10
+
+/** Read a delivery and decide: a request to run, or a refusal with its reason. Never throws for what a message holds. */
+export function receive(delivery: Delivery, receiver: Receiver): Request | Refusal {
+  const { app, hostname, revoked } = receiver
+  let message: TaskMessage
+  try {
+    message = decodeTask(delivery.envelope, new Set(app.config.accept.map((name) => CONTENT_TYPES[name])))
+  } catch (error) {
+    return refuseUndecodable(delivery, receiver, errorInfo(error))
+  }
+  const definition = app.tasks.get(message.task)?.definition
+  const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
+  if (!definition) {
+    const settlement = failed(delivery, hostname, message, notRegistered(message.task))
+    return { settlement, tell: () => app.signals.emit('task:unknown', facts) }
+  }
+  const request = new Request(delivery, message, definition, hostname)
+  const reason = revoked.has(message.id) ? 'revoked' : isExpired(message) ? 'expired' : undefined
+  if (reason) {
+    const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
+    const meta = message.ignoreResult ? undefined : request.meta(REVOKED, error, null, true)
+    return {
+      settlement: { delivery, meta, end: 'ack' },
+      tell: () => app.signals.emit('task:revoked', { ...facts, reason }),
+    }
+  }
+  if (delivery.lost >= MAX_LOST) {
+    const error = {
+      type: 'WorkerLostError',
+      message: `the worker that ran it died ${delivery.lost} times`,
+      module: 'billiard.exceptions',
+    }
+    return {
+      settlement: failed(delivery, hostname, message, error),
+      tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
+    }
+  }
+  return request
+}
+
+function isExpired({ expires }: TaskMessage): boolean {
+  return expires !== undefined && isoTime(expires) <= Date.now()
+}
+
+/** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */
+function failed(
+  delivery: Delivery,
+  hostname: string,
+  message: { id: string; task?: string; ignoreResult?: boolean },
+  error: ErrorInfo,
+): Settlement {
+  const meta = {
+    task_id: message.id,
+    status: FAILURE,
+    result: encodeException(error),
+    traceback: null,
+    date_done: new Date().toISOString(),
+    children: [],
+    name: message.task,
+    queue: delivery.queue,
+    worker: hostname,
+  }
+  return { delivery, meta: message.ignoreResult ? undefined : meta, publish: [deadLetter(delivery, error)], end: 'ack' }
+}
+
+function refuseUndecodable(delivery: Delivery, { app, hostname }: Receiver, error: ErrorInfo): Refusal {
+  const { id, task } = headersOf(delivery)
+  const tell = (): void => app.signals.emit('task:undecodable', { queue: delivery.queue, error })
+  if (typeof id === 'string') {
+    return {
+      settlement: failed(delivery, hostname, { id, task: typeof task === 'string' ? task : undefined }, error),
+      tell,
+    }
+  }
+  return { settlement: { delivery, publish: [deadLetter(delivery, error)], end: 'ack' }, tell }
+}
+
+/** Even the headers may be unreadable. */
+function headersOf(delivery: Delivery): Readonly<Record<string, unknown>> {
+  try {
+    return delivery.envelope.headers
+  } catch {
+    // Said already: this is asked only after reading the envelope has failed or its body has.
+    return {}
+  }
+}
+
+/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
+export function deadLetterQueue(queue: string): string {
+  return `${queue}.dead`
+}
+
+function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
+  const { properties, body } = delivery.envelope
+  const headers = {
+    ...headersOf(delivery),
+    'x-death-reason': `${error.type}: ${error.message}`.slice(0, 1000),
+    'x-death-queue': delivery.queue,
+  }
+  return {
+    envelope: { headers, properties, body },
+    route: { exchange: '', routingKey: deadLetterQueue(delivery.queue) },
+  }
+}

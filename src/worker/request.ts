@@ -1,0 +1,88 @@
+import type { TaskDefinition } from '../app/definition.ts'
+import { jobOf } from '../app/eager.ts'
+import type { TaskFacts } from '../app/signals.ts'
+import type { Delivery } from '../broker/broker.ts'
+import type { AbortReason, Job } from '../protocol/job.ts'
+import type { TaskMessage } from '../protocol/message.ts'
+import type { StopReason } from '../protocol/outcome.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+
+/** One delivery as a task request, from its arrival to its end. */
+export class Request {
+  readonly delivery: Delivery
+  readonly message: TaskMessage
+  readonly definition: TaskDefinition
+  readonly hostname: string
+  readonly facts: TaskFacts
+  readonly #abort = new AbortController()
+  readonly #kill = new AbortController()
+  #startedAt = 0
+  #started = ''
+  /** Acknowledged when it began: its end settles nothing. */
+  acked = false
+
+  constructor(delivery: Delivery, message: TaskMessage, definition: TaskDefinition, hostname: string) {
+    this.delivery = delivery
+    this.message = message
+    this.definition = definition
+    this.hostname = hostname
+    this.facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
+  }
+
+  get id(): string {
+    return this.message.id
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get killed(): AbortSignal {
+    return this.#kill.signal
+  }
+
+  get job(): Job {
+    const { queue, redelivered } = this.delivery
+    return jobOf(this.message, { queue, redelivered, hostname: this.hostname })
+  }
+
+  /** ms since it began to run. */
+  get runtime(): number {
+    return performance.now() - this.#startedAt
+  }
+
+  begin(): void {
+    this.#startedAt = performance.now()
+    this.#started = new Date().toISOString()
+  }
+
+  /** Tell it to stop. */
+  abort(reason: AbortReason): void {
+    this.#abort.abort(reason)
+  }
+
+  /** End it by force, where its pool can. */
+  kill(reason: StopReason): void {
+    this.#kill.abort(reason)
+  }
+
+  /** Its record in this state. */
+  meta(status: string, result: unknown, traceback: string | null = null, done = false): TaskMeta {
+    const { id, task, retries, parentId, group } = this.message
+    return {
+      task_id: id,
+      status,
+      result,
+      traceback,
+      date_done: done ? new Date().toISOString() : null,
+      children: [],
+      name: task,
+      queue: this.delivery.queue,
+      worker: this.hostname,
+      retries,
+      parent_id: parentId ?? null,
+      group_id: group ?? null,
+      date_started: this.#started || undefined,
+    }
+  }
+}

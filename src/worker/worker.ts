@@ -1,0 +1,157 @@
+import { hostname } from 'node:os'
+import type { App } from '../app/app.ts'
+import { refuseUnknown, requireText } from '../app/options.ts'
+import type { Consumer } from '../broker/broker.ts'
+import type { RevokeCommand } from '../protocol/control.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { Control } from './control.ts'
+import { type Bench, execute } from './execute.ts'
+import { openPool, type PoolKind } from './pool/open.ts'
+import type { Pool } from './pool/pool.ts'
+import type { Request } from './request.ts'
+
+export interface WorkerOptions {
+  /** `inline` (default): many at once in this thread; `threads`: each in a thread of its own, which can be killed; `solo`: one at a time, here. */
+  pool?: PoolKind
+  /** Tasks at once. Default: 100 inline, one per core in threads; solo is always 1. */
+  concurrency?: number
+  /** Default: the app's queue. */
+  queues?: readonly string[]
+  /** Name for people and remote control. Default `celery@<host>`. */
+  hostname?: string
+  /** Path or file URL of the module that defines the app: needed by `threads`, which load it once each. */
+  module?: string
+  /** How long `stop` waits for running tasks. Default `'25s'`. */
+  grace?: Duration
+  /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
+  revokeGrace?: Duration
+}
+
+const KNOWN = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace'])
+/** After the grace period: how long tasks that were told to stop get before they are ended by force, ms. */
+const LAST_WORDS = 500
+
+/** Takes tasks from queues and runs them. Everything it does is told by the app's signals. */
+export class Worker {
+  readonly app: App
+  readonly hostname: string
+  readonly queues: readonly string[]
+  readonly pool: Pool
+  readonly #grace: number
+  readonly #revokeGrace: number
+  readonly #revoked = new Set<string>()
+  readonly #running = new Map<string, Request>()
+  readonly #lives = new Set<Promise<void>>()
+  readonly #control: Control
+  #consumer: Consumer | undefined
+  #loop: Promise<void> = Promise.resolve()
+  #stopping: Promise<void> | undefined
+  readonly #hurry = new AbortController()
+
+  /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
+  constructor(app: App, options: WorkerOptions = {}) {
+    refuseUnknown(options, KNOWN, 'Worker')
+    this.app = app
+    this.hostname = options.hostname ?? `celery@${hostname()}`
+    requireText(this.hostname, 'hostname')
+    this.queues = options.queues ?? [app.config.queue]
+    if (this.queues.length === 0) throw new ArgumentError('queues: expected at least one, got none')
+    for (const queue of this.queues) requireText(queue, 'queues')
+    this.#grace = milliseconds(options.grace ?? '25s', 'grace')
+    this.#revokeGrace = milliseconds(options.revokeGrace ?? '5s', 'revokeGrace')
+    this.pool = openPool(app, options)
+    this.#control = new Control(this.hostname, {
+      revoke: (command) => this.#revoke(command),
+      error: (error) => app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
+    })
+  }
+
+  /** Why it takes nothing, while the store fails; undefined while it is well. */
+  get problem(): Error | undefined {
+    return this.#consumer?.problem
+  }
+
+  /** How many tasks it holds now. */
+  get busy(): number {
+    return this.#lives.size
+  }
+
+  /** Resolves when it is ready to take tasks. Rejects when the store or the pool cannot be opened. */
+  async start(): Promise<void> {
+    const stores = await this.app.stores()
+    await this.pool.start()
+    // Listening before reading: a revoke of this moment is in one of the two.
+    await this.#control.start(stores)
+    for (const id of await stores.backend.revoked()) this.#revoked.add(id)
+    const queues = this.queues.map((name) => ({ name }))
+    this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const bench: Bench = {
+      app: this.app,
+      stores,
+      pool: this.pool,
+      hostname: this.hostname,
+      revoked: this.#revoked,
+      running: this.#running,
+    }
+    this.#loop = this.#take(this.#consumer, bench)
+    this.app.signals.emit('worker:ready', { hostname: this.hostname })
+  }
+
+  /**
+   * Take no more; wait up to `grace` (default: the worker's) for what runs, then tell it to stop, then end it by force and give it back.
+   * A second call with a grace of 0 while the first waits makes it end at once.
+   */
+  async stop(options: { grace?: Duration; reason?: string } = {}): Promise<void> {
+    const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
+    if (grace === 0) this.#hurry.abort()
+    this.#stopping ??= this.#stop(grace, options.reason ?? 'stop')
+    await this.#stopping
+  }
+
+  async #stop(grace: number, reason: string): Promise<void> {
+    this.app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
+    await this.#consumer?.close()
+    await this.#ended(grace)
+    for (const request of this.#running.values()) request.abort('shutdown')
+    await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : LAST_WORDS)
+    for (const request of this.#running.values()) request.kill('shutdown')
+    await Promise.all([this.#loop, ...this.#lives])
+    await this.#control.stop()
+    await this.#consumer?.release()
+    await this.pool.close()
+  }
+
+  /** Resolves when nothing runs any more, after `limit` ms, or when somebody is in a hurry. */
+  async #ended(limit: number): Promise<void> {
+    const { signal } = this.#hurry
+    if (this.#lives.size === 0 || limit === 0 || signal.aborted) return
+    let timer: NodeJS.Timeout | undefined
+    let hurry = (): void => undefined
+    const enough = new Promise<void>((resolve) => {
+      hurry = resolve
+      timer = setTimeout(resolve, limit)
+      signal.addEventListener('abort', hurry, { once: true })
+    })
+    await Promise.race([enough, Promise.all(this.#lives)])
+    clearTimeout(timer)
+    signal.removeEventListener('abort', hurry)
+  }
+
+  async #take(consumer: Consumer, bench: Bench): Promise<void> {
+    for await (const delivery of consumer) {
+      const life = execute(delivery, bench)
+      this.#lives.add(life)
+      void life.then(() => this.#lives.delete(life))
+    }
+  }
+
+  #revoke({ ids, terminate }: RevokeCommand): void {
+    for (const id of ids) {
+      this.#revoked.add(id)
+      const request = this.#running.get(id)
+      request?.abort('revoke')
+      if (request && terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
+    }
+  }
+}
