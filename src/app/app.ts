@@ -175,9 +175,9 @@ export class App {
   }
 
   /** Run one job to its end, in this thread: what pools call. Never rejects. */
-  async runJob(job: Job, host: JobHost): Promise<Outcome> {
+  runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
-    if (!definition) return { kind: 'failure', error: notRegistered(job.task) }
+    if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
     return runJob(definition, job, host, this.#runLayers, this.#config.resultSerializer)
   }
 

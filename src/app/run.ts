@@ -7,7 +7,7 @@ import { ArgumentError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } fr
 import { JobContext, type JobHost } from './context.ts'
 import { runAs } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
-import type { Middleware } from './middleware.ts'
+import { compose, type Middleware } from './middleware.ts'
 import type { RetryPolicy } from './options.ts'
 import { type Schema, validate } from './schema.ts'
 
@@ -43,25 +43,33 @@ export async function runJob(
   }
 }
 
-async function runLayers(
+function runLayers(
   definition: TaskDefinition,
   job: Job,
   context: JobContext,
   layers: readonly Middleware<Run, unknown>[],
+): unknown {
+  if (layers.length === 0) return runFunction(definition, job, job.args, context)
+  const core = async (run: Run): Promise<unknown> => runFunction(definition, job, run.args, context)
+  return compose(layers, core)({ job, args: job.args })
+}
+
+/** The function between its schemas. A promise only where something in it is one: this is run for every task. */
+function runFunction(definition: TaskDefinition, job: Job, args: readonly unknown[], context: JobContext): unknown {
+  const given = wireArgs(definition, args, job.kwargs)
+  if (!definition.input && !definition.output) return invoke(definition, given, context)
+  return runChecked(definition, given, context)
+}
+
+async function runChecked(
+  definition: TaskDefinition,
+  given: readonly unknown[],
+  context: JobContext,
 ): Promise<unknown> {
-  const core = async (run: Run): Promise<unknown> => {
-    const given = wireArgs(definition, run.args, job.kwargs)
-    const args = definition.input ? [await checkInput(definition.input, given[0], definition.name)] : given
-    const result = await invoke(definition, args, context)
-    return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
-  }
-  let next = core
-  for (let index = layers.length - 1; index >= 0; index--) {
-    const layer = layers[index] as Middleware<Run, unknown>
-    const inner = next
-    next = (run) => layer(run, inner)
-  }
-  return next({ job, args: job.args })
+  const { input, output, name } = definition
+  const args = input ? [await checkInput(input, given[0], name)] : given
+  const result = await invoke(definition, args, context)
+  return output ? validate(output, result, `task ${name}: result`) : result
 }
 
 /** Wrong input does not get better by repeating: Fatal. */

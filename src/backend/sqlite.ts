@@ -1,10 +1,10 @@
-import type { StatementSync } from 'node:sqlite'
 import type { Broker } from '../broker/broker.ts'
 import { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { sqlitePath } from '../broker/sqlite/database.ts'
 import { SqliteStore } from '../broker/sqlite/store.ts'
+import { encodePlain } from '../protocol/encoding.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
-import { CONTENT_TYPES, deserialize, serialize } from '../protocol/serializer.ts'
+import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { ListFilter, MetaPage, ResultBackend } from './backend.ts'
@@ -12,6 +12,7 @@ import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint } from './joint.ts'
 import type { BackendOptions } from './open.ts'
 import { SqliteJoint } from './sqliteJoint.ts'
+import { ResultStatements } from './sqliteStatements.ts'
 
 interface Row {
   readonly seq: number
@@ -23,20 +24,21 @@ interface Row {
 
 /** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
 const STALE = 7 * 86_400_000
-/** How often expired records are dropped, ms, and how many in one transaction. */
+/** How often expired records are dropped, ms, and how many are looked at for one transaction. */
 const CLEAN_EVERY = 60_000
-const CLEAN_BATCH = 500
+const CLEAN_WINDOW = 1000
 
-const COLUMNS = 'seq, version, created, format, meta'
+/** The file is our own: whatever is in it, we wrote. */
+const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Records in a SQLite file; where the broker has the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
   readonly url: string
   readonly file: SqliteStore
   readonly #options: BackendOptions
-  readonly #accept: ReadonlySet<string>
+  readonly #stale: number
   readonly #hub: Hub
-  readonly #statements: Statements
+  readonly #statements: ResultStatements
   readonly #cleaning: NodeJS.Timeout
   #seen = 0
   #stopListening: () => void = () => undefined
@@ -48,39 +50,38 @@ export class SqliteBackend implements ResultBackend {
     this.file = broker instanceof SqliteBroker && broker.store.path === path ? broker.store : new SqliteStore(path)
     this.file.hold()
     this.#options = options
-    this.#accept = new Set([...options.accept, options.serializer].map((name) => CONTENT_TYPES[name]))
-    this.#statements = new Statements(this.file)
+    this.#stale = Math.max(options.expires, STALE)
+    this.#statements = new ResultStatements(this.file.db)
     this.#hub = new Hub((used) => (used ? this.#listen() : this.#stopListening()))
-    this.#cleaning = setInterval(() => this.#clean(), CLEAN_EVERY).unref()
+    this.#cleaning = setInterval(() => {
+      // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
+      this.#clean().catch(() => undefined)
+    }, CLEAN_EVERY).unref()
   }
 
   store(meta: TaskMeta): Promise<boolean> {
     return this.file.writer.write(() => this.save(meta, false))
   }
 
-  /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). */
+  /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
   save(meta: TaskMeta, settling: boolean): boolean {
     const now = Date.now()
-    const final = isFinal(meta.status)
-    const expires = now + (final ? this.#options.expires : Math.max(this.#options.expires, STALE))
-    const { body, contentType } = serialize(meta, this.#options.serializer, 'meta')
+    const final = isFinal(meta.status) ? 1 : 0
+    const expires = now + (final ? this.#options.expires : this.#stale)
+    // Only the result can hold what needs encoding: the rest is our own.
+    const result = encodePlain(meta.result, 'result', this.#options.serializer)
+    const { body, contentType } = write({ ...meta, result }, this.#options.serializer)
+    const { add, put, settle } = this.#statements
+    const task = meta.name ?? null
+    const version = this.file.nextVersion()
+    if (meta.status !== PENDING) {
+      const update = settling ? settle : put
+      const { changes } = update.run(task, meta.status, final, version, expires, contentType, body, meta.task_id)
+      if (changes === 1) return this.#saved()
+    }
     const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
-    const values = [
-      meta.task_id,
-      meta.name ?? null,
-      meta.status,
-      final ? 1 : 0,
-      this.#nextVersion(),
-      created,
-      expires,
-      contentType,
-      body,
-    ]
-    const statement =
-      meta.status === PENDING ? this.#statements.add : settling ? this.#statements.settle : this.#statements.put
-    const saved = Number(statement.run(...values).changes) === 1
-    if (saved) this.file.touch('results')
-    return saved
+    const { changes } = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
+    return changes === 1 && this.#saved()
   }
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -115,7 +116,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   revoke(ids: readonly string[]): Promise<void> {
-    const expires = Date.now() + Math.max(this.#options.expires, STALE)
+    const expires = Date.now() + this.#stale
     return this.file.writer.write(() => {
       for (const id of ids) this.#statements.revoke.run(id, expires)
     })
@@ -136,6 +137,11 @@ export class SqliteBackend implements ResultBackend {
     await this.file.release()
   }
 
+  #saved(): true {
+    this.file.touch('results')
+    return true
+  }
+
   #load(ids: readonly string[]): (Versioned | undefined)[] {
     return ids.map((id) => {
       const row = this.#statements.load.get(id) as Row | undefined
@@ -145,16 +151,12 @@ export class SqliteBackend implements ResultBackend {
 
   #read({ format, meta, version, created }: Row): Versioned {
     const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
-    const read = readMeta(deserialize(meta, format, encoding, this.#accept))
+    const read = readMeta(deserialize(meta, format, encoding, OURS))
     return { meta: { ...read, date_submitted: new Date(created).toISOString() }, version }
   }
 
-  #nextVersion(): number {
-    return (this.#statements.count.get() as { version: number }).version
-  }
-
   #listen(): void {
-    this.#seen = (this.#statements.version.get() as { version: number }).version
+    this.#seen = this.file.version
     this.#stopListening = this.file.onChange('results', () => this.#announce())
   }
 
@@ -168,59 +170,24 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
-  #clean(): void {
-    const now = Date.now()
-    const done = this.file.writer.write(() => {
-      this.#statements.cleanRevoked.run(now)
-      return Number(this.#statements.clean.run(now, CLEAN_BATCH).changes)
-    })
-    // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
-    done.then(
-      (count) => count === CLEAN_BATCH && this.#clean(),
-      () => undefined,
-    )
-  }
-}
-
-const PUT = `INSERT INTO result (id, task, state, final, version, created, expires, format, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (id) DO`
-const UPDATE = `UPDATE SET task = coalesce(excluded.task, task), state = excluded.state, final = excluded.final, version = excluded.version,
-  expires = excluded.expires, format = excluded.format, meta = excluded.meta`
-
-class Statements {
-  readonly add: StatementSync
-  readonly put: StatementSync
-  readonly settle: StatementSync
-  readonly load: StatementSync
-  readonly list: StatementSync
-  readonly forget: StatementSync
-  readonly revoke: StatementSync
-  readonly revoked: StatementSync
-  readonly count: StatementSync
-  readonly version: StatementSync
-  readonly changed: StatementSync
-  readonly clean: StatementSync
-  readonly cleanRevoked: StatementSync
-
-  constructor({ db }: SqliteStore) {
-    this.add = db.prepare(`${PUT} NOTHING`)
-    this.put = db.prepare(`${PUT} ${UPDATE} WHERE result.final = 0`)
-    this.settle = db.prepare(
-      `${PUT} ${UPDATE} WHERE result.final = 0 OR (excluded.final = 1 AND result.state <> 'SUCCESS')`,
-    )
-    this.load = db.prepare(`SELECT ${COLUMNS} FROM result WHERE id = ?`)
-    this.list =
-      db.prepare(`SELECT ${COLUMNS} FROM result WHERE seq < :before AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
-      ORDER BY seq DESC LIMIT :limit`)
-    this.forget = db.prepare('DELETE FROM result WHERE id = ?')
-    this.revoke = db.prepare(
-      'INSERT INTO revoked (id, expires) VALUES (?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires',
-    )
-    this.revoked = db.prepare('SELECT id FROM revoked WHERE expires > ?')
-    this.count = db.prepare('UPDATE counter SET version = version + 1 RETURNING version')
-    this.version = db.prepare('SELECT version FROM counter')
-    this.changed = db.prepare('SELECT id, version FROM result WHERE version > ? ORDER BY version')
-    this.clean = db.prepare('DELETE FROM result WHERE seq IN (SELECT seq FROM result WHERE expires < ? LIMIT ?)')
-    this.cleanRevoked = db.prepare('DELETE FROM revoked WHERE expires < ?')
+  /**
+   * Drop what has expired, a window at a time. Records lie in the order of their submission, so looking ends at the first
+   * that is too young to have expired: that needs no index, which every store would pay for.
+   */
+  async #clean(): Promise<void> {
+    const { window, drop, dropRevoked } = this.#statements
+    let after = 0
+    for (;;) {
+      const now = Date.now()
+      const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
+      const gone = rows.filter((row) => row.expires < now)
+      await this.file.writer.write(() => {
+        for (const { seq } of gone) drop.run(seq)
+        dropRevoked.run(now)
+      })
+      const last = rows.at(-1)
+      if (rows.length < CLEAN_WINDOW || !last || last.created > now - this.#options.expires) return
+      after = last.seq
+    }
   }
 }

@@ -3,9 +3,9 @@ import type { Envelope } from './envelope.ts'
 /** Fanout exchange of remote control (celery-wire §5.2). */
 export const CONTROL_EXCHANGE = 'celery.pidbox'
 
-/** Queue of one worker's remote control. */
-export function controlQueue(hostname: string): string {
-  return `${hostname}.celery.pidbox`
+/** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
+export function controlQueue(hostname: string, instance: string): string {
+  return `${hostname}.${instance}.celery.pidbox`
 }
 
 /** A command to every worker: to end or never begin a task. */

@@ -27,17 +27,21 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
     return rest
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, void> {
-    for (;;) {
-      while (this.#head < this.#items.length) {
-        const item = this.#items[this.#head++] as Item
-        if (this.#head === this.#items.length) this.drain()
-        yield item
-      }
-      if (this.#ended) return
+  /** One reader at a time. Not a generator: an item that is here costs one resolved promise. */
+  [Symbol.asyncIterator](): AsyncIterator<Item, undefined> {
+    const next = (): Promise<IteratorResult<Item, undefined>> => {
+      if (this.#head < this.#items.length) return Promise.resolve({ value: this.#shift(), done: false })
+      if (this.#ended) return Promise.resolve({ value: undefined, done: true })
       this.#waiting ??= new Deferred()
-      await this.#waiting.promise
+      return this.#waiting.promise.then(next)
     }
+    return { next }
+  }
+
+  #shift(): Item {
+    const item = this.#items[this.#head++] as Item
+    if (this.#head === this.#items.length) this.drain()
+    return item
   }
 
   #wake(): void {

@@ -2,6 +2,7 @@ import type { Stores } from '../app/link.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTROL_EXCHANGE, controlQueue, type RevokeCommand, readCommand } from '../protocol/control.ts'
 import { deserialize, JSON_ONLY } from '../protocol/serializer.ts'
+import { uuid } from '../std/id.ts'
 
 /** Listens to remote control, and hands each command it knows to its worker. */
 export class Control {
@@ -21,7 +22,7 @@ export class Control {
   }
 
   async start({ broker }: Stores): Promise<void> {
-    const queue = { name: controlQueue(this.#hostname), bindings: [CONTROL_EXCHANGE], transient: true }
+    const queue = { name: controlQueue(this.#hostname, uuid()), bindings: [CONTROL_EXCHANGE], transient: true }
     this.#consumer = await broker.consume([queue], { prefetch: 100, name: this.#hostname })
     this.#loop = this.#listen(this.#consumer)
   }

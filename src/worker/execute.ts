@@ -7,7 +7,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import { STARTED } from '../protocol/states.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import { StoreUnavailableError } from '../std/errors.ts'
-import type { Pool } from './pool/pool.ts'
+import type { Pool, RunOptions } from './pool/pool.ts'
 import { type Receiver, receive } from './receive.ts'
 import { Request } from './request.ts'
 import { settlementOf } from './settle.ts'
@@ -31,73 +31,69 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
       return
     }
     signals.emit('task:received', request.facts)
-    if (await tooEarly(request, bench)) return
-    await begin(request, bench)
-    const outcome = await run(request, bench)
+    if (isEarly(request)) {
+      await postpone(request, bench)
+      return
+    }
+    if (!request.definition.options.acksLate) await acknowledge(request, bench)
+    begin(request, bench)
+    const outcome = await bench.pool.run(request.job, runOptions(request, bench))
+    end(request, bench)
     const settlement = settlementOf(request, outcome)
-    const done = request.acked ? await storeOnly(settlement, bench) : await settle(settlement, bench)
+    const done = await (request.acked ? storeOnly(settlement, bench) : settle(settlement, bench))
     tell(request, outcome, done, bench)
   } catch (error) {
     signals.emit('worker:error', { error, doing: 'executing a task' })
   }
 }
 
-/** A broker without delays delivers early: the message goes back until its time. */
-async function tooEarly(request: Request, bench: Bench): Promise<boolean> {
-  const { eta } = request.message
-  if (eta === undefined) return false
-  const notBefore = isoTime(eta)
-  // Clocks and timers differ by a little; what is due within it is due.
-  if (notBefore <= Date.now() + 50) return false
-  const { delivery } = request
-  const message = { envelope: delivery.envelope, route: { exchange: '', routingKey: delivery.queue }, notBefore }
-  await settle({ delivery, publish: [message], end: 'ack' }, bench)
-  return true
+/** Clocks and timers differ by a little: what is due within this time is due, ms. */
+const CLOSE = 50
+
+/** A broker without delays delivers before the time. */
+function isEarly({ message }: Request): boolean {
+  return message.eta !== undefined && isoTime(message.eta) > Date.now() + CLOSE
 }
 
-/** Early acknowledgement and STARTED, where they are asked for. */
-async function begin(request: Request, bench: Bench): Promise<void> {
-  const { definition, message, delivery } = request
-  const { config } = bench.app
+/** Back into the queue until its time. */
+async function postpone({ delivery, message }: Request, bench: Bench): Promise<void> {
+  const route = { exchange: '', routingKey: delivery.queue }
+  const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
+  await settle({ delivery, publish: [later], end: 'ack' }, bench)
+}
+
+/** Early acknowledgement: from here on, a crash loses the task. */
+async function acknowledge(request: Request, bench: Bench): Promise<void> {
+  await settle({ delivery: request.delivery, end: 'ack' }, bench)
+  request.acked = true
+}
+
+function begin(request: Request, bench: Bench): void {
+  const { definition, message } = request
+  const { config, signals } = bench.app
   request.begin()
-  if (!definition.options.acksLate) {
-    await settle({ delivery, end: 'ack' }, bench)
-    request.acked = true
-  }
   if (!message.ignoreResult && (definition.options.trackStarted ?? config.trackStarted)) {
     record(request, STARTED, { pid: process.pid, hostname: request.hostname }, bench)
   }
+  bench.running.set(request.id, request)
+  signals.emit('task:prerun', request.facts)
 }
 
-async function run(request: Request, bench: Bench): Promise<Outcome> {
-  const { app, pool, running } = bench
-  const stopLimits = startLimits(request)
-  running.set(request.id, request)
-  app.signals.emit('task:prerun', request.facts)
-  try {
-    return await pool.run(request.job, {
-      signal: request.signal,
-      kill: request.killed,
-      report: ({ state, meta }) => record(request, state, meta, bench),
-    })
-  } finally {
-    stopLimits()
-    if (running.get(request.id) === request) running.delete(request.id)
-    app.signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
-  }
-}
-
-/** Soft and hard time limit; the returned function ends them. */
-function startLimits(request: Request): () => void {
+function runOptions(request: Request, bench: Bench): RunOptions {
   const { softTimeLimit, timeLimit } = request.message
-  if (softTimeLimit === undefined && timeLimit === undefined) return () => undefined
-  const soft =
-    softTimeLimit === undefined ? undefined : setTimeout(() => request.abort('soft time limit'), softTimeLimit)
-  const hard = timeLimit === undefined ? undefined : setTimeout(() => request.kill('time limit'), timeLimit)
-  return () => {
-    clearTimeout(soft)
-    clearTimeout(hard)
+  if (softTimeLimit !== undefined) request.after(softTimeLimit, () => request.abort('soft time limit'))
+  if (timeLimit !== undefined) request.after(timeLimit, () => request.kill('time limit'))
+  return {
+    signal: request.signal,
+    kill: request.killed,
+    report: ({ state, meta }) => record(request, state, meta, bench),
   }
+}
+
+function end(request: Request, { running, app: { signals } }: Bench): void {
+  request.end()
+  if (running.get(request.id) === request) running.delete(request.id)
+  if (signals.has('task:postrun')) signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
 }
 
 /** Store a state on the way, without waiting: the end waits behind it in the same line. */
@@ -139,7 +135,7 @@ function tell(request: Request, outcome: Outcome, done: boolean, { app: { signal
   }
   switch (outcome.kind) {
     case 'success':
-      signals.emit('task:success', { ...facts, result: outcome.result, runtime })
+      if (signals.has('task:success')) signals.emit('task:success', { ...facts, result: outcome.result, runtime })
       break
     case 'failure':
       signals.emit('task:failure', { ...facts, error: outcome.error, runtime })

@@ -6,7 +6,6 @@ import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
-import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { FAILURE, REVOKED } from '../protocol/states.ts'
 import { Request } from './request.ts'
 
@@ -20,6 +19,8 @@ export interface Receiver {
   readonly app: App
   readonly hostname: string
   readonly revoked: ReadonlySet<string>
+  /** Content types that are read. */
+  readonly accept: ReadonlySet<string>
 }
 
 /** How often the worker that held a message may die before it is given up: it may be what kills them. */
@@ -30,7 +31,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   const { app, hostname, revoked } = receiver
   let message: TaskMessage
   try {
-    message = decodeTask(delivery.envelope, new Set(app.config.accept.map((name) => CONTENT_TYPES[name])))
+    message = decodeTask(delivery.envelope, receiver.accept)
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }

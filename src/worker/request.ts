@@ -16,7 +16,9 @@ export class Request {
   readonly facts: TaskFacts
   readonly #abort = new AbortController()
   readonly #kill = new AbortController()
+  readonly #timers: NodeJS.Timeout[] = []
   #startedAt = 0
+  #runtime = 0
   #started = ''
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
@@ -46,14 +48,25 @@ export class Request {
     return jobOf(this.message, { queue, redelivered, hostname: this.hostname })
   }
 
-  /** ms since it began to run. */
+  /** How long it ran, ms. */
   get runtime(): number {
-    return performance.now() - this.#startedAt
+    return this.#runtime
   }
 
   begin(): void {
     this.#startedAt = performance.now()
     this.#started = new Date().toISOString()
+  }
+
+  /** Do something when it has run for this long, ms, unless it ended. */
+  after(delay: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, delay))
+  }
+
+  /** It does not run any more. */
+  end(): void {
+    this.#runtime = performance.now() - this.#startedAt
+    for (const timer of this.#timers) clearTimeout(timer)
   }
 
   /** Tell it to stop. */

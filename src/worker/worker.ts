@@ -3,6 +3,7 @@ import type { App } from '../app/app.ts'
 import { refuseUnknown, requireText } from '../app/options.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { RevokeCommand } from '../protocol/control.ts'
+import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { Control } from './control.ts'
@@ -93,6 +94,7 @@ export class Worker {
       hostname: this.hostname,
       revoked: this.#revoked,
       running: this.#running,
+      accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
     this.#loop = this.#take(this.#consumer, bench)
     this.app.signals.emit('worker:ready', { hostname: this.hostname })

@@ -15,10 +15,33 @@ export function sqlitePath(url: string): string {
   return resolve(path)
 }
 
-/** Result code of SQLite in an error of node:sqlite: 5 is BUSY. */
-export function isBusy(error: unknown): boolean {
+/** Result codes by which SQLite says that the file, not the statement, is the trouble: https://sqlite.org/rescode.html */
+const BUSY = 5
+const TROUBLE: ReadonlySet<number> = new Set([
+  BUSY,
+  6, // LOCKED
+  7, // NOMEM
+  8, // READONLY
+  10, // IOERR
+  11, // CORRUPT
+  13, // FULL
+  14, // CANTOPEN
+  26, // NOTADB
+])
+
+function resultCode(error: unknown): number | undefined {
   const code = (error as { errcode?: number } | null)?.errcode
-  return code !== undefined && (code & 0xff) === 5
+  return code === undefined ? undefined : code & 0xff
+}
+
+/** Another process is writing. */
+export function isBusy(error: unknown): boolean {
+  return resultCode(error) === BUSY
+}
+
+/** The store cannot be read or written now; the same may succeed later. */
+export function isStoreTrouble(error: unknown): boolean {
+  return TROUBLE.has(resultCode(error) ?? -1)
 }
 
 /**

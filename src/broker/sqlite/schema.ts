@@ -50,7 +50,6 @@ CREATE TABLE result (
   meta ANY NOT NULL
 ) STRICT;
 CREATE INDEX result_version ON result (version);
-CREATE INDEX result_expires ON result (expires);
 -- Counts changes of records; never goes back, also when records are dropped.
 CREATE TABLE counter (version INTEGER NOT NULL) STRICT;
 INSERT INTO counter VALUES (0);

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openDatabase } from './database.ts'
 import { Wake } from './wake.ts'
 import { Writer } from './writer.ts'
@@ -14,15 +14,39 @@ export class SqliteStore {
   readonly #wake: Wake
   readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = { messages: new Set(), results: new Set() }
   readonly #touched = new Set<Topic>()
+  readonly #readVersion: StatementSync
+  readonly #writeVersion: StatementSync
+  /** The counter within the transaction that is open: read once, written once. */
+  #version: number | undefined
   #users = 0
 
   constructor(path: string) {
     this.path = path
     this.db = openDatabase(path)
     this.writer = new Writer(this.db)
-    this.writer.onCommit = () => this.#announce()
+    this.#readVersion = this.db.prepare('SELECT version FROM counter')
+    this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')
+    this.writer.beforeCommit = () => this.#version !== undefined && this.#writeVersion.run(this.#version)
+    this.writer.onRollback = () => {
+      this.#version = undefined
+    }
+    this.writer.onCommit = () => {
+      this.#version = undefined
+      this.#announce()
+    }
     const counter = this.db.prepare('PRAGMA data_version')
     this.#wake = new Wake(path, () => (counter.get() as { data_version: number }).data_version)
+  }
+
+  /** The number of the last change of a record, over all processes. */
+  get version(): number {
+    return (this.#readVersion.get() as { version: number }).version
+  }
+
+  /** The number of one more change, for use inside a transaction. */
+  nextVersion(): number {
+    this.#version = (this.#version ?? this.version) + 1
+    return this.#version
   }
 
   /** Say, inside a work, what it changes. */

@@ -1,6 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StoreUnavailableError } from '../../std/errors.ts'
-import { isBusy } from './database.ts'
+import { isBusy, isStoreTrouble } from './database.ts'
 
 interface Job {
   readonly work: () => unknown
@@ -37,11 +37,17 @@ export class Writer {
   #scheduled = false
   #busySince: number | undefined
   #closed = false
-  /** Called after each commit. */
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
+  /** Called at the end of each transaction, inside it; after each commit; after each rollback. */
+  beforeCommit: () => void = () => undefined
   onCommit: () => void = () => undefined
+  onRollback: () => void = () => undefined
 
   constructor(db: DatabaseSync) {
     this.#db = db
+    this.#begin = db.prepare('BEGIN IMMEDIATE')
+    this.#commit = db.prepare('COMMIT')
   }
 
   /** Run `work` (synchronous, only statements of this database) in the next transaction; resolves with its value after the commit. */
@@ -80,7 +86,7 @@ export class Writer {
     if (this.#closed) return
     const participants = [...this.#participants].filter((one) => one.wants())
     if (this.#jobs.length === 0 && participants.length === 0) return
-    if (!this.#begin()) return
+    if (!this.#lock()) return
     const jobs = this.#jobs.splice(0, BATCH)
     const values = this.#attempt(jobs, participants)
     if (values) {
@@ -94,9 +100,9 @@ export class Writer {
   }
 
   /** Take the write lock; when another process has it, come back soon. */
-  #begin(): boolean {
+  #lock(): boolean {
     try {
-      this.#db.exec('BEGIN IMMEDIATE')
+      this.#begin.run()
       this.#busySince = undefined
       return true
     } catch (error) {
@@ -118,7 +124,8 @@ export class Writer {
     try {
       const values = jobs.map((job) => job.work())
       for (const one of participants) one.join()
-      this.#db.exec('COMMIT')
+      this.beforeCommit()
+      this.#commit.run()
       return values
     } catch (error) {
       // Not hidden: each work is tried again by itself, and fails with its own error.
@@ -131,15 +138,15 @@ export class Writer {
   #oneByOne(jobs: readonly Job[]): void {
     for (const job of jobs) {
       try {
-        this.#db.exec('BEGIN IMMEDIATE')
+        this.#begin.run()
         const value = job.work()
-        this.#db.exec('COMMIT')
+        this.beforeCommit()
+        this.#commit.run()
         job.resolve(value as never)
       } catch (error) {
         this.#rollback()
         if (isBusy(error)) this.#jobs.push(job)
-        else
-          job.reject(new StoreUnavailableError(`the store cannot write: ${(error as Error).message}`, { cause: error }))
+        else job.reject(isStoreTrouble(error) ? unavailable(error) : error)
       }
     }
     this.onCommit()
@@ -147,11 +154,12 @@ export class Writer {
 
   #rollback(): void {
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+    this.onRollback()
   }
 
   #fail(cause: unknown): void {
     this.#busySince = undefined
-    const error = new StoreUnavailableError(`the store cannot be written: ${(cause as Error).message}`, { cause })
+    const error = unavailable(cause)
     for (const job of this.#jobs.splice(0)) job.reject(error)
     this.#tellFailure([...this.#participants], error)
   }
@@ -161,4 +169,8 @@ export class Writer {
     for (const one of participants) one.rolledBack(error)
     setTimeout(() => this.#schedule(), AGAIN).unref()
   }
+}
+
+function unavailable(cause: unknown): StoreUnavailableError {
+  return new StoreUnavailableError(`the store cannot be written: ${(cause as Error).message}`, { cause })
 }

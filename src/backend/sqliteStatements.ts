@@ -1,0 +1,39 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+
+const COLUMNS = 'seq, version, created, format, meta'
+const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, final = ?, version = ?, expires = ?, format = ?, meta = ?
+  WHERE id = ? AND`
+
+/** Every statement on records. */
+export class ResultStatements {
+  readonly add: StatementSync
+  readonly put: StatementSync
+  readonly settle: StatementSync
+  readonly load: StatementSync
+  readonly list: StatementSync
+  readonly forget: StatementSync
+  readonly revoke: StatementSync
+  readonly revoked: StatementSync
+  readonly changed: StatementSync
+  readonly window: StatementSync
+  readonly drop: StatementSync
+  readonly dropRevoked: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.add = db.prepare(`INSERT INTO result (id, task, state, final, version, created, expires, format, meta)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
+    this.put = db.prepare(`${UPDATE} final = 0`)
+    this.settle = db.prepare(`${UPDATE} (final = 0 OR (?3 = 1 AND state <> 'SUCCESS'))`)
+    this.load = db.prepare(`SELECT ${COLUMNS} FROM result WHERE id = ?`)
+    this.list = db.prepare(`SELECT ${COLUMNS} FROM result
+      WHERE seq < :before AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task) ORDER BY seq DESC LIMIT :limit`)
+    this.forget = db.prepare('DELETE FROM result WHERE id = ?')
+    this.revoke = db.prepare(`INSERT INTO revoked (id, expires) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET expires = excluded.expires`)
+    this.revoked = db.prepare('SELECT id FROM revoked WHERE expires > ?')
+    this.changed = db.prepare('SELECT id, version FROM result WHERE version > ? ORDER BY version')
+    this.window = db.prepare('SELECT seq, created, expires FROM result WHERE seq > ? ORDER BY seq LIMIT ?')
+    this.drop = db.prepare('DELETE FROM result WHERE seq = ?')
+    this.dropRevoked = db.prepare('DELETE FROM revoked WHERE expires < ?')
+  }
+}
