@@ -199,7 +199,9 @@ function pathStep(key: string | number): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-/** Nesting came to its limit: because it is a circle, which is then named by its first repetition, or else just deep. */
+/**
+ * Nesting came to its limit: because it is a circle, which is then named by its first repetition, or else just deep.
+ */
 function refuseDepth(container: object, parent: Place | undefined, key: string | number): never {
   const chain: { at: Place | undefined; key: string | number; container: object }[] = [{ at: parent, key, container }]
   for (let at = parent; at; at = at.parent) chain.push({ at: at.parent, key: at.key, container: at.container })

@@ -22,7 +22,10 @@ const MAX_CAUSES = 10
 const MAX_TEXT = 16_384
 const CUT = '\n… (cut)'
 
-/** Python's builtins that may bear the name of an error of ours and are made from one text. Those that end the process are not among them. */
+/**
+ * Python's builtins that may bear the name of an error of ours and are made from one text. Those that end the process
+ * are not among them.
+ */
 const PYTHON_BUILTINS: ReadonlySet<string> = new Set(
   `Exception ArithmeticError AssertionError AttributeError BlockingIOError BrokenPipeError BufferError
   ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError EOFError FileExistsError
@@ -152,7 +155,10 @@ export function encodeException(error: ErrorInfo): EncodedException {
   return { exc_type: error.type, exc_message: [error.message], exc_module: error.module ?? OWN_MODULE }
 }
 
-/** Read an encoded exception, by whomever it was written; what does not look like one becomes the message of an `Error`. Never throws. */
+/**
+ * Read an encoded exception, by whomever it was written; what does not look like one becomes the message of an
+ * `Error`. Never throws.
+ */
 export function decodeException(value: unknown): ErrorInfo {
   if (typeof value === 'string') return { type: 'Error', message: value }
   const {

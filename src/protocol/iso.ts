@@ -10,7 +10,8 @@ export function inPythonYears(date: Date): boolean {
 
 /**
  * A moment as Python writes it: `2026-01-02T03:04:05.123000+00:00`, without a fraction where that is zero.
- * Always six digits: Celery's own parser reads `.123` as 123 microseconds. Throws ArgumentError outside the years 1 to 9999.
+ * Always six digits: Celery's own parser reads `.123` as 123 microseconds. Throws ArgumentError outside the years 1
+ * to 9999.
  */
 export function pythonIso(date: Date): string {
   if (!inPythonYears(date)) throw new ArgumentError(`expected a Date in the years 1 to 9999, got ${date}`)

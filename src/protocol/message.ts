@@ -82,7 +82,10 @@ const PROTOCOL_HEADERS: ReadonlySet<string> = new Set(
   ignore_result replaced_task_nesting stamped_headers stamps compression`.split(/\s+/),
 )
 
-/** Write protocol 2. Throws EncodeError for arguments that cannot be sent, ArgumentError for a custom header with a protocol name. */
+/**
+ * Write protocol 2. Throws EncodeError for arguments that cannot be sent, ArgumentError for a custom header with a
+ * protocol name.
+ */
 export function encodeTask(message: TaskMessage, serializer: SerializerName): Envelope {
   const { id, args, kwargs, embed } = message
   const body = [
@@ -152,7 +155,8 @@ function seconds(milliseconds: number | undefined): number | null {
 }
 
 /**
- * Read what the headers tell, without the body. Protocol 1 has its fields in the body, which is then read too, within `accept`.
+ * Read what the headers tell, without the body. Protocol 1 has its fields in the body, which is then read too, within
+ * `accept`.
  * Throws DecodeError where it is neither protocol or a field has the wrong shape.
  */
 export function peekTask(envelope: Envelope, accept: ReadonlySet<string> = JSON_ONLY): TaskHead {

@@ -122,7 +122,10 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\t': '\\t',
 }
 
-/** A Python literal, always in single quotes as Celery writes it; what is not printable is escaped, so that a log line stays one line. */
+/**
+ * A Python literal, always in single quotes as Celery writes it; what is not printable is escaped, so that a log line
+ * stays one line.
+ */
 function quoted(text: string): string {
   return ORDINARY.test(text) ? `'${text}'` : `'${text.replace(ESCAPED, escaped)}'`
 }
@@ -143,7 +146,10 @@ function scalar(value: unknown): string {
   return typeof value === 'number' ? float(value) : String(value)
 }
 
-/** What Python shows of the number that it will get: a float beyond the safe integers, and with an exponent of two digits. */
+/**
+ * What Python shows of the number that it will get: a float beyond the safe integers, and with an exponent of two
+ * digits.
+ */
 function float(value: number): string {
   if (Object.is(value, -0)) return '-0.0'
   if (Number.isSafeInteger(value)) return String(value)

@@ -1,11 +1,17 @@
 import { DecodeError } from '../std/errors.ts'
 import { isRecord } from './signature.ts'
 
-/** What a result backend stores of a task: Celery's meta (celery-wire §4.2), always with its extended fields, and a few of ours. */
+/**
+ * What a result backend stores of a task: Celery's meta (celery-wire §4.2), always with its extended fields, and a
+ * few of ours.
+ */
 export interface TaskMeta {
   readonly task_id: string
   readonly status: string
-  /** The result; for a custom state or PROGRESS its meta; for FAILURE, RETRY, REVOKED an encoded exception. Plain data, not yet serialized. */
+  /**
+   * The result; for a custom state or PROGRESS its meta; for FAILURE, RETRY, REVOKED an encoded exception. Plain
+   * data, not yet serialized.
+   */
   readonly result: unknown
   readonly traceback: string | null
   /** ISO 8601, or null until the state is final. */
@@ -31,7 +37,10 @@ export interface EncodedException {
   readonly exc_module: string | null
 }
 
-/** Read a stored meta, by whomever it was written; fields that we do not know are kept. Throws DecodeError for anything else. */
+/**
+ * Read a stored meta, by whomever it was written; fields that we do not know are kept. Throws DecodeError for
+ * anything else.
+ */
 export function readMeta(value: unknown): TaskMeta {
   if (!isRecord(value) || typeof value.task_id !== 'string' || typeof value.status !== 'string') {
     throw new DecodeError('result meta: expected an object with task_id and status')

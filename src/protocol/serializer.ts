@@ -34,7 +34,10 @@ export function write(prepared: unknown, name: SerializerName): Serialized {
   return { body: new Uint8Array(packr.pack(prepared)), contentType: CONTENT_TYPES.msgpack, contentEncoding: 'binary' }
 }
 
-/** Read what `serialize` or Celery wrote. Throws DecodeError for a content type outside `accept` and for whatever is unreadable. */
+/**
+ * Read what `serialize` or Celery wrote. Throws DecodeError for a content type outside `accept` and for whatever is
+ * unreadable.
+ */
 export function deserialize(
   body: string | Uint8Array,
   contentType: string,

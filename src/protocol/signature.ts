@@ -1,6 +1,9 @@
 import { DecodeError } from '../std/errors.ts'
 
-/** A task call as data (celery/canvas.py): what chains, links and chords are made of. Fields that we do not know are kept. */
+/**
+ * A task call as data (celery/canvas.py): what chains, links and chords are made of. Fields that we do not know are
+ * kept.
+ */
 export interface Signature {
   readonly task: string
   readonly args: readonly unknown[]
@@ -20,7 +23,10 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return prototype === Object.prototype || prototype === null
 }
 
-/** Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested ones are not looked into. */
+/**
+ * Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested
+ * ones are not looked into.
+ */
 export function readSignature(value: unknown, path: string): Signature {
   if (!isRecord(value)) throw wrong(path, 'a signature object', value)
   const { task, args = [], kwargs = {}, options = {}, subtask_type = null, immutable = false } = value

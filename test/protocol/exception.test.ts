@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeException, encodeException, errorInfo } from '../../src/protocol/exception.ts'
+import {
+  Fatal,
+  NotRegistered,
+  SoftTimeLimitExceeded,
+  TaskRevokedError,
+  TimeLimitExceeded,
+  TimeoutError,
+  WorkerLostError,
+} from '../../src/std/errors.ts'
+
+class CardDeclined extends Error {}
+class ValueError extends Error {
+  override name = 'ValueError'
+}
+
+test.each<[unknown, string, string, string]>([
+  [new Error('boom'), 'Error', 'boom', 'celeriac.errors'],
+  [new TypeError('boom'), 'TypeError', 'boom', 'builtins'],
+  [new RangeError('boom'), 'RangeError', 'boom', 'celeriac.errors'],
+  [new CardDeclined('no'), 'CardDeclined', 'no', 'celeriac.errors'],
+  [new ValueError('no'), 'ValueError', 'no', 'builtins'],
+  [new DOMException('late', 'TimeoutError'), 'TimeoutError', 'late', 'builtins'],
+  [new TimeoutError('late'), 'TimeoutError', 'late', 'celeriac.errors'],
+  [new Fatal('no'), 'Fatal', 'no', 'celeriac.errors'],
+  [new SoftTimeLimitExceeded(), 'SoftTimeLimitExceeded', 'the soft time limit is over', 'billiard.exceptions'],
+  [new TimeLimitExceeded('30 s'), 'TimeLimitExceeded', '30 s', 'billiard.exceptions'],
+  [new WorkerLostError('gone'), 'WorkerLostError', 'gone', 'billiard.exceptions'],
+  [new NotRegistered('math.add'), 'NotRegistered', 'math.add', 'celery.exceptions'],
+  [new TaskRevokedError('id', 'revoked'), 'TaskRevokedError', 'revoked', 'celery.exceptions'],
+  [new AggregateError([new Error('a'), new Error('b')]), 'AggregateError', 'a; b', 'celeriac.errors'],
+])('%s', (error, type, message, module) => {
+  const info = errorInfo(error)
+  expect(info).toMatchObject({ type, message, module })
+  expect(info.traceback).toContain('exception.test.ts')
+  const encoded = { exc_type: type, exc_message: [message], exc_module: module }
+  expect(encodeException(info)).toEqual(encoded)
+  expect(decodeException(encoded)).toEqual({ type, message, module })
+})
+
+describe('other things thrown', () => {
+  test.each<[unknown, string, string]>([
+    ['text', 'Error', 'text'],
+    [42, 'Error', '42 was thrown'],
+    [null, 'Error', 'null was thrown'],
+    [undefined, 'Error', 'undefined was thrown'],
+    [Symbol('s'), 'Error', 'Symbol(s) was thrown'],
+    [{ code: 7 }, 'Error', '{"code":7} was thrown'],
+    [{ name: 'Odd', message: 'like an error' }, 'Odd', 'like an error'],
+    [() => 1, 'Error', 'a function was thrown'],
+    [
+      {
+        toJSON: () => {
+          throw new Error('x')
+        },
+      },
+      'Error',
+      'an object was thrown',
+    ],
+    [Object.create(null), 'Error', '{} was thrown'],
+  ])('%#', (thrown, type, message) => {
+    expect(errorInfo(thrown)).toEqual({ type, message, module: 'celeriac.errors' })
+  })
+
+  test('hostile ones are described too', () => {
+    const fail = () => {
+      throw new Error('trap')
+    }
+    const traps = Object.fromEntries(Object.getOwnPropertyNames(Reflect).map((name) => [name, fail]))
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const getters = Object.defineProperties(new Error('x'), {
+      message: { get: fail },
+      stack: { get: fail },
+      name: { get: fail },
+      cause: { get: fail },
+    })
+    for (const thrown of [
+      new Proxy({}, traps),
+      new Proxy(new Error('x'), traps),
+      new Proxy(fail, traps),
+      proxy,
+      getters,
+    ]) {
+      const info = errorInfo(thrown)
+      expect(typeof info.message).toBe('string')
+      expect(info.type).toBe('Error')
+    }
+  })
+
+  test('anything at all', () => {
+    fc.assert(
+      fc.property(fc.anything({ withProxy: true, withBigInt: true } as object), (thrown) => {
+        const { type, message } = errorInfo(thrown)
+        expect(typeof type).toBe('string')
+        expect(message.isWellFormed()).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('the traceback', () => {
+  test('has the chain of causes', () => {
+    const error = new Error('outer', { cause: new TypeError('middle', { cause: 'inner text' }) })
+    const { traceback } = errorInfo(error)
+    expect(traceback).toMatch(
+      /^Error: outer\n {4}at [\s\S]*\nCaused by: TypeError: middle\n {4}at [\s\S]*\nCaused by: inner text$/,
+    )
+  })
+
+  test('ends: circles, ten causes, 16 Ki characters', () => {
+    const circle = new Error('circle')
+    circle.cause = circle
+    expect(errorInfo(circle).traceback).not.toContain('Caused by')
+    let chain = new Error('0')
+    for (let i = 1; i < 50; i++) chain = new Error(String(i), { cause: chain })
+    expect(errorInfo(chain).traceback?.match(/Caused by/g)).toHaveLength(10)
+    const long = errorInfo(new Error('😀'.repeat(20_000)))
+    expect(long.traceback?.length).toBe(16_384)
+    expect(long.message.length).toBe(16_384)
+    expect(long.message.isWellFormed()).toBe(true)
+  })
+})
+
+test.each<[unknown, string, string]>([
+  [{ exc_type: 'X', exc_message: 'text', exc_module: null }, 'X', 'text'],
+  [{ exc_type: 'X', exc_message: [] }, 'X', ''],
+  [{ exc_type: 'X' }, 'X', ''],
+  [{ exc_type: 'X', exc_message: ['a', 1, null] }, 'X', "('a', 1, None)"],
+  [{ exc_type: 'X', exc_message: [{ a: 1 }] }, 'X', "{'a': 1}"],
+  ['just text', 'Error', 'just text'],
+  [null, 'Error', 'None'],
+  [{ other: 1 }, 'Error', "{'other': 1}"],
+])('reads %j', (value, type, message) => {
+  expect(decodeException(value)).toEqual({ type, message })
+})
