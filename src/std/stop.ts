@@ -1,0 +1,41 @@
+/** What AbortSignal and `Stop` share: enough to hear of an end, once. */
+export interface StopSignal {
+  readonly aborted: boolean
+  // biome-ignore lint/suspicious/noExplicitAny: as AbortSignal has it; whoever aborts and whoever listens agree on it.
+  readonly reason: any
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** Both ends of a StopSignal in one small object: two are made for every task, where AbortControllers would cost more than the task. */
+export class Stop implements StopSignal {
+  #aborted = false
+  #reason: unknown
+  #listeners: (() => void)[] | undefined
+
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
+  get reason(): unknown {
+    return this.#reason
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners ??= []
+    this.#listeners.push(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    const at = this.#listeners?.indexOf(listener) ?? -1
+    if (at >= 0) this.#listeners?.splice(at, 1)
+  }
+
+  /** Tell all listeners, once. */
+  abort(reason: unknown): void {
+    if (this.#aborted) return
+    this.#aborted = true
+    this.#reason = reason
+    for (const listener of this.#listeners?.splice(0) ?? []) listener()
+  }
+}
