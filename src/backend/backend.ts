@@ -21,6 +21,16 @@ export interface ListFilter {
   readonly cursor?: string
 }
 
+/** What a backend is opened with. */
+export interface BackendOptions {
+  /** How long the record of a finished task is kept, ms. */
+  readonly expires: number
+  readonly serializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
+  /** The app's broker: where it is of the same store, the backend shares it. */
+  readonly broker: Broker
+}
+
 export interface ResultBackend {
   /** For people to read: no password in it. */
   readonly url: string

@@ -1,9 +1,8 @@
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
-import type { ListFilter, MetaPage, ResultBackend } from './backend.ts'
+import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
-import type { BackendOptions } from './open.ts'
 
 interface Stored {
   readonly seq: number

@@ -1,15 +1,5 @@
-import type { Broker } from '../broker/broker.ts'
 import { ConfigError } from '../std/errors.ts'
-import type { ResultBackend } from './backend.ts'
-
-export interface BackendOptions {
-  /** How long the record of a finished task is kept, ms. */
-  readonly expires: number
-  readonly serializer: 'json' | 'msgpack'
-  readonly accept: readonly ('json' | 'msgpack')[]
-  /** The app's broker: where it is of the same store, the backend shares it. */
-  readonly broker: Broker
-}
+import type { BackendOptions, ResultBackend } from './backend.ts'
 
 /** The result backend of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBackend(url: string, options: BackendOptions): Promise<ResultBackend> {
