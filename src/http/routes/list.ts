@@ -1,0 +1,106 @@
+import type { Context, Hono } from 'hono'
+import type { JobInfo } from '../../app/info.ts'
+import { PROGRESS, STARTED } from '../../protocol/states.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { listedJob } from '../job.ts'
+import { methodNotAllowed } from '../method.ts'
+import { respondProblem } from '../problem.ts'
+import { readQuery, requireLimit, requireWord, wrongParameter } from '../query.ts'
+import { baseOf, type HttpScope } from '../scope.ts'
+
+const READERS = { state: requireWord, task: requireWord, limit: requireLimit, cursor: parseCursor }
+const DEFAULT_LIMIT = 50
+/** Pages of the store that are read for one answer, where none of their jobs may be shown. */
+const MAX_PAGES = 10
+
+/** `GET /jobs`: the jobs of the exposed tasks, by page. */
+export function addListRoute(api: Hono, base: string, scope: HttpScope): void {
+  const path = `${base}/jobs`
+  api.get(path, (c) => list(c, scope))
+  api.all(path, methodNotAllowed('GET, HEAD'))
+}
+
+/** Where a page begins: which of the stored states, and the store's own cursor in that list. */
+interface Place {
+  readonly part: number
+  readonly cursor: string | undefined
+}
+
+interface Filter {
+  /** Stored states whose lists follow each other; undefined is all states. */
+  readonly states: readonly (string | undefined)[]
+  readonly task: string | undefined
+  readonly limit: number
+}
+
+async function list(c: Context, scope: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const query = readQuery(c.req.url, READERS)
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  const { state, task, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
+  if (task !== undefined && !scope.exposed.has(task))
+    return respondProblem(wrongParameter('task', `no task ${JSON.stringify(task)} is exposed here`), path)
+  // One name on the wire, two in the store: PROGRESS is shown as STARTED.
+  const filter = {
+    states: state === STARTED ? [STARTED, PROGRESS] : [state],
+    task: task ?? onlyOne(scope.exposed),
+    limit,
+  }
+  if (cursor.part >= filter.states.length) return respondProblem(wrongParameter('cursor', 'of another query'), path)
+  try {
+    const { jobs, next } = await readPage(scope, filter, cursor)
+    return respondPage(jobs, next && formatCursor(next), c)
+  } catch (error) {
+    if (error instanceof ArgumentError) return respondProblem(wrongParameter('cursor', error.message), path)
+    throw error
+  }
+}
+
+/** The next page with something to show, short where jobs of other tasks lie between. */
+async function readPage(
+  { app, exposed }: HttpScope,
+  { states, task, limit }: Filter,
+  from: Place,
+): Promise<{ jobs: JobInfo[]; next: Place | undefined }> {
+  if (exposed.size === 0) return { jobs: [], next: undefined }
+  let next: Place | undefined = from
+  let jobs: JobInfo[] = []
+  for (let pages = 0; next && jobs.length === 0 && pages < MAX_PAGES; pages++) {
+    const place: Place = next
+    const page = await app.jobs({ state: states[place.part], task, limit, cursor: place.cursor })
+    jobs = page.jobs.filter((job) => job.task !== undefined && exposed.has(job.task))
+    next = following(place, page.cursor, states.length)
+  }
+  return { jobs, next }
+}
+
+function following({ part }: Place, cursor: string | undefined, parts: number): Place | undefined {
+  if (cursor !== undefined) return { part, cursor }
+  return part + 1 < parts ? { part: part + 1, cursor: undefined } : undefined
+}
+
+function respondPage(jobs: readonly JobInfo[], cursor: string | undefined, c: Context): Response {
+  const base = baseOf(c.req.path, 1)
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
+  if (cursor !== undefined) {
+    const query = new URLSearchParams(new URL(c.req.url).search)
+    query.set('cursor', cursor)
+    headers.link = `<${c.req.path}?${query}>; rel="next"`
+  }
+  return new Response(JSON.stringify({ jobs: jobs.map((job) => listedJob(job, base)), cursor }), { headers })
+}
+
+function formatCursor({ part, cursor }: Place): string {
+  return cursor === undefined ? `${part}` : `${part}.${cursor}`
+}
+
+function parseCursor(text: string): Place {
+  const [, part, , cursor] = /^([01])(\.(.+))?$/s.exec(text) ?? []
+  if (part === undefined) throw new RangeError('expected the cursor of a page')
+  return { part: Number(part), cursor }
+}
+
+function onlyOne(names: ReadonlySet<string>): string | undefined {
+  const [first] = names
+  return names.size === 1 ? first : undefined
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { problemOf, type Service, startService, stores } from './harness.ts'
+
+interface Page {
+  readonly jobs: { id: string; state: string; result?: unknown; links: { self: string } }[]
+  readonly cursor?: string
+}
+
+describe.each(stores)('GET /v1/jobs on %s', (store) => {
+  let service: Service
+  beforeAll(async () => {
+    service = await startService(store)
+    const states = ['PENDING', 'STARTED', 'PROGRESS', 'SUCCESS', 'FAILURE']
+    for (let index = 0; index < 40; index++) {
+      const name = index % 2 === 0 ? 'tasks.add' : index % 4 === 1 ? 'tasks.echo' : 'tasks.hidden'
+      await service.record({ task_id: `job-${index}`, status: states[index % 5] as string, result: null, name })
+    }
+  })
+  afterAll(() => service[Symbol.asyncDispose]())
+
+  const pages = async (query: string): Promise<Page[]> => {
+    const found: Page[] = []
+    let path: string | undefined = `/v1/jobs${query}`
+    while (path !== undefined) {
+      const response = await service.fetch(path)
+      expect(response.status).toBe(200)
+      found.push((await response.json()) as Page)
+      path = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1]
+    }
+    return found
+  }
+  const idsOf = (found: Page[]): string[] => found.flatMap(({ jobs }) => jobs.map(({ id }) => id))
+
+  const expected = (keep: (index: number) => boolean): string[] =>
+    Array.from({ length: 40 }, (_, index) => 39 - index)
+      .filter((index) => index % 4 !== 3 && keep(index))
+      .map((index) => `job-${index}`)
+
+  test('newest first, exposed tasks only, without results', async () => {
+    const [page, ...more] = await pages('')
+    expect(more).toEqual([])
+    expect(idsOf([page as Page])).toEqual(expected(() => true))
+    expect(page?.jobs[0]).not.toHaveProperty('result')
+    expect(page?.cursor).toBeUndefined()
+  })
+
+  test.each([1, 2, 3, 7, 1000])('every job once, %i to a page', async (limit) => {
+    const found = await pages(`?limit=${limit}`)
+    expect(idsOf(found)).toEqual(expected(() => true))
+    expect(Math.max(...found.map(({ jobs }) => jobs.length))).toBeLessThanOrEqual(limit)
+    expect(found.every(({ jobs }, index) => jobs.length > 0 || index === found.length - 1)).toBe(true)
+  })
+
+  test('by task and by state', async () => {
+    expect(idsOf(await pages('?task=tasks.echo&limit=3'))).toEqual(expected((index) => index % 4 === 1))
+    expect(idsOf(await pages('?state=SUCCESS&limit=3'))).toEqual(expected((index) => index % 5 === 3))
+    expect(idsOf(await pages('?state=SUCCESS&task=tasks.add'))).toEqual(
+      expected((index) => index % 5 === 3 && index % 2 === 0),
+    )
+    expect(idsOf(await pages('?state=NOTHING'))).toEqual([])
+  })
+
+  test('STARTED includes those that reported progress', async () => {
+    const found = await pages('?state=STARTED&limit=2')
+    const both = expected((index) => index % 5 === 1 || index % 5 === 2)
+    expect(idsOf(found).sort()).toEqual(both.sort())
+    expect(new Set(found.flatMap(({ jobs }) => jobs.map(({ state }) => state)))).toEqual(new Set(['STARTED']))
+  })
+
+  test.each([
+    'limit=0',
+    'limit=1001',
+    'limit=x',
+    'limit=',
+    'limit=1e2',
+    'state=',
+    'task=tasks.hidden',
+    'cursor=',
+    'cursor=x',
+    'cursor=1',
+    'page=2',
+    'limit=1&limit=2',
+    'state=a%00',
+  ])('400 for ?%s', async (query) => {
+    const problem = await problemOf(await service.fetch(`/v1/jobs?${query}`), 400, 'invalid-query')
+    expect(problem.errors).toMatchObject([{ parameter: query.split('=')[0], detail: expect.any(String) }])
+  })
+
+  test('nothing exposed: nothing listed', async () => {
+    const own = await startService(store, { expose: [] })
+    await own.record({ task_id: 'a', name: 'tasks.add' })
+    expect(await (await own.fetch('/v1/jobs')).json()).toEqual({ jobs: [] })
+    await own[Symbol.asyncDispose]()
+  })
+})
