@@ -1,8 +1,8 @@
 const SECRET_PARAMETER = /([?&;](?:password|passwd|pwd|pass|token|secret|access_key|api_?key)=)[^&;#]*/gi
 
 /**
- * A broker or backend URL for people to read: passwords become `**`, the rest stays as it is, also where it is no valid URL.
- * Several URLs in one text, with `;` or `,` between them, are each taken care of.
+ * A broker or backend URL for people to read: passwords become `**`, the rest stays as it is, also where it is no valid
+ * URL. Several URLs in one text, with `;` or `,` between them, are each taken care of.
  */
 export function redactUrl(url: string): string {
   return url.replace(/([a-z][a-z0-9+.-]*:\/\/)([^\s;,]*@)/gi, redactUser).replace(SECRET_PARAMETER, '$1**')

@@ -61,13 +61,13 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     fields: factsOf,
   },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
-  'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stopped: ${reason}` },
+  'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }
 
 /**
- * Turns an app's signals into log lines. Below `level` nothing is listened to, so that nothing is spent on lines that nobody reads.
- * The returned function ends it.
+ * Turns an app's signals into log lines. Below `level` nothing is listened to, so that nothing is spent on lines that
+ * nobody reads. The returned function ends it.
  */
 export function logSignals(app: Pick<App, 'on'>, logger: Logger, level: LogLevel): () => void {
   const names = Object.keys(LINES) as (keyof Signals)[]

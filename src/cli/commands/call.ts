@@ -1,0 +1,96 @@
+import type { App } from '../../app/app.ts'
+import type { CallOptions } from '../../app/options.ts'
+import type { AsyncResult, WaitOptions } from '../../app/result.ts'
+import type { Submission } from '../../app/submission.ts'
+import { ArgumentError, ConfigError } from '../../std/errors.ts'
+import { jsonText } from '../json.ts'
+import { type AppOptions, withApp } from '../open.ts'
+import { ProgressLine } from '../progress.ts'
+import { suggestion } from '../suggest.ts'
+import { taskFailure } from '../taskFailure.ts'
+import { jsonObject, jsonValue } from '../values.ts'
+
+export interface CallCommandOptions extends AppOptions {
+  kwargs?: string
+  queue?: string
+  countdown?: number
+  eta?: Date
+  expires?: Date | number
+  priority?: number
+  taskId?: string
+  /** ms; true: no end. */
+  wait?: number | true
+}
+
+/**
+ * `celeriac call`: sends a task and prints its id. With `--wait` the id goes to standard error and the result, as JSON,
+ * to standard output; a task that fails is an error.
+ */
+export async function call(name: string, args: readonly string[], options: CallCommandOptions): Promise<void> {
+  const given = argumentsOf(args, options.kwargs)
+  await withApp(options, async (app) => {
+    if (options.app !== undefined) requireTask(app, name, options.app)
+    const handle = await send(app, name, given, callOptions(options))
+    if (options.wait === undefined) {
+      process.stdout.write(`${handle.id}\n`)
+      return
+    }
+    process.stderr.write(`${handle.id}\n`)
+    const limit: WaitOptions = options.wait === true ? {} : { timeout: options.wait }
+    process.stdout.write(`${jsonText(await resultOf(handle, name, limit))}\n`)
+  })
+}
+
+/** A list becomes positional arguments, an object keyword arguments. Throws ArgumentError. */
+function argumentsOf(
+  args: readonly string[],
+  kwargs: string | undefined,
+): readonly unknown[] | Record<string, unknown> {
+  if (kwargs === undefined) return args.map((text, index) => jsonValue(text, `argument ${index + 1}`))
+  if (args.length > 0) throw new ArgumentError('call: expected either arguments or --kwargs, got both')
+  return jsonObject(kwargs, '--kwargs')
+}
+
+function requireTask(app: App, name: string, module: string): void {
+  if (app.tasks.has(name)) return
+  const known = [...app.tasks.keys()].sort()
+  const list = known.length > 0 ? `there are ${known.join(', ')}` : 'it has no tasks'
+  throw new ConfigError(`unknown task ${name} in ${module}${suggestion(name, known)}; ${list}`)
+}
+
+/** A task whose code is here is called as code calls it: its schema then checks the input. */
+function send(
+  app: App,
+  name: string,
+  given: readonly unknown[] | Record<string, unknown>,
+  options: CallOptions,
+): Submission<unknown> {
+  const task = app.tasks.get(name)
+  if (task?.definition.style !== 'object') return app.send(name, given, options)
+  if (!Array.isArray(given)) return task.applyAsync(given, options)
+  if (given.length === 1) return task.applyAsync(given[0], options)
+  throw new ArgumentError(`task ${name}: expected one object of arguments (-k), got ${given.length} arguments`)
+}
+
+function callOptions({ queue, countdown, eta, expires, priority, taskId }: CallCommandOptions): CallOptions {
+  const options: CallOptions = { queue, countdown, eta, expires, priority, taskId }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+async function resultOf(handle: AsyncResult, name: string, limit: WaitOptions): Promise<unknown> {
+  try {
+    if (process.stderr.isTTY) await showProgress(handle, limit)
+    return await handle.get(limit)
+  } catch (error) {
+    throw taskFailure(error, name)
+  }
+}
+
+async function showProgress(handle: AsyncResult, limit: WaitOptions): Promise<void> {
+  const line = new ProgressLine(process.stderr)
+  try {
+    for await (const event of handle.events(limit)) line.show(event)
+  } finally {
+    line.end()
+  }
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { App } from '../../app/app.ts'
+import { ConfigError } from '../../std/errors.ts'
+import { moduleUrl } from '../../worker/pool/load.ts'
+import { type Address, startHttp } from '../httpService.ts'
+import { openApp } from '../open.ts'
+import { Supervisor } from '../supervisor.ts'
+import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
+
+export interface DevCommandOptions extends WorkerCommandOptions, Address {
+  reload: boolean
+}
+
+/** Where the tasks are unless told. */
+const MODULES = ['', 'src/'].flatMap((folder) => ['ts', 'mts', 'js', 'mjs'].map((end) => `${folder}tasks.${end}`))
+
+/**
+ * `celeriac dev`: API and worker in one process; unless `--no-reload`, below a parent that starts it anew when code
+ * changes.
+ */
+export async function dev(module: string | undefined, options: DevCommandOptions): Promise<void> {
+  const path = module ?? MODULES.find((name) => existsSync(name))
+  if (path === undefined)
+    throw new ConfigError(`dev: expected a module, or one of ${MODULES.join(', ')}; there is none`)
+  // Fails here, once, where there is no such file.
+  const file = fileURLToPath(moduleUrl(path))
+  if (options.reload) await supervise(path, dirname(file))
+  else await run({ ...options, app: path })
+}
+
+/** The same command line with `--no-reload`, kept running. */
+async function supervise(module: string, folder: string): Promise<void> {
+  const rest = process.argv.slice(3)
+  const given = rest.includes(module) ? rest : [module, ...rest]
+  const command = [...process.execArgv, resolve(process.argv[1] as string), 'dev', ...given, '--no-reload']
+  const supervisor = new Supervisor(command, folder, (text) => process.stderr.write(`celeriac: ${text}\n`))
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
+    process.on(signal, () => supervisor.stop(signal))
+  }
+  process.exit(await supervisor.run())
+}
+
+async function run(options: DevCommandOptions): Promise<void> {
+  const app = await openApp(options)
+  const server = await startHttp(app, options)
+  const code = await runWorker(await prepareWorker(app, options), options, {
+    ready: () => {
+      process.stdout.write(`${hint(server.url, app)}\n`)
+      process.send?.('ready')
+    },
+    close: () => server.close(),
+  })
+  await app.close()
+  process.exit(code)
+}
+
+/** Where the API is, and a first call to try. */
+function hint(url: string, app: App): string {
+  const lines = ['', ' [http]', ` .> ${url}/v1 (OpenAPI: ${url}/openapi.json)`]
+  const task = app.tasks.values().next().value
+  if (task) {
+    const { name, style, run } = task.definition
+    const body = style === 'object' ? '{}' : JSON.stringify(Array.from({ length: run.length }, (_, index) => index + 1))
+    const header = "-H 'content-type: application/json'"
+    lines.push(` .> try: curl ${url}/v1/tasks/${encodeURIComponent(name)} ${header} -d '${body}'`)
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,37 @@
+import { createInterface } from 'node:readline/promises'
+import type { App } from '../../app/app.ts'
+import { ConfigError } from '../../std/errors.ts'
+import { type AppOptions, withApp } from '../open.ts'
+
+export interface PurgeCommandOptions extends AppOptions {
+  queues?: string[]
+  force?: boolean
+}
+
+/** `celeriac purge`: drops what waits. Asks first at a terminal; elsewhere it wants `--force`. */
+export async function purge(options: PurgeCommandOptions): Promise<void> {
+  if (!options.force && !process.stdin.isTTY) {
+    throw new ConfigError('purge: expected --force (-f), as there is no terminal to ask at')
+  }
+  await withApp(options, async (app) => {
+    const queues = options.queues ?? [app.config.queue]
+    if (!options.force && !(await confirmed(app, queues))) return
+    for (const queue of queues) process.stdout.write(`${queue}: ${messages(await app.purge(queue))} dropped\n`)
+  })
+}
+
+async function confirmed(app: App, queues: readonly string[]): Promise<boolean> {
+  const sizes = await Promise.all(queues.map((queue) => app.queueSize(queue)))
+  const lines = queues.map((queue, index) => `${queue} (${messages(sizes[index] as number)} waiting)`)
+  const question = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await question.question(`Drop all of ${lines.join(', ')}, and what is delayed there? [y/N] `)
+    return /^y(es)?$/i.test(answer.trim())
+  } finally {
+    question.close()
+  }
+}
+
+function messages(count: number): string {
+  return count === 1 ? '1 message' : `${count} messages`
+}

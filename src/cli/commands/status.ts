@@ -1,0 +1,87 @@
+import type { App } from '../../app/app.ts'
+import { redactUrl } from '../../std/url.ts'
+import { jsonText } from '../json.ts'
+import { type AppOptions, withApp } from '../open.ts'
+
+export interface StatusCommandOptions extends AppOptions {
+  queues?: string[]
+  json?: boolean
+}
+
+/** So many of the newest records are counted. */
+const COUNTED = 10_000
+const PAGE = 1000
+
+interface Status {
+  readonly broker: string
+  readonly backend: string
+  readonly reachable: boolean
+  /** Why not. */
+  readonly problem?: string
+  /** Messages that wait, by queue. */
+  readonly queues?: Readonly<Record<string, number>>
+  /** Records by state. */
+  readonly jobs?: Readonly<Record<string, number>>
+  /** There are more records than were counted. */
+  readonly more?: boolean
+}
+
+/** `celeriac status`: the stores and what is in them; the exit code is 1 when they cannot be reached. */
+export async function status(options: StatusCommandOptions): Promise<void> {
+  const found = await withApp(options, (app) => look(app, options.queues ?? queuesOf(app)))
+  process.stdout.write(`${options.json ? jsonText(found) : statusText(found)}\n`)
+  if (!found.reachable) process.exitCode = 1
+}
+
+async function look(app: App, queues: readonly string[]): Promise<Status> {
+  const urls = { broker: redactUrl(app.config.broker), backend: redactUrl(app.config.backend) }
+  try {
+    const { broker, backend } = await app.stores()
+    const sizes: Record<string, number> = {}
+    for (const queue of queues) sizes[queue] = await broker.size(queue)
+    const counts = backend.list ? await countStates(app) : {}
+    return { broker: broker.url, backend: backend.url, reachable: true, queues: sizes, ...counts }
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error
+    return { ...urls, reachable: false, problem: (error as Error).message }
+  }
+}
+
+/** The app's queue, and those that its tasks go to. */
+function queuesOf(app: App): string[] {
+  const { config, tasks } = app
+  const own = [...tasks.values()].map(({ definition }) => definition.options.queue ?? config.route(definition.name))
+  return [...new Set([config.queue, ...own.filter((queue) => queue !== undefined)])]
+}
+
+async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
+  const counts: Record<string, number> = {}
+  let cursor: string | undefined
+  for (let seen = 0; seen < COUNTED; seen += PAGE) {
+    const page = await app.jobs({ limit: PAGE, cursor })
+    for (const { state } of page.jobs) counts[state] = (counts[state] ?? 0) + 1
+    cursor = page.cursor
+    if (cursor === undefined) return { jobs: counts }
+  }
+  return { jobs: counts, more: true }
+}
+
+function statusText({ broker, backend, reachable, problem, queues, jobs, more }: Status): string {
+  const lines = [
+    `store:     ${broker}`,
+    ...(backend === broker ? [] : [`results:   ${backend}`]),
+    `reachable: ${reachable ? 'yes' : `no (${problem})`}`,
+  ]
+  if (queues) lines.push(`waiting:   ${listText(queues)}`)
+  if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${COUNTED})` : ''}`)
+  return lines.join('\n')
+}
+
+function listText(counts: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(counts)
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none'
+  )
+}

@@ -1,0 +1,51 @@
+import { CommanderError } from 'commander'
+
+/** Codes of errors that the user mends: by another command line, module, or argument. */
+const WRONG_USE: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'CANNOT_ENCODE', 'INVALID_INPUT', 'INVALID_CONFIG'])
+/** Codes of failures that need no stack: their message says all. */
+const EXPECTED: ReadonlySet<string> = new Set([
+  'STORE_UNAVAILABLE',
+  'CANNOT_DECODE',
+  'TIMEOUT',
+  'UNKNOWN_JOB',
+  'TASK_FAILED',
+  'TASK_REVOKED',
+  'RESULT_IGNORED',
+  'COMMAND_FAILED',
+])
+/** 0 after help and version, 2 for wrong use, 1 for what failed. */
+export function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  return WRONG_USE.has(codeOf(error)) ? 2 : 1
+}
+
+/**
+ * What to say of an error: one line, with `debug` its stack too. An error that is neither wrong use nor an expected
+ * failure is a bug, whose stack always shows. Undefined where everything was said already.
+ */
+export function failureText(error: unknown, debug: boolean): string | undefined {
+  if (error instanceof CommanderError) return undefined
+  const known = WRONG_USE.has(codeOf(error)) || EXPECTED.has(codeOf(error))
+  const line = `celeriac: ${oneLine(messageOf(error))}`
+  return debug || !known ? `${line}\n${stackOf(error)}` : line
+}
+
+/** Text without line ends. */
+export function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
+}
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const stack = error.stack ?? String(error)
+  return error.cause === undefined ? stack : `${stack}\ncaused by ${stackOf(error.cause)}`
+}

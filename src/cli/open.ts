@@ -1,0 +1,64 @@
+import type { App } from '../app/app.ts'
+import { ConfigError } from '../std/errors.ts'
+import type { LogLevel } from '../std/log.ts'
+import { oneLine } from './exit.ts'
+import { commandLogger } from './log.ts'
+
+/** Options of every command that needs an app. */
+export interface AppOptions {
+  /** Path of the task module; without it a plain app on the same stores. */
+  app?: string
+  broker?: string
+  resultBackend?: string
+  loglevel: LogLevel
+}
+
+/**
+ * The app of a task module, on the stores and with the log that the command line asks for. Rejects with ConfigError.
+ */
+export async function openApp(options: AppOptions): Promise<App> {
+  const app = options.app === undefined ? await plainApp() : await load(options.app)
+  app.configure({
+    // An empty environment variable is none.
+    broker: options.broker || undefined,
+    backend: options.resultBackend || undefined,
+    logger: commandLogger(options.loglevel),
+  })
+  return app
+}
+
+/** Run with an app, and let its stores go afterwards. */
+export async function withApp<Result>(options: AppOptions, use: (app: App) => Promise<Result>): Promise<Result> {
+  const app = await openApp(options)
+  try {
+    return await use(app)
+  } finally {
+    await app.close()
+  }
+}
+
+async function plainApp(): Promise<App> {
+  const { App } = await import('../app/app.ts')
+  return new App()
+}
+
+async function load(module: string): Promise<App> {
+  const { loadApp } = await import('../worker/pool/load.ts')
+  try {
+    return await loadApp(module)
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code === 'INVALID_CONFIG') throw error
+    throw new ConfigError(`${module} cannot be loaded: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+/** What a module threw while it was loaded, and where. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const text = oneLine(`${error.name}: ${error.message}`)
+  if (/import statement outside a module|Unexpected token 'export'/.test(text)) {
+    return `${text}; set "type": "module" in package.json, or name the file .mts or .mjs`
+  }
+  const place = /([^/\\\s]+\.[cm]?[jt]s:\d+(?::\d+)?)/.exec(error.stack ?? '')?.[1]
+  return place === undefined ? text : `${text} (${place})`
+}

@@ -1,0 +1,118 @@
+import { Command, Option } from 'commander'
+import { oneLine } from './exit.ts'
+import { duration, logLevel, moment, momentOrDuration, names, wholeNumber } from './values.ts'
+import { version } from './version.ts'
+
+/** The command line: what may be written. What a command does is in its own file, loaded when it is called. */
+export function program(): Command {
+  const root = new Command('celeriac')
+    .description('Background tasks for TypeScript.')
+    .version(version(), '-V, --version')
+    .configureOutput({ outputError: (text, write) => write(`celeriac: ${oneLine(text.replace(/^error: /, ''))}\n`) })
+    .exitOverride()
+    .showSuggestionAfterError()
+    .hook('preAction', (own, action) => void own.setOptionValue('debug', action.opts().loglevel === 'debug'))
+  addServers(root)
+  addCall(root)
+  addRecords(root)
+  addStore(root)
+  return root
+}
+
+/** A command that inherits the settings of the root: how it fails and what it says then. */
+function command(root: Command, name: string, summary: string): Command {
+  return root.command(name).summary(summary).description(summary)
+}
+
+function addServers(root: Command): void {
+  const dev = command(root, 'dev [module]', 'HTTP API and worker in one process, started anew when the code changes')
+  withWorker(withAddress(withStores(dev, 'info')), '2s')
+    .option('--no-reload', 'do not watch the code')
+    .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
+  const worker = command(root, 'worker', 'run the tasks of a module')
+  withWorker(withStores(withModule(worker, true), 'info'), '25s').action(async (options) =>
+    (await import('./commands/worker.ts')).worker(options),
+  )
+  const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
+  withAddress(withStores(withModule(serve, true), 'info')).action(async (options) =>
+    (await import('./commands/serve.ts')).serve(options),
+  )
+}
+
+function addCall(root: Command): void {
+  const call = command(root, 'call <name> [args...]', 'send a task; each argument is JSON')
+  withStores(withModule(call, false), 'warn')
+    .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
+    .option('-q, --queue <name>', 'queue to send it to')
+    .option('--countdown <time>', 'not before this time from now, as 10s', duration)
+    .option('--eta <moment>', 'not before this moment, as 2026-11-21T08:00:00Z', moment)
+    .option('--expires <time>', 'not started after this time from now, or this moment', momentOrDuration)
+    .option('--priority <number>', '0 to 255, the highest first', wholeNumber(0, 255))
+    .option('--task-id <id>', 'its id; default: a new one')
+    .option('-w, --wait [time]', 'wait for the result, at most this long, and print it', duration)
+    .action(async (name, args, options) => (await import('./commands/call.ts')).call(name, args, options))
+}
+
+function addRecords(root: Command): void {
+  const result = command(root, 'result <id>', 'state and result of a task')
+  withStores(withModule(result, false), 'warn')
+    .option('-w, --wait [time]', 'wait for its end, at most this long', duration)
+    .option('--json', 'the whole record as JSON')
+    .action(async (id, options) => (await import('./commands/result.ts')).result(id, options))
+  const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is told to stop')
+  withStores(withModule(revoke, false), 'warn')
+    .option('--terminate', 'end a running one by force, in pool threads')
+    .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
+}
+
+function addStore(root: Command): void {
+  const status = command(root, 'status', 'the stores, their queues, and tasks by state')
+  withStores(withModule(status, false), 'warn')
+    .option('-Q, --queues <names>', 'these queues; default: those of the app and its tasks', names)
+    .option('--json', 'as JSON')
+    .action(async (options) => (await import('./commands/status.ts')).status(options))
+  const purge = command(root, 'purge', 'drop the messages that wait in a queue')
+  withStores(withModule(purge, false), 'warn')
+    .option('-Q, --queues <names>', "these queues; default: the app's", names)
+    .option('-f, --force', 'do not ask')
+    .action(async (options) => (await import('./commands/purge.ts')).purge(options))
+  const shell = command(root, 'shell', "JavaScript with a module's app and tasks at hand, and await")
+  withStores(withModule(shell, true), 'warn').action(async (options) =>
+    (await import('./commands/shell.ts')).shell(options),
+  )
+}
+
+function withModule(own: Command, required: boolean): Command {
+  const option = new Option('-A, --app <module>', 'the TypeScript or JavaScript module with the app')
+  return own.addOption(option.makeOptionMandatory(required))
+}
+
+function withStores(own: Command, level: string): Command {
+  return own
+    .addOption(new Option('-b, --broker <url>', "the broker; default: the app's").env('CELERIAC_BROKER'))
+    .addOption(new Option('--result-backend <url>', "the result backend; default: the app's").env('CELERIAC_BACKEND'))
+    .addOption(
+      new Option('-l, --loglevel <level>', 'debug, info, warn or error')
+        .default(logLevel(level), level)
+        .argParser(logLevel),
+    )
+}
+
+function withAddress(own: Command): Command {
+  return own
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0: any free one', wholeNumber(0, 65_535), 5000)
+}
+
+function withWorker(own: Command, grace: string): Command {
+  return own
+    .option('-c, --concurrency <number>', 'tasks at once', wholeNumber(1, 100_000))
+    .addOption(new Option('-P, --pool <pool>', 'where tasks run').choices(['inline', 'threads', 'solo']))
+    .option('-Q, --queues <names>', "queues to take from, as fast,slow; default: the app's", names)
+    .option('-n, --hostname <name>', 'name of the worker, as mail@%h (%h: host name)')
+    .addOption(
+      new Option('--grace <time>', 'how long running tasks may go on when it stops')
+        .default(duration(grace), grace)
+        .argParser(duration),
+    )
+}

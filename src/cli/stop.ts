@@ -1,0 +1,39 @@
+/** Signals closer than this are one: npm passes on a Ctrl-C that the terminal has sent already, ms. */
+const SAME = 300
+
+export interface Stopping {
+  /** Finish what runs, then end. */
+  warm(): Promise<void>
+  /** End now; also while `warm` waits. */
+  cold(): Promise<void>
+}
+
+/** Exit code after a warm stop, and after a cold one (Celery's EX_FAILURE). */
+export const WARM = 0
+export const COLD = 1
+
+/**
+ * Waits for SIGTERM, SIGINT or SIGHUP: a warm stop; a second one, or SIGQUIT, makes it cold. A process that was started
+ * with an IPC channel also stops warmly when its parent goes away. Resolves with the exit code once it has stopped.
+ */
+export function stopped({ warm, cold }: Stopping): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let code: number | undefined
+    let since = 0
+    const begin = (next: number): void => {
+      code = next
+      since = performance.now()
+      const stop = next === WARM ? warm() : cold()
+      stop.then(() => resolve(code as number), reject)
+    }
+    const signal = (): void => {
+      if (code === undefined) begin(WARM)
+      else if (code === WARM && performance.now() - since > SAME) begin(COLD)
+    }
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, signal)
+    process.on('SIGQUIT', () => {
+      if (code !== COLD) begin(COLD)
+    })
+    if (process.connected) process.on('disconnect', signal)
+  })
+}

@@ -1,0 +1,79 @@
+import { InvalidArgumentError } from 'commander'
+import { milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import type { LogLevel } from '../std/log.ts'
+
+/* Values of the command line, from text. Those for commander throw its InvalidArgumentError; it adds option and text. */
+
+/** Celery's words beside ours. */
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+}
+
+/** ms of a time with its unit: a bare number would mean seconds to one and milliseconds to another. */
+export function duration(text: string): number {
+  if (!/[a-z]\s*$/i.test(text)) throw new InvalidArgumentError('Expected a time with its unit, as 250ms, 45s, 1.5h.')
+  try {
+    return milliseconds(text, 'time')
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error
+    throw new InvalidArgumentError('Expected a time with its unit, as 250ms, 45s, 1.5h.')
+  }
+}
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** Names with commas between them. */
+export function names(text: string): string[] {
+  const found = text.split(',').map((name) => name.trim())
+  if (found.includes('')) throw new InvalidArgumentError('Expected names with commas between them, as fast,slow.')
+  return [...new Set(found)]
+}
+
+export function logLevel(text: string): LogLevel {
+  const level = LEVELS[text.toLowerCase()]
+  if (level) return level
+  throw new InvalidArgumentError('Expected debug, info, warn or error.')
+}
+
+/** An ISO 8601 date and time. */
+export function moment(text: string): Date {
+  const date = new Date(text)
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
+  throw new InvalidArgumentError('Expected a date and time as 2026-11-21T08:00:00Z.')
+}
+
+/** A moment, or a time from now. */
+export function momentOrDuration(text: string): Date | number {
+  return /^\d{4}-/.test(text) ? moment(text) : duration(text)
+}
+
+/** An argument as JSON; `where` names it for the error. Throws ArgumentError. */
+export function jsonValue(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    const hint = /^[\w.\-/:@ ]+$/.test(text) ? ` (a text is written '"${text}"')` : ''
+    throw new ArgumentError(`${where}: expected JSON, got ${text === '' ? 'nothing' : text}${hint}`)
+  }
+}
+
+/** An object as JSON. Throws ArgumentError. */
+export function jsonObject(text: string, where: string): Record<string, unknown> {
+  const value = jsonValue(text, where)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new ArgumentError(`${where}: expected a JSON object as {"size": 100}, got ${text}`)
+}

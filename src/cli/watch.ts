@@ -1,0 +1,73 @@
+import { type FSWatcher, readdirSync, watch } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Folders without code of the user's. Watching them would cost much, and the store in `.celeriac` changes all the time.
+ */
+const IGNORED = /^(?:node_modules|\..*)$/
+/** Only code counts: what a task writes beside it must not end that task. */
+const CODE = /\.[cm]?[jt]s$/
+
+/** Calls `changed` with the path, each time a code file below a folder is written, made or removed. */
+export class CodeWatch {
+  readonly #watchers = new Map<string, FSWatcher>()
+  readonly #changed: (path: string) => void
+
+  constructor(folder: string, changed: (path: string) => void) {
+    this.#changed = changed
+    this.#add(folder)
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
+  }
+
+  /** One watcher for each folder: Node's own recursive watch would go through node_modules too. */
+  #add(folder: string): void {
+    if (this.#watchers.has(folder)) return
+    const watcher = watch(folder, (_, name) => name !== null && this.#notice(join(folder, name), name))
+    // A folder that was removed: its parent tells of it.
+    watcher.on('error', () => this.#remove(folder))
+    this.#watchers.set(folder, watcher)
+    for (const name of foldersIn(folder)) this.#add(join(folder, name))
+  }
+
+  #remove(folder: string): void {
+    this.#watchers.get(folder)?.close()
+    this.#watchers.delete(folder)
+  }
+
+  #notice(path: string, name: string): void {
+    if (CODE.test(name)) this.#changed(path)
+    else if (!IGNORED.test(name)) this.#explore(path)
+  }
+
+  /** A folder that is new, or back: what is in it counts as changed. */
+  #explore(path: string): void {
+    const entries = entriesOf(path)
+    if (!entries) {
+      this.#remove(path)
+      return
+    }
+    if (this.#watchers.has(path)) return
+    this.#add(path)
+    for (const { name } of entries) if (CODE.test(name)) this.#changed(join(path, name))
+  }
+}
+
+function foldersIn(folder: string): string[] {
+  const entries = entriesOf(folder) ?? []
+  return entries.filter((entry) => entry.isDirectory() && !IGNORED.test(entry.name)).map(({ name }) => name)
+}
+
+/** What is in a folder; undefined where there is none, or it is a file. */
+function entriesOf(path: string): { name: string; isDirectory(): boolean }[] | undefined {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return undefined
+    throw error
+  }
+}

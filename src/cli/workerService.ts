@@ -1,0 +1,90 @@
+import { basename } from 'node:path'
+import type { App } from '../app/app.ts'
+import { banner } from '../worker/banner.ts'
+import { logSignals } from '../worker/logging.ts'
+import type { Worker } from '../worker/worker.ts'
+import { workerName } from './hostname.ts'
+import type { AppOptions } from './open.ts'
+import { say } from './say.ts'
+import { stopped } from './stop.ts'
+import { version } from './version.ts'
+
+/** Options of the commands that run tasks; times in ms. */
+export interface WorkerCommandOptions extends AppOptions {
+  concurrency?: number
+  pool?: 'inline' | 'threads' | 'solo'
+  queues?: string[]
+  hostname?: string
+  grace: number
+}
+
+/**
+ * A worker that has shown its banner, logs what happens, and is yet to be started. Rejects when the store does not
+ * answer.
+ */
+export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
+  const { Worker } = await import('../worker/worker.ts')
+  const { concurrency, pool, queues, hostname, grace, app: module } = options
+  const worker = new Worker(app, {
+    concurrency,
+    pool,
+    queues,
+    hostname: hostname === undefined ? undefined : workerName(hostname),
+    grace,
+    module,
+  })
+  const { broker, backend } = await app.stores()
+  await Promise.all(worker.queues.map((queue) => broker.size(queue)))
+  logSignals(app, app.config.logger, options.loglevel)
+  process.stdout.write(
+    `${banner({
+      version: version(),
+      hostname: worker.hostname,
+      app: app.config.name,
+      module: module === undefined ? undefined : basename(module),
+      broker: broker.url,
+      backend: backend.url,
+      concurrency: worker.pool.size,
+      pool: worker.pool.kind,
+      queues: worker.queues,
+      tasks: app.tasks.keys(),
+    })}\n`,
+  )
+  // One task's forgotten promise must not end the process with all the others that run in it.
+  process.on('unhandledRejection', (error) => {
+    app.signals.emit('worker:error', { error, doing: 'a promise was rejected and nobody handled it' })
+  })
+  return worker
+}
+
+/** Start a worker and run it until a signal ends it; `close` goes along with its stop. Resolves with the exit code. */
+export async function runWorker(
+  worker: Worker,
+  { grace }: WorkerCommandOptions,
+  hooks: { ready?(): void; close?(): Promise<void> } = {},
+): Promise<number> {
+  const { logger } = worker.app.config
+  const starting = worker.start()
+  // Listening before it is ready: a signal of this moment must not cut off what it has taken already.
+  const ending = stopped({
+    warm: async () => {
+      await starting
+      say(logger, stopText(worker.busy, grace))
+      await Promise.all([hooks.close?.(), worker.stop({ reason: 'signal' })])
+    },
+    cold: async () => {
+      say(logger, 'stopping at once: what runs is given back')
+      await starting
+      await worker.stop({ grace: 0, reason: 'signal' })
+    },
+  })
+  const [, code] = await Promise.all([starting.then(() => hooks.ready?.()), ending])
+  return code
+}
+
+/** What it says when it is told to stop, and how to make it hurry. */
+function stopText(busy: number, grace: number): string {
+  if (busy === 0) return 'stopping: no task runs'
+  const tasks = busy === 1 ? '1 task runs' : `${busy} tasks run`
+  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then given back; a second signal stops at once`
+}

@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest'
+import { project, run, start, startWorker } from './harness.ts'
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n$/
+
+describe('without a worker', () => {
+  test('call prints the id; result, status, revoke and purge tell of it', async () => {
+    const folder = project()
+    expect(await run(folder, ['call', 'add', '-1', '2'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(UUID),
+    })
+    const options = ['--task-id', 'one', '--countdown', '1h', '--priority', '9', '--expires', '2d', '-q', 'late']
+    expect(await run(folder, ['call', 'add', '1', '2', ...options])).toEqual({ code: 0, stdout: 'one\n', stderr: '' })
+
+    const { stdout } = await run(folder, ['result', 'one'])
+    expect(stdout).toMatch(/^id: {8}one\ntask: {6}add\nstate: {5}PENDING\nqueue: {5}late\nsubmitted: .*Z\n$/)
+    const record = await run(folder, ['result', 'one', '--json'])
+    expect(JSON.parse(record.stdout)).toMatchObject({ id: 'one', task: 'add', state: 'PENDING', queue: 'late' })
+
+    expect((await run(folder, ['status', '-A', 'tasks.ts'])).stdout).toBe(
+      'store:     sqlite:.celeriac/celeriac.db\nreachable: yes\nwaiting:   celery 1, reports 0\ntasks:     PENDING 2\n',
+    )
+
+    expect(await run(folder, ['revoke', 'one'])).toEqual({ code: 0, stdout: 'revoked one\n', stderr: '' })
+    expect(await run(folder, ['revoke', 'one'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'celeriac: task one has ended already: REVOKED\n',
+    })
+    expect(await run(folder, ['result', 'one'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('error:     TaskRevokedError: revoked\n'),
+    })
+
+    expect(await run(folder, ['purge', '-Q', 'celery,late', '-f'])).toEqual({
+      code: 0,
+      stdout: 'celery: 1 message dropped\nlate: 0 messages dropped\n',
+      stderr: '',
+    })
+    expect(JSON.parse((await run(folder, ['status', '--json'])).stdout)).toMatchObject({
+      reachable: true,
+      queues: { celery: 0 },
+    })
+  })
+
+  test('result of an unknown id: one line, exit code 1', async () => {
+    const folder = project()
+    for (const args of [[], ['--json'], ['--wait']]) {
+      const { code, stdout, stderr } = await run(folder, ['result', 'nobody', ...args])
+      expect(stderr).toMatch(/^celeriac: no task with id nobody was submitted here, or its record has expired.*\n$/)
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    }
+  })
+
+  test('revoke of an id without a record says so', async () => {
+    const { code, stdout } = await run(project(), ['revoke', 'nobody'])
+    expect(stdout).toBe('revoked nobody (no record of it here: if it comes, it will not run)\n')
+    expect(code).toBe(0)
+  })
+
+  test('--wait ends with its time', async () => {
+    const { code, stderr, stdout } = await run(project(), ['call', 'add', '1', '2', '--wait', '200ms'])
+    expect(stderr).toMatch(/^\S+\nceleriac: task \S+ was not ready within 200 ms\n$/)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  })
+
+  test('a task that keeps no record cannot be waited for', async () => {
+    const folder = project({
+      'tasks.ts':
+        "import { App } from 'celeriac'\nexport const app = new App({ ignoreResult: true })\napp.task('quiet', () => 1)\n",
+    })
+    const { code, stderr } = await run(folder, ['call', 'quiet', '-A', 'tasks.ts', '--wait'])
+    expect(stderr).toMatch(/\nceleriac: .*ignoreResult.*\n$/)
+    expect(code).toBe(1)
+  })
+
+  test('stores from the environment, and options before it', async () => {
+    const folder = project()
+    const env = { CELERIAC_BROKER: 'sqlite:env.db' }
+    expect((await run(folder, ['status'], { env })).stdout).toMatch(/^store: {5}sqlite:env\.db\n/)
+    expect((await run(folder, ['status', '-b', 'sqlite:flag.db'], { env })).stdout).toMatch(
+      /^store: {5}sqlite:flag\.db\n/,
+    )
+    const both = { CELERIAC_BROKER: '', CELERIAC_BACKEND: 'sqlite:results.db' }
+    expect((await run(folder, ['status'], { env: both })).stdout).toMatch(
+      /^store: {5}sqlite:\.celeriac\/celeriac\.db\nresults: {3}sqlite:results\.db\n/,
+    )
+  })
+
+  test('the reader of the output may go away', async () => {
+    const status = start(project(), ['status'])
+    status.child.stdout?.destroy()
+    expect(await status.ended).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+})
+
+describe('with a worker', () => {
+  test('call --wait: the result on stdout, the failure on stderr', async () => {
+    const folder = project()
+    await startWorker(folder)
+    const added = await run(folder, ['call', 'add', '1', '2', '--wait'])
+    expect(added).toEqual({ code: 0, stdout: '3\n', stderr: expect.stringMatching(UUID) })
+    const id = added.stderr.trim()
+    expect((await run(folder, ['result', id])).stdout).toMatch(
+      /state: {5}SUCCESS\nresult: {4}3\n[\s\S]*worker: {4}celery@/,
+    )
+
+    expect(await run(folder, ['call', 'add', '"a"', '"b"', '-w10s'])).toMatchObject({ code: 0, stdout: '"ab"\n' })
+    expect(await run(folder, ['call', 'measure', '-k', '{"size": 4}', '-A', 'tasks.ts', '--wait'])).toMatchObject({
+      stdout: '8\n',
+    })
+    expect(await run(folder, ['call', 'slow', '4', '--wait'])).toMatchObject({ code: 0, stdout: '4\n' })
+
+    const failed = await run(folder, ['call', 'boom', '--wait'])
+    expect(failed).toMatchObject({ code: 1, stdout: '' })
+    expect(failed.stderr).toMatch(/^\S+\nceleriac: task boom failed: TypeError: no such thing\n$/)
+    const unknown = await run(folder, ['call', 'nowhere', '--wait'])
+    expect(unknown.stderr).toMatch(/\nceleriac: task nowhere failed: NotRegistered: nowhere\n$/)
+    expect(unknown.code).toBe(1)
+  })
+
+  test('revoke ends a running task; who waits for it is told', async () => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    expect(await run(folder, ['call', 'forever', '--task-id', 'endless'])).toMatchObject({ code: 0 })
+    await worker.until(/Task forever\[endless\] received/)
+    const waiting = run(folder, ['result', 'endless', '--wait'])
+    expect(await run(folder, ['revoke', 'endless'])).toMatchObject({ code: 0 })
+    const { code, stdout } = await waiting
+    expect(stdout).toMatch(/state: {5}REVOKED\n/)
+    expect(code).toBe(1)
+  })
+})

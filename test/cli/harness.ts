@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const main = join(root, 'src/cli/main.ts')
+const flags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
+
+export const TASKS = `
+import { Celeriac, currentTask } from 'celeriac'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export const app = new Celeriac({ name: 'shop' })
+const schema = { '~standard': { version: 1, vendor: 'test', validate: (value) =>
+  typeof value.size === 'number' ? { value } : { issues: [{ message: 'expected a number', path: ['size'] }] } } }
+
+app.task('add', (x, y) => x + y)
+app.task('boom', () => { throw new TypeError('no such thing') })
+app.task('reports.render', () => 'rendered', { queue: 'reports' })
+app.task({ name: 'measure', input: schema, run: ({ size }) => size * 2 })
+app.task('stray', () => { void Promise.reject(new Error('forgotten')); return 'ok' })
+app.task('slow', async (steps) => {
+  const task = currentTask()
+  for (let step = 1; step <= steps; step++) {
+    await sleep(50)
+    await task.progress(step / steps)
+  }
+  return steps
+})
+app.task('forever', async () => {
+  const task = currentTask()
+  for (;;) {
+    await sleep(20)
+    await task.progress(0.5)
+  }
+})
+`
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A temporary folder with a task module, in which `celeriac` is this repository; removed after the test. */
+export function project(files: Readonly<Record<string, string>> = { 'tasks.ts': TASKS }): string {
+  const folder = mkdtempSync(join(tmpdir(), 'celeriac-cli-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules/celeriac'))
+  const all = { 'package.json': '{"type": "module"}', ...files }
+  for (const [name, text] of Object.entries(all)) writeFileSync(join(folder, name), text)
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  return folder
+}
+
+/** A command that runs. */
+export class Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  stdout = ''
+  stderr = ''
+  #check: () => void = () => undefined
+
+  constructor(file: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(file, args, { cwd, env: { ...process.env, ...env } })
+    this.child.stdout?.on('data', (chunk) => this.#add('stdout', chunk))
+    this.child.stderr?.on('data', (chunk) => this.#add('stderr', chunk))
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code) => {
+        resolve({ code, stdout: this.stdout, stderr: this.stderr })
+        this.#check()
+      })
+    })
+    onTestFinished(async () => {
+      this.child.kill('SIGKILL')
+      await this.ended
+    })
+  }
+
+  /** Resolves when the output, of both streams, has so many matches. */
+  async until(pattern: RegExp, count = 1): Promise<void> {
+    const all = new RegExp(pattern, 'g')
+    await new Promise<void>((resolve, reject) => {
+      this.#check = () => {
+        const text = this.stdout + this.stderr
+        if ((text.match(all)?.length ?? 0) >= count) resolve()
+        else if (this.child.exitCode !== null) reject(new Error(`ended before ${pattern}: ${text}`))
+      }
+      this.#check()
+    })
+  }
+
+  #add(stream: 'stdout' | 'stderr', chunk: unknown): void {
+    this[stream] += String(chunk)
+    this.#check()
+  }
+}
+
+/** Start `celeriac ...args` in a folder. */
+export function start(cwd: string, args: readonly string[], env?: Readonly<Record<string, string>>): Running {
+  return new Running(process.execPath, [...flags, main, ...args], cwd, env)
+}
+
+/** Start it at a terminal of its own; all output is then on `stdout`. */
+export function startAtTerminal(cwd: string, args: readonly string[]): Running {
+  const script = 'import pty, os, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
+  return new Running('/usr/bin/python3', ['-c', script, process.execPath, ...flags, main, ...args], cwd)
+}
+
+/** Run `celeriac ...args` to its end, with `input` on its standard input. */
+export function run(
+  cwd: string,
+  args: readonly string[],
+  { input = '', env = {} }: { input?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
+  const running = start(cwd, args, env)
+  running.child.stdin?.end(input)
+  return running.ended
+}
+
+/** A worker of the project's tasks, once it is ready. */
+export async function startWorker(cwd: string, ...args: string[]): Promise<Running> {
+  const worker = start(cwd, ['worker', '-A', 'tasks.ts', ...args])
+  await worker.until(/ ready/)
+  return worker
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { project, run, startAtTerminal, startWorker } from './harness.ts'
+
+/** Text without colours and other marks for the terminal. */
+function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.
+  return text.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')
+}
+
+describe('at a terminal', () => {
+  test('call --wait shows a bar that grows, then the result', async () => {
+    const folder = project()
+    await startWorker(folder)
+    const { code, stdout } = await startAtTerminal(folder, ['call', 'slow', '10', '--wait']).ended
+    const text = plain(stdout)
+    const shares = [...text.matchAll(/\[[#-]{30}\] (\d+) %/g)].map((match) => Number(match[1]))
+    expect(shares.length).toBeGreaterThan(2)
+    expect(shares).toEqual([...shares].sort((a, b) => a - b))
+    expect(text).toMatch(/\r10\r\n$/)
+    expect(code).toBe(0)
+  })
+
+  test('a worker writes lines for people, with the traceback, and says what Ctrl-C does', async () => {
+    const folder = project()
+    const worker = startAtTerminal(folder, ['worker', '-A', 'tasks.ts'])
+    await worker.until(/ready/)
+    await run(folder, ['call', 'boom', '--task-id', 'b1'])
+    await worker.until(/at .*tasks\.ts/)
+    expect(plain(worker.stdout)).toMatch(
+      /\[\d\d:\d\d:\d\d\.\d{3}\] ERROR: Task boom\[b1\] failed in \S+: TypeError: no such thing\r\n +at /,
+    )
+    await run(folder, ['call', 'slow', '10', '--task-id', 's1'])
+    await worker.until(/slow\[s1\] received/)
+    worker.child.stdin?.write('\u0003')
+    const { code, stdout } = await worker.ended
+    expect(stdout).toContain('\nstopping: 1 task runs, waiting at most 25 s')
+    expect(stdout).toMatch(/slow\[s1\] succeeded/)
+    expect(code).toBe(0)
+  })
+
+  test('purge asks first', async () => {
+    const folder = project()
+    await run(folder, ['call', 'add', '1', '2'])
+    for (const [answer, left] of [
+      ['n', 1],
+      ['y', 0],
+    ] as const) {
+      const purge = startAtTerminal(folder, ['purge'])
+      await purge.until(/\[y\/N\] /)
+      expect(purge.stdout).toContain('Drop all of celery (1 message waiting), and what is delayed there?')
+      purge.child.stdin?.write(`${answer}\r`)
+      expect((await purge.ended).code).toBe(0)
+      expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: left })
+    }
+  })
+
+  test('shell: await, and the tasks at hand', async () => {
+    const folder = project()
+    await startWorker(folder)
+    const shell = startAtTerminal(folder, ['shell', '-A', 'tasks.ts'])
+    await shell.until(/> /)
+    expect(shell.stdout).toContain('app shop, tasks: add, boom, forever, measure, reports.render, slow, stray')
+    shell.child.stdin?.write('t = await add.delay(20, 22)\r')
+    await shell.until(/AsyncResult \{/)
+    shell.child.stdin?.write('(await t.get()) * 1000\r')
+    await shell.until(/42000/)
+    shell.child.stdin?.write('.exit\r')
+    expect((await shell.ended).code).toBe(0)
+  })
+})

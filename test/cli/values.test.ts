@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { exitCode, failureText } from '../../src/cli/exit.ts'
+import { workerName } from '../../src/cli/hostname.ts'
+import { jsonText } from '../../src/cli/json.ts'
+import { lineText } from '../../src/cli/log.ts'
+import { progressText, shareOf } from '../../src/cli/progress.ts'
+import { suggestion } from '../../src/cli/suggest.ts'
+import { duration, logLevel, moment, momentOrDuration, names } from '../../src/cli/values.ts'
+import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
+
+test('values', () => {
+  expect(duration('1.5h')).toBe(5_400_000)
+  for (const text of ['10', '', 'x', '-1s', '1 year'])
+    expect(() => duration(text)).toThrow('Expected a time with its unit')
+  expect(logLevel('WARNING')).toBe('warn')
+  expect(moment('2026-11-21T08:00:00Z')).toEqual(new Date('2026-11-21T08:00:00Z'))
+  expect(() => moment('2026-13-41')).toThrow('Expected a date')
+  expect(momentOrDuration('2d')).toBe(172_800_000)
+  expect(momentOrDuration('2026-11-21')).toEqual(new Date('2026-11-21'))
+  expect(names('a, b,a')).toEqual(['a', 'b'])
+})
+
+test('suggestions', () => {
+  const known = ['add', 'reports.render', 'integrate']
+  expect(suggestion('ad', known)).toBe(' (did you mean add?)')
+  expect(suggestion('render', known)).toBe(' (did you mean reports.render?)')
+  expect(suggestion('Intergate', known)).toBe(' (did you mean integrate?)')
+  expect(suggestion('weather', known)).toBe('')
+  expect(suggestion('x', [])).toBe('')
+})
+
+test('names of workers, by Celery', () => {
+  expect(workerName('mail', 'a.example.org')).toBe('mail@a.example.org')
+  expect(workerName('mail@%h', 'a.example.org')).toBe('mail@a.example.org')
+  expect(workerName('%n.%d@x%%', 'a.example.org')).toBe('a.example.org@x%')
+})
+
+test('results as JSON', () => {
+  const value = {
+    big: 12345678901234567890n,
+    at: new Date(0),
+    bytes: new Uint8Array([1, 2, 3]),
+    list: [Buffer.from('hi')],
+  }
+  expect(jsonText(value, 0)).toBe(
+    '{"big":12345678901234567890,"at":"1970-01-01T00:00:00.000Z","bytes":"AQID","list":["aGk="]}',
+  )
+  expect(jsonText(undefined, 0)).toBe('null')
+})
+
+describe('progress', () => {
+  test.each([
+    [0.25, 0.25],
+    [1, 1],
+    [1.0000000001, 1],
+    [50, undefined],
+    [-1, undefined],
+    [Number.NaN, undefined],
+    ['half', undefined],
+    [null, undefined],
+    [{ current: 3, total: 4 }, 0.75],
+    [{ done: 1, total: 2 }, 0.5],
+    [{ percent: 30 }, 0.3],
+    [{ progress: 0.1 }, 0.1],
+    [{ current: 0.8 }, 0.8],
+    [{ total: 0, current: 0 }, 0],
+    [{ step: 'two' }, undefined],
+  ])('%j is %s', (value, share) => expect(shareOf(value)).toBe(share))
+
+  test('a bar, or the state and what goes with it, no wider than the terminal', () => {
+    const info = {} as never
+    expect(progressText({ type: 'progress', state: 'PROGRESS', data: 0.5, info }, 80)).toBe(
+      `[${'#'.repeat(15)}${'-'.repeat(15)}] 50 %`,
+    )
+    expect(progressText({ type: 'state', state: 'STARTED', meta: null, info }, 80)).toBe('STARTED')
+    expect(progressText({ type: 'state', state: 'STEP 1', meta: { file: 'a' }, info }, 80)).toBe('STEP 1 {"file":"a"}')
+    expect(progressText({ type: 'progress', state: 'PROGRESS', data: 'x'.repeat(99), info }, 20)).toHaveLength(19)
+  })
+})
+
+test('errors: a code, and one line unless it is a bug', () => {
+  const wrong = new ConfigError('port: expected a number,\n  got x')
+  expect([exitCode(wrong), failureText(wrong, false)]).toEqual([2, 'celeriac: port: expected a number, got x'])
+  const away = new StoreUnavailableError('the store is away', { cause: new Error('why') })
+  expect([exitCode(away), failureText(away, false)]).toEqual([1, 'celeriac: the store is away'])
+  expect(failureText(away, true)).toMatch(
+    /^celeriac: the store is away\nStoreUnavailableError: [\s\S]*\ncaused by Error: why\n/,
+  )
+  const bug = new RangeError('oops')
+  expect(exitCode(bug)).toBe(1)
+  expect(failureText(bug, false)).toMatch(/^celeriac: oops\nRangeError: oops\n {4}at /)
+  expect(failureText('text', false)).toBe('celeriac: text\ntext')
+})
+
+test('log lines at a terminal', () => {
+  expect(lineText({ msg: 'Task add[1] received', id: '1', task: 'add' })).toBe('Task add[1] received')
+  expect(lineText({ msg: 'half way', id: 'x9', task: 'add' })).toBe('add[x9]: half way')
+  const traceback = 'TypeError: no\n    at f\n    at g'
+  expect(lineText({ msg: 'Task a[1] failed: TypeError: no', id: '1', traceback })).toBe(
+    'Task a[1] failed: TypeError: no\n    at f\n    at g',
+  )
+  expect(lineText({ msg: 'other', traceback })).toBe(`other\n${traceback}`)
+})

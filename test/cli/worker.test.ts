@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import { project, run, start, startWorker } from './harness.ts'
+
+describe('worker', () => {
+  test('banner on standard output, JSON lines on standard error', async () => {
+    const folder = project()
+    const worker = await startWorker(folder, '-n', 'mail@%%h', '-Q', 'celery,reports', '-c', '7')
+    expect(worker.stdout).toMatch(/^\n celeriac v\d+\.\d+\.\d+ · mail@%h\n/)
+    expect(worker.stdout).toContain(' .> app:         shop (tasks.ts)\n .> transport:   sqlite:.celeriac/celeriac.db\n')
+    expect(worker.stdout).toContain(
+      ' .> concurrency: 7 (inline)\n\n [queues]\n .> celery\n .> reports\n\n [tasks]\n  . add\n',
+    )
+
+    await run(folder, ['call', 'add', '1', '2', '--task-id', 'a1'])
+    await run(folder, ['call', 'boom', '--task-id', 'b1'])
+    await run(folder, ['call', 'nowhere', '--task-id', 'n1'])
+    await run(folder, ['call', 'reports.render', '-A', 'tasks.ts', '--task-id', 'r1'])
+    await worker.until(/reports\.render\[r1\] succeeded/)
+    const lines = worker.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const texts = lines.map(({ level, msg }) => `${level} ${msg.replace(/\d+\.\d{3}s/, '0s')}`)
+    expect(texts).toEqual([
+      '30 mail@%h ready',
+      '30 Task add[a1] received',
+      '30 Task add[a1] succeeded in 0s: 3',
+      '30 Task boom[b1] received',
+      '50 Task boom[b1] failed in 0s: TypeError: no such thing',
+      expect.stringMatching(/^50 Task nowhere\[n1\] is not registered here: it was sent to queue celery$/),
+      '30 Task reports.render[r1] received',
+      "30 Task reports.render[r1] succeeded in 0s: 'rendered'",
+    ])
+    expect(lines[4]).toMatchObject({ id: 'b1', task: 'boom', queue: 'celery', error: 'TypeError' })
+    expect(lines[4].traceback).toMatch(/^TypeError: no such thing\n {4}at .*tasks\.ts/)
+  })
+
+  test('-l error says only what is wrong', async () => {
+    const folder = project()
+    const worker = start(folder, ['worker', '-A', 'tasks.ts', '-l', 'error'])
+    await worker.until(/\[tasks\]/)
+    await run(folder, ['call', 'add', '1', '2', '--wait'])
+    await run(folder, ['call', 'boom', '--wait'])
+    await worker.until(/boom\S* failed/)
+    expect(worker.stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('a forgotten promise of a task does not end the worker', async () => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    expect(await run(folder, ['call', 'stray', '--wait'])).toMatchObject({ code: 0, stdout: '"ok"\n' })
+    await worker.until(/"msg":"a promise was rejected and nobody handled it: forgotten"/)
+    expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0 })
+  })
+
+  test('it goes on when nobody reads its log any more', async () => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    worker.child.stdout?.destroy()
+    worker.child.stderr?.destroy()
+    for (const _ of [1, 2]) {
+      expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0, stdout: '3\n' })
+    }
+  })
+
+  test('threads', async () => {
+    const folder = project()
+    const worker = await startWorker(folder, '-P', 'threads', '-c', '1')
+    expect(worker.stdout).toContain(' .> concurrency: 1 (threads)\n')
+    expect(await run(folder, ['call', 'add', '20', '22', '--wait'])).toMatchObject({ code: 0, stdout: '42\n' })
+  })
+})
+
+describe('stopping a worker', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s: what runs is finished, exit code 0', async (signal) => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    await run(folder, ['call', 'slow', '20', '--task-id', 's1'])
+    await worker.until(/slow\[s1\] received/)
+    worker.child.kill(signal)
+    const { code, stderr } = await worker.ended
+    expect(stderr).toMatch(
+      /"msg":"stopping: 1 task runs, waiting at most 25 s, then given back; a second signal stops at once"/,
+    )
+    expect(stderr).toContain('Task slow[s1] succeeded')
+    expect(code).toBe(0)
+    expect((await run(folder, ['result', 's1'])).stdout).toContain('state:     SUCCESS\n')
+  })
+
+  test('with nothing to do it ends at once', async () => {
+    const worker = await startWorker(project())
+    worker.child.kill('SIGINT')
+    const { code, stderr } = await worker.ended
+    expect(stderr).toContain('"msg":"stopping: no task runs"')
+    expect(code).toBe(0)
+  })
+
+  test('after the grace time the rest is given back, and another worker runs it', async () => {
+    const folder = project()
+    const worker = await startWorker(folder, '--grace', '100ms')
+    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await worker.until(/forever\[f1\] received/)
+    worker.child.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(0)
+    const next = await startWorker(folder)
+    await next.until(/forever\[f1\] received/)
+  })
+
+  test('the second signal stops at once and gives all back, exit code 1', async () => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await worker.until(/forever\[f1\] received/)
+    worker.child.kill('SIGINT')
+    await worker.until(/stopping: 1 task runs/)
+    // A signal right after the first is the same one, passed on by npm.
+    worker.child.kill('SIGINT')
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect(worker.child.exitCode).toBeNull()
+    const since = performance.now()
+    worker.child.kill('SIGINT')
+    const { code, stderr } = await worker.ended
+    expect(performance.now() - since).toBeLessThan(3000)
+    expect(stderr).toContain('"msg":"stopping at once: what runs is given back"')
+    expect(code).toBe(1)
+    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+  })
+
+  test('SIGQUIT stops at once, exit code 1', async () => {
+    const folder = project()
+    const worker = await startWorker(folder)
+    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await worker.until(/forever\[f1\] received/)
+    worker.child.kill('SIGQUIT')
+    expect((await worker.ended).code).toBe(1)
+    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+  })
+})

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { banner } from '../../src/worker/banner.ts'
+
+const FACTS = {
+  version: '1.2.3',
+  hostname: 'celery@host',
+  app: 'shop',
+  module: 'tasks.ts',
+  broker: 'redis://:s3cret@host/0',
+  backend: 'redis://user:s3cret@host/1',
+  concurrency: 4,
+  pool: 'threads',
+  queues: ['fast', 'slow'],
+  tasks: ['b.two', 'a.one'],
+}
+
+test('everything that a worker is, without passwords', () => {
+  expect(banner(FACTS)).toBe(`
+ celeriac v1.2.3 · celery@host
+
+ [config]
+ .> app:         shop (tasks.ts)
+ .> transport:   redis://:**@host/0
+ .> results:     redis://user:**@host/1
+ .> concurrency: 4 (threads)
+
+ [queues]
+ .> fast
+ .> slow
+
+ [tasks]
+  . a.one
+  . b.two
+`)
+})
+
+test('no module, no tasks', () => {
+  const text = banner({ ...FACTS, module: undefined, tasks: [] })
+  expect(text).toContain(' .> app:         shop\n')
+  expect(text).toContain(' [tasks]\n  (none)\n')
+})
