@@ -1,0 +1,119 @@
+import type { App } from '../../app/app.ts'
+import type { JobHost } from '../../app/context.ts'
+import type { Job, Report } from '../../protocol/job.ts'
+import type { Outcome, StopReason } from '../../protocol/outcome.ts'
+import type { Logger } from '../../std/log.ts'
+import type { StopSignal } from '../../std/stop.ts'
+import type { Pool, RunOptions } from './pool.ts'
+import { stopped } from './stopped.ts'
+
+/**
+ * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed job
+ * is abandoned. Its place is free and its outcome settled, but what it still does goes on unheard until it ends by itself.
+ */
+export class InlinePool implements Pool {
+  readonly kind: 'inline' | 'solo'
+  readonly size: number
+  readonly #app: App
+  /** Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as much. */
+  readonly #running: InlineRun[] = []
+  /** Starts of jobs that found no place, first come first served. */
+  readonly #line = new Set<() => void>()
+  #closed = false
+
+  /** `solo` is a pool of size 1. */
+  constructor(app: App, size: number, kind: 'inline' | 'solo' = 'inline') {
+    this.kind = kind
+    this.size = kind === 'solo' ? 1 : size
+    this.#app = app
+  }
+
+  get busy(): number {
+    return this.#running.length
+  }
+
+  async start(): Promise<void> {
+    // Nothing to make ready.
+  }
+
+  run(job: Job, options: RunOptions): Promise<Outcome> {
+    const { kill } = options
+    if (this.#closed) return Promise.resolve(stopped(job.id, 'shutdown'))
+    if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
+    if (this.#running.length >= this.size) return this.#wait(job, options)
+    return new Promise((resolve) => {
+      const run = new InlineRun(job.id, options, this.#app.config.logger, (outcome) => {
+        this.#free(run)
+        resolve(outcome)
+      })
+      run.place = this.#running.push(run) - 1
+      void this.#app.runJob(job, run).then((outcome) => run.end(outcome))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const begin of [...this.#line]) begin()
+    for (const run of [...this.#running]) run.stop('shutdown')
+  }
+
+  #wait(job: Job, options: RunOptions): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const begin = (): void => {
+        this.#line.delete(begin)
+        options.kill.removeEventListener('abort', begin)
+        resolve(this.run(job, options))
+      }
+      this.#line.add(begin)
+      options.kill.addEventListener('abort', begin)
+    })
+  }
+
+  #free(run: InlineRun): void {
+    const last = this.#running.pop()
+    if (last && last !== run) {
+      last.place = run.place
+      this.#running[run.place] = last
+    }
+    const [begin] = this.#line
+    begin?.()
+  }
+}
+
+/** One job that runs, as its host: one small object, since this is the hottest path of a worker. */
+class InlineRun implements JobHost {
+  readonly signal: StopSignal
+  readonly log: Logger
+  /** Where it stands among those that run. */
+  place = 0
+  readonly #id: string
+  readonly #options: RunOptions
+  readonly #settle: (outcome: Outcome) => void
+  readonly #abandon = (): void => this.stop(this.#options.kill.reason)
+  #ended = false
+
+  constructor(id: string, options: RunOptions, log: Logger, settle: (outcome: Outcome) => void) {
+    this.signal = options.signal
+    this.log = log
+    this.#id = id
+    this.#options = options
+    this.#settle = settle
+    options.kill.addEventListener('abort', this.#abandon)
+  }
+
+  /** What comes after the end is not heard: an abandoned job may go on. */
+  report(report: Report): void {
+    if (!this.#ended) this.#options.report(report)
+  }
+
+  stop(by: StopReason): void {
+    this.end(stopped(this.#id, by))
+  }
+
+  end(outcome: Outcome): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#options.kill.removeEventListener('abort', this.#abandon)
+    this.#settle(outcome)
+  }
+}

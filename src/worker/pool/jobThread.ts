@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ResourceLimits, Worker } from 'node:worker_threads'
+import { errorInfo } from '../../protocol/exception.ts'
+import type { Job } from '../../protocol/job.ts'
+import type { Outcome, StopReason } from '../../protocol/outcome.ts'
+import { Deferred } from '../../std/deferred.ts'
+import { ConfigError, EncodeError, WorkerLostError } from '../../std/errors.ts'
+import type { Logger } from '../../std/log.ts'
+import type { RunOptions } from './pool.ts'
+import { stopped } from './stopped.ts'
+import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
+
+/** Beside this file, as .ts in the sources and as .js in the package. */
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+/** How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms. */
+const PATIENCE = 1000
+
+interface Running {
+  readonly job: Job
+  readonly options: RunOptions
+  readonly end: (outcome: Outcome) => void
+}
+
+/** One thread with the task module in it, seen from the pool: runs one job at a time until it dies, and is not reborn. */
+export class JobThread {
+  /** The module is loaded; rejects with the module's own error when it cannot be. */
+  readonly ready: Promise<void>
+  /** It will run no more jobs: killed, crashed or closed. Never rejects. */
+  readonly gone: Promise<void>
+  readonly #worker: Worker
+  readonly #log: Logger
+  readonly #ready = new Deferred<void>()
+  readonly #gone = new Deferred<void>()
+  readonly #closed = new Deferred<void>()
+  #state: 'loading' | 'alive' | 'gone' = 'loading'
+  #running: Running | undefined
+  #used = false
+  #error: Error | undefined
+
+  constructor(data: ThreadData, log: Logger, resourceLimits: ResourceLimits | undefined) {
+    this.ready = this.#ready.promise
+    this.gone = this.#gone.promise
+    this.#log = log
+    this.#worker = new Worker(ENTRY, { name: 'celeriac', workerData: data, resourceLimits })
+    this.#worker.on('message', (message: FromThread) => this.#hear(message))
+    this.#worker.on('error', (error) => this.#fail(error))
+    this.#worker.on('exit', (code) => this.#exit(code))
+  }
+
+  get alive(): boolean {
+    return this.#state === 'alive'
+  }
+
+  /** It has run a job, or tried to: its end is then no reason to distrust the module. */
+  get used(): boolean {
+    return this.#used
+  }
+
+  /** Run one job to its end. Only while alive and without another job; never rejects. */
+  run(job: Job, options: RunOptions): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const { signal, kill } = options
+      const abort = (): void => this.#send({ type: 'abort', reason: signal.reason })
+      const terminate = (): void => void this.#kill(kill.reason)
+      const end = (outcome: Outcome): void => {
+        signal.removeEventListener('abort', abort)
+        kill.removeEventListener('abort', terminate)
+        this.#running = undefined
+        resolve(outcome)
+      }
+      this.#used = true
+      this.#running = { job, options, end }
+      try {
+        this.#send({ type: 'run', job, abort: signal.aborted ? signal.reason : undefined })
+      } catch (error) {
+        end({ kind: 'failure', error: errorInfo(new EncodeError(`arguments: cannot cross threads: ${String(error)}`)) })
+        return
+      }
+      signal.addEventListener('abort', abort)
+      kill.addEventListener('abort', terminate)
+    })
+  }
+
+  /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
+  async close(): Promise<void> {
+    if (this.#running) return this.#kill('shutdown')
+    if (this.#state === 'alive') {
+      this.#leave()
+      this.#send({ type: 'close' })
+      await Promise.race([this.#closed.promise, sleep(PATIENCE, undefined, { ref: false })])
+    }
+    this.#leave()
+    await this.#terminate()
+  }
+
+  #hear(message: FromThread): void {
+    switch (message.type) {
+      case 'ready':
+        if (this.#state === 'loading') this.#state = 'alive'
+        this.#ready.resolve()
+        break
+      case 'failed':
+        this.#ready.reject(failure(message.error))
+        break
+      case 'report':
+        this.#running?.options.report(message.report)
+        break
+      case 'done':
+        this.#running?.end(message.outcome)
+        break
+      case 'log':
+        this.#log[message.level](message.fields, message.message)
+        break
+      case 'closed':
+        this.#closed.resolve()
+        break
+    }
+  }
+
+  /** What is not caught in a thread ends it: Node's default, and right, since its state is unknown. */
+  #fail(error: unknown): void {
+    this.#error = error instanceof Error ? error : new Error(String(error))
+    const { id, task } = this.#running?.job ?? {}
+    this.#log.error({ err: this.#error, id, task }, 'a thread died of an error that nobody caught')
+  }
+
+  #exit(code: number): void {
+    const why = this.#error ? `${this.#error.name}: ${this.#error.message}` : `exit code ${code}`
+    const lost = new WorkerLostError(`the thread ended by itself: ${why}`)
+    const running = this.#running
+    if (this.alive && !running && !this.#error) this.#log.error({ code }, 'an idle thread ended by itself')
+    this.#leave()
+    this.#ready.reject(this.#error ?? lost)
+    this.#closed.resolve()
+    running?.end(stopped(running.job.id, 'crash', lost))
+  }
+
+  /** Also stops a loop that never ends. What the job still says is not heard any more. */
+  async #kill(by: StopReason): Promise<void> {
+    const running = this.#running
+    if (!running) return
+    this.#running = undefined
+    this.#leave()
+    await this.#terminate()
+    running.end(stopped(running.job.id, by))
+  }
+
+  async #terminate(): Promise<void> {
+    const dead = this.#worker.terminate().then(() => true)
+    if (await Promise.race([dead, sleep(PATIENCE, false, { ref: false })])) return
+    this.#worker.unref()
+    this.#log.warn(
+      {},
+      `a terminated thread has not ended within ${PATIENCE} ms: it is in native code, and ends after it`,
+    )
+  }
+
+  #leave(): void {
+    this.#state = 'gone'
+    this.#gone.resolve()
+  }
+
+  #send(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+}
+
+function failure({ name, message, stack, code }: LoadFailure): Error {
+  if (name === 'ConfigError') return new ConfigError(message)
+  const error = Object.assign(new Error(message), { name, stack })
+  return code === undefined ? error : Object.assign(error, { code })
+}

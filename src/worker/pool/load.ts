@@ -1,0 +1,50 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type App, isApp } from '../../app/app.ts'
+import { ConfigError } from '../../std/errors.ts'
+
+/** Tried in this order behind a path that names no file. */
+const EXTENSIONS = ['', '.ts', '.mts', '.js', '.mjs']
+/** Exports that are taken first, in this order. */
+const NAMES = ['app', 'celeriac', 'default']
+
+/**
+ * Import a task module, by path (from the working directory; the extension may be left out) or file URL, and find its app:
+ * the export `app`, else `celeriac`, else the default, else the only export that is an app.
+ * Rejects with ConfigError when there is no such file, or no app or several in it; with the module's own error when it cannot be loaded.
+ */
+export async function loadApp(module: string): Promise<App> {
+  const url = moduleUrl(module)
+  return findApp((await import(url)) as Record<string, unknown>, module)
+}
+
+/** The file URL of a task module, for `loadApp` in another thread or process. A query, as `?2`, stays. Throws ConfigError. */
+export function moduleUrl(module: string): string {
+  const given = module.startsWith('file:') ? parseUrl(module) : pathToFileURL(resolve(module))
+  const path = fileURLToPath(given)
+  const extension = EXTENSIONS.find((one) => statSync(path + one, { throwIfNoEntry: false })?.isFile())
+  if (extension === undefined)
+    throw new ConfigError(`task module: expected a .ts or .js file, got ${path}: no such file`)
+  return pathToFileURL(path + extension).href + given.search
+}
+
+function parseUrl(text: string): URL {
+  if (URL.canParse(text) && new URL(text).host === '') return new URL(text)
+  throw new ConfigError(`task module: expected a path or a file: URL, got ${text}`)
+}
+
+function findApp(exports: Record<string, unknown>, module: string): App {
+  for (const name of NAMES) {
+    const value = exports[name]
+    if (isApp(value)) return value
+  }
+  const found = Object.entries(exports).filter(([, value]) => isApp(value))
+  const apps = new Set(found.map(([, value]) => value as App))
+  for (const app of apps) if (apps.size === 1) return app
+  const names = (apps.size === 0 ? Object.keys(exports) : found.map(([name]) => name)).join(', ') || 'nothing'
+  const problem = apps.size === 0 ? `no app among its exports (${names})` : `several apps (${names})`
+  throw new ConfigError(
+    `task module ${module}: expected one app, as \`export const app = new Celeriac()\`, got ${problem}`,
+  )
+}

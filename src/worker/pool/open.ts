@@ -1,0 +1,41 @@
+import { availableParallelism } from 'node:os'
+import type { App } from '../../app/app.ts'
+import { ConfigError } from '../../std/errors.ts'
+import { InlinePool } from './inline.ts'
+import type { Pool } from './pool.ts'
+import { ThreadPool } from './threads.ts'
+
+export type PoolKind = 'inline' | 'threads' | 'solo'
+
+export interface PoolOptions {
+  /** Default `inline`. */
+  readonly pool?: PoolKind
+  /** Jobs at once. Default: 100 inline, one per CPU for threads, 1 solo. */
+  readonly concurrency?: number
+  /** Path or file URL of the task module: threads load it. */
+  readonly module?: string
+}
+
+/** A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, or threads without a module. */
+export function openPool(app: App, options: PoolOptions): Pool {
+  const { pool = 'inline', concurrency, module } = options
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
+    throw new ConfigError(`concurrency: expected a whole number >= 1, got ${JSON.stringify(concurrency)}`)
+  }
+  switch (pool) {
+    case 'inline':
+      return new InlinePool(app, concurrency ?? 100)
+    case 'solo':
+      if (concurrency !== undefined && concurrency !== 1) {
+        throw new ConfigError(`concurrency: expected 1 with pool solo, got ${concurrency}`)
+      }
+      return new InlinePool(app, 1, 'solo')
+    case 'threads':
+      if (module === undefined) {
+        throw new ConfigError('module: pool threads needs the path or file URL of the task module, got none')
+      }
+      return new ThreadPool(app, { size: concurrency ?? availableParallelism(), module })
+    default:
+      throw new ConfigError(`pool: expected inline, threads or solo, got ${JSON.stringify(pool satisfies never)}`)
+  }
+}

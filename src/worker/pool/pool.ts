@@ -1,0 +1,25 @@
+import type { Job, Report } from '../../protocol/job.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import type { StopSignal } from '../../std/stop.ts'
+
+export interface RunOptions {
+  /** Tells the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
+  readonly signal: StopSignal
+  /** Ends it by force where that can be done (threads), else abandons it; `kill.reason` is a StopReason. */
+  readonly kill: StopSignal
+  report(report: Report): void
+}
+
+/** Where tasks run. */
+export interface Pool {
+  /** `inline`, `threads` or `solo`: for the banner. */
+  readonly kind: string
+  /** How many jobs may run at once, and how many do. */
+  readonly size: number
+  readonly busy: number
+  start(): Promise<void>
+  /** Run one job to its end; never rejects, also when its thread dies. */
+  run(job: Job, options: RunOptions): Promise<Outcome>
+  /** Accept no more, end what is idle; whatever still runs is ended by force. */
+  close(): Promise<void>
+}

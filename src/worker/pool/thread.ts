@@ -1,0 +1,98 @@
+/*
+ * The entry of one thread of ThreadPool: loads the task module, then runs one job after another.
+ *
+ * Messages arrive when the event loop turns. A task that computes without awaiting anything does therefore not see
+ * `ctx.signal` abort, polled or not: it awaits `ctx.progress()` now and then, which lets the loop turn, or it is ended by force.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { App } from '../../app/app.ts'
+import { errorInfo } from '../../protocol/exception.ts'
+import type { AbortReason, Job } from '../../protocol/job.ts'
+import { ConfigError, EncodeError } from '../../std/errors.ts'
+import type { Logger } from '../../std/log.ts'
+import { loadApp } from './load.ts'
+import { PortLogger } from './portLogger.ts'
+import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
+
+/** Runs the jobs that come over the port, one at a time. */
+class JobRunner {
+  readonly #app: App
+  readonly #port: MessagePort
+  readonly #log: Logger
+  #current: AbortController | undefined
+
+  constructor(app: App, port: MessagePort, log: Logger) {
+    this.#app = app
+    this.#port = port
+    this.#log = log
+  }
+
+  async handle(message: ToThread): Promise<void> {
+    if (message.type === 'run') await this.#run(message.job, message.abort)
+    else if (message.type === 'abort') this.#current?.abort(message.reason)
+    else await this.#close()
+  }
+
+  async #run(job: Job, reason: AbortReason | undefined): Promise<void> {
+    const abort = new AbortController()
+    if (reason) abort.abort(reason)
+    this.#current = abort
+    const outcome = await this.#app.runJob(job, {
+      signal: abort.signal,
+      report: (report) => {
+        if (this.#current === abort) this.#send({ type: 'report', report })
+      },
+      log: this.#log,
+    })
+    this.#current = undefined
+    try {
+      this.#send({ type: 'done', outcome })
+    } catch (error) {
+      // A value that serializes but cannot cross threads, as an object with its own toJSON and a function in it.
+      this.#send({ type: 'done', outcome: { kind: 'failure', error: errorInfo(uncloneable(error)) } })
+    }
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#app.close()
+    } catch (error) {
+      this.#log.error({ err: error }, 'a thread could not close its stores')
+    }
+    this.#send({ type: 'closed' })
+  }
+
+  #send(message: FromThread): void {
+    this.#port.postMessage(message)
+  }
+}
+
+async function main(): Promise<void> {
+  if (!parentPort) throw new ConfigError('expected to run in a thread of a pool, got the main thread')
+  const port = parentPort
+  const { module, broker, backend } = workerData as ThreadData
+  const log = new PortLogger(port)
+  let reply: FromThread = { type: 'ready' }
+  try {
+    const app = await loadApp(module)
+    app.configure({ broker, backend, logger: log })
+    const runner = new JobRunner(app, port, log)
+    port.on('message', (message: ToThread) => void runner.handle(message))
+  } catch (error) {
+    reply = { type: 'failed', error: failureOf(error) }
+  }
+  port.postMessage(reply)
+}
+
+function uncloneable(error: unknown): Error {
+  return new EncodeError(`result: cannot cross threads: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+function failureOf(error: unknown): LoadFailure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+  const { name, message, stack } = error
+  const code = (error as { code?: unknown }).code
+  return { name, message, stack, code: typeof code === 'string' ? code : undefined }
+}
+
+await main()

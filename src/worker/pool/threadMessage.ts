@@ -1,0 +1,42 @@
+import type { AbortReason, Job, Report } from '../../protocol/job.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import type { LogLevel } from '../../std/log.ts'
+
+/** What a pool's thread is started with. */
+export interface ThreadData {
+  /** File URL of the task module. */
+  readonly module: string
+  /** The worker's stores, for tasks that call others. They carry passwords: never logged. */
+  readonly broker: string
+  readonly backend: string
+}
+
+/** From the pool to its thread. A thread runs one job at a time, so that nothing needs a number. */
+export type ToThread =
+  | { readonly type: 'run'; readonly job: Job; readonly abort: AbortReason | undefined }
+  | { readonly type: 'abort'; readonly reason: AbortReason }
+  /** Close the app's stores; answered by `closed`. */
+  | { readonly type: 'close' }
+
+/** From a thread to its pool. */
+export type FromThread =
+  | { readonly type: 'ready' }
+  /** The module cannot be loaded. */
+  | { readonly type: 'failed'; readonly error: LoadFailure }
+  | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'done'; readonly outcome: Outcome }
+  | {
+      readonly type: 'log'
+      readonly level: Exclude<LogLevel, 'silent'>
+      readonly fields: object
+      readonly message: string
+    }
+  | { readonly type: 'closed' }
+
+/** An error as it crosses: a structured clone forgets the class and the code. */
+export interface LoadFailure {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  readonly code: string | undefined
+}

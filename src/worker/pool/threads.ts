@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ResourceLimits } from 'node:worker_threads'
+import type { App } from '../../app/app.ts'
+import type { Job } from '../../protocol/job.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import { type Backoff, backoffDelay } from '../../std/backoff.ts'
+import { Deferred } from '../../std/deferred.ts'
+import type { Logger } from '../../std/log.ts'
+import type { StopSignal } from '../../std/stop.ts'
+import { JobThread } from './jobThread.ts'
+import { moduleUrl } from './load.ts'
+import type { Pool, RunOptions } from './pool.ts'
+import { stopped } from './stopped.ts'
+import type { ThreadData } from './threadMessage.ts'
+
+export interface ThreadPoolOptions {
+  /** How many threads. */
+  readonly size: number
+  /** Path or file URL of the task module, which every thread loads. */
+  readonly module: string
+  /** Memory limits of each thread; a task that exceeds them takes its thread with it. Default: Node's. */
+  readonly resourceLimits?: ResourceLimits
+}
+
+/** Between tries to replace a thread that dies without having run a job. */
+const RESPAWN: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
+
+/** Runs each job in a thread of its own: CPU work does not hold up the worker, and a job that does not stop is ended with its thread. */
+export class ThreadPool implements Pool {
+  readonly kind = 'threads'
+  readonly size: number
+  readonly #module: string
+  readonly #app: App
+  readonly #resourceLimits: ResourceLimits | undefined
+  readonly #threads = new Set<JobThread>()
+  readonly #idle: JobThread[] = []
+  /** Jobs that wait for a thread, first come first served. */
+  readonly #line = new Set<(thread: JobThread | undefined) => void>()
+  readonly #end = new Deferred<void>()
+  #busy = 0
+  #closed = false
+  #starting: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  /** Threads run the tasks of `module` on the stores of `app`, and log through it. */
+  constructor(app: App, { size, module, resourceLimits }: ThreadPoolOptions) {
+    this.#app = app
+    this.size = size
+    this.#module = module
+    this.#resourceLimits = resourceLimits
+  }
+
+  get busy(): number {
+    return this.#busy
+  }
+
+  /** Resolves when every thread has loaded the module; rejects with ConfigError or the module's own error. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async run(job: Job, options: RunOptions): Promise<Outcome> {
+    const { kill } = options
+    if (kill.aborted) return stopped(job.id, kill.reason)
+    if (this.#closed) return stopped(job.id, 'shutdown')
+    const thread = this.#take() ?? (await this.#wait(kill))
+    if (!thread?.alive || kill.aborted) {
+      if (thread) this.#offer(thread)
+      return stopped(job.id, kill.aborted ? kill.reason : 'shutdown')
+    }
+    this.#busy++
+    const outcome = await thread.run(job, options)
+    this.#busy--
+    this.#offer(thread)
+    return outcome
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #start(): Promise<void> {
+    if (this.#closed) return
+    try {
+      const data = this.#data()
+      const threads = Array.from({ length: this.size }, () => this.#open(data))
+      await Promise.all(threads.map((thread) => thread.ready))
+      for (const thread of threads) void this.#keep(thread, data)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true
+    this.#end.resolve()
+    for (const resume of [...this.#line]) resume(undefined)
+    await Promise.all([...this.#threads].map((thread) => thread.close()))
+  }
+
+  #data(): ThreadData {
+    const { broker, backend } = this.#app.config
+    if (broker.startsWith('memory:'))
+      this.#log.warn({}, 'tasks sent from within threads are lost: memory: is not shared with them')
+    return { module: moduleUrl(this.#module), broker, backend }
+  }
+
+  get #log(): Logger {
+    return this.#app.config.logger
+  }
+
+  #open(data: ThreadData): JobThread {
+    const thread = new JobThread(data, this.#log, this.#resourceLimits)
+    this.#threads.add(thread)
+    void thread.gone.then(() => this.#threads.delete(thread))
+    return thread
+  }
+
+  /** An idle thread; one that died just now is passed over. */
+  #take(): JobThread | undefined {
+    let thread = this.#idle.pop()
+    while (thread && !thread.alive) thread = this.#idle.pop()
+    return thread
+  }
+
+  /** Keep one place filled until the pool closes: a thread that is gone is replaced, at once if it was a job that ended it. */
+  async #keep(first: JobThread, data: ThreadData): Promise<void> {
+    let thread = first
+    let failures = 0
+    for (;;) {
+      if (thread.alive) this.#offer(thread)
+      await thread.gone
+      if (this.#closed) return
+      this.#drop(thread)
+      failures = thread.used ? 0 : failures + 1
+      if (failures > 0) await this.#pause(failures)
+      if (this.#closed) return
+      thread = this.#open(data)
+      await this.#load(thread)
+    }
+  }
+
+  async #load(thread: JobThread): Promise<void> {
+    try {
+      await thread.ready
+    } catch (error) {
+      if (!this.#closed) this.#log.error({ err: error }, 'a new thread cannot load the task module')
+      await thread.close()
+    }
+  }
+
+  async #pause(failures: number): Promise<void> {
+    const delay = backoffDelay(RESPAWN, failures - 1)
+    await Promise.race([sleep(delay, undefined, { ref: false }), this.#end.promise])
+  }
+
+  #drop(thread: JobThread): void {
+    const place = this.#idle.indexOf(thread)
+    if (place >= 0) this.#idle.splice(place, 1)
+  }
+
+  #offer(thread: JobThread): void {
+    if (!thread.alive) return
+    const [resume] = this.#line
+    if (resume) resume(thread)
+    else this.#idle.push(thread)
+  }
+
+  /** The next free thread; undefined when the job was killed or the pool closed meanwhile. */
+  #wait(kill: StopSignal): Promise<JobThread | undefined> {
+    return new Promise((resolve) => {
+      const resume = (thread: JobThread | undefined): void => {
+        this.#line.delete(resume)
+        kill.removeEventListener('abort', giveUp)
+        resolve(thread)
+      }
+      const giveUp = (): void => resume(undefined)
+      this.#line.add(resume)
+      kill.addEventListener('abort', giveUp)
+    })
+  }
+}

@@ -1,0 +1,2 @@
+export const tasks = 1
+export const other = 2

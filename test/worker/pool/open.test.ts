@@ -1,0 +1,28 @@
+import { availableParallelism } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../../src/std/errors.ts'
+import { openPool, type PoolOptions } from '../../../src/worker/pool/open.ts'
+import { app } from './tasks.ts'
+
+describe('openPool', () => {
+  it.each<[PoolOptions, string, number]>([
+    [{}, 'inline', 100],
+    [{ pool: 'inline', concurrency: 7 }, 'inline', 7],
+    [{ pool: 'solo' }, 'solo', 1],
+    [{ pool: 'threads', module: 'tasks.ts' }, 'threads', availableParallelism()],
+    [{ pool: 'threads', module: 'tasks.ts', concurrency: 3 }, 'threads', 3],
+  ])('%j', (options, kind, size) => {
+    expect(openPool(app, options)).toMatchObject({ kind, size, busy: 0 })
+  })
+
+  it.each<[PoolOptions, RegExp]>([
+    [{ concurrency: 0 }, /concurrency: expected a whole number >= 1, got 0/],
+    [{ concurrency: 1.5 }, /got 1.5/],
+    [{ pool: 'solo', concurrency: 2 }, /expected 1 with pool solo, got 2/],
+    [{ pool: 'threads' }, /needs the path or file URL of the task module/],
+    [{ pool: 'prefork' as 'inline' }, /pool: expected inline, threads or solo, got "prefork"/],
+  ])('%j is refused', (options, message) => {
+    expect(() => openPool(app, options)).toThrow(ConfigError)
+    expect(() => openPool(app, options)).toThrow(message)
+  })
+})

@@ -1,0 +1,197 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { App } from '../../../src/app/app.ts'
+import type { Job, Report } from '../../../src/protocol/job.ts'
+import type { Outcome } from '../../../src/protocol/outcome.ts'
+import { ConfigError } from '../../../src/std/errors.ts'
+import { createLogger } from '../../../src/std/log.ts'
+import { ThreadPool } from '../../../src/worker/pool/threads.ts'
+
+const url = (name: string): string => new URL(name, import.meta.url).href
+const folder = mkdtempSync(join(tmpdir(), 'threads-'))
+const broker = `sqlite:${join(folder, 'tasks.db')}`
+
+interface Line {
+  readonly level: number
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
+interface Opened {
+  readonly pool: ThreadPool
+  readonly app: App
+  readonly lines: Line[]
+}
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const ends: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+})
+
+/** A pool whose log is kept. */
+function make(module: string, size = 1): Opened {
+  const lines: Line[] = []
+  const app = new App({ broker, logger: createLogger('info', { write: (line) => lines.push(JSON.parse(line)) }) })
+  const pool = new ThreadPool(app, { size, module: url(module) })
+  ends.push(
+    () => pool.close(),
+    () => app.close(),
+  )
+  return { pool, app, lines }
+}
+
+async function open(module = './threadTasks.ts', size = 1): Promise<Opened> {
+  const opened = make(module, size)
+  await opened.pool.start()
+  return opened
+}
+
+function run(
+  pool: ThreadPool,
+  task: string,
+  args: unknown[] = [],
+  report?: (said: Report) => void,
+  kill?: AbortSignal,
+): Promise<Outcome> {
+  const job: Job = {
+    id: `id-${task}`,
+    task,
+    args,
+    kwargs: {},
+    retries: 0,
+    queue: 'celery',
+    redelivered: false,
+    headers: {},
+    parentId: undefined,
+    rootId: 'root',
+    hostname: 'celery@test',
+  }
+  const never = (): AbortSignal => new AbortController().signal
+  return pool.run(job, { signal: never(), kill: kill ?? never(), report: report ?? (() => undefined) })
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+describe('ThreadPool', () => {
+  it('gives its threads the stores of the app', async () => {
+    const { pool } = await open()
+    const outcome = await run(pool, 'where')
+    expect(outcome).toMatchObject({ kind: 'success', result: { broker, backend: broker } })
+    expect(outcome.kind === 'success' && (outcome.result as { thread: number }).thread).toBeGreaterThan(0)
+  })
+
+  it('lets a task call another', async () => {
+    const { pool, app } = await open()
+    expect(await run(pool, 'call', ['child-1'])).toEqual({ kind: 'success', result: 'PENDING' })
+    expect(await app.result('child-1').state()).toBe('PENDING')
+  })
+
+  it('writes what tasks log through the logger of the app, also what cannot cross threads', async () => {
+    const { pool, lines } = await open()
+    await run(pool, 'say', ['hello'])
+    const line = lines.find(({ msg }) => msg === 'said')
+    expect(line).toMatchObject({ level: 30, words: 'hello', task: 'say', id: 'id-say' })
+    expect(line?.call).toContain('=>')
+  })
+
+  it('reports a rejection that nobody handles, with the thread that it ended', async () => {
+    const { pool, lines } = await open()
+    expect(await run(pool, 'forget')).toMatchObject({ kind: 'stopped', by: 'crash', error: { message: /forgotten/ } })
+    expect(lines).toMatchObject([{ level: 50, task: 'forget', err: { type: 'RangeError', message: 'forgotten' } }])
+  })
+
+  it('replaces a thread that dies while it is idle, and tells of it', async () => {
+    const { pool, lines } = await open()
+    await run(pool, 'leave', [50])
+    await until(() => lines.length > 0)
+    expect(lines).toMatchObject([{ level: 50, code: 4, msg: 'an idle thread ended by itself' }])
+    expect(await run(pool, 'where')).toMatchObject({ kind: 'success' })
+  })
+
+  it('a result that serializes but cannot be cloned is a failure', async () => {
+    const { pool } = await open()
+    const outcome = await run(pool, 'uncloneable')
+    expect(outcome.kind).toBe('failure')
+    expect(await run(pool, 'where')).toMatchObject({ kind: 'success' })
+  })
+
+  it('does not wait for native code that cannot be interrupted', async () => {
+    const { pool, lines } = await open()
+    const kill = new AbortController()
+    const before = performance.now()
+    const outcome = await run(pool, 'native', [5], () => setTimeout(() => kill.abort('time limit'), 200), kill.signal)
+    expect(outcome).toMatchObject({ kind: 'stopped', by: 'time limit', terminated: true })
+    expect(performance.now() - before).toBeLessThan(4000)
+    expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('native code') }])
+    expect(await run(pool, 'where')).toMatchObject({ kind: 'success' })
+  })
+
+  it('closes the stores of each thread', async () => {
+    const log = join(folder, 'closed')
+    process.env.CLOSE_LOG = log
+    try {
+      const { pool } = await open('./threadTasks.ts', 2)
+      await pool.close()
+      expect(readFileSync(log, 'utf8').trim().split('\n')).toHaveLength(2)
+    } finally {
+      delete process.env.CLOSE_LOG
+    }
+  })
+})
+
+describe('ThreadPool.start', () => {
+  it('fails with the error of the module, and leaves no thread behind', async () => {
+    const { pool } = make('./modules/broken.ts', 2)
+    const error = await pool.start().catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'RangeError', message: 'not today' })
+    expect((error as Error).stack).toContain('broken.ts')
+    expect(await run(pool, 'where')).toMatchObject({ kind: 'stopped', by: 'shutdown' })
+  })
+
+  it('fails for a missing file, a module without an app, and one that never finishes', async () => {
+    await expect(make('./modules/nowhere.ts').pool.start()).rejects.toBeInstanceOf(ConfigError)
+    await expect(make('./modules/none.ts').pool.start()).rejects.toBeInstanceOf(ConfigError)
+    await expect(make('./modules/hanging.ts').pool.start()).rejects.toThrow('exit code 13')
+  })
+
+  it('tries again, and waits longer each time, when a later thread cannot load the module', async () => {
+    process.env.LOAD_COUNT = join(folder, 'count')
+    const { pool, lines } = await open('./modules/once.ts')
+    await run(pool, 'exit')
+    const before = performance.now()
+    expect(await run(pool, 'tries')).toEqual({ kind: 'success', result: 4 })
+    expect(performance.now() - before).toBeGreaterThan(600)
+    expect(lines.map(({ err }) => (err as Error).message)).toEqual(['try 2 fails', 'try 3 fails'])
+    delete process.env.LOAD_COUNT
+  })
+})
+
+describe('a process with a ThreadPool', () => {
+  it('passes on what threads print, and ends by itself after close', async () => {
+    const script = join(folder, 'script.mjs')
+    writeFileSync(
+      script,
+      `import { ThreadPool } from '${url('../../../src/worker/pool/threads.ts')}'
+       import { App } from '${url('../../../src/app/app.ts')}'
+       const pool = new ThreadPool(new App({ broker: '${broker}' }), { size: 2, module: '${url('./threadTasks.ts')}' })
+       await pool.start()
+       const job = { id: '1', task: 'say', args: ['printed'], kwargs: {}, retries: 0, headers: {}, rootId: '1' }
+       const never = new AbortController().signal
+       await pool.run(job, { signal: never, kill: never, report() {} })
+       await pool.close()`,
+    )
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [...process.execArgv, script], {
+      timeout: 10_000,
+    })
+    expect(stdout).toBe('printed\n')
+    expect(JSON.parse(stderr)).toMatchObject({ words: 'printed', msg: 'said' })
+  })
+})
