@@ -1,18 +1,18 @@
 import { hostname } from 'node:os'
-import type { ListFilter } from '../backend/backend.ts'
+import type { ListFilter, ResultBackend } from '../backend/backend.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
 import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
-import { runAs } from './current.ts'
+import { DIRECT, lineage, runAs } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
-import { jobOf, runEagerly } from './eager.ts'
+import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { infoOf, type JobInfo } from './info.ts'
 import { Link, type Stores } from './link.ts'
 import { compose, type Middleware } from './middleware.ts'
-import { type CallOptions, requireText, type TaskOptions } from './options.ts'
+import { type CallOptions, requireText, shown, type TaskOptions } from './options.ts'
 import { AsyncResult } from './result.ts'
 import { notRegistered, type Run, runJob } from './run.ts'
 import { type InferInput, type Schema, validate } from './schema.ts'
@@ -30,11 +30,11 @@ import {
   type Task,
 } from './task.ts'
 
-const BRAND = Symbol.for('celeriac.app')
+const BRAND: symbol = Symbol.for('celeriac.app')
 
 /** True for an app, also one of another copy of this package. */
 export function isApp(value: unknown): value is App {
-  return typeof value === 'object' && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true
+  return typeof value === 'object' && value !== null && (value as { brand?: unknown }).brand === BRAND
 }
 
 /** One page of `app.jobs`. */
@@ -46,7 +46,8 @@ export interface JobPage {
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
 export class App {
-  readonly [BRAND] = true
+  /** What `isApp` looks for. */
+  readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
   readonly signals: Emitter<Signals>
   readonly #tasks = new Map<string, AnyTask>()
@@ -211,6 +212,7 @@ export class App {
     calls: readonly (readonly unknown[])[],
     options: CallOptions,
   ): Promise<AsyncResult[]> {
+    refuseIds(definition, options)
     const built = await Promise.all(calls.map((args) => callOf(definition, args, options)))
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
@@ -223,21 +225,26 @@ export class App {
     const { joint, backend } = this.#link.stores ?? (await this.#link.open())
     const facts = { id, task: message.task, queue, retries: 0 }
     this.signals.emit('task:before-publish', facts)
-    if (this.#config.alwaysEager) {
-      if (submission.meta) await backend.store(submission.meta)
-      const job = jobOf(message, { queue, redelivered: false, hostname: this.#origin })
-      await runEagerly(job, submission.meta, backend, (one, host) => this.runJob(one, host), this.#config.logger)
-    } else {
-      await joint.submit(submission)
-    }
-    this.signals.emit('task:after-publish', facts)
+    const sent = this.#config.alwaysEager ? await this.#runNow(prepared, backend) : await joint.submit(submission)
+    if (sent) this.signals.emit('task:after-publish', facts)
     return new AsyncResult(id, this.#link, ignored)
   }
 
-  /** A direct call: the function, in a context that reports to nobody. */
+  /** The eager mode. False where an idempotency key has found the first call. */
+  async #runNow({ queue, submission }: Prepared, backend: ResultBackend): Promise<boolean> {
+    const { meta, message, once } = submission
+    const fresh = meta === undefined || (await backend.store(meta))
+    if (once && !fresh) return false
+    const job = jobOfEnvelope(message.envelope, { queue, redelivered: false, hostname: this.#origin })
+    await runEagerly(job, meta, backend, (one, host) => this.runJob(one, host), this.#config.logger)
+    return true
+  }
+
+  /** A direct call: the function, in a context that reports to nobody. What it sends has the parent of the task around it. */
   #runHere(definition: TaskDefinition, args: readonly unknown[]): unknown {
+    const around = lineage()
     const job: Job = {
-      id: 'direct',
+      id: DIRECT,
       task: definition.name,
       args,
       kwargs: {},
@@ -245,12 +252,12 @@ export class App {
       queue: '',
       redelivered: false,
       headers: {},
-      parentId: undefined,
-      rootId: 'direct',
+      parentId: around?.parentId,
+      rootId: around?.rootId ?? DIRECT,
       hostname: this.#origin,
     }
     const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
-    const context = new JobContext(job, definition, host)
+    const context = new JobContext(job, definition, host, this.#config.resultSerializer)
     if (definition.style === 'positional') return runAs(context, () => invoke(definition, args, context))
     return this.#runObject(definition, args[0], context)
   }
@@ -272,9 +279,15 @@ function callOf(definition: TaskDefinition, args: readonly unknown[], options: C
   return checked instanceof Promise ? checked.then(() => call) : call
 }
 
+/** One id or key cannot stand for many calls. */
+function refuseIds({ name }: TaskDefinition, options: CallOptions): void {
+  for (const option of ['taskId', 'idempotencyKey'] as const) {
+    if (options[option] !== undefined)
+      throw new ArgumentError(`task ${name}: delayMany: expected no ${option}, got ${shown(options[option])}`)
+  }
+}
+
 function requireObject(value: unknown, task: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new ArgumentError(
-    `task ${task}: expected one object of arguments, got ${JSON.stringify(value) ?? String(value)}`,
-  )
+  throw new ArgumentError(`task ${task}: expected one object of arguments, got ${shown(value)}`)
 }

@@ -1,8 +1,10 @@
+import { assertEncodable } from '../protocol/encoding.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN } from '../protocol/states.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, CeleriacError, Retry, SoftTimeLimitExceeded, TaskRevokedError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import type { StopSignal } from '../std/stop.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { validate } from './schema.ts'
@@ -10,10 +12,13 @@ import { validate } from './schema.ts'
 /** Who runs a job: a pool, the eager mode, a direct call. */
 export interface JobHost {
   /** Tells the task to stop; its reason is an AbortReason. */
-  readonly signal: AbortSignal
+  readonly signal: StopSignal
   report(report: Report): void
   readonly log: Logger
 }
+
+/** How a job's values are stored. */
+type Serializer = 'json' | 'msgpack'
 
 /** Progress reports closer than this are folded into the next, ms. */
 const FOLD = 100
@@ -27,6 +32,7 @@ export class JobContext implements TaskContext {
   readonly #job: Job
   readonly #definition: TaskDefinition
   readonly #host: JobHost
+  readonly #serializer: Serializer
   #abort: AbortController | undefined
   #log: Logger | undefined
   #folded: Report | undefined
@@ -34,7 +40,9 @@ export class JobContext implements TaskContext {
   #reportedAt = 0
   #turnAt = performance.now()
 
-  constructor(job: Job, definition: TaskDefinition, host: JobHost) {
+  /** `serializer` is what its reports must pass. */
+  constructor(job: Job, definition: TaskDefinition, host: JobHost, serializer: Serializer) {
+    this.#serializer = serializer
     this.#job = job
     this.#definition = definition
     this.#host = host
@@ -89,6 +97,7 @@ export class JobContext implements TaskContext {
   async progress(value: unknown): Promise<void> {
     const { progress } = this.#definition
     const meta = progress ? await validate(progress, value, `task ${this.task}: progress`) : value
+    assertEncodable(meta, 'progress', this.#serializer)
     this.#fold({ state: PROGRESS, meta })
     await this.#turn()
   }
@@ -97,6 +106,7 @@ export class JobContext implements TaskContext {
     if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED.has(state)) {
       throw new ArgumentError(`updateState: expected a state of the task's own, got ${JSON.stringify(state)}`)
     }
+    assertEncodable(meta, 'meta', this.#serializer)
     this.#send({ state, meta })
     await this.#turn()
   }

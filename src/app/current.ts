@@ -18,7 +18,7 @@ export interface TaskContext<Progress = unknown> {
   readonly hostname: string
   /** The message was held before by a worker that did not finish it. */
   readonly redelivered: boolean
-  /** Aborts at the soft time limit (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
+  /** Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
   readonly signal: AbortSignal
   readonly log: Logger
   /**
@@ -37,6 +37,16 @@ const storage = new AsyncLocalStorage<TaskContext>()
 /** The task being run, from anywhere below it; undefined outside of one. */
 export function currentTask(): TaskContext | undefined {
   return storage.getStore()
+}
+
+/** Id of a task that is called directly: no message, no record. */
+export const DIRECT = 'direct'
+
+/** Parent and root of what is sent from here; undefined outside of a task that was itself sent. */
+export function lineage(): { readonly parentId: string; readonly rootId: string } | undefined {
+  const task = currentTask()
+  if (task?.id !== DIRECT) return task && { parentId: task.id, rootId: task.rootId }
+  return task.parentId === undefined ? undefined : { parentId: task.parentId, rootId: task.rootId }
 }
 
 /** Run a function as this task. */

@@ -1,7 +1,8 @@
 import type { ResultBackend } from '../backend/backend.ts'
+import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
-import type { TaskMessage } from '../protocol/message.ts'
+import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
@@ -20,6 +21,14 @@ export function jobOf(message: TaskMessage, facts: { queue: string; redelivered:
     rootId: message.rootId,
     ...facts,
   }
+}
+
+/** The job of a message as it would arrive: the task gets copies, as everywhere. */
+export function jobOfEnvelope(
+  envelope: Envelope,
+  facts: { queue: string; redelivered: boolean; hostname: string },
+): Job {
+  return jobOf(decodeTask(envelope, new Set([envelope.properties.contentType])), facts)
 }
 
 /** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */

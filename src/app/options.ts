@@ -1,3 +1,4 @@
+import { assertEncodable } from '../protocol/encoding.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -76,6 +77,9 @@ export interface CallOptions {
   /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
   idempotencyKey?: string
 }
+
+/** Node's timers go off at once beyond this, ms: nearly 25 days. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1
 
 const TASK_OPTIONS = new Set([
   'queue',
@@ -165,20 +169,30 @@ export function checkCallOptions(options: CallOptions, task: string): void {
     throw new ArgumentError(`${where}: eta and countdown exclude each other`)
   if (eta !== undefined) requireDate(eta, `${where}: eta`)
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
-    throw new ArgumentError(`${where}: headers: expected an object, got ${JSON.stringify(headers)}`)
+    throw new ArgumentError(`${where}: headers: expected an object, got ${shown(headers)}`)
+  }
+  // A Map, say, has no keys of its own: its entries would be lost without a word.
+  assertEncodable(headers, 'headers', 'json')
+}
+
+/** A value for an error's words; any value at all. */
+export function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // A bigint, or a circle.
+    return typeof value === 'bigint' ? `${value}n` : `an ${typeof value}`
   }
 }
 
 function checkCommon(options: TaskOptions | CallOptions, where: string): void {
   const { priority, queue, serializer } = options
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
-    throw new ArgumentError(
-      `${where}: priority: expected a whole number from 0 to 255, got ${JSON.stringify(priority)}`,
-    )
+    throw new ArgumentError(`${where}: priority: expected a whole number from 0 to 255, got ${shown(priority)}`)
   }
   if (queue !== undefined) requireText(queue, `${where}: queue`)
   if (serializer !== undefined && serializer !== 'json' && serializer !== 'msgpack') {
-    throw new ArgumentError(`${where}: serializer: expected 'json' or 'msgpack', got ${JSON.stringify(serializer)}`)
+    throw new ArgumentError(`${where}: serializer: expected 'json' or 'msgpack', got ${shown(serializer)}`)
   }
 }
 
@@ -186,7 +200,7 @@ export function parseRetry(retry: number | RetryOptions, where: string): RetryPo
   const options: RetryOptions = typeof retry === 'number' ? { max: retry } : retry
   refuseUnknown(options, RETRY_OPTIONS, `${where}: retry`)
   if (!Number.isInteger(options.max) || options.max < 0) {
-    throw new ArgumentError(`${where}: retry: expected a whole number >= 0 as max, got ${JSON.stringify(options.max)}`)
+    throw new ArgumentError(`${where}: retry: expected a whole number >= 0 as max, got ${shown(options.max)}`)
   }
   return {
     max: options.max,
@@ -202,9 +216,7 @@ export function parseRetry(retry: number | RetryOptions, where: string): RetryPo
 /** Text of 1 to 255 characters without control characters, else ArgumentError. */
 export function requireText(value: unknown, where: string): asserts value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > 255 || hasControl(value)) {
-    throw new ArgumentError(
-      `${where}: expected 1 to 255 printable characters, got ${JSON.stringify(value) ?? String(value)}`,
-    )
+    throw new ArgumentError(`${where}: expected 1 to 255 printable characters, got ${shown(value)}`)
   }
 }
 
@@ -223,8 +235,7 @@ function hasControl(text: string): boolean {
 }
 
 function oneOf<Value extends string>(value: Value, known: readonly Value[], where: string): Value {
-  if (!known.includes(value))
-    throw new ArgumentError(`${where}: expected ${known.join(' or ')}, got ${JSON.stringify(value)}`)
+  if (!known.includes(value)) throw new ArgumentError(`${where}: expected ${known.join(' or ')}, got ${shown(value)}`)
   return value
 }
 

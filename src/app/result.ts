@@ -4,6 +4,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobError } from '../std/errors.ts'
 import { infoOf, type JobError, type JobInfo } from './info.ts'
 import type { Link, Stores } from './link.ts'
+import { LONGEST_TIMER } from './options.ts'
 import { revokeTask } from './revoke.ts'
 
 /** A change in the life of a task. */
@@ -82,7 +83,10 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
    */
   async *events(options: WaitOptions = {}): AsyncGenerator<TaskEvent<Result, Progress>, void, void> {
     this.#requireRecord()
-    for await (const meta of this.#watch(options)) yield eventOf<Result, Progress>(meta)
+    for await (const meta of this.#watch(options)) {
+      yield eventOf<Result, Progress>(meta)
+      if (isFinal(meta.status)) return
+    }
   }
 
   /**
@@ -122,7 +126,10 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
     const timer =
       limit === undefined
         ? undefined
-        : setTimeout(() => stop.abort(new TimeoutError(`task ${this.id} was not ready within ${limit} ms`)), limit)
+        : setTimeout(
+            () => stop.abort(new TimeoutError(`task ${this.id} was not ready within ${limit} ms`)),
+            Math.min(limit, LONGEST_TIMER),
+          )
     try {
       const [first] = await stores.backend.load([this.id])
       if (!first) throw new UnknownJobError(this.id)

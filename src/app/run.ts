@@ -3,12 +3,12 @@ import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { backoffDelay } from '../std/backoff.ts'
-import { ArgumentError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { ArgumentError, EncodeError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } from '../std/errors.ts'
 import { JobContext, type JobHost } from './context.ts'
 import { runAs } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
 import { compose, type Middleware } from './middleware.ts'
-import type { RetryPolicy } from './options.ts'
+import { parseRetry, type RetryOptions, type RetryPolicy } from './options.ts'
 import { type Schema, validate } from './schema.ts'
 
 /** What run middleware sees: a task about to run. */
@@ -31,13 +31,15 @@ export async function runJob(
   layers: readonly Middleware<Run, unknown>[],
   serializer: 'json' | 'msgpack',
 ): Promise<Outcome> {
-  const context = new JobContext(job, definition, host)
+  const context = new JobContext(job, definition, host, serializer)
+  let policy = definition.options.retry
   try {
+    policy = policyOf(policy, job)
     const result = await runAs(context, () => runLayers(definition, job, context, layers))
     assertEncodable(result, 'result', serializer)
     return { kind: 'success', result }
   } catch (error) {
-    return outcomeOf(error, definition, job, host)
+    return safeOutcomeOf(error, policy, job, host)
   } finally {
     context.end()
   }
@@ -103,14 +105,23 @@ function wireArgs(
   )
 }
 
-function outcomeOf(error: unknown, definition: TaskDefinition, job: Job, host: JobHost): Outcome {
+/** Anything may be thrown, also what throws when it is looked at. */
+function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
+  try {
+    return outcomeOf(error, policy, job, host)
+  } catch {
+    // Its class cannot even be asked for, so no policy applies.
+    return { kind: 'failure', error: errorInfo(error) }
+  }
+}
+
+function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
   if (error instanceof Ignore) return { kind: 'ignore' }
   if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
     return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }
   }
-  const policy = policyOf(definition.options.retry, job)
   const info = errorInfo(error instanceof Retry && error.cause !== undefined ? error.cause : error)
   if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info }
   return { kind: 'retry', delay: retryDelay(error, policy, job.retries), error: info }
@@ -119,22 +130,33 @@ function outcomeOf(error: unknown, definition: TaskDefinition, job: Job, host: J
 /** The call's own policy, which travels as a header, over the task's. */
 function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
   const header = job.headers[RETRY_HEADER]
-  return typeof header === 'object' && header !== null ? { ...task, ...(header as Partial<RetryPolicy>) } : task
+  if (header === undefined) return task
+  const { max, kind, delay, maxDelay, jitter } = (header ?? {}) as Partial<RetryPolicy>
+  try {
+    const said = parseRetry({ max, backoff: kind, delay, maxDelay, jitter } as RetryOptions, `header ${RETRY_HEADER}`)
+    return { ...said, on: task.on, except: task.except }
+  } catch (error) {
+    throw new Fatal((error as Error).message, { cause: error })
+  }
 }
 
 function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean {
   if (error instanceof Retry) return retries < (policy.max || EXPLICIT_MAX)
-  if (retries >= policy.max || error instanceof Fatal || error instanceof SoftTimeLimitExceeded) return false
+  if (retries >= policy.max || NEVER_AGAIN.some((kind) => error instanceof kind)) return false
   if (policy.except.some((kind) => error instanceof kind)) return false
   return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
 }
+
+/** Whatever the policy says: repeating does not help. */
+const NEVER_AGAIN = [Fatal, SoftTimeLimitExceeded, EncodeError]
 
 /** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
 const EXPLICIT_MAX = 3
 
 function retryDelay(error: unknown, policy: RetryPolicy, retries: number): number {
   const asked = error instanceof Retry ? error.delay : undefined
-  return Math.round(asked ?? backoffDelay(policy, retries))
+  const delay = asked !== undefined && asked >= 0 ? asked : backoffDelay(policy, retries)
+  return Math.round(delay)
 }
 
 /** The failure of a job whose task nobody registered. */

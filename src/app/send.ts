@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Submission as Sent } from '../backend/joint.ts'
+import type { Envelope } from '../protocol/envelope.ts'
 import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import type { Config } from './config.ts'
-import { currentTask } from './current.ts'
+import { lineage } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
-import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from './options.ts'
+import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry, requireDate } from './options.ts'
 import { RETRY_HEADER } from './run.ts'
 
 /** What send middleware sees: a call on its way, before it is encoded. */
@@ -41,14 +43,29 @@ export function prepare(call: Call, config: Config, origin: string): Prepared {
   const eta = etaOf(options, now)
   const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
+  if (ignored && options.idempotencyKey !== undefined)
+    throw new ArgumentError(
+      `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
+    )
   const message = messageOf(call, { id, eta, ignored, now, origin })
-  const envelope = encodeTask(message, options.serializer ?? own?.serializer ?? config.serializer)
+  const envelope = encode(call, message, options.serializer ?? own?.serializer ?? config.serializer)
   const submission: Sent = {
     message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
     meta: ignored ? undefined : pendingMeta(message, queue, now),
     once: options.idempotencyKey !== undefined,
   }
   return { id, message, queue, ignored, submission }
+}
+
+/** The caller gave one object, of arguments or as the task's input: the error's path names it as such. */
+function encode({ definition }: Call, message: TaskMessage, serializer: 'json' | 'msgpack'): Envelope {
+  try {
+    return encodeTask(message, serializer)
+  } catch (error) {
+    if (!(error instanceof EncodeError)) throw error
+    const given = definition?.style === 'object' ? 'input' : 'args'
+    throw new EncodeError(error.message.replace(/^kwargs/, given), { cause: error.cause })
+  }
 }
 
 function messageOf(
@@ -60,7 +77,7 @@ function messageOf(
   const expires =
     expiresOf(options.expires, facts.now, task) ??
     (own?.expires === undefined ? undefined : new Date(facts.now + own.expires))
-  const parent = currentTask()
+  const parent = lineage()
   return {
     id: facts.id,
     task,
@@ -73,7 +90,7 @@ function messageOf(
     timeLimit: limitOf(options.timeLimit, `task ${task}: timeLimit`) ?? own?.timeLimit,
     softTimeLimit: limitOf(options.softTimeLimit, `task ${task}: softTimeLimit`) ?? own?.softTimeLimit,
     rootId: parent?.rootId ?? facts.id,
-    parentId: parent?.id,
+    parentId: parent?.parentId,
     origin: facts.origin,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
@@ -115,6 +132,7 @@ function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {
 }
 
 function expiresOf(expires: Date | Duration | undefined, now: number, task: string): Date | undefined {
+  if (expires instanceof Date) requireDate(expires, `task ${task}: expires`)
   if (expires === undefined || expires instanceof Date) return expires
   return new Date(now + milliseconds(expires, `task ${task}: expires`))
 }

@@ -1,7 +1,7 @@
 import { ArgumentError } from '../std/errors.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
-import { type CallOptions, parseTaskOptions, requireText, type TaskOptions } from './options.ts'
+import { type CallOptions, parseTaskOptions, requireText, shown, type TaskOptions } from './options.ts'
 import type { AsyncResult } from './result.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from './schema.ts'
 import type { Submission } from './submission.ts'
@@ -97,9 +97,7 @@ export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
   const toArgs = (call: unknown): readonly unknown[] => {
     if (definition.style === 'object') return [call]
     if (!Array.isArray(call))
-      throw new ArgumentError(
-        `task ${definition.name}: expected an array of arguments, got ${JSON.stringify(call) ?? String(call)}`,
-      )
+      throw new ArgumentError(`task ${definition.name}: expected an array of arguments, got ${shown(call)}`)
     return call
   }
   const task = (...args: unknown[]): unknown => calls.runHere(definition, args)

@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import type { Stores } from '../app/link.ts'
 import type { Settlement } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
+import { errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { STARTED } from '../protocol/states.ts'
@@ -19,6 +20,8 @@ export interface Bench extends Receiver {
   readonly pool: Pool
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request>
+  /** Aborts when the worker is to end at once: a store that is away is then not waited for. */
+  readonly hurry: AbortSignal
 }
 
 /** The life of a task, from its arrival to its settlement. Never rejects. */
@@ -35,13 +38,11 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
       await postpone(request, bench)
       return
     }
-    if (!request.definition.options.acksLate) await acknowledge(request, bench)
+    if (!request.definition.options.acksLate && !(await acknowledge(request, bench))) return
     begin(request, bench)
     const outcome = await bench.pool.run(request.job, runOptions(request, bench))
     end(request, bench)
-    const settlement = settlementOf(request, outcome)
-    const done = await (request.acked ? storeOnly(settlement, bench) : settle(settlement, bench))
-    tell(request, outcome, done, bench)
+    await conclude(request, outcome, bench)
   } catch (error) {
     signals.emit('worker:error', { error, doing: 'executing a task' })
   }
@@ -62,10 +63,16 @@ async function postpone({ delivery, message }: Request, bench: Bench): Promise<v
   await settle({ delivery, publish: [later], end: 'ack' }, bench)
 }
 
-/** Early acknowledgement: from here on, a crash loses the task. */
-async function acknowledge(request: Request, bench: Bench): Promise<void> {
-  await settle({ delivery: request.delivery, end: 'ack' }, bench)
-  request.acked = true
+/** Early acknowledgement: from here on, a crash loses the task. False when it was another's already: then it runs there. */
+async function acknowledge(request: Request, bench: Bench): Promise<boolean> {
+  // Found by a revoke from now on: it will not be read again whether one has come meanwhile.
+  bench.running.set(request.id, request)
+  request.acked = await settle({ delivery: request.delivery, end: 'ack' }, bench)
+  if (!request.acked) {
+    bench.running.delete(request.id)
+    bench.app.signals.emit('task:lost', request.facts)
+  }
+  return request.acked
 }
 
 function begin(request: Request, bench: Bench): void {
@@ -82,7 +89,13 @@ function begin(request: Request, bench: Bench): void {
 function runOptions(request: Request, bench: Bench): RunOptions {
   const { softTimeLimit, timeLimit } = request.message
   if (softTimeLimit !== undefined) request.after(softTimeLimit, () => request.abort('soft time limit'))
-  if (timeLimit !== undefined) request.after(timeLimit, () => request.kill('time limit'))
+  if (timeLimit !== undefined) {
+    request.after(timeLimit, () => {
+      request.kill('time limit')
+      // Where a pool can only abandon it, it is told at least.
+      request.abort('soft time limit')
+    })
+  }
   return {
     signal: request.signal,
     kill: request.killed,
@@ -104,6 +117,17 @@ function record(request: Request, state: string, meta: unknown, bench: Bench): v
   })
 }
 
+/** Write down how it ended, then tell. What cannot be written down (too large for the store, say) is a failure that says so. */
+async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<void> {
+  try {
+    tell(request, outcome, await settle(settlementOf(request, outcome), bench, request.acked), bench)
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) throw error
+    const failure: Outcome = { kind: 'failure', error: errorInfo(error) }
+    tell(request, failure, await settle(settlementOf(request, failure), bench, request.acked), bench)
+  }
+}
+
 /** The result of a task that was acknowledged when it began. */
 async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boolean> {
   if (settlement.meta) await stores.backend.store(settlement.meta)
@@ -112,15 +136,15 @@ async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boo
   return true
 }
 
-/** Settle, for as long as it takes: an outcome is not lost because the store is away for a while. */
-async function settle(settlement: Settlement, bench: Bench): Promise<boolean> {
+/** Settle, for as long as it takes: an outcome is not lost because the store is away for a while. Gives up only in a hurry. */
+async function settle(settlement: Settlement, bench: Bench, acked = false): Promise<boolean> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await bench.stores.joint.settle(settlement)
+      return await (acked ? storeOnly(settlement, bench) : bench.stores.joint.settle(settlement))
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
+      if (!(error instanceof StoreUnavailableError) || bench.hurry.aborted) throw error
       bench.app.signals.emit('worker:error', { error, doing: 'settling a task' })
-      const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 5000, jitter: 'full' }, attempt)
+      const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' }, attempt)
       await new Promise((resolve) => setTimeout(resolve, delay))
     }
   }
@@ -144,7 +168,11 @@ function tell(request: Request, outcome: Outcome, done: boolean, { app: { signal
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })
       break
     case 'reject':
-      signals.emit('task:rejected', { ...facts, requeue: outcome.requeue, reason: outcome.reason })
+      signals.emit('task:rejected', {
+        ...facts,
+        requeue: outcome.requeue && !request.acked,
+        reason: outcome.reason,
+      })
       break
     case 'stopped':
       tellStopped(request, outcome, signals)
@@ -156,7 +184,7 @@ function tell(request: Request, outcome: Outcome, done: boolean, { app: { signal
 
 function tellStopped(request: Request, outcome: Outcome & { kind: 'stopped' }, signals: App['signals']): void {
   const { facts, runtime } = request
-  if (outcome.by === 'shutdown') signals.emit('task:returned', facts)
+  if (outcome.by === 'shutdown' && !request.acked) signals.emit('task:returned', facts)
   else if (outcome.by === 'revoke') {
     signals.emit('task:revoked', { ...facts, reason: outcome.terminated ? 'terminated' : 'revoked' })
   } else {

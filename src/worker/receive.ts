@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import { notRegistered } from '../app/run.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
+import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
@@ -102,13 +103,24 @@ function refuseUndecodable(delivery: Delivery, { app, hostname }: Receiver, erro
   return { settlement: { delivery, publish: [deadLetter(delivery, error)], end: 'ack' }, tell }
 }
 
-/** Even the headers may be unreadable. */
 function headersOf(delivery: Delivery): Readonly<Record<string, unknown>> {
+  return envelopeOf(delivery).headers
+}
+
+const NOTHING: Envelope = {
+  headers: {},
+  properties: { contentType: 'application/octet-stream', contentEncoding: 'binary' },
+  body: '',
+}
+
+/** The envelope itself may be unreadable, in a damaged store: the reason is then all that is left. */
+function envelopeOf(delivery: Delivery): Envelope {
   try {
-    return delivery.envelope.headers
+    const { headers, properties, body } = delivery.envelope
+    return { headers: headers ?? NOTHING.headers, properties: properties ?? NOTHING.properties, body }
   } catch {
-    // Said already: this is asked only after reading the envelope has failed or its body has.
-    return {}
+    // Said already: this is asked only after reading the message has failed.
+    return NOTHING
   }
 }
 
@@ -118,7 +130,7 @@ export function deadLetterQueue(queue: string): string {
 }
 
 function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
-  const { properties, body } = delivery.envelope
+  const { properties, body } = envelopeOf(delivery)
   const headers = {
     ...headersOf(delivery),
     'x-death-reason': `${error.type}: ${error.message}`.slice(0, 1000),

@@ -1,11 +1,13 @@
 import type { TaskDefinition } from '../app/definition.ts'
 import { jobOf } from '../app/eager.ts'
+import { LONGEST_TIMER } from '../app/options.ts'
 import type { TaskFacts } from '../app/signals.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { AbortReason, Job } from '../protocol/job.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import type { StopReason } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { Stop, type StopSignal } from '../std/stop.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -14,8 +16,8 @@ export class Request {
   readonly definition: TaskDefinition
   readonly hostname: string
   readonly facts: TaskFacts
-  readonly #abort = new AbortController()
-  readonly #kill = new AbortController()
+  readonly #abort = new Stop()
+  readonly #kill = new Stop()
   readonly #timers: NodeJS.Timeout[] = []
   #startedAt = 0
   #runtime = 0
@@ -35,12 +37,12 @@ export class Request {
     return this.message.id
   }
 
-  get signal(): AbortSignal {
-    return this.#abort.signal
+  get signal(): StopSignal {
+    return this.#abort
   }
 
-  get killed(): AbortSignal {
-    return this.#kill.signal
+  get killed(): StopSignal {
+    return this.#kill
   }
 
   get job(): Job {
@@ -60,7 +62,7 @@ export class Request {
 
   /** Do something when it has run for this long, ms, unless it ended. */
   after(delay: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, delay))
+    this.#timers.push(setTimeout(action, Math.min(delay, LONGEST_TIMER)))
   }
 
   /** It does not run any more. */

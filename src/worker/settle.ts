@@ -26,7 +26,7 @@ export function settlementOf(request: Request, outcome: Outcome): Settlement {
       }
     }
     case 'reject':
-      if (outcome.requeue) return { delivery, end: 'requeue' }
+      if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
       return {
         delivery,
         meta: keep(failure(request, { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' })),
@@ -45,7 +45,8 @@ function stopped(
   keep: (meta: TaskMeta) => TaskMeta | undefined,
 ): Settlement {
   const { delivery } = request
-  if (outcome.by === 'shutdown') return { delivery, end: 'requeue' }
+  // What was acknowledged early cannot be given back: it is lost, but not without trace.
+  if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
   if (outcome.by !== 'revoke') return { delivery, meta: keep(failure(request, outcome.error)), end: 'ack' }
   const reason = outcome.terminated ? 'terminated' : 'revoked'
   const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })

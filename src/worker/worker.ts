@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
-import { refuseUnknown, requireText } from '../app/options.ts'
+import { LONGEST_TIMER, refuseUnknown, requireText, shown } from '../app/options.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { RevokeCommand } from '../protocol/control.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
@@ -47,6 +47,7 @@ export class Worker {
   readonly #control: Control
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
+  #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   readonly #hurry = new AbortController()
 
@@ -57,7 +58,8 @@ export class Worker {
     this.hostname = options.hostname ?? `celery@${hostname()}`
     requireText(this.hostname, 'hostname')
     this.queues = options.queues ?? [app.config.queue]
-    if (this.queues.length === 0) throw new ArgumentError('queues: expected at least one, got none')
+    if (!Array.isArray(this.queues) || this.queues.length === 0)
+      throw new ArgumentError(`queues: expected a list of at least one, got ${shown(this.queues)}`)
     for (const queue of this.queues) requireText(queue, 'queues')
     this.#grace = milliseconds(options.grace ?? '25s', 'grace')
     this.#revokeGrace = milliseconds(options.revokeGrace ?? '5s', 'revokeGrace')
@@ -78,8 +80,13 @@ export class Worker {
     return this.#lives.size
   }
 
-  /** Resolves when it is ready to take tasks. Rejects when the store or the pool cannot be opened. */
-  async start(): Promise<void> {
+  /** Resolves when it is ready to take tasks; a second call waits for the first. Rejects when the store or the pool cannot be opened. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     const stores = await this.app.stores()
     await this.pool.start()
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -94,6 +101,7 @@ export class Worker {
       hostname: this.hostname,
       revoked: this.#revoked,
       running: this.#running,
+      hurry: this.#hurry.signal,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
     this.#loop = this.#take(this.#consumer, bench)
@@ -112,16 +120,27 @@ export class Worker {
   }
 
   async #stop(grace: number, reason: string): Promise<void> {
+    // Its failure is told to whoever started it.
+    await this.#starting?.catch(() => undefined)
     this.app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    await this.#consumer?.close()
+    await this.#orTell(this.#consumer?.close())
     await this.#ended(grace)
     for (const request of this.#running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : LAST_WORDS)
     for (const request of this.#running.values()) request.kill('shutdown')
     await Promise.all([this.#loop, ...this.#lives])
-    await this.#control.stop()
-    await this.#consumer?.release()
+    await this.#orTell(this.#control.stop())
+    await this.#orTell(this.#consumer?.release())
     await this.pool.close()
+  }
+
+  /** What cannot be given back, because the store is away, its lease gives back. */
+  async #orTell(step: Promise<void> | undefined): Promise<void> {
+    try {
+      await step
+    } catch (error) {
+      this.app.signals.emit('worker:error', { error, doing: 'stopping' })
+    }
   }
 
   /** Resolves when nothing runs any more, after `limit` ms, or when somebody is in a hurry. */
@@ -132,7 +151,7 @@ export class Worker {
     let hurry = (): void => undefined
     const enough = new Promise<void>((resolve) => {
       hurry = resolve
-      timer = setTimeout(resolve, limit)
+      timer = setTimeout(resolve, Math.min(limit, LONGEST_TIMER))
       signal.addEventListener('abort', hurry, { once: true })
     })
     await Promise.race([enough, Promise.all(this.#lives)])

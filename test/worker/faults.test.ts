@@ -84,6 +84,29 @@ describe('a store in trouble', () => {
     expect(await task.delay(4).get()).toBe(4)
   })
 
+  it('that is away does not hold up a worker that is to stop at once: its lease gives the task back', async () => {
+    const app = lab().app({ lease: '1s' })
+    const gate = Promise.withResolvers<void>()
+    let runs = 0
+    const task = app.task('task', () => (++runs === 1 ? gate.promise : undefined))
+    const told = record(app)
+    const worker = await lab().work(app)
+    const handle = await task.delay()
+    await until(() => runs === 1)
+    const db = await connection(app)
+    db.exec('PRAGMA query_only = ON')
+    gate.resolve()
+    await until(() => told.some(({ name }) => name === 'worker:error'))
+    const stopping = worker.stop()
+    await worker.stop({ grace: 0 })
+    await stopping
+    db.exec('PRAGMA query_only = OFF')
+    expect(await handle.state()).toBe('PENDING')
+    await lab().work(app)
+    await handle.get()
+    expect(runs).toBe(2)
+  })
+
   it('an outcome that the store does not take becomes a failure that says so', async () => {
     const app = lab().app()
     const task = app.task('task', (n: number) => n)

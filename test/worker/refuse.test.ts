@@ -40,7 +40,7 @@ const BROKEN: [string, Envelope, RegExp][] = [
     {
       headers: { ...GOOD },
       properties: { contentType: 'application/x-msgpack', contentEncoding: 'binary' },
-      body: new Uint8Array([0xc1]),
+      body: new Uint8Array([0x93, 1]),
     },
     /not readable as application\/x-msgpack/,
   ],

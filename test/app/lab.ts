@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, vi } from 'vitest'
+import { App } from '../../src/app/app.ts'
+import type { CeleriacOptions } from '../../src/app/config.ts'
+import type { Signals } from '../../src/app/signals.ts'
+import { createLogger } from '../../src/std/log.ts'
+import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
+
+export type StoreKind = 'memory' | 'sqlite'
+
+/** A store of its own for one test, the apps and workers on it, and their end. */
+export class Lab {
+  readonly kind: StoreKind
+  readonly url: string
+  readonly path: string
+  readonly #folder: string | undefined
+  readonly #ends: (() => unknown)[] = []
+
+  constructor(kind: StoreKind) {
+    this.kind = kind
+    this.#folder = kind === 'sqlite' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
+    this.path = join(this.#folder ?? '', 'store.db')
+    this.url = this.#folder === undefined ? 'memory:' : `sqlite:${this.path}`
+  }
+
+  /** An app on the store; in memory each has its own. */
+  app(options: CeleriacOptions = {}): App {
+    const app = new App({ broker: this.url, logger: createLogger('silent'), ...options })
+    this.#ends.push(() => app.close())
+    return app
+  }
+
+  /** A worker that runs. */
+  async work(app: App, options: WorkerOptions = {}): Promise<Worker> {
+    const worker = new Worker(app, options)
+    this.#ends.push(() => worker.stop({ grace: 0 }))
+    await worker.start()
+    return worker
+  }
+
+  /** The file itself, beside the program. */
+  database(): DatabaseSync {
+    const db = new DatabaseSync(this.path, { timeout: 5000 })
+    this.#ends.push(() => db.isOpen && db.close())
+    return db
+  }
+
+  /** Do this at the end of the test. */
+  after(end: () => unknown): void {
+    this.#ends.push(end)
+  }
+
+  async end(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end()
+    if (this.#folder) rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** A new lab for each test of the suite around. */
+export function useLab(kind: StoreKind): () => Lab {
+  let lab: Lab
+  beforeEach(() => {
+    lab = new Lab(kind)
+  })
+  afterEach(() => lab.end())
+  return () => lab
+}
+
+/** Run a suite on each store. */
+export function onEachStore(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+  describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => suite(useLab(kind), kind))
+}
+
+export interface Told<Name extends keyof Signals = keyof Signals> {
+  readonly name: Name
+  readonly event: Signals[Name]
+}
+
+const SIGNALS: readonly (keyof Signals)[] = [
+  'task:before-publish',
+  'task:after-publish',
+  'task:received',
+  'task:prerun',
+  'task:postrun',
+  'task:success',
+  'task:failure',
+  'task:retry',
+  'task:revoked',
+  'task:rejected',
+  'task:unknown',
+  'task:undecodable',
+  'task:lost',
+  'task:returned',
+  'worker:ready',
+  'worker:shutdown',
+  'worker:error',
+]
+
+/** Everything that an app tells from now on, in order. */
+export function record(app: App): Told[] {
+  const told: Told[] = []
+  for (const name of SIGNALS) app.on(name, (event) => told.push({ name, event }))
+  return told
+}
+
+/** The next time that a signal is told. */
+export function next<Name extends keyof Signals>(app: App, name: Name): Promise<Signals[Name]> {
+  return new Promise((resolve) => {
+    const stop = app.on(name, (event) => {
+      stop()
+      resolve(event)
+    })
+  })
+}
+
+/** Wait until this holds: what it returns, once it does not throw and is not false. */
+export function until<Value>(what: () => Value | Promise<Value>): Promise<Value> {
+  return vi.waitFor(
+    async () => {
+      const value = await what()
+      if (value === false) throw new Error(`does not hold: ${what}`)
+      return value
+    },
+    { timeout: 20_000, interval: 5 },
+  )
+}

@@ -1,0 +1,203 @@
+import { expect, it } from 'vitest'
+import { currentTask } from '../../src/app/current.ts'
+import type { RetryOptions } from '../../src/app/options.ts'
+import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
+import { next, onEachStore, record, type Told, until } from './lab.ts'
+
+class Transient extends Error {
+  override readonly name: string = 'Transient'
+}
+class Permanent extends Transient {
+  override readonly name = 'Permanent'
+}
+
+const FAST = { delay: 1, jitter: 'none', backoff: 'fixed' } as const
+
+function delays(told: readonly Told[]): number[] {
+  return told.flatMap(({ name, event }) => (name === 'task:retry' ? [(event as { delay: number }).delay] : []))
+}
+
+onEachStore((lab) => {
+  it('retry(): after its countdown; its cause is seen as state RETRY meanwhile', async () => {
+    const app = lab().app()
+    const at: number[] = []
+    const task = app.task('task', () => {
+      at.push(Date.now())
+      if (at.length === 1) currentTask()?.retry({ countdown: '400ms', cause: new Transient('server is tired') })
+      return at.length
+    })
+    await lab().work(app)
+    const handle = await task.delay()
+    await until(async () => (await handle.state()) === 'RETRY')
+    expect(await handle.info()).toMatchObject({
+      state: 'RETRY',
+      retries: 1,
+      error: { type: 'Transient', message: 'server is tired' },
+      result: undefined,
+      progress: undefined,
+    })
+    expect(await handle.ready()).toBe(false)
+    expect(await handle.get()).toBe(2)
+    expect(at[1]).toBeGreaterThanOrEqual((at[0] as number) + 400)
+  })
+
+  it('retry(): exhausted, the task fails with the cause', async () => {
+    const app = lab().app()
+    let runs = 0
+    const asks = app.task('asks', (cause: boolean) => {
+      runs++
+      currentTask()?.retry({ countdown: 1, cause: cause ? new Transient(`run ${runs}`) : undefined })
+    })
+    const twice = app.task('twice', () => currentTask()?.retry({ cause: new Transient('still') }), {
+      retry: { max: 1, ...FAST },
+    })
+    await lab().work(app)
+    const handle = await asks.delay(true)
+    await expect(handle.get()).rejects.toMatchObject({ type: 'Transient', message: 'run 4' })
+    expect(await handle.info()).toMatchObject({ state: 'FAILURE', retries: 3 })
+    await expect(asks.delay(false).get()).rejects.toMatchObject({ type: 'Retry' })
+    const limited = await twice.delay()
+    await expect(limited.get()).rejects.toMatchObject({ type: 'Transient', message: 'still' })
+    expect((await limited.info())?.retries).toBe(1)
+  })
+
+  it('follows the policy of the task', async () => {
+    const policies: Record<string, [RetryOptions | number, () => Error, retries: number]> = {
+      none: [0, () => new Transient('t'), 0],
+      'a maximum': [{ max: 2, ...FAST }, () => new Transient('t'), 2],
+      'on: a class that fits': [{ max: 2, ...FAST, on: [Transient] }, () => new Permanent('p'), 2],
+      'on: none that fits': [{ max: 2, ...FAST, on: [RangeError, Permanent] }, () => new Transient('t'), 0],
+      'except: a class that fits': [{ max: 2, ...FAST, except: [Permanent] }, () => new Permanent('p'), 0],
+      'except: none that fits': [{ max: 2, ...FAST, except: [Permanent] }, () => new Transient('t'), 2],
+      'except over on': [{ max: 2, ...FAST, on: [Transient], except: [Permanent] }, () => new Permanent('p'), 0],
+      Fatal: [{ max: 2, ...FAST }, () => new Fatal('f'), 0],
+    }
+    const app = lab().app()
+    await lab().work(app)
+    for (const [what, [retry, make, retries]] of Object.entries(policies)) {
+      const handle = await app.task(what, () => Promise.reject(make()), { retry }).delay()
+      await expect(handle.get(), what).rejects.toThrow(make().message)
+      expect(await handle.info(), what).toMatchObject({ state: 'FAILURE', retries, error: { type: make().name } })
+    }
+  })
+
+  it('a call may bring its own policy, which outlives the retries', async () => {
+    const app = lab().app()
+    const told = record(app)
+    const task = app.task('task', () => Promise.reject(new Transient('t')), {
+      retry: { max: 9, delay: '1h', except: [Permanent] },
+    })
+    const strict = app.task('strict', () => Promise.reject(new Permanent('p')), {
+      retry: { max: 9, except: [Permanent] },
+    })
+    await lab().work(app)
+    const own = { max: 3, delay: 2, backoff: 'exponential', jitter: 'none', maxDelay: 5 } as const
+    const handle = await task.applyAsync([], { retry: own })
+    await expect(handle.get()).rejects.toThrow('t')
+    expect((await handle.info())?.retries).toBe(3)
+    expect(delays(told)).toEqual([2, 4, 5])
+    const never = await task.applyAsync([], { retry: 0 })
+    await expect(never.get()).rejects.toThrow('t')
+    expect((await never.info())?.retries).toBe(0)
+    // Which errors are retried stays the task's to say.
+    const excepted = await strict.applyAsync([], { retry: 5 })
+    await expect(excepted.get()).rejects.toThrow('p')
+    expect((await excepted.info())?.retries).toBe(0)
+  })
+
+  it('a policy in a foreign message that makes no sense fails the task', async () => {
+    const app = lab().app()
+    let runs = 0
+    const task = app.task('task', () => Promise.reject(new Transient(`run ${++runs}`)), { retry: { max: 1, ...FAST } })
+    await lab().work(app)
+    for (const policy of [{ max: 'many' }, { max: 1, delay: -5 }, 7, null, { max: 2, kind: 'sudden' }]) {
+      const handle = await task.applyAsync([], { headers: { celeriac_retry: policy } })
+      await expect(handle.get()).rejects.toThrow(/^header celeriac_retry: retry/)
+    }
+    expect(runs).toBe(0)
+  })
+
+  it('backs off exponentially, with full jitter, within its bounds', async () => {
+    const app = lab().app()
+    const told = record(app)
+    const task = app.task('task', () => Promise.reject(new Transient('t')), {
+      retry: { max: 5, delay: 4, maxDelay: 20 },
+    })
+    await lab().work(app)
+    const handles = await task.delayMany(Array(20).fill([]))
+    await Promise.all(handles.map((handle) => expect(handle.get()).rejects.toThrow('t')))
+    const retries = told.flatMap(({ name, event }) =>
+      name === 'task:retry' ? [event as { retries: number; delay: number }] : [],
+    )
+    expect(retries).toHaveLength(100)
+    for (const { retries: nth, delay } of retries) {
+      expect(delay).toBeGreaterThanOrEqual(0)
+      expect(delay).toBeLessThanOrEqual(Math.min(4 * 2 ** nth, 20))
+    }
+    expect(new Set(retries.map(({ delay }) => delay)).size).toBeGreaterThan(5)
+  })
+
+  it('RetryAfter: as long as a server asked for; nonsense falls back to the policy', async () => {
+    const app = lab().app()
+    const told = record(app)
+    const polite = app.task(
+      'polite',
+      (header: string) => {
+        if (currentTask()?.attempt === 1)
+          throw RetryAfter.from(new Response('', { status: 429, headers: { 'retry-after': header } }))
+      },
+      { retry: { max: 1, ...FAST } },
+    )
+    const vague = app.task(
+      'vague',
+      () => {
+        if (currentTask()?.attempt === 1) throw new RetryAfter(Number.NaN)
+      },
+      { retry: { max: 1, ...FAST } },
+    )
+    await lab().work(app)
+    await polite.delay('0').get()
+    expect(delays(told)).toEqual([0])
+    const handle = await polite.delay('3600')
+    await until(async () => (await handle.state()) === 'RETRY')
+    expect(await handle.info()).toMatchObject({ error: { type: 'RetryAfter', message: 'HTTP 429 asked to wait' } })
+    await until(() => delays(told).length === 2)
+    expect(delays(told)[1]).toBe(3_600_000)
+    await vague.delay().get()
+    expect(delays(told)[2]).toBe(1)
+  })
+
+  it('Ignore leaves the state to the task, and is acknowledged', async () => {
+    const app = lab().app()
+    const task = app.task('task', async () => {
+      await currentTask()?.updateState('HANDED OVER', { to: 'Python' })
+      throw new Ignore()
+    })
+    const ended = next(app, 'task:postrun')
+    const worker = await lab().work(app)
+    const handle = await task.delay()
+    await ended
+    await until(() => worker.busy === 0)
+    expect(await handle.info()).toMatchObject({ state: 'HANDED OVER', progress: { to: 'Python' } })
+    await worker.stop()
+    expect(await app.queueSize()).toBe(0)
+  })
+
+  it('Reject gives back, to be run by another, or drops', async () => {
+    const app = lab().app()
+    const seen: unknown[] = []
+    const task = app.task('task', (requeue: boolean) => {
+      seen.push(currentTask()?.redelivered)
+      if (seen.length < 3) throw new Reject('not now', { requeue })
+      return 'at last'
+    })
+    await lab().work(app)
+    expect(await task.delay(true).get()).toBe('at last')
+    expect(seen).toEqual([false, true, true])
+    seen.length = 0
+    const handle = await task.delay(false)
+    await expect(handle.get()).rejects.toMatchObject({ type: 'Reject', message: 'not now' })
+    expect(seen).toEqual([false])
+    expect(await app.queueSize()).toBe(0)
+  })
+})

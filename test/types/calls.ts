@@ -1,0 +1,128 @@
+/*
+ * Compiled by the type check, never run: what the types of tasks and calls infer, and what they refuse.
+ * A line that must not compile bears @ts-expect-error: the check fails when it does.
+ */
+import { type AsyncResult, Celeriac, currentTask, type JobInfo, type Submission, type TaskContext } from 'celeriac'
+import { z } from 'zod'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(_same: Same<A, B>): void => undefined
+
+const app = new Celeriac()
+
+const add = app.task('add', (x: number, y: number) => x + y)
+const load = app.task('load', async (path: string, limit?: number) => [path, String(limit)])
+const render = app.task({
+  name: 'render',
+  input: z.object({ page: z.number(), title: z.string().default('untitled'), size: z.coerce.number().optional() }),
+  output: z.object({ url: z.url(), pages: z.string().transform(Number) }),
+  progress: z.object({ done: z.number() }),
+  retry: 3,
+  async run(input, ctx) {
+    same<typeof input, { page: number; title: string; size?: number | undefined }>(true)
+    same<typeof ctx, TaskContext<{ done: number }>>(true)
+    await ctx.progress({ done: 1 })
+    // @ts-expect-error progress has a schema
+    await ctx.progress({ done: 'half' })
+    return { url: 'https://example.org', pages: '3' }
+  },
+})
+const plain = app.task({ name: 'plain', input: z.object({ n: z.number() }), run: ({ n }) => Promise.resolve(n > 1) })
+
+export async function results(): Promise<void> {
+  same<ReturnType<typeof add>, number>(true)
+  same<ReturnType<typeof load>, Promise<string[]>>(true)
+  const submission = add.delay(1, 2)
+  same<typeof submission, Submission<number, unknown>>(true)
+  // `await` gives the handle, since a handle is not thenable; its own `get` gives the result.
+  const handle = await submission
+  same<typeof handle, AsyncResult<number, unknown>>(true)
+  const awaitedTwice = await handle
+  same<typeof awaitedTwice, AsyncResult<number, unknown>>(true)
+  // @ts-expect-error a handle is not thenable
+  void handle.then
+  const got = await add.delay(1, 2).get({ timeout: '1s' })
+  same<typeof got, number>(true)
+  const lines = await (await load.delay('a')).get()
+  same<typeof lines, string[]>(true)
+  const rendered = await render.delay({ page: 1 }).get()
+  same<typeof rendered, { url: string; pages: number }>(true)
+  const direct = await render({ page: 1 })
+  same<typeof direct, { url: string; pages: number }>(true)
+  const many = await render.delayMany([{ page: 1 }])
+  same<typeof many, AsyncResult<{ url: string; pages: number }, { done: number }>[]>(true)
+  const flag = await plain.delay({ n: 1 }).get()
+  same<typeof flag, boolean>(true)
+  const info = await handle.info()
+  same<typeof info, JobInfo | undefined>(true)
+}
+
+export async function events(): Promise<void> {
+  const handle = await render.delay({ page: 1 })
+  for await (const event of handle.events()) {
+    if (event.type === 'progress') same<typeof event.data, { done: number }>(true)
+    if (event.type === 'success') same<typeof event.result, { url: string; pages: number }>(true)
+    if (event.type === 'failure') same<typeof event.error.message, string>(true)
+    if (event.state === 'REVOKED') same<typeof event.type, string>(false)
+  }
+  const byName = app.send<number, { done: number }>('elsewhere', { a: 1 })
+  same<typeof byName, Submission<number, { done: number }>>(true)
+  const byId = app.result<string>('id')
+  same<typeof byId, AsyncResult<string, unknown>>(true)
+}
+
+export function refused(): void {
+  // @ts-expect-error too few arguments
+  add.delay(1)
+  // @ts-expect-error too many arguments
+  add.delay(1, 2, 3)
+  // @ts-expect-error of the wrong type
+  add.delay(1, '2')
+  // @ts-expect-error applyAsync takes the list
+  add.applyAsync(1, 2)
+  // @ts-expect-error of the wrong type
+  add.applyAsync(['1', 2])
+  // @ts-expect-error an unknown option
+  add.applyAsync([1, 2], { delay: 5 })
+  // @ts-expect-error not a duration
+  add.applyAsync([1, 2], { countdown: new Date() })
+  // @ts-expect-error a list of calls
+  void add.delayMany([1, 2])
+  // @ts-expect-error one id cannot stand for many calls
+  void add.delayMany([[1, 2]], { taskId: 'x' })
+  // @ts-expect-error page is missing
+  render.delay({ title: 'x' })
+  // @ts-expect-error page is a number
+  render.delay({ page: '1' })
+  // @ts-expect-error no such field
+  render.delay({ page: 1, pgae: 2 })
+  // @ts-expect-error one object, not a list
+  render.delay(1)
+  // @ts-expect-error an unknown task option
+  app.task('other', () => 1, { retries: 3 })
+  // @ts-expect-error a task has a function
+  app.task('none')
+  // @ts-expect-error an unknown option of the app
+  new Celeriac({ brokr: 'memory:' })
+  // @ts-expect-error no such signal
+  app.on('task:done', () => undefined)
+}
+
+export function facts(): void {
+  app.on('task:retry', ({ id, delay, error }) => {
+    same<typeof id, string>(true)
+    same<typeof delay, number>(true)
+    same<typeof error.message, string>(true)
+  })
+  app.use({
+    send: async (call, next) => {
+      same<typeof call.task, string>(true)
+      const result = await next(call)
+      same<typeof result, AsyncResult>(true)
+      return result
+    },
+    run: (run, next) => next({ ...run, args: [...run.args] }),
+  })
+  const task = currentTask()
+  same<typeof task, TaskContext | undefined>(true)
+}
