@@ -14,6 +14,7 @@ import { Link, type Stores } from './link.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { type CallOptions, requireText, shown, type TaskOptions } from './options.ts'
 import { AsyncResult } from './result.ts'
+import { purgeQueue } from './revoke.ts'
 import { notRegistered, type Run, runJob } from './run.ts'
 import { type InferInput, type Schema, validate } from './schema.ts'
 import { type Call, type Prepared, prepare } from './send.ts'
@@ -157,9 +158,9 @@ export class App {
     return (await this.stores()).broker.size(queue)
   }
 
-  /** Drop what waits in a queue (default: the app's). Returns how many messages. */
+  /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
   async purge(queue: string = this.#config.queue): Promise<number> {
-    return (await this.stores()).broker.purge(queue)
+    return purgeQueue(await this.stores(), queue)
   }
 
   /** The stores, opened at the first call. */

@@ -131,11 +131,14 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
             Math.min(limit, LONGEST_TIMER),
           )
     try {
-      const [first] = await stores.backend.load([this.id])
-      if (!first) throw new UnknownJobError(this.id)
-      for await (const meta of stores.backend.watch([this.id], stop.signal)) {
-        yield meta
-      }
+      const metas = stores.backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
+      const first = metas.next()
+      // Awaited below. Should the record be missing, nobody will, and that is no error.
+      first.catch(() => undefined)
+      // Looked for only now that it is watched: one that is dropped from here on ends the watch.
+      const [known] = await stores.backend.load([this.id])
+      if (!known) throw new UnknownJobError(this.id)
+      for (let step = await first; !step.done; step = await metas.next()) yield step.value
       if (stop.signal.aborted) throw stop.signal.reason
     } finally {
       clearTimeout(timer)

@@ -19,11 +19,21 @@ export async function revokeTask({ broker, backend, joint }: Stores, id: string,
   return true
 }
 
-/** The record of a task that was revoked: `reason` is Celery's word for why. */
+/** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
+export async function purgeQueue({ broker, backend }: Stores, queue: string): Promise<number> {
+  const { count, taskIds } = await broker.purge(queue)
+  const known = await backend.load(taskIds)
+  // Without a record the results were ignored: none is made.
+  const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))
+  await Promise.all(metas.map((meta) => backend.store(meta)))
+  return count
+}
+
+/** The record of a task that was revoked: `reason` is Celery's word for why, `purged` is ours. */
 export function revokedMeta(
   id: string,
   known: Partial<TaskMeta> | undefined,
-  reason: 'revoked' | 'expired' | 'terminated',
+  reason: 'revoked' | 'expired' | 'terminated' | 'purged',
 ): TaskMeta {
   return {
     children: [],

@@ -55,7 +55,9 @@ async function readStream(request: Request, maxBody: number): Promise<Bytes> {
 }
 
 function tooLarge(maxBody: number): Bytes {
-  return { kind: 'refused', problem: { kind: 'body-too-large', detail: `at most ${maxBody} bytes are accepted` } }
+  const detail = `at most ${maxBody} bytes are accepted`
+  // The rest of the body is not read: the connection cannot serve another request.
+  return { kind: 'refused', problem: { kind: 'body-too-large', detail, headers: { connection: 'close' } } }
 }
 
 function typeProblem(headers: Headers): Problem | undefined {

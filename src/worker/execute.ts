@@ -86,8 +86,11 @@ function begin(request: Request, bench: Bench): void {
   signals.emit('task:prerun', request.facts)
 }
 
+/** The message's limits, else the task's own: whoever sends by name alone does not know them. */
 function runOptions(request: Request, bench: Bench): RunOptions {
-  const { softTimeLimit, timeLimit } = request.message
+  const { message, definition } = request
+  const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
+  const timeLimit = message.timeLimit ?? definition.options.timeLimit
   if (softTimeLimit !== undefined) request.after(softTimeLimit, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, () => {

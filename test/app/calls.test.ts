@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { currentTask } from '../../src/app/current.ts'
+import { App } from '../../src/app/app.ts'
+import { currentTask, type TaskContext } from '../../src/app/current.ts'
 import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
+import { createLogger } from '../../src/std/log.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
 
 onEachStore((lab) => {
@@ -100,6 +102,26 @@ onEachStore((lab) => {
     await expect(nobody.get()).rejects.toThrow(UnknownJobError)
     await expect(nobody.get({ timeout: 0 })).rejects.toThrow('no task with id nobody was submitted here')
     await expect(nobody.events().next()).rejects.toThrow(UnknownJobError)
+  })
+
+  it('forget ends the waits of this process', async () => {
+    const app = lab().app()
+    const handle = await app.send('nobody')
+    const wait = handle.get()
+    await Promise.all([expect(wait).rejects.toThrow(UnknownJobError), handle.forget()])
+  })
+
+  it('the limits of a task hold also when it is sent by its name alone', async () => {
+    const app = lab().app()
+    const until = (ctx: TaskContext | undefined) =>
+      new Promise((_, reject) => ctx?.signal.addEventListener('abort', () => reject(ctx.signal.reason)))
+    app.task('slow', () => until(currentTask()), { softTimeLimit: 50 })
+    const sender = new App({ broker: lab().url, logger: createLogger('silent') })
+    lab().after(() => sender.close())
+    const caller = lab().kind === 'memory' ? app : sender
+    await lab().work(app)
+    const { id } = await caller.send('slow')
+    await expect(app.result(id).get()).rejects.toMatchObject({ type: 'SoftTimeLimitExceeded' })
   })
 
   it('forget drops the record', async () => {
@@ -234,8 +256,11 @@ onEachStore((lab) => {
     expect(await tasks.own.applyAsync([], { queue: 'asked' }).get()).toBe('asked')
     const nobody = await tasks.own.applyAsync([], { queue: 'nobody' })
     expect([await nobody.state(), await app.queueSize('nobody')]).toEqual(['PENDING', 1])
-    expect(await app.purge('nobody')).toBe(1)
+    const delayed = await tasks.own.applyAsync([], { queue: 'nobody', countdown: '1h' })
+    expect(await app.purge('nobody')).toBe(2)
     expect(await app.queueSize('nobody')).toBe(0)
+    expect([await nobody.state(), await delayed.state()]).toEqual(['REVOKED', 'REVOKED'])
+    await expect(nobody.get()).rejects.toThrow(TaskRevokedError)
   })
 
   it('routes as a function, and a default queue of the app', async () => {
