@@ -48,7 +48,7 @@ export interface ResultBackend {
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
   /** Records by page, newest submission first, where the store can list. */
   list?(filter: ListFilter): Promise<MetaPage>
-  /** Drop the records. Unknown ids are no error. */
+  /** Drop the records. Unknown ids are no error. Whoever watches one in this process gets UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
   /** Remember for the result lifetime that a task must not run; `revoked` tells them all, across restarts. */
   revoke(ids: readonly string[]): Promise<void>

@@ -1,6 +1,7 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 import { Deferred } from '../std/deferred.ts'
+import { UnknownJobError } from '../std/errors.ts'
 
 /** A record and the number of its last change: of two, the higher is the newer. */
 export interface Versioned {
@@ -8,7 +9,10 @@ export interface Versioned {
   readonly version: number
 }
 
-type Listener = (record: Versioned) => void
+interface Listener {
+  offer(record: Versioned): void
+  fail(error: unknown): void
+}
 
 /** Who waits for changes of which task, in this process. The backend feeds it; `watchRecords` reads from it. */
 export class Hub {
@@ -36,7 +40,17 @@ export class Hub {
   }
 
   tell(record: Versioned): void {
-    for (const listener of [...(this.#listeners.get(record.meta.task_id) ?? [])]) listener(record)
+    for (const listener of [...(this.#listeners.get(record.meta.task_id) ?? [])]) listener.offer(record)
+  }
+
+  /** The records were dropped: whoever waits in this process is told with UnknownJobError. */
+  forgotten(ids: readonly string[]): void {
+    for (const id of ids) this.fail(id, new UnknownJobError(id))
+  }
+
+  /** The record of this id cannot be read: whoever waits for it must not wait for ever. */
+  fail(id: string, error: unknown): void {
+    for (const listener of [...(this.#listeners.get(id) ?? [])]) listener.fail(error)
   }
 }
 
@@ -58,7 +72,12 @@ export async function* watchRecords(
     fresh.set(record.meta.task_id, record)
     wake()
   }
-  const stops = [...open].map((id) => hub.on(id, offer))
+  const failures: unknown[] = []
+  const fail = (error: unknown): void => {
+    failures.push(error)
+    wake()
+  }
+  const stops = [...open].map((id) => hub.on(id, { offer, fail }))
   signal.addEventListener('abort', wake, { once: true })
   try {
     for (const record of await load([...open])) if (record) offer(record)
@@ -67,6 +86,7 @@ export async function* watchRecords(
         await waiting.promise
         waiting = new Deferred()
       }
+      if (failures.length > 0) throw failures[0]
       for (const [id, { meta }] of fresh) {
         fresh.delete(id)
         if (isFinal(meta.status)) open.delete(id)

@@ -3,6 +3,7 @@ import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../proto
 import { isFinal, PENDING } from '../protocol/states.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
+import { positionOf } from './page.ts'
 
 interface Stored {
   readonly seq: number
@@ -54,7 +55,7 @@ export class MemoryBackend implements ResultBackend {
   }
 
   async list({ state, task, limit, cursor }: ListFilter): Promise<MetaPage> {
-    const before = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor)
+    const before = positionOf(limit, cursor)
     const found = [...this.#records]
       .filter(([, one]) => one.seq < before && (!state || one.state === state) && (!task || one.task === task))
       .sort(([, a], [, b]) => b.seq - a.seq)
@@ -65,6 +66,7 @@ export class MemoryBackend implements ResultBackend {
 
   async forget(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#drop(id)
+    this.#hub.forgotten(ids)
   }
 
   async revoke(ids: readonly string[]): Promise<void> {

@@ -1,15 +1,15 @@
 import type { Broker } from '../broker/broker.ts'
 import { SqliteBroker } from '../broker/sqlite/broker.ts'
-import { sqlitePath } from '../broker/sqlite/database.ts'
+import { isStoreTrouble, sqlitePath } from '../broker/sqlite/database.ts'
 import { SqliteStore } from '../broker/sqlite/store.ts'
 import { encodePlain } from '../protocol/encoding.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
-import { ArgumentError } from '../std/errors.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint } from './joint.ts'
+import { positionOf } from './page.ts'
 import { SqliteJoint } from './sqliteJoint.ts'
 import { ResultStatements } from './sqliteStatements.ts'
 
@@ -27,6 +27,9 @@ const STALE = 7 * 86_400_000
 const CLEAN_EVERY = 60_000
 const CLEAN_WINDOW = 1000
 
+/** When a change could not be read, it is read again after this time, ms. */
+const READ_AGAIN = 500
+
 /** The file is our own: whatever is in it, we wrote. */
 const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
@@ -40,6 +43,7 @@ export class SqliteBackend implements ResultBackend {
   readonly #statements: ResultStatements
   readonly #cleaning: NodeJS.Timeout
   #seen = 0
+  #again: NodeJS.Timeout | undefined
   #stopListening: () => void = () => undefined
 
   constructor(url: string, options: BackendOptions) {
@@ -83,35 +87,27 @@ export class SqliteBackend implements ResultBackend {
     return changes === 1 && this.#saved()
   }
 
-  async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
-    return this.#load(ids).map((record) => record?.meta)
+  load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    return this.file.read(() => this.#load(ids).map((record) => record?.meta))
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
-    return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
+    return watchRecords(this.#hub, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
   }
 
   async list({ state, task, limit, cursor }: ListFilter): Promise<MetaPage> {
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
-    if (!Number.isSafeInteger(before) || before < 1)
-      throw new ArgumentError(`cursor: expected one that a page gave, got ${JSON.stringify(cursor)}`)
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-      throw new ArgumentError(`limit: expected 1 to 1000, got ${limit}`)
-    const rows = this.#statements.list.all({
-      before,
-      state: state ?? null,
-      task: task ?? null,
-      limit: limit + 1,
-    }) as unknown as Row[]
+    const filter = { before: positionOf(limit, cursor), state: state ?? null, task: task ?? null, limit: limit + 1 }
+    const rows = await this.file.read(() => this.#statements.list.all(filter) as unknown as Row[])
     const page = rows.slice(0, limit)
     const metas = page.map((row) => this.#read(row).meta)
     return rows.length > limit ? { metas, cursor: String(page.at(-1)?.seq) } : { metas }
   }
 
-  forget(ids: readonly string[]): Promise<void> {
-    return this.file.writer.write(() => {
+  async forget(ids: readonly string[]): Promise<void> {
+    await this.file.writer.write(() => {
       for (const id of ids) this.#statements.forget.run(id)
     })
+    this.#hub.forgotten(ids)
   }
 
   revoke(ids: readonly string[]): Promise<void> {
@@ -122,7 +118,8 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async revoked(): Promise<readonly string[]> {
-    return (this.#statements.revoked.all(Date.now()) as unknown as { id: string }[]).map((row) => row.id)
+    const rows = await this.file.read(() => this.#statements.revoked.all(Date.now()))
+    return (rows as unknown as { id: string }[]).map((row) => row.id)
   }
 
   joint(broker: Broker): Joint | undefined {
@@ -132,6 +129,7 @@ export class SqliteBackend implements ResultBackend {
 
   async close(): Promise<void> {
     clearInterval(this.#cleaning)
+    clearTimeout(this.#again)
     this.#stopListening()
     await this.file.release()
   }
@@ -160,12 +158,27 @@ export class SqliteBackend implements ResultBackend {
   }
 
   #announce(): void {
-    const rows = this.#statements.changed.all(this.#seen) as unknown as { id: string; version: number }[]
-    for (const { id, version } of rows) {
-      this.#seen = version
-      if (!this.#hub.watches(id)) continue
+    try {
+      const rows = this.#statements.changed.all(this.#seen) as unknown as { id: string; version: number }[]
+      for (const { id, version } of rows) {
+        if (this.#hub.watches(id)) this.#tell(id)
+        this.#seen = version
+      }
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error
+      // Nobody is waiting for this very read. What it would have told is told when the store can be read again.
+      clearTimeout(this.#again)
+      this.#again = setTimeout(() => this.#announce(), READ_AGAIN).unref()
+    }
+  }
+
+  #tell(id: string): void {
+    try {
       const [record] = this.#load([id])
       if (record) this.#hub.tell(record)
+    } catch (error) {
+      if (isStoreTrouble(error)) throw error
+      this.#hub.fail(id, error)
     }
   }
 

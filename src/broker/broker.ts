@@ -57,6 +57,13 @@ export interface PublishOptions {
   readonly notBefore?: number
 }
 
+/** What a purge dropped. */
+export interface Purged {
+  readonly count: number
+  /** Ids of the tasks, where the store can tell. */
+  readonly taskIds: readonly string[]
+}
+
 export interface Broker {
   /** For people to read: no password in it. */
   readonly url: string
@@ -68,7 +75,7 @@ export interface Broker {
   take?(taskId: string): Promise<Delivery | undefined>
   /** Messages that wait in the queue, without those held or delayed. Also tells that the store answers: rejects with StoreUnavailableError when it does not. */
   size(queue: string): Promise<number>
-  /** Drop what waits or is delayed in the queue; what is held stays. Returns how many. */
-  purge(queue: string): Promise<number>
+  /** Drop what waits or is delayed in the queue; what is held stays. */
+  purge(queue: string): Promise<Purged>
   close(): Promise<void>
 }

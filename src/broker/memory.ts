@@ -1,6 +1,6 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import { AsyncQueue } from '../std/queue.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Queue, Route } from './broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Purged, Queue, Route } from './broker.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
 interface Item {
@@ -54,13 +54,13 @@ export class MemoryBroker implements Broker {
   }
 
   async size(queue: string): Promise<number> {
-    return this.waiting(queue).length
+    return this.waiting(queue, Date.now()).length
   }
 
-  async purge(queue: string): Promise<number> {
+  async purge(queue: string): Promise<Purged> {
     const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
     for (const { seq } of gone) this.#items.delete(seq)
-    return gone.length
+    return { count: gone.length, taskIds: gone.flatMap(({ envelope }) => envelope.properties.correlationId ?? []) }
   }
 
   async close(): Promise<void> {
@@ -68,18 +68,16 @@ export class MemoryBroker implements Broker {
   }
 
   /** What may be taken from a queue now, the first in turn first. */
-  waiting(queue: string): Item[] {
-    const now = Date.now()
+  waiting(queue: string, now: number): Item[] {
     const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
     return items.sort(
       (a, b) => (b.envelope.properties.priority ?? 0) - (a.envelope.properties.priority ?? 0) || a.seq - b.seq,
     )
   }
 
-  nextDue(): number | undefined {
-    const due = [...this.#items.values()]
-      .filter((item) => !item.holder && item.due > Date.now())
-      .map((item) => item.due)
+  /** When the next delayed message is due that `waiting` at the same `now` does not give. */
+  nextDue(now: number): number | undefined {
+    const due = [...this.#items.values()].filter((item) => !item.holder && item.due > now).map((item) => item.due)
     return due.length ? Math.min(...due) : undefined
   }
 
@@ -110,6 +108,8 @@ class MemoryConsumer implements Consumer {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #held = new Set<MemoryDelivery>()
   #prefetch: number
+  /** Index of the queue whose turn it is. */
+  #turn = 0
   #closed = false
   #timer: NodeJS.Timeout | undefined
 
@@ -131,12 +131,18 @@ class MemoryConsumer implements Consumer {
   look(): void {
     clearTimeout(this.#timer)
     if (this.#closed) return
-    for (const { name } of this.#queues) {
+    const now = Date.now()
+    const count = this.#queues.length
+    const first = this.#turn
+    for (let index = 0; index < count; index++) {
       const free = this.#prefetch - this.#held.size
       if (free <= 0) return
-      for (const item of this.#broker.waiting(name).slice(0, free)) this.#hold(item)
+      const at = (first + index) % count
+      const items = this.#broker.waiting((this.#queues[at] as Queue).name, now).slice(0, free)
+      for (const item of items) this.#hold(item)
+      if (items.length > 0) this.#turn = (at + 1) % count
     }
-    const due = this.#broker.nextDue()
+    const due = this.#broker.nextDue(now)
     if (due !== undefined)
       this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), 2 ** 31 - 1))
   }

@@ -1,5 +1,5 @@
 import type { Envelope } from '../../protocol/envelope.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Queue, Route } from '../broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Purged, Queue, Route } from '../broker.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { sqlitePath } from './database.ts'
 import { SqliteDelivery } from './delivery.ts'
@@ -21,6 +21,7 @@ export class SqliteBroker implements Broker {
   readonly #leases: Leases
   readonly #housekeeper: Housekeeper
   readonly #lease: number
+  readonly #consumers = new Set<SqliteConsumer>()
 
   constructor(url: string, { lease }: SqliteOptions) {
     this.url = url
@@ -36,7 +37,7 @@ export class SqliteBroker implements Broker {
     return this.store.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
-  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     const parts = {
       store: this.store,
       messages: this.messages,
@@ -44,7 +45,9 @@ export class SqliteBroker implements Broker {
       housekeeper: this.#housekeeper,
       lease: this.#lease,
     }
-    return new SqliteConsumer(parts, queues, options).start()
+    const consumer = await new SqliteConsumer(parts, queues, options).start()
+    this.#consumers.add(consumer)
+    return consumer
   }
 
   /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */
@@ -57,16 +60,20 @@ export class SqliteBroker implements Broker {
     })
   }
 
-  async size(queue: string): Promise<number> {
-    return this.messages.size(queue)
+  size(queue: string): Promise<number> {
+    return this.store.read(() => this.messages.size(queue))
   }
 
-  purge(queue: string): Promise<number> {
+  purge(queue: string): Promise<Purged> {
     return this.store.writer.write(() => this.messages.purge(queue))
   }
 
   async close(): Promise<void> {
-    await this.#housekeeper.close()
-    await this.store.release()
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    } finally {
+      await this.#housekeeper.close()
+      await this.store.release()
+    }
   }
 }

@@ -28,6 +28,8 @@ export class SqliteConsumer implements Consumer, Participant {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #stops: (() => void)[] = []
   #id = 0
+  /** The id that the housekeeper keeps alive: the last whose registration was committed. */
+  #kept = 0
   #prefetch: number
   #held = 0
   /** There may be messages that we have not seen: a claim is worth its price. */
@@ -47,9 +49,9 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   async start(): Promise<this> {
-    const { store, housekeeper } = this.#parts
+    const { store } = this.#parts
     await store.writer.write(() => this.#register())
-    housekeeper.add(this.#id)
+    this.#keep()
     this.#stops.push(
       store.onChange('messages', () => this.#look()),
       store.writer.join(this),
@@ -84,10 +86,10 @@ export class SqliteConsumer implements Consumer, Participant {
   async release(): Promise<void> {
     await this.close()
     const { store, messages, leases, housekeeper } = this.#parts
-    housekeeper.remove(this.#id)
+    housekeeper.remove(this.#kept)
     await store.writer.write(() => {
-      messages.giveAll(this.#id)
-      leases.end(this.#id)
+      messages.giveAll(this.#kept)
+      leases.end(this.#kept)
     })
   }
 
@@ -112,20 +114,32 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   committed(): void {
-    const { housekeeper } = this.#parts
     this.#problem = undefined
-    housekeeper.add(this.#id)
+    if (this.#id !== this.#kept) this.#keep()
     for (const row of this.#claimed)
       this.#line.push(new SqliteDelivery(this.#parts, row, this.#id, () => this.settled()))
     this.#claimed = []
-    if (!this.#more) this.#watchDue()
+    this.#look()
   }
 
-  rolledBack(error: unknown): void {
-    this.#problem = error as Error
+  rolledBack(error: Error | undefined): void {
+    this.#problem = error
+    // The id of a registration that was undone may become another consumer's.
+    this.#id = this.#kept
     this.#held -= this.#claimed.length
     this.#claimed = []
     this.#more = true
+  }
+
+  /** Have the lease renewed from now on; should it be lost all the same, be a new consumer soon, as transient queues went with the old one. */
+  #keep(): void {
+    const { store, housekeeper } = this.#parts
+    housekeeper.remove(this.#kept)
+    this.#kept = this.#id
+    housekeeper.add(this.#id, () => {
+      this.#more = true
+      store.writer.wake()
+    })
   }
 
   #register(): void {
@@ -150,15 +164,13 @@ export class SqliteConsumer implements Consumer, Participant {
 
   /** Something was written: see, by reading only, whether it is for us. */
   #look(): void {
-    if (this.#closed || this.#held >= this.#prefetch) {
-      this.#more = true
-      return
-    }
+    if (this.#closed) return
     const { store, messages } = this.#parts
     try {
-      this.#watchDue()
-      const due = this.#nextDue !== undefined && this.#nextDue <= Date.now()
-      if (due || this.#queues.some(({ name }) => messages.ready(name))) {
+      const due = this.#watchDue()
+      if (this.#held >= this.#prefetch) {
+        this.#more = true
+      } else if (due || this.#queues.some(({ name }) => messages.ready(name))) {
         this.#more = true
         store.writer.wake()
       }
@@ -169,11 +181,13 @@ export class SqliteConsumer implements Consumer, Participant {
     }
   }
 
-  #watchDue(): void {
+  /** Look again when the next delayed message is due; true when one is so now: the next claim makes it ready. */
+  #watchDue(): boolean {
     this.#nextDue = this.#parts.messages.nextDue()
     clearTimeout(this.#dueTimer)
-    if (this.#nextDue === undefined || this.#closed) return
-    const wait = Math.min(Math.max(this.#nextDue - Date.now(), 0), 2 ** 31 - 1)
-    this.#dueTimer = setTimeout(() => this.#look(), wait)
+    if (this.#nextDue === undefined) return false
+    const wait = this.#nextDue - Date.now()
+    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, 2 ** 31 - 1))
+    return wait <= 0
   }
 }

@@ -6,8 +6,8 @@ import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
 export function sqlitePath(url: string): string {
-  const path = decodeURI(url.replace(/^sqlite:(\/\/(?=\/))?/, ''))
-  if (path === '' || path.startsWith('//') || path.includes('?') || path === ':memory:') {
+  const path = decodePath(url.replace(/^sqlite:(\/\/(?=\/))?/, ''))
+  if (path === undefined || path === '' || path.startsWith('//') || path.includes('?') || path === ':memory:') {
     throw new ConfigError(
       `broker URL: expected sqlite:path or sqlite:///absolute/path, got ${url} (for a store in memory: memory:)`,
     )
@@ -15,8 +15,21 @@ export function sqlitePath(url: string): string {
   return resolve(path)
 }
 
+function decodePath(path: string): string | undefined {
+  try {
+    return decodeURI(path)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+/** Longest that opening waits for other processes that open the same file, ms. */
+const OPEN_LIMIT = 10_000
+
 /** Result codes by which SQLite says that the file, not the statement, is the trouble: https://sqlite.org/rescode.html */
 const BUSY = 5
+const NOTADB = 26
 const TROUBLE: ReadonlySet<number> = new Set([
   BUSY,
   6, // LOCKED
@@ -26,7 +39,8 @@ const TROUBLE: ReadonlySet<number> = new Set([
   11, // CORRUPT
   13, // FULL
   14, // CANTOPEN
-  26, // NOTADB
+  15, // PROTOCOL: the lock was not to be had for ten seconds
+  NOTADB,
 ])
 
 function resultCode(error: unknown): number | undefined {
@@ -51,7 +65,7 @@ export function isStoreTrouble(error: unknown): boolean {
 export function openDatabase(path: string): DatabaseSync {
   try {
     mkdirSync(dirname(path), { recursive: true })
-    const db = new DatabaseSync(path, { timeout: 10_000 })
+    const db = new DatabaseSync(path, { timeout: OPEN_LIMIT })
     try {
       prepare(db, path)
     } catch (error) {
@@ -61,39 +75,70 @@ export function openDatabase(path: string): DatabaseSync {
     return db
   } catch (error) {
     if (error instanceof ConfigError) throw error
+    if (resultCode(error) === NOTADB)
+      throw new ConfigError(`${path} is no database; choose another file for the store`, { cause: error })
     throw new StoreUnavailableError(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error })
   }
 }
 
+/** SQLite does not wait by itself where two might wait for each other, as when both turn the same new file to WAL: so we do. */
 function prepare(db: DatabaseSync, path: string): void {
+  const end = performance.now() + OPEN_LIMIT
+  for (;;) {
+    try {
+      prepareOnce(db, path)
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > end) throw error
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 + Math.random() * 8)
+  }
+}
+
+function prepareOnce(db: DatabaseSync, path: string): void {
+  // Before anything is changed in it: the file may be another program's.
+  const isNew = transaction(db, 'BEGIN', () => checkOwner(db, path)) === 'empty'
   // A process crash loses nothing that was committed; a power cut may lose the last moments, never the file's integrity.
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
   // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
-  if (pragma(db, 'user_version') !== SCHEMA_VERSION) create(db, path)
+  if (isNew) create(db, path)
   db.exec('PRAGMA busy_timeout = 0')
 }
 
 function create(db: DatabaseSync, path: string): void {
-  db.exec('BEGIN IMMEDIATE')
+  transaction(db, 'BEGIN IMMEDIATE', () => {
+    // Another process may have been quicker.
+    if (checkOwner(db, path) !== 'empty') return
+    db.exec(SCHEMA)
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+  })
+}
+
+function transaction<Value>(db: DatabaseSync, begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => Value): Value {
+  db.exec(begin)
   try {
-    const version = pragma(db, 'user_version')
-    const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
-    if (version === 0 && tables.n === 0) {
-      db.exec(SCHEMA)
-      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
-    } else if (pragma(db, 'application_id') !== APPLICATION_ID) {
-      throw new ConfigError(`${path} is a database of another program; choose another file for the store`)
-    } else if (version !== SCHEMA_VERSION) {
-      throw new ConfigError(
-        `${path} has schema version ${version}, this celeriac reads ${SCHEMA_VERSION}; upgrade celeriac or choose another file`,
-      )
-    }
+    const value = work()
     db.exec('COMMIT')
+    return value
   } catch (error) {
-    db.exec('ROLLBACK')
+    if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
+}
+
+/** Throws ConfigError for a file that is not ours or not of this version. */
+function checkOwner(db: DatabaseSync, path: string): 'ours' | 'empty' {
+  const version = pragma(db, 'user_version')
+  if (pragma(db, 'application_id') === APPLICATION_ID) {
+    if (version === SCHEMA_VERSION) return 'ours'
+    throw new ConfigError(
+      `${path} has schema version ${version}, this celeriac reads ${SCHEMA_VERSION}; upgrade celeriac or choose another file`,
+    )
+  }
+  const { n: tables } = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
+  if (version === 0 && tables === 0) return 'empty'
+  throw new ConfigError(`${path} is a database of another program; choose another file for the store`)
 }
 
 function pragma(db: DatabaseSync, name: string): number {

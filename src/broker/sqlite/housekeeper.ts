@@ -4,6 +4,8 @@ import { Worker } from 'node:worker_threads'
 /** What the thread says after each round. */
 export interface HouseReport {
   readonly problem: Error | undefined
+  /** Consumers that are no more: somebody found their leases run out, as when this process was stopped for a while. */
+  readonly lost?: readonly number[]
 }
 
 /** What the thread is told. */
@@ -21,7 +23,7 @@ export interface HouseFacts {
  */
 export class Housekeeper {
   readonly #facts: HouseFacts
-  readonly #ids = new Set<number>()
+  readonly #lost = new Map<number, () => void>()
   #thread: Worker | undefined
   #closed = false
 
@@ -32,17 +34,16 @@ export class Housekeeper {
     this.#facts = facts
   }
 
-  /** Keep this consumer's lease from now on. */
-  add(id: number): void {
-    if (this.#ids.has(id) || this.#closed) return
-    this.#ids.add(id)
+  /** Keep this consumer's lease from now on; `lost` is called should it be lost all the same. */
+  add(id: number, lost: () => void): void {
+    if (this.#closed) return
+    this.#lost.set(id, lost)
     this.#thread ??= this.#start()
     this.#tell({ add: id })
   }
 
   remove(id: number): void {
-    this.#ids.delete(id)
-    this.#tell({ remove: id })
+    if (this.#lost.delete(id)) this.#tell({ remove: id })
   }
 
   async close(): Promise<void> {
@@ -50,6 +51,8 @@ export class Housekeeper {
     const thread = this.#thread
     if (!thread) return
     const ended = new Promise((resolve) => thread.once('exit', resolve))
+    // Only work keeps a process alive, but this must come to its end.
+    thread.ref()
     this.#tell({ close: true })
     await ended
   }
@@ -65,11 +68,18 @@ export class Housekeeper {
     thread.on('error', (error: Error) => {
       this.problem = error
     })
-    thread.on('message', ({ problem }: HouseReport) => {
-      this.problem = problem
-    })
+    thread.on('message', (report: HouseReport) => this.#hear(report))
     thread.on('exit', () => this.#restart(thread))
     return thread
+  }
+
+  #hear({ problem, lost = [] }: HouseReport): void {
+    this.problem = problem
+    for (const id of lost) {
+      const tell = this.#lost.get(id)
+      this.#lost.delete(id)
+      tell?.()
+    }
   }
 
   /** Leases must not end with their keeper. */
@@ -79,7 +89,7 @@ export class Housekeeper {
     setTimeout(() => {
       if (this.#closed) return
       this.#thread = this.#start()
-      for (const id of this.#ids) this.#tell({ add: id })
+      for (const id of this.#lost.keys()) this.#tell({ add: id })
     }, 1000).unref()
   }
 }

@@ -27,8 +27,9 @@ let suspects = new Map<number, number>()
 
 function keep(): void {
   if (ids.size === 0) return
-  transaction(() => {
-    for (const id of ids) renew.run(Date.now() + lease, id)
+  const lost: number[] = []
+  transaction(lost, () => {
+    for (const id of ids) if (Number(renew.run(Date.now() + lease, id).changes) === 0) lost.push(id)
     const found = new Map<number, number>()
     for (const row of expired.all(Date.now()) as unknown as { id: number; lease_until: number }[]) {
       if (suspects.get(row.id) === row.lease_until) bury(row.id)
@@ -45,12 +46,13 @@ function bury(id: number): void {
   end.run(id)
 }
 
-function transaction(work: () => void): void {
+function transaction(lost: readonly number[], work: () => void): void {
   try {
     db.exec('BEGIN IMMEDIATE')
     work()
     db.exec('COMMIT')
-    report(undefined)
+    for (const id of lost) ids.delete(id)
+    report(undefined, lost)
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     report(error as Error)
@@ -68,8 +70,8 @@ function checkpoint(): void {
   }
 }
 
-function report(problem: Error | undefined): void {
-  port.postMessage({ problem } satisfies HouseReport)
+function report(problem: Error | undefined, lost: readonly number[] = []): void {
+  port.postMessage({ problem, lost } satisfies HouseReport)
 }
 
 const keeping = setInterval(keep, lease / 4)

@@ -43,7 +43,9 @@ export class Leases {
   /** Bind queues to their exchanges; a transient one goes with its consumer. */
   bind(queues: readonly Queue[], consumer: number): void {
     for (const { name, bindings = [], transient } of queues) {
-      for (const exchange of bindings) this.#bind.run(exchange, name, transient ? consumer : null)
+      // The binding to '' feeds nothing: it says whose the transient queue is.
+      for (const exchange of transient ? ['', ...bindings] : bindings)
+        this.#bind.run(exchange, name, transient ? consumer : null)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
 import type { Envelope, Properties } from '../../protocol/envelope.ts'
-import type { PublishOptions, Route } from '../broker.ts'
+import type { PublishOptions, Purged, Route } from '../broker.ts'
 import type { SqliteStore } from './store.ts'
 
 /** A message as claimed. `claims` is the fence: whoever settles must name it. */
@@ -59,7 +59,7 @@ export class Messages {
     this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
     this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
     this.#size = db.prepare('SELECT count(*) AS n FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL')
-    this.#purge = db.prepare('DELETE FROM message WHERE queue = ? AND owner IS NULL')
+    this.#purge = db.prepare('DELETE FROM message WHERE queue = ? AND owner IS NULL RETURNING task_id')
   }
 
   /** Add a message, or a copy for each queue bound to its exchange. */
@@ -124,8 +124,9 @@ export class Messages {
     return (this.#size.get(queue) as { n: number }).n
   }
 
-  purge(queue: string): number {
-    return Number(this.#purge.run(queue).changes)
+  purge(queue: string): Purged {
+    const rows = this.#purge.all(queue) as unknown as { task_id: string | null }[]
+    return { count: rows.length, taskIds: rows.flatMap((row) => row.task_id ?? []) }
   }
 }
 

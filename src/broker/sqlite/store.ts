@@ -1,10 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { openDatabase } from './database.ts'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
 import { Wake } from './wake.ts'
 import { Writer } from './writer.ts'
 
 /** What changed in a transaction of our own; others' changes may be of either kind. */
 export type Topic = 'messages' | 'results'
+
+/** Longest that a read waits for a busy store, ms. */
+const READ_LIMIT = 5000
 
 /** One open file: the connection, its group commit, and who wants to know of changes. Broker and backend of one URL share it. */
 export class SqliteStore {
@@ -47,6 +51,23 @@ export class SqliteStore {
   nextVersion(): number {
     this.#version = (this.#version ?? this.version) + 1
     return this.#version
+  }
+
+  /** Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it cannot be read. */
+  async read<Value>(work: () => Value): Promise<Value> {
+    const end = performance.now() + READ_LIMIT
+    for (;;) {
+      if (!this.db.isOpen) throw new StoreUnavailableError('the store is closed')
+      try {
+        return work()
+      } catch (error) {
+        if (!isStoreTrouble(error)) throw error
+        if (!isBusy(error) || performance.now() > end) {
+          throw new StoreUnavailableError(`the store cannot be read: ${(error as Error).message}`, { cause: error })
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
   }
 
   /** Say, inside a work, what it changes. */

@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
+import { isStoreTrouble } from './database.ts'
 
 /** How often it looks by itself, ms: for file systems that tell of no changes. */
 const LOOK = 500
@@ -42,11 +43,21 @@ export class Wake {
 
   #start(): void {
     this.#seen = this.#counter()
-    // The log exists as long as a connection is open, and ours is.
-    this.#watcher = watch(`${this.#path}-wal`, { persistent: false }, () => this.#soon())
-    // A watcher that breaks (limits of the kernel) leaves the slow look, which needs none.
-    this.#watcher.on('error', () => this.#watcher?.close())
+    this.#watcher = this.#watch()
     this.#timer = setInterval(() => this.#look(), LOOK)
+  }
+
+  /** Undefined where it cannot be watched, as by the limits of the kernel: the slow look needs no watcher. */
+  #watch(): FSWatcher | undefined {
+    try {
+      // The log exists as long as a connection is open, and ours is.
+      const watcher = watch(`${this.#path}-wal`, { persistent: false }, () => this.#soon())
+      watcher.on('error', () => watcher.close())
+      return watcher
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall !== 'watch') throw error
+      return undefined
+    }
   }
 
   #stop(): void {
@@ -68,17 +79,25 @@ export class Wake {
 
   #glanceAgain(tries: number): void {
     clearTimeout(this.#glance)
-    const wait = GLANCES[tries]
-    if (this.#look() || wait === undefined) return
-    this.#glance = setTimeout(() => this.#glanceAgain(tries + 1), wait)
+    // After a change too: the kernel may have made one word of two commits, and the second cannot be seen yet.
+    const next = this.#look() ? 0 : tries
+    const wait = GLANCES[next]
+    if (wait === undefined || this.#listeners.size === 0) return
+    this.#glance = setTimeout(() => this.#glanceAgain(next + 1), wait)
   }
 
   /** True when there was a change. */
   #look(): boolean {
-    if (this.#listeners.size === 0) return true
-    const counter = this.#counter()
-    if (counter === this.#seen) return false
-    this.#seen = counter
+    if (this.#listeners.size === 0) return false
+    try {
+      const counter = this.#counter()
+      if (counter === this.#seen) return false
+      this.#seen = counter
+    } catch (error) {
+      // Whoever asks something of the store is told what ails it; here the slow look tries again.
+      if (isStoreTrouble(error)) return false
+      throw error
+    }
     for (const listener of [...this.#listeners]) listener()
     return true
   }

@@ -15,8 +15,8 @@ export interface Participant {
   /** Runs inside the transaction, after all other work. */
   join(): void
   committed(): void
-  /** Nothing of it was written. It is asked again a while later. */
-  rolledBack(error: unknown): void
+  /** Nothing of it was written. It is asked again a while later; without an error, which was then another's, at once. */
+  rolledBack(error: Error | undefined): void
 }
 
 /** Longest that a write waits for other processes before it fails, ms. */
@@ -71,7 +71,7 @@ export class Writer {
 
   /** Write what is waiting, then refuse more. Waits for a busy store as any write does. */
   async close(): Promise<void> {
-    if (this.#jobs.length > 0) await this.write(() => undefined)
+    while (this.#jobs.length > 0) await this.write(() => undefined)
     this.#closed = true
   }
 
@@ -121,8 +121,10 @@ export class Writer {
 
   /** All in one transaction, or undefined when something in it failed and nothing was changed. */
   #attempt(jobs: readonly Job[], participants: readonly Participant[]): unknown[] | undefined {
+    let worked = false
     try {
       const values = jobs.map((job) => job.work())
+      worked = true
       for (const one of participants) one.join()
       this.beforeCommit()
       this.#commit.run()
@@ -130,7 +132,9 @@ export class Writer {
     } catch (error) {
       // Not hidden: each work is tried again by itself, and fails with its own error.
       this.#rollback()
-      this.#tellFailure(participants, error)
+      // A work that fails for a reason of its own is no trouble of the participants.
+      if (worked || isStoreTrouble(error)) this.#tellFailure(participants, error)
+      else this.#askAgain(participants)
       return undefined
     }
   }
@@ -142,6 +146,7 @@ export class Writer {
         const value = job.work()
         this.beforeCommit()
         this.#commit.run()
+        this.onCommit()
         job.resolve(value as never)
       } catch (error) {
         this.#rollback()
@@ -149,7 +154,6 @@ export class Writer {
         else job.reject(isStoreTrouble(error) ? unavailable(error) : error)
       }
     }
-    this.onCommit()
   }
 
   #rollback(): void {
@@ -164,9 +168,14 @@ export class Writer {
     this.#tellFailure([...this.#participants], error)
   }
 
+  #askAgain(participants: readonly Participant[]): void {
+    for (const one of participants) one.rolledBack(undefined)
+    this.#schedule()
+  }
+
   #tellFailure(participants: readonly Participant[], error: unknown): void {
     if (participants.length === 0) return
-    for (const one of participants) one.rolledBack(error)
+    for (const one of participants) one.rolledBack(error as Error)
     setTimeout(() => this.#schedule(), AGAIN).unref()
   }
 }
