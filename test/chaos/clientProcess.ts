@@ -1,0 +1,27 @@
+/* A client in a process of its own: sends tasks, 100 at a time, and keeps a journal of what it knows. */
+import { randomUUID } from 'node:crypto'
+import { openSync, writeSync } from 'node:fs'
+import { Crasher, watchStore } from './crash.ts'
+import { readSettings } from './settings.ts'
+
+const { journal, crash, tasks } = readSettings()
+watchStore(new Crasher(crash))
+const { app } = await import('./tasks.ts')
+
+const file = openSync(journal, 'a')
+let next = 0
+
+async function send(): Promise<void> {
+  while (next < tasks) {
+    const n = next++
+    const taskId = randomUUID()
+    writeSync(file, `a ${taskId} ${Date.now()}\n`)
+    await app.send('chaos.effect', [n], { taskId })
+    writeSync(file, `d ${taskId} ${Date.now()}\n`)
+  }
+}
+
+await app.stores()
+process.send?.('ready')
+await Promise.all(Array.from({ length: 100 }, send))
+await app.close()

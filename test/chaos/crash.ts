@@ -1,0 +1,75 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { Crash, CrashPoint } from './settings.ts'
+
+/** Dies by SIGKILL at one point, when that is passed for the n-th time in this thread. */
+export class Crasher {
+  readonly #crash: Crash | undefined
+  #hits = 0
+
+  constructor(crash: Crash | undefined) {
+    this.#crash = crash
+  }
+
+  pass(point: CrashPoint): void {
+    if (this.#crash?.point !== point || ++this.#hits < this.#crash.hit) return
+    process.kill(process.pid, 'SIGKILL')
+    // Nothing more may happen in this thread while the signal is on its way.
+    for (;;);
+  }
+}
+
+type Kind = 'begin' | 'commit' | 'claim' | 'ack' | 'record' | 'publish'
+
+const KINDS: readonly (readonly [Kind, RegExp])[] = [
+  ['begin', /^BEGIN/],
+  ['commit', /^COMMIT/],
+  ['claim', /^UPDATE message SET owner = \?/],
+  ['ack', /^DELETE FROM message WHERE seq/],
+  ['record', /^(UPDATE|INSERT INTO) result/],
+  ['publish', /^INSERT INTO message/],
+]
+
+/** Watches the statements of this thread's databases, from outside: no hook in the program. */
+export function watchStore(crasher: Crasher): void {
+  const seen = new Set<Kind>()
+  const before = (kind: Kind): void => {
+    if (kind === 'begin') seen.clear()
+    if (kind === 'record' && seen.has('ack')) crasher.pass('settle:torn')
+    if (kind === 'publish' && seen.has('record')) crasher.pass('publish:torn')
+    if (kind !== 'commit') return
+    if (seen.has('claim')) crasher.pass('claim:before-commit')
+    if (seen.has('ack')) crasher.pass('settle:before-commit')
+    if (seen.has('publish')) crasher.pass('publish:before-commit')
+  }
+  const after = (kind: Kind): void => {
+    if (kind === 'commit' && seen.has('ack')) crasher.pass('settle:after-commit')
+    if (kind === 'commit' && seen.has('publish')) crasher.pass('publish:after-commit')
+    seen.add(kind)
+  }
+  const prepare = DatabaseSync.prototype.prepare
+  DatabaseSync.prototype.prepare = function (this: DatabaseSync, sql: string): StatementSync {
+    const statement = prepare.call(this, sql)
+    const kind = KINDS.find(([, pattern]) => pattern.test(sql))?.[0]
+    if (kind)
+      watch(
+        statement,
+        () => before(kind),
+        () => after(kind),
+      )
+    return statement
+  }
+}
+
+function watch(statement: StatementSync, before: () => void, after: () => void): void {
+  for (const method of ['run', 'get', 'all'] as const) {
+    const original = statement[method].bind(statement) as (...values: unknown[]) => unknown
+    Object.defineProperty(statement, method, {
+      value: (...values: unknown[]) => {
+        before()
+        const result = original(...values)
+        after()
+        return result
+      },
+    })
+  }
+}

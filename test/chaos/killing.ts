@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { type Actor, Scene, until } from './scene.ts'
+import type { CrashPoint, Settings } from './settings.ts'
+
+/** What a run of kills is made of. */
+export interface Killing {
+  readonly tasks: number
+  /** How many workers are killed at a random moment, and at which points one each. */
+  readonly random: number
+  readonly points: readonly CrashPoint[]
+  /** A named point kills when it is passed for the n-th time, n at random up to this. */
+  readonly hits: number
+  readonly worker: Partial<Settings>
+  /** ms */
+  readonly lease: number
+}
+
+/** What came of it, for people. */
+export interface KillReport {
+  readonly kills: number
+  readonly inFlight: number
+  readonly ranAgain: number
+}
+
+/**
+ * Kill workers one after the other, each with a share of the tasks, while another that stays alive works beside them; then
+ * let two finish. Checks that nothing is lost, and that only what was in flight at a kill took effect again.
+ */
+export async function killAndCheck({ tasks, random, points, hits, worker, lease }: Killing): Promise<KillReport> {
+  const scene = new Scene(lease)
+  try {
+    const plans = shuffled([...points, ...Array.from({ length: random }, () => undefined)])
+    const share = Math.floor(tasks / (plans.length + 1))
+    const values = new Map<string, number>()
+    const feed = async (count: number): Promise<void> => {
+      const numbers = Array.from({ length: count }, (_, index) => values.size + index)
+      const ids = await scene.send(
+        'chaos.effect',
+        numbers.map((n) => [n]),
+      )
+      for (const [index, id] of ids.entries()) values.set(id, numbers[index] as number)
+    }
+    await feed(share)
+    const bystander = await scene.start('worker', { ...worker, concurrency: 2 }).ready()
+    const killed: Actor[] = []
+    for (const point of plans) {
+      const crash = point && { point, hit: 1 + Math.floor(Math.random() * hits) }
+      const actor = await scene.start('worker', { ...worker, crash }).ready()
+      await feed(share)
+      await killOne(actor)
+      killed.push(actor)
+    }
+    await feed(tasks - values.size)
+    const rest = [scene.start('worker', worker), scene.start('worker', worker)]
+    await until(
+      'every task succeeded',
+      () => scene.count("result WHERE state = 'SUCCESS'") === tasks,
+      60_000 + tasks * 5,
+    )
+    await check(scene, values, killed)
+    for (const actor of [bystander, ...rest])
+      expect([...actor.noted('l')], `lost by ${actor.settings.name}`).toEqual([])
+    return report(killed, scene.effects())
+  } finally {
+    await scene.close()
+  }
+}
+
+async function killOne(actor: Actor): Promise<void> {
+  if (!actor.settings.crash) {
+    await until('it has taken a task', () => actor.noted('r').size > 0)
+    await sleep(Math.random() * 150)
+    actor.kill('SIGKILL')
+  }
+  expect(await actor.ended(30_000)).toBe('SIGKILL')
+}
+
+async function check(scene: Scene, values: ReadonlyMap<string, number>, killed: readonly Actor[]): Promise<void> {
+  const effects = scene.effects()
+  const kills = new Map<string, number>()
+  for (const actor of killed) for (const id of actor.inFlight()) kills.set(id, (kills.get(id) ?? 0) + 1)
+  const without = [...values.keys()].filter((id) => !effects.has(id))
+  expect(without, 'tasks without an effect').toEqual([])
+  const unexplained = [...effects].filter(([id, list]) => list.length > 1 + (kills.get(id) ?? 0))
+  expect(unexplained, 'tasks that ran again without having been in flight at a kill').toEqual([])
+  const wrong: string[] = []
+  for (const [id, n] of values) if ((await scene.app.result(id).get({ timeout: 1000 })) !== n * 2) wrong.push(id)
+  expect(wrong, 'tasks with a wrong result').toEqual([])
+  expect(scene.count('message'), 'messages left').toBe(0)
+  expect(scene.query('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
+}
+
+function report(killed: readonly Actor[], effects: ReadonlyMap<string, unknown[]>): KillReport {
+  return {
+    kills: killed.length,
+    inFlight: killed.reduce((sum, actor) => sum + actor.inFlight().size, 0),
+    ranAgain: [...effects.values()].filter(({ length }) => length > 1).length,
+  }
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
+}

@@ -1,0 +1,49 @@
+/** Where a process of a chaos test dies. */
+export const WORKER_POINTS = [
+  // The worker's own signals.
+  'task:received',
+  'task:prerun',
+  'task:postrun',
+  'task:success',
+  // In the function, before and after its effect.
+  'body:before',
+  'body:after',
+  // In the store: in the transaction that claims, between acknowledgement and result, before and after the commit of both.
+  'claim:before-commit',
+  'settle:torn',
+  'settle:before-commit',
+  'settle:after-commit',
+] as const
+export const CLIENT_POINTS = ['publish:torn', 'publish:before-commit', 'publish:after-commit'] as const
+
+export type CrashPoint = (typeof WORKER_POINTS)[number] | (typeof CLIENT_POINTS)[number]
+
+/** Die when this point is passed for the `hit`-th time. */
+export interface Crash {
+  readonly point: CrashPoint
+  readonly hit: number
+}
+
+/** What a process of a chaos test is told, by the variable CHAOS, which its threads see too. */
+export interface Settings {
+  readonly name: string
+  /** Path of the SQLite file. */
+  readonly store: string
+  /** Every effect of a task is a line here: id, process, time. */
+  readonly ledger: string
+  /** What this process knows, with the time: `r id` received, `s` settled, `b` given back, `l` lost; of a client `a` attempted, `d` done. */
+  readonly journal: string
+  /** ms */
+  readonly lease: number
+  readonly pool: 'inline' | 'threads'
+  readonly concurrency: number
+  /** ms */
+  readonly grace: number
+  readonly crash?: Crash
+  /** Of a client: how many tasks it sends. */
+  readonly tasks: number
+}
+
+export function readSettings(): Settings {
+  return JSON.parse(process.env.CHAOS ?? '') as Settings
+}

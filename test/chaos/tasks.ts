@@ -1,0 +1,49 @@
+/* The task module of the chaos tests: every task leaves a line in the ledger when it takes effect. */
+import { openSync, writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Celeriac, createLogger, currentTask } from 'celeriac'
+import { Crasher } from './crash.ts'
+import { readSettings } from './settings.ts'
+
+const { store, ledger, lease, crash } = readSettings()
+/** Appending is atomic: lines of several processes do not mix. */
+const file = openSync(ledger, 'a')
+const crasher = new Crasher(crash)
+
+export const app = new Celeriac({ broker: `sqlite:${store}`, lease, logger: createLogger('error') })
+
+function takeEffect(): void {
+  writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}\n`)
+}
+
+/** Takes effect in the middle of some 15 ms. */
+app.task('chaos.effect', async (n: number) => {
+  crasher.pass('body:before')
+  await sleep(Math.random() * 15)
+  takeEffect()
+  await sleep(Math.random() * 15)
+  crasher.pass('body:after')
+  return n * 2
+})
+
+/** Computes without a pause: the event loop stands still. */
+app.task('chaos.block', (ms: number) => {
+  takeEffect()
+  const end = performance.now() + ms
+  while (performance.now() < end);
+  return process.pid
+})
+
+/** Waits, whatever it is told. */
+app.task('chaos.wait', async (ms: number) => {
+  takeEffect()
+  await sleep(ms)
+  return process.pid
+})
+
+/** Waits, and ends when it is told to stop. */
+app.task('chaos.heed', async (ms: number) => {
+  takeEffect()
+  await sleep(ms, undefined, { signal: currentTask()?.signal })
+  return process.pid
+})
