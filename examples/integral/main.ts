@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { ConfigError, createLogger } from 'celeriac'
-import { Worker } from 'celeriac/worker'
 import { serve } from 'celeriac/http'
+import { Worker } from 'celeriac/worker'
 import { type Flags, parseFlags, USAGE } from './flags.ts'
 import { Jobs, jobsFile } from './jobs.ts'
 import { logLines } from './log.ts'

@@ -1,5 +1,8 @@
 import { Deferred } from './deferred.ts'
 
+/** How many read items are kept at most. */
+const PIECE = 1024
+
 /** An endless line between one who pushes and one who iterates: the push side never waits. */
 export class AsyncQueue<Item> implements AsyncIterable<Item> {
   #items: Item[] = []
@@ -40,7 +43,8 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
 
   #shift(): Item {
     const item = this.#items[this.#head++] as Item
-    if (this.#head === this.#items.length) this.drain()
+    // What was read is let go in large pieces: taking single items from the front would move the rest each time.
+    if (this.#head === this.#items.length || this.#head === PIECE) this.#items = this.drain()
     return item
   }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -110,13 +110,23 @@ describe('failure: exit code 1 and one line', () => {
     'a store that cannot be opened: %s',
     async (...args) => {
       const folder = project()
-      writeFileSync(join(folder, 'broken.db'), 'this is no database, whatever its name says')
-      const { code, stdout, stderr } = await run(folder, [...args, '-b', 'sqlite:broken.db'])
-      expect(stdout + stderr).toMatch(/cannot open the store .*broken\.db: /)
+      mkdirSync(join(folder, 'folder.db'))
+      const { code, stdout, stderr } = await run(folder, [...args, '-b', 'sqlite:folder.db'])
+      expect(stdout + stderr).toMatch(/cannot open the store .*folder\.db: /)
       expect(stderr.split('\n').length).toBeLessThanOrEqual(2)
       expect(code).toBe(1)
     },
   )
+
+  test('a file that is no store: wrong use, and the file is left as it is', async () => {
+    const folder = project()
+    const text = 'this is no database, whatever its name says'
+    writeFileSync(join(folder, 'broken.db'), text)
+    const { code, stderr } = await run(folder, ['status', '-b', 'sqlite:broken.db'])
+    expect(stderr).toMatch(/^celeriac: .*broken\.db is no database; choose another file for the store\n$/)
+    expect(code).toBe(2)
+    expect(readFileSync(join(folder, 'broken.db'), 'utf8')).toBe(text)
+  })
 
   test('a port in use', async () => {
     const server = createServer().listen(0, '127.0.0.1')

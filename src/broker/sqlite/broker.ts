@@ -28,7 +28,7 @@ export class SqliteBroker implements Broker {
     this.store = new SqliteStore(sqlitePath(url))
     this.store.hold()
     this.messages = new Messages(this.store)
-    this.#leases = new Leases(this.store)
+    this.#leases = new Leases(this.store.db)
     this.#lease = lease
     this.#housekeeper = new Housekeeper({ path: this.store.path, lease })
   }
@@ -37,17 +37,16 @@ export class SqliteBroker implements Broker {
     return this.store.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
-  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     const parts = {
       store: this.store,
       messages: this.messages,
       leases: this.#leases,
       housekeeper: this.#housekeeper,
       lease: this.#lease,
+      consumers: this.#consumers,
     }
-    const consumer = await new SqliteConsumer(parts, queues, options).start()
-    this.#consumers.add(consumer)
-    return consumer
+    return new SqliteConsumer(parts, queues, options).start()
   }
 
   /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */

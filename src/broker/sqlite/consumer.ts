@@ -15,6 +15,8 @@ export interface ConsumerParts {
   readonly housekeeper: Housekeeper
   /** ms */
   readonly lease: number
+  /** Those that are not released. */
+  readonly consumers: Set<SqliteConsumer>
 }
 
 /**
@@ -52,6 +54,7 @@ export class SqliteConsumer implements Consumer, Participant {
     const { store } = this.#parts
     await store.writer.write(() => this.#register())
     this.#keep()
+    this.#parts.consumers.add(this)
     this.#stops.push(
       store.onChange('messages', () => this.#look()),
       store.writer.join(this),
@@ -91,6 +94,7 @@ export class SqliteConsumer implements Consumer, Participant {
       messages.giveAll(this.#kept)
       leases.end(this.#kept)
     })
+    this.#parts.consumers.delete(this)
   }
 
   /** A place came free: called when a delivery is being settled, so that the claim joins that transaction. */
@@ -144,9 +148,7 @@ export class SqliteConsumer implements Consumer, Participant {
 
   #register(): void {
     const { leases, lease } = this.#parts
-    const now = Date.now()
-    for (const dead of leases.expired(now)) leases.lose(dead)
-    this.#id = leases.register(this.#name, lease, now)
+    this.#id = leases.register(this.#name, lease, Date.now())
     leases.bind(this.#queues, this.#id)
   }
 

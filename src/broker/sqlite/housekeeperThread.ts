@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from './database.ts'
 import type { HouseCommand, HouseFacts, HouseReport } from './housekeeper.ts'
+import { Leases } from './leases.ts'
 
 /* The thread of `Housekeeper`. It may block: nobody waits for it. */
 
@@ -15,35 +16,23 @@ const { path, lease } = workerData as HouseFacts
 const port = parentPort as NonNullable<typeof parentPort>
 const db: DatabaseSync = openDatabase(path)
 db.exec('PRAGMA busy_timeout = 5000')
-const renew = db.prepare('UPDATE consumer SET lease_until = ? WHERE id = ?')
-const expired = db.prepare('SELECT id, lease_until FROM consumer WHERE lease_until < ?')
-const lose = db.prepare('UPDATE message SET owner = NULL, lost = lost + 1 WHERE owner = ?')
-const dropQueues = db.prepare('DELETE FROM message WHERE queue IN (SELECT queue FROM binding WHERE consumer = ?)')
-const unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
-const end = db.prepare('DELETE FROM consumer WHERE id = ?')
+const leases = new Leases(db)
 const ids = new Set<number>()
-/** Consumers that were found expired at the last look, and until when their lease ran: only one that is so twice is dead, so that a clock that jumps kills nobody. */
+/** Consumers that were found expired at the last look, and until when their lease ran: only one that is so twice is dead, so that a clock that jumps, or a machine that slept, kills nobody. */
 let suspects = new Map<number, number>()
 
 function keep(): void {
   if (ids.size === 0) return
   const lost: number[] = []
   transaction(lost, () => {
-    for (const id of ids) if (Number(renew.run(Date.now() + lease, id).changes) === 0) lost.push(id)
+    for (const id of ids) if (!leases.renew(id, Date.now() + lease)) lost.push(id)
     const found = new Map<number, number>()
-    for (const row of expired.all(Date.now()) as unknown as { id: number; lease_until: number }[]) {
-      if (suspects.get(row.id) === row.lease_until) bury(row.id)
-      else found.set(row.id, row.lease_until)
+    for (const { id, until } of leases.expired(Date.now())) {
+      if (suspects.get(id) === until) leases.lose(id)
+      else found.set(id, until)
     }
     suspects = found
   })
-}
-
-function bury(id: number): void {
-  lose.run(id)
-  dropQueues.run(id)
-  unbind.run(id)
-  end.run(id)
 }
 
 function transaction(lost: readonly number[], work: () => void): void {
@@ -78,7 +67,11 @@ const keeping = setInterval(keep, lease / 4)
 const checkpointing = setInterval(checkpoint, CHECKPOINT_EVERY)
 
 port.on('message', (command: HouseCommand) => {
-  if ('add' in command) ids.add(command.add)
+  if ('add' in command) {
+    ids.add(command.add)
+    // The first look at once: whoever is dead already is so found a quarter of a lease from now.
+    if (ids.size === 1) keep()
+  }
   if ('remove' in command) ids.delete(command.remove)
   if ('close' in command) {
     clearInterval(keeping)

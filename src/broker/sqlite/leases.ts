@@ -1,12 +1,16 @@
-import type { StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Queue } from '../broker.ts'
-import type { SqliteStore } from './store.ts'
+
+export interface Expired {
+  readonly id: number
+  readonly until: number
+}
 
 /** Every statement on consumers and what hangs on their lives. Those that write are for use inside a transaction. */
 export class Leases {
-  readonly #store: SqliteStore
   readonly #register: StatementSync
   readonly #alive: StatementSync
+  readonly #renew: StatementSync
   readonly #end: StatementSync
   readonly #bind: StatementSync
   readonly #expired: StatementSync
@@ -15,16 +19,15 @@ export class Leases {
   readonly #dropQueue: StatementSync
   readonly #unbind: StatementSync
 
-  constructor(store: SqliteStore) {
-    const { db } = store
-    this.#store = store
+  constructor(db: DatabaseSync) {
     this.#register = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
     this.#alive = db.prepare('SELECT 1 FROM consumer WHERE id = ?')
+    this.#renew = db.prepare('UPDATE consumer SET lease_until = ? WHERE id = ?')
     this.#end = db.prepare('DELETE FROM consumer WHERE id = ?')
     this.#bind = db.prepare(
       'INSERT INTO binding (exchange, queue, consumer) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET consumer = excluded.consumer',
     )
-    this.#expired = db.prepare('SELECT id FROM consumer WHERE lease_until < ?')
+    this.#expired = db.prepare('SELECT id, lease_until AS until FROM consumer WHERE lease_until < ?')
     this.#lose = db.prepare('UPDATE message SET owner = NULL, lost = lost + 1 WHERE owner = ?')
     this.#orphans = db.prepare('SELECT DISTINCT queue FROM binding WHERE consumer = ?')
     this.#dropQueue = db.prepare('DELETE FROM message WHERE queue = ?')
@@ -49,14 +52,19 @@ export class Leases {
     }
   }
 
-  expired(now: number): number[] {
-    return (this.#expired.all(now) as unknown as { id: number }[]).map((row) => row.id)
+  /** True when it was alive still. */
+  renew(id: number, until: number): boolean {
+    return Number(this.#renew.run(until, id).changes) === 1
+  }
+
+  /** Consumers whose lease ran out, and when. */
+  expired(now: number): Expired[] {
+    return this.#expired.all(now) as unknown as Expired[]
   }
 
   /** A consumer died: what it held waits again, marked. */
   lose(id: number): void {
     this.#lose.run(id)
-    this.#store.touch('messages')
     this.end(id)
   }
 

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import type { Case } from './brokerPlace.ts'
+import { envelopeOf, idsOf, toQueue } from './factories.ts'
+import { Reader } from './reader.ts'
+
+export function order(it: Case): void {
+  it('serves the highest priority first, then in order of arrival', async ({ broker, read }) => {
+    const sent = { low1: 0, high1: 9, none: undefined, middle: 5, high2: 9, low2: 0, top: 255 }
+    for (const [id, priority] of Object.entries(sent)) await broker.publish(envelopeOf(id, { priority }), toQueue('q'))
+    const reader = await read(['q'], 10)
+    assert.deepEqual(idsOf(await reader.take(7)), ['top', 'high1', 'high2', 'middle', 'low1', 'none', 'low2'])
+  })
+
+  it('keeps the order of what one turn hands in', async ({ read, send }) => {
+    const ids = Array.from({ length: 500 }, (_, at) => String(at))
+    await send('q', ids)
+    const reader = await read(['q'], 500)
+    assert.deepEqual(idsOf(await reader.take(500)), ids)
+  })
+
+  it('a later message of higher priority comes before those that wait', async ({ broker, read, send }) => {
+    await send('q', ['a', 'b', 'c'])
+    const reader = await read(['q'], 1)
+    const first = await reader.next()
+    await broker.publish(envelopeOf('urgent', { priority: 1 }), toQueue('q'))
+    await first.ack()
+    assert.deepEqual(idsOf([first, await reader.next()]), ['a', 'urgent'])
+  })
+
+  it('takes from its queues in turn: a full one does not starve the others', async ({ read, send }) => {
+    await send('full', ['f1', 'f2', 'f3', 'f4', 'f5', 'f6'])
+    await send('other', ['o1', 'o2'])
+    const reader = await read(['full', 'other'], 1)
+    const seen: string[] = []
+    for (let count = 0; count < 4; count++) {
+      const delivery = await reader.next()
+      seen.push(delivery.queue)
+      await delivery.ack()
+    }
+    assert.deepEqual(seen.sort(), ['full', 'full', 'other', 'other'])
+  })
+
+  it('takes from its own queues only', async ({ broker, read, send }) => {
+    await send('theirs', ['t'])
+    await send('ours', ['o'])
+    const reader = await read(['ours'], 10)
+    assert.deepEqual(idsOf([await reader.next()]), ['o'])
+    await reader.nothing()
+    assert.equal(await broker.size('theirs'), 1)
+  })
+}
+
+export function prefetch(it: Case): void {
+  it('holds at most so many unsettled deliveries', async ({ broker, read, send }) => {
+    await send('q', ['1', '2', '3', '4', '5'])
+    const reader = await read(['q'], 3)
+    const held = await reader.take(3)
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 2)
+    await held[1]?.ack()
+    assert.deepEqual(idsOf([await reader.next()]), ['4'])
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 1)
+  })
+
+  it('0 pauses, also from the start', async ({ broker, consume, send }) => {
+    const consumer = await consume(['q'], 0)
+    const reader = new Reader(consumer)
+    await send('q', ['1', '2'])
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 2)
+    consumer.prefetch(1)
+    const first = await reader.next()
+    consumer.prefetch(0)
+    await first.ack()
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 1)
+    consumer.prefetch(1)
+    assert.deepEqual(idsOf([first, await reader.next()]), ['1', '2'])
+  })
+
+  it('raised, it takes more at once; lowered, it lets go only what is settled', async ({ broker, consume, send }) => {
+    await send('q', ['1', '2', '3', '4', '5', '6'])
+    const consumer = await consume(['q'], 1)
+    const reader = new Reader(consumer)
+    const held = await reader.take(1)
+    consumer.prefetch(4)
+    held.push(...(await reader.take(3)))
+    consumer.prefetch(1)
+    for (const delivery of held.slice(1)) await delivery.ack()
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 2)
+    await held[0]?.ack()
+    assert.deepEqual(idsOf([await reader.next()]), ['5'])
+  })
+}
+
+export function settling(it: Case): void {
+  it('ack: done, and forgotten', async ({ broker, read, send }) => {
+    await send('q', ['1'])
+    const delivery = await (await read(['q'], 1)).next()
+    assert.equal(delivery.queue, 'q')
+    assert.equal(delivery.redelivered, false)
+    assert.equal(delivery.lost, 0)
+    assert.equal(await delivery.ack(), true)
+    assert.equal(await broker.size('q'), 0)
+    const again = await read(['q'], 1)
+    await again.nothing()
+  })
+
+  it('is settled once: whatever comes second is false and changes nothing', async ({ broker, read, send }) => {
+    await send('q', ['1', '2', '3'])
+    const reader = await read(['q'], 3)
+    const [first, second, third] = await reader.take(3)
+    assert.ok(first && second && third)
+    assert.deepEqual([await first.ack(), await first.ack()], [true, false])
+    assert.equal(await first.reject({ requeue: true }), false)
+    assert.deepEqual([await second.reject({ requeue: false }), await second.ack()], [true, false])
+    assert.equal(await broker.size('q'), 0)
+    assert.equal(await third.reject({ requeue: true }), true)
+    const newer = await reader.next()
+    // The message is in our hands again, but this delivery of it is over.
+    assert.deepEqual([await third.ack(), await third.reject({ requeue: true })], [false, false])
+    assert.deepEqual([newer.envelope.body, await newer.ack()], ['"3"', true])
+  })
+
+  it('requeue: given back ahead of later ones, and marked', async ({ read, send }) => {
+    await send('q', ['1', '2', '3'])
+    const reader = await read(['q'], 1)
+    const first = await reader.next()
+    assert.equal(await first.reject({ requeue: true }), true)
+    const again = await reader.next()
+    assert.deepEqual([...idsOf([again]), again.redelivered, again.lost], ['1', true, 0])
+    await again.ack()
+    assert.equal((await reader.next()).redelivered, false)
+  })
+
+  it('drop: never comes again', async ({ broker, read, send }) => {
+    await send('q', ['1', '2'])
+    const reader = await read(['q'], 1)
+    assert.equal(await (await reader.next()).reject({ requeue: false }), true)
+    const second = await reader.next()
+    assert.deepEqual(idsOf([second]), ['2'])
+    await second.ack()
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 0)
+  })
+
+  it('settlements of one turn all count', async ({ broker, read, send }) => {
+    const ids = Array.from({ length: 200 }, (_, at) => String(at))
+    await send('q', ids)
+    const held = await (await read(['q'], 200)).take(200)
+    const ends = await Promise.all(held.map((one, at) => (at % 2 ? one.ack() : one.reject({ requeue: false }))))
+    assert.ok(ends.every(Boolean))
+    assert.equal(await broker.size('q'), 0)
+  })
+}

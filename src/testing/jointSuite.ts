@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Joint, Message } from '../backend/joint.ts'
+import { jointOf } from '../backend/separate.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
+import { PENDING, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { envelopeOf, idsOf, metaOf, toQueue } from './factories.ts'
+import type { Kit } from './kit.ts'
+import { Reader } from './reader.ts'
+
+/** An empty broker and backend, and how to leave them. */
+export interface OpenedStores {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  /** Close both and remove their store. */
+  close(): Promise<void>
+}
+
+interface Place {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  readonly joint: Joint
+  /** One reader of queue `q`, ten at a time. */
+  read(): Promise<Reader>
+}
+
+type Case = (name: string, body: (place: Place) => Promise<void>) => void
+
+/** What every broker and backend must do together: each case is a sentence of the contract in `backend/joint.ts`. */
+export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
+  const one: Case = (title, body) => {
+    kit.it(title, async () => {
+      const { broker, backend, close } = await open()
+      const read: Place['read'] = async () =>
+        new Reader(await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@suite' }))
+      try {
+        await body({ broker, backend, joint: jointOf(broker, backend), read })
+      } finally {
+        await close()
+      }
+    })
+  }
+  kit.describe(`broker and backend ${name}`, () => {
+    submitting(one)
+    settling(one)
+    fencing(one)
+  })
+}
+
+function messageOf(id: string, notBefore?: number): Message {
+  return { envelope: envelopeOf(id), route: toQueue('q'), notBefore }
+}
+
+async function stateOf(backend: ResultBackend, id: string): Promise<string | undefined> {
+  return (await backend.load([id]))[0]?.status
+}
+
+function submitting(it: Case): void {
+  it('submit: the message, and its record', async ({ backend, broker, joint, read }) => {
+    assert.equal(await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING, { name: 'task' }) }), true)
+    assert.equal(await joint.submit({ message: messageOf('2') }), true)
+    assert.deepEqual([await stateOf(backend, '1'), await stateOf(backend, '2')], [PENDING, undefined])
+    assert.deepEqual(idsOf(await (await read()).take(2)), ['1', '2'])
+    assert.equal(await joint.submit({ message: messageOf('3', Date.now() + 60_000) }), true)
+    assert.equal(await broker.size('q'), 0)
+  })
+
+  it('submit once: false when the id is known, and nothing is sent', async ({ backend, broker, joint }) => {
+    const submission = { message: messageOf('1'), meta: metaOf('1', PENDING), once: true }
+    const sent = await Promise.all([1, 2, 3, 4].map(() => joint.submit(submission)))
+    assert.deepEqual(sent, [true, false, false, false])
+    assert.equal(await broker.size('q'), 1)
+    await backend.store(metaOf('1', SUCCESS))
+    assert.equal(await joint.submit(submission), false)
+    await backend.forget(['1'])
+    assert.equal(await joint.submit(submission), true)
+    assert.equal(await broker.size('q'), 2)
+  })
+
+  it('submit without once: sent again, and the record stays', async ({ backend, broker, joint }) => {
+    await backend.store(metaOf('1', SUCCESS))
+    assert.equal(await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) }), true)
+    assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [1, SUCCESS])
+  })
+}
+
+async function held({ joint, read }: Place): Promise<{ delivery: Delivery; reader: Reader }> {
+  await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) })
+  const reader = await read()
+  return { delivery: await reader.next(), reader }
+}
+
+function settling(it: Case): void {
+  it('settle: the result, what is sent next, and the acknowledgement', async (place) => {
+    const { backend, broker, joint } = place
+    const { delivery, reader } = await held(place)
+    const publish = [messageOf('2'), messageOf('later', Date.now() + 60_000), messageOf('3')]
+    const meta = metaOf('1', SUCCESS, { result: [1, 2] })
+    assert.equal(await joint.settle({ delivery, meta, publish, end: 'ack' }), true)
+    assert.deepEqual((await backend.load(['1']))[0]?.result, [1, 2])
+    assert.deepEqual(idsOf(await reader.take(2)), ['2', '3'])
+    await reader.nothing()
+    assert.equal(await broker.size('q'), 0)
+  })
+
+  it('settle: a retry leaves the message for another', async (place) => {
+    const { backend, joint } = place
+    const { delivery, reader } = await held(place)
+    const meta = metaOf('1', RETRY)
+    assert.equal(await joint.settle({ delivery, meta, publish: [messageOf('1')], end: 'ack' }), true)
+    const next = await reader.next()
+    assert.deepEqual([next.redelivered, await stateOf(backend, '1')], [false, RETRY])
+  })
+
+  it('settle: requeue gives the message back', async (place) => {
+    const { backend, joint } = place
+    const { delivery, reader } = await held(place)
+    assert.equal(await joint.settle({ delivery, end: 'requeue' }), true)
+    const again = await reader.next()
+    assert.deepEqual([...idsOf([again]), again.redelivered], ['1', true])
+    assert.equal(await stateOf(backend, '1'), PENDING)
+  })
+
+  it('settle: drop forgets it, with or without a record', async (place) => {
+    const { backend, broker, joint } = place
+    const { delivery, reader } = await held(place)
+    assert.equal(await joint.settle({ delivery, meta: metaOf('1', REVOKED), end: 'drop' }), true)
+    await reader.nothing()
+    assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [0, REVOKED])
+  })
+
+  it('settle: a success that was stored stays, and the message goes', async (place) => {
+    const { backend, broker, joint } = place
+    const { delivery } = await held(place)
+    await backend.store(metaOf('1', SUCCESS, { result: 'first' }))
+    assert.equal(await joint.settle({ delivery, meta: metaOf('1', SUCCESS, { result: 'second' }), end: 'ack' }), true)
+    assert.equal((await backend.load(['1']))[0]?.result, 'first')
+    assert.equal(await broker.size('q'), 0)
+  })
+}
+
+function fencing(it: Case): void {
+  it('settle: false when the delivery is no longer ours; on a shared store nothing is written', async (place) => {
+    const { backend, broker, joint } = place
+    const { delivery: stale, reader } = await held(place)
+    await stale.reject({ requeue: true })
+    const current = await reader.next()
+    const shared = backend.joint?.(broker) !== undefined
+    const late = shared ? { meta: metaOf('1', SUCCESS, { result: 'stale' }), publish: [messageOf('stale')] } : {}
+    for (const end of ['ack', 'requeue', 'drop'] as const) {
+      assert.equal(await joint.settle({ delivery: stale, ...late, end }), false, end)
+    }
+    assert.equal(await stateOf(backend, '1'), PENDING)
+    await reader.nothing()
+    const meta = metaOf('1', SUCCESS, { result: 'newer' })
+    assert.equal(await joint.settle({ delivery: current, meta, end: 'ack' }), true)
+    assert.equal(await joint.settle({ delivery: current, meta: metaOf('1', REVOKED), end: 'ack' }), false)
+    assert.equal((await backend.load(['1']))[0]?.result, 'newer')
+    assert.equal(await broker.size('q'), 0)
+  })
+}

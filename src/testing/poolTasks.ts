@@ -1,0 +1,83 @@
+import type { App } from '../app/app.ts'
+import { currentTask, type TaskContext } from '../app/current.ts'
+import { Fatal, Ignore, Reject } from '../std/errors.ts'
+
+/** Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app = definePoolTasks(new Celeriac())`. */
+export function definePoolTasks<Target extends App>(app: Target): Target {
+  defineOutcomes(app)
+  defineStops(app)
+  return app
+}
+
+function defineOutcomes(app: App): void {
+  app.task('add', (x: number, y: number) => x + y)
+  app.task('fail', (message: string) => {
+    throw new RangeError(message)
+  })
+  app.task('fatal', () => {
+    throw new Fatal('never again')
+  })
+  app.task(
+    'flaky',
+    () => {
+      throw new Error('try again')
+    },
+    { retry: { max: 3, delay: 250, backoff: 'fixed', jitter: 'none' } },
+  )
+  app.task('ignore', () => {
+    throw new Ignore()
+  })
+  app.task('reject', () => {
+    throw new Reject('not mine', { requeue: true })
+  })
+  app.task('values', () => ({ bytes: new Uint8Array([1, 2, 255]), date: new Date(86_400_000) }))
+  app.task('echo', (value: unknown) => value)
+  app.task('unsendable', () => ({ call: () => 1 }))
+}
+
+function defineStops(app: App): void {
+  app.task('steps', async (count: number) => {
+    const task = current()
+    for (let step = 1; step <= count; step++) await task.updateState(`STEP ${step}`, { step })
+    return count
+  })
+  /** Says that it runs, then waits until it is told to stop. */
+  app.task('obedient', async () => {
+    const task = current()
+    await task.updateState('RUNNING')
+    const { signal } = task
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    throw signal.reason
+  })
+  /** Says that it runs, then ignores everything; reports again after a while. */
+  app.task('stubborn', async (wait: number) => {
+    const task = current()
+    await task.updateState('RUNNING')
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    await task.updateState('LATE')
+  })
+  app.task('spin', async () => {
+    await current().updateState('RUNNING')
+    for (;;);
+  })
+  app.task('exit', (code: number) => {
+    process.exit(code)
+  })
+  app.task('hoard', () => {
+    const held: number[][] = []
+    for (;;) held.push(Array.from({ length: 100_000 }, (_, index) => index + held.length))
+  })
+  /** Its own end is a success, but something it left behind throws. */
+  app.task('stray', async () => {
+    setImmediate(() => {
+      throw new Error('stray')
+    })
+    await new Promise((resolve) => setTimeout(resolve, 10_000, undefined))
+  })
+}
+
+function current(): TaskContext {
+  const task = currentTask()
+  if (!task) throw new Error('expected to run as a task')
+  return task
+}

@@ -1,0 +1,11 @@
+/** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere. */
+export type { OpenedBackend } from './backendSuite.ts'
+export { backendSuite } from './backendSuite.ts'
+export type { OpenedBroker } from './brokerPlace.ts'
+export { brokerSuite } from './brokerSuite.ts'
+export type { OpenedStores } from './jointSuite.ts'
+export { jointSuite } from './jointSuite.ts'
+export type { Kit } from './kit.ts'
+export type { MakePool, PoolTraits } from './poolSuite.ts'
+export { poolSuite } from './poolSuite.ts'
+export { definePoolTasks } from './poolTasks.ts'

@@ -1,0 +1,66 @@
+/* Submits, works and reads at once for a while, then works until it is told to end. Arguments: URL, name, time (ms). */
+import { jointOf } from '../../../src/backend/separate.ts'
+import { SqliteBackend } from '../../../src/backend/sqlite.ts'
+import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
+import { pause } from '../../../src/testing/kit.ts'
+
+const [url = '', name = '', time] = process.argv.slice(2)
+// All at once: opening the new file together is part of it.
+process.send?.({ loaded: true })
+await new Promise((resolve) => process.once('message', resolve))
+const end = performance.now() + Number(time)
+const broker = new SqliteBroker(url, { lease: 30_000 })
+const backend = new SqliteBackend(url, { expires: 600_000, serializer: 'json', accept: ['json'], broker })
+const joint = jointOf(broker, backend)
+const sent: string[] = []
+const done: string[] = []
+let reads = 0
+
+async function submit(): Promise<void> {
+  while (performance.now() < end) {
+    const id = `${name}-${sent.length}`
+    sent.push(id)
+    const message = { envelope: envelopeOf(id), route: toQueue('q') }
+    await joint.submit({ message, meta: metaOf(id, 'PENDING') })
+    await pause(1)
+  }
+}
+
+async function read(): Promise<void> {
+  while (performance.now() < end) {
+    await broker.size('q')
+    await backend.load(sent.slice(-10))
+    await backend.list({ limit: 10 })
+    await backend.revoked()
+    reads += 4
+    await pause(1)
+  }
+}
+
+async function watch(): Promise<void> {
+  while (performance.now() < end) {
+    const last = sent.at(-1)
+    if (last) for await (const meta of backend.watch([last], AbortSignal.timeout(20_000))) if (!meta) return
+    await pause(1)
+  }
+}
+
+async function work(): Promise<void> {
+  for await (const delivery of consumer) {
+    const id = delivery.envelope.properties.correlationId ?? ''
+    const settled = await joint.settle({ delivery, meta: metaOf(id, 'SUCCESS', { result: name }), end: 'ack' })
+    if (settled) done.push(id)
+  }
+}
+
+const consumer = await broker.consume([{ name: 'q' }], { prefetch: 10, name })
+const working = work()
+await Promise.all([submit(), submit(), submit(), read(), watch()])
+process.send?.({ sent: sent.length, reads })
+await new Promise((resolve) => process.once('message', resolve))
+await consumer.release()
+await working
+await broker.close()
+await backend.close()
+process.send?.({ done }, () => process.disconnect())

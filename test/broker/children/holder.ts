@@ -1,0 +1,51 @@
+/* Takes what is in queue `q`, and settles it when told so. Arguments: URL, lease (ms), prefetch. */
+import type { Settlement } from '../../../src/backend/joint.ts'
+import { jointOf } from '../../../src/backend/separate.ts'
+import { SqliteBackend } from '../../../src/backend/sqlite.ts'
+import type { Delivery } from '../../../src/broker/broker.ts'
+import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { ackAll, metaOf } from '../../../src/testing/factories.ts'
+
+type Command = { readonly settle: string } | { readonly block: number }
+
+const [url = '', lease, prefetch] = process.argv.slice(2)
+const broker = new SqliteBroker(url, { lease: Number(lease) })
+const backend = new SqliteBackend(url, { expires: 60_000, serializer: 'json', accept: ['json'], broker })
+const joint = jointOf(broker, backend)
+const held: Delivery[] = []
+const say = (message: Record<string, unknown>): boolean | undefined => process.send?.(message)
+
+async function settle(result: string): Promise<void> {
+  const ours = held.splice(0).map((delivery) => {
+    const meta = metaOf(delivery.envelope.properties.correlationId ?? '', 'SUCCESS', { result })
+    return joint.settle({ delivery, meta, end: 'ack' } satisfies Settlement)
+  })
+  say({ settled: await Promise.all(ours) })
+}
+
+function block(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+  say({ blocked: ms })
+}
+
+process.on('message', async (command: Command) => {
+  if ('block' in command) block(command.block)
+  else await settle(command.settle)
+})
+process.once('disconnect', async () => {
+  await broker.close()
+  await backend.close()
+})
+
+const news = await broker.consume([{ name: `news.${process.pid}`, bindings: ['news'], transient: true }], {
+  prefetch: 10,
+  name: 'celery@child',
+})
+void ackAll(news, (id) => say({ [id]: true }))
+const consumer = await broker.consume([{ name: 'q' }], { prefetch: Number(prefetch), name: 'celery@child' })
+say({ ready: true })
+for await (const delivery of consumer) {
+  held.push(delivery)
+  say({ [`held ${delivery.envelope.properties.correlationId}`]: true })
+}

@@ -1,0 +1,8 @@
+import { describe, it } from 'vitest'
+import { MemoryBroker } from '../../src/broker/memory.ts'
+import { brokerSuite } from '../../src/testing/brokerSuite.ts'
+
+brokerSuite({ describe, it }, 'memory', async () => {
+  const broker = new MemoryBroker()
+  return { broker, close: () => broker.close() }
+})

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SqliteBackend } from '../../../src/backend/sqlite.ts'
+import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { envelopeOf, idsOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
+import { until } from '../../../src/testing/kit.ts'
+import { Reader } from '../../../src/testing/reader.ts'
+import { Child } from './child.ts'
+import { Folder } from './folder.ts'
+
+const LEASE = 800
+
+describe('a lease', () => {
+  let folder: Folder
+  let broker: SqliteBroker
+  let backend: SqliteBackend
+  const children: Child[] = []
+
+  const read = async (): Promise<Reader> =>
+    new Reader(await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@parent' }))
+
+  const start = async (lease = LEASE, prefetch = 10): Promise<Child> => {
+    const child = new Child('holder.ts', [folder.url(), lease, prefetch])
+    children.push(child)
+    await child.says('ready')
+    return child
+  }
+
+  beforeEach(() => {
+    folder = new Folder()
+    broker = new SqliteBroker(folder.url(), { lease: LEASE })
+    backend = new SqliteBackend(folder.url(), { expires: 60_000, serializer: 'json', accept: ['json'], broker })
+  })
+
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map((child) => child.kill()))
+    await broker.close()
+    await backend.close()
+    folder.remove()
+  })
+
+  it('ends with its process: after a SIGKILL the messages come back, marked as lost', async () => {
+    for (const id of ['1', '2']) await broker.publish(envelopeOf(id), toQueue('q'))
+    for (const lost of [1, 2]) {
+      const child = await start()
+      await Promise.all([child.says('held 1'), child.says('held 2')])
+      await child.kill()
+      const consumer = await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@parent' })
+      const again = await new Reader(consumer).take(2)
+      expect(idsOf(again)).toEqual(['1', '2'])
+      expect(again.map((one) => [one.redelivered, one.lost])).toEqual([
+        [true, lost],
+        [true, lost],
+      ])
+      await consumer.release()
+    }
+  })
+
+  it('is lost while its process is stopped: what that settles later changes nothing', async () => {
+    await broker.publish(envelopeOf('1'), toQueue('q'))
+    const child = await start()
+    await child.says('held 1')
+    const reader = await read()
+    child.process.kill('SIGSTOP')
+    const newer = await reader.next()
+    expect([newer.redelivered, newer.lost]).toEqual([true, 1])
+    child.process.kill('SIGCONT')
+    child.tell({ settle: 'stale' })
+    expect(await child.says('settled')).toEqual([false])
+    expect(await backend.load(['1'])).toEqual([undefined])
+    const joint = backend.joint(broker)
+    const meta = metaOf('1', 'SUCCESS', { result: 'newer' })
+    expect(await joint?.settle({ delivery: newer, meta, end: 'ack' })).toBe(true)
+    expect((await backend.load(['1']))[0]?.result).toBe('newer')
+  })
+
+  it('when lost, is replaced: its consumer takes again, and its transient queue is back', async () => {
+    const child = await start()
+    const keeper = await read()
+    child.process.kill('SIGSTOP')
+    const bound = broker.store.db.prepare('SELECT count(*) AS n FROM binding')
+    await until('its lease is over', () => bound.get()?.n === 0)
+    child.process.kill('SIGCONT')
+    await until('its queue is bound again', () => Number(bound.get()?.n) > 0)
+    await broker.publish(envelopeOf('still there'), { exchange: 'news', routingKey: '' })
+    await child.says('still there')
+    await keeper.nothing()
+  })
+
+  it('is kept while the event loop is blocked for three times as long', async () => {
+    await broker.publish(envelopeOf('1'), toQueue('q'))
+    const lease = 1000
+    const child = await start(lease)
+    await child.says('held 1')
+    const reader = await read()
+    const stolen = reader.next().then(() => 'stolen')
+    stolen.catch(() => undefined)
+    child.tell({ block: 3 * lease })
+    expect(await Promise.race([stolen, child.says('blocked').then(() => 'kept')])).toBe('kept')
+    child.tell({ settle: 'done' })
+    expect(await child.says('settled')).toEqual([true])
+  })
+
+  it('ends with a process that closes: nothing is left, and it exits by itself', async () => {
+    await broker.publish(envelopeOf('1'), toQueue('q'))
+    const child = await start()
+    await child.says('held 1')
+    expect(await child.end()).toBe(0)
+    const tables = broker.store.db.prepare(
+      'SELECT (SELECT count(*) FROM consumer) + (SELECT count(*) FROM binding) AS n',
+    )
+    expect(tables.get()?.n).toBe(0)
+    const again = await (await read()).next()
+    expect([again.redelivered, again.lost]).toEqual([true, 0])
+  })
+})

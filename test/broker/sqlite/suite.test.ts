@@ -1,0 +1,18 @@
+import { describe, it } from 'vitest'
+import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { Folder } from './folder.ts'
+
+brokerSuite({ describe, it }, 'sqlite', async () => {
+  const folder = new Folder()
+  const open = (): SqliteBroker => new SqliteBroker(folder.url(), { lease: 30_000 })
+  const broker = open()
+  return {
+    broker,
+    second: async () => open(),
+    close: async () => {
+      await broker.close()
+      folder.remove()
+    },
+  }
+})

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { uuid } from '../../src/std/id.ts'
+
+test('is a UUID of version 7, with the variant of RFC 9562', () => {
+  for (let count = 0; count < 1000; count++) {
+    expect(uuid()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  }
+})
+
+test('100,000 are all different', () => {
+  expect(new Set(Array.from({ length: 100_000 }, () => uuid())).size).toBe(100_000)
+})
+
+test('begins with its time, and never goes back, also when the clock does', () => {
+  const time = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
+  const future = Date.now() + 3_600_000
+  expect(time(uuid(future))).toBe(future)
+  expect(time(uuid(future + 5))).toBe(future + 5)
+  expect(time(uuid(future - 1_000_000))).toBe(future + 5)
+  expect(time(uuid())).toBe(future + 5)
+  const later = Array.from({ length: 100 }, (_, at) => uuid(future + 10 + at))
+  expect(later).toEqual([...later].sort())
+})
