@@ -17,7 +17,7 @@ import { AsyncResult } from './result.ts'
 import { purgeQueue } from './revoke.ts'
 import { notRegistered, type Run, runJob } from './run.ts'
 import { type InferInput, type Schema, validate } from './schema.ts'
-import { type Call, type Prepared, prepare } from './send.ts'
+import { type Call, type Prepared, prepare, type Sender } from './send.ts'
 import type { Signals } from './signals.ts'
 import { Submission } from './submission.ts'
 import {
@@ -191,20 +191,24 @@ export class App {
     await this.close()
   }
 
+  get #sender(): Sender {
+    return { origin: this.#origin, replyTo: this.#link.replyTo }
+  }
+
   /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
   #send(build: () => Call | Promise<Call>): Submission<unknown> {
     const call = build()
     if (call instanceof Promise || this.#sendLayers.length > 0 || this.#config.alwaysEager) {
       return Submission.resolve(this.#sendThrough(call)) as Submission<unknown>
     }
-    const prepared = prepare(call, this.#config, this.#origin)
+    const prepared = prepare(call, this.#config, this.#sender)
     return new Submission((resolve, reject) => {
       this.#submit(prepared).then(resolve, reject)
     })
   }
 
   async #sendThrough(call: Call | Promise<Call>): Promise<AsyncResult> {
-    const core = (given: Call): Promise<AsyncResult> => this.#submit(prepare(given, this.#config, this.#origin))
+    const core = (given: Call): Promise<AsyncResult> => this.#submit(prepare(given, this.#config, this.#sender))
     return compose(this.#sendLayers, core)(await call)
   }
 
@@ -217,7 +221,7 @@ export class App {
     const built = await Promise.all(calls.map((args) => callOf(definition, args, options)))
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
-    const prepared = built.map((call) => prepare(call, this.#config, this.#origin))
+    const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
     return Promise.all(prepared.map((one) => this.#submit(one)))
   }
 

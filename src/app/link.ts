@@ -4,6 +4,7 @@ import { openBackend } from '../backend/open.ts'
 import { jointOf } from '../backend/separate.ts'
 import type { Broker } from '../broker/broker.ts'
 import { openBroker } from '../broker/open.ts'
+import { uuid } from '../std/id.ts'
 import type { Config } from './config.ts'
 
 export interface Stores {
@@ -15,12 +16,18 @@ export interface Stores {
 /** The app's one way to its stores: opened when first needed, closed once. */
 export class Link {
   readonly #config: () => Config
+  readonly #queue = uuid()
   #opening: Promise<Stores> | undefined
   /** Set while open: lets a hot path go on without waiting. */
   stores: Stores | undefined
 
   constructor(config: () => Config) {
     this.#config = config
+  }
+
+  /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
+  get replyTo(): string | undefined {
+    return this.#config().backend.startsWith('rpc:') ? this.#queue : undefined
   }
 
   /** True once somebody asked for the stores: the configuration is then fixed. */
@@ -42,6 +49,7 @@ export class Link {
         serializer: config.resultSerializer,
         accept: config.accept,
         broker,
+        replyTo: this.replyTo,
       })
       this.stores = { broker, backend, joint: jointOf(broker, backend) }
       return this.stores

@@ -137,7 +137,7 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
       first.catch(() => undefined)
       // Looked for only now that it is watched: one that is dropped from here on ends the watch.
       const [known] = await stores.backend.load([this.id])
-      if (!known) throw new UnknownJobError(this.id)
+      if (!known && stores.backend.knowsAll) throw new UnknownJobError(this.id)
       for (let step = await first; !step.done; step = await metas.next()) yield step.value
       if (stop.signal.aborted) throw stop.signal.reason
     } finally {

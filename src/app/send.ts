@@ -23,6 +23,12 @@ export interface Call {
   readonly definition: TaskDefinition | undefined
 }
 
+/** Who sends: its name for people, and the queue of its replies, if results are sent there. */
+export interface Sender {
+  readonly origin: string
+  readonly replyTo: string | undefined
+}
+
 /** A call made ready: nothing but the store can refuse it now. */
 export interface Prepared {
   readonly id: string
@@ -33,7 +39,7 @@ export interface Prepared {
 }
 
 /** Turn a call into its message and record. Throws ArgumentError and its kinds for whatever cannot be sent. */
-export function prepare(call: Call, config: Config, origin: string): Prepared {
+export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const { options, task } = call
   checkCallOptions(options, task)
   const own = call.definition?.options
@@ -47,7 +53,7 @@ export function prepare(call: Call, config: Config, origin: string): Prepared {
     throw new ArgumentError(
       `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
     )
-  const message = messageOf(call, { id, eta, ignored, now, origin })
+  const message = messageOf(call, { id, eta, ignored, now, ...sender })
   const envelope = encode(call, message, options.serializer ?? own?.serializer ?? config.serializer)
   const submission: Sent = {
     message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
@@ -70,7 +76,7 @@ function encode({ definition }: Call, message: TaskMessage, serializer: 'json' |
 
 function messageOf(
   call: Call,
-  facts: { id: string; eta: Date | undefined; ignored: boolean; now: number; origin: string },
+  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number },
 ): TaskMessage {
   const { options, definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
@@ -92,6 +98,7 @@ function messageOf(
     rootId: parent?.rootId ?? facts.id,
     parentId: parent?.parentId,
     origin: facts.origin,
+    replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
     headers: headersOf(options, task),

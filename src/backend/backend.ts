@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Joint } from './joint.ts'
+import type { Joint, Reply } from './joint.ts'
 
 /*
  * The result backend seam: what is known of each task.
@@ -29,16 +29,23 @@ export interface BackendOptions {
   readonly accept: readonly ('json' | 'msgpack')[]
   /** The app's broker: where it is of the same store, the backend shares it. */
   readonly broker: Broker
+  /** Queue of this app's replies, for rpc://. */
+  readonly replyTo?: string
 }
 
 export interface ResultBackend {
   /** For people to read: no password in it. */
   readonly url: string
   /**
-   * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
-   * PENDING is saved only where nothing is known.
+   * True: an id without a record was never submitted, or its record is gone. False: others submit tasks there without one (Python
+   * clients), so whoever waits for such an id waits on.
    */
-  store(meta: TaskMeta): Promise<boolean>
+  readonly knowsAll: boolean
+  /**
+   * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
+   * PENDING is saved only where nothing is known. `reply` says where rpc:// answers; others ignore it.
+   */
+  store(meta: TaskMeta, reply?: Reply): Promise<boolean>
   /** Many at once, in the order asked; undefined where nothing is known. */
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]>
   /**

@@ -17,10 +17,18 @@ export interface Submission {
   readonly once?: boolean
 }
 
+/** Where the caller of a task waits for its results, and by which name it knows them. */
+export interface Reply {
+  readonly to: string
+  readonly correlationId: string
+}
+
 /** A delivery at its end: what to remember, what to send, and what becomes of the message. */
 export interface Settlement {
   readonly delivery: Delivery
   readonly meta?: TaskMeta
+  /** Where the caller waits for the record, with rpc://. */
+  readonly reply?: Reply
   readonly publish?: readonly Message[]
   readonly end: 'ack' | 'requeue' | 'drop'
 }

@@ -16,6 +16,7 @@ interface Stored {
 
 /** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
 export class MemoryBackend implements ResultBackend {
+  readonly knowsAll = true
   readonly url = 'memory:'
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()

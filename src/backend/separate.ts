@@ -26,8 +26,8 @@ class SeparateJoint implements Joint {
     return true
   }
 
-  async settle({ delivery, meta, publish, end }: Settlement): Promise<boolean> {
-    if (meta) await this.#backend.store(meta)
+  async settle({ delivery, meta, reply, publish, end }: Settlement): Promise<boolean> {
+    if (meta) await this.#backend.store(meta, reply)
     if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }

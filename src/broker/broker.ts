@@ -11,11 +11,18 @@ export interface Route {
   readonly routingKey: string
 }
 
+/** What flows into a queue beside its own name: all of a fanout exchange, or what a direct one gets with this routing key. */
+export interface Binding {
+  readonly exchange: string
+  readonly kind: 'fanout' | 'direct'
+  /** Only of a direct one. */
+  readonly routingKey?: string
+}
+
 /** A queue and what flows into it. Without bindings it is fed by its own name. */
 export interface Queue {
   readonly name: string
-  /** Fanout exchanges whose messages are copied into this queue. */
-  readonly bindings?: readonly string[]
+  readonly bindings?: readonly Binding[]
   /** Lives as long as its consumer: replies, events, remote control. */
   readonly transient?: boolean
 }

@@ -1,6 +1,16 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import { AsyncQueue } from '../std/queue.ts'
-import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Purged, Queue, Route } from './broker.ts'
+import type {
+  Binding,
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  PublishOptions,
+  Purged,
+  Queue,
+  Route,
+} from './broker.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
 interface Item {
@@ -17,7 +27,8 @@ export class MemoryBroker implements Broker {
   readonly url = 'memory:'
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
-  readonly #bindings = new Map<string, Set<string>>()
+  /** What flows into queues by exchange, the queue with each. */
+  readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
   #seq = 0
 
   async publish(
@@ -25,7 +36,10 @@ export class MemoryBroker implements Broker {
     { exchange, routingKey }: Route,
     { notBefore = 0 }: PublishOptions = {},
   ): Promise<void> {
-    const queues = exchange === '' ? [routingKey] : (this.#bindings.get(exchange) ?? [])
+    const bound = (this.#bindings.get(exchange) ?? []).filter(
+      (one) => one.kind === 'fanout' || one.routingKey === routingKey,
+    )
+    const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
     for (const queue of queues) {
       const seq = ++this.#seq
       this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, holder: undefined })
@@ -35,8 +49,9 @@ export class MemoryBroker implements Broker {
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     for (const { name, bindings = [] } of queues) {
-      for (const exchange of bindings) {
-        this.#bindings.set(exchange, (this.#bindings.get(exchange) ?? new Set()).add(name))
+      for (const binding of bindings) {
+        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
+        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
       }
     }
     const consumer = new MemoryConsumer(this, queues, options)
@@ -95,7 +110,12 @@ export class MemoryBroker implements Broker {
     this.#consumers.delete(consumer)
     for (const { name, transient } of queues) {
       if (!transient) continue
-      for (const bound of this.#bindings.values()) bound.delete(name)
+      for (const [exchange, bound] of this.#bindings) {
+        this.#bindings.set(
+          exchange,
+          bound.filter((one) => one.queue !== name),
+        )
+      }
       for (const item of [...this.#items.values()]) if (item.queue === name) this.#items.delete(item.seq)
     }
   }

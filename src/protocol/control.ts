@@ -3,6 +3,9 @@ import type { Envelope } from './envelope.ts'
 /** Fanout exchange of remote control (celery-wire §5.2). */
 export const CONTROL_EXCHANGE = 'celery.pidbox'
 
+/** How a worker hears of all that is sent there. */
+export const CONTROL_BINDING = { exchange: CONTROL_EXCHANGE, kind: 'fanout' } as const
+
 /** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
 export function controlQueue(hostname: string, instance: string): string {
   return `${hostname}.${instance}.celery.pidbox`

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Queue } from '../broker/broker.ts'
+import type { Binding, Queue } from '../broker/broker.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
 import { type Case, type OpenedBroker, placeOf } from './brokerPlace.ts'
@@ -100,8 +100,14 @@ function taking(it: Case): void {
   })
 }
 
+function allOf(exchange: string): Binding {
+  return { exchange, kind: 'fanout' }
+}
+
 function fanout(it: Case): void {
-  const replies = (name: string, ...bindings: string[]): Queue[] => [{ name, bindings, transient: true }]
+  const replies = (name: string, ...exchanges: string[]): Queue[] => [
+    { name, bindings: exchanges.map(allOf), transient: true },
+  ]
 
   it('a fanout exchange copies to every bound queue, from every connection', async ({
     broker,
@@ -124,7 +130,7 @@ function fanout(it: Case): void {
   })
 
   it('a copy per queue: consumers of the same queue share', async ({ broker, other, read }) => {
-    const queue = [{ name: 'shared', bindings: ['news'] }]
+    const queue = [{ name: 'shared', bindings: [allOf('news')] }]
     const readers = [await read(queue, 1), await read(queue, 1, await other())]
     for (const id of ['1', '2']) await broker.publish(envelopeOf(id), { exchange: 'news', routingKey: '' })
     const got = await Promise.all(readers.map((reader) => reader.next()))
@@ -142,7 +148,7 @@ function transient(it: Case): void {
   })
 
   it('any other queue stays', async ({ broker, consume, send }) => {
-    const consumer = await consume([{ name: 'stays', bindings: ['news'] }], 1)
+    const consumer = await consume([{ name: 'stays', bindings: [allOf('news')] }], 1)
     await send('stays', ['1'])
     await consumer.release()
     await broker.publish(envelopeOf('2'), { exchange: 'news', routingKey: '' })

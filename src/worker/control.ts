@@ -1,6 +1,6 @@
 import type { Stores } from '../app/link.ts'
 import type { Consumer } from '../broker/broker.ts'
-import { CONTROL_EXCHANGE, controlQueue, type RevokeCommand, readCommand } from '../protocol/control.ts'
+import { CONTROL_BINDING, controlQueue, type RevokeCommand, readCommand } from '../protocol/control.ts'
 import { deserialize, JSON_ONLY } from '../protocol/serializer.ts'
 import { uuid } from '../std/id.ts'
 
@@ -22,7 +22,7 @@ export class Control {
   }
 
   async start({ broker }: Stores): Promise<void> {
-    const queue = { name: controlQueue(this.#hostname, uuid()), bindings: [CONTROL_EXCHANGE], transient: true }
+    const queue = { name: controlQueue(this.#hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
     this.#consumer = await broker.consume([queue], { prefetch: 100, name: this.#hostname })
     this.#loop = this.#listen(this.#consumer)
   }

@@ -115,7 +115,7 @@ function end(request: Request, { running, app: { signals } }: Bench): void {
 /** Store a state on the way, without waiting: the end waits behind it in the same line. */
 function record(request: Request, state: string, meta: unknown, bench: Bench): void {
   if (request.message.ignoreResult) return
-  bench.stores.backend.store(request.meta(state, meta)).catch((error: unknown) => {
+  bench.stores.backend.store(request.meta(state, meta), request.reply).catch((error: unknown) => {
     bench.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
   })
 }
@@ -133,7 +133,7 @@ async function conclude(request: Request, outcome: Outcome, bench: Bench): Promi
 
 /** The result of a task that was acknowledged when it began. */
 async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boolean> {
-  if (settlement.meta) await stores.backend.store(settlement.meta)
+  if (settlement.meta) await stores.backend.store(settlement.meta, settlement.reply)
   for (const { envelope, route, notBefore } of settlement.publish ?? [])
     await stores.broker.publish(envelope, route, { notBefore })
   return true

@@ -2,6 +2,7 @@ import type { TaskDefinition } from '../app/definition.ts'
 import { jobOf } from '../app/eager.ts'
 import { LONGEST_TIMER } from '../app/options.ts'
 import type { TaskFacts } from '../app/signals.ts'
+import type { Reply } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { AbortReason, Job } from '../protocol/job.ts'
 import type { TaskMessage } from '../protocol/message.ts'
@@ -35,6 +36,12 @@ export class Request {
 
   get id(): string {
     return this.message.id
+  }
+
+  /** Where the caller waits for results, if it said so. */
+  get reply(): Reply | undefined {
+    const { replyTo: to, id: correlationId } = this.message
+    return to ? { to, correlationId } : undefined
   }
 
   get signal(): StopSignal {

@@ -9,6 +9,10 @@ import type { Request } from './request.ts'
 
 /** How an outcome is written down: the record, what is sent anew, and what becomes of the message. Pure. */
 export function settlementOf(request: Request, outcome: Outcome): Settlement {
+  return { ...ending(request, outcome), reply: request.reply }
+}
+
+function ending(request: Request, outcome: Outcome): Settlement {
   const { delivery, message } = request
   const keep = (meta: TaskMeta): TaskMeta | undefined => (message.ignoreResult ? undefined : meta)
   switch (outcome.kind) {

@@ -25,7 +25,8 @@ export class Leases {
     this.#renew = db.prepare('UPDATE consumer SET lease_until = ? WHERE id = ?')
     this.#end = db.prepare('DELETE FROM consumer WHERE id = ?')
     this.#bind = db.prepare(
-      'INSERT INTO binding (exchange, queue, consumer) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET consumer = excluded.consumer',
+      `INSERT INTO binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
     )
     this.#expired = db.prepare('SELECT id, lease_until AS until FROM consumer WHERE lease_until < ?')
     this.#lose = db.prepare('UPDATE message SET owner = NULL, lost = lost + 1 WHERE owner = ?')
@@ -46,9 +47,12 @@ export class Leases {
   /** Bind queues to their exchanges; a transient one goes with its consumer. */
   bind(queues: readonly Queue[], consumer: number): void {
     for (const { name, bindings = [], transient } of queues) {
+      const owner = transient ? consumer : null
       // The binding to '' feeds nothing: it says whose the transient queue is.
-      for (const exchange of transient ? ['', ...bindings] : bindings)
-        this.#bind.run(exchange, name, transient ? consumer : null)
+      if (transient) this.#bind.run('', name, null, owner)
+      for (const { exchange, kind, routingKey = '' } of bindings) {
+        this.#bind.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
+      }
     }
   }
 

@@ -45,7 +45,9 @@ export class Messages {
     this.#insert = db.prepare(
       'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
     )
-    this.#bound = db.prepare('SELECT queue FROM binding WHERE exchange = ?')
+    this.#bound = db.prepare(
+      'SELECT queue FROM binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
+    )
     this.#claim = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1 WHERE seq IN (
       SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?
     ) RETURNING ${COLUMNS}`)
@@ -71,7 +73,7 @@ export class Messages {
     const queues =
       exchange === ''
         ? [routingKey]
-        : (this.#bound.all(exchange) as unknown as { queue: string }[]).map((row) => row.queue)
+        : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
     const head = JSON.stringify([headers, properties])
     const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)

@@ -30,10 +30,11 @@ CREATE INDEX message_ready ON message (queue, priority DESC, seq) WHERE owner IS
 CREATE INDEX message_delayed ON message (due) WHERE due IS NOT NULL;
 CREATE INDEX message_held ON message (owner) WHERE owner IS NOT NULL;
 CREATE INDEX message_task ON message (task_id);
--- Fanout: what is sent to the exchange is copied into the queue, as long as its consumer lives.
+-- What is sent to the exchange is copied into the queue, as long as its consumer lives.
 CREATE TABLE binding (
   exchange TEXT NOT NULL,
   queue TEXT NOT NULL,
+  routing_key TEXT,                     -- NULL: fanout, whatever the key
   consumer INTEGER,
   PRIMARY KEY (exchange, queue)
 ) WITHOUT ROWID;

@@ -38,10 +38,13 @@ process.once('disconnect', async () => {
   await backend.close()
 })
 
-const news = await broker.consume([{ name: `news.${process.pid}`, bindings: ['news'], transient: true }], {
-  prefetch: 10,
-  name: 'celery@child',
-})
+const news = await broker.consume(
+  [{ name: `news.${process.pid}`, bindings: [{ exchange: 'news', kind: 'fanout' }], transient: true }],
+  {
+    prefetch: 10,
+    name: 'celery@child',
+  },
+)
 void ackAll(news, (id) => say({ [id]: true }))
 const consumer = await broker.consume([{ name: 'q' }], { prefetch: Number(prefetch), name: 'celery@child' })
 say({ ready: true })
