@@ -1,6 +1,6 @@
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
 import type { ResultBackend } from './backend.ts'
-import type { Joint, Message, Settlement, Submission } from './joint.ts'
+import type { Joint, Message, Reply, Settlement, Submission } from './joint.ts'
 
 /** The joint of two seams: the store's own where they share one, else the ordered sequence. */
 export function jointOf(broker: Broker, backend: ResultBackend): Joint {
@@ -22,17 +22,26 @@ class SeparateJoint implements Joint {
       const fresh = await this.#backend.store(meta)
       if (once && !fresh) return false
     }
-    await this.#publish(message)
+    // A task says itself when it is due: Celery's own workers expect it in the queue.
+    const selfTimed = message.envelope.headers.eta !== undefined
+    await this.#publish(message, selfTimed)
     return true
   }
 
-  async settle({ delivery, meta, reply, publish, end }: Settlement): Promise<boolean> {
-    if (meta) await this.#backend.store(meta, reply)
+  async settle({ delivery, meta, reply, publish, also = [], end }: Settlement): Promise<boolean> {
+    // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
+    if (meta) await this.#backend.store(meta, reply ?? replyOf(delivery))
+    await Promise.all(also.map((other) => this.#backend.store(other, reply && { to: reply.to, correlationId: other.task_id })))
     if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }
 
-  #publish({ envelope, route, notBefore }: Message): Promise<void> {
-    return this.#broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore })
+  #publish({ envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {
+    return this.#broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
   }
+}
+
+function replyOf({ envelope }: Delivery): Reply | undefined {
+  const { replyTo: to, correlationId } = envelope.properties
+  return to && correlationId ? { to, correlationId } : undefined
 }

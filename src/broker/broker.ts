@@ -11,7 +11,7 @@ export interface Route {
   readonly routingKey: string
 }
 
-/** What flows into a queue beside its own name: all of a fanout exchange, or what a direct one gets with this routing key. */
+/** What flows into a queue beside its own name: all of a fanout exchange (transient queues only), or what a direct one gets with this routing key. */
 export interface Binding {
   readonly exchange: string
   readonly kind: 'fanout' | 'direct'
@@ -62,6 +62,10 @@ export interface ConsumeOptions {
 export interface PublishOptions {
   /** Not before this moment (ms since the epoch): kept in the store, not in anybody's memory. */
   readonly notBefore?: number
+  /** The envelope says its time itself (Celery's eta), so whoever takes it keeps it until then: it may lie in the queue, where others expect it. */
+  readonly selfTimed?: boolean
+  /** It is for a transient queue: not kept where that is known to be gone. */
+  readonly transient?: boolean
 }
 
 /** What a purge dropped. */
@@ -74,9 +78,11 @@ export interface Purged {
 export interface Broker {
   /** For people to read: no password in it. */
   readonly url: string
+  /** Which priority is served first. Celery's word on Redis is the lowest, everywhere else the highest. */
+  readonly first: 'highest' | 'lowest'
   /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route to nowhere is an error for exchange '' never, for a fanout fine. */
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
-  /** Start taking from queues, in order of priority (highest first), then of arrival; queues in turn. */
+  /** Start taking from queues, in order of priority, then of arrival; queues in turn. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
   /** Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting. Only where the store can find it. */
   take?(taskId: string): Promise<Delivery | undefined>

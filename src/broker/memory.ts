@@ -1,4 +1,4 @@
-import type { Envelope } from '../protocol/envelope.ts'
+import { calledTask, type Envelope } from '../protocol/envelope.ts'
 import { AsyncQueue } from '../std/queue.ts'
 import type {
   Binding,
@@ -25,6 +25,7 @@ interface Item {
 /** Messages in this process's memory, gone with it: for tests and the eager mode. */
 export class MemoryBroker implements Broker {
   readonly url = 'memory:'
+  readonly first = 'highest'
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
   /** What flows into queues by exchange, the queue with each. */
@@ -34,8 +35,9 @@ export class MemoryBroker implements Broker {
   async publish(
     envelope: Envelope,
     { exchange, routingKey }: Route,
-    { notBefore = 0 }: PublishOptions = {},
+    { notBefore = 0, transient = false }: PublishOptions = {},
   ): Promise<void> {
+    if (transient && exchange === '' && !this.#isRead(routingKey)) return
     const bound = (this.#bindings.get(exchange) ?? []).filter(
       (one) => one.kind === 'fanout' || one.routingKey === routingKey,
     )
@@ -62,8 +64,7 @@ export class MemoryBroker implements Broker {
 
   async take(taskId: string): Promise<Delivery | undefined> {
     for (const item of this.#items.values()) {
-      if (item.envelope.properties.correlationId === taskId && !item.holder)
-        return new MemoryDelivery(this, item, () => undefined)
+      if (calledTask(item.envelope) === taskId && !item.holder) return new MemoryDelivery(this, item, () => undefined)
     }
     return undefined
   }
@@ -75,11 +76,15 @@ export class MemoryBroker implements Broker {
   async purge(queue: string): Promise<Purged> {
     const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
     for (const { seq } of gone) this.#items.delete(seq)
-    return { count: gone.length, taskIds: gone.flatMap(({ envelope }) => envelope.properties.correlationId ?? []) }
+    return { count: gone.length, taskIds: gone.flatMap(({ envelope }) => calledTask(envelope) ?? []) }
   }
 
   async close(): Promise<void> {
     for (const consumer of [...this.#consumers]) await consumer.release()
+  }
+
+  #isRead(queue: string): boolean {
+    return [...this.#consumers].some((consumer) => consumer.reads(queue))
   }
 
   /** What may be taken from a queue now, the first in turn first. */
@@ -141,6 +146,10 @@ class MemoryConsumer implements Consumer {
 
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
     return this.#line[Symbol.asyncIterator]()
+  }
+
+  reads(queue: string): boolean {
+    return this.#queues.some(({ name }) => name === queue)
   }
 
   prefetch(count: number): void {

@@ -4,11 +4,21 @@ import type { Broker } from './broker.ts'
 export interface BrokerOptions {
   /** How long a silent consumer keeps what it holds, ms. */
   readonly lease: number
+  /** Redis: kombu's `global_keyprefix`. */
+  readonly keyPrefix?: string
+  /** Redis: kombu's `visibility_timeout`, ms. */
+  readonly visibilityTimeout?: number
 }
+
+const REDIS: ReadonlySet<string | undefined> = new Set(['redis', 'rediss', 'unix', 'redis+socket', 'sentinel'])
 
 /** The broker of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBroker(url: string, options: BrokerOptions): Promise<Broker> {
   const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
+  if (REDIS.has(scheme)) {
+    const { RedisBroker } = await import('./redis/broker.ts')
+    return new RedisBroker(url, options)
+  }
   switch (scheme) {
     case 'sqlite': {
       const { SqliteBroker } = await import('./sqlite/broker.ts')
@@ -20,7 +30,7 @@ export async function openBroker(url: string, options: BrokerOptions): Promise<B
     }
     default:
       throw new ConfigError(
-        `broker: expected a URL of sqlite: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+        `broker: expected a URL of sqlite:, redis: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
       )
   }
 }

@@ -52,7 +52,8 @@ export function delays(it: Case): void {
   it('notBefore: a consumer that is never idle takes it in its turn all the same', async ({ broker, read, send }) => {
     await send('q', ['b0', 'b1'])
     const reader = await read(['q'], 1)
-    await broker.publish(envelopeOf('due', { priority: 9 }), toQueue('q'), { notBefore: Date.now() + 60 })
+    const priority = broker.first === 'highest' ? 9 : 0
+    await broker.publish(envelopeOf('due', { priority }), toQueue('q'), { notBefore: Date.now() + 60 })
     const serve = async (): Promise<void> => {
       for (let count = 2; ; count++) {
         const delivery = await reader.next()

@@ -129,10 +129,15 @@ function fanout(it: Case): void {
     assert.equal(await broker.size('c'), 0)
   })
 
-  it('a copy per queue: consumers of the same queue share', async ({ broker, other, read }) => {
-    const queue = [{ name: 'shared', bindings: [allOf('news')] }]
+  it('a direct exchange feeds the queues bound with its routing key; consumers of one queue share', async ({
+    broker,
+    other,
+    read,
+  }) => {
+    const queue: Queue[] = [{ name: 'shared', bindings: [{ exchange: 'orders', kind: 'direct', routingKey: 'mine' }] }]
     const readers = [await read(queue, 1), await read(queue, 1, await other())]
-    for (const id of ['1', '2']) await broker.publish(envelopeOf(id), { exchange: 'news', routingKey: '' })
+    await broker.publish(envelopeOf('not ours'), { exchange: 'orders', routingKey: 'other' })
+    for (const id of ['1', '2']) await broker.publish(envelopeOf(id), { exchange: 'orders', routingKey: 'mine' })
     const got = await Promise.all(readers.map((reader) => reader.next()))
     assert.deepEqual(idsOf(got).sort(), ['1', '2'])
   })
@@ -148,10 +153,11 @@ function transient(it: Case): void {
   })
 
   it('any other queue stays', async ({ broker, consume, send }) => {
-    const consumer = await consume([{ name: 'stays', bindings: [allOf('news')] }], 1)
+    const bindings: Binding[] = [{ exchange: 'orders', kind: 'direct', routingKey: 'mine' }]
+    const consumer = await consume([{ name: 'stays', bindings }], 1)
     await send('stays', ['1'])
     await consumer.release()
-    await broker.publish(envelopeOf('2'), { exchange: 'news', routingKey: '' })
+    await broker.publish(envelopeOf('2'), { exchange: 'orders', routingKey: 'mine' })
     await until('the queue is still fed', async () => (await broker.size('stays')) === 2)
   })
 }

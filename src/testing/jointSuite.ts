@@ -3,7 +3,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Joint, Message } from '../backend/joint.ts'
 import { jointOf } from '../backend/separate.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
-import { PENDING, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { FAILURE, PENDING, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from './factories.ts'
 import type { Kit } from './kit.ts'
 import { Reader } from './reader.ts'
@@ -101,6 +101,20 @@ function settling(it: Case): void {
     assert.deepEqual(idsOf(await reader.take(2)), ['2', '3'])
     await reader.nothing()
     assert.equal(await broker.size('q'), 0)
+  })
+
+  it('settle: records of other tasks, which leave those that ended as they are', async (place) => {
+    const { backend, joint } = place
+    const { delivery } = await held(place)
+    await backend.store(metaOf('ended', SUCCESS, { result: 'first' }))
+    const also = [metaOf('2', PENDING), metaOf('3', FAILURE), metaOf('ended', FAILURE)]
+    const settlement = { delivery, meta: metaOf('1', FAILURE), publish: [messageOf('2')], also, end: 'ack' } as const
+    assert.equal(await joint.settle(settlement), true)
+    assert.deepEqual(
+      [await stateOf(backend, '1'), await stateOf(backend, '3'), await stateOf(backend, 'ended')],
+      [FAILURE, FAILURE, SUCCESS],
+    )
+    if (backend.list) assert.equal(await stateOf(backend, '2'), PENDING)
   })
 
   it('settle: a retry leaves the message for another', async (place) => {

@@ -16,6 +16,7 @@ export interface SqliteOptions {
 /** Messages in one SQLite file that several processes share: nothing to install, nothing to run. */
 export class SqliteBroker implements Broker {
   readonly url: string
+  readonly first = 'highest'
   readonly store: SqliteStore
   readonly messages: Messages
   readonly #leases: Leases

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite'
-import type { Envelope, Properties } from '../../protocol/envelope.ts'
+import { calledTask, type Envelope, type Properties } from '../../protocol/envelope.ts'
 import type { PublishOptions, Purged, Route } from '../broker.ts'
 import type { SqliteStore } from './store.ts'
 
@@ -28,6 +28,7 @@ export class Messages {
   readonly #store: SqliteStore
   readonly #insert: StatementSync
   readonly #bound: StatementSync
+  readonly #owned: StatementSync
   readonly #claim: StatementSync
   readonly #take: StatementSync
   readonly #promote: StatementSync
@@ -48,6 +49,7 @@ export class Messages {
     this.#bound = db.prepare(
       'SELECT queue FROM binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
     )
+    this.#owned = db.prepare("SELECT 1 FROM binding WHERE exchange = '' AND queue = ?")
     this.#claim = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1 WHERE seq IN (
       SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?
     ) RETURNING ${COLUMNS}`)
@@ -65,11 +67,9 @@ export class Messages {
   }
 
   /** Add a message, or a copy for each queue bound to its exchange. */
-  publish(
-    { headers, properties, body }: Envelope,
-    { exchange, routingKey }: Route,
-    { notBefore }: PublishOptions = {},
-  ): void {
+  publish(envelope: Envelope, { exchange, routingKey }: Route, { notBefore, transient }: PublishOptions = {}): void {
+    const { headers, properties, body } = envelope
+    if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
     const queues =
       exchange === ''
         ? [routingKey]
@@ -77,7 +77,7 @@ export class Messages {
     const head = JSON.stringify([headers, properties])
     const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
-      this.#insert.run(queue, properties.priority ?? 0, due, properties.correlationId ?? null, head, body)
+      this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
     this.#store.touch('messages')
   }
 

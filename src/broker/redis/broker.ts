@@ -1,0 +1,169 @@
+import { CONTROL_EXCHANGE } from '../../protocol/control.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { uuid } from '../../std/id.ts'
+import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../broker.ts'
+import { Batch } from './batch.ts'
+import { connectRedis } from './client.ts'
+import type { Command, RedisConnection } from './connection.ts'
+import { RedisConsumer } from './consumer.ts'
+import { writeEnvelope } from './envelope.ts'
+import type { Ending, Hold } from './held.ts'
+import { boundQueues, Keys, stepOf } from './keys.ts'
+import { LeaseKeeper } from './leases.ts'
+import { PARK, PURGE, SETTLE } from './scripts.ts'
+import { Sweeper } from './sweeper.ts'
+
+export interface RedisOptions {
+  /** How long a silent consumer keeps what it holds, ms. */
+  readonly lease: number
+  /** Kombu's `global_keyprefix`. */
+  readonly keyPrefix?: string
+  /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
+  readonly visibilityTimeout?: number
+}
+
+/** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
+const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
+const HOUR = 3_600_000
+
+/** A message on its way into its list. */
+export interface Push {
+  readonly list: string
+  readonly text: string
+}
+
+/** Messages in Redis, laid out as kombu does, so that Celery's own workers and clients share the queues. */
+export class RedisBroker implements Broker {
+  readonly url: string
+  readonly first = 'lowest'
+  readonly connection: RedisConnection
+  readonly keys: Keys
+  readonly #keeper: LeaseKeeper
+  readonly #sweeper: Sweeper
+  readonly #visibility: number
+  readonly #scoreOffset: number
+  readonly #consumers = new Set<RedisConsumer>()
+  readonly #pushes: Batch<Push, undefined>
+  readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
+
+  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR }: RedisOptions) {
+    this.connection = connectRedis(url, { keyPrefix })
+    this.url = this.connection.url
+    this.keys = new Keys(keyPrefix, this.connection.db)
+    this.#visibility = visibilityTimeout / 1000
+    this.#scoreOffset = lease / 1000 - this.#visibility
+    this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
+    const { connection, keys } = this
+    this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
+    this.#pushes = new Batch((pushes) => this.#push(pushes))
+    this.#endings = new Batch((endings) => this.#end(endings))
+  }
+
+  async publish(envelope: Envelope, route: Route, { notBefore, selfTimed }: PublishOptions = {}): Promise<void> {
+    if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
+    if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+      const [key, ...args] = this.park(envelope, route, notBefore)
+      await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
+    } else {
+      await this.#pushes.add(this.pushOf(envelope, route))
+    }
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const parts = {
+      connection: this.connection,
+      keys: this.keys,
+      keeper: this.#keeper,
+      sweeper: this.#sweeper,
+      scoreOffset: this.#scoreOffset,
+      settle: (hold: Hold, ending: Ending) => this.#endings.add({ hold, ending }),
+      released: (consumer: RedisConsumer) => this.#consumers.delete(consumer),
+    }
+    const consumer = new RedisConsumer(parts, queues, options)
+    this.#consumers.add(consumer)
+    return consumer.start()
+  }
+
+  async size(queue: string): Promise<number> {
+    const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
+    const lengths = (await this.connection.pipeline(commands)) as number[]
+    return lengths.reduce((sum, length) => sum + length, 0)
+  }
+
+  async purge(queue: string): Promise<Purged> {
+    const keys = [...this.heldKeys, ...this.keys.lists(queue)]
+    return { count: Number(await this.connection.script(PURGE, keys, [queue])), taskIds: [] }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    } finally {
+      await this.#keeper.close()
+      await this.connection.close()
+    }
+  }
+
+  /** The three keys of what is held and delayed, as the scripts want them. */
+  get heldKeys(): string[] {
+    return [this.keys.unacked, this.keys.index, this.keys.parked]
+  }
+
+  /** Seconds. */
+  get visibility(): number {
+    return this.#visibility
+  }
+
+  /** It is settled, by whatever script: no lease to renew any more. */
+  forget(holds: readonly Hold[]): void {
+    this.#keeper.remove(holds.map(({ tag }) => tag))
+  }
+
+  /** A message of exchange '' as it goes into its list. */
+  pushOf(envelope: Envelope, route: Route): Push {
+    const list = this.keys.list(route.routingKey, stepOf(envelope.properties.priority ?? 0))
+    return { list, text: writeEnvelope(envelope, route, uuid()) }
+  }
+
+  /** Arguments of the script that keeps a message until its time (ms since the epoch): tag, seconds, value. */
+  park(envelope: Envelope, route: Route, notBefore: number): [tag: string, time: number, value: string] {
+    const tag = uuid()
+    const value = `[${writeEnvelope(envelope, route, tag)},${JSON.stringify(route.exchange)},${JSON.stringify(route.routingKey)}]`
+    return [tag, notBefore / 1000, value]
+  }
+
+  /** True when the message went to everybody; a direct exchange's goes into the lists that are bound to it. */
+  async #broadcast(envelope: Envelope, route: Route): Promise<boolean> {
+    const { exchange, routingKey } = route
+    if (!FANOUT.has(exchange)) {
+      const members = (await this.connection.command('SMEMBERS', this.keys.binding(exchange))) as string[]
+      const queues = boundQueues(members, routingKey)
+      const step = stepOf(envelope.properties.priority ?? 0)
+      const text = writeEnvelope(envelope, route, uuid())
+      await Promise.all(queues.map((queue) => this.#pushes.add({ list: this.keys.list(queue, step), text })))
+      if (members.length > 0) return true
+    }
+    const channel = `${this.keys.channel(exchange)}${routingKey === '' ? '' : `/${routingKey}`}`
+    await this.connection.command('PUBLISH', channel, writeEnvelope(envelope, route, uuid()))
+    return true
+  }
+
+  /** One LPUSH for each list, in one round trip. */
+  async #push(pushes: readonly Push[]): Promise<undefined[]> {
+    const lists = new Map<string, string[]>()
+    for (const { list, text } of pushes) {
+      const texts = lists.get(list)
+      if (texts) texts.push(text)
+      else lists.set(list, [text])
+    }
+    await this.connection.pipeline([...lists].map(([list, texts]): Command => ['LPUSH', list, ...texts]))
+    return pushes.map(() => undefined)
+  }
+
+  async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<boolean[]> {
+    const args = endings.flatMap(({ hold, ending }) => [hold.tag, hold.token, ending])
+    const answer = await this.connection.script(SETTLE, this.heldKeys, [this.keys.prefix, ...args])
+    this.forget(endings.map(({ hold }) => hold))
+    return (answer as number[]).map((done) => done === 1)
+  }
+}

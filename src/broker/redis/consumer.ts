@@ -1,0 +1,199 @@
+import { randomInt } from 'node:crypto'
+import { AsyncQueue } from '../../std/queue.ts'
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
+import type { RedisConnection } from './connection.ts'
+import { BroadcastDelivery, type Ending, type Hold, type Holder, RedisDelivery } from './held.ts'
+import { bindingMember, type Keys, STEPS } from './keys.ts'
+import type { LeaseKeeper } from './leases.ts'
+import { CLAIM } from './scripts.ts'
+import type { Sweeper } from './sweeper.ts'
+import { Waiter } from './waiter.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  readonly connection: RedisConnection
+  readonly keys: Keys
+  readonly keeper: LeaseKeeper
+  readonly sweeper: Sweeper
+  /** Seconds: lease minus visibility timeout, added to the server's time for the score of what we hold. */
+  readonly scoreOffset: number
+  settle(hold: Hold, ending: Ending): Promise<boolean>
+  released(consumer: RedisConsumer): void
+}
+
+/**
+ * Takes messages as places come free, many at a time; waits, when there are none, for the server to say so. What it holds is in
+ * `unacked` from the same step that takes it out of its list.
+ */
+export class RedisConsumer implements Consumer, Holder {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #held = new Map<string, Hold>()
+  readonly #waiters: Waiter[] = []
+  readonly #stops: (() => unknown)[] = []
+  #prefetch: number
+  #places = 0
+  #claiming = false
+  #scheduled = false
+  #turn = 0
+  #closed = false
+  #problem: Error | undefined
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#prefetch = prefetch
+  }
+
+  async start(): Promise<this> {
+    const { connection, keys, sweeper } = this.#parts
+    for (const queue of this.#queues) await this.#bind(queue)
+    for (const { name, transient } of this.#fed) {
+      const lists = transient ? [keys.list(name)] : keys.lists(name)
+      for (const list of lists) this.#waiters.push(new Waiter(connection, list, () => this.#soon()))
+    }
+    if (this.#waiters.length > 0) {
+      this.#stops.push(
+        sweeper.use(() => this.#soon()),
+        connection.onReconnect(() => this.#soon()),
+      )
+    }
+    this.#soon()
+    return this
+  }
+
+  get problem(): Error | undefined {
+    return this.#parts.connection.problem ?? this.#problem
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#soon()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const waiter of this.#waiters) waiter.stop()
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    for (const stop of this.#stops.splice(0)) await stop()
+    await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
+    this.#parts.keeper.remove([...this.#held.keys()])
+    this.#held.clear()
+    for (const queue of this.#queues) await this.#unbind(queue)
+    this.#parts.released(this)
+  }
+
+  settled({ tag }: Hold): void {
+    this.#places--
+    this.#held.delete(tag)
+    this.#soon()
+  }
+
+  settle(hold: Hold, ending: Ending): Promise<boolean> {
+    return this.#parts.settle(hold, ending)
+  }
+
+  /** Queues that are lists: one that only a fanout exchange feeds has none. */
+  get #fed(): readonly Queue[] {
+    return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
+  }
+
+  /** Claim in the next turn: what is settled in this one goes out before it, and one claim fills all the places that came free. */
+  #soon(): void {
+    if (this.#scheduled || this.#closed) return
+    this.#scheduled = true
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#scheduled = false
+        void this.#claim()
+      }),
+    )
+  }
+
+  async #claim(): Promise<void> {
+    const places = this.#prefetch - this.#places
+    if (this.#closed || this.#claiming || places <= 0 || this.#waiters.length === 0) return
+    this.#claiming = true
+    try {
+      const taken = await this.#take(places)
+      this.#problem = undefined
+      this.#claiming = false
+      if (taken < places) for (const waiter of this.#waiters) waiter.arm()
+      else this.#soon()
+    } catch (error) {
+      // Told through `problem`; the connection says when it is worth trying again, and so does the slow timer.
+      this.#claiming = false
+      this.#problem = error as Error
+      setTimeout(() => this.#soon(), AGAIN).unref()
+    }
+  }
+
+  async #take(places: number): Promise<number> {
+    const { connection, keys, keeper, scoreOffset } = this.#parts
+    const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
+    this.#turn++
+    // As kombu: the first step of all queues, then the next step. A transient queue has one list.
+    const lists = STEPS.flatMap((step) =>
+      queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
+    )
+    const token = randomInt(1, 1 << 20)
+    const answer = (await connection.script(
+      CLAIM,
+      [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
+      [places, scoreOffset, token, ...lists.map(({ name }) => name)],
+    )) as string[]
+    const holds: Hold[] = []
+    for (let at = 0; at < answer.length; at += 3) {
+      const [text, tag, queue] = answer.slice(at, at + 3) as [string, string, string]
+      holds.push(this.#hold(text, queue, { tag, token }))
+    }
+    keeper.add(holds)
+    return holds.length
+  }
+
+  #hold(text: string, queue: string, hold: Hold): Hold {
+    this.#places++
+    this.#held.set(hold.tag, hold)
+    const delivery = new RedisDelivery(text, queue, hold, this)
+    if (this.#closed) void delivery.reject({ requeue: true })
+    else this.#line.push(delivery)
+    return hold
+  }
+
+  async #bind({ name, bindings = [] }: Queue): Promise<void> {
+    const { connection, keys } = this.#parts
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      if (kind === 'direct') await connection.command('SADD', keys.binding(exchange), bindingMember(routingKey, name))
+      else {
+        const hear = (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
+        // With and without a routing key behind the exchange's name, as kombu publishes it.
+        this.#stops.push(await connection.subscribe(keys.channel(exchange), hear))
+        this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, hear))
+      }
+    }
+  }
+
+  async #unbind({ name, bindings = [], transient }: Queue): Promise<void> {
+    if (!transient) return
+    const { connection, keys } = this.#parts
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      if (kind === 'direct') await connection.command('SREM', keys.binding(exchange), bindingMember(routingKey, name))
+    }
+    await connection.command('DEL', ...keys.lists(name))
+  }
+}
+
+/** After a failed claim it is tried again in this time at the latest, ms. */
+const AGAIN = 1000

@@ -1,0 +1,99 @@
+import type { Envelope } from '../../protocol/envelope.ts'
+import type { Delivery } from '../broker.ts'
+import { type ReadEnvelope, readEnvelope } from './envelope.ts'
+
+/** Names one holding of one message: who settles must name it. */
+export interface Hold {
+  readonly tag: string
+  readonly token: number
+}
+
+/** How a holding ends. */
+export type Ending = 'ack' | 'requeue'
+
+/** What a delivery needs of whoever took it. */
+export interface Holder {
+  /** Its place is free. */
+  settled(hold: Hold): void
+  settle(hold: Hold, ending: Ending): Promise<boolean>
+}
+
+/** A claimed message. */
+export class RedisDelivery implements Delivery {
+  readonly queue: string
+  readonly hold: Hold
+  readonly #text: string
+  readonly #holder: Holder
+  #read: ReadEnvelope | undefined
+  #freed = false
+
+  constructor(text: string, queue: string, hold: Hold, holder: Holder) {
+    this.#text = text
+    this.queue = queue
+    this.hold = hold
+    this.#holder = holder
+  }
+
+  /** Throws DecodeError for what is no envelope. */
+  get envelope(): Envelope {
+    return this.#parsed.envelope
+  }
+
+  get redelivered(): boolean {
+    return this.#parsed.redelivered
+  }
+
+  get lost(): number {
+    return this.#parsed.lost
+  }
+
+  get #parsed(): ReadEnvelope {
+    this.#read ??= readEnvelope(this.#text)
+    return this.#read
+  }
+
+  ack(): Promise<boolean> {
+    return this.ending(() => this.#holder.settle(this.hold, 'ack'))
+  }
+
+  reject({ requeue }: { requeue: boolean }): Promise<boolean> {
+    return this.ending(() => this.#holder.settle(this.hold, requeue ? 'requeue' : 'ack'))
+  }
+
+  /** Settle by `settle`. Its place is free from now on; when that fails it is held still, and may be settled again. */
+  ending(settle: () => Promise<boolean>): Promise<boolean> {
+    // Asked for first: the next claim, for the place that comes free, then goes out behind it.
+    const done = settle()
+    if (!this.#freed) this.#holder.settled(this.hold)
+    this.#freed = true
+    return done
+  }
+}
+
+/** What came over a fanout exchange: nobody keeps it, so there is nothing to settle. */
+export class BroadcastDelivery implements Delivery {
+  readonly queue: string
+  readonly redelivered = false
+  readonly lost = 0
+  readonly #text: string
+  #open = true
+
+  constructor(text: string, queue: string) {
+    this.#text = text
+    this.queue = queue
+  }
+
+  get envelope(): Envelope {
+    return readEnvelope(this.#text).envelope
+  }
+
+  async ack(): Promise<boolean> {
+    const first = this.#open
+    this.#open = false
+    return first
+  }
+
+  reject(): Promise<boolean> {
+    return this.ack()
+  }
+}

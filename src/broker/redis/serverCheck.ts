@@ -1,0 +1,34 @@
+import type { Session } from './session.ts'
+
+/** Tell of settings by which this server could lose tasks. What it does not let us read, we do not judge. */
+export async function warnAboutServer(session: Session, warn: (message: string) => void): Promise<void> {
+  const [memory, persistence, save] = await Promise.all([
+    read(session, 'info', 'memory'),
+    read(session, 'info', 'persistence'),
+    read(session, 'config', 'get', 'save'),
+  ])
+  const policy = field(memory, 'maxmemory_policy')
+  if (policy !== undefined && policy !== 'noeviction') {
+    warn(
+      `Redis: maxmemory-policy is ${policy}: when memory is full, tasks and results are dropped; set it to noeviction`,
+    )
+  }
+  const saves = Array.isArray(save) && save[1] === ''
+  if (saves && field(persistence, 'aof_enabled') === '0') {
+    warn('Redis: neither appendonly nor save is set: when the server stops, all tasks and results are lost')
+  }
+}
+
+function field(info: unknown, name: string): string | undefined {
+  return typeof info === 'string' ? new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] : undefined
+}
+
+async function read(session: Session, name: string, ...args: string[]): Promise<unknown> {
+  try {
+    return await session.send(name, args, 'utf8')
+  } catch (error) {
+    // Refused, as managed servers do with CONFIG; a lost connection is told by the session itself.
+    if ((error as Error).name === 'ReplyError') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,71 @@
+import type { Session } from './session.ts'
+import { type Patience, Supervisor } from './supervisor.ts'
+import type { RedisAddress } from './url.ts'
+
+type Listener = (message: Buffer, channel: string) => void
+type Kind = 'subscribe' | 'psubscribe'
+
+/** Channels and patterns that somebody hears, on one connection of their own; kept over reconnects. */
+export class Subscriptions {
+  readonly #listeners: Readonly<Record<Kind, Map<string, Set<Listener>>>> = {
+    subscribe: new Map(),
+    psubscribe: new Map(),
+  }
+  readonly #supervisor: Supervisor
+
+  /** `reopened` is called after each reconnection, when all channels are heard again. */
+  constructor(address: RedisAddress, name: string | undefined, patience: Patience, reopened: () => void) {
+    this.#supervisor = new Supervisor(address, name, patience, {
+      opened: async (session, again) => {
+        await this.#resubscribe(session)
+        if (again) reopened()
+      },
+      message: (channel, message, pattern) => this.#hear(channel, message, pattern),
+    })
+  }
+
+  get problem(): Error | undefined {
+    return this.#supervisor.problem
+  }
+
+  /** Resolves when the server knows; the returned function ends it, and resolves when the server knows that too. */
+  async add(kind: Kind, name: string, listener: Listener): Promise<() => Promise<void>> {
+    const channels = this.#listeners[kind]
+    const listeners = channels.get(name) ?? new Set()
+    channels.set(name, listeners.add(listener))
+    try {
+      // Also where others hear it already: their command may still be on its way, and answers come in order.
+      await this.#supervisor.send(kind, [name], 'utf8')
+    } catch (error) {
+      await this.#remove(kind, name, listener)
+      throw error
+    }
+    return () => this.#remove(kind, name, listener)
+  }
+
+  close(): void {
+    this.#supervisor.close()
+  }
+
+  async #remove(kind: Kind, name: string, listener: Listener): Promise<void> {
+    const listeners = this.#listeners[kind].get(name)
+    if (!listeners?.delete(listener) || listeners.size > 0) return
+    this.#listeners[kind].delete(name)
+    if (!this.#supervisor.problem)
+      await this.#supervisor.send(`${kind === 'subscribe' ? '' : 'p'}unsubscribe`, [name], 'utf8')
+  }
+
+  async #resubscribe(session: Session): Promise<void> {
+    const commands = (['subscribe', 'psubscribe'] as const).flatMap((kind) => {
+      const names = [...this.#listeners[kind].keys()]
+      return names.length > 0 ? [session.send(kind, names, 'utf8')] : []
+    })
+    await Promise.all(commands)
+  }
+
+  #hear(channel: Buffer, message: Buffer, pattern: Buffer | undefined): void {
+    const name = channel.toString()
+    const listeners = pattern ? this.#listeners.psubscribe.get(pattern.toString()) : this.#listeners.subscribe.get(name)
+    for (const listener of [...(listeners ?? [])]) listener(message, name)
+  }
+}

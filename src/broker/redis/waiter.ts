@@ -1,0 +1,53 @@
+import type { RedisConnection } from './connection.ts'
+
+/** How long one wait lasts before it is begun anew, ms: bounds how long a connection that died unheard goes unnoticed. */
+const WAIT = 6000
+/** Pause after a failed wait, ms. */
+const AGAIN = 500
+
+/**
+ * Waits for a list to have something, without taking it: moves its last element onto its own place, which blocks while there is
+ * none (Redis >= 6.2). One connection for one list.
+ */
+export class Waiter {
+  readonly #source: RedisConnection
+  readonly #list: string
+  readonly #onMessage: () => void
+  #connection: RedisConnection | undefined
+  #armed = false
+  #stopped = false
+
+  constructor(source: RedisConnection, list: string, onMessage: () => void) {
+    this.#source = source
+    this.#list = list
+    this.#onMessage = onMessage
+  }
+
+  /** Call back once when there is something; nothing if it waits already. */
+  arm(): void {
+    if (this.#armed || this.#stopped) return
+    this.#armed = true
+    void this.#wait()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    void this.#connection?.close()
+  }
+
+  async #wait(): Promise<void> {
+    this.#connection ??= this.#source.duplicate()
+    while (!this.#stopped) {
+      try {
+        const seconds = WAIT / 1000
+        const found = await this.#connection.blocking(WAIT, 'BLMOVE', this.#list, this.#list, 'RIGHT', 'RIGHT', seconds)
+        if (found !== null) break
+      } catch {
+        // The command connection meets the same trouble and tells of it; here it is only waited out.
+        await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
+      }
+    }
+    this.#armed = false
+    if (!this.#stopped) this.#onMessage()
+  }
+}

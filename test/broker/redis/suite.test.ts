@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { RedisServer } from '../../redis/server.ts'
+
+let server: RedisServer
+beforeAll(async () => {
+  server = await RedisServer.start()
+})
+afterAll(() => server.stop())
+
+brokerSuite({ describe, it }, 'redis', async () => {
+  await server.cli('FLUSHALL')
+  const open = (): RedisBroker => new RedisBroker(server.url(), { lease: 30_000 })
+  const broker = open()
+  return { broker, second: async () => open(), close: () => broker.close() }
+})
