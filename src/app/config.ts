@@ -24,10 +24,19 @@ export interface CeleriacOptions {
   resultSerializer?: 'json' | 'msgpack'
   /** Which serializers are read. Default both. */
   accept?: readonly ('json' | 'msgpack')[]
+  /**
+   * Send Dates and bytes in JSON arguments as Celery's typed objects. Default true. False for Python peers before Celery 5.3, which would
+   * take them for plain objects: such arguments are then refused. They are read in any case.
+   */
+  typedJson?: boolean
   /** How long records of finished tasks are kept. Default `'1d'`. */
   resultExpires?: Duration
+  /** Redis: put before every key and channel, Celery's `global_keyprefix`, so that several systems share a database. Default none. */
+  keyPrefix?: string
   /** A worker that is silent for this long has lost its tasks to others. Default `'30s'`. */
   lease?: Duration
+  /** Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`, as theirs. */
+  visibilityTimeout?: Duration
   /** Default of the tasks' option of that name. Default false. */
   ignoreResult?: boolean
   /** Default of the tasks' option of that name. Default false. */
@@ -47,10 +56,14 @@ export interface Config {
   readonly serializer: 'json' | 'msgpack'
   readonly resultSerializer: 'json' | 'msgpack'
   readonly accept: readonly ('json' | 'msgpack')[]
+  readonly typedJson: boolean
   /** ms */
   readonly resultExpires: number
+  readonly keyPrefix: string
   /** ms */
   readonly lease: number
+  /** ms */
+  readonly visibilityTimeout: number
   readonly ignoreResult: boolean
   readonly trackStarted: boolean
   readonly alwaysEager: boolean
@@ -66,8 +79,11 @@ const KNOWN = new Set([
   'serializer',
   'resultSerializer',
   'accept',
+  'typedJson',
   'resultExpires',
+  'keyPrefix',
   'lease',
+  'visibilityTimeout',
   'ignoreResult',
   'trackStarted',
   'alwaysEager',
@@ -93,13 +109,21 @@ export function parseConfig(options: CeleriacOptions): Config {
     serializer: requireSerializer(options.serializer ?? 'json', 'serializer'),
     resultSerializer: requireSerializer(options.resultSerializer ?? 'json', 'resultSerializer'),
     accept: (options.accept ?? ['json', 'msgpack']).map((name) => requireSerializer(name, 'accept')),
+    typedJson: options.typedJson ?? true,
     resultExpires: milliseconds(options.resultExpires ?? '1d', 'resultExpires'),
+    keyPrefix: requirePrefix(options.keyPrefix ?? ''),
     lease,
+    visibilityTimeout: milliseconds(options.visibilityTimeout ?? '1h', 'visibilityTimeout'),
     ignoreResult: options.ignoreResult ?? false,
     trackStarted: options.trackStarted ?? false,
     alwaysEager: eager,
     logger: options.logger ?? createLogger('info'),
   })
+}
+
+function requirePrefix(prefix: unknown): string {
+  if (typeof prefix === 'string') return prefix
+  throw new ArgumentError(`keyPrefix: expected text, got ${JSON.stringify(prefix)}`)
 }
 
 function requireSerializer(name: unknown, where: string): 'json' | 'msgpack' {

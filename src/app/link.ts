@@ -43,12 +43,14 @@ export class Link {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
-      const broker = await openBroker(config.broker, { lease: config.lease })
+      const broker = await openBroker(config.broker, config)
       const backend = await openBackend(config.backend, {
         expires: config.resultExpires,
         serializer: config.resultSerializer,
         accept: config.accept,
         broker,
+        keyPrefix: config.keyPrefix,
+        warn: (message) => config.logger.warn({}, message),
         replyTo: this.replyTo,
       })
       this.stores = { broker, backend, joint: jointOf(broker, backend) }

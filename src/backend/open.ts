@@ -1,9 +1,15 @@
 import { ConfigError } from '../std/errors.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'
 
+const REDIS: ReadonlySet<string | undefined> = new Set(['redis', 'rediss', 'unix', 'redis+socket', 'sentinel'])
+
 /** The result backend of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBackend(url: string, options: BackendOptions): Promise<ResultBackend> {
   const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
+  if (REDIS.has(scheme)) {
+    const { RedisBackend } = await import('./redis.ts')
+    return new RedisBackend(url, options)
+  }
   switch (scheme) {
     case 'sqlite': {
       const { SqliteBackend } = await import('./sqlite.ts')
@@ -13,9 +19,13 @@ export async function openBackend(url: string, options: BackendOptions): Promise
       const { MemoryBackend } = await import('./memory.ts')
       return new MemoryBackend(options)
     }
+    case 'rpc': {
+      const { RpcBackend } = await import('./rpc.ts')
+      return new RpcBackend(options)
+    }
     default:
       throw new ConfigError(
-        `backend: expected a URL of sqlite: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+        `backend: expected a URL of sqlite:, redis:, rpc: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
       )
   }
 }

@@ -12,15 +12,20 @@ export function errorOf(error: unknown, place: string): Error {
   if (error instanceof CeleriacError) return error
   const cause = error as Error
   const message = `${place}: ${cause.message}`
-  if (cause.name !== 'ReplyError') return new StoreUnavailableError(message, { cause })
+  if (!isReply(error)) return new StoreUnavailableError(message, { cause })
   if (CONFIGURATION.test(cause.message)) return new ConfigError(message, { cause })
   if (UNAVAILABLE.test(`${cause.message} `)) return new StoreUnavailableError(message, { cause })
   return new CeleriacError('STORE_REFUSED', message, { cause })
 }
 
+/** True for what the server answered, false for a failure on the way. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
 /** True for the reply of a server that became a replica: the one to write to is elsewhere. */
 export function isReadOnly(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError' && /(?:^|\s-?)READONLY\s/.test(error.message)
+  return isReply(error) && /(?:^|\s-?)READONLY\s/.test((error as Error).message)
 }
 
 /** True for the reply to EVALSHA where the script is not known. */

@@ -98,7 +98,7 @@ export const CLAIM: Script = {
   source: `
 local limit = tonumber(ARGV[1])
 local score = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[2]) + tonumber(ARGV[3]) / 1048576
-local score_text = string.format('%.17g', score)
+local score_text = string.format('%.7f', score)
 local out, fields, scores, tags = {}, {}, {}, {}
 for at = 3, #KEYS do
   if limit <= 0 then break end
@@ -196,7 +196,7 @@ local base = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
 local count = 0
 for at = 2, #ARGV, 2 do
   if ours(ARGV[at], ARGV[at + 1]) then
-    redis.call('ZADD', KEYS[2], 'XX', string.format('%.17g', base + tonumber(ARGV[at + 1]) / 1048576), ARGV[at])
+    redis.call('ZADD', KEYS[2], 'XX', string.format('%.7f', base + tonumber(ARGV[at + 1]) / 1048576), ARGV[at])
     count = count + 1
   end
 end

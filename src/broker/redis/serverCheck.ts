@@ -1,3 +1,4 @@
+import { isReply } from './replies.ts'
 import type { Session } from './session.ts'
 
 /** Tell of settings by which this server could lose tasks. What it does not let us read, we do not judge. */
@@ -28,7 +29,7 @@ async function read(session: Session, name: string, ...args: string[]): Promise<
     return await session.send(name, args, 'utf8')
   } catch (error) {
     // Refused, as managed servers do with CONFIG; a lost connection is told by the session itself.
-    if ((error as Error).name === 'ReplyError') return undefined
+    if (isReply(error)) return undefined
     throw error
   }
 }

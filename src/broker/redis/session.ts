@@ -1,7 +1,7 @@
 import type { Command, Redis, RedisOptions } from 'ioredis'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import type { Arg } from './connection.ts'
-import { errorOf, isReadOnly } from './replies.ts'
+import { errorOf, isReadOnly, isReply } from './replies.ts'
 import type { RedisAddress } from './url.ts'
 
 /** What becomes of one socket: told once each. */
@@ -15,7 +15,7 @@ export interface SessionEvents {
 export type Reading = 'utf8' | null
 
 /** Only pings are unanswered for this long, or a blocking command after its time: the peer is gone, ms. */
-const SILENT = 3000
+const SILENT = 2500
 
 /**
  * One socket to a Redis server, from its opening to its end; it never reconnects. It knows whether answers come.
@@ -27,7 +27,7 @@ export class Session {
   readonly #place: string
   readonly #events: SessionEvents
   #corked = false
-  #ended = false
+  #ended: Error | undefined
   /** Unanswered commands, and how many of them are pings. */
   #open = 0
   #pings = 0
@@ -77,7 +77,7 @@ export class Session {
       (error: unknown) => {
         this.#answered()
         if (isReadOnly(error)) this.end(errorOf(error, this.#place))
-        throw error
+        throw this.#ended && !isReply(error) ? this.#ended : error
       },
     )
   }
@@ -111,11 +111,15 @@ export class Session {
 
   end(error: Error): void {
     if (this.#ended) return
-    this.#ended = true
-    // A socket whose peer is gone never closes by itself.
+    this.#ended = error
+    this.#destroy()
+    this.#events.closed(error)
+  }
+
+  /** A socket whose peer is gone never closes by itself. */
+  #destroy(): void {
     this.#redis.disconnect()
     this.#redis.stream?.destroy()
-    this.#events.closed(error)
   }
 
   #cork(): void {
@@ -157,10 +161,9 @@ export class Session {
       await Promise.race([connected, failed])
       await Promise.race([this.send('ping', [], 'utf8'), failed])
     } catch (error) {
-      this.#ended = true
-      redis.disconnect()
-      redis.stream?.destroy()
-      throw errorOf(error, this.#place)
+      this.#ended = errorOf(error, this.#place)
+      this.#destroy()
+      throw this.#ended
     } finally {
       clearTimeout(timer)
       failed.catch(() => undefined)

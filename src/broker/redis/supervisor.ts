@@ -30,7 +30,7 @@ interface Waiting {
 const IDLE = 5000
 const OPEN_LIMIT = 5000
 const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
-const TICK = 500
+const TICK = 250
 
 /** Keeps one connection open: opens it when first needed, and again whenever it ends, until it is closed. */
 export class Supervisor {
@@ -168,8 +168,10 @@ export class Supervisor {
     const late = now - this.#ticked > 3 * every
     this.#ticked = now
     while (this.#waiting[0] && this.#waiting[0].until < now) this.#waiting.shift()?.fail(this.#waitedError())
-    if (late) this.#session?.excuse()
-    this.#silence = this.#session?.watch(IDLE, this.#patience.timeout)
+    const session = this.#session
+    if (late) session?.excuse()
+    const silence = session?.watch(IDLE, this.#patience.timeout)
+    this.#silence = session === this.#session ? silence : undefined
   }
 
   #waitedError(): Error {

@@ -1,0 +1,170 @@
+import type { Broker } from '../broker/broker.ts'
+import { RedisBroker } from '../broker/redis/broker.ts'
+import { connectRedis } from '../broker/redis/client.ts'
+import type { RedisConnection } from '../broker/redis/connection.ts'
+import { parseRedisUrl } from '../broker/redis/url.ts'
+import { readMeta, type TaskMeta } from '../protocol/result.ts'
+import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
+import type { BackendOptions, ResultBackend } from './backend.ts'
+import type { Joint } from './joint.ts'
+import { RedisJoint } from './redisJoint.ts'
+import { RedisWriter, recordOf, type StoredRecord, staleAfter } from './redisStore.ts'
+import { RedisWatches } from './redisWatch.ts'
+
+export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
+  readonly broker?: Broker
+  /** Somebody else's connection to the same server, not closed with this backend. */
+  readonly connection?: RedisConnection
+}
+
+/** Celery's prefix of the records' keys. */
+const RECORD = 'celery-task-meta-'
+/** Most keys of one command. */
+const MOST = 1000
+/** Beyond any moment: what never expires. */
+const NEVER = '+inf'
+
+/** Records in Redis, where Python's Celery keeps its own: each side reads the other's. */
+export class RedisBackend implements ResultBackend {
+  readonly knowsAll = false
+  readonly url: string
+  readonly connection: RedisConnection
+  /** The broker, where it is of the same server and database. */
+  readonly #shared: RedisBroker | undefined
+  readonly #options: RedisBackendOptions
+  readonly #prefix: string
+  readonly #accept: ReadonlySet<string>
+  readonly #writer: RedisWriter
+  readonly #watches: RedisWatches
+  #wanted: {
+    readonly key: string
+    readonly resolve: (bytes: Buffer | null) => void
+    readonly reject: (error: unknown) => void
+  }[] = []
+
+  /** Throws ConfigError for a URL that cannot be read. */
+  constructor(url: string, options: RedisBackendOptions) {
+    const { broker } = options
+    this.#shared = broker instanceof RedisBroker && broker.url === parseRedisUrl(url).url ? broker : undefined
+    const given = options.connection ?? this.#shared?.connection
+    this.connection = given ?? connectRedis(url, { name: 'celeriac-results', warn: options.warn })
+    this.url = this.connection.url
+    this.#options = options
+    this.#prefix = resultPrefix(options.keyPrefix ?? '')
+    this.#accept = new Set(options.accept.map((name) => CONTENT_TYPES[name]))
+    this.#writer = new RedisWriter(this.connection)
+    this.#watches = new RedisWatches(this.connection, {
+      channelOf: (id) => this.keyOf(id),
+      fetch: (ids) => this.#fetch(ids),
+      read: (bytes) => this.#read(bytes),
+    })
+  }
+
+  /** Key of a task's record, and channel on which it is published. */
+  keyOf(id: string): string {
+    return `${this.#prefix}${RECORD}${id}`
+  }
+
+  /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
+  record(meta: TaskMeta): StoredRecord {
+    const { serializer, expires } = this.#options
+    return recordOf(meta, this.keyOf(meta.task_id), serializer, expires)
+  }
+
+  async store(meta: TaskMeta): Promise<boolean> {
+    return this.#writer.save(this.record(meta))
+  }
+
+  async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    const stored = await this.#fetch(ids)
+    return stored.map((bytes) => (bytes ? this.#read(bytes) : undefined))
+  }
+
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
+    return this.#watches.watch(ids, signal)
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    const keys = ids.map((id) => this.keyOf(id))
+    await Promise.all(pieces(keys).map((some) => this.connection.command('DEL', ...some)))
+    this.#watches.forgotten(ids)
+  }
+
+  async revoke(ids: readonly string[]): Promise<void> {
+    const stale = staleAfter(this.#options.expires)
+    const expiry = stale === 0 ? NEVER : Date.now() + stale
+    const calls = pieces(ids).map((some) =>
+      this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
+    )
+    await Promise.all(calls)
+  }
+
+  async revoked(): Promise<readonly string[]> {
+    const key = this.#revokedKey()
+    const now = Date.now()
+    const [, ids] = await this.connection.pipeline([
+      ['ZREMRANGEBYSCORE', key, '-inf', now],
+      ['ZRANGE', key, 0, -1],
+    ])
+    return ids as string[]
+  }
+
+  joint(broker: Broker): Joint | undefined {
+    return broker === this.#shared ? new RedisJoint(this.#shared, (meta) => this.record(meta)) : undefined
+  }
+
+  async close(): Promise<void> {
+    this.#watches.close()
+    if (!this.#options.connection && !this.#shared) await this.connection.close()
+  }
+
+  #revokedKey(): string {
+    return `${this.#prefix}celeriac.revoked`
+  }
+
+  /** Bytes as they are stored; what is asked for in one turn of the event loop goes out in one command. */
+  #fetch(ids: readonly string[]): Promise<(Buffer | null)[]> {
+    const reads = ids.map(
+      (id) =>
+        new Promise<Buffer | null>((resolve, reject) => {
+          const count = this.#wanted.push({ key: this.keyOf(id), resolve, reject })
+          if (count === 1) setImmediate(() => this.#fetchWanted())
+        }),
+    )
+    return Promise.all(reads)
+  }
+
+  #fetchWanted(): void {
+    for (const some of pieces(this.#wanted)) {
+      this.connection.commandBytes('MGET', ...some.map(({ key }) => key)).then(
+        (values) => {
+          for (const [at, one] of some.entries()) one.resolve((values as (Buffer | null)[])[at] ?? null)
+        },
+        (error: unknown) => {
+          for (const one of some) one.reject(error)
+        },
+      )
+    }
+    this.#wanted = []
+  }
+
+  /** JSON is an object in text, which begins as no map of msgpack does. */
+  #read(bytes: Buffer): TaskMeta {
+    const json = bytes[0] === 0x7b
+    const type = json ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
+    const meta = readMeta(deserialize(bytes, type, json ? 'utf-8' : 'binary', this.#accept))
+    // Celery up to 5.3 writes UTC without saying so, which everybody else takes for local time.
+    const { date_done } = meta
+    return date_done && /T[\d:.]+$/.test(date_done) ? { ...meta, date_done: `${date_done}+00:00` } : meta
+  }
+}
+
+/** Celery puts `_` between its `global_keyprefix` and a record's key, unless the prefix ends with a mark of its own (celery-wire §4.1). */
+export function resultPrefix(keyPrefix: string): string {
+  return keyPrefix === '' || ':_-.'.includes(keyPrefix.at(-1) as string) ? keyPrefix : `${keyPrefix}_`
+}
+
+function pieces<Item>(items: readonly Item[]): Item[][] {
+  const count = Math.ceil(items.length / MOST)
+  return Array.from({ length: count }, (_, at) => items.slice(at * MOST, (at + 1) * MOST))
+}

@@ -1,0 +1,145 @@
+import type { RedisConnection, Script } from '../broker/redis/connection.ts'
+import { encodePlain, type SerializerName } from '../protocol/encoding.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { write } from '../protocol/serializer.ts'
+import { isFinal } from '../protocol/states.ts'
+
+/*
+ * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
+ * in one step with the look at what is there, so that a late state never replaces a final one.
+ */
+
+/**
+ * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is in ms, 0 for ever. PENDING is saved only
+ * where nothing is known, and not published. A final state stays; `settling` lets a final one replace it, unless it is SUCCESS.
+ * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. Put before a script's own text.
+ */
+export const STORE_LUA = `
+local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
+local function status_of(key, head)
+  local json = string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"')
+  if json then return json end
+  local at = string.match(head, '^[\\128-\\143]\\166status()') or string.match(head, '^\\222..\\166status()')
+  local size = at and string.byte(head, at) or 0
+  if size >= 160 and size <= 191 then return string.sub(head, at + 1, at + size - 160) end
+  local value = redis.call('GET', key)
+  for _, decode in ipairs({cjson.decode, cmsgpack.unpack}) do
+    local ok, record = pcall(decode, value)
+    if ok and type(record) == 'table' then return record.status end
+  end
+end
+local function put(key, value, ttl, ...)
+  if tonumber(ttl) > 0 then return redis.call('SET', key, value, 'PX', ttl, ...) end
+  return redis.call('SET', key, value, ...)
+end
+-- The moment of the submission is known to the first record only: it is kept.
+local function with_submission(value, head)
+  local moment = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
+  local _, to = string.find(value, '^{"status":"[^"]*",')
+  if not moment or not to or string.find(value, '^"date_submitted"', to + 1) then return value end
+  return string.sub(value, 1, to) .. moment .. ',' .. string.sub(value, to + 1)
+end
+local function store(key, value, status, ttl, settling)
+  if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
+  local head = redis.call('GETRANGE', key, 0, 127)
+  if head ~= '' then
+    local known = status_of(key, head)
+    if known == 'SUCCESS' or (FINAL[known] and not (settling and FINAL[status])) then return 0 end
+    value = with_submission(value, head)
+  end
+  put(key, value, ttl)
+  redis.call('PUBLISH', key, value)
+  return 1
+end
+`
+
+/** Save records, the keys by KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each. */
+const STORE: Script = {
+  name: 'store',
+  source: `${STORE_LUA}
+local out = {}
+for at, key in ipairs(KEYS) do out[at] = store(key, ARGV[at * 3 - 2], ARGV[at * 3 - 1], ARGV[at * 3]) end
+return out
+`,
+}
+
+/** A record as `STORE_LUA` takes it. */
+export interface StoredRecord {
+  readonly key: string
+  readonly value: string | Uint8Array
+  readonly status: string
+  /** ms, 0: for ever. */
+  readonly ttl: number
+}
+
+/** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
+const STALE = 7 * 86_400_000
+
+/** How long a record that is not final is kept, ms; 0: for ever. */
+export function staleAfter(expires: number): number {
+  return expires === 0 ? 0 : Math.max(expires, STALE)
+}
+
+/** What is written for a meta. `expires`: how long a final one is kept, ms; 0: for ever. Throws EncodeError. */
+export function recordOf(meta: TaskMeta, key: string, serializer: SerializerName, expires: number): StoredRecord {
+  const { status, date_submitted, ...rest } = meta
+  // Only the result can hold what needs encoding: the rest is our own.
+  const result = encodePlain(meta.result, 'result', serializer)
+  const ordered = { status, ...(date_submitted !== undefined && { date_submitted }), ...rest, result }
+  const ttl = isFinal(status) ? Math.ceil(expires) : staleAfter(expires)
+  return { key, value: write(ordered, serializer).body, status, ttl }
+}
+
+/** Bounds of one call, so that it does not keep the server for long: records, and bytes of all but the last. */
+const MOST = 500
+const LARGEST = 1_000_000
+
+interface Job {
+  readonly record: StoredRecord
+  readonly resolve: (saved: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Saves records; those of one turn of the event loop in one call. */
+export class RedisWriter {
+  readonly #connection: RedisConnection
+  #jobs: Job[] = []
+
+  constructor(connection: RedisConnection) {
+    this.#connection = connection
+  }
+
+  /** True when it was saved. */
+  save(record: StoredRecord): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      if (this.#jobs.push({ record, resolve, reject }) === 1) setImmediate(() => this.#flush())
+    })
+  }
+
+  #flush(): void {
+    const jobs = this.#jobs
+    this.#jobs = []
+    let batch: Job[] = []
+    let size = 0
+    for (const job of jobs) {
+      batch.push(job)
+      size += job.record.value.length
+      if (batch.length < MOST && size < LARGEST) continue
+      void this.#send(batch)
+      batch = []
+      size = 0
+    }
+    if (batch.length > 0) void this.#send(batch)
+  }
+
+  async #send(jobs: readonly Job[]): Promise<void> {
+    try {
+      const keys = jobs.map(({ record }) => record.key)
+      const args = jobs.flatMap(({ record: { value, status, ttl } }) => [value, status, ttl])
+      const saved = (await this.#connection.script(STORE, keys, args)) as number[]
+      for (const [at, job] of jobs.entries()) job.resolve(saved[at] === 1)
+    } catch (error) {
+      for (const job of jobs) job.reject(error)
+    }
+  }
+}

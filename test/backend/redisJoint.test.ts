@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { RedisBackend } from '../../src/backend/redis.ts'
+import { RedisBroker } from '../../src/broker/redis/broker.ts'
+import { jointSuite } from '../../src/testing/jointSuite.ts'
+import { RedisServer } from '../redis/server.ts'
+
+let server: RedisServer
+beforeAll(async () => {
+  server = await RedisServer.start()
+})
+afterAll(() => server.stop())
+
+for (const [name, database, serializer] of [
+  ['one database', 0, 'json'],
+  ['one database, msgpack', 0, 'msgpack'],
+  ['two databases', 1, 'json'],
+] as const) {
+  jointSuite({ describe, it }, `redis, ${name}`, async () => {
+    await server.cli('FLUSHALL')
+    const broker = new RedisBroker(server.url(), { lease: 30_000 })
+    const backend = new RedisBackend(server.url(database), {
+      expires: 60_000,
+      serializer,
+      accept: ['json', 'msgpack'],
+      broker,
+    })
+    const close = async (): Promise<void> => {
+      await backend.close()
+      await broker.close()
+    }
+    return { broker, backend, close }
+  })
+}

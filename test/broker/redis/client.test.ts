@@ -1,0 +1,332 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
+import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
+import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { pause, until, within } from '../../../src/testing/kit.ts'
+import { TcpProxy } from '../../redis/proxy.ts'
+import { freePort, RedisServer } from '../../redis/server.ts'
+
+let server: RedisServer
+let open: RedisConnection[] = []
+const stops: (() => Promise<void>)[] = []
+
+beforeAll(async () => {
+  server = await RedisServer.start()
+})
+afterEach(async () => {
+  await Promise.all(open.map((connection) => connection.close()))
+  open = []
+  for (const stop of stops.splice(0)) await stop()
+})
+afterAll(() => server.stop())
+
+function connect(url: string = server.url(), options?: RedisOptions): RedisConnection {
+  const connection = connectRedis(url, options)
+  open.push(connection)
+  return connection
+}
+
+async function startOwn(options?: Parameters<typeof RedisServer.start>[0]): Promise<RedisServer> {
+  const own = await RedisServer.start(options)
+  stops.push(() => own.stop())
+  return own
+}
+
+async function startProxy(): Promise<TcpProxy> {
+  const proxy = await TcpProxy.start(server.port)
+  stops.push(() => proxy.stop())
+  return proxy
+}
+
+function failure(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    (value) => expect.fail(`resolved: ${value}`),
+    (error: Error) => error,
+  )
+}
+
+const count: Script = { name: 'count', source: `return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}` }
+
+describe('commands', () => {
+  test('text, bytes, numbers, nothing, lists', async () => {
+    const redis = connect(server.url(1))
+    const bytes = Uint8Array.from({ length: 256 }, (_, at) => at)
+    expect(await redis.command('SET', 'bytes', bytes)).toBe('OK')
+    expect(await redis.commandBytes('GET', 'bytes')).toEqual(Buffer.from(bytes))
+    expect(await redis.command('GET', 'none')).toBeNull()
+    expect(
+      await redis.pipeline([
+        ['INCR', 'n'],
+        ['INCRBY', 'n', 5],
+        ['LRANGE', 'l', 0, -1],
+      ]),
+    ).toEqual([1, 6, []])
+    expect(await server.cli('-n', '1', 'GET', 'n')).toBe('6')
+  })
+
+  test('a pipeline rejects with its first error, the others are carried out', async () => {
+    const redis = connect()
+    await redis.command('SET', 'text', 'x')
+    const error = await failure(
+      redis.pipeline([
+        ['LPUSH', 'text', 'y'],
+        ['SET', 'after', '1'],
+      ]),
+    )
+    expect(error).toMatchObject({ code: 'STORE_REFUSED', message: expect.stringMatching(/WRONGTYPE/) })
+    expect(await redis.command('GET', 'after')).toBe('1')
+  })
+
+  test('of one turn, in order, in one write', async () => {
+    const redis = connect()
+    await redis.command('DEL', 'list')
+    const before = await server.cli('INFO', 'stats')
+    await Promise.all(Array.from({ length: 1000 }, (_, at) => redis.command('RPUSH', 'list', at)))
+    const after = await server.cli('INFO', 'stats')
+    expect(await redis.command('LRANGE', 'list', 0, -1)).toEqual(Array.from({ length: 1000 }, (_, at) => String(at)))
+    const reads = (info: string): number => Number(/total_reads_processed:(\d+)/.exec(info)?.[1])
+    expect(reads(after) - reads(before)).toBeLessThan(50)
+  })
+
+  test('a script, also after SCRIPT FLUSH', async () => {
+    const redis = connect()
+    await redis.command('DEL', 'counted')
+    expect(await redis.script(count, ['counted'], [5])).toEqual(['counted', '5', 1])
+    await server.cli('SCRIPT', 'FLUSH')
+    const answers = await Promise.all([1, 2, 3].map(() => redis.script(count, ['counted'], ['x'])))
+    expect(answers.map((answer) => (answer as unknown[])[2])).toEqual([2, 3, 4])
+  })
+
+  test('a command that blocks waits as long as it says', async () => {
+    const redis = connect(server.url(), { timeout: 300 })
+    expect(await redis.blocking(1000, 'BLPOP', 'nothing', 1)).toBeNull()
+    expect(redis.problem).toBeUndefined()
+  })
+
+  test('a unix socket; another database', async () => {
+    const own = await startOwn({ unixsocket: true })
+    const redis = connect(`redis+socket://${own.socket}?virtual_host=3`)
+    await redis.command('SET', 'here', '1')
+    expect(await own.cli('-n', '3', 'GET', 'here')).toBe('1')
+    expect([redis.db, redis.url]).toEqual([3, `redis+socket://${own.socket}?virtual_host=3`])
+  })
+})
+
+describe('channels', () => {
+  test('messages as bytes, by name and by pattern, until ended', async () => {
+    const redis = connect()
+    const heard: string[] = []
+    const ends = await Promise.all([
+      redis.subscribe('news', (message) => heard.push(`1 ${message.toString('latin1')}`)),
+      redis.subscribe('news', (message) => heard.push(`2 ${message.toString('latin1')}`)),
+      redis.subscribePattern('n*', (message, channel) => heard.push(`${channel} ${message.toString('latin1')}`)),
+    ])
+    expect(await redis.command('PUBLISH', 'news', Uint8Array.of(0xff))).toBe(2)
+    await until('all heard it', () => heard.length === 3)
+    expect(heard.sort()).toEqual(['1 \xff', '2 \xff', 'news \xff'])
+    await ends[0]?.()
+    expect(await redis.command('PUBSUB', 'NUMSUB', 'news')).toEqual(['news', 1])
+    await Promise.all(ends.map((end) => end()))
+    expect(await redis.command('PUBLISH', 'news', 'x')).toBe(0)
+  })
+
+  test('kept over CLIENT KILL, which is told', async () => {
+    const redis = connect(server.url(), { name: 'killed' })
+    const heard: string[] = []
+    let told = 0
+    redis.onReconnect(() => told++)
+    await redis.subscribe('kept', (message) => heard.push(message.toString()))
+    await redis.command('PING')
+    await server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await until('told of the subscription', () => told === 1)
+    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until('told of both', () => told === 2)
+    expect(await redis.command('PUBLISH', 'kept', 'again')).toBe(1)
+    await until('heard', () => heard.includes('again'))
+    expect(redis.problem).toBeUndefined()
+  })
+})
+
+describe('trouble', () => {
+  test('no server: waits for the first connection, for as long as told; then it comes', async () => {
+    const port = await freePort()
+    const redis = connect(`redis://127.0.0.1:${port}/0`, { timeout: 10_000, wait: 400 })
+    const start = performance.now()
+    const error = await failure(redis.command('PING'))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/not connected for 400 ms: .*ECONNREFUSED/)
+    expect(performance.now() - start).toBeLessThan(1500)
+    expect(redis.problem?.message).toMatch(/ECONNREFUSED/)
+    await startOwn({ port })
+    await until('works', () => redis.problem === undefined)
+    expect(await redis.command('PING')).toBe('PONG')
+  })
+
+  test('a restart of the server: what waits is sent when it is back', async () => {
+    const own = await startOwn({ appendonly: true })
+    const redis = connect(own.url())
+    const heard: string[] = []
+    await redis.subscribe('kept', (message) => heard.push(message.toString()))
+    await redis.command('SET', 'a', '1')
+    await own.kill()
+    await until('noticed', () => redis.problem !== undefined)
+    const waiting = Promise.all([redis.command('INCR', 'a'), redis.command('INCR', 'a')])
+    await own.start()
+    expect(await within('the answers', waiting, 5000)).toEqual([2, 3])
+    await until('all works', () => redis.problem === undefined)
+    await redis.command('PUBLISH', 'kept', 'again')
+    await until('heard', () => heard.includes('again'))
+  })
+
+  test('cut while the answer is awaited: rejects, and goes on', async () => {
+    const proxy = await startProxy()
+    const redis = connect(proxy.url())
+    await redis.command('PING')
+    proxy.delay(300)
+    const lost = failure(redis.command('PING'))
+    await pause(50)
+    proxy.cut()
+    expect(await within('the rejection', lost)).toBeInstanceOf(StoreUnavailableError)
+    proxy.delay(0)
+    expect(await redis.command('PING')).toBe('PONG')
+  })
+
+  test('half-open under commands: given up after the timeout', async () => {
+    const proxy = await startProxy()
+    const redis = connect(proxy.url(), { timeout: 1000 })
+    await redis.command('PING')
+    proxy.swallow()
+    const start = performance.now()
+    const error = await failure(redis.command('INCR', 'x'))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/no answer for \d+ ms/)
+    expect(performance.now() - start).toBeLessThan(2500)
+    expect(redis.problem).toBeInstanceOf(StoreUnavailableError)
+    proxy.pass()
+    await until('works again', () => redis.problem === undefined)
+    expect(await redis.command('PING')).toBe('PONG')
+  })
+
+  test('half-open while idle: both connections notice within eight seconds', async () => {
+    const proxy = await startProxy()
+    const redis = connect(proxy.url())
+    const heard: string[] = []
+    let told = 0
+    redis.onReconnect(() => told++)
+    await redis.subscribe('kept', (message) => heard.push(message.toString()))
+    await redis.command('PING')
+    const start = performance.now()
+    proxy.swallow()
+    proxy.pass()
+    await until('noticed', () => told === 2, 8700)
+    expect(performance.now() - start).toBeGreaterThan(4000)
+    await redis.command('PUBLISH', 'kept', 'again')
+    await until('heard', () => heard.includes('again'))
+    expect(redis.problem).toBeUndefined()
+  })
+
+  test('half-open while a command blocks', async () => {
+    const proxy = await startProxy()
+    const redis = connect(proxy.url())
+    await redis.command('PING')
+    const blocked = failure(redis.blocking(500, 'BLPOP', 'nothing', 0.5))
+    await pause(100)
+    proxy.swallow()
+    expect(await within('the rejection', blocked, 5000)).toBeInstanceOf(StoreUnavailableError)
+  })
+
+  test('a server that sleeps for a while: says so, loses nothing', async () => {
+    const own = await startOwn({ flags: ['--enable-debug-command', 'yes'] })
+    const redis = connect(own.url())
+    await redis.command('PING')
+    const sleeping = own.cli('DEBUG', 'SLEEP', '4.5').catch(() => undefined)
+    await pause(100)
+    const answer = redis.command('INCR', 'x')
+    await until('says so', () => redis.problem !== undefined, 4500)
+    expect(await answer).toBe(1)
+    await until('is over', () => redis.problem === undefined, 2000)
+    await sleeping
+  })
+
+  test("our own event loop that stands still is not the server's fault", async () => {
+    const redis = connect(server.url(), { timeout: 300 })
+    await redis.command('PING')
+    const answer = redis.command('INCR', 'own')
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 2000
+    while (performance.now() < end);
+    expect(await answer).toBe(1)
+  })
+
+  test("out of memory: the server's words", async () => {
+    const own = await startOwn()
+    const redis = connect(own.url())
+    await redis.command('PING')
+    await own.cli('CONFIG', 'SET', 'maxmemory', '1')
+    for (const refused of [redis.command('SET', 'k', 'x'), redis.script(count, ['n'], ['x'])]) {
+      const error = await failure(refused)
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error.message).toMatch(/OOM command not allowed/)
+    }
+    expect(redis.problem).toBeUndefined()
+    await own.cli('CONFIG', 'SET', 'maxmemory', '0')
+    expect(await redis.command('SET', 'k', 'x')).toBe('OK')
+  })
+
+  test('a replica: reconnects, as the master is elsewhere', async () => {
+    const own = await startOwn({ flags: ['--replica-read-only', 'yes'] })
+    const redis = connect(own.url())
+    let told = 0
+    redis.onReconnect(() => told++)
+    await redis.command('SET', 'a', '1')
+    await own.cli('REPLICAOF', '127.0.0.1', String(server.port))
+    const error = await failure(redis.command('SET', 'a', '2'))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/READONLY/)
+    await until('reconnected', () => told > 0)
+    await own.cli('REPLICAOF', 'NO', 'ONE')
+    expect(await redis.command('SET', 'a', '2')).toBe('OK')
+  })
+
+  test.each([
+    ['none', (url: string) => url.replace(/:[^:@]*@/, ''), /NOAUTH/],
+    ['a wrong one', (url: string) => url.replace(/:[^:@]*@/, ':wrong@'), /WRONGPASS/],
+  ])('a password is needed: %s', async (_, change, words) => {
+    const own = await startOwn({ requirepass: 's3cret/?@' })
+    const error = await failure(connect(change(own.url())).command('PING'))
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.message).toMatch(words)
+    const right = connect(own.url(2))
+    expect(await right.command('PING')).toBe('PONG')
+    expect(right.url).not.toContain('s3cret')
+  })
+
+  test('a database that the server does not have', async () => {
+    const error = await failure(connect(server.url(99)).command('PING'))
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.message).toMatch(/DB index is out of range/)
+  })
+
+  test('after close, nothing', async () => {
+    const redis = connect()
+    await redis.command('PING')
+    const pending = failure(redis.command('BLPOP', 'nothing', 5))
+    await redis.close()
+    expect(await pending).toBeInstanceOf(StoreUnavailableError)
+    expect((await failure(redis.command('PING'))).message).toMatch(/closed/)
+    expect(await redis.duplicate().close()).toBeUndefined()
+  })
+})
+
+test('warns once of eviction and of missing persistence', async () => {
+  const warnings: string[] = []
+  const redis = connect(server.url(), { warn: (message) => warnings.push(message) })
+  await redis.command('PING')
+  expect(warnings).toEqual([expect.stringMatching(/neither appendonly nor save/)])
+  const own = await startOwn({ appendonly: true, flags: ['--maxmemory-policy', 'allkeys-lru'] })
+  const other = connect(own.url(), { warn: (message) => warnings.push(message) })
+  await other.command('PING')
+  await own.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+  await other.command('PING')
+  expect(warnings.slice(1)).toEqual([expect.stringMatching(/allkeys-lru.*noeviction/)])
+})

@@ -1,0 +1,53 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { connectRedis } from '../../../src/broker/redis/client.ts'
+import { until } from '../../../src/testing/kit.ts'
+import { freePort, RedisServer } from '../../redis/server.ts'
+
+async function startSentinel(port: number, master: RedisServer): Promise<ChildProcess> {
+  const config = join(master.folder, 'sentinel.conf')
+  const settings = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${master.folder}`,
+    `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ]
+  writeFileSync(config, settings.join('\n'))
+  const child = spawn('redis-server', [config, '--sentinel'], { stdio: 'ignore' })
+  await once(child, 'spawn')
+  return child
+}
+
+test('by sentinel: the master of that name, and the next one after a failover', async () => {
+  const master = await RedisServer.start()
+  const replica = await RedisServer.start({ flags: ['--replicaof', `127.0.0.1 ${master.port}`] })
+  const port = await freePort()
+  const sentinel = await startSentinel(port, master)
+  const redis = connectRedis(`sentinel://127.0.0.1:${await freePort()};sentinel://127.0.0.1:${port}/1?master_name=main`)
+  try {
+    expect(await redis.command('SET', 'a', '1')).toBe('OK')
+    expect(await master.cli('-n', '1', 'GET', 'a')).toBe('1')
+    await until('replicated', async () => (await replica.cli('-n', '1', 'GET', 'a')) === '1')
+    await until(
+      'known to the sentinel',
+      async () => (await redis.command('INFO', 'replication'))?.toString().includes('state=online') ?? false,
+    )
+    // It looks for replicas every ten seconds.
+    await new Promise((resolve) => setTimeout(resolve, 11_000))
+    await master.kill()
+    await until('the replica is master', async () => (await replica.cli('ROLE')).startsWith('master'), 15_000)
+    await until('works again', () => redis.problem === undefined, 8000)
+    expect(await redis.command('INCR', 'a')).toBe(2)
+    expect(await replica.cli('-n', '1', 'GET', 'a')).toBe('2')
+  } finally {
+    await redis.close()
+    sentinel.kill('SIGKILL')
+    await replica.stop()
+    await master.stop()
+  }
+}, 60_000)
