@@ -48,7 +48,10 @@ export function delays(it: Case): void {
     assert.equal(id, '1')
     assert.ok(Date.now() >= due)
   })
+  underLoad(it)
+}
 
+function underLoad(it: Case): void {
   it('notBefore: a consumer that is never idle takes it in its turn all the same', async ({ broker, read, send }) => {
     await send('q', ['b0', 'b1'])
     const reader = await read(['q'], 1)

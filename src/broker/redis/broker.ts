@@ -116,7 +116,7 @@ export class RedisBroker implements Broker {
 
   /** It is settled, by whatever script: no lease to renew any more. */
   forget(holds: readonly Hold[]): void {
-    this.#keeper.remove(holds.map(({ tag }) => tag))
+    this.#keeper.remove(holds)
   }
 
   /** A message of exchange '' as it goes into its list. */

@@ -49,9 +49,15 @@ export class RedisConsumer implements Consumer, Holder {
   async start(): Promise<this> {
     const { connection, keys, sweeper } = this.#parts
     for (const queue of this.#queues) await this.#bind(queue)
+    const events = {
+      found: () => this.#soon(),
+      failed: (error: Error) => {
+        this.#problem = error
+      },
+    }
     for (const { name, transient } of this.#fed) {
       const lists = transient ? [keys.list(name)] : keys.lists(name)
-      for (const list of lists) this.#waiters.push(new Waiter(connection, list, () => this.#soon()))
+      for (const list of lists) this.#waiters.push(new Waiter(connection, list, events))
     }
     if (this.#waiters.length > 0) {
       this.#stops.push(
@@ -64,7 +70,7 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   get problem(): Error | undefined {
-    return this.#parts.connection.problem ?? this.#problem
+    return this.#parts.connection.problem ?? this.#parts.keeper.problem ?? this.#problem
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
@@ -89,7 +95,7 @@ export class RedisConsumer implements Consumer, Holder {
     await this.close()
     for (const stop of this.#stops.splice(0)) await stop()
     await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
-    this.#parts.keeper.remove([...this.#held.keys()])
+    this.#parts.keeper.remove([...this.#held.values()])
     this.#held.clear()
     for (const queue of this.#queues) await this.#unbind(queue)
     this.#parts.released(this)

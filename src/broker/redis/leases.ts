@@ -5,8 +5,13 @@ import type { Hold } from './held.ts'
 /** What the thread is told. */
 export type LeaseCommand =
   | { readonly add: readonly Hold[] }
-  | { readonly remove: readonly string[] }
+  | { readonly remove: readonly Hold[] }
   | { readonly close: true }
+
+/** What the thread says after each round. */
+export interface LeaseReport {
+  readonly problem: Error | undefined
+}
 
 export interface LeaseFacts {
   readonly url: string
@@ -17,17 +22,23 @@ export interface LeaseFacts {
   readonly scoreOffset: number
 }
 
+/** Wait before a thread that died is started anew, ms. */
+const RESTART = 1000
+
 /**
  * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
  * the event loop does not lose its message. It is told of what is held in one message per turn.
  */
 export class LeaseKeeper {
   readonly #facts: LeaseFacts
+  readonly #held = new Map<string, Hold>()
   #thread: Worker | undefined
-  readonly #added: Hold[] = []
-  readonly #removed: string[] = []
+  #added: Hold[] = []
+  #removed: Hold[] = []
   #scheduled = false
   #closed = false
+  /** Why leases cannot be kept, while that is so. */
+  problem: Error | undefined
 
   constructor(facts: LeaseFacts) {
     this.#facts = facts
@@ -35,13 +46,16 @@ export class LeaseKeeper {
 
   add(holds: readonly Hold[]): void {
     if (holds.length === 0) return
+    for (const hold of holds) this.#held.set(hold.tag, hold)
     this.#added.push(...holds)
     this.#soon()
   }
 
-  remove(tags: readonly string[]): void {
-    if (tags.length === 0) return
-    this.#removed.push(...tags)
+  /** By token too: the same message may be held again already. */
+  remove(holds: readonly Hold[]): void {
+    if (holds.length === 0) return
+    for (const { tag, token } of holds) if (this.#held.get(tag)?.token === token) this.#held.delete(tag)
+    this.#removed.push(...holds)
     this.#soon()
   }
 
@@ -50,6 +64,7 @@ export class LeaseKeeper {
     const thread = this.#thread
     if (!thread) return
     const ended = new Promise((resolve) => thread.once('exit', resolve))
+    // Only work keeps a process alive, but this must come to its end.
     thread.ref()
     thread.postMessage({ close: true } satisfies LeaseCommand)
     await ended
@@ -65,7 +80,10 @@ export class LeaseKeeper {
     this.#scheduled = false
     if (this.#closed) return
     this.#thread ??= this.#start()
-    const [added, removed] = [this.#added.splice(0), this.#removed.splice(0)]
+    const added = this.#added
+    const removed = this.#removed
+    this.#added = []
+    this.#removed = []
     if (added.length > 0) this.#thread.postMessage({ add: added } satisfies LeaseCommand)
     if (removed.length > 0) this.#thread.postMessage({ remove: removed } satisfies LeaseCommand)
   }
@@ -74,6 +92,23 @@ export class LeaseKeeper {
     const entry = new URL(`./leaseThread${extname(import.meta.url)}`, import.meta.url)
     const thread = new Worker(entry, { workerData: this.#facts, name: 'celeriac leases' })
     thread.unref()
+    thread.on('message', ({ problem }: LeaseReport) => {
+      this.problem = problem
+    })
+    thread.on('error', (error: Error) => {
+      this.problem = error
+    })
+    thread.on('exit', () => this.#restart(thread))
     return thread
+  }
+
+  /** Leases must not end with their keeper. */
+  #restart(dead: Worker): void {
+    if (this.#closed || this.#thread !== dead) return
+    this.#thread = undefined
+    setTimeout(() => {
+      this.#added = [...this.#held.values()]
+      this.#soon()
+    }, RESTART).unref()
   }
 }

@@ -5,6 +5,13 @@ const WAIT = 6000
 /** Pause after a failed wait, ms. */
 const AGAIN = 500
 
+export interface WaiterEvents {
+  /** There is something in the list. */
+  found(): void
+  /** A wait failed; it is tried again. */
+  failed(error: Error): void
+}
+
 /**
  * Waits for a list to have something, without taking it: moves its last element onto its own place, which blocks while there is
  * none (Redis >= 6.2). One connection for one list.
@@ -12,15 +19,15 @@ const AGAIN = 500
 export class Waiter {
   readonly #source: RedisConnection
   readonly #list: string
-  readonly #onMessage: () => void
+  readonly #events: WaiterEvents
   #connection: RedisConnection | undefined
   #armed = false
   #stopped = false
 
-  constructor(source: RedisConnection, list: string, onMessage: () => void) {
+  constructor(source: RedisConnection, list: string, events: WaiterEvents) {
     this.#source = source
     this.#list = list
-    this.#onMessage = onMessage
+    this.#events = events
   }
 
   /** Call back once when there is something; nothing if it waits already. */
@@ -42,12 +49,12 @@ export class Waiter {
         const seconds = WAIT / 1000
         const found = await this.#connection.blocking(WAIT, 'BLMOVE', this.#list, this.#list, 'RIGHT', 'RIGHT', seconds)
         if (found !== null) break
-      } catch {
-        // The command connection meets the same trouble and tells of it; here it is only waited out.
+      } catch (error) {
+        if (!this.#stopped) this.#events.failed(error as Error)
         await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
       }
     }
     this.#armed = false
-    if (!this.#stopped) this.#onMessage()
+    if (!this.#stopped) this.#events.found()
   }
 }
