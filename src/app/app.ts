@@ -6,7 +6,7 @@ import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
 import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
-import { DIRECT, lineage, runAs } from './current.ts'
+import { childrenHere, DIRECT, lineage, runAs } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { infoOf, type JobInfo } from './info.ts'
@@ -227,6 +227,8 @@ export class App {
 
   async #submit(prepared: Prepared): Promise<AsyncResult> {
     const { id, message, queue, ignored, submission } = prepared
+    // Before it is sent: nobody need await that, and the task around may have ended by then.
+    childrenHere()?.push(id)
     const { joint, backend } = this.#link.stores ?? (await this.#link.open())
     const facts = { id, task: message.task, queue, retries: 0 }
     this.signals.emit('task:before-publish', facts)
@@ -262,7 +264,7 @@ export class App {
       hostname: this.#origin,
     }
     const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
-    const context = new JobContext(job, definition, host, this.#config.resultSerializer)
+    const context = new JobContext(job, definition, host, this.#config.resultSerializer, childrenHere())
     if (definition.style === 'positional') return runAs(context, () => invoke(definition, args, context))
     return this.#runObject(definition, args[0], context)
   }

@@ -5,7 +5,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, CeleriacError, Retry, SoftTimeLimitExceeded, TaskRevokedError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import type { StopSignal } from '../std/stop.ts'
-import type { TaskContext } from './current.ts'
+import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { validate } from './schema.ts'
 
@@ -28,7 +28,8 @@ const TURN = 10
 const RESERVED: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
 
 /** The context of one running job. */
-export class JobContext implements TaskContext {
+export class JobContext implements Parent {
+  readonly children: string[]
   readonly #job: Job
   readonly #definition: TaskDefinition
   readonly #host: JobHost
@@ -40,8 +41,9 @@ export class JobContext implements TaskContext {
   #reportedAt = 0
   #turnAt = performance.now()
 
-  /** `serializer` is what its reports must pass. */
-  constructor(job: Job, definition: TaskDefinition, host: JobHost, serializer: Serializer) {
+  /** `serializer` is what its reports must pass; `children` where the ids of what it sends are kept. */
+  constructor(job: Job, definition: TaskDefinition, host: JobHost, serializer: Serializer, children: string[] = []) {
+    this.children = children
     this.#serializer = serializer
     this.#job = job
     this.#definition = definition

@@ -32,7 +32,12 @@ export interface TaskContext<Progress = unknown> {
   retry(options?: { countdown?: Duration; cause?: unknown }): never
 }
 
-const storage = new AsyncLocalStorage<TaskContext>()
+/** A context that keeps the ids of what its task sends. */
+export interface Parent extends TaskContext {
+  readonly children: string[]
+}
+
+const storage = new AsyncLocalStorage<Parent>()
 
 /** The task being run, from anywhere below it; undefined outside of one. */
 export function currentTask(): TaskContext | undefined {
@@ -49,7 +54,12 @@ export function lineage(): { readonly parentId: string; readonly rootId: string 
   return task.parentId === undefined ? undefined : { parentId: task.parentId, rootId: task.rootId }
 }
 
+/** The list that keeps the ids of what is sent from here; undefined outside of a task. */
+export function childrenHere(): string[] | undefined {
+  return storage.getStore()?.children
+}
+
 /** Run a function as this task. */
-export function runAs<Result>(context: TaskContext, run: () => Result): Result {
+export function runAs<Result>(context: Parent, run: () => Result): Result {
   return storage.run(context, run)
 }

@@ -4,7 +4,7 @@ import { encodeException } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import type { JobHost } from './context.ts'
 
@@ -52,7 +52,8 @@ export async function runEagerly(
     outcome = await run({ ...job, retries }, host)
   }
   if (!pending || outcome.kind === 'ignore') return
-  const end = { ...base, retries, date_started: started, date_done: new Date().toISOString() }
+  const children = childTuples(outcome.children ?? [])
+  const end = { ...base, children, retries, date_started: started, date_done: new Date().toISOString() }
   if (outcome.kind === 'success') {
     await backend.store({ ...end, status: SUCCESS, result: outcome.result })
   } else {

@@ -1,5 +1,5 @@
 import { decodeException } from '../protocol/exception.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { childIds, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PENDING, RECEIVED, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 
 /** What is known of one submitted task. */
@@ -21,6 +21,8 @@ export interface JobInfo {
   readonly result: unknown
   /** Only after FAILURE and REVOKED, and while RETRY waits. */
   readonly error: JobError | undefined
+  /** Ids of the tasks that it sent, once it has ended. */
+  readonly children: readonly string[]
 }
 
 export interface JobError {
@@ -49,6 +51,7 @@ export function infoOf(meta: TaskMeta): JobInfo {
     error: WITH_ERROR.has(status)
       ? { ...decodeException(meta.result), traceback: meta.traceback ?? undefined }
       : undefined,
+    children: childIds(meta.children),
   }
 }
 

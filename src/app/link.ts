@@ -43,14 +43,15 @@ export class Link {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
-      const broker = await openBroker(config.broker, config)
+      const warn = (message: string): void => config.logger.warn({}, message)
+      const broker = await openBroker(config.broker, { ...config, warn })
       const backend = await openBackend(config.backend, {
         expires: config.resultExpires,
         serializer: config.resultSerializer,
         accept: config.accept,
         broker,
         keyPrefix: config.keyPrefix,
-        warn: (message) => config.logger.warn({}, message),
+        warn,
         replyTo: this.replyTo,
       })
       this.stores = { broker, backend, joint: jointOf(broker, backend) }

@@ -130,20 +130,21 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
             () => stop.abort(new TimeoutError(`task ${this.id} was not ready within ${limit} ms`)),
             Math.min(limit, LONGEST_TIMER),
           )
+    const metas = stores.backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
     try {
-      const metas = stores.backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
       const first = metas.next()
       // Awaited below. Should the record be missing, nobody will, and that is no error.
       first.catch(() => undefined)
       // Looked for only now that it is watched: one that is dropped from here on ends the watch.
       const [known] = await stores.backend.load([this.id])
-      if (!known && stores.backend.knowsAll) throw new UnknownJobError(this.id)
+      if (!known && stores.backend.knowsAll) throw new UnknownJobError(this.id, stores.backend.hint)
       for (let step = await first; !step.done; step = await metas.next()) yield step.value
       if (stop.signal.aborted) throw stop.signal.reason
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
       stop.abort()
+      await metas.return?.()
     }
   }
 }

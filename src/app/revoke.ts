@@ -12,7 +12,7 @@ export async function revokeTask({ broker, backend, joint }: Stores, id: string,
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoke([id])
-  const delivery = await broker.take?.(id)
+  const delivery = await broker.take?.(id, known?.queue)
   if (delivery) return joint.settle({ delivery, meta: revokedMeta(id, known, 'revoked'), end: 'ack' })
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)

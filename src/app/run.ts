@@ -37,12 +37,16 @@ export async function runJob(
     policy = policyOf(policy, job)
     const result = await runAs(context, () => runLayers(definition, job, context, layers))
     assertEncodable(result, 'result', serializer)
-    return { kind: 'success', result }
+    return withChildren({ kind: 'success', result }, context)
   } catch (error) {
-    return safeOutcomeOf(error, policy, job, host)
+    return withChildren(safeOutcomeOf(error, policy, job, host), context)
   } finally {
     context.end()
   }
+}
+
+function withChildren(outcome: Outcome, { children }: JobContext): Outcome {
+  return children.length === 0 ? outcome : { ...outcome, children }
 }
 
 function runLayers(

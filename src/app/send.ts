@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Submission as Sent } from '../backend/joint.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
@@ -6,7 +5,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
+import { uuid, uuidOf } from '../std/id.ts'
 import type { Config } from './config.ts'
 import { lineage } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
@@ -44,8 +43,7 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   checkCallOptions(options, task)
   const own = call.definition?.options
   const now = Date.now()
-  const id =
-    options.taskId ?? (options.idempotencyKey === undefined ? uuid(now) : idOfKey(task, options.idempotencyKey))
+  const id = options.taskId ?? (options.idempotencyKey === undefined ? uuid(now) : uuidOf(task, options.idempotencyKey))
   const eta = etaOf(options, now)
   const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
@@ -54,7 +52,8 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
       `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
     )
   const message = messageOf(call, { id, eta, ignored, now, ...sender })
-  const envelope = encode(call, message, options.serializer ?? own?.serializer ?? config.serializer)
+  const serializer = options.serializer ?? own?.serializer ?? config.serializer
+  const envelope = encode(call, message, serializer, config.typedJson)
   const submission: Sent = {
     message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
     meta: ignored ? undefined : pendingMeta(message, queue, now),
@@ -64,9 +63,14 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
 }
 
 /** The caller gave one object, of arguments or as the task's input: the error's path names it as such. */
-function encode({ definition }: Call, message: TaskMessage, serializer: 'json' | 'msgpack'): Envelope {
+function encode(
+  { definition }: Call,
+  message: TaskMessage,
+  serializer: 'json' | 'msgpack',
+  typedJson: boolean,
+): Envelope {
   try {
-    return encodeTask(message, serializer)
+    return encodeTask(message, serializer, typedJson)
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error
     const given = definition?.style === 'object' ? 'input' : 'args'
@@ -111,7 +115,8 @@ function headersOf(options: CallOptions, task: string): Record<string, unknown> 
   return { ...options.headers, [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
 }
 
-function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta {
+/** The record of a task that was just sent. */
+export function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta {
   return {
     task_id: message.id,
     status: PENDING,
@@ -125,12 +130,6 @@ function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta
     parent_id: message.parentId ?? null,
     date_submitted: new Date(now).toISOString(),
   }
-}
-
-/** The same key gives the same id, so that the store's own uniqueness of ids settles who was first. */
-function idOfKey(task: string, key: string): string {
-  const hex = createHash('sha256').update(`${task}\0${key}`).digest('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {

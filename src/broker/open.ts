@@ -8,6 +8,8 @@ export interface BrokerOptions {
   readonly keyPrefix?: string
   /** Redis: kombu's `visibility_timeout`, ms. */
   readonly visibilityTimeout?: number
+  /** Told of settings of the server by which tasks could be lost. */
+  readonly warn?: (message: string) => void
 }
 
 const REDIS: ReadonlySet<string | undefined> = new Set(['redis', 'rediss', 'unix', 'redis+socket', 'sentinel'])

@@ -77,25 +77,25 @@ function taking(it: Case): void {
   it('take: one message by task id, out of turn, where the store can', async ({ broker, read, send }) => {
     if (!broker.take) return
     await send('q', ['1', '2', '3'])
-    const taken = await broker.take('2')
+    const taken = await broker.take('2', 'q')
     assert.ok(taken)
     assert.deepEqual([taken.envelope.body, taken.queue, taken.redelivered], ['"2"', 'q', false])
     assert.equal(await broker.size('q'), 2)
     const held = await (await read(['q'], 5)).take(2)
     assert.deepEqual(idsOf(held), ['1', '3'])
-    assert.equal(await broker.take('1'), undefined, 'held by somebody')
-    assert.equal(await broker.take('2'), undefined, 'held by ourselves')
-    assert.equal(await broker.take('nobody'), undefined)
+    assert.equal(await broker.take('1', 'q'), undefined, 'held by somebody')
+    assert.equal(await broker.take('2', 'q'), undefined, 'held by ourselves')
+    assert.equal(await broker.take('nobody', 'q'), undefined)
     assert.deepEqual([await taken.ack(), await taken.ack()], [true, false])
-    assert.equal(await broker.take('2'), undefined)
+    assert.equal(await broker.take('2', 'q'), undefined)
   })
 
   it('take: a delayed one too; given back, it comes again', async ({ broker, read }) => {
     if (!broker.take) return
     await broker.publish(envelopeOf('1'), toQueue('q'), { notBefore: Date.now() + 60_000 })
-    const taken = await broker.take('1')
+    const taken = await broker.take('1', 'q')
     assert.equal(await taken?.reject({ requeue: true }), true)
-    const again = (await broker.take('1')) ?? (await (await read(['q'], 1)).next())
+    const again = (await broker.take('1', 'q')) ?? (await (await read(['q'], 1)).next())
     assert.deepEqual([again.redelivered, await again.ack()], [true, true])
   })
 }

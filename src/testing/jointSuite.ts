@@ -43,6 +43,7 @@ export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedSto
   kit.describe(`broker and backend ${name}`, () => {
     submitting(one)
     settling(one)
+    settlingOthers(one)
     fencing(one)
   })
 }
@@ -103,20 +104,6 @@ function settling(it: Case): void {
     assert.equal(await broker.size('q'), 0)
   })
 
-  it('settle: records of other tasks, which leave those that ended as they are', async (place) => {
-    const { backend, joint } = place
-    const { delivery } = await held(place)
-    await backend.store(metaOf('ended', SUCCESS, { result: 'first' }))
-    const also = [metaOf('2', PENDING), metaOf('3', FAILURE), metaOf('ended', FAILURE)]
-    const settlement = { delivery, meta: metaOf('1', FAILURE), publish: [messageOf('2')], also, end: 'ack' } as const
-    assert.equal(await joint.settle(settlement), true)
-    assert.deepEqual(
-      [await stateOf(backend, '1'), await stateOf(backend, '3'), await stateOf(backend, 'ended')],
-      [FAILURE, FAILURE, SUCCESS],
-    )
-    if (backend.list) assert.equal(await stateOf(backend, '2'), PENDING)
-  })
-
   it('settle: a retry leaves the message for another', async (place) => {
     const { backend, joint } = place
     const { delivery, reader } = await held(place)
@@ -150,6 +137,22 @@ function settling(it: Case): void {
     assert.equal(await joint.settle({ delivery, meta: metaOf('1', SUCCESS, { result: 'second' }), end: 'ack' }), true)
     assert.equal((await backend.load(['1']))[0]?.result, 'first')
     assert.equal(await broker.size('q'), 0)
+  })
+}
+
+function settlingOthers(it: Case): void {
+  it('settle: records of other tasks, which leave those that ended as they are', async (place) => {
+    const { backend, joint } = place
+    const { delivery } = await held(place)
+    await backend.store(metaOf('ended', SUCCESS, { result: 'first' }))
+    const also = [metaOf('2', PENDING), metaOf('3', FAILURE), metaOf('ended', FAILURE)]
+    const settlement = { delivery, meta: metaOf('1', FAILURE), publish: [messageOf('2')], also, end: 'ack' } as const
+    assert.equal(await joint.settle(settlement), true)
+    assert.deepEqual(
+      [await stateOf(backend, '1'), await stateOf(backend, '3'), await stateOf(backend, 'ended')],
+      [FAILURE, FAILURE, SUCCESS],
+    )
+    if (backend.list) assert.equal(await stateOf(backend, '2'), PENDING)
   })
 }
 

@@ -99,6 +99,11 @@ onEachStore((lab) => {
     expect(await nobody.state()).toBe('UNKNOWN')
     expect(await nobody.info()).toBeUndefined()
     expect(await nobody.ready()).toBe(false)
+    // On Redis others may have submitted it without a record: it is waited for.
+    if (lab().kind === 'redis') {
+      await expect(nobody.get({ timeout: 50 })).rejects.toThrow(TimeoutError)
+      return
+    }
     await expect(nobody.get()).rejects.toThrow(UnknownJobError)
     await expect(nobody.get({ timeout: 0 })).rejects.toThrow('no task with id nobody was submitted here')
     await expect(nobody.events().next()).rejects.toThrow(UnknownJobError)
@@ -132,7 +137,8 @@ onEachStore((lab) => {
     await handle.get()
     await handle.forget()
     expect(await handle.state()).toBe('UNKNOWN')
-    await expect(handle.get()).rejects.toThrow(UnknownJobError)
+    const gone = lab().kind === 'redis' ? TimeoutError : UnknownJobError
+    await expect(handle.get({ timeout: 100 })).rejects.toThrow(gone)
   })
 
   it('an idempotency key sends once, however many ask at once, and gives all the same handle', async () => {
@@ -186,7 +192,8 @@ onEachStore((lab) => {
     const later = await when.applyAsync([], { eta })
     const soon = await when.applyAsync([], { countdown: '250ms' })
     const far = await when.applyAsync([], { countdown: '30d' })
-    expect(await app.queueSize()).toBe(0)
+    // On Redis the worker takes them out of the queue, and keeps them in the store.
+    await until(async () => (await app.queueSize()) === 0)
     expect(await soon.get()).toBeGreaterThanOrEqual(start + 250)
     expect(await later.state()).toBe('PENDING')
     await first.stop()
@@ -221,7 +228,7 @@ onEachStore((lab) => {
     expect(revoked).toContainEqual({ id: past.id, task: 'count', queue: 'celery', retries: 0, reason: 'expired' })
   })
 
-  it('priority: the highest first, then in order', async () => {
+  it('priority: the highest first (on Redis the lowest, as Celery has it), then in order', async () => {
     const app = lab().app()
     const ran: string[] = []
     const note = app.task('note', (name: string) => void ran.push(name), { priority: 5 })
@@ -233,7 +240,8 @@ onEachStore((lab) => {
     await lab().work(app, { pool: 'solo' })
     await last.get()
     await until(() => ran.length === 5)
-    expect(ran).toEqual(['high', 'own 1', 'own 2', 'by name', 'low'])
+    const [first, last5] = lab().kind === 'redis' ? ['low', 'high'] : ['high', 'low']
+    expect(ran).toEqual([first, 'own 1', 'own 2', 'by name', last5])
   })
 
   it('queues: by call, task, routes, default; each worker takes its own', async () => {
@@ -288,7 +296,7 @@ onEachStore((lab) => {
     const one = await loud.applyAsync([], { ignoreResult: true })
     expect((await again).id).toBe(one.id)
     expect(await app.result(one.id).state()).toBe('UNKNOWN')
-    expect((await app.jobs()).jobs).toEqual([])
+    if (lab().kind !== 'redis') expect((await app.jobs()).jobs).toEqual([])
     // The call may also ask for what its task ignores.
     expect(await quiet.applyAsync([], { ignoreResult: false }).get()).toBe(1)
   })
@@ -334,6 +342,10 @@ onEachStore((lab) => {
 
   it('lists jobs, newest first, by page and filter', async () => {
     const app = lab().app()
+    if (lab().kind === 'redis') {
+      await expect(app.jobs()).rejects.toThrow('cannot list tasks')
+      return
+    }
     const one = app.task('one', (n: number) => n)
     const two = app.task('two', () => 2)
     for (let n = 0; n < 3; n++) await one.delay(n)

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { currentTask } from '../../src/app/current.ts'
 import type { AsyncResult, TaskEvent } from '../../src/app/result.ts'
@@ -144,5 +147,16 @@ describe('from another app on the same file', () => {
     expect(await other.result(again.id).get()).toBe('whole')
     expect(await other.result(again.id).info()).toMatchObject({ task: 'task', state: 'SUCCESS' })
     await until(async () => (await other.jobs()).jobs.length === 2)
+  })
+})
+
+describe('what waits', () => {
+  const lab = useLab('sqlite')
+
+  it('leaves nothing behind: a process that has waited ends by itself', { timeout: 20_000 }, async () => {
+    const path = fileURLToPath(new URL('./modules/leave.ts', import.meta.url))
+    const flags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, path, lab().url], { timeout: 15_000 })
+    expect(stdout).toBe('2,4,6\n')
   })
 })

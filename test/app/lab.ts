@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, describe, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, vi } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import type { CeleriacOptions } from '../../src/app/config.ts'
 import type { Signals } from '../../src/app/signals.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
+import { RedisServer } from '../redis/server.ts'
 
-export type StoreKind = 'memory' | 'sqlite'
+export type StoreKind = 'memory' | 'sqlite' | 'redis'
 
 /** A store of its own for one test, the apps and workers on it, and their end. */
 export class Lab {
@@ -19,11 +20,12 @@ export class Lab {
   readonly #folder: string | undefined
   readonly #ends: (() => unknown)[] = []
 
-  constructor(kind: StoreKind) {
+  /** `redis` is the URL of an empty server. */
+  constructor(kind: StoreKind, redis = '') {
     this.kind = kind
     this.#folder = kind === 'sqlite' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
     this.path = join(this.#folder ?? '', 'store.db')
-    this.url = this.#folder === undefined ? 'memory:' : `sqlite:${this.path}`
+    this.url = { memory: 'memory:', sqlite: `sqlite:${this.path}`, redis }[kind]
   }
 
   /** An app on the store; in memory each has its own. */
@@ -60,18 +62,36 @@ export class Lab {
 }
 
 /** A new lab for each test of the suite around. */
-export function useLab(kind: StoreKind): () => Lab {
+export function useLab(kind: StoreKind, redis: () => string = () => ''): () => Lab {
   let lab: Lab
   beforeEach(() => {
-    lab = new Lab(kind)
+    lab = new Lab(kind, redis())
   })
   afterEach(() => lab.end())
   return () => lab
 }
 
+/** Run a suite on a redis-server of its own, emptied for each test. */
+function onRedis(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+  describe('on redis', () => {
+    let server: RedisServer
+    beforeAll(async () => {
+      // With persistence, so that nobody is warned.
+      server = await RedisServer.start({ flags: ['--save', '900 1'] })
+    })
+    afterAll(() => server.stop())
+    beforeEach(() => server.cli('FLUSHALL'))
+    suite(
+      useLab('redis', () => server.url()),
+      'redis',
+    )
+  })
+}
+
 /** Run a suite on each store. */
 export function onEachStore(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => suite(useLab(kind), kind))
+  onRedis(suite)
 }
 
 export interface Told<Name extends keyof Signals = keyof Signals> {

@@ -57,6 +57,23 @@ describe('arguments that cannot be carried', () => {
   })
 })
 
+describe('without typed JSON', () => {
+  const lab = useLab('memory')
+
+  it('Dates and bytes are refused in JSON, with what to send; msgpack has words for them', async () => {
+    const app = lab().app({ typedJson: false })
+    const echo = app.task('echo', (value: unknown) => value)
+    const reason = 'cannot be sent by JSON without types (the option typedJson is off); send'
+    expect(() => echo.delay({ at: new Date() })).toThrow(EncodeError)
+    expect(() => echo.delay({ at: new Date() })).toThrow(`args[0].at: a Date ${reason} its toISOString()`)
+    expect(() => app.send('elsewhere', { raw: new Uint8Array(1) })).toThrow(`args.raw: bytes ${reason} them as base64`)
+    await lab().work(app)
+    const at = new Date(5)
+    expect(await (await echo.applyAsync([at], { serializer: 'msgpack' })).get()).toEqual(at)
+    expect(await echo.delay({ n: 1.5, text: 'ä', big: 2n ** 64n }).get()).toEqual({ n: 1.5, text: 'ä', big: 2n ** 64n })
+  })
+})
+
 onEachStore((lab) => {
   it('a result that cannot be carried fails the task, with its path and without a retry', async () => {
     const app = lab().app()

@@ -1,16 +1,17 @@
+import { randomInt } from 'node:crypto'
 import { CONTROL_EXCHANGE } from '../../protocol/control.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { uuid } from '../../std/id.ts'
-import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../broker.ts'
+import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Purged, Queue, Route } from '../broker.ts'
 import { Batch } from './batch.ts'
 import { connectRedis } from './client.ts'
 import type { Command, RedisConnection } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
 import { writeEnvelope } from './envelope.ts'
-import type { Ending, Hold } from './held.ts'
+import { type Ending, type Hold, RedisDelivery } from './held.ts'
 import { boundQueues, Keys, stepOf } from './keys.ts'
 import { LeaseKeeper } from './leases.ts'
-import { PARK, PURGE, SETTLE } from './scripts.ts'
+import { PARK, PURGE, SETTLE, TAKE } from './scripts.ts'
 import { Sweeper } from './sweeper.ts'
 
 export interface RedisOptions {
@@ -20,11 +21,17 @@ export interface RedisOptions {
   readonly keyPrefix?: string
   /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
   readonly visibilityTimeout?: number
+  /** Told of settings of the server by which tasks could be lost. */
+  readonly warn?: (message: string) => void
 }
 
 /** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
 const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
 const HOUR = 3_600_000
+/** How far back in a queue, and among how many delayed ones, a task is looked for: bounds how long the server is kept. */
+const TAKE_MOST = 10_000
+/** How many messages of a list one step of a purge drops. */
+const PURGE_BATCH = 1000
 
 /** A message on its way into its list. */
 export interface Push {
@@ -46,12 +53,13 @@ export class RedisBroker implements Broker {
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
-  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR }: RedisOptions) {
-    this.connection = connectRedis(url, { keyPrefix })
+  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, warn }: RedisOptions) {
+    this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn })
     this.url = this.connection.url
     this.keys = new Keys(keyPrefix, this.connection.db)
     this.#visibility = visibilityTimeout / 1000
-    this.#scoreOffset = lease / 1000 - this.#visibility
+    // Whole seconds, as the fraction of a score is the token; and one more, as the server's second is not counted from its begin.
+    this.#scoreOffset = Math.ceil(lease / 1000 - this.#visibility) + 1
     this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
     const { connection, keys } = this
     this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
@@ -84,6 +92,23 @@ export class RedisBroker implements Broker {
     return consumer.start()
   }
 
+  async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
+    const lists = queue === undefined ? [] : this.keys.lists(queue)
+    const token = randomInt(1, 1 << 20)
+    const args = [this.#scoreOffset, token, taskId, queue ?? '', TAKE_MOST]
+    const found = (await this.connection.script(TAKE, [...this.heldKeys, ...lists], args)) as [string, string] | null
+    if (!found) return undefined
+    const [text, tag] = found
+    // Its lease is not renewed: should we die before it is settled, it waits again.
+    const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
+    return new RedisDelivery(
+      text,
+      queue ?? '',
+      { tag, token },
+      { settled: () => undefined, kept: () => undefined, settle },
+    )
+  }
+
   async size(queue: string): Promise<number> {
     const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
     const lengths = (await this.connection.pipeline(commands)) as number[]
@@ -92,7 +117,17 @@ export class RedisBroker implements Broker {
 
   async purge(queue: string): Promise<Purged> {
     const keys = [...this.heldKeys, ...this.keys.lists(queue)]
-    return { count: Number(await this.connection.script(PURGE, keys, [queue])), taskIds: [] }
+    const taskIds: string[] = []
+    let count = 0
+    for (;;) {
+      const [dropped, ...ids] = (await this.connection.script(PURGE, keys, [queue, PURGE_BATCH])) as [
+        number,
+        ...string[],
+      ]
+      if (dropped === 0) return { count, taskIds }
+      count += dropped
+      taskIds.push(...ids)
+    }
   }
 
   async close(): Promise<void> {

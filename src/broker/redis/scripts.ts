@@ -132,6 +132,48 @@ return out
 `,
 }
 
+/**
+ * Take the message of task ARGV[3], if it is among the ARGV[5] that come next in one of the lists KEYS[4…], or delayed. ARGV[1] and
+ * ARGV[2] are score offset and token as for CLAIM. Answers envelope and tag, or nothing.
+ */
+export const TAKE: Script = {
+  name: 'take',
+  source: `
+local offset, token, id, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local score = string.format('%.7f', tonumber(redis.call('TIME')[1]) + tonumber(offset) + tonumber(token) / 1048576)
+local function is_it(envelope)
+  return type(envelope) == 'table' and type(envelope.properties) == 'table' and envelope.properties.correlation_id == id
+end
+for at = 4, #KEYS do
+  for from = 0, most - 1, 500 do
+    local some = redis.call('LRANGE', KEYS[at], -from - 500, -from - 1)
+    if #some == 0 then break end
+    for _, raw in ipairs(some) do
+      if string.find(raw, id, 1, true) then
+        local ok, envelope = pcall(cjson.decode, raw)
+        local tag = ok and is_it(envelope) and envelope.properties.delivery_tag
+        if tag then
+          local info = envelope.properties.delivery_info or {}
+          redis.call('LREM', KEYS[at], -1, raw)
+          redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',' .. cjson.encode(info.exchange or '') .. ',' .. cjson.encode(info.routing_key or ARGV[4]) .. ']')
+          redis.call('ZADD', KEYS[2], score, tag)
+          return {raw, tag}
+        end
+      end
+    end
+  end
+end
+for _, tag in ipairs(redis.call('SRANDMEMBER', KEYS[3], most)) do
+  local value = redis.call('HGET', KEYS[1], tag)
+  if value and string.find(value, id, 1, true) and is_it(cjson.decode(value)[1]) then
+    redis.call('SREM', KEYS[3], tag)
+    redis.call('ZADD', KEYS[2], score, tag)
+    return {string.match(value, '^%[(.*),%s*"[^"]*"%s*,%s*"[^"]*"%s*%]$'), tag}
+  end
+end
+`,
+}
+
 /** End holdings: ARGV[2…] are tag, token, and `ack` or `requeue`. Answers 1 for each that was ours, else 0. */
 export const SETTLE: Script = {
   name: 'settle',
@@ -192,6 +234,8 @@ redis.call('PUBLISH', KEYS[3], '')
 export const RENEW: Script = {
   name: 'renew',
   source: `${OURS}
+-- A server that is out of memory refuses ZADD, though this one takes none; but not once a script has begun to write.
+redis.call('ZREM', KEYS[2], '')
 local base = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
 local count = 0
 for at = 2, #ARGV, 2 do
@@ -204,26 +248,37 @@ return count
 `,
 }
 
-/** Drop what waits in the lists KEYS[4…] and what is delayed for the queue ARGV[1]. Answers how many. */
+/**
+ * Drop some of what waits in the lists KEYS[4…] and is delayed for the queue ARGV[1]: at most ARGV[2] of each list. Answers how many,
+ * then the ids of those tasks that could be read; to be called until it answers 0.
+ */
 export const PURGE: Script = {
   name: 'purge',
   source: `
-local count = 0
+local out = {0}
+local function drop(envelope)
+  out[1] = out[1] + 1
+  local properties = type(envelope) == 'table' and envelope.properties
+  if type(properties) == 'table' and type(properties.correlation_id) == 'string' then out[#out + 1] = properties.correlation_id end
+end
 for at = 4, #KEYS do
-  count = count + redis.call('LLEN', KEYS[at])
-  redis.call('DEL', KEYS[at])
+  for _, raw in ipairs(redis.call('RPOP', KEYS[at], ARGV[2]) or {}) do
+    local ok, envelope = pcall(cjson.decode, raw)
+    drop(ok and envelope)
+  end
 end
 for _, tag in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   local value = redis.call('HGET', KEYS[1], tag)
-  if not value then
+  local decoded = value and cjson.decode(value)
+  if not decoded then
     redis.call('SREM', KEYS[3], tag)
-  elseif cjson.decode(value)[3] == ARGV[1] then
+  elseif decoded[3] == ARGV[1] then
     redis.call('HDEL', KEYS[1], tag)
     redis.call('ZREM', KEYS[2], tag)
     redis.call('SREM', KEYS[3], tag)
-    count = count + 1
+    drop(decoded[1])
   end
 end
-return count
+return out
 `,
 }
