@@ -31,6 +31,10 @@ export interface BackendOptions {
   readonly broker: Broker
   /** Queue of this app's replies, for rpc://. */
   readonly replyTo?: string
+  /** Redis: Celery's `global_keyprefix`. */
+  readonly keyPrefix?: string
+  /** Told of settings of the store by which it could lose what it holds. */
+  readonly warn?: (message: string) => void
 }
 
 export interface ResultBackend {
@@ -41,6 +45,8 @@ export interface ResultBackend {
    * clients), so whoever waits for such an id waits on.
    */
   readonly knowsAll: boolean
+  /** For people: why an id may be unknown here although it was submitted. */
+  readonly hint?: string
   /**
    * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
    * PENDING is saved only where nothing is known. `reply` says where rpc:// answers; others ignore it.

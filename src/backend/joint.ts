@@ -30,6 +30,8 @@ export interface Settlement {
   /** Where the caller waits for the record, with rpc://. */
   readonly reply?: Reply
   readonly publish?: readonly Message[]
+  /** Records of other tasks: PENDING of those that `publish` sends, and how those end that will never be sent. */
+  readonly also?: readonly TaskMeta[]
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 

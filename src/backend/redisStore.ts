@@ -16,12 +16,15 @@ import { isFinal } from '../protocol/states.ts'
  */
 export const STORE_LUA = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
-local function status_of(key, head)
-  local json = string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"')
-  if json then return json end
+-- Of msgpack that begins with the state: that, and where what follows it begins.
+local function packed_status(head)
   local at = string.match(head, '^[\\128-\\143]\\166status()') or string.match(head, '^\\222..\\166status()')
-  local size = at and string.byte(head, at) or 0
-  if size >= 160 and size <= 191 then return string.sub(head, at + 1, at + size - 160) end
+  local size = at and string.byte(head, at) - 160 or -1
+  if size >= 0 and size <= 31 then return string.sub(head, at + 1, at + size), at + 1 + size end
+end
+local function status_of(key, head)
+  local known = string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"') or packed_status(head)
+  if known then return known end
   local value = redis.call('GET', key)
   for _, decode in ipairs({cjson.decode, cmsgpack.unpack}) do
     local ok, record = pcall(decode, value)
@@ -32,12 +35,28 @@ local function put(key, value, ttl, ...)
   if tonumber(ttl) > 0 then return redis.call('SET', key, value, 'PX', ttl, ...) end
   return redis.call('SET', key, value, ...)
 end
--- The moment of the submission is known to the first record only: it is kept.
+-- The moment of the submission is known to the first record only: it is kept, as the second field.
+local function submission_of(head)
+  local text = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
+  local _, at = packed_status(head)
+  if text or not at or string.sub(head, at, at + 14) ~= '\\174date_submitted' then return text, nil end
+  return nil, string.sub(head, at, at + 15 + string.byte(head, at + 15) - 160)
+end
 local function with_submission(value, head)
-  local moment = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
+  local text, packed = submission_of(head)
+  if text or packed then
+    local own_text, own_packed = submission_of(string.sub(value, 1, 128))
+    if own_text or own_packed then return value end
+  end
   local _, to = string.find(value, '^{"status":"[^"]*",')
-  if not moment or not to or string.find(value, '^"date_submitted"', to + 1) then return value end
-  return string.sub(value, 1, to) .. moment .. ',' .. string.sub(value, to + 1)
+  if text and to then return string.sub(value, 1, to) .. text .. ',' .. string.sub(value, to + 1) end
+  local _, at = packed_status(string.sub(value, 1, 128))
+  if not packed or not at then return value end
+  local first, high, low = string.byte(value, 1, 3)
+  local wide = first == 222
+  local count = (wide and high * 256 + low or first - 128) + 1
+  local header = '\\222' .. string.char(math.floor(count / 256), count % 256)
+  return header .. string.sub(value, wide and 4 or 2, at - 1) .. packed .. string.sub(value, at)
 end
 local function store(key, value, status, ttl, settling)
   if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end

@@ -30,8 +30,11 @@ class SeparateJoint implements Joint {
 
   async settle({ delivery, meta, reply, publish, also = [], end }: Settlement): Promise<boolean> {
     // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
-    if (meta) await this.#backend.store(meta, reply ?? replyOf(delivery))
-    await Promise.all(also.map((other) => this.#backend.store(other, reply && { to: reply.to, correlationId: other.task_id })))
+    const caller = reply ?? replyOf(delivery)
+    if (meta) await this.#backend.store(meta, caller)
+    await Promise.all(
+      also.map((other) => this.#backend.store(other, caller && { ...caller, correlationId: other.task_id })),
+    )
     if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }

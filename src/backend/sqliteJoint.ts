@@ -22,13 +22,14 @@ export class SqliteJoint implements Joint {
     })
   }
 
-  settle({ delivery, meta, publish = [], end }: Settlement): Promise<boolean> {
+  settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
     if (!(delivery instanceof SqliteDelivery)) throw new TypeError('settle: expected a delivery of this store')
     const { messages } = this.#broker
     return delivery.settle(() => {
       const ours = end === 'requeue' ? messages.give(delivery.hold) : messages.ack(delivery.hold)
       if (!ours) return false
       if (meta) this.#save(meta, true)
+      for (const other of also) this.#save(other, false)
       for (const message of publish) this.#publish(message)
       return true
     })

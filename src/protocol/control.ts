@@ -1,54 +1,154 @@
+import { DecodeError } from '../std/errors.ts'
 import type { Envelope } from './envelope.ts'
+import { type SerializerName, write } from './serializer.ts'
+import { isRecord } from './signature.ts'
 
-/** Fanout exchange of remote control (celery-wire §5.2). */
+/*
+ * Remote control in Celery's pidbox format (celery-wire §5.2): requests to all workers by fanout, and their replies to
+ * the queue of whoever asked.
+ */
+
+/** Fanout exchange of remote control. */
 export const CONTROL_EXCHANGE = 'celery.pidbox'
+/** Direct exchange of the replies. */
+export const REPLY_EXCHANGE = 'reply.celery.pidbox'
 
 /** How a worker hears of all that is sent there. */
-export const CONTROL_BINDING = { exchange: CONTROL_EXCHANGE, kind: 'fanout' } as const
+export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanout' } = {
+  exchange: CONTROL_EXCHANGE,
+  kind: 'fanout',
+}
 
 /** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
 export function controlQueue(hostname: string, instance: string): string {
   return `${hostname}.${instance}.celery.pidbox`
 }
 
-/** A command to every worker: to end or never begin a task. */
-export interface RevokeCommand {
-  readonly method: 'revoke'
-  readonly ids: readonly string[]
-  readonly terminate: boolean
+/** Queue of the replies to one asker: `oid` is its address, the routing key of the replies. */
+export function replyQueue(oid: string): string {
+  return `${oid}.${REPLY_EXCHANGE}`
 }
 
-/** The broadcast that revokes a task, in Celery's pidbox format. */
-export function revokeRequest(
-  id: string,
-  terminate: boolean,
-): { envelope: Envelope; route: { exchange: string; routingKey: string } } {
+/** Where a reply goes. */
+export interface ReplyTo {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+/** A command to workers. */
+export interface ControlRequest {
+  readonly method: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  /** Host names of the workers that are meant; undefined: all, or those that fit the pattern. */
+  readonly destination?: readonly string[]
+  /** Host names that are meant, as `matcher` reads it. */
+  readonly pattern?: string
+  readonly matcher?: string
+  /** Tells the replies to one request from others. */
+  readonly ticket?: string
+  /** Undefined: no reply is wanted. */
+  readonly replyTo?: ReplyTo
+}
+
+export interface ControlEnvelope {
+  readonly envelope: Envelope
+  readonly route: ReplyTo
+}
+
+/** The broadcast of a command. */
+export function controlRequest(request: ControlRequest): ControlEnvelope {
+  const { method, arguments: given, destination, pattern, matcher, ticket, replyTo } = request
   const body = {
-    method: 'revoke',
-    arguments: { task_id: id, terminate, signal: 'SIGTERM' },
-    destination: null,
-    pattern: null,
-    matcher: null,
-  }
-  return {
-    envelope: {
-      headers: {},
-      properties: { contentType: 'application/json', contentEncoding: 'utf-8', deliveryMode: 1 },
-      body: JSON.stringify(body),
-    },
-    route: { exchange: CONTROL_EXCHANGE, routingKey: '' },
-  }
-}
-
-/** The command in a decoded control body; undefined for one that this version does not know, or that is for others. */
-export function readCommand(body: unknown, hostname: string): RevokeCommand | undefined {
-  const {
     method,
     arguments: given,
-    destination,
-  } = (body ?? {}) as { method?: unknown; arguments?: Record<string, unknown>; destination?: unknown }
-  if (Array.isArray(destination) && !destination.includes(hostname)) return undefined
-  if (method !== 'revoke' || typeof given !== 'object' || given === null) return undefined
-  const ids = Array.isArray(given.task_id) ? given.task_id : [given.task_id]
-  return { method, ids: ids.filter((id) => typeof id === 'string'), terminate: given.terminate === true }
+    destination: destination ?? null,
+    pattern: pattern ?? null,
+    matcher: matcher ?? null,
+    ...(replyTo && { ticket, reply_to: { exchange: replyTo.exchange, routing_key: replyTo.routingKey } }),
+  }
+  return { envelope: envelopeOf(body, {}, 'json'), route: { exchange: CONTROL_EXCHANGE, routingKey: '' } }
+}
+
+/** The broadcast that revokes a task. */
+export function revokeRequest(id: string, terminate: boolean): ControlEnvelope {
+  return controlRequest({ method: 'revoke', arguments: { task_id: id, terminate, signal: 'SIGTERM' } })
+}
+
+/** The answer of one worker. */
+export function controlReply(
+  value: unknown,
+  { hostname, ticket, to, serializer }: { hostname: string; ticket: unknown; to: ReplyTo; serializer: SerializerName },
+): ControlEnvelope {
+  // `clock` is Celery's logical clock, which we do not keep: 0 leaves the reader's as it is.
+  return { envelope: envelopeOf({ [hostname]: value }, { ticket, clock: 0 }, serializer), route: to }
+}
+
+function envelopeOf(body: unknown, headers: Readonly<Record<string, unknown>>, serializer: SerializerName): Envelope {
+  const { body: written, contentType, contentEncoding } = write(body, serializer)
+  return { headers, properties: { contentType, contentEncoding, deliveryMode: 1 }, body: written }
+}
+
+/** Read a decoded request. Throws DecodeError for what is none. */
+export function readRequest(body: unknown): ControlRequest {
+  if (!isRecord(body) || typeof body.method !== 'string')
+    throw new DecodeError('control request: expected an object with a method')
+  const { method, arguments: given, destination, pattern, matcher, ticket, reply_to } = body
+  return {
+    method,
+    arguments: isRecord(given) ? given : {},
+    destination: textsOf(destination),
+    pattern: textOf(pattern),
+    matcher: textOf(matcher),
+    ticket: textOf(ticket),
+    replyTo: replyToOf(reply_to),
+  }
+}
+
+/** Read a decoded reply: the answers by host name. Throws DecodeError for what is none. */
+export function readReply(body: unknown): Readonly<Record<string, unknown>> {
+  if (isRecord(body)) return body
+  throw new DecodeError('control reply: expected an object of host names')
+}
+
+/** One text or a list of them; undefined for none, which means everybody. */
+function textsOf(value: unknown): readonly string[] | undefined {
+  const texts = Array.isArray(value) ? value : [value]
+  const given = texts.filter((text) => typeof text === 'string')
+  return given.length > 0 ? given : undefined
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function replyToOf(value: unknown): ReplyTo | undefined {
+  if (!isRecord(value) || typeof value.routing_key !== 'string') return undefined
+  return { exchange: textOf(value.exchange) ?? '', routingKey: value.routing_key }
+}
+
+/** True when this worker is meant. Throws DecodeError for a matcher that nobody knows, or a pattern that is none. */
+export function isMeant({ destination, pattern, matcher }: ControlRequest, hostname: string): boolean {
+  if (destination) return destination.includes(hostname)
+  if (pattern === undefined || matcher === undefined) return true
+  return patternOf(pattern, matcher).test(hostname)
+}
+
+function patternOf(pattern: string, matcher: string): RegExp {
+  try {
+    if (matcher === 'glob') return new RegExp(`^(?:${globSource(pattern)})$`, 's')
+    if (matcher === 'pcre') return new RegExp(`^(?:${pattern})`)
+  } catch (error) {
+    throw new DecodeError(`control request: expected a pattern, got ${JSON.stringify(pattern)}`, { cause: error })
+  }
+  throw new DecodeError(`control request: expected the matcher glob or pcre, got ${JSON.stringify(matcher)}`)
+}
+
+/** Python's fnmatch: `*`, `?`, `[ab]`, `[!ab]`. */
+function globSource(pattern: string): string {
+  return pattern.replace(/\*|\?|\[(!?)(\]?[^\]]*)\]|./gs, (part, not?: string, set?: string) => {
+    if (part === '*') return '.*'
+    if (part === '?') return '.'
+    if (set === undefined) return part.replace(/[\\^$.+()[\]{}|/]/, '\\$&')
+    return `[${not === '!' ? '^' : ''}${set.replace(/[\\^\]]/g, '\\$&')}]`
+  })
 }

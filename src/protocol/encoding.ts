@@ -43,10 +43,18 @@ export type SerializerName = 'json' | 'msgpack'
 /**
  * Make a value ready for the serializer's writer; the same object where nothing had to change. `path` names the root in
  * the EncodeError for what cannot be carried faithfully; `depth` is how many levels will be wrapped around the value.
- * Symbol keys and undefined properties are left out, as JSON does.
+ * Symbol keys and undefined properties are left out, as JSON does. Not `typed`: JSON for readers that do not know
+ * Celery's typed objects (kombu before 5.3), so that what needs them is refused.
  */
-export function encodePlain(value: unknown, path: string, serializer: SerializerName = 'json', depth = 0): unknown {
-  return encodeValue(CARRIERS[serializer], value, depth === 0 ? undefined : outer(depth), path)
+export function encodePlain(
+  value: unknown,
+  path: string,
+  serializer: SerializerName = 'json',
+  depth = 0,
+  typed = true,
+): unknown {
+  const carrier = serializer === 'json' && !typed ? untypedCarrier : CARRIERS[serializer]
+  return encodeValue(carrier, value, depth === 0 ? undefined : outer(depth), path)
 }
 
 /** Throw EncodeError if the value cannot be sent. Undefined alone can: a task that returns nothing results in null. */
@@ -261,6 +269,15 @@ const jsonCarrier: Carrier = {
     __type__: 'base64',
     __value__: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
   }),
+}
+
+const UNTYPED = 'by JSON without types (the option typedJson is off)'
+
+/** JSON for readers that take `{__type__, __value__}` for a plain object. */
+const untypedCarrier: Carrier = {
+  ...jsonCarrier,
+  date: (_value, parent, key) => refuse(parent, key, `a Date cannot be sent ${UNTYPED}; send its toISOString()`),
+  bytes: (_value, parent, key) => refuse(parent, key, `bytes cannot be sent ${UNTYPED}; send them as base64 text`),
 }
 
 const INT64_MIN = -(2n ** 63n)

@@ -6,6 +6,11 @@ export interface Envelope {
   readonly body: string | Uint8Array
 }
 
+/** The id of the task that a message calls. A reply has the id of its task, too, and calls none. */
+export function calledTask({ headers, properties }: Envelope): string | undefined {
+  return headers.task === undefined ? undefined : properties.correlationId
+}
+
 /** AMQP's basic properties, as far as Celery uses them (celery-wire §1.2). */
 export interface Properties {
   readonly contentType: string

@@ -1,4 +1,5 @@
 import { ArgumentError, DecodeError } from '../std/errors.ts'
+import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
 import { isoTime, pythonIso } from './iso.ts'
@@ -84,14 +85,14 @@ const PROTOCOL_HEADERS: ReadonlySet<string> = new Set(
 
 /**
  * Write protocol 2. Throws EncodeError for arguments that cannot be sent, ArgumentError for a custom header with a
- * protocol name.
+ * protocol name. `typed`: whether its readers know Celery's typed JSON (kombu >= 5.3).
  */
-export function encodeTask(message: TaskMessage, serializer: SerializerName): Envelope {
+export function encodeTask(message: TaskMessage, serializer: SerializerName, typed = true): Envelope {
   const { id, args, kwargs, embed } = message
   const body = [
-    encodePlain(args, 'args', serializer, 1),
-    encodePlain(kwargs, 'kwargs', serializer, 1),
-    encodePlain(embed, 'embed', serializer, 1),
+    encodePlain(args, 'args', serializer, 1, typed),
+    encodePlain(kwargs, 'kwargs', serializer, 1, typed),
+    encodePlain(embed, 'embed', serializer, 1, typed),
   ]
   const written = write(body, serializer)
   return {
@@ -184,11 +185,10 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
 
 function readBody(envelope: Envelope, accept: ReadonlySet<string>): unknown {
   const { compression } = envelope.headers
-  if (compression !== undefined && compression !== null) {
-    throw new DecodeError(`task body: expected it uncompressed, got ${JSON.stringify(compression)}`)
-  }
   const { contentType, contentEncoding } = envelope.properties
-  return deserialize(envelope.body, contentType, contentEncoding, accept)
+  const isPlain = compression === undefined || compression === null
+  const body = isPlain ? envelope.body : decompress(envelope.body, compression)
+  return deserialize(body, contentType, contentEncoding, accept)
 }
 
 /** The parts of the body, checked. */

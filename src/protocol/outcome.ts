@@ -1,5 +1,10 @@
 /** How a task ended. Plain data, so that it crosses threads and processes as it is. */
-export type Outcome =
+export type Outcome = Ending & {
+  /** Ids of the tasks that it sent while it ran; absent where it sent none, or nobody could tell any more. */
+  readonly children?: readonly string[]
+}
+
+type Ending =
   | { readonly kind: 'success'; readonly result: unknown }
   /** Run again `delay` milliseconds from now. */
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }

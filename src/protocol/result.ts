@@ -30,6 +30,20 @@ export interface TaskMeta {
   readonly date_started?: string
 }
 
+/** Ids as Celery's result tuples, which `children` holds (celery-wire §4.2). */
+export function childTuples(ids: readonly string[]): readonly unknown[] {
+  return ids.map((id) => [[id, null], null])
+}
+
+/** The ids in such a list, by whomever it was written; a group has its own id there. What has no id is left out. */
+export function childIds(children: readonly unknown[]): readonly string[] {
+  return children.flatMap((child) => {
+    const [own] = Array.isArray(child) ? child : []
+    const id: unknown = Array.isArray(own) ? own[0] : own
+    return typeof id === 'string' ? [id] : []
+  })
+}
+
 /** Celery's encoded exception (celery-wire §4.3). */
 export interface EncodedException {
   readonly exc_type: string

@@ -73,8 +73,10 @@ export class TimeoutError extends CeleriacError {
 
 /** No task with this id was ever submitted here, or its record has expired. */
 export class UnknownJobError extends CeleriacError {
-  constructor(id: string) {
-    super('UNKNOWN_JOB', `no task with id ${id} was submitted here, or its record has expired`)
+  /** `hint`: what else may be the reason. */
+  constructor(id: string, hint?: string) {
+    const message = `no task with id ${id} was submitted here, or its record has expired`
+    super('UNKNOWN_JOB', hint === undefined ? message : `${message}; ${hint}`)
   }
 }
 
@@ -98,6 +100,13 @@ export class TaskRevokedError extends CeleriacError {
   constructor(taskId: string, message: string) {
     super('TASK_REVOKED', message)
     this.taskId = taskId
+  }
+}
+
+/** Send something else: Celery has it, and this version does not carry it out. */
+export class NotSupportedError extends CeleriacError {
+  constructor(message: string) {
+    super('NOT_SUPPORTED', message)
   }
 }
 

@@ -1,4 +1,4 @@
-const SECRET_PARAMETER = /([?&;](?:password|passwd|pwd|pass|token|secret|access_key|api_?key)=)[^&;#]*/gi
+const SECRET_PARAMETER = /([?&;](?:\w*password|passwd|pwd|pass|token|secret|access_key|api_?key)=)[^&;#]*/gi
 
 /**
  * A broker or backend URL for people to read: passwords become `**`, the rest stays as it is, also where it is no valid

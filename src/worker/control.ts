@@ -1,30 +1,57 @@
 import type { Stores } from '../app/link.ts'
-import type { Consumer } from '../broker/broker.ts'
-import { CONTROL_BINDING, controlQueue, type RevokeCommand, readCommand } from '../protocol/control.ts'
-import { deserialize, JSON_ONLY } from '../protocol/serializer.ts'
+import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
+import {
+  CONTROL_BINDING,
+  type ControlRequest,
+  controlQueue,
+  controlReply,
+  isMeant,
+  readRequest,
+} from '../protocol/control.ts'
+import { pythonRepr } from '../protocol/repr.ts'
+import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { uuid } from '../std/id.ts'
 
-/** Listens to remote control, and hands each command it knows to its worker. */
-export class Control {
-  readonly #hostname: string
-  readonly #onRevoke: (command: RevokeCommand) => void
-  readonly #onError: (error: unknown) => void
+/** A command to every worker: to end or never begin tasks. */
+export interface RevokeCommand {
+  readonly ids: readonly string[]
+  readonly terminate: boolean
+}
+
+/** The worker, as remote control sees it. */
+export interface Controlled {
+  readonly hostname: string
+  /** Obey; the ids among them that run here. */
+  revoke(command: RevokeCommand): readonly string[]
+  error(error: unknown): void
+}
+
+/** All that we can read: commands hold nothing that could do harm. */
+const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+type Arguments = ControlRequest['arguments']
+
+/** What each command does, and what it answers: Celery's words. */
+const COMMANDS: ReadonlyMap<string, (given: Arguments, worker: Controlled) => unknown> = new Map([
+  ['ping', () => ({ ok: 'pong' })],
+  ['revoke', revoke],
+])
+
+/** Listens to remote control: obeys the commands it knows, and answers where an answer is wanted. */
+export class ControlListener {
+  readonly #worker: Controlled
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(
-    hostname: string,
-    handlers: { revoke: (command: RevokeCommand) => void; error: (error: unknown) => void },
-  ) {
-    this.#hostname = hostname
-    this.#onRevoke = handlers.revoke
-    this.#onError = handlers.error
+  constructor(worker: Controlled) {
+    this.#worker = worker
   }
 
   async start({ broker }: Stores): Promise<void> {
-    const queue = { name: controlQueue(this.#hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
-    this.#consumer = await broker.consume([queue], { prefetch: 100, name: this.#hostname })
-    this.#loop = this.#listen(this.#consumer)
+    const { hostname } = this.#worker
+    const queue = { name: controlQueue(hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
+    this.#consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
+    this.#loop = this.#listen(this.#consumer, broker)
   }
 
   async stop(): Promise<void> {
@@ -32,19 +59,53 @@ export class Control {
     await this.#loop
   }
 
-  async #listen(consumer: Consumer): Promise<void> {
+  async #listen(consumer: Consumer, broker: Broker): Promise<void> {
     for await (const delivery of consumer) {
       try {
-        const { body, properties } = delivery.envelope
-        const command = readCommand(
-          deserialize(body, properties.contentType, properties.contentEncoding, JSON_ONLY),
-          this.#hostname,
-        )
-        if (command) this.#onRevoke(command)
-        await delivery.ack()
+        // Also what cannot be read or answered: it would come again and again.
+        await this.#hear(delivery, broker).finally(() => delivery.ack())
       } catch (error) {
-        this.#onError(error)
+        this.#worker.error(error)
       }
     }
   }
+
+  async #hear({ envelope }: Delivery, broker: Broker): Promise<void> {
+    const { hostname } = this.#worker
+    const { contentType, contentEncoding } = envelope.properties
+    const request = readRequest(deserialize(envelope.body, contentType, contentEncoding, ACCEPT))
+    if (!isMeant(request, hostname)) return
+    const value = answer(request, this.#worker)
+    const { replyTo: to, ticket } = request
+    if (!to) return
+    const serializer = contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
+    const reply = controlReply(value, { hostname, ticket, to, serializer })
+    await broker.publish(reply.envelope, reply.route)
+  }
+}
+
+/** Obey. An error is an answer too, as Python would print it. */
+function answer({ method, arguments: given }: ControlRequest, worker: Controlled): unknown {
+  const command = COMMANDS.get(method)
+  if (!command) return { error: `KeyError(${pythonRepr(method)})` }
+  try {
+    return command(given, worker)
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error))
+    return { error: `${name}(${pythonRepr(message)})` }
+  }
+}
+
+function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown {
+  const ids = [...new Set(Array.isArray(task_id) ? task_id : [task_id])]
+  if (!ids.every((id) => typeof id === 'string'))
+    throw new TypeError('revoke: expected task_id to be an id or a list of ids')
+  const running = worker.revoke({ ids, terminate: terminate === true })
+  if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
+  return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }
+}
+
+/** As Python prints a set. */
+function setRepr(ids: readonly string[]): string {
+  return ids.length === 0 ? 'set()' : `{${ids.map((id) => pythonRepr(id)).join(', ')}}`
 }

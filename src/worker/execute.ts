@@ -123,17 +123,21 @@ function record(request: Request, state: string, meta: unknown, bench: Bench): v
 /** Write down how it ended, then tell. What cannot be written down (too large for the store, say) is a failure that says so. */
 async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<void> {
   try {
-    tell(request, outcome, await settle(settlementOf(request, outcome), bench, request.acked), bench)
+    tell(request, outcome, await settle(settlementOf(request, outcome, bench), bench, request.acked), bench)
   } catch (error) {
     if (error instanceof StoreUnavailableError) throw error
-    const failure: Outcome = { kind: 'failure', error: errorInfo(error) }
-    tell(request, failure, await settle(settlementOf(request, failure), bench, request.acked), bench)
+    const failure: Outcome = { kind: 'failure', error: errorInfo(error), children: outcome.children }
+    tell(request, failure, await settle(settlementOf(request, failure, bench), bench, request.acked), bench)
   }
 }
 
 /** The result of a task that was acknowledged when it began. */
 async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boolean> {
   if (settlement.meta) await stores.backend.store(settlement.meta, settlement.reply)
+  for (const meta of settlement.also ?? []) {
+    const { reply } = settlement
+    await stores.backend.store(meta, reply && { to: reply.to, correlationId: meta.task_id })
+  }
   for (const { envelope, route, notBefore } of settlement.publish ?? [])
     await stores.broker.publish(envelope, route, { notBefore })
   return true

@@ -8,6 +8,7 @@ import { isoTime } from '../protocol/iso.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED } from '../protocol/states.ts'
+import { afterFailure, type Follower, linkProblem, neverSent } from './follow.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
@@ -16,9 +17,8 @@ export interface Refusal {
   tell(): void
 }
 
-export interface Receiver {
+export interface Receiver extends Follower {
   readonly app: App
-  readonly hostname: string
   readonly revoked: ReadonlySet<string>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
@@ -39,7 +39,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   const definition = app.tasks.get(message.task)?.definition
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
-    const settlement = failed(delivery, hostname, message, notRegistered(message.task))
+    const settlement = failedLinked(delivery, receiver, message, notRegistered(message.task))
     return { settlement, tell: () => app.signals.emit('task:unknown', facts) }
   }
   const request = new Request(delivery, message, definition, hostname)
@@ -47,23 +47,26 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   if (reason) {
     const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
     const meta = message.ignoreResult ? undefined : request.meta(REVOKED, error, null, true)
+    const also = neverSent(message, { status: REVOKED, result: error, traceback: null }, receiver)
     return {
-      settlement: { delivery, meta, end: 'ack' },
+      settlement: { delivery, meta, also, end: 'ack' },
       tell: () => app.signals.emit('task:revoked', { ...facts, reason }),
     }
   }
-  if (delivery.lost >= MAX_LOST) {
-    const error = {
-      type: 'WorkerLostError',
-      message: `the worker that ran it died ${delivery.lost} times`,
-      module: 'billiard.exceptions',
-    }
-    return {
-      settlement: failed(delivery, hostname, message, error),
-      tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
-    }
+  const error = delivery.lost >= MAX_LOST ? tooOftenLost(delivery) : linkProblem(message, receiver)
+  if (!error) return request
+  return {
+    settlement: failedLinked(delivery, receiver, message, error),
+    tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
   }
-  return request
+}
+
+function tooOftenLost({ lost }: Delivery): ErrorInfo {
+  return {
+    type: 'WorkerLostError',
+    message: `the worker that ran it died ${lost} times`,
+    module: 'billiard.exceptions',
+  }
 }
 
 function isExpired({ expires }: TaskMessage): boolean {
@@ -89,6 +92,15 @@ function failed(
     worker: hostname,
   }
   return { delivery, meta: message.ignoreResult ? undefined : meta, publish: [deadLetter(delivery, error)], end: 'ack' }
+}
+
+/** The same for a message that could be read, with what follows from a failure: errbacks are sent only where all its links can be followed. */
+function failedLinked(delivery: Delivery, receiver: Receiver, message: TaskMessage, error: ErrorInfo): Settlement {
+  const settlement = failed(delivery, receiver.hostname, message, error)
+  const ending = { status: FAILURE, result: encodeException(error), traceback: null }
+  if (linkProblem(message, receiver)) return { ...settlement, also: neverSent(message, ending, receiver) }
+  const { publish, also } = afterFailure(message, ending, receiver)
+  return { ...settlement, also, publish: [...(settlement.publish ?? []), ...publish] }
 }
 
 function refuseUndecodable(delivery: Delivery, { app, hostname }: Receiver, error: ErrorInfo): Refusal {

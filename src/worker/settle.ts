@@ -2,63 +2,85 @@ import type { Message, Settlement } from '../backend/joint.ts'
 import { encodeException } from '../protocol/exception.ts'
 import { encodeTask, pythonIso } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { afterFailure, afterSuccess, type Follower, neverSent } from './follow.ts'
 import type { Request } from './request.ts'
 
-/** How an outcome is written down: the record, what is sent anew, and what becomes of the message. Pure. */
-export function settlementOf(request: Request, outcome: Outcome): Settlement {
-  return { ...ending(request, outcome), reply: request.reply }
+/**
+ * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message. Pure.
+ * Throws for a result that cannot be sent to what follows.
+ */
+export function settlementOf(request: Request, outcome: Outcome, follower: Follower): Settlement {
+  return { ...ending(request, outcome, follower), reply: request.reply }
 }
 
-function ending(request: Request, outcome: Outcome): Settlement {
-  const { delivery, message } = request
-  const keep = (meta: TaskMeta): TaskMeta | undefined => (message.ignoreResult ? undefined : meta)
+function ending(request: Request, outcome: Outcome, follower: Follower): Settlement {
+  const { delivery } = request
   switch (outcome.kind) {
     case 'success':
-      return { delivery, meta: keep(request.meta(SUCCESS, outcome.result ?? null, null, true)), end: 'ack' }
+      return success(request, outcome, follower)
     case 'failure':
-      return { delivery, meta: keep(failure(request, outcome.error)), end: 'ack' }
-    case 'retry': {
-      const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
-      return {
-        delivery,
-        meta: keep({ ...meta, retries: message.retries + 1 }),
-        publish: [again(request, outcome.delay)],
-        end: 'ack',
-      }
-    }
-    case 'reject':
+      return failure(request, outcome.error, outcome, follower)
+    case 'retry':
+      return retry(request, outcome)
+    case 'reject': {
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      return {
-        delivery,
-        meta: keep(failure(request, { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' })),
-        end: 'drop',
-      }
+      const error = { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' }
+      return { ...failure(request, error, outcome, follower), end: 'drop' }
+    }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'stopped':
-      return stopped(request, outcome, keep)
+      return stopped(request, outcome, follower)
   }
 }
 
-function stopped(
-  request: Request,
-  outcome: Outcome & { kind: 'stopped' },
-  keep: (meta: TaskMeta) => TaskMeta | undefined,
-): Settlement {
-  const { delivery } = request
-  // What was acknowledged early cannot be given back: it is lost, but not without trace.
-  if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
-  if (outcome.by !== 'revoke') return { delivery, meta: keep(failure(request, outcome.error)), end: 'ack' }
-  const reason = outcome.terminated ? 'terminated' : 'revoked'
-  const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
-  return { delivery, meta: keep(request.meta(REVOKED, error, null, true)), end: 'ack' }
+function success(request: Request, outcome: Outcome & { kind: 'success' }, follower: Follower): Settlement {
+  const { delivery, message } = request
+  const result = outcome.result ?? null
+  const { publish, also, children } = afterSuccess(message, result, follower)
+  const meta = request.meta(SUCCESS, result, null, true)
+  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
 }
 
-function failure(request: Request, error: ErrorInfo): TaskMeta {
-  return request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
+function failure(request: Request, error: ErrorInfo, outcome: Outcome, follower: Follower): Settlement {
+  const { delivery, message } = request
+  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
+  const { publish, also, children } = afterFailure(message, endingOf(meta), follower)
+  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+}
+
+function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
+  const { delivery, message } = request
+  const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
+  const next = { ...meta, retries: message.retries + 1 }
+  return { delivery, meta: kept(request, next, outcome), publish: [again(request, outcome.delay)], end: 'ack' }
+}
+
+function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, follower: Follower): Settlement {
+  const { delivery, message } = request
+  // What was acknowledged early cannot be given back: it is lost, but not without trace.
+  if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
+  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, follower)
+  const reason = outcome.terminated ? 'terminated' : 'revoked'
+  const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
+  const meta = request.meta(REVOKED, error, null, true)
+  const also = neverSent(message, endingOf(meta), follower)
+  return { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
+}
+
+/** The record as it is stored, with all that the task has sent; none where results are ignored. */
+function kept(request: Request, meta: TaskMeta, outcome: Outcome, more: readonly string[] = []): TaskMeta | undefined {
+  if (request.message.ignoreResult) return undefined
+  const { children = [] } = outcome
+  if (children.length + more.length === 0) return meta
+  return { ...meta, children: childTuples([...children, ...more]) }
+}
+
+function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'status' | 'result' | 'traceback'> {
+  return { status, result, traceback }
 }
 
 /** The same message with one retry more, not before `delay` ms from now, to the queue that it came from. */

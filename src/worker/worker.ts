@@ -2,11 +2,10 @@ import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { LONGEST_TIMER, refuseUnknown, requireText, shown } from '../app/options.ts'
 import type { Consumer } from '../broker/broker.ts'
-import type { RevokeCommand } from '../protocol/control.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { Control } from './control.ts'
+import { ControlListener, type RevokeCommand } from './control.ts'
 import { type Bench, execute } from './execute.ts'
 import { openPool, type PoolKind } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
@@ -44,7 +43,7 @@ export class Worker {
   readonly #revoked = new Set<string>()
   readonly #running = new Map<string, Request>()
   readonly #lives = new Set<Promise<void>>()
-  readonly #control: Control
+  readonly #control: ControlListener
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
   #starting: Promise<void> | undefined
@@ -64,7 +63,8 @@ export class Worker {
     this.#grace = milliseconds(options.grace ?? '25s', 'grace')
     this.#revokeGrace = milliseconds(options.revokeGrace ?? '5s', 'revokeGrace')
     this.pool = openPool(app, options)
-    this.#control = new Control(this.hostname, {
+    this.#control = new ControlListener({
+      hostname: this.hostname,
       revoke: (command) => this.#revoke(command),
       error: (error) => app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
@@ -102,6 +102,7 @@ export class Worker {
       revoked: this.#revoked,
       running: this.#running,
       hurry: this.#hurry.signal,
+      listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
     this.#loop = this.#take(this.#consumer, bench)
@@ -167,12 +168,14 @@ export class Worker {
     }
   }
 
-  #revoke({ ids, terminate }: RevokeCommand): void {
-    for (const id of ids) {
-      this.#revoked.add(id)
-      const request = this.#running.get(id)
-      request?.abort('revoke')
-      if (request && terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
+  /** Returns which of them run here. */
+  #revoke({ ids, terminate }: RevokeCommand): string[] {
+    for (const id of ids) this.#revoked.add(id)
+    const running = ids.flatMap((id) => this.#running.get(id) ?? [])
+    for (const request of running) {
+      request.abort('revoke')
+      if (terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
     }
+    return running.map(({ id }) => id)
   }
 }

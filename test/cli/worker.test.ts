@@ -131,6 +131,7 @@ describe('stopping a worker', () => {
     const worker = await startWorker(folder)
     await run(folder, ['call', 'forever', '--task-id', 'f1'])
     await worker.until(/forever\[f1\] received/)
+    expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celery@\S+$/m)
     worker.child.kill('SIGQUIT')
     expect((await worker.ended).code).toBe(1)
     expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')

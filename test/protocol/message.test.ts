@@ -124,7 +124,7 @@ describe('what cannot be read', () => {
     [{}, [[], []], 'kwargs: expected an object, got an array'],
     [{}, [[], {}, 7], 'embed: expected an object, got 7'],
     [{}, [[], {}, { callbacks: [7] }], 'embed.callbacks[0]: expected a signature object, got number'],
-    [{ compression: 'application/x-gzip' }, undefined, 'expected it uncompressed, got "application/x-gzip"'],
+    [{ compression: 'application/x-gzip' }, undefined, 'a compressed body must be bytes, got text'],
     [{ task: undefined }, undefined, 'got neither a header nor a body with the key "task"'],
     [{ task: undefined }, { task: 'x', args: [], kwargs: {} }, 'header id: expected text, got undefined'],
   ])('%#', (headers, body, text) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { uuid } from '../../src/std/id.ts'
+import { uuid, uuidOf } from '../../src/std/id.ts'
 
 test('is a UUID of version 7, with the variant of RFC 9562', () => {
   for (let count = 0; count < 1000; count++) {
@@ -20,4 +20,10 @@ test('begins with its time, and never goes back, also when the clock does', () =
   expect(time(uuid())).toBe(future + 5)
   const later = Array.from({ length: 100 }, (_, at) => uuid(future + 10 + at))
   expect(later).toEqual([...later].sort())
+})
+
+test('of texts is the same for the same texts, and of version 8', () => {
+  expect(uuidOf('a', 'b')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(uuidOf('a', 'b')).toBe(uuidOf('a', 'b'))
+  expect(uuidOf('a', 'b')).not.toBe(uuidOf('ab'))
 })

@@ -11,6 +11,7 @@ test.each([
   ['sentinel://:a@one:1;sentinel://:b@two:2', 'sentinel://:**@one:1;sentinel://:**@two:2'],
   ['sqlite:.celeriac/celeriac.db', 'sqlite:.celeriac/celeriac.db'],
   ['sqlite:///tmp/a:b@c.db', 'sqlite:///tmp/a:b@c.db'],
+  ['sentinel://a?sentinel_password=s3cret', 'sentinel://a?sentinel_password=**'],
   ['memory:', 'memory:'],
   ['', ''],
 ])('%s', (url, expected) => expect(redactUrl(url)).toBe(expected))

@@ -27,8 +27,8 @@ async function find(app: App, id: string, wait: number | true | undefined): Prom
   if (wait !== undefined) await end(handle, wait)
   const info = await handle.info()
   if (info) return info
-  const { url } = (await app.stores()).backend
-  throw new CeleriacError('COMMAND_FAILED', `${new UnknownJobError(id).message} (${url})`)
+  const { url, hint } = (await app.stores()).backend
+  throw new CeleriacError('COMMAND_FAILED', `${new UnknownJobError(id, hint).message} (${url})`)
 }
 
 /** Wait until it is final; an unknown id and the end of the time are errors. */

@@ -1,4 +1,5 @@
 import type { App } from '../../app/app.ts'
+import { Control } from '../../control/control.ts'
 import { redactUrl } from '../../std/url.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../open.ts'
@@ -11,6 +12,8 @@ export interface StatusCommandOptions extends AppOptions {
 /** So many of the newest records are counted. */
 const COUNTED = 10_000
 const PAGE = 1000
+/** How long workers have to answer, ms. */
+const PATIENCE = 500
 
 interface Status {
   readonly broker: string
@@ -18,6 +21,8 @@ interface Status {
   readonly reachable: boolean
   /** Why not. */
   readonly problem?: string
+  /** Host names of the workers that answer. */
+  readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
   /** Records by state. */
@@ -40,11 +45,18 @@ async function look(app: App, queues: readonly string[]): Promise<Status> {
     const sizes: Record<string, number> = {}
     for (const queue of queues) sizes[queue] = await broker.size(queue)
     const counts = backend.list ? await countStates(app) : {}
-    return { broker: broker.url, backend: backend.url, reachable: true, queues: sizes, ...counts }
+    const workers = await workersOf(app)
+    return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
   }
+}
+
+/** One that is busy with a task that blocks it may not answer in time. */
+async function workersOf(app: App): Promise<readonly string[]> {
+  const replies = await new Control(app).ping({ timeout: PATIENCE })
+  return replies.flatMap((reply) => Object.keys(reply)).sort()
 }
 
 /** The app's queue, and those that its tasks go to. */
@@ -66,12 +78,13 @@ async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
   return { jobs: counts, more: true }
 }
 
-function statusText({ broker, backend, reachable, problem, queues, jobs, more }: Status): string {
+function statusText({ broker, backend, reachable, problem, workers, queues, jobs, more }: Status): string {
   const lines = [
     `store:     ${broker}`,
     ...(backend === broker ? [] : [`results:   ${backend}`]),
     `reachable: ${reachable ? 'yes' : `no (${problem})`}`,
   ]
+  if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
   if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${COUNTED})` : ''}`)
   return lines.join('\n')

@@ -4,7 +4,9 @@ import { createLogger } from '../../../src/std/log.ts'
 
 /** Tasks for pools and processes: each says by its state that it runs. */
 export function define(app: App): App {
-  app.task('add', (x: number, y: number) => x + y)
+  const add = app.task('add', (x: number, y: number) => x + y)
+  /** Sends another, and says which. */
+  app.task('send', async () => (await add.delay(1, 2)).id)
   /** Computes without ever looking up. */
   app.task('spin', async () => {
     await currentTask()?.updateState('SPINNING')

@@ -90,7 +90,7 @@ describe('ThreadPool', () => {
 
   it('lets a task call another', async () => {
     const { pool, app } = await open()
-    expect(await run(pool, 'call', ['child-1'])).toEqual({ kind: 'success', result: 'PENDING' })
+    expect(await run(pool, 'call', ['child-1'])).toEqual({ kind: 'success', result: 'PENDING', children: ['child-1'] })
     expect(await app.result('child-1').state()).toBe('PENDING')
   })
 

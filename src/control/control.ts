@@ -1,0 +1,117 @@
+import type { App } from '../app/app.ts'
+import { LONGEST_TIMER, requireText, shown } from '../app/options.ts'
+import type { Broker, Consumer } from '../broker/broker.ts'
+import {
+  type ControlRequest,
+  controlRequest,
+  REPLY_EXCHANGE,
+  type ReplyTo,
+  readReply,
+  replyQueue,
+} from '../protocol/control.ts'
+import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { uuid } from '../std/id.ts'
+
+/** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */
+export type ControlReply = Readonly<Record<string, unknown>>
+
+export interface ControlOptions {
+  /** Host names of the workers that are meant. Default: all. */
+  destination?: readonly string[]
+  /** Longest wait for one more answer, counted anew with each. Default `'1s'`. */
+  timeout?: Duration
+}
+
+export interface RevokeManyOptions extends ControlOptions {
+  /** Also end running tasks by force, in pools that can. */
+  terminate?: boolean
+  /** Signal by which Celery's own workers end a running task. Default `'SIGTERM'`. */
+  signal?: string
+}
+
+const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+/**
+ * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an answer comes from each
+ * that hears the command, and the wait ends when as many have answered as were named, or nothing more comes.
+ */
+export class Control {
+  readonly #app: App
+
+  constructor(app: App) {
+    this.#app = app
+  }
+
+  /** Who is there: `[{ 'celery@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away. */
+  ping(options: ControlOptions = {}): Promise<ControlReply[]> {
+    return this.#ask({ method: 'ping', arguments: {} }, options)
+  }
+
+  /**
+   * Ask that these tasks do not run, or stop, and remember it for workers that start later. Answers what each worker said.
+   * As `AsyncResult.revoke`, for many at once, and without looking what became of them.
+   */
+  async revoke(ids: string | readonly string[], options: RevokeManyOptions = {}): Promise<ControlReply[]> {
+    const { terminate = false, signal = 'SIGTERM', ...rest } = options
+    const all = typeof ids === 'string' ? [ids] : ids
+    for (const id of all) requireText(id, 'revoke: ids')
+    const { backend } = await this.#app.stores()
+    await backend.revoke(all)
+    return this.#ask({ method: 'revoke', arguments: { task_id: all, terminate, signal } }, rest)
+  }
+
+  async #ask(command: Pick<ControlRequest, 'method' | 'arguments'>, options: ControlOptions): Promise<ControlReply[]> {
+    const { destination, timeout = '1s' } = options
+    const wait = milliseconds(timeout, 'timeout')
+    if (destination !== undefined && !Array.isArray(destination))
+      throw new ArgumentError(`destination: expected a list of host names, got ${shown(destination)}`)
+    const { broker } = await this.#app.stores()
+    // An address for this request alone: no other's answers come there, so the ticket need not be looked at.
+    const oid = uuid()
+    const replyTo: ReplyTo = { exchange: REPLY_EXCHANGE, routingKey: oid }
+    const consumer = await listen(broker, replyTo)
+    try {
+      const { envelope, route } = controlRequest({ ...command, destination, ticket: oid, replyTo })
+      await broker.publish(envelope, route)
+      return await collect(consumer, wait, destination?.length)
+    } finally {
+      await consumer.release()
+    }
+  }
+}
+
+/** Before the command goes out: a fast answer would find nobody. */
+function listen(broker: Broker, { exchange, routingKey }: ReplyTo): Promise<Consumer> {
+  const bindings = [{ exchange, kind: 'direct', routingKey }] as const
+  const queue = { name: replyQueue(routingKey), bindings, transient: true }
+  return broker.consume([queue], { prefetch: 100, name: `control@${routingKey}` })
+}
+
+/** Answers until there are enough, or none comes for `wait` ms. */
+async function collect(consumer: Consumer, wait: number, limit = Number.POSITIVE_INFINITY): Promise<ControlReply[]> {
+  const replies: ControlReply[] = []
+  const deliveries = consumer[Symbol.asyncIterator]()
+  while (replies.length < limit) {
+    const step = await within(wait, deliveries.next())
+    if (!step || step.done) break
+    const { properties, body } = step.value.envelope
+    await step.value.ack()
+    replies.push(readReply(deserialize(body, properties.contentType, properties.contentEncoding, ACCEPT)))
+  }
+  return replies
+}
+
+/** Undefined where it takes longer than `wait` ms. */
+async function within<Value>(wait: number, promise: Promise<Value>): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.min(wait, LONGEST_TIMER))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,118 @@
+import type { App } from '../app/app.ts'
+import { canvasOf, type Predecessor, prepareSignature, type SignatureCall } from '../app/signatureCall.ts'
+import type { Message } from '../backend/joint.ts'
+import { errorInfo } from '../protocol/exception.ts'
+import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { isRecord } from '../protocol/signature.ts'
+import { NotSupportedError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+
+/** What follows from the end of a task: what is sent, and the records that go with it. */
+export interface Following {
+  readonly publish: readonly Message[]
+  readonly also: readonly TaskMeta[]
+  /** Ids of what is sent. */
+  readonly children: readonly string[]
+}
+
+export interface Follower {
+  readonly app: Pick<App, 'config' | 'tasks'>
+  readonly hostname: string
+  /** The store lists its tasks: each that is sent gets its PENDING record. */
+  readonly listed: boolean
+}
+
+/** How a task ended that did not succeed: what the tasks behind it in its chain end with, too. */
+export type Ending = Pick<TaskMeta, 'status' | 'result' | 'traceback'>
+
+const NOTHING: Following = { publish: [], also: [], children: [] }
+
+/**
+ * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
+ * this worker itself would have to send counts: what lies deeper is for the worker that gets there.
+ */
+export function linkProblem(message: TaskMessage, follower: Follower): ErrorInfo | undefined {
+  const { embed } = message
+  if (embed === NOTHING_EMBEDDED) return undefined
+  try {
+    refuseChords(message)
+    send([...callbackCalls(message, null), ...errbackCalls(message)], message, follower)
+    return undefined
+  } catch (error) {
+    // Without a traceback: it would show this file, and not what its sender did.
+    const { type, message: text, module } = errorInfo(error)
+    return { type, message: text, module }
+  }
+}
+
+/** Each part of a chord reports to its end, which this worker cannot do. */
+function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
+  if (chord === null && !chain?.some(({ options }) => options.chord)) return
+  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported yet`)
+}
+
+/** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
+export function afterSuccess(message: TaskMessage, result: unknown, follower: Follower): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  return send(callbackCalls(message, result), message, follower)
+}
+
+/** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
+export function afterFailure(message: TaskMessage, ending: Ending, follower: Follower): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  const { publish, also, children } = send(errbackCalls(message), message, follower)
+  return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
+}
+
+/** Records of what was to follow and never will: whoever waits for the end of the chain, or of the chord, hears of it. */
+export function neverSent({ id, embed }: TaskMessage, ending: Ending, { hostname }: Follower): readonly TaskMeta[] {
+  if (embed === NOTHING_EMBEDDED) return []
+  const signatures = [...(embed.chain ?? []), ...(embed.chord ? [embed.chord] : [])]
+  const date_done = new Date().toISOString()
+  const ids = new Map(signatures.flatMap((signature) => idsIn({ ...signature })))
+  return [...ids].map(([task_id, name]) => {
+    return { ...ending, task_id, name, date_done, children: [], worker: hostname, parent_id: id }
+  })
+}
+
+/** The id and task of a signature and, in a canvas, of those inside of it that somebody may wait for. */
+function idsIn({ task, subtask_type, options, kwargs }: Readonly<Record<string, unknown>>): [string, string][] {
+  if (typeof task !== 'string') return []
+  const { task_id: id, ignore_result: ignored, chord } = isRecord(options) ? options : {}
+  const canvas = canvasOf({ task, subtask_type: typeof subtask_type === 'string' ? subtask_type : null })
+  const { tasks, header, body } = canvas !== undefined && isRecord(kwargs) ? kwargs : {}
+  const inner = [tasks, header, body, chord].flat().filter(isRecord)
+  return [
+    ...(typeof id === 'string' && ignored !== true ? [[id, task] as [string, string]] : []),
+    ...inner.flatMap(idsIn),
+  ]
+}
+
+/** An id is fixed by its place behind the task: a task that ends twice sends the same tasks again, not others. */
+function callbackCalls({ id, embed: { callbacks, chain } }: TaskMessage, result: unknown): SignatureCall[] {
+  const args = [result]
+  const calls = (callbacks ?? []).map((signature, index) => {
+    return { signature, args, id: uuidOf(id, 'callback', String(index)) }
+  })
+  const next = chain?.at(-1)
+  if (!next) return calls
+  return [...calls, { signature: next, args, id: uuidOf(id, 'chain', ''), chain: chain?.slice(0, -1) }]
+}
+
+function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[] {
+  return (errbacks ?? []).map((signature, index) => {
+    return { signature, args: [id], id: uuidOf(id, 'errback', String(index)) }
+  })
+}
+
+function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Follower): Following {
+  const before: Predecessor = { id: message.id, rootId: message.rootId, replyTo: message.replyTo, origin: hostname }
+  const prepared = calls.map((call) => prepareSignature(call, before, app))
+  return {
+    publish: prepared.map(({ submission }) => submission.message),
+    also: listed ? prepared.flatMap(({ submission }) => submission.meta ?? []) : [],
+    children: prepared.map(({ id }) => id),
+  }
+}
