@@ -8,7 +8,7 @@ export const USAGE = `Usage: npm start [-- flags]
   --concurrency NUMBER   integrals at once (default: one per core)
   --pool POOL            threads (default), inline or solo
   --store URL            where tasks wait and results are kept (default sqlite:.celeriac/integral.db); also --broker
-  --result-backend URL   where results are kept, if not there
+  --result-backend URL   where results are kept, if not there; rpc://: in the memory of the service
   --help`
 
 export interface Flags {

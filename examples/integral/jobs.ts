@@ -68,9 +68,9 @@ export class Jobs {
   }
 }
 
-/** The file of the numbers that go with a result store: beside a SQLite file; in memory for results in memory. */
+/** The file of the numbers that go with a result store: beside a SQLite file; in memory for results that end with this process. */
 export function jobsFile(backend: string): string {
-  if (backend.startsWith('memory:')) return ':memory:'
+  if (/^(memory|rpc):/.test(backend)) return ':memory:'
   if (!backend.startsWith('sqlite:')) return '.celeriac/integral.jobs.db'
   const store = decodeURI(backend.replace(/^sqlite:(\/\/(?=\/))?/, ''))
   return `${store.replace(/\.db$/, '')}.jobs.db`

@@ -47,7 +47,7 @@ async function run(flags: Flags): Promise<number> {
     grace: GRACE * 1000,
   })
   await worker.start()
-  console.log(welcome({ url: server.url, store: stores.broker.url, given: broker, pool: worker.pool }))
+  console.log(welcome({ url: server.url, store: stores.broker.url, broker, backend, pool: worker.pool }))
   const close = async (): Promise<void> => {
     await app.close()
     jobs.close()

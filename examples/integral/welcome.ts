@@ -3,8 +3,9 @@ export interface WelcomeFacts {
   readonly url: string
   /** Where tasks wait. */
   readonly store: string
-  /** The store's URL as it was given on the command line, if it was. */
-  readonly given: string | undefined
+  /** URLs that were given on the command line. */
+  readonly broker: string | undefined
+  readonly backend: string | undefined
   readonly pool: { readonly kind: string; readonly size: number }
 }
 
@@ -13,9 +14,12 @@ const LONG = BODY.replace('1000000', '1000000000')
 const ITEMS = `f='sqrt(4-xs**2)' a:=0 b:=2 c:=0 d:=2`
 
 /** Where it is and what to try next, ready to paste into a shell. */
-export function welcome({ url, store, given, pool }: WelcomeFacts): string {
+export function welcome({ url, store, broker, backend, pool }: WelcomeFacts): string {
   const short = url.replace(/^http:\/\/127\.0\.0\.1(?=:)/, '')
-  const broker = given === undefined ? '' : ` -b '${given}'`
+  const stores = [broker && ` -b '${broker}'`, backend && ` --result-backend '${backend}'`].join('')
+  const rest = backend?.startsWith('rpc:')
+    ? 'integrals that are not done then go on after the next start, but with rpc:// nobody hears of their results.'
+    : 'integrals that are not done then go on after the next start.'
   return `
 integral is at ${url}  (${store}, ${pool.size} ${pool.kind})
 
@@ -37,11 +41,11 @@ The same with httpie
   http POST ${short}/v1/tasks/integrate ${ITEMS}
 
 From code, in another terminal
-  npm run celeriac -- shell -A examples/integral/tasks.ts${broker}
+  npm run celeriac -- shell -A examples/integral/tasks.ts${stores}
   > t = await integrate.delay({ f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1000000 })
   > await t.state()
   > await t.get()
 
-Ctrl-C stops it; integrals that are not done then go on after the next start.
+Ctrl-C stops it; ${rest}
 `
 }

@@ -84,8 +84,11 @@ export interface Broker {
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
   /** Start taking from queues, in order of priority, then of arrival; queues in turn. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
-  /** Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting. Only where the store can find it. */
-  take?(taskId: string): Promise<Delivery | undefined>
+  /**
+   * Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting, or too far back to be looked for.
+   * Only where the store can find it; `queue` is where it was sent, if that is known.
+   */
+  take?(taskId: string, queue?: string): Promise<Delivery | undefined>
   /** Messages that wait in the queue, without those held or delayed. Also tells that the store answers: rejects with StoreUnavailableError when it does not. */
   size(queue: string): Promise<number>
   /** Drop what waits or is delayed in the queue; what is held stays. */

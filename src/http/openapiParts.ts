@@ -50,7 +50,7 @@ function listOperation(tasks: readonly string[]): JsonSchema {
         headers: { Link: { schema: { type: 'string' } } },
         content: { 'application/json': { schema: { $ref: '#/components/schemas/JobList' } } },
       },
-      ...problems('invalid-query', 'store-unavailable'),
+      ...problems('invalid-query', 'cannot-list', 'store-unavailable'),
     },
   }
 }

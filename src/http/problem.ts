@@ -20,6 +20,7 @@ export type ProblemKind =
   | 'unsupported-media-type'
   | 'invalid-input'
   | 'internal-error'
+  | 'cannot-list'
   | 'store-unavailable'
 
 /** Every problem that the API answers with (RFC 9457); `docs/http.md` explains each. */
@@ -37,6 +38,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'unsupported-media-type': { status: 415, title: 'The body is not of an accepted type' },
   'invalid-input': { status: 422, title: "The input does not fit the task's schema" },
   'internal-error': { status: 500, title: 'The server failed' },
+  'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },
 }
 

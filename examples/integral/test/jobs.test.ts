@@ -51,6 +51,7 @@ describe('jobsFile', () => {
     ['sqlite:.celeriac/integral.db', '.celeriac/integral.jobs.db'],
     ['sqlite:///var/lib/a%20b/store', '/var/lib/a b/store.jobs.db'],
     ['memory:', ':memory:'],
+    ['rpc://', ':memory:'],
     ['redis://localhost', '.celeriac/integral.jobs.db'],
   ])('of %s', (url, file) => expect(jobsFile(url)).toBe(file))
 })

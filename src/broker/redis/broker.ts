@@ -28,6 +28,8 @@ export interface RedisOptions {
 /** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
 const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
 const HOUR = 3_600_000
+/** How long a transient queue is kept after what was last sent to it, ms. */
+const TRANSIENT = 24 * HOUR
 /** How far back in a queue, and among how many delayed ones, a task is looked for: bounds how long the server is kept. */
 const TAKE_MOST = 10_000
 /** How many messages of a list one step of a purge drops. */
@@ -67,13 +69,16 @@ export class RedisBroker implements Broker {
     this.#endings = new Batch((endings) => this.#end(endings))
   }
 
-  async publish(envelope: Envelope, route: Route, { notBefore, selfTimed }: PublishOptions = {}): Promise<void> {
+  async publish(envelope: Envelope, route: Route, { notBefore, selfTimed, transient }: PublishOptions = {}): Promise<void> {
     if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
     if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
       const [key, ...args] = this.park(envelope, route, notBefore)
       await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
     } else {
-      await this.#pushes.add(this.pushOf(envelope, route))
+      const push = this.pushOf(envelope, route)
+      await this.#pushes.add(push)
+      // A queue whose reader is gone is not kept for ever. Celery gives its reply queues the same day.
+      if (transient) await this.connection.command('PEXPIRE', push.list, TRANSIENT)
     }
   }
 

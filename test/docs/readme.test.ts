@@ -1,0 +1,31 @@
+import { expect, it, vi } from 'vitest'
+import { run } from '../cli/harness.ts'
+import { curl, Document } from './document.ts'
+import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
+
+// Half a dozen processes, one after the other.
+vi.setConfig({ testTimeout: 60_000 })
+
+it('README: its example, its commands, its call', async () => {
+  const readme = new Document('README.md')
+  const [tasks = '', calling = ''] = readme.code('ts')
+  const call = `import { app, report } from './tasks.ts'\n${calling}console.log(text)\nawait app.close()\n`
+  const folder = folderWith({ 'tasks.ts': tasks, 'call.ts': call })
+  const types = typeErrors(folder, ['call.ts'])
+  const { base, server } = await serve(folder, readme.take('npx celeriac dev'))
+  const add = readme.take('npx celeriac call')
+  expect(await run(folder, celeriac(add))).toMatchObject({ code: 0, stdout: `${add.comment}\n` })
+  const response = await curl(readme.take('curl'), base)
+  expect(response.status).toBe(202)
+  const printed = (await node(folder, 'call.ts')).trimEnd().split('\n')
+  expect(printed.at(-1)).toBe('5 pages')
+  expect(printed).toContainEqual(expect.stringMatching(/^PROGRESS \{ page: \d, pages: 5 \}$/))
+  // Handed in earlier, at the same speed.
+  const job = await fetch(base + response.headers.get('location'))
+  expect(await job.json()).toMatchObject({ task: 'report', state: 'SUCCESS' })
+  expect(await types).toEqual([])
+  server.child.kill('SIGTERM')
+  expect((await server.ended).code).toBe(0)
+  // The one has tests of its own, the other runs this one.
+  expect(readme.rest.map((line) => line.replace(/ +#.*/, ''))).toEqual(['npm start', 'npm test'])
+})
