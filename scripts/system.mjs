@@ -1,26 +1,44 @@
 // @ts-check
-// The parts that the tests need and npm cannot bring: Python with Celery, whose messages are our reference, and NumPy.
+// The parts that the tests need and npm cannot bring: a Redis server; Python with Celery, whose messages are our reference, and NumPy.
 import { spawnSync } from 'node:child_process'
 import { fail } from './lib.mjs'
 
 const python = '/usr/bin/python3'
-const modules = { celery: 'python3-celery', msgpack: 'python3-msgpack', numpy: 'python3-numpy' }
+const modules = {
+  celery: 'python3-celery',
+  redis: 'python3-redis',
+  msgpack: 'python3-msgpack',
+  numpy: 'python3-numpy',
+}
+const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
 
 /** Installs what is missing with apt-get where that is possible; else says what to install and ends the process. */
 export function ensureSystemParts() {
-  const missing = missingPackages()
-  if (missing.length === 0) return
-  console.log(`Installing ${missing.join(', ')} (apt-get install) ...`)
-  const problem = aptInstall(missing)
+  const wanted = missingPackages()
+  if (wanted.length === 0) return
+  console.log(`Installing ${wanted.join(', ')} (apt-get install) ...`)
+  const problem = aptInstall(wanted)
   const still = missingPackages()
   if (still.length === 0) return
   fail(`The tests need ${still.join(', ')} (${problem}). Please run: sudo apt-get install -y ${still.join(' ')}`)
 }
 
 function missingPackages() {
-  return Object.entries(modules)
-    .filter(([module]) => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status !== 0)
+  const imports = (/** @type {string} */ name) => works(python, ['-c', `import ${name}`])
+  const runs = (/** @type {string} */ name) => works(name, ['--version'])
+  return [...missing(modules, imports), ...missing(programs, runs)]
+}
+
+/** Packages of the parts that are not there. @param {Record<string, string>} parts @param {(part: string) => boolean} there */
+function missing(parts, there) {
+  return Object.entries(parts)
+    .filter(([part]) => !there(part))
     .map(([, name]) => name)
+}
+
+/** @param {string} file @param {readonly string[]} args */
+function works(file, args) {
+  return spawnSync(file, args, { stdio: 'ignore' }).status === 0
 }
 
 /** What went wrong, in a few words. @param {readonly string[]} packages @returns {string} */
@@ -35,7 +53,7 @@ function aptInstall(packages) {
     const { status } = spawnSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     if (status !== 0) return `apt-get ${step[0]} failed`
   }
-  return 'installed, but /usr/bin/python3 does not import them'
+  return 'installed, but not found afterwards'
 }
 
 /** The words to put before a command that needs root; undefined: there is no way. @returns {string[] | undefined} */

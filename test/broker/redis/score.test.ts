@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Delivery } from '../../../src/broker/broker.ts'
+import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { RedisServer } from '../../redis/server.ts'
+
+let server: RedisServer
+
+beforeAll(async () => {
+  server = await RedisServer.start()
+})
+afterAll(() => server.stop())
+
+/** The fraction of a score is the token of whoever holds the message: nothing else may get into it. */
+test.each([{ lease: 1500 }, { lease: 1001, visibilityTimeout: 4321 }, { lease: 30_000, visibilityTimeout: 5500 }])(
+  'what is held with $lease ms and a visibility timeout of $visibilityTimeout ms is ours for that long, and settled',
+  async (options) => {
+    const broker = new RedisBroker(server.url(), options)
+    const body = '[[],{},{}]'
+    const properties = { contentType: 'application/json', contentEncoding: 'utf-8' }
+    await broker.publish({ headers: { task: 'a', id: '1' }, properties, body }, { exchange: '', routingKey: 'q' })
+    const consumer = await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'test' })
+    const { value } = await consumer[Symbol.asyncIterator]().next()
+    const [, score] = (await server.cli('ZRANGE', 'unacked_index', '0', '-1', 'WITHSCORES')).split('\n')
+    const left = Number(score) + (options.visibilityTimeout ?? 3_600_000) / 1000 - Date.now() / 1000
+    expect(left).toBeGreaterThan(options.lease / 1000 - 0.5)
+    expect(left).toBeLessThan(options.lease / 1000 + 3)
+    expect(await (value as Delivery).ack()).toBe(true)
+    await broker.close()
+  },
+)

@@ -1,0 +1,111 @@
+"""A Celery client: one JSON request per line of standard input, one JSON answer per line of standard output."""
+import json
+import sys
+import traceback
+from datetime import datetime
+
+from celery import chain, chord, group
+from celery.result import AsyncResult
+
+from shop import make_app
+
+app = make_app()
+old = make_app(protocol=1)
+
+
+def signature(spec):
+    return app.signature(
+        spec["task"], spec.get("args", []), spec.get("kwargs", {}), immutable=spec.get("immutable", False), **spec.get("options", {})
+    )
+
+
+def described(error):
+    kind = type(error)
+    return {"type": kind.__name__, "module": kind.__module__, "args": list(error.args), "text": str(error)}
+
+
+def send(task, args=(), kwargs=None, protocol=2, **options):
+    for name in ("eta", "expires"):
+        if isinstance(options.get(name), str):
+            options[name] = datetime.fromisoformat(options[name])
+    for name in ("link", "link_error"):
+        if name in options:
+            options[name] = [signature(spec) for spec in options[name]]
+    sender = app if protocol == 2 else old
+    return sender.send_task(task, args, kwargs or {}, **options).id
+
+
+def many(task, calls, **options):
+    return [app.send_task(task, args, **options).id for args in calls]
+
+
+def get(id, timeout=20):
+    result = AsyncResult(id, app=app)
+    value = result.get(timeout=timeout, propagate=False)
+    answer = {"status": result.status, "traceback": result.traceback}
+    return {**answer, "error": described(value)} if isinstance(value, Exception) else {**answer, "result": value}
+
+
+def watch(id, timeout=20):
+    """Every state that arrives, until the end."""
+    states = []
+    AsyncResult(id, app=app).get(timeout=timeout, on_message=lambda meta: states.append([meta["status"], meta["result"]]))
+    return states
+
+
+def get_many(ids, timeout=60):
+    return [AsyncResult(id, app=app).get(timeout=timeout) for id in ids]
+
+
+def state(id):
+    result = AsyncResult(id, app=app)
+    return {"status": result.status, "info": described(result.info) if isinstance(result.info, Exception) else result.info}
+
+
+def children(id):
+    return [child.id for child in AsyncResult(id, app=app).children or []]
+
+
+def run_chain(steps, **options):
+    result = chain(*[signature(step) for step in steps]).apply_async(**options)
+    ids = []
+    while result is not None:
+        ids.insert(0, result.id)
+        result = result.parent
+    return ids
+
+
+def run_chord(header, body):
+    return chord([signature(part) for part in header])(signature(body)).id
+
+
+def run_chain_to_group(first, members):
+    result = chain(signature(first), group([signature(member) for member in members])).apply_async()
+    return {"first": result.parent.id, "members": [member.id for member in result.children]}
+
+
+def ping(timeout=1.0, destination=None, limit=None):
+    return app.control.ping(destination=destination, timeout=timeout, limit=limit)
+
+
+def inspect(method, destination=None, timeout=1.0):
+    return getattr(app.control.inspect(destination=destination, timeout=timeout), method)()
+
+
+def revoke(id, **options):
+    return app.control.revoke(id, **options)
+
+
+COMMANDS = {
+    name: globals()[name]
+    for name in "send many get watch get_many state children run_chain run_chord run_chain_to_group ping inspect revoke".split()
+}
+
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    given = json.loads(line)
+    try:
+        answer = {"value": COMMANDS[given["command"]](**given["arguments"])}
+    except Exception as error:
+        answer = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+    print(json.dumps(answer, default=repr), flush=True)
