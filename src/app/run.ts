@@ -126,9 +126,16 @@ function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost)
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
     return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }
   }
-  const info = errorInfo(error instanceof Retry && error.cause !== undefined ? error.cause : error)
-  if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info }
-  return { kind: 'retry', delay: retryDelay(error, policy, job.retries), error: info }
+  const reason = limitError(error, host)
+  const info = errorInfo(reason instanceof Retry && reason.cause !== undefined ? reason.cause : reason)
+  if (!mayRetry(reason, policy, job.retries)) return { kind: 'failure', error: info }
+  return { kind: 'retry', delay: retryDelay(reason, policy, job.retries), error: info }
+}
+
+/** What takes a signal often rejects with an AbortError of its own (Node's timers, fetch): at the soft limit it stands for that. */
+function limitError(error: unknown, host: JobHost): unknown {
+  const aborted = host.signal.aborted && error instanceof Error && error.name === 'AbortError'
+  return aborted ? new SoftTimeLimitExceeded(undefined, { cause: error }) : error
 }
 
 /** The call's own policy, which travels as a header, over the task's. */

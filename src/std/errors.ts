@@ -119,8 +119,8 @@ export class NotRegistered extends CeleriacError {
 
 /** Reason of `ctx.signal` when the soft time limit is over. Celery's name. */
 export class SoftTimeLimitExceeded extends CeleriacError {
-  constructor(message = 'the soft time limit is over') {
-    super('SOFT_TIME_LIMIT', message)
+  constructor(message = 'the soft time limit is over', options?: ErrorOptions) {
+    super('SOFT_TIME_LIMIT', message, options)
   }
 }
 

@@ -129,6 +129,8 @@ export class Worker {
     for (const request of this.#running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : LAST_WORDS)
     for (const request of this.#running.values()) request.kill('shutdown')
+    // From here on a store that is away is not waited for: the leases give back what it does not take now.
+    this.#hurry.abort()
     await Promise.all([this.#loop, ...this.#lives])
     await this.#orTell(this.#control.stop())
     await this.#orTell(this.#consumer?.release())

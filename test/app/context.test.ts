@@ -197,6 +197,11 @@ onEachStore((lab) => {
     expect(reasons).toEqual([expect.any(SoftTimeLimitExceeded)])
     expect((await handle.info())?.retries).toBe(0)
     expect(await finish.applyAsync([], { softTimeLimit: '30ms' }).get()).toBe('partial')
+    // What takes the signal rejects with an AbortError of its own: the same end, without a retry.
+    const plain = app.task('plain', () => sleep(20_000, 'end', { signal: current().signal }), { retry: 3 })
+    const aborted = plain.applyAsync([], { softTimeLimit: '30ms' })
+    await expect(aborted.get()).rejects.toMatchObject({ type: 'SoftTimeLimitExceeded' })
+    expect((await (await aborted).info())?.retries).toBe(0)
     // Limits beyond Node's longest timer are not over at once.
     const slow = app.task('slow', () => sleep(30, 'ended'))
     expect(await slow.applyAsync([], { softTimeLimit: '30d', timeLimit: '30d' }).get()).toBe('ended')

@@ -69,7 +69,11 @@ export class RedisBroker implements Broker {
     this.#endings = new Batch((endings) => this.#end(endings))
   }
 
-  async publish(envelope: Envelope, route: Route, { notBefore, selfTimed, transient }: PublishOptions = {}): Promise<void> {
+  async publish(
+    envelope: Envelope,
+    route: Route,
+    { notBefore, selfTimed, transient }: PublishOptions = {},
+  ): Promise<void> {
     if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
     if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
       const [key, ...args] = this.park(envelope, route, notBefore)

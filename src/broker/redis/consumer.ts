@@ -64,7 +64,10 @@ export class RedisConsumer implements Consumer, Holder {
     if (this.#waiters.length > 0) {
       this.#stops.push(
         sweeper.use(() => this.#soon()),
-        connection.onReconnect(() => this.#soon()),
+        connection.onReconnect(() => {
+          for (const waiter of this.#waiters) waiter.renew()
+          this.#soon()
+        }),
       )
     }
     this.#soon()
@@ -98,6 +101,8 @@ export class RedisConsumer implements Consumer, Holder {
   async release(): Promise<void> {
     try {
       await this.close()
+      const { problem } = this.#parts.connection
+      if (problem) throw problem
       await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
       for (const queue of this.#queues) await this.#unbind(queue)
     } finally {

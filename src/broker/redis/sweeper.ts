@@ -19,6 +19,8 @@ export class Sweeper {
   readonly #facts: SweeperFacts
   readonly #users = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
+  /** When the next look was to be, ms since the epoch: far later than that, this process stood still. */
+  #next = Number.POSITIVE_INFINITY
   #sweeping = false
   #again = false
   #starting: Promise<void> | undefined
@@ -48,7 +50,8 @@ export class Sweeper {
     this.#sweeping = true
     let wait = this.#facts.every
     try {
-      wait = await this.#step()
+      // After standing still, what is ours is renewed first: else we would take it from ourselves.
+      if (Date.now() - this.#next < wait) wait = await this.#step()
     } catch {
       // The store is away: consumers tell of it. Looked at again soon.
       wait = Math.min(1000, wait)
@@ -57,6 +60,7 @@ export class Sweeper {
     if (this.#again) wait = 0
     this.#again = false
     clearTimeout(this.#timer)
+    this.#next = Date.now() + wait
     if (this.#users.size > 0) this.#timer = setTimeout(() => void this.sweep(), wait)
   }
 
@@ -87,6 +91,7 @@ export class Sweeper {
 
   async #stop(): Promise<void> {
     clearTimeout(this.#timer)
+    this.#next = Number.POSITIVE_INFINITY
     await this.#starting
     const stopHearing = this.#stopHearing
     this.#stopHearing = undefined

@@ -1,7 +1,7 @@
 import type { RedisConnection } from './connection.ts'
 
 /** How long one wait lasts before it is begun anew, ms: bounds how long a connection that died unheard goes unnoticed. */
-const WAIT = 6000
+const WAIT = 12_000
 /** Pause after a failed wait, ms. */
 const AGAIN = 500
 
@@ -37,19 +37,28 @@ export class Waiter {
     void this.#wait()
   }
 
+  /** Another connection has died: begin anew on a new one, as this may have died too, and nobody has noticed. */
+  renew(): void {
+    const old = this.#connection
+    this.#connection = undefined
+    void old?.close()
+  }
+
   stop(): void {
     this.#stopped = true
     void this.#connection?.close()
   }
 
   async #wait(): Promise<void> {
-    this.#connection ??= this.#source.duplicate()
     while (!this.#stopped) {
+      const connection = this.#connection ?? this.#source.duplicate()
+      this.#connection = connection
       try {
         const seconds = WAIT / 1000
-        const found = await this.#connection.blocking(WAIT, 'BLMOVE', this.#list, this.#list, 'RIGHT', 'RIGHT', seconds)
+        const found = await connection.blocking(WAIT, 'BLMOVE', this.#list, this.#list, 'RIGHT', 'RIGHT', seconds)
         if (found !== null) break
       } catch (error) {
+        if (this.#connection !== connection) continue
         if (!this.#stopped) this.#events.failed(error as Error)
         await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
       }
