@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Actor, Scene, until } from './scene.ts'
+import { type Actor, type Scene, until } from './scene.ts'
+import { STAGES } from './stages.ts'
 
 const LEASE = 1500
 
-function newScene(): Scene {
-  const scene = new Scene(LEASE)
+async function newScene(open: (lease: number) => Promise<Scene>): Promise<Scene> {
+  const scene = await open(LEASE)
   onTestFinished(() => scene.close())
   return scene
 }
@@ -15,15 +16,15 @@ async function freeze(scene: Scene, actor: Actor): Promise<void> {
   for (;;) {
     actor.kill('SIGSTOP')
     await sleep(20)
-    if (scene.writable()) return
+    if (await scene.quiet()) return
     actor.kill('SIGCONT')
     await sleep(20)
   }
 }
 
-describe('a task that blocks the event loop', () => {
+describe.each(STAGES)('%s: a task that blocks the event loop', (_, open) => {
   test('keeps its lease, and those that wait behind it keep theirs, while another worker is hungry', async () => {
-    const scene = newScene()
+    const scene = await newScene(open)
     const ids = await scene.send('chaos.block', [[LEASE * 4], [1], [1], [1]])
     const first = await scene.start('worker', { concurrency: 4 }).ready()
     await until('it blocks', () => scene.effects().size === 1)
@@ -36,9 +37,9 @@ describe('a task that blocks the event loop', () => {
   })
 })
 
-describe('a worker that stood still for longer than its lease', () => {
+describe.each(STAGES)('%s: a worker that stood still for longer than its lease', (_, open) => {
   test('does not overwrite the result of the worker that took over, and works on', async () => {
-    const scene = newScene()
+    const scene = await newScene(open)
     const [id = ''] = await scene.send('chaos.wait', [[500]])
     const zombie = await scene.start('worker').ready()
     await until('it runs', () => scene.effects().size === 1)
@@ -59,11 +60,11 @@ describe('a worker that stood still for longer than its lease', () => {
     ).toEqual([zombie.pid, other.pid])
     const [next = ''] = await scene.send('chaos.wait', [[0]])
     expect(await scene.app.result(next).get({ timeout: '10s' })).toBe(zombie.pid)
-    expect(scene.count('message')).toBe(0)
+    await scene.checkEmpty()
   })
 
   test('is too late also while the other still runs', async () => {
-    const scene = newScene()
+    const scene = await newScene(open)
     const [id = ''] = await scene.send('chaos.wait', [[2000]])
     const zombie = await scene.start('worker').ready()
     await until('it runs', () => scene.effects().size === 1)
@@ -77,7 +78,7 @@ describe('a worker that stood still for longer than its lease', () => {
   })
 
   test('is in time when nobody took over', async () => {
-    const scene = newScene()
+    const scene = await newScene(open)
     const [id = ''] = await scene.send('chaos.wait', [[500]])
     const sleeper = await scene.start('worker').ready()
     await until('it runs', () => scene.effects().size === 1)

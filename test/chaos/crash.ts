@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { Redis } from 'ioredis'
 import type { Crash, CrashPoint } from './settings.ts'
 
 /** Dies by SIGKILL at one point, when that is passed for the n-th time in this thread. */
@@ -29,8 +31,39 @@ const KINDS: readonly (readonly [Kind, RegExp])[] = [
   ['publish', /^INSERT INTO message/],
 ]
 
-/** Watches the statements of this thread's databases, from outside: no hook in the program. */
+/** Watches what this thread asks of its store, from outside: no hook in the program. */
 export function watchStore(crasher: Crasher): void {
+  watchSqlite(crasher)
+  watchRedis(crasher)
+}
+
+const SCRIPTS: readonly (readonly ['claim' | 'settle' | 'publish', RegExp])[] = [
+  ['claim', /'RPOP'/],
+  ['settle', /== 'requeue'/],
+  ['publish', /once == '0'/],
+]
+
+function watchRedis(crasher: Crasher): void {
+  const kinds = new Map<string, 'claim' | 'settle' | 'publish'>()
+  const sendCommand = Redis.prototype.sendCommand
+  Redis.prototype.sendCommand = function (this: Redis, command, stream): unknown {
+    const text = String(command.args[0])
+    if (command.name === 'eval') {
+      const kind = SCRIPTS.find(([, pattern]) => pattern.test(text))?.[0]
+      if (kind) kinds.set(createHash('sha1').update(text).digest('hex'), kind).set(text, kind)
+    }
+    const answer = sendCommand.call(this, command, stream) as Promise<unknown>
+    const kind = command.name.startsWith('eval') ? kinds.get(text) : undefined
+    if (!kind) return answer
+    // What a turn of the event loop sends is kept together until its end: what is to be sent must be with the system now.
+    while (this.stream.writableCorked > 0) this.stream.uncork()
+    crasher.pass(`${kind}:sent`)
+    void answer.then(() => crasher.pass(`${kind}:unread`))
+    return answer
+  }
+}
+
+function watchSqlite(crasher: Crasher): void {
   const seen = new Set<Kind>()
   const before = (kind: Kind): void => {
     if (kind === 'begin') seen.clear()

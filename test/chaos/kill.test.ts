@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { killAndCheck } from './killing.ts'
-import { Scene, until } from './scene.ts'
+import { until } from './scene.ts'
 import { CLIENT_POINTS, WORKER_POINTS } from './settings.ts'
+import { SqliteScene } from './sqliteScene.ts'
 
 const LEASE = 2000
 describe('workers killed with SIGKILL lose nothing, and only what was in flight runs again', () => {
@@ -13,7 +14,7 @@ describe('workers killed with SIGKILL lose nothing, and only what was in flight 
       points: WORKER_POINTS,
       hits: 20,
       worker: { concurrency: 20 },
-      lease: LEASE,
+      scene: new SqliteScene(LEASE),
     }
     const report = await killAndCheck(killing)
     await annotate(JSON.stringify(report))
@@ -22,14 +23,21 @@ describe('workers killed with SIGKILL lose nothing, and only what was in flight 
 
   test('threads: 600 tasks, two random moments and every named point', { timeout: 90_000 }, async ({ annotate }) => {
     const worker = { pool: 'threads', concurrency: 2 } as const
-    const report = await killAndCheck({ tasks: 600, random: 2, points: WORKER_POINTS, hits: 5, worker, lease: LEASE })
+    const report = await killAndCheck({
+      tasks: 600,
+      random: 2,
+      points: WORKER_POINTS,
+      hits: 5,
+      worker,
+      scene: new SqliteScene(LEASE),
+    })
     await annotate(JSON.stringify(report))
     expect(report.kills).toBe(2 + WORKER_POINTS.length)
   })
 })
 
 test('what a killed worker held is taken by another after one to one and a half leases', async ({ annotate }) => {
-  const scene = new Scene(LEASE)
+  const scene = new SqliteScene(LEASE)
   try {
     const ids = await scene.send(
       'chaos.wait',
@@ -55,7 +63,7 @@ test('what a killed worker held is taken by another after one to one and a half 
 
 describe('a client killed while it sends has sent what it was told', () => {
   test.each(['a random moment', ...CLIENT_POINTS])('%s', async (point) => {
-    const scene = new Scene(LEASE)
+    const scene = new SqliteScene(LEASE)
     try {
       const named = CLIENT_POINTS.find((one) => one === point)
       const crash = named && { point: named, hit: 5 + Math.floor(Math.random() * 20) }

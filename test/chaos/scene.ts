@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { App } from '../../src/app/app.ts'
@@ -92,21 +91,40 @@ export class Actor {
   }
 }
 
-/** A store in a folder of its own, the processes around it, and what they leave behind. */
-export class Scene {
-  readonly folder: string = mkdtempSync(join(tmpdir(), 'celeriac-chaos-'))
-  readonly store: string = join(this.folder, 'store.db')
-  readonly ledger: string = join(this.folder, 'ledger')
+/** A store of its own, the processes around it, and what they leave behind. */
+export abstract class Scene {
+  readonly folder: string
+  /** URL of the store. */
+  readonly store: string
+  readonly ledger: string
   readonly lease: number
   /** A client in this process. */
   readonly app: App
   readonly #actors: Actor[] = []
 
-  constructor(lease: number) {
+  constructor(store: string, lease: number, folder: string = sceneFolder()) {
+    this.folder = folder
+    this.store = store
+    this.ledger = join(folder, 'ledger')
     this.lease = lease
-    this.app = new App({ broker: `sqlite:${this.store}`, lease, logger: createLogger('error') })
+    this.app = new App({ broker: store, lease, logger: createLogger('error') })
     appendFileSync(this.ledger, '')
   }
+
+  /** All that was sent has come to its end: `tasks` in all. */
+  abstract finished(tasks: number): Promise<boolean>
+
+  /** Messages that wait for a worker. */
+  abstract waiting(): Promise<number>
+
+  /** Messages that say that a holder of theirs died. */
+  abstract markedLost(): Promise<number>
+
+  /** False: somebody is in the middle of a transaction, and stopping him there would stop all. */
+  abstract quiet(): Promise<boolean>
+
+  /** Expects that no message is left, and that the store is whole. */
+  abstract checkEmpty(): Promise<void>
 
   start(role: Role, settings: Partial<Settings> = {}): Actor {
     const name = `${role}${this.#actors.length + 1}`
@@ -143,33 +161,6 @@ export class Scene {
     return effects
   }
 
-  /** Ask the file itself. */
-  query<Row>(sql: string): Row[] {
-    const db = new DatabaseSync(this.store, { readOnly: true, timeout: 5000 })
-    try {
-      return db.prepare(sql).all() as unknown as Row[]
-    } finally {
-      db.close()
-    }
-  }
-
-  count(from: string): number {
-    return this.query<{ n: number }>(`SELECT count(*) AS n FROM ${from}`)[0]?.n as number
-  }
-
-  /** Somebody else can write: nobody is stopped in the middle of a transaction. */
-  writable(): boolean {
-    const db = new DatabaseSync(this.store, { timeout: 200 })
-    try {
-      db.exec('BEGIN IMMEDIATE; ROLLBACK')
-      return true
-    } catch {
-      return false
-    } finally {
-      db.close()
-    }
-  }
-
   async close(): Promise<void> {
     for (const { process } of this.#actors) {
       if (process.exitCode === null && process.signalCode === null) process.kill('SIGKILL')
@@ -178,6 +169,10 @@ export class Scene {
     await this.app.close()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+export function sceneFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'celeriac-chaos-'))
 }
 
 /** Wait until it is so; `what` is said when it is not within `limit` ms. */

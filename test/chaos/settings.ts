@@ -1,5 +1,5 @@
-/** Where a process of a chaos test dies. */
-export const WORKER_POINTS = [
+/** Where a process of a chaos test dies: on every store, then in each. */
+const COMMON_POINTS = [
   // The worker's own signals.
   'task:received',
   'task:prerun',
@@ -8,15 +8,31 @@ export const WORKER_POINTS = [
   // In the function, before and after its effect.
   'body:before',
   'body:after',
+] as const
+export const WORKER_POINTS = [
+  ...COMMON_POINTS,
   // In the store: in the transaction that claims, between acknowledgement and result, before and after the commit of both.
   'claim:before-commit',
   'settle:torn',
   'settle:before-commit',
   'settle:after-commit',
 ] as const
+/** On Redis: a script has left for the server; or it was carried out, and its answer is here and not read. */
+export const REDIS_WORKER_POINTS = [
+  ...COMMON_POINTS,
+  'claim:sent',
+  'claim:unread',
+  'settle:sent',
+  'settle:unread',
+] as const
+export const REDIS_CLIENT_POINTS = ['publish:sent', 'publish:unread'] as const
 export const CLIENT_POINTS = ['publish:torn', 'publish:before-commit', 'publish:after-commit'] as const
 
-export type CrashPoint = (typeof WORKER_POINTS)[number] | (typeof CLIENT_POINTS)[number]
+export type CrashPoint =
+  | (typeof WORKER_POINTS)[number]
+  | (typeof CLIENT_POINTS)[number]
+  | (typeof REDIS_WORKER_POINTS)[number]
+  | (typeof REDIS_CLIENT_POINTS)[number]
 
 /** Die when this point is passed for the `hit`-th time. */
 export interface Crash {
@@ -27,7 +43,7 @@ export interface Crash {
 /** What a process of a chaos test is told, by the variable CHAOS, which its threads see too. */
 export interface Settings {
   readonly name: string
-  /** Path of the SQLite file. */
+  /** URL of the store. */
   readonly store: string
   /** Every effect of a task is a line here: id, process, time. */
   readonly ledger: string

@@ -10,7 +10,7 @@ const { store, ledger, lease, crash } = readSettings()
 const file = openSync(ledger, 'a')
 const crasher = new Crasher(crash)
 
-export const app = new Celeriac({ broker: `sqlite:${store}`, lease, logger: createLogger('error') })
+export const app = new Celeriac({ broker: store, lease, logger: createLogger('error') })
 
 function takeEffect(): void {
   writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}\n`)

@@ -25,10 +25,15 @@ export interface Service extends AsyncDisposable {
 
 export const stores = ['memory:', 'sqlite:'] as const
 
-export async function startService(store: string = 'memory:', options: Partial<HttpOptions> = {}): Promise<Service> {
+export async function startService(
+  store: string = 'memory:',
+  options: Partial<HttpOptions> = {},
+  backend?: string,
+): Promise<Service> {
   const folder = await mkdtemp(join(tmpdir(), 'celeriac-http-'))
   const { log, logger } = memoryLog()
-  const app = new Celeriac({ broker: store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store, logger })
+  const broker = store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store
+  const app = new Celeriac({ broker, backend, logger })
   const server = await serve(createHttp(app, { expose: defineTasks(app), ...options }), { port: 0 })
   return {
     app,

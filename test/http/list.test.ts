@@ -6,6 +6,12 @@ interface Page {
   readonly cursor?: string
 }
 
+test('GET /v1/jobs where results are not kept in a list: 501', async () => {
+  await using service = await startService('memory:', {}, 'rpc://')
+  const { detail } = await problemOf(await service.fetch('/v1/jobs'), 501, 'cannot-list')
+  expect(detail).toBe('rpc:// can only be asked for one job by its id')
+})
+
 describe.each(stores)('GET /v1/jobs on %s', (store) => {
   let service: Service
   beforeAll(async () => {

@@ -1,12 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { Scene, until } from '../chaos/scene.ts'
+import { until } from '../chaos/scene.ts'
+import { SqliteScene } from '../chaos/sqliteScene.ts'
 
 /** The default of the option `lease`, ms. */
 const LEASE = 30_000
 const MINUTE = 60_000
 
 test('a task that blocks the event loop for more than a minute keeps its lease, and is not run twice', async () => {
-  const scene = new Scene(LEASE)
+  const scene = new SqliteScene(LEASE)
   onTestFinished(() => scene.close())
   const ids = await scene.send('chaos.block', [[MINUTE + LEASE / 2], [1], [1], [1]])
   const first = await scene.start('worker', { concurrency: 4 }).ready()
