@@ -37,6 +37,11 @@ export interface CeleriacOptions {
   lease?: Duration
   /** Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`, as theirs. */
   visibilityTimeout?: Duration
+  /**
+   * How long a call waits for a store that is away or busy before it fails with StoreUnavailableError: short to fail fast, long to sit it out.
+   * Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is tried until it is stored.
+   */
+  storeTimeout?: Duration
   /** Default of the tasks' option of that name. Default false. */
   ignoreResult?: boolean
   /** Default of the tasks' option of that name. Default false. */
@@ -64,6 +69,8 @@ export interface Config {
   readonly lease: number
   /** ms */
   readonly visibilityTimeout: number
+  /** ms; undefined: the store's own default. */
+  readonly storeTimeout: number | undefined
   readonly ignoreResult: boolean
   readonly trackStarted: boolean
   readonly alwaysEager: boolean
@@ -84,6 +91,7 @@ const KNOWN = new Set([
   'keyPrefix',
   'lease',
   'visibilityTimeout',
+  'storeTimeout',
   'ignoreResult',
   'trackStarted',
   'alwaysEager',
@@ -114,11 +122,19 @@ export function parseConfig(options: CeleriacOptions): Config {
     keyPrefix: requirePrefix(options.keyPrefix ?? ''),
     lease,
     visibilityTimeout: milliseconds(options.visibilityTimeout ?? '1h', 'visibilityTimeout'),
+    storeTimeout: storeTimeoutOf(options.storeTimeout),
     ignoreResult: options.ignoreResult ?? false,
     trackStarted: options.trackStarted ?? false,
     alwaysEager: eager,
     logger: options.logger ?? createLogger('info'),
   })
+}
+
+function storeTimeoutOf(value: Duration | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const ms = milliseconds(value, 'storeTimeout')
+  if (ms >= 1) return ms
+  throw new ArgumentError(`storeTimeout: expected at least 1 ms, got ${ms}`)
 }
 
 function requirePrefix(prefix: unknown): string {

@@ -52,6 +52,7 @@ export class Link {
         broker,
         keyPrefix: config.keyPrefix,
         warn,
+        storeTimeout: config.storeTimeout,
         replyTo: this.replyTo,
       })
       this.stores = { broker, backend, joint: jointOf(broker, backend) }

@@ -35,6 +35,8 @@ export interface BackendOptions {
   readonly keyPrefix?: string
   /** Told of settings of the store by which it could lose what it holds. */
   readonly warn?: (message: string) => void
+  /** How long a call waits for a store that is away or busy, ms. */
+  readonly storeTimeout?: number
 }
 
 export interface ResultBackend {

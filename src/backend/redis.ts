@@ -47,7 +47,8 @@ export class RedisBackend implements ResultBackend {
     const { broker } = options
     this.#shared = broker instanceof RedisBroker && broker.url === parseRedisUrl(url).url ? broker : undefined
     const given = options.connection ?? this.#shared?.connection
-    this.connection = given ?? connectRedis(url, { name: 'celeriac-results', warn: options.warn })
+    this.connection =
+      given ?? connectRedis(url, { name: 'celeriac-results', warn: options.warn, wait: options.storeTimeout })
     this.url = this.connection.url
     this.#options = options
     this.#prefix = resultPrefix(options.keyPrefix ?? '')

@@ -51,7 +51,10 @@ export class SqliteBackend implements ResultBackend {
     const path = sqlitePath(url)
     const { broker } = options
     this.url = url
-    this.file = broker instanceof SqliteBroker && broker.store.path === path ? broker.store : new SqliteStore(path)
+    this.file =
+      broker instanceof SqliteBroker && broker.store.path === path
+        ? broker.store
+        : new SqliteStore(path, options.storeTimeout)
     this.file.hold()
     this.#options = options
     this.#stale = Math.max(options.expires, STALE)

@@ -8,6 +8,8 @@ export interface BrokerOptions {
   readonly keyPrefix?: string
   /** Redis: kombu's `visibility_timeout`, ms. */
   readonly visibilityTimeout?: number
+  /** How long a call waits for a store that is away or busy, ms. */
+  readonly storeTimeout?: number
   /** Told of settings of the server by which tasks could be lost. */
   readonly warn?: (message: string) => void
 }

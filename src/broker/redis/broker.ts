@@ -21,6 +21,8 @@ export interface RedisOptions {
   readonly keyPrefix?: string
   /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
   readonly visibilityTimeout?: number
+  /** How long a call waits for a server that is away, ms. Default 10 s. */
+  readonly storeTimeout?: number
   /** Told of settings of the server by which tasks could be lost. */
   readonly warn?: (message: string) => void
 }
@@ -55,8 +57,8 @@ export class RedisBroker implements Broker {
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
-  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, warn }: RedisOptions) {
-    this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn })
+  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, storeTimeout, warn }: RedisOptions) {
+    this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn, wait: storeTimeout })
     this.url = this.connection.url
     this.keys = new Keys(keyPrefix, this.connection.db)
     this.#visibility = visibilityTimeout / 1000

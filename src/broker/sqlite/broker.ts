@@ -11,6 +11,8 @@ import { SqliteStore } from './store.ts'
 export interface SqliteOptions {
   /** How long a silent consumer keeps what it holds, ms. */
   readonly lease: number
+  /** How long a write waits for other processes, ms. Default 30 s. */
+  readonly storeTimeout?: number
 }
 
 /** Messages in one SQLite file that several processes share: nothing to install, nothing to run. */
@@ -24,9 +26,9 @@ export class SqliteBroker implements Broker {
   readonly #lease: number
   readonly #consumers = new Set<SqliteConsumer>()
 
-  constructor(url: string, { lease }: SqliteOptions) {
+  constructor(url: string, { lease, storeTimeout }: SqliteOptions) {
     this.url = url
-    this.store = new SqliteStore(sqlitePath(url))
+    this.store = new SqliteStore(sqlitePath(url), storeTimeout)
     this.store.hold()
     this.messages = new Messages(this.store)
     this.#leases = new Leases(this.store.db)

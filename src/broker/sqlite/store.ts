@@ -24,10 +24,11 @@ export class SqliteStore {
   #version: number | undefined
   #users = 0
 
-  constructor(path: string) {
+  /** `timeout`: how long a write waits for other processes, ms. */
+  constructor(path: string, timeout?: number) {
     this.path = path
     this.db = openDatabase(path)
-    this.writer = new Writer(this.db)
+    this.writer = new Writer(this.db, timeout)
     this.#readVersion = this.db.prepare('SELECT version FROM counter')
     this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')
     this.writer.beforeCommit = () => this.#version !== undefined && this.#writeVersion.run(this.#version)

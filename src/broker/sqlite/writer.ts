@@ -19,7 +19,7 @@ export interface Participant {
   rolledBack(error: Error | undefined): void
 }
 
-/** Longest that a write waits for other processes before it fails, ms. */
+/** How long a write waits for other processes before it fails, unless told otherwise, ms. */
 const BUSY_LIMIT = 30_000
 /** Wait before participants are asked again after a failure, ms. */
 const AGAIN = 500
@@ -32,6 +32,7 @@ const BATCH = 2_000
  */
 export class Writer {
   readonly #db: DatabaseSync
+  readonly #limit: number
   readonly #participants = new Set<Participant>()
   readonly #jobs: Job[] = []
   #scheduled = false
@@ -44,8 +45,9 @@ export class Writer {
   onCommit: () => void = () => undefined
   onRollback: () => void = () => undefined
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, limit: number = BUSY_LIMIT) {
     this.#db = db
+    this.#limit = limit
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
   }
@@ -108,7 +110,7 @@ export class Writer {
     } catch (error) {
       const now = performance.now()
       this.#busySince ??= now
-      if (isBusy(error) && now - this.#busySince < BUSY_LIMIT) {
+      if (isBusy(error) && now - this.#busySince < this.#limit) {
         this.#scheduled = true
         // Random, so that processes that wait for the same lock do not come back together.
         setTimeout(() => this.#flush(), 0.5 + Math.random() * 4)
