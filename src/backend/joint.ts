@@ -9,6 +9,11 @@ export interface Message {
   readonly notBefore?: number
 }
 
+/** The message says its time itself (Celery's eta): Celery's own workers expect it in the queue. */
+export function isSelfTimed({ envelope }: Message): boolean {
+  return typeof envelope.headers.eta === 'string'
+}
+
 /** A task handed in: its message and, unless results are ignored, its PENDING record. */
 export interface Submission {
   readonly message: Message

@@ -1,12 +1,12 @@
+import { REDIS_SCHEMES } from '../broker/open.ts'
 import { ConfigError } from '../std/errors.ts'
+import { schemeOf } from '../std/url.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'
-
-const REDIS: ReadonlySet<string | undefined> = new Set(['redis', 'rediss', 'unix', 'redis+socket', 'sentinel'])
 
 /** The result backend of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBackend(url: string, options: BackendOptions): Promise<ResultBackend> {
-  const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
-  if (REDIS.has(scheme)) {
+  const scheme = schemeOf(url)
+  if (REDIS_SCHEMES.has(scheme)) {
     const { RedisBackend } = await import('./redis.ts')
     return new RedisBackend(url, options)
   }

@@ -4,7 +4,7 @@ import type { Arg, Script } from '../broker/redis/connection.ts'
 import { type Hold, RedisDelivery } from '../broker/redis/held.ts'
 import { SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Joint, Message, Settlement, Submission } from './joint.ts'
+import { isSelfTimed, type Joint, type Message, type Settlement, type Submission } from './joint.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
 
 /** `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes. */
@@ -117,12 +117,10 @@ export class RedisJoint implements Joint {
   }
 
   async submit({ message, meta, once = false }: Submission): Promise<boolean> {
-    // A task says itself when it is due: Celery's own workers expect it in the queue.
-    const selfTimed = message.envelope.headers.eta !== undefined && message.envelope.headers.eta !== null
     return this.#submissions.add([
       once ? '1' : '0',
       ...this.#recordArgs(meta),
-      ...this.#messageArgs(message, selfTimed),
+      ...this.#messageArgs(message, isSelfTimed(message)),
     ])
   }
 

@@ -1,6 +1,6 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
 import type { ResultBackend } from './backend.ts'
-import type { Joint, Message, Reply, Settlement, Submission } from './joint.ts'
+import { isSelfTimed, type Joint, type Message, type Reply, type Settlement, type Submission } from './joint.ts'
 
 /** The joint of two seams: the store's own where they share one, else the ordered sequence. */
 export function jointOf(broker: Broker, backend: ResultBackend): Joint {
@@ -22,9 +22,7 @@ class SeparateJoint implements Joint {
       const fresh = await this.#backend.store(meta)
       if (once && !fresh) return false
     }
-    // A task says itself when it is due: Celery's own workers expect it in the queue.
-    const selfTimed = message.envelope.headers.eta !== undefined
-    await this.#publish(message, selfTimed)
+    await this.#publish(message, isSelfTimed(message))
     return true
   }
 

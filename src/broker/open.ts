@@ -1,4 +1,5 @@
 import { ConfigError } from '../std/errors.ts'
+import { schemeOf } from '../std/url.ts'
 import type { Broker } from './broker.ts'
 
 export interface BrokerOptions {
@@ -14,12 +15,19 @@ export interface BrokerOptions {
   readonly warn?: (message: string) => void
 }
 
-const REDIS: ReadonlySet<string | undefined> = new Set(['redis', 'rediss', 'unix', 'redis+socket', 'sentinel'])
+/** Schemes of Redis, as broker and as backend. */
+export const REDIS_SCHEMES: ReadonlySet<string | undefined> = new Set([
+  'redis',
+  'rediss',
+  'unix',
+  'redis+socket',
+  'sentinel',
+])
 
 /** The broker of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBroker(url: string, options: BrokerOptions): Promise<Broker> {
-  const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
-  if (REDIS.has(scheme)) {
+  const scheme = schemeOf(url)
+  if (REDIS_SCHEMES.has(scheme)) {
     const { RedisBroker } = await import('./redis/broker.ts')
     return new RedisBroker(url, options)
   }

@@ -15,3 +15,8 @@ function redactUser(whole: string, scheme: string, user: string): string {
   if (colon < 0 || user.startsWith('/')) return whole
   return `${scheme}${user.slice(0, colon)}:**@`
 }
+
+/** The scheme of a URL in small letters, as `redis`; undefined where it has none. */
+export function schemeOf(url: string): string | undefined {
+  return /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()
+}
