@@ -3,6 +3,7 @@ import type { Envelope } from '../protocol/envelope.ts'
 import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
@@ -128,7 +129,7 @@ export function pendingMeta(message: TaskMessage, queue: string, now: number): T
     queue,
     retries: 0,
     parent_id: message.parentId ?? null,
-    date_submitted: new Date(now).toISOString(),
+    date_submitted: isoNow(now),
   }
 }
 

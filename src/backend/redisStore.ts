@@ -43,11 +43,9 @@ local function submission_of(head)
   return nil, string.sub(head, at, at + 15 + string.byte(head, at + 15) - 160)
 end
 local function with_submission(value, head)
+  local own_text, own_packed = submission_of(string.sub(value, 1, 128))
+  if own_text or own_packed then return value end
   local text, packed = submission_of(head)
-  if text or packed then
-    local own_text, own_packed = submission_of(string.sub(value, 1, 128))
-    if own_text or own_packed then return value end
-  end
   local _, to = string.find(value, '^{"status":"[^"]*",')
   if text and to then return string.sub(value, 1, to) .. text .. ',' .. string.sub(value, to + 1) end
   local _, at = packed_status(string.sub(value, 1, 128))
@@ -101,12 +99,23 @@ export function staleAfter(expires: number): number {
 
 /** What is written for a meta. `expires`: how long a final one is kept, ms; 0: for ever. Throws EncodeError. */
 export function recordOf(meta: TaskMeta, key: string, serializer: SerializerName, expires: number): StoredRecord {
-  const { status, date_submitted, ...rest } = meta
+  const { status } = meta
   // Only the result can hold what needs encoding: the rest is our own.
   const result = encodePlain(meta.result, 'result', serializer)
-  const ordered = { status, ...(date_submitted !== undefined && { date_submitted }), ...rest, result }
+  const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
   const ttl = isFinal(status) ? Math.ceil(expires) : staleAfter(expires)
   return { key, value: write(ordered, serializer).body, status, ttl }
+}
+
+/** The state and the moment of the submission first, where `STORE_LUA` looks for them. */
+function inOrder({ status, date_submitted, ...rest }: TaskMeta, result: unknown): Record<string, unknown> {
+  return { status, ...(date_submitted !== undefined && { date_submitted }), ...rest, result }
+}
+
+/** As a worker makes its records. */
+function beginsWithStatus(meta: TaskMeta): boolean {
+  const keys = Object.keys(meta)
+  return keys[0] === 'status' && keys[1] === 'date_submitted'
 }
 
 /** Bounds of one call, so that it does not keep the server for long: records, and bytes of all but the last. */

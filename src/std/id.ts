@@ -1,28 +1,38 @@
-import { createHash, randomFillSync } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-const pool: Uint8Array = new Uint8Array(4096)
-let used = pool.length
+/** Random hexadecimal digits, and how many of them are used. */
+let digits = ''
+let used = 0
+/** The latest time, and what begins the ids of that time. */
 let lastTime = 0
+let head = ''
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, so that ids made later sort later and index well.
  * Never goes back in this process, also when the clock does.
  */
 export function uuid(now: number = Date.now()): string {
-  if (now > lastTime) lastTime = now
-  if (used + 10 > pool.length) {
-    randomFillSync(pool)
+  if (now > lastTime || head === '') {
+    lastTime = Math.max(now, lastTime)
+    const time = lastTime.toString(16).padStart(12, '0')
+    head = `${time.slice(0, 8)}-${time.slice(8)}-7`
+  }
+  if (used + 19 > digits.length) {
+    digits = randomBytes(4096).toString('hex')
     used = 0
   }
   const at = used
-  used += 10
-  const time = lastTime.toString(16).padStart(12, '0')
-  const byte = (index: number): string => HEX[pool[at + index] as number] as string
-  const version = HEX[0x70 | ((pool[at] as number) & 0x0f)] as string
-  const variant = HEX[0x80 | ((pool[at + 2] as number) & 0x3f)] as string
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${byte(1)}-${variant}${byte(3)}-${byte(4)}${byte(5)}${byte(6)}${byte(7)}${byte(8)}${byte(9)}`
+  used += 19
+  const variant = '89ab'[Number.parseInt(digits[at] as string, 16) & 3]
+  return `${head}${digits.slice(at + 1, at + 4)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + 19)}`
 }
+
+/** When a UUID version 7 was made, ms since the epoch; undefined for any other id. */
+export function timeOf(id: string): number | undefined {
+  return UUID7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
+const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
 /** A UUID version 8 made of these texts: the same texts give the same id, in any process. */
 export function uuidOf(...parts: readonly string[]): string {

@@ -8,6 +8,8 @@ import type { AbortReason, Job } from '../protocol/job.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import type { StopReason } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { isoNow } from '../std/clock.ts'
+import { timeOf } from '../std/id.ts'
 import { Stop, type StopSignal } from '../std/stop.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
@@ -64,7 +66,7 @@ export class Request {
 
   begin(): void {
     this.#startedAt = performance.now()
-    this.#started = new Date().toISOString()
+    this.#started = isoNow()
   }
 
   /** Do something when it has run for this long, ms, unless it ended. */
@@ -91,12 +93,15 @@ export class Request {
   /** Its record in this state. */
   meta(status: string, result: unknown, traceback: string | null = null, done = false): TaskMeta {
     const { id, task, retries, parentId, group } = this.message
+    const submitted = timeOf(id)
     return {
-      task_id: id,
       status,
+      // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
+      date_submitted: submitted === undefined ? undefined : new Date(submitted).toISOString(),
+      task_id: id,
       result,
       traceback,
-      date_done: done ? new Date().toISOString() : null,
+      date_done: done ? isoNow() : null,
       children: [],
       name: task,
       queue: this.delivery.queue,

@@ -39,8 +39,8 @@ export function watchStore(crasher: Crasher): void {
 
 const SCRIPTS: readonly (readonly ['claim' | 'settle' | 'publish', RegExp])[] = [
   ['claim', /'RPOP'/],
-  ['settle', /== 'requeue'/],
-  ['publish', /once == '0'/],
+  ['publish', /once == '0'|before \.\. id/],
+  ['settle', /local held = release/],
 ]
 
 function watchRedis(crasher: Crasher): void {

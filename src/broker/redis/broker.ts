@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { CONTROL_EXCHANGE } from '../../protocol/control.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { uuid } from '../../std/id.ts'
@@ -62,8 +61,7 @@ export class RedisBroker implements Broker {
     this.url = this.connection.url
     this.keys = new Keys(keyPrefix, this.connection.db)
     this.#visibility = visibilityTimeout / 1000
-    // Whole seconds, as the fraction of a score is the token; and one more, as the server's second is not counted from its begin.
-    this.#scoreOffset = Math.ceil(lease / 1000 - this.#visibility) + 1
+    this.#scoreOffset = lease / 1000 - this.#visibility
     this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
     const { connection, keys } = this
     this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
@@ -105,18 +103,17 @@ export class RedisBroker implements Broker {
 
   async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
     const lists = queue === undefined ? [] : this.keys.lists(queue)
-    const token = randomInt(1, 1 << 20)
-    const args = [this.#scoreOffset, token, taskId, queue ?? '', TAKE_MOST]
-    const found = (await this.connection.script(TAKE, [...this.heldKeys, ...lists], args)) as [string, string] | null
-    if (!found) return undefined
-    const [text, tag] = found
+    const tag = `celeriac take ${uuid()}`
+    const args = [this.#scoreOffset, tag, taskId, queue ?? '', TAKE_MOST]
+    const text = (await this.connection.script(TAKE, [...this.heldKeys, ...lists], args)) as string | null
+    if (text === null) return undefined
     // Its lease is not renewed: should we die before it is settled, it waits again.
     const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
     return new RedisDelivery(
       text,
       queue ?? '',
-      { tag, token },
-      { settled: () => undefined, kept: () => undefined, settle },
+      { tag },
+      { requeueing: () => undefined, settled: () => undefined, kept: () => undefined, settle },
     )
   }
 
@@ -207,8 +204,10 @@ export class RedisBroker implements Broker {
   }
 
   async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<boolean[]> {
-    const args = endings.flatMap(({ hold, ending }) => [hold.tag, hold.token, ending])
-    const answer = await this.connection.script(SETTLE, this.heldKeys, [this.keys.prefix, ...args])
+    const tags = endings.map(({ hold }) => hold.tag)
+    const words = endings.map(({ ending }) => ending)
+    const args = [this.keys.prefix, tags.length, ...tags, ...words]
+    const answer = await this.connection.script(SETTLE, this.heldKeys, args)
     this.forget(endings.map(({ hold }) => hold))
     return (answer as number[]).map((done) => done === 1)
   }

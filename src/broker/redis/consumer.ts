@@ -1,8 +1,9 @@
-import { randomInt } from 'node:crypto'
+import { uuid } from '../../std/id.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
+import { Ahead } from './ahead.ts'
 import type { RedisConnection } from './connection.ts'
-import { BroadcastDelivery, type Ending, type Hold, type Holder, RedisDelivery } from './held.ts'
+import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './held.ts'
 import { bindingMember, type Keys, STEPS } from './keys.ts'
 import type { LeaseKeeper } from './leases.ts'
 import { CLAIM } from './scripts.ts'
@@ -28,7 +29,10 @@ export interface ConsumerParts {
 export class RedisConsumer implements Consumer, Holder {
   readonly #parts: ConsumerParts
   readonly #queues: readonly Queue[]
+  readonly #id = uuid()
   readonly #line = new AsyncQueue<Delivery>()
+  /** Taken ahead of a free place. */
+  readonly #ahead = new Ahead<RedisDelivery>((stale) => void this.#giveBack(stale))
   readonly #held = new Map<string, Hold>()
   /** Why what is held could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
@@ -39,6 +43,7 @@ export class RedisConsumer implements Consumer, Holder {
   #claiming = false
   #scheduled = false
   #turn = 0
+  #claims = 0
   #closed = false
   #problem: Error | undefined
 
@@ -95,7 +100,10 @@ export class RedisConsumer implements Consumer, Holder {
     for (const waiter of this.#waiters) waiter.stop()
     const unread = this.#line.drain()
     this.#line.end()
-    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+    await Promise.all([
+      ...unread.map((delivery) => delivery.reject({ requeue: true })),
+      this.#giveBack(this.#ahead.drain()),
+    ])
   }
 
   async release(): Promise<void> {
@@ -114,8 +122,13 @@ export class RedisConsumer implements Consumer, Holder {
     }
   }
 
+  requeueing(): void {
+    void this.#giveBack(this.#ahead.drain())
+  }
+
   settled({ tag }: Hold): void {
     this.#places--
+    this.#ahead.ended()
     this.#held.delete(tag)
     this.#kept.delete(tag)
     this.#soon()
@@ -136,20 +149,24 @@ export class RedisConsumer implements Consumer, Holder {
     return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
   }
 
-  /** Claim in the next turn: what is settled in this one goes out before it, and one claim fills all the places that came free. */
+  /** Fill the places that came free in this turn: from what was taken ahead, then by one claim. */
   #soon(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
-    setImmediate(() =>
-      setImmediate(() => {
-        this.#scheduled = false
-        void this.#claim()
-      }),
-    )
+    setImmediate(() => {
+      this.#scheduled = false
+      for (let free = this.#prefetch - this.#places; free > 0; free--) {
+        const delivery = this.#ahead.shift()
+        if (!delivery) break
+        this.#hand(delivery)
+      }
+      // One turn later: what is settled in this one goes out before it.
+      setImmediate(() => void this.#claim())
+    })
   }
 
   async #claim(): Promise<void> {
-    const places = this.#prefetch - this.#places
+    const places = this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch)
     if (this.#closed || this.#claiming || places <= 0 || this.#waiters.length === 0) return
     this.#claiming = true
     try {
@@ -174,28 +191,55 @@ export class RedisConsumer implements Consumer, Holder {
     const lists = STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
     )
-    const token = randomInt(1, 1 << 20)
+    const claim: Claim = { name: `${TAG} ${this.#id} claim ${++this.#claims} message `, left: 0 }
     const answer = (await connection.script(
       CLAIM,
       [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
-      [places, scoreOffset, token, ...lists.map(({ name }) => name)],
-    )) as string[]
-    const holds: Hold[] = []
-    for (let at = 0; at < answer.length; at += 3) {
-      const [text, tag, queue] = answer.slice(at, at + 3) as [string, string, string]
-      holds.push(this.#hold(text, queue, { tag, token }))
+      [places, scoreOffset, claim.name, ...lists.map(({ name }) => name)],
+    )) as (string | string[])[]
+    const taken: RedisDelivery[] = []
+    for (let at = 0; at < answer.length; at += 2) {
+      for (const text of answer[at + 1] as string[]) {
+        const hold: Hold = { tag: `${claim.name}${++claim.left}`, claim }
+        taken.push(new RedisDelivery(text, answer[at] as string, hold, this))
+      }
     }
-    keeper.add(holds)
-    return holds.length
+    keeper.add(claim)
+    this.#receive(taken)
+    return taken.length
   }
 
-  #hold(text: string, queue: string, hold: Hold): Hold {
+  /** To whoever reads, as far as there are places. */
+  #receive(taken: readonly RedisDelivery[]): void {
+    for (const delivery of taken) this.#held.set(delivery.hold.tag, delivery.hold)
+    if (this.#closed) {
+      void this.#giveBack(taken)
+      return
+    }
+    const free = Math.max(0, this.#prefetch - this.#places)
+    for (const delivery of taken.slice(0, free)) this.#hand(delivery)
+    this.#ahead.push(taken.slice(free))
+  }
+
+  #hand(delivery: RedisDelivery): void {
     this.#places++
-    this.#held.set(hold.tag, hold)
-    const delivery = new RedisDelivery(text, queue, hold, this)
-    if (this.#closed) void delivery.reject({ requeue: true })
-    else this.#line.push(delivery)
-    return hold
+    this.#line.push(delivery)
+  }
+
+  /** As if they had not been taken. While the store is away they are kept: for a place, or until `release`. */
+  async #giveBack(deliveries: readonly RedisDelivery[]): Promise<void> {
+    const kept: RedisDelivery[] = []
+    const give = async (delivery: RedisDelivery): Promise<void> => {
+      try {
+        await this.#parts.settle(delivery.hold, 'return')
+        this.#held.delete(delivery.hold.tag)
+      } catch (error) {
+        this.#problem = error as Error
+        kept.push(delivery)
+      }
+    }
+    await Promise.all(deliveries.map(give))
+    if (!this.#closed) this.#ahead.push(kept)
   }
 
   async #bind({ name, bindings = [] }: Queue): Promise<void> {
@@ -220,6 +264,9 @@ export class RedisConsumer implements Consumer, Holder {
     await connection.command('DEL', ...keys.lists(name))
   }
 }
+
+/** How tags begin. Longer than 64 bytes they are, on purpose: with such members Redis keeps the index as a skip list from the first on, not as a list to be searched. */
+const TAG = 'celeriac consumer'
 
 /** After a failed claim it is tried again in this time at the latest, ms. */
 const AGAIN = 1000

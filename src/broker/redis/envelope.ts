@@ -30,8 +30,9 @@ export function writeEnvelope({ headers, properties, body }: Envelope, route: Ro
       delivery_info: { exchange: route.exchange, routing_key: route.routingKey },
       priority: priority ?? 0,
       body_encoding: 'base64',
-      delivery_tag: tag,
       expiration,
+      // Last, as kombu has it: the script that takes messages looks for it there.
+      delivery_tag: tag,
     },
   })
 }
@@ -45,12 +46,16 @@ export interface ReadEnvelope {
 
 /** Read what `writeEnvelope` or kombu wrote. Throws DecodeError. */
 export function readEnvelope(text: string): ReadEnvelope {
-  const { headers: given, properties = {}, ...rest } = parse(text)
+  const written = parse(text)
+  const { headers: given, properties = {} } = written
   const headers = typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {}
-  const { [LOST_HEADER]: lost, redelivered: mark, ...own } = headers
+  const { [LOST_HEADER]: lost, redelivered: mark } = headers
+  // Not the sender's own.
+  if (mark !== undefined) delete headers.redelivered
+  if (lost !== undefined) delete headers[LOST_HEADER]
   const info = properties.delivery_info as Readonly<Record<string, unknown>> | undefined
   return {
-    envelope: { headers: own, properties: readProperties(rest, properties), body: readBody(rest, properties) },
+    envelope: { headers, properties: readProperties(written, properties), body: readBody(written, properties) },
     redelivered: mark === true || info?.redelivered === true,
     lost: typeof lost === 'number' ? lost : 0,
   }
@@ -66,12 +71,12 @@ function parse(text: string): Written {
   throw new DecodeError('envelope: expected a JSON object')
 }
 
-function readProperties(rest: Written, properties: Readonly<Record<string, unknown>>): Properties {
+function readProperties(written: Written, properties: Readonly<Record<string, unknown>>): Properties {
   const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
   const { priority, expiration } = properties
   return {
-    contentType: text(rest['content-type']) ?? 'application/data',
-    contentEncoding: text(rest['content-encoding']) ?? 'utf-8',
+    contentType: text(written['content-type']) ?? 'application/data',
+    contentEncoding: text(written['content-encoding']) ?? 'utf-8',
     correlationId: text(properties.correlation_id),
     replyTo: text(properties.reply_to),
     priority: typeof priority === 'number' ? priority : undefined,
@@ -81,10 +86,13 @@ function readProperties(rest: Written, properties: Readonly<Record<string, unkno
 }
 
 /** Text where the content encoding is a character set and the bytes are of it, else bytes. */
-function readBody(rest: Written, { body_encoding: encoding }: Readonly<Record<string, unknown>>): string | Uint8Array {
-  const { body } = rest
+function readBody(
+  written: Written,
+  { body_encoding: encoding }: Readonly<Record<string, unknown>>,
+): string | Uint8Array {
+  const { body } = written
   if (typeof body !== 'string') throw new DecodeError(`envelope: expected a body of text, got ${typeof body}`)
   if (encoding !== 'base64') return body
   const bytes = Buffer.from(body, 'base64')
-  return rest['content-encoding'] !== 'binary' && isUtf8(bytes) ? bytes.toString('utf8') : new Uint8Array(bytes)
+  return written['content-encoding'] !== 'binary' && isUtf8(bytes) ? bytes.toString('utf8') : new Uint8Array(bytes)
 }

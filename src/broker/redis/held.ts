@@ -3,17 +3,27 @@ import { StoreUnavailableError } from '../../std/errors.ts'
 import type { Delivery } from '../broker.ts'
 import { type ReadEnvelope, readEnvelope } from './envelope.ts'
 
-/** Names one holding of one message: who settles must name it. */
-export interface Hold {
-  readonly tag: string
-  readonly token: number
+/** Messages taken in one step: their tags are `name` and 1, 2, 3 … */
+export interface Claim {
+  readonly name: string
+  /** How many of them are still held. */
+  left: number
 }
 
-/** How a holding ends. */
-export type Ending = 'ack' | 'requeue'
+/** One holding of one message. Its tag was made for it alone: whoever settles must name it. */
+export interface Hold {
+  readonly tag: string
+  /** Absent: its lease is not renewed. */
+  readonly claim?: Claim
+}
+
+/** How a holding ends; `return` gives back what nobody has seen. */
+export type Ending = 'ack' | 'requeue' | 'return'
 
 /** What a delivery needs of whoever took it. */
 export interface Holder {
+  /** Something goes back into its queue: whatever was taken behind it must go first. */
+  requeueing(): void
   /** Its place is free. */
   settled(hold: Hold): void
   /** It is held still: the store could not settle it. */
@@ -57,18 +67,20 @@ export class RedisDelivery implements Delivery {
   }
 
   ack(): Promise<boolean> {
-    return this.ending(() => this.#holder.settle(this.hold, 'ack'))
+    return this.ending('ack', () => this.#holder.settle(this.hold, 'ack'))
   }
 
   reject({ requeue }: { requeue: boolean }): Promise<boolean> {
-    return this.ending(() => this.#holder.settle(this.hold, requeue ? 'requeue' : 'ack'))
+    const ending = requeue ? 'requeue' : 'ack'
+    return this.ending(ending, () => this.#holder.settle(this.hold, ending))
   }
 
   /**
    * Settle by `settle`. Its place is free from now on. When the store is away or full it is held still and takes its place again, until
    * a later attempt is done: outcomes that wait for the store are no reason to take more.
    */
-  ending(settle: () => Promise<boolean>): Promise<boolean> {
+  ending(end: 'ack' | 'requeue' | 'drop', settle: () => Promise<boolean>): Promise<boolean> {
+    if (end === 'requeue') this.#holder.requeueing()
     // Asked for first: the next claim, for the place that comes free, then goes out behind it.
     const done = settle()
     if (!this.#failed) this.#free()

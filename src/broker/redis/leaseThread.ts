@@ -13,14 +13,14 @@ const { url, prefix, lease, scoreOffset } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
 const connection = connectRedis(url, { keyPrefix: prefix })
 const keys = new Keys(prefix, connection.db)
-const held = new Map<string, number>()
+/** How many messages each claim took, by its name. */
+const claims = new Map<string, number>()
 
 async function renew(): Promise<void> {
-  const pairs = [...held]
+  const tags = [...claims].flatMap(([name, count]) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
   try {
-    for (let from = 0; from < pairs.length; from += BATCH) {
-      const args = pairs.slice(from, from + BATCH).flat()
-      await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...args])
+    for (let from = 0; from < tags.length; from += BATCH) {
+      await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...tags.slice(from, from + BATCH)])
     }
     report(undefined)
   } catch (error) {
@@ -36,8 +36,8 @@ function report(problem: Error | undefined): void {
 const renewing = setInterval(() => void renew(), lease / 4)
 
 port.on('message', (command: LeaseCommand) => {
-  if ('add' in command) for (const { tag, token } of command.add) held.set(tag, token)
-  if ('remove' in command) for (const { tag, token } of command.remove) if (held.get(tag) === token) held.delete(tag)
+  if ('add' in command) for (const { name, count } of command.add) claims.set(name, count)
+  if ('remove' in command) for (const name of command.remove) claims.delete(name)
   if ('close' in command) {
     clearInterval(renewing)
     port.close()

@@ -1,12 +1,18 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Hold } from './held.ts'
+import type { Claim, Hold } from './held.ts'
 
 /** What the thread is told. */
 export type LeaseCommand =
-  | { readonly add: readonly Hold[] }
-  | { readonly remove: readonly Hold[] }
+  | { readonly add: readonly ClaimFacts[] }
+  | { readonly remove: readonly string[] }
   | { readonly close: true }
+
+/** A claim, and how many messages it took. */
+export interface ClaimFacts {
+  readonly name: string
+  readonly count: number
+}
 
 /** What the thread says after each round. */
 export interface LeaseReport {
@@ -27,14 +33,14 @@ const RESTART = 1000
 
 /**
  * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
- * the event loop does not lose its message. It is told of what is taken at once, and of what is settled in one message per turn.
+ * the event loop does not lose its message. It knows claims, not single messages: to renew what is settled already does nothing.
  */
 export class LeaseKeeper {
   readonly #facts: LeaseFacts
-  readonly #held = new Map<string, Hold>()
+  readonly #claims = new Map<string, ClaimFacts>()
   #thread: Worker | undefined
-  #added: Hold[] = []
-  #removed: Hold[] = []
+  #added: ClaimFacts[] = []
+  #removed: string[] = []
   #scheduled = false
   #closed = false
   /** Why leases cannot be kept, while that is so. */
@@ -44,20 +50,23 @@ export class LeaseKeeper {
     this.#facts = facts
   }
 
-  add(holds: readonly Hold[]): void {
-    if (holds.length === 0) return
-    for (const hold of holds) this.#held.set(hold.tag, hold)
-    this.#added.push(...holds)
+  add({ name, left: count }: Claim): void {
+    if (count === 0) return
+    this.#claims.set(name, { name, count })
+    this.#added.push({ name, count })
     // At once: what was taken may be a task that blocks this thread before its next turn.
     this.#tell()
   }
 
-  /** By token too: the same message may be held again already. */
   remove(holds: readonly Hold[]): void {
-    if (holds.length === 0) return
-    for (const { tag, token } of holds) if (this.#held.get(tag)?.token === token) this.#held.delete(tag)
-    this.#removed.push(...holds)
-    this.#soon()
+    for (const { claim } of holds) {
+      if (!claim) continue
+      claim.left--
+      if (claim.left > 0) continue
+      this.#claims.delete(claim.name)
+      this.#removed.push(claim.name)
+      this.#soon()
+    }
   }
 
   async close(): Promise<void> {
@@ -109,7 +118,7 @@ export class LeaseKeeper {
     if (this.#closed || this.#thread !== dead) return
     this.#thread = undefined
     setTimeout(() => {
-      this.#added = [...this.#held.values()]
+      this.#added = [...this.#claims.values()]
       this.#soon()
     }, RESTART).unref()
   }

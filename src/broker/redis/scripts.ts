@@ -5,8 +5,8 @@ import type { Script } from './connection.ts'
  *
  * A message that is held is in `unacked` (tag -> JSON [envelope, exchange, routing key]) and in `unacked_index` (tag -> score), as
  * kombu has it, so that a Python worker can restore it. Kombu restores what has a score below now - visibility timeout. What we hold
- * gets the score now + lease - visibility timeout: it is restored, by whomever, when our lease has run out. The fraction of that score,
- * in units of 2^-20, is a token drawn for each claim: the fence of whoever settles. (At these magnitudes a double holds it exactly.)
+ * gets the score now + lease - visibility timeout: it is restored, by whomever, when our lease has run out. The tag is made for each
+ * holding and never again: it is the fence of whoever settles. Kombu only needs it to be the same in both places.
  */
 
 /** `push_front(envelope, exchange, routing_key, priority)`: back into its list as the next one out. */
@@ -78,49 +78,62 @@ local function restore(tag, mark)
 end
 `
 
-/** `ours(tag, token)`: still held by this claim. */
-export const OURS = `
-local function ours(tag, token)
-  local score = tonumber(redis.call('ZSCORE', KEYS[2], tag) or nil)
-  return score and math.floor((score - math.floor(score)) * 1048576 + 0.5) == tonumber(token)
+/**
+ * `release(tags)`: out of the index. Answers nil when all of them were held, else which are, true by tag. A writing command and the first,
+ * so that a server out of memory lets the script go on: what follows frees more than it takes. `in_pieces(command, key, values)`: Lua
+ * unpacks some thousand values at most. Answers the sum.
+ */
+const RELEASE = `
+local function in_pieces(command, key, values)
+  local sum = 0
+  for from = 1, #values, 1000 do sum = sum + redis.call(command, key, unpack(values, from, math.min(from + 999, #values))) end
+  return sum
+end
+local function release(tags)
+  if in_pieces('ZREM', index, tags) == #tags then return nil end
+  local held = {}
+  for _, tag in ipairs(tags) do held[tag] = redis.call('HEXISTS', unacked, tag) == 1 end
+  return held
 end
 `
 
-/** Pieces for whoever settles: `ours`, `restore`, and what they need. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
-export const SETTLING: string = PUSH_FRONT + RESTORE + OURS
+/** Pieces for whoever settles: `release`, `in_pieces`, `restore`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
+export const SETTLING: string = PUSH_FRONT + RESTORE + RELEASE
 
 /**
- * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds,
- * ARGV[3] the token, ARGV[4…] for each list the queue that it belongs to. Answers envelope, tag, queue for each.
+ * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds, ARGV[3] the
+ * beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it belongs to. Answers queue and envelopes
+ * for each list with some. What is no envelope is kept as text. Whoever restores it puts it back into the queue that it came from.
  */
 export const CLAIM: Script = {
   name: 'claim',
   source: `
-local limit = tonumber(ARGV[1])
-local score = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[2]) + tonumber(ARGV[3]) / 1048576
-local score_text = string.format('%.7f', score)
-local out, fields, scores, tags = {}, {}, {}, {}
+local limit, number = tonumber(ARGV[1]), 0
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[2])
+local out, fields, scores = {}, {}, {}
+-- As kombu and celeriac write it: the tag at the end of the properties, and these at the end. Anything else is looked at as a whole.
+local function is_envelope(raw)
+  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -55) then return true end
+  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -56) then return true end
+  local ok, value = pcall(cjson.decode, raw)
+  return ok and type(value) == 'table'
+end
 for at = 3, #KEYS do
-  if limit <= 0 then break end
-  local queue = ARGV[at + 1]
-  for number, raw in ipairs(redis.call('RPOP', KEYS[at], limit) or {}) do
-    limit = limit - 1
-    local ok, envelope = pcall(cjson.decode, raw)
-    local properties = ok and type(envelope) == 'table' and envelope.properties
-    local tag = type(properties) == 'table' and properties.delivery_tag
-    local info = type(properties) == 'table' and type(properties.delivery_info) == 'table' and properties.delivery_info or {}
-    if type(tag) ~= 'string' then tag = 'celeriac.' .. ARGV[3] .. '.' .. at .. '.' .. number .. '.' .. redis.call('TIME')[2] end
-    local exchange = type(info.exchange) == 'string' and info.exchange or ''
-    local routing_key = type(info.routing_key) == 'string' and info.routing_key or queue
-    local text = ok and type(envelope) == 'table' and raw or cjson.encode(raw)
-    fields[#fields + 1] = tag
-    fields[#fields + 1] = '[' .. text .. ',' .. cjson.encode(exchange) .. ',' .. cjson.encode(routing_key) .. ']'
-    scores[#scores + 1] = score_text
-    scores[#scores + 1] = tag
-    tags[#tags + 1] = tag
-    out[#out + 1] = raw
-    out[#out + 1] = tag
-    out[#out + 1] = queue
+  local taken = limit > 0 and redis.call('RPOP', KEYS[at], limit)
+  if taken then
+    local place = ',"",' .. cjson.encode(ARGV[at + 1]) .. ']'
+    limit = limit - #taken
+    for _, raw in ipairs(taken) do
+      number = number + 1
+      local tag = ARGV[3] .. number
+      fields[number * 2 - 1] = tag
+      fields[number * 2] = '[' .. (is_envelope(raw) and raw or cjson.encode(raw)) .. place
+      scores[number * 2 - 1] = score
+      scores[number * 2] = tag
+    end
+    out[#out + 1] = ARGV[at + 1]
+    out[#out + 1] = taken
   end
 end
 -- In pieces: Lua unpacks some thousand values at most.
@@ -134,13 +147,14 @@ return out
 
 /**
  * Take the message of task ARGV[3], if it is among the ARGV[5] that come next in one of the lists KEYS[4…], or delayed. ARGV[1] and
- * ARGV[2] are score offset and token as for CLAIM. Answers envelope and tag, or nothing.
+ * ARGV[2] are score offset and tag as for CLAIM. ARGV[4] is the queue. Answers the envelope, or nothing.
  */
 export const TAKE: Script = {
   name: 'take',
   source: `
-local offset, token, id, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
-local score = string.format('%.7f', tonumber(redis.call('TIME')[1]) + tonumber(offset) + tonumber(token) / 1048576)
+local offset, tag, id, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + offset)
 local function is_it(envelope)
   return type(envelope) == 'table' and type(envelope.properties) == 'table' and envelope.properties.correlation_id == id
 end
@@ -151,50 +165,56 @@ for at = 4, #KEYS do
     for _, raw in ipairs(some) do
       if string.find(raw, id, 1, true) then
         local ok, envelope = pcall(cjson.decode, raw)
-        local tag = ok and is_it(envelope) and envelope.properties.delivery_tag
-        if tag then
-          local info = envelope.properties.delivery_info or {}
+        if ok and is_it(envelope) then
           redis.call('LREM', KEYS[at], -1, raw)
-          redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',' .. cjson.encode(info.exchange or '') .. ',' .. cjson.encode(info.routing_key or ARGV[4]) .. ']')
+          redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',"",' .. cjson.encode(ARGV[4]) .. ']')
           redis.call('ZADD', KEYS[2], score, tag)
-          return {raw, tag}
+          return raw
         end
       end
     end
   end
 end
-for _, tag in ipairs(redis.call('SRANDMEMBER', KEYS[3], most)) do
-  local value = redis.call('HGET', KEYS[1], tag)
+for _, delayed in ipairs(redis.call('SRANDMEMBER', KEYS[3], most)) do
+  local value = redis.call('HGET', KEYS[1], delayed)
   if value and string.find(value, id, 1, true) and is_it(cjson.decode(value)[1]) then
-    redis.call('SREM', KEYS[3], tag)
+    redis.call('SREM', KEYS[3], delayed)
+    redis.call('ZREM', KEYS[2], delayed)
+    redis.call('HDEL', KEYS[1], delayed)
+    redis.call('HSET', KEYS[1], tag, value)
     redis.call('ZADD', KEYS[2], score, tag)
-    return {string.match(value, '^%[(.*),%s*"[^"]*"%s*,%s*"[^"]*"%s*%]$'), tag}
+    return string.match(value, '^%[(.*),%s*"[^"]*"%s*,%s*"[^"]*"%s*%]$')
   end
 end
 `,
 }
 
-/** End holdings: ARGV[2…] are tag, token, and `ack` or `requeue`. Answers 1 for each that was ours, else 0. */
+/**
+ * End holdings: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, of what nobody has seen).
+ * Answers 1 for each that was held, else 0.
+ */
 export const SETTLE: Script = {
   name: 'settle',
   source: `${SETTLING}
-local out = {}
--- From the last to the first: what is given back first is the last one out.
-for number = (#ARGV - 1) / 3, 1, -1 do
-  local at = number * 3 - 1
-  local tag = ARGV[at]
-  if ours(tag, ARGV[at + 1]) then
-    if ARGV[at + 2] == 'requeue' then
-      restore(tag, 'redelivered')
-    else
-      redis.call('ZREM', index, tag)
-      redis.call('HDEL', unacked, tag)
+local count = tonumber(ARGV[2])
+local tags, out, done = {}, {}, {}
+for number = 1, count do tags[number] = ARGV[number + 2] end
+local held = release(tags)
+for number = 1, count do
+  local tag, ending = tags[number], ARGV[number + 2 + count]
+  out[number] = (not held or held[tag]) and 1 or 0
+  if held then held[tag] = false end
+  if out[number] == 0 or ending == 'ack' then done[#done + 1] = tag end
+end
+-- From the last to the first: what is given back last is the first one out.
+for _, kind in ipairs({'return', 'requeue'}) do
+  for number = count, 1, -1 do
+    if out[number] == 1 and ARGV[number + 2 + count] == kind then
+      restore(tags[number], kind == 'requeue' and 'redelivered' or 'none')
     end
-    out[number] = 1
-  else
-    out[number] = 0
   end
 end
+in_pieces('HDEL', unacked, done)
 return out
 `,
 }
@@ -230,21 +250,20 @@ redis.call('PUBLISH', KEYS[3], '')
 `,
 }
 
-/** Renew leases: ARGV[1] is lease - visibility timeout (s), then tag, token for each. Answers how many were still ours. */
+/** Renew leases: ARGV[1] is lease - visibility timeout (s), then tags. Answers how many are still held. */
 export const RENEW: Script = {
   name: 'renew',
-  source: `${OURS}
+  source: `
 -- A server that is out of memory refuses ZADD, though this one takes none; but not once a script has begun to write.
 redis.call('ZREM', KEYS[2], '')
-local base = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
-local count = 0
-for at = 2, #ARGV, 2 do
-  if ours(ARGV[at], ARGV[at + 1]) then
-    redis.call('ZADD', KEYS[2], 'XX', string.format('%.7f', base + tonumber(ARGV[at + 1]) / 1048576), ARGV[at])
-    count = count + 1
-  end
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[1])
+local scores = {}
+for at = 2, #ARGV do
+  scores[at * 2 - 3] = score
+  scores[at * 2 - 2] = ARGV[at]
 end
-return count
+return redis.call('ZADD', KEYS[2], 'XX', 'CH', unpack(scores))
 `,
 }
 

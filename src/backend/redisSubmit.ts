@@ -1,0 +1,196 @@
+import { Batch } from '../broker/redis/batch.ts'
+import type { RedisBroker } from '../broker/redis/broker.ts'
+import type { Arg, Script } from '../broker/redis/connection.ts'
+import { SETTLING } from '../broker/redis/scripts.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { PENDING } from '../protocol/states.ts'
+import { isSelfTimed, type Message, type Submission } from './joint.ts'
+import { STORE_LUA, type StoredRecord } from './redisStore.ts'
+
+/** `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes. */
+export const SEND_LUA = `
+local visibility = tonumber(ARGV[2])
+local at = 3
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+local lists, texts = {}, {}
+local function send(kind, a, b, c)
+  if kind == 'push' then
+    if not texts[a] then
+      lists[#lists + 1] = a
+      texts[a] = {}
+    end
+    texts[a][#texts[a] + 1] = b
+  else
+    redis.call('HSET', unacked, a, c)
+    redis.call('ZADD', index, string.format('%.6f', tonumber(b) - visibility), a)
+    redis.call('SADD', parked, a)
+    redis.call('PUBLISH', parked, '')
+  end
+end
+local function sent()
+  for _, list in ipairs(lists) do in_pieces('LPUSH', list, texts[list]) end
+end
+`
+
+/** ARGV[3…] for each: `once`, key, value, status, ttl of its record (key '': none), and what is sent. Answers 1 for each that was sent, else 0. */
+const SUBMIT: Script = {
+  name: 'submit',
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}
+local out = {}
+while at <= #ARGV do
+  local once, key, value, status, ttl = take(), take(), take(), take(), take()
+  local kind, a, b, c = take(), take(), take(), take()
+  local fresh = key == '' or store(key, value, status, ttl) == 1
+  if fresh or once == '0' then send(kind, a, b, c) end
+  out[#out + 1] = (fresh or once == '0') and 1 or 0
+end
+sent()
+return out
+`,
+}
+
+/**
+ * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] and ARGV[5]
+ * how the keys begin, and how the values begin and end around the id; then id and message of each.
+ */
+const SUBMIT_ALIKE: Script = {
+  name: 'submit alike',
+  source: `
+local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local texts = {}
+for number = 1, count do
+  local id = ARGV[number * 2 + 5]
+  texts[number] = ARGV[number * 2 + 6]
+  if ttl == '0' then redis.call('SET', key .. id, before .. id .. after, 'NX')
+  else redis.call('SET', key .. id, before .. id .. after, 'PX', ttl, 'NX') end
+end
+for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
+`,
+}
+
+/** Ids that need no escape in JSON. */
+const PLAIN_ID = /^[\w-]+$/
+
+/** Turns a meta into what is stored. */
+export type Recorder = (meta: TaskMeta) => StoredRecord
+
+/** Arguments of a script for a record; without one, empty. */
+export function recordArgs(record: Recorder, meta: TaskMeta | undefined): readonly Arg[] {
+  if (!meta) return ['', '', '', 0]
+  const { key, value, status, ttl } = record(meta)
+  return [key, value, status, ttl]
+}
+
+/** Arguments of `send` for a message. */
+export function messageArgs(broker: RedisBroker, message: Message, selfTimed: boolean): readonly Arg[] {
+  const { envelope, route, notBefore } = message
+  requireQueue(message)
+  if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+    return ['park', ...broker.park(envelope, route, notBefore)]
+  }
+  const { list, text } = broker.pushOf(envelope, route)
+  return ['push', list, text, '']
+}
+
+function requireQueue({ route: { exchange } }: Message): void {
+  if (exchange !== '') throw new TypeError(`expected a message to a queue, got one to exchange ${exchange}`)
+}
+
+/**
+ * Hands in tasks with their PENDING records, those of one turn together. Most are calls of one task: their records differ by the id
+ * alone, so that what is the same in all of them is written, sent and read once.
+ */
+export class RedisSubmitter {
+  readonly #broker: RedisBroker
+  readonly #record: Recorder
+  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items))
+
+  constructor(broker: RedisBroker, record: Recorder) {
+    this.#broker = broker
+    this.#record = record
+  }
+
+  async submit(submission: Submission): Promise<boolean> {
+    requireQueue(submission.message)
+    return this.#batch.add(submission)
+  }
+
+  /** In their order, neighbours that are alike as one. */
+  async #run(items: readonly Submission[]): Promise<boolean[]> {
+    const calls: Promise<boolean[]>[] = []
+    for (let from = 0, to = 0; from < items.length; from = to) {
+      const first = items[from] as Submission
+      const plain = isPlain(first)
+      do to++
+      while (to < items.length && (plain ? isLike(items[to], first) : !isPlain(items[to])))
+      const some = items.slice(from, to)
+      calls.push(plain ? this.#alike(some) : this.#each(some))
+    }
+    return (await Promise.all(calls)).flat()
+  }
+
+  async #each(items: readonly Submission[]): Promise<boolean[]> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const args: Arg[] = [keys.prefix, visibility]
+    for (const { once, meta, message } of items) {
+      args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
+      args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
+    }
+    const answer = await connection.script(SUBMIT, heldKeys, args)
+    return (answer as number[]).map((done) => done === 1)
+  }
+
+  async #alike(items: readonly Submission[]): Promise<boolean[]> {
+    const [first] = items as readonly [Submission, ...Submission[]]
+    const { task_id: id } = first.meta as TaskMeta
+    const { key, value, ttl } = this.#record(first.meta as TaskMeta)
+    // Of msgpack the length is part of the value.
+    if (typeof value !== 'string') return this.#each(items)
+    const member = `"task_id":"${id}"`
+    const at = value.indexOf(member) + member.length - id.length - 1
+    const { list } = this.#broker.pushOf(first.message.envelope, first.message.route)
+    const args: Arg[] = [
+      items.length,
+      list,
+      ttl,
+      key.slice(0, -id.length),
+      value.slice(0, at),
+      value.slice(at + id.length),
+    ]
+    for (const { meta, message } of items) {
+      args.push((meta as TaskMeta).task_id, this.#broker.pushOf(message.envelope, message.route).text)
+    }
+    await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
+    return items.map(() => true)
+  }
+}
+
+/** It goes into its queue at once, with a new record. */
+function isPlain(submission: Submission | undefined): boolean {
+  const { meta, once, message } = submission ?? {}
+  if (!meta || once || !message || meta.status !== PENDING) return false
+  return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
+}
+
+/** Goes into the same list with the same record, but for the id. */
+function isLike(submission: Submission | undefined, first: Submission): boolean {
+  if (!submission || !isPlain(submission)) return false
+  const { route, envelope } = submission.message
+  const { priority } = first.message.envelope.properties
+  if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
+  const meta = submission.meta as unknown as Record<string, unknown>
+  const other = first.meta as unknown as Record<string, unknown>
+  for (const key in other) {
+    if (key === 'task_id' || meta[key] === other[key]) continue
+    if (!isNothing(meta[key]) || !isNothing(other[key])) return false
+  }
+  return true
+}
+
+/** A list without members is one like another. */
+function isNothing(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}

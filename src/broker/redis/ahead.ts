@@ -1,0 +1,70 @@
+/** What is finished in this time is taken ahead, ms: about what a claim takes on a distant server. */
+const REACH = 20
+/** At most so many for each place: Celery's `worker_prefetch_multiplier`. */
+const MOST = 4
+/** What waits longer than this for a place is given back, ms: another worker may have one. */
+const STALE = 500
+/** Shortest time over which the pace is measured, ms. */
+const SPAN = 2
+
+/**
+ * Messages taken ahead of free places, so that a worker of short tasks need not wait for its server. Only as many as it finishes within
+ * 20 ms: slow tasks take nothing ahead, and what is stuck behind one that became slow is given back.
+ */
+export class Ahead<Item> {
+  readonly #giveBack: (stale: Item[]) => unknown
+  readonly #items: Item[] = []
+  #timer: NodeJS.Timeout | undefined
+  #ended = 0
+  #since = performance.now()
+  /** Ended per ms. */
+  #pace = 0
+
+  constructor(giveBack: (stale: Item[]) => unknown) {
+    this.#giveBack = giveBack
+  }
+
+  /** A task has ended. */
+  ended(): void {
+    this.#ended++
+  }
+
+  /** How many more to take now, with so many places; not worth a call while half of them are here. */
+  wanted(places: number): number {
+    const passed = performance.now() - this.#since
+    if (passed >= SPAN) {
+      this.#pace = this.#ended / passed
+      this.#ended = 0
+      this.#since += passed
+    }
+    const most = Math.min(places * MOST, Math.floor(this.#pace * REACH))
+    return most - this.#items.length
+  }
+
+  push(items: readonly Item[]): void {
+    if (items.length === 0) return
+    this.#items.push(...items)
+    this.#watch()
+  }
+
+  /** The next one. */
+  shift(): Item | undefined {
+    const item = this.#items.shift()
+    if (item !== undefined) this.#watch()
+    return item
+  }
+
+  drain(): Item[] {
+    clearTimeout(this.#timer)
+    return this.#items.splice(0)
+  }
+
+  #watch(): void {
+    if (this.#timer) {
+      this.#timer.refresh()
+      return
+    }
+    this.#timer = setTimeout(() => this.#giveBack(this.#items.splice(0)), STALE)
+    this.#timer.unref()
+  }
+}
