@@ -29,7 +29,7 @@ export class Ahead<Item> {
     this.#ended++
   }
 
-  /** How many more to take now, with so many places; not worth a call while half of them are here. */
+  /** How many more to take now, with so many places; below 0 when fewer would do. */
   wanted(places: number): number {
     const passed = performance.now() - this.#since
     if (passed >= SPAN) {
