@@ -1,0 +1,188 @@
+import type { Envelope } from '../../protocol/envelope.ts'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { redactUrl } from '../../std/url.ts'
+import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../broker.ts'
+import { dial } from './client.ts'
+import { AmqpConnection } from './connection.ts'
+import { AmqpConsumer } from './consumer.ts'
+import { Delays, delayQueues } from './delays.ts'
+import { withoutWay, writeBody, writeProperties } from './envelope.ts'
+import { ConsumerClock } from './longHolds.ts'
+import { type Outgoing, Publisher } from './publisher.ts'
+import { type QueueOptions, Topology } from './topology.ts'
+import { parseAmqpUrl } from './url.ts'
+
+export interface AmqpOptions {
+  /** How task queues are made, by name. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>
+  /** How long a call waits for a server that is away or takes no messages, ms. Default 10 s. */
+  readonly storeTimeout?: number
+  /** RabbitMQ's `consumer_timeout`, ms: what is held for half as long is renewed. Default 30 min, as the server's. */
+  readonly consumerTimeout?: number
+  /** Told when tasks were given back because they ran for longer than that. */
+  readonly warn?: (message: string) => void
+}
+
+const WAIT = 10_000
+/** How many messages of a queue a purge reads for their task ids; the rest is dropped unread. */
+const PURGE_TELLS = 10_000
+
+/** Messages in RabbitMQ, in queues as Celery declares them, so that its workers and clients share them. */
+export class AmqpBroker implements Broker {
+  readonly url: string
+  readonly first = 'highest'
+  readonly turns = 'random'
+  /** A server short of memory stops reading from whoever publishes: what is held must be settled all the same, so by another connection. */
+  readonly #publishing: AmqpConnection
+  readonly #connection: AmqpConnection
+  readonly #topology: Topology
+  readonly #delays: Delays
+  readonly #tasks: Publisher
+  /** To exchanges, which may be gone: the server then ends the channel, and with it what is under way. */
+  readonly #others: Publisher
+  readonly #delayed: Publisher
+  readonly #clock: ConsumerClock
+  readonly #consumers = new Set<AmqpConsumer>()
+
+  /** Throws ConfigError for a URL that cannot be read. */
+  constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, warn }: AmqpOptions = {}) {
+    const addresses = parseAmqpUrl(url)
+    this.url = redactUrl(url)
+    this.#publishing = new AmqpConnection({ addresses, name: 'celeriac publisher', wait, dial })
+    this.#connection = new AmqpConnection({ addresses, name: 'celeriac', wait, dial })
+    this.#topology = new Topology(this.#connection, queues)
+    this.#delays = new Delays(this.#topology)
+    this.#clock = new ConsumerClock(consumerTimeout, warn)
+    this.#connection.onOpen(() => this.#delays.forget())
+    this.#tasks = new Publisher(this.#publishing, wait)
+    this.#others = new Publisher(this.#publishing, wait)
+    this.#delayed = new Publisher(this.#publishing, wait)
+  }
+
+  async publish(
+    envelope: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore, transient = false }: PublishOptions = {},
+  ): Promise<void> {
+    if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
+    const wait = notBefore === undefined ? 0 : notBefore - Date.now()
+    if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
+    const message = { exchange, routingKey, content: writeBody(envelope), options: writeProperties(envelope) }
+    // The reader of such a queue made it: without it, nobody waits for the message.
+    if (transient) await this.#tasks.publish({ ...message, mandatory: false })
+    else {
+      await this.#routed(
+        () => this.#topology.queue(routingKey),
+        () => this.#topology.forgetQueue(routingKey),
+        () => this.#tasks.publish({ ...message, mandatory: true }),
+        routingKey,
+      )
+    }
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    const parts = {
+      connection: this.#connection,
+      topology: this.#topology,
+      clock: this.#clock,
+      publish: (message: Outgoing) => this.#tasks.publish(message),
+      problem: () => this.#connection.problem ?? this.#publishing.problem,
+      released: (consumer: AmqpConsumer) => this.#consumers.delete(consumer),
+    }
+    const consumer = new AmqpConsumer(parts, queues, options)
+    await consumer.start()
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  async size(queue: string): Promise<number> {
+    return (await this.#topology.size(queue)) ?? 0
+  }
+
+  async purge(queue: string): Promise<Purged> {
+    const taskIds: string[] = []
+    let count = 0
+    // From the longest stay to the shortest, and then where they come out: none slips past.
+    for (const name of [...delayQueues(queue), queue]) {
+      if ((await this.#topology.size(name)) === undefined) continue
+      count += await this.#topology.declare(async (channel) => {
+        let told = 0
+        for (; told < PURGE_TELLS; told++) {
+          const message = await channel.get(name, { noAck: true })
+          if (!message) return told
+          const { correlationId } = message.properties
+          if (typeof correlationId === 'string') taskIds.push(correlationId)
+        }
+        return told + (await channel.purgeQueue(name)).messageCount
+      })
+    }
+    return { count, taskIds }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    } finally {
+      await Promise.all([this.#publishing.close(), this.#connection.close()])
+    }
+  }
+
+  /** Also what says its time itself (Celery's eta): in the queue it would take up a place of whoever takes it, until then. */
+  async #later(envelope: Envelope, queue: string, notBefore: number): Promise<void> {
+    // The server counts a message's own limit from each stay anew, and forgets it then. Workers go by the header.
+    const { expiration: _, ...properties } = envelope.properties
+    const headers = withoutWay(envelope.headers)
+    const options = writeProperties({ ...envelope, headers, properties })
+    const content = writeBody(envelope)
+    await this.#routed(
+      // It could be gone when the message comes out.
+      () => this.#topology.queue(queue),
+      () => {
+        this.#topology.forgetQueue(queue)
+        this.#delays.forget()
+      },
+      async () => {
+        const route = await this.#delays.route(queue, notBefore - Date.now())
+        return this.#delayed.publish({ ...route, content, options, mandatory: true })
+      },
+      queue,
+    )
+  }
+
+  /** Declare, then publish; where it is gone meanwhile, once more. */
+  async #routed(
+    declare: () => Promise<void>,
+    forget: () => void,
+    publish: () => Promise<'stored' | 'unroutable'>,
+    queue: string,
+  ): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      await declare()
+      try {
+        if ((await publish()) === 'stored') return
+      } catch (error) {
+        // Declared anew at the next call. This message may have arrived: to send it again is for whoever knows that it may run twice.
+        forget()
+        throw error
+      }
+      forget()
+      if (attempt === 0) continue
+      throw new StoreUnavailableError(
+        `queue ${queue}: a message was returned as unroutable, also after declaring it anew`,
+      )
+    }
+  }
+
+  /** To whoever is bound; nobody is no error. */
+  async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
+    if (!(await this.#topology.hasExchange(exchange))) return
+    const message = { exchange, routingKey, content: writeBody(envelope), options: writeProperties(envelope) }
+    try {
+      await this.#others.publish({ ...message, mandatory: false })
+    } catch (error) {
+      // It went with the server's restart, or with those that were bound to it.
+      this.#topology.forgetExchange(exchange)
+      if (await this.#topology.hasExchange(exchange)) throw error
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { ArgumentError } from '../../std/errors.ts'
+import type { Topology } from './topology.ts'
+
+/*
+ * Delays in the broker. A delay is a number of ticks; each of its one-bits is a stay in a queue whose messages all live equally long,
+ * so that none waits behind another (a queue drops only what is at its head). The bits are words of the routing key:
+ *
+ *   exchange celeriac.delay.27 ── *  1 * … ─▶ queue <q>.delayed.27 (2^27 ticks) ── dead letter ─▶ exchange celeriac.delay.26
+ *                              └─ *  0 * … ─▶ exchange celeriac.delay.26 … ─▶ … ─▶ celeriac.delay ─▶ queue <q>.delayed
+ *
+ * The last stay, one tick, is everybody's: its dead letters go to the task queue by its name. Python peers need know nothing of it.
+ */
+
+/** Short enough not to be noticed, long enough that the steps themselves do not count, ms. */
+export const TICK = 16
+/** 2^28 ticks are 49 days: about the longest that RabbitMQ can count. Who waits longer comes in between, and is sent on. */
+const LEVELS = 28
+const MOST = 2 ** LEVELS - 1
+const PREFIX = 'celeriac.delay'
+const PASSED = /\.delayed(?:\.\d+)?$|\.held\.[\da-f-]{36}$/
+/** Bytes that the bits and the dots leave of a routing key. */
+const LONGEST_NAME = 255 - 2 * LEVELS
+
+/** Where a message goes to wait. */
+export interface DelayRoute {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+/** True of a queue that messages only pass through: where they wait for their time, or are held for long (`Keeper`). */
+export function isPassage(name: string): boolean {
+  return PASSED.test(name)
+}
+
+/** The queues of one task queue in which messages wait, the longest stay first. */
+export function delayQueues(queue: string): string[] {
+  return [...Array.from({ length: LEVELS }, (_, at) => levelQueue(queue, LEVELS - 1 - at)), lastQueue(queue)]
+}
+
+function levelQueue(queue: string, level: number): string {
+  return `${queue}.delayed.${level}`
+}
+
+function lastQueue(queue: string): string {
+  return `${queue}.delayed`
+}
+
+function exchangeOf(level: number): string {
+  return level < 0 ? PREFIX : `${PREFIX}.${level}`
+}
+
+/** Makes the queues and exchanges of delays as they are needed, and says where a message goes. */
+export class Delays {
+  readonly #topology: Topology
+  /** By task queue: levels that exist, as bits; each is made once. */
+  readonly #made = new Map<string, Map<number, Promise<void>>>()
+  /** The first so many exchanges exist, or are being made; short delays need few. */
+  #exchanges = 0
+  #making: Promise<void> = Promise.resolve()
+
+  constructor(topology: Topology) {
+    this.#topology = topology
+  }
+
+  /** It may all have gone: make it again at the next use. */
+  forget(): void {
+    this.#made.clear()
+    this.#exchanges = 0
+  }
+
+  /** The way for a message to this queue that is due in `wait` ms. Throws ArgumentError for a queue name that leaves no room. */
+  async route(queue: string, wait: number): Promise<DelayRoute> {
+    const word = wordOf(queue)
+    // The last stay is one tick; rounded up, so that nothing is early.
+    const ticks = Math.min(MOST, Math.max(0, Math.ceil(wait / TICK) - 1))
+    // Those above the highest one-bit have nothing to say.
+    const first = Math.max(0, Math.floor(Math.log2(Math.max(1, ticks))))
+    await this.#makeExchanges(first)
+    await this.#make(queue, word, -1)
+    for (let level = 0; level <= first; level++) if (bitOf(ticks, level)) await this.#make(queue, word, level)
+    const bits = Array.from({ length: LEVELS }, (_, at) => (bitOf(ticks, LEVELS - 1 - at) ? '1' : '0'))
+    return { exchange: exchangeOf(first), routingKey: `${bits.join('.')}.${word}` }
+  }
+
+  /** Those of the levels up to this one. */
+  #makeExchanges(level: number): Promise<void> {
+    if (level + 2 <= this.#exchanges) return this.#making
+    const from = this.#exchanges
+    this.#exchanges = level + 2
+    this.#making = this.#making.then(async () => {
+      for (let next = from - 1; next <= level; next++) await this.#makeExchange(next)
+    })
+    this.#making.catch(() => {
+      this.#exchanges = 0
+      this.#making = Promise.resolve()
+    })
+    return this.#making
+  }
+
+  async #makeExchange(level: number): Promise<void> {
+    const name = exchangeOf(level)
+    await this.#topology.declare((channel) => channel.assertExchange(name, 'topic', { durable: true }))
+    if (level < 0) return
+    const pattern = `${'*.'.repeat(LEVELS - 1 - level)}0.#`
+    await this.#topology.declare((channel) => channel.bindExchange(exchangeOf(level - 1), name, pattern))
+  }
+
+  #make(queue: string, word: string, level: number): Promise<void> {
+    let made = this.#made.get(queue)
+    if (!made) {
+      made = new Map()
+      this.#made.set(queue, made)
+    }
+    let one = made.get(level)
+    if (!one) {
+      one = this.#makeLevel(queue, word, level)
+      made.set(level, one)
+      one.catch(() => made.delete(level))
+    }
+    return one
+  }
+
+  async #makeLevel(queue: string, word: string, level: number): Promise<void> {
+    const name = level < 0 ? lastQueue(queue) : levelQueue(queue, level)
+    const next =
+      level < 0
+        ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue, 'x-message-ttl': TICK }
+        : { 'x-dead-letter-exchange': exchangeOf(level - 1), 'x-message-ttl': TICK * 2 ** level }
+    const kind = this.#topology.isQuorum(queue)
+      ? // Then each step is confirmed before the last is forgotten, as the queue that it is for is replicated, too.
+        { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
+      : {}
+    await this.#topology.declare((channel) =>
+      channel.assertQueue(name, { durable: true, arguments: { ...kind, ...next } }),
+    )
+    const pattern =
+      level < 0 ? `${'*.'.repeat(LEVELS)}${word}` : `${'*.'.repeat(LEVELS - 1 - level)}1.${'*.'.repeat(level)}${word}`
+    await this.#topology.declare((channel) => channel.bindQueue(name, exchangeOf(level), pattern))
+  }
+}
+
+function bitOf(ticks: number, level: number): boolean {
+  return Math.floor(ticks / 2 ** level) % 2 === 1
+}
+
+/** The queue's name as one word of a routing key: a dot would make it several, and `*` and `#` mean something in a pattern. */
+function wordOf(queue: string): string {
+  const word = queue.replace(/[.*#%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
+  const length = Buffer.byteLength(word)
+  if (length <= LONGEST_NAME) return word
+  throw new ArgumentError(
+    `queue ${queue}: expected a name of at most ${LONGEST_NAME} bytes for delayed tasks (dots count as 3), got ${length}`,
+  )
+}

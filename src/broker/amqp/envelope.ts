@@ -1,0 +1,75 @@
+import { isUtf8 } from 'node:buffer'
+import type { MessageProperties, Options } from 'amqplib'
+import type { Envelope, Properties } from '../../protocol/envelope.ts'
+
+/**
+ * Content, headers and properties as they cross the wire (celery-wire §1.5): bodies are raw bytes, messages persistent unless told otherwise.
+ * A task that expires says so in a header, and a worker then says that it has: the server would drop it without a word.
+ */
+export function writeProperties({ headers, properties }: Envelope): Options.Publish {
+  const { contentType, contentEncoding, correlationId, replyTo, priority, expiration, deliveryMode } = properties
+  return {
+    headers,
+    contentType,
+    contentEncoding,
+    correlationId,
+    replyTo,
+    priority,
+    expiration: typeof headers.expires === 'string' ? undefined : expiration,
+    deliveryMode: deliveryMode ?? 2,
+  }
+}
+
+export function writeBody({ body }: Envelope): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+/** On copies of what is held for long: which one, and how often its holders had died before. */
+export const HELD_HEADER = 'x-celeriac-held'
+export const LOST_HEADER = 'x-celeriac-lost'
+
+/** What the server says of a message's way, by headers of its own: no part of the envelope. */
+const WAY =
+  /^x-(?:celeriac-held|celeriac-lost|delivery-count|death|first-death-(?:exchange|queue|reason)|last-death-(?:exchange|queue|reason)|acquired-count)$/
+
+/** `ours`: true of queues that messages pass through on the way, whose traces are of no interest to anybody. */
+export function readEnvelope(
+  { content, properties }: { readonly content: Buffer; readonly properties: MessageProperties },
+  ours: (queue: string) => boolean,
+): Envelope {
+  const headers = properties.headers ?? {}
+  const delayed = ours(String(headers['x-first-death-queue']))
+  return {
+    headers: delayed || headers['x-delivery-count'] !== undefined ? own(headers, delayed) : headers,
+    properties: readProperties(properties),
+    body: readBody(content, properties),
+  }
+}
+
+/** Headers without what the server has added. A message that is sent again with them would be taken for one that goes in circles. */
+export function withoutWay(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return own(headers, true)
+}
+
+function own(headers: Readonly<Record<string, unknown>>, deaths: boolean): Readonly<Record<string, unknown>> {
+  const kept = Object.entries(headers).filter(([name]) => (deaths ? !WAY.test(name) : name !== 'x-delivery-count'))
+  return Object.fromEntries(kept)
+}
+
+function readProperties(given: MessageProperties): Properties {
+  const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+  return {
+    contentType: text(given.contentType) ?? 'application/data',
+    contentEncoding: text(given.contentEncoding) ?? 'utf-8',
+    correlationId: text(given.correlationId),
+    replyTo: text(given.replyTo),
+    priority: typeof given.priority === 'number' ? given.priority : undefined,
+    expiration: text(given.expiration),
+    deliveryMode: given.deliveryMode === 1 ? 1 : 2,
+  }
+}
+
+/** Text where the content encoding is a character set and the bytes are of it, else bytes. */
+function readBody(content: Buffer, { contentEncoding }: MessageProperties): string | Uint8Array {
+  return contentEncoding !== 'binary' && isUtf8(content) ? content.toString('utf8') : new Uint8Array(content)
+}

@@ -1,0 +1,208 @@
+import type { Channel } from 'amqplib'
+import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
+import { ConfigError } from '../../std/errors.ts'
+import type { Binding, Queue } from '../broker.ts'
+import type { AmqpConnection } from './connection.ts'
+
+/** How a queue is made where there is none; where there is one, it has to be like this. */
+export interface QueueOptions {
+  /** RabbitMQ's `x-queue-type`. Default: the server's, `classic`. */
+  readonly type?: 'classic' | 'quorum'
+  /** RabbitMQ's `x-max-priority`, 1 to 255: highest priority that is told from lower ones. Default: none is. */
+  readonly maxPriority?: number
+  /** Any other argument as it is, as `x-dead-letter-exchange`. */
+  readonly arguments?: Readonly<Record<string, unknown>>
+}
+
+/** Celery's own exchanges (celery-wire §3); any other is durable, and of the kind that is asked for. */
+const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {
+  [CONTROL_EXCHANGE]: { kind: 'fanout', durable: false },
+  [REPLY_EXCHANGE]: { kind: 'direct', durable: false },
+  celeryev: { kind: 'topic', durable: true },
+}
+
+/** How long a queue that lives as long as its consumer is kept without one, ms: over a lost connection, and not for ever after a crash. */
+const REPLIES_EXPIRE = 3_600_000
+/** The same where it would gather all that is broadcast meanwhile. */
+const BROADCASTS_EXPIRE = 60_000
+const BROADCAST_TTL = 300_000
+
+const NOT_FOUND = 404
+const PRECONDITION_FAILED = 406
+
+/**
+ * Queues, exchanges and bindings as Celery lays them out: queue X, durable, bound to the direct exchange X by X. What is there already is
+ * looked at, never declared again, as its maker may have given it other arguments. On channels of its own: a mismatch ends the channel.
+ */
+export class Topology {
+  readonly #connection: AmqpConnection
+  readonly #options: Readonly<Record<string, QueueOptions>>
+  readonly #known = new Map<string, Promise<void>>()
+  #channel: Promise<Channel> | undefined
+  #line: Promise<unknown> = Promise.resolve()
+
+  constructor(connection: AmqpConnection, options: Readonly<Record<string, QueueOptions>>) {
+    this.#connection = connection
+    this.#options = options
+    // Another node, or the same one without what it did not keep.
+    connection.onOpen(() => this.#known.clear())
+  }
+
+  /** True where the options make it a quorum queue. */
+  isQuorum(queue: string): boolean {
+    const { type, arguments: given } = this.#options[queue] ?? {}
+    return (type ?? given?.['x-queue-type']) === 'quorum'
+  }
+
+  /** Make a task queue exist. Throws ConfigError where it exists with other arguments than the options say. */
+  queue(name: string): Promise<void> {
+    return this.#once(`queue ${name}`, () => this.#makeQueue(name))
+  }
+
+  /** It may have gone: look again at the next use. */
+  forgetQueue(name: string): void {
+    this.#known.delete(`queue ${name}`)
+  }
+
+  /** A queue that goes with its consumer. */
+  async transient({ name, bindings = [] }: Queue): Promise<void> {
+    const args =
+      bindings.length > 0
+        ? { 'x-expires': BROADCASTS_EXPIRE, 'x-message-ttl': BROADCAST_TTL }
+        : { 'x-expires': REPLIES_EXPIRE }
+    await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    await this.bind(name, bindings)
+  }
+
+  async bind(queue: string, bindings: readonly Binding[]): Promise<void> {
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      await this.exchange(exchange, kind)
+      const key = kind === 'fanout' ? (EXCHANGES[exchange]?.kind === 'topic' ? '#' : '') : routingKey
+      await this.#run((channel) => channel.bindQueue(queue, exchange, key))
+    }
+  }
+
+  /** Make an exchange exist, of this kind where there is none of the name. */
+  exchange(name: string, kind: 'direct' | 'fanout' | 'topic'): Promise<void> {
+    return this.#once(`exchange ${name}`, async () => {
+      if (await this.#found((channel) => channel.checkExchange(name))) return
+      const known = EXCHANGES[name] ?? { kind, durable: true }
+      await this.#run((channel) => channel.assertExchange(name, known.kind, { durable: known.durable }))
+    })
+  }
+
+  /** False where there is no such exchange: then nobody can be bound to it. */
+  async hasExchange(name: string): Promise<boolean> {
+    const known = this.#known.get(`exchange ${name}`)
+    if (known !== undefined) {
+      await known
+      return true
+    }
+    const found = await this.#found((channel) => channel.checkExchange(name))
+    if (found) this.#known.set(`exchange ${name}`, Promise.resolve())
+    return found !== undefined
+  }
+
+  forgetExchange(name: string): void {
+    this.#known.delete(`exchange ${name}`)
+  }
+
+  /** Messages that wait in a queue; undefined where there is none. */
+  async size(queue: string): Promise<number | undefined> {
+    return (await this.#found((channel) => channel.checkQueue(queue)))?.messageCount
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    this.forgetQueue(queue)
+    await this.#run((channel) => channel.deleteQueue(queue))
+  }
+
+  /** Do this on a channel of declarations, one thing at a time; undefined where what it is about does not exist. */
+  async #found<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value | undefined> {
+    try {
+      return await this.#run(step)
+    } catch (error) {
+      if (codeOf(error) === NOT_FOUND) return undefined
+      throw error
+    }
+  }
+
+  /** Any refusal ends the channel: the next step gets a new one. Throws the server's refusal with its `code`, else StoreUnavailableError. */
+  declare<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
+    return this.#run(step)
+  }
+
+  #run<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
+    const done = this.#line.then(async () => {
+      const channel = await this.#open()
+      try {
+        return await step(channel)
+      } catch (error) {
+        this.#channel = undefined
+        throw codeOf(error) === undefined ? this.#connection.unavailable(error) : error
+      }
+    })
+    this.#line = done.catch(() => undefined)
+    return done
+  }
+
+  #open(): Promise<Channel> {
+    if (this.#channel !== undefined) return this.#channel
+    const opening = this.#connection.channel()
+    this.#channel = opening
+    const closed = (): void => {
+      if (this.#channel === opening) this.#channel = undefined
+    }
+    opening.then((channel) => channel.once('close', closed), closed)
+    return opening
+  }
+
+  #once(what: string, make: () => Promise<void>): Promise<void> {
+    let known = this.#known.get(what)
+    if (!known) {
+      known = make()
+      this.#known.set(what, known)
+      const made = known
+      made.catch(() => {
+        if (this.#known.get(what) === made) this.#known.delete(what)
+      })
+    }
+    return known
+  }
+
+  async #makeQueue(name: string): Promise<void> {
+    const given = this.#options[name]
+    if (!given && (await this.#found((channel) => channel.checkQueue(name)))) return
+    const args = argumentsOf(given)
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      if (codeOf(error) === PRECONDITION_FAILED) throw mismatch(name, args, error as Error)
+      throw error
+    }
+    await this.bind(name, [{ exchange: name, kind: 'direct', routingKey: name }])
+  }
+}
+
+function argumentsOf({ type, maxPriority, arguments: more }: QueueOptions = {}): Record<string, unknown> {
+  return {
+    ...more,
+    ...(type !== undefined && { 'x-queue-type': type }),
+    ...(maxPriority !== undefined && { 'x-max-priority': maxPriority }),
+  }
+}
+
+/** The server names the first argument that differs, with both values. */
+function mismatch(queue: string, args: object, error: Error): ConfigError {
+  const says = /"PRECONDITION_FAILED - ([^"]*)"/.exec(error.message)?.[1] ?? error.message
+  const expected = `durable with arguments ${JSON.stringify(args)}`
+  return new ConfigError(`queue ${queue} exists and is another: expected ${expected}; the server says: ${says}`, {
+    cause: error,
+  })
+}
+
+/** The server's reply code, where it has refused something. */
+export function codeOf(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'number' ? code : undefined
+}

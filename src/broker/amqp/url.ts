@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import { ConfigError } from '../../std/errors.ts'
+import { redactUrl } from '../../std/url.ts'
+
+/** One node, and who we are there. */
+export interface AmqpAddress {
+  readonly hostname: string
+  readonly port: number
+  readonly username: string
+  readonly password: string
+  readonly vhost: string
+  readonly tls: ConnectionOptions | undefined
+  /** For people: no password in it. */
+  readonly label: string
+}
+
+const SHAPE = /^(amqps?|pyamqps?):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(?:\/([^?]*))?(?:\?(.*))?$/i
+const TLS_PARAMETERS = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile']
+
+/**
+ * Read a URL as Celery has them: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
+ * `ssl_certfile`, `ssl_keyfile`), `pyamqp://` for the first; several with `;` between them are tried in turn. User, password and virtual
+ * host may hold `%xx`; without them: guest, guest and `/`. A virtual host of `//name` is `/name`, as in Celery. Throws ConfigError.
+ */
+export function parseAmqpUrl(url: string): readonly AmqpAddress[] {
+  return url.split(';').map((one) => addressOf(one.trim(), url))
+}
+
+function addressOf(text: string, url: string): AmqpAddress {
+  const [, given, user, host = '', port, path = '', search = ''] = SHAPE.exec(text) ?? []
+  if (given === undefined) throw wrong(url, 'amqp://[user:password@]host[:port][/vhost] (special characters as %xx)')
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)
+  const secure = given.toLowerCase().endsWith('s')
+  const query = new Map(new URLSearchParams(search))
+  const known = secure ? TLS_PARAMETERS : []
+  for (const name of query.keys()) {
+    if (!known.includes(name))
+      throw wrong(url, known.length > 0 ? `parameters ${known.join(', ')}` : 'no parameters', name)
+  }
+  const [name, ...rest] = user?.split(':') ?? []
+  const hostname = host.replace(/^\[(.*)\]$/, '$1') || 'localhost'
+  return {
+    hostname,
+    port: port === undefined ? (secure ? 5671 : 5672) : Number(port),
+    username: name ? unescaped(name, url) : 'guest',
+    password: rest.length > 0 ? unescaped(rest.join(':'), url) : name ? '' : 'guest',
+    vhost: unescaped(path, url) || '/',
+    tls: secure ? tlsOf(query, hostname) : undefined,
+    label: redactUrl(text),
+  }
+}
+
+function unescaped(part: string, url: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch (error) {
+    if (error instanceof URIError) throw wrong(url, '%xx for special characters', 'a lone %')
+    throw error
+  }
+}
+
+function tlsOf(query: ReadonlyMap<string, string>, hostname: string): ConnectionOptions {
+  const verify = (query.get('ssl_cert_reqs') ?? 'required').toLowerCase().replace(/^cert_/, '')
+  if (!['none', 'optional', 'required'].includes(verify))
+    throw new ConfigError(`ssl_cert_reqs: expected none, optional or required, got ${verify}`)
+  return {
+    ...(isIP(hostname) === 0 && { servername: hostname }),
+    rejectUnauthorized: verify !== 'none',
+    ca: fileOf(query, 'ssl_ca_certs'),
+    cert: fileOf(query, 'ssl_certfile'),
+    key: fileOf(query, 'ssl_keyfile'),
+  }
+}
+
+function fileOf(query: ReadonlyMap<string, string>, name: string): Buffer | undefined {
+  const path = query.get(name)
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ConfigError(`${name}: cannot be read: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function wrong(url: string, expected: string, got: string = redactUrl(url)): ConfigError {
+  return new ConfigError(`RabbitMQ URL ${redactUrl(url)}: expected ${expected}, got ${got}`)
+}

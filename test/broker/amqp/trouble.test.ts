@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { AmqpBroker, type AmqpOptions } from '../../../src/broker/amqp/broker.ts'
+import type { Queue } from '../../../src/broker/broker.ts'
+import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
+import { pause, until, within } from '../../../src/testing/kit.ts'
+import { Reader } from '../../../src/testing/reader.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
+import { TcpProxy } from '../../redis/proxy.ts'
+import { freePort } from '../../redis/server.ts'
+
+let server: RabbitServer
+const stops: (() => unknown)[] = []
+
+beforeAll(async () => {
+  server = await RabbitServer.start()
+}, 30_000)
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+})
+afterAll(() => server.stop())
+
+function open(url: string, options?: AmqpOptions): AmqpBroker {
+  const broker = new AmqpBroker(url, options)
+  stops.push(() => broker.close())
+  return broker
+}
+
+async function read(broker: AmqpBroker, queues: readonly Queue[], prefetch = 10) {
+  const consumer = await broker.consume(queues, { prefetch, name: 'celery@test' })
+  return { consumer, reader: new Reader(consumer) }
+}
+
+function failure(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    (value) => expect.fail(`resolved: ${value}`),
+    (error: Error) => error,
+  )
+}
+
+async function startProxy(): Promise<{ proxy: TcpProxy; url: string }> {
+  const proxy = await TcpProxy.start(server.port)
+  stops.push(() => proxy.stop())
+  return { proxy, url: `amqp://guest:guest@127.0.0.1:${proxy.port}/` }
+}
+
+describe('away', () => {
+  test('no server: waits for as long as told, then says why; the password does not show', async () => {
+    const port = await freePort()
+    const broker = open(`amqp://guest:s3cret@127.0.0.1:${port}/`, { storeTimeout: 300 })
+    const error = await failure(broker.publish(envelopeOf('1'), toQueue('away')))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/not connected for 300 ms: .*ECONNREFUSED/)
+    expect(error.message + broker.url).not.toContain('s3cret')
+    expect(await failure(broker.size('away'))).toBeInstanceOf(StoreUnavailableError)
+  })
+
+  test('a failover list: the next address is tried', async () => {
+    const port = await freePort()
+    const broker = open(`amqp://guest:guest@127.0.0.1:${port}/;${server.url()}`)
+    await broker.publish(envelopeOf('1'), toQueue('failover'))
+    expect(await broker.size('failover')).toBe(1)
+  })
+
+  test('a wrong password is said', async () => {
+    const broker = open(`amqp://guest:wrong@127.0.0.1:${server.port}/`, { storeTimeout: 300 })
+    expect((await failure(broker.size('q'))).message).toMatch(/ACCESS.REFUSED/i)
+  })
+})
+
+describe('a restart of the server', () => {
+  test.each([{ kill: false }, { kill: true }])(
+    '%o: nothing that was confirmed is lost; consumers go on',
+    async (how) => {
+      const broker = open(server.url())
+      const name = `restart-${how.kill}`
+      await Promise.all(['1', '2', '3'].map((id) => broker.publish(envelopeOf(id), toQueue(name))))
+      await broker.publish(envelopeOf('late'), toQueue(name), { notBefore: Date.now() + 6000 })
+      const fanout: Queue = { name: `${name}-heard`, bindings: [{ exchange: 'news', kind: 'fanout' }], transient: true }
+      const { consumer, reader } = await read(broker, [{ name }], 2)
+      const news = await read(broker, [fanout])
+      const held = await reader.take(2)
+      await server.restart(how)
+      await until('all works', () => consumer.problem === undefined)
+      await broker.publish(envelopeOf('4'), toQueue(name))
+      expect(await Promise.all(held.map((delivery) => delivery.ack()))).toEqual([false, false])
+      const seen: (string | undefined)[] = []
+      while (seen.length < 5) {
+        const delivery = await reader.next()
+        // After a crash the server says so of all that it had.
+        if (!how.kill) expect(delivery.redelivered).toBe(idsOf(held).includes(idsOf([delivery])[0]))
+        seen.push(...idsOf([delivery]))
+        await delivery.ack()
+      }
+      expect(seen).toEqual(['1', '2', '3', '4', 'late'])
+      await broker.publish(envelopeOf('told'), { exchange: 'news', routingKey: '' })
+      expect(idsOf([await news.reader.next()])).toEqual(['told'])
+    },
+    40_000,
+  )
+
+  test('while it is away a publish waits, and arrives once', async () => {
+    const broker = open(server.url(), { storeTimeout: 30_000 })
+    await broker.publish(envelopeOf('1'), toQueue('wait'))
+    await server.halt()
+    await pause(50)
+    const waiting = broker.publish(envelopeOf('2'), toQueue('wait'))
+    await server.start()
+    await within('the confirmation', waiting, 20_000)
+    expect(await broker.size('wait')).toBe(2)
+  }, 30_000)
+})
+
+describe('half-open', () => {
+  test('a connection that carries nothing any more is found out, and replaced', async () => {
+    const { proxy, url } = await startProxy()
+    const broker = open(url)
+    const { consumer, reader } = await read(broker, [{ name: 'half' }])
+    await broker.publish(envelopeOf('1'), toQueue('half'))
+    const first = await reader.next()
+    proxy.swallow()
+    proxy.pass()
+    await until('it is noticed', () => consumer.problem !== undefined, 12_000)
+    await until('it works again', () => consumer.problem === undefined)
+    expect(await first.ack()).toBe(false)
+    expect(idsOf([await reader.next()])).toEqual(['1'])
+    // The other connection is found out in its own time; what is under way on it then may have arrived or not.
+    const sent = (): Promise<boolean> =>
+      broker.publish(envelopeOf('2'), toQueue('half')).then(
+        () => true,
+        () => false,
+      )
+    await until('a publish is confirmed', sent)
+    expect(idsOf([await reader.next()])).toEqual(['2'])
+  }, 40_000)
+})
+
+describe('memory alarm', () => {
+  test('publishers wait, then fail with its reason; what is held can be settled; afterwards all goes on', async () => {
+    const broker = open(server.url(), { storeTimeout: 1000 })
+    const { consumer, reader } = await read(broker, [{ name: 'alarm' }])
+    await broker.publish(envelopeOf('1'), toQueue('alarm'))
+    const held = await reader.next()
+    await server.ctl('set_vm_memory_high_watermark', '0.00001')
+    try {
+      await failure(broker.publish(envelopeOf('2'), toQueue('alarm')))
+      const error = await failure(broker.publish(envelopeOf('3'), toQueue('alarm')))
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error.message).toMatch(/takes no messages now: low on memory/)
+      expect(consumer.problem?.message).toMatch(/low on memory/)
+      expect(await held.ack()).toBe(true)
+    } finally {
+      await server.ctl('set_vm_memory_high_watermark', '0.8')
+    }
+    await until('it is over', () => consumer.problem === undefined)
+    await broker.publish(envelopeOf('4'), toQueue('alarm'))
+    // The one that was on its way when the alarm came may arrive after all.
+    const rest = idsOf(await reader.take(2))
+    expect(rest).toEqual(['2', '4'])
+  }, 40_000)
+})
+
+describe('queues', () => {
+  test('one that exists with other arguments is left as it is, where nothing is asked for', async () => {
+    const theirs = open(server.url(), { queues: { theirs: { maxPriority: 5, arguments: { 'x-max-length': 100 } } } })
+    await theirs.publish(envelopeOf('1'), toQueue('theirs'))
+    const broker = open(server.url())
+    await broker.publish(envelopeOf('2'), toQueue('theirs'))
+    expect(idsOf(await (await read(broker, [{ name: 'theirs' }])).reader.take(2))).toEqual(['1', '2'])
+  })
+
+  test('a mismatch is said with both values, and the broker goes on', async () => {
+    await open(server.url(), { queues: { other: { maxPriority: 5 } } }).publish(envelopeOf('1'), toQueue('other'))
+    const broker = open(server.url(), { queues: { other: { maxPriority: 9 } } })
+    for (const wrong of [broker.publish(envelopeOf('2'), toQueue('other')), read(broker, [{ name: 'other' }])]) {
+      const error = await failure(wrong)
+      expect(error).toBeInstanceOf(ConfigError)
+      expect(error.message).toMatch(/queue other .*"x-max-priority":9.*'9'.*'5'/)
+    }
+    await broker.publish(envelopeOf('3'), toQueue('fine'))
+    expect(await broker.size('fine')).toBe(1)
+  })
+
+  test('deleted under a publisher and a consumer: made again', async () => {
+    const broker = open(server.url())
+    const { reader } = await read(broker, [{ name: 'deleted' }])
+    await broker.publish(envelopeOf('1'), toQueue('deleted'))
+    const held = await reader.next()
+    await server.ctl('delete_queue', 'deleted')
+    await broker.publish(envelopeOf('2'), toQueue('deleted'))
+    expect(idsOf([await reader.next()])).toEqual(['2'])
+    expect(await held.ack()).toBe(true)
+  })
+
+  test('a quorum queue: taken at most so many, counted how often; delays too', async () => {
+    const broker = open(server.url(), { queues: { quorum: { type: 'quorum' } } })
+    await Promise.all(['1', '2', '3', '4'].map((id) => broker.publish(envelopeOf(id), toQueue('quorum'))))
+    const { reader } = await read(broker, [{ name: 'quorum' }], 2)
+    const [first, second] = await reader.take(2)
+    await reader.nothing()
+    await second?.ack()
+    await first?.reject({ requeue: true })
+    const again: [string | undefined, number][] = []
+    while (again.length < 3) {
+      const delivery = await reader.next()
+      again.push([idsOf([delivery])[0], delivery.lost])
+      await delivery.ack()
+    }
+    expect(again.sort()).toEqual([
+      ['1', 1],
+      ['3', 0],
+      ['4', 0],
+    ])
+    await broker.publish(envelopeOf('later'), toQueue('quorum'), { notBefore: Date.now() + 500 })
+    expect(idsOf([await reader.next()])).toEqual(['later'])
+  }, 20_000)
+
+  test('a quorum queue of somebody else, of which nothing is known here', async () => {
+    const theirs = open(server.url(), { queues: { surprise: { type: 'quorum' } } })
+    await theirs.publish(envelopeOf('1'), toQueue('surprise'))
+    const { reader } = await read(open(server.url()), [{ name: 'surprise' }], 2)
+    expect(idsOf([await reader.next()])).toEqual(['1'])
+  }, 20_000)
+})

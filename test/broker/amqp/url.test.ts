@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
+import { parseAmqpUrl } from '../../../src/broker/amqp/url.ts'
+import { ConfigError } from '../../../src/std/errors.ts'
+
+const GUEST = { username: 'guest', password: 'guest', vhost: '/', port: 5672, hostname: 'localhost' }
+
+describe('parseAmqpUrl', () => {
+  test.each([
+    ['amqp://', GUEST],
+    ['pyamqp://guest@localhost//', { ...GUEST, password: '' }],
+    ['amqp://h', { ...GUEST, hostname: 'h' }],
+    ['AMQP://h:1/', { ...GUEST, hostname: 'h', port: 1 }],
+    ['amqp://u:p%40%2F@h:1/v%2Fw', { username: 'u', password: 'p@/', hostname: 'h', port: 1, vhost: 'v/w' }],
+    ['amqp://u@h/v', { username: 'u', password: '', hostname: 'h', port: 5672, vhost: 'v' }],
+    ['amqp://h//v', { ...GUEST, hostname: 'h', vhost: '/v' }],
+    ['amqp://[::1]:5673', { ...GUEST, hostname: '::1', port: 5673 }],
+  ])('%s', (url, expected) => {
+    expect(parseAmqpUrl(url)).toEqual([expect.objectContaining({ ...expected, tls: undefined })])
+  })
+
+  test('several', () => {
+    expect(parseAmqpUrl('amqp://a;amqp://b:1').map(({ hostname, port }) => [hostname, port])).toEqual([
+      ['a', 5672],
+      ['b', 1],
+    ])
+  })
+
+  test('amqps: TLS, checked unless told otherwise', () => {
+    expect(parseAmqpUrl('amqps://h')[0]).toMatchObject({
+      port: 5671,
+      tls: { servername: 'h', rejectUnauthorized: true },
+    })
+    expect(parseAmqpUrl('amqps://h?ssl_cert_reqs=none')[0]?.tls).toMatchObject({ rejectUnauthorized: false })
+  })
+
+  test.each([
+    ['amqp:h', /expected amqp:\/\//],
+    ['amqp://h:0', /port of 1 to 65535, got 0/],
+    ['amqp://u:%@h', /got a lone %/],
+    ['amqp://h?heartbeat=3', /expected no parameters, got heartbeat/],
+    ['amqps://h?x=1', /parameters ssl_cert_reqs.*got x/],
+    ['amqps://h?ssl_cert_reqs=maybe', /expected none, optional or required, got maybe/],
+    ['amqps://h?ssl_ca_certs=/no/such', /ssl_ca_certs: cannot be read/],
+    ['amqp://h;redis://h', /expected amqp/],
+  ])('%s is refused', (url, message) => {
+    expect(() => parseAmqpUrl(url)).toThrow(ConfigError)
+    expect(() => parseAmqpUrl(url)).toThrow(message)
+  })
+
+  test('no password shows', () => {
+    expect(new AmqpBroker('amqp://u:secret@h/v;amqp://u:hidden@i').url).toBe('amqp://u:**@h/v;amqp://u:**@i')
+    expect(() => parseAmqpUrl('amqp://u:secret@h:99999/')).toThrow(/\*\*/)
+  })
+})
