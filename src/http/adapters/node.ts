@@ -1,0 +1,44 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { type Problem, respondProblem } from '../problem.ts'
+import type { PrefixOptions } from './fetch.ts'
+import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
+import { restoreBody } from './parsedBody.ts'
+
+/** The API as a listener of Node's HTTP server: `createServer(toNode(api))`. Throws ArgumentError for a wrong prefix. */
+export function toNode(api: Hono, { prefix = '' }: PrefixOptions = {}): RequestListener {
+  checkPrefix(prefix, 'toNode')
+  const listen = nodeListener(api, prefix)
+  const refuse = listenerOf((request) => notBelow(new URL(request.url).pathname, prefix))
+  return (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?', 1)
+    if (isBelow(path, prefix)) listen(request, response)
+    else refuse(request, response)
+  }
+}
+
+const LOST: Problem = {
+  kind: 'internal-error',
+  detail:
+    'the body was read before it came to the API, and what is left of it is not JSON: mount the API before what parses bodies',
+}
+const respondLost = listenerOf((request) => respondProblem(LOST, new URL(request.url).pathname))
+
+/** A listener for requests whose `url` begins with the prefix, with bodies that somebody may have read before. */
+export function nodeListener(api: Hono, prefix: string): (request: IncomingMessage, response: ServerResponse) => void {
+  const { fetch } = mountedAt(api, prefix)
+  const listen = listenerOf(fetch)
+  return (request, response) => {
+    if (restoreBody(request)) listen(request, response)
+    else respondLost(request, response)
+  }
+}
+
+type Fetch = (request: Request, env: object) => Response | Promise<Response>
+
+/** The globals of an application that we are but a part of stay as they are. It answers for itself whatever happens. */
+function listenerOf(fetch: Fetch): (request: IncomingMessage, response: ServerResponse) => void {
+  const listen = getRequestListener(fetch, { overrideGlobalObjects: false })
+  return (request, response) => void listen(request, response)
+}

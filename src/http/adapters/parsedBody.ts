@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+
+/** A request as body parsers leave it. */
+type Parsed = IncomingMessage & { body?: unknown; rawBody?: unknown }
+
+/**
+ * Put back a body that a parser of the framework around has read: its bytes where they were kept, else the JSON of what was parsed.
+ * False where that cannot be done.
+ */
+export function restoreBody(request: Parsed): boolean {
+  if (!request.readableDidRead && !request.readableEnded) return true
+  if (request.rawBody instanceof Buffer) return true
+  const bytes = bytesOf(request.body, request.headers['content-type'])
+  if (!bytes) return false
+  request.rawBody = bytes
+  // The parser has decompressed it.
+  setHeader(request, 'content-encoding', undefined)
+  setHeader(request, 'content-length', String(bytes.length))
+  return true
+}
+
+function bytesOf(body: unknown, type = ''): Buffer | undefined {
+  if (Buffer.isBuffer(body)) return body
+  if (typeof body === 'string') return Buffer.from(body)
+  if (body === undefined || !/^application\/(?:json|[^;]+\+json)\b/i.test(type.trim())) return undefined
+  return Buffer.from(JSON.stringify(body))
+}
+
+/** In both of the forms that Node keeps. */
+function setHeader(request: IncomingMessage, name: string, value: string | undefined): void {
+  const raw = request.rawHeaders
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (raw[index]?.toLowerCase() === name) raw.splice(index, 2)
+  }
+  delete request.headers[name]
+  if (value === undefined) return
+  raw.push(name, value)
+  request.headers[name] = value
+}
