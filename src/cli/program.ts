@@ -16,6 +16,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addSchedule(root)
   return root
 }
 
@@ -30,13 +31,72 @@ function addServers(root: Command): void {
     .option('--no-reload', 'do not watch the code')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
   const worker = command(root, 'worker', 'run the tasks of a module')
-  withWorker(withStores(withModule(worker, true), 'info'), '25s').action(async (options) =>
+  withBeat(withWorker(withStores(withModule(worker, true), 'info'), '25s')).action(async (options) =>
     (await import('./commands/worker.ts')).worker(options),
   )
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
-  withAddress(withStores(withModule(serve, true), 'info')).action(async (options) =>
-    (await import('./commands/serve.ts')).serve(options),
+  withBeat(withAddress(withStores(withModule(serve, true), 'info')))
+    .option(
+      '-w, --workers <number>',
+      'so many processes; SIGHUP replaces them by the code as it is then',
+      wholeNumber(1, 1024),
+    )
+    .option('--no-access-log', 'do not log requests')
+    .action(async (options) => (await import('./commands/serve.ts')).serve(options))
+}
+
+/** Beat, and what is said of its schedule. */
+function addSchedule(root: Command): void {
+  const beat = command(root, 'beat', 'send the tasks of the schedule when they are due')
+  withStores(withModule(beat, true), 'info').action(async (options) =>
+    (await import('./commands/beat.ts')).beat(options),
   )
+  const group = command(root, 'schedule', 'the entries of the schedule')
+  const own = (words: string, summary: string): Command =>
+    withStores(withModule(command(group, words, summary), true), 'warn')
+  own('list', 'every entry, and how it stands')
+    .option('--json', 'as JSON')
+    .action(async (options) => (await import('./commands/schedule.ts')).list(options))
+  own('next [name]', 'the next times of one entry, or of all together')
+    .option('-n, --count <number>', 'how many', wholeNumber(1, 1000), 10)
+    .option('--json', 'as JSON')
+    .action(async (name, options) => (await import('./commands/schedule.ts')).next(name, options))
+  own('run <name>', 'send its task now').action(async (name, options) =>
+    (await import('./commands/schedule.ts')).run(name, options),
+  )
+  const changes = {
+    pause: 'send nothing of it until it is resumed',
+    resume: 'send it again',
+    remove: 'remove it',
+  } as const
+  for (const doing of ['pause', 'resume', 'remove'] as const) {
+    own(`${doing} <name>`, changes[doing]).action(async (name, options) =>
+      (await import('./commands/schedule.ts')).change(doing, name, options),
+    )
+  }
+  addScheduleAdd(own('add <name> <task> [args...]', 'add an entry; each argument is JSON'))
+}
+
+function addScheduleAdd(own: Command): void {
+  own
+    .option('--cron <expression>', "when: five fields, or six with seconds first, as '*/5 * * * *'")
+    .option('--tz <zone>', 'time zone of --cron, as Europe/Berlin')
+    .option('--every <time>', 'when: at the multiples of this time, as 30s', duration)
+    .option('--at <moment>', 'when: once, as 2026-11-21T08:00:00Z', moment)
+    .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
+    .option('-q, --queue <name>', 'queue to send it to')
+    .addOption(new Option('--missed <policy>', 'runs missed while no beat ran').choices(['skip', 'once']))
+    .addOption(
+      new Option('--overlap <policy>', 'when the run before has not ended').choices([
+        'allow',
+        'skip',
+        'queue',
+        'cancel',
+      ]),
+    )
+    .action(async (name, task, args, options) =>
+      (await import('./commands/schedule.ts')).add(name, task, args, options),
+    )
 }
 
 function addCall(root: Command): void {
@@ -102,6 +162,10 @@ function withAddress(own: Command): Command {
   return own
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any free one', wholeNumber(0, 65_535), 5000)
+}
+
+function withBeat(own: Command): Command {
+  return own.option('-B, --beat', 'run a beat beside it: it sends the tasks of the schedule')
 }
 
 function withWorker(own: Command, grace: string): Command {

@@ -12,11 +12,13 @@ export interface Stopping {
 export const WARM = 0
 export const COLD = 1
 
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /**
- * Waits for SIGTERM, SIGINT or SIGHUP: a warm stop; a second one, or SIGQUIT, makes it cold. A process that was started
+ * Waits for one of `signals` (default SIGTERM, SIGINT or SIGHUP): a warm stop; a second one, or SIGQUIT, makes it cold. A process that was started
  * with an IPC channel also stops warmly when its parent goes away. Resolves with the exit code once it has stopped.
  */
-export function stopped({ warm, cold }: Stopping): Promise<number> {
+export function stopped({ warm, cold }: Stopping, signals: readonly NodeJS.Signals[] = SIGNALS): Promise<number> {
   return new Promise((resolve, reject) => {
     let code: number | undefined
     let since = 0
@@ -30,7 +32,7 @@ export function stopped({ warm, cold }: Stopping): Promise<number> {
       if (code === undefined) begin(WARM)
       else if (code === WARM && performance.now() - since > SAME) begin(COLD)
     }
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, signal)
+    for (const name of signals) process.on(name, signal)
     process.on('SIGQUIT', () => {
       if (code !== COLD) begin(COLD)
     })

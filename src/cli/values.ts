@@ -77,3 +77,14 @@ export function jsonObject(text: string, where: string): Record<string, unknown>
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new ArgumentError(`${where}: expected a JSON object as {"size": 100}, got ${text}`)
 }
+
+/** Arguments of a task: a list becomes positional ones, an object keyword ones. Throws ArgumentError; `where` is the command. */
+export function argumentsOf(
+  args: readonly string[],
+  kwargs: string | undefined,
+  where: string,
+): readonly unknown[] | Record<string, unknown> {
+  if (kwargs === undefined) return args.map((text, index) => jsonValue(text, `argument ${index + 1}`))
+  if (args.length > 0) throw new ArgumentError(`${where}: expected either arguments or --kwargs, got both`)
+  return jsonObject(kwargs, '--kwargs')
+}

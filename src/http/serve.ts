@@ -1,18 +1,54 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { refuseUnknown } from '../app/options.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import { ConfigError } from '../std/errors.ts'
+import type { Logger } from '../std/log.ts'
+import { Stop, type StopSignal } from '../std/stop.ts'
+import { logAccess } from './accessLog.ts'
+import { answerClientErrors } from './clientError.ts'
+import type { ServedBy } from './closing.ts'
+import { type HostGuard, hostGuard } from './host.ts'
+import { retire } from './retire.ts'
 
 // The face of `celeriac/http`; the app itself imports `api.ts` alone, which needs no Node server.
-export { createHttp, type HttpOptions } from './api.ts'
+export {
+  type ContextOptions,
+  expressContext,
+  fastifyContext,
+  fetchContext,
+  honoContext,
+  nodeContext,
+} from './adapters/context.ts'
+export { toExpress } from './adapters/express.ts'
+export { toFastify } from './adapters/fastify.ts'
+export { type FetchHandler, type PrefixOptions, toFetch } from './adapters/fetch.ts'
+export { toNode } from './adapters/node.ts'
+export { createHttp, type HttpOptions, type ScopedTask } from './api.ts'
+export { type Authorize, type BasicUser, basic, bearer, type Caller, type Granted } from './auth.ts'
+export type { CorsOptions } from './crossOrigin.ts'
+export type { Identity } from './identity.ts'
+export type { RateLimit } from './rateLimit.ts'
 
 export interface ServeOptions {
   /** Address to listen at. Default `127.0.0.1`: this machine alone. */
   host?: string
   /** Default 5000; 0 takes any that is free. */
   port?: number
+  /**
+   * Names by which clients may call it, as `app.example.com`: needed behind a proxy on the same machine that passes `Host` on. Others are
+   * refused with 421. Default: at a loopback address the names of this machine, elsewhere any.
+   */
+  hosts?: readonly string[]
+  /** How long a client may take for one request, its body included. Default `'60s'`. */
+  requestTimeout?: Duration
+  /** Told of each request, one line when it has ended. Default: nobody. */
+  accessLog?: Logger
 }
+
+const KNOWN = new Set(['host', 'port', 'hosts', 'requestTimeout', 'accessLog'])
 
 /** A running server. */
 export interface HttpServer {
@@ -21,11 +57,17 @@ export interface HttpServer {
   readonly port: number
   /** Take no more, finish the requests that run (at most 10 s), close every connection. Twice is harmless. */
   close(): Promise<void>
+  /**
+   * The same without failing a client, for who is replaced: streams and long polls end at once, each connection after its next answer
+   * or when it has been idle for 5 s, all within 10 s.
+   */
+  retire(): Promise<void>
 }
 
-/** ms. A client gets this long for its headers, and this long for its whole request. */
+/** A client gets this long for its headers, and this long for its whole request; ms between looks for those that took longer. */
 const HEADERS_TIMEOUT = 10_000
-const REQUEST_TIMEOUT = 60_000
+const REQUEST_TIMEOUT = '60s'
+const TIMEOUT_INTERVAL = 5_000
 /** ms that an idle connection is kept. */
 const KEEP_ALIVE_TIMEOUT = 5_000
 /** ms that `close` waits for running requests, for the first request of a connection, and between looks for those that became idle. */
@@ -35,16 +77,21 @@ const CLOSE_INTERVAL = 50
 
 /** Serve an API by Node's HTTP server. Resolves when it listens; throws ConfigError when it cannot listen there. */
 export async function serve(api: Hono, options: ServeOptions = {}): Promise<HttpServer> {
-  const { host = '127.0.0.1', port = 5000 } = options
+  refuseUnknown(options, KNOWN, 'serve')
+  const { host = '127.0.0.1', port = 5000, hosts } = options
+  const requestTimeout = milliseconds(options.requestTimeout ?? REQUEST_TIMEOUT, 'serve: requestTimeout')
+  const stop = new Stop()
   const server = createAdaptorServer({
-    fetch: api.fetch,
+    fetch: guarded(api, hostGuard(host, hosts), stop),
     serverOptions: {
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
+      headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
+      requestTimeout,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: Math.min(TIMEOUT_INTERVAL, Math.ceil(requestTimeout / 2)),
     },
   }) as Server
+  answerClientErrors(server)
+  if (options.accessLog) logAccess(server, options.accessLog)
   const silent = silentSockets(server)
   await listen(server, host, port)
   const bound = (server.address() as AddressInfo).port
@@ -53,9 +100,25 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
     url: `http://${hostOf(host)}:${bound}`,
     port: bound,
     close: () => {
+      stop.abort('closing')
       closing ??= close(server, silent)
       return closing
     },
+    retire: () => {
+      stop.abort('closing')
+      closing ??= retire(server, CLOSE_TIMEOUT)
+      return closing
+    },
+  }
+}
+
+/** Behind the guard of its name, where there is one; `closing` is what streams and long polls end at. */
+function guarded(api: Hono, guard: HostGuard | undefined, closing: StopSignal): Hono['fetch'] {
+  return (request, env, context) => {
+    ;(env as ServedBy).closing = closing
+    if (!guard) return api.fetch(request, env, context)
+    const { headers, url } = (env as { incoming: IncomingMessage }).incoming
+    return guard(headers.host, url ?? '') ?? api.fetch(request, env, context)
   }
 }
 

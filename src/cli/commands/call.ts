@@ -8,7 +8,7 @@ import { type AppOptions, withApp } from '../open.ts'
 import { ProgressLine } from '../progress.ts'
 import { suggestion } from '../suggest.ts'
 import { taskFailure } from '../taskFailure.ts'
-import { jsonObject, jsonValue } from '../values.ts'
+import { argumentsOf } from '../values.ts'
 
 export interface CallCommandOptions extends AppOptions {
   kwargs?: string
@@ -27,7 +27,7 @@ export interface CallCommandOptions extends AppOptions {
  * to standard output; a task that fails is an error.
  */
 export async function call(name: string, args: readonly string[], options: CallCommandOptions): Promise<void> {
-  const given = argumentsOf(args, options.kwargs)
+  const given = argumentsOf(args, options.kwargs, 'call')
   await withApp(options, async (app) => {
     if (options.app !== undefined) requireTask(app, name, options.app)
     const handle = await send(app, name, given, callOptions(options))
@@ -39,16 +39,6 @@ export async function call(name: string, args: readonly string[], options: CallC
     const limit: WaitOptions = options.wait === true ? {} : { timeout: options.wait }
     process.stdout.write(`${jsonText(await resultOf(handle, name, limit))}\n`)
   })
-}
-
-/** A list becomes positional arguments, an object keyword arguments. Throws ArgumentError. */
-function argumentsOf(
-  args: readonly string[],
-  kwargs: string | undefined,
-): readonly unknown[] | Record<string, unknown> {
-  if (kwargs === undefined) return args.map((text, index) => jsonValue(text, `argument ${index + 1}`))
-  if (args.length > 0) throw new ArgumentError('call: expected either arguments or --kwargs, got both')
-  return jsonObject(kwargs, '--kwargs')
 }
 
 function requireTask(app: App, name: string, module: string): void {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { moduleUrl } from '../../worker/pool/load.ts'
+import { startBeatIfUseful } from '../beatService.ts'
 import { type Address, startHttp } from '../httpService.ts'
 import { openApp } from '../open.ts'
 import { Supervisor } from '../supervisor.ts'
@@ -45,12 +46,16 @@ async function supervise(module: string, folder: string): Promise<void> {
 async function run(options: DevCommandOptions): Promise<void> {
   const app = await openApp(options)
   const server = await startHttp(app, options)
-  const code = await runWorker(await prepareWorker(app, options), options, {
+  const worker = await prepareWorker(app, options)
+  const beat = await startBeatIfUseful(app)
+  const code = await runWorker(worker, options, {
     ready: () => {
       process.stdout.write(`${hint(server.url, app)}\n`)
       process.send?.('ready')
     },
-    close: () => server.close(),
+    close: async () => {
+      await Promise.all([server.close(), beat?.stop()])
+    },
   })
   await app.close()
   process.exit(code)

@@ -1,16 +1,68 @@
+import cluster from 'node:cluster'
+import type { App } from '../../app/app.ts'
+import { type BeatCommandOptions, startBeat } from '../beatService.ts'
 import { type Address, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../open.ts'
+import { Processes, RETIRE, type Ready } from '../processes.ts'
 import { stopped } from '../stop.ts'
 
+export interface ServeCommandOptions extends AppOptions, Address, BeatCommandOptions {
+  /** How many processes; undefined: this one. */
+  workers?: number
+  accessLog: boolean
+}
+
 /** `celeriac serve`: the HTTP API alone, until a signal ends it. */
-export async function serve(options: AppOptions & Address): Promise<void> {
+export async function serve(options: ServeCommandOptions): Promise<void> {
+  if (options.workers !== undefined && cluster.isPrimary) process.exit(await lead(options.workers))
   const app = await openApp(options)
-  const starting = startHttp(app, options)
-  const ending = stopped({ warm: async () => (await starting).close(), cold: async () => undefined })
-  const server = await starting
-  const names = [...app.tasks.keys()].sort().join(', ') || 'none'
-  process.stdout.write(`HTTP API at ${server.url} (tasks: ${names})\n`)
+  const starting = startHttp(app, options, options.accessLog ? app.config.logger : undefined)
+  const beating = options.beat ? startBeat(app) : undefined
+  let retired = false
+  const ending = stopped(
+    {
+      warm: async () => {
+        const server = await starting
+        await Promise.all([retired ? server.retire() : server.close(), beating?.then((beat) => beat.stop())])
+      },
+      cold: async () => undefined,
+    },
+    cluster.isWorker ? ['SIGTERM', 'SIGINT'] : undefined,
+  )
+  if (cluster.isWorker) {
+    // It means the whole group, and is its leader's to hear.
+    process.on('SIGHUP', () => undefined)
+    process.on('message', (message) => {
+      if (message !== RETIRE) return
+      retired = true
+      process.kill(process.pid, 'SIGTERM')
+    })
+  }
+  const [server] = await Promise.all([starting, beating])
+  const text = `HTTP API at ${server.url} (tasks: ${taskNames(app)})`
+  if (cluster.isWorker) process.send?.({ ready: text } satisfies Ready)
+  else process.stdout.write(`${text}\n`)
   const code = await ending
   await app.close()
   process.exit(code)
+}
+
+function taskNames(app: App): string {
+  return [...app.tasks.keys()].sort().join(', ') || 'none'
+}
+
+/** So many processes with the same command line. SIGHUP replaces them one by one. */
+async function lead(count: number): Promise<number> {
+  const processes = new Processes(
+    count,
+    (text) => process.stderr.write(`celeriac: ${text}\n`),
+    (text) => process.stdout.write(`${text}, ${count} processes below ${process.pid}\n`),
+  )
+  process.on('SIGHUP', () => void processes.reload())
+  const running = processes.run()
+  const ending = stopped({ warm: () => processes.stop('SIGTERM'), cold: () => processes.stop('SIGQUIT') }, [
+    'SIGTERM',
+    'SIGINT',
+  ])
+  return Promise.race([running, ending])
 }

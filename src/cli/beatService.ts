@@ -1,0 +1,29 @@
+import type { App } from '../app/app.ts'
+import type { Beat } from '../beat/beat.ts'
+import { schedulesOf } from '../beat/schedules.ts'
+
+/** Options of the commands that can run a beat beside what they do. */
+export interface BeatCommandOptions {
+  beat?: boolean
+}
+
+/** A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not answer. */
+export async function startBeat(app: App): Promise<Beat> {
+  const [{ Beat }, { logBeat }] = await Promise.all([import('../beat/beat.ts'), import('../beat/logging.ts')])
+  logBeat(app, app.config.logger)
+  const beat = new Beat(app)
+  await beat.start()
+  return beat
+}
+
+/** The same where nobody has asked for one: none, where the stores can keep no schedule and the code has none. */
+export async function startBeatIfUseful(app: App): Promise<Beat | undefined> {
+  const schedules = schedulesOf(app)
+  try {
+    await schedules.store()
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'INVALID_CONFIG' && !schedules.defines) return undefined
+    throw error
+  }
+  return startBeat(app)
+}

@@ -1,0 +1,129 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { COLD, WARM } from './stop.ts'
+
+/** What a child is told: another has taken its place. */
+export const RETIRE = 'retire'
+/** What a child tells when it answers requests: where, and for whom. */
+export interface Ready {
+  readonly ready: string
+}
+
+/** Wait before the place of a child that has ended is filled again, ms; doubled, up to the longest, each time it fails to get ready. */
+const AGAIN = 200
+const LONGEST = 10_000
+
+/**
+ * So many children that run the same command line and share its port; this process hands connections round and answers none itself. One that
+ * dies is replaced. `reload` replaces them all by processes that load the code anew: each goes when another is ready in its place,
+ * so that no request finds nobody.
+ */
+export class Processes {
+  readonly #count: number
+  readonly #say: (text: string) => void
+  readonly #greet: (text: string) => void
+  readonly #ready = new Set<Worker>()
+  readonly #starting = new Set<Promise<unknown>>()
+  readonly #ended = Promise.withResolvers<number>()
+  #stopping = false
+  #reloading: Promise<void> | undefined
+  #failures = 0
+
+  /** `say`: what happens to them; `greet`: when all are ready, what the first of them says. */
+  constructor(count: number, say: (text: string) => void, greet: (text: string) => void) {
+    this.#count = count
+    this.#say = say
+    this.#greet = greet
+  }
+
+  /** Start them. Resolves with the exit code when all have ended: that of a child which cannot start at all, else 0 after `stop`. */
+  async run(): Promise<number> {
+    // Alone: what is wrong with the module or the address is said once.
+    let greeting = ''
+    const code = await this.#start((text) => {
+      greeting = text
+    })
+    if (code !== undefined) return code
+    await Promise.all(Array.from({ length: this.#count - 1 }, () => this.#start()))
+    this.#greet(greeting)
+    return this.#ended.promise
+  }
+
+  /** Children with the code as it is now, in the places of all. While one reload runs, another waits for nothing more. */
+  reload(): Promise<void> {
+    this.#reloading ??= this.#replaceAll().finally(() => {
+      this.#reloading = undefined
+    })
+    return this.#reloading
+  }
+
+  /** Pass a signal on and wait for their ends: SIGTERM lets requests finish, a second signal does not. */
+  async stop(signal: NodeJS.Signals, code: number = WARM): Promise<void> {
+    this.#stopping = true
+    await this.#stopAll(signal)
+    this.#ended.resolve(code)
+  }
+
+  async #stopAll(signal: NodeJS.Signals): Promise<void> {
+    this.#stopping = true
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
+    const ends = workers.map(async (worker) => worker.isDead() || (await once(worker, 'exit')))
+    for (const worker of workers) worker.process.kill(signal)
+    await Promise.all(ends)
+  }
+
+  /** A child. Resolves with undefined when it is ready, or with its exit code when it ended before. */
+  #start(heard?: (text: string) => void): Promise<number | undefined> {
+    const worker = cluster.fork()
+    const starting = new Promise<number | undefined>((resolve) => {
+      worker.on('message', (message: Partial<Ready> | null) => {
+        if (typeof message?.ready !== 'string') return
+        this.#ready.add(worker)
+        this.#failures = 0
+        heard?.(message.ready)
+        resolve(undefined)
+      })
+      worker.once('exit', (code, signal) => {
+        resolve(code || COLD)
+        const wasReady = this.#ready.delete(worker)
+        if (this.#stopping || !wasReady) return
+        this.#say(`process ${worker.process.pid} ended with ${signal ?? `exit code ${code}`}; starting another`)
+        void this.#refill()
+      })
+    })
+    this.#starting.add(starting)
+    void starting.then(() => this.#starting.delete(starting))
+    return starting
+  }
+
+  /** One in the place of a child that died, again and again until it is ready. */
+  async #refill(): Promise<void> {
+    const pause = Math.min(LONGEST, AGAIN * 2 ** this.#failures++)
+    await new Promise((resolve) => setTimeout(resolve, pause))
+    if (this.#stopping || this.#ready.size >= this.#count) return
+    const code = await this.#start()
+    if (code === undefined || this.#stopping) return
+    this.#say(`a process ended with exit code ${code} before it was ready; trying again`)
+    void this.#refill()
+  }
+
+  async #replaceAll(): Promise<void> {
+    this.#say('reloading')
+    // They may have loaded the code as it was.
+    await Promise.all(this.#starting)
+    for (const old of [...this.#ready]) {
+      if (this.#stopping) return
+      const code = await this.#start()
+      if (code !== undefined) {
+        this.#say(
+          `a process with the new code ended with exit code ${code} before it was ready; the others go on as they are`,
+        )
+        return
+      }
+      // Its end is no loss from now on.
+      this.#ready.delete(old)
+      if (old.isConnected()) old.send(RETIRE)
+    }
+    this.#say(`reloaded: ${this.#ready.size} processes with the code as it is now`)
+  }
+}
