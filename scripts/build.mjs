@@ -1,9 +1,11 @@
 // @ts-check
-// npm run build: src/ compiled into a fresh dist/, with declarations and source maps.
-import { rmSync } from 'node:fs'
+// npm run build: src/ compiled into a fresh dist/, with declarations and source maps, and the page that needs no compiling.
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureInstalled, node, root, run } from './lib.mjs'
 
 ensureInstalled()
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 process.exitCode = await run(node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
+// The page at /docs is served as it is.
+cpSync(join(root, 'src/http/docs'), join(root, 'dist/http/docs'), { recursive: true })

@@ -1,6 +1,8 @@
 // @ts-check
-// The parts that the tests need and npm cannot bring: a Redis server; Python with Celery, whose messages are our reference, and NumPy.
+// The parts that the tests need and npm cannot bring: a Redis server; a RabbitMQ server; a browser; Python with Celery, whose messages are our reference, and NumPy.
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { fail } from './lib.mjs'
 
 const python = '/usr/bin/python3'
@@ -9,8 +11,11 @@ const modules = {
   redis: 'python3-redis',
   msgpack: 'python3-msgpack',
   numpy: 'python3-numpy',
+  ephem: 'python3-ephem',
 }
 const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
+// Looked for by name: run with --version, rabbitmq-server starts a server.
+const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium' }
 
 /** Installs what is missing with apt-get where that is possible; else says what to install and ends the process. */
 export function ensureSystemParts() {
@@ -26,7 +31,7 @@ export function ensureSystemParts() {
 function missingPackages() {
   const imports = (/** @type {string} */ name) => works(python, ['-c', `import ${name}`])
   const runs = (/** @type {string} */ name) => works(name, ['--version'])
-  return [...missing(modules, imports), ...missing(programs, runs)]
+  return [...missing(modules, imports), ...missing(programs, runs), ...missing(files, isThere)]
 }
 
 /** Packages of the parts that are not there. @param {Record<string, string>} parts @param {(part: string) => boolean} there */
@@ -34,6 +39,12 @@ function missing(parts, there) {
   return Object.entries(parts)
     .filter(([part]) => !there(part))
     .map(([, name]) => name)
+}
+
+/** In a folder of PATH, or where system programs are that ordinary users have no PATH to. @param {string} file */
+function isThere(file) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
+  return folders.some((folder) => existsSync(join(folder, file)))
 }
 
 /** @param {string} file @param {readonly string[]} args */

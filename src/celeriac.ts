@@ -1,9 +1,33 @@
 import type { Hono } from 'hono'
 import { App } from './app/app.ts'
+import type { CeleriacOptions } from './app/config.ts'
+import type { ContextValues } from './app/requestContext.ts'
+import type { Schema } from './app/schema.ts'
+import type { ScheduledCall, ScheduleOptions } from './beat/options.ts'
+import { Schedules } from './beat/schedules.ts'
+import type { Schedule } from './beat/when/schedule.ts'
 import { createHttp, type HttpOptions } from './http/api.ts'
+import { defineWebhookTask } from './webhook/task.ts'
 
 /** An application: tasks, stores, settings, and its face to HTTP. */
-export class Celeriac extends App {
+export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
+  /** The schedule as it stands in the store, and changes to it while the app runs. */
+  readonly schedules: Schedules = new Schedules(this)
+
+  constructor(options: CeleriacOptions<Context> = {}) {
+    super(options)
+    if (this.config.webhooks) defineWebhookTask(this)
+  }
+
+  /**
+   * Have a task sent at times: `when` is `cron()`, `crontab()`, `every()`, `at()` or `solar()`; `call` a task, its name, or
+   * `{ task, args, options }`. A beat sends it: `celeriac beat`, `worker -B` or `dev`. Throws ArgumentError for what cannot be scheduled.
+   */
+  schedule<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options?: ScheduleOptions): this {
+    this.schedules.define(name, when, call, options)
+    return this
+  }
+
   /** The REST API of the exposed tasks, as a Hono app: serve it, or mount it in a larger one. */
   http(options: HttpOptions): Hono {
     return createHttp(this, options)

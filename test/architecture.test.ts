@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import {
   circles,
+  clientProblems,
   faceProblems,
   floorProblems,
   packageProblems,
@@ -25,6 +26,8 @@ describe('src/', () => {
   test('protocol has no input, output, timers or clock', () => expect(protocolProblems(sources)).toEqual([]))
   test('packages are declared, store clients loaded on demand', () =>
     expect(packageProblems(sources, declared)).toEqual([]))
+  test('the client is for browsers: of other folders it takes types alone', () =>
+    expect(clientProblems(sources)).toEqual([]))
   test('index.ts only re-exports', () => expect(faceProblems(sources)).toEqual([]))
   test('files have at most 400 lines, functions 60', () => expect(sizeProblems(sources)).toEqual([]))
 })
@@ -132,6 +135,12 @@ describe('the rules find', () => {
       'broker/a.ts imports @a/b, which is no dependency',
       'broker/a.ts imports ioredis statically',
     ])
+  })
+
+  test('what a browser does not get, in the client', () => {
+    const text = `import 'node:fs'\nimport type { A } from '../app/a.ts'\nimport { b } from '../std/b.ts'\nimport { c } from './c.ts'\nimport 'zod'\n`
+    expect(clientProblems(files({ 'client/a.ts': text }))).toHaveLength(3)
+    expect(clientProblems(files({ 'http/a.ts': text }))).toEqual([])
   })
 
   test('code in index.ts', () => {

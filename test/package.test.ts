@@ -45,6 +45,11 @@ describe('the package in an empty project', () => {
     expect(files.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
   })
 
+  test('holds the page at /docs', async () => {
+    const names = await readdir(join(project, 'node_modules', 'celeriac', 'dist', 'http', 'docs'))
+    expect(names.sort()).toEqual((await readdir(join(root, 'src', 'http', 'docs'))).sort())
+  })
+
   test('npx celeriac --help', async () => {
     expect(await run(project, 'npx', '--no-install', 'celeriac', '--help')).toContain('Usage: celeriac')
   })

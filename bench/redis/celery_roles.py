@@ -8,14 +8,19 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import amqp
 import celery
 import kombu
 import redis
 from celery import Celery, signals
 
-URL = os.environ["BENCH_REDIS_URL"]
-app = Celery("bench", broker=URL, backend=URL)
+BROKER = os.environ["BENCH_BROKER_URL"]
+BACKEND = os.environ["BENCH_BACKEND_URL"]
+REPLIES = "bench.replies"
+app = Celery("bench", broker=BROKER, backend=BACKEND)
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_pool_limit=10)
+if BROKER.startswith("amqp"):
+    app.conf.broker_transport_options = {"confirm_publish": True}
 
 
 @app.task(name="bench.noop")
@@ -42,8 +47,15 @@ def enqueue(order):
 
 
 def fill(order):
-    for _ in range(order["tasks"]):
-        noop.delay()
+    if BACKEND == "rpc://":
+        # A queue that stays when this process ends.
+        with app.connection() as connection:
+            connection.default_channel.queue_declare(REPLIES, durable=True, auto_delete=False)
+        for _ in range(order["tasks"]):
+            noop.apply_async(reply_to=REPLIES)
+    else:
+        for _ in range(order["tasks"]):
+            noop.delay()
     return "filled"
 
 
@@ -63,22 +75,54 @@ def stop_worker(worker):
         worker.wait()
 
 
+class RedisCount:
+    """Results by their keys."""
+
+    def __init__(self):
+        address = urlsplit(BACKEND)
+        self.client = redis.Redis(address.hostname, address.port)
+        # The key of the message list is there until the last task is taken.
+        self.others = 1 if BROKER == BACKEND else 0
+
+    def reached(self, count):
+        return self.client.dbsize() >= count + self.others
+
+    def exact(self):
+        return len(self.client.keys("celery-task-meta-*"))
+
+    def settled(self):
+        return not (self.client.hlen("unacked") or self.client.llen("celery"))
+
+
+class ReplyCount:
+    """Results by the messages in the queue of replies."""
+
+    def __init__(self):
+        self.channel = app.connection().default_channel
+
+    def exact(self):
+        return self.channel.queue_declare(REPLIES, passive=True).message_count
+
+    def reached(self, count):
+        return self.exact() >= count
+
+    def settled(self):
+        return True
+
+
 def drain(order):
-    address = urlsplit(URL)
-    client = redis.Redis(address.hostname, address.port)
-    stored = 1  # the key of the message list is there until the last task is taken
+    count = ReplyCount() if BACKEND == "rpc://" else RedisCount()
     worker = start_worker(subprocess.DEVNULL)
 
-    def done(count):
-        while client.dbsize() < count + stored:
+    def wait(condition):
+        while not condition():
             time.sleep(0.002)
 
-    done(order["warmup"])
-    cpu, start, first = cpu_of(worker.pid), time.perf_counter(), len(client.keys("celery-task-meta-*"))
-    done(order["warmup"] + order["tasks"])
-    while client.hlen("unacked") or client.llen("celery"):
-        time.sleep(0.002)
-    tasks = len(client.keys("celery-task-meta-*")) - first
+    wait(lambda: count.reached(order["warmup"]))
+    cpu, start, first = cpu_of(worker.pid), time.perf_counter(), count.exact()
+    wait(lambda: count.reached(order["warmup"] + order["tasks"]))
+    wait(count.settled)
+    tasks = count.exact() - first
     measured = cost(tasks, time.perf_counter() - start, cpu_of(worker.pid) - cpu)
     stop_worker(worker)
     return measured
@@ -119,7 +163,7 @@ def cpu_of(pid):
 def main(order):
     role = order["role"]
     if role == "version":
-        say(f"celery {celery.__version__}, kombu {kombu.__version__}, redis-py {redis.__version__}")
+        say(f"celery {celery.__version__}, kombu {kombu.__version__}, py-amqp {amqp.__version__}, redis-py {redis.__version__}")
     elif role == "worker":
         work()
     else:

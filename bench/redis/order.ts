@@ -2,8 +2,10 @@
 export type Order = Enqueue | Fill | Drain | Work | Ask | Version
 
 interface Common {
-  /** The server, as in `redis://127.0.0.1:6379/0`. */
+  /** The broker, as in `redis://127.0.0.1:6379/0`. */
   readonly url: string
+  /** Where results go. Absent: to the same server. */
+  readonly backend?: string
   /** Where npm has installed what is measured beside ours. */
   readonly folder: string
 }

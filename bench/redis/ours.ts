@@ -7,8 +7,8 @@ import { Worker } from 'celeriac/worker'
 import { type Cost, stopwatch } from '../embedded/stopwatch.ts'
 import { type Ask, CONCURRENCY, type Drain, type Enqueue, type Order } from './order.ts'
 
-function open(url: string) {
-  const app = new Celeriac({ broker: url, backend: url, logger: createLogger('error') })
+function open({ url, backend = url }: Order) {
+  const app = new Celeriac({ broker: url, backend, logger: createLogger('error') })
   const noop = app.task('bench.noop', () => null)
   app.on('worker:error', ({ error }) => {
     throw error
@@ -82,7 +82,7 @@ function version(): string {
 }
 
 async function main(order: Order): Promise<void> {
-  const { app, noop } = open(order.url)
+  const { app, noop } = open(order)
   const say = (message: unknown): void => void process.send?.(message)
   if (order.role === 'version') say(version())
   else if (order.role === 'enqueue') say(await enqueue(noop, order))
@@ -90,6 +90,11 @@ async function main(order: Order): Promise<void> {
   else if (order.role === 'drain') say(await drain(app, order))
   else if (order.role === 'ask') say(await ask(noop, order))
   else await work(app, say)
+  // Whoever closes in order takes the queue of its replies with it.
+  if (order.role === 'fill' && order.backend === 'rpc://') {
+    await once(process, 'disconnect')
+    process.exit()
+  }
   await app.close()
 }
 

@@ -22,7 +22,8 @@ export class PythonChild {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
         ...process.env,
-        BENCH_REDIS_URL: order.url,
+        BENCH_BROKER_URL: order.url,
+        BENCH_BACKEND_URL: order.backend ?? order.url,
         PYTHONDONTWRITEBYTECODE: '1',
         C_FORCE_ROOT: '1',
         PYTHONWARNINGS: 'ignore',

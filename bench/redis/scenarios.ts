@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Child } from '../embedded/child.ts'
 import type { Cost } from '../embedded/stopwatch.ts'
+import type { Figures } from '../report.ts'
 import { quantile } from '../statistics.ts'
+import { measure } from './roles.ts'
 import { difference, type Served, type Server } from './server.ts'
-import { measure, type Side } from './sides.ts'
-
-/** One figure of one run. */
-export type Figures = Readonly<Record<string, number>>
+import type { Side } from './sides.ts'
 
 /** Where a measurement takes place. */
 export interface Place {

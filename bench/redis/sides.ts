@@ -1,23 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Child } from '../embedded/child.ts'
-import type { Order } from './order.ts'
+import type { Present } from '../rounds.ts'
 import { PythonChild } from './python.ts'
+import { asVersion, measure, nodeChild, type Role } from './roles.ts'
 
 /** One of those that are measured beside each other. */
-export interface Side {
+export interface Side extends Role {
   readonly name: 'celeriac' | 'BullMQ' | 'Celery'
-  readonly semantics: string
   /** How many tasks a measurement takes: the slow ones get fewer. */
   readonly enqueued: number
   readonly drained: number
   /** Each answers 0 when nothing is waiting or held. */
   readonly left: readonly string[]
-  start(order: Order): { next<Message>(): Promise<Message>; end(): Promise<void> }
 }
-
-const nodeSide = (file: string) => (order: Order) => new Child(new URL(file, import.meta.url).href, order)
 
 export const SIDES: readonly Side[] = [
   {
@@ -27,7 +23,7 @@ export const SIDES: readonly Side[] = [
     enqueued: 50_000,
     drained: 20_000,
     left: ['LLEN celery', 'HLEN unacked'],
-    start: nodeSide('./ours.ts'),
+    start: nodeChild('../redis/ours.ts'),
   },
   {
     name: 'BullMQ',
@@ -36,7 +32,7 @@ export const SIDES: readonly Side[] = [
     enqueued: 50_000,
     drained: 20_000,
     left: ['LLEN bull:bench:wait', 'LLEN bull:bench:active'],
-    start: nodeSide('./bullmq.ts'),
+    start: nodeChild('../redis/bullmq.ts'),
   },
   {
     name: 'Celery',
@@ -49,35 +45,18 @@ export const SIDES: readonly Side[] = [
   },
 ]
 
-/** Run one order to its end: what it measured. */
-export async function measure<Message>(side: Side, order: Order): Promise<Message> {
-  const child = side.start(order)
-  try {
-    return await child.next<Message>()
-  } finally {
-    await child.end()
-  }
-}
-
-/** A side that can be measured here, or why it cannot. */
-export type Present =
-  | { readonly side: Side; readonly version: string }
-  | { readonly side: Side; readonly problem: string }
-
 /** Install what is measured beside ours into `folder`, and ask each side for its version. */
-export async function present(folder: string, names: readonly string[]): Promise<Present[]> {
+export async function present(folder: string, names: readonly string[]): Promise<Present<Side>[]> {
   writeFileSync(join(folder, 'package.json'), '{"private": true}\n')
-  const found: Present[] = []
+  const found: Present<Side>[] = []
   for (const side of SIDES.filter(({ name }) => names.includes(name.toLowerCase()))) {
-    try {
-      if (side.name === 'BullMQ') install(folder)
-      found.push({
-        side,
-        version: await measure<string>(side, { role: 'version', url: 'redis://127.0.0.1:1/0', folder }),
-      })
-    } catch (error) {
-      found.push({ side, problem: (error as Error).message.split('\n')[0] ?? '' })
-    }
+    const url = 'redis://127.0.0.1:1/0'
+    found.push(
+      await asVersion(side, async () => {
+        if (side.name === 'BullMQ') install(folder)
+        return measure<string>(side, { role: 'version', url, folder })
+      }),
+    )
   }
   return found
 }

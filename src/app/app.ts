@@ -4,19 +4,22 @@ import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
-import { childrenHere, DIRECT, lineage, runAs } from './current.ts'
+import { sealContext } from './contextWire.ts'
+import { childrenHere, contextHere, DIRECT, lineage, requestContext, runAs, runWithin, sourceHere } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { infoOf, type JobInfo } from './info.ts'
 import { Link, type Stores } from './link.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { type CallOptions, requireText, shown, type TaskOptions } from './options.ts'
+import type { ContextValues, RequestContext } from './requestContext.ts'
 import { AsyncResult } from './result.ts'
 import { purgeQueue } from './revoke.ts'
 import { notRegistered, type Run, runJob } from './run.ts'
-import { type InferInput, type Schema, validate } from './schema.ts'
+import { type InferInput, type InferOutput, type Schema, validate } from './schema.ts'
 import { type Call, type Prepared, prepare, type Sender } from './send.ts'
 import type { Signals } from './signals.ts'
 import { Submission } from './submission.ts'
@@ -30,6 +33,7 @@ import {
   type ResultOf,
   type Task,
 } from './task.ts'
+import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 
 const BRAND: symbol = Symbol.for('celeriac.app')
 
@@ -46,7 +50,7 @@ export interface JobPage {
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
-export class App {
+export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** What `isApp` looks for. */
   readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
@@ -58,8 +62,9 @@ export class App {
   #options: CeleriacOptions
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
+  readonly #afterTask = new Set<AfterTask>()
 
-  constructor(options: CeleriacOptions = {}) {
+  constructor(options: CeleriacOptions<Context> = {}) {
     this.#options = options
     this.#config = parseConfig(options)
     this.#link = new Link(() => this.#config)
@@ -78,25 +83,27 @@ export class App {
   }
 
   /** Define a task with positional arguments (Celery's args); its types are the function's. */
-  task<Args extends readonly unknown[], Return>(
-    name: string,
+  task<Args extends readonly unknown[], Return, Name extends string = string>(
+    name: Name,
     run: (...args: Args) => Return,
     options?: TaskOptions,
-  ): Task<Args, Awaited<Return>, unknown, Args, Return>
+  ): Task<Args, Awaited<Return>, unknown, Args, Return, Name>
   /** Define a task with one input object (Celery's kwargs), checked by its schema on both sides. */
   task<
     Input extends Schema,
     Return,
     Output extends Schema | undefined = undefined,
     Progress extends Schema | undefined = undefined,
+    Name extends string = string,
   >(
-    task: ObjectTask<Input, Output, Progress, Return>,
+    task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name>,
   ): Task<
     [input: InferInput<Input>],
     ResultOf<Output, Return>,
     ProgressOf<Progress>,
     InferInput<Input>,
-    Promise<ResultOf<Output, Return>>
+    Promise<ResultOf<Output, Return>>,
+    Name
   >
   task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
     const definition =
@@ -140,6 +147,44 @@ export class App {
     return this
   }
 
+  /**
+   * Run a function in a request context with these values, added to those that are there: every task that it calls carries them. They are checked and
+   * copied now: ValidationError, EncodeError with the path of what cannot be sent, ArgumentError for a context that is too large.
+   */
+  withContext<Result>(values: InferInput<Context>, run: () => Result): Result {
+    const around = contextHere()?.wire
+    const merged = typeof values === 'object' ? { ...around?.values, ...values } : values
+    const carried = sealContext({ ...around, values: merged }, this.#config.request)
+    return runWithin({ carried }, run)
+  }
+
+  /** The request in which this runs, as `requestContext()`, with the types of this app's values. */
+  requestContext(): RequestContext<InferOutput<Context>> | undefined {
+    return requestContext() as RequestContext<InferOutput<Context>> | undefined
+  }
+
+  /** The absolute URL of a path of this application: that of the request, else of the option `request.baseUrl`. Throws ConfigError without either. */
+  urlFor(path: string, query?: UrlQuery): string {
+    return absoluteUrl(requestContext()?.baseUrl ?? this.#config.request.baseUrl, path, query)
+  }
+
+  /**
+   * Do something in the worker whenever a task of this app has ended and its end is stored; the returned function takes it back. It runs within the
+   * task's request, in the worker's own thread. What it throws is logged and changes nothing.
+   */
+  afterTask(hook: AfterTask): () => void {
+    if (typeof hook !== 'function') throw new ArgumentError(`afterTask: expected a function, got ${shown(hook)}`)
+    this.#afterTask.add(hook)
+    return () => {
+      this.#afterTask.delete(hook)
+    }
+  }
+
+  /** Run the hooks of `afterTask`: what workers call. Never rejects. */
+  taskEnded(ended: Ended): Promise<void> | undefined {
+    return this.#afterTask.size === 0 ? undefined : runAfterTask(this.#afterTask, ended, this.#config)
+  }
+
   /** Listen to a signal; the returned function ends it. */
   on<Name extends keyof Signals>(signal: Name, listener: (event: Signals[Name]) => unknown): () => void {
     return this.signals.on(signal, listener)
@@ -180,7 +225,7 @@ export class App {
   runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    return runJob(definition, job, host, this.#runLayers, this.#config.resultSerializer)
+    return runJob(definition, job, host, this.#runLayers, this.#config)
   }
 
   async close(): Promise<void> {
@@ -234,16 +279,20 @@ export class App {
     this.signals.emit('task:before-publish', facts)
     const sent = this.#config.alwaysEager ? await this.#runNow(prepared, backend) : await joint.submit(submission)
     if (sent) this.signals.emit('task:after-publish', facts)
-    return new AsyncResult(id, this.#link, ignored)
+    return new AsyncResult(id, this.#link, ignored, sent)
   }
 
   /** The eager mode. False where an idempotency key has found the first call. */
   async #runNow({ queue, submission }: Prepared, backend: ResultBackend): Promise<boolean> {
-    const { meta, message, once } = submission
-    const fresh = meta === undefined || (await backend.store(meta))
+    const { meta, message, once, origin, note } = submission
+    if (note && !(await backend.keep?.(note))) return false
+    const fresh = meta === undefined || (await backend.store(meta, undefined, origin))
     if (once && !fresh) return false
     const job = jobOfEnvelope(message.envelope, { queue, redelivered: false, hostname: this.#origin })
-    await runEagerly(job, meta, backend, (one, host) => this.runJob(one, host), this.#config.logger)
+    const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
+    const { outcome, retries, runtime } = await runEagerly(job, meta, backend, run, this.#config.logger)
+    const facts = { id: job.id, task: job.task, queue, retries }
+    await this.taskEnded({ facts, headers: job.headers, outcome, runtime })
     return true
   }
 
@@ -264,7 +313,9 @@ export class App {
       hostname: this.#origin,
     }
     const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
-    const context = new JobContext(job, definition, host, this.#config.resultSerializer, childrenHere())
+    const { resultSerializer: serializer, request } = this.#config
+    const surroundings = { serializer, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
+    const context = new JobContext(job, definition, host, surroundings)
     if (definition.style === 'positional') return runAs(context, () => invoke(definition, args, context))
     return this.#runObject(definition, args[0], context)
   }

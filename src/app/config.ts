@@ -1,18 +1,27 @@
+import { DEFAULT_EVENT_LOG } from '../backend/history.ts'
+import type { QueueOptions } from '../broker/amqp/topology.ts'
+import { AMQP_SCHEMES } from '../broker/open.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { createLogger, type Logger } from '../std/log.ts'
+import { schemeOf } from '../std/url.ts'
+import { parseRequestOptions, type RequestConfig, type RequestOptions } from './contextOptions.ts'
 import { refuseUnknown, requireText } from './options.ts'
+import { parseQueues } from './queueOptions.ts'
+import type { ContextValues } from './requestContext.ts'
+import type { Schema } from './schema.ts'
+import { parseWebhooks, type WebhookConfig, type WebhookOptions } from './webhookOptions.ts'
 
 /** Where the embedded store is kept unless told otherwise, below the working directory. */
 export const DEFAULT_STORE = 'sqlite:.celeriac/celeriac.db'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
-export interface CeleriacOptions {
+export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** Name for people. Default `celeriac`. */
   name?: string
-  /** URL of the broker: `sqlite:path` (default `sqlite:.celeriac/celeriac.db`) or `memory:`. */
+  /** URL of the broker: `sqlite:path` (default `sqlite:.celeriac/celeriac.db`), `redis:`, `amqp:` or `memory:`. */
   broker?: string
-  /** URL of the result backend. Default: the broker's. */
+  /** URL of the result backend. Default: the broker's; on RabbitMQ `rpc://`. */
   backend?: string
   /** Queue of tasks that name none. Default `celery`. */
   queue?: string
@@ -42,12 +51,28 @@ export interface CeleriacOptions {
    * Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is tried until it is stored.
    */
   storeTimeout?: Duration
+  /**
+   * RabbitMQ: how task queues are made, by name: `type` (`classic` or `quorum`), `maxPriority` (1 to 255), any other argument in
+   * `arguments`. One that exists must be the same. Default: durable, without arguments, as Celery's.
+   */
+  queues?: Readonly<Record<string, QueueOptions>>
   /** Default of the tasks' option of that name. Default false. */
   ignoreResult?: boolean
   /** Default of the tasks' option of that name. Default false. */
   trackStarted?: boolean
+  /**
+   * States on the way (STARTED, progress, RETRY) that are kept per task, the newest, for whoever follows it: 0 to 100,000; 0 keeps none.
+   * Default 1000, and about 1 MiB.
+   */
+  eventLog?: number
   /** Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false. */
   alwaysEager?: boolean
+  /** Tell other servers when jobs end: the secret that signs it, and which hosts may be told. Default: no webhooks. */
+  webhooks?: WebhookOptions
+  /** Checks the values of the request context, which `withContext` sets, and gives them their types. */
+  context?: Context
+  /** What of a request its tasks may know. */
+  request?: RequestOptions
   /** Where it writes its log. Default: JSON lines on standard error, level info. */
   logger?: Logger
 }
@@ -71,9 +96,13 @@ export interface Config {
   readonly visibilityTimeout: number
   /** ms; undefined: the store's own default. */
   readonly storeTimeout: number | undefined
+  readonly queues: Readonly<Record<string, QueueOptions>>
   readonly ignoreResult: boolean
   readonly trackStarted: boolean
+  readonly eventLog: number
   readonly alwaysEager: boolean
+  readonly webhooks: WebhookConfig | undefined
+  readonly request: RequestConfig
   readonly logger: Logger
 }
 
@@ -92,9 +121,14 @@ const KNOWN = new Set([
   'lease',
   'visibilityTimeout',
   'storeTimeout',
+  'queues',
   'ignoreResult',
   'trackStarted',
+  'eventLog',
   'alwaysEager',
+  'webhooks',
+  'context',
+  'request',
   'logger',
 ])
 
@@ -111,7 +145,7 @@ export function parseConfig(options: CeleriacOptions): Config {
   return Object.freeze({
     name: options.name ?? 'celeriac',
     broker,
-    backend: eager ? 'memory:' : (options.backend ?? broker),
+    backend: eager ? 'memory:' : (options.backend ?? (AMQP_SCHEMES.has(schemeOf(broker)) ? 'rpc://' : broker)),
     queue: options.queue ?? 'celery',
     route: parseRoutes(options.routes ?? {}),
     serializer: requireSerializer(options.serializer ?? 'json', 'serializer'),
@@ -123,11 +157,20 @@ export function parseConfig(options: CeleriacOptions): Config {
     lease,
     visibilityTimeout: milliseconds(options.visibilityTimeout ?? '1h', 'visibilityTimeout'),
     storeTimeout: storeTimeoutOf(options.storeTimeout),
+    queues: parseQueues(options.queues ?? {}),
     ignoreResult: options.ignoreResult ?? false,
     trackStarted: options.trackStarted ?? false,
+    eventLog: requireEventLog(options.eventLog ?? DEFAULT_EVENT_LOG),
     alwaysEager: eager,
+    webhooks: parseWebhooks(options.webhooks, options.name ?? 'celeriac'),
+    request: parseRequestOptions(options.context, options.request),
     logger: options.logger ?? createLogger('info'),
   })
+}
+
+function requireEventLog(limit: unknown): number {
+  if (Number.isInteger(limit) && (limit as number) >= 0 && (limit as number) <= 100_000) return limit as number
+  throw new ArgumentError(`eventLog: expected a whole number from 0 to 100000, got ${JSON.stringify(limit)}`)
 }
 
 function storeTimeoutOf(value: Duration | undefined): number | undefined {

@@ -7,6 +7,7 @@ import type { Logger } from '../std/log.ts'
 import type { StopSignal } from '../std/stop.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
+import type { ContextSource, RequestContext } from './requestContext.ts'
 import { validate } from './schema.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
@@ -27,9 +28,23 @@ const TURN = 10
 /** States that the program itself sets. */
 const RESERVED: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
 
+/** What a job is run in. */
+export interface Surroundings {
+  /** What its reports must pass. */
+  readonly serializer: Serializer
+  /** The request that it belongs to. */
+  readonly source: ContextSource | undefined
+  /** The app's own address. */
+  readonly baseUrl: string | undefined
+  /** Where the ids of what it sends are kept. Default: a list of its own. */
+  readonly children?: string[] | undefined
+}
+
 /** The context of one running job. */
 export class JobContext implements Parent {
   readonly children: string[]
+  readonly source: ContextSource | undefined
+  readonly baseUrl: string | undefined
   readonly #job: Job
   readonly #definition: TaskDefinition
   readonly #host: JobHost
@@ -41,10 +56,11 @@ export class JobContext implements Parent {
   #reportedAt = 0
   #turnAt = performance.now()
 
-  /** `serializer` is what its reports must pass; `children` where the ids of what it sends are kept. */
-  constructor(job: Job, definition: TaskDefinition, host: JobHost, serializer: Serializer, children: string[] = []) {
-    this.children = children
-    this.#serializer = serializer
+  constructor(job: Job, definition: TaskDefinition, host: JobHost, surroundings: Surroundings) {
+    this.children = surroundings.children ?? []
+    this.source = surroundings.source
+    this.baseUrl = surroundings.baseUrl
+    this.#serializer = surroundings.serializer
     this.#job = job
     this.#definition = definition
     this.#host = host
@@ -76,6 +92,10 @@ export class JobContext implements Parent {
   }
   get redelivered(): boolean {
     return this.#job.redelivered
+  }
+
+  get request(): RequestContext | undefined {
+    return this.source?.carried.view
   }
 
   get log(): Logger {

@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Duration } from '../std/duration.ts'
 import type { Logger } from '../std/log.ts'
+import type { Carried, ContextSource, ContextValues, RequestContext } from './requestContext.ts'
+import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 
 /** What a running task knows of itself, and how it speaks. */
-export interface TaskContext<Progress = unknown> {
+export interface TaskContext<Progress = unknown, Values = ContextValues> {
   readonly id: string
   /** Task name. */
   readonly task: string
@@ -21,6 +23,8 @@ export interface TaskContext<Progress = unknown> {
   /** Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
   readonly signal: AbortSignal
   readonly log: Logger
+  /** The request in which it was called, or the task that sent it was; undefined where there was none. */
+  readonly request: RequestContext<Values> | undefined
   /**
    * Say how far it is: state PROGRESS with this value. Values that follow within 100 ms are folded, the last one stays.
    * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop that awaits it can be cancelled.
@@ -35,13 +39,51 @@ export interface TaskContext<Progress = unknown> {
 /** A context that keeps the ids of what its task sends. */
 export interface Parent extends TaskContext {
   readonly children: string[]
+  /** What it was called in. */
+  readonly source: ContextSource | undefined
+  /** The app's own address, where one is configured. */
+  readonly baseUrl: string | undefined
 }
 
-const storage = new AsyncLocalStorage<Parent>()
+/** What is known wherever code runs: the task that it belongs to, and the request. */
+interface Frame {
+  readonly parent: Parent | undefined
+  readonly source: ContextSource | undefined
+}
+
+const storage = new AsyncLocalStorage<Frame>()
 
 /** The task being run, from anywhere below it; undefined outside of one. */
 export function currentTask(): TaskContext | undefined {
-  return storage.getStore()
+  return storage.getStore()?.parent
+}
+
+/**
+ * The request in which this runs: that of the handler, or the one in which the task was called; undefined where there is none.
+ * `app.requestContext()` is the same with the types of the app's values. Throws what makes the context wrong, as values that cannot be sent.
+ */
+export function requestContext(): RequestContext | undefined {
+  return contextHere()?.view
+}
+
+/** The absolute URL of a path of this application, for links in mails. Throws ConfigError where its address is not known. */
+export function urlFor(path: string, query?: UrlQuery): string {
+  return absoluteUrl(contextHere()?.view.baseUrl ?? storage.getStore()?.parent?.baseUrl, path, query)
+}
+
+/** The context that goes with what is sent from here. */
+export function contextHere(): Carried | undefined {
+  return storage.getStore()?.source?.carried
+}
+
+/** The same, not asked for yet. */
+export function sourceHere(): ContextSource | undefined {
+  return storage.getStore()?.source
+}
+
+/** Run a function in a request, in the same task. */
+export function runWithin<Result>(source: ContextSource | undefined, run: () => Result): Result {
+  return storage.run({ parent: storage.getStore()?.parent, source }, run)
 }
 
 /** Id of a task that is called directly: no message, no record. */
@@ -56,10 +98,10 @@ export function lineage(): { readonly parentId: string; readonly rootId: string 
 
 /** The list that keeps the ids of what is sent from here; undefined outside of a task. */
 export function childrenHere(): string[] | undefined {
-  return storage.getStore()?.children
+  return storage.getStore()?.parent?.children
 }
 
 /** Run a function as this task. */
 export function runAs<Result>(context: Parent, run: () => Result): Result {
-  return storage.run(context, run)
+  return storage.run({ parent: context, source: context.source }, run)
 }

@@ -38,7 +38,8 @@ export async function runEagerly(
   backend: ResultBackend,
   run: (job: Job, host: JobHost) => Promise<Outcome>,
   log: JobHost['log'],
-): Promise<void> {
+): Promise<{ outcome: Outcome; retries: number; runtime: number }> {
+  const begun = performance.now()
   const base = pending ?? { task_id: job.id, children: [], traceback: null, date_done: null, result: null, status: '' }
   const started = new Date().toISOString()
   const report: JobHost['report'] = ({ state, meta }) => {
@@ -51,7 +52,8 @@ export async function runEagerly(
     retries++
     outcome = await run({ ...job, retries }, host)
   }
-  if (!pending || outcome.kind === 'ignore') return
+  const ended = { outcome, retries, runtime: performance.now() - begun }
+  if (!pending || outcome.kind === 'ignore') return ended
   const children = childTuples(outcome.children ?? [])
   const end = { ...base, children, retries, date_started: started, date_done: new Date().toISOString() }
   if (outcome.kind === 'success') {
@@ -60,4 +62,5 @@ export async function runEagerly(
     const error: ErrorInfo = outcome.kind === 'reject' ? { type: 'Reject', message: outcome.reason } : outcome.error
     await backend.store({ ...end, status: FAILURE, result: encodeException(error), traceback: error.traceback ?? null })
   }
+  return ended
 }

@@ -1,4 +1,5 @@
 import type { ResultBackend } from '../backend/backend.ts'
+import { Follows } from '../backend/follows.ts'
 import type { Joint } from '../backend/joint.ts'
 import { openBackend } from '../backend/open.ts'
 import { jointOf } from '../backend/separate.ts'
@@ -11,6 +12,8 @@ export interface Stores {
   readonly broker: Broker
   readonly backend: ResultBackend
   readonly joint: Joint
+  /** Who follows which task, in this process. */
+  readonly follows: Follows
 }
 
 /** The app's one way to its stores: opened when first needed, closed once. */
@@ -53,9 +56,10 @@ export class Link {
         keyPrefix: config.keyPrefix,
         warn,
         storeTimeout: config.storeTimeout,
+        eventLog: config.eventLog,
         replyTo: this.replyTo,
       })
-      this.stores = { broker, backend, joint: jointOf(broker, backend) }
+      this.stores = { broker, backend, joint: jointOf(broker, backend), follows: new Follows(backend) }
       return this.stores
     } catch (error) {
       this.#opening = undefined

@@ -1,3 +1,4 @@
+import type { Note } from '../backend/joint.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -52,8 +53,22 @@ export interface TaskOptions {
   acksLate?: boolean
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean
+  /** Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as `application/octet-stream`, text as JSON. */
+  contentType?: string
   /** One line for people: shown in OpenAPI and lists. */
   description?: string
+  /** Values as they are over HTTP, for OpenAPI and the page at `/docs`. Default: those in its schemas. */
+  example?: TaskExample
+  /** Content types, beside JSON, of bodies that it takes over HTTP: `'image/*'`, `'application/pdf'`, `'multipart/form-data'`. */
+  accepts?: string | readonly string[]
+}
+
+/** What a task is given, reports and returns, for people to see. */
+export interface TaskExample {
+  /** Its input object, or its list of arguments. */
+  readonly input?: unknown
+  readonly progress?: unknown
+  readonly result?: unknown
 }
 
 export interface CallOptions {
@@ -76,6 +91,16 @@ export interface CallOptions {
   serializer?: 'json' | 'msgpack'
   /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
   idempotencyKey?: string
+  /** Words to find it by, at most 20, each of 1 to 100 printable characters. Nothing on `rpc:`. */
+  tags?: readonly string[]
+  /** Whose it is: over HTTP with `authorize` only this identity sees it, and admins. */
+  owner?: string
+  /** Keep the input with the record, for a later retry over HTTP. Default false. */
+  keepInput?: boolean
+  /** Send only if no note of this key is in the store, and leave this one, in one write where broker and backend are one store. Not on `rpc:`. */
+  note?: Note
+  /** URL that is told when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option `webhooks`. */
+  webhook?: string
 }
 
 /** Node's timers go off at once beyond this, ms: nearly 25 days. */
@@ -92,7 +117,10 @@ const TASK_OPTIONS = new Set([
   'ignoreResult',
   'acksLate',
   'trackStarted',
+  'contentType',
   'description',
+  'example',
+  'accepts',
 ])
 const CALL_OPTIONS = new Set([
   'countdown',
@@ -108,6 +136,11 @@ const CALL_OPTIONS = new Set([
   'ignoreResult',
   'serializer',
   'idempotencyKey',
+  'tags',
+  'owner',
+  'keepInput',
+  'note',
+  'webhook',
 ])
 const RETRY_OPTIONS = new Set(['max', 'delay', 'maxDelay', 'backoff', 'jitter', 'on', 'except'])
 
@@ -123,7 +156,11 @@ export interface ParsedTaskOptions {
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
   readonly trackStarted: boolean | undefined
+  readonly contentType: string | undefined
   readonly description: string | undefined
+  readonly example: TaskExample | undefined
+  /** In lower case. */
+  readonly accepts: readonly string[]
 }
 
 /** Refuses option names that do not exist, naming those that do. */
@@ -149,8 +186,18 @@ export function parseTaskOptions(options: TaskOptions, task: string): ParsedTask
     ignoreResult: options.ignoreResult,
     acksLate: options.acksLate ?? true,
     trackStarted: options.trackStarted,
+    contentType: contentTypeOf(options.contentType, where),
     description: options.description,
+    example: parseExample(options.example, where),
+    accepts: parseAccepts(options.accepts, where),
   }
+}
+
+function parseExample(example: TaskExample | undefined, where: string): TaskExample | undefined {
+  if (example === undefined) return undefined
+  refuseUnknown(example, new Set(['input', 'progress', 'result']), `${where}: example`)
+  assertEncodable(example, 'example', 'json')
+  return example
 }
 
 /** Throws ArgumentError for anything that a call may not say. */
@@ -168,11 +215,43 @@ export function checkCallOptions(options: CallOptions, task: string): void {
   if (eta !== undefined && countdown !== undefined)
     throw new ArgumentError(`${where}: eta and countdown exclude each other`)
   if (eta !== undefined) requireDate(eta, `${where}: eta`)
+  if (options.owner !== undefined) requireText(options.owner, `${where}: owner`)
+  if (options.tags !== undefined) requireTags(options.tags, where)
+  if (options.note !== undefined) requireNote(options.note, where)
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
     throw new ArgumentError(`${where}: headers: expected an object, got ${shown(headers)}`)
   }
   // A Map, say, has no keys of its own: its entries would be lost without a word.
   assertEncodable(headers, 'headers', 'json')
+}
+
+const MAX_TAGS = 20
+const MAX_TAG = 100
+
+function requireTags(tags: unknown, where: string): void {
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS)
+    throw new ArgumentError(`${where}: tags: expected an array of at most ${MAX_TAGS}, got ${shown(tags)}`)
+  for (const tag of tags) {
+    requireText(tag, `${where}: tags`)
+    if (tag.length > MAX_TAG)
+      throw new ArgumentError(`${where}: tags: expected at most ${MAX_TAG} characters, got ${tag.length}`)
+  }
+}
+
+function requireNote(note: unknown, where: string): void {
+  const { key, value, expires } = (note ?? {}) as Partial<Note>
+  requireText(key, `${where}: note: key`)
+  if (typeof value !== 'string' || !Number.isSafeInteger(expires))
+    throw new ArgumentError(`${where}: note: expected { key, value, expires } of text and ms since the epoch`)
+}
+
+/** Ranges of media types: `type/subtype`, or `type/*`. */
+function parseAccepts(accepts: string | readonly string[] | undefined, where: string): readonly string[] {
+  if (accepts === undefined) return []
+  const types = typeof accepts === 'string' ? [accepts] : accepts
+  if (Array.isArray(types) && types.every((type) => /^[\w!#$&^.+-]+\/(?:\*|[\w!#$&^.+-]+)$/.test(type)))
+    return types.map((type) => type.toLowerCase())
+  throw new ArgumentError(`${where}: accepts: expected media types such as 'image/*', got ${shown(accepts)}`)
 }
 
 /** A value for an error's words; any value at all. */
@@ -232,6 +311,17 @@ function hasControl(text: string): boolean {
     if (code < 32 || code === 127) return true
   }
   return false
+}
+
+/** `type/subtype`, with parameters. */
+function contentTypeOf(type: unknown, where: string): string | undefined {
+  if (type === undefined) return undefined
+  if (
+    typeof type === 'string' &&
+    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; *[\w-]+=(?:[\w.+-]+|"[^"\\\p{Cc}]*"))*$/u.test(type)
+  )
+    return type
+  throw new ArgumentError(`${where}: contentType: expected a media type such as 'image/png', got ${shown(type)}`)
 }
 
 function oneOf<Value extends string>(value: Value, known: readonly Value[], where: string): Value {

@@ -1,25 +1,47 @@
+import type { Change } from '../backend/history.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
-import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobError } from '../std/errors.ts'
+import {
+  ArgumentError,
+  CeleriacError,
+  TaskError,
+  TaskRevokedError,
+  TimeoutError,
+  UnknownJobError,
+} from '../std/errors.ts'
 import { infoOf, type JobError, type JobInfo } from './info.ts'
-import type { Link, Stores } from './link.ts'
+import type { Link } from './link.ts'
 import { LONGEST_TIMER } from './options.ts'
 import { revokeTask } from './revoke.ts'
 
 /** A change in the life of a task. */
 export type TaskEvent<Result, Progress> =
-  | { readonly type: 'state'; readonly state: string; readonly meta: unknown; readonly info: JobInfo }
-  | { readonly type: 'progress'; readonly state: 'PROGRESS'; readonly data: Progress; readonly info: JobInfo }
-  | { readonly type: 'success'; readonly state: 'SUCCESS'; readonly result: Result; readonly info: JobInfo }
-  | { readonly type: 'failure'; readonly state: 'FAILURE'; readonly error: JobError; readonly info: JobInfo }
-  | { readonly type: 'revoked'; readonly state: 'REVOKED'; readonly error: JobError; readonly info: JobInfo }
+  | (EventBase & { readonly type: 'state'; readonly state: string; readonly meta: unknown })
+  | (EventBase & { readonly type: 'progress'; readonly state: 'PROGRESS'; readonly data: Progress })
+  | (EventBase & { readonly type: 'success'; readonly state: 'SUCCESS'; readonly result: Result })
+  | (EventBase & { readonly type: 'failure'; readonly state: 'FAILURE'; readonly error: JobError })
+  | (EventBase & { readonly type: 'revoked'; readonly state: 'REVOKED'; readonly error: JobError })
+
+interface EventBase {
+  /** Its place in the task's life, from 1 for PENDING. Only with `after`, and where somebody counted it: Python workers do not. */
+  readonly seq?: number
+  readonly info: JobInfo
+}
 
 export interface WaitOptions {
   /** Longest wait; then TimeoutError, and the task goes on. Default: no end. */
   timeout?: Duration
   /** Ends the wait with the signal's reason. */
   signal?: AbortSignal
+}
+
+export interface EventOptions extends WaitOptions {
+  /**
+   * Number of the last event known, 0 for none: then every later one comes, each once, in order, however fast they were and also after a
+   * restart; as far back as the store keeps them (`eventLog`). Default: from now on, the newest when they are faster than the reader.
+   */
+  after?: number
 }
 
 export interface RevokeOptions {
@@ -30,12 +52,15 @@ export interface RevokeOptions {
 /** A submitted task, by id. Not thenable: `await task.delay()` gives this handle, not the result. */
 export class AsyncResult<Result = unknown, Progress = unknown> {
   readonly id: string
+  /** False where the call that made this sent nothing: its idempotency key, or its note, was there already. */
+  readonly sent: boolean
   readonly #link: Link
   readonly #ignored: boolean
 
   /** Made by `delay`, `applyAsync` and `app.result(id)`. `ignored`: the call keeps no record. */
-  constructor(id: string, link: Link, ignored = false) {
+  constructor(id: string, link: Link, ignored = false, sent = true) {
     this.id = id
+    this.sent = sent
     this.#link = link
     this.#ignored = ignored
   }
@@ -46,7 +71,7 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
    */
   async get(options: WaitOptions = {}): Promise<Result> {
     this.#requireRecord()
-    for await (const meta of this.#watch(options)) {
+    for await (const { meta } of this.#watch(options)) {
       if (isFinal(meta.status)) return settled<Result>(meta)
     }
     throw new UnknownJobError(this.id)
@@ -79,12 +104,17 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
 
   /**
    * Its states and progress as they come: first where it is now, last its end. Each is newer than the one before;
-   * those that follow faster than they are read may be left out, the last never. Throws as `get` for an unknown id.
+   * those that follow faster than they are read may be left out, the last never. With `after`, none is left out: all since that one.
+   * Throws as `get` for an unknown id.
    */
-  async *events(options: WaitOptions = {}): AsyncGenerator<TaskEvent<Result, Progress>, void, void> {
+  async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress>, void, void> {
     this.#requireRecord()
-    for await (const meta of this.#watch(options)) {
-      yield eventOf<Result, Progress>(meta)
+    const { after } = options
+    if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
+      throw new ArgumentError(`events: after: expected the seq of an event or 0, got ${String(after)}`)
+    const changes = after === undefined ? this.#watch(options) : this.#follow(options, after)
+    for await (const { seq, meta } of changes) {
+      yield eventOf<Result, Progress>(meta, seq)
       if (isFinal(meta.status)) return
     }
   }
@@ -116,36 +146,61 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
       )
   }
 
-  async *#watch({ timeout, signal }: WaitOptions): AsyncGenerator<TaskMeta, void, void> {
-    const stores: Stores = await this.#link.open()
-    const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
-    const stop = new AbortController()
-    const abort = (): void => stop.abort(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
-    if (signal?.aborted) abort()
-    const timer =
-      limit === undefined
-        ? undefined
-        : setTimeout(
-            () => stop.abort(new TimeoutError(`task ${this.id} was not ready within ${limit} ms`)),
-            Math.min(limit, LONGEST_TIMER),
-          )
-    const metas = stores.backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
+  #watch(options: WaitOptions): AsyncGenerator<Change, void, void> {
+    return bounded(this.id, options, (stop) => this.#changes(stop))
+  }
+
+  async *#changes(stop: AbortController): AsyncGenerator<Change, void, void> {
+    const { backend } = await this.#link.open()
+    const metas = backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
     try {
       const first = metas.next()
       // Awaited below. Should the record be missing, nobody will, and that is no error.
       first.catch(() => undefined)
       // Looked for only now that it is watched: one that is dropped from here on ends the watch.
-      const [known] = await stores.backend.load([this.id])
-      if (!known && stores.backend.knowsAll) throw new UnknownJobError(this.id, stores.backend.hint)
-      for (let step = await first; !step.done; step = await metas.next()) yield step.value
-      if (stop.signal.aborted) throw stop.signal.reason
+      const [known] = await backend.load([this.id])
+      if (!known && backend.knowsAll) throw new UnknownJobError(this.id, backend.hint)
+      for (let step = await first; !step.done; step = await metas.next()) yield { seq: undefined, meta: step.value }
     } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      // A watch that waits must be told before it can end.
       stop.abort()
       await metas.return?.()
     }
+  }
+
+  async *#follow(options: WaitOptions, after: number): AsyncGenerator<Change, void, void> {
+    const { follows } = await this.#link.open()
+    for await (const step of bounded(this.id, options, ({ signal }) => follows.follow(this.id, after, signal))) {
+      if (step !== 'gap') yield step
+    }
+  }
+}
+
+/** What comes until the timeout or the signal, which then throw. */
+async function* bounded<Step>(
+  id: string,
+  { timeout, signal }: WaitOptions,
+  begin: (stop: AbortController) => AsyncIterable<Step>,
+): AsyncGenerator<Step, void, void> {
+  const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
+  const stop = new AbortController()
+  const cuts: unknown[] = []
+  const cut = (reason: unknown): void => {
+    cuts.push(reason)
+    stop.abort(reason)
+  }
+  const abort = (): void => cut(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
+  const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, LONGEST_TIMER))
+  try {
+    yield* begin(stop)
+    if (cuts.length > 0) throw cuts[0]
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+    stop.abort()
   }
 }
 
@@ -156,19 +211,20 @@ function settled<Result>(meta: TaskMeta): Result {
   throw new TaskError(meta.task_id, error?.type ?? 'Error', error?.message ?? '', error?.traceback)
 }
 
-function eventOf<Result, Progress>(meta: TaskMeta): TaskEvent<Result, Progress> {
+function eventOf<Result, Progress>(meta: TaskMeta, seq: number | undefined): TaskEvent<Result, Progress> {
   const info = infoOf(meta)
+  const base: EventBase = seq === undefined ? { info } : { seq, info }
   const error = info.error ?? { type: 'Error', message: '', traceback: undefined }
   switch (meta.status) {
     case SUCCESS:
-      return { type: 'success', state: SUCCESS, result: meta.result as Result, info }
+      return { type: 'success', state: SUCCESS, result: meta.result as Result, ...base }
     case FAILURE:
-      return { type: 'failure', state: FAILURE, error, info }
+      return { type: 'failure', state: FAILURE, error, ...base }
     case REVOKED:
-      return { type: 'revoked', state: REVOKED, error, info }
+      return { type: 'revoked', state: REVOKED, error, ...base }
     case PROGRESS:
-      return { type: 'progress', state: PROGRESS, data: meta.result as Progress, info }
+      return { type: 'progress', state: PROGRESS, data: meta.result as Progress, ...base }
     default:
-      return { type: 'state', state: meta.status, meta: meta.result, info }
+      return { type: 'state', state: meta.status, meta: meta.result, ...base }
   }
 }

@@ -1,7 +1,11 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Settlement } from '../backend/joint.ts'
+import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import { encodeException } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
+import { completionOf } from './completion.ts'
 import type { Stores } from './link.ts'
 
 /**
@@ -13,10 +17,18 @@ export async function revokeTask({ broker, backend, joint }: Stores, id: string,
   if (known && isFinal(known.status)) return false
   await backend.revoke([id])
   const delivery = await broker.take?.(id, known?.queue)
-  if (delivery) return joint.settle({ delivery, meta: revokedMeta(id, known, 'revoked'), end: 'ack' })
+  if (delivery) return joint.settle(revokedSettlement(delivery, revokedMeta(id, known, 'revoked'), backend))
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
+}
+
+/** It never runs: its record, and whoever asked to be told. */
+function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBackend): Settlement {
+  const { envelope, queue } = delivery
+  const completion = completionOf({ meta, headers: envelope.headers, queue })
+  const also = completion && backend.knowsAll && backend.list ? [completion.meta] : []
+  return { delivery, meta, publish: completion ? [completion.message] : [], also, end: 'ack' }
 }
 
 /** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */

@@ -4,11 +4,14 @@ import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import { ArgumentError, EncodeError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } from '../std/errors.ts'
+import type { Config } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
+import { readContext } from './contextWire.ts'
 import { runAs } from './current.ts'
 import { invoke, type TaskDefinition } from './definition.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './options.ts'
+import { type Carried, CONTEXT_HEADER } from './requestContext.ts'
 import { type Schema, validate } from './schema.ts'
 
 /** What run middleware sees: a task about to run. */
@@ -29,9 +32,11 @@ export async function runJob(
   job: Job,
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
-  serializer: 'json' | 'msgpack',
+  { resultSerializer: serializer, request }: Pick<Config, 'resultSerializer' | 'request'>,
 ): Promise<Outcome> {
-  const context = new JobContext(job, definition, host, serializer)
+  const carried = requestOf(job, request, host.log)
+  const { baseUrl } = request
+  const context = new JobContext(job, definition, host, { serializer, source: carried && { carried }, baseUrl })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)
@@ -43,6 +48,20 @@ export async function runJob(
   } finally {
     context.end()
   }
+}
+
+/** The request that a job was called in. What cannot be read is told and passed over: it is no reason to lose the job. */
+export function requestOf(
+  { id, task, headers }: Pick<Job, 'id' | 'task' | 'headers'>,
+  config: Config['request'],
+  log: JobHost['log'],
+): Carried | undefined {
+  const header = headers[CONTEXT_HEADER]
+  if (header === undefined || header === null) return undefined
+  const read = readContext(header, config)
+  if ('carried' in read) return read.carried
+  log.warn({ id, task, problem: read.problem }, `the header ${CONTEXT_HEADER} is ignored: it cannot be read`)
+  return undefined
 }
 
 function withChildren(outcome: Outcome, { children }: JobContext): Outcome {

@@ -1,4 +1,4 @@
-import type { Submission as Sent } from '../backend/joint.ts'
+import type { Origin, Submission as Sent } from '../backend/joint.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
@@ -8,10 +8,13 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import type { Config } from './config.ts'
-import { lineage } from './current.ts'
+import { readContext } from './contextWire.ts'
+import { contextHere, lineage } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry, requireDate } from './options.ts'
+import { CONTEXT_HEADER } from './requestContext.ts'
 import { RETRY_HEADER } from './run.ts'
+import { webhookHeader } from './webhookHeader.ts'
 
 /** What send middleware sees: a call on its way, before it is encoded. */
 export interface Call {
@@ -52,15 +55,30 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
     throw new ArgumentError(
       `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
     )
-  const message = messageOf(call, { id, eta, ignored, now, ...sender })
+  const message = messageOf(call, {
+    id,
+    eta,
+    ignored,
+    now,
+    webhooks: config.webhooks,
+    request: config.request,
+    ...sender,
+  })
   const serializer = options.serializer ?? own?.serializer ?? config.serializer
   const envelope = encode(call, message, serializer, config.typedJson)
   const submission: Sent = {
     message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
     meta: ignored ? undefined : pendingMeta(message, queue, now),
     once: options.idempotencyKey !== undefined,
+    origin: originOf(options, envelope),
+    note: options.note,
   }
   return { id, message, queue, ignored, submission }
+}
+
+function originOf({ owner, tags, keepInput }: CallOptions, { body }: Envelope): Origin | undefined {
+  if (owner === undefined && tags === undefined && !keepInput) return undefined
+  return { owner, tags, input: keepInput ? body : undefined }
 }
 
 /** The caller gave one object, of arguments or as the task's input: the error's path names it as such. */
@@ -81,7 +99,10 @@ function encode(
 
 function messageOf(
   call: Call,
-  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number },
+  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<
+      Config,
+      'webhooks' | 'request'
+    >,
 ): TaskMessage {
   const { options, definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
@@ -106,14 +127,32 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
-    headers: headersOf(options, task),
+    headers: inContext(headersOf(options, task, facts.webhooks), facts.request),
   }
 }
 
-function headersOf(options: CallOptions, task: string): Record<string, unknown> {
-  if (options.retry === undefined) return options.headers ?? {}
-  const { max, kind, delay, maxDelay, jitter } = parseRetry(options.retry, `task ${task}`)
-  return { ...options.headers, [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
+function headersOf(options: CallOptions, task: string, webhooks: Config['webhooks']): Record<string, unknown> {
+  if (options.retry === undefined && options.webhook === undefined) return options.headers ?? {}
+  const webhook = options.webhook === undefined ? {} : webhookHeader(options.webhook, webhooks, task)
+  return { ...options.headers, ...retryHeader(options, task), ...webhook }
+}
+
+/** With the context of the request in which this is called, unless the caller gave one by hand: that is then checked as ours would be. */
+function inContext(headers: Record<string, unknown>, config: Config['request']): Record<string, unknown> {
+  if (Object.hasOwn(headers, CONTEXT_HEADER)) {
+    const given = headers[CONTEXT_HEADER]
+    const read = given === undefined || given === null ? undefined : readContext(given, config)
+    if (read && 'problem' in read) throw new ArgumentError(`headers.${CONTEXT_HEADER}: ${read.problem}`)
+    return headers
+  }
+  const carried = contextHere()
+  return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
+}
+
+function retryHeader({ retry }: CallOptions, task: string): Record<string, unknown> {
+  if (retry === undefined) return {}
+  const { max, kind, delay, maxDelay, jitter } = parseRetry(retry, `task ${task}`)
+  return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
 }
 
 /** The record of a task that was just sent. */

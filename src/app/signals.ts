@@ -33,6 +33,22 @@ export interface Signals {
   'task:lost': TaskFacts
   /** Given back at shutdown. */
   'task:returned': TaskFacts
+  /** In beat. `entries`: how many the schedule has; `store`: where it is kept, without password. */
+  'beat:ready': { readonly entries: number; readonly store: string }
+  /** A run of an entry was sent, `late` ms after its time; `again`: for a beat that had claimed it and did not come to that. */
+  'beat:sent': {
+    readonly entry: string
+    readonly task: string
+    readonly id: string
+    readonly fire: Date
+    readonly late: number
+    readonly again: boolean
+  }
+  /** Runs of an entry were left out, as its options say. */
+  'beat:skipped': { readonly entry: string; readonly reason: 'missed' | 'overlap' }
+  /** Something failed; the schedule goes on. */
+  'beat:error': { readonly error: unknown; readonly doing: string }
+  'beat:shutdown': Readonly<Record<string, never>>
   'worker:ready': { readonly hostname: string }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** Something that is nobody's call failed: the store is away, a listener threw. The program goes on. */

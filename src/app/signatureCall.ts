@@ -3,6 +3,7 @@ import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts
 import { isRecord, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import type { App } from './app.ts'
+import { CONTEXT_HEADER } from './requestContext.ts'
 import { type Prepared, pendingMeta } from './send.ts'
 
 /** What the call of a signature gets from the task that it follows. */
@@ -13,6 +14,8 @@ export interface Predecessor {
   readonly replyTo: string | undefined
   /** Who sends, for people. */
   readonly origin: string
+  /** Its request context, which goes on with what follows. */
+  readonly context?: unknown
 }
 
 /** How one signature is called. */
@@ -99,7 +102,7 @@ function messageOf(
     replyTo: text(options, 'reply_to') ?? before.replyTo,
     ignoreResult: ignored,
     priority: number(options, 'priority'),
-    headers,
+    headers: before.context === undefined ? headers : { [CONTEXT_HEADER]: before.context, ...headers },
     shadow: text(options, 'shadow'),
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
     ...stampsOf(options, { stamped_headers, stamps }),

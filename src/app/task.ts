@@ -2,17 +2,26 @@ import { ArgumentError } from '../std/errors.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { type CallOptions, parseTaskOptions, requireText, shown, type TaskOptions } from './options.ts'
+import type { ContextValues } from './requestContext.ts'
 import type { AsyncResult } from './result.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from './schema.ts'
 import type { Submission } from './submission.ts'
 
 /**
  * A task: call it to run it here and now, `delay` it to have a worker run it.
- * `Args` are those of the function, `Call` is what `applyAsync` takes: the same list, or the one input object.
+ * `Args` are those of the function, `Call` is what `applyAsync` takes: the same list, or the one input object. `Name` is the name as it was written,
+ * by which typed clients find the task.
  */
-export interface Task<Args extends readonly unknown[], Result, Progress = unknown, Call = Args, Return = unknown> {
+export interface Task<
+  Args extends readonly unknown[],
+  Result,
+  Progress = unknown,
+  Call = Args,
+  Return = unknown,
+  Name extends string = string,
+> {
   (...args: Args): Return
-  readonly name: string
+  readonly name: Name
   readonly definition: TaskDefinition
   /** Send it. Resolves when the store has it. Wrong arguments throw at once. */
   delay(...args: Args): Submission<Result, Progress>
@@ -26,7 +35,7 @@ export interface Task<Args extends readonly unknown[], Result, Progress = unknow
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a task of any arguments and result.
-export type AnyTask = Task<any, any, any, any, any>
+export type AnyTask = Task<any, any, any, any, any, any>
 
 /** A task that takes one input object, checked by its schema on both sides. */
 export interface ObjectTask<
@@ -34,15 +43,17 @@ export interface ObjectTask<
   Output extends Schema | undefined,
   Progress extends Schema | undefined,
   Return,
+  Values = ContextValues,
+  Name extends string = string,
 > extends TaskOptions {
   /** Name on the wire, as `reports.render`. */
-  name: string
+  name: Name
   input: Input
   /** Checks the result; what it makes of it is stored. */
   output?: Output
   /** Checks the values of `ctx.progress`. */
   progress?: Progress
-  run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>>): Return
+  run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values>): Return
 }
 
 export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress> : unknown

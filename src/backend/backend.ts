@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Joint, Reply } from './joint.ts'
+import type { History, HistoryQuery } from './history.ts'
+import type { Joint, Note, Origin, Reply } from './joint.ts'
 
 /*
  * The result backend seam: what is known of each task.
@@ -16,6 +17,11 @@ export interface MetaPage {
 export interface ListFilter {
   readonly state?: string
   readonly task?: string
+  /** Whose they are (`Origin.owner`), and a tag that they have. */
+  readonly owner?: string
+  readonly tag?: string
+  /** Handed in at this moment or later, ms since the epoch. */
+  readonly since?: number
   /** 1 to 1000. */
   readonly limit: number
   readonly cursor?: string
@@ -37,6 +43,8 @@ export interface BackendOptions {
   readonly warn?: (message: string) => void
   /** How long a call waits for a store that is away or busy, ms. */
   readonly storeTimeout?: number
+  /** States on the way that are kept per task for `history`, the newest; default 1000, 0: none. */
+  readonly eventLog?: number
 }
 
 export interface ResultBackend {
@@ -51,9 +59,10 @@ export interface ResultBackend {
   readonly hint?: string
   /**
    * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
-   * PENDING is saved only where nothing is known. `reply` says where rpc:// answers; others ignore it.
+   * PENDING is saved only where nothing is known. `reply` says where rpc:// answers; others ignore it. `origin` is kept with the first
+   * record of an id, where `origins` is there to read it.
    */
-  store(meta: TaskMeta, reply?: Reply): Promise<boolean>
+  store(meta: TaskMeta, reply?: Reply, origin?: Origin): Promise<boolean>
   /** Many at once, in the order asked; undefined where nothing is known. */
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]>
   /**
@@ -61,8 +70,19 @@ export interface ResultBackend {
    * Ends after every id became final, or on abort. Pushed where the store can.
    */
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
+  /**
+   * The record and what its log keeps, at one moment, where the store keeps one: each state on the way is logged in the write that
+   * saves it, numbered from 2 without a gap, and kept as long as the record. Undefined where nothing is known.
+   */
+  history?(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]>
   /** Records by page, newest submission first, where the store can list. */
   list?(filter: ListFilter): Promise<MetaPage>
+  /** What was said of jobs when they were handed in; undefined where nothing was, or it has expired. Kept as long as the record, on `redis:` for the same time from the submission. */
+  origins?(ids: readonly string[]): Promise<(Origin | undefined)[]>
+  /** Keep a note, unless one of its key is there that has not expired. Resolves true when it was kept. */
+  keep?(note: Note): Promise<boolean>
+  /** The value of a note; undefined where none is, or it has expired. */
+  recall?(key: string): Promise<string | undefined>
   /** Drop the records. Unknown ids are no error. Whoever watches one in this process gets UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
   /** Remember for the result lifetime that a task must not run; `revoked` tells them all, across restarts. */

@@ -14,12 +14,33 @@ export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
 }
 
+/** What was said of a job when it was handed in. Nothing that is stored of it later changes it. */
+export interface Origin {
+  /** Whose it is. */
+  readonly owner?: string
+  readonly tags?: readonly string[]
+  /** Body of its message, so that the same can be sent again: text is JSON, bytes are msgpack. */
+  readonly input?: string | Uint8Array
+}
+
+/** A line that is remembered for a while, under a key of its own. */
+export interface Note {
+  readonly key: string
+  readonly value: string
+  /** Until when, ms since the epoch. */
+  readonly expires: number
+}
+
 /** A task handed in: its message and, unless results are ignored, its PENDING record. */
 export interface Submission {
   readonly message: Message
   readonly meta?: TaskMeta
   /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
   readonly once?: boolean
+  /** Kept with the record, where the store keeps such things (`ResultBackend.origins`). Needs `meta`. */
+  readonly origin?: Origin
+  /** Send only if no note of this key is there, and leave this one. Needs a backend that keeps notes. */
+  readonly note?: Note
 }
 
 /** Where the caller of a task waits for its results, and by which name it knows them. */
@@ -45,7 +66,10 @@ export interface Settlement {
  * on separate stores the order makes a crash repeat work, never lose it.
  */
 export interface Joint {
-  /** Resolves true when it was sent; false when `once` found the id known. */
+  /**
+   * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written. On separate stores
+   * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.
+   */
   submit(submission: Submission): Promise<boolean>
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>

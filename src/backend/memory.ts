@@ -2,7 +2,16 @@ import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
+import {
+  DEFAULT_EVENT_LOG,
+  type History,
+  type HistoryQuery,
+  isOnTheWay,
+  keptChanges,
+  type LoggedChange,
+} from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
+import type { Note, Origin, Reply } from './joint.ts'
 import { positionOf } from './page.ts'
 
 interface Stored {
@@ -11,6 +20,15 @@ interface Stored {
   readonly state: string
   readonly task: string | undefined
   readonly submitted: string | undefined
+  readonly origin: Origin | undefined
+  readonly serialized: Serialized
+  readonly log: readonly Logged[]
+}
+
+/** A state on the way. */
+interface Logged {
+  readonly seq: number
+  readonly version: number
   readonly serialized: Serialized
 }
 
@@ -21,6 +39,7 @@ export class MemoryBackend implements ResultBackend {
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()
   readonly #revoked = new Set<string>()
+  readonly #notes = new Map<string, Note>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
   readonly #hub = new Hub()
   #count = 0
@@ -29,17 +48,20 @@ export class MemoryBackend implements ResultBackend {
     this.#options = options
   }
 
-  async store(meta: TaskMeta): Promise<boolean> {
+  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
     const known = this.#records.get(meta.task_id)
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
     const version = ++this.#count
+    const serialized = serialize(meta, this.#options.serializer, 'meta')
     this.#records.set(meta.task_id, {
       seq: known?.seq ?? version,
       version,
       state: meta.status,
       task: meta.name ?? known?.task,
       submitted: known?.submitted ?? meta.date_submitted ?? new Date().toISOString(),
-      serialized: serialize(meta, this.#options.serializer, 'meta'),
+      origin: known ? known.origin : origin,
+      serialized,
+      log: this.#logged(known?.log ?? [], { version, state: meta.status, serialized }),
     })
     if (isFinal(meta.status)) this.#expire(meta.task_id)
     const [record] = this.#load([meta.task_id])
@@ -55,14 +77,49 @@ export class MemoryBackend implements ResultBackend {
     return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
   }
 
-  async list({ state, task, limit, cursor }: ListFilter): Promise<MetaPage> {
+  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    return queries.map(({ id, after }) => {
+      const stored = this.#records.get(id)
+      if (!stored) return undefined
+      const { log, version } = stored
+      const newest = log.at(-1)
+      const logged: LoggedChange[] = log
+        .filter(({ seq }) => seq > after)
+        .map(({ seq, serialized }) => ({ seq, meta: this.#read(stored, serialized) }))
+      const meta = this.#read(stored, stored.serialized)
+      return { meta, counted: newest?.version === version, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
+    })
+  }
+
+  async list({ limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
     const before = positionOf(limit, cursor)
     const found = [...this.#records]
-      .filter(([, one]) => one.seq < before && (!state || one.state === state) && (!task || one.task === task))
+      .filter(([, one]) => one.seq < before && fits(one, filter))
       .sort(([, a], [, b]) => b.seq - a.seq)
     const page = found.slice(0, limit)
     const metas = this.#load(page.map(([id]) => id)).flatMap((record) => (record ? [record.meta] : []))
     return found.length > limit ? { metas, cursor: String(page.at(-1)?.[1].seq) } : { metas }
+  }
+
+  async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return ids.map((id) => this.#records.get(id)?.origin)
+  }
+
+  async keep(note: Note): Promise<boolean> {
+    const now = Date.now()
+    for (const [key, { expires }] of this.#notes) {
+      // The oldest come first: those that expire late hold back others for a while, which `recall` does not show.
+      if (expires > now) break
+      this.#notes.delete(key)
+    }
+    if ((this.#notes.get(note.key)?.expires ?? 0) > now) return false
+    this.#notes.set(note.key, note)
+    return true
+  }
+
+  async recall(key: string): Promise<string | undefined> {
+    const note = this.#notes.get(key)
+    return note && note.expires > Date.now() ? note.value : undefined
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -87,10 +144,21 @@ export class MemoryBackend implements ResultBackend {
     return ids.map((id) => {
       const stored = this.#records.get(id)
       if (!stored) return undefined
-      const { body, contentType, contentEncoding } = stored.serialized
-      const meta = readMeta(deserialize(body, contentType, contentEncoding, new Set(Object.values(CONTENT_TYPES))))
-      return { meta: { ...meta, name: stored.task, date_submitted: stored.submitted }, version: stored.version }
+      return { meta: this.#read(stored, stored.serialized), version: stored.version }
     })
+  }
+
+  #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {
+    const meta = readMeta(deserialize(body, contentType, contentEncoding, new Set(Object.values(CONTENT_TYPES))))
+    return { ...meta, name: task, date_submitted: submitted }
+  }
+
+  #logged(log: readonly Logged[], change: Omit<Logged, 'seq'> & { readonly state: string }): readonly Logged[] {
+    const { version, state, serialized } = change
+    const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
+    if (limit === 0 || !isOnTheWay(state)) return log
+    const kept = keptChanges(limit, serialized.body.length)
+    return [...log, { seq: (log.at(-1)?.seq ?? 1) + 1, version, serialized }].slice(-kept)
   }
 
   #expire(id: string): void {
@@ -103,4 +171,12 @@ export class MemoryBackend implements ResultBackend {
     this.#timers.delete(id)
     this.#records.delete(id)
   }
+}
+
+function fits({ state, task, submitted = '', origin }: Stored, filter: Omit<ListFilter, 'limit' | 'cursor'>): boolean {
+  if (filter.state !== undefined && state !== filter.state) return false
+  if (filter.task !== undefined && task !== filter.task) return false
+  if (filter.owner !== undefined && origin?.owner !== filter.owner) return false
+  if (filter.tag !== undefined && !origin?.tags?.includes(filter.tag)) return false
+  return filter.since === undefined || Date.parse(submitted) >= filter.since
 }

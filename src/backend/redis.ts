@@ -6,8 +6,11 @@ import { parseRedisUrl } from '../broker/redis/url.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'
-import type { Joint } from './joint.ts'
+import { DEFAULT_EVENT_LOG, type History, type HistoryQuery } from './history.ts'
+import type { Joint, Note, Origin, Reply } from './joint.ts'
+import { logKeyOf, RedisHistory } from './redisHistory.ts'
 import { RedisJoint } from './redisJoint.ts'
+import { RedisNotes } from './redisNotes.ts'
 import { RedisWriter, recordOf, type StoredRecord, staleAfter } from './redisStore.ts'
 import { RedisWatches } from './redisWatch.ts'
 
@@ -36,6 +39,8 @@ export class RedisBackend implements ResultBackend {
   readonly #accept: ReadonlySet<string>
   readonly #writer: RedisWriter
   readonly #watches: RedisWatches
+  readonly #notes: RedisNotes
+  readonly #history: RedisHistory
   #wanted: {
     readonly key: string
     readonly resolve: (bytes: Buffer | null) => void
@@ -54,11 +59,12 @@ export class RedisBackend implements ResultBackend {
     this.#prefix = resultPrefix(options.keyPrefix ?? '')
     this.#accept = new Set(options.accept.map((name) => CONTENT_TYPES[name]))
     this.#writer = new RedisWriter(this.connection)
-    this.#watches = new RedisWatches(this.connection, {
-      channelOf: (id) => this.keyOf(id),
-      fetch: (ids) => this.#fetch(ids),
-      read: (bytes) => this.#read(bytes),
-    })
+    this.#notes = new RedisNotes(this.connection, this.#prefix, options.expires)
+    const keyOf = (id: string): string => this.keyOf(id)
+    const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
+    const read = (bytes: Buffer): TaskMeta => this.#read(bytes)
+    this.#history = new RedisHistory(this.connection, { keyOf, fetch, read })
+    this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
   }
 
   /** Key of a task's record, and channel on which it is published. */
@@ -68,11 +74,13 @@ export class RedisBackend implements ResultBackend {
 
   /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
   record(meta: TaskMeta): StoredRecord {
-    const { serializer, expires } = this.#options
-    return recordOf(meta, this.keyOf(meta.task_id), serializer, expires)
+    const { serializer, expires, eventLog = DEFAULT_EVENT_LOG } = this.#options
+    return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog })
   }
 
-  async store(meta: TaskMeta): Promise<boolean> {
+  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+    // First: whose it is must be known as soon as it can be seen.
+    if (origin) await this.#notes.addOrigin(meta.task_id, origin)
     return this.#writer.save(this.record(meta))
   }
 
@@ -81,12 +89,28 @@ export class RedisBackend implements ResultBackend {
     return stored.map((bytes) => (bytes ? this.#read(bytes) : undefined))
   }
 
+  history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    return Promise.all(queries.map((query) => this.#history.read(query)))
+  }
+
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return this.#watches.watch(ids, signal)
   }
 
+  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return this.#notes.origins(ids)
+  }
+
+  keep(note: Note): Promise<boolean> {
+    return this.#notes.keep(note)
+  }
+
+  recall(key: string): Promise<string | undefined> {
+    return this.#notes.recall(key)
+  }
+
   async forget(ids: readonly string[]): Promise<void> {
-    const keys = ids.map((id) => this.keyOf(id))
+    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
     await Promise.all(pieces(keys).map((some) => this.connection.command('DEL', ...some)))
     this.#watches.forgotten(ids)
   }
@@ -111,7 +135,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   joint(broker: Broker): Joint | undefined {
-    return broker === this.#shared ? new RedisJoint(this.#shared, (meta) => this.record(meta)) : undefined
+    return broker === this.#shared ? new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes) : undefined
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Arg, Script } from '../broker/redis/connection.ts'
 import { type Hold, RedisDelivery } from '../broker/redis/held.ts'
 import { SETTLING } from '../broker/redis/scripts.ts'
 import type { Joint, Settlement, Submission } from './joint.ts'
+import type { RedisNotes } from './redisNotes.ts'
 import { STORE_LUA } from './redisStore.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, SEND_LUA } from './redisSubmit.ts'
 
@@ -61,10 +62,10 @@ export class RedisJoint implements Joint {
   readonly #submitter: RedisSubmitter
   readonly #settlements: Batch<Ended, boolean>
 
-  constructor(broker: RedisBroker, record: Recorder) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes) {
     this.#broker = broker
     this.#record = record
-    this.#submitter = new RedisSubmitter(broker, record)
+    this.#submitter = new RedisSubmitter(broker, record, notes)
     this.#settlements = new Batch((items) => this.#settle(items))
   }
 

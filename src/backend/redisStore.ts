@@ -3,6 +3,7 @@ import { encodePlain, type SerializerName } from '../protocol/encoding.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { write } from '../protocol/serializer.ts'
 import { isFinal } from '../protocol/states.ts'
+import { isOnTheWay } from './history.ts'
 
 /*
  * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
@@ -10,7 +11,7 @@ import { isFinal } from '../protocol/states.ts'
  */
 
 /**
- * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is in ms, 0 for ever. PENDING is saved only
+ * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord. PENDING is saved only
  * where nothing is known, and not published. A final state stays; `settling` lets a final one replace it, unless it is SUCCESS.
  * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. Put before a script's own text.
  */
@@ -56,13 +57,32 @@ local function with_submission(value, head)
   local header = '\\222' .. string.char(math.floor(count / 256), count % 256)
   return header .. string.sub(value, wide and 4 or 2, at - 1) .. packed .. string.sub(value, at)
 end
+-- The log of a task, as redisHistory.ts reads it: numbers from 2, the newest \`limit\` states, fewer of long ones.
+local function log_of(key) return (string.gsub(key, 'celery%-task%-meta%-', 'celeriac.events-', 1)) end
+local function log(key, value, ttl, limit)
+  local list = log_of(key)
+  local newest = redis.call('LINDEX', list, -1)
+  local number = newest and tonumber(string.match(newest, '^%d+')) + 1 or 2
+  redis.call('RPUSH', list, number .. ' ' .. value)
+  local kept = math.min(limit, math.max(16, math.floor(1048576 / #value)))
+  if number % 16 == 0 then redis.call('LTRIM', list, -kept, -1) end
+  if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
+end
 local function store(key, value, status, ttl, settling)
   if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
   local head = redis.call('GETRANGE', key, 0, 127)
+  local known
   if head ~= '' then
-    local known = status_of(key, head)
+    known = status_of(key, head)
     if known == 'SUCCESS' or (FINAL[known] and not (settling and FINAL[status])) then return 0 end
     value = with_submission(value, head)
+  end
+  if not FINAL[status] then
+    local limit
+    ttl, limit = string.match(ttl, '^(%d+)/?(%d*)$')
+    if limit ~= '' then log(key, value, ttl, tonumber(limit)) end
+  elseif known and known ~= 'PENDING' and tonumber(ttl) > 0 then
+    redis.call('PEXPIRE', log_of(key), ttl)
   end
   put(key, value, ttl)
   redis.call('PUBLISH', key, value)
@@ -85,8 +105,8 @@ export interface StoredRecord {
   readonly key: string
   readonly value: string | Uint8Array
   readonly status: string
-  /** ms, 0: for ever. */
-  readonly ttl: number
+  /** ms, 0: for ever; of a state on the way with `/` and how many of them the log keeps. */
+  readonly ttl: number | string
 }
 
 /** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
@@ -94,17 +114,28 @@ const STALE = 7 * 86_400_000
 
 /** How long a record that is not final is kept, ms; 0: for ever. */
 export function staleAfter(expires: number): number {
-  return expires === 0 ? 0 : Math.max(expires, STALE)
+  return expires === 0 ? 0 : Math.max(Math.ceil(expires), STALE)
 }
 
-/** What is written for a meta. `expires`: how long a final one is kept, ms; 0: for ever. Throws EncodeError. */
-export function recordOf(meta: TaskMeta, key: string, serializer: SerializerName, expires: number): StoredRecord {
+/** How records are kept. */
+export interface Keeping {
+  readonly serializer: SerializerName
+  /** How long a final one is kept, ms; 0: for ever. */
+  readonly expires: number
+  /** How many states on the way are logged; 0: none. */
+  readonly eventLog: number
+}
+
+/** What is written for a meta. Throws EncodeError. */
+export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eventLog }: Keeping): StoredRecord {
   const { status } = meta
   // Only the result can hold what needs encoding: the rest is our own.
   const result = encodePlain(meta.result, 'result', serializer)
   const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
-  const ttl = isFinal(status) ? Math.ceil(expires) : staleAfter(expires)
-  return { key, value: write(ordered, serializer).body, status, ttl }
+  const { body: value } = write(ordered, serializer)
+  if (isFinal(status)) return { key, value, status, ttl: Math.ceil(expires) }
+  const stale = staleAfter(expires)
+  return { key, value, status, ttl: eventLog > 0 && isOnTheWay(status) ? `${stale}/${eventLog}` : stale }
 }
 
 /** The state and the moment of the submission first, where `STORE_LUA` looks for them. */

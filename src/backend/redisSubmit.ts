@@ -5,6 +5,7 @@ import { SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isSelfTimed, type Message, type Submission } from './joint.ts'
+import type { RedisNotes } from './redisNotes.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
 
 /** `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes. */
@@ -35,17 +36,26 @@ local function sent()
 end
 `
 
-/** ARGV[3…] for each: `once`, key, value, status, ttl of its record (key '': none), and what is sent. Answers 1 for each that was sent, else 0. */
+/**
+ * ARGV[3…] for each: `once`, key, value, status, ttl of its record (key '': none), key, value, ttl of its note and of its origin (key '': none),
+ * and what is sent. Answers 1 for each that was sent, else 0.
+ */
 const SUBMIT: Script = {
   name: 'submit',
   source: `${SETTLING}${STORE_LUA}${SEND_LUA}
 local out = {}
 while at <= #ARGV do
   local once, key, value, status, ttl = take(), take(), take(), take(), take()
+  local note, its_value, its_ttl = take(), take(), take()
+  local origin, said, kept = take(), take(), take()
   local kind, a, b, c = take(), take(), take(), take()
-  local fresh = key == '' or store(key, value, status, ttl) == 1
-  if fresh or once == '0' then send(kind, a, b, c) end
-  out[#out + 1] = (fresh or once == '0') and 1 or 0
+  local open = note == '' or redis.call('EXISTS', note) == 0
+  local fresh = open and (key == '' or store(key, value, status, ttl) == 1)
+  local sends = open and (fresh or once == '0')
+  if sends then send(kind, a, b, c) end
+  if sends and note ~= '' and tonumber(its_ttl) > 0 then put(note, its_value, its_ttl) end
+  if fresh and origin ~= '' then put(origin, said, kept) end
+  out[#out + 1] = sends and 1 or 0
 end
 sent()
 return out
@@ -54,18 +64,27 @@ return out
 
 /**
  * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] and ARGV[5]
- * how the keys begin, and how the values begin and end around the id; then id and message of each.
+ * how the keys begin, and how the values begin and end around the id; ARGV[7] and ARGV[8] how the keys of their origins begin and their ttl
+ * ('': none); then id, message and, where there are any, origin of each.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
   source: `
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local origin, kept = ARGV[7], ARGV[8]
+local step = origin == '' and 2 or 3
 local texts = {}
 for number = 1, count do
-  local id = ARGV[number * 2 + 5]
-  texts[number] = ARGV[number * 2 + 6]
-  if ttl == '0' then redis.call('SET', key .. id, before .. id .. after, 'NX')
-  else redis.call('SET', key .. id, before .. id .. after, 'PX', ttl, 'NX') end
+  local at = 9 + (number - 1) * step
+  local id = ARGV[at]
+  texts[number] = ARGV[at + 1]
+  local fresh
+  if ttl == '0' then fresh = redis.call('SET', key .. id, before .. id .. after, 'NX')
+  else fresh = redis.call('SET', key .. id, before .. id .. after, 'PX', ttl, 'NX') end
+  if fresh and step == 3 then
+    if kept == '0' then redis.call('SET', origin .. id, ARGV[at + 2])
+    else redis.call('SET', origin .. id, ARGV[at + 2], 'PX', kept) end
+  end
 end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
 `,
@@ -106,11 +125,13 @@ function requireQueue({ route: { exchange } }: Message): void {
 export class RedisSubmitter {
   readonly #broker: RedisBroker
   readonly #record: Recorder
+  readonly #notes: RedisNotes
   readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items))
 
-  constructor(broker: RedisBroker, record: Recorder) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes) {
     this.#broker = broker
     this.#record = record
+    this.#notes = notes
   }
 
   async submit(submission: Submission): Promise<boolean> {
@@ -135,8 +156,9 @@ export class RedisSubmitter {
   async #each(items: readonly Submission[]): Promise<boolean[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility]
-    for (const { once, meta, message } of items) {
+    for (const { once, meta, message, note, origin } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
+      args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta?.task_id, origin))
       args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
     }
     const answer = await connection.script(SUBMIT, heldKeys, args)
@@ -159,9 +181,13 @@ export class RedisSubmitter {
       key.slice(0, -id.length),
       value.slice(0, at),
       value.slice(at + id.length),
+      first.origin ? this.#notes.originPrefix : '',
+      first.origin ? this.#notes.originTtl(first.origin) : '',
     ]
-    for (const { meta, message } of items) {
-      args.push((meta as TaskMeta).task_id, this.#broker.pushOf(message.envelope, message.route).text)
+    for (const { meta, message, origin } of items) {
+      const { task_id } = meta as TaskMeta
+      args.push(task_id, this.#broker.pushOf(message.envelope, message.route).text)
+      if (origin) args.push(this.#notes.originArgs(task_id, origin)[1])
     }
     await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
     return items.map(() => true)
@@ -170,8 +196,8 @@ export class RedisSubmitter {
 
 /** It goes into its queue at once, with a new record. */
 function isPlain(submission: Submission | undefined): boolean {
-  const { meta, once, message } = submission ?? {}
-  if (!meta || once || !message || meta.status !== PENDING) return false
+  const { meta, once, message, note } = submission ?? {}
+  if (!meta || once || note || !message || meta.status !== PENDING) return false
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 
@@ -181,6 +207,9 @@ function isLike(submission: Submission | undefined, first: Submission): boolean 
   const { route, envelope } = submission.message
   const { priority } = first.message.envelope.properties
   if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
+  const { origin: said } = submission
+  const { origin } = first
+  if (said?.owner !== origin?.owner || said?.tags !== origin?.tags || !said !== !origin) return false
   const meta = submission.meta as unknown as Record<string, unknown>
   const other = first.meta as unknown as Record<string, unknown>
   for (const key in other) {

@@ -1,6 +1,15 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
+import { NotSupportedError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
-import { isSelfTimed, type Joint, type Message, type Reply, type Settlement, type Submission } from './joint.ts'
+import {
+  isSelfTimed,
+  type Joint,
+  type Message,
+  type Note,
+  type Reply,
+  type Settlement,
+  type Submission,
+} from './joint.ts'
 
 /** The joint of two seams: the store's own where they share one, else the ordered sequence. */
 export function jointOf(broker: Broker, backend: ResultBackend): Joint {
@@ -11,15 +20,43 @@ export function jointOf(broker: Broker, backend: ResultBackend): Joint {
 class SeparateJoint implements Joint {
   readonly #broker: Broker
   readonly #backend: ResultBackend
+  /** Submissions with a note that are on their way, by its key: others of that key wait for how they end. */
+  readonly #claims = new Map<string, Promise<unknown>>()
+
   constructor(broker: Broker, backend: ResultBackend) {
     this.#broker = broker
     this.#backend = backend
   }
 
-  async submit({ message, meta, once }: Submission): Promise<boolean> {
+  async submit(submission: Submission): Promise<boolean> {
+    const { note } = submission
+    if (!note) return this.#send(submission)
+    for (let other = this.#claims.get(note.key); other; other = this.#claims.get(note.key)) await other
+    const sending = this.#sendNoted(submission, note)
+    // Its failure is its caller's.
+    this.#claims.set(
+      note.key,
+      sending.catch(() => undefined),
+    )
+    try {
+      return await sending
+    } finally {
+      this.#claims.delete(note.key)
+    }
+  }
+
+  async #sendNoted(submission: Submission, note: Note): Promise<boolean> {
+    const backend = this.#backend
+    if (!backend.keep || !backend.recall) throw new NotSupportedError(`submit: ${backend.url} keeps no notes`)
+    if ((await backend.recall(note.key)) !== undefined || !(await this.#send(submission))) return false
+    await backend.keep(note)
+    return true
+  }
+
+  async #send({ message, meta, once, origin }: Submission): Promise<boolean> {
     // The record first: an id that its caller holds must never be unknown while its task runs.
     if (meta) {
-      const fresh = await this.#backend.store(meta)
+      const fresh = await this.#backend.store(meta, undefined, origin)
       if (once && !fresh) return false
     }
     await this.#publish(message, isSelfTimed(message))

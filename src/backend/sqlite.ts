@@ -7,18 +7,17 @@ import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
+import { DEFAULT_EVENT_LOG, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
-import type { Joint } from './joint.ts'
+import type { Joint, Note, Origin, Reply } from './joint.ts'
 import { positionOf } from './page.ts'
+import { SqliteHistory, type StoredRow } from './sqliteHistory.ts'
 import { SqliteJoint } from './sqliteJoint.ts'
+import { SqliteNotes } from './sqliteNotes.ts'
 import { ResultStatements } from './sqliteStatements.ts'
 
-interface Row {
+interface Row extends StoredRow {
   readonly seq: number
-  readonly version: number
-  readonly created: number
-  readonly format: string
-  readonly meta: string | Uint8Array
 }
 
 /** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
@@ -42,6 +41,8 @@ export class SqliteBackend implements ResultBackend {
   readonly #stale: number
   readonly #hub: Hub
   readonly #statements: ResultStatements
+  readonly #notes: SqliteNotes
+  readonly #history: SqliteHistory
   readonly #cleaning: NodeJS.Timeout
   #seen = 0
   #again: NodeJS.Timeout | undefined
@@ -59,6 +60,8 @@ export class SqliteBackend implements ResultBackend {
     this.#options = options
     this.#stale = Math.max(options.expires, STALE)
     this.#statements = new ResultStatements(this.file.db)
+    this.#notes = new SqliteNotes(this.file.db)
+    this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#hub = new Hub((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
       // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
@@ -66,12 +69,12 @@ export class SqliteBackend implements ResultBackend {
     }, CLEAN_EVERY).unref()
   }
 
-  store(meta: TaskMeta): Promise<boolean> {
-    return this.file.writer.write(() => this.save(meta, false))
+  store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+    return this.file.writer.write(() => this.save(meta, false, origin))
   }
 
   /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
-  save(meta: TaskMeta, settling: boolean): boolean {
+  save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean {
     const now = Date.now()
     const final = isFinal(meta.status) ? 1 : 0
     const expires = now + (final ? this.#options.expires : this.#stale)
@@ -84,11 +87,13 @@ export class SqliteBackend implements ResultBackend {
     if (meta.status !== PENDING) {
       const update = settling ? settle : put
       const { changes } = update.run(task, meta.status, final, version, expires, contentType, body, meta.task_id)
-      if (changes === 1) return this.#saved()
+      if (changes === 1) return this.#saved(meta)
     }
     const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
-    const { changes } = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
-    return changes === 1 && this.#saved()
+    const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
+    if (added.changes !== 1) return false
+    if (origin) this.#notes.addOrigin(added.lastInsertRowid, origin)
+    return this.#saved(meta)
   }
 
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -99,12 +104,34 @@ export class SqliteBackend implements ResultBackend {
     return watchRecords(this.#hub, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
   }
 
-  async list({ state, task, limit, cursor }: ListFilter): Promise<MetaPage> {
-    const filter = { before: positionOf(limit, cursor), state: state ?? null, task: task ?? null, limit: limit + 1 }
-    const rows = await this.file.read(() => this.#statements.list.all(filter) as unknown as Row[])
+  history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    const metaOf = (row: StoredRow): TaskMeta => this.#read(row).meta
+    return this.file.read(() => queries.map((query) => this.#history.read(query, metaOf)))
+  }
+
+  async list({ state, task, owner, tag, since, limit, cursor }: ListFilter): Promise<MetaPage> {
+    const common = { before: positionOf(limit, cursor), state: state ?? null, task: task ?? null, since: since ?? null }
+    const { list, listTagged, listOwned } = this.#statements
+    const rows = await this.file.read(() => {
+      const filter = { ...common, limit: limit + 1 }
+      if (owner !== undefined) return listOwned.all({ ...filter, owner, tag: tag ?? null }) as unknown as Row[]
+      return (tag === undefined ? list.all(filter) : listTagged.all({ ...filter, tag })) as unknown as Row[]
+    })
     const page = rows.slice(0, limit)
     const metas = page.map((row) => this.#read(row).meta)
     return rows.length > limit ? { metas, cursor: String(page.at(-1)?.seq) } : { metas }
+  }
+
+  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return this.file.read(() => ids.map((id) => this.#notes.origin(id)))
+  }
+
+  keep(note: Note): Promise<boolean> {
+    return this.file.writer.write(() => this.#notes.keep(note))
+  }
+
+  recall(key: string): Promise<string | undefined> {
+    return this.file.read(() => this.#notes.recall(key))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -128,7 +155,7 @@ export class SqliteBackend implements ResultBackend {
 
   joint(broker: Broker): Joint | undefined {
     if (!(broker instanceof SqliteBroker) || broker.store !== this.file) return undefined
-    return new SqliteJoint(broker, (meta, settling) => this.save(meta, settling))
+    return new SqliteJoint(broker, (meta, settling, origin) => this.save(meta, settling, origin), this.#notes)
   }
 
   async close(): Promise<void> {
@@ -138,7 +165,8 @@ export class SqliteBackend implements ResultBackend {
     await this.file.release()
   }
 
-  #saved(): true {
+  #saved({ task_id, status }: TaskMeta): true {
+    if (isOnTheWay(status)) this.#history.log(task_id)
     this.file.touch('results')
     return true
   }
@@ -150,7 +178,7 @@ export class SqliteBackend implements ResultBackend {
     })
   }
 
-  #read({ format, meta, version, created }: Row): Versioned {
+  #read({ format, meta, version, created }: StoredRow): Versioned {
     const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
     const read = readMeta(deserialize(meta, format, encoding, OURS))
     return { meta: { ...read, date_submitted: new Date(created).toISOString() }, version }
@@ -200,6 +228,7 @@ export class SqliteBackend implements ResultBackend {
       await this.file.writer.write(() => {
         for (const { seq } of gone) drop.run(seq)
         dropRevoked.run(now)
+        this.#notes.clean(now)
       })
       const last = rows.at(-1)
       if (rows.length < CLEAN_WINDOW || !last || last.created > now - this.#options.expires) return

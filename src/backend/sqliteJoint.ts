@@ -1,22 +1,29 @@
 import type { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { SqliteDelivery } from '../broker/sqlite/delivery.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Joint, Message, Settlement, Submission } from './joint.ts'
+import type { Joint, Message, Origin, Settlement, Submission } from './joint.ts'
+import type { SqliteNotes } from './sqliteNotes.ts'
+
+type Save = (meta: TaskMeta, settling: boolean, origin?: Origin) => boolean
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteJoint implements Joint {
   readonly #broker: SqliteBroker
-  readonly #save: (meta: TaskMeta, settling: boolean) => boolean
+  readonly #save: Save
+  readonly #notes: SqliteNotes
 
-  constructor(broker: SqliteBroker, save: (meta: TaskMeta, settling: boolean) => boolean) {
+  constructor(broker: SqliteBroker, save: Save, notes: SqliteNotes) {
     this.#broker = broker
     this.#save = save
+    this.#notes = notes
   }
 
-  submit({ message, meta, once }: Submission): Promise<boolean> {
+  submit({ message, meta, once, origin, note }: Submission): Promise<boolean> {
     return this.#broker.store.writer.write(() => {
-      const fresh = meta === undefined || this.#save(meta, false)
+      if (note && this.#notes.recall(note.key) !== undefined) return false
+      const fresh = meta === undefined || this.#save(meta, false, origin)
       if (once && !fresh) return false
+      if (note) this.#notes.keep(note)
       this.#publish(message)
       return true
     })

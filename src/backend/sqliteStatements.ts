@@ -3,6 +3,12 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 const COLUMNS = 'seq, version, created, format, meta'
 const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, final = ?, version = ?, expires = ?, format = ?, meta = ?
   WHERE id = ? AND`
+const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
+  AND (:since IS NULL OR created >= :since)`
+// What was said of jobs comes first: it has far fewer rows, and an index for those of one owner.
+const SELECT_ORIGIN =
+  'SELECT result.seq AS seq, version, created, format, meta FROM origin CROSS JOIN result USING (seq)'
+const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(origin.tags) WHERE value = :tag))'
 
 /** Every statement on records. */
 export class ResultStatements {
@@ -11,6 +17,8 @@ export class ResultStatements {
   readonly settle: StatementSync
   readonly load: StatementSync
   readonly list: StatementSync
+  readonly listTagged: StatementSync
+  readonly listOwned: StatementSync
   readonly forget: StatementSync
   readonly revoke: StatementSync
   readonly revoked: StatementSync
@@ -25,8 +33,12 @@ export class ResultStatements {
     this.put = db.prepare(`${UPDATE} final = 0`)
     this.settle = db.prepare(`${UPDATE} (final = 0 OR (?3 = 1 AND state <> 'SUCCESS'))`)
     this.load = db.prepare(`SELECT ${COLUMNS} FROM result WHERE id = ?`)
-    this.list = db.prepare(`SELECT ${COLUMNS} FROM result
-      WHERE seq < :before AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task) ORDER BY seq DESC LIMIT :limit`)
+    this.list = db.prepare(`SELECT ${COLUMNS} FROM result WHERE seq < :before ${LISTED} ORDER BY seq DESC LIMIT :limit`)
+    this.listTagged = db.prepare(`${SELECT_ORIGIN} WHERE origin.seq < :before ${LISTED} ${TAGGED}
+      ORDER BY origin.seq DESC LIMIT :limit`)
+    this.listOwned =
+      db.prepare(`${SELECT_ORIGIN} WHERE origin.owner = :owner AND origin.seq < :before ${LISTED} ${TAGGED}
+      ORDER BY origin.seq DESC LIMIT :limit`)
     this.forget = db.prepare('DELETE FROM result WHERE id = ?')
     this.revoke = db.prepare(`INSERT INTO revoked (id, expires) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET expires = excluded.expires`)

@@ -80,6 +80,8 @@ export interface Broker {
   readonly url: string
   /** Which priority is served first. Celery's word on Redis is the lowest, everywhere else the highest. */
   readonly first: 'highest' | 'lowest'
+  /** Which of a consumer's queues is next where several have messages. Absent: each in its turn. */
+  readonly turns?: 'random'
   /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route to nowhere is an error for exchange '' never, for a fanout fine. */
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
   /** Start taking from queues, in order of priority, then of arrival; queues in turn. */

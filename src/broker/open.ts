@@ -1,5 +1,6 @@
 import { ConfigError } from '../std/errors.ts'
 import { schemeOf } from '../std/url.ts'
+import type { QueueOptions } from './amqp/topology.ts'
 import type { Broker } from './broker.ts'
 
 export interface BrokerOptions {
@@ -11,6 +12,8 @@ export interface BrokerOptions {
   readonly visibilityTimeout?: number
   /** How long a call waits for a store that is away or busy, ms. */
   readonly storeTimeout?: number
+  /** RabbitMQ: how task queues are made, by name. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>
   /** Told of settings of the server by which tasks could be lost. */
   readonly warn?: (message: string) => void
 }
@@ -24,12 +27,19 @@ export const REDIS_SCHEMES: ReadonlySet<string | undefined> = new Set([
   'sentinel',
 ])
 
+/** Schemes of RabbitMQ; `pyamqp` is Celery's word for the first. */
+export const AMQP_SCHEMES: ReadonlySet<string | undefined> = new Set(['amqp', 'amqps', 'pyamqp', 'pyamqps'])
+
 /** The broker of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBroker(url: string, options: BrokerOptions): Promise<Broker> {
   const scheme = schemeOf(url)
   if (REDIS_SCHEMES.has(scheme)) {
     const { RedisBroker } = await import('./redis/broker.ts')
     return new RedisBroker(url, options)
+  }
+  if (AMQP_SCHEMES.has(scheme)) {
+    const { AmqpBroker } = await import('./amqp/broker.ts')
+    return new AmqpBroker(url, options)
   }
   switch (scheme) {
     case 'sqlite': {
@@ -42,7 +52,7 @@ export async function openBroker(url: string, options: BrokerOptions): Promise<B
     }
     default:
       throw new ConfigError(
-        `broker: expected a URL of sqlite:, redis: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+        `broker: expected a URL of sqlite:, redis:, amqp: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
       )
   }
 }

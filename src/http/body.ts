@@ -1,10 +1,15 @@
+import type { Context } from 'hono'
+import { headersOf } from './header.ts'
 import { parseJson } from './json.ts'
+import { type Part, parseMultipart } from './multipart.ts'
 import type { Problem } from './problem.ts'
 
-/** A request's body: none, a JSON value, or the problem with it. */
+/** A request's body: none, a JSON value, bytes of a type that is taken, a form, or the problem with it. `bytes` are as they came. */
 export type Body =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'none'; readonly bytes: Uint8Array }
+  | { readonly kind: 'value'; readonly value: unknown; readonly bytes: Uint8Array }
+  | { readonly kind: 'raw'; readonly bytes: Uint8Array }
+  | { readonly kind: 'form'; readonly parts: readonly Part[]; readonly bytes: Uint8Array }
   | { readonly kind: 'refused'; readonly problem: Problem }
 
 type Bytes =
@@ -12,23 +17,31 @@ type Bytes =
   | { readonly kind: 'refused'; readonly problem: Problem }
 
 const JSON_TYPE = 'application/json'
+const FORM = 'multipart/form-data'
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Read a request's body as JSON. An empty body is none, of whatever type. Never holds more than `maxBody` bytes
- * (and the last chunk), whether the length was announced or not.
+ * Read a request's body as JSON, or as one of the media types in `accepts` (`image/*` is all of them). An empty body is none, of whatever
+ * type. Never holds more than `maxBody` bytes (and the last chunk), whether the length was announced or not.
  */
-export async function readBody(request: Request, maxBody: number): Promise<Body> {
-  const read = await readBytes(request, maxBody)
+export async function readBody(c: Context, maxBody: number, accepts: readonly string[] = []): Promise<Body> {
+  const header = headersOf(c)
+  const read = await readBytes(c.req.raw, header('content-length'), maxBody)
   if (read.kind === 'refused') return read
-  if (read.bytes.length === 0) return { kind: 'none' }
-  const wrong = typeProblem(request.headers)
-  if (wrong) return { kind: 'refused', problem: wrong }
-  return parse(read.bytes)
+  const { bytes } = read
+  if (bytes.length === 0) return { kind: 'none', bytes }
+  const encoded = encodingProblem(header('content-encoding'))
+  if (encoded) return { kind: 'refused', problem: encoded }
+  const type = header('content-type')
+  if (type === JSON_TYPE || (type !== null && isJson(type))) return parse(bytes)
+  const media = (type?.split(';', 1)[0] as string | undefined)?.trim().toLowerCase()
+  if (media === undefined || !accepts.some((range) => covers(range, media))) return refused(typeProblem(type, accepts))
+  if (media !== FORM) return { kind: 'raw', bytes }
+  const form = parseMultipart(bytes, type as string)
+  return form.kind === 'parts' ? { kind: 'form', parts: form.parts, bytes } : malformed(form.reason)
 }
 
-async function readBytes(request: Request, maxBody: number): Promise<Bytes> {
-  const announced = request.headers.get('content-length')
+async function readBytes(request: Request, announced: string | null, maxBody: number): Promise<Bytes> {
   if (announced !== null && Number(announced) > maxBody) return tooLarge(maxBody)
   try {
     return announced === null ? await readStream(request, maxBody) : await readWhole(request, maxBody)
@@ -60,20 +73,28 @@ function tooLarge(maxBody: number): Bytes {
   return { kind: 'refused', problem: { kind: 'body-too-large', detail, headers: { connection: 'close' } } }
 }
 
-function typeProblem(headers: Headers): Problem | undefined {
-  const encoding = headers.get('content-encoding')
-  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
-    const detail = `expected a body without Content-Encoding, got ${JSON.stringify(encoding)}`
-    return { kind: 'unsupported-media-type', detail, headers: { 'accept-encoding': 'identity' } }
-  }
-  const type = headers.get('content-type')
-  if (type === JSON_TYPE || (type !== null && isJson(type))) return undefined
-  const got = type === null ? 'none' : JSON.stringify(type)
+function encodingProblem(encoding: string | null): Problem | undefined {
+  if (encoding === null || encoding.toLowerCase() === 'identity') return undefined
+  const detail = `expected a body without Content-Encoding, got ${JSON.stringify(encoding)}`
+  return { kind: 'unsupported-media-type', detail, headers: { 'accept-encoding': 'identity' } }
+}
+
+function typeProblem(type: string | null, accepts: readonly string[]): Problem {
+  const expected = [`${JSON_TYPE} in UTF-8`, ...accepts].join(', ')
   return {
     kind: 'unsupported-media-type',
-    detail: `expected Content-Type: ${JSON_TYPE} in UTF-8, got ${got}`,
-    headers: { accept: JSON_TYPE },
+    detail: `expected Content-Type: ${expected}; got ${type === null ? 'none' : JSON.stringify(type)}`,
+    headers: { accept: [JSON_TYPE, ...accepts].join(', ') },
   }
+}
+
+/** A range is a media type, or `image/*`; both in lower case. */
+function covers(range: string, media: string): boolean {
+  return range.endsWith('/*') ? media.startsWith(range.slice(0, -1)) && media.length >= range.length : range === media
+}
+
+function refused(problem: Problem): { kind: 'refused'; problem: Problem } {
+  return { kind: 'refused', problem }
 }
 
 /** `application/json` or a type with the suffix `+json`; a charset, where given, must be UTF-8 or its subset ASCII. */
@@ -94,7 +115,7 @@ function parse(bytes: Uint8Array): Body {
     return malformed('the body is not UTF-8')
   }
   const parsed = parseJson(text)
-  if (parsed.kind === 'value') return parsed
+  if (parsed.kind === 'value') return { kind: 'value', value: parsed.value, bytes }
   const { position, reason } = parsed
   return malformed(
     position === undefined ? reason : `not JSON at position ${position}: ${reason}`,

@@ -1,5 +1,8 @@
 import type { JobInfo } from '../app/info.ts'
+import { toJson } from '../protocol/plainJson.ts'
 import { isFinal, PROGRESS, STARTED } from '../protocol/states.ts'
+
+export { toJson } from '../protocol/plainJson.ts'
 
 /** A job as HTTP shows it. */
 export interface JobDocument {
@@ -19,12 +22,18 @@ export interface JobDocument {
   readonly result?: unknown
   /** After FAILURE and REVOKED, and while RETRY waits. Never the traceback. */
   readonly error?: { readonly type: string; readonly message: string }
-  readonly links: { readonly self: string; readonly result: string }
+  readonly links: JobLinks
+}
+
+/** Paths of what belongs to a job. */
+export interface JobLinks {
+  readonly self: string
+  readonly result: string
+  readonly events: string
 }
 
 /** The document of a job. `base` is the API's prefix in the client's eyes. */
 export function jobDocument(info: JobInfo, base: string): JobDocument {
-  const self = jobPath(base, info.id)
   return {
     id: info.id,
     task: info.task ?? null,
@@ -36,8 +45,13 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
     finishedAt: isoOf(info.finishedAt),
     result: info.state === 'SUCCESS' ? (info.result ?? null) : undefined,
     error: info.error && { type: info.error.type, message: info.error.message },
-    links: { self, result: `${self}/result` },
+    links: jobLinks(base, info.id),
   }
+}
+
+export function jobLinks(base: string, id: string): JobLinks {
+  const self = jobPath(base, id)
+  return { self, result: `${self}/result`, events: `${self}/events` }
 }
 
 /** Without the result, which may be long. */
@@ -50,27 +64,16 @@ export function jobPath(base: string, id: string): string {
   return `${base}/jobs/${encodeURIComponent(id)}`
 }
 
-/** The answer that shows a job. While it is not final, the client is told when to ask again. */
-export function respondJob(info: JobInfo, base: string, status: number): Response {
+/** The answer that shows a job. While it is not final, the client is told when to ask again: after 1 s, unless `more` says otherwise. */
+export function respondJob(
+  info: JobInfo,
+  base: string,
+  status: number,
+  more: Readonly<Record<string, string>> = {},
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
   if (!isFinal(info.state)) headers['retry-after'] = '1'
-  return new Response(toJson(jobDocument(info, base)), { status, headers })
-}
-
-const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown }
-
-/** JSON of any stored value: bigint as an integer of all its digits, bytes as base64, Date as ISO 8601, no number (NaN, infinities) as null. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, carry) ?? 'null'
-}
-
-function carry(this: unknown, key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return rawJSON(value.toString())
-  if (typeof value !== 'object' || value === null) return value
-  // Asked of the holder, as a Buffer has turned itself into an object of numbers by now.
-  const original = (this as Record<string, unknown>)[key]
-  if (!(original instanceof Uint8Array)) return value
-  return Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString('base64')
+  return new Response(toJson(jobDocument(info, base)), { status, headers: { ...headers, ...more } })
 }
 
 function isoOf(date: Date | undefined): string | null {

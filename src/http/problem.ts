@@ -7,38 +7,78 @@ interface ProblemType {
 
 /** Names of the problems. They end the type URIs, so they never change. */
 export type ProblemKind =
+  | 'malformed-request'
   | 'malformed-body'
   | 'invalid-query'
+  | 'invalid-event-id'
+  | 'invalid-idempotency-key'
+  | 'invalid-webhook'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'cross-origin'
   | 'not-found'
   | 'unknown-task'
   | 'unknown-job'
+  | 'unknown-batch'
   | 'method-not-allowed'
+  | 'request-timeout'
+  | 'key-in-use'
+  | 'job-active'
+  | 'input-not-kept'
   | 'job-final'
   | 'job-failed'
   | 'job-revoked'
+  | 'job-expired'
   | 'body-too-large'
   | 'unsupported-media-type'
+  | 'range-not-satisfiable'
+  | 'misdirected-request'
+  | 'key-reused'
   | 'invalid-input'
+  | 'rate-limited'
+  | 'headers-too-large'
   | 'internal-error'
   | 'cannot-list'
+  | 'cannot-remember'
+  | 'overloaded'
   | 'store-unavailable'
 
 /** Every problem that the API answers with (RFC 9457); `docs/http.md` explains each. */
 export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
+  'malformed-request': { status: 400, title: 'The request cannot be read' },
   'malformed-body': { status: 400, title: 'The body cannot be read' },
+  'invalid-event-id': { status: 400, title: 'The id of the last event cannot be read' },
   'invalid-query': { status: 400, title: 'A query parameter is wrong' },
+  'invalid-idempotency-key': { status: 400, title: 'The idempotency key cannot be read' },
+  'invalid-webhook': { status: 400, title: 'The webhook may not be told' },
+  unauthorized: { status: 401, title: 'Say who you are' },
+  forbidden: { status: 403, title: 'This is not allowed to you' },
+  'cross-origin': { status: 403, title: 'A page of another origin may not do this' },
   'not-found': { status: 404, title: 'Nothing is here' },
   'unknown-task': { status: 404, title: 'No such task' },
   'unknown-job': { status: 404, title: 'No such job' },
+  'unknown-batch': { status: 404, title: 'No such batch' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'key-in-use': { status: 409, title: 'The first request with this key is still being accepted' },
+  'job-active': { status: 409, title: 'The job has not ended yet' },
+  'input-not-kept': { status: 409, title: 'The input of the job is not known any more' },
   'job-final': { status: 409, title: 'The job has ended already' },
   'job-failed': { status: 409, title: 'The job failed' },
   'job-revoked': { status: 409, title: 'The job was revoked' },
+  'job-expired': { status: 410, title: 'The job is not kept any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not of an accepted type' },
+  'range-not-satisfiable': { status: 416, title: 'The result has no such part' },
+  'misdirected-request': { status: 421, title: 'This server does not answer under that name' },
+  'key-reused': { status: 422, title: 'The key was used for another request' },
   'invalid-input': { status: 422, title: "The input does not fit the task's schema" },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'The server failed' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
+  'cannot-remember': { status: 501, title: 'The store remembers nothing but jobs' },
+  overloaded: { status: 503, title: 'Too much is going on' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },
 }
 
@@ -66,13 +106,17 @@ export function problemType(kind: ProblemKind): string {
   return `urn:celeriac:problem:${kind}`
 }
 
-/** The answer to a request that met a problem. `path` is the request's. */
-export function respondProblem({ kind, detail, headers, members }: Problem, path: string): Response {
+/** The document of a problem; `path` is the request's, where it is known. */
+export function problemDocument({ kind, detail, members }: Problem, path?: string): Readonly<Record<string, unknown>> {
   const { status, title } = PROBLEMS[kind]
-  const body = JSON.stringify({ type: problemType(kind), title, status, detail, instance: path, ...members })
-  return new Response(body, {
-    status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+  return { type: problemType(kind), title, status, detail, instance: path, ...members }
+}
+
+/** The answer to a request that met a problem. `path` is the request's. */
+export function respondProblem(problem: Problem, path: string): Response {
+  return new Response(JSON.stringify(problemDocument(problem, path)), {
+    status: PROBLEMS[problem.kind].status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...problem.headers },
   })
 }
 

@@ -57,3 +57,13 @@ export function requireWord(text: string): string {
   if (!/^\P{Cc}{1,255}$/u.test(text)) throw new RangeError('expected 1 to 255 printable characters')
   return text
 }
+
+/** A moment as ISO 8601 (RFC 3339) with its offset, or a date alone, which is its midnight in UTC; in ms since the epoch. */
+export function requireMoment(text: string): number {
+  // A plus sign in a query that nobody escaped is a space.
+  const moment = text.replace(' ', '+')
+  const form = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
+  const ms = form.test(moment) ? Date.parse(moment) : Number.NaN
+  if (Number.isNaN(ms)) throw new RangeError("expected a date, or a time such as '2026-11-01T10:00:00Z'")
+  return ms
+}

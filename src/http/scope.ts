@@ -1,12 +1,23 @@
 import type { App } from '../app/app.ts'
+import type { Durations } from './durations.ts'
 
-/** What every route works on: the app, which of its tasks the outside may see, and how long a body may be. */
+/** What every route works on: the app, and what the outside may see and do of it. */
 export interface HttpScope {
   readonly app: App
   /** Names of the exposed tasks. Whatever is not among them does not exist for the outside, nor do its jobs. */
   readonly exposed: ReadonlySet<string>
+  /** What an identity needs for each of them. */
+  readonly scopesOf: ReadonlyMap<string, readonly string[]>
   /** Bytes. */
   readonly maxBody: number
+  /** Whether a job's input is kept for a retry. */
+  readonly keepInput: boolean
+  /** Idempotency keys whose first request is being accepted. */
+  readonly accepting: Set<string>
+  /** How long jobs took, as far as this process has seen: what `Retry-After` is made of. */
+  readonly durations: Durations
+  /** ms between two signs of life on a stream of events. */
+  readonly heartbeat: number
 }
 
 /**
@@ -16,5 +27,10 @@ export interface HttpScope {
 export function baseOf(path: string, segments: number): string {
   let end = path.length
   for (let count = 0; count < segments; count++) end = path.lastIndexOf('/', end - 1)
-  return path.slice(0, Math.max(0, end))
+  return escaped(path.slice(0, Math.max(0, end)))
+}
+
+/** A path as Hono has decoded it, for headers and links; what it keeps encoded stays so. */
+function escaped(path: string): string {
+  return /^[!-~]*$/.test(path) ? path : path.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent)
 }

@@ -4,6 +4,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { ArgumentError, EncodeError, UnknownJobError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
+import { listingByOrigin, noting } from './backendNotes.ts'
 import { metaOf } from './factories.ts'
 import { type Kit, pause, stays, until, within } from './kit.ts'
 
@@ -45,6 +46,8 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     watching(one)
     watchingMany(one)
     listing(one)
+    listingByOrigin(one)
+    noting(one)
     forgetting(one)
     forgettingWatched(one)
     revoking(one)

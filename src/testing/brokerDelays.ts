@@ -6,9 +6,13 @@ import { PATIENCE, within } from './kit.ts'
 /** The part of `brokerSuite` on messages that are not to be delivered yet. */
 export function delays(it: Case): void {
   it('notBefore: not a moment earlier, and soon after', async ({ broker, read }) => {
+    const waits = [90, 150, 210, 270, 330]
+    // What a store has to make for the first delays of such a length takes its time once.
+    for (const wait of waits) await broker.publish(envelopeOf('first'), toQueue('q'), { notBefore: Date.now() + wait })
+    await broker.purge('q')
     const reader = await read(['q'], 10)
     const start = Date.now()
-    const due = [90, 150, 210, 270, 330].map((wait) => start + wait)
+    const due = waits.map((wait) => start + wait)
     for (const at of [...due].reverse()) {
       await broker.publish(envelopeOf(String(at)), toQueue('q'), { notBefore: at })
     }

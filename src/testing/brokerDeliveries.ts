@@ -29,17 +29,19 @@ export function order(it: Case): void {
     assert.deepEqual(idsOf([first, await reader.next()]), ['a', 'urgent'])
   })
 
-  it('takes from its queues in turn: a full one does not starve the others', async ({ read, send }) => {
-    await send('full', ['f1', 'f2', 'f3', 'f4', 'f5', 'f6'])
+  it('takes from its queues in turn: a full one does not starve the others', async ({ broker, read, send }) => {
+    const full = Array.from({ length: 50 }, (_, at) => `f${at}`)
+    await send('full', full)
     await send('other', ['o1', 'o2'])
     const reader = await read(['full', 'other'], 1)
     const seen: string[] = []
-    for (let count = 0; count < 4; count++) {
+    const most = broker.turns === 'random' ? 40 : 4
+    while (seen.length < most && seen.filter((queue) => queue === 'other').length < 2) {
       const delivery = await reader.next()
       seen.push(delivery.queue)
       await delivery.ack()
     }
-    assert.deepEqual(seen.sort(), ['full', 'full', 'other', 'other'])
+    assert.equal(seen.filter((queue) => queue === 'other').length, 2)
   })
 
   it('takes from its own queues only', async ({ broker, read, send }) => {

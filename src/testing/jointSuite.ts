@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Joint, Message } from '../backend/joint.ts'
+import type { Joint, Message, Note } from '../backend/joint.ts'
 import { jointOf } from '../backend/separate.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
@@ -42,6 +42,7 @@ export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedSto
   }
   kit.describe(`broker and backend ${name}`, () => {
     submitting(one)
+    remembering(one)
     settling(one)
     settlingOthers(one)
     fencing(one)
@@ -82,6 +83,43 @@ function submitting(it: Case): void {
     await backend.store(metaOf('1', SUCCESS))
     assert.equal(await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) }), true)
     assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [1, SUCCESS])
+  })
+}
+
+function remembering(it: Case): void {
+  const note = (value: string, expires = Date.now() + 60_000): Note => ({ key: 'a key', value, expires })
+
+  it('submit with a note: the first of its key is sent, no other, until it expires', async (place) => {
+    const { backend, broker, joint } = place
+    if (!backend.keep || !backend.recall) return
+    const submit = (id: string, with_: Note): Promise<boolean> =>
+      joint.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: with_ })
+    const sent = await Promise.all(['1', '2', '3'].map((id) => submit(id, note(id))))
+    assert.deepEqual(sent, [true, false, false])
+    assert.deepEqual([await broker.size('q'), await backend.recall('a key')], [1, '1'])
+    assert.deepEqual(await backend.load(['2', '3']), [undefined, undefined])
+    assert.equal(await submit('4', { ...note('4'), key: 'another' }), true)
+    assert.equal(await submit('5', { ...note('5', Date.now() - 1), key: 'short' }), true)
+    assert.equal(await backend.recall('short'), undefined)
+    assert.equal(await submit('6', { ...note('6'), key: 'short' }), true)
+    assert.deepEqual([await broker.size('q'), await backend.recall('short')], [4, '6'])
+  })
+
+  it('submit with an origin: kept through all later states, read by id, and gone with the record', async (place) => {
+    const { backend, joint } = place
+    if (!backend.origins) return
+    const origin = { owner: 'ann', tags: ['a', 'b'], input: '[[1],{},{}]' }
+    await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING), origin })
+    await joint.submit({ message: messageOf('2'), meta: metaOf('2', PENDING), origin: { input: new Uint8Array([1]) } })
+    await joint.submit({ message: messageOf('3'), meta: metaOf('3', PENDING) })
+    const reader = await place.read()
+    await joint.settle({ delivery: await reader.next(), meta: metaOf('1', SUCCESS), end: 'ack' })
+    const [first, second, ...others] = await backend.origins(['1', '2', '3', '4'])
+    assert.deepEqual([first?.owner, first?.tags, first?.input], ['ann', ['a', 'b'], '[[1],{},{}]'])
+    assert.deepEqual([second?.owner, second?.tags, [...(second?.input ?? [])]], [undefined, undefined, [1]])
+    assert.deepEqual(others, [undefined, undefined])
+    await backend.forget(['1'])
+    assert.deepEqual(await backend.origins(['1']), [undefined])
   })
 }
 

@@ -1,3 +1,4 @@
+import type { Ended } from '../app/afterTask.ts'
 import type { App } from '../app/app.ts'
 import type { Stores } from '../app/link.ts'
 import type { Settlement } from '../backend/joint.ts'
@@ -30,7 +31,9 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
   try {
     const request = receive(delivery, bench)
     if (!(request instanceof Request)) {
-      if (await settle(request.settlement, bench)) request.tell()
+      if (!(await settle(request.settlement, bench))) return
+      request.tell()
+      if (request.ended) await bench.app.taskEnded(request.ended)
       return
     }
     signals.emit('task:received', request.facts)
@@ -42,7 +45,8 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
     begin(request, bench)
     const outcome = await bench.pool.run(request.job, runOptions(request, bench))
     end(request, bench)
-    await conclude(request, outcome, bench)
+    const concluded = await conclude(request, outcome, bench)
+    if (concluded) await bench.app.taskEnded(endedOf(request, concluded))
   } catch (error) {
     signals.emit('worker:error', { error, doing: 'executing a task' })
   }
@@ -120,15 +124,28 @@ function record(request: Request, state: string, meta: unknown, bench: Bench): v
   })
 }
 
-/** Write down how it ended, then tell. What cannot be written down (too large for the store, say) is a failure that says so. */
-async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<void> {
+/** Write down how it ended, then tell; returns what was written, if anything. What cannot be written down (too large for the store, say) is a failure that says so. */
+async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<Outcome | undefined> {
   try {
-    tell(request, outcome, await settle(settlementOf(request, outcome, bench), bench, request.acked), bench)
+    const done = await settle(settlementOf(request, outcome, bench), bench, request.acked)
+    tell(request, outcome, done, bench)
+    return done ? outcome : undefined
   } catch (error) {
     if (error instanceof StoreUnavailableError) throw error
     const failure: Outcome = { kind: 'failure', error: errorInfo(error), children: outcome.children }
-    tell(request, failure, await settle(settlementOf(request, failure, bench), bench, request.acked), bench)
+    const done = await settle(settlementOf(request, failure, bench), bench, request.acked)
+    tell(request, failure, done, bench)
+    return done ? failure : undefined
   }
+}
+
+/** For the hooks. What was acknowledged when it began does not come again, whatever it asks for. */
+function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome): Ended {
+  const { headers } = message
+  if (acked && outcome.kind === 'reject') return { facts, headers, runtime, outcome: { ...outcome, requeue: false } }
+  if (acked && outcome.kind === 'stopped' && outcome.by === 'shutdown')
+    return { facts, headers, runtime, outcome: { kind: 'failure', error: outcome.error } }
+  return { facts, headers, runtime, outcome }
 }
 
 /** The result of a task that was acknowledged when it began. */

@@ -1,4 +1,7 @@
 import type { App } from '../app/app.ts'
+import type { RequestConfig } from '../app/contextOptions.ts'
+import { readContext } from '../app/contextWire.ts'
+import { CONTEXT_HEADER, type ContextWire } from '../app/requestContext.ts'
 import { canvasOf, type Predecessor, prepareSignature, type SignatureCall } from '../app/signatureCall.ts'
 import type { Message } from '../backend/joint.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -108,11 +111,20 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
 }
 
 function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Follower): Following {
-  const before: Predecessor = { id: message.id, rootId: message.rootId, replyTo: message.replyTo, origin: hostname }
+  const { id, rootId, replyTo, headers } = message
+  const context = contextOf(headers, app.config.request)
+  const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
   const prepared = calls.map((call) => prepareSignature(call, before, app))
   return {
     publish: prepared.map(({ submission }) => submission.message),
     also: listed ? prepared.flatMap(({ submission }) => submission.meta ?? []) : [],
     children: prepared.map(({ id }) => id),
   }
+}
+
+/** The request context goes on to what follows; one that cannot be read ends here. */
+function contextOf(headers: TaskMessage['headers'], config: RequestConfig): ContextWire | undefined {
+  const header = headers[CONTEXT_HEADER]
+  const read = header === undefined ? undefined : readContext(header, config)
+  return read && 'carried' in read ? read.carried.wire : undefined
 }

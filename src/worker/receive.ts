@@ -1,3 +1,4 @@
+import type { Ended } from '../app/afterTask.ts'
 import type { App } from '../app/app.ts'
 import { notRegistered } from '../app/run.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
@@ -6,14 +7,17 @@ import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
-import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED } from '../protocol/states.ts'
+import { withCompletion } from './complete.ts'
 import { afterFailure, type Follower, linkProblem, neverSent } from './follow.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
 export interface Refusal {
   readonly settlement: Settlement
+  /** For the hooks, where the task is one of this app. */
+  readonly ended?: Ended
   tell(): void
 }
 
@@ -45,11 +49,14 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   const request = new Request(delivery, message, definition, hostname)
   const reason = revoked.has(message.id) ? 'revoked' : isExpired(message) ? 'expired' : undefined
   if (reason) {
-    const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
-    const meta = message.ignoreResult ? undefined : request.meta(REVOKED, error, null, true)
+    const info = { type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }
+    const error = encodeException(info)
+    const full = request.meta(REVOKED, error, null, true)
+    const meta = message.ignoreResult ? undefined : full
     const also = neverSent(message, { status: REVOKED, result: error, traceback: null }, receiver)
     return {
-      settlement: { delivery, meta, also, end: 'ack' },
+      settlement: withCompletion({ delivery, meta, also, end: 'ack' }, full, message.headers, receiver),
+      ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
       tell: () => app.signals.emit('task:revoked', { ...facts, reason }),
     }
   }
@@ -57,8 +64,13 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   if (!error) return request
   return {
     settlement: failedLinked(delivery, receiver, message, error),
+    ended: neverRan(request, { kind: 'failure', error }),
     tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
   }
+}
+
+function neverRan({ facts, message }: Request, outcome: Outcome): Ended {
+  return { facts, headers: message.headers, outcome, runtime: 0 }
 }
 
 function tooOftenLost({ lost }: Delivery): ErrorInfo {
@@ -76,7 +88,7 @@ function isExpired({ expires }: TaskMessage): boolean {
 /** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */
 function failed(
   delivery: Delivery,
-  hostname: string,
+  receiver: Receiver,
   message: { id: string; task?: string; ignoreResult?: boolean },
   error: ErrorInfo,
 ): Settlement {
@@ -89,26 +101,30 @@ function failed(
     children: [],
     name: message.task,
     queue: delivery.queue,
-    worker: hostname,
+    worker: receiver.hostname,
   }
-  return { delivery, meta: message.ignoreResult ? undefined : meta, publish: [deadLetter(delivery, error)], end: 'ack' }
+  const kept = message.ignoreResult ? undefined : meta
+  const settlement: Settlement = { delivery, meta: kept, publish: [deadLetter(delivery, error)], end: 'ack' }
+  return withCompletion(settlement, meta, headersOf(delivery), receiver)
 }
 
 /** The same for a message that could be read, with what follows from a failure: errbacks are sent only where all its links can be followed. */
 function failedLinked(delivery: Delivery, receiver: Receiver, message: TaskMessage, error: ErrorInfo): Settlement {
-  const settlement = failed(delivery, receiver.hostname, message, error)
+  const settlement = failed(delivery, receiver, message, error)
   const ending = { status: FAILURE, result: encodeException(error), traceback: null }
-  if (linkProblem(message, receiver)) return { ...settlement, also: neverSent(message, ending, receiver) }
-  const { publish, also } = afterFailure(message, ending, receiver)
-  return { ...settlement, also, publish: [...(settlement.publish ?? []), ...publish] }
+  const { publish = [], also = [] } = settlement
+  if (linkProblem(message, receiver)) return { ...settlement, also: [...also, ...neverSent(message, ending, receiver)] }
+  const next = afterFailure(message, ending, receiver)
+  return { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }
 }
 
-function refuseUndecodable(delivery: Delivery, { app, hostname }: Receiver, error: ErrorInfo): Refusal {
+function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorInfo): Refusal {
+  const { app } = receiver
   const { id, task } = headersOf(delivery)
   const tell = (): void => app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   if (typeof id === 'string') {
     return {
-      settlement: failed(delivery, hostname, { id, task: typeof task === 'string' ? task : undefined }, error),
+      settlement: failed(delivery, receiver, { id, task: typeof task === 'string' ? task : undefined }, error),
       tell,
     }
   }
@@ -141,7 +157,8 @@ export function deadLetterQueue(queue: string): string {
   return `${queue}.dead`
 }
 
-function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
+/** A message beside the queue, with why. */
+export function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
   const { properties, body } = envelopeOf(delivery)
   const headers = {
     ...headersOf(delivery),

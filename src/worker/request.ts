@@ -109,7 +109,8 @@ export class Request {
       retries,
       parent_id: parentId ?? null,
       group_id: group ?? null,
-      date_started: this.#started || undefined,
+      // Not a key without a value: msgpack would carry it as one.
+      ...(this.#started && { date_started: this.#started }),
     }
   }
 }

@@ -1,3 +1,5 @@
+import { CONTEXT_HEADER } from '../app/requestContext.ts'
+import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
 import { encodeException } from '../protocol/exception.ts'
 import { encodeTask, pythonIso } from '../protocol/message.ts'
@@ -5,7 +7,9 @@ import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { withCompletion } from './complete.ts'
 import { afterFailure, afterSuccess, type Follower, neverSent } from './follow.ts'
+import { deadLetter } from './receive.ts'
 import type { Request } from './request.ts'
 
 /**
@@ -42,14 +46,19 @@ function success(request: Request, outcome: Outcome & { kind: 'success' }, follo
   const result = outcome.result ?? null
   const { publish, also, children } = afterSuccess(message, result, follower)
   const meta = request.meta(SUCCESS, result, null, true)
-  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+  const settlement: Settlement = { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+  return withCompletion(settlement, meta, message.headers, follower)
 }
 
 function failure(request: Request, error: ErrorInfo, outcome: Outcome, follower: Follower): Settlement {
   const { delivery, message } = request
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
   const { publish, also, children } = afterFailure(message, endingOf(meta), follower)
-  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+  // Somebody was to be told and could not be: kept, to be told by hand.
+  const dead = message.task === WEBHOOK_TASK ? [deadLetter(delivery, error)] : []
+  const own = kept(request, meta, outcome, children)
+  const settlement: Settlement = { delivery, meta: own, publish: [...publish, ...dead], also, end: 'ack' }
+  return withCompletion(settlement, meta, message.headers, follower)
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
@@ -68,7 +77,8 @@ function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, follo
   const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
   const meta = request.meta(REVOKED, error, null, true)
   const also = neverSent(message, endingOf(meta), follower)
-  return { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
+  const settlement: Settlement = { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
+  return withCompletion(settlement, meta, message.headers, follower)
 }
 
 /** The record as it is stored, with all that the task has sent; none where results are ignored. */
@@ -87,7 +97,11 @@ function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'stat
 function again({ message, delivery }: Request, delay: number): Message {
   const notBefore = Date.now() + delay
   const { contentType } = delivery.envelope.properties
-  const next = { ...message, retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
-  const envelope = encodeTask(next, contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json')
+  const { [CONTEXT_HEADER]: context, ...headers } = message.headers
+  const next = { ...message, headers, retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const written = encodeTask(next, contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json')
+  // As it came, even if nobody can read it: it never fails a task.
+  const envelope =
+    context === undefined ? written : { ...written, headers: { ...written.headers, [CONTEXT_HEADER]: context } }
   return { envelope, route: { exchange: '', routingKey: delivery.queue }, notBefore }
 }

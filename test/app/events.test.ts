@@ -75,7 +75,7 @@ onEachStore((lab) => {
     const app = lab().app()
     const fail = app.task('fail', () => Promise.reject(new RangeError('no')))
     const failing = await fail.delay()
-    const revoked = await fail.applyAsync([], { countdown: '1h' })
+    const revoked = await fail.applyAsync([], { countdown: lab().kind === 'rabbitmq' ? '1s' : '1h' })
     const ends = Promise.all([collect(failing), collect(revoked)])
     await lab().work(app)
     await revoked.revoke()

@@ -8,9 +8,11 @@ import type { CeleriacOptions } from '../../src/app/config.ts'
 import type { Signals } from '../../src/app/signals.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
+import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
 
-export type StoreKind = 'memory' | 'sqlite' | 'redis'
+/** `rabbitmq` cannot find a message in a queue: what is revoked there ends when a worker comes upon it. */
+export type StoreKind = 'memory' | 'sqlite' | 'redis' | 'rabbitmq'
 
 /** A store of its own for one test, the apps and workers on it, and their end. */
 export class Lab {
@@ -18,19 +20,22 @@ export class Lab {
   readonly url: string
   readonly path: string
   readonly #folder: string | undefined
+  /** Undefined: the broker's own. */
+  readonly backend: string | undefined
   readonly #ends: (() => unknown)[] = []
 
-  /** `redis` is the URL of an empty server. */
-  constructor(kind: StoreKind, redis = '') {
+  /** `server` is the URL of one that is empty, for redis and rabbitmq. The latter has its results in a file. */
+  constructor(kind: StoreKind, server = '') {
     this.kind = kind
-    this.#folder = kind === 'sqlite' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
+    this.#folder = kind === 'sqlite' || kind === 'rabbitmq' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
     this.path = join(this.#folder ?? '', 'store.db')
-    this.url = { memory: 'memory:', sqlite: `sqlite:${this.path}`, redis }[kind]
+    this.url = { memory: 'memory:', sqlite: `sqlite:${this.path}`, redis: server, rabbitmq: server }[kind]
+    this.backend = kind === 'rabbitmq' ? `sqlite:${this.path}` : undefined
   }
 
   /** An app on the store; in memory each has its own. */
   app(options: CeleriacOptions = {}): App {
-    const app = new App({ broker: this.url, logger: createLogger('silent'), ...options })
+    const app = new App({ broker: this.url, backend: this.backend, logger: createLogger('silent'), ...options })
     this.#ends.push(() => app.close())
     return app
   }
@@ -62,10 +67,10 @@ export class Lab {
 }
 
 /** A new lab for each test of the suite around. */
-export function useLab(kind: StoreKind, redis: () => string = () => ''): () => Lab {
+export function useLab(kind: StoreKind, server: () => string | Promise<string> = () => ''): () => Lab {
   let lab: Lab
-  beforeEach(() => {
-    lab = new Lab(kind, redis())
+  beforeEach(async () => {
+    lab = new Lab(kind, await server())
   })
   afterEach(() => lab.end())
   return () => lab
@@ -88,10 +93,26 @@ function onRedis(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   })
 }
 
+/** Run a suite on a rabbitmq-server of its own, in a new virtual host for each test. */
+function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+  describe('on rabbitmq', () => {
+    let server: RabbitServer
+    beforeAll(async () => {
+      server = await RabbitServer.start()
+    }, 30_000)
+    afterAll(() => server.stop())
+    suite(
+      useLab('rabbitmq', () => server.empty()),
+      'rabbitmq',
+    )
+  })
+}
+
 /** Run a suite on each store. */
 export function onEachStore(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => suite(useLab(kind), kind))
   onRedis(suite)
+  onRabbit(suite)
 }
 
 export interface Told<Name extends keyof Signals = keyof Signals> {

@@ -16,7 +16,8 @@ onEachStore((lab) => {
     const handle = await task.delay()
     const waiting = handle.get().catch((error: unknown) => error)
     expect(await handle.revoke()).toBe(true)
-    expect(await handle.state()).toBe('REVOKED')
+    if (lab().kind === 'rabbitmq') await lab().work(app)
+    else expect(await handle.state()).toBe('REVOKED')
     const error = await waiting
     expect(error).toBeInstanceOf(TaskRevokedError)
     expect(error).toMatchObject({ ...REVOKED, taskId: handle.id })
@@ -29,15 +30,16 @@ onEachStore((lab) => {
 
   it('a delayed one, also between retries', async () => {
     const app = lab().app()
+    const later = lab().kind === 'rabbitmq' ? '1s' : '1h'
     let runs = 0
-    const task = app.task('task', () => currentTask()?.retry({ countdown: runs++ ? 0 : '1h' }))
-    const delayed = await task.applyAsync([], { countdown: '1h' })
+    const task = app.task('task', () => currentTask()?.retry({ countdown: runs++ ? 0 : later }))
+    const delayed = await task.applyAsync([], { countdown: later })
     await lab().work(app)
     const retrying = await task.delay()
     await until(async () => (await retrying.state()) === 'RETRY')
     for (const handle of [delayed, retrying]) {
       expect(await handle.revoke()).toBe(true)
-      expect(await handle.state()).toBe('REVOKED')
+      if (lab().kind !== 'rabbitmq') expect(await handle.state()).toBe('REVOKED')
       await expect(handle.get()).rejects.toMatchObject(REVOKED)
     }
     expect(runs).toBe(1)

@@ -138,6 +138,7 @@ onEachStore((lab) => {
         await currentTask()?.progress(value)
         await app.result(gate).get()
       })
+      app.task('gate', () => undefined)
       await lab().work(app)
       const gate = await app.send('gate', [], { queue: 'elsewhere' })
       const handle = await echo.delay(VALUES, gate.id)
@@ -154,6 +155,7 @@ onEachStore((lab) => {
         break
       }
       await gate.revoke()
+      if (lab().kind === 'rabbitmq') await lab().work(app, { queues: ['elsewhere'] })
       await expect(handle.get()).rejects.toMatchObject({ type: 'TaskRevokedError' })
       expect(seen).toEqual(VALUES)
       const back = app.task('back', (value: unknown) => value)

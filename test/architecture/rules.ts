@@ -13,8 +13,10 @@ const floors: Readonly<Record<string, number>> = {
   beat: 6,
   events: 6,
   control: 6,
+  webhook: 6,
   worker: 7,
   http: 7,
+  client: 7,
   'celeriac.ts': 7,
   'index.ts': 7,
   cli: 8,
@@ -107,6 +109,16 @@ export function protocolProblems(sources: readonly Source[]): string[] {
       .map(({ specifier }) => `${source.path}: protocol reaches ${specifier}`),
     ...(partOf(source.path) === 'protocol' ? impureWords(source) : []),
   ])
+}
+
+/** What keeps the client out of a browser: imports of Node, of packages, and of other folders' code. Types are erased. */
+export function clientProblems(sources: readonly Source[]): string[] {
+  const own = sources.filter(({ path }) => partOf(path) === 'client')
+  return own.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ target, kind }) => kind !== 'type' && (target === undefined || partOf(target) !== 'client'))
+      .map(({ specifier }) => `${path} imports ${specifier}, which a browser does not get`),
+  )
 }
 
 function nodeName(specifier: string): string {

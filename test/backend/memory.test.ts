@@ -2,17 +2,20 @@ import { describe, it } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { MemoryBackend } from '../../src/backend/memory.ts'
 import { MemoryBroker } from '../../src/broker/memory.ts'
-import { backendSuite } from '../../src/testing/backendSuite.ts'
+import { backendSuite, type OpenedBackend } from '../../src/testing/backendSuite.ts'
+import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/historySuite.ts'
 import { jointSuite } from '../../src/testing/jointSuite.ts'
 
 const open = (broker: MemoryBroker, serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
-  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], broker })
+  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], broker, eventLog: SUITE_EVENT_LOG })
 
 for (const serializer of ['json', 'msgpack'] as const) {
-  backendSuite({ describe, it }, `memory, ${serializer}`, async () => {
+  const opened = async (): Promise<OpenedBackend> => {
     const backend = open(new MemoryBroker(), serializer)
     return { backend, close: () => backend.close() }
-  })
+  }
+  backendSuite({ describe, it }, `memory, ${serializer}`, opened)
+  historySuite({ describe, it }, `memory, ${serializer}`, opened)
 }
 
 jointSuite({ describe, it }, 'memory', async () => {

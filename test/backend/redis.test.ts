@@ -6,8 +6,9 @@ import { connectRedis } from '../../src/broker/redis/client.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { DecodeError, StoreUnavailableError } from '../../src/std/errors.ts'
-import { backendSuite } from '../../src/testing/backendSuite.ts'
+import { backendSuite, type OpenedBackend } from '../../src/testing/backendSuite.ts'
 import { metaOf } from '../../src/testing/factories.ts'
+import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/historySuite.ts'
 import { pause, until, within } from '../../src/testing/kit.ts'
 import { TcpProxy } from '../redis/proxy.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -26,12 +27,14 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 for (const serializer of ['json', 'msgpack'] as const) {
-  backendSuite({ describe, it }, `redis, ${serializer}`, async () => {
+  const opened = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     await server.cli('FLUSHALL')
-    const open = (): RedisBackend => new RedisBackend(server.url(), { ...options, serializer })
+    const open = (): RedisBackend => new RedisBackend(server.url(), { ...options, serializer, ...more })
     const backend = open()
     return { backend, second: async () => open(), close: () => backend.close() }
-  })
+  }
+  backendSuite({ describe, it }, `redis, ${serializer}`, opened)
+  historySuite({ describe, it }, `redis, ${serializer}`, () => opened({ eventLog: SUITE_EVENT_LOG }))
 }
 
 describe('records', () => {

@@ -1,26 +1,31 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { SqliteBackend } from '../../src/backend/sqlite.ts'
 import { MemoryBroker } from '../../src/broker/memory.ts'
 import { SqliteBroker } from '../../src/broker/sqlite/broker.ts'
-import { backendSuite } from '../../src/testing/backendSuite.ts'
+import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
+import { backendSuite, type OpenedBackend } from '../../src/testing/backendSuite.ts'
+import { metaOf } from '../../src/testing/factories.ts'
+import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/historySuite.ts'
 import { jointSuite } from '../../src/testing/jointSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 
 const options: Omit<BackendOptions, 'broker'> = { expires: 60_000, serializer: 'json', accept: ['json'] }
 
 for (const serializer of ['json', 'msgpack'] as const) {
-  backendSuite({ describe, it }, `sqlite, ${serializer}`, async () => {
+  const open = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     const folder = new Folder()
-    const open = (): SqliteBackend =>
-      new SqliteBackend(folder.url(), { ...options, serializer, broker: new MemoryBroker() })
-    const backend = open()
+    const second = async (): Promise<SqliteBackend> =>
+      new SqliteBackend(folder.url(), { ...options, serializer, broker: new MemoryBroker(), ...more })
+    const backend = await second()
     const close = async (): Promise<void> => {
       await backend.close()
       folder.remove()
     }
-    return { backend, second: async () => open(), close }
-  })
+    return { backend, second, close }
+  }
+  backendSuite({ describe, it }, `sqlite, ${serializer}`, open)
+  historySuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
 
 jointSuite({ describe, it }, 'sqlite, one file', async () => {
@@ -45,4 +50,21 @@ jointSuite({ describe, it }, 'sqlite, two files', async () => {
     folder.remove()
   }
   return { broker, backend, close }
+})
+
+test('a record takes its log along', async () => {
+  const folder = new Folder()
+  const backend = new SqliteBackend(folder.url(), { ...options, broker: new MemoryBroker() })
+  for (const id of ['1', '2']) {
+    await backend.store(metaOf(id, PENDING))
+    await backend.store(metaOf(id, STARTED))
+    await backend.store(metaOf(id, STARTED))
+    await backend.store(metaOf(id, SUCCESS))
+  }
+  const count = (): unknown => backend.file.db.prepare('SELECT count(*) AS n FROM event').get()
+  expect(count()).toEqual({ n: 4 })
+  await backend.forget(['1'])
+  expect(count()).toEqual({ n: 2 })
+  await backend.close()
+  folder.remove()
 })

@@ -76,14 +76,14 @@ describe('the body of a call', () => {
   })
 
   test('413 by the announced length alone, before any byte of it', async () => {
-    const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n`
+    const head = `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n`
     const answer = await rawExchange(service.server, [head])
     expect(answer).toMatch(/^HTTP\/1\.1 413 /)
     expect(answer).toContain('urn:celeriac:problem:body-too-large')
   })
 
   test('413 for a long chunked body, before its end', async () => {
-    const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
+    const head = `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
     const chunk = `1000\r\n${'x'.repeat(4096)}\r\n`
     const answer = await rawExchange(service.server, [head, chunk, chunk, chunk])
     expect(answer).toMatch(/^HTTP\/1\.1 413 /)
@@ -126,7 +126,7 @@ describe('the body of a call', () => {
   })
 
   test('a client that goes away in the middle is no error of ours', async () => {
-    const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,`
+    const head = `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,`
     await rawExchange(service.server, [head], 50)
     expect((await service.fetch('/livez')).status).toBe(200)
     expect(service.log.filter(({ level }) => (level as number) >= 50)).toEqual([])
@@ -173,7 +173,7 @@ describe('hostile requests', () => {
 
   test('malformed HTTP does not stop the server', async () => {
     expect(await rawExchange(service.server, ['BREW / HTTP/1.1\r\n\r\n'])).toMatch(/^HTTP\/1\.1 400 /)
-    const long = `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`
+    const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`
     expect(await rawExchange(service.server, [long])).toMatch(/^HTTP\/1\.1 431 /)
     expect((await service.fetch('/livez')).status).toBe(200)
   })

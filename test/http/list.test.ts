@@ -73,6 +73,18 @@ describe.each(stores)('GET /v1/jobs on %s', (store) => {
     expect(new Set(found.flatMap(({ jobs }) => jobs.map(({ state }) => state)))).toEqual(new Set(['STARTED']))
   })
 
+  test('by tag, and since a moment', async () => {
+    for (const tags of ['?tag=a', '?tag=a&tag=b', '?tag=b']) await service.post(`/v1/tasks/tasks.add${tags}`, [1, 2])
+    const found = await pages('?tag=a&limit=1')
+    expect(found.map(({ jobs }) => jobs.length)).toEqual([1, 1])
+    const [newest] = idsOf(await pages('?tag=b&limit=1'))
+    const job = (await (await service.fetch(`/v1/jobs/${newest}`)).json()) as { createdAt: string }
+    expect(idsOf(await pages(`?tag=b&since=${job.createdAt}`))).toContain(newest)
+    expect(idsOf(await pages('?tag=b&since=2100-01-01'))).toEqual([])
+    expect(idsOf(await pages('?since=2100-01-01T00:00:00+02:00'))).toEqual([])
+    expect(idsOf(await pages('?tag=b&task=tasks.add&state=PENDING&since=2020-01-01T00:00Z')).length).toBe(2)
+  })
+
   test.each([
     'limit=0',
     'limit=1001',
@@ -87,6 +99,11 @@ describe.each(stores)('GET /v1/jobs on %s', (store) => {
     'page=2',
     'limit=1&limit=2',
     'state=a%00',
+    'since=yesterday',
+    'since=2026-13-01',
+    'since=2026-11-01T10:00:00',
+    'since=1760000000',
+    'tag=',
   ])('400 for ?%s', async (query) => {
     const problem = await problemOf(await service.fetch(`/v1/jobs?${query}`), 400, 'invalid-query')
     expect(problem.errors).toMatchObject([{ parameter: query.split('=')[0], detail: expect.any(String) }])

@@ -1,6 +1,8 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createHttp } from '../../src/http/api.ts'
+import { basic, bearer } from '../../src/http/auth.ts'
 import { PROBLEMS } from '../../src/http/problem.ts'
 import { Celeriac } from '../../src/index.ts'
 import { type Service, startService } from './harness.ts'
@@ -52,11 +54,16 @@ describe('GET /openapi.json', () => {
       '/v1/tasks/tasks.wait',
       '/v1/tasks/tasks.fail',
       '/v1/tasks/python.multiply',
+      '/v1/batches',
+      '/v1/batches/{id}',
       '/v1/jobs',
       '/v1/jobs/{id}',
       '/v1/jobs/{id}/result',
+      '/v1/jobs/{id}/events',
+      '/v1/jobs/{id}/retry',
       '/livez',
       '/readyz',
+      '/openapi.json',
     ])
     expect(JSON.stringify(document)).not.toContain('tasks.hidden')
   })
@@ -64,7 +71,7 @@ describe('GET /openapi.json', () => {
   test('a task has the schemas of its input, result and progress', () => {
     const post = document.paths?.['/v1/tasks/reports.render']?.post
     expect(post).toMatchObject({
-      operationId: 'reports.render',
+      operationId: 'submit_reports.render',
       summary: 'Make a report',
       requestBody: { required: true },
     })
@@ -89,8 +96,22 @@ describe('GET /openapi.json', () => {
     expect(document.components?.schemas?.['tasks.add.result']).toEqual({})
   })
 
-  test('every problem is described', () => {
-    expect(Object.keys(document.components?.responses as object)).toEqual(Object.keys(PROBLEMS))
+  test('every problem that a request to what is described may meet is described', () => {
+    const text = JSON.stringify(document)
+    // What is not found, by path or by method, is no operation; what is not understood has no path.
+    const outside = new Set([
+      'malformed-request',
+      'headers-too-large',
+      'request-timeout',
+      'not-found',
+      'method-not-allowed',
+      'unknown-task',
+    ])
+    const optional = new Set(['unauthorized', 'rate-limited', 'invalid-webhook'])
+    for (const kind of Object.keys(PROBLEMS)) {
+      if (outside.has(kind) || optional.has(kind)) continue
+      expect(text, kind).toContain(`urn:celeriac:problem:${kind}"`)
+    }
   })
 
   test('every reference leads somewhere', () => {
@@ -99,16 +120,103 @@ describe('GET /openapi.json', () => {
     for (const ref of refs) expect(follow(document, ref), ref).toBeDefined()
   })
 
-  test('every request that the tests make is described: the answers of a call', () => {
-    expect(Object.keys(document.paths?.['/v1/tasks/tasks.add']?.post?.responses as object)).toEqual([
+  test('the answers of a call, with their headers', () => {
+    const responses = document.paths?.['/v1/tasks/tasks.add']?.post?.responses
+    expect(Object.keys(responses as object)).toEqual([
+      '200',
       '202',
       '400',
+      '403',
+      '409',
       '413',
       '415',
+      '421',
       '422',
       '500',
+      '501',
       '503',
     ])
+    expect(Object.keys(responses?.['202']?.headers as object)).toEqual([
+      'Location',
+      'Retry-After',
+      'Link',
+      'Idempotent-Replayed',
+      'Preference-Applied',
+    ])
+  })
+})
+
+describe('openapi by options', () => {
+  const secret = `whsec_${Buffer.alloc(32).toString('base64')}`
+
+  test('without webhooks there is no word of them; with them, callbacks and webhooks', async () => {
+    const plain = await documentOf(new Celeriac({ broker: 'memory:' }), ['x'])
+    expect(JSON.stringify(plain)).not.toMatch(/webhook/i)
+    const document = await documentOf(new Celeriac({ broker: 'memory:', webhooks: { secret } }), ['x'])
+    expect(Object.keys(document.webhooks as object)).toEqual(['jobEnded'])
+    const callbacks = document.paths?.['/v1/tasks/x']?.post?.callbacks
+    expect(Object.keys(callbacks?.jobEnded as object)).toEqual(['{$request.header.Celeriac-Webhook}'])
+  })
+
+  test('who asks who it is says how, and what for', async () => {
+    const app = new Celeriac({ broker: 'memory:' })
+    const get = async (
+      authorize: NonNullable<Parameters<typeof createHttp>[1]['authorize']>,
+      header: string,
+    ): Promise<Json> => {
+      const api = createHttp(app, { expose: [{ task: 'x', scopes: ['write'] }], authorize })
+      const response = await api.request('/openapi.json', { headers: { authorization: header } })
+      return (await response.json()) as Json
+    }
+    const byToken = await get(bearer({ 'a-token-of-16-chars': 'ada' }), 'Bearer a-token-of-16-chars')
+    expect(byToken.components?.securitySchemes).toEqual({ bearer: { type: 'http', scheme: 'bearer' } })
+    expect(byToken.security).toEqual([{ bearer: [] }])
+    const post = byToken.paths?.['/v1/tasks/x']?.post
+    expect(post?.security).toEqual([{ bearer: ['write'] }])
+    expect(Object.keys(post?.responses as object)).toContain('401')
+    expect(byToken.paths?.['/livez']?.get?.security).toEqual([])
+    const byUser = await get(basic({ ada: 'secret' }), `Basic ${btoa('ada:secret')}`)
+    expect(byUser.components?.securitySchemes).toEqual({ basic: { type: 'http', scheme: 'basic' } })
+  })
+
+  test('examples of a task, and types of body that it takes', async () => {
+    const app = new Celeriac({ broker: 'memory:' })
+    const task = app.task('images.resize', (_image: Uint8Array) => 'ok', {
+      accepts: 'image/*',
+      example: { input: ['aGk='], result: 'ok' },
+    })
+    const document = await documentOf(app, [task])
+    expect(document.components?.schemas?.['images.resize.input']?.examples).toEqual([['aGk=']])
+    expect(Object.keys(document.paths?.['/v1/tasks/images.resize']?.post?.requestBody?.content as object)).toEqual([
+      'application/json',
+      'image/*',
+    ])
+    expect(() => app.task('other', () => 1, { example: { inptu: 1 } as object })).toThrow('inptu')
+  })
+
+  test('a public linter finds nothing, at its strictest', async () => {
+    const app = new Celeriac({ broker: 'memory:', webhooks: { secret } })
+    const render = app.task({
+      name: 'reports.render',
+      input: z.object({ id: z.string(), dpi: z.coerce.number().default(150) }),
+      output: z.object({ url: z.string() }),
+      progress: z.object({ page: z.number() }),
+      example: { input: { id: 'r1' }, result: { url: '/r1' }, progress: { page: 1 } },
+      run: () => ({ url: '' }),
+    })
+    const expose = [{ task: render, scopes: ['write'] }, 'a/b c', 'x']
+    const authorize = bearer({ 'a-token-of-16-chars': 'ada' })
+    const apis = [
+      createHttp(app, { expose, authorize, rateLimit: { requests: 10, per: '1s' } }),
+      createHttp(new Celeriac({ broker: 'memory:' }), { expose: ['x'] }),
+    ]
+    // The license is the application's, and not ours to name.
+    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'info-license': 'off' } })
+    for (const api of apis) {
+      const response = await api.request('/openapi.json', { headers: { authorization: 'Bearer a-token-of-16-chars' } })
+      const problems = await lintFromString({ source: await response.text(), config })
+      expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([])
+    }
   })
 })
 

@@ -15,7 +15,10 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
     const job = await jobOf(response)
     const self = `/v1/jobs/${job.id}`
     expect(response.headers.get('location')).toBe(self)
-    const links = { self, result: `${self}/result` }
+    const links = { self, result: `${self}/result`, events: `${self}/events` }
+    expect(response.headers.get('link')).toBe(
+      `<${self}/events>; rel="monitor"; type="text/event-stream", <${self}/result>; rel="result"`,
+    )
     expect(job).toEqual({
       id: expect.any(String),
       task: 'tasks.add',

@@ -154,7 +154,7 @@ onEachStore((lab) => {
       type: 'DecodeError',
       message: 'content type "application/x-msgpack" is not accepted; accepted: application/json',
     })
-    expect(await app.queueSize('celery.dead')).toBe(1)
+    await until(async () => (await app.queueSize('celery.dead')) === 1)
     expect(await add.delay(2).get()).toBe(2)
   })
 

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
 export function sqlitePath(url: string): string {
@@ -103,6 +103,7 @@ function prepareOnce(db: DatabaseSync, path: string): void {
   // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   if (isNew) create(db, path)
+  db.exec(ADDITIONS)
   db.exec('PRAGMA busy_timeout = 0')
 }
 

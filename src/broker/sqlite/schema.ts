@@ -59,3 +59,32 @@ CREATE TABLE revoked (
   expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 `
+
+/** Tables that came later without a change of the others: made where they are missing, each time the store is opened. */
+export const ADDITIONS = `
+-- The states that a task was in on its way, between PENDING and its end: for those who follow it.
+CREATE TABLE IF NOT EXISTS event (
+  job INTEGER NOT NULL,                 -- seq of its result
+  seq INTEGER NOT NULL,                 -- counts from 2, without a gap; 1 is PENDING, which is not kept here
+  version INTEGER NOT NULL,             -- of the result when it was in this state
+  format TEXT NOT NULL,
+  meta ANY NOT NULL,
+  PRIMARY KEY (job, seq)
+) WITHOUT ROWID, STRICT;
+CREATE TRIGGER IF NOT EXISTS result_forgotten AFTER DELETE ON result BEGIN DELETE FROM event WHERE job = old.seq; END;
+-- What was said of a job when it was handed in: a row only where something was.
+CREATE TABLE IF NOT EXISTS origin (
+  seq INTEGER PRIMARY KEY,              -- that of its result
+  owner TEXT,
+  tags TEXT,                            -- JSON: an array of texts
+  input ANY                             -- body of its message: text or bytes
+) STRICT;
+CREATE INDEX IF NOT EXISTS origin_owner ON origin (owner, seq) WHERE owner IS NOT NULL;
+CREATE TRIGGER IF NOT EXISTS result_dropped AFTER DELETE ON result BEGIN DELETE FROM origin WHERE seq = old.seq; END;
+CREATE TABLE IF NOT EXISTS note (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  expires INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS note_expires ON note (expires);
+`

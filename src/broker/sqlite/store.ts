@@ -5,7 +5,7 @@ import { Wake } from './wake.ts'
 import { Writer } from './writer.ts'
 
 /** What changed in a transaction of our own; others' changes may be of either kind. */
-export type Topic = 'messages' | 'results'
+export type Topic = 'messages' | 'results' | 'schedules'
 
 /** Longest that a read waits for a busy store, ms. */
 const READ_LIMIT = 5000
@@ -16,7 +16,11 @@ export class SqliteStore {
   readonly db: DatabaseSync
   readonly writer: Writer
   readonly #wake: Wake
-  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = { messages: new Set(), results: new Set() }
+  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = {
+    messages: new Set(),
+    results: new Set(),
+    schedules: new Set(),
+  }
   readonly #touched = new Set<Topic>()
   readonly #readVersion: StatementSync
   readonly #writeVersion: StatementSync

@@ -1,4 +1,6 @@
 import type { Hono } from 'hono'
+import type { Authorize } from '../auth.ts'
+import type { GateOptions } from '../gate.ts'
 import { methodNotAllowed } from '../method.ts'
 import { openApi } from '../openapi.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
@@ -6,11 +8,29 @@ import { baseOf, type HttpScope } from '../scope.ts'
 const PATH = '/openapi.json'
 
 /** `GET /openapi.json`: the API described by itself. */
-export function addDocumentRoute(api: Hono, base: string, { app, exposed }: HttpScope): void {
+export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate: GateOptions): void {
+  const { app, scopesOf } = scope
+  const scheme = gate.authorize && schemeOf(gate.authorize)
   api.get(PATH, (c) => {
-    const tasks = [...exposed].map((name) => ({ name, definition: app.tasks.get(name)?.definition }))
-    const body = JSON.stringify(openApi({ title: app.config.name, server: baseOf(c.req.path, 1), base, tasks }))
-    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' } })
+    const tasks = [...scopesOf].map(([name, scopes]) => ({ name, definition: app.tasks.get(name)?.definition, scopes }))
+    const document = openApi({
+      title: app.config.name,
+      server: baseOf(c.req.path, 1),
+      base,
+      tasks,
+      scheme,
+      limited: gate.limiter !== undefined,
+      webhooks: app.config.webhooks !== undefined,
+    })
+    return new Response(JSON.stringify(document), {
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
+    })
   })
   api.all(PATH, methodNotAllowed('GET, HEAD'))
+}
+
+/** What `authorize` asks for when somebody says nothing. */
+function schemeOf(authorize: Authorize): 'bearer' | 'basic' {
+  const challenge = authorize.challenge?.(new Request('http://localhost/'))
+  return /^basic\b/i.test(challenge ?? '') ? 'basic' : 'bearer'
 }

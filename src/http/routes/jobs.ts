@@ -1,38 +1,75 @@
 import type { Context, Hono } from 'hono'
-import { isFinal, REVOKED } from '../../protocol/states.ts'
+import { infoOf } from '../../app/info.ts'
+import type { History } from '../../backend/history.ts'
+import { UnknownJobError } from '../../std/errors.ts'
+import { closingOf } from '../closing.ts'
+import { isNamed, jobEtag } from '../etag.ts'
 import { respondJob } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
+import { grantedWait, parsePrefer, preferenceApplied } from '../prefer.ts'
 import { respondProblem } from '../problem.ts'
-import { readQuery, requireFlag } from '../query.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
-import { findJob, unknownJob } from '../visible.ts'
+import { findHistory, missingJob, NO_EVENTS } from '../visible.ts'
+import { cancelJob } from './cancel.ts'
 
 /** `GET` and `DELETE /jobs/{id}`: see a job, end a job. */
 export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/jobs/:id`
   api.get(path, (c) => show(c, scope))
-  api.delete(path, (c) => revoke(c, scope))
+  api.delete(path, (c) => cancelJob(c, scope))
   api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
 }
 
 async function show(c: Context, scope: HttpScope): Promise<Response> {
-  const job = await findJob(scope, c.req.param('id') as string)
-  return job ? respondJob(job, baseOf(c.req.path, 2), 200) : respondProblem(unknownJob(c), c.req.path)
+  const history = await findHistory(c, scope)
+  if (!history) return respondProblem(missingJob(c, scope), c.req.path)
+  const named = c.req.header('if-none-match')
+  if (named === undefined) return respond(c, scope, history)
+  const wait = grantedWait(parsePrefer(c.req.header('prefer')))
+  const applied = preferenceApplied(wait, false)
+  const headers: Record<string, string> = applied === undefined ? {} : { 'preference-applied': applied }
+  const etag = jobEtag(history)
+  if (!isNamed(named, etag)) return respond(c, scope, history, headers)
+  try {
+    const changed = wait ? await nextChange(c, scope, history, wait) : undefined
+    if (changed) return respond(c, scope, changed, headers)
+  } catch (error) {
+    if (error instanceof UnknownJobError) return respondProblem(missingJob(c, scope), c.req.path)
+    throw error
+  }
+  const retry = scope.durations.headersOf(infoOf(history.meta))
+  return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache', ...retry, ...headers } })
 }
 
-async function revoke(c: Context, scope: HttpScope): Promise<Response> {
-  const { path } = c.req
-  const query = readQuery(c.req.url, { terminate: requireFlag })
-  if (query.kind === 'refused') return respondProblem(query.problem, path)
-  const id = c.req.param('id') as string
-  const known = await findJob(scope, id)
-  if (!known) return respondProblem(unknownJob(c), path)
-  const asked = await scope.app.result(id).revoke({ terminate: query.values.terminate ?? false })
-  const job = (await findJob(scope, id)) ?? known
-  if (!asked && isFinal(job.state))
-    return respondProblem(
-      { kind: 'job-final', detail: `job ${id} has ended: ${job.state}`, members: { state: job.state } },
-      path,
-    )
-  return respondJob(job, baseOf(path, 2), job.state === REVOKED ? 200 : 202)
+function respond(
+  c: Context,
+  { durations }: HttpScope,
+  history: History,
+  headers: Record<string, string> = {},
+): Response {
+  const info = infoOf(history.meta)
+  durations.see(info)
+  const more = { etag: jobEtag(history), ...durations.headersOf(info), ...headers }
+  return respondJob(info, baseOf(c.req.path, 2), 200, more)
+}
+
+/** The job once it is another than this, within `wait` s and as long as the client is there. */
+async function nextChange(c: Context, { app }: HttpScope, known: History, wait: number): Promise<History | undefined> {
+  const { backend, follows } = await app.stores()
+  const id = known.meta.task_id
+  const stop = new AbortController()
+  const end = (): void => stop.abort()
+  const timer = setTimeout(end, wait * 1000)
+  const signals = [c.req.raw.signal, closingOf(c)]
+  for (const signal of signals) signal?.addEventListener('abort', end)
+  try {
+    for await (const _meta of backend.watch([id], stop.signal)) {
+      const history = await follows.history(id, NO_EVENTS)
+      if (history && jobEtag(history) !== jobEtag(known)) return history
+    }
+    return undefined
+  } finally {
+    clearTimeout(timer)
+    for (const signal of signals) signal?.removeEventListener('abort', end)
+  }
 }

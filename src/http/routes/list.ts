@@ -2,13 +2,21 @@ import type { Context, Hono } from 'hono'
 import type { JobInfo } from '../../app/info.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { identityOf, isAdmin } from '../identity.ts'
 import { listedJob } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
 import { respondProblem } from '../problem.ts'
-import { readQuery, requireLimit, requireWord, wrongParameter } from '../query.ts'
+import { readQuery, requireLimit, requireMoment, requireWord, wrongParameter } from '../query.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
 
-const READERS = { state: requireWord, task: requireWord, limit: requireLimit, cursor: parseCursor }
+const READERS = {
+  state: requireWord,
+  task: requireWord,
+  tag: requireWord,
+  since: requireMoment,
+  limit: requireLimit,
+  cursor: parseCursor,
+}
 const DEFAULT_LIMIT = 50
 /** Pages of the store that are read for one answer, where none of their jobs may be shown. */
 const MAX_PAGES = 10
@@ -30,6 +38,11 @@ interface Filter {
   /** Stored states whose lists follow each other; undefined is all states. */
   readonly states: readonly (string | undefined)[]
   readonly task: string | undefined
+  readonly tag: string | undefined
+  /** Whose jobs; undefined is everybody's. */
+  readonly owner: string | undefined
+  /** ms since the epoch */
+  readonly since: number | undefined
   readonly limit: number
 }
 
@@ -37,13 +50,16 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
   const query = readQuery(c.req.url, READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
-  const { state, task, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
+  const { state, task, tag, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
   if (task !== undefined && !scope.exposed.has(task))
     return respondProblem(wrongParameter('task', `no task ${JSON.stringify(task)} is exposed here`), path)
   // One name on the wire, two in the store: PROGRESS is shown as STARTED.
   const filter = {
     states: state === STARTED ? [STARTED, PROGRESS] : [state],
     task: task ?? onlyOne(scope.exposed),
+    tag,
+    owner: isAdmin(c) ? undefined : identityOf(c)?.id,
+    since,
     limit,
   }
   const { backend } = await scope.app.stores()
@@ -65,7 +81,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
 /** The next page with something to show, short where jobs of other tasks lie between. */
 async function readPage(
   { app, exposed }: HttpScope,
-  { states, task, limit }: Filter,
+  { states, ...filter }: Filter,
   from: Place,
 ): Promise<{ jobs: JobInfo[]; next: Place | undefined }> {
   if (exposed.size === 0) return { jobs: [], next: undefined }
@@ -73,7 +89,7 @@ async function readPage(
   let jobs: JobInfo[] = []
   for (let pages = 0; next && jobs.length === 0 && pages < MAX_PAGES; pages++) {
     const place: Place = next
-    const page = await app.jobs({ state: states[place.part], task, limit, cursor: place.cursor })
+    const page = await app.jobs({ ...filter, state: states[place.part], cursor: place.cursor })
     jobs = page.jobs.filter((job) => job.task !== undefined && exposed.has(job.task))
     next = following(place, page.cursor, states.length)
   }

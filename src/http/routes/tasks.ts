@@ -1,16 +1,21 @@
 import type { Context, Hono } from 'hono'
-import type { AsyncResult } from '../../app/result.ts'
+import type { JobInfo } from '../../app/info.ts'
+import type { CallOptions } from '../../app/options.ts'
 import type { AnyTask } from '../../app/task.ts'
-import { PENDING } from '../../protocol/states.ts'
-import { EncodeError, ValidationError, type ValidationIssue } from '../../std/errors.ts'
+import { isFinal } from '../../protocol/states.ts'
+import { TimeoutError } from '../../std/errors.ts'
+import { acceptedHeaders, respondAccepted } from '../accepted.ts'
 import { type Body, readBody } from '../body.ts'
-import { jobPath } from '../job.ts'
+import { headersOf } from '../header.ts'
+import { type Accepted, acceptOnce, parseKey } from '../idempotency.ts'
+import { identityOf } from '../identity.ts'
+import { type Input, inputErrors, inputOf, invalidInput } from '../input.ts'
+import { jobDocument, jobPath, toJson } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
-import { type InputError, pointerTo, respondProblem } from '../problem.ts'
+import { grantedWait, type Preferences, parsePrefer, preferenceApplied } from '../prefer.ts'
+import { type Problem, respondProblem } from '../problem.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
-
-/** HTTP's jobs always keep a record: its client has nothing else to ask for. */
-const CALL = { ignoreResult: false }
+import { callOptions, isProblem, send, tagsOf, taskProblem } from '../submit.ts'
 
 /** `POST /tasks/{name}`: hand in a job. */
 export function addTaskRoutes(api: Hono, base: string, scope: HttpScope): void {
@@ -22,89 +27,99 @@ export function addTaskRoutes(api: Hono, base: string, scope: HttpScope): void {
 async function submit(c: Context, scope: HttpScope): Promise<Response> {
   const name = c.req.param('name') as string
   const { path } = c.req
-  if (!scope.exposed.has(name))
-    return respondProblem({ kind: 'unknown-task', detail: `no task ${JSON.stringify(name)} is exposed here` }, path)
-  const body = await readBody(c.req.raw, scope.maxBody)
-  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const barred = taskProblem(c, scope, name)
+  if (barred) return respondProblem(barred, path)
   const task = scope.app.tasks.get(name)
-  const given = inputOf(task, body)
-  if (given.error) return respondInvalid([given.error], path)
-  const createdAt = new Date()
+  const body = await readBody(c, scope.maxBody, task?.definition.options.accepts)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const accepted = await accept(c, scope, { name, task, body })
+  if (isProblem(accepted)) return respondProblem(accepted, path)
+  const prefer = headersOf(c)('prefer')
+  return prefer === null
+    ? respondAccepted(accepted, name, baseOf(path, 2))
+    : respondPreferred(c, scope, { ...accepted, name }, parsePrefer(prefer))
+}
+
+interface Given {
+  readonly name: string
+  readonly task: AnyTask | undefined
+  readonly body: Exclude<Body, { kind: 'refused' }>
+}
+
+/** Hand it in; or say what is wrong with it. */
+async function accept(c: Context, scope: HttpScope, { name, task, body }: Given): Promise<Accepted | Problem> {
+  const key = headersOf(c)('idempotency-key')
+  const tags = tagsOf(c.req.url)
+  if (isProblem(tags)) return tags
+  const { input, error } = inputOf(task, body)
+  if (error) return invalidInput([error])
+  const options = callOptions(c, scope, tags)
   try {
-    const { id } = await send(scope, name, task, given.input)
-    return respondAccepted(id, name, createdAt, baseOf(path, 2))
+    if (key !== null) return await acceptKeyed(c, scope, { name, task, body, input, options, key })
+    const at = Date.now()
+    const { id } = await send(scope, name, task, input, options)
+    return { id, at, replayed: false }
+  } catch (thrown) {
+    const errors = inputErrors(thrown, input)
+    if (errors) return invalidInput(errors)
+    throw thrown
+  }
+}
+
+async function acceptKeyed(
+  c: Context,
+  scope: HttpScope,
+  given: Given & { readonly input: Input; readonly options: CallOptions; readonly key: string },
+): Promise<Accepted | Problem> {
+  const { name, task, body, input, options } = given
+  const key = parseKey(given.key)
+  if (isProblem(key)) return key
+  const keyed = { key, identity: identityOf(c)?.id ?? '', route: `tasks/${name}`, body: body.bytes }
+  return acceptOnce(
+    scope,
+    keyed,
+    async (taskId, _at, note) => (await send(scope, name, task, input, { ...options, taskId, note })).sent,
+  )
+}
+
+/** The answer to a client that would rather wait, for a while at most. */
+async function respondPreferred(
+  c: Context,
+  scope: HttpScope,
+  job: Accepted & { readonly name: string },
+  preferences: Preferences,
+): Promise<Response> {
+  const base = baseOf(c.req.path, 2)
+  const wait = grantedWait(preferences)
+  const applied = preferenceApplied(wait, preferences.respondAsync)
+  const info = wait ? await waitFor(c, scope, job.id, wait) : undefined
+  if (!info) return respondAccepted(job, job.name, base, applied)
+  const self = jobPath(base, job.id)
+  const document = toJson(jobDocument(info, base))
+  if (!isFinal(info.state))
+    return new Response(document, { status: 202, headers: acceptedHeaders(self, job.replayed, applied) })
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'cache-control': 'no-cache',
+    'content-location': self,
+    'preference-applied': `wait=${wait}`,
+    link: `<${self}/result>; rel="result"`,
+  }
+  if (job.replayed) headers['idempotent-replayed'] = 'true'
+  return new Response(document, { status: 200, headers })
+}
+
+/** What is known of the job after this many seconds, or when it has ended. */
+async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number): Promise<JobInfo | undefined> {
+  const { signal } = c.req.raw
+  const job = scope.app.result(id)
+  let info: JobInfo | undefined
+  try {
+    for await (const event of job.events({ timeout: seconds * 1000, signal })) info = event.info
   } catch (error) {
-    const errors = inputErrors(error, given.input)
-    if (errors) return respondInvalid(errors, path)
-    throw error
+    // Nobody reads the answer any more; whoever said so does not want the job either.
+    if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()
+    if (!signal.aborted && !(error instanceof TimeoutError)) throw error
   }
-}
-
-type Input = readonly unknown[] | Record<string, unknown>
-
-/** The body as the task takes it: one object, or a list of arguments; either where the task's code lives elsewhere. */
-function inputOf(task: AnyTask | undefined, body: Body): { input: Input; error?: InputError } {
-  const style = task?.definition.style
-  if (body.kind !== 'value') return { input: style === 'object' ? {} : [] }
-  const { value } = body
-  if (
-    Array.isArray(value) ? style !== 'object' : typeof value === 'object' && value !== null && style !== 'positional'
-  ) {
-    return { input: value as Input }
-  }
-  const expected =
-    style === 'object' ? 'an object' : style ? 'an array of arguments' : 'an object or an array of arguments'
-  const got = Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value
-  return { input: [], error: { pointer: '#', code: 'type', detail: `expected ${expected}, got ${got}` } }
-}
-
-function send({ app }: HttpScope, name: string, task: AnyTask | undefined, input: Input): Promise<AsyncResult> {
-  return task ? task.applyAsync(input, CALL) : app.send(name, input, CALL)
-}
-
-/** The job document of a call that was just handed in, made from what is known: no read of the store. */
-function respondAccepted(id: string, task: string, createdAt: Date, base: string): Response {
-  const self = jobPath(base, id)
-  const document = {
-    id,
-    task,
-    state: PENDING,
-    progress: null,
-    attempt: 1,
-    createdAt,
-    startedAt: null,
-    finishedAt: null,
-    links: { self, result: `${self}/result` },
-  }
-  return new Response(JSON.stringify(document), {
-    status: 202,
-    headers: { 'content-type': 'application/json', location: self, 'retry-after': '1' },
-  })
-}
-
-function respondInvalid(errors: readonly InputError[], path: string): Response {
-  const detail = errors
-    .map((error) => (error.pointer === '#' ? error.detail : `${error.pointer}: ${error.detail}`))
-    .join('; ')
-  return respondProblem({ kind: 'invalid-input', detail, members: { errors } }, path)
-}
-
-/** What is wrong with the input, where that is what the error says. */
-function inputErrors(error: unknown, input: Input): InputError[] | undefined {
-  if (error instanceof ValidationError) return error.issues.map((issue) => inputError(issue, input))
-  if (error instanceof EncodeError) return [{ pointer: '#', code: 'unsendable', detail: error.message }]
-  return undefined
-}
-
-function inputError({ path, message }: ValidationIssue, input: Input): InputError {
-  return { pointer: pointerTo(path), code: isThere(path, input) ? 'invalid' : 'required', detail: message }
-}
-
-function isThere(path: readonly (string | number)[], input: unknown): boolean {
-  let value = input
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return false
-    value = (value as Record<string | number, unknown>)[step]
-  }
-  return true
+  return info
 }

@@ -90,6 +90,7 @@ def ignored(label):
 def request(self):
     names = "id headers retries eta expires timelimit root_id parent_id argsrepr kwargsrepr origin ignore_result"
     found = {name: getattr(self.request, name) for name in names.split()}
+    found["context"] = self.request.get("celeriac_context")
     found["tenant"] = getattr(self.request, "tenant", None)
     return {**found, "delivery_info": dict(self.request.delivery_info), "hostname": self.request.hostname}
 

@@ -1,0 +1,86 @@
+import { type AsyncResult, states } from 'celeriac'
+import type { Context, Hono } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import { homePage, imagePage, respondAsset, unknownPage } from './pages.ts'
+import { progressOf } from './progress.ts'
+import { app, getDataFromStrava } from './tasks.ts'
+
+/*
+ * What browsers ask for. It sends tasks and reads results, and draws nothing itself. `celeriac serve -A web.ts` serves `http`.
+ */
+
+export { app } from './tasks.ts'
+
+/** The pages, `/progress` and `/result.png`; beside them celeriac's own API for the same task, `/v1` and `/openapi.json`. */
+export const http: Hono = app.http({ expose: [getDataFromStrava] })
+
+http.get('/', () => homePage())
+http.get('/image_page', showImagePage)
+http.get('/progress', progress)
+http.get('/result.png', result)
+http.get('/assets/:name', (c) => respondAsset(c.req.param('name')))
+
+/** Starts a job and shows how it goes; with `jobid` it shows that job, so that a page may be loaded again. */
+async function showImagePage(c: Context): Promise<Response> {
+  const job = c.req.query('jobid') === undefined ? await getDataFromStrava.delay({}) : jobOf(c)
+  const info = await job?.info()
+  return job && info ? imagePage(job.id, progressOf(info)) : unknownPage()
+}
+
+/** How a job stands: once, or as server-sent events for whoever asks for those. */
+async function progress(c: Context): Promise<Response> {
+  const job = jobOf(c)
+  const info = await job?.info()
+  if (!job || !info || !c.req.header('accept')?.includes('text/event-stream'))
+    return c.json(progressOf(info), 200, { 'cache-control': 'no-store' })
+  return follow(c, job)
+}
+
+/** Every state from where the client was, until the job ends, the client leaves or the server closes. */
+function follow(c: Context, job: AsyncResult): Response {
+  const after = Number.parseInt(c.req.header('last-event-id') ?? '0', 10) || 0
+  const stop = new AbortController()
+  // What `serve` hands over with each request: it aborts when the server closes.
+  const { closing } = c.env as { closing?: AbortSignal }
+  closing?.addEventListener('abort', () => stop.abort(), { once: true })
+  return streamSSE(c, async (stream) => {
+    stream.onAbort(() => stop.abort())
+    try {
+      for await (const { seq, info } of job.events({ after, signal: stop.signal })) {
+        await stream.writeSSE({ id: seq?.toString(), data: JSON.stringify(progressOf(info)) })
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+    }
+  })
+}
+
+/** The picture. What is not there yet is 202, and a browser asks for it again: nobody's request waits for it. */
+async function result(c: Context): Promise<Response> {
+  const info = await jobOf(c)?.info()
+  if (!info) return problem(404, 'No such picture', 'expected jobid to be the id of a job that is known here')
+  if (!states.isFinal(info.state))
+    return c.json(progressOf(info), 202, {
+      'retry-after': '1',
+      refresh: '1',
+      'cache-control': 'no-store',
+    })
+  if (!(info.result instanceof Uint8Array))
+    return problem(409, 'There is no picture', `the job ended as ${info.state}: ${info.error?.message ?? 'no bytes'}`)
+  return new Response(info.result as Uint8Array<ArrayBuffer>, {
+    headers: { 'content-type': 'image/png', 'cache-control': 'private, max-age=3600' },
+  })
+}
+
+/** An id is up to 255 characters; what cannot be one is unknown like any other. */
+function jobOf(c: Context): AsyncResult | undefined {
+  const jobid = c.req.query('jobid')
+  return jobid && /^[\x20-\x7e]{1,255}$/.test(jobid) ? app.result(jobid) : undefined
+}
+
+function problem(status: 404 | 409, title: string, detail: string): Response {
+  return new Response(JSON.stringify({ type: 'about:blank', status, title, detail }), {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+  })
+}

@@ -1,0 +1,85 @@
+import type { TaskMeta } from '../protocol/result.ts'
+import { isFinal, PENDING } from '../protocol/states.ts'
+
+/** A state that a task was in. */
+export interface Change {
+  /**
+   * Its place in the task's life, which never changes: 1 is PENDING, each later one is higher, the end is the highest.
+   * Absent where nobody counted it: a state on the way that a Python worker wrote, or any where the store keeps no log.
+   */
+  readonly seq: number | undefined
+  readonly meta: TaskMeta
+}
+
+/** A state on the way, as a log keeps it. */
+export interface LoggedChange extends Change {
+  readonly seq: number
+}
+
+/** A task's record and what its log keeps, at one moment. PENDING and the end are not in the log: the record tells them. */
+export interface History {
+  /** The record as it is now. */
+  readonly meta: TaskMeta
+  /** The record's state is the log's newest. */
+  readonly counted: boolean
+  /** Numbers of the oldest and the newest in the log; both 1 where it is empty. */
+  readonly first: number
+  readonly last: number
+  /** What the log has after the number asked for, in order. */
+  readonly logged: readonly LoggedChange[]
+}
+
+/** Where to look from: `after` is the number of the last change known, 0 for none. */
+export interface HistoryQuery {
+  readonly id: string
+  readonly after: number
+}
+
+/** States on the way that are kept per task, unless the app says otherwise. */
+export const DEFAULT_EVENT_LOG = 1000
+/** Bytes that the log of one task may have, about, and the number of states that it keeps all the same. */
+const MOST_BYTES = 2 ** 20
+const FEWEST = 16
+
+/** True for what a log keeps: all but the first and the last. */
+export function isOnTheWay(state: string): boolean {
+  return state !== PENDING && !isFinal(state)
+}
+
+/** How many states a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones. */
+export function keptChanges(limit: number, size: number): number {
+  return Math.min(limit, Math.max(FEWEST, Math.floor(MOST_BYTES / Math.max(1, size))))
+}
+
+/** The history of a task in a store without a log. */
+export function unlogged(meta: TaskMeta): History {
+  return { meta, counted: false, first: 1, last: 1, logged: [] }
+}
+
+/** The number of the record's state; undefined where nobody counted it. */
+export function seqOf({ meta, counted, last }: History): number | undefined {
+  if (isFinal(meta.status)) return last + 1
+  return counted || !isOnTheWay(meta.status) ? last : undefined
+}
+
+/** All that came after, in order; the record's state is the last. */
+export function changesAfter(history: History, after: number): Change[] {
+  const { meta, counted, last, logged } = history
+  const changes: Change[] = after < 1 ? [{ seq: 1, meta: pendingOf(meta) }] : []
+  changes.push(...logged)
+  if (!isFinal(meta.status)) {
+    if (isOnTheWay(meta.status) && !counted) changes.push({ seq: undefined, meta })
+  } else if (after <= last) changes.push({ seq: last + 1, meta })
+  return changes
+}
+
+/** Changes after that number were dropped from the log. */
+export function isBroken({ first }: History, after: number): boolean {
+  return first > Math.max(after, 1) + 1
+}
+
+/** The record as it was when the task had just been submitted. */
+function pendingOf({ task_id, name, queue, parent_id, date_submitted }: TaskMeta): TaskMeta {
+  const known = { task_id, name, queue, parent_id, date_submitted }
+  return { ...known, status: PENDING, result: null, traceback: null, date_done: null, children: [], retries: 0 }
+}

@@ -1,0 +1,56 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Note, Origin } from './joint.ts'
+
+interface OriginRow {
+  readonly owner: string | null
+  readonly tags: string | null
+  readonly input: string | Uint8Array | null
+}
+
+/** Notes, and what was said of jobs when they were handed in. Those that write are for use inside a transaction. */
+export class SqliteNotes {
+  readonly #keep: StatementSync
+  readonly #recall: StatementSync
+  readonly #clean: StatementSync
+  readonly #add: StatementSync
+  readonly #origin: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#keep = db.prepare(`INSERT INTO note (key, value, expires) VALUES (?, ?, ?)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE note.expires <= ?`)
+    this.#recall = db.prepare('SELECT value FROM note WHERE key = ? AND expires > ?')
+    this.#clean = db.prepare('DELETE FROM note WHERE expires < ?')
+    this.#add = db.prepare('INSERT INTO origin (seq, owner, tags, input) VALUES (?, ?, ?, ?)')
+    this.#origin = db.prepare('SELECT owner, tags, input FROM origin JOIN result USING (seq) WHERE id = ?')
+  }
+
+  /** True when it was kept; false when one of its key is there that has not expired. */
+  keep({ key, value, expires }: Note): boolean {
+    return Number(this.#keep.run(key, value, expires, Date.now()).changes) === 1
+  }
+
+  recall(key: string): string | undefined {
+    return (this.#recall.get(key, Date.now()) as { value: string } | undefined)?.value
+  }
+
+  /** Of the result with this number. */
+  addOrigin(seq: number | bigint, { owner, tags, input }: Origin): void {
+    this.#add.run(seq, owner ?? null, tags ? JSON.stringify(tags) : null, input ?? null)
+  }
+
+  origin(id: string): Origin | undefined {
+    const row = this.#origin.get(id) as OriginRow | undefined
+    if (!row) return undefined
+    const { owner, tags, input } = row
+    return {
+      owner: owner ?? undefined,
+      tags: tags === null ? undefined : (JSON.parse(tags) as string[]),
+      input: input ?? undefined,
+    }
+  }
+
+  /** Drop the notes that have expired. */
+  clean(now: number): void {
+    this.#clean.run(now)
+  }
+}

@@ -1,0 +1,89 @@
+import type { App } from '../app/app.ts'
+import { backoffDelay } from '../std/backoff.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { Follower } from './follower.ts'
+import { type Schedules, schedulesOf } from './schedules.ts'
+import { Sender } from './sender.ts'
+import { Sleeper } from './sleeper.ts'
+import { Ticker } from './ticker.ts'
+
+export interface BeatOptions {
+  /** Whose time it keeps. Default: the system's. */
+  clock?: Clock
+}
+
+/** While the store is away, it is asked again after these times, ms. */
+const RETRY = { kind: 'exponential', delay: 250, maxDelay: 10_000, jitter: 'full' } as const
+
+/**
+ * Sends the tasks of an app's schedule when they are due. Any number of beats may run on a store: each due run is claimed by one of them,
+ * and sent by another should that one die. It sleeps until something is due or changes.
+ */
+export class Beat {
+  readonly app: App
+  readonly #schedules: Schedules
+  readonly #clock: Clock
+  readonly #sleeper: Sleeper
+  #parts:
+    | { readonly ticker: Ticker; readonly follower: Follower; readonly unsubscribe: () => Promise<void> }
+    | undefined
+  #loop: Promise<void> | undefined
+  #stopping = false
+
+  constructor(app: App, { clock = systemClock }: BeatOptions = {}) {
+    this.app = app
+    this.#schedules = schedulesOf(app)
+    this.#clock = clock
+    this.#sleeper = new Sleeper(clock)
+  }
+
+  /**
+   * Put what the code defines into the store, then begin. Rejects with ConfigError where the app's stores can keep no schedule, with
+   * StoreUnavailableError when they do not answer. Twice is harmless.
+   */
+  async start(): Promise<void> {
+    if (this.#loop || this.#stopping) return
+    const store = await this.#schedules.store()
+    const entries = await this.#schedules.sync(this.#clock.now())
+    const unsubscribe = await store.onChange(() => this.#sleeper.wake())
+    const { backend } = await this.app.stores()
+    const sender = new Sender(this.app, store, this.#clock)
+    const ticker = new Ticker({ app: this.app, store, sender, clock: this.#clock })
+    const follower = new Follower(backend, () => this.#sleeper.wake())
+    this.#parts = { ticker, follower, unsubscribe }
+    this.app.signals.emit('beat:ready', { entries, store: store.url })
+    this.#loop = this.#run(ticker, follower)
+  }
+
+  /** Send what was claimed, then claim no more. Other beats go on. Twice is harmless. */
+  async stop(): Promise<void> {
+    const first = !this.#stopping
+    this.#stopping = true
+    this.#sleeper.wake()
+    await this.#loop
+    if (!first || !this.#parts) return
+    this.#parts.follower.close()
+    await this.#parts.unsubscribe()
+    this.app.signals.emit('beat:shutdown', {})
+  }
+
+  async #run(ticker: Ticker, follower: Follower): Promise<void> {
+    let failures = 0
+    while (!this.#stopping) {
+      let next: number | undefined
+      try {
+        const look = await ticker.look()
+        next = look.next
+        follower.follow(look.awaited)
+        if (next === undefined) await this.#schedules.restore(this.#clock.now())
+        failures = 0
+      } catch (error) {
+        // Told once; what it missed meanwhile is dealt with as its entries say.
+        if (failures === 0)
+          this.app.signals.emit('beat:error', { error, doing: 'the schedule cannot be read or changed' })
+        next = this.#clock.now() + backoffDelay(RETRY, failures++)
+      }
+      if (!this.#stopping) await this.#sleeper.sleep(next)
+    }
+  }
+}

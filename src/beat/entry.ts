@@ -1,0 +1,116 @@
+import type { CallOptions } from '../app/options.ts'
+import { CONTENT_TYPES, deserialize, serialize } from '../protocol/serializer.ts'
+import { DecodeError } from '../std/errors.ts'
+import type { NewEntry, StoredEntry, StoredRun } from './store.ts'
+import type { ScheduleSpec } from './when/schedule.ts'
+
+/** What becomes of runs whose time passed while no beat ran: dropped, one for all of them, or each, the newest up to a limit. */
+export type Missed = 'skip' | 'once' | { readonly all: number }
+
+/** What becomes of a run whose predecessor still waits or runs. */
+export type Overlap = 'allow' | 'skip' | 'queue' | 'cancel'
+
+/** Options of the calls that a schedule makes: those of `applyAsync` that can be said of many calls. Times from now are from each run's sending. */
+export type ScheduledOptions = Omit<CallOptions, 'taskId' | 'eta' | 'idempotencyKey' | 'note' | 'expires'> & {
+  /** Not started later than this after it was sent: REVOKED. */
+  expires?: number | string
+}
+
+/** Arguments of a call: positional, or keyword ones as an object. */
+export type CallArgs = readonly unknown[] | Readonly<Record<string, unknown>>
+
+/** What the user said of an entry. Times in ms. */
+export interface Definition {
+  readonly schedule: ScheduleSpec
+  readonly task: string
+  readonly args: CallArgs
+  readonly options: ScheduledOptions
+  readonly missed: Missed
+  readonly overlap: Overlap
+  /** Each run is sent up to so much later, the same for all beats. */
+  readonly jitter: number
+  /** Nothing is due before. */
+  readonly start: number | null
+  /** Nothing is due after. */
+  readonly end: number | null
+}
+
+/** A line of the schedule: what was said of it, and how far it is. Moments in ms since the epoch. */
+export interface Entry {
+  readonly name: string
+  readonly definition: Definition
+  /** Of one that is defined in code: a digest of what the code said when it was last read. */
+  readonly code: string | null
+  readonly paused: boolean
+  /** The moment that its schedule says is next; null: never again. */
+  readonly fire: number | null
+  /** That, and the jitter: when the run is sent. */
+  readonly due: number | null
+  /** The moment of a run that waits for the one before to end. */
+  readonly waiting: number | null
+  /** Of the last run that was sent: its moment, its sending, and the task's id. */
+  readonly lastFire: number | null
+  readonly lastRunAt: number | null
+  readonly lastId: string | null
+  /** How many were sent. */
+  readonly runs: number
+}
+
+/** One call of an entry, claimed by a beat: all that is needed to send it, whatever becomes of the entry. */
+export interface Run {
+  /** Id of the task; the same for whoever sends it. */
+  readonly id: string
+  /** What the id is made of beside the task's name: the app's idempotency key. */
+  readonly key: string
+  readonly entry: string
+  /** The moment that its schedule says. */
+  readonly fire: number
+  /** When it was to be sent: that, and the jitter. */
+  readonly due: number
+  readonly task: string
+  readonly args: CallArgs
+  readonly options: ScheduledOptions
+  /** Id of the run before, which is to be stopped first. */
+  readonly cancels: string | null
+}
+
+const JSON_ONLY: ReadonlySet<string> = new Set([CONTENT_TYPES.json])
+
+/** How an entry is kept. Throws EncodeError for arguments that JSON cannot carry. */
+export function storedForm(entry: Entry): NewEntry {
+  const { name, due, paused, waiting } = entry
+  return {
+    text: textOf(entry, `schedule ${name}`),
+    due: paused || due === null ? undefined : due,
+    waiting: waiting !== null && !paused,
+  }
+}
+
+/** Throws DecodeError for what is no entry, as one of a later version. */
+export function readEntry({ name, text }: StoredEntry): Entry {
+  const entry = read(text, `schedule ${name}`) as Entry
+  const { schedule, task } = entry.definition ?? {}
+  if (entry.name === name && typeof schedule?.kind === 'string' && typeof task === 'string') return entry
+  throw new DecodeError(`schedule ${name}: expected an entry, got ${text.slice(0, 100)}`)
+}
+
+export function storedRun(run: Run): StoredRun {
+  return { id: run.id, text: textOf(run, `schedule ${run.entry}`) }
+}
+
+/** Throws DecodeError. */
+export function readRun({ id, text }: StoredRun): Run {
+  const run = read(text, `run ${id}`) as Run
+  if (run.id === id && typeof run.task === 'string' && typeof run.key === 'string') return run
+  throw new DecodeError(`run ${id}: expected a run of a schedule, got ${text.slice(0, 100)}`)
+}
+
+function textOf(value: object, path: string): string {
+  return serialize(value, 'json', path).body as string
+}
+
+function read(text: string, what: string): object {
+  const value = deserialize(text, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
+  if (typeof value === 'object' && value !== null) return value
+  throw new DecodeError(`${what}: expected an object, got ${text.slice(0, 100)}`)
+}

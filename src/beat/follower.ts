@@ -1,0 +1,41 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import { isFinal } from '../protocol/states.ts'
+
+/** Watches tasks that others wait for, and tells when one has ended. */
+export class Follower {
+  readonly #backend: ResultBackend
+  readonly #ended: () => void
+  readonly #watched = new Map<string, AbortController>()
+
+  constructor(backend: ResultBackend, ended: () => void) {
+    this.#backend = backend
+    this.#ended = ended
+  }
+
+  /** From now on these, and no others. */
+  follow(ids: ReadonlySet<string>): void {
+    for (const [id, stop] of this.#watched) {
+      if (ids.has(id)) continue
+      stop.abort()
+      this.#watched.delete(id)
+    }
+    for (const id of ids) if (!this.#watched.has(id)) void this.#watch(id)
+  }
+
+  close(): void {
+    this.follow(new Set())
+  }
+
+  async #watch(id: string): Promise<void> {
+    const stop = new AbortController()
+    this.#watched.set(id, stop)
+    try {
+      for await (const meta of this.#backend.watch([id], stop.signal)) if (isFinal(meta.status)) break
+    } catch (error) {
+      // A store that is away: the next look at the schedule is told so, or watches anew.
+      if ((error as { code?: unknown }).code !== 'UNKNOWN_JOB') stop.abort()
+    }
+    if (this.#watched.get(id) === stop) this.#watched.delete(id)
+    if (!stop.signal.aborted) this.#ended()
+  }
+}

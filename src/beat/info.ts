@@ -1,0 +1,60 @@
+import type { CallArgs, Entry, Missed, Overlap, ScheduledOptions } from './entry.ts'
+import type { Schedule, ScheduleSpec } from './when/schedule.ts'
+
+/** An entry of the schedule, as it stands. */
+export interface ScheduleInfo {
+  readonly name: string
+  /** For people: `every 30s`. */
+  readonly when: string
+  /** The same as data. */
+  readonly schedule: ScheduleSpec
+  readonly task: string
+  readonly args: CallArgs
+  readonly options: ScheduledOptions
+  readonly missed: Missed
+  readonly overlap: Overlap
+  /** ms */
+  readonly jitter: number
+  readonly start: Date | undefined
+  readonly end: Date | undefined
+  /** Where it comes from: the app's code, or a call while it ran. */
+  readonly source: 'code' | 'call'
+  readonly paused: boolean
+  /** When it is sent next; undefined: paused, or never again. */
+  readonly nextRunAt: Date | undefined
+  readonly lastRunAt: Date | undefined
+  /** Id of the task that was sent last. */
+  readonly lastId: string | undefined
+  /** A run waits for that one to end. */
+  readonly waiting: boolean
+  /** How many were sent. */
+  readonly runs: number
+}
+
+export function infoOf(entry: Entry, schedule: Schedule): ScheduleInfo {
+  const { definition, name, paused, due, lastRunAt, lastId, runs } = entry
+  return {
+    name,
+    when: schedule.describe(),
+    schedule: definition.schedule,
+    task: definition.task,
+    args: definition.args,
+    options: definition.options,
+    missed: definition.missed,
+    overlap: definition.overlap,
+    jitter: definition.jitter,
+    start: dateOf(definition.start),
+    end: dateOf(definition.end),
+    source: entry.code === null ? 'call' : 'code',
+    paused,
+    nextRunAt: paused ? undefined : dateOf(due),
+    lastRunAt: dateOf(lastRunAt),
+    lastId: lastId ?? undefined,
+    waiting: entry.waiting !== null,
+    runs,
+  }
+}
+
+function dateOf(moment: number | null): Date | undefined {
+  return moment === null ? undefined : new Date(moment)
+}

@@ -1,0 +1,181 @@
+import { checkCallOptions, refuseUnknown, requireDate, requireText, shown } from '../app/options.ts'
+import { validate } from '../app/schema.ts'
+import type { AnyTask, Task } from '../app/task.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import type { CallArgs, Definition, Missed, Overlap, ScheduledOptions } from './entry.ts'
+import type { Schedule } from './when/schedule.ts'
+
+/** How an entry of the schedule behaves. */
+export interface ScheduleOptions {
+  /**
+   * Runs whose time passed while no beat ran: `'once'` (default) sends one for all of them, the newest; `'skip'` none, unless it is less than
+   * a minute late; `{ all: n }` each of them, the newest n at most (1 to 1000).
+   */
+  missed?: Missed
+  /**
+   * The run before still waits or runs: `'allow'` (default) sends the next all the same; `'skip'` does not; `'queue'` sends it when that one
+   * has ended, one at most; `'cancel'` stops that one by force first. All but `allow` need the tasks' results.
+   */
+  overlap?: Overlap
+  /** Each run is sent up to so much later, drawn by its time, never beyond the next. Default 0. */
+  jitter?: Duration
+  /** Nothing is due before this moment. */
+  start?: Date
+  /** Nothing is due after this moment. */
+  end?: Date
+  /** Begin paused. Only of new entries: later `pause` and `resume` say. */
+  paused?: boolean
+}
+
+/** A call of a task by its name. */
+export interface NamedCall {
+  readonly task: string
+  /** Positional arguments, or an object of keyword arguments. */
+  readonly args?: CallArgs
+  /** Keyword arguments, in place of `args`. */
+  readonly kwargs?: Readonly<Record<string, unknown>>
+  /** As of `applyAsync`, but for what can only be said of one call. */
+  readonly options?: ScheduledOptions
+}
+
+/** A call of a task, whose arguments have the types of that task: `args` as `applyAsync` takes them. */
+export type TypedCall<Call> = {
+  // biome-ignore lint/suspicious/noExplicitAny: whatever else it is, it takes these arguments.
+  readonly task: Task<any, any, any, Call, any, any>
+  readonly options?: ScheduledOptions
+} & ([] extends Call ? { readonly args?: NoInfer<Call> } : { readonly args: NoInfer<Call> })
+
+/** What is sent: a task or its name, or one of them with arguments and options. */
+// biome-ignore lint/suspicious/noExplicitAny: a call of any task.
+export type ScheduledCall<Call = any> = string | AnyTask | NamedCall | TypedCall<Call>
+
+/** A call as it may come from code without types. */
+interface AnyCall extends Omit<NamedCall, 'task'> {
+  readonly task: unknown
+}
+
+const OPTIONS = new Set(['missed', 'overlap', 'jitter', 'start', 'end', 'paused'])
+const CALL = new Set(['task', 'args', 'kwargs', 'options', 'subtask_type', 'immutable'])
+const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel']
+/** Of one call only. */
+const ONCE = ['taskId', 'eta', 'idempotencyKey', 'note']
+const MOST_MISSED = 1000
+
+/** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
+export function parseDefinition(
+  name: string,
+  when: Schedule,
+  call: ScheduledCall,
+  options: ScheduleOptions,
+  tasks: ReadonlyMap<string, AnyTask>,
+): Definition {
+  requireText(name, 'schedule: name')
+  const where = `schedule ${name}`
+  requireSchedule(when, where)
+  return { schedule: when.toJSON(), ...parseCall(call, where, tasks), ...parseOptions(options, where) }
+}
+
+/** Throws ArgumentError. */
+export function requireSchedule(when: unknown, where: string): asserts when is Schedule {
+  const { next, toJSON } = (when ?? {}) as Partial<Schedule>
+  if (typeof next === 'function' && typeof toJSON === 'function') return
+  throw new ArgumentError(`${where}: expected cron(), crontab(), every(), at() or solar(), got ${shown(when)}`)
+}
+
+/** The task of an entry and its arguments. Throws ArgumentError. */
+export function parseCall(
+  call: ScheduledCall,
+  where: string,
+  tasks: ReadonlyMap<string, AnyTask>,
+): Pick<Definition, 'task' | 'args' | 'options'> {
+  const given: AnyCall = typeof call === 'object' && call !== null ? call : { task: call }
+  refuseUnknown(given, CALL, where)
+  if (((given as { subtask_type?: unknown }).subtask_type ?? null) !== null)
+    throw new ArgumentError(`${where}: expected one task, got a canvas; schedule a task that sends it`)
+  const task = nameOf(given.task, where)
+  const options = parseCallOptions(given.options ?? {}, task, where)
+  const args = argsOf(given, where)
+  return { task, args: checkInput(tasks.get(task), args, where), options }
+}
+
+/** Throws ArgumentError. */
+export function parseOptions(
+  options: ScheduleOptions,
+  where: string,
+): Pick<Definition, 'missed' | 'overlap' | 'jitter' | 'start' | 'end'> {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`${where}: expected an object of options, got ${shown(options)}`)
+  refuseUnknown(options, OPTIONS, where)
+  const { start, end, overlap = 'allow', paused = false } = options
+  if (start !== undefined) requireDate(start, `${where}: start`)
+  if (end !== undefined) requireDate(end, `${where}: end`)
+  if (start && end && end < start)
+    throw new ArgumentError(`${where}: end: expected a moment after start, got ${end.toISOString()}`)
+  if (!OVERLAPS.includes(overlap))
+    throw new ArgumentError(`${where}: overlap: expected ${OVERLAPS.join(', ')}, got ${shown(overlap)}`)
+  if (typeof paused !== 'boolean')
+    throw new ArgumentError(`${where}: paused: expected true or false, got ${shown(paused)}`)
+  return {
+    missed: parseMissed(options.missed ?? 'once', where),
+    overlap,
+    jitter: milliseconds(options.jitter ?? 0, `${where}: jitter`),
+    start: start?.getTime() ?? null,
+    end: end?.getTime() ?? null,
+  }
+}
+
+function parseMissed(missed: Missed, where: string): Missed {
+  if (missed === 'skip' || missed === 'once') return missed
+  const { all } = (typeof missed === 'object' ? (missed ?? {}) : {}) as { all?: unknown }
+  if (Number.isInteger(all) && (all as number) >= 1 && (all as number) <= MOST_MISSED) return { all: all as number }
+  throw new ArgumentError(
+    `${where}: missed: expected 'skip', 'once' or { all: 1 to ${MOST_MISSED} }, got ${shown(missed)}`,
+  )
+}
+
+function nameOf(task: unknown, where: string): string {
+  const { definition } = (task ?? {}) as Partial<AnyTask>
+  const name = definition ? definition.name : task
+  requireText(name, `${where}: task`)
+  return name
+}
+
+function parseCallOptions(options: ScheduledOptions, task: string, where: string): ScheduledOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  for (const name of ONCE) {
+    if (name in given) throw new ArgumentError(`${where}: options: ${name} is of one call, and a schedule makes many`)
+  }
+  if ((given.expires as unknown) instanceof Date)
+    throw new ArgumentError(`${where}: options: expires: expected a time from the sending, as '1h', got a Date`)
+  checkCallOptions(given, task)
+  return given as ScheduledOptions
+}
+
+function argsOf({ args = [], kwargs = {} }: AnyCall, where: string): CallArgs {
+  for (const [name, value] of Object.entries({ args, kwargs })) {
+    const fits = typeof value === 'object' && value !== null && (name === 'args' || !Array.isArray(value))
+    if (!fits) throw new ArgumentError(`${where}: ${name}: expected ${EXPECTED[name]}, got ${shown(value)}`)
+  }
+  if (Object.keys(kwargs).length === 0) return args
+  if (Object.keys(args).length === 0) return kwargs
+  throw new ArgumentError(`${where}: expected either args or kwargs, got both`)
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  args: 'an array, or an object of keyword arguments',
+  kwargs: 'an object',
+}
+
+/** A task of this app tells a wrong input now, where its schema can; others are told where they run. */
+function checkInput(task: AnyTask | undefined, args: CallArgs, where: string): CallArgs {
+  if (task?.definition.style !== 'object') return args
+  const input = Array.isArray(args) ? (args.length === 0 ? {} : args[0]) : args
+  if (typeof input !== 'object' || input === null || (Array.isArray(args) && args.length > 1))
+    throw new ArgumentError(`${where}: task ${task.definition.name} takes one object of arguments, got ${shown(args)}`)
+  const checked =
+    task.definition.input && validate(task.definition.input, input, `${where}: task ${task.definition.name}`)
+  // A schema that takes its time is asked by the worker: nobody waits for it here.
+  if (checked instanceof Promise) checked.catch(() => undefined)
+  return input as CallArgs
+}

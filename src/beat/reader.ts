@@ -1,0 +1,22 @@
+import type { Definition, Entry } from './entry.ts'
+import { scheduleFrom } from './when/read.ts'
+import type { Schedule } from './when/schedule.ts'
+
+/** Most schedules that are kept read. */
+const MOST = 20_000
+
+/** Reads the schedules of entries; those of the same words once. */
+export class ScheduleReader {
+  readonly #known = new Map<string, Schedule>()
+
+  /** Throws ArgumentError for one that cannot be read, as of a later version. */
+  of({ definition }: { readonly definition: Pick<Definition, 'schedule'> } | Entry): Schedule {
+    const words = JSON.stringify(definition.schedule)
+    const known = this.#known.get(words)
+    if (known) return known
+    const schedule = scheduleFrom(definition.schedule)
+    if (this.#known.size >= MOST) this.#known.clear()
+    this.#known.set(words, schedule)
+    return schedule
+  }
+}

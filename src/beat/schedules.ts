@@ -1,0 +1,352 @@
+import type { App } from '../app/app.ts'
+import type { Stores } from '../app/link.ts'
+import { requireText } from '../app/options.ts'
+import type { AsyncResult } from '../app/result.ts'
+import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+import { schemeOf } from '../std/url.ts'
+import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
+import { infoOf, type ScheduleInfo } from './info.ts'
+import {
+  parseCall,
+  parseDefinition,
+  parseOptions,
+  requireSchedule,
+  type ScheduledCall,
+  type ScheduleOptions,
+} from './options.ts'
+import { begin } from './plan.ts'
+import { ScheduleReader } from './reader.ts'
+import { callRun, ignores } from './sender.ts'
+import type { Change, ScheduleStore, StoredEntry } from './store.ts'
+import { openScheduleStore } from './stores/open.ts'
+import type { Schedule } from './when/schedule.ts'
+
+/** What `update` changes; the rest stays. */
+export interface ScheduleChanges {
+  when?: Schedule
+  call?: ScheduledCall
+  /** Those named; the others stay. */
+  options?: Omit<ScheduleOptions, 'paused'>
+}
+
+/** An entry of the code, as `sync` compares it. */
+interface Defined {
+  readonly definition: Definition
+  readonly paused: boolean
+  readonly digest: string
+}
+
+/** A change that others' changes keep from taking effect is tried again this often. */
+const TRIES = 50
+/** Changes of one transaction. */
+const BATCH = 1000
+
+/** The schedule of an app: what its code defines, and changes while it runs. Beats obey within moments, in whatever process. */
+export class Schedules {
+  readonly #app: App
+  readonly #reader = new ScheduleReader()
+  readonly #defined = new Map<string, Defined>()
+  #opened: { readonly stores: Stores; readonly store: Promise<ScheduleStore> } | undefined
+
+  constructor(app: App) {
+    this.#app = app
+  }
+
+  /**
+   * Define an entry in code: the store has it once a beat of this code has started. Throws ArgumentError for what cannot be scheduled.
+   * What `update`, `pause` and `resume` change meanwhile stays, until the code says something else; an entry that the code no longer has is removed.
+   */
+  define<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options: ScheduleOptions = {}): void {
+    const definition = this.#parse(name, when, call, options)
+    if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} is defined already in this app`)
+    const entry = this.#fresh(name, definition, Date.now(), null, false)
+    const digest = uuidOf(storedForm({ ...entry, fire: null, due: null }).text)
+    this.#defined.set(name, { definition, paused: options.paused ?? false, digest })
+  }
+
+  /** All entries by name, also those of the code that no beat has stored yet. Rejects with ConfigError, StoreUnavailableError. */
+  async list(): Promise<readonly ScheduleInfo[]> {
+    const stored = await (await this.store()).list()
+    const names = new Set(stored.map(({ name }) => name))
+    const unstored = [...this.#defined.keys()].filter((name) => !names.has(name))
+    const entries = [...stored.map((one) => this.#readable(one)), ...unstored.map((name) => this.#unstored(name))]
+    return entries
+      .flatMap((entry) => (entry ? [infoOf(entry, this.#reader.of(entry))] : []))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** One entry. Rejects with ArgumentError where there is none of this name. */
+  async get(name: string): Promise<ScheduleInfo> {
+    const { entry } = await this.#known(name)
+    return infoOf(entry, this.#reader.of(entry))
+  }
+
+  /** Add an entry while the app runs; it stays until it is removed. Rejects with ArgumentError where there is one of this name. */
+  async add<Call>(
+    name: string,
+    when: Schedule,
+    call: ScheduledCall<Call>,
+    options: ScheduleOptions = {},
+  ): Promise<void> {
+    const definition = this.#parse(name, when, call, options)
+    if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} exists already`)
+    const store = await this.store()
+    await this.#requireResults(name, definition)
+    const entry = this.#fresh(name, definition, Date.now(), null, options.paused ?? false)
+    const [added] = await store.swap([{ name, from: undefined, to: storedForm(entry) }])
+    if (!added) throw new ArgumentError(`schedule ${name} exists already`)
+  }
+
+  /** Change what is named of an entry. Where times change, the next one is counted from now. */
+  async update(name: string, changes: ScheduleChanges): Promise<void> {
+    const where = `schedule ${name}`
+    const { when, call, options } = changes
+    for (const key of Object.keys(changes))
+      if (!['when', 'call', 'options'].includes(key))
+        throw new ArgumentError(`${where}: unknown change ${key}; known are when, call, options`)
+    if (when !== undefined) requireSchedule(when, where)
+    const parsed = call === undefined ? {} : parseCall(call, where, this.#app.tasks)
+    await this.#change(name, async (entry) => {
+      const old = entry.definition
+      const given = options === undefined ? {} : changedOptions(old, options, where)
+      const definition: Definition = { ...old, ...parsed, ...given, ...(when && { schedule: when.toJSON() }) }
+      this.#requireRecords(name, definition)
+      await this.#requireResults(name, definition)
+      return this.#redefined(entry, definition, Date.now())
+    })
+  }
+
+  /** Nothing of it is sent until `resume`, also after restarts; what passes meanwhile is not missed. */
+  async pause(name: string): Promise<void> {
+    await this.#change(name, async (entry) => ({ ...entry, paused: true, waiting: null }))
+  }
+
+  async resume(name: string): Promise<void> {
+    await this.#change(name, async (entry) =>
+      entry.paused
+        ? { ...entry, paused: false, ...begin(name, entry.definition, this.#reader.of(entry), Date.now()) }
+        : entry,
+    )
+  }
+
+  /** Send its task now, beside its times and whatever its overlap says. */
+  async runNow(name: string): Promise<AsyncResult> {
+    const { entry } = await this.#known(name)
+    const now = Date.now()
+    const result = await callRun(this.#app, { entry: name, fire: now, ...entry.definition })
+    await this.#change(name, async (known) => ({
+      ...known,
+      lastFire: now,
+      lastRunAt: now,
+      lastId: result.id,
+      runs: known.runs + 1,
+    }))
+    return result
+  }
+
+  /** Remove it. One that the code defines comes back with the next start of a beat: pause it, or take it out of the code. */
+  async remove(name: string): Promise<void> {
+    const store = await this.store()
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const [stored] = await store.load([name])
+      if (!stored) throw await this.#unknown(name)
+      const [removed] = await store.swap([{ name, from: stored.token, to: undefined }])
+      if (removed) return
+    }
+    throw busyError(name)
+  }
+
+  /** The next moments of an entry from now on, at most `count` (1 to 1000); none of a paused one. */
+  async next(name: string, count: number = 10): Promise<readonly Date[]> {
+    if (!(Number.isInteger(count) && count >= 1 && count <= 1000))
+      throw new ArgumentError(`next: expected a count from 1 to 1000, got ${String(count)}`)
+    const { entry } = await this.#known(name)
+    const { fire, paused, definition } = entry
+    if (fire === null || paused) return []
+    const schedule = this.#reader.of(entry)
+    const end = definition.end ?? Number.POSITIVE_INFINITY
+    const times: Date[] = []
+    for (
+      let at: Date | undefined = new Date(fire);
+      at && at.getTime() <= end && times.length < count;
+      at = schedule.next(at)
+    )
+      times.push(at)
+    return times
+  }
+
+  /** Where the schedule is kept, opened with the app's stores. Rejects with ConfigError where these can keep none. */
+  async store(): Promise<ScheduleStore> {
+    const stores = await this.#app.stores()
+    if (this.#opened?.stores !== stores) {
+      const { name: app, keyPrefix: prefix } = this.#app.config
+      const opened = { stores, store: openScheduleStore(stores, { app, prefix }) }
+      this.#opened = opened
+      // Not kept: the next call tries again.
+      opened.store.catch(() => {
+        if (this.#opened === opened) this.#opened = undefined
+      })
+    }
+    return this.#opened.store
+  }
+
+  /** True when the code defines entries. */
+  get defines(): boolean {
+    return this.#defined.size > 0
+  }
+
+  /** What a beat does first: makes the store say what the code says. Resolves with the number of entries. */
+  async sync(now: number): Promise<number> {
+    const store = await this.store()
+    for (const [name, { definition }] of this.#defined) await this.#requireResults(name, definition)
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const stored = await store.list()
+      const changes = this.#syncChanges(stored, now)
+      if (changes.length === 0) return stored.length
+      for (let at = 0; at < changes.length; at += BATCH) await store.swap(changes.slice(at, at + BATCH))
+    }
+    throw new CeleriacError('COMMAND_FAILED', 'the schedule is changed by others all the time')
+  }
+
+  /** Where the store has lost the whole schedule, as a Redis that was restarted empty: what the code says, again. */
+  async restore(now: number): Promise<void> {
+    if (this.#defined.size > 0 && (await (await this.store()).list()).length === 0) await this.sync(now)
+  }
+
+  #syncChanges(stored: readonly StoredEntry[], now: number): Change[] {
+    const known = new Set(stored.map(({ name }) => name))
+    const added = [...this.#defined].flatMap(([name, { definition, digest, paused }]): Change[] => {
+      if (known.has(name)) return []
+      return [{ name, from: undefined, to: storedForm(this.#fresh(name, definition, now, digest, paused)) }]
+    })
+    return [...added, ...stored.flatMap((one) => this.#syncChange(one, now))]
+  }
+
+  #syncChange(stored: StoredEntry, now: number): Change[] {
+    const { name, token } = stored
+    const defined = this.#defined.get(name)
+    const entry = this.#readable(stored)
+    if (!defined) return entry && entry.code !== null ? [{ name, from: token, to: undefined }] : []
+    const { definition, digest, paused } = defined
+    if (entry?.code === digest) return []
+    const next = entry
+      ? { ...this.#redefined(entry, definition, now), code: digest }
+      : this.#fresh(name, definition, now, digest, paused)
+    return [{ name, from: token, to: storedForm(next) }]
+  }
+
+  /** Undefined for what cannot be read, as of a later version: beats leave it out, and the code's own replaces it. */
+  #readable(stored: StoredEntry): Entry | undefined {
+    try {
+      const entry = readEntry(stored)
+      this.#reader.of(entry)
+      return entry
+    } catch (error) {
+      if (!(error instanceof ArgumentError || error instanceof DecodeError)) throw error
+      this.#app.config.logger.warn({}, `schedule ${stored.name} is left out: ${error.message}`)
+      return undefined
+    }
+  }
+
+  #parse(name: string, when: Schedule, call: ScheduledCall, options: ScheduleOptions): Definition {
+    const definition = parseDefinition(name, when, call, options, this.#app.tasks)
+    this.#requireRecords(name, definition)
+    return definition
+  }
+
+  #requireRecords(name: string, { overlap, task, options }: Definition): void {
+    if (overlap === 'allow' || !ignores(this.#app, task, options)) return
+    throw new ArgumentError(
+      `schedule ${name}: overlap ${overlap} needs to know when a run has ended, and ignoreResult keeps no record`,
+    )
+  }
+
+  async #requireResults(name: string, { overlap }: Definition): Promise<void> {
+    if (overlap === 'allow') return
+    const { backend } = await this.#app.stores()
+    if (schemeOf(backend.url) !== 'rpc') return
+    throw new ConfigError(`schedule ${name}: overlap ${overlap} needs results that are kept; rpc:// keeps none`)
+  }
+
+  #fresh(name: string, definition: Definition, now: number, code: string | null, paused: boolean): Entry {
+    const times = begin(name, definition, this.#reader.of({ definition }), now)
+    const never = { waiting: null, lastFire: null, lastRunAt: null, lastId: null, runs: 0 }
+    return { name, definition, code, paused, ...times, ...never }
+  }
+
+  /** Where nothing about its times changed, they stay. */
+  #redefined(entry: Entry, definition: Definition, now: number): Entry {
+    const times = timesOf(entry.definition) === timesOf(definition)
+    const waiting = definition.overlap === 'queue' ? entry.waiting : null
+    const next = times ? {} : begin(entry.name, definition, this.#reader.of({ definition }), now)
+    return { ...entry, definition, waiting, ...next }
+  }
+
+  async #known(name: string): Promise<{ readonly entry: Entry; readonly token: string | undefined }> {
+    requireText(name, 'schedule: name')
+    const [stored] = await (await this.store()).load([name])
+    if (stored) return { entry: readEntry(stored), token: stored.token }
+    const entry = this.#unstored(name)
+    if (!entry) throw await this.#unknown(name)
+    return { entry, token: undefined }
+  }
+
+  #unstored(name: string): Entry | undefined {
+    const defined = this.#defined.get(name)
+    return defined && this.#fresh(name, defined.definition, Date.now(), defined.digest, defined.paused)
+  }
+
+  async #change(name: string, change: (entry: Entry) => Promise<Entry>): Promise<void> {
+    const store = await this.store()
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const { entry, token } = await this.#known(name)
+      const [done] = await store.swap([{ name, from: token, to: storedForm(await change(entry)) }])
+      if (done) return
+    }
+    throw busyError(name)
+  }
+
+  async #unknown(name: string): Promise<ArgumentError> {
+    const known = (await this.list()).map((one) => one.name)
+    return new ArgumentError(
+      `no schedule ${name}; ${known.length > 0 ? `there are ${shortList(known)}` : 'there are none'}`,
+    )
+  }
+}
+
+const ofApps = new WeakMap<App, Schedules>()
+
+/** The schedule of an app; that of a `Celeriac` is its `schedules`. */
+export function schedulesOf(app: App): Schedules {
+  const own = (app as { readonly schedules?: Schedules }).schedules ?? ofApps.get(app)
+  if (own) return own
+  const made = new Schedules(app)
+  ofApps.set(app, made)
+  return made
+}
+
+/** Options as if they had been given together with those of before. */
+function changedOptions(old: Definition, options: ScheduleOptions, where: string): ReturnType<typeof parseOptions> {
+  const before: ScheduleOptions = {
+    missed: old.missed,
+    overlap: old.overlap,
+    jitter: old.jitter,
+    ...(old.start !== null && { start: new Date(old.start) }),
+    ...(old.end !== null && { end: new Date(old.end) }),
+  }
+  if ('paused' in options) throw new ArgumentError(`${where}: options: paused is changed by pause and resume`)
+  return parseOptions({ ...before, ...options }, where)
+}
+
+function timesOf({ schedule, start, end, jitter }: Definition): string {
+  return JSON.stringify([schedule, start, end, jitter])
+}
+
+function shortList(names: readonly string[]): string {
+  return names.length > 10 ? `${names.slice(0, 10).join(', ')} and ${names.length - 10} more` : names.join(', ')
+}
+
+function busyError(name: string): CeleriacError {
+  return new CeleriacError('COMMAND_FAILED', `schedule ${name} is changed by others all the time`)
+}

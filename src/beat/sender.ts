@@ -1,0 +1,143 @@
+import type { App } from '../app/app.ts'
+import type { CallOptions } from '../app/options.ts'
+import type { AsyncResult } from '../app/result.ts'
+import type { ResultBackend } from '../backend/backend.ts'
+import { PENDING } from '../protocol/states.ts'
+import { schemeOf } from '../std/url.ts'
+import type { Clock } from './clock.ts'
+import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
+import type { ScheduleStore, StoredRun } from './store.ts'
+
+/** Header of each call that a schedule made: the entry's name. Celery's django-celery-beat and django-celery-results have it so. */
+export const NAME_HEADER = 'periodic_task_name'
+/** Header of ours: the moment that the schedule says, ISO 8601. */
+export const TIME_HEADER = 'celeriac_schedule_time'
+
+/** How long it is remembered that a run was sent, ms: far longer than a beat that died keeps others from sending it. */
+const REMEMBERED = 86_400_000
+
+/**
+ * Sends what was claimed. A run's task id is made of entry and moment, and its call is one that is sent only where that id is unknown: so
+ * whoever sends it again, after a beat that died between sending and saying so, sends nothing.
+ */
+export class Sender {
+  readonly #app: App
+  readonly #store: ScheduleStore
+  readonly #clock: Clock
+  #known: Place | undefined
+
+  constructor(app: App, store: ScheduleStore, clock: Clock) {
+    this.#app = app
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** Send these, and forget them as far as that went. False: the store could not take all; the rest is sent again when its lease is over. */
+  async send(runs: readonly Run[]): Promise<boolean> {
+    const over = await Promise.all(runs.map((run) => this.#sendOne(run, false)))
+    await this.#store.endRuns(runs.filter((_, at) => over[at]).map(({ id }) => id))
+    return !over.includes(false)
+  }
+
+  /** The same for runs that another beat, or this one, has claimed and not sent in time. */
+  async sendAgain(stored: readonly StoredRun[]): Promise<void> {
+    const over = await Promise.all(stored.map((one) => this.#sendStored(one)))
+    await this.#store.endRuns(stored.filter((_, at) => over[at]).map(({ id }) => id))
+  }
+
+  async #sendStored(stored: StoredRun): Promise<boolean> {
+    try {
+      return await this.#sendOne(readRun(stored), true)
+    } catch (error) {
+      this.#app.signals.emit('beat:error', { error, doing: `a claimed run cannot be read` })
+      return true
+    }
+  }
+
+  /** True when nothing remains to be done: it was sent, or never can be. */
+  async #sendOne(run: Run, again: boolean): Promise<boolean> {
+    try {
+      if (run.cancels !== null) await this.#app.result(run.cancels).revoke({ terminate: true })
+      const { id } = await callRun(this.#app, run, await this.#guard(run, await this.#place(), again))
+      const { entry, task, fire, due } = run
+      this.#app.signals.emit('beat:sent', {
+        entry,
+        task,
+        id,
+        fire: new Date(fire),
+        late: this.#clock.now() - due,
+        again,
+      })
+      return true
+    } catch (error) {
+      this.#app.signals.emit('beat:error', { error, doing: `schedule ${run.entry}: its run of ${iso(run.fire)}` })
+      return !isStoreAway(error)
+    }
+  }
+
+  /** Asked once: for each of a thousand runs it would count. */
+  #place(): Place | Promise<Place> {
+    return this.#known ?? this.#look()
+  }
+
+  async #look(): Promise<Place> {
+    const { backend, broker } = await this.#app.stores()
+    this.#known = { backend, rpc: schemeOf(backend.url) === 'rpc', joint: backend.joint?.(broker) !== undefined }
+    return this.#known
+  }
+
+  /**
+   * What makes it the same call for whoever sends it again: its record, where that and the message are one write; else a note, where the
+   * result backend keeps such. On two stores without notes a record that is PENDING says only that it was about to be sent: it is
+   * sent again, by the same id, which may run twice and is not lost.
+   */
+  async #guard({ id, key, task, options }: Run, { backend, rpc, joint }: Place, again: boolean): Promise<CallOptions> {
+    // Nobody but its sender could read it.
+    if (rpc) return { taskId: id, ignoreResult: true }
+    const ignored = ignores(this.#app, task, options)
+    if (!ignored && joint) return { idempotencyKey: key }
+    if (backend.keep)
+      return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + REMEMBERED } }
+    if (ignored) return { taskId: id }
+    const [known] = again ? await backend.load([id]) : []
+    return !again || (known && known.status !== PENDING) ? { idempotencyKey: key } : { taskId: id }
+  }
+}
+
+/** What the stores of an app can do. */
+interface Place {
+  readonly backend: ResultBackend
+  readonly rpc: boolean
+  /** Broker and backend are one store. */
+  readonly joint: boolean
+}
+
+/** The calls of this entry keep no record. */
+export function ignores(app: App, task: string, { ignoreResult }: ScheduledOptions): boolean {
+  return ignoreResult ?? app.tasks.get(task)?.definition.options.ignoreResult ?? app.config.ignoreResult
+}
+
+/** Make the call of an entry. */
+export async function callRun(
+  app: App,
+  {
+    entry,
+    fire,
+    task,
+    args,
+    options,
+  }: { entry: string; fire: number; task: string; args: CallArgs; options: ScheduledOptions },
+  more: CallOptions = {},
+): Promise<AsyncResult> {
+  const headers = { ...options.headers, [NAME_HEADER]: entry, [TIME_HEADER]: iso(fire) }
+  return app.send(task, args, { ...options, headers, ...more })
+}
+
+/** Whose class it is, of which copy of this package, does not matter. */
+export function isStoreAway(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'STORE_UNAVAILABLE'
+}
+
+function iso(moment: number): string {
+  return new Date(moment).toISOString()
+}

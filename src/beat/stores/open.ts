@@ -1,0 +1,32 @@
+import type { Stores } from '../../app/link.ts'
+import { REDIS_SCHEMES } from '../../broker/open.ts'
+import { ConfigError } from '../../std/errors.ts'
+import { schemeOf } from '../../std/url.ts'
+import type { ScheduleStore } from '../store.ts'
+
+/** Whose schedule it is. */
+export interface ScheduleOwner {
+  /** Name of the app: apps that share a store have a schedule each. */
+  readonly app: string
+  /** Redis: before every key. */
+  readonly prefix: string
+}
+
+/**
+ * The schedule beside the app's store: the broker's where it can keep one, else the result backend's. It is closed with them.
+ * Rejects with ConfigError where neither can.
+ */
+export async function openScheduleStore(
+  { broker, backend }: Pick<Stores, 'broker' | 'backend'>,
+  { app, prefix }: ScheduleOwner,
+): Promise<ScheduleStore> {
+  for (const store of [broker, backend]) {
+    const scheme = schemeOf(store.url)
+    if (scheme === 'sqlite') return (await import('./sqlite.ts')).SqliteScheduleStore.open(store, app)
+    if (REDIS_SCHEMES.has(scheme)) return new (await import('./redis.ts')).RedisScheduleStore(store, prefix, app)
+    if (scheme === 'memory') return new (await import('./memory.ts')).MemoryScheduleStore()
+  }
+  throw new ConfigError(
+    `a schedule needs a broker or result backend that can keep it: expected one of sqlite: or redis:, got ${broker.url} and ${backend.url}`,
+  )
+}

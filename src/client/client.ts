@@ -1,0 +1,148 @@
+import type { EventOptions } from './events.ts'
+import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
+import { parse, stringify } from './json.ts'
+import { ProblemError } from './problem.ts'
+import { type Ask, type ClientOptions, Transport } from './transport.ts'
+import type { EventResultOf, InputOf, JobDocument, JobEvent, OutputOf, ProgressOf, TasksOf } from './types.ts'
+
+// The face of `celeriac/client`: for browsers and Node, without a line of the server.
+export type { EventOptions } from './events.ts'
+export { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
+export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
+export type { ClientOptions } from './transport.ts'
+export type { InputOf, JobDocument, JobError, JobEvent, JsonOf, OutputOf, ProgressOf, TasksOf } from './types.ts'
+
+export interface SubmitOptions {
+  /** Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a repeat by this client is one call. */
+  idempotencyKey?: string
+  /** URL that the server tells when the job has ended. */
+  webhook?: string
+  signal?: AbortSignal
+}
+
+export interface RunOptions<Progress> extends SubmitOptions {
+  /** Longest wait for the result, ms; then WaitTimeoutError, and the job goes on. */
+  timeout?: number
+  /** Called with each value that the task reports. */
+  onProgress?: (progress: Progress) => void
+}
+
+type Names<Tasks> = keyof TasksOf<Tasks> & string
+type Named<Tasks, Name extends Names<Tasks>> = TasksOf<Tasks>[Name]
+type HandleOf<T> = JobHandle<OutputOf<T>, ProgressOf<T>, EventResultOf<T>>
+
+/** Calls tasks over HTTP. `Tasks`: the type of a module or object with the tasks, as `typeof tasks`. */
+export interface Client<Tasks> {
+  /** Hand in a job. Resolves when the server has it. */
+  submit<Name extends Names<Tasks>>(
+    task: Name,
+    input: InputOf<Named<Tasks, Name>>,
+    options?: SubmitOptions,
+  ): Promise<HandleOf<Named<Tasks, Name>>>
+  /** Hand in a job and wait for its result. Aborting ends the wait, not the job. */
+  run<Name extends Names<Tasks>>(
+    task: Name,
+    input: InputOf<Named<Tasks, Name>>,
+    options?: RunOptions<ProgressOf<Named<Tasks, Name>>>,
+  ): Promise<OutputOf<Named<Tasks, Name>>>
+  /** The handle of a job from its id; `Name` gives it the types of its task. */
+  job<Name extends Names<Tasks> = never>(id: string): [Name] extends [never] ? JobHandle : HandleOf<Named<Tasks, Name>>
+  /** What happens to a job, until its end. */
+  events(id: string, options?: EventOptions): AsyncGenerator<JobEvent, void, void>
+  /** Ask that a job does not run, or stops. */
+  cancel(id: string, options?: CancelOptions): Promise<JobDocument>
+}
+
+/** s that the first request of `run` waits, so that a quick task takes one request. */
+const FIRST_WAIT = 10
+
+/**
+ * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws TypeError for options that cannot be.
+ * `import type * as tasks from './tasks.ts'`, then `createClient<typeof tasks>(url)`.
+ */
+export function createClient<Tasks>(url: string, options: ClientOptions = {}): Client<Tasks> {
+  const transport = new Transport(url, options)
+  const job = (id: string): JobHandle => new JobHandle(id, transport)
+  const client = {
+    job,
+    events: (id: string, eventOptions?: EventOptions) => job(id).events(eventOptions),
+    cancel: (id: string, cancelOptions?: CancelOptions) => job(id).cancel(cancelOptions),
+    submit: async (task: string, input: unknown, submitOptions: SubmitOptions = {}) =>
+      job(await idOf(await post(transport, task, input, submitOptions))),
+    run: (task: string, input: unknown, runOptions: RunOptions<unknown> = {}) =>
+      run(transport, task, input, runOptions),
+  }
+  return client as unknown as Client<Tasks>
+}
+
+async function run(
+  transport: Transport,
+  task: string,
+  input: unknown,
+  { timeout, onProgress, ...options }: RunOptions<unknown>,
+): Promise<unknown> {
+  const end = timeout === undefined ? undefined : Date.now() + timeout
+  const wait = Math.min(FIRST_WAIT, Math.floor((timeout ?? Number.POSITIVE_INFINITY) / 1000))
+  const prefer: Record<string, string> = onProgress || wait < 1 ? {} : { prefer: `wait=${wait}` }
+  const response = await post(transport, task, input, options, prefer)
+  const job = parse(await response.text()) as JobDocument
+  // Text may stand for bytes, which only the result itself tells apart.
+  if (job.state === 'SUCCESS' && typeof job.result !== 'string') return job.result
+  const handle = new JobHandle(job.id, transport)
+  const left: WaitOptions = { signal: options.signal, timeout: end && Math.max(0, end - Date.now()) }
+  return onProgress ? follow(handle, onProgress, left) : handle.result(left)
+}
+
+/** The result, with progress on the way: the events go on for as long as the wait does. */
+async function follow(handle: JobHandle, onProgress: (progress: unknown) => void, wait: WaitOptions): Promise<unknown> {
+  const stop = new AbortController()
+  const signal = wait.signal ? AbortSignal.any([stop.signal, wait.signal]) : stop.signal
+  const watching = watch(handle, onProgress, signal)
+  // Awaited below unless the wait fails first: then that is the error.
+  watching.catch(() => undefined)
+  try {
+    const result = await handle.result(wait)
+    await watching
+    return result
+  } finally {
+    stop.abort()
+  }
+}
+
+async function watch(handle: JobHandle, onProgress: (progress: unknown) => void, signal: AbortSignal): Promise<void> {
+  for await (const event of handle.events({ signal })) if (event.type === 'progress') onProgress(event.data)
+}
+
+/** A repeat must be the same call, so it has a key. Where the server cannot remember keys and nobody asked for one, it goes without, once. */
+async function post(
+  transport: Transport,
+  task: string,
+  input: unknown,
+  { idempotencyKey, webhook, signal }: SubmitOptions,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const headers = {
+    'content-type': 'application/json',
+    ...(webhook === undefined ? {} : { 'celeriac-webhook': webhook }),
+    ...more,
+  }
+  const ask: Ask = { method: 'POST', headers, body: stringify(input), signal }
+  const path = `/tasks/${encodeURIComponent(task)}`
+  const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
+  try {
+    return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })
+  } catch (error) {
+    const cannot = error instanceof ProblemError && error.kind === 'cannot-remember'
+    if (!cannot || idempotencyKey !== undefined) throw error
+    return transport.ask(path, { ...ask, retries: 0 })
+  }
+}
+
+/** 128 random bits. `randomUUID` is only there on pages with TLS. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+async function idOf(response: Response): Promise<string> {
+  return ((await response.json()) as JobDocument).id
+}

@@ -1,0 +1,130 @@
+import { parse } from './json.ts'
+import { type Frame, FrameReader } from './lines.ts'
+import { backoff, pause } from './pause.ts'
+import { ConnectionError, ProblemError, problemOf } from './problem.ts'
+import type { Transport } from './transport.ts'
+import type { JobError, JobEvent } from './types.ts'
+
+export interface EventOptions {
+  /** Events after this one: `id` of the last that was seen. Default: all that the server still has. */
+  lastEventId?: string
+  /** Ends the iteration with its reason. */
+  signal?: AbortSignal
+}
+
+/** The server says something every 15 s: after so much silence the connection is dead, ms. */
+const SILENCE = 45_000
+const DEFAULT_RETRY = 2_000
+const ANSWERS_THAT_PASS = new Set([429, 502, 503, 504])
+
+/**
+ * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws
+ * ProblemError, and ConnectionError after as many vain attempts as the transport has retries.
+ */
+export async function* jobEvents<Result, Progress>(
+  transport: Transport,
+  id: string,
+  { lastEventId = '', signal }: EventOptions,
+): AsyncGenerator<JobEvent<Result, Progress>, void, void> {
+  const place = { id: lastEventId, retry: DEFAULT_RETRY }
+  for (let vain = 0; ; vain++) {
+    let failure: Error = new ConnectionError(`the events of job ${id} broke off`)
+    try {
+      for await (const frame of connection(transport, id, place, signal)) {
+        const event = eventOf<Result, Progress>(frame)
+        place.id = frame.id
+        vain = 0
+        if (event) yield event
+        if (event?.type === 'result' || event?.type === 'error') return
+      }
+      if (place.retry === ENDED) return
+    } catch (error) {
+      if (!isPassing(error) || signal?.aborted) throw signal?.aborted ? signal.reason : error
+      failure = error
+    }
+    if (vain >= transport.retries) throw failure
+    const asked = failure instanceof ProblemError ? failure.retryAfter : undefined
+    await pause(asked ?? Math.max(vain === 0 ? 0 : place.retry, backoff(vain)), signal)
+  }
+}
+
+/** `retry` of a job that has nothing more to tell. */
+const ENDED = -1
+
+/** One connection, to its end. */
+async function* connection(
+  transport: Transport,
+  id: string,
+  place: { id: string; retry: number },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Frame, void, void> {
+  const stop = new AbortController()
+  const abort = (): void => stop.abort(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  let timer = setTimeout(silent, SILENCE)
+  function silent(): void {
+    stop.abort(new ConnectionError(`the events of job ${id} fell silent`))
+  }
+  try {
+    const headers = { accept: 'text/event-stream', ...(place.id === '' ? {} : { 'last-event-id': place.id }) }
+    const response = await transport.once(`/jobs/${encodeURIComponent(id)}/events`, { headers, signal: stop.signal })
+    if (response instanceof Error) throw response
+    if (response.status === 204) place.retry = ENDED
+    else if (!response.ok) throw await problemOf(response)
+    const reader = new FrameReader(place.id)
+    for await (const text of textOf(response)) {
+      clearTimeout(timer)
+      timer = setTimeout(silent, SILENCE)
+      yield* reader.read(text)
+      place.retry = reader.retry ?? place.retry
+    }
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+    stop.abort()
+  }
+}
+
+/** By a reader: not every browser can iterate a stream. */
+async function* textOf({ body }: Response): AsyncGenerator<string, void, void> {
+  if (!body) return
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  try {
+    for (;;) {
+      const step = await reader.read().catch((error: unknown) => {
+        if (error instanceof ConnectionError) throw error
+        throw new ConnectionError('the event stream broke off', { cause: error })
+      })
+      if (step.done) return
+      yield decoder.decode(step.value, { stream: true })
+    }
+  } finally {
+    // One that broke off already cannot be cancelled again, and need not be.
+    await reader.cancel().catch(() => undefined)
+  }
+}
+
+function isPassing(error: unknown): error is Error {
+  return error instanceof ConnectionError || (error instanceof ProblemError && ANSWERS_THAT_PASS.has(error.status))
+}
+
+/** Undefined for an event of a later version, which is left out. */
+function eventOf<Result, Progress>({ event, data, id }: Frame): JobEvent<Result, Progress> | undefined {
+  switch (event) {
+    case 'state':
+      return { ...(parse(data) as { state: string; attempt: number }), type: 'state', id }
+    case 'progress':
+      return { type: 'progress', id, data: parse(data) as Progress }
+    case 'result':
+      return { type: 'result', id, data: parse(data) as Result }
+    case 'error': {
+      const { state, ...error } = parse(data) as JobError & { state: 'FAILURE' | 'REVOKED' }
+      return { type: 'error', id, state, error }
+    }
+    case 'reset':
+      return { type: 'reset', id }
+    default:
+      return undefined
+  }
+}

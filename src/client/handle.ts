@@ -1,0 +1,90 @@
+import { type EventOptions, jobEvents } from './events.ts'
+import { parse } from './json.ts'
+import { pause } from './pause.ts'
+import { retryAfterOf, WaitTimeoutError } from './problem.ts'
+import type { Transport } from './transport.ts'
+import type { JobDocument, JobEvent } from './types.ts'
+
+export interface WaitOptions {
+  /** Longest wait, ms; then WaitTimeoutError, and the job goes on. Default: no end. */
+  timeout?: number
+  /** Ends the wait with its reason; the job goes on. */
+  signal?: AbortSignal
+}
+
+export interface CancelOptions {
+  /** Also end a running job by force, where its pool can. */
+  terminate?: boolean
+  signal?: AbortSignal
+}
+
+const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])
+/** s that one request waits for a change: less than what proxies commonly allow. */
+const LONG_POLL = 25
+/** ms between looks where the server does not wait and does not say when to come back. */
+const POLL = 1_000
+
+/** A job on the server, by its id. */
+export class JobHandle<Output = unknown, Progress = unknown, EventResult = Output> {
+  readonly id: string
+  readonly #transport: Transport
+  readonly #path: string
+
+  constructor(id: string, transport: Transport) {
+    if (typeof id !== 'string' || id === '') throw new TypeError(`job: expected an id, got ${String(id)}`)
+    this.id = id
+    this.#transport = transport
+    this.#path = `/jobs/${encodeURIComponent(id)}`
+  }
+
+  /** The job as it is now. */
+  async info(options: { signal?: AbortSignal } = {}): Promise<JobDocument> {
+    return (await (await this.#transport.ask(this.#path, options)).json()) as JobDocument
+  }
+
+  /** Wait for the end; the result. Throws ProblemError (`job-failed`, `job-revoked`, `unknown-job`), WaitTimeoutError, ConnectionError. */
+  async result({ timeout, signal }: WaitOptions = {}): Promise<Output> {
+    const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+    const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
+    try {
+      await this.#ended(both)
+      return (await contentOf(await this.#transport.ask(`${this.#path}/result`, { signal: both }))) as Output
+    } catch (error) {
+      if (!limit?.aborted || signal?.aborted) throw error
+      throw new WaitTimeoutError(`job ${this.id} was not ready within ${timeout} ms`, { cause: error })
+    }
+  }
+
+  /** What happens to it, until its end: each event once, in order, across broken connections. */
+  events(options: EventOptions = {}): AsyncGenerator<JobEvent<EventResult, Progress>, void, void> {
+    return jobEvents(this.#transport, this.id, options)
+  }
+
+  /** Ask that it does not run, or stops. The job as it is then. Throws ProblemError `job-final` when it had ended already. */
+  async cancel({ terminate = false, signal }: CancelOptions = {}): Promise<JobDocument> {
+    const path = terminate ? `${this.#path}?terminate=1` : this.#path
+    return (await (await this.#transport.ask(path, { method: 'DELETE', signal })).json()) as JobDocument
+  }
+
+  /** Resolves when it has ended: the server holds each request until something changes. */
+  async #ended(signal: AbortSignal | undefined): Promise<void> {
+    for (let etag: string | null = null; ; ) {
+      const headers = { prefer: `wait=${LONG_POLL}`, ...(etag === null ? {} : { 'if-none-match': etag }) }
+      const response: Response = await this.#transport.ask(this.#path, { headers, signal, accept: [304] })
+      if (response.status !== 304) {
+        const { state } = (await response.json()) as JobDocument
+        if (FINAL.has(state)) return
+        etag = response.headers.get('etag')
+      }
+      // Without a tag, which a browser may not see, there is nothing to wait for a change of.
+      if (etag === null) await pause(retryAfterOf(response) ?? POLL, signal)
+    }
+  }
+}
+
+/** What an answer holds: JSON as a value, text as text, everything else as bytes. */
+async function contentOf(response: Response): Promise<unknown> {
+  const type = response.headers.get('content-type') ?? ''
+  if (/^application\/(?:json|[^;]+\+json)/i.test(type)) return parse(await response.text())
+  return /^text\//i.test(type) ? response.text() : new Uint8Array(await response.arrayBuffer())
+}

@@ -1,0 +1,85 @@
+import type { Task } from '../app/task.ts'
+
+/* What the types of tasks become on the other side of HTTP. Types alone: nothing of the server is loaded. */
+
+// biome-ignore lint/suspicious/noExplicitAny: a task of any types but the one that is looked for.
+type Any = any
+
+/** The tasks among the exports of a module (or the members of an object), by their names on the wire. */
+export type TasksOf<Module> = {
+  readonly [Key in keyof Module as Module[Key] extends Task<Any, Any, Any, Any, Any, infer Name>
+    ? Name
+    : never]: Module[Key]
+}
+
+/** What a call takes: the one input object, or the list of arguments. */
+export type InputOf<T> = T extends Task<Any, Any, Any, infer Call, Any, Any> ? Call : never
+
+/** What a task returned, as the client gets it: bytes are bytes, nothing is null, the rest is what JSON makes of it. */
+export type OutputOf<T> = T extends Task<Any, infer Result, Any, Any, Any, Any> ? Received<Result> : never
+
+/** The result as an event carries it: JSON, so that bytes are base64. */
+export type EventResultOf<T> = T extends Task<Any, infer Result, Any, Any, Any, Any> ? JsonOf<Result> : never
+
+export type ProgressOf<T> = T extends Task<Any, Any, infer Progress, Any, Any, Any> ? JsonOf<Progress> : never
+
+export type Received<Result> = unknown extends Result
+  ? Result
+  : Result extends Uint8Array
+    ? Uint8Array<ArrayBuffer>
+    : Result extends void
+      ? null
+      : JsonOf<Result>
+
+/** What JSON makes of a value: dates and bytes are text; an integer that a number cannot hold is a bigint. */
+export type JsonOf<Value> = unknown extends Value
+  ? Value
+  : Value extends string | number | boolean | null | undefined
+    ? Value
+    : Value extends bigint
+      ? number | bigint
+      : Value extends Date | Uint8Array
+        ? string
+        : Value extends object
+          ? { [Key in keyof Value]: JsonOf<Value[Key]> }
+          : never
+
+/** A job as the API shows it. */
+export interface JobDocument {
+  readonly id: string
+  readonly task: string | null
+  /** Celery's: PENDING, RECEIVED, STARTED, RETRY, SUCCESS, FAILURE, REVOKED; or one of the task's own. */
+  readonly state: string
+  readonly progress: unknown
+  /** 1 at the first run, 1 more after each retry. */
+  readonly attempt: number
+  /** ISO 8601, or null where it has not happened. */
+  readonly createdAt: string | null
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly result?: unknown
+  readonly error?: JobError
+  readonly links: Readonly<Record<string, string>>
+}
+
+export interface JobError {
+  /** Class name of the error in the worker. */
+  readonly type: string
+  readonly message: string
+}
+
+/** Something that happened to a job. `id` is its place in the job's life: what `lastEventId` takes. */
+export type JobEvent<Result = unknown, Progress = unknown> =
+  | {
+      readonly type: 'state'
+      readonly id: string
+      readonly state: string
+      readonly attempt: number
+      readonly progress?: unknown
+      readonly error?: JobError
+    }
+  | { readonly type: 'progress'; readonly id: string; readonly data: Progress }
+  | { readonly type: 'result'; readonly id: string; readonly data: Result }
+  | { readonly type: 'error'; readonly id: string; readonly state: 'FAILURE' | 'REVOKED'; readonly error: JobError }
+  /** Events are missing here: they were longer ago than the server keeps. */
+  | { readonly type: 'reset'; readonly id: string }

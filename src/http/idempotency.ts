@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto'
+import type { Note } from '../backend/joint.ts'
+import { uuid } from '../std/id.ts'
+import type { Problem } from './problem.ts'
+import type { HttpScope } from './scope.ts'
+
+/*
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the first request with a key is accepted, later ones get the same
+ * answer. What is remembered is a note, written together with the job.
+ */
+
+/** A request that was accepted now, or before by the same key. */
+export interface Accepted {
+  readonly id: string
+  /** ms since the epoch. */
+  readonly at: number
+  readonly replayed: boolean
+}
+
+/** A request that has a key. */
+export interface Keyed {
+  readonly key: string
+  /** Who sends it; '' where that is not asked. */
+  readonly identity: string
+  /** What it is sent to, as `tasks/reports.render`. */
+  readonly route: string
+  readonly body: Uint8Array
+}
+
+/** How long a key is remembered, ms. */
+const LIFETIME = 86_400_000
+const RETRY_AFTER = '1'
+
+/** A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients send it. */
+const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/
+const PLAIN = /^[\w!#$%&'*+.^`|~:/=@-]+$/
+const MAX_KEY = 255
+
+/** The key of a header, or the problem with it. */
+export function parseKey(header: string): string | Problem {
+  const text = header.trim()
+  const key = PLAIN.test(text) ? text : QUOTED.exec(text)?.[1]?.replace(/\\(.)/g, '$1')
+  if (key !== undefined && key.length <= MAX_KEY) return key
+  const detail = `expected Idempotency-Key: a string of 1 to ${MAX_KEY} printable ASCII characters in quotes, got ${JSON.stringify(header.slice(0, 80))}`
+  return { kind: 'invalid-idempotency-key', detail }
+}
+
+/**
+ * Accept a request once. `send` hands it in under the given id and time with the given note, and answers false where the note was there
+ * already: another process was quicker.
+ */
+export async function acceptOnce(
+  { app, accepting }: HttpScope,
+  keyed: Keyed,
+  send: (id: string, at: number, note: Note) => Promise<boolean>,
+): Promise<Accepted | Problem> {
+  const { backend } = await app.stores()
+  if (!backend.recall)
+    return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
+  const key = `http-key ${hash('sha256', [keyed.identity, keyed.route, keyed.key].join('\0'), 'base64url')}`
+  const body = hash('sha256', keyed.body, 'base64url')
+  if (accepting.has(key)) return inUse(keyed.key)
+  accepting.add(key)
+  try {
+    const known = await backend.recall(key)
+    if (known !== undefined) return replay(known, body, keyed.key)
+    const at = Date.now()
+    const id = uuid(at)
+    const note = { key, value: JSON.stringify({ body, id, at }), expires: at + LIFETIME }
+    if (await send(id, at, note)) return { id, at, replayed: false }
+    const first = await backend.recall(key)
+    return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
+  } finally {
+    accepting.delete(key)
+  }
+}
+
+function replay(value: string, body: string, key: string): Accepted | Problem {
+  const first = JSON.parse(value) as { body: string; id: string; at: number }
+  if (first.body === body) return { id: first.id, at: first.at, replayed: true }
+  const detail = `the key ${JSON.stringify(key)} came with another body before; use a new key for another request`
+  return { kind: 'key-reused', detail }
+}
+
+function inUse(key: string): Problem {
+  const detail = `the first request with the key ${JSON.stringify(key)} is still being accepted; try again`
+  return { kind: 'key-in-use', detail, headers: { 'retry-after': RETRY_AFTER } }
+}

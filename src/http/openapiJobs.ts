@@ -1,0 +1,308 @@
+import type { JsonSchema } from './jsonSchema.ts'
+import { type Answers, json, ref } from './openapiAnswers.ts'
+
+/* The operations that every API has, whatever its tasks. */
+
+const jobContent = json(ref('schemas', 'Job'))
+const etag = { ETag: ref('headers', 'ETag') }
+const applied = { 'Preference-Applied': ref('headers', 'PreferenceApplied') }
+const retryPending = { 'Retry-After': ref('headers', 'RetryAfterPending') }
+
+export const ID: JsonSchema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
+
+/** Request headers of everything that hands in jobs. */
+export const PARAMETERS: Readonly<Record<string, JsonSchema>> = {
+  Prefer: {
+    name: 'Prefer',
+    in: 'header',
+    description: '`wait=10`: answer when the job has ended, within so many seconds (30 at most); `respond-async`.',
+    schema: { type: 'string' },
+    example: 'wait=10',
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'Requests with the same key and body are one: remembered for 24 h.',
+    schema: { type: 'string', maxLength: 257 },
+    example: '"9d1c-r1"',
+  },
+  Webhook: {
+    name: 'Celeriac-Webhook',
+    in: 'header',
+    description: 'URL that is told when the job has ended: a CloudEvent, signed as by Standard Webhooks.',
+    schema: { type: 'string', format: 'uri', maxLength: 2048 },
+  },
+  Tag: {
+    name: 'tag',
+    in: 'query',
+    description: 'Words to find the job by, at most 20.',
+    schema: { type: 'array', items: { type: 'string', maxLength: 100 }, maxItems: 20 },
+  },
+}
+
+/** The headers of a 202. */
+export const ACCEPTED: JsonSchema = {
+  Location: ref('headers', 'Location'),
+  'Retry-After': ref('headers', 'RetryAfter'),
+  Link: ref('headers', 'JobLinkHeader'),
+  'Idempotent-Replayed': ref('headers', 'IdempotentReplayed'),
+  ...applied,
+}
+
+/** Where to go on from a job that was handed in. */
+export const LINKS: JsonSchema = Object.fromEntries(
+  ['getJob', 'getResult', 'getEvents', 'cancelJob'].map((operationId) => [
+    operationId,
+    { operationId, parameters: { id: '$response.body#/id' } },
+  ]),
+)
+
+/** The paths of jobs. `tasks`: names that a list may be filtered by. */
+export function jobPaths(base: string, tasks: readonly string[], answers: Answers, webhooks: boolean): JsonSchema {
+  const job = `${base}/jobs/{id}`
+  return {
+    [`${base}/jobs`]: { get: listJobs(tasks, answers) },
+    [job]: { parameters: [ID], get: getJob(answers), delete: cancelJob(answers) },
+    [`${job}/result`]: { parameters: [ID], get: getResult(answers) },
+    [`${job}/events`]: { parameters: [ID], get: getEvents(answers) },
+    [`${job}/retry`]: { parameters: [ID], post: retryJob(answers, webhooks) },
+  }
+}
+
+function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
+  const task = tasks.length > 0 ? { type: 'string', enum: tasks } : { type: 'string' }
+  const query = (name: string, schema: JsonSchema, description: string): JsonSchema => ({
+    name,
+    in: 'query',
+    description,
+    schema,
+  })
+  return {
+    operationId: 'listJobs',
+    tags: ['jobs'],
+    summary: 'Jobs, newest first, without their results',
+    parameters: [
+      query('state', { type: 'string', examples: ['SUCCESS'] }, 'Only those in this state.'),
+      query('task', task, 'Only those of this task.'),
+      query('tag', { type: 'string' }, 'Only those with this tag.'),
+      query(
+        'since',
+        { type: 'string', examples: ['2026-11-01T10:00:00Z'] },
+        'Only those handed in since then: a time, or a date.',
+      ),
+      query('limit', { type: 'integer', minimum: 1, maximum: 1000, default: 50 }, 'Most on one page.'),
+      query('cursor', { type: 'string' }, 'From the page before.'),
+    ],
+    responses: {
+      200: answers.ok('A page; `Link` leads to the next.', {
+        content: json(ref('schemas', 'JobList')),
+        headers: { Link: ref('headers', 'NextLink') },
+      }),
+      ...answers.problems(false, 'invalid-query', 'cannot-list'),
+    },
+  }
+}
+
+function getJob(answers: Answers): JsonSchema {
+  return {
+    operationId: 'getJob',
+    tags: ['jobs'],
+    summary: 'A job as it is now, or as soon as it changes',
+    description: 'With `If-None-Match` and `Prefer: wait=25` it answers when the job is another than that, else 304.',
+    parameters: [
+      { name: 'If-None-Match', in: 'header', description: 'The `ETag` that is known.', schema: { type: 'string' } },
+      ref('parameters', 'Prefer'),
+    ],
+    responses: {
+      200: answers.ok('The job.', { content: jobContent, headers: { ...etag, ...retryPending, ...applied } }),
+      304: answers.ok('It has not changed.', { headers: { ...etag, ...retryPending, ...applied } }),
+      ...answers.problems(false, 'unknown-job', 'job-expired'),
+    },
+  }
+}
+
+function cancelJob(answers: Answers): JsonSchema {
+  return {
+    operationId: 'cancelJob',
+    tags: ['jobs'],
+    summary: 'Ask that a job does not run, or stops',
+    parameters: [
+      {
+        name: 'terminate',
+        in: 'query',
+        description: '1: by force, where the pool can.',
+        schema: { type: 'string', enum: ['0', '1', 'false', 'true'] },
+      },
+    ],
+    responses: {
+      200: answers.ok('It was waiting, and never runs.', { content: jobContent }),
+      202: answers.ok('It runs, and was asked to stop.', { content: jobContent, headers: retryPending }),
+      ...answers.problems(true, 'invalid-query', 'unknown-job', 'job-final'),
+    },
+  }
+}
+
+function getResult(answers: Answers): JsonSchema {
+  const content = { 'application/json': { schema: {} }, 'application/octet-stream': {}, '*/*': {} }
+  const headers = { ...etag, 'Accept-Ranges': ref('headers', 'AcceptRanges') }
+  return {
+    operationId: 'getResult',
+    tags: ['jobs'],
+    summary: 'The result alone, as its own type',
+    parameters: [
+      {
+        name: 'Range',
+        in: 'header',
+        description: 'One range of bytes.',
+        schema: { type: 'string' },
+        example: 'bytes=0-99',
+      },
+      { name: 'If-Range', in: 'header', description: 'The `ETag` that the range is of.', schema: { type: 'string' } },
+      { name: 'If-None-Match', in: 'header', description: 'The `ETag` that is known.', schema: { type: 'string' } },
+    ],
+    responses: {
+      200: answers.ok('What the task returned: JSON, its bytes, or its text.', { content, headers }),
+      202: answers.ok('Not yet: ask again.', {
+        content: jobContent,
+        headers: { 'Retry-After': ref('headers', 'RetryAfter') },
+      }),
+      206: answers.ok('The part that was asked for.', {
+        content: { '*/*': {} },
+        headers: { ...headers, 'Content-Range': ref('headers', 'ContentRange') },
+      }),
+      304: answers.ok('It is what you have.', { headers }),
+      ...answers.problems(false, 'unknown-job', 'job-failed', 'job-revoked', 'job-expired', 'range-not-satisfiable'),
+    },
+  }
+}
+
+function getEvents(answers: Answers): JsonSchema {
+  return {
+    operationId: 'getEvents',
+    tags: ['jobs'],
+    summary: 'What happens to a job, as server-sent events',
+    description:
+      'Events `state`, `progress`, `result`, `error`, and `reset` where some are missing; the data is JSON. Ids rise; a client that comes back with the last it has seen gets what follows. The stream ends with the job, and 204 tells an EventSource not to come again.',
+    parameters: [
+      { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
+      { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },
+    ],
+    responses: {
+      200: answers.ok('The events.', {
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+        headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
+      }),
+      204: answers.ok('All of it is known: there is nothing more to come.'),
+      ...answers.problems(false, 'invalid-query', 'invalid-event-id', 'unknown-job', 'job-expired'),
+    },
+  }
+}
+
+function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
+  return {
+    operationId: 'retryJob',
+    tags: ['jobs'],
+    summary: 'Hand in a job that has ended once more, as a new job',
+    ...(webhooks ? { parameters: [ref('parameters', 'Webhook')] } : {}),
+    requestBody: { description: 'Another input; only for admins.', required: false, content: json({}) },
+    responses: {
+      202: answers.ok('Handed in: a new job.', { content: jobContent, headers: ACCEPTED, links: LINKS }),
+      ...answers.problems(
+        true,
+        ...(webhooks ? (['invalid-webhook'] as const) : []),
+        'malformed-body',
+        'forbidden',
+        'unknown-job',
+        'job-active',
+        'input-not-kept',
+        'body-too-large',
+        'unsupported-media-type',
+        'invalid-input',
+      ),
+    },
+  }
+}
+
+/** The paths of batches. */
+export function batchPaths(base: string, answers: Answers, webhooks: boolean): JsonSchema {
+  const content = json(ref('schemas', 'Batch'))
+  const member = {
+    type: 'object',
+    properties: { task: { type: 'string' }, input: {}, tags: { type: 'array', items: { type: 'string' } } },
+    required: ['task'],
+    additionalProperties: false,
+  }
+  const jobs = { type: 'array', minItems: 1, maxItems: 1000, items: member }
+  const accepted = Object.fromEntries(
+    Object.entries(ACCEPTED).filter(([name]) => name !== 'Link' && name !== 'Preference-Applied'),
+  )
+  const submitBatch = {
+    operationId: 'submitBatch',
+    tags: ['batches'],
+    summary: 'Hand in many jobs: all, or none',
+    parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
+    requestBody: { required: true, content: json({ type: 'object', properties: { jobs }, required: ['jobs'] }) },
+    responses: {
+      202: answers.ok('Handed in.', { content, headers: accepted }),
+      ...answers.problems(
+        true,
+        ...(webhooks ? (['invalid-webhook'] as const) : []),
+        'malformed-body',
+        'invalid-idempotency-key',
+        'forbidden',
+        'key-in-use',
+        'body-too-large',
+        'unsupported-media-type',
+        'invalid-input',
+        'key-reused',
+        'cannot-remember',
+      ),
+    },
+  }
+  const getBatch = {
+    operationId: 'getBatch',
+    tags: ['batches'],
+    summary: 'How far the jobs of a batch are, together',
+    responses: {
+      200: answers.ok('The batch.', { content, headers: retryPending }),
+      ...answers.problems(false, 'unknown-batch'),
+    },
+  }
+  return {
+    [`${base}/batches`]: { post: submitBatch },
+    [`${base}/batches/{id}`]: { parameters: [ID], get: getBatch },
+  }
+}
+
+/** Health, and the document itself. */
+export function systemPaths(answers: Answers): JsonSchema {
+  const status = { type: 'object', properties: { status: { const: 'ok' } }, required: ['status'] }
+  const health = (operationId: string, summary: string, more: JsonSchema): JsonSchema => ({
+    operationId,
+    tags: ['system'],
+    summary,
+    security: [],
+    responses: { 200: { description: 'It does.', content: json(status) }, ...more },
+  })
+  return {
+    '/livez': { get: health('livez', 'Does the process answer?', answers.byStatus(['misdirected-request'])) },
+    '/readyz': {
+      get: health(
+        'readyz',
+        'Does the store answer, too?',
+        answers.byStatus(['misdirected-request', 'internal-error', 'store-unavailable']),
+      ),
+    },
+    '/openapi.json': {
+      get: {
+        operationId: 'getDocument',
+        tags: ['system'],
+        summary: 'This document',
+        responses: {
+          200: answers.ok('OpenAPI 3.1.', { content: json({ type: 'object' }) }),
+          ...answers.problems(false),
+        },
+      },
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import type { App } from '../app/app.ts'
+import { refuseUnknown } from '../app/options.ts'
+import type { AnyTask } from '../app/task.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import type { Authorize } from './auth.ts'
+import { type CorsOptions, parseCors } from './crossOrigin.ts'
+import { Durations } from './durations.ts'
+import type { GateOptions } from './gate.ts'
+import { type RateLimit, RateLimiter } from './rateLimit.ts'
+import type { HttpScope } from './scope.ts'
+
+/** A task that only those with all of these scopes may call. */
+export interface ScopedTask {
+  readonly task: AnyTask | string
+  readonly scopes: readonly string[]
+}
+
+/** How an app shows itself over HTTP. */
+export interface HttpOptions {
+  /**
+   * The tasks that may be called and whose jobs may be seen: tasks of this app, or names, also of tasks whose code lives elsewhere; each
+   * may ask for scopes. Nothing else exists for the outside.
+   */
+  expose: readonly (AnyTask | string | ScopedTask)[]
+  /** Path before `/tasks` and `/jobs`. Default `/v1`. */
+  basePath?: string
+  /** Longest request body in bytes. Default 1 MiB. */
+  maxBody?: number
+  /** Requests that are worked on at once, streams that were begun not counted; more are answered with 503. Default 10,000. */
+  maxConcurrent?: number
+  /** Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true. */
+  keepInput?: boolean
+  /** Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by admins. Default: anybody. */
+  authorize?: Authorize
+  /** How often an identity, or an address, may ask. Default: as often as it likes. */
+  rateLimit?: RateLimit
+  /** Time between two signs of life on a stream of events; shorter than any proxy waits. Default 15 s. */
+  heartbeat?: Duration
+  /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
+  docs?: boolean
+  /** Pages of other origins that may call this from a browser. Default: none. */
+  cors?: CorsOptions
+}
+
+const KNOWN = new Set([
+  'expose',
+  'basePath',
+  'maxBody',
+  'maxConcurrent',
+  'keepInput',
+  'authorize',
+  'rateLimit',
+  'heartbeat',
+  'docs',
+  'cors',
+])
+const DEFAULT_MAX_BODY = 1024 * 1024
+const DEFAULT_MAX_CONCURRENT = 10_000
+
+/** An API's options, parsed once. */
+export interface ParsedHttpOptions {
+  readonly base: string
+  readonly scope: HttpScope
+  readonly gate: GateOptions
+  readonly docs: boolean
+}
+
+/** Throws ArgumentError for whatever is wrong, also in JavaScript. */
+export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`http: expected an object of options, got ${String(options)}`)
+  refuseUnknown(options, KNOWN, 'http')
+  const { expose, basePath = '/v1', authorize, rateLimit, keepInput = true } = options
+  if (!Array.isArray(expose))
+    throw new ArgumentError(`http: expose: expected an array of tasks or their names, got ${typeof expose}`)
+  if (typeof basePath !== 'string' || !/^(?:\/[\w.~-]+)*$/.test(basePath)) {
+    throw new ArgumentError(`http: basePath: expected a path such as '/v1', or '', got ${JSON.stringify(basePath)}`)
+  }
+  if (authorize !== undefined && typeof authorize !== 'function')
+    throw new ArgumentError(`http: authorize: expected a function, got ${typeof authorize}`)
+  const tasks = new Map(expose.map((entry) => exposedTask(app, entry)))
+  if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
+    throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
+  const maxBody = wholeNumber(options.maxBody ?? DEFAULT_MAX_BODY, 'maxBody', 'bytes')
+  const maxConcurrent = wholeNumber(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT, 'maxConcurrent', 'requests')
+  return {
+    base: basePath,
+    scope: {
+      app,
+      exposed: new Set(tasks.keys()),
+      scopesOf: tasks,
+      maxBody,
+      keepInput,
+      accepting: new Set(),
+      durations: new Durations(),
+      heartbeat: heartbeatOf(options),
+    },
+    gate: { authorize, limiter: rateLimit && new RateLimiter(rateLimit), cors: parseCors(options.cors), maxConcurrent },
+    docs: flag(options.docs ?? true, 'docs'),
+  }
+}
+
+function heartbeatOf({ heartbeat = '15s' }: HttpOptions): number {
+  const ms = milliseconds(heartbeat, 'http: heartbeat')
+  if (ms >= 10) return ms
+  throw new ArgumentError(`http: heartbeat: expected at least 10 ms, got ${ms}`)
+}
+
+function flag(value: boolean, name: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new ArgumentError(`http: ${name}: expected true or false, got ${String(value)}`)
+}
+
+function wholeNumber(value: number, name: string, unit: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new ArgumentError(`http: ${name}: expected a whole number of ${unit}, got ${String(value)}`)
+}
+
+function exposedTask(app: App, entry: AnyTask | string | ScopedTask): [name: string, scopes: readonly string[]] {
+  if (typeof entry !== 'object' || entry === null) return [exposedName(app, entry), []]
+  refuseUnknown(entry, new Set(['task', 'scopes']), 'http: expose')
+  const name = exposedName(app, entry.task)
+  const { scopes } = entry
+  if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string' && scope !== '')) return [name, scopes]
+  throw new ArgumentError(`http: expose: ${name}: scopes: expected an array of names, got ${JSON.stringify(scopes)}`)
+}
+
+function exposedName(app: App, task: AnyTask | string): string {
+  if (typeof task === 'string' && task !== '') return task
+  if (typeof task === 'function' && app.tasks.get(task.name) === task) return task.name
+  const got = typeof task === 'function' ? `the task ${task.name} of another app` : JSON.stringify(task)
+  throw new ArgumentError(`http: expose: expected a task of this app or a name, got ${got}`)
+}

@@ -1,0 +1,145 @@
+import type { Context, Hono } from 'hono'
+import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
+import { uuid } from '../../std/id.ts'
+import { type Member, readBatch } from '../batch.ts'
+import { readBody } from '../body.ts'
+import { headersOf } from '../header.ts'
+import { type Accepted, acceptOnce, parseKey } from '../idempotency.ts'
+import { identityOf, isAdmin } from '../identity.ts'
+import { jobLinks } from '../job.ts'
+import { methodNotAllowed } from '../method.ts'
+import { type Problem, respondProblem } from '../problem.ts'
+import { baseOf, type HttpScope } from '../scope.ts'
+import { callOptions, isProblem, send } from '../submit.ts'
+
+/** What is remembered of a batch. */
+interface Batch {
+  /** ms since the epoch. */
+  readonly at: number
+  readonly owner: string | undefined
+  /** Of each job its id and its task, in the order of the request. */
+  readonly jobs: readonly (readonly [id: string, task: string])[]
+}
+
+/** Shortest time that a batch is remembered, ms: as long as a record that never becomes final. */
+const LIFETIME = 7 * 86_400_000
+
+/** `POST /batches`: hand in many jobs. `GET /batches/{id}`: how far they are, together. */
+export function addBatchRoutes(api: Hono, base: string, scope: HttpScope): void {
+  api.post(`${base}/batches`, (c) => submit(c, scope))
+  api.all(`${base}/batches`, methodNotAllowed('POST'))
+  api.get(`${base}/batches/:id`, (c) => show(c, scope))
+  api.all(`${base}/batches/:id`, methodNotAllowed('GET, HEAD'))
+}
+
+async function submit(c: Context, scope: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const body = await readBody(c, scope.maxBody)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const members = await readBatch(c, scope, body.kind === 'value' ? body.value : undefined)
+  if (isProblem(members)) return respondProblem(members, path)
+  const accepted = await accept(c, scope, body.bytes)
+  if (isProblem(accepted)) return respondProblem(accepted, path)
+  const batch = await handIn(c, scope, accepted, members)
+  const states = { [PENDING]: batch.jobs.length }
+  const document = batchDocument(accepted.id, batch, baseOf(path, 1), states, () => PENDING)
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    location: document.links.self,
+    'retry-after': '1',
+  }
+  if (accepted.replayed) headers['idempotent-replayed'] = 'true'
+  return new Response(JSON.stringify(document), { status: 202, headers })
+}
+
+async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<Accepted | Problem> {
+  const { backend } = await scope.app.stores()
+  if (!backend.keep) return { kind: 'cannot-remember', detail: `${backend.url} cannot remember a batch` }
+  const at = Date.now()
+  const header = headersOf(c)('idempotency-key')
+  if (header === null) return { id: uuid(at), at, replayed: false }
+  const key = parseKey(header)
+  if (isProblem(key)) return key
+  const keyed = { key, identity: identityOf(c)?.id ?? '', route: 'batches', body }
+  return acceptOnce(scope, keyed, async (_id, _at, note) => (await backend.keep?.(note)) ?? false)
+}
+
+/**
+ * The record of the batch, then its jobs. Each has an id of its place in the batch and is sent once: a repeat with the same key sends
+ * what a crash has left out, and nothing twice.
+ */
+async function handIn(c: Context, scope: HttpScope, { id, at }: Accepted, members: readonly Member[]): Promise<Batch> {
+  const { app } = scope
+  const { backend } = await app.stores()
+  const owner = identityOf(c)?.id
+  const sent = members.map(({ name, task, input, tags }, index) =>
+    send(scope, name, task, input, { ...callOptions(c, scope, tags), idempotencyKey: `${id} ${index}` }),
+  )
+  const results = await Promise.all(sent)
+  const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
+  const expires = at + Math.max(LIFETIME, app.config.resultExpires)
+  await backend.keep?.({ key: noteKey(id), value: JSON.stringify(batch), expires })
+  return batch
+}
+
+async function show(c: Context, { app }: HttpScope): Promise<Response> {
+  const id = c.req.param('id') as string
+  const { path } = c.req
+  const { backend } = await app.stores()
+  const value = await backend.recall?.(noteKey(id))
+  const batch = value === undefined ? undefined : (JSON.parse(value) as Batch)
+  if (!batch || !(isAdmin(c) || batch.owner === identityOf(c)?.id)) {
+    const detail = `no batch ${JSON.stringify(id)} was submitted here, or it has expired`
+    return respondProblem({ kind: 'unknown-batch', detail }, path)
+  }
+  const metas = await backend.load(batch.jobs.map(([job]) => job))
+  const shown = metas.map((meta) => (meta?.status === PROGRESS ? STARTED : (meta?.status ?? UNKNOWN)))
+  const states: Record<string, number> = {}
+  for (const state of shown) states[state] = (states[state] ?? 0) + 1
+  const document = batchDocument(id, batch, baseOf(path, 2), states, (index) => shown[index] as string)
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
+  if (document.finished < document.total) headers['retry-after'] = '1'
+  return new Response(JSON.stringify(document), { headers })
+}
+
+/** A batch as HTTP shows it. */
+export interface BatchDocument {
+  readonly id: string
+  /** ISO 8601 */
+  readonly createdAt: string
+  readonly total: number
+  /** How many have ended, or are not known any more. */
+  readonly finished: number
+  /** How many are in each state; UNKNOWN are those whose record has expired. */
+  readonly states: Readonly<Record<string, number>>
+  readonly jobs: readonly {
+    readonly id: string
+    readonly task: string
+    readonly state: string
+    readonly links: object
+  }[]
+  readonly links: { readonly self: string }
+}
+
+function batchDocument(
+  id: string,
+  { at, jobs }: Batch,
+  base: string,
+  states: Readonly<Record<string, number>>,
+  stateOf: (index: number) => string,
+): BatchDocument {
+  const ended = Object.entries(states).filter(([state]) => isFinal(state) || state === UNKNOWN)
+  return {
+    id,
+    createdAt: new Date(at).toISOString(),
+    total: jobs.length,
+    finished: ended.reduce((sum, [, count]) => sum + count, 0),
+    states,
+    jobs: jobs.map(([job, task], index) => ({ id: job, task, state: stateOf(index), links: jobLinks(base, job) })),
+    links: { self: `${base}/batches/${encodeURIComponent(id)}` },
+  }
+}
+
+function noteKey(id: string): string {
+  return `http-batch ${id}`
+}

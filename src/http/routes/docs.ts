@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Hono } from 'hono'
+import { isNamed } from '../etag.ts'
+import { methodNotAllowed } from '../method.ts'
+
+/** The page's files: those of the package, and no others. */
+const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
+  '/docs': { file: 'index.html', type: 'text/html' },
+  '/docs/style.css': { file: 'style.css', type: 'text/css' },
+  '/docs/controls.css': { file: 'controls.css', type: 'text/css' },
+  ...Object.fromEntries(
+    ['page', 'task', 'job', 'follow', 'form', 'schema', 'element'].map((name) => [
+      `/docs/${name}.js`,
+      { file: `${name}.js`, type: 'text/javascript' },
+    ]),
+  ),
+}
+
+/** Nothing but what comes from here is loaded, run or asked; the page is in no frame. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data: blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ')
+
+/** `GET /docs`: a page for people, from the package itself. It has no secret in it, so it is there before anybody is asked who it is. */
+export function addDocsRoutes(api: Hono): void {
+  for (const [path, { file, type }] of Object.entries(FILES)) {
+    let read: Promise<{ text: string; etag: string }> | undefined
+    api.get(path, async (c) => {
+      read ??= readPage(file)
+      const { text, etag } = await read
+      const headers = { etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' }
+      if (isNamed(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
+      const own = {
+        'content-type': `${type}; charset=utf-8`,
+        'content-security-policy': POLICY,
+        'referrer-policy': 'no-referrer',
+      }
+      return new Response(text, { headers: { ...headers, ...own } })
+    })
+    api.all(path, methodNotAllowed('GET, HEAD'))
+  }
+}
+
+async function readPage(file: string): Promise<{ text: string; etag: string }> {
+  const text = await readFile(new URL(`../docs/${file}`, import.meta.url), 'utf8')
+  return { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
+}

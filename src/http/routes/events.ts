@@ -1,0 +1,76 @@
+import type { Context, Hono } from 'hono'
+import { infoOf } from '../../app/info.ts'
+import { type History, seqOf } from '../../backend/history.ts'
+import { isFinal } from '../../protocol/states.ts'
+import { StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
+import { closingOf, hangUpOf } from '../closing.ts'
+import { eventStream } from '../eventStream.ts'
+import { eventText } from '../eventText.ts'
+import { methodNotAllowed } from '../method.ts'
+import { type Problem, respondProblem } from '../problem.ts'
+import { readQuery } from '../query.ts'
+import type { HttpScope } from '../scope.ts'
+import { findHistory, missingJob } from '../visible.ts'
+
+const HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }
+
+/** `GET /jobs/{id}/events`: what happens to a job as server-sent events, from where the client was to the job's end. */
+export function addEventRoute(api: Hono, base: string, scope: HttpScope): void {
+  const path = `${base}/jobs/:id/events`
+  api.get(path, (c) => follow(c, scope))
+  api.all(path, methodNotAllowed('GET, HEAD'))
+}
+
+async function follow(c: Context, scope: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const query = readQuery(c.req.url, { last_event_id: parseEventId })
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  // A browser repeats the URL when it comes back, and says in the header how far it has come meanwhile.
+  const header = c.req.header('last-event-id')
+  const after = header ? headerEventId(header) : (query.values.last_event_id ?? 0)
+  if (after === undefined) return respondProblem(wrongEventId(header), path)
+  const history = await findHistory(c, scope)
+  if (!history) return respondProblem(missingJob(c, scope), path)
+  scope.durations.see(infoOf(history.meta))
+  if (hasAll(history, after)) return new Response(null, { status: 204, headers: { 'cache-control': 'no-cache' } })
+  // Hono answers HEAD by the answer to GET, whose body would never be read.
+  const body = c.req.method === 'HEAD' ? null : bodyOf(c, scope, history.meta.task_id, after)
+  return new Response(body, { headers: HEADERS })
+}
+
+/** The client knows the end: an answer without a body tells an EventSource not to come again. */
+function hasAll(history: History, after: number): boolean {
+  return isFinal(history.meta.status) && seqOf(history) === after
+}
+
+function bodyOf(c: Context, { app, heartbeat }: HttpScope, id: string, after: number): ReadableStream<Uint8Array> {
+  return eventStream({
+    heartbeat,
+    closing: closingOf(c),
+    hangUp: hangUpOf(c),
+    async *events(signal) {
+      const { follows } = await app.stores()
+      for await (const step of follows.follow(id, after, signal)) yield eventText(step)
+    },
+    fail(error) {
+      // The client comes again by itself, and is told then what there is to be told.
+      if (error instanceof UnknownJobError || error instanceof StoreUnavailableError) return
+      app.config.logger.error({ err: error, job: id }, 'a stream of events failed')
+    },
+  })
+}
+
+function headerEventId(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+function parseEventId(text: string): number {
+  const id = headerEventId(text)
+  if (id === undefined) throw new RangeError('expected the id of an event, a whole number')
+  return id
+}
+
+function wrongEventId(text: string | undefined): Problem {
+  const detail = `expected the id of an event, a whole number, got ${JSON.stringify(text)}`
+  return { kind: 'invalid-event-id', detail: `Last-Event-ID: ${detail}` }
+}

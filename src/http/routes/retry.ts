@@ -1,0 +1,82 @@
+import type { Context, Hono } from 'hono'
+import type { JobInfo } from '../../app/info.ts'
+import type { AnyTask } from '../../app/task.ts'
+import type { Origin } from '../../backend/joint.ts'
+import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
+import { isFinal } from '../../protocol/states.ts'
+import { respondAccepted } from '../accepted.ts'
+import { readBody } from '../body.ts'
+import { ADMIN, isAdmin } from '../identity.ts'
+import { type Input, inputErrors, inputOf, invalidInput } from '../input.ts'
+import { methodNotAllowed } from '../method.ts'
+import { type Problem, respondProblem } from '../problem.ts'
+import { baseOf, type HttpScope } from '../scope.ts'
+import { callOptions, isProblem, send, taskProblem } from '../submit.ts'
+import { findJob, unknownJob } from '../visible.ts'
+
+/** `POST /jobs/{id}/retry`: hand in a job that has ended once more, as a new job with the same input; an admin may give another. */
+export function addRetryRoute(api: Hono, base: string, scope: HttpScope): void {
+  const path = `${base}/jobs/:id/retry`
+  api.post(path, (c) => retry(c, scope))
+  api.all(path, methodNotAllowed('POST'))
+}
+
+async function retry(c: Context, scope: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const job = await findJob(c, scope)
+  if (!job) return respondProblem(unknownJob(c), path)
+  const task = job.task as string
+  const barred = taskProblem(c, scope, task) ?? activeProblem(job)
+  if (barred) return respondProblem(barred, path)
+  const { backend } = await scope.app.stores()
+  const [origin] = (await backend.origins?.([job.id])) ?? []
+  const input = await newInput(c, scope, task, origin)
+  if (isProblem(input)) return respondProblem(input, path)
+  const own = callOptions(c, scope, origin?.tags)
+  try {
+    // Still its owner's, also where an admin asks.
+    const options = { ...own, owner: origin?.owner ?? own.owner, queue: job.queue }
+    const { id } = await send(scope, task, scope.app.tasks.get(task), input, options)
+    return respondAccepted({ id, at: Date.now(), replayed: false }, task, baseOf(path, 3))
+  } catch (error) {
+    const errors = inputErrors(error, input)
+    if (errors) return respondProblem(invalidInput(errors), path)
+    throw error
+  }
+}
+
+function activeProblem({ id, state }: JobInfo): Problem | undefined {
+  if (isFinal(state)) return undefined
+  return { kind: 'job-active', detail: `job ${id} has not ended: ${state}`, members: { state } }
+}
+
+/** The body, where there is one; else what the job was called with. */
+async function newInput(
+  c: Context,
+  scope: HttpScope,
+  name: string,
+  origin: Origin | undefined,
+): Promise<Input | Problem> {
+  const task = scope.app.tasks.get(name)
+  const body = await readBody(c, scope.maxBody, task?.definition.options.accepts)
+  if (body.kind === 'refused') return body.problem
+  if (body.kind === 'none') return origin?.input === undefined ? notKept(c) : keptInput(task, origin.input)
+  if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN}; send no body` }
+  const { input, error } = inputOf(task, body)
+  return error ? invalidInput([error]) : input
+}
+
+function notKept(c: Context): Problem {
+  const detail = `the input of job ${c.req.param('id')} was not kept; send one as the body`
+  return { kind: 'input-not-kept', detail }
+}
+
+const NO_BODY = { kind: 'none', bytes: new Uint8Array() } as const
+
+/** The arguments in the body of a message of ours. */
+function keptInput(task: AnyTask | undefined, body: string | Uint8Array): Input {
+  const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
+  const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
+  if (args.length > 0) return args
+  return Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input
+}

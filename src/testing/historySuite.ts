@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import type { ResultBackend } from '../backend/backend.ts'
+import { Follows, type Step } from '../backend/follows.ts'
+import { changesAfter, type History, isBroken, seqOf } from '../backend/history.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
+import { UnknownJobError } from '../std/errors.ts'
+import type { OpenedBackend } from './backendSuite.ts'
+import { metaOf } from './factories.ts'
+import { type Kit, until, within } from './kit.ts'
+
+interface Place {
+  readonly backend: ResultBackend
+  /** A second connection where the store is shared, else the same backend. */
+  readonly other: ResultBackend
+}
+
+type Case = (name: string, body: (place: Place) => Promise<void>) => void
+
+/** How many states the backend of this suite must be opened to keep (`eventLog`). */
+export const SUITE_EVENT_LOG = 100
+
+/** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `Follows` makes of it. */
+export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
+  const one: Case = (title, body) => {
+    kit.it(title, async () => {
+      const { backend, second, close } = await open()
+      const other = await second?.()
+      try {
+        await body({ backend, other: other ?? backend })
+      } finally {
+        await other?.close()
+        await close()
+      }
+    })
+  }
+  kit.describe(`history of backend ${name}`, () => {
+    numbering(one)
+    keeping(one)
+    following(one)
+    followingMany(one)
+  })
+}
+
+async function historyOf(backend: ResultBackend, id: string, after = 0): Promise<History | undefined> {
+  assert.ok(backend.history, 'the backend has a history')
+  return (await backend.history([{ id, after }]))[0]
+}
+
+/** `3 PROGRESS 7` for the third state, PROGRESS with 7. */
+function shown({ seq, meta }: { seq: number | undefined; meta: TaskMeta }): string {
+  const value = meta.status === PROGRESS || meta.status === SUCCESS ? ` ${String(meta.result)}` : ''
+  return `${seq} ${meta.status}${value}`
+}
+
+async function changes(backend: ResultBackend, id: string, after = 0): Promise<string[]> {
+  const history = await historyOf(backend, id, after)
+  assert.ok(history)
+  return changesAfter(history, after).map(shown)
+}
+
+const LIFE = [
+  '1 PENDING',
+  '2 STARTED',
+  '3 PROGRESS 1',
+  '4 PROGRESS 1',
+  '5 RETRY',
+  '6 STARTED',
+  '7 STEP 1',
+  '8 SUCCESS 42',
+]
+
+async function live({ backend, other }: Place, id: string): Promise<void> {
+  const states: [string, unknown][] = [
+    [PENDING, null],
+    [STARTED, null],
+    [PROGRESS, 1],
+    [PROGRESS, 1],
+    [RETRY, null],
+    [STARTED, null],
+    ['STEP 1', null],
+    [SUCCESS, 42],
+  ]
+  for (const [at, [status, result]] of states.entries())
+    await (at % 2 ? other : backend).store(metaOf(id, status, { result }))
+}
+
+function numbering(it: Case): void {
+  it('numbers each state from 1, whoever saves it, the same ones too', async (place) => {
+    await live(place, '1')
+    assert.deepEqual(await changes(place.backend, '1'), LIFE)
+    assert.deepEqual(await changes(place.other, '1'), LIFE)
+    assert.deepEqual(await changes(place.other, '1', 4), LIFE.slice(4))
+    assert.deepEqual(await changes(place.other, '1', 7), LIFE.slice(7))
+    assert.deepEqual(await changes(place.other, '1', 8), [])
+  })
+
+  it('tells the record and its number as they are now', async ({ backend, other }) => {
+    assert.equal(await historyOf(backend, '1'), undefined)
+    for (const [at, status] of [PENDING, STARTED, PROGRESS, FAILURE].entries()) {
+      await other.store(metaOf('1', status))
+      const history = await historyOf(backend, '1', Number.MAX_SAFE_INTEGER)
+      assert.ok(history)
+      assert.deepEqual([history.meta.status, seqOf(history), history.logged], [status, at + 1, []])
+    }
+  })
+
+  it('what is not saved is not logged', async ({ backend }) => {
+    await backend.store(metaOf('1', PENDING))
+    await backend.store(metaOf('1', REVOKED))
+    await backend.store(metaOf('1', STARTED))
+    await backend.store(metaOf('1', SUCCESS))
+    assert.deepEqual(await changes(backend, '1'), ['1 PENDING', '2 REVOKED'])
+  })
+
+  it('many at once, in the order asked', async ({ backend }) => {
+    await backend.store(metaOf('a', STARTED))
+    await backend.store(metaOf('b', PENDING))
+    const found = await backend.history?.(['b', 'nobody', 'a'].map((id) => ({ id, after: 0 })))
+    assert.deepEqual(
+      found?.map((history) => history && changesAfter(history, 0).map(shown).join(', ')),
+      ['1 PENDING', undefined, '1 PENDING, 2 STARTED'],
+    )
+  })
+}
+
+function keeping(it: Case): void {
+  it('keeps the newest states, and numbers on', async ({ backend }) => {
+    await backend.store(metaOf('1', PENDING))
+    const count = SUITE_EVENT_LOG * 3
+    for (let at = 1; at <= count; at++) await backend.store(metaOf('1', PROGRESS, { result: at }))
+    const history = await historyOf(backend, '1')
+    assert.ok(history)
+    assert.equal(seqOf(history), count + 1)
+    assert.ok(history.logged.length >= SUITE_EVENT_LOG && history.logged.length < SUITE_EVENT_LOG * 2, 'about as many')
+    assert.equal(history.logged[0]?.seq, history.first)
+    assert.deepEqual([isBroken(history, 0), isBroken(history, history.first - 1)], [true, false])
+    assert.deepEqual(
+      history.logged.map(({ seq, meta }) => seq - 1 - Number(meta.result)),
+      history.logged.map(() => 0),
+    )
+  })
+
+  it('keeps fewer of long ones', async ({ backend }) => {
+    await backend.store(metaOf('1', PENDING))
+    const result = 'x'.repeat(50_000)
+    for (let at = 0; at < 64; at++) await backend.store(metaOf('1', PROGRESS, { result }))
+    const history = await historyOf(backend, '1')
+    assert.ok(history && history.logged.length < 40, `${history?.logged.length} kept`)
+  })
+
+  it('is forgotten with the record', async ({ backend, other }) => {
+    await live({ backend, other }, '1')
+    await other.forget(['1'])
+    assert.equal(await historyOf(backend, '1'), undefined)
+    await backend.store(metaOf('1', PENDING))
+    assert.deepEqual(await changes(backend, '1'), ['1 PENDING'])
+  })
+}
+
+/** All that a follower gets, as it comes. */
+class Following {
+  readonly steps: string[] = []
+  readonly ended: Promise<void>
+  readonly #abort = new AbortController()
+
+  constructor(follows: Follows, id: string, after = 0) {
+    this.ended = this.#read(follows.follow(id, after, this.#abort.signal))
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    await this.ended
+  }
+
+  async #read(steps: AsyncIterable<Step>): Promise<void> {
+    for await (const step of steps) this.steps.push(step === 'gap' ? step : shown(step))
+  }
+}
+
+function following(it: Case): void {
+  it('follow: each state once, in order, to the end, however fast they come', async ({ backend, other }) => {
+    const follows = new Follows(backend)
+    await backend.store(metaOf('1', PENDING))
+    const all = new Following(follows, '1')
+    const expected = ['1 PENDING']
+    for (let at = 2; at <= 50; at++) expected.push(`${at} PROGRESS ${at}`)
+    await Promise.all(expected.slice(1).map((_, at) => other.store(metaOf('1', PROGRESS, { result: at + 2 }))))
+    const late = new Following(follows, '1', 30)
+    await until('the last but one', () => all.steps.length === 50 && late.steps.length === 20)
+    await other.store(metaOf('1', SUCCESS, { result: 'end' }))
+    await within('the end', Promise.all([all.ended, late.ended]))
+    assert.deepEqual(all.steps, [...expected, '51 SUCCESS end'])
+    assert.deepEqual(late.steps, [...expected.slice(30), '51 SUCCESS end'])
+  })
+
+  it('follow: what was dropped, and a number that was never reached, is told as a gap', async ({ backend }) => {
+    const follows = new Follows(backend)
+    for (let at = 1; at <= SUITE_EVENT_LOG * 3; at++) await backend.store(metaOf('1', PROGRESS, { result: at }))
+    await backend.store(metaOf('1', SUCCESS))
+    const old = new Following(follows, '1', 5)
+    const all = new Following(follows, '1')
+    await within('the end', Promise.all([old.ended, all.ended]))
+    assert.equal(old.steps[0], 'gap')
+    assert.deepEqual(all.steps.slice(0, 2), ['1 PENDING', 'gap'])
+    assert.deepEqual(all.steps.slice(2), old.steps.slice(1))
+    await backend.store(metaOf('2', SUCCESS))
+    const beyond = new Following(follows, '2', 77)
+    await within('the end', beyond.ended)
+    assert.deepEqual(beyond.steps, ['gap', '1 PENDING', '2 SUCCESS null'])
+  })
+
+  it('follow: from the end nothing but the end of it; an unknown one is an error', async ({ backend }) => {
+    const follows = new Follows(backend)
+    await assert.rejects(new Following(follows, 'nobody').ended, UnknownJobError)
+    await backend.store(metaOf('1', STARTED))
+    const following = new Following(follows, '1')
+    await until('it is followed', () => following.steps.length === 2)
+    await backend.forget(['1'])
+    await assert.rejects(following.ended, UnknownJobError)
+  })
+
+  it('follow: stops at once on abort, and may be begun anew', async ({ backend, other }) => {
+    const follows = new Follows(backend)
+    await backend.store(metaOf('1', STARTED))
+    const first = new Following(follows, '1', 2)
+    await first.stop()
+    const again = new Following(follows, '1', 2)
+    await other.store(metaOf('1', SUCCESS, { result: 1 }))
+    await within('the end', again.ended)
+    assert.deepEqual([first.steps, again.steps], [[], ['3 SUCCESS 1']])
+  })
+}
+
+function followingMany(it: Case): void {
+  it('follow: a hundred of ten tasks, some of which come and go', async ({ backend, other }) => {
+    const follows = new Follows(backend)
+    const ids = Array.from({ length: 10 }, (_, at) => `t${at}`)
+    for (const id of ids) await backend.store(metaOf(id, PENDING))
+    const all = ids.flatMap((id) => Array.from({ length: 10 }, () => new Following(follows, id)))
+    const work = ids.map(async (id) => {
+      for (let at = 2; at <= 90; at++) await other.store(metaOf(id, PROGRESS, { result: at }))
+      await other.store(metaOf(id, SUCCESS, { result: 91 }))
+    })
+    const passing = ids.map(async (id, at) => {
+      const one = new Following(follows, id, at)
+      await until('something came', () => one.steps.length > 0)
+      await one.stop()
+    })
+    await Promise.all([...work, ...passing])
+    await within('the end of all', Promise.all(all.map(({ ended }) => ended)), 20_000)
+    const expected = ['1 PENDING', ...Array.from({ length: 89 }, (_, at) => `${at + 2} PROGRESS ${at + 2}`)]
+    for (const { steps } of all) assert.deepEqual(steps, [...expected, '91 SUCCESS 91'])
+  })
+}

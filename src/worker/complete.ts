@@ -1,0 +1,24 @@
+import { completionOf } from '../app/completion.ts'
+import type { Settlement } from '../backend/joint.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import type { Follower } from './follow.ts'
+
+/**
+ * The settlement of a job that ends with this record, and in the same write the word to whoever asked to be told. `headers` are the message's;
+ * `meta` is given apart, as a job without a record tells its end, too.
+ */
+export function withCompletion(
+  settlement: Settlement,
+  meta: TaskMeta,
+  headers: Readonly<Record<string, unknown>>,
+  { hostname, listed }: Pick<Follower, 'hostname' | 'listed'>,
+): Settlement {
+  const completion = completionOf({ meta, headers, queue: settlement.delivery.queue, origin: hostname })
+  if (!completion) return settlement
+  const { publish = [], also = [] } = settlement
+  return {
+    ...settlement,
+    publish: [...publish, completion.message],
+    also: listed ? [...also, completion.meta] : also,
+  }
+}

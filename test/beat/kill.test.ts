@@ -1,0 +1,99 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { currentTask, type TaskContext } from '../../src/app/current.ts'
+import { schedulesOf } from '../../src/beat/schedules.ts'
+import { LEASE } from '../../src/beat/ticker.ts'
+import { type Lab, until, useLab } from '../app/lab.ts'
+import { RedisServer } from '../redis/server.ts'
+import { defineEntries, type Settings } from './beatProcess.ts'
+
+const SPEED = 8
+const ENTRIES = 5
+const MINUTE = 60_000
+
+/** A process that is killed and started anew until `end`; resolves with how often it was killed. */
+async function dyingBeat(settings: Settings, end: number): Promise<number> {
+  for (let kills = 0; ; kills++) {
+    const child = start(settings)
+    await once(child, 'message')
+    // Anywhere in the life of a second.
+    const life = Math.random() * 1000
+    if (Date.now() + life > end) return stop(child, end).then(() => kills)
+    await sleep(life)
+    await kill(child)
+  }
+}
+
+function start(settings: Settings): ChildProcess {
+  return fork(join(import.meta.dirname, 'beatProcess.ts'), {
+    env: { ...process.env, BEAT: JSON.stringify(settings) },
+    execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning'],
+  })
+}
+
+/** Lives until the end, and long enough to send what the dead have claimed. */
+async function stop(child: ChildProcess, end: number): Promise<void> {
+  await sleep(Math.max(0, end - Date.now()) + (LEASE + 2000) / SPEED + 500)
+  await kill(child)
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** What was sent, by entry: how often for each moment, in seconds. */
+async function sent(lab: Lab): Promise<Map<string, Map<number, number>>> {
+  const found = new Map<string, Map<number, number>>()
+  const app = lab.app()
+  app.task('note', () => {
+    const { headers } = currentTask() as TaskContext
+    const entry = String(headers.periodic_task_name)
+    const moment = Date.parse(String(headers.celeriac_schedule_time)) / 1000
+    const own = found.get(entry) ?? new Map<number, number>()
+    found.set(entry, own.set(moment, (own.get(moment) ?? 0) + 1))
+  })
+  const worker = await lab.work(app)
+  await until(async () => (await app.queueSize()) === 0)
+  await worker.stop()
+  return found
+}
+
+function suite(lab: () => Lab): void {
+  test('three beats that die at random: each moment of a minute exactly once', { timeout: 60_000 }, async () => {
+    const origin = Date.now()
+    const settings: Settings = { url: lab().url, origin, speed: SPEED, entries: ENTRIES }
+    // From the origin on, however long the processes take to start.
+    const app = lab().app()
+    defineEntries(app, settings)
+    await schedulesOf(app).sync(origin)
+    const end = origin + (MINUTE + 5000) / SPEED
+    const kills = await Promise.all([1, 2, 3].map(() => dyingBeat(settings, end)))
+    expect(kills.reduce((a, b) => a + b)).toBeGreaterThan(3)
+    const found = await sent(lab())
+    expect(found.size).toBe(ENTRIES)
+    for (const [entry, moments] of found) {
+      const all = [...moments.keys()].sort((a, b) => a - b)
+      const first = all[0] as number
+      expect(all, entry).toEqual(Array.from({ length: all.length }, (_, at) => first + at))
+      expect(all.length, entry).toBeGreaterThanOrEqual(60)
+      expect(new Set(moments.values()), entry).toEqual(new Set([1]))
+      expect(first).toBe(Math.floor(origin / 1000) + 1)
+    }
+  })
+}
+
+describe('on sqlite', () => suite(useLab('sqlite')))
+
+describe('on redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await RedisServer.start({ flags: ['--save', '900 1'] })
+  })
+  afterAll(() => server.stop())
+  suite(useLab('redis', () => server.url()))
+})

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { App } from '../../src/app/app.ts'
+import type { Stores } from '../../src/app/link.ts'
+import { MemoryScheduleStore } from '../../src/beat/stores/memory.ts'
+import { openScheduleStore } from '../../src/beat/stores/open.ts'
+import { createLogger } from '../../src/std/log.ts'
+import { schedulerSuite } from '../../src/testing/schedulerSuite.ts'
+import { Folder } from '../broker/sqlite/folder.ts'
+import { RedisServer } from '../redis/server.ts'
+
+const kit = { describe, it }
+const owner = { app: 'shop', prefix: '' }
+
+async function opened(broker: string, backend = broker, own = owner) {
+  const app = new App({ broker, backend, logger: createLogger('silent') })
+  const store = await openScheduleStore(await app.stores(), own)
+  return { store, close: () => app.close() }
+}
+
+schedulerSuite(kit, 'memory', async () => ({ store: new MemoryScheduleStore(), close: async () => undefined }))
+
+for (const [name, broker] of [
+  ['the broker', undefined],
+  ['the result backend', 'rpc'],
+] as const) {
+  schedulerSuite(kit, `sqlite, in the file of ${name}`, async () => {
+    const folder = new Folder()
+    const url = folder.url()
+    const open = () => (broker ? openedBeside(url) : opened(url))
+    const { store, close } = await open()
+    return { store, second: open, close: () => close().then(() => folder.remove()) }
+  })
+}
+
+/** With a broker that keeps no schedule, as RabbitMQ is. */
+async function openedBeside(url: string) {
+  const app = new App({ broker: 'memory:', backend: url, logger: createLogger('silent') })
+  const { backend } = await app.stores()
+  const broker = { url: 'amqp://host' } as Stores['broker']
+  const store = await openScheduleStore({ broker, backend }, owner)
+  return { store, close: () => app.close() }
+}
+
+describe('on Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await RedisServer.start({ flags: ['--save', '900 1'] })
+  })
+  afterAll(() => server.stop())
+
+  schedulerSuite(kit, 'redis, on the connection of the broker', async () => {
+    await server.cli('FLUSHALL')
+    return { ...(await opened(server.url())), second: () => opened(server.url()) }
+  })
+
+  schedulerSuite(kit, 'redis, on the connection of the result backend', async () => {
+    await server.cli('FLUSHALL')
+    return { ...(await openedBeside(server.url())), second: () => openedBeside(server.url()) }
+  })
+
+  test('apps and key prefixes have a schedule each', async () => {
+    await server.cli('FLUSHALL')
+    const all = await Promise.all([
+      opened(server.url()),
+      opened(server.url(), server.url(), { app: 'other', prefix: '' }),
+      opened(server.url(), server.url(), { app: 'shop', prefix: 'x:' }),
+    ])
+    await all[0].store.swap([{ name: 'a', from: undefined, to: { text: 'a', due: 1, waiting: false } }])
+    const counts = await Promise.all(all.map(async ({ store }) => (await store.list()).length))
+    expect(counts).toEqual([1, 0, 0])
+    expect(await server.cli('KEYS', '*schedule*')).toContain('celeriac.schedule.shop.entries')
+    for (const { close } of all) await close()
+  })
+})
+
+test('stores that can keep no schedule are a ConfigError that names them', async () => {
+  const stores = { broker: { url: 'amqp://host' }, backend: { url: 'rpc://' } } as Stores
+  await expect(openScheduleStore(stores, owner)).rejects.toThrow(
+    /^a schedule needs a broker or result backend that can keep it: .*amqp:\/\/host and rpc:\/\//,
+  )
+})

@@ -1,0 +1,159 @@
+import { Hono } from 'hono'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createHttp } from '../../src/http/api.ts'
+import { bearer } from '../../src/http/auth.ts'
+import { serve } from '../../src/http/serve.ts'
+import { Celeriac } from '../../src/index.ts'
+import { startBrowser, type Watch, watchPage } from './browser.ts'
+import { problemOf } from './harness.ts'
+import { type Scene, startScene } from './scene.ts'
+
+let scene: Scene
+let browser: Browser
+beforeAll(async () => {
+  scene = await startScene()
+  browser = await startBrowser()
+})
+afterAll(async () => {
+  await browser.close()
+  await scene[Symbol.asyncDispose]()
+})
+
+describe('the files of the page', () => {
+  test('are served with a strict policy, and an entity tag', async () => {
+    const response = await fetch(`${scene.url}/docs`)
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    const policy = response.headers.get('content-security-policy') as string
+    expect(policy).toContain("default-src 'none'")
+    expect(policy).not.toMatch(/unsafe|https?:|\*/)
+    const html = await response.text()
+    expect(html).not.toMatch(/<script(?![^>]* src=)|<style| on\w+=|https?:/)
+    const etag = response.headers.get('etag') as string
+    expect((await fetch(`${scene.url}/docs`, { headers: { 'if-none-match': etag } })).status).toBe(304)
+    for (const [, path] of html.matchAll(/(?:src|href)="(docs\/[^"]+)"/g))
+      expect((await fetch(`${scene.url}/${path}`)).status, path).toBe(200)
+  })
+
+  test('are no way to other files', async () => {
+    for (const path of ['/docs/../api.ts', '/docs/%2e%2e/api.ts', '/docs/index.html', '/docs/other.js'])
+      await problemOf(await fetch(scene.url + path), 404, 'not-found')
+    await problemOf(await fetch(`${scene.url}/docs`, { method: 'POST' }), 405, 'method-not-allowed')
+  })
+
+  test('are not there when they are not wanted', async () => {
+    const api = createHttp(new Celeriac({ broker: 'memory:' }), { expose: [], docs: false })
+    expect((await api.request('/docs')).status).toBe(404)
+  })
+})
+
+describe('in Chromium, without a network', () => {
+  let page: Page
+  let watch: Watch
+  beforeEach(async () => {
+    page = await browser.newPage()
+    page.setDefaultTimeout(10_000)
+    watch = await watchPage(page, scene.url)
+  })
+  afterEach(async () => {
+    expect(watch).toEqual({ strays: [], faults: [] })
+    await page.close()
+  })
+
+  const open = async (task: string): Promise<void> => {
+    await page.goto(`${scene.url}/docs`)
+    await page.getByRole('navigation').getByRole('link', { name: task }).click()
+    await page.getByRole('heading', { level: 1, name: task }).waitFor()
+  }
+  const run = (): Promise<void> => page.getByRole('button', { name: 'Run' }).click()
+
+  test('a task is shown, called, followed to its result', async () => {
+    await open('reports.render')
+    expect(await page.getByRole('row', { name: /title required/ }).textContent()).toContain('What it is about')
+    await page.getByLabel('title').fill('Fourth <b>quarter</b>')
+    await page.getByLabel('pages').fill('8')
+    await run()
+    const meter = page.getByRole('progressbar')
+    await meter.waitFor()
+    expect(await meter.evaluate((element) => (element as unknown as { value: number }).value)).toBeLessThan(1)
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toContain('"pages": 8')
+    await page.getByText('Events', { exact: true }).click()
+    const log = (await page.getByRole('log').textContent()) ?? ''
+    expect(log.match(/^progress/gm)?.length).toBeGreaterThan(3)
+    expect(log.match(/^result/gm)).toHaveLength(1)
+  })
+
+  test('what does not fit is told at its field; the same as JSON', async () => {
+    await open('reports.render')
+    await page.getByLabel('pages').fill('99')
+    await run()
+    await page.getByRole('alert').getByText('20').waitFor()
+    expect(await page.getByLabel('pages').getAttribute('aria-invalid')).toBe('true')
+    await page.getByRole('button', { name: 'Edit as JSON' }).click()
+    expect(JSON.parse(await page.getByLabel('Input as JSON').inputValue())).toMatchObject({ pages: 99 })
+    await page.getByLabel('Input as JSON').fill('{"title": "x", "pages": 1}')
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+  })
+
+  test('where events do not get through, the job is asked for', async () => {
+    await page.route('**/events', (route) => route.abort())
+    await open('reports.render')
+    await run()
+    await page.getByRole('progressbar').waitFor()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+  })
+
+  test('a failure, a picture, and a job that is cancelled', async () => {
+    await open('fail')
+    await page.getByLabel('Input as JSON').fill('["too <i>far</i>"]')
+    await run()
+    expect(await page.locator('.notice').textContent()).toBe('RangeError: too <i>far</i>')
+    await open('images.pixel')
+    await run()
+    await page.getByRole('img', { name: 'The result' }).waitFor()
+    await open('held')
+    await run()
+    await page.getByText('step 1').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('status').getByText('REVOKED').waitFor()
+  })
+
+  test('tasks are found, and reached by keyboard', async () => {
+    await page.goto(`${scene.url}/docs`)
+    await page.keyboard.press('Tab')
+    expect(await page.locator(':focus').textContent()).toBe('Skip to content')
+    await page.getByRole('searchbox').fill('REPORT')
+    expect(await page.getByRole('navigation').getByRole('listitem').allTextContents()).toEqual(['reports.render'])
+    await page.getByRole('navigation').getByRole('link').focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'reports.render' }).waitFor()
+    expect(await page.locator(':focus').textContent()).toBe('reports.render')
+  })
+})
+
+test('mounted below a path', async () => {
+  const outer = new Hono().route('/api', createHttp(scene.app, { expose: [scene.tasks.add] }))
+  const server = await serve(outer, { port: 0 })
+  const page = await browser.newPage()
+  await page.goto(`${server.url}/api/docs#/tasks/math.add`)
+  await page.getByLabel('Input as JSON').fill('[20, 22]')
+  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('region', { name: 'Result', exact: true }).getByText('42').waitFor()
+  await page.close()
+  await server.close()
+})
+
+test('where one must say who one is', async () => {
+  await using secured = await startScene({ authorize: bearer({ 'token-of-ada-1234': 'ada' }) })
+  const page = await browser.newPage()
+  await page.goto(`${secured.url}/docs#/tasks/reports.render`)
+  await page.getByRole('heading', { name: 'Who are you?' }).waitFor()
+  await page.getByLabel('Token').fill('token-of-ada-1234')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('progressbar').waitFor()
+  await page.getByRole('status').getByText('SUCCESS').waitFor()
+  await page.close()
+})

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { bearer } from '../../src/http/serve.ts'
+import type { Celeriac } from '../../src/index.ts'
+import { type Answer, build, type House } from './house.ts'
+
+const define = (app: Celeriac) => [
+  app.task('tasks.echo', (value: unknown) => value, { accepts: 'image/*' }),
+  app.task({ name: 'tasks.object', input: z.object({ n: z.number().default(7) }), run: ({ n }) => n }),
+  app.task('tasks.packed', (value: unknown) => value, { serializer: 'msgpack' }),
+]
+const ANN = { authorization: 'Bearer a-token-of-ann-1234' }
+const ROOT = { authorization: 'Bearer a-token-of-root-123' }
+
+describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s', (store) => {
+  let house: House
+  beforeAll(async () => {
+    const authorize = bearer({
+      'a-token-of-ann-1234': 'ann',
+      'a-token-of-bob-1234': 'bob',
+      'a-token-of-root-123': { id: 'root', scopes: ['admin'] },
+    })
+    house = await build(store, define, { worker: true, http: { authorize } })
+  })
+  afterAll(() => house[Symbol.asyncDispose]())
+
+  const done = (task: string, body: unknown, query = ''): Promise<Answer> =>
+    house.post(`/v1/tasks/${task}${query}`, body, { ...ANN, prefer: 'wait=10' })
+
+  test.each([
+    ['tasks.echo', [{ big: 1, list: [null, 'x'] }], { big: 1, list: [null, 'x'] }],
+    ['tasks.object', {}, 7],
+    ['tasks.object', { n: 3 }, 3],
+    ['tasks.packed', [[1.5, 'ü']], [1.5, 'ü']],
+  ])('the same input again, as a new job: %s %j', async (task, body, result) => {
+    const first = await done(task, body, '?tag=t1')
+    const answer = await house.ask('POST', `/v1/jobs/${first.json.id}/retry`, { headers: ANN })
+    expect(answer.status).toBe(202)
+    const { id } = answer.json
+    expect(id).not.toBe(first.json.id)
+    expect(answer.headers.location).toBe(`/v1/jobs/${id}`)
+    expect(answer.headers.link).toContain(`</v1/jobs/${id}/events>; rel="monitor"`)
+    expect(await house.app.result(id).get({ timeout: '10s' })).toEqual(result)
+    const { backend } = await house.app.stores()
+    expect(await backend.origins?.([id])).toMatchObject([{ owner: 'ann', tags: ['t1'] }])
+  })
+
+  test('bytes are kept, too', async () => {
+    const sent = { headers: { ...ANN, 'content-type': 'image/png', prefer: 'wait=10' }, body: new Uint8Array([1, 255]) }
+    const first = await house.ask('POST', '/v1/tasks/tasks.echo', sent)
+    const { json } = await house.ask('POST', `/v1/jobs/${first.json.id}/retry`, { headers: ANN })
+    expect(await house.app.result(json.id).get({ timeout: '10s' })).toEqual(new Uint8Array([1, 255]))
+  })
+
+  test('another input is for admins; the job stays its owner’s', async () => {
+    const first = await done('tasks.object', { n: 1 })
+    const edit = (who: Record<string, string>, body: unknown): Promise<Answer> =>
+      house.post(`/v1/jobs/${first.json.id}/retry`, body, who)
+    expect([(await edit(ANN, { n: 2 })).status, (await edit(ANN, { n: 2 })).json.type]).toEqual([
+      403,
+      'urn:celeriac:problem:forbidden',
+    ])
+    expect((await edit(ROOT, { n: 'x' })).json.errors).toMatchObject([{ pointer: '#/n', code: 'invalid' }])
+    const { json } = await edit(ROOT, { n: 2 })
+    expect(await house.app.result(json.id).get({ timeout: '10s' })).toBe(2)
+    expect((await house.ask('GET', `/v1/jobs/${json.id}`, { headers: ANN })).status).toBe(200)
+  })
+
+  test('not of others, not of what runs, not where the input is unknown', async () => {
+    const first = await done('tasks.object', { n: 1 })
+    const bob = { authorization: 'Bearer a-token-of-bob-1234' }
+    expect((await house.ask('POST', `/v1/jobs/${first.json.id}/retry`, { headers: bob })).status).toBe(404)
+    const later = await house.app.send('tasks.object', { n: 1 }, { countdown: '1h', owner: 'ann' })
+    const active = await house.ask('POST', `/v1/jobs/${later.id}/retry`, { headers: ANN })
+    expect([active.status, active.json.type]).toEqual([409, 'urn:celeriac:problem:job-active'])
+    await later.revoke()
+    const unkept = await house.ask('POST', `/v1/jobs/${later.id}/retry`, { headers: ANN })
+    expect([unkept.status, unkept.json.type]).toEqual([409, 'urn:celeriac:problem:input-not-kept'])
+    expect((await house.ask('GET', `/v1/jobs/${first.json.id}/retry`, { headers: ANN })).headers.allow).toBe('POST')
+  })
+})
+
+test('keepInput: false keeps nothing', async () => {
+  await using house = await build('sqlite:', define, { http: { keepInput: false } })
+  const { json } = await house.post('/v1/tasks/tasks.echo', ['secret'])
+  const { backend } = await house.app.stores()
+  expect(await backend.origins?.([json.id])).toEqual([undefined])
+})
