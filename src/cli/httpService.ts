@@ -8,6 +8,8 @@ import { moduleUrl } from '../worker/pool/load.ts'
 export interface Address {
   host: string
   port: number
+  /** Names by which clients may call it, see `ServeOptions`. */
+  hosts?: readonly string[]
 }
 
 /**
@@ -15,13 +17,13 @@ export interface Address {
  */
 export async function startHttp(
   app: App,
-  { host, port, app: module }: Address & { app?: string },
+  { host, port, hosts, app: module }: Address & { app?: string },
   accessLog?: Logger,
 ): Promise<HttpServer> {
   const own = await ownHttp(module)
   const [{ createHttp }, { serve }] = await Promise.all([import('../http/api.ts'), import('../http/serve.ts')])
   try {
-    return await serve(own ?? createHttp(app, { expose: [...app.tasks.values()] }), { host, port, accessLog })
+    return await serve(own ?? createHttp(app, { expose: [...app.tasks.values()] }), { host, port, hosts, accessLog })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CeleriacError('COMMAND_FAILED', error.message, { cause: error })

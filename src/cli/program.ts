@@ -162,6 +162,7 @@ function withAddress(own: Command): Command {
   return own
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any free one', wholeNumber(0, 65_535), 5000)
+    .option('--hosts <names>', 'names by which clients may call it, behind a proxy that passes Host on', names)
 }
 
 function withBeat(own: Command): Command {
