@@ -43,7 +43,10 @@ export interface Delivery {
 
 /** Deliveries as they come, until closed. Leases, wake-ups and reconnecting are its own affair. */
 export interface Consumer extends AsyncIterable<Delivery> {
-  /** Hold at most this many unsettled deliveries. May change at any time; 0 pauses. */
+  /**
+   * Hand out at most this many unsettled deliveries. May change at any time; 0 pauses. Where they are settled quickly, a few more may be
+   * taken out of the queue ahead of their turn; what then gets no turn soon is given back.
+   */
   prefetch(count: number): void
   /** Why nothing comes, when the store fails: undefined while it is healthy. For readiness. */
   readonly problem: Error | undefined

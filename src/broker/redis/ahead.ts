@@ -4,8 +4,9 @@ const REACH = 20
 const MOST = 4
 /** What waits longer than this for a place is given back, ms: another worker may have one. */
 const STALE = 500
-/** Shortest time over which the pace is measured, ms. */
-const SPAN = 2
+/** The pace is measured over so many tasks; where so many do not end within this time, ms, nothing is taken ahead. */
+const LEAST = 16
+const SPAN = 100
 
 /**
  * Messages taken ahead of free places, so that a worker of short tasks need not wait for its server. Only as many as it finishes within
@@ -32,8 +33,8 @@ export class Ahead<Item> {
   /** How many more to take now, with so many places; below 0 when fewer would do. */
   wanted(places: number): number {
     const passed = performance.now() - this.#since
-    if (passed >= SPAN) {
-      this.#pace = this.#ended / passed
+    if (this.#ended >= LEAST || passed >= SPAN) {
+      this.#pace = this.#ended < LEAST ? 0 : this.#ended / Math.max(passed, 1)
       this.#ended = 0
       this.#since += passed
     }

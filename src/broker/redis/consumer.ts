@@ -32,7 +32,7 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #id = uuid()
   readonly #line = new AsyncQueue<Delivery>()
   /** Taken ahead of a free place. */
-  readonly #ahead = new Ahead<RedisDelivery>((stale) => void this.#giveBack(stale))
+  readonly #ahead = new Ahead<RedisDelivery>((stale) => this.#tooLong(stale))
   readonly #held = new Map<string, Hold>()
   /** Why what is held could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
@@ -224,6 +224,12 @@ export class RedisConsumer implements Consumer, Holder {
   #hand(delivery: RedisDelivery): void {
     this.#places++
     this.#line.push(delivery)
+  }
+
+  /** Found no place in time. Not while a claim is under way: what that brings would overtake them. */
+  #tooLong(stale: readonly RedisDelivery[]): void {
+    if (this.#claiming) this.#ahead.push(stale)
+    else void this.#giveBack(stale)
   }
 
   /** As if they had not been taken. While the store is away they are kept: for a place, or until `release`. */
