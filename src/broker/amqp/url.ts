@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
+import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 
 /** One node, and who we are there. */
 export interface AmqpAddress {
@@ -17,7 +16,6 @@ export interface AmqpAddress {
 }
 
 const SHAPE = /^(amqps?|pyamqps?):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(?:\/([^?]*))?(?:\?(.*))?$/i
-const TLS_PARAMETERS = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile']
 
 /**
  * Read a URL as Celery has them: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
@@ -58,29 +56,6 @@ function unescaped(part: string, url: string): string {
   } catch (error) {
     if (error instanceof URIError) throw wrong(url, '%xx for special characters', 'a lone %')
     throw error
-  }
-}
-
-function tlsOf(query: ReadonlyMap<string, string>, hostname: string): ConnectionOptions {
-  const verify = (query.get('ssl_cert_reqs') ?? 'required').toLowerCase().replace(/^cert_/, '')
-  if (!['none', 'optional', 'required'].includes(verify))
-    throw new ConfigError(`ssl_cert_reqs: expected none, optional or required, got ${verify}`)
-  return {
-    ...(isIP(hostname) === 0 && { servername: hostname }),
-    rejectUnauthorized: verify !== 'none',
-    ca: fileOf(query, 'ssl_ca_certs'),
-    cert: fileOf(query, 'ssl_certfile'),
-    key: fileOf(query, 'ssl_keyfile'),
-  }
-}
-
-function fileOf(query: ReadonlyMap<string, string>, name: string): Buffer | undefined {
-  const path = query.get(name)
-  if (path === undefined) return undefined
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new ConfigError(`${name}: cannot be read: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
+import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 
 /** Where a Redis server is, and who we are there. */
 export interface RedisAddress {
@@ -35,7 +35,6 @@ interface Parts {
 }
 
 const SHAPE = /^([a-z+]+):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(\/[^?]*)?(?:\?(.*))?$/i
-const SSL_PARAMETERS = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile']
 
 /**
  * Read a URL as Celery has them: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
@@ -55,7 +54,7 @@ export function parseRedisUrl(url: string): RedisAddress {
     return { ...common, path: first.path, db: dbOf(first.query.get('virtual_host') ?? first.query.get('db'), url) }
   }
   const secure = first.scheme === 'rediss'
-  refuseOthers(first, ['virtual_host', 'db', ...(secure ? SSL_PARAMETERS : [])], url)
+  refuseOthers(first, ['virtual_host', 'db', ...(secure ? TLS_PARAMETERS : [])], url)
   const db = dbOf(first.query.get('db') ?? first.query.get('virtual_host') ?? first.path, url)
   const host = first.host || 'localhost'
   return { ...common, host, port: first.port ?? 6379, db, ...(secure && { tls: tlsOf(first.query, host) }) }
@@ -113,30 +112,6 @@ function dbOf(text: string | undefined, url: string): number {
   const name = (text ?? '').replaceAll('/', '')
   if (!/^\d{0,6}$/.test(name)) throw wrong(url, 'the number of a database', JSON.stringify(name))
   return Number(name)
-}
-
-function tlsOf(query: ReadonlyMap<string, string>, host: string): ConnectionOptions {
-  const verify = (query.get('ssl_cert_reqs') ?? 'required').toLowerCase().replace(/^cert_/, '')
-  if (!['none', 'optional', 'required'].includes(verify)) {
-    throw new ConfigError(`ssl_cert_reqs: expected none, optional or required, got ${verify}`)
-  }
-  return {
-    ...(!/^[\d.]+$|:/.test(host) && { servername: host }),
-    rejectUnauthorized: verify !== 'none',
-    ca: fileOf(query, 'ssl_ca_certs'),
-    cert: fileOf(query, 'ssl_certfile'),
-    key: fileOf(query, 'ssl_keyfile'),
-  }
-}
-
-function fileOf(query: ReadonlyMap<string, string>, name: string): Buffer | undefined {
-  const path = query.get(name)
-  if (path === undefined) return undefined
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new ConfigError(`${name}: cannot be read: ${(error as Error).message}`, { cause: error })
-  }
 }
 
 function refuseOthers({ query }: Parts, known: readonly string[], url: string): void {
