@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../std/errors.ts'
 
 /** Parameters of a broker URL that say how TLS is done: redis-py's words, on every broker. */
-export const TLS_PARAMETERS = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile'] as const
+export const TLS_PARAMETERS: readonly string[] = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile']
 
 /** How the TLS of this host is done. The server's certificate must be right unless `ssl_cert_reqs=none`. Throws ConfigError. */
 export function tlsOf(query: ReadonlyMap<string, string>, host: string): ConnectionOptions {
