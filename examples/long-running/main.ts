@@ -1,13 +1,14 @@
 import { runExample } from '../shared/example.ts'
 
 /*
- * npm start -- long-running: the server and its worker, each in its own process.
+ * npm start -- long-running: the server, of two processes, and its worker.
  */
 
 process.exitCode = await runExample(
   {
     name: 'long-running',
     store: 'sqlite:.celeriac/long-running.db',
+    workers: 2,
     concurrency: 1,
     web: new URL('server.ts', import.meta.url),
     tasks: new URL('tasks.ts', import.meta.url),

@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /*
- * What the service can do for others while a task runs: starts a service of its own, calls the task the synchronous way and the
- * asynchronous way, and asks meanwhile, as another client would, whether it is alive. Prints a table.
+ * What the service can do for others while a task runs: starts services of its own, of one process and of two, calls the task the
+ * synchronous way and the asynchronous way, and asks meanwhile, as another client would, whether it is alive. Prints a table.
  */
 
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 /** The task is made shorter than the 30 s of the service, for a quick answer: s. */
 const SECONDS = 1.5
 const CALLS = 3
@@ -59,24 +60,20 @@ async function asynchronous(base: string, since: number): Promise<[number, numbe
   }
 }
 
-function table(rows: readonly (readonly [string, Times])[]): string {
-  const seconds = (times: readonly number[]): string => times.map((ms) => (ms / 1000).toFixed(2)).join(', ')
-  const cells = rows.map(([name, { answered, done, other }]) => [
-    name,
-    seconds(answered),
-    seconds(done),
-    seconds([other]),
-  ])
-  const all = [['calls', 'answered after, s', 'done after, s', 'another client waits, s'], ...cells]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('   ')
-        .trimEnd(),
-    )
-    .join('\n')
+/** Processes that serve, what was called, and the times of it. */
+type Row = readonly [processes: string, calls: string, times: Times]
+
+const HEAD = ['processes', 'calls', 'answered after, s', 'done after, s', 'another client waits, s']
+
+function table(rows: readonly Row[]): string {
+  const seconds = (...times: readonly number[]): string => times.map((ms) => (ms / 1000).toFixed(2)).join(', ')
+  const cells = rows.map(([processes, calls, { answered, done, other }]) => {
+    return [processes, calls, seconds(...answered), seconds(...done), seconds(other)]
+  })
+  const all = [HEAD, ...cells]
+  const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   '))
+  return lines.map((line) => line.trimEnd()).join('\n')
 }
 
 /** The service in a process of its own. Resolves with its address, when it is up; rejects with what it said, when it ends before. */
@@ -93,23 +90,29 @@ function addressOf(service: ChildProcess): Promise<string> {
   })
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'long-running-'))
-const main = fileURLToPath(new URL('main.ts', import.meta.url))
-const flags = ['--port', '0', '--broker', `sqlite:${join(folder, 'tasks.db')}`, '--concurrency', String(CALLS)]
-const service = spawn(process.execPath, [...process.execArgv, main, ...flags], {
-  env: { ...process.env, LONG_RUNNING_SECONDS: String(SECONDS) },
-  stdio: ['ignore', 'pipe', 'pipe'],
-})
-const ended = once(service, 'exit')
-try {
-  const base = await addressOf(service)
-  const rows: [string, Times][] = []
-  for (const [how, call] of Object.entries({ synchronous, asynchronous })) {
-    for (const calls of [1, CALLS]) rows.push([`${calls} ${how}`, await measure(base, calls, call)])
+/** What a service of so many processes does, a row for each way and number of calls. */
+async function rowsOf(workers: number): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'long-running-'))
+  const store = `sqlite:${join(folder, 'tasks.db')}`
+  const flags = ['--port', '0', '--broker', store, '--workers', `${workers}`, '--concurrency', `${CALLS}`]
+  const service = spawn(process.execPath, [...process.execArgv, MAIN, ...flags], {
+    env: { ...process.env, LONG_RUNNING_SECONDS: String(SECONDS) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(service, 'exit')
+  try {
+    const base = await addressOf(service)
+    const rows: Row[] = []
+    for (const [how, call] of Object.entries({ synchronous, asynchronous })) {
+      for (const calls of [1, CALLS]) rows.push([`${workers}`, `${calls} ${how}`, await measure(base, calls, call)])
+    }
+    return rows
+  } finally {
+    service.kill('SIGTERM')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
   }
-  console.log(`A task of ${SECONDS} s; one process serves, one worker runs ${CALLS} tasks at once\n\n${table(rows)}`)
-} finally {
-  service.kill('SIGTERM')
-  await ended
-  rmSync(folder, { recursive: true, force: true })
 }
+
+const rows = [...(await rowsOf(1)), ...(await rowsOf(2))]
+console.log(`A task of ${SECONDS} s, and a worker that runs ${CALLS} at once\n\n${table(rows)}`)

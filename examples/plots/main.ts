@@ -9,6 +9,7 @@ process.exitCode = await runExample(
   {
     name: 'plots',
     store: 'sqlite:.celeriac/plots.db',
+    workers: 1,
     concurrency: availableParallelism(),
     web: new URL('web.ts', import.meta.url),
     tasks: new URL('tasks.ts', import.meta.url),

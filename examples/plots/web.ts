@@ -33,24 +33,27 @@ async function progress(c: Context): Promise<Response> {
   const info = await job?.info()
   if (!job || !info || !c.req.header('accept')?.includes('text/event-stream'))
     return c.json(progressOf(info), 200, { 'cache-control': 'no-store' })
-  return follow(c, job)
+  return follow(c, job, states.isFinal(info.state))
 }
 
-/** Every state from where the client was, until the job ends, the client leaves or the server closes. */
-function follow(c: Context, job: AsyncResult): Response {
-  const after = Number.parseInt(c.req.header('last-event-id') ?? '0', 10) || 0
+/** Every state from where the client was, until the job ends, the client leaves or the server closes; of one that has ended, its end. */
+function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
+  const after = hasEnded ? undefined : Number.parseInt(c.req.header('last-event-id') ?? '0', 10) || 0
   const stop = new AbortController()
   // What `serve` hands over with each request: it aborts when the server closes.
   const { closing } = c.env as { closing?: AbortSignal }
-  closing?.addEventListener('abort', () => stop.abort(), { once: true })
+  const end = (): void => stop.abort()
+  closing?.addEventListener('abort', end)
   return streamSSE(c, async (stream) => {
-    stream.onAbort(() => stop.abort())
+    stream.onAbort(end)
     try {
       for await (const { seq, info } of job.events({ after, signal: stop.signal })) {
         await stream.writeSSE({ id: seq?.toString(), data: JSON.stringify(progressOf(info)) })
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error
+    } finally {
+      closing?.removeEventListener('abort', end)
     }
   })
 }

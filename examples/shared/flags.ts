@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 export interface Flags {
   readonly port: string
   readonly host: string
+  readonly workers: string
   readonly concurrency: string
   /** Undefined: the app's own, which looks at BROKER_URL and RESULT_BACKEND. */
   readonly broker: string | undefined
@@ -11,10 +12,21 @@ export interface Flags {
   readonly help: boolean
 }
 
-/** Lines of the flags that all have, for the text of `--help`. */
-export function flagLines(store: string, concurrency: number): string {
+/** What an example does unless told. */
+export interface Defaults {
+  /** Where its tasks wait. */
+  readonly store: string
+  /** Processes that serve. */
+  readonly workers: number
+  /** Tasks at once. */
+  readonly concurrency: number
+}
+
+/** Lines of the flags, for the text of `--help`. */
+export function flagLines({ store, workers, concurrency }: Defaults): string {
   return `  --port NUMBER          port to listen on; 0: any free one (default 5000)
   --host HOST            address to listen on (default 127.0.0.1: this machine alone)
+  --workers NUMBER       processes that serve (default ${workers})
   --concurrency NUMBER   tasks at once (default ${concurrency})
   --broker URL           where tasks wait (default: BROKER_URL, else ${store})
   --result-backend URL   where results are kept, if not there (default: RESULT_BACKEND, else the broker)
@@ -22,12 +34,13 @@ export function flagLines(store: string, concurrency: number): string {
 }
 
 /** Read the command line. Throws an Error of one line for what is unknown or wrong. */
-export function parseFlags(args: readonly string[], concurrency: number): Flags {
+export function parseFlags(args: readonly string[], { workers, concurrency }: Defaults): Flags {
   const { values } = parseArgs({
     args: [...args],
     options: {
       port: { type: 'string', default: '5000' },
       host: { type: 'string', default: '127.0.0.1' },
+      workers: { type: 'string', default: String(workers) },
       concurrency: { type: 'string', default: String(concurrency) },
       broker: { type: 'string' },
       'result-backend': { type: 'string' },
@@ -38,6 +51,7 @@ export function parseFlags(args: readonly string[], concurrency: number): Flags 
   return {
     port: wholeNumber('--port', values.port, 0, 65_535),
     host: values.host,
+    workers: wholeNumber('--workers', values.workers, 1, 64),
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 256),
     broker: values.broker,
     backend: values['result-backend'],

@@ -48,6 +48,8 @@ export class Follows {
           yield step
           if (signal.aborted || (step !== 'gap' && isFinal(step.meta.status))) return
         }
+        // Whoever knows its end already.
+        if (followed.end !== undefined && follower.after === followed.end) return
         await woken
       }
     } finally {
@@ -116,6 +118,8 @@ class Followed {
   failure: { readonly error: unknown } | undefined
   /** Number up to which it was read. */
   seen = 0
+  /** Number of its end, once that was read. */
+  end: number | undefined
   #from = 0
   #recent: readonly Change[] = []
 
@@ -139,6 +143,7 @@ class Followed {
       this.#append(history)
     }
     this.seen = newest
+    this.end = isFinal(history.meta.status) ? newest : undefined
     this.wake()
   }
 

@@ -33,6 +33,8 @@ describe('events({ after })', () => {
       const life = ['PENDING', ...run, 'RETRY', ...run, 'SUCCESS'].map((state, at) => `${at + 1} ${state}`)
       expect(await collect(handle.events({ after: 0 }))).toEqual(life)
       expect(await collect(app.result(handle.id).events({ after: 40 }))).toEqual(life.slice(40))
+      // Whoever knows the end is told nothing more, and let go.
+      expect(await collect(app.result(handle.id).events({ after: life.length, timeout: '20s' }))).toEqual([])
       expect((await collect(handle.events())).at(-1)).toBe('undefined SUCCESS')
     })
 

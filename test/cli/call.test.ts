@@ -53,6 +53,16 @@ describe('without a worker', () => {
     }
   })
 
+  test('status --worker: the exit code says whether it answers', async () => {
+    const folder = project()
+    await startWorker(folder, '-n', 'mail@%h')
+    const asked = await run(folder, ['status', '--worker', 'mail@%h'])
+    expect(asked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^workers: {3}mail@/m) })
+    // One that is not there is waited for, though not for long.
+    const other = await run(folder, ['status', '--worker', 'other'])
+    expect(other).toMatchObject({ code: 1, stdout: expect.stringContaining('workers:   none answers') })
+  })
+
   test('revoke of an id without a record says so', async () => {
     const { code, stdout } = await run(project(), ['revoke', 'nobody'])
     expect(stdout).toBe('revoked nobody (no record of it here: if it comes, it will not run)\n')

@@ -48,7 +48,7 @@ function wordsOf(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word)
 }
 
-/** What curl would do: a request to the same path at `base`. Knows `-i`, `-H` and `-d`, and refuses the rest. */
+/** What curl would do: a request to the same path at `base`. Knows `-i`, `-N`, `-o`, `-X`, `-H` and `-d`, and refuses the rest. */
 export function curl(
   { words }: Command,
   base: string,
@@ -56,14 +56,18 @@ export function curl(
 ): Promise<Response> {
   const headers: [string, string][] = []
   let body: string | undefined
+  let method: string | undefined
   let url: URL | undefined
   const rest = words.slice(1)
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '-H') headers.push(rest.shift()?.split(/:\s*/, 2) as [string, string])
     else if (word === '-d') body = rest.shift()
+    else if (word === '-X') method = rest.shift()
+    else if (word === '-o') rest.shift()
     else if (/^http:/.test(word)) url = new URL(word.replace(/<\w+>/g, (name) => replace[name] ?? name))
-    else if (word !== '-i') throw new Error(`expected a flag of curl that is known here, got ${word}`)
+    else if (word !== '-i' && word !== '-N') throw new Error(`expected a flag of curl that is known here, got ${word}`)
   }
   if (url?.host !== '127.0.0.1:5000') throw new Error(`expected a URL at the default address, got ${url}`)
-  return fetch(base + url.pathname + url.search, { method: body === undefined ? 'GET' : 'POST', headers, body })
+  method ??= body === undefined ? 'GET' : 'POST'
+  return fetch(base + url.pathname + url.search, { method, headers, body })
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually, Running, resultOf } from './running.ts'
 
@@ -11,13 +12,13 @@ vi.setConfig({ testTimeout: 60_000 })
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }
 
-describe.each(['sqlite', 'redis'])('results over rpc:// and a broker of %s', (kind) => {
+describe.each(['sqlite', 'redis', 'rabbitmq'])('results over rpc:// and a broker of %s', (kind) => {
   let folder = ''
   let redis: RedisServer | undefined
+  let broker = ''
   const running: Running[] = []
 
   async function start(...more: string[]): Promise<Running> {
-    const broker = redis?.url() ?? 'sqlite:queue.db'
     const service = await Running.start(folder, ['--broker', broker, '--result-backend', 'rpc://', ...more])
     running.push(service)
     return service
@@ -26,6 +27,7 @@ describe.each(['sqlite', 'redis'])('results over rpc:// and a broker of %s', (ki
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'integral-rpc-'))
     redis = kind === 'redis' ? await RedisServer.start() : undefined
+    broker = redis?.url() ?? (kind === 'rabbitmq' ? await emptyRabbit() : 'sqlite:queue.db')
   })
 
   afterEach(async () => {

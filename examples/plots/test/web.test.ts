@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { RabbitServer } from '../../../test/rabbitmq/server.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually, Folder, type Program } from '../../shared/test/program.ts'
 
@@ -29,22 +30,25 @@ async function picture(service: Program, jobid: string): Promise<string> {
 
 const PNG = '\x89PNG\r\n\x1a\n'
 
-describe.each(['sqlite', 'redis', 'redis and rpc'])('plots on %s', (kind) => {
+describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', (kind) => {
   let folder: Folder
   let service: Program
   let redis: RedisServer | undefined
+  let rabbit: RabbitServer | undefined
 
   beforeAll(async () => {
     redis = kind === 'sqlite' ? undefined : await RedisServer.start()
-    const backend = kind === 'redis and rpc' ? { RESULT_BACKEND: 'rpc://' } : undefined
-    const stores = redis ? { BROKER_URL: redis.url(), ...backend } : undefined
+    rabbit = kind.startsWith('rabbitmq') ? await RabbitServer.start() : undefined
+    const stores: Record<string, string> = {}
+    if (redis) stores.BROKER_URL = rabbit?.url() ?? redis.url()
+    if (redis) stores.RESULT_BACKEND = kind.endsWith('rpc') ? 'rpc://' : redis.url()
     folder = new Folder({ PLOTS_SECONDS: '0.5', ...stores })
     service = await folder.start('plots', '--concurrency', '2')
   })
 
   afterAll(async () => {
     await folder.close()
-    await redis?.stop()
+    await Promise.all([redis?.stop(), rabbit?.stop()])
   })
 
   it('a link, a page, progress, a picture', async () => {
@@ -79,6 +83,19 @@ describe.each(['sqlite', 'redis', 'redis and rpc'])('plots on %s', (kind) => {
     // Over rpc:// nobody counts them: whoever reads more slowly sees the newest.
     if (kind === 'redis and rpc') expect([0.1, 0.3, 0.5, 0.8]).toEqual(expect.arrayContaining(between))
     else expect(between).toEqual([0.1, 0.3, 0.5, 0.8])
+  })
+
+  it('who comes again goes on where the stream broke off; after the end, that is the end', async () => {
+    const jobid = await begin(service)
+    const follow = async (after: string): Promise<string[]> => {
+      const headers = { accept: 'text/event-stream', 'last-event-id': after }
+      return (await (await service.fetch(`/progress?jobid=${jobid}`, { headers })).text()).match(/^data: .*$/gm) ?? []
+    }
+    // Over rpc:// nobody counts the states on the way.
+    if (kind !== 'redis and rpc') expect((await follow('1'))[0]).not.toContain('PENDING')
+    await poll(service, jobid)
+    for (const after of ['1', '99', 'x'])
+      expect(await follow(after)).toEqual(['data: {"state":"SUCCESS","progress":1}'])
   })
 
   it('a picture for everybody who asks', async () => {

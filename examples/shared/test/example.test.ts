@@ -56,7 +56,7 @@ describe('an example', () => {
   })
 
   it('leaves nothing behind when it is killed itself', async () => {
-    const service = await folder.start('plots')
+    const service = await folder.start('long-running')
     await service.end('SIGKILL')
     for (;;) {
       const answers = await fetch(service.url).then(
@@ -92,6 +92,17 @@ describe('its command line', () => {
     expect(wrong.code).toBe(2)
     expect(wrong.stderr).toMatch(/expected a URL/)
   })
+
+  it.each([[['--broker', 'amqp://127.0.0.1//']], [['--broker', 'redis://127.0.0.1', '--result-backend', 'rpc://']]])(
+    '%j: not with several processes that serve, of which only one would hear of a result',
+    async (flags) => {
+      const { code, stderr } = await folder.run('examples/long-running/main.ts', flags).ended
+      expect(code).toBe(2)
+      expect(stderr).toMatch(
+        /^long-running: --workers: expected 1 where results are sent over rpc:\/\/, got 2[^\n]*\n$/,
+      )
+    },
+  )
 
   it('--help', async () => {
     expect(await folder.run('examples/plots/main.ts', ['--help']).ended).toMatchObject({

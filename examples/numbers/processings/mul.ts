@@ -1,0 +1,3 @@
+import { processing } from './processing.ts'
+
+await processing('mul', (number) => number * 2)

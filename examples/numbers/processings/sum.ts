@@ -1,0 +1,3 @@
+import { processing } from './processing.ts'
+
+await processing('sum', (number) => number + 2)
