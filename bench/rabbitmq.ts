@@ -16,7 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     repeats: { type: 'string', default: '3' },
     only: { type: 'string' },
-    sides: { type: 'string', default: 'celeriac,bare,celery' },
+    sides: { type: 'string', default: 'celeriac,bare,plain,celery' },
     json: { type: 'string' },
   },
 })
@@ -35,7 +35,7 @@ function scenarios(place: Place): Scenario<Side>[] {
       name: 'drain-bare',
       title: 'messages of another process, consumed and acknowledged',
       repeats,
-      sides: ['bare'],
+      sides: ['bare', 'plain'],
       run: (side) => drainScenario(place, side, 'rpc'),
     },
     {

@@ -14,6 +14,10 @@ export class Child {
     this.#process = fork(path, [JSON.stringify(order)])
   }
 
+  get pid(): number {
+    return this.#process.pid as number
+  }
+
   /** What it says next. Rejects when it ends without a word. */
   async next<Message>(): Promise<Message> {
     const stop = new AbortController()

@@ -1,4 +1,7 @@
-/* The entry of one child process that works with amqplib and nothing else: the best bare loop that we know. */
+/*
+ * The entry of one child process that works with amqplib and nothing else: the best bare loop that we know. Its messages are those of a
+ * Celery task without arguments, as celeriac sends them, the same one each time; or, with `plain`, as many bytes without headers.
+ */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,11 +12,40 @@ import type { Ask, Drain, Enqueue, Order } from '../redis/order.ts'
 const QUEUE = 'bench'
 /** Of 100, 200 and 400 the fastest. */
 const PREFETCH = 400
-/** As long as the body and the headers of a Celery message without arguments, together. */
-const BODY = Buffer.alloc(600, 0x61)
-const MESSAGE: Options.Publish = { persistent: true, contentType: 'application/json' }
+const ID = '01987c2a-5b1e-7d3f-9a4c-0123456789ab'
+const TASK = {
+  headers: {
+    lang: 'py',
+    task: 'bench.noop',
+    id: ID,
+    shadow: null,
+    eta: null,
+    expires: null,
+    group: null,
+    group_index: null,
+    retries: 0,
+    timelimit: [null, null],
+    root_id: ID,
+    parent_id: null,
+    argsrepr: '()',
+    kwargsrepr: '{}',
+    origin: 'gen12345@localhost',
+    ignore_result: false,
+    replaced_task_nesting: 0,
+    stamped_headers: null,
+    stamps: {},
+  },
+  contentType: 'application/json',
+  contentEncoding: 'utf-8',
+  deliveryMode: 2,
+  correlationId: ID,
+  replyTo: ID,
+}
+const CALL = Buffer.from('[[],{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]')
 
-const order = JSON.parse(process.argv[2] ?? '') as Order
+const order = JSON.parse(process.argv[2] ?? '') as Order & { readonly plain: boolean }
+const MESSAGE: Options.Publish = order.plain ? { persistent: true } : TASK
+const BODY = order.plain ? Buffer.alloc(600, 0x61) : CALL
 
 /** Confirmed, so many under way at once. */
 async function publish(count: number, inFlight: number): Promise<void> {
@@ -107,7 +139,9 @@ function version(): string {
 }
 
 const say = (message: unknown): void => void process.send?.(message)
-const connection = await amqplib.connect(order.url)
+// One small message at a time must not wait for more; many go out faster where they may.
+const noDelay = order.role === 'worker' || order.role === 'ask'
+const connection = await amqplib.connect(order.url, { noDelay })
 if (order.role === 'version') say(version())
 else if (order.role === 'enqueue') say(await enqueue(order))
 else if (order.role === 'fill') say(await publish(order.tasks, 1000).then(() => 'filled'))

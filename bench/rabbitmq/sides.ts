@@ -1,16 +1,23 @@
+import type { Order } from '../redis/order.ts'
 import { PythonChild } from '../redis/python.ts'
-import { asVersion, measure, nodeChild, type Role } from '../redis/roles.ts'
+import { asVersion, measure, nodeChild, type Performer, type Role } from '../redis/roles.ts'
 import type { Present } from '../rounds.ts'
 
 /** One of those that are measured beside each other. */
 export interface Side extends Role {
-  readonly name: 'celeriac' | 'bare' | 'Celery'
+  readonly name: 'celeriac' | 'bare' | 'plain' | 'Celery'
   /** How many tasks a measurement takes: the slow one gets fewer. */
   readonly enqueued: number
   readonly drained: number
   /** Its queue of tasks. */
   readonly queue: string
   readonly keepsResults: boolean
+}
+
+const BARE = { enqueued: 50_000, drained: 50_000, queue: 'bench', keepsResults: false }
+
+function startBare(order: Order & { readonly plain: boolean }): Performer {
+  return nodeChild('../rabbitmq/bare.ts')(order)
 }
 
 const SIDES: readonly Side[] = [
@@ -26,12 +33,15 @@ const SIDES: readonly Side[] = [
   {
     name: 'bare',
     semantics:
-      'a loop on one channel of bytes without headers: publish confirmed; consume, prefetch 400, one ack per turn; no result',
-    enqueued: 50_000,
-    drained: 50_000,
-    queue: 'bench',
-    keepsResults: false,
-    start: nodeChild('../rabbitmq/bare.ts'),
+      'a loop on one channel, the message of a task: publish confirmed; consume, prefetch 400, one ack per turn; no result',
+    ...BARE,
+    start: (order) => startBare({ ...order, plain: false }),
+  },
+  {
+    name: 'plain',
+    semantics: 'the same with 600 bytes without headers',
+    ...BARE,
+    start: (order) => startBare({ ...order, plain: true }),
   },
   {
     name: 'Celery',

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Order } from './order.ts'
 
 /** Debian's Python has Debian's Celery. */
-const PYTHON = '/usr/bin/python3'
+export const PYTHON = '/usr/bin/python3'
 
 /** Before each message to us. */
 const MARK = 'bench: '

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { installPackages } from '../packages.ts'
 import type { Present } from '../rounds.ts'
 import { PythonChild } from './python.ts'
 import { asVersion, measure, nodeChild, type Role } from './roles.ts'
@@ -47,24 +45,15 @@ export const SIDES: readonly Side[] = [
 
 /** Install what is measured beside ours into `folder`, and ask each side for its version. */
 export async function present(folder: string, names: readonly string[]): Promise<Present<Side>[]> {
-  writeFileSync(join(folder, 'package.json'), '{"private": true}\n')
   const found: Present<Side>[] = []
   for (const side of SIDES.filter(({ name }) => names.includes(name.toLowerCase()))) {
     const url = 'redis://127.0.0.1:1/0'
     found.push(
       await asVersion(side, async () => {
-        if (side.name === 'BullMQ') install(folder)
+        if (side.name === 'BullMQ') installPackages(folder, ['bullmq', 'ioredis'])
         return measure<string>(side, { role: 'version', url, folder })
       }),
     )
   }
   return found
-}
-
-function install(folder: string): void {
-  const options = ['--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', ['install', ...options, 'bullmq', 'ioredis'], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
 }

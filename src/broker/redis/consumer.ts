@@ -1,7 +1,7 @@
 import { uuid } from '../../std/id.ts'
 import { AsyncQueue } from '../../std/queue.ts'
+import { Ahead } from '../ahead.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
-import { Ahead } from './ahead.ts'
 import type { RedisConnection } from './connection.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './held.ts'
 import { bindingMember, type Keys, STEPS } from './keys.ts'

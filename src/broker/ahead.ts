@@ -32,14 +32,18 @@ export class Ahead<Item> {
 
   /** How many more to take now, with so many places; below 0 when fewer would do. */
   wanted(places: number): number {
+    return this.most(places) - this.#items.length
+  }
+
+  /** How many may wait now, with so many places. */
+  most(places: number): number {
     const passed = performance.now() - this.#since
     if (this.#ended >= LEAST || passed >= SPAN) {
       this.#pace = this.#ended < LEAST ? 0 : this.#ended / Math.max(passed, 1)
       this.#ended = 0
       this.#since += passed
     }
-    const most = Math.min(places * MOST, Math.floor(this.#pace * REACH))
-    return most - this.#items.length
+    return Math.min(places * MOST, Math.floor(this.#pace * REACH))
   }
 
   push(items: readonly Item[]): void {
