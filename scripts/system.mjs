@@ -1,7 +1,7 @@
 // @ts-check
-// The parts that the tests need and npm cannot bring: a Redis server; a RabbitMQ server; a browser; Python with Celery, whose messages are our reference, and NumPy.
+// The parts that the tests need and npm cannot bring: a Redis server; a RabbitMQ server; PostgreSQL; nginx; a browser; Python with Celery, whose messages are our reference, and NumPy.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fail } from './lib.mjs'
 
@@ -15,7 +15,7 @@ const modules = {
 }
 const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
 // Looked for by name: run with --version, rabbitmq-server starts a server.
-const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium' }
+const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium', initdb: 'postgresql', nginx: 'nginx' }
 
 /** Installs what is missing with apt-get where that is possible; else says what to install and ends the process. */
 export function ensureSystemParts() {
@@ -41,9 +41,13 @@ function missing(parts, there) {
     .map(([, name]) => name)
 }
 
+/** Where Debian has PostgreSQL's programs, by version. */
+const postgres = '/usr/lib/postgresql'
+
 /** In a folder of PATH, or where system programs are that ordinary users have no PATH to. @param {string} file */
 function isThere(file) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
+  const versions = existsSync(postgres) ? readdirSync(postgres).map((version) => join(postgres, version, 'bin')) : []
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', ...versions]
   return folders.some((folder) => existsSync(join(folder, file)))
 }
 

@@ -129,6 +129,7 @@ function addStore(root: Command): void {
   const status = command(root, 'status', 'the stores, their queues, and tasks by state')
   withStores(withModule(status, false), 'warn')
     .option('-Q, --queues <names>', 'these queues; default: those of the app and its tasks', names)
+    .option('--worker <name>', 'this worker has to answer, as celery@%h (%h: host name)')
     .option('--json', 'as JSON')
     .action(async (options) => (await import('./commands/status.ts')).status(options))
   const purge = command(root, 'purge', 'drop the messages that wait in a queue')

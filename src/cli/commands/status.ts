@@ -1,19 +1,23 @@
 import type { App } from '../../app/app.ts'
 import { Control } from '../../control/control.ts'
 import { redactUrl } from '../../std/url.ts'
+import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../open.ts'
 
 export interface StatusCommandOptions extends AppOptions {
   queues?: string[]
+  /** Name of a worker that has to answer. */
+  worker?: string
   json?: boolean
 }
 
 /** So many of the newest records are counted. */
 const COUNTED = 10_000
 const PAGE = 1000
-/** How long workers have to answer, ms. */
+/** How long workers have to answer, ms; one that was asked for by name is waited for longer, and no longer than it takes. */
 const PATIENCE = 500
+const NAMED_PATIENCE = 5000
 
 interface Status {
   readonly broker: string
@@ -31,21 +35,22 @@ interface Status {
   readonly more?: boolean
 }
 
-/** `celeriac status`: the stores and what is in them; the exit code is 1 when they cannot be reached. */
+/** `celeriac status`: the stores and what is in them; the exit code is 1 when they cannot be reached, or the worker that was asked for does not answer. */
 export async function status(options: StatusCommandOptions): Promise<void> {
-  const found = await withApp(options, (app) => look(app, options.queues ?? queuesOf(app)))
+  const worker = options.worker === undefined ? undefined : workerName(options.worker)
+  const found = await withApp(options, (app) => look(app, options.queues ?? queuesOf(app), worker))
   process.stdout.write(`${options.json ? jsonText(found) : statusText(found)}\n`)
-  if (!found.reachable) process.exitCode = 1
+  if (!found.reachable || (worker !== undefined && !found.workers?.includes(worker))) process.exitCode = 1
 }
 
-async function look(app: App, queues: readonly string[]): Promise<Status> {
+async function look(app: App, queues: readonly string[], worker?: string): Promise<Status> {
   const urls = { broker: redactUrl(app.config.broker), backend: redactUrl(app.config.backend) }
   try {
     const { broker, backend } = await app.stores()
     const sizes: Record<string, number> = {}
     for (const queue of queues) sizes[queue] = await broker.size(queue)
     const counts = backend.list ? await countStates(app) : {}
-    const workers = await workersOf(app)
+    const workers = await workersOf(app, worker)
     return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error
@@ -54,8 +59,9 @@ async function look(app: App, queues: readonly string[]): Promise<Status> {
 }
 
 /** One that is busy with a task that blocks it may not answer in time. */
-async function workersOf(app: App): Promise<readonly string[]> {
-  const replies = await new Control(app).ping({ timeout: PATIENCE })
+async function workersOf(app: App, worker?: string): Promise<readonly string[]> {
+  const one = worker === undefined ? { timeout: PATIENCE } : { timeout: NAMED_PATIENCE, destination: [worker] }
+  const replies = await new Control(app).ping(one)
   return replies.flatMap((reply) => Object.keys(reply)).sort()
 }
 

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { milliseconds } from '../../src/std/duration.ts'
+import { readCompose } from './compose.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const services = readCompose(join(ROOT, 'compose.yaml'))
+const ours = [...services.values()].filter(({ image }) => image === 'celeriac-plots')
+
+it('web, worker and beat wait for healthy stores, as unprivileged as can be', () => {
+  expect([...services.keys()]).toEqual(['web', 'worker', 'beat', 'rabbitmq', 'redis'])
+  for (const { after, raw } of ours) {
+    expect(after).toEqual({ rabbitmq: 'service_healthy', redis: 'service_healthy' })
+    expect(raw).toMatchObject({ init: true, read_only: true, cap_drop: ['ALL'], restart: 'unless-stopped' })
+  }
+})
+
+it('stores keep their data, have a health check, and no port outside', () => {
+  for (const name of ['rabbitmq', 'redis']) {
+    const { health, raw } = services.get(name)!
+    expect(health?.length).toBeGreaterThan(0)
+    expect(raw.volumes).toEqual([expect.stringMatching(new RegExp(`^${name}:/`))])
+    expect(raw.ports).toBeUndefined()
+  }
+  expect(services.get('web')?.raw.ports).toEqual(['127.0.0.1:5000:5000'])
+})
+
+it('a worker may stop in its own time; any number of them may run', () => {
+  const { command = [], grace, raw } = services.get('worker')!
+  const own = command[command.indexOf('--grace') + 1]
+  expect(grace).toBeGreaterThan(milliseconds(own as '25s', 'grace') + 5000)
+  expect([raw.container_name, raw.hostname, raw.ports]).toEqual([undefined, undefined, undefined])
+})
+
+it('a password of the shell goes to both sides', () => {
+  const own = readCompose(join(ROOT, 'compose.yaml'), { RABBITMQ_PASSWORD: 'other' })
+  expect(own.get('web')?.environment.BROKER_URL).toBe('amqp://plots:other@rabbitmq:5672/plots')
+  expect(own.get('rabbitmq')?.environment.RABBITMQ_DEFAULT_PASS).toBe('other')
+})
+
+it('runs: plots end to end, one of two workers killed', { timeout: 180_000 }, async () => {
+  const child = spawn(process.execPath, [...process.execArgv, 'scripts/compose-smoke.mjs'], { cwd: ROOT })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining('the other one draws it') })
+})

@@ -1,0 +1,192 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Running, run, start } from '../cli/harness.ts'
+import { readDockerfile } from '../deploy/dockerfile.ts'
+import { RabbitServer } from '../rabbitmq/server.ts'
+import { RedisServer } from '../redis/server.ts'
+import { type Command, Document } from './document.ts'
+import { celeriac, folderWith, node, typeErrors } from './reader.ts'
+
+// Several processes each, one after the other.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PAGES = 'docs/how-to'
+
+let redis: RedisServer
+let rabbit: RabbitServer
+let databases = 0
+beforeAll(async () => {
+  ;[redis, rabbit] = await Promise.all([RedisServer.start({ appendonly: true }), RabbitServer.start()])
+})
+afterAll(() => Promise.all([redis?.stop(), rabbit?.stop()]))
+
+/** A page, and a folder with the files that it shows: those whose name stands on the line before. Servers are those of the test. */
+function follow(name: string): { page: Document; folder: string; files: string[]; here: (text: string) => string } {
+  const database = redis.url(databases++)
+  const here = (text: string): string =>
+    text.replaceAll('redis://127.0.0.1:6379/0', database).replaceAll('127.0.0.1:5672', `127.0.0.1:${rabbit.port}`)
+  const text = readFileSync(join(ROOT, PAGES, `${name}.md`), 'utf8')
+  const shown = [...text.matchAll(/`([\w.]+)`[^`\n]*:\n\n```\w+\n([\s\S]*?)^```$/gm)]
+  const files = Object.fromEntries(shown.map(([, file = '', content = '']) => [file, here(content)]))
+  return { page: new Document(join(PAGES, `${name}.md`)), folder: folderWith(files), files: Object.keys(files), here }
+}
+
+/** Types of the page's TypeScript; one that is meant to be refused would be told. */
+function typesOf({ folder, files }: { folder: string; files: string[] }): Promise<string[]> {
+  return typeErrors(
+    folder,
+    files.filter((file) => file.endsWith('.ts')),
+  )
+}
+
+/** A worker by the page's own command, once it is ready. */
+async function work(folder: string, command: Command, here = (text: string) => text): Promise<Running> {
+  const worker = start(folder, celeriac(command).map(here))
+  await worker.until(/ ready/)
+  return worker
+}
+
+async function stop(running: Running): Promise<void> {
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+}
+
+it('test your tasks', async () => {
+  const followed = follow('test-your-tasks')
+  const { page, folder } = followed
+  const types = typesOf(followed)
+  const suites = [page.take('NODE_ENV=test node'), page.take('node --test')]
+  for (const { words } of suites) {
+    const env = { NODE_ENV: words[0] === 'NODE_ENV=test' ? 'test' : '' }
+    const args = words.slice(words.indexOf('node') + 1)
+    const { code, stdout } = await new Running(process.execPath, [...process.execArgv, ...args], folder, env).ended
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/pass [1-9]/) })
+  }
+  expect([await types, page.rest]).toEqual([[], []])
+})
+
+it('choose a broker', async () => {
+  const followed = follow('choose-a-broker')
+  const { page, folder, here } = followed
+  const types = typesOf(followed)
+  for (const _ of ['redis', 'rabbitmq']) {
+    const worker = await work(folder, page.take('npx celeriac worker'), here)
+    const called = await run(folder, celeriac(page.take('npx celeriac call')).map(here))
+    expect(called).toMatchObject({ code: 0, stdout: '5\n' })
+    await stop(worker)
+  }
+  expect(await types).toEqual([])
+  expect(page.rest).toEqual(['npm install ioredis', 'npm install amqplib'])
+})
+
+it('call Python tasks, and be called', async () => {
+  const followed = follow('call-python-tasks')
+  const { page, folder, here } = followed
+  const types = typesOf(followed)
+  const python = new Running('/usr/bin/python3', ['-m', ...page.take('celery').words], folder)
+  const worker = await work(folder, page.take('npx celeriac worker'), here)
+  await python.until(/ ready\./)
+  expect(await node(folder, page.take('node').words[1] ?? '')).toBe('750\n500\nValueError: nothing to price\n')
+  const called = await new Running('/usr/bin/python3', page.take('python3').words.slice(1), folder).ended
+  expect(called).toMatchObject({ code: 0, stdout: 'fragile fragile\n' })
+  await stop(worker)
+  expect([await types, page.rest]).toEqual([[], []])
+})
+
+it('migrate from Celery', async () => {
+  const followed = follow('migrate-from-celery')
+  const { page, folder, here } = followed
+  const types = typesOf(followed)
+  const worker = await work(folder, page.take('npx celeriac worker'), here)
+  const first = await run(folder, celeriac(page.take('npx celeriac call')).map(here))
+  expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('"first"') })
+  // A caller as it was, with the one line more.
+  const caller = "import routes\nfrom shop import render\nprint(render.delay(title='again').get(timeout=30))"
+  const { code, stdout } = await new Running('/usr/bin/python3', ['-c', caller], folder).ended
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "{'title': 'again', 'pages': 5}\n" })
+  await stop(worker)
+  expect([await types, page.rest]).toEqual([[], []])
+})
+
+it('migrate from BullMQ', async () => {
+  const followed = follow('migrate-from-bullmq')
+  const { page, folder, here } = followed
+  const types = typesOf(followed)
+  const worker = await work(folder, page.take('npx celeriac worker'), here)
+  const file = page.take('node').words[1] ?? ''
+  expect(await node(folder, file)).toBe('a.mov.mp4\n')
+  // The key was there: nothing is sent.
+  expect(await node(folder, file)).toBe('a.mov.mp4\n')
+  await stop(worker)
+  expect(worker.stdout + worker.stderr).not.toMatch(/succeeded[\s\S]*succeeded/)
+  expect([await types, page.rest]).toEqual([[], []])
+})
+
+describe('deploy', () => {
+  const page = new Document(join(PAGES, 'deploy.md'))
+
+  it('its Dockerfile ends as that of the repository does', () => {
+    const [text = ''] = page.code('dockerfile')
+    const path = join(folderWith({ 'Dockerfile.own': text }), 'Dockerfile.own')
+    const [own] = readDockerfile(path)
+    const ours = readDockerfile(join(ROOT, 'Dockerfile')).at(-1)
+    expect(own?.image).toBe(ours?.image)
+    const same = new Set(['ENV', 'WORKDIR', 'USER', 'HEALTHCHECK', 'ENTRYPOINT'])
+    const told = (stage = own): string[] =>
+      (stage?.instructions ?? []).filter(({ name }) => same.has(name)).map(({ name, text }) => `${name} ${text}`)
+    expect(told()).toEqual(told(ours))
+  })
+
+  it('names files, units and resources that are there', () => {
+    const units = readdirSync(join(ROOT, 'deploy/systemd'))
+    const manifests = readdirSync(join(ROOT, 'deploy/kubernetes')).map((name) =>
+      readFileSync(join(ROOT, 'deploy/kubernetes', name), 'utf8'),
+    )
+    const commands = page.rest.join('\n')
+    for (const [, unit = ''] of commands.matchAll(/(plots-\w+)@?/g))
+      expect(units.some((name) => name.startsWith(unit))).toBe(true)
+    for (const [, path = ''] of commands.matchAll(/(deploy\/\S+\/)/g)) expect(existsSync(join(ROOT, path))).toBe(true)
+    for (const [, name] of commands.matchAll(/deployment\/(\w+)/g))
+      expect(manifests.some((text) => text.includes(`kind: Deployment\nmetadata:\n  name: ${name}\n`))).toBe(true)
+    // They need a machine of their own: what they start is run by test/deploy.
+    expect(page.rest.filter((line) => !/^(docker compose|sudo|kubectl) /.test(line))).toEqual([])
+  })
+})
+
+it('every page of the how-tos is tested here, and in the README', () => {
+  const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  for (const name of readdirSync(join(ROOT, PAGES))) {
+    expect([name, own.includes(`'${name.replace('.md', '')}`) || own.includes(name)]).toEqual([name, true])
+    expect([name, readme.includes(`${PAGES}/${name}`)]).toEqual([name, true])
+  }
+})
+
+it('links lead to files, and to headings that are there', () => {
+  const broken: string[] = []
+  for (const name of readdirSync(join(ROOT, PAGES))) {
+    const text = readFileSync(join(ROOT, PAGES, name), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      const [path = '', heading] = target.split('#')
+      const file = join(ROOT, PAGES, path || name)
+      if (/^https?:/.test(target)) continue
+      if (!existsSync(file)) broken.push(`${name}: ${target}`)
+      else if (heading && !headings(file).includes(heading)) broken.push(`${name}: ${target}`)
+    }
+  }
+  expect(broken).toEqual([])
+})
+
+/** Anchors of a page's headings, as the usual hosts make them. */
+function headings(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)
+  return [...lines].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
