@@ -1,7 +1,7 @@
 import { baseUrlOf, type RequestFacts } from './baseUrl.ts'
 import { isChosen, type RequestConfig } from './contextOptions.ts'
 import { jsonSize, sealContext } from './contextWire.ts'
-import type { Carried, ContextValues, ContextWire } from './requestContext.ts'
+import { type Carried, type ContextValues, type ContextWire, carriedOf } from './requestContext.ts'
 
 /** What the application says of a request beside what the request says itself. */
 export interface Added {
@@ -18,7 +18,20 @@ export function captureRequest(
 ): Carried {
   const identity = added.identity ?? around?.identity
   const values = around?.values || added.values ? { ...around?.values, ...added.values } : undefined
-  return sealContext({ ...requestParts(facts, config), identity, values }, config)
+  const parts = requestParts(facts, config)
+  // Within the limit, and nothing in it that would have to be checked.
+  if (identity === undefined && values === undefined && mostSize(parts) <= config.limit) return carriedOf(parts)
+  return sealContext({ ...parts, identity, values }, config)
+}
+
+/** Bytes of JSON that it has at most, where it is texts alone; else beyond any limit. */
+function mostSize(parts: ContextWire): number {
+  let size = 2
+  for (const [name, value] of Object.entries(parts)) {
+    if (typeof value !== 'string') return Number.POSITIVE_INFINITY
+    size += name.length + 6 * value.length + 6
+  }
+  return size
 }
 
 /** Longest parts first: without them, a context is still worth having. */
@@ -43,6 +56,7 @@ function requestParts(facts: RequestFacts, config: RequestConfig): ContextWire {
 type Parts = { -readonly [Name in keyof ContextWire]: ContextWire[Name] }
 
 function shorten(parts: Parts, room: number): Parts {
+  if (mostSize(parts) <= room) return parts
   for (const part of LEFT_OUT) {
     if (jsonSize(parts) <= room) break
     if (parts[part] === undefined) continue

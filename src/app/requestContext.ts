@@ -71,7 +71,28 @@ const NONE: readonly string[] = Object.freeze([])
 
 /** The context of these parts. `values` are those of the wire as the app's schema made them. */
 export function carriedOf(wire: ContextWire, values: ContextValues = wire.values ?? EMPTY): Carried {
-  const view: RequestContext = Object.freeze({
+  return new MadeContext(wire, values)
+}
+
+/** What is only sent on needs no view. */
+class MadeContext implements Carried {
+  readonly wire: ContextWire
+  readonly #values: ContextValues
+  #view: RequestContext | undefined
+
+  constructor(wire: ContextWire, values: ContextValues) {
+    this.wire = wire
+    this.#values = values
+  }
+
+  get view(): RequestContext {
+    this.#view ??= viewOf(this.wire, this.#values)
+    return this.#view
+  }
+}
+
+function viewOf(wire: ContextWire, values: ContextValues): RequestContext {
+  return Object.freeze({
     method: wire.method,
     path: wire.path,
     baseUrl: wire.base_url,
@@ -83,5 +104,4 @@ export function carriedOf(wire: ContextWire, values: ContextValues = wire.values
     tracestate: wire.tracestate,
     omitted: wire.omitted ?? NONE,
   })
-  return { view, wire }
 }

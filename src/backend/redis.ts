@@ -63,7 +63,7 @@ export class RedisBackend implements ResultBackend {
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer): TaskMeta => this.#read(bytes)
-    this.#history = new RedisHistory(this.connection, { keyOf, fetch, read })
+    this.#history = new RedisHistory(this.connection, { keyOf, read })
     this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
   }
 

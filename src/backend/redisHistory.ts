@@ -36,13 +36,20 @@ end
 return out
 `
 
+/** Most keys of one command. */
+const MOST = 1000
+
+/** `logged`: it may have a log, as one of those has that were asked for together with it. */
+interface Found {
+  readonly record: Buffer | null
+  readonly logged: boolean
+}
+
 type Item = readonly [record: Buffer, counted: number, first: number, last: number, logged: readonly Buffer[]]
 
 /** What the reader of histories needs of the backend. */
 export interface HistorySource {
   keyOf(id: string): string
-  /** The stored bytes of each, null where there are none. */
-  fetch(ids: readonly string[]): Promise<(Buffer | null)[]>
   /** Throws DecodeError. */
   read(bytes: Buffer): TaskMeta
 }
@@ -52,6 +59,7 @@ export class RedisHistory {
   readonly #connection: RedisConnection
   readonly #source: HistorySource
   readonly #reads: Batch<HistoryQuery, Item>
+  readonly #records: Batch<string, Found>
 
   constructor(connection: RedisConnection, source: HistorySource) {
     this.#connection = connection
@@ -62,16 +70,30 @@ export class RedisHistory {
       // Not by its hash: the answer holds bytes, and the text is short.
       return (await connection.commandBytes('EVAL', HISTORY, keys.length, ...keys, ...afters)) as Item[]
     })
+    this.#records = new Batch((ids) => this.#find(ids))
   }
 
-  /** Most tasks have no log: the record, and for one that has ended the length of its log, tell all. A log does not grow after the end. */
+  /** Most tasks have no log: the record, and for one that has ended whether there is a log, tell all. A log does not grow after the end. */
   async read(query: HistoryQuery): Promise<History | undefined> {
-    const [record] = await this.#source.fetch([query.id])
+    const { record, logged } = await this.#records.add(query.id)
     if (!record) return undefined
     const meta = this.#source.read(record)
-    if (meta.status === PENDING) return unlogged(meta)
-    const isEmpty = isFinal(meta.status) && (await this.#connection.command('LLEN', this.#logOf(query.id))) === 0
-    return isEmpty ? unlogged(meta) : this.#readLogged(query)
+    const isPlain = meta.status === PENDING || (isFinal(meta.status) && !logged)
+    return isPlain ? unlogged(meta) : this.#readLogged(query)
+  }
+
+  /** The records first: a log that is not there afterwards was not there before the end of its task either. */
+  async #find(ids: readonly string[]): Promise<Found[]> {
+    const found: Found[] = []
+    for (let from = 0; from < ids.length; from += MOST) {
+      const some = ids.slice(from, from + MOST)
+      const [records, logs] = await Promise.all([
+        this.#connection.commandBytes('MGET', ...some.map((id) => this.#source.keyOf(id))),
+        this.#connection.command('EXISTS', ...some.map((id) => this.#logOf(id))),
+      ])
+      for (const record of records as (Buffer | null)[]) found.push({ record, logged: Number(logs) > 0 })
+    }
+    return found
   }
 
   async #readLogged(query: HistoryQuery): Promise<History | undefined> {

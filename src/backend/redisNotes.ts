@@ -57,8 +57,8 @@ export class RedisNotes {
   }
 
   /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
-  originTtl({ owner, tags }: Origin): number {
-    return owner === undefined && tags === undefined ? Math.ceil(this.#expires) : staleAfter(this.#expires)
+  originTtl(origin: Origin): number {
+    return isOwned(origin) ? staleAfter(this.#expires) : Math.ceil(this.#expires)
   }
 
   async keep(note: Note): Promise<boolean> {
@@ -87,7 +87,16 @@ export class RedisNotes {
   }
 }
 
+/** It tells more than the input. */
+export function isOwned({ owner, tags }: Origin): boolean {
+  return owner !== undefined || tags !== undefined
+}
+
+/** The first line where there is nothing but the input, which is JSON. */
+const INPUT_ALONE = `${JSON.stringify({ input: 'text' } satisfies Head)}\n`
+
 function textOf({ owner, tags, input }: Origin): string | Uint8Array {
+  if (owner === undefined && tags === undefined && typeof input === 'string') return INPUT_ALONE + input
   const kind = input === undefined ? undefined : typeof input === 'string' ? 'text' : 'bytes'
   const head = `${JSON.stringify({ owner, tags, input: kind } satisfies Head)}\n`
   if (input === undefined) return head

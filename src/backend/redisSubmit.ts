@@ -5,7 +5,7 @@ import { SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isSelfTimed, type Message, type Submission } from './joint.ts'
-import type { RedisNotes } from './redisNotes.ts'
+import { isOwned, type RedisNotes } from './redisNotes.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
 
 /** `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes. */
@@ -134,7 +134,7 @@ export class RedisSubmitter {
     this.#notes = notes
   }
 
-  async submit(submission: Submission): Promise<boolean> {
+  submit(submission: Submission): Promise<boolean> {
     requireQueue(submission.message)
     return this.#batch.add(submission)
   }
@@ -209,9 +209,12 @@ function isLike(submission: Submission | undefined, first: Submission): boolean 
   if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
   const { origin: said } = submission
   const { origin } = first
-  if (said?.owner !== origin?.owner || said?.tags !== origin?.tags || !said !== !origin) return false
+  // Each is written as it is; they share how long they are kept.
+  if (!said !== !origin || (said && origin && isOwned(said) !== isOwned(origin))) return false
   const meta = submission.meta as unknown as Record<string, unknown>
   const other = first.meta as unknown as Record<string, unknown>
+  // What only the other has would not be written.
+  for (const key in meta) if (!(key in other) && meta[key] !== undefined) return false
   for (const key in other) {
     if (key === 'task_id' || meta[key] === other[key]) continue
     if (!isNothing(meta[key]) || !isNothing(other[key])) return false

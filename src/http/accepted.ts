@@ -1,11 +1,9 @@
 import { PENDING } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
 import type { Accepted } from './idempotency.ts'
-import { jobLinks, jobPath } from './job.ts'
+import { jobPath } from './job.ts'
 
-/**
- * The job document of a call that was just handed in, as `jobDocument` would have it, made from what is known: no read of the store.
- * Written by hand, as every call pays for it.
- */
+/** The answer to a call that was just handed in. */
 export function respondAccepted(
   { id, at, replayed }: Accepted,
   task: string,
@@ -13,11 +11,19 @@ export function respondAccepted(
   applied?: string,
 ): Response {
   const self = jobPath(base, id)
-  const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`
-  const times = `"createdAt":"${new Date(at).toISOString()}","startedAt":null,"finishedAt":null`
-  const links = JSON.stringify(jobLinks(base, id))
   const headers = acceptedHeaders(self, replayed, applied)
-  return new Response(`${start},${times},"links":${links}}`, { status: 202, headers })
+  return new Response(acceptedText(id, at, task, self), { status: 202, headers })
+}
+
+/**
+ * The job document of such a call, as `jobDocument` would have it, made from what is known: no read of the store. Written by hand, as every
+ * call pays for it. `at` is ms since the epoch, `self` the job's path.
+ */
+export function acceptedText(id: string, at: number, task: string, self: string): string {
+  const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`
+  const times = `"createdAt":"${isoNow(at)}","startedAt":null,"finishedAt":null`
+  const path = JSON.stringify(self).slice(0, -1)
+  return `${start},${times},"links":{"self":${path}","result":${path}/result","events":${path}/events"}}`
 }
 
 /** Where the job is, where it can be followed, and how the request was treated. */

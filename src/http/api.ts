@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
 import { StoreUnavailableError } from '../std/errors.ts'
 import { addRequestContext } from './adapters/apiContext.ts'
+import { openDirectly } from './direct.ts'
 import { addGate } from './gate.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
 import { respondProblem } from './problem.ts'
@@ -43,6 +44,11 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addRetryRoute(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
+  if (!gate.authorize && !gate.limiter && !gate.cors) {
+    const { load } = gate
+    const failed = (error: unknown, method: string, path: string): Response => respondError(app, error, method, path)
+    openDirectly(api, { base, scope, load, respondError: failed })
+  }
   return api
 }
 

@@ -33,7 +33,7 @@ export async function readBody(c: Context, maxBody: number, accepts: readonly st
   const encoded = encodingProblem(header('content-encoding'))
   if (encoded) return { kind: 'refused', problem: encoded }
   const type = header('content-type')
-  if (type === JSON_TYPE || (type !== null && isJson(type))) return parse(bytes)
+  if (type === JSON_TYPE || (type !== null && isJson(type))) return parseBody(bytes)
   const media = (type?.split(';', 1)[0] as string | undefined)?.trim().toLowerCase()
   if (media === undefined || !accepts.some((range) => covers(range, media))) return refused(typeProblem(type, accepts))
   if (media !== FORM) return { kind: 'raw', bytes }
@@ -107,7 +107,8 @@ function isJson(type: string): boolean {
   })
 }
 
-function parse(bytes: Uint8Array): Body {
+/** A body of JSON. */
+export function parseBody(bytes: Uint8Array): Body {
   let text: string
   try {
     text = UTF8.decode(bytes)

@@ -15,7 +15,7 @@ interface Sample {
 /** How long the jobs of each task took, from submission to success, as far as this process has seen. */
 export class Durations {
   readonly #samples = new Map<string, Sample[]>()
-  /** Half of a task's jobs took at most so many ms. */
+  /** Half of a task's jobs took at most so many ms; of those that were asked for since the last one was seen. */
   readonly #medians = new Map<string, number>()
 
   /** A job is shown to somebody: if it has succeeded, it counts, once. */
@@ -26,13 +26,21 @@ export class Durations {
     samples.push({ id, ms: Math.max(0, finishedAt.getTime() - submittedAt.getTime()) })
     if (samples.length > KEPT) samples.shift()
     this.#samples.set(task, samples)
-    const sorted = samples.map(({ ms }) => ms).sort((a, b) => a - b)
-    this.#medians.set(task, sorted[Math.floor((sorted.length - 1) / 2)] as number)
+    this.#medians.delete(task)
+  }
+
+  #median(task: string): number {
+    const known = this.#medians.get(task)
+    if (known !== undefined) return known
+    const sorted = (this.#samples.get(task) ?? []).map(({ ms }) => ms).sort((a, b) => a - b)
+    const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
+    this.#medians.set(task, median)
+    return median
   }
 
   /** Seconds after which it makes sense to ask for this job again: when half of its task's jobs are done; 1 to 60. */
   retryAfter({ task, submittedAt }: Pick<JobInfo, 'task' | 'submittedAt'>, now: number = Date.now()): number {
-    const median = this.#medians.get(task ?? '') ?? 0
+    const median = this.#median(task ?? '')
     const elapsed = submittedAt ? Math.max(0, now - submittedAt.getTime()) : 0
     return Math.min(LONGEST, Math.max(SHORTEST, Math.ceil((median - elapsed) / 1000)))
   }

@@ -11,7 +11,28 @@ export interface GateOptions {
   readonly authorize: Authorize | undefined
   readonly limiter: RateLimiter | undefined
   readonly cors: Cors | undefined
-  readonly maxConcurrent: number
+  readonly load: Load
+}
+
+/** The requests that are worked on. */
+export class Load {
+  readonly most: number
+  #working = 0
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  /** One more; false where there are too many. */
+  enter(): boolean {
+    if (this.#working >= this.most) return false
+    this.#working++
+    return true
+  }
+
+  leave(): void {
+    this.#working--
+  }
 }
 
 /** Headers that every answer gets. */
@@ -25,12 +46,10 @@ const BUSY_RETRY_AFTER = '1'
  * no further.
  */
 export function addGate(api: Hono, options: GateOptions): void {
-  const { cors, limiter, maxConcurrent } = options
+  const { cors, limiter, load } = options
   const adds = cors !== undefined || limiter !== undefined
-  let working = 0
   api.use('*', async (c, next) => {
-    if (working >= maxConcurrent) return respondProblem(overloaded(maxConcurrent), c.req.path)
-    working++
+    if (!load.enter()) return respondProblem(overloaded(load.most), c.req.path)
     try {
       const more: More = cors ? corsHeaders(headersOf(c)('origin'), cors) : {}
       const refused = await enter(c, options, more)
@@ -39,7 +58,7 @@ export function addGate(api: Hono, options: GateOptions): void {
       if (adds) for (const [name, value] of Object.entries(more)) c.res.headers.append(name, value)
       return undefined
     } finally {
-      working--
+      load.leave()
     }
   })
 }

@@ -22,9 +22,15 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
   const isLocal = LOOPBACK.test(address) || address === '::1'
   if (hosts === undefined && !isLocal) return undefined
   const known = new Set(hosts?.map((host) => host.toLowerCase()))
+  // Most requests come under one name.
+  let latest: string | undefined
   return (host, path) => {
+    if (host !== undefined && host === latest) return undefined
     const name = (host ?? '').replace(/:\d*$/, '').toLowerCase()
-    if (known.has(name) || (isLocal && LOOPBACK.test(name))) return undefined
+    if (known.has(name) || (isLocal && LOOPBACK.test(name))) {
+      latest = host
+      return undefined
+    }
     const detail = `expected a Host that this server knows, got ${JSON.stringify(host ?? '')}; others are listed in \`hosts\``
     return respondProblem({ kind: 'misdirected-request', detail }, path)
   }

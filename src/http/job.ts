@@ -49,6 +49,17 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
   }
 }
 
+/** The same as JSON. */
+export function jobText(info: JobInfo, base: string): string {
+  const document = jobDocument(info, base)
+  // Only these can hold what JSON has no word for.
+  return isScalar(document.progress) && isScalar(document.result) ? JSON.stringify(document) : toJson(document)
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'bigint')
+}
+
 export function jobLinks(base: string, id: string): JobLinks {
   const self = jobPath(base, id)
   return { self, result: `${self}/result`, events: `${self}/events` }
@@ -59,9 +70,12 @@ export function listedJob(info: JobInfo, base: string): JobDocument {
   return { ...jobDocument(info, base), result: undefined }
 }
 
+/** Ids of our own are among them. */
+const UNESCAPED = /^[\w.~-]*$/
+
 /** Path of a job; the id is escaped, so that it fits a header too. */
 export function jobPath(base: string, id: string): string {
-  return `${base}/jobs/${encodeURIComponent(id)}`
+  return `${base}/jobs/${UNESCAPED.test(id) ? id : encodeURIComponent(id)}`
 }
 
 /** The answer that shows a job. While it is not final, the client is told when to ask again: after 1 s, unless `more` says otherwise. */
@@ -73,7 +87,7 @@ export function respondJob(
 ): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
   if (!isFinal(info.state)) headers['retry-after'] = '1'
-  return new Response(toJson(jobDocument(info, base)), { status, headers: { ...headers, ...more } })
+  return new Response(jobText(info, base), { status, headers: { ...headers, ...more } })
 }
 
 function isoOf(date: Date | undefined): string | null {

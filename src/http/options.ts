@@ -6,7 +6,7 @@ import { ArgumentError } from '../std/errors.ts'
 import type { Authorize } from './auth.ts'
 import { type CorsOptions, parseCors } from './crossOrigin.ts'
 import { Durations } from './durations.ts'
-import type { GateOptions } from './gate.ts'
+import { type GateOptions, Load } from './gate.ts'
 import { type RateLimit, RateLimiter } from './rateLimit.ts'
 import type { HttpScope } from './scope.ts'
 
@@ -96,7 +96,12 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       durations: new Durations(),
       heartbeat: heartbeatOf(options),
     },
-    gate: { authorize, limiter: rateLimit && new RateLimiter(rateLimit), cors: parseCors(options.cors), maxConcurrent },
+    gate: {
+      authorize,
+      limiter: rateLimit && new RateLimiter(rateLimit),
+      cors: parseCors(options.cors),
+      load: new Load(maxConcurrent),
+    },
     docs: flag(options.docs ?? true, 'docs'),
   }
 }

@@ -1,6 +1,6 @@
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { refuseUnknown } from '../app/options.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -10,6 +10,7 @@ import { Stop, type StopSignal } from '../std/stop.ts'
 import { logAccess } from './accessLog.ts'
 import { answerClientErrors } from './clientError.ts'
 import type { ServedBy } from './closing.ts'
+import { directListener } from './direct.ts'
 import { type HostGuard, hostGuard } from './host.ts'
 import { retire } from './retire.ts'
 
@@ -81,15 +82,17 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
   const { host = '127.0.0.1', port = 5000, hosts } = options
   const requestTimeout = milliseconds(options.requestTimeout ?? REQUEST_TIMEOUT, 'serve: requestTimeout')
   const stop = new Stop()
-  const server = createAdaptorServer({
-    fetch: guarded(api, hostGuard(host, hosts), stop),
-    serverOptions: {
+  const guard = hostGuard(host, hosts)
+  const ordinary = getRequestListener(guarded(api, guard, stop))
+  const server = createServer(
+    {
       headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
       requestTimeout,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       connectionsCheckingInterval: Math.min(TIMEOUT_INTERVAL, Math.ceil(requestTimeout / 2)),
     },
-  }) as Server
+    directListener(api, guard, (request, response) => void ordinary(request, response)),
+  )
   answerClientErrors(server)
   if (options.accessLog) logAccess(server, options.accessLog)
   const silent = silentSockets(server)

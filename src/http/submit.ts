@@ -29,10 +29,13 @@ export function callOptions(c: Context, scope: HttpScope, tags: readonly string[
   const { keepInput } = scope
   const webhook = webhookOf(c)
   return owner === undefined && tags === undefined && webhook === undefined
-    ? keepInput
-      ? PLAIN_KEPT
-      : PLAIN
+    ? openOptions(scope)
     : { ignoreResult: false, keepInput, owner, tags, webhook }
+}
+
+/** The same where nobody is asked who he is, and nothing more is said. */
+export function openOptions({ keepInput }: HttpScope): CallOptions {
+  return keepInput ? PLAIN_KEPT : PLAIN
 }
 
 const PLAIN: CallOptions = { ignoreResult: false }

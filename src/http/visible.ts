@@ -26,12 +26,17 @@ export const NO_EVENTS: number = Number.MAX_SAFE_INTEGER
 export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
   const id = c.req.param('id') ?? ''
   if (!ID.test(id)) return undefined
-  const { follows } = await scope.app.stores()
-  const [history, seen] = isAdmin(c)
-    ? [await follows.history(id, NO_EVENTS), true]
-    : await Promise.all([follows.history(id, NO_EVENTS), maySee(c, scope, id)])
+  if (isAdmin(c)) return historyOf(scope, id)
+  const [history, seen] = await Promise.all([historyOf(scope, id), maySee(c, scope, id)])
+  return seen ? history : undefined
+}
+
+/** The same of any job of an exposed task, whosever it is. */
+export async function historyOf({ app, exposed }: HttpScope, id: string): Promise<History | undefined> {
+  const { follows } = await app.stores()
+  const history = await follows.history(id, NO_EVENTS)
   const task = history?.meta.name
-  return task !== undefined && scope.exposed.has(task) && seen ? history : undefined
+  return task !== undefined && exposed.has(task) ? history : undefined
 }
 
 async function maySee(c: Context, { app }: HttpScope, id: string): Promise<boolean> {

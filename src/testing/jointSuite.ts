@@ -43,6 +43,7 @@ export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedSto
   kit.describe(`broker and backend ${name}`, () => {
     submitting(one)
     remembering(one)
+    submittingMany(one)
     settling(one)
     settlingOthers(one)
     fencing(one)
@@ -120,6 +121,40 @@ function remembering(it: Case): void {
     assert.deepEqual(others, [undefined, undefined])
     await backend.forget(['1'])
     assert.deepEqual(await backend.origins(['1']), [undefined])
+  })
+}
+
+function submittingMany(it: Case): void {
+  it('submit many at once: each keeps what is its own', async ({ backend, joint }) => {
+    const many = [
+      { fields: { name: 'a' }, origin: { owner: 'ann', tags: ['x'], input: '1' } },
+      { fields: { name: 'a' }, origin: { owner: 'bob', tags: ['y'], input: '2' } },
+      { fields: { name: 'a' }, origin: { input: '3' } },
+      { fields: { name: 'a' } },
+      { fields: { name: 'a', group_id: 'g' } },
+      { fields: { name: 'b' } },
+      { fields: { name: 'b', parent_id: 'p' } },
+    ]
+    const sent = many.map(({ fields, origin }, index) =>
+      joint.submit({ message: messageOf(`${index}`), meta: metaOf(`${index}`, PENDING, fields), origin }),
+    )
+    assert.ok((await Promise.all(sent)).every(Boolean))
+    const ids = many.map((_, index) => `${index}`)
+    const metas = await backend.load(ids)
+    const told = metas.map((meta) => [meta?.task_id, meta?.name, meta?.group_id ?? null, meta?.parent_id ?? null])
+    assert.deepEqual(
+      told,
+      many.map(({ fields: { name, group_id = null, parent_id = null } }, index) => [
+        `${index}`,
+        name,
+        group_id,
+        parent_id,
+      ]),
+    )
+    const origins = await backend.origins?.(ids)
+    const kept = origins?.map((origin) => origin && [origin.owner, origin.tags && [...origin.tags], origin.input])
+    const given = many.map(({ origin }) => origin && [origin.owner, origin.tags, origin.input])
+    if (kept) assert.deepEqual(kept, given)
   })
 }
 

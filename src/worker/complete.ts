@@ -1,4 +1,5 @@
 import { completionOf } from '../app/completion.ts'
+import { WEBHOOK_HEADER } from '../app/webhookHeader.ts'
 import type { Settlement } from '../backend/joint.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Follower } from './follow.ts'
@@ -13,6 +14,7 @@ export function withCompletion(
   headers: Readonly<Record<string, unknown>>,
   { hostname, listed }: Pick<Follower, 'hostname' | 'listed'>,
 ): Settlement {
+  if (headers[WEBHOOK_HEADER] === undefined) return settlement
   const completion = completionOf({ meta, headers, queue: settlement.delivery.queue, origin: hostname })
   if (!completion) return settlement
   const { publish = [], also = [] } = settlement

@@ -46,7 +46,8 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
     const outcome = await bench.pool.run(request.job, runOptions(request, bench))
     end(request, bench)
     const concluded = await conclude(request, outcome, bench)
-    if (concluded) await bench.app.taskEnded(endedOf(request, concluded))
+    const hooks = concluded && bench.app.taskEnded(endedOf(request, concluded))
+    if (hooks !== undefined) await hooks
   } catch (error) {
     signals.emit('worker:error', { error, doing: 'executing a task' })
   }

@@ -94,7 +94,7 @@ export class Request {
   meta(status: string, result: unknown, traceback: string | null = null, done = false): TaskMeta {
     const { id, task, retries, parentId, group } = this.message
     const submitted = timeOf(id)
-    return {
+    const meta: { -readonly [Key in keyof TaskMeta]: TaskMeta[Key] } = {
       status,
       // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
       date_submitted: submitted === undefined ? undefined : new Date(submitted).toISOString(),
@@ -109,8 +109,9 @@ export class Request {
       retries,
       parent_id: parentId ?? null,
       group_id: group ?? null,
-      // Not a key without a value: msgpack would carry it as one.
-      ...(this.#started && { date_started: this.#started }),
     }
+    // Not a key without a value: msgpack would carry it as one.
+    if (this.#started) meta.date_started = this.#started
+    return meta
   }
 }

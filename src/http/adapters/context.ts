@@ -78,7 +78,8 @@ export function fastifyContext<Request extends FastifyRequest = FastifyRequest>(
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
 }
 
-function sourceOf<Request>(
+/** The context of a request, made when it is first asked for. */
+export function sourceOf<Request>(
   app: App,
   facts: RequestFacts,
   request: Request,

@@ -4,11 +4,12 @@ import type { History } from '../../backend/history.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { closingOf } from '../closing.ts'
 import { isNamed, jobEtag } from '../etag.ts'
-import { respondJob } from '../job.ts'
+import { jobText } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
 import { grantedWait, parsePrefer, preferenceApplied } from '../prefer.ts'
 import { respondProblem } from '../problem.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
+import { shownHeaders } from '../shown.ts'
 import { findHistory, missingJob, NO_EVENTS } from '../visible.ts'
 import { cancelJob } from './cancel.ts'
 
@@ -49,8 +50,8 @@ function respond(
 ): Response {
   const info = infoOf(history.meta)
   durations.see(info)
-  const more = { etag: jobEtag(history), ...durations.headersOf(info), ...headers }
-  return respondJob(info, baseOf(c.req.path, 2), 200, more)
+  const all = { ...shownHeaders(history, info, durations), ...headers }
+  return new Response(jobText(info, baseOf(c.req.path, 2)), { status: 200, headers: all })
 }
 
 /** The job once it is another than this, within `wait` s and as long as the client is there. */
