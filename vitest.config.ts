@@ -11,6 +11,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/soak/**'],
+    globalSetup: ['test/rabbitmq/keeper.ts'],
     pool: 'forks',
     maxWorkers: Math.min(2, availableParallelism()),
     execArgv: nodeFlags,

@@ -33,12 +33,12 @@ function readFlags(): Flags {
 }
 
 async function run(flags: Flags): Promise<number> {
-  const { broker, backend, pool, concurrency } = flags
+  const { host, port, broker, backend, pool, concurrency } = flags
   app.configure({ broker, backend, logger: createLogger('warn') })
   logLines(app)
   const stores = await app.stores().catch((error: unknown) => fail(error, error instanceof ConfigError ? 2 : 1))
   const jobs = new Jobs(jobsFile(stores.backend.url))
-  const server = await serve(createService(jobs), flags)
+  const server = await serve(createService(jobs), { host, port })
   const worker = new Worker(app, {
     pool,
     concurrency: pool === 'solo' ? 1 : concurrency,

@@ -8,7 +8,7 @@ import type { CeleriacOptions } from '../../src/app/config.ts'
 import type { Signals } from '../../src/app/signals.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
-import { RabbitServer } from '../rabbitmq/server.ts'
+import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /** `rabbitmq` cannot find a message in a queue: what is revoked there ends when a worker comes upon it. */
@@ -93,19 +93,9 @@ function onRedis(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   })
 }
 
-/** Run a suite on a rabbitmq-server of its own, in a new virtual host for each test. */
+/** Run a suite on the rabbitmq-server of the test run, in a new virtual host for each test. */
 function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
-  describe('on rabbitmq', () => {
-    let server: RabbitServer
-    beforeAll(async () => {
-      server = await RabbitServer.start()
-    }, 30_000)
-    afterAll(() => server.stop())
-    suite(
-      useLab('rabbitmq', () => server.empty()),
-      'rabbitmq',
-    )
-  })
+  describe('on rabbitmq', () => suite(useLab('rabbitmq', emptyRabbit), 'rabbitmq'))
 }
 
 /** Run a suite on each store. */

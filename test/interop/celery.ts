@@ -17,6 +17,12 @@ export interface PythonSettings {
   readonly store?: string
   /** The app's default queue. Default `python`. */
   readonly queue?: string
+  /** `task_queue_max_priority`, of RabbitMQ. */
+  readonly maxPriority?: number
+  /** Arguments of the default queue, of RabbitMQ. */
+  readonly queueArguments?: Readonly<Record<string, unknown>>
+  /** `worker_prefetch_multiplier`. Default 4. */
+  readonly prefetchMultiplier?: number
   readonly serializer?: 'json' | 'msgpack'
   /** `broker_transport_options`. */
   readonly transport?: Readonly<Record<string, unknown>>
@@ -126,6 +132,7 @@ export interface PythonSignature {
 /** A real Celery client: one process that answers one request after the other. */
 export class PythonClient {
   readonly #process: ChildProcessWithoutNullStreams
+  readonly #ended: Promise<unknown>
   readonly #lines: AsyncIterator<string>
   #errors = ''
   #last: Promise<unknown> = Promise.resolve()
@@ -138,6 +145,7 @@ export class PythonClient {
 
   private constructor(child: ChildProcessWithoutNullStreams) {
     this.#process = child
+    this.#ended = once(child, 'exit')
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     child.stderr.on('data', (chunk: Buffer) => {
       this.#errors += chunk
@@ -171,9 +179,8 @@ export class PythonClient {
   }
 
   async stop(): Promise<void> {
-    const ended = once(this.#process, 'exit')
     endGroup(this.#process)
-    await ended
+    await this.#ended
   }
 
   async #ask<Value>(command: string, args: Readonly<Record<string, unknown>>): Promise<Value> {

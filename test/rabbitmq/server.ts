@@ -7,40 +7,47 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../redis/server.ts'
+import { guard } from './guard.ts'
 
 const MISSING = 'the tests need rabbitmq-server 3.10 or newer; please run: sudo apt-get install -y rabbitmq-server'
 
 /** The server's own scripts: those on the PATH insist on another user. */
 const BIN = '/usr/lib/rabbitmq/bin'
 
-/** How many virtual hosts are made at once. */
-const POOL = 30
+/** How many virtual hosts are made at once, and how few may be left before more are made. */
+const POOL = 40
+const FEW = 20
 
 export interface RabbitServerOptions {
   /** How long a delivery may stay unacknowledged before its channel is closed, ms. Default: the server's, 30 minutes. */
   readonly consumerTimeout?: number
   /** Where the last node lived, with its data. */
   readonly port?: number
+  /** Listen for TLS too, with a certificate made for it (`tlsPort`, `certificate`). */
+  readonly tls?: boolean
 }
 
-/** A real rabbitmq-server node with a name, ports and folders of its own; it ends with the test process. */
+/** A real rabbitmq-server node with a name, ports and folders of its own; it ends with this process, however that ends. */
 export class RabbitServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'celeriac-rabbitmq-'))
   readonly node: string = `celeriac-${randomBytes(6).toString('hex')}@localhost`
   readonly port: number
+  readonly tlsPort: number
   readonly #ports: { readonly dist: number; readonly epmd: number }
   readonly #options: RabbitServerOptions
   readonly #vhosts: string[] = []
   #made = 0
+  #making: Promise<void> | undefined
   #process: ChildProcess | undefined
   #epmd: ChildProcess | undefined
 
   /** Resolves when it takes connections: some three seconds. */
   static async start(options: RabbitServerOptions = {}): Promise<RabbitServer> {
     if (!existsSync(join(BIN, 'rabbitmq-server'))) throw new Error(MISSING)
-    const [port, dist, epmd] = [options.port ?? (await freePort()), await freePort(), await freePort()]
-    const server = new RabbitServer(options, port, { dist, epmd })
+    const [port, tls] = [options.port ?? (await freePort()), options.tls ? await freePort() : 0]
+    const server = new RabbitServer(options, { port, tls }, { dist: await freePort(), epmd: await freePort() })
     try {
+      if (options.tls) await server.#certify()
       await server.start()
     } catch (error) {
       await server.stop()
@@ -49,13 +56,19 @@ export class RabbitServer {
     return server
   }
 
-  private constructor(options: RabbitServerOptions, port: number, ports: { dist: number; epmd: number }) {
+  private constructor(
+    options: RabbitServerOptions,
+    { port, tls }: { port: number; tls: number },
+    ports: { dist: number; epmd: number },
+  ) {
     this.port = port
+    this.tlsPort = tls
     this.#ports = ports
     this.#options = options
     for (const name of ['mnesia', 'log']) mkdirSync(join(this.folder, name))
     writeFileSync(join(this.folder, 'enabled_plugins'), '[].\n')
     writeFileSync(join(this.folder, 'env.conf'), '')
+    writeFileSync(join(this.folder, 'rabbitmq.conf'), tls === 0 ? '' : this.#tlsSettings)
   }
 
   get pid(): number {
@@ -67,19 +80,50 @@ export class RabbitServer {
     return `amqp://guest:guest@127.0.0.1:${this.port}/${encodeURIComponent(vhost)}`
   }
 
+  /** Of `tls`: signed by itself, for 127.0.0.1 and localhost. */
+  get certificate(): string {
+    return join(this.folder, 'certificate.pem')
+  }
+
   /** The URL of a virtual host that nobody has used: nothing is in it. They are made many at a time, as asking the server takes a second. */
   async empty(): Promise<string> {
-    if (this.#vhosts.length === 0) {
-      const names = Array.from({ length: POOL }, () => `t${++this.#made}`)
-      const list = names.map((name) => `<<"${name}">>`).join(',')
-      await this.ctl(
-        'eval',
-        `[begin ok = rabbit_vhost:add(V, <<"t">>), ok = rabbit_auth_backend_internal:set_permissions(<<"guest">>, V,
-          <<".*">>, <<".*">>, <<".*">>, <<"t">>) end || V <- [${list}]].`,
-      )
-      this.#vhosts.push(...names)
-    }
-    return this.url(this.#vhosts.shift())
+    while (this.#vhosts.length === 0) await this.#more()
+    const vhost = this.#vhosts.shift()
+    // In time for whoever comes next, who is also told where it fails.
+    if (this.#vhosts.length < FEW) this.#more().catch(() => undefined)
+    return this.url(vhost)
+  }
+
+  /** Make these virtual hosts, for the user guest. */
+  async addVhosts(names: readonly string[]): Promise<void> {
+    const list = names.map((name) => `<<"${name}"/utf8>>`).join(',')
+    await this.ctl(
+      'eval',
+      `[begin ok = rabbit_vhost:add(V, <<"t">>), ok = rabbit_auth_backend_internal:set_permissions(<<"guest">>, V,
+        <<".*">>, <<".*">>, <<".*">>, <<"t">>) end || V <- [${list}]].`,
+    )
+  }
+
+  get #key(): string {
+    return join(this.folder, 'key.pem')
+  }
+
+  get #tlsSettings(): string {
+    const files = `ssl_options.certfile = ${this.certificate}\nssl_options.keyfile = ${this.#key}\n`
+    return `listeners.ssl.default = 127.0.0.1:${this.tlsPort}\n${files}`
+  }
+
+  #more(): Promise<void> {
+    const names = Array.from({ length: POOL }, (_, n) => `t${this.#made + n + 1}`)
+    this.#making ??= this.addVhosts(names)
+      .then(() => {
+        this.#made += POOL
+        this.#vhosts.push(...names)
+      })
+      .finally(() => {
+        this.#making = undefined
+      })
+    return this.#making
   }
 
   /** What rabbitmqctl prints. Takes about a second. */
@@ -97,7 +141,7 @@ export class RabbitServer {
     await this.#startNames()
     const child = spawn(join(BIN, 'rabbitmq-server'), { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
-    endWithUs(child)
+    guard(child, this.folder)
     let log = ''
     await new Promise<void>((resolve, reject) => {
       const hear = (chunk: Buffer): void => {
@@ -147,6 +191,13 @@ export class RabbitServer {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
   }
 
+  async #certify(): Promise<void> {
+    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1'
+    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
+    const files = ['-keyout', this.#key, '-out', this.certificate]
+    await promisify(execFile)('openssl', ['req', ...kind, '-subj', '/CN=localhost', '-addext', names, ...files])
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process
     this.#process = undefined
@@ -157,7 +208,7 @@ export class RabbitServer {
   async #startNames(): Promise<void> {
     if (this.#epmd) return
     const child = spawn('epmd', ['-port', String(this.#ports.epmd), '-address', '127.0.0.1'], { stdio: 'ignore' })
-    endWithUs(child)
+    guard(child)
     this.#epmd = child
     for (let attempt = 1; !(await listens(this.#ports.epmd)); attempt++) {
       if (attempt === 200) throw new Error('epmd does not listen')
@@ -187,19 +238,13 @@ export class RabbitServer {
       RABBITMQ_LOGS: '-',
       RABBITMQ_ENABLED_PLUGINS_FILE: at('enabled_plugins'),
       RABBITMQ_CONF_ENV_FILE: at('env.conf'),
-      RABBITMQ_CONFIG_FILE: at('none'),
+      RABBITMQ_CONFIG_FILE: at('rabbitmq.conf'),
       RABBITMQ_ADVANCED_CONFIG_FILE: at('none'),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erl.join(' '),
       // The scripts then become the server instead of watching over it: its pid is ours.
       detached: 'true',
     }
   }
-}
-
-function endWithUs(child: ChildProcess): void {
-  const end = (): void => void child.kill('SIGKILL')
-  process.once('exit', end)
-  child.once('exit', () => process.removeListener('exit', end))
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

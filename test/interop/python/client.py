@@ -32,15 +32,26 @@ def send(task, args=(), kwargs=None, protocol=2, **options):
         if name in options:
             options[name] = [signature(spec) for spec in options[name]]
     sender = app if protocol == 2 else old
-    return sender.send_task(task, args, kwargs or {}, **options).id
+    result = sender.send_task(task, args, kwargs or {}, **options)
+    RESULTS[result.id] = result
+    return result.id
 
 
 def many(task, calls, **options):
     return [app.send_task(task, args, **options).id for args in calls]
 
 
+RESULTS = {}
+STATES = {}
+
+
+def result_of(id):
+    """Kept: what rpc:// has told once it does not tell again."""
+    return RESULTS.setdefault(id, AsyncResult(id, app=app))
+
+
 def get(id, timeout=20):
-    result = AsyncResult(id, app=app)
+    result = result_of(id)
     value = result.get(timeout=timeout, propagate=False)
     answer = {"status": result.status, "traceback": result.traceback}
     return {**answer, "error": described(value)} if isinstance(value, Exception) else {**answer, "result": value}
@@ -49,21 +60,37 @@ def get(id, timeout=20):
 def watch(id, timeout=20):
     """Every state that arrives, until the end."""
     states = []
-    AsyncResult(id, app=app).get(timeout=timeout, on_message=lambda meta: states.append([meta["status"], meta["result"]]))
+    result_of(id).get(timeout=timeout, on_message=lambda meta: states.append([meta["status"], meta["result"]]))
     return states
 
 
 def get_many(ids, timeout=60):
-    return [AsyncResult(id, app=app).get(timeout=timeout) for id in ids]
+    return [result_of(id).get(timeout=timeout) for id in ids]
 
 
 def state(id):
-    result = AsyncResult(id, app=app)
+    result = result_of(id)
+    if app.conf.result_backend == "rpc://":
+        return told(result)
     return {"status": result.status, "info": described(result.info) if isinstance(result.info, Exception) else result.info}
 
 
+def told(result):
+    """The last state on the way that has come by rpc:// so far."""
+    app.backend.add_pending_result(result)
+    consumer = app.backend.result_consumer
+    consumer.on_message = lambda meta: STATES.update({meta["task_id"]: meta})
+    try:
+        consumer.drain_events(timeout=0.02)
+    except TimeoutError:
+        pass
+    meta = app.backend.meta_from_decoded(dict(STATES.get(result.id, {"status": "PENDING", "result": None})))
+    info = meta["result"]
+    return {"status": meta["status"], "info": described(info) if isinstance(info, Exception) else info}
+
+
 def children(id):
-    return [child.id for child in AsyncResult(id, app=app).children or []]
+    return [child.id for child in result_of(id).children or []]
 
 
 def run_chain(steps, **options):

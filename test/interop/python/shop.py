@@ -3,6 +3,7 @@ import json
 import os
 
 from celery import Celery
+from kombu import Exchange, Queue
 
 SETTINGS = json.loads(os.environ["INTEROP"])
 
@@ -12,6 +13,8 @@ def make_app(protocol=2):
     serializer = SETTINGS.get("serializer", "json")
     app.conf.update(
         task_default_queue=SETTINGS.get("queue", "python"),
+        task_queue_max_priority=SETTINGS.get("maxPriority"),
+        worker_prefetch_multiplier=SETTINGS.get("prefetchMultiplier", 4),
         task_protocol=protocol,
         task_serializer=serializer,
         result_serializer=serializer,
@@ -24,4 +27,7 @@ def make_app(protocol=2):
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
     )
+    if SETTINGS.get("queueArguments"):
+        name = app.conf.task_default_queue
+        app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name, queue_arguments=SETTINGS["queueArguments"])]
     return app

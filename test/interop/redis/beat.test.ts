@@ -8,7 +8,7 @@ import { Beat } from '../../../src/beat/beat.ts'
 import { schedulesOf } from '../../../src/beat/schedules.ts'
 import { every } from '../../../src/beat/when/every.ts'
 import { until } from '../../app/lab.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet } from '../fleet.ts'
 
 /** Schedules across the two languages. */
 let fleet: Fleet

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import { until } from '../../app/lab.ts'
 import type { PythonWorker } from '../celery.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet } from '../fleet.ts'
 
 /** Workers of both kinds die, on one queue; both know the same short visibility timeout. */
 const VISIBILITY = 4

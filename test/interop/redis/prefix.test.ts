@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { PythonClient } from '../celery.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet } from '../fleet.ts'
 
 /** Kombu's `global_keyprefix`. Celery 5.2 stores results without it, so that both sides meet in rpc:// here. */
 const ours = { keyPrefix: 'shop:', backend: 'rpc://' }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import type { App } from '../../../src/app/app.ts'
-import { currentTask, type TaskContext } from '../../../src/app/current.ts'
-import { Ignore } from '../../../src/std/errors.ts'
+import type { App } from '../../src/app/app.ts'
+import { currentTask, type TaskContext } from '../../src/app/current.ts'
+import { Ignore } from '../../src/std/errors.ts'
 
 /** What the tasks need of the test around them. */
 export interface Surroundings {
@@ -19,6 +19,8 @@ export function surroundingsOf(redis: Redis): Surroundings {
     gate: async (name) => {
       await redis.rpush('waiting', name)
       const waiting = redis.duplicate()
+      // Reported by the command that fails.
+      waiting.on('error', () => undefined)
       await waiting.blpop(`gate:${name}`, 25)
       waiting.disconnect()
     },

@@ -1,0 +1,3 @@
+import { context } from '../suites/context.ts'
+
+context({ broker: 'rabbitmq' })

@@ -1,0 +1,4 @@
+import { describe } from 'vitest'
+import { control } from '../suites/control.ts'
+
+describe.each(['redis', 'rpc'] as const)('results: %s', (results) => control({ broker: 'rabbitmq', results }))

@@ -1,0 +1,3 @@
+import { rpc } from '../suites/rpc.ts'
+
+rpc({ broker: 'rabbitmq' })

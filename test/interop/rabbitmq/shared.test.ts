@@ -1,0 +1,3 @@
+import { shared } from '../suites/shared.ts'
+
+shared({ broker: 'rabbitmq' })

@@ -1,0 +1,110 @@
+import { type Channel, connect, type GetMessage } from 'amqplib'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../../app/lab.ts'
+import { Fleet, type FleetOptions } from '../fleet.ts'
+
+/** Both kinds of worker on one queue. */
+export function shared(kind: FleetOptions = {}): void {
+  let fleet: Fleet
+
+  beforeEach(async () => {
+    fleet = await Fleet.start(kind)
+  })
+  afterEach(() => fleet.end())
+
+  const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
+
+  describe('both kinds of worker on one queue', () => {
+    // Over AMQP Celery's prefork pool is slow to take them, and takes five seconds to end.
+    const count = kind.broker === 'rabbitmq' ? 200 : 500
+
+    test('each task runs once, whoever sent it', { timeout: 60_000 }, async () => {
+      const app = fleet.app({ queue: 'shared' })
+      const python = await fleet.pythonClient({ queue: 'shared' })
+      const theirWorker = await fleet.pythonWorker({ queue: 'shared', pool: 'prefork' })
+      const ourWorker = await fleet.work(fleet.app({ queue: 'shared' }), { concurrency: 10 })
+      const looked = () => onChannel(fleet.broker, (channel) => channel.checkQueue('shared'))
+      const ours = Promise.all(numbers(0, count / 2).map((n) => app.send<[string, number]>('both.work', [n, 0.002])))
+      const theirs = python.call<string[]>('many', {
+        task: 'both.work',
+        calls: numbers(count / 2, count).map((n) => [n, 0.002]),
+      })
+      const ids = [...(await ours).map(({ id }) => id), ...(await theirs)]
+      const results = await Promise.all(ids.map((id) => app.result<[string, number]>(id).get({ timeout: '25s' })))
+      expect(results.map(([, number]) => number)).toEqual(numbers(0, count))
+      expect(new Set(results.map(([kind]) => kind))).toEqual(new Set(['python', 'typescript']))
+      const effects = (await fleet.lines('effects')).map((line) => Number(line.split(' ')[0]))
+      expect(effects.sort((a, b) => a - b)).toEqual(numbers(0, count))
+      await until(async () => (await fleet.redis.hlen('unacked')) === 0)
+      expect(await fleet.redis.zcard('unacked_index')).toBe(0)
+      if (kind.broker !== 'rabbitmq') return
+      await Promise.all([theirWorker.stop(), ourWorker.stop()])
+      await until(async () => (await looked()).consumerCount === 0)
+      // What somebody still held would have come back.
+      expect((await looked()).messageCount).toBe(0)
+    })
+  })
+
+  describe('priorities', () => {
+    const sent = [9, 3, 6, 0, 7, 2]
+    // Kombu's Redis serves the lowest first, RabbitMQ the highest, of queues that are made for it.
+    const served = kind.broker === 'rabbitmq' ? ['9', '7', '6', '3', '2', '0'] : ['0', '2', '3', '6', '7', '9']
+    const theirs = kind.broker === 'rabbitmq' ? { maxPriority: 10, prefetchMultiplier: 1 } : {}
+    const queues = { typescript: { maxPriority: 10 }, python: { maxPriority: 10 } }
+    const ours = kind.broker === 'rabbitmq' ? { queues } : {}
+
+    test('sent by ours, served by Python', async () => {
+      await fleet.pythonWorker({ ...theirs, pool: kind.broker === 'rabbitmq' ? 'prefork' : 'solo', concurrency: 1 })
+      const app = fleet.app({ ...ours, queue: 'python' })
+      await app.send('py.gated', ['first'])
+      await until(async () => (await fleet.lines('started')).length === 1)
+      for (const priority of sent) await app.send('py.record', [String(priority)], { priority })
+      await fleet.open('first')
+      await until(async () => (await fleet.lines('order')).length === sent.length)
+      expect(await fleet.lines('order')).toEqual(served)
+    })
+
+    test('sent by Python, served by ours', async () => {
+      await fleet.work(fleet.app(ours), { pool: 'solo' })
+      const python = await fleet.pythonClient({ ...theirs, queue: 'typescript' })
+      await python.send('ts.gated', ['first'])
+      await until(async () => (await fleet.lines('started')).length === 1)
+      for (const priority of sent) await python.send('ts.record', [String(priority)], { priority })
+      await fleet.open('first')
+      await until(async () => (await fleet.lines('order')).length === sent.length)
+      expect(await fleet.lines('order')).toEqual(served)
+    })
+
+    test('a retry keeps its priority', async () => {
+      await fleet.work(fleet.app(ours), { pool: 'solo' })
+      const python = await fleet.pythonClient({ ...theirs, queue: 'typescript' })
+      const id = await python.send('ts.retry_later', [], { priority: 6 })
+      await until(async () => (await python.call<{ status: string }>('state', { id })).status === 'RETRY')
+      expect(await priorityOfDelayed()).toBe(6)
+    })
+
+    /** Of the one message that waits for a time in ten minutes. */
+    async function priorityOfDelayed(): Promise<unknown> {
+      if (kind.broker === 'rabbitmq') {
+        // 2^15 ticks of 16 ms: the first of its stays.
+        const message = await until(() => onChannel(fleet.broker, (channel) => channel.get('typescript.delayed.15')))
+        return (message as GetMessage).properties.priority
+      }
+      await until(async () => (await fleet.redis.hlen('unacked')) === 1)
+      const [held] = await fleet.redis.hvals('unacked')
+      return JSON.parse(held as string)[0].properties.priority
+    }
+  })
+}
+
+async function onChannel<Value>(url: string, step: (channel: Channel) => Promise<Value>): Promise<Value> {
+  const connection = await connect(url)
+  try {
+    const channel = await connection.createChannel()
+    // Told by the step.
+    channel.on('error', () => undefined)
+    return await step(channel)
+  } finally {
+    await connection.close()
+  }
+}

@@ -1,0 +1,19 @@
+import { inject } from 'vitest'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where `keeper.ts` hands out virtual hosts. */
+    rabbitmq: string
+  }
+}
+
+/**
+ * The URL of a virtual host that nobody has used, on the one server of the test run: whoever asks first starts it, in some four seconds. A test
+ * that stops or spoils its server, or gives it options, starts its own (`RabbitServer`).
+ */
+export async function emptyRabbit(): Promise<string> {
+  const response = await fetch(inject('rabbitmq'))
+  const text = await response.text()
+  if (!response.ok) throw new Error(text)
+  return text
+}
