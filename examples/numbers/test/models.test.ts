@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, openDatabase } from '../app/models/database.ts'
 import { claimNumbers, releaseNumbers, updateNumbers } from '../app/models/numbers.ts'
@@ -24,10 +26,11 @@ afterAll(async () => {
 describe.each(['sqlite', 'postgres'])('on %s', (kind) => {
   const open: Database[] = []
 
-  /** As two processes have it, which start at once on a database without tables. */
+  /** As two processes have it, which start at once on a database without tables. A process has one connection to a file. */
   beforeAll(async () => {
     const url = kind === 'postgres' ? await postgres.empty() : `sqlite:${join(folder, 'numbers.db')}`
-    open.push(...(await Promise.all([openDatabase(url), openDatabase(url)])))
+    const first = openDatabase(url)
+    open.push(...(await Promise.all([first, kind === 'postgres' ? openDatabase(url) : first])))
   })
 
   afterAll(() => Promise.all(open.map((db) => db.destroy())))
@@ -96,6 +99,17 @@ describe.each(['sqlite', 'postgres'])('on %s', (kind) => {
     for (const _ of [1, 2]) expect(await updateNumbers(db, update)).toBe(true)
     expect(await findRequest(db, 'up')).toMatchObject({ jobtodo: ['a_Done', 'b_Done'], result: [3, null] })
   })
+})
+
+it('processes that start at once on a file without tables: one of them makes them', async () => {
+  const module = new URL('../app/models/database.ts', import.meta.url).href
+  const script = `const { openDatabase } = await import('${module}')
+    const db = await openDatabase('sqlite:${join(folder, 'many.db')}')
+    console.log((await db.selectFrom('kysely_migration').select('name').execute()).length)
+    await db.destroy()`
+  const args = ['--conditions=source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
+  const runs = [1, 2, 3, 4].map(() => promisify(execFile)(process.execPath, args))
+  expect((await Promise.all(runs)).map(({ stdout, stderr }) => stdout + stderr)).toEqual(['2\n', '2\n', '2\n', '2\n'])
 })
 
 it('another kind of database is refused', async () => {
