@@ -2,10 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { Crasher, watchStore } from './crash.ts'
+import { watchRabbit } from './crashRabbit.ts'
 import { readSettings } from './settings.ts'
 
-const { journal, crash, tasks } = readSettings()
-watchStore(new Crasher(crash))
+const { store, journal, crash, tasks } = readSettings()
+const crasher = new Crasher(crash)
+watchStore(crasher)
+if (store.startsWith('amqp:')) watchRabbit(crasher, () => undefined)
 const { app } = await import('./tasks.ts')
 
 const file = openSync(journal, 'a')

@@ -12,6 +12,11 @@ export class Crasher {
     this.#crash = crash
   }
 
+  /** Whether the next time is its last. */
+  isNext(point: CrashPoint): boolean {
+    return this.#crash?.point === point && this.#hits + 1 >= this.#crash.hit
+  }
+
   pass(point: CrashPoint): void {
     if (this.#crash?.point !== point || ++this.#hits < this.#crash.hit) return
     process.kill(process.pid, 'SIGKILL')

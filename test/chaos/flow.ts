@@ -9,8 +9,12 @@ export interface FlowOptions {
   /** Where the producer sends, and from where the worker takes: one of them may go through a proxy. */
   readonly producer: string
   readonly worker: string
+  /** Where results are, if not there. */
+  readonly backend?: string
   /** ms */
   readonly lease: number
+  /** How long calls wait for a store that is away, ms. */
+  readonly storeTimeout?: number
 }
 
 /** How many calls are on their way at once, and the pause of each before the next, ms. */
@@ -34,10 +38,10 @@ export class Flow {
   #lanes: Promise<unknown> = Promise.resolve()
   #flowing = false
 
-  constructor({ producer, worker, lease }: FlowOptions) {
-    const logger = createLogger('silent')
-    this.producer = new App({ broker: producer, lease, logger })
-    this.app = new App({ broker: worker, lease, logger })
+  constructor({ producer, worker, backend, lease, storeTimeout }: FlowOptions) {
+    const options = { backend, lease, storeTimeout, logger: createLogger('silent') }
+    this.producer = new App({ broker: producer, ...options })
+    this.app = new App({ broker: worker, ...options })
     this.app.task('flow.run', async (n: number) => {
       await sleep(Math.random() * 20)
       return n * 2
@@ -60,6 +64,12 @@ export class Flow {
   /** How often a task began. */
   runs(id: string): number {
     return this.#runs.get(id) ?? 0
+  }
+
+  /** Accepted ones that began again although nobody was told that they were lost. */
+  get unexplained(): string[] {
+    const times = (id: string): number => this.lost.filter((other) => other === id).length
+    return this.accepted.map(({ id }) => id).filter((id) => this.runs(id) > 1 + times(id))
   }
 
   /** How often those that were accepted began at most. */

@@ -12,6 +12,10 @@ export interface Killing {
   /** A named point kills when it is passed for the n-th time, n at random up to this. */
   readonly hits: number
   readonly worker: Partial<Settings>
+  /** Points on the way of what a dead worker left: passed at the end, by one that takes over from another. */
+  readonly heirs?: readonly CrashPoint[]
+  /** What happens to the store between two kills, each once, while the worker beside them works. */
+  readonly faults?: readonly (() => Promise<void>)[]
   /** Closed at the end. */
   readonly scene: Scene
 }
@@ -27,10 +31,11 @@ export interface KillReport {
  * Kill workers one after the other, each with a share of the tasks, while another that stays alive works beside them; then
  * let two finish. Checks that nothing is lost, and that only what was in flight at a kill took effect again.
  */
-export async function killAndCheck({ tasks, random, points, hits, worker, scene }: Killing): Promise<KillReport> {
+export async function killAndCheck(killing: Killing): Promise<KillReport> {
+  const { tasks, random, points, hits, worker, scene, faults = [], heirs = [] } = killing
   try {
-    const plans = shuffled([...points, ...Array.from({ length: random }, () => undefined)])
-    const share = Math.floor(tasks / (plans.length + 1))
+    const plans = shuffled([...points, ...faults, ...Array.from({ length: random }, () => undefined)])
+    const share = Math.floor(tasks / (plans.length + heirs.length + 1))
     const values = new Map<string, number>()
     const feed = async (count: number): Promise<void> => {
       const numbers = Array.from({ length: count }, (_, index) => values.size + index)
@@ -43,19 +48,33 @@ export async function killAndCheck({ tasks, random, points, hits, worker, scene 
     await feed(share)
     const bystander = await scene.start('worker', { ...worker, concurrency: 2 }).ready()
     const killed: Actor[] = []
-    for (const point of plans) {
+    for (const plan of plans) {
+      if (typeof plan === 'function') {
+        await feed(share)
+        await plan()
+        continue
+      }
+      const point = plan
       const crash = point && { point, hit: 1 + Math.floor(Math.random() * hits) }
       const actor = await scene.start('worker', { ...worker, crash }).ready()
       await feed(share)
       await killOne(actor)
       killed.push(actor)
     }
+    for (const point of heirs) {
+      const dying = await scene.start('worker', worker).ready()
+      const heir = await scene.start('worker', { ...worker, crash: { point, hit: 1 } }).ready()
+      await feed(share)
+      await killOne(dying)
+      await killOne(heir)
+      killed.push(dying, heir)
+    }
     await feed(tasks - values.size)
     const rest = [scene.start('worker', worker), scene.start('worker', worker)]
     await until('every task succeeded', () => scene.finished(tasks), 60_000 + tasks * 5)
-    await check(scene, values, killed)
-    for (const actor of [bystander, ...rest])
-      expect([...actor.noted('l')], `lost by ${actor.settings.name}`).toEqual([])
+    await check(scene, values, killed, bystander)
+    if (faults.length === 0) expect([...bystander.noted('l')], 'lost by the worker beside').toEqual([])
+    for (const actor of rest) expect([...actor.noted('l')], `lost by ${actor.settings.name}`).toEqual([])
     return report(killed, scene.effects())
   } finally {
     await scene.close()
@@ -71,10 +90,16 @@ async function killOne(actor: Actor): Promise<void> {
   expect(await actor.ended(30_000)).toBe('SIGKILL')
 }
 
-async function check(scene: Scene, values: ReadonlyMap<string, number>, killed: readonly Actor[]): Promise<void> {
+async function check(
+  scene: Scene,
+  values: ReadonlyMap<string, number>,
+  killed: readonly Actor[],
+  bystander: Actor,
+): Promise<void> {
   const effects = scene.effects()
   const kills = new Map<string, number>()
-  for (const actor of killed) for (const id of actor.inFlight()) kills.set(id, (kills.get(id) ?? 0) + 1)
+  const inFlight = [...killed.map((actor) => actor.inFlight()), bystander.noted('l')]
+  for (const ids of inFlight) for (const id of ids) kills.set(id, (kills.get(id) ?? 0) + 1)
   const without = [...values.keys()].filter((id) => !effects.has(id))
   expect(without, 'tasks without an effect').toEqual([])
   const unexplained = [...effects].filter(([id, list]) => list.length > 1 + (kills.get(id) ?? 0))

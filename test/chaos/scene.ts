@@ -87,7 +87,7 @@ export class Actor {
   /** What it had taken and not brought to its end. */
   inFlight(): Set<string> {
     const settled = this.noted('s')
-    return new Set([...this.noted('r')].filter((id) => !settled.has(id)))
+    return new Set([...this.noted('r'), ...this.noted('w')].filter((id) => !settled.has(id)))
   }
 }
 
@@ -96,18 +96,21 @@ export abstract class Scene {
   readonly folder: string
   /** URL of the store. */
   readonly store: string
+  /** URL of another one for the results, where the first keeps none. */
+  readonly backend: string | undefined
   readonly ledger: string
   readonly lease: number
   /** A client in this process. */
   readonly app: App
   readonly #actors: Actor[] = []
 
-  constructor(store: string, lease: number, folder: string = sceneFolder()) {
+  constructor(store: string, lease: number, folder: string = sceneFolder(), backend?: string) {
     this.folder = folder
     this.store = store
+    this.backend = backend
     this.ledger = join(folder, 'ledger')
     this.lease = lease
-    this.app = new App({ broker: store, lease, logger: createLogger('error') })
+    this.app = new App({ broker: store, backend, lease, logger: createLogger('error') })
     appendFileSync(this.ledger, '')
   }
 
@@ -131,6 +134,7 @@ export abstract class Scene {
     const actor = new Actor(role, {
       name,
       store: this.store,
+      backend: this.backend,
       ledger: this.ledger,
       journal: join(this.folder, `${name}.journal`),
       lease: this.lease,

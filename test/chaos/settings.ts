@@ -26,6 +26,13 @@ export const REDIS_WORKER_POINTS = [
   'settle:unread',
 ] as const
 export const REDIS_CLIENT_POINTS = ['publish:sent', 'publish:unread'] as const
+/**
+ * On RabbitMQ: a message has left for the server, or its confirmation is here and not read; what came back is copied, and its original not
+ * acknowledged; the result is stored, and nothing is acknowledged; some acknowledgements of a turn have left, or all.
+ */
+export const RABBIT_WORKER_POINTS = [...COMMON_POINTS, 'settle:stored', 'settle:half', 'settle:sent'] as const
+export const RABBIT_COPY_POINTS = ['copy:sent', 'copy:unread'] as const
+export const RABBIT_CLIENT_POINTS = ['publish:sent', 'publish:unread'] as const
 export const CLIENT_POINTS = ['publish:torn', 'publish:before-commit', 'publish:after-commit'] as const
 
 export type CrashPoint =
@@ -33,6 +40,9 @@ export type CrashPoint =
   | (typeof CLIENT_POINTS)[number]
   | (typeof REDIS_WORKER_POINTS)[number]
   | (typeof REDIS_CLIENT_POINTS)[number]
+  | (typeof RABBIT_WORKER_POINTS)[number]
+  | (typeof RABBIT_COPY_POINTS)[number]
+  | (typeof RABBIT_CLIENT_POINTS)[number]
 
 /** Die when this point is passed for the `hit`-th time. */
 export interface Crash {
@@ -45,9 +55,11 @@ export interface Settings {
   readonly name: string
   /** URL of the store. */
   readonly store: string
+  /** URL of another one for the results, where the first keeps none. */
+  readonly backend?: string
   /** Every effect of a task is a line here: id, process, time. */
   readonly ledger: string
-  /** What this process knows, with the time: `r id` received, `s` settled, `b` given back, `l` lost; of a client `a` attempted, `d` done. */
+  /** What this process knows, with the time: `r id` received, `s` settled, `b` given back, `l` lost, on RabbitMQ `w` when it came over the wire; of a client `a` attempted, `d` done. */
   readonly journal: string
   /** ms */
   readonly lease: number

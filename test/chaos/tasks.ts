@@ -5,12 +5,12 @@ import { Celeriac, createLogger, currentTask } from 'celeriac'
 import { Crasher } from './crash.ts'
 import { readSettings } from './settings.ts'
 
-const { store, ledger, lease, crash } = readSettings()
+const { store, backend, ledger, lease, crash } = readSettings()
 /** Appending is atomic: lines of several processes do not mix. */
 const file = openSync(ledger, 'a')
 const crasher = new Crasher(crash)
 
-export const app = new Celeriac({ broker: store, lease, logger: createLogger('error') })
+export const app = new Celeriac({ broker: store, backend, lease, logger: createLogger('error') })
 
 function takeEffect(): void {
   writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}\n`)
@@ -46,4 +46,11 @@ app.task('chaos.heed', async (ms: number) => {
   takeEffect()
   await sleep(ms, undefined, { signal: currentTask()?.signal })
   return process.pid
+})
+
+/** Takes its worker with it. */
+app.task('chaos.die', () => {
+  takeEffect()
+  process.kill(process.pid, 'SIGKILL')
+  for (;;);
 })

@@ -3,15 +3,17 @@ import { openSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'celeriac/worker'
 import { Crasher, watchStore } from './crash.ts'
+import { watchRabbit } from './crashRabbit.ts'
 import { readSettings } from './settings.ts'
 
-const { name, journal, pool, concurrency, grace, crash } = readSettings()
+const { name, store, journal, pool, concurrency, grace, crash } = readSettings()
 const crasher = new Crasher(crash)
-if (crash) watchStore(crasher)
-const { app } = await import('./tasks.ts')
-
 const file = openSync(journal, 'a')
 const note = (mark: string, id: string): void => void writeSync(file, `${mark} ${id} ${Date.now()}\n`)
+if (crash) watchStore(crasher)
+if (store.startsWith('amqp:')) watchRabbit(crasher, (id) => note('w', id))
+const { app } = await import('./tasks.ts')
+
 app.on('task:received', ({ id }) => {
   note('r', id)
   crasher.pass('task:received')

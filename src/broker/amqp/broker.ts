@@ -2,11 +2,11 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
 import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../broker.ts'
-import { dial } from './client.ts'
+import { dial, dialRelayed } from './client.ts'
 import { AmqpConnection } from './connection.ts'
 import { AmqpConsumer } from './consumer.ts'
 import { Delays, delayQueues } from './delays.ts'
-import { withoutWay, writeBody, writeProperties } from './envelope.ts'
+import { withoutWay, writeProperties } from './envelope.ts'
 import { ConsumerClock } from './longHolds.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
 import { type QueueOptions, Topology } from './topology.ts'
@@ -35,6 +35,8 @@ export class AmqpBroker implements Broker {
   /** A server short of memory stops reading from whoever publishes: what is held must be settled all the same, so by another connection. */
   readonly #publishing: AmqpConnection
   readonly #connection: AmqpConnection
+  /** Of task queues: what is held by it must not be given to others because a task blocks the event loop. */
+  readonly #consuming: AmqpConnection
   readonly #topology: Topology
   readonly #delays: Delays
   readonly #tasks: Publisher
@@ -50,6 +52,7 @@ export class AmqpBroker implements Broker {
     this.url = redactUrl(url)
     this.#publishing = new AmqpConnection({ addresses, name: 'celeriac publisher', wait, dial })
     this.#connection = new AmqpConnection({ addresses, name: 'celeriac', wait, dial })
+    this.#consuming = new AmqpConnection({ addresses, name: 'celeriac consumer', wait, dial: dialRelayed })
     this.#topology = new Topology(this.#connection, queues)
     this.#delays = new Delays(this.#topology)
     this.#clock = new ConsumerClock(consumerTimeout, warn)
@@ -67,7 +70,7 @@ export class AmqpBroker implements Broker {
     if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
     const wait = notBefore === undefined ? 0 : notBefore - Date.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
-    const message = { exchange, routingKey, content: writeBody(envelope), options: writeProperties(envelope) }
+    const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
     // The reader of such a queue made it: without it, nobody waits for the message.
     if (transient) await this.#tasks.publish({ ...message, mandatory: false })
     else {
@@ -82,11 +85,12 @@ export class AmqpBroker implements Broker {
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     const parts = {
-      connection: this.#connection,
+      // Replies and remote control come again, or are of no use to whoever was blocked.
+      connection: queues.every(({ transient }) => transient) ? this.#connection : this.#consuming,
       topology: this.#topology,
       clock: this.#clock,
       publish: (message: Outgoing) => this.#tasks.publish(message),
-      problem: () => this.#connection.problem ?? this.#publishing.problem,
+      problem: () => this.#consuming.problem ?? this.#connection.problem ?? this.#publishing.problem,
       released: (consumer: AmqpConsumer) => this.#consumers.delete(consumer),
     }
     const consumer = new AmqpConsumer(parts, queues, options)
@@ -123,7 +127,7 @@ export class AmqpBroker implements Broker {
     try {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
-      await Promise.all([this.#publishing.close(), this.#connection.close()])
+      await Promise.all([this.#publishing, this.#connection, this.#consuming].map((connection) => connection.close()))
     }
   }
 
@@ -133,7 +137,7 @@ export class AmqpBroker implements Broker {
     const { expiration: _, ...properties } = envelope.properties
     const headers = withoutWay(envelope.headers)
     const options = writeProperties({ ...envelope, headers, properties })
-    const content = writeBody(envelope)
+    const content = envelope.body
     await this.#routed(
       // It could be gone when the message comes out.
       () => this.#topology.queue(queue),
@@ -176,7 +180,7 @@ export class AmqpBroker implements Broker {
   /** To whoever is bound; nobody is no error. */
   async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
     if (!(await this.#topology.hasExchange(exchange))) return
-    const message = { exchange, routingKey, content: writeBody(envelope), options: writeProperties(envelope) }
+    const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
     try {
       await this.#others.publish({ ...message, mandatory: false })
     } catch (error) {

@@ -104,7 +104,9 @@ export class AmqpConnection {
     if (!model) return
     // A server that does not answer cannot be told.
     const end = setTimeout(() => destroy(model), OPEN_LIMIT)
-    await model.close().catch(() => undefined)
+    const ended = new Promise((resolve) => model.once('close', resolve))
+    // Where the connection is lost meanwhile, the library never answers.
+    await Promise.race([ended, model.close().catch(() => undefined)])
     clearTimeout(end)
   }
 
@@ -142,6 +144,7 @@ export class AmqpConnection {
       const { dial, name, wait } = this.#options
       const model = await dial(this.#address, name, Math.min(OPEN_LIMIT, Math.max(wait, 1000)))
       if (this.#closed) {
+        model.on('error', () => undefined)
         await model.close().catch(() => undefined)
         return
       }

@@ -6,6 +6,8 @@ import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
 import { AmqpDelivery } from './delivery.ts'
 import type { KeeperParts } from './keeper.ts'
 import { type ConsumerClock, LongHolds } from './longHolds.ts'
+import { Places } from './places.ts'
+import { Recount } from './recount.ts'
 import { Settler } from './settler.ts'
 
 /** What a consumer works with. */
@@ -33,8 +35,10 @@ export class AmqpConsumer implements Consumer {
   readonly #parts: ConsumerParts
   readonly #queues: readonly Queue[]
   readonly #name: string
-  readonly #line = new AsyncQueue<Delivery>()
+  readonly #line = new AsyncQueue<AmqpDelivery>()
   readonly #holds: LongHolds
+  readonly #recount: Recount
+  readonly #places: Places
   #session: Session | undefined
   #prefetch: number
   #closed = false
@@ -52,7 +56,16 @@ export class AmqpConsumer implements Consumer {
     this.#queues = queues
     this.#prefetch = prefetch
     this.#name = name
-    this.#holds = new LongHolds({ ...parts, changed: () => this.#adjust() })
+    this.#holds = new LongHolds({ ...parts, changed: () => this.#adjust(), copiesLost: () => this.#forgetLost() })
+    this.#recount = new Recount({
+      renew: (delivery) => this.#holds.renew(delivery),
+      ready: (delivery) => this.#handOn(delivery),
+    })
+    this.#places = new Places({
+      count: () => this.#prefetch,
+      hand: (delivery) => this.#line.push(delivery),
+      changed: () => void this.#adjust(),
+    })
     this.#perQueue = queues.some((queue) => parts.topology.isQuorum(queue.name))
   }
 
@@ -80,16 +93,16 @@ export class AmqpConsumer implements Consumer {
 
   prefetch(count: number): void {
     this.#prefetch = count
-    this.#adjust()
+    this.#places.fill()
+    void this.#adjust()
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#retry)
-    this.#adjust()
-    await this.#adjusting
-    const unread = this.#line.drain()
+    await this.#adjust()
+    const unread = [...this.#line.drain(), ...this.#places.drain()]
     this.#line.end()
     await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
   }
@@ -150,11 +163,19 @@ export class AmqpConsumer implements Consumer {
     this.#holds.lost()
     if (this.#session !== session) return
     this.#session = undefined
-    this.#line.drain()
+    this.#forgetLost()
     if (this.#closed) return
+    // It may have been for want of one of them.
+    for (const { name } of this.#queues) this.#parts.topology.forgetQueue(name)
     if (reason) this.#problem = this.#parts.connection.unavailable(reason)
     this.#mustBePerQueue()
     this.#again()
+  }
+
+  /** What nobody has read yet, and is ours no longer: it comes again. */
+  #forgetLost(): void {
+    for (const delivery of this.#line.drain()) if (this.#holds.has(delivery)) this.#line.push(delivery)
+    this.#places.keep((delivery) => this.#holds.has(delivery))
   }
 
   #again(): void {
@@ -179,17 +200,20 @@ export class AmqpConsumer implements Consumer {
   }
 
   /** One change after the other; each looks at what is wanted then. */
-  #adjust(): void {
+  #adjust(): Promise<void> {
     this.#adjusting = this.#adjusting.then(async () => {
       const session = this.#session
       // A channel that ends meanwhile says so, and the next one begins with what is wanted.
       if (session) await this.#apply(session).catch(() => undefined)
     })
+    return this.#adjusting
   }
 
   async #apply(session: Session): Promise<void> {
     const { channel, tags } = session
-    const most = this.#closed ? 0 : Math.max(0, this.#prefetch - this.#holds.moved)
+    const places = this.#closed ? 0 : Math.max(0, this.#prefetch - this.#holds.moved)
+    // A limit of consumers can only be changed by beginning anew; and quorum queues count what is given back.
+    const most = places === 0 || this.#perQueue ? places : places + this.#places.extra
     if (most === 0 || (this.#perQueue && session.told !== most)) await this.#cancel(session)
     if (most === 0) return
     if (session.told !== most) {
@@ -226,11 +250,29 @@ export class AmqpConsumer implements Consumer {
       message,
       queue,
       (ending) => session.settler.settle(deliveryTag, ending),
-      () => this.#holds.settled(delivery),
+      () => {
+        this.#holds.settled(delivery)
+        this.#places.settled(delivery)
+      },
     )
     this.#holds.add(delivery)
-    if (this.#closed || this.#prefetch - this.#holds.moved <= 0) void delivery.reject({ requeue: true })
-    else this.#line.push(delivery)
+    if (this.#recount.busy || (delivery.suspect && this.#canRecount(queue))) this.#recount.add(delivery)
+    else if (this.#prefetch - this.#holds.moved <= 0) void delivery.reject({ requeue: true })
+    else this.#handOn(delivery)
+  }
+
+  /** A server that takes no messages takes no copies. */
+  #canRecount(queue: string): boolean {
+    return !this.#closed && !this.#isTransient(queue) && !this.#parts.problem()
+  }
+
+  #isTransient(queue: string): boolean {
+    return this.#queues.some(({ name, transient }) => name === queue && transient)
+  }
+
+  #handOn(delivery: AmqpDelivery): void {
+    if (this.#closed) void delivery.reject({ requeue: true })
+    else if (this.#holds.has(delivery)) this.#places.add(delivery)
   }
 
   /** The queue was deleted: make it again, on the same channel, as others of our deliveries hang on it. */
@@ -240,7 +282,7 @@ export class AmqpConsumer implements Consumer {
     const own = this.#queues.find(({ name }) => name === queue) as Queue
     const remake = own.transient ? this.#parts.topology.transient(own) : this.#parts.topology.queue(queue)
     remake.then(
-      () => this.#adjust(),
+      () => void this.#adjust(),
       (error: Error) => {
         this.#problem = error
         setTimeout(() => {

@@ -2,8 +2,11 @@ import type { ConsumeMessage } from 'amqplib'
 import type { Envelope } from '../../protocol/envelope.ts'
 import type { Delivery } from '../broker.ts'
 import { isPassage } from './delays.ts'
-import { HELD_HEADER, LOST_HEADER, readEnvelope } from './envelope.ts'
+import { HELD_HEADER, LOST_HEADER, REASON_HEADER, readEnvelope } from './envelope.ts'
 import type { Settle } from './settler.ts'
+
+/** How often quorum queues have a message come back before it is looked into why: they do not tell a death from what was given back. */
+const SUSPECT = 3
 
 /** A message in our hands, for as long as the channel lives that brought it. */
 export class AmqpDelivery implements Delivery {
@@ -37,19 +40,22 @@ export class AmqpDelivery implements Delivery {
     return this.message.fields.redelivered || this.#fromTheDead
   }
 
-  /** Only quorum queues count; they count what was given back on purpose, too. */
+  /** As far as it is known: copies carry it, and their way back tells of one death more. */
   get lost(): number {
     const { headers } = this.message.properties
-    const counted: unknown = headers?.['x-delivery-count']
     const before: unknown = headers?.[LOST_HEADER]
-    return (
-      (typeof counted === 'number' ? counted : 0) +
-      (typeof before === 'number' ? before : 0) +
-      (this.#fromTheDead ? 1 : 0)
-    )
+    const died = this.#fromTheDead && headers?.[REASON_HEADER] !== 'rejected'
+    return (typeof before === 'number' ? before : 0) + (died ? 1 : 0)
   }
 
-  /** A copy that somebody held for long, and gave back or did not live to settle. */
+  /** It came back, and nothing says whether its holder died or gave it back: what is held by a copy from now on will say so. */
+  get suspect(): boolean {
+    if (this.#fromTheDead) return true
+    const counted: unknown = this.message.properties.headers?.['x-delivery-count']
+    return typeof counted === 'number' ? counted >= SUSPECT : this.message.fields.redelivered
+  }
+
+  /** A copy that somebody held, and gave back or did not live to settle. */
   get #fromTheDead(): boolean {
     return this.message.properties.headers?.[HELD_HEADER] !== undefined
   }

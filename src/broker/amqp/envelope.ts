@@ -20,13 +20,11 @@ export function writeProperties({ headers, properties }: Envelope): Options.Publ
   }
 }
 
-export function writeBody({ body }: Envelope): Buffer {
-  return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-}
-
-/** On copies of what is held for long: which one, and how often its holders had died before. */
+/** On copies that stand for what is held: which one, and how often its holders had died before. */
 export const HELD_HEADER = 'x-celeriac-held'
 export const LOST_HEADER = 'x-celeriac-lost'
+/** The server's word on a copy that went back: `rejected` when it was given back, `expired` when its holder was gone. */
+export const REASON_HEADER = 'x-first-death-reason'
 
 /** What the server says of a message's way, by headers of its own: no part of the envelope. */
 const WAY =

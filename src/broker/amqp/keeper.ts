@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import type { AmqpConnection } from './connection.ts'
 import type { AmqpDelivery } from './delivery.ts'
-import { HELD_HEADER, LOST_HEADER } from './envelope.ts'
+import { HELD_HEADER, LOST_HEADER, withoutWay } from './envelope.ts'
 import type { Fate, Outgoing } from './publisher.ts'
 import { type Settle, Settler } from './settler.ts'
 import type { Topology } from './topology.ts'
@@ -13,6 +13,11 @@ export interface KeeperParts {
   readonly connection: AmqpConnection
   readonly topology: Topology
   publish(message: Outgoing): Promise<Fate>
+}
+
+export interface KeeperOptions extends KeeperParts {
+  /** Called when no copy is ours any more. */
+  lost(): void
 }
 
 /** How long a copy waits for us before it goes back to where it came from, ms: when we are dead, or have given it back. */
@@ -25,20 +30,22 @@ interface Session {
 }
 
 /**
- * Holds messages for longer than the server lets a delivery be unacknowledged (`consumer_timeout`, 30 minutes): a copy goes into a queue of
- * our own, comes back to us at once, and the first one is acknowledged. So the clock begins anew. Should we die, the server gives the copy
- * back, nobody takes it, and it is dead-lettered to the queue that the message came from. Between copy and acknowledgement both exist:
- * to die there runs the task twice, to die elsewhere once more, as ever.
+ * Holds messages by copies: one goes into a queue of our own, comes back to us at once, and the first one is acknowledged. So the time that
+ * the server lets a delivery be unacknowledged (`consumer_timeout`, 30 minutes) begins anew, and the copy can carry how often its holders
+ * died. Should we die, the server gives the copy back, nobody takes it, and it is dead-lettered to the queue that the message came from;
+ * what we give back goes there at once. Between copy and acknowledgement both exist: to die there runs the task twice, to die elsewhere
+ * once more, as ever.
  */
 export class Keeper {
-  readonly #parts: KeeperParts
+  readonly #parts: KeeperOptions
   readonly #name: string = uuid()
   readonly #coming = new Map<string, Deferred<Settle>>()
-  readonly #queues = new Set<string>()
+  /** By the names of our own ones: consumed, or about to be. */
+  readonly #queues = new Map<string, Promise<void>>()
   #session: Promise<Session> | undefined
   #count = 0
 
-  constructor(parts: KeeperParts) {
+  constructor(parts: KeeperOptions) {
     this.#parts = parts
   }
 
@@ -52,7 +59,10 @@ export class Keeper {
     this.#coming.set(key, coming)
     coming.promise.catch(() => undefined)
     const { headers, ...properties } = message.properties
-    const options = { ...properties, headers: { ...headers, [HELD_HEADER]: key, [LOST_HEADER]: lost } }
+    const options = {
+      ...properties,
+      headers: { ...withoutWay(headers ?? {}), [HELD_HEADER]: key, [LOST_HEADER]: lost },
+    }
     try {
       const fate = await this.#parts.publish({
         exchange: '',
@@ -91,12 +101,22 @@ export class Keeper {
       settler.end()
       const error = new StoreUnavailableError('RabbitMQ: the channel of what is held for long has ended')
       for (const coming of this.#coming.values()) coming.reject(error)
+      this.#parts.lost()
     })
     return { channel, settler }
   }
 
-  async #consume(channel: Channel, queue: string, name: string): Promise<void> {
-    if (this.#queues.has(name)) return
+  #consume(channel: Channel, queue: string, name: string): Promise<void> {
+    let consumed = this.#queues.get(name)
+    if (!consumed) {
+      consumed = this.#begin(channel, queue, name)
+      this.#queues.set(name, consumed)
+      consumed.catch(() => this.#queues.delete(name))
+    }
+    return consumed
+  }
+
+  async #begin(channel: Channel, queue: string, name: string): Promise<void> {
     const { topology } = this.#parts
     const args = {
       'x-dead-letter-exchange': '',
@@ -114,7 +134,6 @@ export class Keeper {
       if (message) void this.#arrived(message)
       else this.#queues.delete(name)
     })
-    this.#queues.add(name)
   }
 
   async #arrived(message: ConsumeMessage): Promise<void> {

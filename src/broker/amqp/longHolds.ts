@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../../std/errors.ts'
 import type { AmqpDelivery } from './delivery.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
+import { codeOf } from './topology.ts'
 
 /** RabbitMQ's own default of `consumer_timeout`, ms. */
 const CONSUMER_TIMEOUT = 1_800_000
@@ -12,13 +13,16 @@ const LOOK = 10_000
 export interface LongHoldsParts extends KeeperParts {
   /** How long the server lets a delivery be unacknowledged, as far as we know, ms. */
   readonly clock: ConsumerClock
-  /** Called when one more of what is held, or one less, no longer counts for the consumer's own channel. */
-  changed(): void
+  /** Called when one more of what is held, or one less, no longer counts for the consumer's own channel. Resolves when that has heard of it. */
+  changed(): Promise<void>
+  /** Called when no copy is ours any more. */
+  copiesLost(): void
 }
 
 /** How long the server lets a delivery be unacknowledged: it tells nobody before it is too late. One for all consumers of a broker. */
 export class ConsumerClock {
   readonly #warn: ((message: string) => void) | undefined
+  #refused = false
   timeout: number
 
   constructor(timeout: number = CONSUMER_TIMEOUT, warn?: (message: string) => void) {
@@ -36,6 +40,15 @@ export class ConsumerClock {
     )
     return true
   }
+
+  /** The server does not let us make what it takes to hold a message for long. Said once. */
+  refused(error: Error): void {
+    if (this.#refused) return
+    this.#refused = true
+    this.#warn?.(
+      `RabbitMQ refuses the queues by which a task is held beyond consumer_timeout, and its workers' deaths are counted: ${error.message}`,
+    )
+  }
 }
 
 /** What a consumer holds, and that none is held for longer than the server allows. */
@@ -50,7 +63,7 @@ export class LongHolds {
 
   constructor(parts: LongHoldsParts) {
     this.#parts = parts
-    this.#keeper = new Keeper(parts)
+    this.#keeper = new Keeper({ ...parts, lost: () => this.#copiesLost() })
   }
 
   /** How many of what is held do not count for the consumer's own channel. */
@@ -70,7 +83,12 @@ export class LongHolds {
 
   settled(delivery: AmqpDelivery): void {
     this.#held.delete(delivery)
-    if (this.#moved.delete(delivery)) this.#parts.changed()
+    if (this.#moved.delete(delivery)) void this.#parts.changed()
+  }
+
+  /** False when it was lost, or is settled. */
+  has(delivery: AmqpDelivery): boolean {
+    return this.#held.has(delivery)
   }
 
   /** The channel is gone that brought them: what is held by copies stays. */
@@ -99,7 +117,7 @@ export class LongHolds {
         const due = performance.now() - this.#limit
         for (const delivery of [...this.#held]) {
           if (delivery.since > due) break
-          void this.#renew(delivery)
+          void this.renew(delivery)
         }
         if (this.#held.size > 0) this.#wait()
       },
@@ -108,15 +126,16 @@ export class LongHolds {
     this.#timer.unref()
   }
 
-  async #renew(delivery: AmqpDelivery): Promise<void> {
+  /** Hold it by a copy from now on, a new one if there was one. Where that fails it is held as before. */
+  async renew(delivery: AmqpDelivery): Promise<void> {
     if (this.#moving.has(delivery)) return
     this.#moving.add(delivery)
     try {
       const copy = await this.#keeper.copy(delivery)
       // Before the first one is acknowledged: its place on the channel must not go to another.
-      if (!delivery.settled && !this.#moved.has(delivery)) {
+      if (this.#held.has(delivery) && !this.#moved.has(delivery)) {
         this.#moved.add(delivery)
-        this.#parts.changed()
+        await this.#parts.changed()
       }
       if (await delivery.replace(copy)) {
         // To the end of the line.
@@ -124,9 +143,18 @@ export class LongHolds {
       } else this.settled(delivery)
     } catch (error) {
       // Tried again at the next look; until it is too late there are several.
-      if (!(error instanceof StoreUnavailableError)) throw error
+      if (error instanceof StoreUnavailableError) return
+      if (codeOf(error) === undefined) throw error
+      this.#parts.clock.refused(error as Error)
     } finally {
       this.#moving.delete(delivery)
     }
+  }
+
+  #copiesLost(): void {
+    for (const delivery of this.#moved) this.#held.delete(delivery)
+    this.#moved.clear()
+    void this.#parts.changed()
+    this.#parts.copiesLost()
   }
 }

@@ -1,16 +1,14 @@
-import type { ConfirmChannel, Message, Options } from 'amqplib'
+import type { Message, Options } from 'amqplib'
 import { Deferred } from '../../std/deferred.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import type { AmqpConnection } from './connection.ts'
+import type { Target } from './frames.ts'
+import { Outlet } from './outlet.ts'
 
 /** A message as it crosses the wire. */
-export interface Outgoing {
-  readonly exchange: string
-  readonly routingKey: string
-  readonly content: Buffer
+export interface Outgoing extends Target {
+  readonly content: string | Uint8Array
   readonly options: Options.Publish
-  /** Tell when it reached no queue. */
-  readonly mandatory: boolean
 }
 
 /** What became of it: `unroutable` only where it was mandatory. */
@@ -33,8 +31,8 @@ export class Publisher {
   readonly #connection: AmqpConnection
   readonly #wait: number
   readonly #pending = new Map<string, Pending>()
-  #channel: ConfirmChannel | undefined
-  #opening: Promise<ConfirmChannel> | undefined
+  #outlet: Outlet | undefined
+  #opening: Promise<Outlet> | undefined
   /** Why the server has ended the last channel. */
   #reason: Error | undefined
   #looking: NodeJS.Timeout | undefined
@@ -46,19 +44,23 @@ export class Publisher {
     this.#wait = wait
   }
 
-  async publish(message: Outgoing): Promise<Fate> {
-    if (this.#connection.blocked) await this.#connection.flowing()
-    return this.#send(this.#channel ?? (await this.#open()), message)
+  publish(message: Outgoing): Promise<Fate> {
+    return this.#outlet && !this.#connection.blocked ? this.#send(this.#outlet, message) : this.#sendWhenOpen(message)
   }
 
-  #send(channel: ConfirmChannel, { exchange, routingKey, content, options, mandatory }: Outgoing): Promise<Fate> {
+  async #sendWhenOpen(message: Outgoing): Promise<Fate> {
+    if (this.#connection.blocked) await this.#connection.flowing()
+    return this.#send(this.#outlet ?? (await this.#open()), message)
+  }
+
+  #send(outlet: Outlet, message: Outgoing): Promise<Fate> {
     // By this number a message that comes back is known again: Celery makes no use of the property.
     const messageId = String(++this.#count)
     const pending: Pending = { since: performance.now(), done: new Deferred(), returned: false }
     this.#pending.set(messageId, pending)
     this.#look()
     try {
-      channel.publish(exchange, routingKey, content, { ...options, mandatory, messageId }, (error: unknown) => {
+      outlet.write(message, { ...message.options, messageId }, message.content, (error: unknown) => {
         this.#pending.delete(messageId)
         if (error) pending.done.reject(this.#refusal(error))
         else pending.done.resolve(pending.returned ? 'unroutable' : 'stored')
@@ -71,14 +73,14 @@ export class Publisher {
     return pending.done.promise
   }
 
-  #open(): Promise<ConfirmChannel> {
+  #open(): Promise<Outlet> {
     this.#opening ??= this.#prepare().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
   }
 
-  async #prepare(): Promise<ConfirmChannel> {
+  async #prepare(): Promise<Outlet> {
     const channel = await this.#connection.confirmChannel()
     channel.on('return', ({ properties }: Message) => {
       const pending = this.#pending.get(String(properties.messageId))
@@ -88,12 +90,13 @@ export class Publisher {
     channel.once('error', (error) => {
       this.#reason = error
     })
+    const outlet = new Outlet(channel)
     channel.once('close', () => {
-      if (this.#channel === channel) this.#channel = undefined
+      if (this.#outlet === outlet) this.#outlet = undefined
     })
-    this.#channel = channel
+    this.#outlet = outlet
     this.#reason = undefined
-    return channel
+    return outlet
   }
 
   #look(): void {

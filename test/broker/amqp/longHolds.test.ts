@@ -56,7 +56,7 @@ test.each(['classic', 'quorum'] as const)(
 test('held by a copy, then the worker dies: it comes again, once, and is marked; given back, too', async () => {
   const proxy = await TcpProxy.start(server.port)
   stops.push(() => proxy.stop())
-  const dying = open(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, { consumerTimeout: LIMIT, storeTimeout: 500 })
+  const dying = open(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, { consumerTimeout: LIMIT, storeTimeout: 5000 })
   await dying.publish({ ...envelopeOf('1', { priority: 3 }), headers: { task: 't', own: 1 } }, toQueue('dying'))
   const { reader } = await read(dying, 'dying')
   await reader.next()

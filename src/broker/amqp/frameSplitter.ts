@@ -1,0 +1,46 @@
+const HEADER = 7
+/** Type, channel and size before the payload, one byte behind it. */
+const OVERHEAD = 8
+/** `AMQP0091`, which the client begins with. */
+const GREETING = 8
+const METHOD = 1
+/** Connection.TuneOk: class 10, method 31. */
+const TUNE_OK = 0x000a001f
+
+/** Cuts what an AMQP 0-9-1 client says at the ends of frames, and reads from it the agreed pace of heartbeats. */
+export class FrameSplitter {
+  #rest: Buffer = Buffer.alloc(0)
+  #greeted = false
+  #heartbeat = 0
+
+  /** Seconds between heartbeats, as soon as the client has agreed to them; 0 before, and where there are none. */
+  get heartbeat(): number {
+    return this.#heartbeat
+  }
+
+  /** All whole frames that have come and were not taken yet; empty when there is none. */
+  take(chunk: Buffer): Buffer {
+    const all = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
+    let end = 0
+    if (!this.#greeted && all.length >= GREETING) {
+      this.#greeted = true
+      end = GREETING
+    }
+    if (this.#greeted) {
+      while (all.length >= end + HEADER) {
+        const next = end + OVERHEAD + all.readUInt32BE(end + 3)
+        if (next > all.length) break
+        if (this.#heartbeat === 0) this.#read(all.subarray(end, next))
+        end = next
+      }
+    }
+    this.#rest = all.subarray(end)
+    return all.subarray(0, end)
+  }
+
+  #read(frame: Buffer): void {
+    const isTuneOk = frame[0] === METHOD && frame.length === 20 && frame.readUInt32BE(HEADER) === TUNE_OK
+    // Highest channel (2 bytes), longest frame (4), heartbeat (2).
+    if (isTuneOk) this.#heartbeat = frame.readUInt16BE(HEADER + 4 + 2 + 4)
+  }
+}

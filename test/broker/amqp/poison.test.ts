@@ -1,0 +1,105 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { AmqpBroker, type AmqpOptions } from '../../../src/broker/amqp/broker.ts'
+import type { Delivery } from '../../../src/broker/broker.ts'
+import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
+import { until } from '../../../src/testing/kit.ts'
+import { Reader } from '../../../src/testing/reader.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
+import { TcpProxy } from '../../redis/proxy.ts'
+
+let server: RabbitServer
+const stops: (() => unknown)[] = []
+
+beforeAll(async () => {
+  server = await RabbitServer.start()
+}, 30_000)
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+})
+afterAll(() => server.stop())
+
+function open(url: string, options?: AmqpOptions): AmqpBroker {
+  const broker = new AmqpBroker(url, options)
+  stops.push(() => broker.close())
+  return broker
+}
+
+/** A worker that can die, as far as the server can see. */
+async function mortal(queue: string, options?: AmqpOptions): Promise<{ reader: Reader; die(): Promise<void> }> {
+  const proxy = await TcpProxy.start(server.port)
+  const broker = new AmqpBroker(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, { ...options, storeTimeout: 5000 })
+  const consumer = await broker.consume([{ name: queue }], { prefetch: 20, name: 'celery@mortal' })
+  const die = async (): Promise<void> => {
+    proxy.refuse()
+    await broker.close()
+    await proxy.stop()
+  }
+  stops.push(die)
+  return {
+    reader: new Reader(consumer),
+    die: async () => {
+      stops.splice(stops.indexOf(die), 1)
+      await die()
+    },
+  }
+}
+
+const factsOf = (deliveries: readonly Delivery[]): [string | undefined, number][] =>
+  deliveries.map((delivery): [string | undefined, number] => [idsOf([delivery])[0], delivery.lost]).sort()
+
+test.each(['classic', 'quorum'] as const)(
+  'a %s queue: how often its holders died is counted, what is given back on purpose is not',
+  async (type) => {
+    const options = { queues: { [type]: { type } } }
+    const broker = open(server.url(), options)
+    const ids = Array.from({ length: 10 }, (_, at) => `${at}`)
+    await Promise.all(ids.map((id) => broker.publish({ ...envelopeOf(id), headers: { task: 't', id } }, toQueue(type))))
+    // The first times nobody knows why it came back.
+    const unknown = type === 'classic' ? 1 : 3
+    for (let death = 0; death < unknown + 3; death++) {
+      const { reader, die } = await mortal(type, options)
+      const held = await reader.take(ids.length)
+      expect(factsOf(held)).toEqual(ids.map((id) => [id, Math.max(0, death - unknown)]))
+      expect(held[0]?.redelivered).toBe(death > 0)
+      await die()
+    }
+    for (let round = 0; round < 3; round++) {
+      const consumer = await broker.consume([{ name: type }], { prefetch: 20, name: 'celery@kind' })
+      const held = await new Reader(consumer).take(ids.length)
+      expect(factsOf(held)).toEqual(ids.map((id) => [id, 3]))
+      if (round < 2) await consumer.release()
+      else {
+        expect(held.map(({ envelope }) => envelope.headers)).toContainEqual({ task: 't', id: '3' })
+        expect(await Promise.all(held.map((delivery) => delivery.ack()))).not.toContain(false)
+      }
+    }
+    expect(await broker.size(type)).toBe(0)
+  },
+  40_000,
+)
+
+test('a copy that nobody has read yet when its connection ends comes again, once', async () => {
+  const { reader, die } = await mortal('unread')
+  const broker = open(server.url())
+  await Promise.all(['1', '2', '3'].map((id) => broker.publish(envelopeOf(id), toQueue('unread'))))
+  await reader.take(3)
+  await die()
+  const proxy = await TcpProxy.start(server.port)
+  stops.push(() => proxy.stop())
+  const other = open(`amqp://guest:guest@127.0.0.1:${proxy.port}/`)
+  const consumer = await other.consume([{ name: 'unread' }], { prefetch: 20, name: 'celery@test' })
+  await until('copies are held', async () => (await heldCopies()) === 3)
+  proxy.cut()
+  await until('it is noticed', () => consumer.problem !== undefined)
+  await until('it works again', () => consumer.problem === undefined)
+  const again = await new Reader(consumer).take(3)
+  expect(idsOf(again).sort()).toEqual(['1', '2', '3'])
+  expect(await Promise.all(again.map((delivery) => delivery.ack()))).toEqual([true, true, true])
+  expect(await broker.size('unread')).toBe(0)
+}, 30_000)
+
+async function heldCopies(): Promise<number> {
+  const lines = (await server.ctl('list_queues', 'name', 'messages_unacknowledged')).split('\n')
+  const counts = lines.filter((line) => line.startsWith('unread.held.')).map((line) => Number(line.split('\t')[1]))
+  return counts.reduce((sum, count) => sum + count, 0)
+}

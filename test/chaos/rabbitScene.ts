@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect } from 'vitest'
+import { RabbitServer } from '../rabbitmq/server.ts'
+import { Scene, sceneFolder, until } from './scene.ts'
+
+const QUEUE = 'celery'
+
+/** A scene around a rabbitmq-server, with results in a file. Its leases are connections: the time of one means nothing here. */
+export class RabbitScene extends Scene {
+  readonly server: RabbitServer
+  readonly #path: string
+  readonly #own: boolean
+
+  /** On a virtual host of its own on this server, or on a server of its own. */
+  static async open(lease: number, server?: RabbitServer): Promise<RabbitScene> {
+    const used = server ?? (await RabbitServer.start())
+    const folder = sceneFolder()
+    return new RabbitScene(used, server === undefined, lease, await used.empty(), folder, join(folder, 'results.db'))
+  }
+
+  private constructor(server: RabbitServer, own: boolean, lease: number, url: string, folder: string, path: string) {
+    super(url, lease, folder, `sqlite:${path}`)
+    this.server = server
+    this.#own = own
+    this.#path = path
+  }
+
+  async finished(tasks: number): Promise<boolean> {
+    return this.count("result WHERE state = 'SUCCESS'") === tasks
+  }
+
+  async checkEmpty(): Promise<void> {
+    // The last acknowledgements follow the last results.
+    await until('no message is left', async () => (await this.#messages()) === 0)
+  }
+
+  async waiting(): Promise<number> {
+    return (await this.app.queueSize(QUEUE)) + (await this.#messages('messages_ready', '.held.'))
+  }
+
+  /** What a deliberate return leaves is a reason of its own. */
+  async markedLost(): Promise<number> {
+    return 0
+  }
+
+  async quiet(): Promise<boolean> {
+    return true
+  }
+
+  /** Ids of the tasks that have a record, sorted. */
+  recordIds(): string[] {
+    return this.#query<{ id: string }>('SELECT id FROM result ORDER BY 1').map(({ id }) => id)
+  }
+
+  count(from: string): number {
+    return this.#query<{ n: number }>(`SELECT count(*) AS n FROM ${from}`)[0]?.n as number
+  }
+
+  override async close(): Promise<void> {
+    this.server.resume()
+    await super.close()
+    if (this.#own) await this.server.stop()
+  }
+
+  /** Of all queues of this scene, or those whose names hold this. */
+  async #messages(what = 'messages', part = ''): Promise<number> {
+    const vhost = decodeURIComponent(new URL(this.store).pathname.slice(1))
+    const lines = (await this.server.ctl('-p', vhost, 'list_queues', 'name', what)).split('\n')
+    const counts = lines.filter((line) => line.includes(part)).map((line) => Number(line.split('\t')[1] ?? 0))
+    const sum = counts.reduce((total, count) => total + (Number.isNaN(count) ? 0 : count), 0)
+    expect(sum).toBeGreaterThanOrEqual(0)
+    return sum
+  }
+
+  #query<Row>(sql: string): Row[] {
+    const db = new DatabaseSync(this.#path, { readOnly: true, timeout: 5000 })
+    try {
+      return db.prepare(sql).all() as unknown as Row[]
+    } finally {
+      db.close()
+    }
+  }
+}
