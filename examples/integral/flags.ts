@@ -7,8 +7,8 @@ export const USAGE = `Usage: npm start [-- flags]
   --host HOST            address to listen on (default 127.0.0.1: this machine alone)
   --concurrency NUMBER   integrals at once (default: one per core)
   --pool POOL            threads (default), inline or solo
-  --store URL            where tasks wait and results are kept (default sqlite:.celeriac/integral.db); also --broker
-  --result-backend URL   where results are kept, if not there; rpc://: in the memory of the service
+  --store URL            where tasks wait and results are kept (default: BROKER_URL, else sqlite:.celeriac/integral.db); also --broker
+  --result-backend URL   where results are kept, if not there (default: RESULT_BACKEND); rpc://: in the memory of the service
   --help`
 
 export interface Flags {
@@ -33,8 +33,8 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-/** Read the command line. Throws an Error of one line for what is unknown or wrong. */
-export function parseFlags(args: readonly string[]): Flags {
+/** Read the command line, and the environment for the stores. Throws an Error of one line for what is unknown or wrong. */
+export function parseFlags(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Flags {
   const { values } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false })
   if (values.store !== undefined && values.broker !== undefined)
     throw new Error('--store and --broker are the same: expected one of them')
@@ -43,8 +43,9 @@ export function parseFlags(args: readonly string[]): Flags {
     host: values.host,
     concurrency: wholeNumber('--concurrency', values.concurrency, 1, 256),
     pool: oneOf('--pool', values.pool, ['threads', 'inline', 'solo']),
-    broker: values.store ?? values.broker,
-    backend: values['result-backend'],
+    // An empty variable is none.
+    broker: values.store ?? values.broker ?? (env.BROKER_URL || undefined),
+    backend: values['result-backend'] ?? (env.RESULT_BACKEND || undefined),
     help: values.help,
   }
 }

@@ -11,6 +11,13 @@ describe('parseFlags', () => {
     for (const flag of ['--store', '--broker']) expect(parseFlags([flag, 'sqlite:x.db']).broker).toBe('sqlite:x.db')
   })
 
+  it('takes the stores from the environment where no flag says them', () => {
+    const env = { BROKER_URL: 'redis://a', RESULT_BACKEND: 'rpc://' }
+    expect(parseFlags([], env)).toMatchObject({ broker: 'redis://a', backend: 'rpc://' })
+    expect(parseFlags(['--broker', 'sqlite:x.db'], env).broker).toBe('sqlite:x.db')
+    expect(parseFlags([], { BROKER_URL: '', RESULT_BACKEND: '' }).broker).toBeUndefined()
+  })
+
   it.each([
     [['--prot', '80'], /'--prot'/],
     [['now'], /'now'/],
