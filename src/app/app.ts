@@ -190,7 +190,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return this.signals.on(signal, listener)
   }
 
-  /** Records, newest submission first. */
+  /**
+   * Records, newest submission first: all, but on `redis:` those of jobs handed in over HTTP, or with `tags`, `owner` or `keepInput`; there a
+   * page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
+   */
   async jobs(filter: Partial<ListFilter> = {}): Promise<JobPage> {
     const { backend } = await this.stores()
     if (!backend.list) throw new ConfigError(`${backend.url} cannot list tasks`)

@@ -75,7 +75,15 @@ export interface ResultBackend {
    * saves it, numbered from 2 without a gap, and kept as long as the record. Undefined where nothing is known.
    */
   history?(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]>
-  /** Records by page, newest submission first, where the store can list. */
+  /**
+   * Which records `list` has: `all`, or `marked`, those that were handed in with an origin, be it an empty one. Absent where there is no
+   * `list`.
+   */
+  readonly lists?: 'all' | 'marked'
+  /**
+   * Records by page, newest submission first, where the store can list. Where it has those marked, submissions of one millisecond come in
+   * the order of their ids, and a page may be short, or empty, although there is a next one.
+   */
   list?(filter: ListFilter): Promise<MetaPage>
   /** What was said of jobs when they were handed in; undefined where nothing was, or it has expired. Kept as long as the record, on `redis:` for the same time from the submission. */
   origins?(ids: readonly string[]): Promise<(Origin | undefined)[]>

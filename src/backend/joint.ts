@@ -14,7 +14,7 @@ export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
 }
 
-/** What was said of a job when it was handed in. Nothing that is stored of it later changes it. */
+/** What was said of a job when it was handed in. Nothing that is stored of it later changes it. An empty one says that it is to be listed (`ResultBackend.lists`). */
 export interface Origin {
   /** Whose it is. */
   readonly owner?: string

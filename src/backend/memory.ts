@@ -35,6 +35,7 @@ interface Logged {
 /** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
 export class MemoryBackend implements ResultBackend {
   readonly knowsAll = true
+  readonly lists = 'all'
   readonly url = 'memory:'
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()

@@ -5,10 +5,11 @@ import type { RedisConnection } from '../broker/redis/connection.ts'
 import { parseRedisUrl } from '../broker/redis/url.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import type { BackendOptions, ResultBackend } from './backend.ts'
+import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type History, type HistoryQuery } from './history.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
 import { logKeyOf, RedisHistory } from './redisHistory.ts'
+import { RedisIndex } from './redisIndex.ts'
 import { RedisJoint } from './redisJoint.ts'
 import { RedisNotes } from './redisNotes.ts'
 import { RedisWriter, recordOf, type StoredRecord, staleAfter } from './redisStore.ts'
@@ -30,6 +31,7 @@ const NEVER = '+inf'
 /** Records in Redis, where Python's Celery keeps its own: each side reads the other's. */
 export class RedisBackend implements ResultBackend {
   readonly knowsAll = false
+  readonly lists = 'marked'
   readonly url: string
   readonly connection: RedisConnection
   /** The broker, where it is of the same server and database. */
@@ -40,6 +42,7 @@ export class RedisBackend implements ResultBackend {
   readonly #writer: RedisWriter
   readonly #watches: RedisWatches
   readonly #notes: RedisNotes
+  readonly #index: RedisIndex
   readonly #history: RedisHistory
   #wanted: {
     readonly key: string
@@ -63,6 +66,12 @@ export class RedisBackend implements ResultBackend {
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer): TaskMeta => this.#read(bytes)
+    const { expires } = options
+    this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires }, this.#notes, {
+      keyOf,
+      fetch,
+      read,
+    })
     this.#history = new RedisHistory(this.connection, { keyOf, read })
     this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
   }
@@ -80,17 +89,30 @@ export class RedisBackend implements ResultBackend {
 
   async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
     // First: whose it is must be known as soon as it can be seen.
-    if (origin) await this.#notes.addOrigin(meta.task_id, origin)
-    return this.#writer.save(this.record(meta))
+    if (origin) await this.#notes.addOrigin(meta, origin)
+    const saved = await this.#writer.save(this.record(meta))
+    // Last: what is in the index without a record is dropped from it.
+    if (origin) await this.#index.add(meta)
+    return saved
   }
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
     const stored = await this.#fetch(ids)
-    return stored.map((bytes) => (bytes ? this.#read(bytes) : undefined))
+    return [...(await this.#notes.named(stored.map((bytes) => (bytes ? this.#read(bytes) : undefined))))]
   }
 
-  history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
-    return Promise.all(queries.map((query) => this.#history.read(query)))
+  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    const histories = await Promise.all(queries.map((query) => this.#history.read(query)))
+    const metas = await this.#notes.named(histories.map((history) => history?.meta))
+    return histories.map((history, at) => {
+      const meta = metas[at]
+      return history && meta && meta !== history.meta ? { ...history, meta } : history
+    })
+  }
+
+  /** Those that were handed in with an origin: Redis keeps no list of its own. Such a one is in it as soon as its message is in the queue. */
+  list(filter: ListFilter): Promise<MetaPage> {
+    return this.#index.list(filter)
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
@@ -111,7 +133,10 @@ export class RedisBackend implements ResultBackend {
 
   async forget(ids: readonly string[]): Promise<void> {
     const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
-    await Promise.all(pieces(keys).map((some) => this.connection.command('DEL', ...some)))
+    await Promise.all([
+      ...pieces(keys).map((some) => this.connection.command('DEL', ...some)),
+      ...pieces(ids).map((some) => this.#index.remove(some)),
+    ])
     this.#watches.forgotten(ids)
   }
 
@@ -135,7 +160,8 @@ export class RedisBackend implements ResultBackend {
   }
 
   joint(broker: Broker): Joint | undefined {
-    return broker === this.#shared ? new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes) : undefined
+    if (broker !== this.#shared) return undefined
+    return new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes, this.#index)
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Arg, Script } from '../broker/redis/connection.ts'
 import { type Hold, RedisDelivery } from '../broker/redis/held.ts'
 import { SETTLING } from '../broker/redis/scripts.ts'
 import type { Joint, Settlement, Submission } from './joint.ts'
+import type { RedisIndex } from './redisIndex.ts'
 import type { RedisNotes } from './redisNotes.ts'
 import { STORE_LUA } from './redisStore.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, SEND_LUA } from './redisSubmit.ts'
@@ -62,10 +63,10 @@ export class RedisJoint implements Joint {
   readonly #submitter: RedisSubmitter
   readonly #settlements: Batch<Ended, boolean>
 
-  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
     this.#broker = broker
     this.#record = record
-    this.#submitter = new RedisSubmitter(broker, record, notes)
+    this.#submitter = new RedisSubmitter(broker, record, notes, index)
     this.#settlements = new Batch((items) => this.#settle(items))
   }
 

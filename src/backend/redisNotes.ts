@@ -1,5 +1,6 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { Arg, RedisConnection } from '../broker/redis/connection.ts'
+import type { TaskMeta } from '../protocol/result.ts'
 import type { Note, Origin } from './joint.ts'
 import { staleAfter } from './redisStore.ts'
 
@@ -20,7 +21,15 @@ interface Head {
   readonly tags?: readonly string[]
   /** What follows. */
   readonly input?: 'text' | 'bytes'
+  /** Name of the task: Celery's own record lacks it, unless told to have it. */
+  readonly task?: string
 }
+
+/** What is said of a job, but for its input. */
+export type Said = Omit<Head, 'input'>
+
+/** Bytes of an origin that are read for its first line; where that is longer, all is read. */
+const FIRST_LINE = 4096
 
 /** Writes and reads notes and origins. */
 export class RedisNotes {
@@ -51,9 +60,10 @@ export class RedisNotes {
     return note ? [this.#noteKey(note.key), note.value, note.expires - Date.now()] : NOTHING
   }
 
-  /** `origin` of the job with this id. */
-  originArgs(id: string | undefined, origin: Origin | undefined): KeptArgs {
-    return id !== undefined && origin ? [this.originKey(id), textOf(origin), this.originTtl(origin)] : NOTHING
+  /** `origin` of the job with this record. */
+  originArgs(meta: TaskMeta | undefined, origin: Origin | undefined): KeptArgs {
+    if (!meta || !origin) return NOTHING
+    return [this.originKey(meta.task_id), textOf(origin, meta.name), this.originTtl(origin)]
   }
 
   /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
@@ -72,14 +82,42 @@ export class RedisNotes {
   }
 
   /** Of the first record of this id; later ones change nothing. */
-  async addOrigin(id: string, origin: Origin): Promise<void> {
-    const [key, value, ttl] = this.originArgs(id, origin)
+  async addOrigin(meta: TaskMeta, origin: Origin): Promise<void> {
+    const [key, value, ttl] = this.originArgs(meta, origin)
     await this.#connection.command('SET', key, value, ...(Number(ttl) > 0 ? ['PX', ttl] : []), 'NX')
   }
 
   async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
     const stored = await Promise.all(ids.map((id) => this.#reads.add(id)))
     return stored.map((bytes) => (bytes ? originOf(bytes) : undefined))
+  }
+
+  /** The same without the input, which may be long. */
+  async said(ids: readonly string[]): Promise<(Said | undefined)[]> {
+    if (ids.length === 0) return []
+    const heads = await this.#connection.pipeline(
+      ids.map((id) => ['GETRANGE', this.originKey(id), 0, FIRST_LINE - 1] as const),
+    )
+    return Promise.all((heads as string[]).map((head, at) => this.#saidOf(ids[at] as string, head)))
+  }
+
+  /** The metas, those without a name with that of their origin. */
+  async named<Meta extends TaskMeta | undefined>(metas: readonly Meta[]): Promise<readonly Meta[]> {
+    const nameless = metas.flatMap((meta) => (meta && meta.name === undefined ? [meta.task_id] : []))
+    if (nameless.length === 0) return metas
+    const said = await this.said(nameless)
+    const names = new Map(nameless.map((id, at) => [id, said[at]?.task]))
+    return metas.map((meta) => {
+      const name = meta && names.get(meta.task_id)
+      return name === undefined ? meta : { ...meta, name }
+    })
+  }
+
+  async #saidOf(id: string, head: string): Promise<Said | undefined> {
+    if (head === '') return undefined
+    const end = head.indexOf('\n')
+    const line = end === -1 ? await this.#connection.command('GET', this.originKey(id)) : head.slice(0, end)
+    return line === null ? undefined : (JSON.parse(String(line).split('\n', 1)[0] as string) as Said)
   }
 
   #noteKey(key: string): string {
@@ -92,13 +130,12 @@ export function isOwned({ owner, tags }: Origin): boolean {
   return owner !== undefined || tags !== undefined
 }
 
-/** The first line where there is nothing but the input, which is JSON. */
-const INPUT_ALONE = `${JSON.stringify({ input: 'text' } satisfies Head)}\n`
-
-function textOf({ owner, tags, input }: Origin): string | Uint8Array {
-  if (owner === undefined && tags === undefined && typeof input === 'string') return INPUT_ALONE + input
+function textOf({ owner, tags, input }: Origin, task: string | undefined): string | Uint8Array {
+  // Most have nothing but an input, which is JSON.
+  if (owner === undefined && tags === undefined && typeof input === 'string' && task !== undefined)
+    return `{"input":"text","task":${JSON.stringify(task)}}\n${input}`
   const kind = input === undefined ? undefined : typeof input === 'string' ? 'text' : 'bytes'
-  const head = `${JSON.stringify({ owner, tags, input: kind } satisfies Head)}\n`
+  const head = `${JSON.stringify({ owner, tags, input: kind, task } satisfies Head)}\n`
   if (input === undefined) return head
   return typeof input === 'string' ? head + input : Buffer.concat([Buffer.from(head), input])
 }

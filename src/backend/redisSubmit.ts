@@ -5,6 +5,7 @@ import { SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isSelfTimed, type Message, type Submission } from './joint.ts'
+import { INDEX_ARGS, INDEX_LUA, type RedisIndex, scoreOf } from './redisIndex.ts'
 import { isOwned, type RedisNotes } from './redisNotes.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
 
@@ -37,45 +38,52 @@ end
 `
 
 /**
- * ARGV[3…] for each: `once`, key, value, status, ttl of its record (key '': none), key, value, ttl of its note and of its origin (key '': none),
- * and what is sent. Answers 1 for each that was sent, else 0.
+ * ARGV[3…] what `index_jobs` takes ('' alone: nothing has an origin); then for each: `once`, key, value, status, ttl of its record (key '':
+ * none), key, value, ttl of its note and of its origin (key '': none), id and score for the index, and what is sent. Answers 1 for each that
+ * was sent, else 0.
  */
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}
-local out = {}
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
+local out, entries, indexing = {}, {}, {take()}
+if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
 while at <= #ARGV do
   local once, key, value, status, ttl = take(), take(), take(), take(), take()
   local note, its_value, its_ttl = take(), take(), take()
-  local origin, said, kept = take(), take(), take()
+  local origin, said, kept, id, score = take(), take(), take(), take(), take()
   local kind, a, b, c = take(), take(), take(), take()
   local open = note == '' or redis.call('EXISTS', note) == 0
   local fresh = open and (key == '' or store(key, value, status, ttl) == 1)
   local sends = open and (fresh or once == '0')
   if sends then send(kind, a, b, c) end
   if sends and note ~= '' and tonumber(its_ttl) > 0 then put(note, its_value, its_ttl) end
-  if fresh and origin ~= '' then put(origin, said, kept) end
+  if fresh and origin ~= '' then
+    put(origin, said, kept)
+    entries[#entries + 1], entries[#entries + 2] = score, id
+  end
   out[#out + 1] = sends and 1 or 0
 end
 sent()
+if #entries > 0 then index_jobs(entries, unpack(indexing)) end
 return out
 `,
 }
 
 /**
  * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] and ARGV[5]
- * how the keys begin, and how the values begin and end around the id; ARGV[7] and ARGV[8] how the keys of their origins begin and their ttl
- * ('': none); then id, message and, where there are any, origin of each.
+ * how the keys begin, and how the values begin and end around the id; ARGV[7] how the keys of their origins begin ('': none), ARGV[8…] then
+ * their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, origin of each.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
-  source: `
+  source: `${INDEX_LUA}
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local origin, kept = ARGV[7], ARGV[8]
-local step = origin == '' and 2 or 3
-local texts = {}
+local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
+local step, first = 2, 8
+if origin ~= '' then step, first = 3, ${10 + INDEX_ARGS} end
+local texts, entries = {}, {}
 for number = 1, count do
-  local at = 9 + (number - 1) * step
+  local at = first + (number - 1) * step
   local id = ARGV[at]
   texts[number] = ARGV[at + 1]
   local fresh
@@ -84,8 +92,10 @@ for number = 1, count do
   if fresh and step == 3 then
     if kept == '0' then redis.call('SET', origin .. id, ARGV[at + 2])
     else redis.call('SET', origin .. id, ARGV[at + 2], 'PX', kept) end
+    entries[#entries + 1], entries[#entries + 2] = score, id
   end
 end
+if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
 `,
 }
@@ -126,12 +136,14 @@ export class RedisSubmitter {
   readonly #broker: RedisBroker
   readonly #record: Recorder
   readonly #notes: RedisNotes
+  readonly #index: RedisIndex
   readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items))
 
-  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
     this.#broker = broker
     this.#record = record
     this.#notes = notes
+    this.#index = index
   }
 
   submit(submission: Submission): Promise<boolean> {
@@ -155,10 +167,12 @@ export class RedisSubmitter {
 
   async #each(items: readonly Submission[]): Promise<boolean[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
-    const args: Arg[] = [keys.prefix, visibility]
+    const marked = items.filter(({ meta, origin }) => meta && origin).length
+    const args: Arg[] = [keys.prefix, visibility, ...(marked > 0 ? this.#index.indexArgs(marked) : [''])]
     for (const { once, meta, message, note, origin } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
-      args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta?.task_id, origin))
+      args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta, origin))
+      args.push(...(meta && origin ? [meta.task_id, scoreOf(meta)] : ['', '']))
       args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
     }
     const answer = await connection.script(SUBMIT, heldKeys, args)
@@ -182,12 +196,15 @@ export class RedisSubmitter {
       value.slice(0, at),
       value.slice(at + id.length),
       first.origin ? this.#notes.originPrefix : '',
-      first.origin ? this.#notes.originTtl(first.origin) : '',
     ]
+    if (first.origin) {
+      args.push(this.#notes.originTtl(first.origin), scoreOf(first.meta as TaskMeta))
+      args.push(...this.#index.indexArgs(items.length))
+    }
     for (const { meta, message, origin } of items) {
       const { task_id } = meta as TaskMeta
       args.push(task_id, this.#broker.pushOf(message.envelope, message.route).text)
-      if (origin) args.push(this.#notes.originArgs(task_id, origin)[1])
+      if (origin) args.push(this.#notes.originArgs(meta, origin)[1])
     }
     await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
     return items.map(() => true)

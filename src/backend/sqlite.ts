@@ -35,6 +35,7 @@ const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 /** Records in a SQLite file; where the broker has the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
+  readonly lists = 'all'
   readonly url: string
   readonly file: SqliteStore
   readonly #options: BackendOptions

@@ -33,8 +33,9 @@ export class SqliteNotes {
     return (this.#recall.get(key, Date.now()) as { value: string } | undefined)?.value
   }
 
-  /** Of the result with this number. */
+  /** Of the result with this number. One that says nothing is none: here all are listed. */
   addOrigin(seq: number | bigint, { owner, tags, input }: Origin): void {
+    if (owner === undefined && !tags?.length && input === undefined) return
     this.#add.run(seq, owner ?? null, tags ? JSON.stringify(tags) : null, input ?? null)
   }
 

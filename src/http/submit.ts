@@ -23,14 +23,17 @@ export function taskProblem(c: Context, scope: HttpScope, name: string): Problem
   return { kind: 'forbidden', detail: `the task ${name} needs ${needed.join(', ')}` }
 }
 
-/** Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for. */
+/**
+ * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and something is said of it, if
+ * only that it has no tags: some stores list no others.
+ */
 export function callOptions(c: Context, scope: HttpScope, tags: readonly string[] | undefined): CallOptions {
   const owner = identityOf(c)?.id
   const { keepInput } = scope
   const webhook = webhookOf(c)
   return owner === undefined && tags === undefined && webhook === undefined
     ? openOptions(scope)
-    : { ignoreResult: false, keepInput, owner, tags, webhook }
+    : { ignoreResult: false, keepInput, owner, tags: tags ?? (keepInput ? undefined : NO_TAGS), webhook }
 }
 
 /** The same where nobody is asked who he is, and nothing more is said. */
@@ -38,7 +41,8 @@ export function openOptions({ keepInput }: HttpScope): CallOptions {
   return keepInput ? PLAIN_KEPT : PLAIN
 }
 
-const PLAIN: CallOptions = { ignoreResult: false }
+const NO_TAGS: readonly string[] = []
+const PLAIN: CallOptions = { ignoreResult: false, tags: NO_TAGS }
 const PLAIN_KEPT: CallOptions = { ignoreResult: false, keepInput: true }
 
 /** Hand in one call. Throws as `applyAsync` and `send` do. */

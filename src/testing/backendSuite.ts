@@ -46,6 +46,7 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     watching(one)
     watchingMany(one)
     listing(one)
+    listingAll(one)
     listingByOrigin(one)
     noting(one)
     forgetting(one)
@@ -276,9 +277,16 @@ function watchingMany(it: Case): void {
   })
 }
 
+/** A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its own. */
+function submit(backend: ResultBackend, at: number, fields: Partial<TaskMeta> = {}): Promise<boolean> {
+  if (backend.lists !== 'marked') return backend.store(metaOf(`t${at}`, PENDING, fields))
+  const date_submitted = new Date(Date.parse('2026-11-01T10:00:00Z') + at).toISOString()
+  return backend.store(metaOf(`t${at}`, PENDING, { ...fields, date_submitted }), undefined, {})
+}
+
 function listing(it: Case): void {
   const fill = async ({ backend }: Place): Promise<void> => {
-    for (let at = 0; at < 10; at++) await backend.store(metaOf(`t${at}`, PENDING, { name: at % 2 ? 'odd' : 'even' }))
+    for (let at = 0; at < 10; at++) await submit(backend, at, { name: at % 2 ? 'odd' : 'even' })
     for (const at of [0, 3, 5]) await backend.store(metaOf(`t${at}`, SUCCESS, { name: at % 2 ? 'odd' : 'even' }))
   }
   const ids = (metas: readonly TaskMeta[]): string => metas.map((meta) => meta.task_id.slice(1)).join('')
@@ -289,7 +297,7 @@ function listing(it: Case): void {
     await fill(place)
     const first = await backend.list({ limit: 4 })
     assert.deepEqual([ids(first.metas), typeof first.cursor], ['9876', 'string'])
-    await other.store(metaOf('t10', PENDING))
+    await submit(other, 10)
     await other.store(metaOf('t1', FAILURE))
     const second = await backend.list({ limit: 4, cursor: first.cursor })
     const third = await backend.list({ limit: 4, cursor: second.cursor })
@@ -316,6 +324,35 @@ function listing(it: Case): void {
     for (const cursor of ['', '-1', 'x', '1e3', '0x10', '99999999999999999999']) {
       await assert.rejects(backend.list({ limit: 10, cursor }), ArgumentError, cursor)
     }
+  })
+}
+
+/** Which records are in the list, and whether each is found. */
+function listingAll(it: Case): void {
+  it('list: all records, or those that were handed in with an origin, as `lists` says', async ({ backend }) => {
+    assert.equal(backend.lists === undefined, backend.list === undefined)
+    if (!backend.list) return
+    await backend.store(metaOf('plain', PENDING))
+    await backend.store(metaOf('marked', PENDING), undefined, {})
+    const listed = (await backend.list({ limit: 10 })).metas.map(({ task_id }) => task_id)
+    assert.deepEqual(listed.sort(), backend.lists === 'all' ? ['marked', 'plain'] : ['marked'])
+  })
+
+  it('list: each once where all were submitted in one moment, also where the last of a page is forgotten', async (place) => {
+    const { backend, other } = place
+    if (!backend.list) return
+    const date_submitted = '2026-11-01T10:00:00.000Z'
+    const given = Array.from({ length: 23 }, (_, at) => `t${at}${'é'.repeat(at % 3)}`)
+    for (const id of given) await backend.store(metaOf(id, PENDING, { date_submitted }), undefined, {})
+    const found: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await backend.list({ limit: 4, cursor })
+      found.push(...page.metas.map(({ task_id }) => task_id))
+      cursor = page.cursor
+      await other.forget(found.slice(-1))
+    } while (cursor !== undefined)
+    assert.deepEqual(found.sort(), given.sort())
   })
 }
 

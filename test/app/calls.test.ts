@@ -4,6 +4,7 @@ import { App } from '../../src/app/app.ts'
 import { currentTask, type TaskContext } from '../../src/app/current.ts'
 import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { pause } from '../../src/testing/kit.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
 
 onEachStore((lab) => {
@@ -343,14 +344,17 @@ onEachStore((lab) => {
 
   it('lists jobs, newest first, by page and filter', async () => {
     const app = lab().app()
-    if (lab().kind === 'redis') {
-      await expect(app.jobs()).rejects.toThrow('cannot list tasks')
-      return
-    }
     const one = app.task('one', (n: number) => n)
     const two = app.task('two', () => 2)
-    for (let n = 0; n < 3; n++) await one.delay(n)
-    const last = await two.delay()
+    // On Redis only those of which something is said are listed, in the order of their moments.
+    const isRedis = lab().kind === 'redis'
+    const listed = isRedis ? { tags: [] } : {}
+    for (let n = 0; n < 3; n++) {
+      await one.applyAsync([n], listed)
+      if (isRedis) await one.delay(n)
+      await pause(2)
+    }
+    const last = await two.applyAsync([], listed)
     await lab().work(app)
     await until(async () => (await app.jobs({ state: 'SUCCESS' })).jobs.length === 4)
     const page = await app.jobs({ limit: 3 })

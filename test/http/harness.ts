@@ -10,6 +10,7 @@ import { type HttpServer, serve } from '../../src/http/serve.ts'
 import { Celeriac } from '../../src/index.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { createLogger, type Logger } from '../../src/std/log.ts'
+import { RedisServer } from '../redis/server.ts'
 
 /** An app with a few tasks behind a server on a free port. */
 export interface Service extends AsyncDisposable {
@@ -32,7 +33,10 @@ export async function startService(
 ): Promise<Service> {
   const folder = await mkdtemp(join(tmpdir(), 'celeriac-http-'))
   const { log, logger } = memoryLog()
-  const broker = store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store
+  const started = Date.now() - 1000
+  let recorded = 0
+  const redis = store === 'redis:' ? await RedisServer.start() : undefined
+  const broker = redis?.url() ?? (store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store)
   const app = new Celeriac({ broker, backend, logger })
   const server = await serve(createHttp(app, { expose: defineTasks(app), ...options }), { port: 0 })
   return {
@@ -56,11 +60,15 @@ export async function startService(
         name: 'tasks.add',
       }
       const { backend } = await app.stores()
-      await backend.store({ ...base, ...meta })
+      if (backend.lists !== 'marked') return void (await backend.store({ ...base, ...meta }))
+      // As it would be of a job handed in over HTTP; each a moment later than the one before.
+      const date_submitted = new Date(started + recorded++).toISOString()
+      await backend.store({ ...base, date_submitted, ...meta }, undefined, {})
     },
     async [Symbol.asyncDispose]() {
       await server.close()
       await app.close()
+      await redis?.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }

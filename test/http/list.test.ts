@@ -12,7 +12,7 @@ test('GET /v1/jobs where results are not kept in a list: 501', async () => {
   expect(detail).toBe('rpc:// can only be asked for one job by its id')
 })
 
-describe.each(stores)('GET /v1/jobs on %s', (store) => {
+describe.each([...stores, 'redis:'])('GET /v1/jobs on %s', (store) => {
   let service: Service
   beforeAll(async () => {
     service = await startService(store)
@@ -108,6 +108,18 @@ describe.each(stores)('GET /v1/jobs on %s', (store) => {
     const problem = await problemOf(await service.fetch(`/v1/jobs?${query}`), 400, 'invalid-query')
     expect(problem.errors).toMatchObject([{ parameter: query.split('=')[0], detail: expect.any(String) }])
   })
+
+  test.each([{ keepInput: false }, { keepInput: true }])(
+    'what was handed in over HTTP is listed: %j',
+    async (options) => {
+      const own = await startService(store, options)
+      const sent = await own.post('/v1/tasks/tasks.add', [1, 2])
+      const { id } = (await sent.json()) as { id: string }
+      const { jobs } = (await (await own.fetch('/v1/jobs')).json()) as Page
+      expect(jobs).toMatchObject([{ id, state: 'PENDING', links: { self: `/v1/jobs/${id}` } }])
+      await own[Symbol.asyncDispose]()
+    },
+  )
 
   test('nothing exposed: nothing listed', async () => {
     const own = await startService(store, { expose: [] })

@@ -113,8 +113,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/tasks/{name} and Prefe
       ).toBeUndefined()
   })
 
-  // Found by the list, which Redis does not have.
-  test.skipIf(store === 'redis:').each([
+  test.each([
     ['1', 'REVOKED'],
     ['0', 'STARTED'],
   ])('a client that leaves while it waits: Celeriac-Cancel-On-Disconnect: %s', async (cancel, state) => {

@@ -29,7 +29,7 @@ interface Status {
   readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
-  /** Records by state. */
+  /** Records by state, where all are listed. */
   readonly jobs?: Readonly<Record<string, number>>
   /** There are more records than were counted. */
   readonly more?: boolean
@@ -49,7 +49,7 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     const { broker, backend } = await app.stores()
     const sizes: Record<string, number> = {}
     for (const queue of queues) sizes[queue] = await broker.size(queue)
-    const counts = backend.list ? await countStates(app) : {}
+    const counts = backend.lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
     return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {
