@@ -13,7 +13,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'test/soak/**'],
     globalSetup: ['test/rabbitmq/keeper.ts'],
     pool: 'forks',
-    maxWorkers: Math.min(2, availableParallelism()),
+    // More than there are cores: the longest of them mostly wait, for servers, leases, and processes that die.
+    maxWorkers: Math.min(4, 2 * availableParallelism()),
     execArgv: nodeFlags,
     testTimeout: 30_000,
     hookTimeout: 30_000,
