@@ -77,6 +77,7 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   logger?: Logger
 }
 
+/** An app's options as parsed: every value present, times in ms. */
 export interface Config {
   readonly name: string
   readonly broker: string

@@ -25,6 +25,7 @@ export interface JobInfo {
   readonly children: readonly string[]
 }
 
+/** Why a task failed or was revoked, as its worker recorded it. */
 export interface JobError {
   readonly type: string
   readonly message: string

@@ -38,6 +38,7 @@ export interface TaskOptions {
   queue?: string
   /** 0 (default) to 255; on the embedded store the highest is served first. */
   priority?: number
+  /** How its arguments are sent. Default: the app's. */
   serializer?: 'json' | 'msgpack'
   /** Repeats after a failure: a number is the maximum. Default 0: a task that may not be repeated safely is not. */
   retry?: number | RetryOptions
@@ -71,6 +72,7 @@ export interface TaskExample {
   readonly result?: unknown
 }
 
+/** What one call says in place of its task's options, and what only a call can say. */
 export interface CallOptions {
   /** Not before this much time from now. */
   countdown?: Duration
@@ -78,16 +80,23 @@ export interface CallOptions {
   eta?: Date
   /** Not started after this moment, or this much time from now: REVOKED. */
   expires?: Date | Duration
+  /** 0 to 255. Default: the task's. */
   priority?: number
+  /** Queue it goes to. Default: the task's. */
   queue?: string
   /** The id, 1 to 255 characters; default a new UUID. */
   taskId?: string
   /** Custom headers, plain data: `ctx.headers` in the task. */
   headers?: Record<string, unknown>
+  /** Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the task's. */
   retry?: number | Omit<RetryOptions, 'on' | 'except'>
+  /** Stopped by force after this time (threads); abandoned (inline). Default: the task's. */
   timeLimit?: Duration
+  /** `ctx.signal` aborts with SoftTimeLimitExceeded after this time. Default: the task's. */
   softTimeLimit?: Duration
+  /** Keep no record: neither state nor result. Default: the task's. */
   ignoreResult?: boolean
+  /** How its arguments are sent. Default: the task's. */
   serializer?: 'json' | 'msgpack'
   /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
   idempotencyKey?: string

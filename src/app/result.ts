@@ -29,6 +29,7 @@ interface EventBase {
   readonly info: JobInfo
 }
 
+/** How long to wait for a task. */
 export interface WaitOptions {
   /** Longest wait; then TimeoutError, and the task goes on. Default: no end. */
   timeout?: Duration
@@ -44,6 +45,7 @@ export interface EventOptions extends WaitOptions {
   after?: number
 }
 
+/** How a task is revoked. */
 export interface RevokeOptions {
   /** Also end a running task by force, in pools that can (threads), after the worker's grace period. */
   terminate?: boolean

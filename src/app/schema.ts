@@ -3,7 +3,11 @@ import { ArgumentError, ValidationError, type ValidationIssue } from '../std/err
 
 /** Any Standard Schema (zod, valibot, arktype…): https://standardschema.dev */
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>
+
+/** What a schema takes. */
 export type InferInput<S extends Schema> = StandardSchemaV1.InferInput<S>
+
+/** What a schema makes of its input. */
 export type InferOutput<S extends Schema> = StandardSchemaV1.InferOutput<S>
 
 /** Throws ArgumentError unless `value` is a Standard Schema. `where` names the option. */

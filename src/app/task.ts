@@ -34,6 +34,7 @@ export interface Task<
   ): Promise<AsyncResult<Result, Progress>[]>
 }
 
+/** Any task, whatever it takes and returns. */
 // biome-ignore lint/suspicious/noExplicitAny: a task of any arguments and result.
 export type AnyTask = Task<any, any, any, any, any, any>
 

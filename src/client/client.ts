@@ -12,14 +12,17 @@ export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError }
 export type { ClientOptions } from './transport.ts'
 export type { InputOf, JobDocument, JobError, JobEvent, JsonOf, OutputOf, ProgressOf, TasksOf } from './types.ts'
 
+/** How a job is handed in. */
 export interface SubmitOptions {
   /** Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a repeat by this client is one call. */
   idempotencyKey?: string
   /** URL that the server tells when the job has ended. */
   webhook?: string
+  /** Ends the request, and the wait of `run`, with its reason; a job that was handed in goes on. */
   signal?: AbortSignal
 }
 
+/** How a job is handed in and waited for. */
 export interface RunOptions<Progress> extends SubmitOptions {
   /** Longest wait for the result, ms; then WaitTimeoutError, and the job goes on. */
   timeout?: number

@@ -5,6 +5,7 @@ import { ConnectionError, ProblemError, problemOf } from './problem.ts'
 import type { Transport } from './transport.ts'
 import type { JobError, JobEvent } from './types.ts'
 
+/** Which events of a job are read, and until when. */
 export interface EventOptions {
   /** Events after this one: `id` of the last that was seen. Default: all that the server still has. */
   lastEventId?: string

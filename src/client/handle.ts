@@ -5,6 +5,7 @@ import { retryAfterOf, WaitTimeoutError } from './problem.ts'
 import type { Transport } from './transport.ts'
 import type { JobDocument, JobEvent } from './types.ts'
 
+/** How long to wait for a job. */
 export interface WaitOptions {
   /** Longest wait, ms; then WaitTimeoutError, and the job goes on. Default: no end. */
   timeout?: number
@@ -12,9 +13,11 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
+/** How a job is cancelled. */
 export interface CancelOptions {
   /** Also end a running job by force, where its pool can. */
   terminate?: boolean
+  /** Ends the request with its reason. */
   signal?: AbortSignal
 }
 

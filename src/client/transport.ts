@@ -1,6 +1,7 @@
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, type ProblemError, problemOf } from './problem.ts'
 
+/** How a client reaches the server. */
 export interface ClientOptions {
   /** Path of the API below the URL. Default `/v1`, as the server's. */
   basePath?: string

@@ -21,6 +21,7 @@ export type OutputOf<T> = T extends Task<Any, infer Result, Any, Any, Any, Any> 
 /** The result as an event carries it: JSON, so that bytes are base64. */
 export type EventResultOf<T> = T extends Task<Any, infer Result, Any, Any, Any, Any> ? JsonOf<Result> : never
 
+/** What a task reports on its way, as the client gets it. */
 export type ProgressOf<T> = T extends Task<Any, Any, infer Progress, Any, Any, Any> ? JsonOf<Progress> : never
 
 export type Received<Result> = unknown extends Result
@@ -62,6 +63,7 @@ export interface JobDocument {
   readonly links: Readonly<Record<string, string>>
 }
 
+/** Why a job failed or was revoked. */
 export interface JobError {
   /** Class name of the error in the worker. */
   readonly type: string

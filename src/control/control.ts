@@ -17,6 +17,7 @@ import { uuid } from '../std/id.ts'
 /** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */
 export type ControlReply = Readonly<Record<string, unknown>>
 
+/** Which workers are asked, and how long their answers are awaited. */
 export interface ControlOptions {
   /** Host names of the workers that are meant. Default: all. */
   destination?: readonly string[]
@@ -24,6 +25,7 @@ export interface ControlOptions {
   timeout?: Duration
 }
 
+/** How tasks are revoked. */
 export interface RevokeManyOptions extends ControlOptions {
   /** Also end running tasks by force, in pools that can. */
   terminate?: boolean

@@ -33,6 +33,7 @@ export type { CorsOptions } from './crossOrigin.ts'
 export type { Identity } from './identity.ts'
 export type { RateLimit } from './rateLimit.ts'
 
+/** Where and how a server listens. */
 export interface ServeOptions {
   /** Address to listen at. Default `127.0.0.1`: this machine alone. */
   host?: string

@@ -5,6 +5,7 @@ import { Stop } from '../std/stop.ts'
 import type { Pool } from '../worker/pool/pool.ts'
 import { type Kit, pause, within } from './kit.ts'
 
+/** What a pool can do, which decides the cases that it must pass. */
 export interface PoolTraits {
   /** A job that does not stop by itself can be ended, and one that takes its thread or process down harms no other. */
   readonly isolated: boolean

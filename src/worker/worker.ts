@@ -11,6 +11,7 @@ import { openPool, type PoolKind } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
 import type { Request } from './request.ts'
 
+/** What a worker takes, and how it runs it. */
 export interface WorkerOptions {
   /** `inline` (default): many at once in this thread; `threads`: each in a thread of its own, which can be killed; `solo`: one at a time, here. */
   pool?: PoolKind

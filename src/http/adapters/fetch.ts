@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
 
+/** Where an API is mounted. */
 export interface PrefixOptions {
   /** What the paths of the requests begin with, before the API's own: `/api`. Default: nothing. */
   prefix?: string
