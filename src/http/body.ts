@@ -42,7 +42,7 @@ export async function readBody(c: Context, maxBody: number, accepts: readonly st
 }
 
 async function readBytes(request: Request, announced: string | null, maxBody: number): Promise<Bytes> {
-  if (announced !== null && Number(announced) > maxBody) return tooLarge(maxBody)
+  if (announced !== null && Number(announced) > maxBody) return tooLarge(maxBody, Number(announced) > DRAINED)
   try {
     return announced === null ? await readStream(request, maxBody) : await readWhole(request, maxBody)
   } catch (error) {
@@ -67,10 +67,13 @@ async function readStream(request: Request, maxBody: number): Promise<Bytes> {
   return { kind: 'bytes', bytes: Buffer.concat(chunks, length) }
 }
 
-function tooLarge(maxBody: number): Bytes {
+/** What is announced to be no longer than this is read and dropped behind the answer, for half a second at most: to close at once would cut off a client that still sends, and the answer with it. */
+const DRAINED = 8 * 1024 * 1024
+
+function tooLarge(maxBody: number, close = true): Bytes {
   const detail = `at most ${maxBody} bytes are accepted`
-  // The rest of the body is not read: the connection cannot serve another request.
-  return { kind: 'refused', problem: { kind: 'body-too-large', detail, headers: { connection: 'close' } } }
+  const headers = close ? { connection: 'close' } : undefined
+  return { kind: 'refused', problem: { kind: 'body-too-large', detail, headers } }
 }
 
 function encodingProblem(encoding: string | null): Problem | undefined {
