@@ -183,6 +183,8 @@ describe('watching', () => {
     const last = lastOf(watcher, '1')
     const other = lastOf(watcher, '2')
     await until('heard', async () => (await server.cli('PUBSUB', 'CHANNELS')).split('\n').length === 2)
+    // Their first reading, which follows, is over: cut off, it would be refused, as any call is.
+    await pause(300)
     proxy.refuse()
     await writer.store(metaOf('1', SUCCESS, { result: 'meanwhile' }))
     await pause(200)

@@ -36,7 +36,7 @@ function pour(socket: Socket, chunk: Buffer, total: number): void {
 describe.each(['memory:', 'sqlite:'])('abuse on %s', (store) => {
   let house: House
   beforeAll(async () => {
-    house = await build(store, define, { serve: { requestTimeout: 400 } })
+    house = await build(store, define, { serve: { requestTimeout: 1500 } })
   })
   afterAll(async () => {
     // After all of it, it works as before.
