@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TaskEnd } from '../../../src/app/afterTask.ts'
 import { currentTask, requestContext, urlFor } from '../../../src/app/current.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { until } from '../../app/lab.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
@@ -61,6 +62,8 @@ export function context(kind: FleetOptions = {}): void {
         result: { path: '/orders', values: { tenant: 'acme' }, url: 'https://shop.example/eu/orders/7' },
       })
       expect(await python.get('context-link-py')).toMatchObject({ result: { context } })
+      // Its hook runs when the result is stored, and may be a moment behind whoever reads that.
+      await until(() => ended.some(({ id }) => id === 'context-link'))
       expect(ended.find(({ id }) => id === 'context-link')?.request?.identity).toBe('ada')
     })
 
