@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { isPublicAddress } from '../std/address.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { LONGEST_TIMER, refuseUnknown, requireText, shown } from './options.ts'
+import { refuseUnknown, requireText, shown } from './options.ts'
 
 /** One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the current one. */
 export type WebhookSecret = string | readonly string[]
@@ -24,6 +24,13 @@ export interface WebhookOptions {
   timeout?: Duration
   /** Repeats after a failed attempt, from 5 s apart to 24 h. Default 16: about three days. */
   retries?: number
+  /**
+   * An endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one that answers 410 is at
+   * once. `false`: none ever is. Default `'5d'`.
+   */
+  disableAfter?: Duration | false
+  /** How often one delivery goes to a disabled endpoint all the same; when it is accepted, the endpoint is enabled again. Default `'1h'`. */
+  probeEvery?: Duration
 }
 
 /** Parsed. */
@@ -36,11 +43,17 @@ export interface WebhookConfig {
   /** ms */
   readonly timeout: number
   readonly retries: number
+  /** ms; undefined: never. */
+  readonly disableAfter: number | undefined
+  /** ms */
+  readonly probeEvery: number
 }
 
-const KNOWN = new Set(['secret', 'allow', 'source', 'queue', 'timeout', 'retries'])
+const KNOWN = new Set(['secret', 'allow', 'source', 'queue', 'timeout', 'retries', 'disableAfter', 'probeEvery'])
 const LONGEST_URL = 2048
 const DEFAULT_RETRIES = 16
+/** Longest time that is kept in the store, ms. */
+const YEAR = 365 * 86_400_000
 
 /** Throws ArgumentError for what cannot be. `name` is the app's. */
 export function parseWebhooks(options: WebhookOptions | undefined, name: string): WebhookConfig | undefined {
@@ -64,7 +77,17 @@ export function parseWebhooks(options: WebhookOptions | undefined, name: string)
     queue,
     timeout,
     retries: retries ?? DEFAULT_RETRIES,
+    disableAfter:
+      options.disableAfter === false ? undefined : within(options.disableAfter ?? '5d', 0, 'webhooks: disableAfter'),
+    probeEvery: within(options.probeEvery ?? '1h', 1, 'webhooks: probeEvery'),
   }
+}
+
+/** Whole ms of a duration, a year at most. */
+function within(value: Duration, least: number, name: string): number {
+  const time = Math.ceil(milliseconds(value, name))
+  if (time < least || time > YEAR) throw new ArgumentError(`${name}: expected ${least} ms to 365 days, got ${time} ms`)
+  return time
 }
 
 function requireSecrets(secret: WebhookSecret): readonly string[] {

@@ -1,7 +1,9 @@
 import type { App } from '../app/app.ts'
-import { currentTask, type TaskContext } from '../app/current.ts'
+import { currentTask } from '../app/current.ts'
 import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
+import type { WebhookConfig } from '../app/webhookOptions.ts'
 import { ConfigError, Fatal, Retry } from '../std/errors.ts'
+import { Endpoint } from './endpoint.ts'
 import { pinUrl, type Resolve, resolveBySystem } from './pin.ts'
 import { type Answer, post } from './post.ts'
 import { signedHeaders } from './sign.ts'
@@ -38,45 +40,83 @@ export function defineWebhookTask(
   app.task(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {
-      const context = currentTask()
-      const attempts = context?.attempt ?? 1
-      const wait = delayAfter(attempts, firstDelay)
-      const target = await attempt(() => pinUrl(url, webhooks, resolve), wait)
-      const secrets = await webhooks.secrets(url)
-      const headers = {
-        ...signedHeaders(id, body, secrets),
-        'content-type': 'application/cloudevents+json; charset=utf-8',
-        'user-agent': 'celeriac-webhook/1',
+      const { attempt = 1, signal, log = app.config.logger } = currentTask() ?? {}
+      const endpoint = new Endpoint(url, app, webhooks, log)
+      await endpoint.enter()
+      try {
+        const status = await deliver({ url, id, body, config: webhooks, resolve, signal })
+        await endpoint.succeeded()
+        return { status, attempts: attempt }
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        const last = endpoint.isProbe || attempt > webhooks.retries
+        // A worker that is told to stop says nothing of the endpoint.
+        if (!signal?.aborted) await endpoint.failed(error.message, error.isGone ? 'gone' : last ? 'for good' : 'again')
+        throw next(error, last ? undefined : Math.max(delayAfter(attempt, firstDelay), askedFor(error.retryAfter)))
       }
-      const answer = await attempt(() => post(target, body, headers, webhooks.timeout, context?.signal), wait)
-      judge(answer, wait, context)
-      return { status: answer.status, attempts }
     },
     { retry: { max: webhooks.retries }, ignoreResult: false, description: 'Tells a webhook that a job has ended' },
   )
 }
 
+/** One attempt. */
+interface Attempt {
+  readonly url: string
+  readonly id: string
+  readonly body: string
+  readonly config: WebhookConfig
+  readonly resolve: Resolve
+  readonly signal: AbortSignal | undefined
+}
+
+/** The endpoint did not take it: what may work later, unless it is gone. */
+class Refusal extends Error {
+  readonly status: number | undefined
+  readonly retryAfter: string | undefined
+
+  constructor(message: string, { status, retryAfter }: Partial<Answer> = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.status = status
+    this.retryAfter = retryAfter
+  }
+
+  get isGone(): boolean {
+    return this.status === 410
+  }
+}
+
+/** The status of what was accepted, which is 2xx: everything else, redirects included, is a Refusal. Throws Fatal for a URL that may not be told. */
+async function deliver({ url, id, body, config, resolve, signal }: Attempt): Promise<number> {
+  const target = await onTheWay(() => pinUrl(url, config, resolve))
+  const secrets = await config.secrets(url)
+  const headers = {
+    ...signedHeaders(id, body, secrets),
+    'content-type': 'application/cloudevents+json; charset=utf-8',
+    'user-agent': 'celeriac-webhook/1',
+  }
+  const answer = await onTheWay(() => post(target, body, headers, config.timeout, signal))
+  const { status } = answer
+  if (status >= 200 && status < 300) return status
+  throw new Refusal(`expected a status of 2xx, got ${status}`, answer)
+}
+
 /** What fails on the way, as DNS or a connection, may work later. */
-async function attempt<Value>(step: () => Promise<Value>, wait: number): Promise<Value> {
+async function onTheWay<Value>(step: () => Promise<Value>): Promise<Value> {
   try {
     return await step()
   } catch (error) {
     if (error instanceof Fatal) throw error
-    throw again(wait, error instanceof Error ? error : new Error(String(error)))
+    const cause = error instanceof Error ? error : new Error(String(error))
+    throw new Refusal(cause.message, {}, { cause })
   }
 }
 
-/** 2xx is delivered. 410 says never again. Everything else, redirects included, is tried again. */
-function judge({ status, retryAfter }: Answer, wait: number, context: TaskContext | undefined): void {
-  if (status >= 200 && status < 300) return
-  if (status === 410) throw new Fatal('webhook: the receiver is gone: HTTP 410')
-  context?.log.warn({ status }, 'a webhook was not accepted')
-  throw again(wait, new Error(`webhook: expected a status of 2xx, got ${status}`), retryAfter)
-}
-
-/** Beyond the last repeat the cause becomes the failure. A receiver may ask for a longer wait, not for a shorter one. */
-function again(wait: number, cause: Error, retryAfter?: string): Retry {
-  return new Retry(cause.message, Math.max(wait, askedFor(retryAfter)), { cause })
+/** What the task throws: a repeat after so many ms, or the failure that ends it. */
+function next(refusal: Refusal, wait: number | undefined): Error {
+  if (refusal.isGone) return new Fatal('webhook: the receiver is gone: HTTP 410')
+  // What failed on the way is itself the cause.
+  const cause = refusal.cause instanceof Error ? refusal.cause : new Error(`webhook: ${refusal.message}`)
+  return wait === undefined ? new Fatal(cause.message, { cause }) : new Retry(cause.message, wait, { cause })
 }
 
 /** Wait after this many attempts, ms. */

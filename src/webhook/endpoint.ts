@@ -1,0 +1,169 @@
+import { hash } from 'node:crypto'
+import type { App } from '../app/app.ts'
+import type { WebhookConfig } from '../app/webhookOptions.ts'
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Note } from '../backend/joint.ts'
+import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std/errors.ts'
+import type { Logger } from '../std/log.ts'
+
+/** What a result backend does with notes. */
+export type KeptNotes = Required<Pick<ResultBackend, 'keep' | 'recall' | 'replace'>>
+
+/** What is remembered of an endpoint that fails. Of one that works there is nothing. */
+export interface Trouble {
+  /** When the first attempt after the last success failed, ms since the epoch. */
+  readonly since: number
+  /** Why it is disabled; absent where it is not. */
+  readonly disabled?: string
+}
+
+/** How an attempt failed: to be repeated; for the last time; or told that it shall never be. */
+export type Failed = 'again' | 'for good' | 'gone'
+
+/** A disabled endpoint to which nothing is sent is forgotten after this time and that between two probes, ms. */
+const KEPT = 30 * 86_400_000
+
+/** The note on an endpoint: a URL, its query included. Nothing of it can be read in the key. */
+export function troubleKey(url: string): string {
+  return `webhook ${hash('sha256', URL.parse(url)?.href ?? url, 'base64url')}`
+}
+
+/** The note that says that a probe is out, or was not long ago. */
+function probeKey(url: string): string {
+  return `${troubleKey(url)} probe`
+}
+
+/** The URL of an endpoint as somebody writes it. Throws ArgumentError for what is none. */
+export function endpointUrl(text: string): string {
+  const url = URL.parse(text)
+  if (!url) throw new ArgumentError(`webhook: expected a URL, got ${JSON.stringify(text)}`)
+  return url.href
+}
+
+/** What is known against an endpoint; undefined where nothing is. */
+export async function troubleOf(url: string, notes: KeptNotes): Promise<Trouble | undefined> {
+  const value = await notes.recall(troubleKey(url))
+  return value === undefined ? undefined : (JSON.parse(value) as Trouble)
+}
+
+/** Forget what is known against an endpoint: the next delivery goes to it. True when it was disabled. */
+export async function enable(url: string, notes: KeptNotes): Promise<boolean> {
+  const trouble = await troubleOf(url, notes)
+  for (const key of [troubleKey(url), probeKey(url)]) await notes.replace({ key, value: '', expires: 0 })
+  return trouble?.disabled !== undefined
+}
+
+/** Where the notes on endpoints are kept. Rejects with ConfigError where they cannot be. */
+export async function endpointNotes(app: Pick<App, 'stores'>): Promise<KeptNotes> {
+  const { backend } = await app.stores()
+  if (!keepsNotes(backend)) throw new ConfigError(`${backend.url} remembers nothing of webhooks: none is ever disabled`)
+  return backend
+}
+
+function keepsNotes(notes: Partial<KeptNotes>): notes is KeptNotes {
+  return notes.keep !== undefined && notes.recall !== undefined && notes.replace !== undefined
+}
+
+/**
+ * The endpoint of one attempt, and what all workers know of it, kept as notes. An endpoint that works costs one read. Where the store is away,
+ * or keeps no notes, the delivery goes on as if nothing were known.
+ */
+export class Endpoint {
+  readonly #url: string
+  readonly #app: Pick<App, 'stores'>
+  readonly #disableAfter: number | undefined
+  readonly #probeEvery: number
+  readonly #log: Logger
+  #known: Trouble | undefined
+
+  constructor(
+    url: string,
+    app: Pick<App, 'stores'>,
+    { disableAfter, probeEvery }: Pick<WebhookConfig, 'disableAfter' | 'probeEvery'>,
+    log: Logger,
+  ) {
+    this.#url = url
+    this.#app = app
+    this.#disableAfter = disableAfter
+    this.#probeEvery = probeEvery
+    this.#log = log
+  }
+
+  /** This attempt is the one that finds out whether a disabled endpoint works again. */
+  get isProbe(): boolean {
+    return this.#known?.disabled !== undefined
+  }
+
+  /** Without an attempt: deliveries to it fail at once. */
+  async isDisabled(): Promise<boolean> {
+    const trouble = await this.#remembered((notes) => troubleOf(this.#url, notes))
+    return trouble?.disabled !== undefined
+  }
+
+  /** Before the attempt. Throws Fatal where the endpoint is disabled, unless it is time for a probe. */
+  async enter(): Promise<void> {
+    const refused = await this.#remembered(async (notes) => {
+      this.#known = await troubleOf(this.#url, notes)
+      return this.isProbe && !(await this.#takeProbe(notes))
+    })
+    if (refused) throw new Fatal(`webhook: the endpoint is disabled: ${this.#known?.disabled}`)
+  }
+
+  /** The attempt was accepted. */
+  async succeeded(): Promise<void> {
+    if (!this.#known) return
+    const enabled = await this.#remembered((notes) => enable(this.#url, notes))
+    if (enabled) this.#log.info({ url: this.#url }, 'a webhook endpoint works again: it is enabled')
+  }
+
+  /** The attempt failed; `reason` for people. */
+  async failed(reason: string, how: Failed): Promise<void> {
+    await this.#remembered(async (notes, disableAfter) => {
+      const now = Date.now()
+      // Another delivery may have been accepted while this one waited for its answer.
+      const known = how === 'again' ? this.#known : await troubleOf(this.#url, notes)
+      if (known?.disabled !== undefined) return this.isProbe ? this.#write(known, notes) : undefined
+      const since = known?.since ?? now
+      if (how === 'gone' || (how === 'for good' && now - since >= disableAfter))
+        return this.#disable({ since, disabled: `${reason} (failing since ${new Date(since).toISOString()})` }, notes)
+      // After twice the time an old failure says no more of the endpoint.
+      if (!known) await notes.keep(this.#note({ since }, now + 2 * disableAfter))
+    })
+  }
+
+  /** One of all who come to it at once does it, and says so. */
+  async #disable(trouble: Trouble, notes: KeptNotes): Promise<void> {
+    if (!(await this.#takeProbe(notes))) return
+    await this.#write(trouble, notes)
+    const fields = { url: this.#url, reason: trouble.disabled }
+    this.#log.error(fields, 'a webhook endpoint is disabled: deliveries to it fail at once')
+  }
+
+  #write(trouble: Trouble, notes: KeptNotes): Promise<void> {
+    return notes.replace(this.#note(trouble, Date.now() + KEPT + this.#probeEvery))
+  }
+
+  #note(trouble: Trouble, expires: number): Note {
+    return { key: troubleKey(this.#url), value: JSON.stringify(trouble), expires }
+  }
+
+  /** False where somebody had the turn within the time between two probes. */
+  #takeProbe(notes: KeptNotes): Promise<boolean> {
+    return notes.keep({ key: probeKey(this.#url), value: '', expires: Date.now() + this.#probeEvery })
+  }
+
+  /** Deliveries do not depend on what is remembered: undefined where nothing is to be, nothing can be, or the store is away. */
+  async #remembered<Value>(
+    step: (notes: KeptNotes, disableAfter: number) => Promise<Value>,
+  ): Promise<Value | undefined> {
+    if (this.#disableAfter === undefined) return undefined
+    try {
+      const { backend } = await this.#app.stores()
+      return keepsNotes(backend) ? await step(backend, this.#disableAfter) : undefined
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      this.#log.warn({ err: error, url: this.#url }, 'what is known of a webhook endpoint could not be read or kept')
+      return undefined
+    }
+  }
+}
