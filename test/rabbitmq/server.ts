@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { untilWritten } from '../redis/launch.ts'
 import { freePort } from '../redis/server.ts'
 import { guard } from './guard.ts'
 
@@ -142,19 +143,7 @@ export class RabbitServer {
     const child = spawn(join(BIN, 'rabbitmq-server'), { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
     guard(child, this.folder)
-    let log = ''
-    await new Promise<void>((resolve, reject) => {
-      const hear = (chunk: Buffer): void => {
-        log = (log + chunk).slice(-20_000)
-        if (log.includes('Server startup complete')) resolve()
-      }
-      child.stdout?.on('data', hear)
-      child.stderr?.on('data', hear)
-      child.once('error', reject)
-      child.once('exit', (code, signal) => reject(new Error(`rabbitmq-server ended (${signal ?? code})\n${log}`)))
-    })
-    // Whatever it still says is in its log folder, or lost.
-    for (const stream of [child.stdout, child.stderr]) stream?.removeAllListeners('data').resume()
+    await untilWritten(child, 'Server startup complete', 'rabbitmq-server')
   }
 
   /** End it in order (SIGTERM: durable queues and persistent messages stay) or as a power cut does, and start it again on the same port. */
@@ -241,6 +230,7 @@ export class RabbitServer {
       RABBITMQ_CONFIG_FILE: at('rabbitmq.conf'),
       RABBITMQ_ADVANCED_CONFIG_FILE: at('none'),
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erl.join(' '),
+      ERL_CRASH_DUMP: at('erl_crash.dump'),
       // The scripts then become the server instead of watching over it: its pid is ours.
       detached: 'true',
     }

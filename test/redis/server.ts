@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { untilWritten } from './launch.ts'
 
 const MISSING = 'the tests need redis-server and redis-cli 7 or newer; please run: sudo apt-get install -y redis-server'
 
@@ -130,21 +131,11 @@ export class RedisServer {
     const end = (): void => void child.kill('SIGKILL')
     process.once('exit', end)
     child.once('exit', () => process.removeListener('exit', end))
-    let log = ''
-    await new Promise<void>((resolve, reject) => {
-      const hear = (chunk: Buffer): void => {
-        log += chunk
-        if (log.includes('eady to accept connections')) resolve()
-      }
-      child.stdout.on('data', hear)
-      child.stderr.on('data', hear)
-      child.once('error', (error: NodeJS.ErrnoException) => {
-        reject(error.code === 'ENOENT' ? new Error(MISSING, { cause: error }) : error)
-      })
-      child.once('exit', (code, signal) => reject(new Error(`redis-server ended (${signal ?? code})\n${log}`)))
-    })
-    // Whatever it still says is not kept.
-    for (const stream of [child.stdout, child.stderr]) stream.removeAllListeners('data').resume()
+    try {
+      await untilWritten(child, 'eady to accept connections', 'redis-server')
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Error(MISSING, { cause: error }) : error
+    }
     this.#process = child
   }
 

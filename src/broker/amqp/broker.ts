@@ -8,6 +8,7 @@ import { AmqpConsumer } from './consumer.ts'
 import { Delays, delayQueues } from './delays.ts'
 import { withoutWay, writeProperties } from './envelope.ts'
 import { ConsumerClock } from './longHolds.ts'
+import type { ProbePace } from './prober.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
 import { type QueueOptions, Topology } from './topology.ts'
 import { parseAmqpUrl } from './url.ts'
@@ -19,6 +20,8 @@ export interface AmqpOptions {
   readonly storeTimeout?: number
   /** RabbitMQ's `consumer_timeout`, ms: what is held for half as long is renewed. Default 30 min, as the server's. */
   readonly consumerTimeout?: number
+  /** How soon a connection that carries nothing is found out. Default: asked every 5 s, an answer within 3 s. */
+  readonly probe?: ProbePace
   /** Told when tasks were given back because they ran for longer than that. */
   readonly warn?: (message: string) => void
 }
@@ -47,12 +50,13 @@ export class AmqpBroker implements Broker {
   readonly #consumers = new Set<AmqpConsumer>()
 
   /** Throws ConfigError for a URL that cannot be read. */
-  constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, warn }: AmqpOptions = {}) {
+  constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, probe, warn }: AmqpOptions = {}) {
     const addresses = parseAmqpUrl(url)
     this.url = redactUrl(url)
-    this.#publishing = new AmqpConnection({ addresses, name: 'celeriac publisher', wait, dial })
-    this.#connection = new AmqpConnection({ addresses, name: 'celeriac', wait, dial })
-    this.#consuming = new AmqpConnection({ addresses, name: 'celeriac consumer', wait, dial: dialRelayed })
+    const shared = { addresses, wait, probe, standing: { accepted: false } }
+    this.#publishing = new AmqpConnection({ ...shared, name: 'celeriac publisher', dial })
+    this.#connection = new AmqpConnection({ ...shared, name: 'celeriac', dial })
+    this.#consuming = new AmqpConnection({ ...shared, name: 'celeriac consumer', dial: dialRelayed })
     this.#topology = new Topology(this.#connection, queues)
     this.#delays = new Delays(this.#topology)
     this.#clock = new ConsumerClock(consumerTimeout, warn)

@@ -1,5 +1,6 @@
 import type { ChannelModel } from 'amqplib'
 import { ConfigError } from '../../std/errors.ts'
+import { openingError } from './refusal.ts'
 import { relay } from './relay.ts'
 import type { AmqpAddress } from './url.ts'
 
@@ -9,49 +10,39 @@ import type { AmqpAddress } from './url.ts'
  */
 export const HEARTBEAT = 60
 
-/** Opens a connection with amqplib, which is loaded here. Throws ConfigError where it is not installed. */
+/**
+ * Opens a connection with amqplib, which is loaded here. Rejects with ConfigError where it is not installed, and where the server refuses
+ * user or virtual host.
+ */
 export async function dial(address: AmqpAddress, name: string, timeout: number): Promise<ChannelModel> {
-  const { tls, ...server } = address
-  const socket = { ...tls, timeout, noDelay: true, keepAlive: true }
-  return connect({ ...server, protocol: tls ? 'amqps' : 'amqp' }, socket, name)
+  const socket = { ...address.tls, timeout, noDelay: true, keepAlive: true }
+  try {
+    return await connect(address, address.tls ? 'amqps' : 'amqp', socket, name)
+  } catch (error) {
+    throw await openingError(error as Error, address, timeout)
+  }
 }
 
 /** The same through a thread that keeps the connection alive while the event loop is blocked. */
 export async function dialRelayed(address: AmqpAddress, name: string, timeout: number): Promise<ChannelModel> {
   await loadClient()
-  const path = await relay.open(address, timeout)
-  return connect({ ...address, protocol: 'amqp' }, { path, timeout }, name)
+  try {
+    const path = await relay.open(address, timeout)
+    return await connect(address, 'amqp', { path, timeout }, name)
+  } catch (error) {
+    throw await openingError(error as Error, address, timeout)
+  }
 }
 
 async function connect(
-  { protocol, hostname, port, username, password, vhost }: Omit<AmqpAddress, 'tls'> & { readonly protocol: string },
+  { hostname, port, username, password, vhost }: AmqpAddress,
+  protocol: 'amqp' | 'amqps',
   socket: object,
   name: string,
 ): Promise<ChannelModel> {
   const client = await loadClient()
-  const opening = client.connect(
-    {
-      protocol,
-      hostname,
-      port,
-      username,
-      password,
-      vhost: encodeURIComponent(vhost),
-      heartbeat: HEARTBEAT,
-    },
-    { ...socket, clientProperties: { connection_name: name } },
-  )
-  return opening.catch((error: Error) => {
-    throw NOT_OPENED.test(error.message) ? noVhost(vhost, error) : error
-  })
-}
-
-/** The server refuses the virtual host; the client library keeps its reason to itself. */
-const NOT_OPENED = /Expected ConnectionOpenOk; got <ConnectionClose/
-
-function noVhost(vhost: string, cause: Error): Error {
-  const expected = 'expected a virtual host that is there and open to this user'
-  return new Error(`${expected}, got ${JSON.stringify(vhost)} (rabbitmqctl add_vhost, set_permissions)`, { cause })
+  const server = { protocol, hostname, port, username, password, vhost: encodeURIComponent(vhost) }
+  return client.connect({ ...server, heartbeat: HEARTBEAT }, { ...socket, clientProperties: { connection_name: name } })
 }
 
 async function loadClient(): Promise<typeof import('amqplib')> {

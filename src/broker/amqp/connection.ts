@@ -2,7 +2,8 @@ import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
 import { backoffDelay } from '../../std/backoff.ts'
 import { Deferred } from '../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
-import { Prober } from './prober.ts'
+import { type ProbePace, Prober } from './prober.ts'
+import { isLasting } from './refusal.ts'
 import type { AmqpAddress } from './url.ts'
 
 /** The part of amqplib that we use. */
@@ -15,6 +16,14 @@ export interface ConnectionOptions {
   /** How long a call waits for a connection, ms. */
   readonly wait: number
   readonly dial: Dial
+  readonly standing: Standing
+  readonly probe: ProbePace | undefined
+}
+
+/** Of all connections of one broker. */
+export interface Standing {
+  /** A server has let us in: what is refused from then on is passing, as while it starts, and waited for. */
+  accepted: boolean
 }
 
 const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
@@ -32,6 +41,8 @@ export class AmqpConnection {
   #closed = false
   #at = 0
   #failures = 0
+  /** Of which addresses the last answer was one that waiting does not mend. */
+  readonly #refusals = new Map<number, Error>()
   #problem: StoreUnavailableError | undefined
   #blocked: StoreUnavailableError | undefined
   #reconnecting: NodeJS.Timeout | undefined
@@ -80,7 +91,10 @@ export class AmqpConnection {
     }
   }
 
-  /** A new channel. Rejects with StoreUnavailableError when there is no connection within the wait. */
+  /**
+   * A new channel. Rejects with StoreUnavailableError when there is no connection within the wait; at once, with ConfigError, where every
+   * address refuses us and none has ever let us in.
+   */
   async channel(): Promise<Channel> {
     return this.#withModel((model) => model.createChannel())
   }
@@ -130,10 +144,10 @@ export class AmqpConnection {
     this.#waiting.add(waiting)
     return limited(waiting.promise, this.#options.wait, () => {
       this.#waiting.delete(waiting)
-      const why = this.#problem ? `: ${this.#problem.message}` : ''
-      return new StoreUnavailableError(`${this.#label}: not connected for ${this.#options.wait} ms${why}`, {
-        cause: this.#problem,
-      })
+      const [refusal] = this.#refusals.values()
+      const cause = refusal ?? this.#problem
+      const why = cause ? `: ${cause.message}` : ''
+      return new StoreUnavailableError(`${this.#label}: not connected for ${this.#options.wait} ms${why}`, { cause })
     })
   }
 
@@ -150,13 +164,24 @@ export class AmqpConnection {
       }
       this.#use(model)
     } catch (error) {
-      // Waiting does not mend a package that is missing.
-      if (error instanceof ConfigError) this.#refuse(error)
-      this.#again(error)
-      this.#at = (this.#at + 1) % this.#options.addresses.length
+      this.#failed(error)
     } finally {
       this.#opening = false
     }
+  }
+
+  #failed(error: unknown): void {
+    const { addresses, standing } = this.#options
+    const own = error instanceof ConfigError ? error : this.unavailable(error)
+    if (isLasting(error)) this.#refusals.set(this.#at, own)
+    else this.#refusals.delete(this.#at)
+    if (!standing.accepted && this.#refusals.size === addresses.length) {
+      // Nobody is pestered: whoever asks next tries again.
+      this.#problem = this.unavailable(error)
+      this.#refusals.clear()
+      this.#refuse(own)
+    } else this.#again(error)
+    this.#at = (this.#at + 1) % addresses.length
   }
 
   #refuse(error: Error): void {
@@ -166,7 +191,9 @@ export class AmqpConnection {
 
   #use(model: ChannelModel): void {
     this.#model = model
+    this.#options.standing.accepted = true
     this.#failures = 0
+    this.#refusals.clear()
     this.#problem = undefined
     let reason: unknown
     model.on('error', (error) => {
@@ -184,6 +211,7 @@ export class AmqpConnection {
       model,
       () => this.#blocked !== undefined,
       () => destroy(model),
+      this.#options.probe,
     )
     for (const waiting of this.#waiting) waiting.resolve(model)
     this.#waiting.clear()
@@ -213,6 +241,7 @@ export class AmqpConnection {
   /** An error of the client library as ours. */
   unavailable(error: unknown): StoreUnavailableError {
     if (error instanceof StoreUnavailableError) return error
+    if (error instanceof ConfigError) return new StoreUnavailableError(error.message, { cause: error })
     const text = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : error
     return new StoreUnavailableError(`${this.#label}: ${text}`, { cause: error })
   }

@@ -1,8 +1,12 @@
 import type { Channel, ChannelModel } from 'amqplib'
 
 /** A sign of life is asked for this often, and must come within this, ms. */
-const EVERY = 5000
-const LIMIT = 3000
+export interface ProbePace {
+  readonly every: number
+  readonly limit: number
+}
+
+const PACE: ProbePace = { every: 5000, limit: 3000 }
 
 /**
  * Asks a connection for a sign of life: one that is open and carries nothing (a cable pulled, a firewall that forgot) is found out in
@@ -12,17 +16,19 @@ export class Prober {
   readonly #model: ChannelModel
   readonly #excused: () => boolean
   readonly #dead: () => void
+  readonly #limit: number
   readonly #timer: NodeJS.Timeout
   #channel: Promise<Channel> | undefined
   #asking = false
   #stopped = false
 
   /** `excused`: a blocked connection answers nothing, and is not dead. */
-  constructor(model: ChannelModel, excused: () => boolean, dead: () => void) {
+  constructor(model: ChannelModel, excused: () => boolean, dead: () => void, { every, limit }: ProbePace = PACE) {
     this.#model = model
     this.#excused = excused
     this.#dead = dead
-    this.#timer = setInterval(() => this.#ask(), EVERY)
+    this.#limit = limit
+    this.#timer = setInterval(() => this.#ask(), every)
     this.#timer.unref()
   }
 
@@ -39,7 +45,7 @@ export class Prober {
       setTimeout(() => {
         if (this.#asking && !this.#stopped && !this.#excused()) this.#dead()
       }, 100)
-    }, LIMIT)
+    }, this.#limit)
     limit.unref()
     this.#channel ??= this.#open()
     this.#channel

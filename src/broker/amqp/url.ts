@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
-import { redactUrl } from '../../std/url.ts'
+import { redactUrl, unescaped } from '../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 
 /** One node, and who we are there. */
@@ -39,23 +39,15 @@ function addressOf(text: string, url: string): AmqpAddress {
   }
   const [name, ...rest] = user?.split(':') ?? []
   const hostname = host.replace(/^\[(.*)\]$/, '$1') || 'localhost'
+  const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
   return {
     hostname,
     port: port === undefined ? (secure ? 5671 : 5672) : Number(port),
-    username: name ? unescaped(name, url) : 'guest',
-    password: rest.length > 0 ? unescaped(rest.join(':'), url) : name ? '' : 'guest',
-    vhost: unescaped(path, url) || '/',
+    username: name ? decode(name) : 'guest',
+    password: rest.length > 0 ? decode(rest.join(':')) : name ? '' : 'guest',
+    vhost: decode(path) || '/',
     tls: secure ? tlsOf(query, hostname) : undefined,
     label: redactUrl(text),
-  }
-}
-
-function unescaped(part: string, url: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch (error) {
-    if (error instanceof URIError) throw wrong(url, '%xx for special characters', 'a lone %')
-    throw error
   }
 }
 

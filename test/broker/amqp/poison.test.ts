@@ -1,47 +1,25 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { AmqpBroker, type AmqpOptions } from '../../../src/broker/amqp/broker.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
-import { RabbitServer } from '../../rabbitmq/server.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
+import { AmqpScene } from './scene.ts'
 
-let server: RabbitServer
-const stops: (() => unknown)[] = []
-
-beforeAll(async () => {
-  server = await RabbitServer.start()
-}, 30_000)
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-afterAll(() => server.stop())
-
-function open(url: string, options?: AmqpOptions): AmqpBroker {
-  const broker = new AmqpBroker(url, options)
-  stops.push(() => broker.close())
-  return broker
-}
+const scene = new AmqpScene()
 
 /** A worker that can die, as far as the server can see. */
 async function mortal(queue: string, options?: AmqpOptions): Promise<{ reader: Reader; die(): Promise<void> }> {
-  const proxy = await TcpProxy.start(server.port)
+  const proxy = await TcpProxy.start(scene.server.port)
   const broker = new AmqpBroker(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, { ...options, storeTimeout: 5000 })
   const consumer = await broker.consume([{ name: queue }], { prefetch: 20, name: 'celery@mortal' })
-  const die = async (): Promise<void> => {
+  const die = scene.after(async () => {
     proxy.refuse()
     await broker.close()
     await proxy.stop()
-  }
-  stops.push(die)
-  return {
-    reader: new Reader(consumer),
-    die: async () => {
-      stops.splice(stops.indexOf(die), 1)
-      await die()
-    },
-  }
+  })
+  return { reader: new Reader(consumer), die }
 }
 
 const factsOf = (deliveries: readonly Delivery[]): [string | undefined, number][] =>
@@ -51,7 +29,7 @@ test.each(['classic', 'quorum'] as const)(
   'a %s queue: how often its holders died is counted, what is given back on purpose is not',
   async (type) => {
     const options = { queues: { [type]: { type } } }
-    const broker = open(server.url(), options)
+    const broker = scene.open(options)
     const ids = Array.from({ length: 10 }, (_, at) => `${at}`)
     await Promise.all(ids.map((id) => broker.publish({ ...envelopeOf(id), headers: { task: 't', id } }, toQueue(type))))
     // The first times nobody knows why it came back.
@@ -80,13 +58,12 @@ test.each(['classic', 'quorum'] as const)(
 
 test('a copy that nobody has read yet when its connection ends comes again, once', async () => {
   const { reader, die } = await mortal('unread')
-  const broker = open(server.url())
+  const broker = scene.open()
   await Promise.all(['1', '2', '3'].map((id) => broker.publish(envelopeOf(id), toQueue('unread'))))
   await reader.take(3)
   await die()
-  const proxy = await TcpProxy.start(server.port)
-  stops.push(() => proxy.stop())
-  const other = open(`amqp://guest:guest@127.0.0.1:${proxy.port}/`)
+  const { proxy, url } = await scene.proxy()
+  const other = scene.open({}, url)
   const consumer = await other.consume([{ name: 'unread' }], { prefetch: 20, name: 'celery@test' })
   await until('copies are held', async () => (await heldCopies()) === 3)
   proxy.cut()
@@ -99,7 +76,7 @@ test('a copy that nobody has read yet when its connection ends comes again, once
 }, 30_000)
 
 async function heldCopies(): Promise<number> {
-  const lines = (await server.ctl('list_queues', 'name', 'messages_unacknowledged')).split('\n')
+  const lines = (await scene.server.ctl('list_queues', 'name', 'messages_unacknowledged')).split('\n')
   const counts = lines.filter((line) => line.startsWith('unread.held.')).map((line) => Number(line.split('\t')[1]))
   return counts.reduce((sum, count) => sum + count, 0)
 }

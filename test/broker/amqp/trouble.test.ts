@@ -1,35 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { AmqpBroker, type AmqpOptions } from '../../../src/broker/amqp/broker.ts'
+import { describe, expect, test } from 'vitest'
 import type { Queue } from '../../../src/broker/broker.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until, within } from '../../../src/testing/kit.ts'
-import { Reader } from '../../../src/testing/reader.ts'
-import { RabbitServer } from '../../rabbitmq/server.ts'
-import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort } from '../../redis/server.ts'
+import { AmqpScene, read } from './scene.ts'
 
-let server: RabbitServer
-const stops: (() => unknown)[] = []
-
-beforeAll(async () => {
-  server = await RabbitServer.start()
-}, 30_000)
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-afterAll(() => server.stop())
-
-function open(url: string, options?: AmqpOptions): AmqpBroker {
-  const broker = new AmqpBroker(url, options)
-  stops.push(() => broker.close())
-  return broker
-}
-
-async function read(broker: AmqpBroker, queues: readonly Queue[], prefetch = 10) {
-  const consumer = await broker.consume(queues, { prefetch, name: 'celery@test' })
-  return { consumer, reader: new Reader(consumer) }
-}
+const scene = new AmqpScene()
 
 function failure(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
@@ -38,16 +15,10 @@ function failure(promise: Promise<unknown>): Promise<Error> {
   )
 }
 
-async function startProxy(): Promise<{ proxy: TcpProxy; url: string }> {
-  const proxy = await TcpProxy.start(server.port)
-  stops.push(() => proxy.stop())
-  return { proxy, url: `amqp://guest:guest@127.0.0.1:${proxy.port}/` }
-}
-
 describe('away', () => {
   test('no server: waits for as long as told, then says why; the password does not show', async () => {
     const port = await freePort()
-    const broker = open(`amqp://guest:s3cret@127.0.0.1:${port}/`, { storeTimeout: 300 })
+    const broker = scene.open({ storeTimeout: 300 }, `amqp://guest:s3cret@127.0.0.1:${port}/`)
     const error = await failure(broker.publish(envelopeOf('1'), toQueue('away')))
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error.message).toMatch(/not connected for 300 ms: .*ECONNREFUSED/)
@@ -57,30 +28,37 @@ describe('away', () => {
 
   test('a failover list: the next address is tried', async () => {
     const port = await freePort()
-    const broker = open(`amqp://guest:guest@127.0.0.1:${port}/;${server.url()}`)
+    const broker = scene.open({}, `amqp://guest:guest@127.0.0.1:${port}/;${scene.server.url()}`)
     await broker.publish(envelopeOf('1'), toQueue('failover'))
     expect(await broker.size('failover')).toBe(1)
   })
 
   test('a wrong password is said', async () => {
-    const broker = open(`amqp://guest:wrong@127.0.0.1:${server.port}/`, { storeTimeout: 300 })
+    const broker = scene.open({ storeTimeout: 300 }, `amqp://guest:wrong@127.0.0.1:${scene.server.port}/`)
     expect((await failure(broker.size('q'))).message).toMatch(/ACCESS.REFUSED/i)
   })
 })
 
 describe('a restart of the server', () => {
   test.each([{ kill: false }, { kill: true }])(
-    '%o: nothing that was confirmed is lost; consumers go on',
+    '%o: nothing that was confirmed is lost; consumers go on; what is published while it is away waits, and arrives once',
     async (how) => {
-      const broker = open(server.url())
+      const broker = scene.open()
       const name = `restart-${how.kill}`
       await Promise.all(['1', '2', '3'].map((id) => broker.publish(envelopeOf(id), toQueue(name))))
       await broker.publish(envelopeOf('late'), toQueue(name), { notBefore: Date.now() + 6000 })
       const fanout: Queue = { name: `${name}-heard`, bindings: [{ exchange: 'news', kind: 'fanout' }], transient: true }
-      const { consumer, reader } = await read(broker, [{ name }], 2)
+      const { consumer, reader } = await read(broker, name, 2)
       const news = await read(broker, [fanout])
       const held = await reader.take(2)
-      await server.restart(how)
+      const [other, whileAway] = [scene.open({ storeTimeout: 30_000 }), `wait-${how.kill}`]
+      await other.publish(envelopeOf('1'), toQueue(whileAway))
+      await (how.kill ? scene.server.kill() : scene.server.halt())
+      await pause(50)
+      const waiting = other.publish(envelopeOf('2'), toQueue(whileAway))
+      await scene.server.start()
+      await within('the confirmation', waiting, 20_000)
+      expect(await other.size(whileAway)).toBe(2)
       await until('all works', () => consumer.problem === undefined)
       await broker.publish(envelopeOf('4'), toQueue(name))
       expect(await Promise.all(held.map((delivery) => delivery.ack()))).toEqual([false, false])
@@ -98,24 +76,13 @@ describe('a restart of the server', () => {
     },
     40_000,
   )
-
-  test('while it is away a publish waits, and arrives once', async () => {
-    const broker = open(server.url(), { storeTimeout: 30_000 })
-    await broker.publish(envelopeOf('1'), toQueue('wait'))
-    await server.halt()
-    await pause(50)
-    const waiting = broker.publish(envelopeOf('2'), toQueue('wait'))
-    await server.start()
-    await within('the confirmation', waiting, 20_000)
-    expect(await broker.size('wait')).toBe(2)
-  }, 30_000)
 })
 
 describe('half-open', () => {
   test('a connection that carries nothing any more is found out, and replaced', async () => {
-    const { proxy, url } = await startProxy()
-    const broker = open(url)
-    const { consumer, reader } = await read(broker, [{ name: 'half' }])
+    const { proxy, url } = await scene.proxy()
+    const broker = scene.open({ probe: { every: 1000, limit: 1500 } }, url)
+    const { consumer, reader } = await read(broker, 'half')
     await broker.publish(envelopeOf('1'), toQueue('half'))
     const first = await reader.next()
     proxy.swallow()
@@ -137,11 +104,11 @@ describe('half-open', () => {
 
 describe('memory alarm', () => {
   test('publishers wait, then fail with its reason; what is held can be settled; afterwards all goes on', async () => {
-    const broker = open(server.url(), { storeTimeout: 1000 })
-    const { consumer, reader } = await read(broker, [{ name: 'alarm' }])
+    const broker = scene.open({ storeTimeout: 1000 })
+    const { consumer, reader } = await read(broker, 'alarm')
     await broker.publish(envelopeOf('1'), toQueue('alarm'))
     const held = await reader.next()
-    await server.ctl('set_vm_memory_high_watermark', '0.00001')
+    await scene.server.ctl('set_vm_memory_high_watermark', '0.00001')
     try {
       await failure(broker.publish(envelopeOf('2'), toQueue('alarm')))
       const error = await failure(broker.publish(envelopeOf('3'), toQueue('alarm')))
@@ -150,7 +117,7 @@ describe('memory alarm', () => {
       expect(consumer.problem?.message).toMatch(/low on memory/)
       expect(await held.ack()).toBe(true)
     } finally {
-      await server.ctl('set_vm_memory_high_watermark', '0.8')
+      await scene.server.ctl('set_vm_memory_high_watermark', '0.8')
     }
     await until('it is over', () => consumer.problem === undefined)
     await broker.publish(envelopeOf('4'), toQueue('alarm'))
@@ -162,17 +129,17 @@ describe('memory alarm', () => {
 
 describe('queues', () => {
   test('one that exists with other arguments is left as it is, where nothing is asked for', async () => {
-    const theirs = open(server.url(), { queues: { theirs: { maxPriority: 5, arguments: { 'x-max-length': 100 } } } })
+    const theirs = scene.open({ queues: { theirs: { maxPriority: 5, arguments: { 'x-max-length': 100 } } } })
     await theirs.publish(envelopeOf('1'), toQueue('theirs'))
-    const broker = open(server.url())
+    const broker = scene.open()
     await broker.publish(envelopeOf('2'), toQueue('theirs'))
-    expect(idsOf(await (await read(broker, [{ name: 'theirs' }])).reader.take(2))).toEqual(['1', '2'])
+    expect(idsOf(await (await read(broker, 'theirs')).reader.take(2))).toEqual(['1', '2'])
   })
 
   test('a mismatch is said with both values, and the broker goes on', async () => {
-    await open(server.url(), { queues: { other: { maxPriority: 5 } } }).publish(envelopeOf('1'), toQueue('other'))
-    const broker = open(server.url(), { queues: { other: { maxPriority: 9 } } })
-    for (const wrong of [broker.publish(envelopeOf('2'), toQueue('other')), read(broker, [{ name: 'other' }])]) {
+    await scene.open({ queues: { other: { maxPriority: 5 } } }).publish(envelopeOf('1'), toQueue('other'))
+    const broker = scene.open({ queues: { other: { maxPriority: 9 } } })
+    for (const wrong of [broker.publish(envelopeOf('2'), toQueue('other')), read(broker, 'other')]) {
       const error = await failure(wrong)
       expect(error).toBeInstanceOf(ConfigError)
       expect(error.message).toMatch(/queue other .*"x-max-priority":9.*'9'.*'5'/)
@@ -182,20 +149,20 @@ describe('queues', () => {
   })
 
   test('deleted under a publisher and a consumer: made again', async () => {
-    const broker = open(server.url())
-    const { reader } = await read(broker, [{ name: 'deleted' }])
+    const broker = scene.open()
+    const { reader } = await read(broker, 'deleted')
     await broker.publish(envelopeOf('1'), toQueue('deleted'))
     const held = await reader.next()
-    await server.ctl('delete_queue', 'deleted')
+    await scene.server.ctl('delete_queue', 'deleted')
     await broker.publish(envelopeOf('2'), toQueue('deleted'))
     expect(idsOf([await reader.next()])).toEqual(['2'])
     expect(await held.ack()).toBe(true)
   })
 
   test('a quorum queue: taken at most so many, what is given back is no death; delays too', async () => {
-    const broker = open(server.url(), { queues: { quorum: { type: 'quorum' } } })
+    const broker = scene.open({ queues: { quorum: { type: 'quorum' } } })
     await Promise.all(['1', '2', '3', '4'].map((id) => broker.publish(envelopeOf(id), toQueue('quorum'))))
-    const { reader } = await read(broker, [{ name: 'quorum' }], 2)
+    const { reader } = await read(broker, 'quorum', 2)
     const [first, second] = await reader.take(2)
     await reader.nothing()
     await second?.ack()
@@ -216,9 +183,9 @@ describe('queues', () => {
   }, 20_000)
 
   test('a quorum queue of somebody else, of which nothing is known here', async () => {
-    const theirs = open(server.url(), { queues: { surprise: { type: 'quorum' } } })
+    const theirs = scene.open({ queues: { surprise: { type: 'quorum' } } })
     await theirs.publish(envelopeOf('1'), toQueue('surprise'))
-    const { reader } = await read(open(server.url()), [{ name: 'surprise' }], 2)
+    const { reader } = await read(scene.open(), 'surprise', 2)
     expect(idsOf([await reader.next()])).toEqual(['1'])
   }, 20_000)
 })

@@ -1,5 +1,5 @@
 import { connect, type GetMessage } from 'amqplib'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { Fleet } from '../fleet.ts'
 
 /** Who declares what: neither side's queues clash with the other's. */
@@ -46,6 +46,26 @@ test('a quorum queue: a Python client, our worker', async () => {
   await fleet.work(fleet.app({ queues: { typescript: { type: 'quorum' } } }))
   expect(await python.get(early)).toMatchObject({ result: 3 })
   expect(await python.run('ts.retry_once')).toMatchObject({ result: { retries: 1 } })
+})
+
+test('a quorum queue that ours made: a Python client that says its type sends, and reads what became of it', async () => {
+  await fleet.work(fleet.app({ queues: { typescript: { type: 'quorum' } } }))
+  const python = await fleet.pythonClient({ queue: 'typescript', queueArguments: { 'x-queue-type': 'quorum' } })
+  expect(await python.run('ts.add', [1, 2])).toMatchObject({ result: 3 })
+  expect(await python.run('ts.add', [2, 3], { countdown: 0.2 })).toMatchObject({ result: 5 })
+  expect(await python.run('ts.fail', ['no'])).toMatchObject({ status: 'FAILURE', error: { text: 'no' } })
+  // Celery declares a queue whenever it sends to it: as another, it is not let in.
+  const other = await fleet.pythonClient({ queue: 'typescript' })
+  await expect(other.send('ts.add', [1, 2])).rejects.toThrow(/PRECONDITION_FAILED.*x-queue-type/)
+})
+
+test('a quorum queue that Python made: a worker of ours that was told nothing of it, results in Redis', async () => {
+  const kept = await Fleet.start({ broker: 'rabbitmq', results: 'redis' })
+  onTestFinished(() => kept.end())
+  const python = await kept.pythonClient({ queue: 'typescript', queueArguments: { 'x-queue-type': 'quorum' } })
+  const ids = [await python.send('ts.add', [1, 2]), await python.send('ts.retry_once')]
+  await kept.work(kept.app())
+  expect(await python.call('get_many', { ids })).toMatchObject([3, { retries: 1 }])
 })
 
 test('workers of one name, of both kinds: each hears what is broadcast', async () => {

@@ -1,6 +1,7 @@
 import { type Channel, connect, type GetMessage } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../../app/lab.ts'
+import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
 /** Both kinds of worker on one queue. */
@@ -12,6 +13,7 @@ export function shared(kind: FleetOptions = {}): void {
   })
   afterEach(() => fleet.end())
 
+  const looked = (queue: string) => onChannel(fleet.broker, (channel) => channel.checkQueue(queue))
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n)
 
   describe('both kinds of worker on one queue', () => {
@@ -23,7 +25,6 @@ export function shared(kind: FleetOptions = {}): void {
       const python = await fleet.pythonClient({ queue: 'shared' })
       const theirWorker = await fleet.pythonWorker({ queue: 'shared', pool: 'prefork' })
       const ourWorker = await fleet.work(fleet.app({ queue: 'shared' }), { concurrency: 10 })
-      const looked = () => onChannel(fleet.broker, (channel) => channel.checkQueue('shared'))
       const ours = Promise.all(numbers(0, count / 2).map((n) => app.send<[string, number]>('both.work', [n, 0.002])))
       const theirs = python.call<string[]>('many', {
         task: 'both.work',
@@ -38,12 +39,27 @@ export function shared(kind: FleetOptions = {}): void {
       await until(async () => (await fleet.redis.hlen('unacked')) === 0)
       expect(await fleet.redis.zcard('unacked_index')).toBe(0)
       if (kind.broker !== 'rabbitmq') return
+      await until(() => settledAll(python))
       await Promise.all([theirWorker.stop(), ourWorker.stop()])
-      await until(async () => (await looked()).consumerCount === 0)
+      await until(async () => (await looked('shared')).consumerCount === 0)
       // What somebody still held would have come back, and stay.
-      await until(async () => (await looked()).messageCount === 0)
+      await until(async () => (await looked('shared')).messageCount === 0)
     })
   })
+
+  /**
+   * Celery acknowledges after it has stored a result, when its main process hears of it; one that is told to stop just before never does, and
+   * the message comes back (in three of 25 runs: stored by Python, redelivered). It is asked for what it still holds: first for what
+   * it has not begun, as far as it knows, then for what runs.
+   */
+  async function settledAll(python: PythonClient): Promise<boolean> {
+    for (const method of ['reserved', 'active']) {
+      const args = { method, destination: ['py@test'], timeout: 5 }
+      const told = await python.call<Record<string, unknown[]> | null>('inspect', args)
+      if (told?.['py@test']?.length !== 0) return false
+    }
+    return true
+  }
 
   describe('priorities', () => {
     const sent = [9, 3, 6, 0, 7, 2]
@@ -70,6 +86,8 @@ export function shared(kind: FleetOptions = {}): void {
       await python.send('ts.gated', ['first'])
       await until(async () => (await fleet.lines('started')).length === 1)
       for (const priority of sent) await python.send('ts.record', [String(priority)], { priority })
+      // Celery does not wait until the server has them: none to six were in the queue here.
+      if (kind.broker === 'rabbitmq') await until(async () => (await looked('typescript')).messageCount === sent.length)
       await fleet.open('first')
       await until(async () => (await fleet.lines('order')).length === sent.length)
       expect(await fleet.lines('order')).toEqual(served)
