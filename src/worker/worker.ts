@@ -1,15 +1,19 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
-import { LONGEST_TIMER, refuseUnknown, requireText, shown } from '../app/options.ts'
+import { refuseUnknown, requireText, shown } from '../app/options.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { ControlListener, type RevokeCommand } from './control.ts'
-import { type Bench, execute } from './execute.ts'
+import { type Bench, execute, retract } from './execute.ts'
 import { openPool, type PoolKind } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
+import { Postponed } from './postponed.ts'
 import type { Request } from './request.ts'
+
+export type { PoolKind } from './pool/open.ts'
+export type { Pool, RunOptions } from './pool/pool.ts'
 
 /** What a worker takes, and how it runs it. */
 export interface WorkerOptions {
@@ -43,7 +47,9 @@ export class Worker {
   readonly #revokeGrace: number
   readonly #revoked = new Set<string>()
   readonly #running = new Map<string, Request>()
+  readonly #postponed = new Postponed()
   readonly #lives = new Set<Promise<void>>()
+  #bench: Bench | undefined
   readonly #control: ControlListener
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
@@ -102,10 +108,12 @@ export class Worker {
       hostname: this.hostname,
       revoked: this.#revoked,
       running: this.#running,
+      postponed: this.#postponed,
       hurry: this.#hurry.signal,
       listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
+    this.#bench = bench
     this.#loop = this.#take(this.#consumer, bench)
     this.app.signals.emit('worker:ready', { hostname: this.hostname })
   }
@@ -164,11 +172,12 @@ export class Worker {
   }
 
   async #take(consumer: Consumer, bench: Bench): Promise<void> {
-    for await (const delivery of consumer) {
-      const life = execute(delivery, bench)
-      this.#lives.add(life)
-      void life.then(() => this.#lives.delete(life))
-    }
+    for await (const delivery of consumer) this.#live(execute(delivery, bench))
+  }
+
+  #live(life: Promise<void>): void {
+    this.#lives.add(life)
+    void life.then(() => this.#lives.delete(life))
   }
 
   /** Returns which of them run here. */
@@ -179,6 +188,8 @@ export class Worker {
       request.abort('revoke')
       if (terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
     }
+    for (const id of ids)
+      if (this.#bench && this.#postponed.queueOf(id) !== undefined) this.#live(retract(id, this.#bench))
     return running.map(({ id }) => id)
   }
 }

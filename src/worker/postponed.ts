@@ -1,0 +1,31 @@
+/** How long they are remembered at least, ms: longer than the word of a revoke is on its way. */
+const REMEMBERED = 10_000
+
+/**
+ * Tasks that came before their time and were put back a moment ago, by id, with their queues. Whoever revoked one of them in that moment
+ * found it neither in its queue nor running.
+ */
+export class Postponed {
+  #recent = new Map<string, string>()
+  #older = new Map<string, string>()
+  #timer: NodeJS.Timeout | undefined
+
+  add(id: string, queue: string): void {
+    this.#recent.set(id, queue)
+    if (!this.#timer) this.#wait()
+  }
+
+  /** Undefined for one that was not put back here, or not lately. */
+  queueOf(id: string): string | undefined {
+    return this.#recent.get(id) ?? this.#older.get(id)
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => {
+      this.#older = this.#recent
+      this.#recent = new Map()
+      this.#timer = undefined
+      if (this.#older.size > 0) this.#wait()
+    }, REMEMBERED).unref()
+  }
+}
