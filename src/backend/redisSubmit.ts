@@ -70,9 +70,9 @@ return out
 }
 
 /**
- * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] and ARGV[5]
- * how the keys begin, and how the values begin and end around the id; ARGV[7] how the keys of their origins begin ('': none), ARGV[8…] then
- * their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, origin of each.
+ * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] how the keys
+ * of these begin, ARGV[5] and ARGV[6] how their values begin and end around the id; ARGV[7] how the keys of their origins begin ('': none),
+ * ARGV[8…] then their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, origin of each.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
@@ -102,6 +102,9 @@ for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.
 
 /** Ids that need no escape in JSON. */
 const PLAIN_ID = /^[\w-]+$/
+
+/** So many calls of one turn leave before it is over. */
+const FIRST = 16
 
 /** Turns a meta into what is stored. */
 export type Recorder = (meta: TaskMeta) => StoredRecord
@@ -137,7 +140,7 @@ export class RedisSubmitter {
   readonly #record: Recorder
   readonly #notes: RedisNotes
   readonly #index: RedisIndex
-  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items))
+  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items), FIRST)
 
   constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
     this.#broker = broker

@@ -53,7 +53,7 @@ const idsOf = (metas: readonly TaskMeta[]): string[] => metas.map(({ task_id }) 
 
 describe('the index', () => {
   test.each(['json', 'msgpack'] as const)(
-    'one ZADD for many, and nothing for those without an origin: %s',
+    'one ZADD for all of a write, and nothing for those without an origin: %s',
     async (serializer) => {
       const backend = open({ serializer })
       const date_submitted = new Date().toISOString()
@@ -64,13 +64,14 @@ describe('the index', () => {
       await submit(backend, many('plain'))
       expect([await calls('zadd'), await calls('exists'), await calls('zcount')]).toEqual([0, 0, 0])
       await submit(backend, many('said', { input: '[]' }))
-      expect([await calls('zadd'), await server.cli('ZCARD', 'celeriac.jobs')]).toEqual([1, '301'])
+      // They leave as 16, 32, 64, 128 and the rest.
+      expect([await calls('zadd'), await server.cli('ZCARD', 'celeriac.jobs')]).toEqual([5, '301'])
       expect(await server.cli('ZSCORE', 'celeriac.jobs', 'said7')).toBe(String(Date.parse(date_submitted)))
       await submit(
         backend,
         [...many('said', { tags: ['late'] })].map((one) => ({ ...one, once: true })),
       )
-      expect([await calls('zadd'), await server.cli('ZCARD', 'celeriac.jobs')]).toEqual([1, '301'])
+      expect([await calls('zadd'), await server.cli('ZCARD', 'celeriac.jobs')]).toEqual([5, '301'])
       await backend.close()
     },
   )

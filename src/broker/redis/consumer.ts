@@ -57,7 +57,7 @@ export class RedisConsumer implements Consumer, Holder {
     const { connection, keys, sweeper } = this.#parts
     for (const queue of this.#queues) await this.#bind(queue)
     const events = {
-      found: () => this.#soon(),
+      found: () => this.#found(),
       failed: (error: Error) => {
         this.#problem = error
       },
@@ -147,6 +147,12 @@ export class RedisConsumer implements Consumer, Holder {
   /** Queues that are lists: one that only a fanout exchange feeds has none. */
   get #fed(): readonly Queue[] {
     return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
+  }
+
+  /** There is something to take. Whoever holds nothing has nothing to settle before. */
+  #found(): void {
+    if (this.#places === 0 && !this.#scheduled) void this.#claim()
+    else this.#soon()
   }
 
   /** Fill the places that came free in this turn: from what was taken ahead, then by one claim. */

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { pieces } from '../../std/pieces.ts'
 import { connectRedis } from './client.ts'
 import { Keys } from './keys.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leases.ts'
@@ -19,8 +20,8 @@ const claims = new Map<string, number>()
 async function renew(): Promise<void> {
   const tags = [...claims].flatMap(([name, count]) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
   try {
-    for (let from = 0; from < tags.length; from += BATCH) {
-      await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...tags.slice(from, from + BATCH)])
+    for (const some of pieces(tags, BATCH)) {
+      await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...some])
     }
     report(undefined)
   } catch (error) {

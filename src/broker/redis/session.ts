@@ -14,6 +14,9 @@ export interface SessionEvents {
 /** An answer's bytes as text, or as they are. */
 export type Reading = 'utf8' | null
 
+/** A command of so many arguments does not wait for others: the server begins on it while we make the next. */
+const MANY = 32
+
 /** Only pings are unanswered for this long, or a blocking command after its time: the peer is gone, ms. */
 const SILENT = 2500
 
@@ -62,14 +65,16 @@ export class Session {
     return !this.#ended && this.#redis.stream.writable
   }
 
-  /** Send one command; those of one turn of the event loop leave in one write. Rejects with the raw error of the reply, or StoreUnavailableError. */
+  /** Send one command; those of one callback leave in one write, up to a long one. Rejects with the raw error of the reply, or StoreUnavailableError. */
   send(name: string, args: readonly Arg[], reading: Reading): Promise<unknown> {
     if (!this.#corked) this.#cork()
     const command = new this.#command(name, args.map(sendable), { replyEncoding: reading })
     const now = performance.now()
     this.#used = now
     if (this.#open++ === 0) this.#due = now
-    return (this.#redis.sendCommand(command) as Promise<unknown>).then(
+    const answered = this.#redis.sendCommand(command) as Promise<unknown>
+    if (args.length >= MANY) this.#uncork()
+    return answered.then(
       (answer) => {
         this.#answered()
         return answer
@@ -124,12 +129,14 @@ export class Session {
 
   #cork(): void {
     this.#corked = true
-    const { stream } = this.#redis
-    stream.cork()
-    setImmediate(() => {
-      this.#corked = false
-      stream.uncork()
-    })
+    this.#redis.stream.cork()
+    process.nextTick(() => this.#uncork())
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#redis.stream.uncork()
   }
 
   #answered(): void {

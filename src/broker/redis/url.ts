@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
-import { redactUrl } from '../../std/url.ts'
+import { redactUrl, unescaped } from '../../std/url.ts'
+import { REDIS_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 
 /** Where a Redis server is, and who we are there. */
@@ -19,9 +20,6 @@ export interface RedisAddress {
   readonly sentinelPassword?: string
   readonly tls?: ConnectionOptions
 }
-
-/** Schemes of `parseRedisUrl`, without the colon. */
-export const REDIS_SCHEMES: readonly string[] = ['redis', 'rediss', 'unix', 'redis+socket', 'sentinel']
 
 interface Parts {
   readonly scheme: string
@@ -84,10 +82,10 @@ function sentinelAddress(parts: readonly Parts[], url: string): RedisAddress {
 function splitUrl(text: string, url: string): Parts {
   const [, scheme, user, host = '', port, path = '', search] = SHAPE.exec(text) ?? []
   if (scheme === undefined) throw wrong(url, 'redis://[user:password@]host[:port][/db] (special characters as %xx)')
-  if (!REDIS_SCHEMES.includes(scheme.toLowerCase())) throw wrong(url, REDIS_SCHEMES.join(', '), scheme)
+  if (!REDIS_SCHEMES.has(scheme.toLowerCase())) throw wrong(url, [...REDIS_SCHEMES].join(', '), scheme)
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)
   const [name, ...rest] = user?.split(':') ?? []
-  const decode = (part: string): string => unescaped(part, url)
+  const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
   return {
     scheme: scheme.toLowerCase(),
     username: name ? decode(name) : undefined,
@@ -96,15 +94,6 @@ function splitUrl(text: string, url: string): Parts {
     port: port === undefined ? undefined : Number(port),
     path: decode(path),
     query: new Map(new URLSearchParams(search ?? '')),
-  }
-}
-
-function unescaped(part: string, url: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch (error) {
-    if (error instanceof URIError) throw wrong(url, '%xx for special characters', 'a lone %')
-    throw error
   }
 }
 
