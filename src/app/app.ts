@@ -95,15 +95,17 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     Output extends Schema | undefined = undefined,
     Progress extends Schema | undefined = undefined,
     Name extends string = string,
+    Chunk extends Schema | undefined = undefined,
   >(
-    task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name>,
+    task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name, Chunk>,
   ): Task<
     [input: InferInput<Input>],
     ResultOf<Output, Return>,
     ProgressOf<Progress>,
     InferInput<Input>,
     Promise<ResultOf<Output, Return>>,
-    Name
+    Name,
+    ProgressOf<Chunk>
   >
   task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
     const definition =
@@ -273,19 +275,26 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return Promise.all(prepared.map((one) => this.#submit(one)))
   }
 
-  async #submit(prepared: Prepared): Promise<AsyncResult> {
-    const { id, message, queue, ignored, submission } = prepared
+  #submit(prepared: Prepared): Promise<AsyncResult> {
     // Before it is sent: nobody need await that, and the task around may have ended by then.
-    childrenHere()?.push(id)
-    const { joint, backend } = this.#link.stores ?? (await this.#link.open())
-    const facts = { id, task: message.task, queue, retries: 0 }
-    this.signals.emit('task:before-publish', facts)
-    const sent = this.#config.alwaysEager ? await this.#runNow(prepared, backend) : await joint.submit(submission)
-    if (sent) this.signals.emit('task:after-publish', facts)
-    return new AsyncResult(id, this.#link, ignored, sent)
+    childrenHere()?.push(prepared.id)
+    const { stores } = this.#link
+    return stores ? this.#handIn(prepared, stores) : this.#link.open().then((opened) => this.#handIn(prepared, opened))
   }
 
-  /** The eager mode. False where an idempotency key has found the first call. */
+  /** Without a promise more than it takes: every call pays for them. */
+  #handIn(prepared: Prepared, { joint, backend }: Stores): Promise<AsyncResult> {
+    const { id, message, queue, ignored, submission } = prepared
+    const facts = { id, task: message.task, queue, retries: 0 }
+    this.signals.emit('task:before-publish', facts)
+    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : joint.submit(submission)
+    return sending.then((sent) => {
+      if (sent) this.signals.emit('task:after-publish', facts)
+      return new AsyncResult(id, this.#link, ignored, sent)
+    })
+  }
+
+  /** The eager mode. False where its idempotency key, or its note, was there already. */
   async #runNow({ queue, submission }: Prepared, backend: ResultBackend): Promise<boolean> {
     const { meta, message, once, origin, note } = submission
     if (note && !(await backend.keep?.(note))) return false

@@ -1,6 +1,6 @@
 import { DEFAULT_EVENT_LOG } from '../backend/history.ts'
 import type { QueueOptions } from '../broker/amqp/topology.ts'
-import { AMQP_SCHEMES } from '../broker/open.ts'
+import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { createLogger, type Logger } from '../std/log.ts'
@@ -13,7 +13,7 @@ import type { Schema } from './schema.ts'
 import { parseWebhooks, type WebhookConfig, type WebhookOptions } from './webhookOptions.ts'
 
 /** Where the embedded store is kept unless told otherwise, below the working directory. */
-export const DEFAULT_STORE = 'sqlite:.celeriac/celeriac.db'
+const DEFAULT_STORE = 'sqlite:.celeriac/celeriac.db'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
@@ -61,7 +61,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Default of the tasks' option of that name. Default false. */
   trackStarted?: boolean
   /**
-   * States on the way (STARTED, progress, RETRY) that are kept per task, the newest, for whoever follows it: 0 to 100,000; 0 keeps none.
+   * States on the way (STARTED, progress, RETRY) and what it hands out (`ctx.chunk`) that are kept per task, the newest, for whoever follows it: 0 to
+   * 100,000; 0 keeps none.
    * Default 1000, and about 1 MiB.
    */
   eventLog?: number

@@ -7,6 +7,8 @@ import type { Logger } from '../std/log.ts'
 import type { StopSignal } from '../std/stop.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
+import { ExposedLog } from './exposedLog.ts'
+import { type Emit, Outlet } from './outlet.ts'
 import type { ContextSource, RequestContext } from './requestContext.ts'
 import { validate } from './schema.ts'
 
@@ -15,6 +17,8 @@ export interface JobHost {
   /** Tells the task to stop; its reason is an AbortReason. */
   readonly signal: StopSignal
   report(report: Report): void
+  /** Takes what the task hands out; absent where nobody keeps it. */
+  readonly emit?: Emit | undefined
   readonly log: Logger
 }
 
@@ -51,6 +55,8 @@ export class JobContext implements Parent {
   readonly #serializer: Serializer
   #abort: AbortController | undefined
   #log: Logger | undefined
+  #outlet: Outlet | undefined
+  #ended = false
   #folded: Report | undefined
   #foldTimer: NodeJS.Timeout | undefined
   #reportedAt = 0
@@ -99,7 +105,7 @@ export class JobContext implements Parent {
   }
 
   get log(): Logger {
-    this.#log ??= this.#host.log.child({ task: this.task, id: this.id })
+    this.#log ??= this.#makeLog()
     return this.#log
   }
 
@@ -124,6 +130,16 @@ export class JobContext implements Parent {
     await this.#turn()
   }
 
+  chunk(value: unknown): Promise<void> {
+    if (this.#ended) return Promise.resolve()
+    const outlet = this.#open()
+    outlet.send('chunk', this.#checked(value))
+    const done = this.#paced(outlet)
+    // Who does not await it is not to die of an abort, either.
+    done.catch(() => undefined)
+    return done
+  }
+
   async updateState(state: string, meta: unknown = null): Promise<void> {
     if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED.has(state)) {
       throw new ArgumentError(`updateState: expected a state of the task's own, got ${JSON.stringify(state)}`)
@@ -142,6 +158,34 @@ export class JobContext implements Parent {
   end(): void {
     clearTimeout(this.#foldTimer)
     this.#folded = undefined
+    this.#ended = true
+  }
+
+  #makeLog(): Logger {
+    const log = this.#host.log.child({ task: this.task, id: this.id })
+    const level = this.#definition.options.exposeLogs
+    return level && this.#host.emit ? new ExposedLog(log, { outlet: this.#open(), level, left: 0 }) : log
+  }
+
+  /** Made when first needed, as the signal. */
+  #open(): Outlet {
+    this.#outlet ??= new Outlet(this.#host.emit, this.#serializer, this.attempt)
+    return this.#outlet
+  }
+
+  #checked(value: unknown): unknown {
+    const { chunk } = this.#definition
+    const checked = chunk ? validate(chunk, value, `task ${this.task}: chunk`) : value
+    if (!(checked instanceof Promise)) return checked
+    checked.catch(() => undefined)
+    throw new ArgumentError(
+      `task ${this.task}: chunk: expected a schema that checks at once, got one that is asynchronous`,
+    )
+  }
+
+  async #paced(outlet: Outlet): Promise<void> {
+    for (let room = outlet.room(this.#host.signal); room; room = outlet.room(this.#host.signal)) await room
+    await this.#turn()
   }
 
   #fold(report: Report): void {

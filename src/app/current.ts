@@ -5,7 +5,7 @@ import type { Carried, ContextSource, ContextValues, RequestContext } from './re
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 
 /** What a running task knows of itself, and how it speaks. */
-export interface TaskContext<Progress = unknown, Values = ContextValues> {
+export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> {
   readonly id: string
   /** Task name. */
   readonly task: string
@@ -22,6 +22,7 @@ export interface TaskContext<Progress = unknown, Values = ContextValues> {
   readonly redelivered: boolean
   /** Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
   readonly signal: AbortSignal
+  /** Lines for the worker's log; with the task's option `exposeLogs` also for those who follow the job. */
   readonly log: Logger
   /** The request in which it was called, or the task that sent it was; undefined where there was none. */
   readonly request: RequestContext<Values> | undefined
@@ -30,6 +31,12 @@ export interface TaskContext<Progress = unknown, Values = ContextValues> {
    * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop that awaits it can be cancelled.
    */
   progress(value: Progress): Promise<void>
+  /**
+   * Hand out a part of the output, as a token of text or a row: an event of its own, and no state. All of them are told, in their order. Awaited, it
+   * waits while the store does not keep pace, and rejects as `progress`. Throws EncodeError for a value that cannot be sent or takes more than 64 KiB,
+   * ArgumentError for one that is not awaited when 10,000 others, or 16 MiB, have not been stored yet.
+   */
+  chunk(value: Chunk): Promise<void>
   /** A state of its own, as `STEP 1`, with what goes with it. */
   updateState(state: string, meta?: unknown): Promise<void>
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */

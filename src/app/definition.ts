@@ -11,6 +11,7 @@ export interface TaskDefinition {
   readonly input: Schema | undefined
   readonly output: Schema | undefined
   readonly progress: Schema | undefined
+  readonly chunk: Schema | undefined
   readonly run: (...args: never[]) => unknown
 }
 

@@ -7,6 +7,7 @@ import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import type { JobHost } from './context.ts'
+import type { Emit } from './outlet.ts'
 
 /** The job of a message, as if a worker had got it. */
 export function jobOf(message: TaskMessage, facts: { queue: string; redelivered: boolean; hostname: string }): Job {
@@ -45,13 +46,21 @@ export async function runEagerly(
   const report: JobHost['report'] = ({ state, meta }) => {
     if (pending) void backend.store({ ...base, status: state, result: meta, date_started: started })
   }
-  const host: JobHost = { signal: new AbortController().signal, report, log }
+  let handed: Promise<unknown> = Promise.resolve()
+  let count = 0
+  const keep = backend.emit?.bind(backend)
+  const emit: Emit = (emission, taken) => {
+    const handout = { id: job.id, run: 'eager', from: ++count, emissions: [emission], again: false }
+    handed = handed.then(() => keep?.(handout)).finally(taken)
+  }
+  const host: JobHost = { signal: new AbortController().signal, report, emit: pending && keep ? emit : undefined, log }
   let retries = job.retries
   let outcome = await run(job, host)
   while (outcome.kind === 'retry') {
     retries++
     outcome = await run({ ...job, retries }, host)
   }
+  await handed
   const ended = { outcome, retries, runtime: performance.now() - begun }
   if (!pending || outcome.kind === 'ignore') return ended
   const children = childTuples(outcome.children ?? [])

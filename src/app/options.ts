@@ -4,7 +4,8 @@ import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: any error class, whatever its constructor takes.
+/** An error class, whatever its constructor takes. */
+// biome-ignore lint/suspicious/noExplicitAny: of any arguments.
 export type ErrorClass = abstract new (...args: any[]) => Error
 
 /** When and how a failed task runs again. */
@@ -54,6 +55,11 @@ export interface TaskOptions {
   acksLate?: boolean
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean
+  /**
+   * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP too, with their fields, an error as its
+   * class and message. Default false: what a log says is for those who run the worker.
+   */
+  exposeLogs?: boolean | 'debug' | 'info' | 'warn' | 'error'
   /** Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as `application/octet-stream`, text as JSON. */
   contentType?: string
   /** One line for people: shown in OpenAPI and lists. */
@@ -112,9 +118,6 @@ export interface CallOptions {
   webhook?: string
 }
 
-/** Node's timers go off at once beyond this, ms: nearly 25 days. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1
-
 const TASK_OPTIONS = new Set([
   'queue',
   'priority',
@@ -126,6 +129,7 @@ const TASK_OPTIONS = new Set([
   'ignoreResult',
   'acksLate',
   'trackStarted',
+  'exposeLogs',
   'contentType',
   'description',
   'example',
@@ -165,6 +169,7 @@ export interface ParsedTaskOptions {
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
   readonly trackStarted: boolean | undefined
+  readonly exposeLogs: 'debug' | 'info' | 'warn' | 'error' | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
   readonly example: TaskExample | undefined
@@ -195,11 +200,21 @@ export function parseTaskOptions(options: TaskOptions, task: string): ParsedTask
     ignoreResult: options.ignoreResult,
     acksLate: options.acksLate ?? true,
     trackStarted: options.trackStarted,
+    exposeLogs: exposedLevel(options.exposeLogs, where),
     contentType: contentTypeOf(options.contentType, where),
     description: options.description,
     example: parseExample(options.example, where),
     accepts: parseAccepts(options.accepts, where),
   }
+}
+
+function exposedLevel(level: TaskOptions['exposeLogs'], where: string): ParsedTaskOptions['exposeLogs'] {
+  if (level === undefined || level === false) return undefined
+  if (level === true) return 'info'
+  if (['debug', 'info', 'warn', 'error'].includes(level)) return level
+  throw new ArgumentError(
+    `${where}: exposeLogs: expected true, false or a level from debug to error, got ${shown(level)}`,
+  )
 }
 
 function parseExample(example: TaskExample | undefined, where: string): TaskExample | undefined {

@@ -1,7 +1,8 @@
-import type { Change } from '../backend/history.ts'
+import { type Change, seqOf } from '../backend/history.ts'
+import type { LogLine } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, isFinal, PROGRESS, REVOKED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import {
   ArgumentError,
   CeleriacError,
@@ -12,13 +13,19 @@ import {
 } from '../std/errors.ts'
 import { infoOf, type JobError, type JobInfo } from './info.ts'
 import type { Link } from './link.ts'
-import { LONGEST_TIMER } from './options.ts'
 import { revokeTask } from './revoke.ts'
 
-/** A change in the life of a task. */
-export type TaskEvent<Result, Progress> =
+/** A change in the life of a task, or what it handed out while it ran. */
+export type TaskEvent<Result, Progress, Chunk = unknown> =
   | (EventBase & { readonly type: 'state'; readonly state: string; readonly meta: unknown })
   | (EventBase & { readonly type: 'progress'; readonly state: 'PROGRESS'; readonly data: Progress })
+  | (EventBase & {
+      readonly type: 'chunk'
+      readonly state: 'STARTED'
+      readonly attempt: number
+      readonly data: Chunk
+    })
+  | (EventBase & { readonly type: 'log'; readonly state: 'STARTED'; readonly attempt: number; readonly line: LogLine })
   | (EventBase & { readonly type: 'success'; readonly state: 'SUCCESS'; readonly result: Result })
   | (EventBase & { readonly type: 'failure'; readonly state: 'FAILURE'; readonly error: JobError })
   | (EventBase & { readonly type: 'revoked'; readonly state: 'REVOKED'; readonly error: JobError })
@@ -26,6 +33,7 @@ export type TaskEvent<Result, Progress> =
 interface EventBase {
   /** Its place in the task's life, from 1 for PENDING. Only with `after`, and where somebody counted it: Python workers do not. */
   readonly seq?: number
+  /** What was known of the task; with `chunk` and `log` no more than its id, name and attempt. */
   readonly info: JobInfo
 }
 
@@ -37,10 +45,11 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
+/** Which events of a task are told, and for how long. */
 export interface EventOptions extends WaitOptions {
   /**
    * Number of the last event known, 0 for none: then every later one comes, each once, in order, however fast they were and also after a
-   * restart; as far back as the store keeps them (`eventLog`). Default: from now on, the newest when they are faster than the reader.
+   * restart; as far back as the store keeps them (`eventLog`). Default: from where it is now.
    */
   after?: number
 }
@@ -52,7 +61,7 @@ export interface RevokeOptions {
 }
 
 /** A submitted task, by id. Not thenable: `await task.delay()` gives this handle, not the result. */
-export class AsyncResult<Result = unknown, Progress = unknown> {
+export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> {
   readonly id: string
   /** False where the call that made this sent nothing: its idempotency key, or its note, was there already. */
   readonly sent: boolean
@@ -105,19 +114,19 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
   }
 
   /**
-   * Its states and progress as they come: first where it is now, last its end. Each is newer than the one before;
-   * those that follow faster than they are read may be left out, the last never. With `after`, none is left out: all since that one.
+   * Its states, its progress and what it hands out, as they come: first where it is now and what it has handed out since, last its end. Each is newer than
+   * the one before, and none is left out where the store keeps them; with `after`, none since that one.
    * Throws as `get` for an unknown id.
    */
-  async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress>, void, void> {
+  async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress, Chunk>, void, void> {
     this.#requireRecord()
     const { after } = options
     if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
       throw new ArgumentError(`events: after: expected the seq of an event or 0, got ${String(after)}`)
-    const changes = after === undefined ? this.#watch(options) : this.#follow(options, after)
-    for await (const { seq, meta } of changes) {
-      yield eventOf<Result, Progress>(meta, seq)
-      if (isFinal(meta.status)) return
+    const changes = after === undefined ? this.#fromNow(options) : this.#follow(options, after)
+    for await (const change of changes) {
+      yield eventOf<Result, Progress, Chunk>(after === undefined ? { ...change, seq: undefined } : change)
+      if (isFinal(change.meta.status)) return
     }
   }
 
@@ -176,6 +185,33 @@ export class AsyncResult<Result = unknown, Progress = unknown> {
       if (step !== 'gap') yield step
     }
   }
+
+  #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
+    return bounded(this.id, options, (stop) => this.#since(stop))
+  }
+
+  /** As `#changes`; where the store keeps a log, none is left out after the first. */
+  async *#since(stop: AbortController): AsyncGenerator<Change, void, void> {
+    const { backend, follows } = await this.#link.open()
+    if (!backend.history) return yield* this.#changes(stop)
+    await this.#known(stop.signal)
+    if (stop.signal.aborted) return
+    const history = await follows.history(this.id, Number.MAX_SAFE_INTEGER)
+    if (!history) throw new UnknownJobError(this.id, backend.hint)
+    const state = seqOf(history)
+    for await (const step of follows.follow(this.id, state === undefined ? history.last : state - 1, stop.signal))
+      if (step !== 'gap') yield step
+  }
+
+  /** Resolves when it has a record, or on abort: others may yet submit it. */
+  async #known(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController()
+    const end = (): void => stop.abort()
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    for await (const _ of this.#changes(stop)) break
+    signal.removeEventListener('abort', end)
+  }
 }
 
 /** What comes until the timeout or the signal, which then throw. */
@@ -213,9 +249,16 @@ function settled<Result>(meta: TaskMeta): Result {
   throw new TaskError(meta.task_id, error?.type ?? 'Error', error?.message ?? '', error?.traceback)
 }
 
-function eventOf<Result, Progress>(meta: TaskMeta, seq: number | undefined): TaskEvent<Result, Progress> {
+function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): TaskEvent<Result, Progress, Chunk> {
   const info = infoOf(meta)
   const base: EventBase = seq === undefined ? { info } : { seq, info }
+  if (emission) {
+    const { kind, attempt, value } = emission
+    const common = { state: STARTED, attempt, ...base } as const
+    return kind === 'chunk'
+      ? { type: kind, data: value as Chunk, ...common }
+      : { type: kind, line: value as LogLine, ...common }
+  }
   const error = info.error ?? { type: 'Error', message: '', traceback: undefined }
   switch (meta.status) {
     case SUCCESS:

@@ -42,7 +42,7 @@ export async function purgeQueue({ broker, backend }: Stores, queue: string): Pr
 }
 
 /** The record of a task that was revoked: `reason` is Celery's word for why, `purged` is ours. */
-export function revokedMeta(
+function revokedMeta(
   id: string,
   known: Partial<TaskMeta> | undefined,
   reason: 'revoked' | 'expired' | 'terminated' | 'purged',

@@ -19,24 +19,25 @@ export interface Task<
   Call = Args,
   Return = unknown,
   Name extends string = string,
+  Chunk = unknown,
 > {
   (...args: Args): Return
   readonly name: Name
   readonly definition: TaskDefinition
   /** Send it. Resolves when the store has it. Wrong arguments throw at once. */
-  delay(...args: Args): Submission<Result, Progress>
+  delay(...args: Args): Submission<Result, Progress, Chunk>
   /** Send it with options. */
-  applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress>
+  applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress, Chunk>
   /** Send many in one write. All are checked before any is sent; the handles come in the order of the calls. */
   delayMany(
     calls: readonly Call[],
     options?: Omit<CallOptions, 'taskId' | 'idempotencyKey'>,
-  ): Promise<AsyncResult<Result, Progress>[]>
+  ): Promise<AsyncResult<Result, Progress, Chunk>[]>
 }
 
 /** Any task, whatever it takes and returns. */
 // biome-ignore lint/suspicious/noExplicitAny: a task of any arguments and result.
-export type AnyTask = Task<any, any, any, any, any, any>
+export type AnyTask = Task<any, any, any, any, any, any, any>
 
 /** A task that takes one input object, checked by its schema on both sides. */
 export interface ObjectTask<
@@ -46,6 +47,7 @@ export interface ObjectTask<
   Return,
   Values = ContextValues,
   Name extends string = string,
+  Chunk extends Schema | undefined = undefined,
 > extends TaskOptions {
   /** Name on the wire, as `reports.render`. */
   name: Name
@@ -54,10 +56,14 @@ export interface ObjectTask<
   output?: Output
   /** Checks the values of `ctx.progress`. */
   progress?: Progress
-  run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values>): Return
+  /** Checks the values of `ctx.chunk`; it must not be asynchronous. */
+  chunk?: Chunk
+  run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 
+/** What a task reports or hands out, by its schema of that; unknown without one. */
 export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress> : unknown
+/** What a task results in: what its output schema makes of it or, without one, what its function returns. */
 export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : Awaited<Return>
 
 /** How a task hands its calls over; the app does the rest. */
@@ -86,22 +92,24 @@ export function positionalDefinition(
     input: undefined,
     output: undefined,
     progress: undefined,
+    chunk: undefined,
     run,
   }
 }
 
 export function objectDefinition(
-  task: ObjectTask<Schema, Schema | undefined, Schema | undefined, unknown>,
+  task: ObjectTask<Schema, Schema | undefined, Schema | undefined, unknown, ContextValues, string, Schema | undefined>,
 ): TaskDefinition {
   if (typeof task !== 'object' || task === null)
     throw new ArgumentError(`task: expected a name or an object, got ${String(task)}`)
-  const { name, input, output, progress, run, ...options } = task
+  const { name, input, output, progress, chunk, run, ...options } = task
   requireText(name, 'task name')
   if (typeof run !== 'function') throw new ArgumentError(`task ${name}: run: expected a function, got ${typeof run}`)
   requireSchema(input, `task ${name}: input`)
   if (output !== undefined) requireSchema(output, `task ${name}: output`)
   if (progress !== undefined) requireSchema(progress, `task ${name}: progress`)
-  return { name, options: parseTaskOptions(options, name), style: 'object', input, output, progress, run }
+  if (chunk !== undefined) requireSchema(chunk, `task ${name}: chunk`)
+  return { name, options: parseTaskOptions(options, name), style: 'object', input, output, progress, chunk, run }
 }
 
 /** The callable task of a definition. */

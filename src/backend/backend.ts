@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { History, HistoryQuery } from './history.ts'
+import type { Handout, History, HistoryQuery } from './history.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
 
 /*
@@ -14,6 +14,7 @@ export interface MetaPage {
   readonly cursor?: string
 }
 
+/** Which records are listed, and how many: those that fit all that is named. */
 export interface ListFilter {
   readonly state?: string
   readonly task?: string
@@ -43,10 +44,11 @@ export interface BackendOptions {
   readonly warn?: (message: string) => void
   /** How long a call waits for a store that is away or busy, ms. */
   readonly storeTimeout?: number
-  /** States on the way that are kept per task for `history`, the newest; default 1000, 0: none. */
+  /** States on the way and emissions that are kept per task for `history`, the newest; default 1000, 0: none. */
   readonly eventLog?: number
 }
 
+/** What keeps the record of each task. */
 export interface ResultBackend {
   /** For people to read: no password in it. */
   readonly url: string
@@ -66,8 +68,8 @@ export interface ResultBackend {
   /** Many at once, in the order asked; undefined where nothing is known. */
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]>
   /**
-   * The newest meta of each task: once now where it is known, then after each change, in order; intermediate ones may be skipped.
-   * Ends after every id became final, or on abort. Pushed where the store can.
+   * The newest meta of each task: once now where it is known, then after each change, in order; intermediate ones may be skipped, and
+   * the same one comes again after an `emit`. Ends after every id became final, or on abort. Pushed where the store can.
    */
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
   /**
@@ -75,6 +77,11 @@ export interface ResultBackend {
    * saves it, numbered from 2 without a gap, and kept as long as the record. Undefined where nothing is known.
    */
   history?(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]>
+  /**
+   * Add what a task hands out to its log, numbered on, in one write; whoever watches it is told. False, and nothing is kept, where the
+   * task is not known, has ended, or has no log. Only with `history`.
+   */
+  emit?(handout: Handout): Promise<boolean>
   /**
    * Which records `list` has: `all`, or `marked`, those that were handed in with an origin, be it an empty one. Absent where there is no
    * `list`.
@@ -91,6 +98,8 @@ export interface ResultBackend {
   keep?(note: Note): Promise<boolean>
   /** The value of a note; undefined where none is, or it has expired. */
   recall?(key: string): Promise<string | undefined>
+  /** Keep a note, whatever is there of its key. One that has expired already drops it. */
+  replace?(note: Note): Promise<void>
   /** Drop the records. Unknown ids are no error. Whoever watches one in this process gets UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
   /** Remember for the result lifetime that a task must not run; `revoked` tells them all, across restarts. */

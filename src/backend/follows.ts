@@ -3,7 +3,7 @@ import { isFinal } from '../protocol/states.ts'
 import { Deferred } from '../std/deferred.ts'
 import { UnknownJobError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
-import { type Change, changesAfter, type History, isBroken, seqOf, unlogged } from './history.ts'
+import { type Change, changesAfter, type History, isBroken, newestOf, unlogged } from './history.ts'
 
 /** What a follower gets: a change, or the word that changes before the next one are not kept any more. */
 export type Step = Change | 'gap'
@@ -33,7 +33,7 @@ export class Follows {
   }
 
   /**
-   * Every change after the number `after`, each once, in order, to the end; then it ends, as on abort. A number that the task never
+   * Every change and emission after the number `after`, each once, in order, to the end; then it ends, as on abort. A number that the task never
    * reached is answered by a gap and its whole life. States that nobody counted are told as they are seen: only the newest when they
    * come faster than they are read. Throws UnknownJobError for a task that is not known, or is forgotten meanwhile.
    */
@@ -66,8 +66,7 @@ export class Follows {
     if (recent) return follower.take(recent)
     const history = await this.history(followed.id, after)
     if (!history) throw new UnknownJobError(followed.id, this.#backend.hint)
-    const newest = seqOf(history) ?? history.last
-    if (after > newest) {
+    if (after > newestOf(history)) {
       const whole = await this.history(followed.id, 0)
       follower.after = 0
       return whole ? ['gap', ...follower.take(changesAfter(whole, 0))] : []
@@ -135,7 +134,7 @@ class Followed {
   }
 
   add(history: History): void {
-    const newest = seqOf(history) ?? history.last
+    const newest = newestOf(history)
     if (newest < this.seen) {
       // A store that has lost what it had: each follower asks for itself.
       this.#recent = []

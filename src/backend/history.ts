@@ -1,17 +1,21 @@
+import type { Emission } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { isFinal, PENDING } from '../protocol/states.ts'
+import { isFinal, PENDING, STARTED } from '../protocol/states.ts'
 
-/** A state that a task was in. */
+/** A state that a task was in, or what it handed out while it ran. */
 export interface Change {
   /**
    * Its place in the task's life, which never changes: 1 is PENDING, each later one is higher, the end is the highest.
    * Absent where nobody counted it: a state on the way that a Python worker wrote, or any where the store keeps no log.
    */
   readonly seq: number | undefined
+  /** The record in this state; with an emission what it tells of the record: STARTED, and which attempt. */
   readonly meta: TaskMeta
+  /** It was handed out, and no state was changed by it. */
+  readonly emission?: Emission
 }
 
-/** A state on the way, as a log keeps it. */
+/** A state on the way, or an emission, as a log keeps it. */
 export interface LoggedChange extends Change {
   readonly seq: number
 }
@@ -20,13 +24,28 @@ export interface LoggedChange extends Change {
 export interface History {
   /** The record as it is now. */
   readonly meta: TaskMeta
-  /** The record's state is the log's newest. */
+  /** The record's state is the newest state of the log. */
   readonly counted: boolean
+  /** Number of the newest state of the log, also where emissions have pushed it out; 1: it has none. */
+  readonly state: number
   /** Numbers of the oldest and the newest in the log; both 1 where it is empty. */
   readonly first: number
   readonly last: number
   /** What the log has after the number asked for, in order. */
   readonly logged: readonly LoggedChange[]
+}
+
+/** What one run of a task hands out, in order. */
+export interface Handout {
+  readonly id: string
+  /** Name of the run, of letters, digits and `-`: another for each. */
+  readonly run: string
+  /** Number in the run of the first of these, from 1. */
+  readonly from: number
+  /** As `writeEmission` writes them. */
+  readonly emissions: readonly (string | Uint8Array)[]
+  /** They were handed in before, and the store was away: a store that may have kept them all the same keeps no one twice. */
+  readonly again: boolean
 }
 
 /** Where to look from: `after` is the number of the last change known, 0 for none. */
@@ -35,7 +54,7 @@ export interface HistoryQuery {
   readonly after: number
 }
 
-/** States on the way that are kept per task, unless the app says otherwise. */
+/** States on the way and emissions that are kept per task, unless the app says otherwise. */
 export const DEFAULT_EVENT_LOG = 1000
 /** Bytes that the log of one task may have, about, and the number of states that it keeps all the same. */
 const MOST_BYTES = 2 ** 20
@@ -46,26 +65,33 @@ export function isOnTheWay(state: string): boolean {
   return state !== PENDING && !isFinal(state)
 }
 
-/** How many states a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones. */
+/** How many a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones. */
 export function keptChanges(limit: number, size: number): number {
   return Math.min(limit, Math.max(FEWEST, Math.floor(MOST_BYTES / Math.max(1, size))))
 }
 
 /** The history of a task in a store without a log. */
 export function unlogged(meta: TaskMeta): History {
-  return { meta, counted: false, first: 1, last: 1, logged: [] }
+  return { meta, counted: false, state: 1, first: 1, last: 1, logged: [] }
 }
 
 /** The number of the record's state; undefined where nobody counted it. */
-export function seqOf({ meta, counted, last }: History): number | undefined {
+export function seqOf({ meta, counted, state, last }: History): number | undefined {
   if (isFinal(meta.status)) return last + 1
-  return counted || !isOnTheWay(meta.status) ? last : undefined
+  return counted || !isOnTheWay(meta.status) ? state : undefined
 }
 
-/** All that came after, in order; the record's state is the last. */
+/** The number of the newest of all. */
+export function newestOf({ meta, last }: History): number {
+  return isFinal(meta.status) ? last + 1 : last
+}
+
+/** All that came after, in order; the record's state is the last of the states. One that the log has dropped, but which still lasts, is told before what the log has. */
 export function changesAfter(history: History, after: number): Change[] {
-  const { meta, counted, last, logged } = history
+  const { meta, counted, state, first, last, logged } = history
   const changes: Change[] = after < 1 ? [{ seq: 1, meta: pendingOf(meta) }] : []
+  const isDropped = state > 1 && state < first
+  if (isDropped && counted && after < state && !isFinal(meta.status)) changes.push({ seq: state, meta })
   changes.push(...logged)
   if (!isFinal(meta.status)) {
     if (isOnTheWay(meta.status) && !counted) changes.push({ seq: undefined, meta })
@@ -76,6 +102,12 @@ export function changesAfter(history: History, after: number): Change[] {
 /** Changes after that number were dropped from the log. */
 export function isBroken({ first }: History, after: number): boolean {
   return first > Math.max(after, 1) + 1
+}
+
+/** An emission as a log has it; its record is what is known of the run whatever else the log has. */
+export function emitted(seq: number, emission: Emission, record: TaskMeta): LoggedChange {
+  const meta = { ...pendingOf(record), status: STARTED, worker: record.worker, retries: emission.attempt - 1 }
+  return { seq, meta, emission }
 }
 
 /** The record as it was when the task had just been submitted. */

@@ -1,6 +1,7 @@
 import type { Delivery, Route } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import type { Handout } from './history.ts'
 
 /** A message on its way, with where and when. */
 export interface Message {
@@ -73,4 +74,9 @@ export interface Joint {
   submit(submission: Submission): Promise<boolean>
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>
+  /**
+   * Keep what a run hands out, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run says
+   * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.
+   */
+  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
 }

@@ -1,9 +1,13 @@
+import { readEmission } from '../protocol/emission.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
+import { LONGEST_TIMER } from '../std/duration.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import {
   DEFAULT_EVENT_LOG,
+  emitted,
+  type Handout,
   type History,
   type HistoryQuery,
   isOnTheWay,
@@ -25,11 +29,14 @@ interface Stored {
   readonly log: readonly Logged[]
 }
 
-/** A state on the way. */
+/** A state on the way, or an emission. */
 interface Logged {
   readonly seq: number
   readonly version: number
-  readonly serialized: Serialized
+  /** Number of the newest state up to here. */
+  readonly state: number
+  readonly serialized?: Serialized
+  readonly emission?: string | Uint8Array
 }
 
 /** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
@@ -84,12 +91,32 @@ export class MemoryBackend implements ResultBackend {
       if (!stored) return undefined
       const { log, version } = stored
       const newest = log.at(-1)
+      const meta = this.#read(stored, stored.serialized)
       const logged: LoggedChange[] = log
         .filter(({ seq }) => seq > after)
-        .map(({ seq, serialized }) => ({ seq, meta: this.#read(stored, serialized) }))
-      const meta = this.#read(stored, stored.serialized)
-      return { meta, counted: newest?.version === version, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
+        .map(({ seq, serialized = stored.serialized, emission }) =>
+          emission === undefined
+            ? { seq, meta: this.#read(stored, serialized) }
+            : emitted(seq, readEmission(emission), meta),
+        )
+      const [counted, state] = [newest?.version === version, newest?.state ?? 1]
+      return { meta, counted, state, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
     })
+  }
+
+  async emit({ id, emissions }: Handout): Promise<boolean> {
+    const known = this.#records.get(id)
+    const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
+    if (!known || isFinal(known.state) || limit === 0) return false
+    const version = ++this.#count
+    const newest = known.log.at(-1)
+    const [last, state] = [newest?.seq ?? 1, newest?.state ?? 1]
+    const added = emissions.map((emission, at): Logged => ({ seq: last + at + 1, version, state, emission }))
+    const kept = keptChanges(limit, Math.max(...emissions.map(({ length }) => length)))
+    this.#records.set(id, { ...known, version, log: [...known.log, ...added].slice(-kept) })
+    const [record] = this.#load([id])
+    if (record) this.#hub.tell(record)
+    return true
   }
 
   async list({ limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
@@ -116,6 +143,11 @@ export class MemoryBackend implements ResultBackend {
     if ((this.#notes.get(note.key)?.expires ?? 0) > now) return false
     this.#notes.set(note.key, note)
     return true
+  }
+
+  async replace(note: Note): Promise<void> {
+    this.#notes.delete(note.key)
+    this.#notes.set(note.key, note)
   }
 
   async recall(key: string): Promise<string | undefined> {
@@ -154,17 +186,18 @@ export class MemoryBackend implements ResultBackend {
     return { ...meta, name: task, date_submitted: submitted }
   }
 
-  #logged(log: readonly Logged[], change: Omit<Logged, 'seq'> & { readonly state: string }): readonly Logged[] {
+  #logged(log: readonly Logged[], change: Pick<Stored, 'version' | 'state' | 'serialized'>): readonly Logged[] {
     const { version, state, serialized } = change
+    const seq = (log.at(-1)?.seq ?? 1) + 1
     const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
     if (limit === 0 || !isOnTheWay(state)) return log
     const kept = keptChanges(limit, serialized.body.length)
-    return [...log, { seq: (log.at(-1)?.seq ?? 1) + 1, version, serialized }].slice(-kept)
+    return [...log, { seq, version, state: seq, serialized }].slice(-kept)
   }
 
   #expire(id: string): void {
     clearTimeout(this.#timers.get(id))
-    this.#timers.set(id, setTimeout(() => this.#drop(id), Math.min(this.#options.expires, 2 ** 31 - 1)).unref())
+    this.#timers.set(id, setTimeout(() => this.#drop(id), Math.min(this.#options.expires, LONGEST_TIMER)).unref())
   }
 
   #drop(id: string): void {

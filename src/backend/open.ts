@@ -1,4 +1,4 @@
-import { REDIS_SCHEMES } from '../broker/open.ts'
+import { REDIS_SCHEMES } from '../broker/schemes.ts'
 import { ConfigError } from '../std/errors.ts'
 import { schemeOf } from '../std/url.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'

@@ -5,9 +5,11 @@ import type { RedisConnection } from '../broker/redis/connection.ts'
 import { parseRedisUrl } from '../broker/redis/url.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
+import { pieces } from '../std/pieces.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
-import { DEFAULT_EVENT_LOG, type History, type HistoryQuery } from './history.ts'
+import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from './history.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
+import { RedisEmissions } from './redisEmissions.ts'
 import { logKeyOf, RedisHistory } from './redisHistory.ts'
 import { RedisIndex } from './redisIndex.ts'
 import { RedisJoint } from './redisJoint.ts'
@@ -44,6 +46,7 @@ export class RedisBackend implements ResultBackend {
   readonly #notes: RedisNotes
   readonly #index: RedisIndex
   readonly #history: RedisHistory
+  readonly #emissions: RedisEmissions
   #wanted: {
     readonly key: string
     readonly resolve: (bytes: Buffer | null) => void
@@ -66,13 +69,16 @@ export class RedisBackend implements ResultBackend {
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer): TaskMeta => this.#read(bytes)
-    const { expires } = options
-    this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires }, this.#notes, {
+    this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires: options.expires }, this.#notes, {
       keyOf,
       fetch,
       read,
     })
     this.#history = new RedisHistory(this.connection, { keyOf, read })
+    const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
+    // Of a broker elsewhere nothing is held here.
+    const held = this.#shared?.heldKeys[0] ?? ''
+    this.#emissions = new RedisEmissions(this.connection, held, { ttl: staleAfter(expires), limit })
     this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
   }
 
@@ -110,6 +116,10 @@ export class RedisBackend implements ResultBackend {
     })
   }
 
+  emit(handout: Handout): Promise<boolean> {
+    return this.#emissions.add(this.keyOf(handout.id), handout)
+  }
+
   /** Those that were handed in with an origin: Redis keeps no list of its own. Such a one is in it as soon as its message is in the queue. */
   list(filter: ListFilter): Promise<MetaPage> {
     return this.#index.list(filter)
@@ -131,11 +141,15 @@ export class RedisBackend implements ResultBackend {
     return this.#notes.recall(key)
   }
 
+  replace(note: Note): Promise<void> {
+    return this.#notes.replace(note)
+  }
+
   async forget(ids: readonly string[]): Promise<void> {
     const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
     await Promise.all([
-      ...pieces(keys).map((some) => this.connection.command('DEL', ...some)),
-      ...pieces(ids).map((some) => this.#index.remove(some)),
+      ...pieces(keys, MOST).map((some) => this.connection.command('DEL', ...some)),
+      ...pieces(ids, MOST).map((some) => this.#index.remove(some)),
     ])
     this.#watches.forgotten(ids)
   }
@@ -143,7 +157,7 @@ export class RedisBackend implements ResultBackend {
   async revoke(ids: readonly string[]): Promise<void> {
     const stale = staleAfter(this.#options.expires)
     const expiry = stale === 0 ? NEVER : Date.now() + stale
-    const calls = pieces(ids).map((some) =>
+    const calls = pieces(ids, MOST).map((some) =>
       this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
     )
     await Promise.all(calls)
@@ -161,7 +175,9 @@ export class RedisBackend implements ResultBackend {
 
   joint(broker: Broker): Joint | undefined {
     if (broker !== this.#shared) return undefined
-    return new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes, this.#index)
+    const emit = (handout: Handout, tag: string | undefined): Promise<boolean> =>
+      this.#emissions.add(this.keyOf(handout.id), handout, tag)
+    return new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes, this.#index, emit)
   }
 
   async close(): Promise<void> {
@@ -186,7 +202,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   #fetchWanted(): void {
-    for (const some of pieces(this.#wanted)) {
+    for (const some of pieces(this.#wanted, MOST)) {
       this.connection.commandBytes('MGET', ...some.map(({ key }) => key)).then(
         (values) => {
           for (const [at, one] of some.entries()) one.resolve((values as (Buffer | null)[])[at] ?? null)
@@ -211,11 +227,6 @@ export class RedisBackend implements ResultBackend {
 }
 
 /** Celery puts `_` between its `global_keyprefix` and a record's key, unless the prefix ends with a mark of its own (celery-wire §4.1). */
-export function resultPrefix(keyPrefix: string): string {
+function resultPrefix(keyPrefix: string): string {
   return keyPrefix === '' || ':_-.'.includes(keyPrefix.at(-1) as string) ? keyPrefix : `${keyPrefix}_`
-}
-
-function pieces<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / MOST)
-  return Array.from({ length: count }, (_, at) => items.slice(at * MOST, (at + 1) * MOST))
 }

@@ -1,12 +1,14 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { RedisConnection } from '../broker/redis/connection.ts'
+import { readEmission } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
-import { type History, type HistoryQuery, unlogged } from './history.ts'
+import { pieces } from '../std/pieces.ts'
+import { emitted, type History, type HistoryQuery, type LoggedChange, unlogged } from './history.ts'
 
 /*
  * The log of a task in Redis: a list beside its record, each element a number, a space, and the record as it was stored then. It is
- * written by the script that stores the record (`redisStore.ts`), and expires with it.
+ * written by the script that stores the record (`redisStore.ts`), and expires with it. What tasks hand out is there too (`redisEmissions.ts`).
  */
 
 /** Key of the log that belongs to a record. */
@@ -16,18 +18,27 @@ export function logKeyOf(recordKey: string): string {
 
 /**
  * KEYS are a record and its log, for each; ARGV the number after which it is asked for. Answers the record ('': none), 1 where it is the
- * newest of the log, the first and the last number, and the elements after the one asked for.
+ * newest of the states there, the first and the last number, the elements after the one asked for, and the number of the newest state.
  */
 const HISTORY = `
 local out = {}
 for at = 1, #KEYS, 2 do
-  local item = {redis.call('GET', KEYS[at]) or '', 0, 1, 1, {}}
+  local item = {redis.call('GET', KEYS[at]) or '', 0, 1, 1, {}, 1}
   local newest = item[1] ~= '' and redis.call('LINDEX', KEYS[at + 1], -1)
   if newest then
     local number, from = string.match(newest, '^(%d+) ()')
     local last, length = tonumber(number), redis.call('LLEN', KEYS[at + 1])
-    if string.sub(newest, from) == item[1] then item[2] = 1 end
-    item[3], item[4] = last - length + 1, last
+    local state = tonumber(string.match(newest, '^%d+ (%d+) ')) or last
+    item[3], item[4], item[6] = last - length + 1, last, state
+    if state < last then
+      newest = state >= item[3] and redis.call('LINDEX', KEYS[at + 1], state - item[3])
+      from = newest and string.match(newest, '^%d+ ()')
+    end
+    if newest then
+      if string.sub(newest, from) == item[1] then item[2] = 1 end
+    elseif state > 1 then
+      item[2] = 1
+    end
     local wanted = math.min(length, last - tonumber(ARGV[(at + 1) / 2]))
     if wanted > 0 then item[5] = redis.call('LRANGE', KEYS[at + 1], -wanted, -1) end
   end
@@ -45,7 +56,14 @@ interface Found {
   readonly logged: boolean
 }
 
-type Item = readonly [record: Buffer, counted: number, first: number, last: number, logged: readonly Buffer[]]
+type Item = readonly [
+  record: Buffer,
+  counted: number,
+  first: number,
+  last: number,
+  logged: readonly Buffer[],
+  state: number,
+]
 
 /** What the reader of histories needs of the backend. */
 export interface HistorySource {
@@ -73,20 +91,19 @@ export class RedisHistory {
     this.#records = new Batch((ids) => this.#find(ids))
   }
 
-  /** Most tasks have no log: the record, and for one that has ended whether there is a log, tell all. A log does not grow after the end. */
+  /** Most tasks have no log: the record, and for one that waits or has ended whether there is a log, tell all. A log does not grow after the end. */
   async read(query: HistoryQuery): Promise<History | undefined> {
     const { record, logged } = await this.#records.add(query.id)
     if (!record) return undefined
     const meta = this.#source.read(record)
-    const isPlain = meta.status === PENDING || (isFinal(meta.status) && !logged)
+    const isPlain = !logged && (meta.status === PENDING || isFinal(meta.status))
     return isPlain ? unlogged(meta) : this.#readLogged(query)
   }
 
   /** The records first: a log that is not there afterwards was not there before the end of its task either. */
   async #find(ids: readonly string[]): Promise<Found[]> {
     const found: Found[] = []
-    for (let from = 0; from < ids.length; from += MOST) {
-      const some = ids.slice(from, from + MOST)
+    for (const some of pieces(ids, MOST)) {
       const [records, logs] = await Promise.all([
         this.#connection.commandBytes('MGET', ...some.map((id) => this.#source.keyOf(id))),
         this.#connection.command('EXISTS', ...some.map((id) => this.#logOf(id))),
@@ -97,17 +114,27 @@ export class RedisHistory {
   }
 
   async #readLogged(query: HistoryQuery): Promise<History | undefined> {
-    const [record, counted, first, last, logged] = await this.#reads.add(query)
+    const [record, counted, first, last, elements, state] = await this.#reads.add(query)
     if (record.length === 0) return undefined
-    const changes = logged.map((element) => {
-      const space = element.indexOf(0x20)
-      const meta = this.#source.read(element.subarray(space + 1))
-      return { seq: Number(element.subarray(0, space).toString()), meta }
-    })
-    return { meta: this.#source.read(record), counted: counted === 1, first, last, logged: changes }
+    const meta = this.#source.read(record)
+    const logged = elements.map((element) => this.#readElement(element, meta))
+    return { meta, counted: counted === 1, state, first, last, logged }
+  }
+
+  #readElement(element: Buffer, record: TaskMeta): LoggedChange {
+    const space = element.indexOf(0x20)
+    const seq = Number(element.subarray(0, space).toString())
+    if (!isDigit(element[space + 1])) return { seq, meta: this.#source.read(element.subarray(space + 1)) }
+    // The number of the state and the run come before the emission.
+    const body = element.indexOf(0x20, element.indexOf(0x20, space + 1) + 1) + 1
+    return emitted(seq, readEmission(element.subarray(body)), record)
   }
 
   #logOf(id: string): string {
     return logKeyOf(this.#source.keyOf(id))
   }
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39
 }

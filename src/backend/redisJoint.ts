@@ -1,8 +1,10 @@
+import type { Delivery } from '../broker/broker.ts'
 import { Batch } from '../broker/redis/batch.ts'
 import type { RedisBroker } from '../broker/redis/broker.ts'
 import type { Arg, Script } from '../broker/redis/connection.ts'
 import { type Hold, RedisDelivery } from '../broker/redis/held.ts'
 import { SETTLING } from '../broker/redis/scripts.ts'
+import type { Handout } from './history.ts'
 import type { Joint, Settlement, Submission } from './joint.ts'
 import type { RedisIndex } from './redisIndex.ts'
 import type { RedisNotes } from './redisNotes.ts'
@@ -56,16 +58,21 @@ interface Ended {
   readonly args: readonly Arg[]
 }
 
+/** `RedisBackend.emit`, while the message with this tag is held. */
+type Emit = (handout: Handout, tag: string | undefined) => Promise<boolean>
+
 /** Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one turn are one call. */
 export class RedisJoint implements Joint {
   readonly #broker: RedisBroker
   readonly #record: Recorder
   readonly #submitter: RedisSubmitter
   readonly #settlements: Batch<Ended, boolean>
+  readonly #emit: Emit
 
-  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex, emit: Emit) {
     this.#broker = broker
     this.#record = record
+    this.#emit = emit
     this.#submitter = new RedisSubmitter(broker, record, notes, index)
     this.#settlements = new Batch((items) => this.#settle(items))
   }
@@ -88,6 +95,12 @@ export class RedisJoint implements Joint {
       for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
     }
     return delivery.ending(end, () => this.#settlements.add({ hold, args }))
+  }
+
+  async emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
+    if (delivery !== undefined && !(delivery instanceof RedisDelivery))
+      throw new TypeError('emit: expected a delivery of this store')
+    return this.#emit(handout, delivery?.hold.tag)
   }
 
   async #settle(items: readonly Ended[]): Promise<boolean[]> {

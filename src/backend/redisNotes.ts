@@ -77,6 +77,12 @@ export class RedisNotes {
     return (await this.#connection.command('SET', key, value, 'PX', ttl, 'NX')) !== null
   }
 
+  async replace(note: Note): Promise<void> {
+    const [key, value, ttl] = this.noteArgs(note)
+    if (Number(ttl) <= 0) await this.#connection.command('DEL', key)
+    else await this.#connection.command('SET', key, value, 'PX', ttl)
+  }
+
   async recall(key: string): Promise<string | undefined> {
     return ((await this.#connection.command('GET', this.#noteKey(key))) as string | null) ?? undefined
   }

@@ -4,6 +4,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { write } from '../protocol/serializer.ts'
 import { isFinal } from '../protocol/states.ts'
 import { isOnTheWay } from './history.ts'
+import { STALE } from './lifetime.ts'
 
 /*
  * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
@@ -108,9 +109,6 @@ export interface StoredRecord {
   /** ms, 0: for ever; of a state on the way with `/` and how many of them the log keeps. */
   readonly ttl: number | string
 }
-
-/** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
-const STALE = 7 * 86_400_000
 
 /** How long a record that is not final is kept, ms; 0: for ever. */
 export function staleAfter(expires: number): number {

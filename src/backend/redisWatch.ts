@@ -141,13 +141,17 @@ export class RedisWatches {
     return this.#arrived
   }
 
-  /** What was published while the connection was away is read. */
+  /** What was published while the connection was away is read. Of emissions, it may all be lost: each is told, also as it was. */
   async #reread(): Promise<void> {
     clearTimeout(this.#again)
     const watched = [...this.#watched.values()]
     if (watched.length === 0) return
     try {
-      for (const record of await this.#read(watched)) if (record) this.#hub.tell(record)
+      const records = await this.#read(watched)
+      for (const [at, one] of watched.entries()) {
+        const record = records[at]
+        if (record) this.#hub.tell(this.#keep(one, record.meta))
+      }
     } catch (error) {
       if (error instanceof StoreUnavailableError) {
         clearTimeout(this.#again)

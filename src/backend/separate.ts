@@ -1,6 +1,7 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
+import type { Handout } from './history.ts'
 import {
   isSelfTimed,
   type Joint,
@@ -72,6 +73,10 @@ class SeparateJoint implements Joint {
     )
     if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
+  }
+
+  async emit(handout: Handout): Promise<boolean> {
+    return (await this.#backend.emit?.(handout)) ?? false
   }
 
   #publish({ envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {

@@ -1,12 +1,11 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 import type { Versioned } from './hub.ts'
+import { STALE } from './lifetime.ts'
 
 /** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `OVERHEAD`. */
 const ROOM = 64 * 2 ** 20
 const OVERHEAD = 512
-/** A record that never becomes final is dropped after this time, or after the result lifetime if that is longer, ms. */
-const STALE = 7 * 86_400_000
 /** How often what has expired is dropped, ms. */
 const CLEAN_EVERY = 60_000
 

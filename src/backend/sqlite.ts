@@ -7,9 +7,10 @@ import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
-import { DEFAULT_EVENT_LOG, type History, type HistoryQuery, isOnTheWay } from './history.ts'
+import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
+import { STALE } from './lifetime.ts'
 import { positionOf } from './page.ts'
 import { SqliteHistory, type StoredRow } from './sqliteHistory.ts'
 import { SqliteJoint } from './sqliteJoint.ts'
@@ -20,8 +21,6 @@ interface Row extends StoredRow {
   readonly seq: number
 }
 
-/** A record that never became final is dropped after this time, or after the result lifetime if that is longer, ms. */
-const STALE = 7 * 86_400_000
 /** How often expired records are dropped, ms, and how many are looked at for one transaction. */
 const CLEAN_EVERY = 60_000
 const CLEAN_WINDOW = 1000
@@ -110,6 +109,17 @@ export class SqliteBackend implements ResultBackend {
     return this.file.read(() => queries.map((query) => this.#history.read(query, metaOf)))
   }
 
+  emit(handout: Handout): Promise<boolean> {
+    return this.file.writer.write(() => this.log(handout))
+  }
+
+  /** Inside a transaction: what `emit` does. */
+  log(handout: Handout): boolean {
+    const kept = this.#history.emit(handout, this.file.nextVersion())
+    if (kept) this.file.touch('results')
+    return kept
+  }
+
   async list({ state, task, owner, tag, since, limit, cursor }: ListFilter): Promise<MetaPage> {
     const common = { before: positionOf(limit, cursor), state: state ?? null, task: task ?? null, since: since ?? null }
     const { list, listTagged, listOwned } = this.#statements
@@ -135,6 +145,10 @@ export class SqliteBackend implements ResultBackend {
     return this.file.read(() => this.#notes.recall(key))
   }
 
+  replace(note: Note): Promise<void> {
+    return this.file.writer.write(() => this.#notes.replace(note))
+  }
+
   async forget(ids: readonly string[]): Promise<void> {
     await this.file.writer.write(() => {
       for (const id of ids) this.#statements.forget.run(id)
@@ -156,7 +170,7 @@ export class SqliteBackend implements ResultBackend {
 
   joint(broker: Broker): Joint | undefined {
     if (!(broker instanceof SqliteBroker) || broker.store !== this.file) return undefined
-    return new SqliteJoint(broker, (meta, settling, origin) => this.save(meta, settling, origin), this.#notes)
+    return new SqliteJoint(broker, this, this.#notes)
   }
 
   async close(): Promise<void> {

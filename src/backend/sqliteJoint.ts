@@ -1,27 +1,33 @@
+import type { Delivery } from '../broker/broker.ts'
 import type { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { SqliteDelivery } from '../broker/sqlite/delivery.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import type { Handout } from './history.ts'
 import type { Joint, Message, Origin, Settlement, Submission } from './joint.ts'
 import type { SqliteNotes } from './sqliteNotes.ts'
 
-type Save = (meta: TaskMeta, settling: boolean, origin?: Origin) => boolean
+/** The records, inside a transaction. */
+interface Records {
+  save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean
+  log(handout: Handout): boolean
+}
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteJoint implements Joint {
   readonly #broker: SqliteBroker
-  readonly #save: Save
+  readonly #records: Records
   readonly #notes: SqliteNotes
 
-  constructor(broker: SqliteBroker, save: Save, notes: SqliteNotes) {
+  constructor(broker: SqliteBroker, records: Records, notes: SqliteNotes) {
     this.#broker = broker
-    this.#save = save
+    this.#records = records
     this.#notes = notes
   }
 
   submit({ message, meta, once, origin, note }: Submission): Promise<boolean> {
     return this.#broker.store.writer.write(() => {
       if (note && this.#notes.recall(note.key) !== undefined) return false
-      const fresh = meta === undefined || this.#save(meta, false, origin)
+      const fresh = meta === undefined || this.#records.save(meta, false, origin)
       if (once && !fresh) return false
       if (note) this.#notes.keep(note)
       this.#publish(message)
@@ -35,11 +41,18 @@ export class SqliteJoint implements Joint {
     return delivery.settle(() => {
       const ours = end === 'requeue' ? messages.give(delivery.hold) : messages.ack(delivery.hold)
       if (!ours) return false
-      if (meta) this.#save(meta, true)
-      for (const other of also) this.#save(other, false)
+      if (meta) this.#records.save(meta, true)
+      for (const other of also) this.#records.save(other, false)
       for (const message of publish) this.#publish(message)
       return true
     })
+  }
+
+  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
+    if (delivery !== undefined && !(delivery instanceof SqliteDelivery))
+      throw new TypeError('emit: expected a delivery of this store')
+    const { store, messages } = this.#broker
+    return store.writer.write(() => (!delivery || messages.holds(delivery.hold)) && this.#records.log(handout))
   }
 
   #publish({ envelope, route, notBefore }: Message): void {

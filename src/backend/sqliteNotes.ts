@@ -10,6 +10,7 @@ interface OriginRow {
 /** Notes, and what was said of jobs when they were handed in. Those that write are for use inside a transaction. */
 export class SqliteNotes {
   readonly #keep: StatementSync
+  readonly #replace: StatementSync
   readonly #recall: StatementSync
   readonly #clean: StatementSync
   readonly #add: StatementSync
@@ -18,6 +19,7 @@ export class SqliteNotes {
   constructor(db: DatabaseSync) {
     this.#keep = db.prepare(`INSERT INTO note (key, value, expires) VALUES (?, ?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE note.expires <= ?`)
+    this.#replace = db.prepare('INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)')
     this.#recall = db.prepare('SELECT value FROM note WHERE key = ? AND expires > ?')
     this.#clean = db.prepare('DELETE FROM note WHERE expires < ?')
     this.#add = db.prepare('INSERT INTO origin (seq, owner, tags, input) VALUES (?, ?, ?, ?)')
@@ -27,6 +29,10 @@ export class SqliteNotes {
   /** True when it was kept; false when one of its key is there that has not expired. */
   keep({ key, value, expires }: Note): boolean {
     return Number(this.#keep.run(key, value, expires, Date.now()).changes) === 1
+  }
+
+  replace({ key, value, expires }: Note): void {
+    this.#replace.run(key, value, expires)
   }
 
   recall(key: string): string | undefined {

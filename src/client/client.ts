@@ -3,14 +3,27 @@ import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
 import { ProblemError } from './problem.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
-import type { EventResultOf, InputOf, JobDocument, JobEvent, OutputOf, ProgressOf, TasksOf } from './types.ts'
+import type { ChunkOf, EventResultOf, InputOf, JobDocument, JobEvent, OutputOf, ProgressOf, TasksOf } from './types.ts'
 
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
 export { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { ClientOptions } from './transport.ts'
-export type { InputOf, JobDocument, JobError, JobEvent, JsonOf, OutputOf, ProgressOf, TasksOf } from './types.ts'
+export type {
+  ChunkOf,
+  InputOf,
+  JobDocument,
+  JobError,
+  JobEvent,
+  JobLinks,
+  JsonOf,
+  LoggedLine,
+  OutputOf,
+  ProgressOf,
+  Received,
+  TasksOf,
+} from './types.ts'
 
 /** How a job is handed in. */
 export interface SubmitOptions {
@@ -23,16 +36,18 @@ export interface SubmitOptions {
 }
 
 /** How a job is handed in and waited for. */
-export interface RunOptions<Progress> extends SubmitOptions {
+export interface RunOptions<Progress, Chunk = unknown> extends SubmitOptions {
   /** Longest wait for the result, ms; then WaitTimeoutError, and the job goes on. */
   timeout?: number
   /** Called with each value that the task reports. */
   onProgress?: (progress: Progress) => void
+  /** Called with each part that the task hands out; one of a higher attempt begins the output anew. */
+  onChunk?: (chunk: Chunk, attempt: number) => void
 }
 
 type Names<Tasks> = keyof TasksOf<Tasks> & string
 type Named<Tasks, Name extends Names<Tasks>> = TasksOf<Tasks>[Name]
-type HandleOf<T> = JobHandle<OutputOf<T>, ProgressOf<T>, EventResultOf<T>>
+type HandleOf<T> = JobHandle<OutputOf<T>, ProgressOf<T>, EventResultOf<T>, ChunkOf<T>>
 
 /** Calls tasks over HTTP. `Tasks`: the type of a module or object with the tasks, as `typeof tasks`. */
 export interface Client<Tasks> {
@@ -46,7 +61,7 @@ export interface Client<Tasks> {
   run<Name extends Names<Tasks>>(
     task: Name,
     input: InputOf<Named<Tasks, Name>>,
-    options?: RunOptions<ProgressOf<Named<Tasks, Name>>>,
+    options?: RunOptions<ProgressOf<Named<Tasks, Name>>, ChunkOf<Named<Tasks, Name>>>,
   ): Promise<OutputOf<Named<Tasks, Name>>>
   /** The handle of a job from its id; `Name` gives it the types of its task. */
   job<Name extends Names<Tasks> = never>(id: string): [Name] extends [never] ? JobHandle : HandleOf<Named<Tasks, Name>>
@@ -82,25 +97,28 @@ async function run(
   transport: Transport,
   task: string,
   input: unknown,
-  { timeout, onProgress, ...options }: RunOptions<unknown>,
+  { timeout, onProgress, onChunk, ...options }: RunOptions<unknown>,
 ): Promise<unknown> {
   const end = timeout === undefined ? undefined : Date.now() + timeout
   const wait = Math.min(FIRST_WAIT, Math.floor((timeout ?? Number.POSITIVE_INFINITY) / 1000))
-  const prefer: Record<string, string> = onProgress || wait < 1 ? {} : { prefer: `wait=${wait}` }
+  const listens = onProgress !== undefined || onChunk !== undefined
+  const prefer: Record<string, string> = listens || wait < 1 ? {} : { prefer: `wait=${wait}` }
   const response = await post(transport, task, input, options, prefer)
   const job = parse(await response.text()) as JobDocument
   // Text may stand for bytes, which only the result itself tells apart.
-  if (job.state === 'SUCCESS' && typeof job.result !== 'string') return job.result
+  if (job.state === 'SUCCESS' && typeof job.result !== 'string' && !listens) return job.result
   const handle = new JobHandle(job.id, transport)
   const left: WaitOptions = { signal: options.signal, timeout: end && Math.max(0, end - Date.now()) }
-  return onProgress ? follow(handle, onProgress, left) : handle.result(left)
+  return listens ? follow(handle, { onProgress, onChunk }, left) : handle.result(left)
 }
 
-/** The result, with progress on the way: the events go on for as long as the wait does. */
-async function follow(handle: JobHandle, onProgress: (progress: unknown) => void, wait: WaitOptions): Promise<unknown> {
+type Listeners = Pick<RunOptions<unknown>, 'onProgress' | 'onChunk'>
+
+/** The result, with progress and parts on the way: the events go on for as long as the wait does. */
+async function follow(handle: JobHandle, listeners: Listeners, wait: WaitOptions): Promise<unknown> {
   const stop = new AbortController()
   const signal = wait.signal ? AbortSignal.any([stop.signal, wait.signal]) : stop.signal
-  const watching = watch(handle, onProgress, signal)
+  const watching = watch(handle, listeners, signal)
   // Awaited below unless the wait fails first: then that is the error.
   watching.catch(() => undefined)
   try {
@@ -112,8 +130,11 @@ async function follow(handle: JobHandle, onProgress: (progress: unknown) => void
   }
 }
 
-async function watch(handle: JobHandle, onProgress: (progress: unknown) => void, signal: AbortSignal): Promise<void> {
-  for await (const event of handle.events({ signal })) if (event.type === 'progress') onProgress(event.data)
+async function watch(handle: JobHandle, { onProgress, onChunk }: Listeners, signal: AbortSignal): Promise<void> {
+  for await (const event of handle.events({ signal })) {
+    if (event.type === 'progress') onProgress?.(event.data)
+    else if (event.type === 'chunk') onChunk?.(event.data, event.attempt)
+  }
 }
 
 /** A repeat must be the same call, so it has a key. Where the server cannot remember keys and nobody asked for one, it goes without, once. */

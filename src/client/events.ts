@@ -3,7 +3,7 @@ import { type Frame, FrameReader } from './lines.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, ProblemError, problemOf } from './problem.ts'
 import type { Transport } from './transport.ts'
-import type { JobError, JobEvent } from './types.ts'
+import type { JobError, JobEvent, LoggedLine } from './types.ts'
 
 /** Which events of a job are read, and until when. */
 export interface EventOptions {
@@ -22,17 +22,17 @@ const ANSWERS_THAT_PASS = new Set([429, 502, 503, 504])
  * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws
  * ProblemError, and ConnectionError after as many vain attempts as the transport has retries.
  */
-export async function* jobEvents<Result, Progress>(
+export async function* jobEvents<Result, Progress, Chunk>(
   transport: Transport,
   id: string,
   { lastEventId = '', signal }: EventOptions,
-): AsyncGenerator<JobEvent<Result, Progress>, void, void> {
+): AsyncGenerator<JobEvent<Result, Progress, Chunk>, void, void> {
   const place = { id: lastEventId, retry: DEFAULT_RETRY }
   for (let vain = 0; ; vain++) {
     let failure: Error = new ConnectionError(`the events of job ${id} broke off`)
     try {
       for await (const frame of connection(transport, id, place, signal)) {
-        const event = eventOf<Result, Progress>(frame)
+        const event = eventOf<Result, Progress, Chunk>(frame)
         place.id = frame.id
         vain = 0
         if (event) yield event
@@ -111,12 +111,16 @@ function isPassing(error: unknown): error is Error {
 }
 
 /** Undefined for an event of a later version, which is left out. */
-function eventOf<Result, Progress>({ event, data, id }: Frame): JobEvent<Result, Progress> | undefined {
+function eventOf<Result, Progress, Chunk>({ event, data, id }: Frame): JobEvent<Result, Progress, Chunk> | undefined {
   switch (event) {
     case 'state':
       return { ...(parse(data) as { state: string; attempt: number }), type: 'state', id }
     case 'progress':
       return { type: 'progress', id, data: parse(data) as Progress }
+    case 'chunk':
+      return { ...(parse(data) as { attempt: number; data: Chunk }), type: 'chunk', id }
+    case 'log':
+      return { ...(parse(data) as LoggedLine), type: 'log', id }
     case 'result':
       return { type: 'result', id, data: parse(data) as Result }
     case 'error': {

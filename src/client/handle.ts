@@ -28,7 +28,7 @@ const LONG_POLL = 25
 const POLL = 1_000
 
 /** A job on the server, by its id. */
-export class JobHandle<Output = unknown, Progress = unknown, EventResult = Output> {
+export class JobHandle<Output = unknown, Progress = unknown, EventResult = Output, Chunk = unknown> {
   readonly id: string
   readonly #transport: Transport
   readonly #path: string
@@ -59,7 +59,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
   }
 
   /** What happens to it, until its end: each event once, in order, across broken connections. */
-  events(options: EventOptions = {}): AsyncGenerator<JobEvent<EventResult, Progress>, void, void> {
+  events(options: EventOptions = {}): AsyncGenerator<JobEvent<EventResult, Progress, Chunk>, void, void> {
     return jobEvents(this.#transport, this.id, options)
   }
 

@@ -1,4 +1,7 @@
+import type { JobError } from '../app/jobDocument.ts'
 import type { Task } from '../app/task.ts'
+
+export type { JobDocument, JobError, JobLinks } from '../app/jobDocument.ts'
 
 /* What the types of tasks become on the other side of HTTP. Types alone: nothing of the server is loaded. */
 
@@ -24,6 +27,7 @@ export type EventResultOf<T> = T extends Task<Any, infer Result, Any, Any, Any, 
 /** What a task reports on its way, as the client gets it. */
 export type ProgressOf<T> = T extends Task<Any, Any, infer Progress, Any, Any, Any> ? JsonOf<Progress> : never
 
+/** A result as the client gets it: bytes are bytes, nothing is null. */
 export type Received<Result> = unknown extends Result
   ? Result
   : Result extends Uint8Array
@@ -45,33 +49,22 @@ export type JsonOf<Value> = unknown extends Value
           ? { [Key in keyof Value]: JsonOf<Value[Key]> }
           : never
 
-/** A job as the API shows it. */
-export interface JobDocument {
-  readonly id: string
-  readonly task: string | null
-  /** Celery's: PENDING, RECEIVED, STARTED, RETRY, SUCCESS, FAILURE, REVOKED; or one of the task's own. */
-  readonly state: string
-  readonly progress: unknown
-  /** 1 at the first run, 1 more after each retry. */
-  readonly attempt: number
-  /** ISO 8601, or null where it has not happened. */
-  readonly createdAt: string | null
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  readonly result?: unknown
-  readonly error?: JobError
-  readonly links: Readonly<Record<string, string>>
-}
+/** What a task hands out while it runs, as the client gets it. */
+export type ChunkOf<T> = T extends Task<Any, Any, Any, Any, Any, Any, infer Chunk> ? JsonOf<Chunk> : never
 
-/** Why a job failed or was revoked. */
-export interface JobError {
-  /** Class name of the error in the worker. */
-  readonly type: string
+/** A line of a task's log. */
+export interface LoggedLine {
+  /** Of the run that wrote it: 1 at the first, 1 more after each retry. */
+  readonly attempt: number
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** ISO 8601. */
+  readonly time: string
   readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
 /** Something that happened to a job. `id` is its place in the job's life: what `lastEventId` takes. */
-export type JobEvent<Result = unknown, Progress = unknown> =
+export type JobEvent<Result = unknown, Progress = unknown, Chunk = unknown> =
   | {
       readonly type: 'state'
       readonly id: string
@@ -81,6 +74,10 @@ export type JobEvent<Result = unknown, Progress = unknown> =
       readonly error?: JobError
     }
   | { readonly type: 'progress'; readonly id: string; readonly data: Progress }
+  /** A part of its output that it handed out. */
+  | { readonly type: 'chunk'; readonly id: string; readonly attempt: number; readonly data: Chunk }
+  /** A line of its log, where the task exposes them. */
+  | ({ readonly type: 'log'; readonly id: string } & LoggedLine)
   | { readonly type: 'result'; readonly id: string; readonly data: Result }
   | { readonly type: 'error'; readonly id: string; readonly state: 'FAILURE' | 'REVOKED'; readonly error: JobError }
   /** Events are missing here: they were longer ago than the server keeps. */

@@ -16,6 +16,7 @@ import { addListRoute } from './routes/list.ts'
 import { addResultRoute } from './routes/result.ts'
 import { addRetryRoute } from './routes/retry.ts'
 import { addTaskRoutes } from './routes/tasks.ts'
+import { addWebhookMark } from './webhook.ts'
 
 export type { HttpOptions, ScopedTask } from './options.ts'
 
@@ -34,6 +35,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   if (docs) addDocsRoutes(api)
   addGate(api, gate)
   addRequestContext(api, base, app)
+  addWebhookMark(api, base, scope)
   addTaskRoutes(api, base, scope)
   addListRoute(api, base, scope)
   addJobRoutes(api, base, scope)

@@ -55,7 +55,7 @@ function isOwn(origin: string, host: string | null): boolean {
 }
 
 const EXPOSED =
-  'Location, Content-Location, Link, Retry-After, ETag, Preference-Applied, Idempotent-Replayed, RateLimit, RateLimit-Policy'
+  'Location, Content-Location, Link, Retry-After, ETag, Preference-Applied, Idempotent-Replayed, Celeriac-Webhook, RateLimit, RateLimit-Policy'
 /** s that a browser may remember the answer to a preflight. */
 const MAX_AGE = '600'
 

@@ -1,7 +1,8 @@
 import { infoOf } from '../app/info.ts'
 import type { Step } from '../backend/follows.ts'
+import type { Emission, LogLine } from '../protocol/emission.ts'
+import { toJson } from '../protocol/plainJson.ts'
 import { FAILURE, PROGRESS, REVOKED, SUCCESS } from '../protocol/states.ts'
-import { toJson } from './job.ts'
 
 /** What a stream begins with: when to come back after it broke off, ms. */
 export const OPENING = 'retry: 2000\n\n'
@@ -21,7 +22,8 @@ function field(name: string, value: string): string {
   return `${name}: ${value}\n`
 }
 
-function contentOf({ meta }: Exclude<Step, 'gap'>): { type: string; data: unknown } {
+function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; data: unknown } {
+  if (emission) return emissionContent(emission)
   const { state, result, progress, retries, error } = infoOf(meta)
   const said = error && { type: error.type, message: error.message }
   switch (state) {
@@ -35,4 +37,8 @@ function contentOf({ meta }: Exclude<Step, 'gap'>): { type: string; data: unknow
     default:
       return { type: 'state', data: { state, attempt: retries + 1, progress, error: said } }
   }
+}
+
+function emissionContent({ kind, attempt, value }: Emission): { type: string; data: unknown } {
+  return { type: kind, data: kind === 'chunk' ? { attempt, data: value } : { attempt, ...(value as LogLine) } }
 }

@@ -1,36 +1,7 @@
 import type { JobInfo } from '../app/info.ts'
+import type { JobDocument, JobLinks } from '../app/jobDocument.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { isFinal, PROGRESS, STARTED } from '../protocol/states.ts'
-
-export { toJson } from '../protocol/plainJson.ts'
-
-/** A job as HTTP shows it. */
-export interface JobDocument {
-  readonly id: string
-  readonly task: string | null
-  /** Celery's state, with PROGRESS shown as STARTED; or a state of the task's own. */
-  readonly state: string
-  /** Last value that the task reported, or what went with its own state; null where it said nothing. */
-  readonly progress: unknown
-  /** 1 at the first run, 1 more after each retry. */
-  readonly attempt: number
-  /** ISO 8601, or null where it has not happened. */
-  readonly createdAt: string | null
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  /** After SUCCESS; not in lists. */
-  readonly result?: unknown
-  /** After FAILURE and REVOKED, and while RETRY waits. Never the traceback. */
-  readonly error?: { readonly type: string; readonly message: string }
-  readonly links: JobLinks
-}
-
-/** Paths of what belongs to a job. */
-export interface JobLinks {
-  readonly self: string
-  readonly result: string
-  readonly events: string
-}
 
 /** The document of a job. `base` is the API's prefix in the client's eyes. */
 export function jobDocument(info: JobInfo, base: string): JobDocument {

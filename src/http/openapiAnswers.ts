@@ -25,6 +25,16 @@ const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemKind, JsonSchema>>> = {
   'store-unavailable': { 'Retry-After': ref('headers', 'RetryAfter') },
 }
 
+/** What may be wrong with any job that is handed in. */
+export const SUBMIT_PROBLEMS: readonly ProblemKind[] = [
+  'key-in-use',
+  'body-too-large',
+  'unsupported-media-type',
+  'invalid-input',
+  'key-reused',
+  'cannot-remember',
+]
+
 /** A reference to a component. */
 export function ref(section: 'schemas' | 'headers' | 'responses' | 'parameters', name: string): JsonSchema {
   return { $ref: `#/components/${section}/${name}` }

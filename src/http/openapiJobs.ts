@@ -1,5 +1,6 @@
 import type { JsonSchema } from './jsonSchema.ts'
-import { type Answers, json, ref } from './openapiAnswers.ts'
+import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
+import { EVENT_STREAM } from './openapiEvents.ts'
 
 /* The operations that every API has, whatever its tasks. */
 
@@ -47,6 +48,11 @@ export const ACCEPTED: JsonSchema = {
   Link: ref('headers', 'JobLinkHeader'),
   'Idempotent-Replayed': ref('headers', 'IdempotentReplayed'),
   ...applied,
+}
+
+/** What an answer says of the webhook that its request named. */
+export function webhookMark(webhooks: boolean): JsonSchema {
+  return webhooks ? { 'Celeriac-Webhook': ref('headers', 'WebhookMark') } : {}
 }
 
 /** Where to go on from a job that was handed in. */
@@ -182,14 +188,14 @@ function getEvents(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'What happens to a job, as server-sent events',
     description:
-      'Events `state`, `progress`, `result`, `error`, and `reset` where some are missing; the data is JSON. Ids rise; a client that comes back with the last it has seen gets what follows. The stream ends with the job, and 204 tells an EventSource not to come again.',
+      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that comes back with the last it has seen gets what follows. The stream ends with the job, and 204 tells an EventSource not to come again.',
     parameters: [
       { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
       { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },
     ],
     responses: {
       200: answers.ok('The events.', {
-        content: { 'text/event-stream': { schema: { type: 'string' } } },
+        content: EVENT_STREAM,
         headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
       }),
       204: answers.ok('All of it is known: there is nothing more to come.'),
@@ -206,7 +212,11 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
     ...(webhooks ? { parameters: [ref('parameters', 'Webhook')] } : {}),
     requestBody: { description: 'Another input; only for admins.', required: false, content: json({}) },
     responses: {
-      202: answers.ok('Handed in: a new job.', { content: jobContent, headers: ACCEPTED, links: LINKS }),
+      202: answers.ok('Handed in: a new job.', {
+        content: jobContent,
+        headers: { ...ACCEPTED, ...webhookMark(webhooks) },
+        links: LINKS,
+      }),
       ...answers.problems(
         true,
         ...(webhooks ? (['invalid-webhook'] as const) : []),
@@ -243,19 +253,14 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
     parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
     requestBody: { required: true, content: json({ type: 'object', properties: { jobs }, required: ['jobs'] }) },
     responses: {
-      202: answers.ok('Handed in.', { content, headers: accepted }),
+      202: answers.ok('Handed in.', { content, headers: { ...accepted, ...webhookMark(webhooks) } }),
       ...answers.problems(
         true,
         ...(webhooks ? (['invalid-webhook'] as const) : []),
         'malformed-body',
         'invalid-idempotency-key',
         'forbidden',
-        'key-in-use',
-        'body-too-large',
-        'unsupported-media-type',
-        'invalid-input',
-        'key-reused',
-        'cannot-remember',
+        ...SUBMIT_PROBLEMS,
       ),
     },
   }

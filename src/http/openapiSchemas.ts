@@ -164,6 +164,11 @@ export const HEADERS: Readonly<Record<string, JsonSchema>> = {
     { const: 'true' },
     false,
   ),
+  WebhookMark: header(
+    '`disabled`: the webhook has failed for long, or is gone: the job runs, but is not told of unless the endpoint works again.',
+    { const: 'disabled' },
+    false,
+  ),
   AcceptRanges: header('`bytes`', { const: 'bytes' }),
   ContentRange: header('Which part this is, or how long the whole.', { type: 'string', pattern: '^bytes ' }),
   AccelBuffering: header('`no`: proxies must not hold events back.', { const: 'no' }),

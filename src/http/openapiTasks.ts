@@ -1,7 +1,7 @@
 import type { TaskDefinition } from '../app/definition.ts'
 import { type JsonSchema, jsonSchemaOf } from './jsonSchema.ts'
-import { type Answers, json, ref } from './openapiAnswers.ts'
-import { ACCEPTED, LINKS } from './openapiJobs.ts'
+import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
+import { ACCEPTED, LINKS, webhookMark } from './openapiJobs.ts'
 
 /** A task that is exposed. */
 export interface ExposedTask {
@@ -89,9 +89,14 @@ function operation(
           'Preference-Applied': ref('headers', 'PreferenceApplied'),
           'Idempotent-Replayed': ref('headers', 'IdempotentReplayed'),
           Link: ref('headers', 'JobLinkHeader'),
+          ...webhookMark(webhooks),
         },
       }),
-      202: answers.ok('Handed in: follow the job at Location.', { content: body, headers: ACCEPTED, links: LINKS }),
+      202: answers.ok('Handed in: follow the job at Location.', {
+        content: body,
+        headers: { ...ACCEPTED, ...webhookMark(webhooks) },
+        links: LINKS,
+      }),
       ...answers.problems(
         true,
         'malformed-body',
@@ -99,12 +104,7 @@ function operation(
         'invalid-idempotency-key',
         ...(webhooks ? (['invalid-webhook'] as const) : []),
         ...(scopes.length > 0 ? (['forbidden'] as const) : []),
-        'key-in-use',
-        'body-too-large',
-        'unsupported-media-type',
-        'invalid-input',
-        'key-reused',
-        'cannot-remember',
+        ...SUBMIT_PROBLEMS,
       ),
     },
     ...(webhooks

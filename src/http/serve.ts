@@ -23,8 +23,14 @@ export {
   honoContext,
   nodeContext,
 } from './adapters/context.ts'
-export { toExpress } from './adapters/express.ts'
-export { toFastify } from './adapters/fastify.ts'
+export { type ExpressMiddleware, type ExpressRequest, toExpress } from './adapters/express.ts'
+export {
+  type FastifyInstance,
+  type FastifyPlugin,
+  type FastifyReply,
+  type FastifyRequest,
+  toFastify,
+} from './adapters/fastify.ts'
 export { type FetchHandler, type PrefixOptions, toFetch } from './adapters/fetch.ts'
 export { toNode } from './adapters/node.ts'
 export { createHttp, type HttpOptions, type ScopedTask } from './api.ts'

@@ -1,6 +1,7 @@
-import type { Context } from 'hono'
+import type { Context, Hono } from 'hono'
 import { webhookUrl } from '../app/webhookOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { Endpoint } from '../webhook/endpoint.ts'
 import { headersOf } from './header.ts'
 import type { Problem } from './problem.ts'
 import type { HttpScope } from './scope.ts'
@@ -25,4 +26,16 @@ export function webhookProblem(c: Context, { app }: HttpScope): Problem | undefi
     if (error instanceof ArgumentError) return { kind: 'invalid-webhook', detail: `Celeriac-Webhook: ${error.message}` }
     throw error
   }
+}
+
+/** Let the answers to requests that hand in jobs say that their webhook is disabled: the job runs, and its end is not told. */
+export function addWebhookMark(api: Hono, base: string, { app }: HttpScope): void {
+  const { webhooks, logger } = app.config
+  if (!webhooks) return
+  api.on('POST', [`${base}/tasks/:name`, `${base}/batches`, `${base}/jobs/:id/retry`], async (c, next) => {
+    await next()
+    const url = webhookOf(c)
+    if (url === undefined || !c.res.ok) return
+    if (await new Endpoint(url, app, webhooks, logger).isDisabled()) c.res.headers.set(HEADER, 'disabled')
+  })
 }

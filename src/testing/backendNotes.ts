@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict'
-import type { ResultBackend } from '../backend/backend.ts'
 import { PENDING, SUCCESS } from '../protocol/states.ts'
+import type { Case } from './backendPlace.ts'
 import { metaOf } from './factories.ts'
-
-interface Place {
-  readonly backend: ResultBackend
-  /** A second backend on the same store, as another process has it. */
-  readonly other: ResultBackend
-}
-
-type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
 /** What a backend keeps beside the records: notes, and what was said of jobs when they were handed in. */
 export function noting(it: Case): void {
@@ -32,6 +24,21 @@ export function noting(it: Case): void {
     assert.equal(await other.recall('gone'), undefined)
     assert.equal(await other.keep(note('gone', 'new', 60_000)), true)
     assert.equal(await backend.recall('gone'), 'new')
+  })
+
+  it('replace: a note whatever was there, for all who share the store; an expired one drops it', async (place) => {
+    const { backend, other } = place
+    if (!backend.keep || !backend.recall || !backend.replace || !other.recall || !other.keep) return
+    const note = (value: string, expires: number) => ({ key: 'r', value, expires: Date.now() + expires })
+    await backend.replace(note('one', 60_000))
+    await backend.replace(note('two', 60_000))
+    assert.equal(await other.recall('r'), 'two')
+    assert.equal(await other.keep(note('three', 60_000)), false)
+    await backend.replace(note('gone', -1))
+    assert.equal(await other.recall('r'), undefined)
+    assert.equal(await other.keep(note('three', 60_000)), true)
+    await backend.replace(note('four', 60_000))
+    assert.equal(await other.recall('r'), 'four')
   })
 
   it('store with an origin: that of the first record stays, also where a later one says another', async (place) => {

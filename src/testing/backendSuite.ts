@@ -5,40 +5,13 @@ import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '..
 import { ArgumentError, EncodeError, UnknownJobError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { listingByOrigin, noting } from './backendNotes.ts'
+import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
 import { metaOf } from './factories.ts'
 import { type Kit, pause, stays, until, within } from './kit.ts'
 
-/** An empty store, and how to leave it. */
-export interface OpenedBackend {
-  readonly backend: ResultBackend
-  /** Another connection to the same store, where the store is shared. The suite closes it. */
-  readonly second?: () => Promise<ResultBackend>
-  /** Close the backend and remove its store. */
-  close(): Promise<void>
-}
-
-interface Place {
-  readonly backend: ResultBackend
-  /** A second connection where the store is shared, else the same backend. */
-  readonly other: ResultBackend
-}
-
-type Case = (name: string, body: (place: Place) => Promise<void>) => void
-
 /** What every result backend must do: each case is a sentence of the contract in `backend/backend.ts`. */
 export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
-  const one: Case = (title, body) => {
-    kit.it(title, async () => {
-      const { backend, second, close } = await open()
-      const other = await second?.()
-      try {
-        await body({ backend, other: other ?? backend })
-      } finally {
-        await other?.close()
-        await close()
-      }
-    })
-  }
+  const one = casesOn(kit, open)
   kit.describe(`backend ${name}`, () => {
     states(one)
     values(one)

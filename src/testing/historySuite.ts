@@ -1,44 +1,28 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../backend/backend.ts'
 import { Follows, type Step } from '../backend/follows.ts'
-import { changesAfter, type History, isBroken, seqOf } from '../backend/history.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { type Change, changesAfter, type History, isBroken, seqOf } from '../backend/history.ts'
+import { type Emission, writeEmission } from '../protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { UnknownJobError } from '../std/errors.ts'
-import type { OpenedBackend } from './backendSuite.ts'
+import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
 import { metaOf } from './factories.ts'
 import { type Kit, until, within } from './kit.ts'
-
-interface Place {
-  readonly backend: ResultBackend
-  /** A second connection where the store is shared, else the same backend. */
-  readonly other: ResultBackend
-}
-
-type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
 /** How many states the backend of this suite must be opened to keep (`eventLog`). */
 export const SUITE_EVENT_LOG = 100
 
 /** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `Follows` makes of it. */
 export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
-  const one: Case = (title, body) => {
-    kit.it(title, async () => {
-      const { backend, second, close } = await open()
-      const other = await second?.()
-      try {
-        await body({ backend, other: other ?? backend })
-      } finally {
-        await other?.close()
-        await close()
-      }
-    })
-  }
+  const one = casesOn(kit, open)
   kit.describe(`history of backend ${name}`, () => {
     numbering(one)
     keeping(one)
     following(one)
     followingMany(one)
+    emitting(one)
+    emittingElsewhere(one)
+    emittingMuch(one)
   })
 }
 
@@ -47,8 +31,9 @@ async function historyOf(backend: ResultBackend, id: string, after = 0): Promise
   return (await backend.history([{ id, after }]))[0]
 }
 
-/** `3 PROGRESS 7` for the third state, PROGRESS with 7. */
-function shown({ seq, meta }: { seq: number | undefined; meta: TaskMeta }): string {
+/** `3 PROGRESS 7` for the third state, PROGRESS with 7; `4 chunk x of 2` for what the second attempt handed out. */
+function shown({ seq, meta, emission }: Change): string {
+  if (emission) return `${seq} ${emission.kind} ${String(emission.value)} of ${emission.attempt}`
   const value = meta.status === PROGRESS || meta.status === SUCCESS ? ` ${String(meta.result)}` : ''
   return `${seq} ${meta.status}${value}`
 }
@@ -251,5 +236,133 @@ function followingMany(it: Case): void {
     await within('the end of all', Promise.all(all.map(({ ended }) => ended)), 20_000)
     const expected = ['1 PENDING', ...Array.from({ length: 89 }, (_, at) => `${at + 2} PROGRESS ${at + 2}`)]
     for (const { steps } of all) assert.deepEqual(steps, [...expected, '91 SUCCESS 91'])
+  })
+}
+
+function emit(
+  backend: ResultBackend,
+  id: string,
+  values: readonly unknown[],
+  { kind = 'chunk', attempt = 1 }: Partial<Emission> = {},
+): Promise<boolean> {
+  assert.ok(backend.emit, 'the backend keeps emissions')
+  const emissions = values.map((value) => writeEmission({ kind, attempt, value }, 'json'))
+  return backend.emit({ id, run: `run-${attempt}`, from: 1, emissions, again: false })
+}
+
+function emitting(it: Case): void {
+  it('emit: numbered among the states, and the record and its number stay', async ({ backend, other }) => {
+    await backend.store(metaOf('1', PENDING))
+    await backend.store(metaOf('1', STARTED))
+    assert.equal(await emit(other, '1', ['a', 'b']), true)
+    await backend.store(metaOf('1', PROGRESS, { result: 1 }))
+    assert.equal(await emit(backend, '1', ['c'], { kind: 'log' }), true)
+    const history = await historyOf(other, '1', Number.MAX_SAFE_INTEGER)
+    assert.ok(history)
+    assert.deepEqual([history.meta.status, seqOf(history), history.last], [PROGRESS, 5, 6])
+    await backend.store(metaOf('1', RETRY))
+    await emit(other, '1', ['d'], { attempt: 2 })
+    await backend.store(metaOf('1', SUCCESS, { result: 42 }))
+    const life = ['1 PENDING', '2 STARTED', '3 chunk a of 1', '4 chunk b of 1', '5 PROGRESS 1', '6 log c of 1']
+    life.push('7 RETRY', '8 chunk d of 2', '9 SUCCESS 42')
+    assert.deepEqual(await changes(backend, '1'), life)
+    assert.deepEqual(await changes(other, '1', 3), life.slice(3))
+    assert.deepEqual(await changes(other, '1', 9), [])
+  })
+
+  it('emit: any value comes back as it was', async ({ backend }) => {
+    await backend.store(metaOf('1', STARTED))
+    const values = [
+      null,
+      'line\nbreak \u2028 "x"',
+      1.5,
+      2n ** 70n,
+      { a: [1, { b: 'ü' }] },
+      new Date(86_400_000),
+      ' 3 4 ',
+    ]
+    await emit(backend, '1', [...values, new Uint8Array([0, 32, 255])])
+    const logged = (await historyOf(backend, '1', 2))?.logged.map(({ emission }) => emission?.value)
+    assert.deepEqual(logged?.slice(0, -1), values)
+    assert.deepEqual(Buffer.from(logged?.at(-1) as Uint8Array), Buffer.from([0, 32, 255]))
+  })
+}
+
+function emittingElsewhere(it: Case): void {
+  it('emit: false where the task is not known or has ended, and nothing is kept', async ({ backend }) => {
+    assert.equal(await emit(backend, 'nobody', ['a']), false)
+    assert.equal(await historyOf(backend, 'nobody'), undefined)
+    for (const end of [SUCCESS, FAILURE, REVOKED]) {
+      await backend.store(metaOf(end, STARTED))
+      await backend.store(metaOf(end, end))
+      assert.equal(await emit(backend, end, ['late']), false)
+      assert.equal((await changes(backend, end)).length, 3)
+    }
+  })
+
+  it('emit: a watch is told the record again', async ({ backend, other }) => {
+    await backend.store(metaOf('1', STARTED))
+    const stop = new AbortController()
+    const seen: string[] = []
+    const watching = (async () => {
+      for await (const { status } of other.watch(['1'], stop.signal)) seen.push(status)
+    })()
+    await until('it is watched', () => seen.length === 1)
+    await emit(backend, '1', ['a'])
+    await until('it is told', () => seen.length === 2)
+    stop.abort()
+    await within('the end', watching)
+    assert.deepEqual(seen, [STARTED, STARTED])
+  })
+}
+
+function emittingMuch(it: Case): void {
+  it('emit: followers get each once, in order, from wherever they come', async ({ backend, other }) => {
+    const follows = new Follows(backend)
+    await backend.store(metaOf('1', PENDING))
+    await backend.store(metaOf('1', STARTED))
+    const all = new Following(follows, '1')
+    const expected = ['1 PENDING', '2 STARTED']
+    for (let at = 0; at < 30; at++) {
+      expected.push(
+        `${at * 3 + 3} chunk a${at} of 1`,
+        `${at * 3 + 4} chunk b${at} of 1`,
+        `${at * 3 + 5} PROGRESS ${at}`,
+      )
+      await emit(other, '1', [`a${at}`, `b${at}`])
+      await other.store(metaOf('1', PROGRESS, { result: at }))
+    }
+    const late = new Following(follows, '1', 33)
+    await until('all of them', () => all.steps.length === 92)
+    await emit(other, '1', ['last'])
+    await until('the last', () => all.steps.length === 93 && late.steps.length === 60)
+    await other.store(metaOf('1', SUCCESS, { result: 'end' }))
+    await within('the end', Promise.all([all.ended, late.ended]))
+    expected.push('93 chunk last of 1', '94 SUCCESS end')
+    assert.deepEqual(all.steps, expected)
+    assert.deepEqual(late.steps, expected.slice(33))
+  })
+
+  it('emit: the newest are kept; a state that they have pushed out, and which lasts, is told', async ({ backend }) => {
+    await backend.store(metaOf('1', STARTED))
+    const count = SUITE_EVENT_LOG * 3
+    for (let at = 0; at < count; at += 5) await emit(backend, '1', [0, 1, 2, 3, 4])
+    const history = await historyOf(backend, '1')
+    assert.ok(history)
+    assert.deepEqual([seqOf(history), history.last], [2, count + 2])
+    assert.ok(history.logged.length >= SUITE_EVENT_LOG && history.logged.length < SUITE_EVENT_LOG * 2, 'about as many')
+    const [pending, started, first] = changesAfter(history, 0).map(({ seq, meta }) => [seq, meta.status])
+    assert.deepEqual([pending, started, first?.[0]], [[1, PENDING], [2, STARTED], history.first])
+    assert.deepEqual([isBroken(history, 2), isBroken(history, history.first - 1)], [true, false])
+    await backend.store(metaOf('1', SUCCESS))
+    const end = await historyOf(backend, '1', count + 2)
+    assert.deepEqual([end && seqOf(end), end?.logged], [count + 3, []])
+  })
+
+  it('emit: fewer of long ones', async ({ backend }) => {
+    await backend.store(metaOf('1', STARTED))
+    for (let at = 0; at < 64; at++) await emit(backend, '1', ['x'.repeat(50_000)])
+    const history = await historyOf(backend, '1')
+    assert.ok(history && history.logged.length < 40, `${history?.logged.length} kept`)
   })
 }

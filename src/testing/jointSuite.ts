@@ -3,7 +3,8 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Joint, Message, Note } from '../backend/joint.ts'
 import { jointOf } from '../backend/separate.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
-import { FAILURE, PENDING, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { writeEmission } from '../protocol/emission.ts'
+import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from './factories.ts'
 import type { Kit } from './kit.ts'
 import { Reader } from './reader.ts'
@@ -247,5 +248,29 @@ function fencing(it: Case): void {
     assert.equal(await joint.settle({ delivery: current, meta: metaOf('1', REVOKED), end: 'ack' }), false)
     assert.equal((await backend.load(['1']))[0]?.result, 'newer')
     assert.equal(await broker.size('q'), 0)
+  })
+
+  it('emit: false when the delivery is no longer ours, on a shared store; then nothing is kept', async (place) => {
+    const { backend, broker, joint } = place
+    if (!backend.emit) return
+    const { delivery: stale, reader } = await held(place)
+    await backend.store(metaOf('1', STARTED))
+    const say = (value: string, delivery: Delivery | undefined): Promise<boolean> => {
+      const emissions = [writeEmission({ kind: 'chunk', attempt: 1, value }, 'json')]
+      return joint.emit({ id: '1', run: 'run-1', from: 1, emissions, again: false }, delivery)
+    }
+    assert.equal(await say('first', stale), true)
+    await stale.reject({ requeue: true })
+    const shared = backend.joint?.(broker) !== undefined
+    assert.equal(await say('given back', stale), !shared)
+    const current = await reader.next()
+    assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])
+    assert.equal(await say('acknowledged early', undefined), true)
+    const [history] = (await backend.history?.([{ id: '1', after: 2 }])) ?? []
+    const said = history?.logged.map(({ emission }) => emission?.value)
+    const ours = ['first', 'second', 'acknowledged early']
+    assert.deepEqual(said, shared ? ours : ['first', 'given back', 'late', 'second', 'acknowledged early'])
+    assert.equal(await joint.settle({ delivery: current, meta: metaOf('1', SUCCESS), end: 'ack' }), true)
+    assert.equal(await say('too late', undefined), false)
   })
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { readEmission } from '../protocol/emission.ts'
 import type { AbortReason, Job, Report } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { Stop } from '../std/stop.ts'
 import type { Pool } from '../worker/pool/pool.ts'
-import { type Kit, pause, within } from './kit.ts'
+import { type Kit, pause, stays, until, within } from './kit.ts'
 
 /** What a pool can do, which decides the cases that it must pass. */
 export interface PoolTraits {
@@ -42,6 +43,7 @@ export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: Po
     kills(one)
     places(one)
     closing(one)
+    emissions(one)
     if (traits.isolated) isolation(one)
   })
 }
@@ -249,10 +251,63 @@ function failureOf(outcome: Outcome): ErrorInfo {
   return outcome.error
 }
 
+function emissions(one: Case): void {
+  one('what is handed out comes in the order of the reports, all before the outcome', async (open) => {
+    const run = start(await open(1), 'parts', [4, 0])
+    assert.deepEqual(await run.outcome, { kind: 'success', result: 4 })
+    assert.deepEqual(run.told, ['1 ', '2 ', 'THIRD', '3 ', '4 '])
+  })
+
+  one('a job that awaits waits for what takes it, and one that does not fails', async (open) => {
+    const pool = await open(1)
+    const run = start(pool, 'parts', [40, 50_000], {}, 'held')
+    await until('it waits', () => run.told.length >= 20)
+    assert.ok(run.told.length < 30, `${run.told.length} are under way`)
+    await stays(run.outcome)
+    const held = run.told.length
+    run.take()
+    assert.deepEqual(await run.outcome, { kind: 'success', result: 40 })
+    assert.ok(held < 30 && run.told.length === 41)
+    const error = failureOf(await start(pool, 'flood', [], {}, 'held').outcome)
+    assert.match(error.message, /expected at most 10000 .* not taken yet, got 10000 with \d+ bytes: await each/)
+  })
+
+  one('one that waits for what takes it is told to stop', async (open) => {
+    const run = start(await open(1), 'parts', [1000, 50_000], {}, 'held')
+    await until('it waits', () => run.told.length >= 20)
+    run.stop('revoke')
+    assert.equal((await run.outcome).kind, 'stopped')
+  })
+
+  one('too long: refused with its size; where nobody listens all the same', async (open) => {
+    const pool = await open(1)
+    for (const listen of ['taken', 'absent'] as const) {
+      const error = failureOf(await start(pool, 'parts', [1, 65_536], {}, listen).outcome)
+      assert.equal(error.type, 'EncodeError')
+      assert.match(error.message, /^chunk: expected at most 65536 bytes as it is stored, got 655\d\d$/)
+    }
+    assert.equal((await start(pool, 'parts', [1001, 0], {}, 'absent').outcome).kind, 'success')
+  })
+
+  one('lines of its log, from the level that it exposes', async (open) => {
+    const run = start(await open(1), 'words')
+    await run.outcome
+    const [line, ...more] = run.lines as { time: string }[]
+    assert.ok(line && more.length === 0 && Math.abs(Date.parse(line.time) - Date.now()) < 60_000)
+    const fields = { page: 1, token: '[redacted]', err: { type: 'RangeError', message: 'inner' } }
+    assert.deepEqual({ ...line, time: '' }, { level: 'info', time: '', message: 'a word', fields })
+  })
+}
+
 /** One job in a pool, and the ways to end it. */
 interface Started {
   readonly outcome: Promise<Outcome>
   readonly reports: Report[]
+  /** States that it reported and parts that it handed out, as they came. */
+  readonly told: string[]
+  readonly lines: unknown[]
+  /** Take what was handed out, and what comes. */
+  take(): void
   /** After the first report. */
   readonly running: Promise<void>
   stop(reason: AbortReason): void
@@ -266,6 +321,7 @@ function start(
   task: string,
   args: readonly unknown[] = [],
   aborted: { stop?: AbortReason; kill?: StopReason } = {},
+  listen: 'taken' | 'held' | 'absent' = 'taken',
 ): Started {
   const id = `job-${++count}`
   const job: Job = {
@@ -287,13 +343,34 @@ function start(
   if (aborted.kill) kill.abort(aborted.kill)
   const reports: Report[] = []
   const { promise: running, resolve } = Promise.withResolvers<void>()
+  const told: string[] = []
+  const lines: unknown[] = []
+  let held: (() => void)[] | undefined = listen === 'held' ? [] : undefined
+  const emit = (emission: string | Uint8Array, taken: () => void): void => {
+    const { kind, value } = readEmission(emission)
+    if (kind === 'log') lines.push(value)
+    else told.push((value as string).slice(0, 10).replace(/x+$/, ''))
+    if (held) held.push(taken)
+    else taken()
+  }
   const report = (said: Report): void => {
     reports.push(said)
+    told.push(said.state)
     resolve()
   }
   return {
-    outcome: within(`the outcome of ${task}`, pool.run(job, { signal, kill, report })),
+    outcome: within(
+      `the outcome of ${task}`,
+      pool.run(job, { signal, kill, report, emit: listen === 'absent' ? undefined : emit }),
+    ),
     reports,
+    told,
+    lines,
+    take: () => {
+      const waiting = held ?? []
+      held = undefined
+      for (const taken of waiting) taken()
+    },
     running,
     stop: (reason) => signal.abort(reason),
     kill: (reason) => kill.abort(reason),

@@ -6,6 +6,7 @@ import { Fatal, Ignore, Reject } from '../std/errors.ts'
 export function definePoolTasks<Target extends App>(app: Target): Target {
   defineOutcomes(app)
   defineStops(app)
+  defineEmissions(app)
   return app
 }
 
@@ -33,6 +34,30 @@ function defineOutcomes(app: App): void {
   app.task('values', () => ({ bytes: new Uint8Array([1, 2, 255]), date: new Date(86_400_000) }))
   app.task('echo', (value: unknown) => value)
   app.task('unsendable', () => ({ call: () => 1 }))
+}
+
+function defineEmissions(app: App): void {
+  app.task('parts', async (count: number, size: number) => {
+    const task = current()
+    for (let part = 1; part <= count; part++) {
+      if (part === 3) await task.updateState('THIRD')
+      await task.chunk(`${part} ${'x'.repeat(size)}`)
+    }
+    return count
+  })
+  app.task('flood', () => {
+    for (;;) void current().chunk('x')
+  })
+  app.task(
+    'words',
+    () => {
+      current().log.debug({}, 'not this')
+      current()
+        .log.child({ page: 1 })
+        .info({ token: 'hidden', err: new RangeError('inner') }, 'a word')
+    },
+    { exposeLogs: true },
+  )
 }
 
 function defineStops(app: App): void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Change, ScheduleStore, StoredEntry } from '../beat/store.ts'
+import type { EntryChange, ScheduleStore, StoredEntry } from '../beat/store.ts'
 import { type Kit, pause, until } from './kit.ts'
 
 /** An empty schedule store, and how to leave it. */
@@ -43,7 +43,7 @@ export function schedulerSuite(kit: Kit, name: string, open: () => Promise<Opene
 }
 
 /** A new entry; `due` and `waiting` as given. */
-function add(name: string, due?: number, waiting = false): Change {
+function add(name: string, due?: number, waiting = false): EntryChange {
   return { name, from: undefined, to: { text: `text of ${name}`, due, waiting } }
 }
 

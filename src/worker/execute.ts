@@ -1,6 +1,7 @@
 import type { Ended } from '../app/afterTask.ts'
 import type { App } from '../app/app.ts'
 import type { Stores } from '../app/link.ts'
+import type { Emit } from '../app/outlet.ts'
 import type { Settlement } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -9,7 +10,9 @@ import type { Outcome } from '../protocol/outcome.ts'
 import { STARTED } from '../protocol/states.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import { StoreUnavailableError } from '../std/errors.ts'
+import { Handouts, type HandoutsTo } from './handouts.ts'
 import type { Pool, RunOptions } from './pool/pool.ts'
+import type { Postponed } from './postponed.ts'
 import { type Receiver, receive } from './receive.ts'
 import { Request } from './request.ts'
 import { settlementOf } from './settle.ts'
@@ -21,6 +24,7 @@ export interface Bench extends Receiver {
   readonly pool: Pool
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request>
+  readonly postponed: Postponed
   /** Aborts when the worker is to end at once: a store that is away is then not waited for. */
   readonly hurry: AbortSignal
 }
@@ -45,6 +49,7 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
     begin(request, bench)
     const outcome = await bench.pool.run(request.job, runOptions(request, bench))
     end(request, bench)
+    if (request.handouts) await request.handouts.drain()
     const concluded = await conclude(request, outcome, bench)
     const hooks = concluded && bench.app.taskEnded(endedOf(request, concluded))
     if (hooks !== undefined) await hooks
@@ -61,11 +66,23 @@ function isEarly({ message }: Request): boolean {
   return message.eta !== undefined && isoTime(message.eta) > Date.now() + CLOSE
 }
 
-/** Back into the queue until its time. */
+/** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
 async function postpone({ delivery, message }: Request, bench: Bench): Promise<void> {
   const route = { exchange: '', routingKey: delivery.queue }
   const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
-  await settle({ delivery, publish: [later], end: 'ack' }, bench)
+  if (!(await settle({ delivery, publish: [later], end: 'ack' }, bench))) return
+  bench.postponed.add(message.id, delivery.queue)
+  if (bench.revoked.has(message.id)) await retract(message.id, bench)
+}
+
+/** One that was put back, and is revoked: out of the queue, where the store can find it there, and to its end. Never rejects. */
+export async function retract(id: string, bench: Bench): Promise<void> {
+  try {
+    const delivery = await bench.stores.broker.take?.(id, bench.postponed.queueOf(id))
+    if (delivery) await execute(delivery, bench)
+  } catch (error) {
+    bench.app.signals.emit('worker:error', { error, doing: 'revoking a task' })
+  }
 }
 
 /** Early acknowledgement: from here on, a crash loses the task. False when it was another's already: then it runs there. */
@@ -85,7 +102,7 @@ function begin(request: Request, bench: Bench): void {
   const { config, signals } = bench.app
   request.begin()
   if (!message.ignoreResult && (definition.options.trackStarted ?? config.trackStarted)) {
-    record(request, STARTED, { pid: process.pid, hostname: request.hostname }, bench)
+    record(request, STARTED, startedBy(request), bench)
   }
   bench.running.set(request.id, request)
   signals.emit('task:prerun', request.facts)
@@ -107,8 +124,40 @@ function runOptions(request: Request, bench: Bench): RunOptions {
   return {
     signal: request.signal,
     kill: request.killed,
-    report: ({ state, meta }) => record(request, state, meta, bench),
+    report: ({ state, meta }) => {
+      beginAgain(request, bench)
+      record(request, state, meta, bench)
+    },
+    emit: message.ignoreResult || !bench.stores.backend.emit ? undefined : emitter(request, bench),
   }
+}
+
+/** The first that a run says where another was lost is STARTED: whoever follows sees that what came before is told anew. */
+function beginAgain(request: Request, bench: Bench): void {
+  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), bench)
+}
+
+/** The first that is handed out begins with STARTED, unless the run has a state already: whoever follows sees where each run begins. */
+function emitter(request: Request, bench: Bench): Emit {
+  return (emission, taken) => {
+    if (!request.handouts) {
+      if (!request.stored) record(request, STARTED, startedBy(request), bench)
+      request.handouts = handoutsOf(request, bench)
+    }
+    request.handouts.emit(emission, taken)
+  }
+}
+
+function handoutsOf(request: Request, { stores, app: { signals }, hurry }: Bench): Handouts {
+  const to: HandoutsTo = {
+    id: request.id,
+    delivery: request.acked ? undefined : request.delivery,
+    emit: (handout, delivery) => stores.joint.emit(handout, delivery),
+    store: (meta) => stores.backend.store(meta, request.reply),
+    fail: (error, doing) => signals.emit('worker:error', { error, doing }),
+    hurry,
+  }
+  return new Handouts(to, request.stored)
 }
 
 function end(request: Request, { running, app: { signals } }: Bench): void {
@@ -120,9 +169,17 @@ function end(request: Request, { running, app: { signals } }: Bench): void {
 /** Store a state on the way, without waiting: the end waits behind it in the same line. */
 function record(request: Request, state: string, meta: unknown, bench: Bench): void {
   if (request.message.ignoreResult) return
-  bench.stores.backend.store(request.meta(state, meta), request.reply).catch((error: unknown) => {
+  if (request.handouts) {
+    request.handouts.state(request.meta(state, meta))
+    return
+  }
+  request.stored = bench.stores.backend.store(request.meta(state, meta), request.reply).catch((error: unknown) => {
     bench.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
   })
+}
+
+function startedBy({ hostname }: Request): { readonly pid: number; readonly hostname: string } {
+  return { pid: process.pid, hostname }
 }
 
 /** Write down how it ended, then tell; returns what was written, if anything. What cannot be written down (too large for the store, say) is a failure that says so. */

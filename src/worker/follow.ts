@@ -20,6 +20,7 @@ export interface Following {
   readonly children: readonly string[]
 }
 
+/** Who sends what follows from the end of a task. */
 export interface Follower {
   readonly app: Pick<App, 'config' | 'tasks'>
   readonly hostname: string

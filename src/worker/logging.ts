@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { App } from '../app/app.ts'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import { isStoreAway } from '../std/errorCode.ts'
 import { LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
 
 /** Longest result in a log line, in characters. */
@@ -114,8 +115,7 @@ function messageOf(error: unknown): string {
 
 /** A store that is away is no surprise, and its stack tells nothing. */
 function unexpected({ error }: Signals['worker:error']): object {
-  const known = (error as { code?: unknown } | null | undefined)?.code === 'STORE_UNAVAILABLE'
-  return known ? {} : { err: error }
+  return isStoreAway(error) ? {} : { err: error }
 }
 
 function resultText(result: unknown): string {

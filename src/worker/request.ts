@@ -1,6 +1,5 @@
 import type { TaskDefinition } from '../app/definition.ts'
 import { jobOf } from '../app/eager.ts'
-import { LONGEST_TIMER } from '../app/options.ts'
 import type { TaskFacts } from '../app/signals.ts'
 import type { Reply } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
@@ -9,8 +8,10 @@ import type { TaskMessage } from '../protocol/message.ts'
 import type { StopReason } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isoNow } from '../std/clock.ts'
+import { LONGEST_TIMER } from '../std/duration.ts'
 import { timeOf } from '../std/id.ts'
 import { Stop, type StopSignal } from '../std/stop.ts'
+import type { Handouts } from './handouts.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -27,6 +28,10 @@ export class Request {
   #started = ''
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
+  /** What it hands out; absent until it does. */
+  handouts: Handouts | undefined
+  /** Its last state on the way, on its way to the store. */
+  stored: Promise<unknown> | undefined
 
   constructor(delivery: Delivery, message: TaskMessage, definition: TaskDefinition, hostname: string) {
     this.delivery = delivery

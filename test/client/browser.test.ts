@@ -1,24 +1,19 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { Hono } from 'hono'
-import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHttp } from '../../src/http/api.ts'
 import { serve } from '../../src/http/serve.ts'
-import { startBrowser, watchPage } from '../http/browser.ts'
+import { useBrowser, watchPage } from '../http/browser.ts'
 import { PIXEL, type Scene, startScene } from '../http/scene.ts'
 
 const folder = new URL('../../src/client/', import.meta.url)
+const browser = useBrowser()
 let scene: Scene
-let browser: Browser
 beforeAll(async () => {
   scene = await startScene()
-  browser = await startBrowser()
 })
-afterAll(async () => {
-  await browser.close()
-  await scene[Symbol.asyncDispose]()
-})
+afterAll(() => scene[Symbol.asyncDispose]())
 
 test('the client needs nothing of Node and nothing of the server', async () => {
   for (const file of await readdir(folder)) {
@@ -37,7 +32,7 @@ test('in Chromium, as modules without a bundler: results, bytes, progress, event
   outer.get('/', (c) => c.html('<!doctype html><title>page</title>'))
   outer.route('/', createHttp(scene.app, { expose: Object.values(scene.tasks) }))
   const server = await serve(outer, { port: 0 })
-  const page = await browser.newPage()
+  const page = await browser().newPage()
   const watch = await watchPage(page, server.url)
   await page.goto(`${server.url}/`)
   const script = `(async () => {

@@ -1,7 +1,24 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
-/** The system's Chromium. */
-export function startBrowser(): Promise<Browser> {
+/** The system's Chromium, for the tests of the suite around. */
+export function useBrowser(): () => Browser {
+  let browser: Browser | undefined
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(() => browser?.close())
+  return () => browser as Browser
+}
+
+/** The system's Chromium, until the end of the test. */
+export async function startBrowser(): Promise<Browser> {
+  const browser = await launch()
+  onTestFinished(() => browser.close())
+  return browser
+}
+
+function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
 }
 

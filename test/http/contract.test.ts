@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import { bearer } from '../../src/http/auth.ts'
+import { uuidOf } from '../../src/std/id.ts'
 import { Receiver } from '../webhook/receiver.ts'
 import { Contract, ValidatingProxy } from './contract.ts'
 import { PIXEL, type Scene, startScene, type Tasks } from './scene.ts'
@@ -135,6 +136,29 @@ test('a webhook that is asked for over HTTP says what the document says', async 
   await receiver.stop()
   expect(proxy.contract.errorsOf('math.add.ended', JSON.parse(body))).toEqual([])
   expect(headers['content-type']).toMatch(/^application\/cloudevents\+json/)
+})
+
+test('a webhook that is gone is disabled: whoever names it again is told', async () => {
+  const receiver = await Receiver.start()
+  receiver.answer = (response) => response.writeHead(410).end()
+  const named = { 'celeriac-webhook': receiver.url }
+  const first = await post('/v1/tasks/math.add', [20, 22], named)
+  expect(first.headers.get('celeriac-webhook')).toBeNull()
+  const { id } = (await first.json()) as { id: string }
+  const delivery = scene.app.result(uuidOf(id, 'webhook', 'SUCCESS'))
+  await expect.poll(() => delivery.state()).toBe('FAILURE')
+  for (const [path, body, headers] of [
+    ['/v1/tasks/math.add', [1, 2], {}],
+    ['/v1/tasks/math.add', [1, 2], { prefer: 'wait=5' }],
+    ['/v1/batches', { jobs: [{ task: 'math.add', input: [1, 2] }] }, {}],
+    [`/v1/jobs/${id}/retry`, undefined, {}],
+  ] as const) {
+    const answer = await post(path, body, { ...headers, ...named })
+    expect([path, answer.ok, answer.headers.get('celeriac-webhook')]).toEqual([path, true, 'disabled'])
+  }
+  expect((await post('/v1/tasks/nobody', [], named)).headers.get('celeriac-webhook')).toBeNull()
+  expect(receiver.got).toHaveLength(1)
+  await receiver.stop()
 })
 
 test('the typed client, through the proxy', async () => {

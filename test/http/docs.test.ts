@@ -1,24 +1,20 @@
 import { Hono } from 'hono'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createHttp } from '../../src/http/api.ts'
 import { bearer } from '../../src/http/auth.ts'
 import { serve } from '../../src/http/serve.ts'
 import { Celeriac } from '../../src/index.ts'
-import { startBrowser, type Watch, watchPage } from './browser.ts'
+import { useBrowser, type Watch, watchPage } from './browser.ts'
 import { problemOf } from './harness.ts'
 import { type Scene, startScene } from './scene.ts'
 
+const browser = useBrowser()
 let scene: Scene
-let browser: Browser
 beforeAll(async () => {
   scene = await startScene()
-  browser = await startBrowser()
 })
-afterAll(async () => {
-  await browser.close()
-  await scene[Symbol.asyncDispose]()
-})
+afterAll(() => scene[Symbol.asyncDispose]())
 
 describe('the files of the page', () => {
   test('are served with a strict policy, and an entity tag', async () => {
@@ -51,7 +47,7 @@ describe('in Chromium, without a network', () => {
   let page: Page
   let watch: Watch
   beforeEach(async () => {
-    page = await browser.newPage()
+    page = await browser().newPage()
     page.setDefaultTimeout(10_000)
     watch = await watchPage(page, scene.url)
   })
@@ -136,7 +132,7 @@ describe('in Chromium, without a network', () => {
 test('mounted below a path', async () => {
   const outer = new Hono().route('/api', createHttp(scene.app, { expose: [scene.tasks.add] }))
   const server = await serve(outer, { port: 0 })
-  const page = await browser.newPage()
+  const page = await browser().newPage()
   await page.goto(`${server.url}/api/docs#/tasks/math.add`)
   await page.getByLabel('Input as JSON').fill('[20, 22]')
   await page.getByRole('button', { name: 'Run' }).click()
@@ -147,7 +143,7 @@ test('mounted below a path', async () => {
 
 test('where one must say who one is', async () => {
   await using secured = await startScene({ authorize: bearer({ 'token-of-ada-1234': 'ada' }) })
-  const page = await browser.newPage()
+  const page = await browser().newPage()
   await page.goto(`${secured.url}/docs#/tasks/reports.render`)
   await page.getByRole('heading', { name: 'Who are you?' }).waitFor()
   await page.getByLabel('Token').fill('token-of-ada-1234')

@@ -1,7 +1,7 @@
-import { chromium } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { createHttp } from '../../src/http/api.ts'
 import { serve } from '../../src/http/serve.ts'
+import { startBrowser } from './browser.ts'
 import { startService } from './harness.ts'
 
 /** What a page that follows a job keeps. */
@@ -14,9 +14,7 @@ test('a browser follows a job over a restart of the server, and stops at its end
   await using service = await startService('sqlite:')
   const { app } = service
   await service.record({ task_id: 'one' })
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
-  onTestFinished(() => browser.close())
-  const page = await browser.newPage()
+  const page = await (await startBrowser()).newPage()
   await page.goto(`${service.server.url}/livez`)
   await page.evaluate(() => {
     const source = new EventSource('/v1/jobs/one/events')

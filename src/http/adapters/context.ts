@@ -6,7 +6,7 @@ import type { RequestFacts } from '../../app/baseUrl.ts'
 import { captureRequest } from '../../app/contextCapture.ts'
 import { runWithin, sourceHere } from '../../app/current.ts'
 import { type ContextSource, type ContextValues, LazyContext } from '../../app/requestContext.ts'
-import type { ExpressRequest, Middleware } from './express.ts'
+import type { ExpressMiddleware, ExpressRequest } from './express.ts'
 import { fetchFacts, nodeFacts } from './facts.ts'
 import type { FastifyPlugin, FastifyRequest } from './fastify.ts'
 
@@ -55,7 +55,7 @@ export function nodeContext(
 export function expressContext<Request extends IncomingMessage = ExpressRequest>(
   app: App,
   options: ContextOptions<Request> = {},
-): Middleware<Request> {
+): ExpressMiddleware<Request> {
   return (request, response, next) => {
     const source = sourceOf(app, nodeFacts(request, (request as ExpressRequest).originalUrl), request, options)
     runBound(source, request, response, () => next())

@@ -6,14 +6,14 @@ import { nodeListener } from './node.ts'
 export type ExpressRequest = IncomingMessage & { originalUrl?: string; baseUrl?: string }
 
 /** Middleware of Express, Connect and their kin. */
-export type Middleware<Request extends IncomingMessage = ExpressRequest> = (
+export type ExpressMiddleware<Request extends IncomingMessage = ExpressRequest> = (
   request: Request,
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void
 
 /** The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may stand behind `express.json()`. */
-export function toExpress(api: Hono): Middleware {
+export function toExpress(api: Hono): ExpressMiddleware {
   return (request, response) => {
     const { baseUrl = '', originalUrl } = request
     // Links are made from the path that the client asked for. Nothing comes after us that would need the other.

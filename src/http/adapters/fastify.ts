@@ -17,11 +17,13 @@ export interface FastifyInstance {
   ): unknown
 }
 
+/** What we need of a Fastify request. */
 export interface FastifyRequest {
   readonly raw: IncomingMessage
   readonly originalUrl: string
 }
 
+/** What we need of a Fastify reply. */
 export interface FastifyReply {
   readonly raw: ServerResponse
   hijack(): unknown

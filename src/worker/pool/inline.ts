@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
 import type { JobHost } from '../../app/context.ts'
+import type { Emit } from '../../app/outlet.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
@@ -104,6 +105,11 @@ class InlineRun implements JobHost {
   /** What comes after the end is not heard: an abandoned job may go on. */
   report(report: Report): void {
     if (!this.#ended) this.#options.report(report)
+  }
+
+  get emit(): Emit | undefined {
+    const { emit } = this.#options
+    return emit && ((emission, taken) => (this.#ended ? taken() : emit(emission, taken)))
   }
 
   stop(by: StopReason): void {

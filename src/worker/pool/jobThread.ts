@@ -18,6 +18,7 @@ const PATIENCE = 1000
 interface Running {
   readonly job: Job
   readonly options: RunOptions
+  readonly emit: (emission: string | Uint8Array) => void
   readonly end: (outcome: Outcome) => void
 }
 
@@ -69,9 +70,10 @@ export class JobThread {
         resolve(outcome)
       }
       this.#used = true
-      this.#running = { job, options, end }
+      this.#running = { job, options, emit: this.#emitter(job, options), end }
       try {
-        this.#send({ type: 'run', job, abort: signal.aborted ? signal.reason : undefined })
+        const reason = signal.aborted ? signal.reason : undefined
+        this.#send({ type: 'run', job, abort: reason, emits: options.emit !== undefined })
       } catch (error) {
         end({ kind: 'failure', error: errorInfo(new EncodeError(`arguments: cannot cross threads: ${String(error)}`)) })
         return
@@ -79,6 +81,19 @@ export class JobThread {
       signal.addEventListener('abort', abort)
       kill.addEventListener('abort', terminate)
     })
+  }
+
+  /** Hands on what a job hands out, and tells the thread what is dealt with, in one message for all of one moment. */
+  #emitter({ id }: Job, { emit }: RunOptions): Running['emit'] {
+    let count = 0
+    const tell = (): void => {
+      if (this.alive) this.#send({ type: 'taken', id, count })
+      count = 0
+    }
+    return (emission) =>
+      emit?.(emission, () => {
+        if (++count === 1) queueMicrotask(tell)
+      })
   }
 
   /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
@@ -104,6 +119,9 @@ export class JobThread {
         break
       case 'report':
         this.#running?.options.report(message.report)
+        break
+      case 'emit':
+        this.#running?.emit(message.emission)
         break
       case 'done':
         this.#running?.end(message.outcome)

@@ -5,6 +5,7 @@ import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
 import { ThreadPool } from './threads.ts'
 
+/** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
 export type PoolKind = 'inline' | 'threads' | 'solo'
 
 export interface PoolOptions {

@@ -1,13 +1,18 @@
+import type { Emit } from '../../app/outlet.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { StopSignal } from '../../std/stop.ts'
 
+/** How one job is stopped, and where it reports. */
 export interface RunOptions {
   /** Tells the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
   readonly signal: StopSignal
   /** Ends it by force where that can be done (threads), else abandons it; `kill.reason` is a StopReason. */
   readonly kill: StopSignal
+  /** Called with each state that it says of itself. */
   report(report: Report): void
+  /** Takes what the task hands out, in the order of its reports; absent where nobody keeps it. */
+  readonly emit?: Emit | undefined
 }
 
 /** Where tasks run. */

@@ -6,8 +6,9 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { App } from '../../app/app.ts'
+import type { Emit } from '../../app/outlet.ts'
 import { errorInfo } from '../../protocol/exception.ts'
-import type { AbortReason, Job } from '../../protocol/job.ts'
+import { codeOf } from '../../std/errorCode.ts'
 import { ConfigError, EncodeError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { loadApp } from './load.ts'
@@ -20,6 +21,9 @@ class JobRunner {
   readonly #port: MessagePort
   readonly #log: Logger
   #current: AbortController | undefined
+  /** Of the job that runs, and what it handed out that is not dealt with. */
+  #id: string | undefined
+  #emitted: (() => void)[] = []
 
   constructor(app: App, port: MessagePort, log: Logger) {
     this.#app = app
@@ -28,20 +32,29 @@ class JobRunner {
   }
 
   async handle(message: ToThread): Promise<void> {
-    if (message.type === 'run') await this.#run(message.job, message.abort)
+    if (message.type === 'run') await this.#run(message)
+    else if (message.type === 'taken') this.#taken(message.id, message.count)
     else if (message.type === 'abort') this.#current?.abort(message.reason)
     else await this.#close()
   }
 
-  async #run(job: Job, reason: AbortReason | undefined): Promise<void> {
+  async #run({ job, abort: reason, emits }: Extract<ToThread, { type: 'run' }>): Promise<void> {
     const abort = new AbortController()
     if (reason) abort.abort(reason)
     this.#current = abort
+    this.#id = job.id
+    this.#emitted = []
+    const emit: Emit = (emission, taken) => {
+      if (this.#current !== abort) return taken()
+      this.#emitted.push(taken)
+      this.#send({ type: 'emit', emission })
+    }
     const outcome = await this.#app.runJob(job, {
       signal: abort.signal,
       report: (report) => {
         if (this.#current === abort) this.#send({ type: 'report', report })
       },
+      emit: emits ? emit : undefined,
       log: this.#log,
     })
     this.#current = undefined
@@ -51,6 +64,10 @@ class JobRunner {
       // A value that serializes but cannot cross threads, as an object with its own toJSON and a function in it.
       this.#send({ type: 'done', outcome: { kind: 'failure', error: errorInfo(uncloneable(error)) } })
     }
+  }
+
+  #taken(id: string, count: number): void {
+    if (id === this.#id) for (const taken of this.#emitted.splice(0, count)) taken()
   }
 
   async #close(): Promise<void> {
@@ -91,8 +108,7 @@ function uncloneable(error: unknown): Error {
 function failureOf(error: unknown): LoadFailure {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
   const { name, message, stack } = error
-  const code = (error as { code?: unknown }).code
-  return { name, message, stack, code: typeof code === 'string' ? code : undefined }
+  return { name, message, stack, code: codeOf(error) }
 }
 
 await main()

@@ -13,7 +13,15 @@ export interface ThreadData {
 
 /** From the pool to its thread. A thread runs one job at a time, so that nothing needs a number. */
 export type ToThread =
-  | { readonly type: 'run'; readonly job: Job; readonly abort: AbortReason | undefined }
+  | {
+      readonly type: 'run'
+      readonly job: Job
+      readonly abort: AbortReason | undefined
+      /** What it hands out is kept. */
+      readonly emits: boolean
+    }
+  /** So many more of what the job handed out are dealt with, from the first. */
+  | { readonly type: 'taken'; readonly id: string; readonly count: number }
   | { readonly type: 'abort'; readonly reason: AbortReason }
   /** Close the app's stores; answered by `closed`. */
   | { readonly type: 'close' }
@@ -24,6 +32,7 @@ export type FromThread =
   /** The module cannot be loaded. */
   | { readonly type: 'failed'; readonly error: LoadFailure }
   | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'emit'; readonly emission: string | Uint8Array }
   | { readonly type: 'done'; readonly outcome: Outcome }
   | {
       readonly type: 'log'

@@ -1,0 +1,34 @@
+/** A job as the HTTP API shows it: what its server writes and its client reads. */
+export interface JobDocument {
+  readonly id: string
+  readonly task: string | null
+  /** Celery's: PENDING, RECEIVED, STARTED (PROGRESS is shown so, too), RETRY, SUCCESS, FAILURE, REVOKED; or one of the task's own. */
+  readonly state: string
+  /** Last value that the task reported, or what went with its own state; null where it said nothing. */
+  readonly progress: unknown
+  /** 1 at the first run, 1 more after each retry. */
+  readonly attempt: number
+  /** ISO 8601, or null where it has not happened. */
+  readonly createdAt: string | null
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  /** After SUCCESS; not in lists. */
+  readonly result?: unknown
+  /** After FAILURE and REVOKED, and while RETRY waits. */
+  readonly error?: JobError
+  readonly links: JobLinks
+}
+
+/** Why a job failed or was revoked, without the traceback, which is for the application alone. */
+export interface JobError {
+  /** Class name of the error in the worker. */
+  readonly type: string
+  readonly message: string
+}
+
+/** Paths of what belongs to a job. */
+export interface JobLinks {
+  readonly self: string
+  readonly result: string
+  readonly events: string
+}

@@ -1,0 +1,41 @@
+import { DecodeError } from '../std/errors.ts'
+import { encodePlain, type SerializerName } from './encoding.ts'
+import { CONTENT_TYPES, deserialize, write } from './serializer.ts'
+import { isRecord } from './signature.ts'
+
+/** What a running task hands out: a part of its output, or a line of its log. */
+export interface Emission {
+  readonly kind: 'chunk' | 'log'
+  /** Of the run that handed it out: 1 at the first, 1 more after each retry. */
+  readonly attempt: number
+  readonly value: unknown
+}
+
+/** A line of a task's log, as an emission has it. */
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** ISO 8601. */
+  readonly time: string
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** We wrote it, whatever it is. */
+const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+/** An emission as it is stored. Throws EncodeError, in whose words the value is of the emission's kind. */
+export function writeEmission({ kind, attempt, value }: Emission, serializer: SerializerName): string | Uint8Array {
+  const plain = value === undefined ? null : encodePlain(value, kind, serializer, 1)
+  return write({ kind, attempt, value: plain }, serializer).body
+}
+
+/** Throws DecodeError for what `writeEmission` has not written. */
+export function readEmission(body: string | Uint8Array): Emission {
+  // JSON is an object in text, which begins as no map of msgpack does.
+  const json = typeof body === 'string' || body[0] === 0x7b
+  const [type, encoding] = json ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
+  const read = deserialize(body, type, encoding, OURS)
+  if (isRecord(read) && (read.kind === 'chunk' || read.kind === 'log') && typeof read.attempt === 'number')
+    return { kind: read.kind, attempt: read.attempt, value: read.value }
+  throw new DecodeError('emission: expected an object with kind, attempt and value')
+}

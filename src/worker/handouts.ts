@@ -1,0 +1,136 @@
+import type { Handout } from '../backend/history.ts'
+import type { Delivery } from '../broker/broker.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { backoffDelay } from '../std/backoff.ts'
+import { StoreUnavailableError } from '../std/errors.ts'
+import { uuid } from '../std/id.ts'
+
+/** Most of one write: a part of what a log keeps, so that followers see it before it is pushed out. */
+const MOST = { count: 250, bytes: 2 ** 18 }
+
+interface Emitted {
+  readonly body: string | Uint8Array
+  readonly taken: () => void
+}
+type Entry = Emitted | { readonly meta: TaskMeta }
+
+/** Where one run's emissions go. */
+export interface HandoutsTo {
+  readonly id: string
+  /** While it is ours, they are kept; undefined where it was acknowledged. */
+  readonly delivery: Delivery | undefined
+  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
+  store(meta: TaskMeta): Promise<unknown>
+  fail(error: unknown, doing: string): void
+  /** Aborts when a store that is away is not waited for any more. */
+  readonly hurry: AbortSignal
+}
+
+/**
+ * What one run hands out, and the states that it reports between, on their way to the store: in order, one write at a time, and all
+ * that came meanwhile in the next. A store that is away is waited for.
+ */
+export class Handouts {
+  readonly #to: HandoutsTo
+  /** What was written before by others. */
+  readonly #before: Promise<unknown> | undefined
+  readonly #run = uuid()
+  #entries: Entry[] = []
+  #written = 0
+  #closed = false
+  #flow: Promise<void> | undefined
+
+  constructor(to: HandoutsTo, before: Promise<unknown> | undefined) {
+    this.#to = to
+    this.#before = before
+  }
+
+  emit(body: string | Uint8Array, taken: () => void): void {
+    if (this.#closed) taken()
+    else this.#add({ body, taken })
+  }
+
+  /** Store a state behind what was handed out before it. */
+  state(meta: TaskMeta): void {
+    if (!this.#closed) this.#add({ meta })
+  }
+
+  /** Resolves when everything is written, or cannot be. Never rejects. */
+  async drain(): Promise<void> {
+    await this.#flow
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.push(entry)
+    this.#flow ??= this.#write()
+  }
+
+  async #write(): Promise<void> {
+    await this.#before
+    // What else comes in this turn of the event loop belongs to the same write.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (this.#entries.length > 0) {
+      const first = this.#entries[0] as Entry
+      if ('meta' in first) {
+        this.#entries.shift()
+        await this.#store(first.meta)
+      } else await this.#hand(this.#batch())
+    }
+    this.#flow = undefined
+  }
+
+  async #store(meta: TaskMeta): Promise<void> {
+    try {
+      await this.#to.store(meta)
+    } catch (error) {
+      this.#to.fail(error, `storing ${meta.status} of task ${meta.task_id}`)
+    }
+  }
+
+  /** The emissions in front, as many as one write takes. */
+  #batch(): Emitted[] {
+    const batch: Emitted[] = []
+    let bytes = 0
+    for (const entry of this.#entries) {
+      if ('meta' in entry || batch.length >= MOST.count || bytes >= MOST.bytes) break
+      batch.push(entry)
+      bytes += entry.body.length
+    }
+    this.#entries = this.#entries.slice(batch.length)
+    return batch
+  }
+
+  async #hand(batch: readonly Emitted[]): Promise<void> {
+    try {
+      const kept = await this.#keep(batch)
+      this.#written += batch.length
+      if (!kept) this.#close()
+    } catch (error) {
+      this.#to.fail(error, `storing what task ${this.#to.id} hands out`)
+      this.#close()
+    }
+    for (const { taken } of batch) taken()
+  }
+
+  async #keep(batch: readonly Emitted[]): Promise<boolean> {
+    const { id, delivery, hurry } = this.#to
+    const emissions = batch.map(({ body }) => body)
+    for (let attempt = 0; ; attempt++) {
+      const handout = { id, run: this.#run, from: this.#written + 1, emissions, again: attempt > 0 }
+      try {
+        return await this.#to.emit(handout, delivery)
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError) || hurry.aborted) throw error
+        if (attempt === 0) this.#to.fail(error, `storing what task ${id} hands out`)
+        const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' }, attempt)
+        await new Promise((resolve) => setTimeout(resolve, delay))
+      }
+    }
+  }
+
+  /** Another worker has the task, or it has ended: nothing of this run is told any more. */
+  #close(): void {
+    this.#closed = true
+    for (const entry of this.#entries.splice(0)) if ('taken' in entry) entry.taken()
+  }
+}
