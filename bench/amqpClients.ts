@@ -1,6 +1,7 @@
 import amqplib from 'amqplib'
 import { Connection } from 'rabbitmq-client'
 import { RabbitServer } from '../test/rabbitmq/server.ts'
+import { callMany } from './calls.ts'
 
 /*
  * Which client library: amqplib or rabbitmq-client. The same work by each on one rabbitmq-server of its own, in turn, and what each does
@@ -22,11 +23,19 @@ interface Client {
 /** Messages a second, with so many under way at once. */
 async function rateOf(send: () => Promise<void>): Promise<number> {
   const start = performance.now()
-  let left = COUNT
-  const lane = async (): Promise<void> => {
-    while (left-- > 0) await send()
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  await callMany(COUNT, IN_FLIGHT, send)
+  return (COUNT / (performance.now() - start)) * 1000
+}
+
+/** Messages a second, from the beginning of `consume` to the last that it has heard. */
+async function heardRate(consume: (hear: () => void) => Promise<unknown>): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const start = performance.now()
+  let seen = 0
+  await consume(() => {
+    if (++seen === COUNT) resolve()
+  })
+  await promise
   return (COUNT / (performance.now() - start)) * 1000
 }
 
@@ -50,16 +59,13 @@ const amqp: Client = {
     const connection = await amqplib.connect(url)
     const channel = await connection.createChannel()
     await channel.prefetch(prefetch)
-    const start = performance.now()
-    let seen = 0
-    const { promise, resolve } = Promise.withResolvers<void>()
-    await channel.consume(queue, (message) => {
-      if (!message) return
-      channel.ack(message)
-      if (++seen === COUNT) resolve()
-    })
-    await promise
-    const rate = (COUNT / (performance.now() - start)) * 1000
+    const rate = await heardRate((hear) =>
+      channel.consume(queue, (message) => {
+        if (!message) return
+        channel.ack(message)
+        hear()
+      }),
+    )
     await channel.close()
     await connection.close()
     return rate
@@ -87,15 +93,12 @@ const rabbit: Client = {
     const connection = new Connection(url)
     const channel = await connection.acquire()
     await channel.basicQos({ prefetchCount: prefetch })
-    const start = performance.now()
-    let seen = 0
-    const { promise, resolve } = Promise.withResolvers<void>()
-    await channel.basicConsume({ queue }, (message) => {
-      channel.basicAck({ deliveryTag: message.deliveryTag })
-      if (++seen === COUNT) resolve()
-    })
-    await promise
-    const rate = (COUNT / (performance.now() - start)) * 1000
+    const rate = await heardRate((hear) =>
+      channel.basicConsume({ queue }, (message) => {
+        channel.basicAck({ deliveryTag: message.deliveryTag })
+        hear()
+      }),
+    )
     await channel.close()
     await connection.close()
     return rate

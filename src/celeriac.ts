@@ -7,6 +7,7 @@ import type { ScheduledCall, ScheduleOptions } from './beat/options.ts'
 import { Schedules } from './beat/schedules.ts'
 import type { Schedule } from './beat/when/schedule.ts'
 import { createHttp, type HttpOptions } from './http/api.ts'
+import { enable, endpointNotes, endpointUrl } from './webhook/endpoint.ts'
 import { defineWebhookTask } from './webhook/task.ts'
 
 /** An application: tasks, stores, settings, and its face to HTTP. */
@@ -26,6 +27,14 @@ export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValu
   schedule<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options?: ScheduleOptions): this {
     this.schedules.define(name, when, call, options)
     return this
+  }
+
+  /**
+   * Let deliveries go to a webhook's endpoint again that was disabled because it failed. True when it was disabled. Rejects with ConfigError where
+   * the result backend keeps nothing of endpoints, so that none is disabled, and with ArgumentError for what is no URL.
+   */
+  async enableWebhook(url: string): Promise<boolean> {
+    return enable(endpointUrl(url), await endpointNotes(this))
   }
 
   /** The REST API of the exposed tasks, as a Hono app: serve it, or mount it in a larger one. */

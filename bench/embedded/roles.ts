@@ -1,8 +1,8 @@
 /* The entry of one child process: does what its order says and sends the figures to its parent. */
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, Celeriac, createLogger } from 'celeriac'
 import { Worker } from 'celeriac/worker'
+import { callMany, roundTripsOf, sendMany } from '../calls.ts'
 import { type Cost, stopwatch } from './stopwatch.ts'
 
 /** What a child process is asked to do. `store` is the path of the SQLite file. */
@@ -41,22 +41,13 @@ type Noop = ReturnType<typeof open>['noop']
 async function enqueue(app: App, noop: Noop, tasks: number, inFlight: number): Promise<Cost> {
   await app.stores()
   const stop = stopwatch()
-  let next = 0
-  const loop = async (): Promise<void> => {
-    while (next < tasks) {
-      next++
-      await noop.delay()
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, loop))
+  await callMany(tasks, inFlight, () => noop.delay())
   return stop(tasks)
 }
 
 async function fill(noop: Noop, tasks: number): Promise<Cost> {
   const stop = stopwatch()
-  for (let left = tasks; left > 0; left -= 1000) {
-    await noop.delayMany(Array.from({ length: Math.min(left, 1000) }, () => [] as []))
-  }
+  await sendMany(tasks, (some) => noop.delayMany(Array.from({ length: some }, () => [] as [])))
   return stop(tasks)
 }
 
@@ -89,14 +80,7 @@ async function drain(app: App, tasks: number, warmup: number): Promise<Drained> 
 }
 
 async function ask(noop: Noop, tasks: number, pause: number): Promise<Asked> {
-  const roundTrips: number[] = []
-  for (let index = 0; index < tasks; index++) {
-    const start = performance.now()
-    await noop.delay().get({ timeout: '30s' })
-    roundTrips.push(performance.now() - start)
-    await sleep(pause)
-  }
-  return { roundTrips: roundTrips.sort((a, b) => a - b) }
+  return { roundTrips: await roundTripsOf(() => noop.delay().get({ timeout: '30s' }), { tasks, pause }) }
 }
 
 /** A worker that runs until its parent lets go. */

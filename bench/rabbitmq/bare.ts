@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import amqplib, { type Channel, type Options } from 'amqplib'
+import { roundTripsOf } from '../calls.ts'
 import { type Cost, stopwatch } from '../embedded/stopwatch.ts'
 import type { Ask, Drain, Enqueue, Order } from '../redis/order.ts'
 
@@ -112,7 +112,7 @@ async function work(say: (message: unknown) => void): Promise<void> {
   await gone
 }
 
-async function ask({ tasks, warmup, pause }: Ask): Promise<number[]> {
+async function ask(order: Ask): Promise<number[]> {
   const channel = await connection.createConfirmChannel()
   const { queue: replyTo } = await channel.assertQueue('', { exclusive: true })
   let answered = Promise.withResolvers<void>()
@@ -122,15 +122,7 @@ async function ask({ tasks, warmup, pause }: Ask): Promise<number[]> {
     channel.publish('', QUEUE, BODY, { ...MESSAGE, replyTo })
     await answered.promise
   }
-  for (let index = 0; index < warmup; index++) await call()
-  const roundTrips: number[] = []
-  for (let index = 0; index < tasks; index++) {
-    const start = performance.now()
-    await call()
-    roundTrips.push(performance.now() - start)
-    await sleep(pause)
-  }
-  return roundTrips.sort((a, b) => a - b)
+  return roundTripsOf(call, order)
 }
 
 function version(): string {

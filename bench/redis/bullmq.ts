@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { callMany, roundTripsOf, sendMany } from '../calls.ts'
 import { type Cost, stopwatch } from '../embedded/stopwatch.ts'
 import { type Ask, CONCURRENCY, type Drain, type Enqueue, type Order } from './order.ts'
 
@@ -40,21 +40,12 @@ const bullmq = createRequire(join(order.folder, 'package.json'))('bullmq') as Bu
 async function enqueue(queue: Queue, { tasks, inFlight }: Enqueue): Promise<Cost> {
   await queue.add('noop', {})
   const stop = stopwatch()
-  let next = 1
-  const loop = async (): Promise<void> => {
-    while (next < tasks) {
-      next++
-      await queue.add('noop', {})
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, loop))
+  await callMany(tasks - 1, inFlight, () => queue.add('noop', {}))
   return stop(tasks)
 }
 
 async function fill(queue: Queue, tasks: number): Promise<void> {
-  for (let left = tasks; left > 0; left -= 1000) {
-    await queue.addBulk(Array.from({ length: Math.min(left, 1000) }, () => ({ name: 'noop', data: {} })))
-  }
+  await sendMany(tasks, (some) => queue.addBulk(Array.from({ length: some }, () => ({ name: 'noop', data: {} }))))
 }
 
 function openWorker(): Worker {
@@ -95,21 +86,14 @@ async function work(say: (message: unknown) => void): Promise<void> {
   await running
 }
 
-async function ask(queue: Queue, { tasks, warmup, pause }: Ask): Promise<number[]> {
+async function ask(queue: Queue, order: Ask): Promise<number[]> {
   // From the first event on: one that comes before it reads for the first time would be lost, and the call never end.
   const events = new bullmq.QueueEvents(QUEUE, { connection, lastEventId: '0-0' })
   await events.waitUntilReady()
   const call = async (): Promise<unknown> => (await queue.add('noop', {})).waitUntilFinished(events, 30_000)
-  for (let index = 0; index < warmup; index++) await call()
-  const roundTrips: number[] = []
-  for (let index = 0; index < tasks; index++) {
-    const start = performance.now()
-    await call()
-    roundTrips.push(performance.now() - start)
-    await sleep(pause)
-  }
+  const roundTrips = await roundTripsOf(call, order)
   await events.close()
-  return roundTrips.sort((a, b) => a - b)
+  return roundTrips
 }
 
 function version(): string {

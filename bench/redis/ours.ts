@@ -1,11 +1,11 @@
 /* The entry of one child process that works with celeriac: does what its order says and sends the figures to its parent. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, Celeriac, createLogger } from 'celeriac'
 import { Worker } from 'celeriac/worker'
+import { callMany, roundTripsOf, sendMany } from '../calls.ts'
 import { type Cost, stopwatch } from '../embedded/stopwatch.ts'
-import { type Ask, CONCURRENCY, type Drain, type Enqueue, type Order } from './order.ts'
+import { CONCURRENCY, type Drain, type Enqueue, type Order } from './order.ts'
 
 function open({ url, backend = url }: Order) {
   const app = new Celeriac({ broker: url, backend, logger: createLogger('error') })
@@ -21,21 +21,12 @@ type Noop = ReturnType<typeof open>['noop']
 async function enqueue(noop: Noop, { tasks, inFlight }: Enqueue): Promise<Cost> {
   await noop.delay()
   const stop = stopwatch()
-  let next = 1
-  const loop = async (): Promise<void> => {
-    while (next < tasks) {
-      next++
-      await noop.delay()
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, loop))
+  await callMany(tasks - 1, inFlight, () => noop.delay())
   return stop(tasks)
 }
 
 async function fill(noop: Noop, tasks: number): Promise<void> {
-  for (let left = tasks; left > 0; left -= 1000) {
-    await noop.delayMany(Array.from({ length: Math.min(left, 1000) }, () => [] as []))
-  }
+  await sendMany(tasks, (some) => noop.delayMany(Array.from({ length: some }, () => [] as [])))
 }
 
 async function drain(app: App, { tasks, warmup }: Drain): Promise<Cost> {
@@ -64,18 +55,6 @@ async function work(app: App, say: (message: unknown) => void): Promise<void> {
   await worker.stop()
 }
 
-async function ask(noop: Noop, { tasks, warmup, pause }: Ask): Promise<number[]> {
-  for (let index = 0; index < warmup; index++) await noop.delay().get({ timeout: '30s' })
-  const roundTrips: number[] = []
-  for (let index = 0; index < tasks; index++) {
-    const start = performance.now()
-    await noop.delay().get({ timeout: '30s' })
-    roundTrips.push(performance.now() - start)
-    await sleep(pause)
-  }
-  return roundTrips.sort((a, b) => a - b)
-}
-
 function version(): string {
   const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return `${name} ${version}`
@@ -88,7 +67,7 @@ async function main(order: Order): Promise<void> {
   else if (order.role === 'enqueue') say(await enqueue(noop, order))
   else if (order.role === 'fill') say(await fill(noop, order.tasks).then(() => 'filled'))
   else if (order.role === 'drain') say(await drain(app, order))
-  else if (order.role === 'ask') say(await ask(noop, order))
+  else if (order.role === 'ask') say(await roundTripsOf(() => noop.delay().get({ timeout: '30s' }), order))
   else await work(app, say)
   // Whoever closes in order takes the queue of its replies with it.
   if (order.role === 'fill' && order.backend === 'rpc://') {

@@ -7,6 +7,8 @@ import { Sender } from './sender.ts'
 import { Sleeper } from './sleeper.ts'
 import { Ticker } from './ticker.ts'
 
+export type { Clock } from './clock.ts'
+
 /** How a beat runs. */
 export interface BeatOptions {
   /** Whose time it keeps. Default: the system's. */

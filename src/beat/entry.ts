@@ -19,16 +19,20 @@ export type ScheduledOptions = Omit<CallOptions, 'taskId' | 'eta' | 'idempotency
 /** Arguments of a call: positional, or keyword ones as an object. */
 export type CallArgs = readonly unknown[] | Readonly<Record<string, unknown>>
 
-/** What the user said of an entry. Times in ms. */
-export interface Definition {
+/** When an entry is due, what it sends, and how its runs follow each other. */
+export interface EntryTerms {
   readonly schedule: ScheduleSpec
   readonly task: string
   readonly args: CallArgs
   readonly options: ScheduledOptions
   readonly missed: Missed
   readonly overlap: Overlap
-  /** Each run is sent up to so much later, the same for all beats. */
+  /** Each run is sent up to so much later, the same for all beats; ms. */
   readonly jitter: number
+}
+
+/** What the user said of an entry. Moments in ms since the epoch. */
+export interface Definition extends EntryTerms {
   /** Nothing is due before. */
   readonly start: number | null
   /** Nothing is due after. */

@@ -1,5 +1,6 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import { isFinal } from '../protocol/states.ts'
+import { codeOf } from '../std/errorCode.ts'
 
 /** Watches tasks that others wait for, and tells when one has ended. */
 export class Follower {
@@ -33,7 +34,7 @@ export class Follower {
       for await (const meta of this.#backend.watch([id], stop.signal)) if (isFinal(meta.status)) break
     } catch (error) {
       // A store that is away: the next look at the schedule is told so, or watches anew.
-      if ((error as { code?: unknown }).code !== 'UNKNOWN_JOB') stop.abort()
+      if (codeOf(error) !== 'UNKNOWN_JOB') stop.abort()
     }
     if (this.#watched.get(id) === stop) this.#watched.delete(id)
     if (!stop.signal.aborted) this.#ended()

@@ -1,20 +1,11 @@
-import type { CallArgs, Entry, Missed, Overlap, ScheduledOptions } from './entry.ts'
-import type { Schedule, ScheduleSpec } from './when/schedule.ts'
+import type { Entry, EntryTerms } from './entry.ts'
+import type { Schedule } from './when/schedule.ts'
 
 /** An entry of the schedule, as it stands. */
-export interface ScheduleInfo {
+export interface ScheduleInfo extends EntryTerms {
   readonly name: string
   /** For people: `every 30s`. */
   readonly when: string
-  /** The same as data. */
-  readonly schedule: ScheduleSpec
-  readonly task: string
-  readonly args: CallArgs
-  readonly options: ScheduledOptions
-  readonly missed: Missed
-  readonly overlap: Overlap
-  /** ms */
-  readonly jitter: number
   readonly start: Date | undefined
   readonly end: Date | undefined
   /** Where it comes from: the app's code, or a call while it ran. */

@@ -1,5 +1,7 @@
 import type { App } from '../app/app.ts'
+import { isStoreAway } from '../std/errorCode.ts'
 import type { Logger } from '../std/log.ts'
+import type { SkipReason } from './plan.ts'
 
 /** Turns what beats of an app tell into log lines. The returned function ends it. */
 export function logBeat(app: Pick<App, 'on'>, logger: Logger): () => void {
@@ -13,9 +15,8 @@ export function logBeat(app: Pick<App, 'on'>, logger: Logger): () => void {
       logger.warn({ entry, reason }, `Schedule ${entry} left out runs: ${REASONS[reason]}`),
     ),
     app.on('beat:error', ({ error, doing }) => {
-      const known = (error as { code?: unknown } | null)?.code === 'STORE_UNAVAILABLE'
       const text = error instanceof Error ? error.message : String(error)
-      logger.error(known ? {} : { err: error }, `${doing}: ${text}`)
+      logger.error(isStoreAway(error) ? {} : { err: error }, `${doing}: ${text}`)
     }),
     app.on('beat:shutdown', () => logger.info({}, 'beat stopped')),
   ]
@@ -24,7 +25,7 @@ export function logBeat(app: Pick<App, 'on'>, logger: Logger): () => void {
   }
 }
 
-const REASONS: Readonly<Record<'missed' | 'overlap', string>> = {
+const REASONS: Readonly<Record<SkipReason, string>> = {
   missed: 'their time had passed',
   overlap: 'the one before had not ended',
 }

@@ -4,7 +4,7 @@ import type { Definition, Entry, Run } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** A run that is later than this was missed, where missed ones are skipped, ms: beats take over from each other within it. */
-export const TOLERANCE = 60_000
+const TOLERANCE = 60_000
 
 /** Why runs were not sent. */
 export type SkipReason = 'missed' | 'overlap'

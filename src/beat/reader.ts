@@ -1,4 +1,4 @@
-import type { Definition, Entry } from './entry.ts'
+import type { Definition } from './entry.ts'
 import { scheduleFrom } from './when/read.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -10,7 +10,7 @@ export class ScheduleReader {
   readonly #known = new Map<string, Schedule>()
 
   /** Throws ArgumentError for one that cannot be read, as of a later version. */
-  of({ definition }: { readonly definition: Pick<Definition, 'schedule'> } | Entry): Schedule {
+  of({ definition }: { readonly definition: Pick<Definition, 'schedule'> }): Schedule {
     const words = JSON.stringify(definition.schedule)
     const known = this.#known.get(words)
     if (known) return known

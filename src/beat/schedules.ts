@@ -4,6 +4,7 @@ import { requireText } from '../app/options.ts'
 import type { AsyncResult } from '../app/result.ts'
 import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
+import { pieces } from '../std/pieces.ts'
 import { schemeOf } from '../std/url.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
 import { infoOf, type ScheduleInfo } from './info.ts'
@@ -18,7 +19,7 @@ import {
 import { begin } from './plan.ts'
 import { ScheduleReader } from './reader.ts'
 import { callRun, ignores } from './sender.ts'
-import type { Change, ScheduleStore, StoredEntry } from './store.ts'
+import type { EntryChange, ScheduleStore, StoredEntry } from './store.ts'
 import { openScheduleStore } from './stores/open.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -204,7 +205,7 @@ export class Schedules {
       const stored = await store.list()
       const changes = this.#syncChanges(stored, now)
       if (changes.length === 0) return stored.length
-      for (let at = 0; at < changes.length; at += BATCH) await store.swap(changes.slice(at, at + BATCH))
+      for (const piece of pieces(changes, BATCH)) await store.swap(piece)
     }
     throw new CeleriacError('COMMAND_FAILED', 'the schedule is changed by others all the time')
   }
@@ -214,16 +215,16 @@ export class Schedules {
     if (this.#defined.size > 0 && (await (await this.store()).list()).length === 0) await this.sync(now)
   }
 
-  #syncChanges(stored: readonly StoredEntry[], now: number): Change[] {
+  #syncChanges(stored: readonly StoredEntry[], now: number): EntryChange[] {
     const known = new Set(stored.map(({ name }) => name))
-    const added = [...this.#defined].flatMap(([name, { definition, digest, paused }]): Change[] => {
+    const added = [...this.#defined].flatMap(([name, { definition, digest, paused }]): EntryChange[] => {
       if (known.has(name)) return []
       return [{ name, from: undefined, to: storedForm(this.#fresh(name, definition, now, digest, paused)) }]
     })
     return [...added, ...stored.flatMap((one) => this.#syncChange(one, now))]
   }
 
-  #syncChange(stored: StoredEntry, now: number): Change[] {
+  #syncChange(stored: StoredEntry, now: number): EntryChange[] {
     const { name, token } = stored
     const defined = this.#defined.get(name)
     const entry = this.#readable(stored)

@@ -3,13 +3,14 @@ import type { CallOptions } from '../app/options.ts'
 import type { AsyncResult } from '../app/result.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import { PENDING } from '../protocol/states.ts'
+import { isStoreAway } from '../std/errorCode.ts'
 import { schemeOf } from '../std/url.ts'
 import type { Clock } from './clock.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
 import type { ScheduleStore, StoredRun } from './store.ts'
 
 /** Header of each call that a schedule made: the entry's name. Celery's django-celery-beat and django-celery-results have it so. */
-export const NAME_HEADER = 'periodic_task_name'
+const NAME_HEADER = 'periodic_task_name'
 /** Header of ours: the moment that the schedule says, ISO 8601. */
 export const TIME_HEADER = 'celeriac_schedule_time'
 
@@ -49,7 +50,7 @@ export class Sender {
     try {
       return await this.#sendOne(readRun(stored), true)
     } catch (error) {
-      this.#app.signals.emit('beat:error', { error, doing: `a claimed run cannot be read` })
+      this.#app.signals.emit('beat:error', { error, doing: 'a claimed run cannot be read' })
       return true
     }
   }
@@ -131,11 +132,6 @@ export async function callRun(
 ): Promise<AsyncResult> {
   const headers = { ...options.headers, [NAME_HEADER]: entry, [TIME_HEADER]: iso(fire) }
   return app.send(task, args, { ...options, headers, ...more })
-}
-
-/** Whose class it is, of which copy of this package, does not matter. */
-export function isStoreAway(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'STORE_UNAVAILABLE'
 }
 
 function iso(moment: number): string {

@@ -27,7 +27,7 @@ export interface NewEntry {
 }
 
 /** One change of one entry. */
-export interface Change {
+export interface EntryChange {
   readonly name: string
   /** Token of what it was read as; undefined: there must be none of this name. */
   readonly from: string | undefined
@@ -49,6 +49,7 @@ export interface Due {
   readonly next: number | undefined
 }
 
+/** What keeps a schedule, for the beats that share it. */
 export interface ScheduleStore {
   /** For people to read: no password in it. */
   readonly url: string
@@ -60,7 +61,7 @@ export interface ScheduleStore {
    * Compare and set: each change takes effect, with its runs, if its entry is still what it was read as, whoever else changes it at
    * the same time; true for those that did. `quiet`: listeners are not told, as for claims, after which nothing is due sooner.
    */
-  swap(changes: readonly Change[], options?: { quiet?: boolean }): Promise<readonly boolean[]>
+  swap(changes: readonly EntryChange[], options?: { quiet?: boolean }): Promise<readonly boolean[]>
   /** At most `limit` due entries. */
   due(now: number, limit: number): Promise<Due>
   /** Runs that were not sent in time, at most `limit`: ours until `until` from now on, and nobody else's. */

@@ -1,11 +1,13 @@
 import type { App } from '../app/app.ts'
 import { isFinal } from '../protocol/states.ts'
+import { isStoreAway } from '../std/errorCode.ts'
+import { pieces } from '../std/pieces.ts'
 import type { Clock } from './clock.ts'
 import { type Entry, type Run, readEntry, storedForm, storedRun } from './entry.ts'
 import { type Plan, plan } from './plan.ts'
 import { ScheduleReader } from './reader.ts'
-import { isStoreAway, type Sender } from './sender.ts'
-import type { Change, ScheduleStore, StoredEntry } from './store.ts'
+import type { Sender } from './sender.ts'
+import type { EntryChange, ScheduleStore, StoredEntry } from './store.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** Most entries of one look. */
@@ -95,11 +97,8 @@ export class Ticker {
       const one = plans[at]
       return one && one.entry !== entry ? [{ stored, one }] : []
     })
-    const pieces = Array.from({ length: Math.ceil(changed.length / PIECE) }, (_, at) =>
-      this.#claim(changed.slice(at * PIECE, (at + 1) * PIECE), now),
-    )
     // All of them, also when one fails: the next look must not run beside this one.
-    const ended = await Promise.allSettled(pieces)
+    const ended = await Promise.allSettled(pieces(changed, PIECE).map((piece) => this.#claim(piece, now)))
     const soon = ended.flatMap((one) => {
       if (one.status === 'rejected') throw one.reason
       return one.value ?? []
@@ -169,7 +168,7 @@ export class Ticker {
   }
 }
 
-function changeOf({ name, token }: StoredEntry, { entry, runs }: Plan, now: number): Change {
+function changeOf({ name, token }: StoredEntry, { entry, runs }: Plan, now: number): EntryChange {
   return {
     name,
     from: token,

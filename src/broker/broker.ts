@@ -56,12 +56,15 @@ export interface Consumer extends AsyncIterable<Delivery> {
   release(): Promise<void>
 }
 
+/** How a consumer takes. */
 export interface ConsumeOptions {
+  /** Unsettled deliveries at a time. */
   readonly prefetch: number
   /** Shown to people: the worker's host name, as `celery@host`. */
   readonly name: string
 }
 
+/** When a message may be taken, and by whom. */
 export interface PublishOptions {
   /** Not before this moment (ms since the epoch): kept in the store, not in anybody's memory. */
   readonly notBefore?: number
@@ -78,6 +81,7 @@ export interface Purged {
   readonly taskIds: readonly string[]
 }
 
+/** What carries messages between processes. */
 export interface Broker {
   /** For people to read: no password in it. */
   readonly url: string
@@ -85,7 +89,7 @@ export interface Broker {
   readonly first: 'highest' | 'lowest'
   /** Which of a consumer's queues is next where several have messages. Absent: each in its turn. */
   readonly turns?: 'random'
-  /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route to nowhere is an error for exchange '' never, for a fanout fine. */
+  /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route that leads nowhere is no error: exchange '' has any queue that is named, from others the message goes nowhere. */
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
   /** Start taking from queues, in order of priority, then of arrival; queues in turn. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>

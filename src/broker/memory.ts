@@ -1,4 +1,5 @@
 import { calledTask, type Envelope } from '../protocol/envelope.ts'
+import { LONGEST_TIMER } from '../std/duration.ts'
 import { AsyncQueue } from '../std/queue.ts'
 import type {
   Binding,
@@ -173,7 +174,7 @@ class MemoryConsumer implements Consumer {
     }
     const due = this.#broker.nextDue(now)
     if (due !== undefined)
-      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), 2 ** 31 - 1))
+      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), LONGEST_TIMER))
   }
 
   #hold(item: Item): void {
@@ -225,10 +226,7 @@ class MemoryDelivery implements Delivery {
 
   async reject({ requeue }: { requeue: boolean }): Promise<boolean> {
     if (!requeue) return this.ack()
-    return this.#settle(() => {
-      this.#item.holder = undefined
-      return true
-    })
+    return this.#settle(() => true)
   }
 
   #settle(end: () => boolean): boolean {

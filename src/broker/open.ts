@@ -2,6 +2,7 @@ import { ConfigError } from '../std/errors.ts'
 import { schemeOf } from '../std/url.ts'
 import type { QueueOptions } from './amqp/topology.ts'
 import type { Broker } from './broker.ts'
+import { AMQP_SCHEMES, REDIS_SCHEMES } from './schemes.ts'
 
 export interface BrokerOptions {
   /** How long a silent consumer keeps what it holds, ms. */
@@ -17,18 +18,6 @@ export interface BrokerOptions {
   /** Told of settings of the server by which tasks could be lost. */
   readonly warn?: (message: string) => void
 }
-
-/** Schemes of Redis, as broker and as backend. */
-export const REDIS_SCHEMES: ReadonlySet<string | undefined> = new Set([
-  'redis',
-  'rediss',
-  'unix',
-  'redis+socket',
-  'sentinel',
-])
-
-/** Schemes of RabbitMQ; `pyamqp` is Celery's word for the first. */
-export const AMQP_SCHEMES: ReadonlySet<string | undefined> = new Set(['amqp', 'amqps', 'pyamqp', 'pyamqps'])
 
 /** The broker of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
 export async function openBroker(url: string, options: BrokerOptions): Promise<Broker> {

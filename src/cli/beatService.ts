@@ -1,6 +1,7 @@
 import type { App } from '../app/app.ts'
 import type { Beat } from '../beat/beat.ts'
 import { schedulesOf } from '../beat/schedules.ts'
+import { codeOf } from '../std/errorCode.ts'
 
 /** Options of the commands that can run a beat beside what they do. */
 export interface BeatCommandOptions {
@@ -22,7 +23,7 @@ export async function startBeatIfUseful(app: App): Promise<Beat | undefined> {
   try {
     await schedules.store()
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'INVALID_CONFIG' && !schedules.defines) return undefined
+    if (codeOf(error) === 'INVALID_CONFIG' && !schedules.defines) return undefined
     throw error
   }
   return startBeat(app)

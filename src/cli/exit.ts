@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { codeOf } from '../std/errorCode.ts'
 
 /** Codes of errors that the user mends: by another command line, module, or argument. */
 const WRONG_USE: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'CANNOT_ENCODE', 'INVALID_INPUT', 'INVALID_CONFIG'])
@@ -13,10 +14,11 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'RESULT_IGNORED',
   'COMMAND_FAILED',
 ])
+
 /** 0 after help and version, 2 for wrong use, 1 for what failed. */
 export function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  return WRONG_USE.has(codeOf(error)) ? 2 : 1
+  return isIn(WRONG_USE, error) ? 2 : 1
 }
 
 /**
@@ -25,7 +27,7 @@ export function exitCode(error: unknown): number {
  */
 export function failureText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined
-  const known = WRONG_USE.has(codeOf(error)) || EXPECTED.has(codeOf(error))
+  const known = isIn(WRONG_USE, error) || isIn(EXPECTED, error)
   const line = `celeriac: ${oneLine(messageOf(error))}`
   return debug || !known ? `${line}\n${stackOf(error)}` : line
 }
@@ -35,13 +37,12 @@ export function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, ' ')
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error && error.message !== '' ? error.message : String(error)
+function isIn(codes: ReadonlySet<string | undefined>, error: unknown): boolean {
+  return codes.has(codeOf(error))
 }
 
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code : ''
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
 }
 
 function stackOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { codeOf } from '../std/errorCode.ts'
 import { ConfigError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
 import { oneLine } from './exit.ts'
@@ -47,7 +48,7 @@ async function load(module: string): Promise<App> {
   try {
     return await loadApp(module)
   } catch (error) {
-    if ((error as { code?: unknown } | null)?.code === 'INVALID_CONFIG') throw error
+    if (codeOf(error) === 'INVALID_CONFIG') throw error
     throw new ConfigError(`${module} cannot be loaded: ${reasonOf(error)}`, { cause: error })
   }
 }

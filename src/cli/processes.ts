@@ -1,9 +1,10 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
-import { COLD, WARM } from './stop.ts'
+import { COLD } from './stop.ts'
 
 /** What a child is told: another has taken its place. */
 export const RETIRE = 'retire'
+
 /** What a child tells when it answers requests: where, and for whom. */
 export interface Ready {
   readonly ready: string
@@ -24,7 +25,6 @@ export class Processes {
   readonly #greet: (text: string) => void
   readonly #ready = new Set<Worker>()
   readonly #starting = new Set<Promise<unknown>>()
-  readonly #ended = Promise.withResolvers<number>()
   #stopping = false
   #reloading: Promise<void> | undefined
   #failures = 0
@@ -36,8 +36,8 @@ export class Processes {
     this.#greet = greet
   }
 
-  /** Start them. Resolves with the exit code when all have ended: that of a child which cannot start at all, else 0 after `stop`. */
-  async run(): Promise<number> {
+  /** Start them. Resolves when all have been started, or with the exit code of the first where that cannot start at all. */
+  async start(): Promise<number | undefined> {
     // Alone: what is wrong with the module or the address is said once.
     let greeting = ''
     const code = await this.#start((text) => {
@@ -46,7 +46,7 @@ export class Processes {
     if (code !== undefined) return code
     await Promise.all(Array.from({ length: this.#count - 1 }, () => this.#start()))
     this.#greet(greeting)
-    return this.#ended.promise
+    return undefined
   }
 
   /** Children with the code as it is now, in the places of all. While one reload runs, another waits for nothing more. */
@@ -58,13 +58,7 @@ export class Processes {
   }
 
   /** Pass a signal on and wait for their ends: SIGTERM lets requests finish, a second signal does not. */
-  async stop(signal: NodeJS.Signals, code: number = WARM): Promise<void> {
-    this.#stopping = true
-    await this.#stopAll(signal)
-    this.#ended.resolve(code)
-  }
-
-  async #stopAll(signal: NodeJS.Signals): Promise<void> {
+  async stop(signal: NodeJS.Signals): Promise<void> {
     this.#stopping = true
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
     const ends = workers.map(async (worker) => worker.isDead() || (await once(worker, 'exit')))

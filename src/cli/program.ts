@@ -137,6 +137,10 @@ function addStore(root: Command): void {
     .option('-Q, --queues <names>', "these queues; default: the app's", names)
     .option('-f, --force', 'do not ask')
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
+  const webhook = command(root, 'webhook <url>', 'whether an endpoint of webhooks was disabled because it fails')
+  withStores(withModule(webhook, false), 'warn')
+    .option('--enable', 'let deliveries go to it again')
+    .action(async (url, options) => (await import('./commands/webhook.ts')).webhook(url, options))
   const shell = command(root, 'shell', "JavaScript with a module's app and tasks at hand, and await")
   withStores(withModule(shell, true), 'warn').action(async (options) =>
     (await import('./commands/shell.ts')).shell(options),

@@ -31,8 +31,9 @@ export class ProgressLine {
     this.#stream = stream
   }
 
-  /** A terminal that does not know its width has 0 columns. */
+  /** What a task hands out is no word about how far it is. A terminal that does not know its width has 0 columns. */
   show(event: TaskEvent<unknown, unknown>): void {
+    if (event.type === 'chunk' || event.type === 'log') return
     this.#stream.write(`\r\u001b[K${progressText(event, this.#stream.columns || 80)}`)
   }
 

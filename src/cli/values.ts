@@ -72,7 +72,7 @@ export function jsonValue(text: string, where: string): unknown {
 }
 
 /** An object as JSON. Throws ArgumentError. */
-export function jsonObject(text: string, where: string): Record<string, unknown> {
+function jsonObject(text: string, where: string): Record<string, unknown> {
   const value = jsonValue(text, where)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new ArgumentError(`${where}: expected a JSON object as {"size": 100}, got ${text}`)

@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import { LONGEST_TIMER, requireText, shown } from '../app/options.ts'
+import { requireText, shown } from '../app/options.ts'
 import type { Broker, Consumer } from '../broker/broker.ts'
 import {
   type ControlRequest,
@@ -10,7 +10,7 @@ import {
   replyQueue,
 } from '../protocol/control.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 

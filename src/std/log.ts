@@ -9,11 +9,13 @@ export interface Logger {
   child(fields: object): Logger
 }
 
+/** The least level that is written; `silent`: none is. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+/** Least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent']
 
 /** Keys whose values never reach a log, at the top and one level down. */
-const SECRETS = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']
+export const SECRETS: readonly string[] = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']
 
 /** A pino logger: JSON lines on standard error, or on `destination`. Values of secret-looking keys are redacted. */
 export function createLogger(

@@ -16,6 +16,16 @@ function redactUser(whole: string, scheme: string, user: string): string {
   return `${scheme}${user.slice(0, colon)}:**@`
 }
 
+/** A part of a URL, its `%xx` decoded. Throws what `wrong` makes of what was expected and got. */
+export function unescaped(part: string, wrong: (expected: string, got: string) => Error): string {
+  try {
+    return decodeURIComponent(part)
+  } catch (error) {
+    if (error instanceof URIError) throw wrong('%xx for special characters', 'a lone %')
+    throw error
+  }
+}
+
 /** The scheme of a URL in small letters, as `redis`; undefined where it has none. */
 export function schemeOf(url: string): string | undefined {
   return /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0]?.toLowerCase()

@@ -1,5 +1,5 @@
 import { uuid } from '../../std/id.ts'
-import type { Change, Due, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
 
 interface Kept extends StoredEntry {
   readonly due: number | undefined
@@ -21,7 +21,10 @@ export class MemoryScheduleStore implements ScheduleStore {
     return names.map((name) => this.#entries.get(name))
   }
 
-  async swap(changes: readonly Change[], { quiet = false }: { quiet?: boolean } = {}): Promise<readonly boolean[]> {
+  async swap(
+    changes: readonly EntryChange[],
+    { quiet = false }: { quiet?: boolean } = {},
+  ): Promise<readonly boolean[]> {
     const done = changes.map((change) => this.#swap(change))
     if (!quiet && done.includes(true)) for (const listener of [...this.#listeners]) setImmediate(listener)
     return done
@@ -56,7 +59,7 @@ export class MemoryScheduleStore implements ScheduleStore {
     }
   }
 
-  #swap({ name, from, to, runs = [] }: Change): boolean {
+  #swap({ name, from, to, runs = [] }: EntryChange): boolean {
     if (this.#entries.get(name)?.token !== from || (from === undefined && !to)) return false
     if (to) this.#entries.set(name, { name, token: uuid(), ...to })
     else this.#entries.delete(name)

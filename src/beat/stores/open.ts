@@ -1,5 +1,5 @@
 import type { Stores } from '../../app/link.ts'
-import { REDIS_SCHEMES } from '../../broker/open.ts'
+import { REDIS_SCHEMES } from '../../broker/schemes.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { schemeOf } from '../../std/url.ts'
 import type { ScheduleStore } from '../store.ts'

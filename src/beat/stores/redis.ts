@@ -3,7 +3,8 @@ import { RedisBroker } from '../../broker/redis/broker.ts'
 import type { Arg, RedisConnection, Script } from '../../broker/redis/connection.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import type { Change, Due, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import { pieces } from '../../std/pieces.ts'
+import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
 
 /*
  * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due` (sorted set: name by
@@ -130,12 +131,12 @@ export class RedisScheduleStore implements ScheduleStore {
     })
   }
 
-  async swap(changes: readonly Change[], { quiet = false }: { quiet?: boolean } = {}): Promise<readonly boolean[]> {
-    const pieces = Array.from({ length: Math.ceil(changes.length / MOST) }, (_, at) =>
-      changes.slice(at * MOST, (at + 1) * MOST),
-    )
+  async swap(
+    changes: readonly EntryChange[],
+    { quiet = false }: { quiet?: boolean } = {},
+  ): Promise<readonly boolean[]> {
     const answers = await Promise.all(
-      pieces.map((piece) => this.#run(SWAP, [quiet ? '' : this.#channel, ...piece.flatMap(changeArgs)])),
+      pieces(changes, MOST).map((piece) => this.#run(SWAP, [quiet ? '' : this.#channel, ...piece.flatMap(changeArgs)])),
     )
     return answers.flatMap((answer) => (answer as number[]).map((done) => done === 1))
   }
@@ -175,7 +176,7 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 }
 
-function changeArgs({ name, from, to, runs = [] }: Change): Arg[] {
+function changeArgs({ name, from, to, runs = [] }: EntryChange): Arg[] {
   const what = to ? [uuid(), to.text, to.due ?? '', to.waiting ? '1' : '0'] : ['', '', '', '0']
   return [name, from ?? '', ...what, runs.length, ...runs.flatMap(({ id, until, text }) => [id, until, text])]
 }

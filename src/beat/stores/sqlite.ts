@@ -5,7 +5,7 @@ import { isStoreTrouble } from '../../broker/sqlite/database.ts'
 import type { SqliteStore } from '../../broker/sqlite/store.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import type { Change, Due, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
 
 /** Made when a schedule is first used, so that files of before have them too. `app`: several apps may share a file. */
 const TABLES = `
@@ -116,7 +116,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     )
   }
 
-  swap(changes: readonly Change[], { quiet = false }: { quiet?: boolean } = {}): Promise<readonly boolean[]> {
+  swap(changes: readonly EntryChange[], { quiet = false }: { quiet?: boolean } = {}): Promise<readonly boolean[]> {
     return this.#file.writer.write(() => {
       const done = changes.map((change) => this.#swap(change))
       if (!quiet && done.includes(true)) {
@@ -174,7 +174,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     return (this.#own.told.get(this.#app) as { number: number } | undefined)?.number ?? 0
   }
 
-  #swap({ name, from, to, runs = [] }: Change): boolean {
+  #swap({ name, from, to, runs = [] }: EntryChange): boolean {
     const { add, put, remove, addRun } = this.#own
     if (!this.#apply(name, from, to, { add, put, remove })) return false
     for (const { id, until, text } of runs) addRun.run(this.#app, id, until, text)
@@ -184,7 +184,7 @@ export class SqliteScheduleStore implements ScheduleStore {
   #apply(
     name: string,
     from: string | undefined,
-    to: Change['to'],
+    to: EntryChange['to'],
     { add, put, remove }: Pick<Statements, 'add' | 'put' | 'remove'>,
   ): boolean {
     if (!to) return from !== undefined && remove.run(this.#app, name, from).changes === 1

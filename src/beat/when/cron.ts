@@ -7,6 +7,7 @@ import type { CronSpec, Schedule } from './schedule.ts'
 import { EARLY, momentOf, nextGiven, nextWild } from './wallClock.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
+/** Whose clocks count. */
 export interface ZoneOptions {
   /** IANA name of the time zone whose clocks count, as `'Europe/Berlin'`. Default UTC, whatever the machine's own is. */
   tz?: string

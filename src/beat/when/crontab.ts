@@ -8,7 +8,7 @@ import type { CrontabField, CrontabSpec, Schedule } from './schedule.ts'
 import { EARLY, momentOf, nextGiven, nextWild } from './wallClock.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
-/** A field that is absent matches always. */
+/** Celery's fields: one that is absent matches always. */
 export interface CrontabOptions extends ZoneOptions {
   /** 0 to 59. */
   minute?: CrontabField

@@ -6,6 +6,7 @@ import { dateOf } from './date.ts'
 import type { EverySpec, Schedule } from './schedule.ts'
 import { momentOf } from './wallClock.ts'
 
+/** From where an interval counts. */
 export interface EveryOptions {
   /** First due moment, from which the intervals are counted; as a text, ISO 8601. Default: they are counted from 1970 on. */
   from?: Date | string

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER } from '../../std/duration.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
 import { SqliteDelivery } from './delivery.ts'
@@ -97,11 +98,6 @@ export class SqliteConsumer implements Consumer, Participant {
     this.#parts.consumers.delete(this)
   }
 
-  /** A place came free: called when a delivery is being settled, so that the claim joins that transaction. */
-  settled(): void {
-    this.#held--
-  }
-
   wants(): boolean {
     return !this.#closed && this.#more && this.#held < this.#prefetch
   }
@@ -120,8 +116,7 @@ export class SqliteConsumer implements Consumer, Participant {
   committed(): void {
     this.#problem = undefined
     if (this.#id !== this.#kept) this.#keep()
-    for (const row of this.#claimed)
-      this.#line.push(new SqliteDelivery(this.#parts, row, this.#id, () => this.settled()))
+    for (const row of this.#claimed) this.#line.push(new SqliteDelivery(this.#parts, row, this.#id, this.#settled))
     this.#claimed = []
     this.#look()
   }
@@ -144,6 +139,11 @@ export class SqliteConsumer implements Consumer, Participant {
       this.#more = true
       store.writer.wake()
     })
+  }
+
+  /** A place came free: called when a delivery is being settled, so that the next claim joins that transaction. */
+  readonly #settled = (): void => {
+    this.#held--
   }
 
   #register(): void {
@@ -189,7 +189,7 @@ export class SqliteConsumer implements Consumer, Participant {
     clearTimeout(this.#dueTimer)
     if (this.#nextDue === undefined) return false
     const wait = this.#nextDue - Date.now()
-    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, 2 ** 31 - 1))
+    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, LONGEST_TIMER))
     return wait <= 0
   }
 }

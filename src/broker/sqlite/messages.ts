@@ -34,6 +34,7 @@ export class Messages {
   readonly #promote: StatementSync
   readonly #ack: StatementSync
   readonly #give: StatementSync
+  readonly #held: StatementSync
   readonly #giveAll: StatementSync
   readonly #ready: StatementSync
   readonly #nextDue: StatementSync
@@ -59,6 +60,7 @@ export class Messages {
     this.#promote = db.prepare('UPDATE message SET due = NULL WHERE due <= ?')
     this.#ack = db.prepare('DELETE FROM message WHERE seq = ? AND owner = ? AND claims = ?')
     this.#give = db.prepare('UPDATE message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#held = db.prepare('SELECT 1 FROM message WHERE seq = ? AND owner = ? AND claims = ?')
     this.#giveAll = db.prepare('UPDATE message SET owner = NULL WHERE owner = ?')
     this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
     this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
@@ -106,6 +108,11 @@ export class Messages {
   give({ seq, owner, claims }: Hold): boolean {
     this.#store.touch('messages')
     return Number(this.#give.run(seq, owner, claims).changes) === 1
+  }
+
+  /** True while the holding is valid. */
+  holds({ seq, owner, claims }: Hold): boolean {
+    return this.#held.get(seq, owner, claims) !== undefined
   }
 
   giveAll(owner: number): void {

@@ -38,7 +38,7 @@ async function end(handle: AsyncResult, wait: number | true): Promise<void> {
 }
 
 /** A record for people: a line for each thing that is known. */
-export function infoText(info: JobInfo): string {
+function infoText(info: JobInfo): string {
   const { id, task, state, queue, worker, retries, submittedAt, startedAt, finishedAt, progress, error } = info
   const lines: [string, string | undefined][] = [
     ['id', id],

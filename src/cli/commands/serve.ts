@@ -59,10 +59,10 @@ async function lead(count: number): Promise<number> {
     (text) => process.stdout.write(`${text}, ${count} processes below ${process.pid}\n`),
   )
   process.on('SIGHUP', () => void processes.reload())
-  const running = processes.run()
+  const starting = processes.start()
   const ending = stopped({ warm: () => processes.stop('SIGTERM'), cold: () => processes.stop('SIGQUIT') }, [
     'SIGTERM',
     'SIGINT',
   ])
-  return Promise.race([running, ending])
+  return (await Promise.race([starting, ending])) ?? ending
 }

@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { Control } from '../../control/control.ts'
+import { isStoreAway } from '../../std/errorCode.ts'
 import { redactUrl } from '../../std/url.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
@@ -53,7 +54,7 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     const workers = await workersOf(app, worker)
     return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {
-    if ((error as { code?: unknown } | null)?.code !== 'STORE_UNAVAILABLE') throw error
+    if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
   }
 }

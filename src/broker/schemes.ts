@@ -1,0 +1,11 @@
+/** Schemes of Redis, as broker and as backend. */
+export const REDIS_SCHEMES: ReadonlySet<string | undefined> = new Set([
+  'redis',
+  'rediss',
+  'unix',
+  'redis+socket',
+  'sentinel',
+])
+
+/** Schemes of RabbitMQ; `pyamqp` is Celery's word for the first. */
+export const AMQP_SCHEMES: ReadonlySet<string | undefined> = new Set(['amqp', 'amqps', 'pyamqp', 'pyamqps'])
