@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Follows } from '../../src/backend/follows.ts'
 import { RedisBackend } from '../../src/backend/redis.ts'
+import { writeEmission } from '../../src/protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { until, within } from '../../src/testing/kit.ts'
@@ -55,6 +56,22 @@ describe('logs in Redis', () => {
     await without.store(metaOf('2', STARTED))
     expect(await server.cli('EXISTS', 'celeriac.events-2')).toBe('0')
     await without.close()
+  })
+
+  test('what was handed in twice, as its answer was lost, is kept once; the log has the life time of what is not final', async () => {
+    await backend.store(metaOf('1', STARTED))
+    const parts = ['a', 'b', 'c', 'd'].map((value) => writeEmission({ kind: 'chunk', attempt: 1, value }, 'json'))
+    const handout = { id: '1', run: 'run-1', from: 1, emissions: parts.slice(0, 2), again: false }
+    await backend.emit(handout)
+    await backend.store(metaOf('1', PROGRESS, { result: 1 }))
+    expect(await backend.emit({ ...handout, again: true })).toBe(true)
+    expect(await backend.emit({ ...handout, from: 2, emissions: parts.slice(1, 3), again: true })).toBe(true)
+    expect(await backend.emit({ ...handout, run: 'run-2', emissions: parts.slice(3), again: true })).toBe(true)
+    const [history] = await backend.history([{ id: '1', after: 2 }])
+    expect(history?.logged.map(({ emission, meta }) => emission?.value ?? meta.status)).toEqual([
+      ...['a', 'b', PROGRESS, 'c', 'd'],
+    ])
+    expect(Number(await server.cli('PTTL', 'celeriac.events-1'))).toBeGreaterThan(6 * 86_400_000)
   })
 
   test('what a Python worker stores is told without a number, its end with one', async () => {

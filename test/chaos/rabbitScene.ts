@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { Scene, sceneFolder, until } from './scene.ts'
 
@@ -81,4 +81,19 @@ export class RabbitScene extends Scene {
       db.close()
     }
   }
+}
+
+/** A server for the tests of a file, and scenes on it that end with their test. */
+export function useRabbitServer(lease: number): { server: () => RabbitServer; newScene: () => Promise<RabbitScene> } {
+  let server: RabbitServer
+  beforeAll(async () => {
+    server = await RabbitServer.start()
+  })
+  afterAll(() => server.stop())
+  const newScene = async (): Promise<RabbitScene> => {
+    const scene = await RabbitScene.open(lease, server)
+    onTestFinished(() => scene.close())
+    return scene
+  }
+  return { server: () => server, newScene }
 }

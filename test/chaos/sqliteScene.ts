@@ -43,6 +43,14 @@ export class SqliteScene extends Scene {
     }
   }
 
+  async messageIds(): Promise<string[]> {
+    return this.#ids('SELECT task_id AS id FROM message ORDER BY 1')
+  }
+
+  async recordIds(): Promise<string[]> {
+    return this.#ids('SELECT id FROM result ORDER BY 1')
+  }
+
   /** Ask the file itself. */
   query<Row>(sql: string): Row[] {
     const db = new DatabaseSync(this.#path, { readOnly: true, timeout: 5000 })
@@ -51,6 +59,10 @@ export class SqliteScene extends Scene {
     } finally {
       db.close()
     }
+  }
+
+  #ids(sql: string): string[] {
+    return this.query<{ id: string }>(sql).map(({ id }) => id)
   }
 
   count(from: string): number {

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Celeriac } from '../../src/index.ts'
+import { troubleKey } from '../../src/webhook/endpoint.ts'
 import { project, run, start, startWorker } from './harness.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n$/
@@ -42,6 +45,36 @@ describe('without a worker', () => {
       reachable: true,
       queues: { celery: 0 },
     })
+  })
+
+  test('webhook: what is known against an endpoint, and its end', async () => {
+    const folder = project()
+    const url = 'https://example.com/hook'
+    const state = async (...more: string[]) => {
+      const { code, stdout, stderr } = await run(folder, ['webhook', url, ...more])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      return stdout
+    }
+    expect(await state()).toBe(`${url} works, as far as is known\n`)
+    const app = new Celeriac({ broker: `sqlite:${join(folder, '.celeriac/celeriac.db')}` })
+    onTestFinished(() => app.close())
+    const { backend } = await app.stores()
+    const know = (trouble: object) =>
+      backend.replace?.({ key: troubleKey(url), value: JSON.stringify(trouble), expires: Date.now() + 60_000 })
+    await know({ since: 0 })
+    expect(await state('-A', 'tasks.ts')).toBe(`${url} has failed since 1970-01-01T00:00:00.000Z\n`)
+    await know({ since: 0, disabled: 'no address' })
+    expect(await state()).toBe(`${url} is disabled: no address\n`)
+    expect(await state('--enable')).toBe(`${url} is enabled again\n`)
+    expect(await state('--enable')).toBe(`${url} was not disabled\n`)
+    expect(await run(folder, ['webhook', 'nothing'])).toEqual({
+      code: expect.any(Number),
+      stdout: '',
+      stderr: 'celeriac: webhook: expected a URL, got "nothing"\n',
+    })
+    expect((await run(folder, ['webhook', url, '--result-backend', 'rpc://'])).stderr).toMatch(
+      /^celeriac: rpc:.* remembers nothing of webhooks: none is ever disabled\n$/,
+    )
   })
 
   test('result of an unknown id: one line, exit code 1', async () => {

@@ -97,6 +97,13 @@ test('a process that dies is replaced; one whose new code is broken leaves the o
   expect((await server.ended).code).toBe(0)
 })
 
+test('serve --workers: SIGQUIT is a cold stop, with its exit code', async () => {
+  const server = start(project({ 'tasks.ts': TASKS }), ['serve', '-A', 'tasks.ts', '--port', '0', '--workers', '2'])
+  await server.until(/HTTP API at/)
+  server.child.kill('SIGQUIT')
+  expect((await server.ended).code).toBe(1)
+})
+
 test('what cannot start says so once, with its exit code', async () => {
   const server = start(project({ 'tasks.ts': 'export const app = 1' }), [
     'serve',

@@ -1,8 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
 import { type Ended, Running } from '../cli/harness.ts'
-import type { Command } from './document.ts'
+import type { Command, Document } from './document.ts'
 
 /*
  * The commands by which the examples' READMEs start something, in the repository's folder. Only the port is a free one, and addresses of
@@ -62,7 +63,12 @@ export async function stop(...running: readonly Running[]): Promise<void> {
   expect(ends.map((end) => end.code)).toEqual(running.map(() => 0))
 }
 
-/** The folder of an example. */
-export function folderOf(example: string): string {
-  return join(ROOT, 'examples', example)
+/** Expects that this many blocks of TypeScript stand in an example's README, and each of them in its files, but for the layout. */
+export function expectCode(readme: Document, example: string, blocks: number): void {
+  const folder = join(ROOT, 'examples', example)
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const flat = (text: string): string => text.replace(/\s+/g, ' ').trim()
+  const code = flat(files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n'))
+  expect(readme.code('ts')).toHaveLength(blocks)
+  for (const block of readme.code('ts')) expect(code).toContain(flat(block))
 }

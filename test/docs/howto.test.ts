@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
+import { startBrowser } from '../http/browser.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
 import { type Command, Document } from './document.ts'
-import { celeriac, folderWith, node, typeErrors } from './reader.ts'
+import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
 // Several processes each, one after the other.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
@@ -80,6 +81,30 @@ it('choose a broker', async () => {
   }
   expect(await types).toEqual([])
   expect(page.rest).toEqual(['npm install ioredis', 'npm install amqplib'])
+})
+
+it('stream output', async () => {
+  const followed = follow('stream-output')
+  const { page, folder } = followed
+  const types = typesOf(followed)
+  const { base, server } = await serve(folder, page.take('npx celeriac dev'))
+  const client = readFileSync(join(folder, 'client.ts'), 'utf8')
+  // Elsewhere: what is written in the folder starts the server anew.
+  const elsewhere = folderWith({ 'client.ts': client.replace('http://127.0.0.1:5000', base) })
+  const [calling = '', reading = ''] = [page.take('node client'), page.take('node read')].map(({ words }) => words[1])
+  expect(await Promise.all([node(elsewhere, calling), node(folder, reading)])).toEqual([
+    'Once upon a time there was a fox.\n33 characters\n',
+    'Once upon a time there was a hare.\n',
+  ])
+  const browser = await startBrowser()
+  const tab = await browser.newPage()
+  const [html = ''] = page.code('html')
+  await tab.route(`${base}/story`, (route) => route.fulfill({ contentType: 'text/html', body: html }))
+  await tab.goto(`${base}/story`)
+  await tab.getByText('Once upon a time there was a fox.', { exact: true }).waitFor()
+  await browser.close()
+  expect([await types, page.rest]).toEqual([[], []])
+  await stop(server)
 })
 
 it('call Python tasks, and be called', async () => {

@@ -17,7 +17,6 @@ async function eventually(ask: () => Promise<any>, holds: (value: any) => boolea
 /** A page of Chromium's that may reach this address alone. */
 async function browse(base: string): Promise<Page> {
   const browser = await startBrowser()
-  onTestFinished(() => browser.close())
   const page = await browser.newPage()
   const watch = await watchPage(page, base)
   onTestFinished(() => expect(watch).toEqual({ strays: [], faults: [] }))

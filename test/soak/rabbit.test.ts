@@ -1,26 +1,15 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { deadLetterQueue, MAX_LOST } from '../../src/worker/receive.ts'
 import { killAndCheck } from '../chaos/killing.ts'
-import { RabbitScene } from '../chaos/rabbitScene.ts'
+import { RabbitScene, useRabbitServer } from '../chaos/rabbitScene.ts'
 import { until } from '../chaos/scene.ts'
 import { RABBIT_COPY_POINTS, RABBIT_WORKER_POINTS } from '../chaos/settings.ts'
-import { RabbitServer } from '../rabbitmq/server.ts'
 
 const LEASE = 30_000
 /** More than two to three heartbeats of 60 s. */
 const BLOCKED = 200_000
 
-let server: RabbitServer
-beforeAll(async () => {
-  server = await RabbitServer.start()
-})
-afterAll(() => server.stop())
-
-async function newScene(): Promise<RabbitScene> {
-  const scene = await RabbitScene.open(LEASE, server)
-  onTestFinished(() => scene.close())
-  return scene
-}
+const { server, newScene } = useRabbitServer(LEASE)
 
 test('a task that blocks the event loop for more than three heartbeats is not run twice, nor those that wait behind it', {
   timeout: BLOCKED + 60_000,
@@ -77,9 +66,9 @@ test('50,000 tasks, ten random moments, every named point three times, four rest
     points,
     heirs,
     hits: 50,
-    faults: Array.from({ length: 4 }, () => () => server.restart()),
+    faults: Array.from({ length: 4 }, () => () => server().restart()),
     worker: { concurrency: 50 },
-    scene: await RabbitScene.open(LEASE, server),
+    scene: await RabbitScene.open(LEASE, server()),
   })
   await annotate(JSON.stringify(report))
   expect(report.kills).toBe(10 + points.length + 2 * heirs.length)

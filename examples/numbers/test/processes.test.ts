@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { freePort } from '../../../test/redis/server.ts'
+import { describe, expect, it, onTestFinished, type TestContext, vi } from 'vitest'
+import { freePort, RedisServer } from '../../../test/redis/server.ts'
 import { eventually, Folder, type Program } from '../../shared/test/program.ts'
 
 // Each starts processes.
@@ -9,35 +9,70 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const ROOT = join(import.meta.dirname, '../../..')
 
-let folder: Folder
-let port: number
-let server: Program
+type Store = 'sqlite' | 'redis'
 
-/** A worker with a beat, as the README starts it. */
-async function work(): Promise<Program> {
-  const tasks = join(ROOT, 'examples/numbers/tasks.ts')
-  const worker = folder.run('src/cli/main.ts', ['worker', '-A', tasks, '-B', '--pool', 'solo'])
-  await worker.until(/ ready/)
-  return worker
-}
+/** The server and its workers, on a store of their own, until the end of the test. */
+class Numbers {
+  readonly folder: Folder
+  readonly #port: number
+  #server: Program | undefined
 
-async function startWith(env: Readonly<Record<string, string>>): Promise<void> {
-  folder = new Folder({ NUMBERS_URL: `http://127.0.0.1:${port}`, NUMBERS_LEASE: '1s', NUMBERS_INTERVAL: '1s', ...env })
-  server = await folder.serve('numbers/server.ts', port)
-}
+  static async start(
+    store: Store,
+    env: Readonly<Record<string, string>>,
+    { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
+  ): Promise<Numbers> {
+    const redis = store === 'redis' ? await RedisServer.start() : undefined
+    onTestFinished(() => redis?.stop())
+    const port = await freePort()
+    const own = { NUMBERS_URL: `http://127.0.0.1:${port}`, NUMBERS_LEASE: '1s', NUMBERS_INTERVAL: '1s' }
+    const folder = new Folder({ ...own, ...(redis && { BROKER_URL: redis.url() }), ...env })
+    onTestFinished(() => folder.close())
+    const numbers = new Numbers(folder, port)
+    await numbers.serve()
+    return numbers
+  }
 
-async function post(rid: string, numbers: readonly number[]): Promise<void> {
-  const body = JSON.stringify({ rid, numbers, jobtodo: numbers.map(() => 'sum') })
-  expect((await server.fetch('/number_request', { method: 'POST', body })).status).toBe(201)
-}
+  private constructor(folder: Folder, port: number) {
+    this.folder = folder
+    this.#port = port
+  }
 
-/** The request, when its first job is this. */
-// biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.
-function request(rid: string, job: string): Promise<any> {
-  return eventually(
-    () => server.json(`/number_request?rid=${rid}`),
-    (stored) => stored.jobtodo?.[0] === job,
-  )
+  get server(): Program {
+    if (!this.#server) throw new Error('expected to serve')
+    return this.#server
+  }
+
+  async serve(): Promise<void> {
+    this.#server = await this.folder.serve('numbers/server.ts', this.#port)
+  }
+
+  /** A worker with a beat, as the README starts it. */
+  async work(): Promise<Program> {
+    const tasks = join(ROOT, 'examples/numbers/tasks.ts')
+    const worker = this.folder.run('src/cli/main.ts', ['worker', '-A', tasks, '-B', '--pool', 'solo'])
+    await worker.until(/ ready/)
+    return worker
+  }
+
+  async post(rid: string, numbers: readonly number[]): Promise<void> {
+    const body = JSON.stringify({ rid, numbers, jobtodo: numbers.map(() => 'sum') })
+    expect((await this.server.fetch('/number_request', { method: 'POST', body })).status).toBe(201)
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.
+  request(rid: string): Promise<any> {
+    return this.server.json(`/number_request?rid=${rid}`)
+  }
+
+  /** The request, when its first job is this. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.
+  job(rid: string, job: string): Promise<any> {
+    return eventually(
+      () => this.request(rid),
+      (stored) => stored.jobtodo?.[0] === job,
+    )
+  }
 }
 
 /** How many numbers a worker has processed, by its log. */
@@ -46,57 +81,60 @@ function processed({ stdout, stderr }: Program): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
+const STORES: readonly Store[] = ['sqlite', 'redis']
 const DONE = { jobtodo: ['sum_Done'], result: [3] }
 
-beforeEach(async () => {
-  port = await freePort()
-})
-
-afterEach(() => folder.close())
-
-it('the worker is killed in the middle: its processing ends with it, and the next worker does all of it', async () => {
-  await startWith({ NUMBERS_PROCESSING_MS: '1500' })
-  const worker = await work()
-  await post('a', [1])
-  await request('a', 'sum_Doing')
-  await worker.end('SIGKILL')
-  await new Promise((resolve) => setTimeout(resolve, 2000))
-  expect((await server.json('/number_request?rid=a')).jobtodo).toEqual(['sum_Doing'])
-  const next = await work()
-  expect(await request('a', 'sum_Done')).toMatchObject(DONE)
-  expect(processed(next)).toBe(1)
-  // The file of the task that was killed is gone, too.
-  await eventually(
-    async () => readdirSync(join(folder.path, '.celeriac/numbers.input')),
-    (files) => files.length === 0,
+// They mostly wait; not all at once, as each starts processes.
+describe('the worker is killed in the middle', () => {
+  it.concurrent.for(STORES)(
+    'its processing ends with it, and the next worker does all of it: %s',
+    async (store, context) => {
+      const numbers = await Numbers.start(store, { NUMBERS_PROCESSING_MS: '1500' }, context)
+      const worker = await numbers.work()
+      await numbers.post('a', [1])
+      await numbers.job('a', 'sum_Doing')
+      await worker.end('SIGKILL')
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+      expect((await numbers.request('a')).jobtodo).toEqual(['sum_Doing'])
+      const next = await numbers.work()
+      expect(await numbers.job('a', 'sum_Done')).toMatchObject(DONE)
+      expect(processed(next)).toBe(1)
+      // The file of the task that was killed is gone, too.
+      await eventually(
+        async () => readdirSync(join(numbers.folder.path, '.celeriac/numbers.input')),
+        (files) => files.length === 0,
+      )
+    },
   )
 })
 
-it('the server is away when a processing reports: its numbers wait again', async () => {
-  await startWith({ NUMBERS_PROCESSING_MS: '700' })
-  const worker = await work()
-  await post('b', [1])
-  await request('b', 'sum_Doing')
-  await server.end('SIGKILL')
-  await worker.until(/processings\/sum ended with exit code 1/)
-  server = await folder.serve('numbers/server.ts', port)
-  expect(await request('b', 'sum_Done')).toMatchObject(DONE)
+describe('two workers with a beat each', () => {
+  it.concurrent.for(STORES)('do every number once: %s', async (store, context) => {
+    const numbers = await Numbers.start(store, {}, context)
+    const workers = await Promise.all([numbers.work(), numbers.work()])
+    const values = Array.from({ length: 300 }, (_, at) => at)
+    const rids = Array.from({ length: 10 }, (_, at) => `c${at}`)
+    await Promise.all(rids.map((rid) => numbers.post(rid, values)))
+    for (const rid of rids) {
+      const { result } = await eventually(
+        () => numbers.request(rid),
+        (stored) => stored.jobtodo?.every((job: string) => job === 'sum_Done'),
+      )
+      expect(result).toEqual(values.map((value) => value + 2))
+    }
+    expect(workers.reduce((sum, worker) => sum + processed(worker), 0)).toBe(3000)
+  })
 })
 
-it('two workers with a beat each do every number once', async () => {
-  await startWith({})
-  const workers = await Promise.all([work(), work()])
-  const numbers = Array.from({ length: 300 }, (_, at) => at)
-  const rids = Array.from({ length: 10 }, (_, at) => `c${at}`)
-  await Promise.all(rids.map((rid) => post(rid, numbers)))
-  for (const rid of rids) {
-    const { result } = await eventually(
-      () => server.json(`/number_request?rid=${rid}`),
-      (stored) => stored.jobtodo?.every((job: string) => job === 'sum_Done'),
-    )
-    expect(result).toEqual(numbers.map((number) => number + 2))
-  }
-  expect(workers.reduce((sum, worker) => sum + processed(worker), 0)).toBe(3000)
+it('the server is away when a processing reports: its numbers wait again', async (context) => {
+  const numbers = await Numbers.start('sqlite', { NUMBERS_PROCESSING_MS: '700' }, context)
+  const worker = await numbers.work()
+  await numbers.post('b', [1])
+  await numbers.job('b', 'sum_Doing')
+  await numbers.server.end('SIGKILL')
+  await worker.until(/processings\/sum ended with exit code 1/)
+  await numbers.serve()
+  expect(await numbers.job('b', 'sum_Done')).toMatchObject(DONE)
 })
 
 it.each([
@@ -104,7 +142,8 @@ it.each([
   [{}, ['--concurrency', '2'], /^numbers: --concurrency: expected 1 with a solo pool/],
   [{}, ['--prot', '80'], /^numbers: .*--prot/],
 ])('%j %j is refused', async (env, flags, line) => {
-  folder = new Folder(env as Record<string, string>)
+  const folder = new Folder(env as Record<string, string>)
+  onTestFinished(() => folder.close())
   const { code, stderr } = await folder.run('examples/numbers/main.ts', ['--port', '0', ...flags]).ended
   expect(code).toBeGreaterThan(0)
   expect(stderr).toMatch(line)

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { addressOf, folderOf, printed, startCommand, stop } from '../../../test/docs/commands.ts'
+import { addressOf, expectCode, printed, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../shared/test/program.ts'
@@ -21,14 +21,7 @@ function curl({ words }: Command, base: string, taskID = ''): Promise<Answer> {
   return send(method as 'GET' | 'POST', url.slice(21), JSON.parse(body.replace('<taskID>', taskID)), base)
 }
 
-it('its code is the code', () => {
-  const folder = folderOf('numbers')
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-  const flat = (text: string): string => text.replace(/\s+/g, ' ').trim()
-  const code = flat(files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n'))
-  expect(readme.code('ts')).toHaveLength(2)
-  for (const block of readme.code('ts')) expect(code).toContain(flat(block))
-})
+it('its code is the code', () => expectCode(readme, 'numbers', 2))
 
 it('its commands', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'numbers-'))

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { RabbitServer } from '../../../test/rabbitmq/server.ts'
+import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually, Folder, type Program } from '../../shared/test/program.ts'
 import { type Answer, send } from '../simulate/client.ts'
@@ -43,13 +43,9 @@ describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind
 
   async function stores(): Promise<Record<string, string>> {
     if (kind === 'sqlite') return {}
-    const [rabbit, redis, postgres] = await Promise.all([
-      RabbitServer.start(),
-      RedisServer.start(),
-      PostgresServer.start(),
-    ])
-    servers.push(rabbit, redis, postgres)
-    return { BROKER_URL: await rabbit.empty(), RESULT_BACKEND: redis.url(), DATABASE_URL: await postgres.empty() }
+    const [broker, redis, postgres] = await Promise.all([emptyRabbit(), RedisServer.start(), PostgresServer.start()])
+    servers.push(redis, postgres)
+    return { BROKER_URL: broker, RESULT_BACKEND: redis.url(), DATABASE_URL: await postgres.empty() }
   }
 
   beforeAll(async () => {

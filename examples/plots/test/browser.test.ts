@@ -1,19 +1,14 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { useBrowser } from '../../../test/http/browser.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 
 // Processes and a browser.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
-let browser: Browser
+const browser = useBrowser()
 let folder: Folder
 let service: Program
-
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
-})
-
-afterAll(() => browser?.close())
 
 /** What a page complained of, and where it went. */
 interface Seen {
@@ -22,7 +17,7 @@ interface Seen {
 }
 
 async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; seen: Seen }> {
-  const context = await browser.newContext(options)
+  const context = await browser().newContext(options)
   onTestFinished(() => context.close())
   const page = await context.newPage()
   const seen: Seen = { complaints: [], hosts: new Set() }

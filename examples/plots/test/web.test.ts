@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { RabbitServer } from '../../../test/rabbitmq/server.ts'
+import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest'
+import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually, Folder, type Program } from '../../shared/test/program.ts'
 
@@ -34,13 +34,11 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
   let folder: Folder
   let service: Program
   let redis: RedisServer | undefined
-  let rabbit: RabbitServer | undefined
 
   beforeAll(async () => {
     redis = kind === 'sqlite' ? undefined : await RedisServer.start()
-    rabbit = kind.startsWith('rabbitmq') ? await RabbitServer.start() : undefined
     const stores: Record<string, string> = {}
-    if (redis) stores.BROKER_URL = rabbit?.url() ?? redis.url()
+    if (redis) stores.BROKER_URL = kind.startsWith('rabbitmq') ? await emptyRabbit() : redis.url()
     if (redis) stores.RESULT_BACKEND = kind.endsWith('rpc') ? 'rpc://' : redis.url()
     folder = new Folder({ PLOTS_SECONDS: '0.5', ...stores })
     service = await folder.start('plots', '--concurrency', '2')
@@ -48,7 +46,7 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
 
   afterAll(async () => {
     await folder.close()
-    await Promise.all([redis?.stop(), rabbit?.stop()])
+    await redis?.stop()
   })
 
   it('a link, a page, progress, a picture', async () => {
@@ -141,16 +139,15 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
   })
 })
 
-describe('what is killed in the middle of a plot', () => {
-  let folder: Folder
+describe.concurrent('what is killed in the middle of a plot', () => {
+  function open({ onTestFinished }: TestContext): Folder {
+    const folder = new Folder({ PLOTS_LEASE: '1s' })
+    onTestFinished(() => folder.close())
+    return folder
+  }
 
-  beforeEach(() => {
-    folder = new Folder({ PLOTS_LEASE: '1s' })
-  })
-
-  afterEach(() => folder.close())
-
-  it('the worker: the next one draws it', async () => {
+  it('the worker: the next one draws it', async (context) => {
+    const folder = open(context)
     const service = await folder.serve('plots/web.ts')
     const worker = await folder.work('plots/tasks.ts')
     const jobid = await begin(service)
@@ -164,7 +161,8 @@ describe('what is killed in the middle of a plot', () => {
     expect(await picture(service, jobid)).toBe(PNG)
   })
 
-  it('service and worker together: the next start draws it', async () => {
+  it('service and worker together: the next start draws it', async (context) => {
+    const folder = open(context)
     const first = await folder.start('plots')
     const jobid = await begin(first)
     await eventually(
@@ -177,7 +175,8 @@ describe('what is killed in the middle of a plot', () => {
     expect(await picture(second, jobid)).toBe(PNG)
   })
 
-  it('the service is told to stop while somebody listens: it does not wait for the end', async () => {
+  it('the service is told to stop while somebody listens: it does not wait for the end', async (context) => {
+    const folder = open(context)
     const service = await folder.serve('plots/web.ts')
     const jobid = await begin(service)
     const headers = { accept: 'text/event-stream' }

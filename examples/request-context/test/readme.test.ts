@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { addressOf, folderOf, startCommand, stop } from '../../../test/docs/commands.ts'
+import { addressOf, expectCode, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { Browser } from './browser.ts'
@@ -33,14 +33,7 @@ async function curl(browser: Browser, command: Command): Promise<Response> {
   return form ? await browser.post(path, form) : await browser.get(path)
 }
 
-it('its code is the code', () => {
-  const folder = folderOf('request-context')
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-  const flat = (text: string): string => text.replace(/\s+/g, ' ').trim()
-  const code = flat(files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n'))
-  expect(readme.code('ts')).toHaveLength(6)
-  for (const block of readme.code('ts')) expect(code).toContain(flat(block))
-})
+it('its code is the code', () => expectCode(readme, 'request-context', 6))
 
 it('its commands', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'request-context-'))

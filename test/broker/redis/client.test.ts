@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
 import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
@@ -11,36 +11,37 @@ import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
 
 let server: RedisServer
-let open: RedisConnection[] = []
-const stops: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
   server = await RedisServer.start()
 })
-afterEach(async () => {
-  await Promise.all(open.map((connection) => connection.close()))
-  open = []
-  for (const stop of stops.splice(0)) await stop()
-})
 afterAll(() => server.stop())
 
-function connect(url: string = server.url(), options?: RedisOptions): RedisConnection {
-  const connection = connectRedis(url, options)
-  open.push(connection)
-  return connection
+/** What a test opens, and which ends with it. */
+function partsOf(finished: TestContext['onTestFinished']) {
+  return {
+    connect(url: string = server.url(), options?: RedisOptions): RedisConnection {
+      const connection = connectRedis(url, options)
+      finished(() => connection.close())
+      return connection
+    },
+
+    async startOwn(options?: Parameters<typeof RedisServer.start>[0]): Promise<RedisServer> {
+      const own = await RedisServer.start(options)
+      finished(() => own.stop())
+      return own
+    },
+
+    async startProxy(): Promise<TcpProxy> {
+      const proxy = await TcpProxy.start(server.port)
+      finished(() => proxy.stop())
+      return proxy
+    },
+  }
 }
 
-async function startOwn(options?: Parameters<typeof RedisServer.start>[0]): Promise<RedisServer> {
-  const own = await RedisServer.start(options)
-  stops.push(() => own.stop())
-  return own
-}
-
-async function startProxy(): Promise<TcpProxy> {
-  const proxy = await TcpProxy.start(server.port)
-  stops.push(() => proxy.stop())
-  return proxy
-}
+/** Of the one test that runs. */
+const { connect, startOwn, startProxy } = partsOf(onTestFinished)
 
 function failure(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
@@ -195,63 +196,6 @@ describe('trouble', () => {
     expect(await redis.command('PING')).toBe('PONG')
   })
 
-  test('half-open under commands: given up after the timeout', async () => {
-    const proxy = await startProxy()
-    const redis = connect(proxy.url(), { timeout: 1000 })
-    await redis.command('PING')
-    proxy.swallow()
-    const start = performance.now()
-    const error = await failure(redis.command('INCR', 'x'))
-    expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error.message).toMatch(/no answer for \d+ ms/)
-    expect(performance.now() - start).toBeLessThan(2500)
-    expect(redis.problem).toBeInstanceOf(StoreUnavailableError)
-    proxy.pass()
-    await until('works again', () => redis.problem === undefined)
-    expect(await redis.command('PING')).toBe('PONG')
-  })
-
-  test('half-open while idle: both connections notice within some eight seconds', async () => {
-    const proxy = await startProxy()
-    const redis = connect(proxy.url())
-    const heard: string[] = []
-    let told = 0
-    redis.onReconnect(() => told++)
-    await redis.subscribe('kept', (message) => heard.push(message.toString()))
-    await redis.command('PING')
-    const start = performance.now()
-    proxy.swallow()
-    proxy.pass()
-    await until('noticed', () => told === 2, 12_000)
-    expect(performance.now() - start).toBeGreaterThan(4000)
-    await redis.command('PUBLISH', 'kept', 'again')
-    await until('heard', () => heard.includes('again'))
-    expect(redis.problem).toBeUndefined()
-  })
-
-  test('half-open while a command blocks', async () => {
-    const proxy = await startProxy()
-    const redis = connect(proxy.url())
-    await redis.command('PING')
-    const blocked = failure(redis.blocking(500, 'BLPOP', 'nothing', 0.5))
-    await pause(100)
-    proxy.swallow()
-    expect(await within('the rejection', blocked, 5000)).toBeInstanceOf(StoreUnavailableError)
-  })
-
-  test('a server that sleeps for a while: says so, loses nothing', async () => {
-    const own = await startOwn({ flags: ['--enable-debug-command', 'yes'] })
-    const redis = connect(own.url())
-    await redis.command('PING')
-    const sleeping = own.cli('DEBUG', 'SLEEP', '4.5').catch(() => undefined)
-    await pause(100)
-    const answer = redis.command('INCR', 'x')
-    await until('says so', () => redis.problem !== undefined, 4500)
-    expect(await answer).toBe(1)
-    await until('is over', () => redis.problem === undefined, 2000)
-    await sleeping
-  })
-
   test("our own event loop that stands still is not the server's fault", async () => {
     const redis = connect(server.url(), { timeout: 300 })
     await redis.command('PING')
@@ -322,6 +266,72 @@ describe('trouble', () => {
   })
 })
 
+// They wait, and do little.
+describe('trouble that takes some seconds', () => {
+  test.concurrent('half-open under commands: given up after the timeout', async ({ onTestFinished }) => {
+    const { connect, startProxy } = partsOf(onTestFinished)
+    const proxy = await startProxy()
+    const redis = connect(proxy.url(), { timeout: 1000 })
+    await redis.command('PING')
+    proxy.swallow()
+    const start = performance.now()
+    const error = await failure(redis.command('INCR', 'x'))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/no answer for \d+ ms/)
+    expect(performance.now() - start).toBeLessThan(2500)
+    expect(redis.problem).toBeInstanceOf(StoreUnavailableError)
+    proxy.pass()
+    await until('works again', () => redis.problem === undefined)
+    expect(await redis.command('PING')).toBe('PONG')
+  })
+
+  test.concurrent('half-open while a command blocks', async ({ onTestFinished }) => {
+    const { connect, startProxy } = partsOf(onTestFinished)
+    const proxy = await startProxy()
+    const redis = connect(proxy.url())
+    await redis.command('PING')
+    const blocked = failure(redis.blocking(500, 'BLPOP', 'nothing', 0.5))
+    await pause(100)
+    proxy.swallow()
+    expect(await within('the rejection', blocked, 5000)).toBeInstanceOf(StoreUnavailableError)
+  })
+
+  test.concurrent('half-open while idle: both connections notice within some eight seconds', async ({
+    onTestFinished,
+  }) => {
+    const { connect, startProxy } = partsOf(onTestFinished)
+    const proxy = await startProxy()
+    const redis = connect(proxy.url())
+    const heard: string[] = []
+    let told = 0
+    redis.onReconnect(() => told++)
+    await redis.subscribe('kept', (message) => heard.push(message.toString()))
+    await redis.command('PING')
+    const start = performance.now()
+    proxy.swallow()
+    proxy.pass()
+    await until('noticed', () => told === 2, 12_000)
+    expect(performance.now() - start).toBeGreaterThan(4000)
+    await redis.command('PUBLISH', 'kept', 'again')
+    await until('heard', () => heard.includes('again'))
+    expect(redis.problem).toBeUndefined()
+  })
+
+  test.concurrent('a server that sleeps for a while: says so, loses nothing', async ({ onTestFinished }) => {
+    const { connect, startOwn } = partsOf(onTestFinished)
+    const own = await startOwn({ flags: ['--enable-debug-command', 'yes'] })
+    const redis = connect(own.url())
+    await redis.command('PING')
+    const sleeping = own.cli('DEBUG', 'SLEEP', '4.5').catch(() => undefined)
+    await pause(100)
+    const answer = redis.command('INCR', 'x')
+    await until('says so', () => redis.problem !== undefined, 4500)
+    expect(await answer).toBe(1)
+    await until('is over', () => redis.problem === undefined, 2000)
+    await sleeping
+  })
+})
+
 test('warns once of eviction and of missing persistence', async () => {
   const warnings: string[] = []
   const redis = connect(server.url(), { warn: (message) => warnings.push(message) })
@@ -338,15 +348,10 @@ test('warns once of eviction and of missing persistence', async () => {
 test('TLS: the certificate is checked, unless told not to', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-  execFileSync(
-    'openssl',
-    [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate],
-    {
-      stdio: 'ignore',
-    },
-  )
-  stops.push(async () => rmSync(folder, { recursive: true }))
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  execFileSync('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  onTestFinished(() => rmSync(folder, { recursive: true }))
   const port = await freePort()
   const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
   await startOwn({ flags: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files] })

@@ -26,6 +26,8 @@ async function startSentinel(port: number, master: RedisServer): Promise<ChildPr
 test('by sentinel: the master of that name, and the next one after a failover', async () => {
   const master = await RedisServer.start()
   const replica = await RedisServer.start({ flags: ['--replicaof', `127.0.0.1 ${master.port}`] })
+  // A sentinel looks for replicas when it starts, and then every ten seconds.
+  await until('online', async () => (await master.cli('INFO', 'replication')).includes('state=online'), 15_000)
   const port = await freePort()
   const sentinel = await startSentinel(port, master)
   const redis = connectRedis(`sentinel://127.0.0.1:${await freePort()};sentinel://127.0.0.1:${port}/1?master_name=main`)
@@ -33,12 +35,9 @@ test('by sentinel: the master of that name, and the next one after a failover', 
     expect(await redis.command('SET', 'a', '1')).toBe('OK')
     expect(await master.cli('-n', '1', 'GET', 'a')).toBe('1')
     await until('replicated', async () => (await replica.cli('-n', '1', 'GET', 'a')) === '1')
-    await until(
-      'known to the sentinel',
-      async () => (await redis.command('INFO', 'replication'))?.toString().includes('state=online') ?? false,
-    )
-    // It looks for replicas every ten seconds.
-    await new Promise((resolve) => setTimeout(resolve, 11_000))
+    const replicas = ['-p', String(port), 'SENTINEL', 'REPLICAS', 'main']
+    const known = async (): Promise<boolean> => (await master.cli(...replicas)).includes('master-link-status\nok')
+    await until('known to the sentinel', known, 25_000)
     await master.kill()
     await until('the replica is master', async () => (await replica.cli('ROLE')).startsWith('master'), 15_000)
     await until('works again', () => redis.problem === undefined, 8000)
