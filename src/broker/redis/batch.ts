@@ -40,18 +40,14 @@ export class Batch<Item, Result> {
     }
     if (this.#waiting.length >= this.#most) {
       this.#most *= 2
-      this.#flush()
+      this.flush()
     }
     return done.promise
   }
 
-  #end(): void {
-    this.#scheduled = false
-    this.#most = this.#first
-    if (this.#waiting.length > 0) this.#flush()
-  }
-
-  #flush(): void {
+  /** Do what has been asked for by now. */
+  flush(): void {
+    if (this.#waiting.length === 0) return
     const batch = this.#waiting
     this.#waiting = []
     this.#run(batch.map(({ item }) => item)).then(
@@ -62,5 +58,11 @@ export class Batch<Item, Result> {
         for (const { done } of batch) done.reject(error)
       },
     )
+  }
+
+  #end(): void {
+    this.#scheduled = false
+    this.#most = this.#first
+    this.flush()
   }
 }

@@ -94,6 +94,7 @@ export class RedisBroker implements Broker {
       sweeper: this.#sweeper,
       scoreOffset: this.#scoreOffset,
       settle: (hold: Hold, ending: Ending) => this.#endings.add({ hold, ending }),
+      flush: () => this.#endings.flush(),
       released: (consumer: RedisConsumer) => this.#consumers.delete(consumer),
     }
     const consumer = new RedisConsumer(parts, queues, options)

@@ -19,6 +19,8 @@ export interface ConsumerParts {
   /** Seconds: lease minus visibility timeout, added to the server's time for the score of what we hold. */
   readonly scoreOffset: number
   settle(hold: Hold, ending: Ending): Promise<boolean>
+  /** Send what is to be settled now. */
+  flush(): void
   released(consumer: RedisConsumer): void
 }
 
@@ -40,7 +42,9 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
-  #claiming = false
+  /** The claim under way, and how many wait for it to be given back behind what it brings. */
+  #taking: Promise<number> | undefined
+  #requeues = 0
   #scheduled = false
   #turn = 0
   #claims = 0
@@ -141,7 +145,18 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   settle(hold: Hold, ending: Ending): Promise<boolean> {
-    return this.#parts.settle(hold, ending)
+    return ending === 'requeue' && this.#taking !== undefined
+      ? this.#requeue(hold, this.#taking)
+      : this.#parts.settle(hold, ending)
+  }
+
+  /** What a claim under way brings was behind it, and goes back before it. */
+  async #requeue(hold: Hold, taking: Promise<number>): Promise<boolean> {
+    this.#requeues++
+    // Its failure is told where it is awaited first.
+    await taking.catch(() => undefined)
+    this.#requeues--
+    return this.#parts.settle(hold, 'requeue')
   }
 
   /** Queues that are lists: one that only a fanout exchange feeds has none. */
@@ -173,17 +188,17 @@ export class RedisConsumer implements Consumer, Holder {
 
   async #claim(): Promise<void> {
     const places = this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch)
-    if (this.#closed || this.#claiming || places <= 0 || this.#waiters.length === 0) return
-    this.#claiming = true
+    if (this.#closed || this.#taking !== undefined || places <= 0 || this.#waiters.length === 0) return
     try {
-      const taken = await this.#take(places)
+      this.#taking = this.#take(places)
+      const taken = await this.#taking
       this.#problem = undefined
-      this.#claiming = false
+      this.#taking = undefined
       if (taken < places) for (const waiter of this.#waiters) waiter.arm()
       else this.#soon()
     } catch (error) {
       // Told through `problem`; the connection says when it is worth trying again, and so does the slow timer.
-      this.#claiming = false
+      this.#taking = undefined
       this.#problem = error as Error
       setTimeout(() => this.#soon(), AGAIN).unref()
     }
@@ -197,6 +212,8 @@ export class RedisConsumer implements Consumer, Holder {
     const lists = STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
     )
+    // Whatever has been settled by now goes out before it.
+    this.#parts.flush()
     const claim: Claim = { name: `${TAG} ${this.#id} claim ${++this.#claims} message `, left: 0 }
     const answer = (await connection.script(
       CLAIM,
@@ -218,7 +235,7 @@ export class RedisConsumer implements Consumer, Holder {
   /** To whoever reads, as far as there are places. */
   #receive(taken: readonly RedisDelivery[]): void {
     for (const delivery of taken) this.#held.set(delivery.hold.tag, delivery.hold)
-    if (this.#closed) {
+    if (this.#closed || this.#requeues > 0) {
       void this.#giveBack(taken)
       return
     }
@@ -234,7 +251,7 @@ export class RedisConsumer implements Consumer, Holder {
 
   /** Found no place in time. Not while a claim is under way: what that brings would overtake them. */
   #tooLong(stale: readonly RedisDelivery[]): void {
-    if (this.#claiming) this.#ahead.push(stale)
+    if (this.#taking !== undefined) this.#ahead.push(stale)
     else void this.#giveBack(stale)
   }
 

@@ -27,7 +27,11 @@ test('by sentinel: the master of that name, and the next one after a failover', 
   const master = await RedisServer.start()
   const replica = await RedisServer.start({ flags: ['--replicaof', `127.0.0.1 ${master.port}`] })
   // A sentinel looks for replicas when it starts, and then every ten seconds.
-  await until('online', async () => (await master.cli('INFO', 'replication')).includes('state=online'), 15_000)
+  const online = async (): Promise<boolean> => (await master.cli('INFO', 'replication')).includes('state=online')
+  await until('online for the master', online, 15_000)
+  // It may still be loading what it was sent, and then refuses everything else.
+  const linked = async (): Promise<boolean> => (await replica.cli('INFO', 'replication')).includes('link_status:up')
+  await until('done with it', linked, 15_000)
   const port = await freePort()
   const sentinel = await startSentinel(port, master)
   const redis = connectRedis(`sentinel://127.0.0.1:${await freePort()};sentinel://127.0.0.1:${port}/1?master_name=main`)
