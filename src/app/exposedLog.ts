@@ -65,12 +65,16 @@ export class ExposedLog implements Logger {
 }
 
 function send(outlet: Outlet, level: ExposedLevel, fields: object, message: string): void {
-  const line = { level, time: new Date().toISOString(), message: String(message) }
+  const line = { level, time: new Date().toISOString(), message: String(message).toWellFormed() }
   try {
     outlet.send('log', { ...line, fields: plain(fields) } satisfies LogLine)
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error
-    outlet.send('log', { ...line, message: `${line.message.slice(0, SHORT)}…`, fields: {} } satisfies LogLine)
+    outlet.send('log', {
+      ...line,
+      message: `${line.message.slice(0, SHORT).toWellFormed()}…`,
+      fields: {},
+    } satisfies LogLine)
   }
 }
 

@@ -110,6 +110,21 @@ onEachStore((lab, kind) => {
     expect(() => app.task('wrong', say, { exposeLogs: 'loud' as 'info' })).toThrow(ArgumentError)
   })
 
+  it.each(['json', 'msgpack'] as const)(
+    'a line that cannot be carried as it is fails no task: %s',
+    async (serializer) => {
+      const app = lab().app({ resultSerializer: serializer, accept: ['json', 'msgpack'] })
+      const task = app.task('task', () => current().log.info({ half: '\ud800' }, `a\ud800${'b'.repeat(70_000)}`), {
+        exposeLogs: true,
+      })
+      await lab().work(app)
+      const handle = await task.delay()
+      await handle.get({ timeout: '20s' })
+      const [, , line] = await collect(handle.events({ after: 0 }))
+      expect(line).toMatch(/^3 log#1 info a\ufffdb{3998}…$/)
+    },
+  )
+
   it('a task that hands out more than a log keeps: the newest, and its state', async () => {
     const app = lab().app({ eventLog: 20 })
     const task = app.task('task', async () => {
