@@ -84,6 +84,8 @@ export class Sweeper {
     const { connection, keys } = this.#facts
     try {
       this.#stopHearing = await connection.subscribe(keys.parked, () => void this.sweep())
+      // What was delayed after the first look, and before this was heard of.
+      void this.sweep()
     } catch {
       // Without it, what others delay is found at the next look.
     }
