@@ -1,12 +1,8 @@
 import type { LogLine } from '../protocol/emission.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { EncodeError } from '../std/errors.ts'
-import { type Logger, SECRETS } from '../std/log.ts'
+import { LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
 import type { Outlet } from './outlet.ts'
-
-/** Levels, the least first. */
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const
-export type ExposedLevel = (typeof LEVELS)[number]
 
 /** Of a line that is too long, so many characters of its message stay, and none of its fields. */
 const SHORT = 4000
@@ -15,7 +11,7 @@ const SHORT = 4000
 interface Exposure {
   readonly outlet: Outlet
   /** Lines below it are not exposed. */
-  readonly level: ExposedLevel
+  readonly level: LineLevel
   /** Lines that were left out since the last that was not. */
   left: number
 }
@@ -48,10 +44,10 @@ export class ExposedLog implements Logger {
     return new ExposedLog(this.#log.child(fields), this.#exposure, { ...this.#fields, ...fields })
   }
 
-  #say(level: ExposedLevel, fields: object, message: string): void {
+  #say(level: LineLevel, fields: object, message: string): void {
     this.#log[level](fields, message)
     const { outlet, level: least, left } = this.#exposure
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return
+    if (LINE_LEVELS.indexOf(level) < LINE_LEVELS.indexOf(least)) return
     // A line is not worth a wait: what the store does not keep pace with is left out, and counted.
     if (outlet.isFull) {
       this.#exposure.left++
@@ -64,7 +60,7 @@ export class ExposedLog implements Logger {
   }
 }
 
-function send(outlet: Outlet, level: ExposedLevel, fields: object, message: string): void {
+function send(outlet: Outlet, level: LineLevel, fields: object, message: string): void {
   const line = { level, time: new Date().toISOString(), message: String(message).toWellFormed() }
   try {
     outlet.send('log', { ...line, fields: plain(fields) } satisfies LogLine)

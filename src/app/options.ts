@@ -3,6 +3,7 @@ import { assertEncodable } from '../protocol/encoding.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
 
 /** An error class, whatever its constructor takes. */
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.
@@ -59,7 +60,7 @@ export interface TaskOptions {
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP too, with their fields, an error as its
    * class and message. Default false: what a log says is for those who run the worker.
    */
-  exposeLogs?: boolean | 'debug' | 'info' | 'warn' | 'error'
+  exposeLogs?: boolean | LineLevel
   /** Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as `application/octet-stream`, text as JSON. */
   contentType?: string
   /** One line for people: shown in OpenAPI and lists. */
@@ -169,7 +170,7 @@ export interface ParsedTaskOptions {
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
   readonly trackStarted: boolean | undefined
-  readonly exposeLogs: 'debug' | 'info' | 'warn' | 'error' | undefined
+  readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
   readonly example: TaskExample | undefined
@@ -211,7 +212,7 @@ export function parseTaskOptions(options: TaskOptions, task: string): ParsedTask
 function exposedLevel(level: TaskOptions['exposeLogs'], where: string): ParsedTaskOptions['exposeLogs'] {
   if (level === undefined || level === false) return undefined
   if (level === true) return 'info'
-  if (['debug', 'info', 'warn', 'error'].includes(level)) return level
+  if (LINE_LEVELS.includes(level)) return level
   throw new ArgumentError(
     `${where}: exposeLogs: expected true, false or a level from debug to error, got ${shown(level)}`,
   )

@@ -1,4 +1,5 @@
 import { DecodeError } from '../std/errors.ts'
+import type { LineLevel } from '../std/log.ts'
 import { encodePlain, type SerializerName } from './encoding.ts'
 import { CONTENT_TYPES, deserialize, write } from './serializer.ts'
 import { isRecord } from './signature.ts'
@@ -13,7 +14,7 @@ export interface Emission {
 
 /** A line of a task's log, as an emission has it. */
 export interface LogLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly level: LineLevel
   /** ISO 8601. */
   readonly time: string
   readonly message: string

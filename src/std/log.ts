@@ -9,10 +9,14 @@ export interface Logger {
   child(fields: object): Logger
 }
 
+export type LineLevel = 'debug' | 'info' | 'warn' | 'error'
+/** Levels of lines, least severe first. */
+export const LINE_LEVELS: readonly LineLevel[] = ['debug', 'info', 'warn', 'error']
+
 /** The least level that is written; `silent`: none is. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+export type LogLevel = LineLevel | 'silent'
 /** Least severe first. */
-export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent']
+export const LOG_LEVELS: readonly LogLevel[] = [...LINE_LEVELS, 'silent']
 
 /** Keys whose values never reach a log, at the top and one level down. */
 export const SECRETS: readonly string[] = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']

@@ -3,14 +3,14 @@ import type { App } from '../app/app.ts'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isStoreAway } from '../std/errorCode.ts'
-import { LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
+import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
 
 /** Longest result in a log line, in characters. */
 const RESULT_LENGTH = 200
 
 /** A signal as a log line. */
 interface Line<Event> {
-  readonly level: Exclude<LogLevel, 'silent'>
+  readonly level: LineLevel
   text(event: Event): string
   /** Data beside the words, for whoever searches the log. */
   fields?(event: Event): object

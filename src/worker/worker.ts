@@ -47,7 +47,6 @@ export class Worker {
   readonly #revokeGrace: number
   readonly #revoked = new Set<string>()
   readonly #running = new Map<string, Request>()
-  readonly #postponed = new Postponed()
   readonly #lives = new Set<Promise<void>>()
   #bench: Bench | undefined
   readonly #control: ControlListener
@@ -108,7 +107,7 @@ export class Worker {
       hostname: this.hostname,
       revoked: this.#revoked,
       running: this.#running,
-      postponed: this.#postponed,
+      postponed: new Postponed(),
       hurry: this.#hurry.signal,
       listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
@@ -188,8 +187,8 @@ export class Worker {
       request.abort('revoke')
       if (terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
     }
-    for (const id of ids)
-      if (this.#bench && this.#postponed.queueOf(id) !== undefined) this.#live(retract(id, this.#bench))
+    const bench = this.#bench
+    for (const id of ids) if (bench?.postponed.queueOf(id) !== undefined) this.#live(retract(id, bench))
     return running.map(({ id }) => id)
   }
 }

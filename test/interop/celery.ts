@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { guard } from '../redis/guard.ts'
 
 const PYTHON = '/usr/bin/python3'
 const FOLDER = join(import.meta.dirname, 'python')
@@ -203,9 +204,7 @@ function launch(settings: PythonSettings, args: readonly string[]): ChildProcess
   const all = { backend: broker, store: broker, ...settings }
   const env = { ...process.env, INTEROP: JSON.stringify(all), C_FORCE_ROOT: '1', PYTHONDONTWRITEBYTECODE: '1' }
   const child = spawn(PYTHON, args, { cwd: FOLDER, env, detached: true })
-  const end = (): void => endGroup(child)
-  process.once('exit', end)
-  child.once('exit', () => process.removeListener('exit', end))
+  guard(child, { group: true })
   return child
 }
 

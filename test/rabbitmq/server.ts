@@ -6,9 +6,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { guard } from '../redis/guard.ts'
 import { untilWritten } from '../redis/launch.ts'
 import { freePort } from '../redis/server.ts'
-import { guard } from './guard.ts'
 
 const MISSING = 'the tests need rabbitmq-server 3.10 or newer; please run: sudo apt-get install -y rabbitmq-server'
 
@@ -142,7 +142,7 @@ export class RabbitServer {
     await this.#startNames()
     const child = spawn(join(BIN, 'rabbitmq-server'), { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#process = child
-    guard(child, this.folder)
+    guard(child, { folder: this.folder })
     await untilWritten(child, 'Server startup complete', 'rabbitmq-server')
   }
 
@@ -173,6 +173,8 @@ export class RabbitServer {
 
   /** End it and remove its folder. */
   async stop(): Promise<void> {
+    // A rabbitmqctl that finds no epmd starts one of its own, which stays for good.
+    await this.#making?.catch(() => undefined)
     await this.kill()
     const names = this.#epmd
     this.#epmd = undefined

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { guard } from './guard.ts'
 import { untilWritten } from './launch.ts'
 
 const MISSING = 'the tests need redis-server and redis-cli 7 or newer; please run: sudo apt-get install -y redis-server'
@@ -23,7 +24,7 @@ export interface RedisServerOptions {
   readonly flags?: readonly string[]
 }
 
-/** A real redis-server in a folder of its own; it ends with the test process. */
+/** A real redis-server in a folder of its own; it ends with this process, however that ends. */
 export class RedisServer {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'celeriac-redis-'))
   readonly socket: string = join(this.folder, 'redis.sock')
@@ -128,9 +129,7 @@ export class RedisServer {
 
   async #launch(): Promise<void> {
     const child = spawn('redis-server', this.#flags(), { stdio: ['ignore', 'pipe', 'pipe'] })
-    const end = (): void => void child.kill('SIGKILL')
-    process.once('exit', end)
-    child.once('exit', () => process.removeListener('exit', end))
+    guard(child, { folder: this.folder })
     try {
       await untilWritten(child, 'eady to accept connections', 'redis-server')
     } catch (error) {
