@@ -1,7 +1,7 @@
 import type { LogLine } from '../protocol/emission.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { EncodeError } from '../std/errors.ts'
-import { LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
+import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
 import type { Outlet } from './outlet.ts'
 
 /** Of a line that is too long, so many characters of its message stay, and none of its fields. */
@@ -17,34 +17,23 @@ interface Exposure {
 }
 
 /** A task's logger whose lines are events of the job, too. What is written to the worker's log is what it is without. */
-export class ExposedLog implements Logger {
+export class ExposedLog extends LeveledLogger {
   readonly #log: Logger
   readonly #exposure: Exposure
   readonly #fields: object
 
   constructor(log: Logger, exposure: Exposure, fields: object = {}) {
+    super()
     this.#log = log
     this.#exposure = exposure
     this.#fields = fields
   }
 
-  debug(fields: object, message: string): void {
-    this.#say('debug', fields, message)
-  }
-  info(fields: object, message: string): void {
-    this.#say('info', fields, message)
-  }
-  warn(fields: object, message: string): void {
-    this.#say('warn', fields, message)
-  }
-  error(fields: object, message: string): void {
-    this.#say('error', fields, message)
-  }
-  child(fields: object): Logger {
+  override child(fields: object): Logger {
     return new ExposedLog(this.#log.child(fields), this.#exposure, { ...this.#fields, ...fields })
   }
 
-  #say(level: LineLevel, fields: object, message: string): void {
+  protected override line(level: LineLevel, fields: object, message: string): void {
     this.#log[level](fields, message)
     const { outlet, level: least, left } = this.#exposure
     if (LINE_LEVELS.indexOf(level) < LINE_LEVELS.indexOf(least)) return

@@ -21,6 +21,24 @@ export const LOG_LEVELS: readonly LogLevel[] = [...LINE_LEVELS, 'silent']
 /** Keys whose values never reach a log, at the top and one level down. */
 export const SECRETS: readonly string[] = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']
 
+/** A logger that does the same with a line of any level. */
+export abstract class LeveledLogger implements Logger {
+  debug(fields: object, message: string): void {
+    this.line('debug', fields, message)
+  }
+  info(fields: object, message: string): void {
+    this.line('info', fields, message)
+  }
+  warn(fields: object, message: string): void {
+    this.line('warn', fields, message)
+  }
+  error(fields: object, message: string): void {
+    this.line('error', fields, message)
+  }
+  abstract child(fields: object): Logger
+  protected abstract line(level: LineLevel, fields: object, message: string): void
+}
+
 /** A pino logger: JSON lines on standard error, or on `destination`. Values of secret-looking keys are redacted. */
 export function createLogger(
   level: LogLevel,

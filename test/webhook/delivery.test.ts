@@ -7,6 +7,7 @@ import type { AsyncResult } from '../../src/app/result.ts'
 import type { WebhookOptions } from '../../src/app/webhookOptions.ts'
 import { uuidOf } from '../../src/std/id.ts'
 import { type Lab, next, onEachStore, until, useLab } from '../app/lab.ts'
+import { inThreads } from './inThreads.ts'
 import { define, webhooks } from './modules/app.ts'
 import { type Got, Receiver, secretOf } from './receiver.ts'
 
@@ -194,11 +195,7 @@ describe('deliveries', () => {
   })
 
   test('in threads, which have the task because the app is a Celeriac', async () => {
-    process.env.CELERIAC_TEST_STORE = lab().url
-    const { app, add } = await import('./modules/threads.ts')
-    lab().after(() => app.close())
-    const module = new URL('./modules/threads.ts', import.meta.url).href
-    await lab().work(app, { pool: 'threads', concurrency: 1, module })
+    const { add } = await inThreads(lab(), 1)
     await add.applyAsync([20, 22], { webhook: receiver.url })
     expect(eventOf(await receiver.nth(1)).data).toMatchObject({ result: 42 })
   })

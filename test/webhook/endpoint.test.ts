@@ -7,9 +7,10 @@ import type { ResultBackend } from '../../src/backend/backend.ts'
 import { Celeriac } from '../../src/celeriac.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
 import { uuidOf } from '../../src/std/id.ts'
-import { createLogger, type Logger } from '../../src/std/log.ts'
+import { createLogger, LeveledLogger, type LineLevel, type Logger } from '../../src/std/log.ts'
 import { Endpoint, enable, troubleKey, troubleOf } from '../../src/webhook/endpoint.ts'
 import { type Lab, onEachStore, until, useLab } from '../app/lab.ts'
+import { inThreads } from './inThreads.ts'
 import { define, webhooks } from './modules/app.ts'
 import { Receiver, secretOf } from './receiver.ts'
 
@@ -22,20 +23,16 @@ beforeEach(async () => {
 afterEach(() => receiver.stop())
 
 /** A log that is kept: level and message of each line. */
-function keptLog(): { readonly logger: Logger; readonly lines: string[] } {
-  const lines: string[] = []
-  const write =
-    (level: string) =>
-    (_fields: object, message: string): void =>
-      void lines.push(`${level} ${message}`)
-  const logger: Logger = {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
-    child: () => logger,
+class KeptLog extends LeveledLogger {
+  readonly lines: string[] = []
+
+  override child(): Logger {
+    return this
   }
-  return { logger, lines }
+
+  protected override line(level: LineLevel, _fields: object, message: string): void {
+    this.lines.push(`${level} ${message}`)
+  }
 }
 
 const open = (lab: Lab, options: Partial<WebhookOptions> = {}, more: object = {}): App =>
@@ -79,7 +76,7 @@ async function probeIsDue(app: App): Promise<void> {
 
 onEachStore((lab, kind) => {
   test('an endpoint that fails too long: nothing more is sent to it, by whatever worker, until it is enabled', async () => {
-    const { logger, lines } = keptLog()
+    const logger = new KeptLog()
     const app = open(lab(), {}, { logger })
     const worker = await lab().work(app)
     await failedFor(app, 6 * DAY)
@@ -89,7 +86,7 @@ onEachStore((lab, kind) => {
     const sent = receiver.got.length
     const isDisabled = /the endpoint is disabled: expected a status of 2xx, got 500 \(failing since \d{4}-.*Z\)/
     expect(await told(app, receiver.url)).toMatch(isDisabled)
-    expect(lines.filter((line) => line.includes('is disabled:'))).toEqual([
+    expect(logger.lines.filter((line) => line.includes('is disabled:'))).toEqual([
       'error a webhook endpoint is disabled: deliveries to it fail at once',
     ])
 
@@ -112,7 +109,7 @@ onEachStore((lab, kind) => {
   })
 
   test('a disabled one is probed: by one delivery at a time, until one is accepted', async () => {
-    const { logger, lines } = keptLog()
+    const logger = new KeptLog()
     const app = open(lab(), { disableAfter: 0 }, { logger })
     await lab().work(app)
     const other = kind === 'memory' ? app : open(lab(), { disableAfter: 0 })
@@ -134,7 +131,7 @@ onEachStore((lab, kind) => {
     expect(await troubleOf(receiver.url, await notesOf(app))).toBeUndefined()
     expect(await Promise.all([told(app, receiver.url), told(other, receiver.url)])).toEqual(['delivered', 'delivered'])
     expect(got).toHaveLength(5)
-    if (other === app) expect(lines).toContain('info a webhook endpoint works again: it is enabled')
+    if (other === app) expect(logger.lines).toContain('info a webhook endpoint works again: it is enabled')
   })
 })
 
@@ -252,11 +249,7 @@ describe('an endpoint is disabled', () => {
   })
 
   test('for threads, too', async () => {
-    process.env.CELERIAC_TEST_STORE = lab().url
-    const { app, add } = await import('./modules/threads.ts')
-    lab().after(() => app.close())
-    const module = new URL('./modules/threads.ts', import.meta.url).href
-    await lab().work(app, { pool: 'threads', concurrency: 2, module })
+    const { app, add } = await inThreads(lab(), 2)
     answer(410)
     const ended = async (): Promise<string> => {
       const { id } = await add.applyAsync([1, 1], { webhook: receiver.url })
@@ -299,12 +292,12 @@ describe('where nothing can be remembered', () => {
   })
 
   test('a store that is away is said, and stops no delivery; another error is one', async () => {
-    const { logger, lines } = keptLog()
+    const logger = new KeptLog()
     let error: Error = new StoreUnavailableError('away')
     const endpoint = endpointOn(() => Promise.reject(error), logger)
     await endpoint.enter()
     await endpoint.failed('HTTP 500', 'for good')
-    expect(lines).toEqual(Array(2).fill('warn what is known of a webhook endpoint could not be read or kept'))
+    expect(logger.lines).toEqual(Array(2).fill('warn what is known of a webhook endpoint could not be read or kept'))
     error = new TypeError('a mistake')
     await expect(endpoint.enter()).rejects.toThrow('a mistake')
   })

@@ -1,6 +1,6 @@
 import type { AbortReason, Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import type { LogLevel } from '../../std/log.ts'
+import type { LineLevel } from '../../std/log.ts'
 
 /** What a pool's thread is started with. */
 export interface ThreadData {
@@ -36,7 +36,7 @@ export type FromThread =
   | { readonly type: 'done'; readonly outcome: Outcome }
   | {
       readonly type: 'log'
-      readonly level: Exclude<LogLevel, 'silent'>
+      readonly level: LineLevel
       readonly fields: object
       readonly message: string
     }
