@@ -65,19 +65,26 @@ function floorQuotient(a: number, b: number): number {
   const rest = a % b
   let quotient = (a - rest) / b
   if (rest !== 0 && b < 0 !== rest < 0) quotient -= 1
+  if (quotient === 0) return zeroLike(a / b)
   const floored = Math.floor(quotient)
   return quotient - floored > 0.5 ? floored + 1 : floored
 }
 
 function floorModulo(a: number, b: number): number {
   const rest = a % b
-  return rest !== 0 && b < 0 !== rest < 0 ? rest + b : rest
+  if (rest === 0) return zeroLike(b)
+  return b < 0 !== rest < 0 ? rest + b : rest
 }
 
-/** Ties go to the even neighbour: adding 2^52 leaves no room for a fraction, and the addition rounds so. */
+/** Zero with the sign of a number. */
+function zeroLike(a: number): number {
+  return a < 0 || Object.is(a, -0) ? -0 : 0
+}
+
+/** Ties go to the even neighbour: adding 2^52 leaves no room for a fraction, and the addition rounds so. Zero keeps the sign. */
 function roundHalfEven(a: number): number {
-  if (!(Math.abs(a) < 2 ** 52)) return a
-  return a < 0 ? a - 2 ** 52 + 2 ** 52 : a + 2 ** 52 - 2 ** 52
+  const size = Math.abs(a)
+  return size < 2 ** 52 ? Math.sign(a) * (size + 2 ** 52 - 2 ** 52) : a
 }
 
 /** sin(πx) / πx, and 1 at 0. */
@@ -242,7 +249,8 @@ export const FUNCTIONS: ReadonlyMap<string, Kernel> = new Map([
   [
     'sign',
     one((out, n, a) => {
-      for (let i = 0; i < n; i++) out[i] = Math.sign(a[i] as number)
+      // NumPy's has no negative zero.
+      for (let i = 0; i < n; i++) out[i] = Math.sign(a[i] as number) + 0
     }),
   ],
   ['negative', negative],
