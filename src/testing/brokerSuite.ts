@@ -54,7 +54,7 @@ function counting(it: Case): void {
   }) => {
     await send('q', ['held', '2', '3'])
     await send('elsewhere', ['4'])
-    await broker.publish(envelopeOf('later'), toQueue('q'), { notBefore: Date.now() + 100 })
+    await broker.publish(envelopeOf('later'), toQueue('q'), { notBefore: Date.now() + 60_000 })
     const reader = await read(['q'], 1)
     const held = await reader.next()
     const { count, taskIds } = await broker.purge('q')
@@ -66,6 +66,13 @@ function counting(it: Case): void {
     assert.equal(await held.ack(), true)
     await broker.publish(envelopeOf('after'), toQueue('q'), { notBefore: Date.now() + 150 })
     assert.deepEqual(idsOf([await reader.next()]), ['after'])
+  })
+
+  it('purge: what is about to come does not come either', async ({ broker, read }) => {
+    await broker.publish(envelopeOf('soon'), toQueue('q'), { notBefore: Date.now() + 100 })
+    assert.equal((await broker.purge('q')).count, 1)
+    await broker.publish(envelopeOf('after'), toQueue('q'), { notBefore: Date.now() + 150 })
+    assert.deepEqual(idsOf([await (await read(['q'], 1)).next()]), ['after'])
   })
 
   it('says that it is healthy', async ({ consume }) => {

@@ -50,6 +50,8 @@ export class AmqpConsumer implements Consumer {
   #adjusting: Promise<void> = Promise.resolve()
   #retry: NodeJS.Timeout | undefined
   #failures = 0
+  /** Whoever opens sees that it fails, and what to do then. */
+  #opening = false
 
   constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, name }: ConsumeOptions) {
     this.#parts = parts
@@ -74,11 +76,10 @@ export class AmqpConsumer implements Consumer {
     try {
       await this.#open()
     } catch (error) {
-      if (!this.#mustBePerQueue()) {
-        this.#released = true
-        throw error
-      }
-      await this.#open()
+      if (!this.#mustBePerQueue()) throw this.#unusable(error)
+      await this.#open().catch((second: unknown) => {
+        throw this.#unusable(second)
+      })
     }
     return this
   }
@@ -114,11 +115,14 @@ export class AmqpConsumer implements Consumer {
     this.#parts.released(this)
     const session = this.#session
     this.#session = undefined
+    // To give something back between copy and acknowledgement would leave both.
+    await this.#holds.still()
+    await this.#recount.idle()
     await Promise.all(this.#holds.copies.map((delivery) => delivery.reject({ requeue: true })))
     await this.#holds.close()
     if (!session || session.settler.ended) return
     const { channel, settler } = session
-    await Promise.all(settler.tags().map((tag) => settler.settle(tag, 'requeue')))
+    await settler.settleRest('requeue')
     settler.end()
     // Should the connection end now, the server gives back what is held, and drops what was ours alone, by itself.
     await channel.close().catch(() => undefined)
@@ -126,8 +130,24 @@ export class AmqpConsumer implements Consumer {
     for (const { name, transient } of this.#queues) if (transient) await this.#parts.topology.deleteQueue(name)
   }
 
-  /** Queues and channel, and all that is to be consumed. */
   async #open(): Promise<void> {
+    this.#opening = true
+    try {
+      await this.#begin()
+    } finally {
+      this.#opening = false
+    }
+  }
+
+  /** It never began: nothing is tried again. */
+  #unusable(error: unknown): Error {
+    this.#closed = true
+    this.#released = true
+    return error instanceof ConfigError ? error : this.#parts.connection.unavailable(error)
+  }
+
+  /** Queues and channel, and all that is to be consumed. */
+  async #begin(): Promise<void> {
     const { connection, topology } = this.#parts
     for (const queue of this.#queues) {
       if (queue.transient) await topology.transient(queue)
@@ -152,6 +172,7 @@ export class AmqpConsumer implements Consumer {
     channel.once('close', () => this.#lost(session, reason))
     this.#session = session
     await this.#apply(session)
+    if (this.#session !== session) throw connection.unavailable(reason ?? new Error('the channel has ended'))
     this.#problem = undefined
     this.#failures = 0
   }
@@ -168,6 +189,7 @@ export class AmqpConsumer implements Consumer {
     // It may have been for want of one of them.
     for (const { name } of this.#queues) this.#parts.topology.forgetQueue(name)
     if (reason) this.#problem = this.#parts.connection.unavailable(reason)
+    if (this.#opening) return
     this.#mustBePerQueue()
     this.#again()
   }
@@ -282,7 +304,10 @@ export class AmqpConsumer implements Consumer {
     const own = this.#queues.find(({ name }) => name === queue) as Queue
     const remake = own.transient ? this.#parts.topology.transient(own) : this.#parts.topology.queue(queue)
     remake.then(
-      () => void this.#adjust(),
+      () => {
+        this.#problem = undefined
+        void this.#adjust()
+      },
       (error: Error) => {
         this.#problem = error
         setTimeout(() => {

@@ -130,9 +130,7 @@ export class Delays {
       ? // Then each step is confirmed before the last is forgotten, as the queue that it is for is replicated, too.
         { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
       : {}
-    await this.#topology.declare((channel) =>
-      channel.assertQueue(name, { durable: true, arguments: { ...kind, ...next } }),
-    )
+    await this.#topology.passage(name, { ...kind, ...next })
     const pattern =
       level < 0 ? `${'*.'.repeat(LEVELS)}${word}` : `${'*.'.repeat(LEVELS - 1 - level)}1.${'*.'.repeat(level)}${word}`
     await this.#topology.declare((channel) => channel.bindQueue(name, exchangeOf(level), pattern))

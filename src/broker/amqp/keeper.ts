@@ -7,7 +7,7 @@ import type { AmqpDelivery } from './delivery.ts'
 import { HELD_HEADER, LOST_HEADER, withoutWay } from './envelope.ts'
 import type { Fate, Outgoing } from './publisher.ts'
 import { type Settle, Settler } from './settler.ts'
-import type { Topology } from './topology.ts'
+import { codeOf, type Topology } from './topology.ts'
 
 export interface KeeperParts {
   readonly connection: AmqpConnection
@@ -58,7 +58,8 @@ export class Keeper {
     const coming = new Deferred<Settle>()
     this.#coming.set(key, coming)
     coming.promise.catch(() => undefined)
-    const { headers, ...properties } = message.properties
+    // The server takes no message that names another user as its sender.
+    const { headers, userId: _, ...properties } = message.properties
     const options = {
       ...properties,
       headers: { ...withoutWay(headers ?? {}), [HELD_HEADER]: key, [LOST_HEADER]: lost },
@@ -81,6 +82,8 @@ export class Keeper {
   async close(): Promise<void> {
     const session = await this.#session?.catch(() => undefined)
     this.#session = undefined
+    // To where they came from: told now, it is no death.
+    await session?.settler.settleRest('drop')
     await session?.channel.close().catch(() => undefined)
   }
 
@@ -117,7 +120,7 @@ export class Keeper {
   }
 
   async #begin(channel: Channel, queue: string, name: string): Promise<void> {
-    const { topology } = this.#parts
+    const { connection, topology } = this.#parts
     const args = {
       'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': queue,
@@ -130,9 +133,12 @@ export class Keeper {
       }),
     }
     await topology.declare((own) => own.assertQueue(name, { durable: true, arguments: args }))
-    await channel.consume(name, (message) => {
+    const heard = (message: ConsumeMessage | null): void => {
       if (message) void this.#arrived(message)
       else this.#queues.delete(name)
+    }
+    await channel.consume(name, heard).catch((error: unknown) => {
+      throw codeOf(error) === undefined ? connection.unavailable(error) : error
     })
   }
 

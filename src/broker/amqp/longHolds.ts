@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../../std/errors.ts'
+import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import type { AmqpDelivery } from './delivery.ts'
 import { Keeper, type KeeperParts } from './keeper.ts'
 import { codeOf } from './topology.ts'
@@ -58,8 +58,9 @@ export class LongHolds {
   /** The longest held first. */
   readonly #held = new Set<AmqpDelivery>()
   readonly #moved = new Set<AmqpDelivery>()
-  readonly #moving = new Set<AmqpDelivery>()
+  readonly #moving = new Map<AmqpDelivery, Promise<void>>()
   #timer: NodeJS.Timeout | undefined
+  #still = false
 
   constructor(parts: LongHoldsParts) {
     this.#parts = parts
@@ -100,6 +101,12 @@ export class LongHolds {
     if (this.#held.size > 0) this.#wait()
   }
 
+  /** Make no more copies; resolves when none is under way. */
+  async still(): Promise<void> {
+    this.#still = true
+    await Promise.all(this.#moving.values())
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#held.clear()
@@ -128,8 +135,17 @@ export class LongHolds {
 
   /** Hold it by a copy from now on, a new one if there was one. Where that fails it is held as before. */
   async renew(delivery: AmqpDelivery): Promise<void> {
-    if (this.#moving.has(delivery)) return
-    this.#moving.add(delivery)
+    if (this.#still || this.#moving.has(delivery)) return
+    const moved = this.#move(delivery)
+    this.#moving.set(delivery, moved)
+    try {
+      await moved
+    } finally {
+      this.#moving.delete(delivery)
+    }
+  }
+
+  async #move(delivery: AmqpDelivery): Promise<void> {
     try {
       const copy = await this.#keeper.copy(delivery)
       // Before the first one is acknowledged: its place on the channel must not go to another.
@@ -144,10 +160,8 @@ export class LongHolds {
     } catch (error) {
       // Tried again at the next look; until it is too late there are several.
       if (error instanceof StoreUnavailableError) return
-      if (codeOf(error) === undefined) throw error
+      if (codeOf(error) === undefined && !isLasting(error)) throw error
       this.#parts.clock.refused(error as Error)
-    } finally {
-      this.#moving.delete(delivery)
     }
   }
 
@@ -157,4 +171,9 @@ export class LongHolds {
     void this.#parts.changed()
     this.#parts.copiesLost()
   }
+}
+
+/** No permission to make such queues, or a task queue whose name leaves no room for theirs. */
+function isLasting(error: unknown): boolean {
+  return error instanceof ConfigError || error instanceof TypeError
 }

@@ -1,6 +1,6 @@
 import type { Message, Options } from 'amqplib'
 import { Deferred } from '../../std/deferred.ts'
-import { StoreUnavailableError } from '../../std/errors.ts'
+import { EncodeError, StoreUnavailableError } from '../../std/errors.ts'
 import type { AmqpConnection } from './connection.ts'
 import type { Target } from './frames.ts'
 import { Outlet } from './outlet.ts'
@@ -15,7 +15,7 @@ export interface Outgoing extends Target {
 export type Fate = 'stored' | 'unroutable'
 
 interface Pending {
-  readonly since: number
+  since: number
   readonly done: Deferred<Fate>
   returned: boolean
 }
@@ -68,7 +68,7 @@ export class Publisher {
     } catch (error) {
       // It was closed a moment ago, or the properties cannot be written: nothing has left.
       this.#pending.delete(messageId)
-      return Promise.reject(error instanceof TypeError ? error : this.#connection.unavailable(error))
+      return Promise.reject(this.#unwritten(error))
     }
     return pending.done.promise
   }
@@ -101,8 +101,13 @@ export class Publisher {
 
   #look(): void {
     if (this.#looking) return
+    let last = performance.now()
     this.#looking = setInterval(() => {
       const now = performance.now()
+      const late = now - last - LOOK
+      last = now
+      // While the event loop was blocked nothing could be heard: that time does not count.
+      if (late > LOOK) for (const pending of this.#pending.values()) pending.since += late
       for (const [id, { since, done }] of this.#pending) {
         if (now - since < this.#wait) break
         this.#pending.delete(id)
@@ -118,6 +123,14 @@ export class Publisher {
       this.#looking = undefined
     }, LOOK)
     this.#looking.unref()
+  }
+
+  #unwritten(error: unknown): Error {
+    if (error instanceof TypeError) return error
+    // Headers that are too long, numbers that are none.
+    if (error instanceof RangeError)
+      return new EncodeError(`RabbitMQ: a message cannot be written: ${error.message}`, { cause: error })
+    return this.#connection.unavailable(error)
   }
 
   #refusal(error: unknown): StoreUnavailableError {

@@ -16,6 +16,7 @@ export class Recount {
   readonly #parts: RecountParts
   #waiting: AmqpDelivery[] = []
   #busy = false
+  #running: Promise<void> = Promise.resolve()
 
   constructor(parts: RecountParts) {
     this.#parts = parts
@@ -28,7 +29,12 @@ export class Recount {
 
   add(delivery: AmqpDelivery): void {
     this.#waiting.push(delivery)
-    if (!this.#busy) void this.#run()
+    if (!this.#busy) this.#running = this.#run()
+  }
+
+  /** Resolves when none is being copied. */
+  idle(): Promise<void> {
+    return this.#running
   }
 
   async #run(): Promise<void> {

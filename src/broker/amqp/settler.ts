@@ -38,11 +38,6 @@ export class Settler {
     return this.#ended
   }
 
-  /** Unsettled ones, in the order that they came. */
-  tags(): readonly number[] {
-    return [...this.#held]
-  }
-
   add(tag: number): void {
     this.#held.add(tag)
   }
@@ -56,6 +51,13 @@ export class Settler {
       setImmediate(() => this.#flush())
     }
     return done.promise
+  }
+
+  /** End all that is left like this. Resolves when the server has heard of it, and of what was settled just before. */
+  async settleRest(ending: Ending): Promise<void> {
+    const settling = new Set(this.#endings.map(({ tag }) => tag))
+    const rest = [...this.#held].filter((tag) => !settling.has(tag)).map((tag) => this.settle(tag, ending))
+    await Promise.all([...rest, ...this.#endings.map(({ done }) => done.promise)])
   }
 
   /** The channel is gone. */

@@ -27,8 +27,11 @@ const REPLIES_EXPIRE = 3_600_000
 const BROADCASTS_EXPIRE = 60_000
 const BROADCAST_TTL = 300_000
 
+const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
 const PRECONDITION_FAILED = 406
+/** The server's words where a queue differs by being a quorum queue, or not. */
+const OF_A_TYPE = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
 
 /**
  * Queues, exchanges and bindings as Celery lays them out: queue X, durable, bound to the direct exchange X by X. What is there already is
@@ -62,6 +65,19 @@ export class Topology {
   /** It may have gone: look again at the next use. */
   forgetQueue(name: string): void {
     this.#known.delete(`queue ${name}`)
+  }
+
+  /**
+   * A queue that messages wait in on their way, of our own making, by whoever delays first: one whose maker knew the task queue as of another
+   * type does as well. Throws ConfigError where it differs otherwise.
+   */
+  async passage(name: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      if (codeOf(error) !== PRECONDITION_FAILED) throw error
+      if (!OF_A_TYPE.test((error as Error).message)) throw mismatch(name, args, error as Error)
+    }
   }
 
   /** A queue that goes with its consumer. */
@@ -127,7 +143,10 @@ export class Topology {
     }
   }
 
-  /** Any refusal ends the channel: the next step gets a new one. Throws the server's refusal with its `code`, else StoreUnavailableError. */
+  /**
+   * Any refusal ends the channel: the next step gets a new one. Throws ConfigError where this user may not do it, any other refusal of the
+   * server with its `code`, TypeError for what cannot be asked, else StoreUnavailableError.
+   */
   declare<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
     return this.#run(step)
   }
@@ -139,6 +158,12 @@ export class Topology {
         return await step(channel)
       } catch (error) {
         this.#channel = undefined
+        if (error instanceof TypeError) {
+          // Of the client library, which now waits for an answer to what it has not asked.
+          channel.close().catch(() => undefined)
+          throw error
+        }
+        if (codeOf(error) === ACCESS_REFUSED) throw forbidden(error as Error)
         throw codeOf(error) === undefined ? this.#connection.unavailable(error) : error
       }
     })
@@ -190,6 +215,11 @@ function argumentsOf({ type, maxPriority, arguments: more }: QueueOptions = {}):
     ...(type !== undefined && { 'x-queue-type': type }),
     ...(maxPriority !== undefined && { 'x-max-priority': maxPriority }),
   }
+}
+
+function forbidden(error: Error): ConfigError {
+  const expected = 'expected a user with permission to make and read what it uses (rabbitmqctl set_permissions)'
+  return new ConfigError(`RabbitMQ: ${expected}; the server says: ${error.message}`, { cause: error })
 }
 
 /** The server names the first argument that differs, with both values. */

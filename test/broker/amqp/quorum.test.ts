@@ -12,6 +12,8 @@ const OTHERWISE = [
   // How many wait is told with a delay of seconds.
   'lowered, it lets go only what is settled',
   'close gives back what nobody has read',
+  // On its way from one stay to the next the server shows it to nobody: some ms, and more than a second where it is busy.
+  'what is about to come does not come either',
   // Each of the steps takes its time.
   'not a moment earlier, and soon after',
 ]
