@@ -302,6 +302,8 @@ function checkCommon(options: TaskOptions | CallOptions, where: string): void {
 
 export function parseRetry(retry: number | RetryOptions, where: string): RetryPolicy {
   const options: RetryOptions = typeof retry === 'number' ? { max: retry } : retry
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`${where}: retry: expected a number or options such as { max: 3 }, got ${shown(retry)}`)
   refuseUnknown(options, RETRY_OPTIONS, `${where}: retry`)
   if (!Number.isInteger(options.max) || options.max < 0) {
     throw new ArgumentError(`${where}: retry: expected a whole number >= 0 as max, got ${shown(options.max)}`)
@@ -317,9 +319,10 @@ export function parseRetry(retry: number | RetryOptions, where: string): RetryPo
   }
 }
 
-/** Text of 1 to 255 characters without control characters, else ArgumentError. */
+/** Text of 1 to 255 characters without control characters and halves of surrogate pairs, which no store keeps, else ArgumentError. */
 export function requireText(value: unknown, where: string): asserts value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 255 || hasControl(value)) {
+  const isText = typeof value === 'string' && value.length > 0 && value.length <= 255 && value.isWellFormed()
+  if (!isText || hasControl(value)) {
     throw new ArgumentError(`${where}: expected 1 to 255 printable characters, got ${shown(value)}`)
   }
 }

@@ -30,6 +30,7 @@ export class Beat {
   #parts:
     | { readonly ticker: Ticker; readonly follower: Follower; readonly unsubscribe: () => Promise<void> }
     | undefined
+  #starting: Promise<void> | undefined
   #loop: Promise<void> | undefined
   #stopping = false
 
@@ -44,8 +45,17 @@ export class Beat {
    * Put what the code defines into the store, then begin. Rejects with ConfigError where the app's stores can keep no schedule, with
    * StoreUnavailableError when they do not answer. Twice is harmless.
    */
-  async start(): Promise<void> {
-    if (this.#loop || this.#stopping) return
+  start(): Promise<void> {
+    this.#starting ??= this.#begin().catch((error: unknown) => {
+      // Not kept: the next call tries again.
+      this.#starting = undefined
+      throw error
+    })
+    return this.#starting
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#stopping) return
     const store = await this.#schedules.store()
     const entries = await this.#schedules.sync(this.#clock.now())
     const unsubscribe = await store.onChange(() => this.#sleeper.wake())
@@ -63,6 +73,8 @@ export class Beat {
     const first = !this.#stopping
     this.#stopping = true
     this.#sleeper.wake()
+    // Why it cannot start is told to whoever started it.
+    await this.#starting?.catch(() => undefined)
     await this.#loop
     if (!first || !this.#parts) return
     this.#parts.follower.close()

@@ -1,4 +1,4 @@
-import { checkCallOptions, refuseUnknown, requireDate, requireText, shown } from '../app/options.ts'
+import { checkCallOptions, parseRetry, refuseUnknown, requireDate, requireText, shown } from '../app/options.ts'
 import { validate } from '../app/schema.ts'
 import type { AnyTask, Task } from '../app/task.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -15,7 +15,8 @@ export interface ScheduleOptions {
   missed?: Missed
   /**
    * The run before still waits or runs: `'allow'` (default) sends the next all the same; `'skip'` does not; `'queue'` sends it when that one
-   * has ended, one at most; `'cancel'` stops that one by force first. All but `allow` need the tasks' results.
+   * has ended, one at most; `'cancel'` first revokes that one, by force: what does not heed its signal ends some seconds later, in pool threads.
+   * All but `allow` need the tasks' results.
    */
   overlap?: Overlap
   /** Each run is sent up to so much later, drawn by its time, never beyond the next. Default 0. */
@@ -60,6 +61,8 @@ const CALL = new Set(['task', 'args', 'kwargs', 'options', 'subtask_type', 'immu
 const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel']
 /** Of one call only. */
 const ONCE = ['taskId', 'eta', 'idempotencyKey', 'note']
+/** Durations: a call reads them when it is sent, which for a schedule is too late to be told. */
+const TIMES = ['countdown', 'expires', 'timeLimit', 'softTimeLimit'] as const
 const MOST_MISSED = 1000
 
 /** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
@@ -149,6 +152,12 @@ function parseCallOptions(options: ScheduledOptions, task: string, where: string
   if ((given.expires as unknown) instanceof Date)
     throw new ArgumentError(`${where}: options: expires: expected a time from the sending, as '1h', got a Date`)
   checkCallOptions(given, task)
+  const { retry, ...rest } = given as ScheduledOptions
+  for (const name of TIMES) {
+    const time = rest[name]
+    if (time !== undefined) milliseconds(time, `${where}: options: ${name}`)
+  }
+  if (retry !== undefined) parseRetry(retry, `${where}: options`)
   return given as ScheduledOptions
 }
 

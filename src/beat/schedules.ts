@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import type { Stores } from '../app/link.ts'
 import { requireText } from '../app/options.ts'
 import type { AsyncResult } from '../app/result.ts'
+import { webhookHeader } from '../app/webhookHeader.ts'
 import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { pieces } from '../std/pieces.ts'
@@ -112,7 +113,7 @@ export class Schedules {
       const old = entry.definition
       const given = options === undefined ? {} : changedOptions(old, options, where)
       const definition: Definition = { ...old, ...parsed, ...given, ...(when && { schedule: when.toJSON() }) }
-      this.#requireRecords(name, definition)
+      this.#requireSettings(name, definition)
       await this.#requireResults(name, definition)
       return this.#redefined(entry, definition, Date.now())
     })
@@ -151,14 +152,14 @@ export class Schedules {
     const store = await this.store()
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const [stored] = await store.load([name])
-      if (!stored) throw await this.#unknown(name)
+      if (!stored) throw await this.#notStored(name)
       const [removed] = await store.swap([{ name, from: stored.token, to: undefined }])
       if (removed) return
     }
     throw busyError(name)
   }
 
-  /** The next moments of an entry from now on, at most `count` (1 to 1000); none of a paused one. */
+  /** The next moments of an entry from now on, at most `count` (1 to 1000); none of a paused one. What is overdue is not among them: `get` tells it. */
   async next(name: string, count: number = 10): Promise<readonly Date[]> {
     if (!(Number.isInteger(count) && count >= 1 && count <= 1000))
       throw new ArgumentError(`next: expected a count from 1 to 1000, got ${String(count)}`)
@@ -167,9 +168,10 @@ export class Schedules {
     if (fire === null || paused) return []
     const schedule = this.#reader.of(entry)
     const end = definition.end ?? Number.POSITIVE_INFINITY
+    const now = Date.now()
     const times: Date[] = []
     for (
-      let at: Date | undefined = new Date(fire);
+      let at = fire < now ? schedule.next(new Date(now - 1)) : new Date(fire);
       at && at.getTime() <= end && times.length < count;
       at = schedule.next(at)
     )
@@ -212,7 +214,7 @@ export class Schedules {
 
   /** Where the store has lost the whole schedule, as a Redis that was restarted empty: what the code says, again. */
   async restore(now: number): Promise<void> {
-    if (this.#defined.size > 0 && (await (await this.store()).list()).length === 0) await this.sync(now)
+    if (this.#defined.size > 0 && (await (await this.store()).untouched())) await this.sync(now)
   }
 
   #syncChanges(stored: readonly StoredEntry[], now: number): EntryChange[] {
@@ -252,11 +254,13 @@ export class Schedules {
 
   #parse(name: string, when: Schedule, call: ScheduledCall, options: ScheduleOptions): Definition {
     const definition = parseDefinition(name, when, call, options, this.#app.tasks)
-    this.#requireRecords(name, definition)
+    this.#requireSettings(name, definition)
     return definition
   }
 
-  #requireRecords(name: string, { overlap, task, options }: Definition): void {
+  /** What the app's settings and the task's own rule out. */
+  #requireSettings(name: string, { overlap, task, options }: Definition): void {
+    if (options.webhook !== undefined) webhookHeader(options.webhook, this.#app.config.webhooks, task)
     if (overlap === 'allow' || !ignores(this.#app, task, options)) return
     throw new ArgumentError(
       `schedule ${name}: overlap ${overlap} needs to know when a run has ended, and ignoreResult keeps no record`,
@@ -306,6 +310,13 @@ export class Schedules {
       if (done) return
     }
     throw busyError(name)
+  }
+
+  async #notStored(name: string): Promise<ArgumentError> {
+    if (!this.#defined.has(name)) return this.#unknown(name)
+    return new ArgumentError(
+      `schedule ${name} is defined in the code, and no beat has stored it yet: pause it, or take it out of the code`,
+    )
   }
 
   async #unknown(name: string): Promise<ArgumentError> {

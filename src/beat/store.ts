@@ -62,6 +62,11 @@ export interface ScheduleStore {
    * the same time; true for those that did. `quiet`: listeners are not told, as for claims, after which nothing is due sooner.
    */
   swap(changes: readonly EntryChange[], options?: { quiet?: boolean }): Promise<readonly boolean[]>
+  /**
+   * True where no change has taken effect yet but quiet ones, or all was lost since, as on a Redis that was restarted empty. It stays
+   * false when the last entry is removed.
+   */
+  untouched(): Promise<boolean>
   /** At most `limit` due entries. */
   due(now: number, limit: number): Promise<Due>
   /** Runs that were not sent in time, at most `limit`: ours until `until` from now on, and nobody else's. */

@@ -2,7 +2,8 @@ import pretty from 'pino-pretty'
 import { createLogger, type Logger, type LogLevel } from '../std/log.ts'
 
 /** Fields that the words of a line say already. */
-const SAID = 'id,task,queue,runtime,error,traceback,method,path,status,ms,client,agent,aborted'
+const SAID =
+  'id,task,queue,runtime,error,traceback,method,path,status,ms,client,agent,aborted,entry,fire,late,reason,store'
 
 /**
  * The program's log on standard error: lines for people at a terminal, else JSON lines. Written at once: nothing is

@@ -2,8 +2,14 @@
 import { exitCode, failureText } from './exit.ts'
 import { program } from './program.ts'
 import { quiet } from './quiet.ts'
+import { nodeProblem } from './version.ts'
 
 quiet(process)
+const problem = nodeProblem()
+if (problem !== undefined) {
+  process.stderr.write(`celeriac: ${problem}\n`)
+  process.exit(2)
+}
 const command = program()
 try {
   await command.parseAsync()

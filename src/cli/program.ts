@@ -107,7 +107,7 @@ function addCall(root: Command): void {
     .option('--countdown <time>', 'not before this time from now, as 10s', duration)
     .option('--eta <moment>', 'not before this moment, as 2026-11-21T08:00:00Z', moment)
     .option('--expires <time>', 'not started after this time from now, or this moment', momentOrDuration)
-    .option('--priority <number>', '0 to 255, the highest first', wholeNumber(0, 255))
+    .option('--priority <number>', '0 to 255, the highest first (on Redis the lowest)', wholeNumber(0, 255))
     .option('--task-id <id>', 'its id; default: a new one')
     .option('-w, --wait [time]', 'wait for the result, at most this long, and print it', duration)
     .action(async (name, args, options) => (await import('./commands/call.ts')).call(name, args, options))

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
+import { isoTime } from '../protocol/iso.ts'
 import { milliseconds } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
+import { ArgumentError, DecodeError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
 
 /* Values of the command line, from text. Those for commander throw its InvalidArgumentError; it adds option and text. */
@@ -48,11 +49,14 @@ export function logLevel(text: string): LogLevel {
   throw new InvalidArgumentError('Expected debug, info, warn or error.')
 }
 
-/** An ISO 8601 date and time. */
+/** An ISO 8601 date and time; UTC where it says no offset, as in `at()`. */
 export function moment(text: string): Date {
-  const date = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(date.getTime())) return date
-  throw new InvalidArgumentError('Expected a date and time as 2026-11-21T08:00:00Z.')
+  try {
+    return new Date(isoTime(text))
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw new InvalidArgumentError('Expected a date and time as 2026-11-21T08:00:00Z.')
+  }
 }
 
 /** A moment, or a time from now. */

@@ -9,6 +9,7 @@ export interface Logger {
   child(fields: object): Logger
 }
 
+/** Level of one line. */
 export type LineLevel = 'debug' | 'info' | 'warn' | 'error'
 /** Levels of lines, least severe first. */
 export const LINE_LEVELS: readonly LineLevel[] = ['debug', 'info', 'warn', 'error']

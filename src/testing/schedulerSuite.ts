@@ -222,6 +222,18 @@ function claiming(it: Case): void {
 }
 
 function telling(it: Case): void {
+  it('untouched: until the first change, and not again when the last entry is removed', async ({ store, other }) => {
+    assert.equal(await store.untouched(), true)
+    assert.deepEqual(await store.swap([{ name: 'a', from: 'none', to: undefined }]), [false])
+    assert.equal(await store.untouched(), true)
+    await store.swap([add('a')])
+    assert.equal(await other.untouched(), false)
+    const { token } = await only(store, 'a')
+    await store.swap([{ name: 'a', from: token, to: undefined }])
+    assert.equal(await store.untouched(), false)
+    assert.equal(await other.untouched(), false)
+  })
+
   it('onChange: told of changes in whatever process, not of quiet ones, not after its end', async ({
     store,
     other,

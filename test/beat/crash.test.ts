@@ -17,6 +17,7 @@ async function lookAndDie(scene: Scene, at: 'claim' | 'send'): Promise<void> {
     list: () => store.list(),
     load: (names) => store.load(names),
     swap: (changes, options) => store.swap(changes, options),
+    untouched: () => store.untouched(),
     due: (now, limit) => store.due(now, limit),
     takeRuns: (now, to, limit) => store.takeRuns(now, to, limit),
     endRuns: async () => undefined,

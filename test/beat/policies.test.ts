@@ -119,7 +119,8 @@ onEachStore((lab) => {
       expect(await scene.schedules.get('ticks')).toMatchObject({ waiting: true, runs: 1 })
       release()
       // Woken by the end of the task: no time passes.
-      await until(() => ran.length === 2)
+      // A worker may be quicker than the answer that says that the message was sent.
+      await until(() => ran.length === 2 && scene.sent.length === 2)
       expect(scene.moments()).toEqual([10, 20])
       await scene.pass(10_000)
       expect(scene.moments()).toEqual([10, 20, 50])
@@ -248,17 +249,18 @@ describe('bounds', () => {
   })
 
   test('a time zone: the wall clock there, through the change of the clocks', async () => {
-    const scene = new Scene(lab(), '2026-10-24T12:00:00Z')
+    // `next` counts from the time of day.
+    const scene = new Scene(lab(), '2099-10-24T12:00:00Z')
     scene.schedules.define('nine', cron('0 9 * * *', { tz: 'Europe/Berlin' }), 'work')
     await scene.beat()
     await scene.pass(48 * HOUR, HOUR)
     expect(scene.sent.map(({ fire }) => fire.toISOString())).toEqual([
-      '2026-10-25T08:00:00.000Z',
-      '2026-10-26T08:00:00.000Z',
+      '2099-10-25T08:00:00.000Z',
+      '2099-10-26T08:00:00.000Z',
     ])
     expect((await scene.schedules.next('nine', 2)).map((one) => one.toISOString())).toEqual([
-      '2026-10-27T08:00:00.000Z',
-      '2026-10-28T08:00:00.000Z',
+      '2099-10-27T08:00:00.000Z',
+      '2099-10-28T08:00:00.000Z',
     ])
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Beat } from '../../src/beat/beat.ts'
 import type { ScheduledCall, ScheduleOptions } from '../../src/beat/options.ts'
-import type { Schedules } from '../../src/beat/schedules.ts'
+import { type Schedules, schedulesOf } from '../../src/beat/schedules.ts'
 import { at } from '../../src/beat/when/at.ts'
 import { cron } from '../../src/beat/when/cron.ts'
 import { every } from '../../src/beat/when/every.ts'
@@ -36,6 +36,35 @@ describe('changes while it runs', () => {
       expect(await scene.schedules.list()).toEqual([])
       for (const change of ['pause', 'resume', 'remove', 'runNow', 'get'] as const)
         await expect(scene.schedules[change]('ticks')).rejects.toThrow('no schedule ticks; there are none')
+    })
+
+    test('remove of the last entry is obeyed too', async () => {
+      const scene = new Scene(lab())
+      scene.schedules.define('ticks', every('1s'), 'work')
+      await scene.beat()
+      await scene.schedules.remove('ticks')
+      await until(async () => {
+        await scene.pass(1000)
+        return (await (await scene.schedules.store()).due(Number.MAX_SAFE_INTEGER, 1)).entries.length === 0
+      })
+      const before = scene.sent.length
+      await scene.pass(60_000, 5000)
+      expect(scene.sent.length).toBe(before)
+      expect(await (await scene.schedules.store()).list()).toEqual([])
+    })
+
+    test('next counts from now on, also where no beat has run for long', async () => {
+      const scene = new Scene(lab(), '2020-01-01T00:00:00Z')
+      scene.schedules.define('ticks', every('1s'), 'work')
+      scene.schedules.define('once', at('2020-06-01T00:00:00Z'), 'work')
+      await (await scene.beat()).stop()
+      const before = Date.now()
+      const [first, second] = await scene.schedules.next('ticks', 2)
+      expect(first?.getTime()).toBeGreaterThanOrEqual(before)
+      expect(first?.getTime()).toBeLessThan(Date.now() + 1000)
+      expect(second?.getTime()).toBe(Number(first) + 1000)
+      expect(await scene.schedules.next('once')).toEqual([])
+      expect((await scene.schedules.get('once')).nextRunAt).toEqual(new Date('2020-06-01T00:00:00Z'))
     })
 
     test('runNow sends it beside its times', async () => {
@@ -75,6 +104,16 @@ describe('what the code defines', () => {
     expect((await first.list()).map(({ name }) => name)).toEqual(['a', 'added'])
   })
 
+  test('an entry that no beat has stored yet cannot be removed, and the error says so', async () => {
+    const schedules = schedulesOf(lab().app())
+    schedules.define('nightly', every('1d'), 'work')
+    await expect(schedules.remove('nightly')).rejects.toThrow(
+      'schedule nightly is defined in the code, and no beat has stored it yet: pause it, or take it out of the code',
+    )
+    await schedules.pause('nightly')
+    await schedules.remove('nightly')
+  })
+
   test('pauses stay, and so does what was changed meanwhile, until the code says something else', async () => {
     const same = (own: Schedules): void => own.define('a', every('1h'), 'work')
     const schedules = await beatOf(same)
@@ -107,6 +146,42 @@ describe('what the code defines', () => {
     const own = await beatOf(() => undefined)
     expect(await own.list()).toEqual([])
     expect(await other.schedules.list()).toMatchObject([{ name: 'theirs' }])
+  })
+})
+
+describe('a beat that is started and stopped at the same time', () => {
+  const lab = useLab('sqlite')
+
+  /** How often it told that it is ready, and that it has stopped. */
+  function told({ app }: Scene): { ready: number; shutdown: number } {
+    const count = { ready: 0, shutdown: 0 }
+    app.on('beat:ready', () => count.ready++)
+    app.on('beat:shutdown', () => count.shutdown++)
+    return count
+  }
+
+  test('started twice at once, it runs once', async () => {
+    const scene = new Scene(lab())
+    const count = told(scene)
+    const beat = new Beat(scene.app, { clock: scene.clock })
+    await Promise.all([beat.start(), beat.start()])
+    await Promise.all([beat.stop(), beat.stop()])
+    expect(count).toEqual({ ready: 1, shutdown: 1 })
+  })
+
+  test('stopped while it starts, it has stopped when both have ended', async () => {
+    const scene = new Scene(lab())
+    const count = told(scene)
+    const beat = new Beat(scene.app, { clock: scene.clock })
+    await Promise.all([beat.start(), beat.stop()])
+    expect(count.shutdown).toBe(count.ready)
+  })
+
+  test('one that could not start can be started again, and stopped', async () => {
+    const app = lab().app({ broker: 'redis://127.0.0.1:1/0', backend: 'redis://127.0.0.1:1/0', storeTimeout: '100ms' })
+    const beat = new Beat(app)
+    for (let attempt = 0; attempt < 2; attempt++) await expect(beat.start()).rejects.toThrow(/127\.0\.0\.1:1/)
+    await beat.stop()
   })
 })
 
@@ -189,6 +264,18 @@ describe('what cannot be scheduled is told at once', () => {
     [{ task: 'work', options: { taskId: 'x' } as never }, {}, /taskId is of one call, and a schedule makes many/],
     [{ task: 'work', options: { expires: new Date() } as never }, {}, /expires: expected a time from the sending/],
     [{ task: 'work', options: { priority: 300 } }, {}, /priority/],
+    [{ task: 'work', options: { countdown: -1 } }, {}, /schedule x: options: countdown: expected milliseconds/],
+    [{ task: 'work', options: { expires: 'soon' } }, {}, /schedule x: options: expires: expected milliseconds/],
+    [{ task: 'work', options: { timeLimit: '' } }, {}, /schedule x: options: timeLimit: expected milliseconds/],
+    [{ task: 'work', options: { softTimeLimit: null as never } }, {}, /options: softTimeLimit: expected milliseconds/],
+    [{ task: 'work', options: { retry: -1 } }, {}, /schedule x: options: retry: expected a whole number >= 0/],
+    [{ task: 'work', options: { retry: 'thrice' as never } }, {}, /retry: expected a number or options such as/],
+    [{ task: 'work', options: { retry: { max: 2, delay: 'x' } } }, {}, /options: retry.delay: expected milliseconds/],
+    [
+      { task: 'work', options: { webhook: 'https://a.example' } },
+      {},
+      /webhook: expected an app with the option webhooks/,
+    ],
     [{ task: 'work', option: {} } as never, {}, /unknown option option/],
     [{ task: 'measure', kwargs: { size: 'big' } }, {}, /schedule x: task measure: size: expected a number/],
     [{ task: 'measure', args: [1, 2] }, {}, /takes one object of arguments/],

@@ -89,6 +89,10 @@ describe('schedule', () => {
     )
     await beat.until(/Schedule often sent mail/)
     expect(await own('remove', 'often')).toMatchObject({ code: 0, stdout: 'removed often\n' })
+    expect(await own('remove', 'ticks')).toMatchObject({
+      code: 0,
+      stdout: 'removed ticks; the code defines it: it comes back when a beat starts\n',
+    })
     const { stdout } = await own('run', 'nightly')
     expect((await run(folder, ['result', stdout.trim(), ...module])).stdout).toMatch(/PENDING/)
   })

@@ -54,6 +54,38 @@ describe('at a terminal', () => {
     }
   })
 
+  test('a beat writes one line for each run', async () => {
+    const folder = project({
+      'tasks.ts': `
+import { Celeriac, every } from 'celeriac'
+export const app = new Celeriac({ name: 'shop' })
+app.schedule('ticks', every('200ms'), 'tick')
+`,
+    })
+    const beat = startAtTerminal(folder, ['beat', '-A', 'tasks.ts'])
+    await beat.until(/(?:sent tick[\s\S]*){3}/)
+    beat.child.stdin?.write('\u0003')
+    const { code, stdout } = await beat.ended
+    expect(code).toBe(0)
+    expect(plain(stdout)).toMatch(
+      /beat ready: 1 entry in \S+\r\n(?:beat of .*\r\n)?(?:\[[\d:.]+\] INFO: Schedule ticks sent tick\[\S+\]\r\n){3}/,
+    )
+  })
+
+  test('purge: Ctrl-C and Ctrl-D are no', async () => {
+    const folder = project()
+    await run(folder, ['call', 'add', '1', '2'])
+    for (const key of ['\u0003', '\u0004']) {
+      const purge = startAtTerminal(folder, ['purge'])
+      await purge.until(/\[y\/N\] /)
+      purge.child.stdin?.write(key)
+      const { code, stdout } = await purge.ended
+      expect(code).toBe(0)
+      expect(stdout).not.toContain('Abort')
+      expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: 1 })
+    }
+  })
+
   test('shell: await, and the tasks at hand', async () => {
     const folder = project()
     await startWorker(folder)

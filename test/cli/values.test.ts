@@ -14,7 +14,11 @@ test('values', () => {
     expect(() => duration(text)).toThrow('Expected a time with its unit')
   expect(logLevel('WARNING')).toBe('warn')
   expect(moment('2026-11-21T08:00:00Z')).toEqual(new Date('2026-11-21T08:00:00Z'))
-  expect(() => moment('2026-13-41')).toThrow('Expected a date')
+  expect(moment('2026-11-21T08:00:00+02:00')).toEqual(new Date('2026-11-21T06:00:00Z'))
+  // UTC, whatever the machine's own time zone is.
+  expect(moment('2026-11-21T08:00:00')).toEqual(new Date('2026-11-21T08:00:00Z'))
+  for (const wrong of ['2026-13-41', '2026-02-30', '2026-02-30T00:00:00Z', 'tomorrow', '21.11.2026', ''])
+    expect(() => moment(wrong)).toThrow('Expected a date')
   expect(momentOrDuration('2d')).toBe(172_800_000)
   expect(momentOrDuration('2026-11-21')).toEqual(new Date('2026-11-21'))
   expect(names('a, b,a')).toEqual(['a', 'b'])

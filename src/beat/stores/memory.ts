@@ -12,6 +12,7 @@ export class MemoryScheduleStore implements ScheduleStore {
   readonly #entries = new Map<string, Kept>()
   readonly #runs = new Map<string, StoredRun & { readonly until: number }>()
   readonly #listeners = new Set<() => void>()
+  #untouched = true
 
   async list(): Promise<readonly StoredEntry[]> {
     return [...this.#entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -26,8 +27,15 @@ export class MemoryScheduleStore implements ScheduleStore {
     { quiet = false }: { quiet?: boolean } = {},
   ): Promise<readonly boolean[]> {
     const done = changes.map((change) => this.#swap(change))
-    if (!quiet && done.includes(true)) for (const listener of [...this.#listeners]) setImmediate(listener)
+    if (!quiet && done.includes(true)) {
+      this.#untouched = false
+      for (const listener of [...this.#listeners]) setImmediate(listener)
+    }
     return done
+  }
+
+  async untouched(): Promise<boolean> {
+    return this.#untouched
   }
 
   async due(now: number, limit: number): Promise<Due> {

@@ -8,7 +8,8 @@ import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '..
 
 /*
  * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due` (sorted set: name by
- * ms), `waiting` (set of names), `runs` (hash: id to text) and `leases` (sorted set: id by ms). `changes` is the channel.
+ * ms), `waiting` (set of names), `runs` (hash: id to text), `leases` (sorted set: id by ms) and `touched` (there once something was put
+ * into it). `changes` is the channel.
  */
 const KEYS = `
 local entries, due, waiting, runs, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -56,7 +57,10 @@ while at <= #ARGV do
   end
   out[#out + 1] = mine and 1 or 0
 end
-if changed and ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], '') end
+if changed and ARGV[1] ~= '' then
+  redis.call('SET', KEYS[6], 1)
+  redis.call('PUBLISH', ARGV[1], '')
+end
 return out
 `,
 }
@@ -113,7 +117,7 @@ export class RedisScheduleStore implements ScheduleStore {
     this.#connection = store.connection
     this.url = store.url
     const base = `${prefix}celeriac.schedule.${app}.`
-    this.#keys = ['entries', 'due', 'waiting', 'runs', 'leases'].map((part) => base + part)
+    this.#keys = ['entries', 'due', 'waiting', 'runs', 'leases', 'touched'].map((part) => base + part)
     this.#channel = `${base}changes`
   }
 
@@ -139,6 +143,10 @@ export class RedisScheduleStore implements ScheduleStore {
       pieces(changes, MOST).map((piece) => this.#run(SWAP, [quiet ? '' : this.#channel, ...piece.flatMap(changeArgs)])),
     )
     return answers.flatMap((answer) => (answer as number[]).map((done) => done === 1))
+  }
+
+  async untouched(): Promise<boolean> {
+    return (await this.#connection.command('EXISTS', this.#keys[5] as string)) === 0
   }
 
   async due(now: number, limit: number): Promise<Due> {

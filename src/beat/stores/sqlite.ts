@@ -127,6 +127,10 @@ export class SqliteScheduleStore implements ScheduleStore {
     })
   }
 
+  untouched(): Promise<boolean> {
+    return this.#file.read(() => this.#told() === 0)
+  }
+
   due(now: number, limit: number): Promise<Due> {
     const { due, waiting, claimed, nextDue, nextRun } = this.#own
     return this.#file.read(() => {

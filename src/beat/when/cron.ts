@@ -70,7 +70,7 @@ class Cron implements Schedule {
     }
     const reading = { owner: `cron ${quoted(expression)}` }
     const fields = fieldsOf(expression, reading)
-    this.#expression = expression.trim()
+    this.#expression = expression.trim().replace(/\s+/g, ' ')
     this.#tz = tz
     this.#zone = zoneOf(tz)
     this.#calendar = calendarOf(fields, reading)

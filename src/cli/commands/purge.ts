@@ -27,6 +27,11 @@ async function confirmed(app: App, queues: readonly string[]): Promise<boolean> 
   try {
     const answer = await question.question(`Drop all of ${lines.join(', ')}, and what is delayed there? [y/N] `)
     return /^y(es)?$/i.test(answer.trim())
+  } catch (error) {
+    // Ctrl-C or Ctrl-D in place of an answer.
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error
+    process.stderr.write('\n')
+    return false
   } finally {
     question.close()
   }

@@ -57,7 +57,11 @@ export async function run(name: string, options: AppOptions): Promise<void> {
 export async function change(doing: 'pause' | 'resume' | 'remove', name: string, options: AppOptions): Promise<void> {
   const told = await withSchedules(options, async (schedules) => {
     await schedules[doing](name)
-    if (doing !== 'resume') return ''
+    if (doing === 'pause') return ''
+    if (doing === 'remove') {
+      const ofCode = (await schedules.list()).some((entry) => entry.name === name)
+      return ofCode ? '; the code defines it: it comes back when a beat starts' : ''
+    }
     const { nextRunAt } = await schedules.get(name)
     return nextRunAt ? `; next: ${momentText(nextRunAt)}` : '; it is never due again'
   })

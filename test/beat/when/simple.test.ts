@@ -67,6 +67,7 @@ const SCHEDULES: readonly [Schedule, string][] = [
   [cron('30 2 * * mon-fri', { tz: 'Europe/Berlin' }), 'cron 30 2 * * mon-fri (Europe/Berlin)'],
   [cron('*/5 * * * * *'), 'cron */5 * * * * * (UTC)'],
   [cron('@daily'), 'cron @daily (UTC)'],
+  [cron(' 30\t2\n*  * * '), 'cron 30 2 * * * (UTC)'],
   [
     crontab({ minute: [0, 30], hour: '8-18', dayOfWeek: 'mon-fri' }),
     'crontab minute=0,30 hour=8-18 dayOfWeek=mon-fri (UTC)',
