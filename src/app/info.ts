@@ -56,6 +56,8 @@ export function infoOf(meta: TaskMeta): JobInfo {
   }
 }
 
+/** Others may write records, too: a time that is none is not known. */
 function date(text: string | null | undefined): Date | undefined {
-  return text ? new Date(text) : undefined
+  const time = text ? new Date(text) : undefined
+  return Number.isNaN(time?.getTime()) ? undefined : time
 }

@@ -9,7 +9,7 @@ export interface Stopping {
 }
 
 /** Exit code after a warm stop, and after a cold one (Celery's EX_FAILURE). */
-const WARM = 0
+export const WARM = 0
 export const COLD = 1
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const

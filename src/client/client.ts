@@ -1,7 +1,7 @@
 import type { EventOptions } from './events.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
-import { ProblemError } from './problem.ts'
+import { ProblemError, WaitTimeoutError } from './problem.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type { ChunkOf, EventResultOf, InputOf, JobDocument, JobEvent, OutputOf, ProgressOf, TasksOf } from './types.ts'
 
@@ -103,13 +103,31 @@ async function run(
   const wait = Math.min(FIRST_WAIT, Math.floor((timeout ?? Number.POSITIVE_INFINITY) / 1000))
   const listens = onProgress !== undefined || onChunk !== undefined
   const prefer: Record<string, string> = listens || wait < 1 ? {} : { prefer: `wait=${wait}` }
-  const response = await post(transport, task, input, options, prefer)
-  const job = parse(await response.text()) as JobDocument
+  const job = await handIn(transport, task, input, { ...options, timeout }, prefer)
   // Text may stand for bytes, which only the result itself tells apart.
   if (job.state === 'SUCCESS' && typeof job.result !== 'string' && !listens) return job.result
   const handle = new JobHandle(job.id, transport)
   const left: WaitOptions = { signal: options.signal, timeout: end && Math.max(0, end - Date.now()) }
   return listens ? follow(handle, { onProgress, onChunk }, left) : handle.result(left)
+}
+
+/** The job, as the server answers a request that hands it in. The wait for that counts, too. */
+async function handIn(
+  transport: Transport,
+  task: string,
+  input: unknown,
+  { timeout, signal, ...options }: SubmitOptions & WaitOptions,
+  prefer: Readonly<Record<string, string>>,
+): Promise<JobDocument> {
+  const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+  const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
+  try {
+    const response = await post(transport, task, input, { ...options, signal: both }, prefer)
+    return parse(await response.text()) as JobDocument
+  } catch (error) {
+    if (!limit?.aborted || signal?.aborted) throw error
+    throw new WaitTimeoutError(`the server did not say within ${timeout} ms what became of ${task}`, { cause: error })
+  }
 }
 
 type Listeners = Pick<RunOptions<unknown>, 'onProgress' | 'onChunk'>

@@ -68,13 +68,25 @@ export class Transport {
 
   /** One attempt: the answer, or what stands in its place. Rejects with the signal's reason alone. */
   async #try(path: string, ask: Ask): Promise<Response | ProblemError | ConnectionError> {
-    const response = await this.once(path, ask)
+    const response = await this.#whole(path, ask)
     if (response instanceof Error) return response
     if (response.ok || ask.accept?.includes(response.status)) return response
     return problemOf(response)
   }
 
-  /** One attempt, whatever the status. */
+  /** One attempt with all of its answer: one that breaks off is none. */
+  async #whole(path: string, ask: Ask): Promise<Response | ConnectionError> {
+    const response = await this.once(path, ask)
+    if (response instanceof Error || !response.body) return response
+    try {
+      return new Response(await response.arrayBuffer(), response)
+    } catch (error) {
+      if (ask.signal?.aborted) throw ask.signal.reason
+      return new ConnectionError(`the answer from ${this.#base}${path} broke off: ${wordsOf(error)}`, { cause: error })
+    }
+  }
+
+  /** One attempt, whatever the status; its body comes as it does. */
   async once(path: string, { method = 'GET', headers = {}, body, signal }: Ask): Promise<Response | ConnectionError> {
     signal?.throwIfAborted()
     const { fetch: own = fetch, headers: always = {} } = this.#options

@@ -1,6 +1,7 @@
 import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { PROBLEMS, type ProblemKind, problemDocument } from './problem.ts'
+import { RequestError } from '@hono/node-server'
+import { PROBLEMS, type ProblemKind, problemDocument, respondProblem } from './problem.ts'
 
 /** Codes of Node's errors for what never becomes a request, or not in time. */
 const KINDS: Readonly<Record<string, ProblemKind>> = {
@@ -16,6 +17,12 @@ export function answerClientErrors(server: Server): void {
     if (socket.writable && !begun) socket.write(answerTo(error))
     socket.destroySoon()
   })
+}
+
+/** The answer to what was thrown before an API could answer: by a request whose target or `Host` makes no URL. */
+export function respondThrown(error: unknown): Response {
+  if (error instanceof RequestError) return respondProblem({ kind: 'malformed-request', detail: error.message })
+  return respondProblem({ kind: 'internal-error', detail: 'what serves here failed' })
 }
 
 function answerTo({ code }: NodeJS.ErrnoException): string {

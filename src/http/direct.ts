@@ -206,10 +206,9 @@ function call(scope: HttpScope, { name, task, input, base, bytes }: Given, excha
 
 function show({ base, scope }: DirectApi, id: string, exchange: Exchange): void {
   if (!exchange.enter()) return
-  historyOf(scope, id).then(
-    (history) => (history ? shown(scope, history, base, exchange) : exchange.handOn()),
-    (error: unknown) => exchange.fail(error),
-  )
+  historyOf(scope, id)
+    .then((history) => (history ? shown(scope, history, base, exchange) : exchange.handOn()))
+    .catch((error: unknown) => exchange.fail(error))
 }
 
 function shown({ durations }: HttpScope, history: History, base: string, exchange: Exchange): void {

@@ -1,8 +1,14 @@
 import { hash } from 'node:crypto'
+import type { Context } from 'hono'
+import type { CallOptions } from '../app/options.ts'
+import type { AsyncResult } from '../app/result.ts'
 import type { Note } from '../backend/joint.ts'
 import { uuid } from '../std/id.ts'
+import { headersOf } from './header.ts'
+import { identityOf } from './identity.ts'
 import type { Problem } from './problem.ts'
 import type { HttpScope } from './scope.ts'
+import { isProblem } from './submit.ts'
 
 /*
  * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the first request with a key is accepted, later ones get the same
@@ -43,6 +49,28 @@ export function parseKey(header: string): string | Problem {
   if (key !== undefined && key.length <= MAX_KEY) return key
   const detail = `expected Idempotency-Key: a string of 1 to ${MAX_KEY} printable ASCII characters in quotes, got ${JSON.stringify(header.slice(0, 80))}`
   return { kind: 'invalid-idempotency-key', detail }
+}
+
+/**
+ * Hand in one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as `tasks/reports.render`;
+ * `send` hands it in with these options besides its own.
+ */
+export async function acceptCall(
+  c: Context,
+  scope: HttpScope,
+  { route, body }: Pick<Keyed, 'route' | 'body'>,
+  send: (more: Pick<CallOptions, 'taskId' | 'note'>) => Promise<AsyncResult>,
+): Promise<Accepted | Problem> {
+  const header = headersOf(c)('idempotency-key')
+  if (header === null) {
+    const at = Date.now()
+    const { id } = await send({})
+    return { id, at, replayed: false }
+  }
+  const key = parseKey(header)
+  if (isProblem(key)) return key
+  const keyed = { key, identity: identityOf(c)?.id ?? '', route, body }
+  return acceptOnce(scope, keyed, async (taskId, _at, note) => (await send({ taskId, note })).sent)
 }
 
 /**

@@ -143,7 +143,9 @@ const MEMBERS: Readonly<Partial<Record<ProblemKind, { readonly schema: JsonSchem
 }
 
 function withError(): JsonSchema {
-  return { type: 'object', properties: { error: ref('schemas', 'JobError') }, required: ['error'] }
+  const traceback = { type: 'string', description: 'For admins alone.' }
+  const error = { allOf: [ref('schemas', 'JobError'), { type: 'object', properties: { traceback } }] }
+  return { type: 'object', properties: { error }, required: ['error'] }
 }
 
 function schemaOf(kind: ProblemKind): JsonSchema {

@@ -209,7 +209,7 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
     operationId: 'retryJob',
     tags: ['jobs'],
     summary: 'Hand in a job that has ended once more, as a new job',
-    ...(webhooks ? { parameters: [ref('parameters', 'Webhook')] } : {}),
+    parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
     requestBody: { description: 'Another input; only for admins.', required: false, content: json({}) },
     responses: {
       202: answers.ok('Handed in: a new job.', {
@@ -221,13 +221,12 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
         true,
         ...(webhooks ? (['invalid-webhook'] as const) : []),
         'malformed-body',
+        'invalid-idempotency-key',
         'forbidden',
         'unknown-job',
         'job-active',
         'input-not-kept',
-        'body-too-large',
-        'unsupported-media-type',
-        'invalid-input',
+        ...SUBMIT_PROBLEMS,
       ),
     },
   }

@@ -1,4 +1,5 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { escapePath } from './path.ts'
 
 interface ProblemType {
   readonly status: ContentfulStatusCode
@@ -109,11 +110,11 @@ export function problemType(kind: ProblemKind): string {
 /** The document of a problem; `path` is the request's, where it is known. */
 export function problemDocument({ kind, detail, members }: Problem, path?: string): Readonly<Record<string, unknown>> {
   const { status, title } = PROBLEMS[kind]
-  return { type: problemType(kind), title, status, detail, instance: path, ...members }
+  return { type: problemType(kind), title, status, detail, instance: path && escapePath(path), ...members }
 }
 
-/** The answer to a request that met a problem. `path` is the request's. */
-export function respondProblem(problem: Problem, path: string): Response {
+/** The answer to a request that met a problem. `path` is the request's, where it is known. */
+export function respondProblem(problem: Problem, path?: string): Response {
   return new Response(JSON.stringify(problemDocument(problem, path)), {
     status: PROBLEMS[problem.kind].status,
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...problem.headers },

@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import type { Durations } from './durations.ts'
+import { escapePath } from './path.ts'
 
 /** What every route works on: the app, and what the outside may see and do of it. */
 export interface HttpScope {
@@ -27,10 +28,5 @@ export interface HttpScope {
 export function baseOf(path: string, segments: number): string {
   let end = path.length
   for (let count = 0; count < segments; count++) end = path.lastIndexOf('/', end - 1)
-  return escaped(path.slice(0, Math.max(0, end)))
-}
-
-/** A path as Hono has decoded it, for headers and links; what it keeps encoded stays so. */
-function escaped(path: string): string {
-  return /^[!-~]*$/.test(path) ? path : path.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent)
+  return escapePath(path.slice(0, Math.max(0, end)))
 }

@@ -8,7 +8,7 @@ import { ConfigError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { Stop, type StopSignal } from '../std/stop.ts'
 import { logAccess } from './accessLog.ts'
-import { answerClientErrors } from './clientError.ts'
+import { answerClientErrors, respondThrown } from './clientError.ts'
 import type { ServedBy } from './closing.ts'
 import { directListener } from './direct.ts'
 import { type HostGuard, hostGuard } from './host.ts'
@@ -90,12 +90,14 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
   const requestTimeout = milliseconds(options.requestTimeout ?? REQUEST_TIMEOUT, 'serve: requestTimeout')
   const stop = new Stop()
   const guard = hostGuard(host, hosts)
-  const ordinary = getRequestListener(guarded(api, guard, stop))
+  const ordinary = getRequestListener(guarded(api, guard, stop), { errorHandler: respondThrown })
   const server = createServer(
     {
       headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
       requestTimeout,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      // Without one it is refused as any other that makes no URL.
+      requireHostHeader: false,
       connectionsCheckingInterval: Math.min(TIMEOUT_INTERVAL, Math.ceil(requestTimeout / 2)),
     },
     directListener(api, guard, (request, response) => void ordinary(request, response)),

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -74,6 +74,28 @@ test('serve --workers: several processes at one port; SIGHUP loads the code anew
   expect(answers).toBeGreaterThan(100)
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }
   expect(Object.keys(document.paths).join()).toContain('second')
+  server.child.kill('SIGTERM')
+  expect((await server.ended).code).toBe(0)
+})
+
+test('serve --workers: a process that stops leaves when its leader has heard of it, and no connection is lost with it', async () => {
+  const folder = project({ 'tasks.ts': TASKS })
+  const server = start(folder, ['serve', '-A', 'tasks.ts', '--port', '0', '--workers', '2', '--no-access-log'])
+  await server.until(/HTTP API at/)
+  const pid = server.child.pid as number
+  const [one, other] = (await childrenOf(pid)) as [number, number]
+  server.child.kill('SIGSTOP')
+  process.kill(one, 'SIGTERM')
+  const answers = Array.from({ length: 20 }, () =>
+    fetch(`${urlOf(server)}/livez`, { headers: { connection: 'close' } }),
+  )
+  await sleep(700)
+  // Not yet a zombie: it waits for the leader.
+  expect(readFileSync(`/proc/${one}/stat`, 'utf8')).not.toMatch(/\) Z /)
+  server.child.kill('SIGCONT')
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(20).fill(200))
+  await expect.poll(async () => (await childrenOf(pid)).includes(one)).toBe(false)
+  expect(await childrenOf(pid)).toContain(other)
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
 })

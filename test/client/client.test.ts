@@ -180,6 +180,22 @@ describe('with a server that is not well', () => {
     expect(keys[0]).toMatch(/^"[0-9a-f]{32}"$/)
   })
 
+  test('an answer that breaks off is none, and asked for again', async () => {
+    const keys = new Set<unknown>()
+    const url = await start((request, response, count) => {
+      keys.add(request.headers['idempotency-key'])
+      const text = '{"id":"j1","state":"SUCCESS","result":3}'
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length })
+      if (count % 2 === 0) response.end(text)
+      else response.write(text.slice(0, 20), () => setImmediate(() => response.destroy()))
+    })
+    expect(await createClient<Tasks>(url).run('math.add', [1, 2])).toBe(3)
+    expect(keys.size).toBe(1)
+    expect((await createClient<Tasks>(url).job('j1').info()).result).toBe(3)
+    const once = createClient<Tasks>(url, { retries: 0 })
+    await expect(once.job('j1').info()).rejects.toThrow(ConnectionError)
+  })
+
   test('what cannot pass is not repeated; what never passes ends', async () => {
     const counts: number[] = []
     const url = await start((_, response, count) => {
@@ -245,4 +261,22 @@ test('options that cannot be are refused', () => {
   expect(() => createClient('/', { tokn: 'x' } as object)).toThrow('tokn')
   expect(() => createClient('/', { retries: -1 })).toThrow('retries')
   expect(() => createClient('/').job('')).toThrow('id')
+})
+
+test.each([0, 5])('run: a server that never answers, with %i repeats: the timeout ends it', async (retries) => {
+  const server = createServer(() => undefined)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const client = createClient<Tasks>(`http://127.0.0.1:${port}`, { retries })
+  const start = performance.now()
+  await expect(client.run('math.add', [1, 2], { timeout: 200 })).rejects.toThrow(WaitTimeoutError)
+  const reason = new Error('enough')
+  const stop = AbortSignal.abort(reason)
+  await expect(client.run('math.add', [1, 2], { timeout: 60_000, signal: stop })).rejects.toBe(reason)
+  server.closeAllConnections()
+  server.close()
+  await expect(client.run('math.add', [1, 2], { timeout: 200 })).rejects.toThrow(
+    retries ? WaitTimeoutError : ConnectionError,
+  )
+  expect(performance.now() - start).toBeLessThan(3000)
 })

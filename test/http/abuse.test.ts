@@ -162,6 +162,25 @@ describe.each(['memory:', 'sqlite:'])('abuse on %s', (store) => {
     expect(answer).toContain('"type":"urn:celeriac:problem:headers-too-large"')
   })
 
+  test('a path that is no URL as it is: its problem names it escaped', async () => {
+    const { status, json } = await house.ask('GET', '/v1/jobs/a%0d%0ab%00%20c%C3%A4')
+    expect([status, json.type]).toEqual([404, 'urn:celeriac:problem:unknown-job'])
+    expect(json.instance).toBe('/v1/jobs/a%0D%0Ab%00%20c%C3%A4')
+  })
+
+  test.each([
+    ['no Host', ''],
+    ['a Host that is none', 'Host: a b\r\n'],
+    ['a Host with a user', 'Host: x@localhost\r\n'],
+  ])('%s: 400 as a problem', async (_, host) => {
+    const answer = await talk(house.server.port, (socket) =>
+      socket.write(`GET /v1/jobs/x HTTP/1.1\r\n${host}Connection: close\r\n\r\n`),
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('content-type: application/problem+json')
+    expect(answer).toContain('"type":"urn:celeriac:problem:malformed-request"')
+  })
+
   test('a client that breaks off in the midst of its body', async () => {
     for (let count = 0; count < 50; count++) {
       const socket = connect(house.server.port, '127.0.0.1')

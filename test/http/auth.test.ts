@@ -165,3 +165,22 @@ test.each([
   expect(make).toThrow(ArgumentError)
   expect(make).toThrow(message)
 })
+
+test('the traceback of a failed job is for admins', async () => {
+  const authorize = bearer(TOKENS)
+  const define = (app: Celeriac) => [
+    app.task('tasks.fail', () => {
+      throw new RangeError('too far')
+    }),
+  ]
+  await using house = await build('memory:', define, { worker: true, http: { authorize } })
+  const { json } = await house.post('/v1/tasks/tasks.fail', [], { ...ANN, prefer: 'wait=10' })
+  const seen = async (headers: Record<string, string>): Promise<object> =>
+    (await house.ask('GET', `/v1/jobs/${json.id}/result`, { headers })).json.error
+  expect(await seen(ANN)).toEqual({ type: 'RangeError', message: 'too far' })
+  expect(await seen(ROOT)).toEqual({
+    type: 'RangeError',
+    message: 'too far',
+    traceback: expect.stringMatching(/^RangeError: too far\n +at /),
+  })
+})

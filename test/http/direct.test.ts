@@ -164,3 +164,12 @@ test('the task knows its request', async () => {
   await server.close()
   await app.close()
 })
+
+test('a record whose times are none is shown without them', async () => {
+  await using service = await startService('memory:')
+  const times = { date_submitted: 'soon', date_started: '2026-13-45', date_done: 'never' }
+  await service.record({ task_id: 'odd', status: 'SUCCESS', result: 3, ...times })
+  const answer = await service.fetch('/v1/jobs/odd')
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ result: 3, createdAt: null, startedAt: null, finishedAt: null })
+})

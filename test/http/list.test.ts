@@ -1,4 +1,8 @@
+import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { App } from '../../src/app/app.ts'
+import { createHttp } from '../../src/http/api.ts'
+import { createLogger } from '../../src/std/log.ts'
 import { problemOf, type Service, startService, stores } from './harness.ts'
 
 interface Page {
@@ -127,4 +131,15 @@ describe.each([...stores, 'redis:'])('GET /v1/jobs on %s', (store) => {
     expect(await (await own.fetch('/v1/jobs')).json()).toEqual({ jobs: [] })
     await own[Symbol.asyncDispose]()
   })
+})
+
+test('the next page below a path that no header could hold', async () => {
+  const app = new App({ broker: 'memory:', logger: createLogger('silent') })
+  const add = app.task('add', (x: number, y: number) => x + y)
+  const outer = new Hono().route('/:tenant', createHttp(app, { expose: [add] }))
+  for (const x of [1, 2]) await add.applyAsync([x, x], { tags: ['a'] })
+  const answer = await outer.request('/a%0d%0ab%C4%8D/v1/jobs?limit=1')
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('link')).toMatch(/^<\/a%0D%0Ab%C4%8D\/v1\/jobs\?limit=1&cursor=[^>]+>; rel="next"$/)
+  await app.close()
 })

@@ -66,6 +66,27 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
     expect((await house.ask('GET', `/v1/jobs/${json.id}`, { headers: ANN })).status).toBe(200)
   })
 
+  test('with an Idempotency-Key it is one retry, however often it is sent', async () => {
+    const first = await done('tasks.echo', [1])
+    const again = (path: string, key: string): Promise<Answer> =>
+      house.ask('POST', path, { headers: { ...ANN, 'idempotency-key': key } })
+    const path = `/v1/jobs/${first.json.id}/retry`
+    const one = await again(path, '"r1"')
+    expect([one.status, one.headers['idempotent-replayed']]).toEqual([202, undefined])
+    const two = await again(path, 'r1')
+    expect([two.status, two.headers.location, two.headers['idempotent-replayed'], two.text]).toEqual([
+      202,
+      one.headers.location,
+      'true',
+      one.text,
+    ])
+    expect((await again(path, '"r2"')).headers.location).not.toBe(one.headers.location)
+    expect((await again(path, '""')).json.type).toBe('urn:celeriac:problem:invalid-idempotency-key')
+    const other = { ...ROOT, 'idempotency-key': '"r3"' }
+    expect((await house.post(path, [5], other)).status).toBe(202)
+    expect((await house.post(path, [6], other)).json.type).toBe('urn:celeriac:problem:key-reused')
+  })
+
   test('not of others, not of what runs, not where the input is unknown', async () => {
     const first = await done('tasks.object', { n: 1 })
     const bob = { authorization: 'Bearer a-token-of-bob-1234' }

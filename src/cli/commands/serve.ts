@@ -1,10 +1,11 @@
 import cluster from 'node:cluster'
+import { once } from 'node:events'
 import type { App } from '../../app/app.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
 import { type Address, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../open.ts'
 import { Processes, RETIRE, type Ready } from '../processes.ts'
-import { stopped } from '../stop.ts'
+import { stopped, WARM } from '../stop.ts'
 
 export interface ServeCommandOptions extends AppOptions, Address, BeatCommandOptions {
   /** How many processes; undefined: this one. */
@@ -43,8 +44,21 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
   if (cluster.isWorker) process.send?.({ ready: text } satisfies Ready)
   else process.stdout.write(`${text}\n`)
   const code = await ending
+  if (code === WARM) await leave()
   await app.close()
   process.exit(code)
+}
+
+/**
+ * The leader hands connections to a child until it has heard that the child listens no more. What was on its way goes to another child as
+ * long as this one is there to say so; with it gone, the client would wait for ever.
+ */
+async function leave(): Promise<void> {
+  const { worker } = cluster
+  if (!worker?.isConnected()) return
+  const left = once(worker, 'disconnect')
+  worker.disconnect()
+  await left
 }
 
 function taskNames(app: App): string {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
+import { respondThrown } from '../clientError.ts'
 import { type Problem, respondProblem } from '../problem.ts'
 import type { PrefixOptions } from './fetch.ts'
 import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
@@ -39,6 +40,6 @@ type Fetch = (request: Request, env: object) => Response | Promise<Response>
 
 /** The globals of an application that we are but a part of stay as they are. It answers for itself whatever happens. */
 function listenerOf(fetch: Fetch): (request: IncomingMessage, response: ServerResponse) => void {
-  const listen = getRequestListener(fetch, { overrideGlobalObjects: false })
+  const listen = getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: respondThrown })
   return (request, response) => void listen(request, response)
 }

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono'
 import { infoOf } from '../../app/info.ts'
 import type { History } from '../../backend/history.ts'
 import { UnknownJobError } from '../../std/errors.ts'
-import { closingOf } from '../closing.ts'
+import { endOfWait } from '../closing.ts'
 import { isNamed, jobEtag } from '../etag.ts'
 import { jobText } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
@@ -54,23 +54,18 @@ function respond(
   return new Response(jobText(info, baseOf(c.req.path, 2)), { status: 200, headers: all })
 }
 
-/** The job once it is another than this, within `wait` s and as long as the client is there. */
+/** The job once it is another than this, within `wait` s and as long as client and server are there. */
 async function nextChange(c: Context, { app }: HttpScope, known: History, wait: number): Promise<History | undefined> {
   const { backend, follows } = await app.stores()
   const id = known.meta.task_id
-  const stop = new AbortController()
-  const end = (): void => stop.abort()
-  const timer = setTimeout(end, wait * 1000)
-  const signals = [c.req.raw.signal, closingOf(c)]
-  for (const signal of signals) signal?.addEventListener('abort', end)
+  const end = endOfWait(c, wait * 1000)
   try {
-    for await (const _meta of backend.watch([id], stop.signal)) {
+    for await (const _meta of backend.watch([id], end.signal)) {
       const history = await follows.history(id, NO_EVENTS)
       if (history && jobEtag(history) !== jobEtag(known)) return history
     }
     return undefined
   } finally {
-    clearTimeout(timer)
-    for (const signal of signals) signal?.removeEventListener('abort', end)
+    end.release()
   }
 }

@@ -107,7 +107,7 @@ function respondPage(jobs: readonly JobInfo[], cursor: string | undefined, c: Co
   if (cursor !== undefined) {
     const query = new URLSearchParams(new URL(c.req.url).search)
     query.set('cursor', cursor)
-    headers.link = `<${c.req.path}?${query}>; rel="next"`
+    headers.link = `<${base}/jobs?${query}>; rel="next"`
   }
   return new Response(JSON.stringify({ jobs: jobs.map((job) => listedJob(job, base)), cursor }), { headers })
 }

@@ -3,6 +3,7 @@ import type { JobInfo } from '../../app/info.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { FAILURE, REVOKED, SUCCESS } from '../../protocol/states.ts'
 import { contentEtag, isNamed } from '../etag.ts'
+import { identityOf, isAdmin } from '../identity.ts'
 import { respondJob } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
 import { respondProblem } from '../problem.ts'
@@ -23,7 +24,7 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   if (!job) return respondProblem(missingJob(c, scope), path)
   scope.durations.see(job)
   if (job.state === SUCCESS) return respondContent(c, contentOf(job, scope))
-  if (job.state === FAILURE || job.state === REVOKED) return respondEnd(job, path)
+  if (job.state === FAILURE || job.state === REVOKED) return respondEnd(c, job)
   return respondJob(job, baseOf(path, 3), 202, scope.durations.headersOf(job))
 }
 
@@ -90,9 +91,14 @@ function respondUnsatisfiable(c: Context, length: number): Response {
   return respondProblem({ kind: 'range-not-satisfiable', detail, headers }, c.req.path)
 }
 
-/** 409 and not a 5xx: the same answer comes next time, so no proxy should try again. */
-function respondEnd({ state, error }: JobInfo, path: string): Response {
-  const { type, message } = error ?? { type: 'Error', message: '' }
+/**
+ * 409 and not a 5xx: the same answer comes next time, so no proxy should try again. The traceback is of the server's code: for admins, and for
+ * nobody where nobody is asked who he is.
+ */
+function respondEnd(c: Context, { state, error }: JobInfo): Response {
+  const { type, message, traceback } = error ?? { type: 'Error', message: '', traceback: undefined }
   const kind = state === REVOKED ? 'job-revoked' : 'job-failed'
-  return respondProblem({ kind, detail: `${type}: ${message}`, members: { error: { type, message } } }, path)
+  const inside = identityOf(c) !== undefined && isAdmin(c) ? { traceback } : {}
+  const members = { error: { type, message, ...inside } }
+  return respondProblem({ kind, detail: `${type}: ${message}`, members }, c.req.path)
 }

@@ -5,7 +5,8 @@ import type { Origin } from '../../backend/joint.ts'
 import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { respondAccepted } from '../accepted.ts'
-import { readBody } from '../body.ts'
+import { type Body, readBody } from '../body.ts'
+import { acceptCall } from '../idempotency.ts'
 import { ADMIN, isAdmin } from '../identity.ts'
 import { type Input, inputErrors, inputOf, invalidInput } from '../input.ts'
 import { methodNotAllowed } from '../method.ts'
@@ -30,14 +31,19 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   if (barred) return respondProblem(barred, path)
   const { backend } = await scope.app.stores()
   const [origin] = (await backend.origins?.([job.id])) ?? []
-  const input = await newInput(c, scope, task, origin)
+  const definition = scope.app.tasks.get(task)
+  const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const input = newInput(c, definition, body, origin)
   if (isProblem(input)) return respondProblem(input, path)
   const own = callOptions(c, scope, origin?.tags)
   try {
     // Still its owner's, also where an admin asks.
     const options = { ...own, owner: origin?.owner ?? own.owner, queue: job.queue }
-    const { id } = await send(scope, task, scope.app.tasks.get(task), input, options)
-    return respondAccepted({ id, at: Date.now(), replayed: false }, task, baseOf(path, 3))
+    const accepted = await acceptCall(c, scope, { route: `jobs/${job.id}/retry`, body: body.bytes }, (more) =>
+      send(scope, task, definition, input, { ...options, ...more }),
+    )
+    return isProblem(accepted) ? respondProblem(accepted, path) : respondAccepted(accepted, task, baseOf(path, 3))
   } catch (error) {
     const errors = inputErrors(error, input)
     if (errors) return respondProblem(invalidInput(errors), path)
@@ -51,15 +57,12 @@ function activeProblem({ id, state }: JobInfo): Problem | undefined {
 }
 
 /** The body, where there is one; else what the job was called with. */
-async function newInput(
+function newInput(
   c: Context,
-  scope: HttpScope,
-  name: string,
+  task: AnyTask | undefined,
+  body: Exclude<Body, { kind: 'refused' }>,
   origin: Origin | undefined,
-): Promise<Input | Problem> {
-  const task = scope.app.tasks.get(name)
-  const body = await readBody(c, scope.maxBody, task?.definition.options.accepts)
-  if (body.kind === 'refused') return body.problem
+): Input | Problem {
   if (body.kind === 'none') return origin?.input === undefined ? notKept(c) : keptInput(task, origin.input)
   if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN}; send no body` }
   const { input, error } = inputOf(task, body)

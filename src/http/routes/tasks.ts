@@ -1,16 +1,14 @@
 import type { Context, Hono } from 'hono'
 import type { JobInfo } from '../../app/info.ts'
-import type { CallOptions } from '../../app/options.ts'
 import type { AnyTask } from '../../app/task.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
-import { TimeoutError } from '../../std/errors.ts'
 import { acceptedHeaders, respondAccepted } from '../accepted.ts'
 import { type Body, readBody } from '../body.ts'
+import { endOfWait } from '../closing.ts'
 import { headersOf } from '../header.ts'
-import { type Accepted, acceptOnce, parseKey } from '../idempotency.ts'
-import { identityOf } from '../identity.ts'
-import { type Input, inputErrors, inputOf, invalidInput } from '../input.ts'
+import { type Accepted, acceptCall } from '../idempotency.ts'
+import { inputErrors, inputOf, invalidInput } from '../input.ts'
 import { jobDocument, jobPath } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
 import { grantedWait, type Preferences, parsePrefer, preferenceApplied } from '../prefer.ts'
@@ -49,38 +47,20 @@ interface Given {
 
 /** Hand it in; or say what is wrong with it. */
 async function accept(c: Context, scope: HttpScope, { name, task, body }: Given): Promise<Accepted | Problem> {
-  const key = headersOf(c)('idempotency-key')
   const tags = tagsOf(c.req.url)
   if (isProblem(tags)) return tags
   const { input, error } = inputOf(task, body)
   if (error) return invalidInput([error])
   const options = callOptions(c, scope, tags)
   try {
-    if (key !== null) return await acceptKeyed(c, scope, { name, task, body, input, options, key })
-    const at = Date.now()
-    const { id } = await send(scope, name, task, input, options)
-    return { id, at, replayed: false }
+    return await acceptCall(c, scope, { route: `tasks/${name}`, body: body.bytes }, (more) =>
+      send(scope, name, task, input, { ...options, ...more }),
+    )
   } catch (thrown) {
     const errors = inputErrors(thrown, input)
     if (errors) return invalidInput(errors)
     throw thrown
   }
-}
-
-async function acceptKeyed(
-  c: Context,
-  scope: HttpScope,
-  given: Given & { readonly input: Input; readonly options: CallOptions; readonly key: string },
-): Promise<Accepted | Problem> {
-  const { name, task, body, input, options } = given
-  const key = parseKey(given.key)
-  if (isProblem(key)) return key
-  const keyed = { key, identity: identityOf(c)?.id ?? '', route: `tasks/${name}`, body: body.bytes }
-  return acceptOnce(
-    scope,
-    keyed,
-    async (taskId, _at, note) => (await send(scope, name, task, input, { ...options, taskId, note })).sent,
-  )
 }
 
 /** The answer to a client that would rather wait, for a while at most. */
@@ -110,17 +90,20 @@ async function respondPreferred(
   return new Response(document, { status: 200, headers })
 }
 
-/** What is known of the job after this many seconds, or when it has ended. */
+/** What is known of the job after this many seconds, or when it has ended, or the server closes. */
 async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number): Promise<JobInfo | undefined> {
   const { signal } = c.req.raw
   const job = scope.app.result(id)
+  const end = endOfWait(c, seconds * 1000)
   let info: JobInfo | undefined
   try {
-    for await (const event of job.events({ timeout: seconds * 1000, signal })) info = event.info
+    for await (const event of job.events({ signal: end.signal })) info = event.info
   } catch (error) {
     // Nobody reads the answer any more; whoever said so does not want the job either.
     if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()
-    if (!signal.aborted && !(error instanceof TimeoutError)) throw error
+    if (!end.signal.aborted) throw error
+  } finally {
+    end.release()
   }
   return info
 }
