@@ -19,6 +19,7 @@ http.get('/image_page', showImagePage)
 http.get('/progress', progress)
 http.get('/result.png', result)
 http.get('/assets/:name', (c) => respondAsset(c.req.param('name')))
+for (const path of ['/', '/image_page', '/progress', '/result.png', '/assets/:name']) http.all(path, notAllowed)
 
 /** Starts a job and shows how it goes; with `jobid` it shows that job, so that a page may be loaded again. */
 async function showImagePage(c: Context): Promise<Response> {
@@ -81,9 +82,14 @@ function jobOf(c: Context): AsyncResult | undefined {
   return jobid && /^[\x20-\x7e]{1,255}$/.test(jobid) ? app.result(jobid) : undefined
 }
 
-function problem(status: 404 | 409, title: string, detail: string): Response {
+function notAllowed(c: Context): Response {
+  const allow = 'GET, HEAD'
+  return problem(405, 'The method is not allowed here', `${c.req.method}; allowed: ${allow}`, { allow })
+}
+
+function problem(status: number, title: string, detail: string, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify({ type: 'about:blank', status, title, detail }), {
     status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
   })
 }

@@ -152,6 +152,45 @@ it('migrate from BullMQ', async () => {
 
 describe('deploy', () => {
   const page = new Document(join(PAGES, 'deploy.md'))
+  const starts = [
+    'npx celeriac status',
+    'npx celeriac result',
+    'npx celeriac revoke',
+    'npx celeriac status',
+    'npx celeriac purge',
+  ]
+  const [status, result, revoke, dead, purge] = starts.map((start) => page.take(start)) as [Command, ...Command[]]
+  const backup = page.take('node -e')
+
+  it('what to do when something is wrong', async () => {
+    const task = "export const slow = app.task('slow', () => new Promise((resolve) => setTimeout(resolve, 60_000)))"
+    const code = `import { Celeriac } from 'celeriac'\nexport const app = new Celeriac()\n${task}\n`
+    const folder = folderWith({ 'tasks.ts': code })
+    const worker = start(folder, ['worker', '-A', 'tasks.ts', '-P', 'threads'])
+    await worker.until(/ ready/)
+    const id = (await run(folder, ['call', 'slow', '-A', 'tasks.ts'])).stdout.trim()
+    await worker.until(new RegExp(`${id}.*received`))
+    const said = async (command: Command | undefined): Promise<string> => {
+      const { code, stdout } = await run(
+        folder,
+        celeriac(command as Command).map((word) => word.replace('<id>', id)),
+      )
+      expect(code).toBe(0)
+      return stdout
+    }
+
+    expect(await said(status)).toMatch(/workers: +celery@.*\nwaiting: +celery 0\n/)
+    expect(await said(result)).toMatch(/state: +PENDING/)
+    expect(await said(revoke)).toContain(`revoked ${id}`)
+    await worker.until(new RegExp(`${id}.*revoked`))
+    expect(await said(dead)).toMatch(/waiting: +celery\.dead 0\n/)
+    await said(purge)
+    const copy = new Running(process.execPath, backup.words.slice(1), folder)
+    expect((await copy.ended).code).toBe(0)
+    const found = await run(folder, ['result', id, '-b', 'sqlite:backup.db'])
+    expect(found.stdout).toMatch(/state: +REVOKED/)
+    await stop(worker)
+  })
 
   it('its Dockerfile ends as that of the repository does', () => {
     const [text = ''] = page.code('dockerfile')

@@ -105,6 +105,16 @@ describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind
   })
 
   it.each([
+    ['GET', '/number_request', ['#/rid']],
+    ['GET', '/check_request', ['#/taskID']],
+    ['POST', '/number_request', ['#/rid', '#/numbers', '#/jobtodo']],
+  ])('%s %s with nothing names what is missing', async (method, path, pointers) => {
+    const response = await server.fetch(path, { method })
+    const { errors } = (await response.json()) as { errors: { pointer: string }[] }
+    expect([response.status, errors.map(({ pointer }) => pointer)]).toEqual([422, pointers])
+  })
+
+  it.each([
     ['GET', '/number_request', undefined, 422],
     ['GET', '/number_request?rid=nobody', undefined, 404],
     ['GET', '/check_request?taskID=nobody', undefined, 404],

@@ -121,6 +121,12 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
     expect(await response.text()).not.toContain('<script>')
   })
 
+  it.each(['/', '/image_page', '/progress', '/result.png'])('%s takes no POST', async (path) => {
+    const response = await service.fetch(path, { method: 'POST' })
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect(await response.json()).toMatchObject({ status: 405 })
+  })
+
   it.each(['', '?jobid=', '?jobid=nobody'])('/progress%s says nothing, as in the seed', async (query) => {
     expect(await service.json(`/progress${query}`)).toEqual({})
   })

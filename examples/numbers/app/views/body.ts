@@ -6,9 +6,9 @@ import { Problem } from './problem.ts'
 /** Bytes of a body. */
 const MAX_BODY = 256 * 1024
 
-/** A request's data, by its schema. Throws the Problem to answer. */
+/** A request's data, by its schema; of none each field is missing. Throws the Problem to answer. */
 export function checked<Schema extends z.ZodType>(schema: Schema, data: unknown): z.output<Schema> {
-  const { data: value, error } = schema.safeParse(data)
+  const { data: value, error } = schema.safeParse(data === undefined ? {} : data)
   if (!error) return value as z.output<Schema>
   const errors = error.issues.map(({ path, message }) => ({ pointer: `#/${path.join('/')}`, detail: message }))
   throw new Problem(422, 'The request cannot be processed', errors.map((one) => one.detail).join('; '), errors)
