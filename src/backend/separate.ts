@@ -84,7 +84,12 @@ class SeparateJoint implements Joint {
   }
 }
 
-function replyOf({ envelope }: Delivery): Reply | undefined {
-  const { replyTo: to, correlationId } = envelope.properties
-  return to && correlationId ? { to, correlationId } : undefined
+function replyOf(delivery: Delivery): Reply | undefined {
+  try {
+    const { replyTo: to, correlationId } = delivery.envelope.properties
+    return to && correlationId ? { to, correlationId } : undefined
+  } catch {
+    // An envelope of a damaged store: whoever settles it knows already that it cannot be read, and it must not be held for ever.
+    return undefined
+  }
 }

@@ -12,6 +12,7 @@ import { boundQueues, Keys, stepOf } from './keys.ts'
 import { LeaseKeeper } from './leases.ts'
 import { PARK, PURGE, SETTLE, TAKE } from './scripts.ts'
 import { Sweeper } from './sweeper.ts'
+import { parseRedisUrl } from './url.ts'
 
 export interface RedisOptions {
   /** How long a silent consumer keeps what it holds, ms. */
@@ -59,7 +60,7 @@ export class RedisBroker implements Broker {
   constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, storeTimeout, warn }: RedisOptions) {
     this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn, wait: storeTimeout })
     this.url = this.connection.url
-    this.keys = new Keys(keyPrefix, this.connection.db)
+    this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : this.connection.db)
     this.#visibility = visibilityTimeout / 1000
     this.#scoreOffset = lease / 1000 - this.#visibility
     this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })

@@ -50,6 +50,7 @@ export class RedisConsumer implements Consumer, Holder {
   #claims = 0
   #closed = false
   #problem: Error | undefined
+  #again: NodeJS.Timeout | undefined
 
   constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
     this.#parts = parts
@@ -62,9 +63,7 @@ export class RedisConsumer implements Consumer, Holder {
     for (const queue of this.#queues) await this.#bind(queue)
     const events = {
       found: () => this.#found(),
-      failed: (error: Error) => {
-        this.#problem = error
-      },
+      failed: (error: Error) => this.#failed(error),
     }
     for (const { name, transient } of this.#fed) {
       const lists = transient ? [keys.list(name)] : keys.lists(name)
@@ -197,11 +196,20 @@ export class RedisConsumer implements Consumer, Holder {
       if (taken < places) for (const waiter of this.#waiters) waiter.arm()
       else this.#soon()
     } catch (error) {
-      // Told through `problem`; the connection says when it is worth trying again, and so does the slow timer.
       this.#taking = undefined
-      this.#problem = error as Error
-      setTimeout(() => this.#soon(), AGAIN).unref()
+      this.#failed(error as Error)
     }
+  }
+
+  /** Told through `problem`, until a claim goes well; the connection says when it is worth trying again, and so does the slow timer. */
+  #failed(problem: Error): void {
+    this.#problem = problem
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined
+      // Whoever is full claims nothing; a wait that goes on failing says so again.
+      if (this.#places >= this.#prefetch) this.#problem = undefined
+      this.#soon()
+    }, AGAIN).unref()
   }
 
   async #take(places: number): Promise<number> {
@@ -297,5 +305,5 @@ export class RedisConsumer implements Consumer, Holder {
 /** How tags begin. Longer than 64 bytes they are, on purpose: with such members Redis keeps the index as a skip list from the first on, not as a list to be searched. */
 const TAG = 'celeriac consumer'
 
-/** After a failed claim it is tried again in this time at the latest, ms. */
+/** After a failed claim or wait it is claimed again in this time at the latest, ms. */
 const AGAIN = 1000

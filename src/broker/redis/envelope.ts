@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { MAX_DEPTH } from '../../protocol/encoding.ts'
 import type { Envelope, Properties } from '../../protocol/envelope.ts'
-import { DecodeError } from '../../std/errors.ts'
+import { isRecord } from '../../protocol/signature.ts'
 import type { Route } from '../broker.ts'
 
 /** An envelope as kombu's virtual transports write it (celery-wire §1.4). */
@@ -9,7 +10,7 @@ interface Written {
   readonly 'content-type'?: unknown
   readonly 'content-encoding'?: unknown
   readonly headers?: unknown
-  readonly properties?: Readonly<Record<string, unknown>>
+  readonly properties?: unknown
 }
 
 /** Header of ours that counts how often the holder of a message died. */
@@ -44,34 +45,57 @@ export interface ReadEnvelope {
   readonly lost: number
 }
 
-/** Read what `writeEnvelope` or kombu wrote. Throws DecodeError. */
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * Read what `writeEnvelope` or kombu wrote. Anybody may write to a list: what is no envelope becomes the text of one that says so by its
+ * content type, with the id of its task where that can be read, so that it is refused and kept like any other message.
+ */
 export function readEnvelope(text: string): ReadEnvelope {
   const written = parse(text)
-  const { headers: given, properties = {} } = written
-  const headers = typeof given === 'object' && given !== null ? (given as Record<string, unknown>) : {}
+  const properties = isRecord(written?.properties) ? written.properties : {}
+  const headers: Record<string, unknown> = isRecord(written?.headers) ? written.headers : {}
   const { [LOST_HEADER]: lost, redelivered: mark } = headers
   // Not the sender's own.
   if (mark !== undefined) delete headers.redelivered
   if (lost !== undefined) delete headers[LOST_HEADER]
-  const info = properties.delivery_info as Readonly<Record<string, unknown>> | undefined
+  const info = isRecord(properties.delivery_info) ? properties.delivery_info : {}
+  const envelope: Envelope =
+    typeof written?.body === 'string' && isShallow(headers, 0)
+      ? { headers, properties: readProperties(written, properties), body: readBody(written.body, written, properties) }
+      : noEnvelope(text, headers, readProperties({}, properties))
   return {
-    envelope: { headers, properties: readProperties(written, properties), body: readBody(written, properties) },
-    redelivered: mark === true || info?.redelivered === true,
+    envelope,
+    redelivered: mark === true || info.redelivered === true,
     lost: typeof lost === 'number' ? lost : 0,
   }
 }
 
-function parse(text: string): Written {
-  try {
-    const written: unknown = JSON.parse(text)
-    if (typeof written === 'object' && written !== null) return written as Written
-  } catch (error) {
-    throw new DecodeError(`envelope: not readable as JSON: ${(error as Error).message}`, { cause: error })
+function noEnvelope(body: string, { id }: Fields, properties: Properties): Envelope {
+  return {
+    headers: typeof id === 'string' ? { id } : {},
+    properties: { ...properties, contentType: 'text/plain' },
+    body,
   }
-  throw new DecodeError('envelope: expected a JSON object')
 }
 
-function readProperties(written: Written, properties: Readonly<Record<string, unknown>>): Properties {
+function parse(text: string): Written | undefined {
+  try {
+    const written: unknown = JSON.parse(text)
+    return isRecord(written) ? written : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Whoever writes headers again goes as deep as they do. */
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth < MAX_DEPTH && Object.values(value).every((item) => isShallow(item, depth + 1))
+}
+
+function readProperties(written: Written, properties: Fields): Properties {
   const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
   const { priority, expiration } = properties
   return {
@@ -86,12 +110,7 @@ function readProperties(written: Written, properties: Readonly<Record<string, un
 }
 
 /** Text where the content encoding is a character set and the bytes are of it, else bytes. */
-function readBody(
-  written: Written,
-  { body_encoding: encoding }: Readonly<Record<string, unknown>>,
-): string | Uint8Array {
-  const { body } = written
-  if (typeof body !== 'string') throw new DecodeError(`envelope: expected a body of text, got ${typeof body}`)
+function readBody(body: string, written: Written, { body_encoding: encoding }: Fields): string | Uint8Array {
   if (encoding !== 'base64') return body
   const bytes = Buffer.from(body, 'base64')
   return written['content-encoding'] !== 'binary' && isUtf8(bytes) ? bytes.toString('utf8') : new Uint8Array(bytes)

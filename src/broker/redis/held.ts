@@ -48,7 +48,6 @@ export class RedisDelivery implements Delivery {
     this.#holder = holder
   }
 
-  /** Throws DecodeError for what is no envelope. */
   get envelope(): Envelope {
     return this.#parsed.envelope
   }

@@ -16,9 +16,10 @@ export class Keys {
   readonly parked: string
   /** Before every key and channel. */
   readonly prefix: string
-  readonly #db: number
+  readonly #db: number | '{db}'
 
-  constructor(prefix: string, db: number) {
+  /** `db` is the number of the database; over Sentinel `{db}`, as kombu leaves it in its channels there. */
+  constructor(prefix: string, db: number | '{db}') {
     this.prefix = prefix
     this.#db = db
     this.unacked = `${prefix}unacked`

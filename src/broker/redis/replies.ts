@@ -2,10 +2,9 @@ import { CeleriacError, ConfigError, StoreUnavailableError } from '../../std/err
 
 /** Codes of replies that pass with time, or with room: the server is there and cannot serve now. */
 const UNAVAILABLE =
-  /(?:^|\s-?)(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|BUSY|NOREPLICAS|MISCONF|TRYAGAIN|UNBLOCKED)\s/
+  /(?:^|\s-?)(?:OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|BUSY|NOREPLICAS|MISCONF|TRYAGAIN|UNBLOCKED)\s|^ERR max number/
 /** Replies that pass when somebody mends the URL or the server's users. */
-const CONFIGURATION =
-  /^(?:NOAUTH|WRONGPASS|NOPERM)\b|^ERR (?:invalid password|DB index|AUTH |Client sent AUTH|max number)/
+const CONFIGURATION = /^(?:NOAUTH|WRONGPASS|NOPERM)\b|^ERR (?:invalid password|DB index|AUTH |Client sent AUTH)/
 
 /** The error that stands for what the server, or the way to it, answered; `place` is its URL for people. */
 export function errorOf(error: unknown, place: string): Error {

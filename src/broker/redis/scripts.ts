@@ -9,6 +9,36 @@ import type { Script } from './connection.ts'
  * holding and never again: it is the fence of whoever settles. Kombu only needs it to be the same in both places.
  */
 
+/**
+ * `decoded(text)`: the value of a JSON text, nil where Lua's reader has none: it refuses half a surrogate pair, and nesting of 1000 levels,
+ * which are both JSON. `parts_of(value)`: of a value of `unacked` the envelope as text, exchange and routing key; nil where it is none.
+ * `id_of(text)`: the id of an envelope's task, or nil.
+ */
+const READING = `
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, '[' .. text .. ']')
+  if ok then return value[1] end
+end
+local function parts_of(value)
+  local text, exchange, key = string.match(value, '^%[(.*),%s*("[^"]*")%s*,%s*("[^"]*")%s*%]$')
+  exchange, key = text and decoded(exchange), text and decoded(key)
+  if not key then
+    local all = decoded(value)
+    if type(all) ~= 'table' or all[1] == nil then return nil end
+    text, exchange, key = cjson.encode(all[1]), all[2], all[3]
+  end
+  if type(key) ~= 'string' then return nil end
+  return text, type(exchange) == 'string' and exchange or '', key
+end
+local function id_of(text)
+  local envelope = decoded(text)
+  if envelope == nil then return string.match(text, '.*"correlation_id"%s*:%s*"([^"\\\\]+)"') end
+  local properties = type(envelope) == 'table' and envelope.properties
+  local id = type(properties) == 'table' and properties.correlation_id
+  return type(id) == 'string' and id or nil
+end
+`
+
 /** `push_front(envelope, exchange, routing_key, priority)`: back into its list as the next one out. */
 const PUSH_FRONT = `
 local prefix = ARGV[1]
@@ -63,18 +93,25 @@ local function marked(envelope, mark)
   end
   return envelope
 end
+local function priority_of(text, envelope)
+  -- Of what could not be decoded, the last one: properties come last.
+  if envelope == nil then return tonumber(string.match(text, '.*"priority"%s*:%s*(%d+)')) end
+  local properties = type(envelope) == 'table' and envelope.properties
+  return type(properties) == 'table' and tonumber(properties.priority) or nil
+end
 local function restore(tag, mark)
   local value = redis.call('HGET', unacked, tag)
   redis.call('ZREM', index, tag)
-  redis.call('HDEL', unacked, tag)
   redis.call('SREM', parked, tag)
   if not value then return end
-  local decoded = cjson.decode(value)
-  local envelope = string.match(value, '^%[(.*),%s*"[^"]*"%s*,%s*"[^"]*"%s*%]$') or cjson.encode(decoded[1])
-  local readable = type(decoded[1]) == 'table'
-  if not readable then envelope = decoded[1] elseif mark ~= 'none' then envelope = marked(envelope, mark) end
-  local properties = readable and decoded[1].properties
-  push_front(envelope, decoded[2], decoded[3], properties and tonumber(properties.priority))
+  local text, exchange, routing_key = parts_of(value)
+  -- Of no queue: it stays where it is, for people to look at.
+  if not text then return end
+  redis.call('HDEL', unacked, tag)
+  local envelope = decoded(text)
+  local priority = priority_of(text, envelope)
+  if type(envelope) == 'string' then text = envelope elseif mark ~= 'none' then text = marked(text, mark) end
+  push_front(text, exchange, routing_key, priority)
 end
 `
 
@@ -98,7 +135,7 @@ end
 `
 
 /** Pieces for whoever settles: `release`, `in_pieces`, `restore`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
-export const SETTLING: string = PUSH_FRONT + RESTORE + RELEASE
+export const SETTLING: string = READING + PUSH_FRONT + RESTORE + RELEASE
 
 /**
  * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds, ARGV[3] the
@@ -151,39 +188,34 @@ return out
  */
 export const TAKE: Script = {
   name: 'take',
-  source: `
+  source: `${READING}
 local offset, tag, id, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local score = string.format('%.6f', time[1] + time[2] / 1000000 + offset)
-local function is_it(envelope)
-  return type(envelope) == 'table' and type(envelope.properties) == 'table' and envelope.properties.correlation_id == id
-end
 for at = 4, #KEYS do
   for from = 0, most - 1, 500 do
     local some = redis.call('LRANGE', KEYS[at], -from - 500, -from - 1)
     if #some == 0 then break end
     for _, raw in ipairs(some) do
-      if string.find(raw, id, 1, true) then
-        local ok, envelope = pcall(cjson.decode, raw)
-        if ok and is_it(envelope) then
-          redis.call('LREM', KEYS[at], -1, raw)
-          redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',"",' .. cjson.encode(ARGV[4]) .. ']')
-          redis.call('ZADD', KEYS[2], score, tag)
-          return raw
-        end
+      if string.find(raw, id, 1, true) and id_of(raw) == id then
+        redis.call('LREM', KEYS[at], -1, raw)
+        redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',"",' .. cjson.encode(ARGV[4]) .. ']')
+        redis.call('ZADD', KEYS[2], score, tag)
+        return raw
       end
     end
   end
 end
 for _, delayed in ipairs(redis.call('SRANDMEMBER', KEYS[3], most)) do
   local value = redis.call('HGET', KEYS[1], delayed)
-  if value and string.find(value, id, 1, true) and is_it(cjson.decode(value)[1]) then
+  local text = value and string.find(value, id, 1, true) and parts_of(value)
+  if text and id_of(text) == id then
     redis.call('SREM', KEYS[3], delayed)
     redis.call('ZREM', KEYS[2], delayed)
     redis.call('HDEL', KEYS[1], delayed)
     redis.call('HSET', KEYS[1], tag, value)
     redis.call('ZADD', KEYS[2], score, tag)
-    return string.match(value, '^%[(.*),%s*"[^"]*"%s*,%s*"[^"]*"%s*%]$')
+    return text
   end
 end
 `,
@@ -273,29 +305,26 @@ return redis.call('ZADD', KEYS[2], 'XX', 'CH', unpack(scores))
  */
 export const PURGE: Script = {
   name: 'purge',
-  source: `
+  source: `${READING}
 local out = {0}
-local function drop(envelope)
+local function drop(text)
   out[1] = out[1] + 1
-  local properties = type(envelope) == 'table' and envelope.properties
-  if type(properties) == 'table' and type(properties.correlation_id) == 'string' then out[#out + 1] = properties.correlation_id end
+  out[#out + 1] = id_of(text)
 end
 for at = 4, #KEYS do
-  for _, raw in ipairs(redis.call('RPOP', KEYS[at], ARGV[2]) or {}) do
-    local ok, envelope = pcall(cjson.decode, raw)
-    drop(ok and envelope)
-  end
+  for _, raw in ipairs(redis.call('RPOP', KEYS[at], ARGV[2]) or {}) do drop(raw) end
 end
 for _, tag in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   local value = redis.call('HGET', KEYS[1], tag)
-  local decoded = value and cjson.decode(value)
-  if not decoded then
+  local text, _, queue
+  if value then text, _, queue = parts_of(value) end
+  if not value then
     redis.call('SREM', KEYS[3], tag)
-  elseif decoded[3] == ARGV[1] then
+  elseif queue == ARGV[1] then
     redis.call('HDEL', KEYS[1], tag)
     redis.call('ZREM', KEYS[2], tag)
     redis.call('SREM', KEYS[3], tag)
-    drop(decoded[1])
+    drop(text)
   end
 end
 return out

@@ -149,8 +149,8 @@ export class Supervisor {
   #failed(error: Error): void {
     if (this.#closed) return
     this.#problem = error
-    // Waiting does not mend a wrong password.
-    if (error instanceof ConfigError) for (const { fail } of this.#waiting.splice(0)) fail(error)
+    // Waiting does not mend a wrong password. One that was right before may be so again, and what is held waits for that.
+    if (error instanceof ConfigError && !this.#opened) for (const { fail } of this.#waiting.splice(0)) fail(error)
     const delay = Math.max(20, backoffDelay(RECONNECT, this.#failures++))
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }

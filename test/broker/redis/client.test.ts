@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext
 import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
 import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
-import { pause, until, within } from '../../../src/testing/kit.ts'
+import { pause, stays, until, within } from '../../../src/testing/kit.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
 
@@ -247,6 +247,30 @@ describe('trouble', () => {
     const right = connect(own.url(2))
     expect(await right.command('PING')).toBe('PONG')
     expect(right.url).not.toContain('s3cret')
+  })
+
+  test('a password that was right is refused for a while: what waits is sent when it is right again', async () => {
+    const own = await startOwn({ requirepass: 'right' })
+    const redis = connect(own.url())
+    await redis.command('SET', 'a', '1')
+    const admin = connect(own.url())
+    await admin.command('CONFIG', 'SET', 'requirepass', 'other')
+    await admin.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await until('told', () => redis.problem instanceof ConfigError)
+    const waiting = redis.command('INCR', 'a')
+    expect(await stays(waiting, 200)).toBe(true)
+    await admin.command('CONFIG', 'SET', 'requirepass', 'right')
+    expect(await within('the answer', waiting, 5000)).toBe(2)
+  })
+
+  test('a server that has too many clients: waits for a place', async () => {
+    const own = await startOwn()
+    const first = connect(own.url())
+    await first.command('CONFIG', 'SET', 'maxclients', '1')
+    const waiting = connect(own.url()).command('PING')
+    expect(await stays(waiting, 200)).toBe(true)
+    await first.command('CONFIG', 'SET', 'maxclients', '100')
+    expect(await within('the answer', waiting, 5000)).toBe('PONG')
   })
 
   test('a database that the server does not have', async () => {

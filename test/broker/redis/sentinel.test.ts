@@ -1,27 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connectRedis } from '../../../src/broker/redis/client.ts'
 import { until } from '../../../src/testing/kit.ts'
+import { startSentinel } from '../../redis/sentinel.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
-
-async function startSentinel(port: number, master: RedisServer): Promise<ChildProcess> {
-  const config = join(master.folder, 'sentinel.conf')
-  const settings = [
-    `port ${port}`,
-    'bind 127.0.0.1',
-    `dir ${master.folder}`,
-    `sentinel monitor main 127.0.0.1 ${master.port} 1`,
-    'sentinel down-after-milliseconds main 500',
-    'sentinel failover-timeout main 3000',
-  ]
-  writeFileSync(config, settings.join('\n'))
-  const child = spawn('redis-server', [config, '--sentinel'], { stdio: 'ignore' })
-  await once(child, 'spawn')
-  return child
-}
 
 test('by sentinel: the master of that name, and the next one after a failover', async () => {
   const master = await RedisServer.start()
