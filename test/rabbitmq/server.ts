@@ -45,16 +45,19 @@ export class RabbitServer {
   /** Resolves when it takes connections: some three seconds. */
   static async start(options: RabbitServerOptions = {}): Promise<RabbitServer> {
     if (!existsSync(join(BIN, 'rabbitmq-server'))) throw new Error(MISSING)
-    const [port, tls] = [options.port ?? (await freePort()), options.tls ? await freePort() : 0]
-    const server = new RabbitServer(options, { port, tls }, { dist: await freePort(), epmd: await freePort() })
-    try {
-      if (options.tls) await server.#certify()
-      await server.start()
-    } catch (error) {
-      await server.stop()
-      throw error
+    for (let attempt = 1; ; attempt++) {
+      const [port, tls] = [options.port ?? (await freePort()), options.tls ? await freePort() : 0]
+      const server = new RabbitServer(options, { port, tls }, { dist: await freePort(), epmd: await freePort() })
+      try {
+        if (options.tls) await server.#certify()
+        await server.start()
+        return server
+      } catch (error) {
+        await server.stop()
+        // Somebody may have taken a port between our look and the node's.
+        if (attempt === 3) throw error
+      }
     }
-    return server
   }
 
   private constructor(

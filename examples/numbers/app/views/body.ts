@@ -10,7 +10,7 @@ const MAX_BODY = 256 * 1024
 export function checked<Schema extends z.ZodType>(schema: Schema, data: unknown): z.output<Schema> {
   const { data: value, error } = schema.safeParse(data === undefined ? {} : data)
   if (!error) return value as z.output<Schema>
-  const errors = error.issues.map(({ path, message }) => ({ pointer: `#/${path.join('/')}`, detail: message }))
+  const errors = error.issues.map(({ path, message }) => ({ pointer: ['#', ...path].join('/'), detail: message }))
   throw new Problem(422, 'The request cannot be processed', errors.map((one) => one.detail).join('; '), errors)
 }
 
