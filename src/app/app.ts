@@ -34,6 +34,8 @@ import {
   type Task,
 } from './task.ts'
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
+import { completeWait, openWait, type WaitOutcome } from './wait.ts'
+import type { OpenWait } from './waitFor.ts'
 
 const BRAND: symbol = Symbol.for('celeriac.app')
 
@@ -193,8 +195,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /**
-   * Records, newest submission first: all, but on `redis:` those of jobs handed in over HTTP, or with `tags`, `owner` or `keepInput`; there a
-   * page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
+   * Records, newest submission first: all, but on `redis:` those of jobs handed in over HTTP, or with `tags`, `owner` or `keepInput`; there, and
+   * with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
    */
   async jobs(filter: Partial<ListFilter> = {}): Promise<JobPage> {
     const { backend } = await this.stores()
@@ -211,6 +213,14 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
   async purge(queue: string = this.#config.queue): Promise<number> {
     return purgeQueue(await this.stores(), queue)
+  }
+
+  /**
+   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. Says what became of the answer. Throws EncodeError for a value that
+   * cannot be sent, NotSupportedError with `rpc://` results.
+   */
+  completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
+    return completeWait(this.#link, this.#config, token, value)
   }
 
   /** The stores, opened at the first call. */
@@ -230,7 +240,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    return runJob(definition, job, host, this.#runLayers, this.#config)
+    return runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
   }
 
   async close(): Promise<void> {
@@ -240,6 +250,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+
+  readonly #openWait: OpenWait = (...wait) => openWait(this.#link, this.#config, ...wait)
 
   get #sender(): Sender {
     return { origin: this.#origin, replyTo: this.#link.replyTo }

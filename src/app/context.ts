@@ -1,8 +1,15 @@
 import { assertEncodable } from '../protocol/encoding.ts'
 import type { Job, Report } from '../protocol/job.ts'
-import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN } from '../protocol/states.ts'
+import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
-import { ArgumentError, CeleriacError, Retry, SoftTimeLimitExceeded, TaskRevokedError } from '../std/errors.ts'
+import {
+  ArgumentError,
+  CeleriacError,
+  NotSupportedError,
+  Retry,
+  SoftTimeLimitExceeded,
+  TaskRevokedError,
+} from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import type { StopSignal } from '../std/stop.ts'
 import type { Parent } from './current.ts'
@@ -11,6 +18,7 @@ import { ExposedLog } from './exposedLog.ts'
 import { type Emit, Outlet } from './outlet.ts'
 import type { ContextSource, RequestContext } from './requestContext.ts'
 import { validate } from './schema.ts'
+import type { OpenWait, WaitForOptions } from './waitFor.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
 export interface JobHost {
@@ -42,6 +50,8 @@ export interface Surroundings {
   readonly baseUrl: string | undefined
   /** Where the ids of what it sends are kept. Default: a list of its own. */
   readonly children?: string[] | undefined
+  /** Opens what it waits for; absent for a task that was not sent. */
+  readonly openWait?: OpenWait | undefined
 }
 
 /** The context of one running job. */
@@ -53,6 +63,7 @@ export class JobContext implements Parent {
   readonly #definition: TaskDefinition
   readonly #host: JobHost
   readonly #serializer: Serializer
+  readonly #openWait: OpenWait | undefined
   #abort: AbortController | undefined
   #log: Logger | undefined
   #outlet: Outlet | undefined
@@ -67,6 +78,7 @@ export class JobContext implements Parent {
     this.source = surroundings.source
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
+    this.#openWait = surroundings.openWait
     this.#job = job
     this.#definition = definition
     this.#host = host
@@ -138,6 +150,19 @@ export class JobContext implements Parent {
     // Who does not await it is not to die of an abort, either.
     done.catch(() => undefined)
     return done
+  }
+
+  async waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value> {
+    if (!this.#openWait)
+      throw new NotSupportedError(`waitFor: task ${this.task} was called directly: nobody can answer it`)
+    const wait = await this.#openWait(this.id, name, options)
+    if (!(await wait.ended())) {
+      this.#send({ state: WAITING, meta: { wait: name } })
+      await options.notify?.(wait.token)
+    }
+    const answer = await wait.answer(this.signal)
+    this.#send({ state: STARTED, meta: null })
+    return answer as Value
   }
 
   async updateState(state: string, meta: unknown = null): Promise<void> {

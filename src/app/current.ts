@@ -3,6 +3,7 @@ import type { Duration } from '../std/duration.ts'
 import type { Logger } from '../std/log.ts'
 import type { Carried, ContextSource, ContextValues, RequestContext } from './requestContext.ts'
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
+import type { WaitForOptions } from './waitFor.ts'
 
 /** What a running task knows of itself, and how it speaks. */
 export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> {
@@ -37,6 +38,13 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
    * ArgumentError for one that is not awaited when 10,000 others, or 16 MiB, have not been stored yet.
    */
   chunk(value: Chunk): Promise<void>
+  /**
+   * Wait for an answer from outside, as a person's approval: `notify` is given a token, and whoever has it answers with `POST /v1/waits/{token}` or
+   * `app.completeWait`. The state is WAITING meanwhile, and the task keeps its place in the worker. The answer is kept: another run of this job, after a
+   * crash or a retry, gets the same for the same name. Throws TimeoutError when nobody answered in time, the signal's reason, ArgumentError,
+   * NotSupportedError with `rpc://` results and in a direct call.
+   */
+  waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value>
   /** A state of its own, as `STEP 1`, with what goes with it. */
   updateState(state: string, meta?: unknown): Promise<void>
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */

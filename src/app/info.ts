@@ -1,6 +1,6 @@
-import { decodeException } from '../protocol/exception.ts'
+import { decodeException, hasError } from '../protocol/exception.ts'
 import { childIds, type TaskMeta } from '../protocol/result.ts'
-import { FAILURE, isFinal, PENDING, RECEIVED, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
+import { isFinal, PENDING, RECEIVED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 
 /** What is known of one submitted task. */
 export interface JobInfo {
@@ -33,7 +33,6 @@ export interface JobError {
 }
 
 const WITHOUT_PROGRESS: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY])
-const WITH_ERROR: ReadonlySet<string> = new Set([FAILURE, REVOKED, RETRY])
 
 export function infoOf(meta: TaskMeta): JobInfo {
   const { status } = meta
@@ -49,9 +48,7 @@ export function infoOf(meta: TaskMeta): JobInfo {
     finishedAt: isFinal(status) ? date(meta.date_done) : undefined,
     progress: isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
     result: status === SUCCESS ? meta.result : undefined,
-    error: WITH_ERROR.has(status)
-      ? { ...decodeException(meta.result), traceback: meta.traceback ?? undefined }
-      : undefined,
+    error: hasError(status) ? { ...decodeException(meta.result), traceback: meta.traceback ?? undefined } : undefined,
     children: childIds(meta.children),
   }
 }

@@ -13,6 +13,7 @@ import { compose, type Middleware } from './middleware.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './options.ts'
 import { type Carried, CONTEXT_HEADER } from './requestContext.ts'
 import { type Schema, validate } from './schema.ts'
+import type { OpenWait } from './waitFor.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -33,10 +34,11 @@ export async function runJob(
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
   { resultSerializer: serializer, request }: Pick<Config, 'resultSerializer' | 'request'>,
+  openWait: OpenWait,
 ): Promise<Outcome> {
   const carried = requestOf(job, request, host.log)
-  const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, source: carried && { carried }, baseUrl })
+  const source = carried && { carried }
+  const context = new JobContext(job, definition, host, { serializer, source, baseUrl: request.baseUrl, openWait })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)

@@ -18,11 +18,19 @@ export interface MetaPage {
 export interface ListFilter {
   readonly state?: string
   readonly task?: string
+  /** Names of which the task has one. */
+  readonly tasks?: readonly string[]
   /** Whose they are (`Origin.owner`), and a tag that they have. */
   readonly owner?: string
   readonly tag?: string
   /** Handed in at this moment or later, ms since the epoch. */
   readonly since?: number
+  /**
+   * Text of 1 to 200 characters, and not blanks alone: each of its words, parted by blanks, is found in the id, the task's name, a tag, or the
+   * class or message of the error (FAILURE, REVOKED, RETRY). Any part of these will do, in upper or lower case as Unicode has them; no
+   * character is special. Arguments, results, progress and tracebacks are not searched.
+   */
+  readonly q?: string
   /** 1 to 1000. */
   readonly limit: number
   readonly cursor?: string
@@ -89,7 +97,8 @@ export interface ResultBackend {
   readonly lists?: 'all' | 'marked'
   /**
    * Records by page, newest submission first, where the store can list. Where it has those marked, submissions of one millisecond come in
-   * the order of their ids, and a page may be short, or empty, although there is a next one.
+   * the order of their ids, and a page may be short, or empty, although there is a next one; so may one of
+   * a search (`q`) anywhere, which looks at a bounded number of records. ArgumentError for a limit, a cursor or a search that is none.
    */
   list?(filter: ListFilter): Promise<MetaPage>
   /** What was said of jobs when they were handed in; undefined where nothing was, or it has expired. Kept as long as the record, on `redis:` for the same time from the submission. */

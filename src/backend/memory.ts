@@ -17,6 +17,7 @@ import {
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Note, Origin, Reply } from './joint.ts'
 import { positionOf } from './page.ts'
+import { hasWords, LOOKED, wordsOf } from './search.ts'
 
 interface Stored {
   readonly seq: number
@@ -119,14 +120,17 @@ export class MemoryBackend implements ResultBackend {
     return true
   }
 
-  async list({ limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
+  async list({ limit, cursor, q, ...filter }: ListFilter): Promise<MetaPage> {
     const before = positionOf(limit, cursor)
-    const found = [...this.#records]
+    const words = q === undefined ? undefined : wordsOf(q)
+    const fitting = [...this.#records]
       .filter(([, one]) => one.seq < before && fits(one, filter))
       .sort(([, a], [, b]) => b.seq - a.seq)
+    const found = words ? fitting.slice(0, LOOKED).filter(([id, one]) => this.#has(id, one, words)) : fitting
     const page = found.slice(0, limit)
     const metas = this.#load(page.map(([id]) => id)).flatMap((record) => (record ? [record.meta] : []))
-    return found.length > limit ? { metas, cursor: String(page.at(-1)?.[1].seq) } : { metas }
+    if (found.length > limit) return { metas, cursor: String(page.at(-1)?.[1].seq) }
+    return words && fitting.length > LOOKED ? { metas, cursor: String(fitting[LOOKED - 1]?.[1].seq) } : { metas }
   }
 
   async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
@@ -181,6 +185,12 @@ export class MemoryBackend implements ResultBackend {
     })
   }
 
+  #has(id: string, stored: Stored, words: readonly string[]): boolean {
+    const { task, state: status, origin, serialized } = stored
+    const result = (): unknown => this.#read(stored, serialized).result
+    return hasWords(words, { id, task, tags: origin?.tags, status, result })
+  }
+
   #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {
     const meta = readMeta(deserialize(body, contentType, contentEncoding, new Set(Object.values(CONTENT_TYPES))))
     return { ...meta, name: task, date_submitted: submitted }
@@ -207,9 +217,13 @@ export class MemoryBackend implements ResultBackend {
   }
 }
 
-function fits({ state, task, submitted = '', origin }: Stored, filter: Omit<ListFilter, 'limit' | 'cursor'>): boolean {
+function fits(
+  { state, task, submitted = '', origin }: Stored,
+  filter: Omit<ListFilter, 'q' | 'limit' | 'cursor'>,
+): boolean {
   if (filter.state !== undefined && state !== filter.state) return false
   if (filter.task !== undefined && task !== filter.task) return false
+  if (filter.tasks && !(task !== undefined && filter.tasks.includes(task))) return false
   if (filter.owner !== undefined && origin?.owner !== filter.owner) return false
   if (filter.tag !== undefined && !origin?.tags?.includes(filter.tag)) return false
   return filter.since === undefined || Date.parse(submitted) >= filter.since

@@ -1,10 +1,12 @@
 import type { Arg, RedisConnection, Script } from '../broker/redis/connection.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, RETRY, REVOKED } from '../protocol/states.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
 import { requireLimit } from './page.ts'
-import type { RedisNotes } from './redisNotes.ts'
+import type { RedisNotes, Said } from './redisNotes.ts'
 import { staleAfter } from './redisStore.ts'
+import { hasWords, wordsBeside, wordsOf } from './search.ts'
 
 /*
  * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of those that were handed in with an origin, by
@@ -77,12 +79,20 @@ const STEP = 200
 /** Records looked at for one page: so many, or so many times its limit, whichever is more. */
 const LOOKED = 1000
 const LOOKED_PER_LIMIT = 10
+/** Bytes at the beginning of a record, among them its state. */
+const HEAD = 128
 
 /** A place in the index. */
 interface Place {
   readonly id: string
   /** ms since the epoch. */
   readonly score: number
+}
+
+/** One of the index, and what was said of it, where that was asked for. */
+interface Listed {
+  readonly place: Place
+  readonly said?: Said
 }
 
 interface Found {
@@ -144,8 +154,9 @@ export class RedisIndex {
     await this.#connection.script(ADD, [], [scoreOf(meta), meta.task_id, ...args])
   }
 
-  async list({ limit, cursor, since = 0, ...filter }: ListFilter): Promise<MetaPage> {
+  async list({ limit, cursor, since = 0, q, ...rest }: ListFilter): Promise<MetaPage> {
     requireLimit(limit)
+    const filter = { ...rest, words: q === undefined ? undefined : wordsOf(q) }
     let place = cursor === undefined ? undefined : placeOf(cursor)
     const found: Found[] = []
     const most = Math.max(LOOKED, limit * LOOKED_PER_LIMIT)
@@ -174,27 +185,44 @@ export class RedisIndex {
   }
 
   /** Which of them fit. What Python's Celery has put in place of our record may lack the name and the moment: both are known here. */
-  async #find(places: readonly Place[], { owner, tag, state, task }: Filter): Promise<Found[]> {
-    const wanted = owner === undefined && tag === undefined ? places : await this.#saidBy(places, owner, tag)
-    const stored = await this.#source.fetch(wanted.map(({ id }) => id))
-    await this.#drop(wanted.filter((_, at) => stored[at] === null))
+  async #find(places: readonly Place[], filter: Filter): Promise<Found[]> {
+    const wanted = await this.#wanted(places, filter)
+    const stored = await this.#source.fetch(wanted.map(({ place }) => place.id))
+    await this.#drop(wanted.flatMap(({ place }, at) => (stored[at] === null ? [place] : [])))
     const read = stored.map((bytes) => (bytes ? this.#source.read(bytes) : undefined))
     const metas = await this.#notes.named(read)
-    return wanted.flatMap((place, at): Found[] => {
+    return wanted.flatMap((one, at): Found[] => {
+      const { place } = one
       const meta = metas[at]
-      if (!meta || (state !== undefined && meta.status !== state) || (task !== undefined && meta.name !== task))
-        return []
+      if (!meta || !fits(meta, one, filter)) return []
       const { date_submitted = new Date(place.score).toISOString() } = meta
       return [{ place, meta: { ...meta, date_submitted } }]
     })
   }
 
-  async #saidBy(places: readonly Place[], owner: string | undefined, tag: string | undefined): Promise<Place[]> {
-    const said = await this.#notes.said(places.map(({ id }) => id))
-    return places.filter((_, at) => {
-      const one = said[at]
-      return one && (owner === undefined || one.owner === owner) && (tag === undefined || one.tags?.includes(tag))
+  /** Which of them may fit, by what can be told without their records. */
+  async #wanted(places: readonly Place[], { owner, tag, words }: Filter): Promise<Listed[]> {
+    if (owner === undefined && tag === undefined && !words) return places.map((place) => ({ place }))
+    const heads = await this.#notes.said(places.map(({ id }) => id))
+    const listed = places.flatMap((place, at): Listed[] => {
+      const said = heads[at]
+      const its = (owner === undefined || said?.owner === owner) && (tag === undefined || said?.tags?.includes(tag))
+      return its ? [{ place, said }] : []
     })
+    return words ? this.#promising(listed, words) : listed
+  }
+
+  /** Those that have the words as far as is known, or may have them in their errors. What is long is mostly a result, and none of these. */
+  async #promising(listed: readonly Listed[], words: readonly string[]): Promise<Listed[]> {
+    const isOpen = ({ place: { id }, said }: Listed): boolean =>
+      said?.task !== undefined && wordsBeside(words, { id, task: said.task, tags: said.tags }).length > 0
+    const open = listed.filter(isOpen)
+    if (open.length === 0) return [...listed]
+    const heads = await this.#connection.pipeline(
+      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, HEAD - 1] as const),
+    )
+    const out = new Set(open.filter((_, at) => isWithoutError(heads[at] as string)))
+    return listed.filter((one) => !out.has(one))
   }
 
   async #drop(places: readonly Place[]): Promise<void> {
@@ -212,7 +240,23 @@ if redis.call('ZSCORE', ARGV[3], ARGV[2]) then return end
 index_jobs({ARGV[1], ARGV[2]}, unpack(ARGV, 3))`,
 }
 
-type Filter = Omit<ListFilter, 'limit' | 'cursor' | 'since'>
+interface Filter extends Omit<ListFilter, 'limit' | 'cursor' | 'since' | 'q'> {
+  /** Of the search. */
+  readonly words: readonly string[] | undefined
+}
+
+function fits(meta: TaskMeta, { said }: Listed, { state, task, tasks, words }: Filter): boolean {
+  const { task_id: id, name, status, result } = meta
+  if (state !== undefined && status !== state) return false
+  if (task !== undefined && name !== task) return false
+  if (tasks && !(name !== undefined && tasks.includes(name))) return false
+  return !words || hasWords(words, { id, task: name, tags: said?.tags, status, result: () => result })
+}
+
+/** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */
+function isWithoutError(head: string): boolean {
+  return /^.{1,9}status/s.test(head) && ![FAILURE, REVOKED, RETRY].some((state) => head.includes(state))
+}
 
 /** By which a job is found in the index: when it was submitted, ms since the epoch. */
 export function scoreOf({ date_submitted }: TaskMeta): number {

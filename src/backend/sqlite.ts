@@ -12,9 +12,11 @@ import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
 import { STALE } from './lifetime.ts'
 import { positionOf } from './page.ts'
+import { wordsOf } from './search.ts'
 import { SqliteHistory, type StoredRow } from './sqliteHistory.ts'
 import { SqliteJoint } from './sqliteJoint.ts'
 import { SqliteNotes } from './sqliteNotes.ts'
+import { SqliteSearch } from './sqliteSearch.ts'
 import { ResultStatements } from './sqliteStatements.ts'
 
 interface Row extends StoredRow {
@@ -43,6 +45,7 @@ export class SqliteBackend implements ResultBackend {
   readonly #statements: ResultStatements
   readonly #notes: SqliteNotes
   readonly #history: SqliteHistory
+  readonly #search: SqliteSearch
   readonly #cleaning: NodeJS.Timeout
   #seen = 0
   #again: NodeJS.Timeout | undefined
@@ -62,6 +65,7 @@ export class SqliteBackend implements ResultBackend {
     this.#statements = new ResultStatements(this.file.db)
     this.#notes = new SqliteNotes(this.file.db)
     this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
+    this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#hub = new Hub((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
       // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
@@ -120,13 +124,16 @@ export class SqliteBackend implements ResultBackend {
     return kept
   }
 
-  async list({ state, task, owner, tag, since, limit, cursor }: ListFilter): Promise<MetaPage> {
-    const common = { before: positionOf(limit, cursor), state: state ?? null, task: task ?? null, since: since ?? null }
+  async list({ q, limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
+    const before = positionOf(limit, cursor)
+    if (q !== undefined) return this.#search.page(wordsOf(q), filter, { before, limit })
+    const { state = null, task = null, tasks, owner, tag, since = null } = filter
+    const common = { before, state, task, tasks: tasks ? JSON.stringify(tasks) : null, since }
     const { list, listTagged, listOwned } = this.#statements
     const rows = await this.file.read(() => {
-      const filter = { ...common, limit: limit + 1 }
-      if (owner !== undefined) return listOwned.all({ ...filter, owner, tag: tag ?? null }) as unknown as Row[]
-      return (tag === undefined ? list.all(filter) : listTagged.all({ ...filter, tag })) as unknown as Row[]
+      const wanted = { ...common, limit: limit + 1 }
+      if (owner !== undefined) return listOwned.all({ ...wanted, owner, tag: tag ?? null }) as unknown as Row[]
+      return (tag === undefined ? list.all(wanted) : listTagged.all({ ...wanted, tag })) as unknown as Row[]
     })
     const page = rows.slice(0, limit)
     const metas = page.map((row) => this.#read(row).meta)

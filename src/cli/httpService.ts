@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import type { HttpServer } from '../http/serve.ts'
+import type { HttpServer, ServeOptions } from '../http/serve.ts'
 import { CeleriacError, ConfigError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { moduleUrl } from '../worker/pool/load.ts'
@@ -12,18 +12,33 @@ export interface Address {
   hosts?: readonly string[]
 }
 
+export interface HttpCommandOptions extends Address {
+  /** The module with the app. */
+  app?: string
+  /** Whether the API tells metrics. */
+  metrics: boolean
+}
+
 /**
  * What the module exports as `http`, else the HTTP API of all tasks of the app. An address that cannot be had is a failure, not wrong use: it may be free later.
  */
 export async function startHttp(
   app: App,
-  { host, port, hosts, app: module }: Address & { app?: string },
+  { host, port, hosts, metrics, app: module }: HttpCommandOptions,
   accessLog?: Logger,
 ): Promise<HttpServer> {
   const own = await ownHttp(module)
-  const [{ createHttp }, { serve }] = await Promise.all([import('../http/api.ts'), import('../http/serve.ts')])
+  if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: say `metrics: false` there')
+  const { createHttp } = await import('../http/api.ts')
+  const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics })
+  return serveHttp(api, { host, port, hosts, accessLog })
+}
+
+/** Rejects with COMMAND_FAILED when it cannot listen there. */
+export async function serveHttp(api: Hono, options: ServeOptions): Promise<HttpServer> {
+  const { serve } = await import('../http/serve.ts')
   try {
-    return await serve(own ?? createHttp(app, { expose: [...app.tasks.values()] }), { host, port, hosts, accessLog })
+    return await serve(api, options)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CeleriacError('COMMAND_FAILED', error.message, { cause: error })

@@ -29,11 +29,17 @@ function addServers(root: Command): void {
   const dev = command(root, 'dev [module]', 'HTTP API and worker in one process, started anew when the code changes')
   withWorker(withAddress(withStores(dev, 'info')), '2s')
     .option('--no-reload', 'do not watch the code')
+    .option('--no-metrics', 'count nothing for Prometheus')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
   const worker = command(root, 'worker', 'run the tasks of a module')
-  withBeat(withWorker(withStores(withModule(worker, true), 'info'), '25s')).action(async (options) =>
-    (await import('./commands/worker.ts')).worker(options),
-  )
+  withBeat(withWorker(withStores(withModule(worker, true), 'info'), '25s'))
+    .option(
+      '--metrics-port <number>',
+      'tell metrics to Prometheus at this port; 0: any free one',
+      wholeNumber(0, 65_535),
+    )
+    .option('--metrics-host <host>', 'address of that port', '127.0.0.1')
+    .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
     .option(
@@ -42,6 +48,7 @@ function addServers(root: Command): void {
       wholeNumber(1, 1024),
     )
     .option('--no-access-log', 'do not log requests')
+    .option('--no-metrics', 'count nothing for Prometheus')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options))
 }
 

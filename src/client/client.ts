@@ -69,6 +69,11 @@ export interface Client<Tasks> {
   events(id: string, options?: EventOptions): AsyncGenerator<JobEvent, void, void>
   /** Ask that a job does not run, or stops. */
   cancel(id: string, options?: CancelOptions): Promise<JobDocument>
+  /**
+   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. ProblemError where another answer came before, or nobody waits. Not
+   * repeated by itself: after a ConnectionError the answer may have been taken.
+   */
+  completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal }): Promise<void>
 }
 
 /** s that the first request of `run` waits, so that a quick task takes one request. */
@@ -85,12 +90,25 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     job,
     events: (id: string, eventOptions?: EventOptions) => job(id).events(eventOptions),
     cancel: (id: string, cancelOptions?: CancelOptions) => job(id).cancel(cancelOptions),
+    completeWait: (token: string, value: unknown = null, wait: { signal?: AbortSignal } = {}) =>
+      completeWait(transport, token, value, wait.signal),
     submit: async (task: string, input: unknown, submitOptions: SubmitOptions = {}) =>
       job(await idOf(await post(transport, task, input, submitOptions))),
     run: (task: string, input: unknown, runOptions: RunOptions<unknown> = {}) =>
       run(transport, task, input, runOptions),
   }
   return client as unknown as Client<Tasks>
+}
+
+async function completeWait(
+  transport: Transport,
+  token: string,
+  value: unknown,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  const ask: Ask = { method: 'POST', headers, body: stringify(value), signal, retries: 0 }
+  await transport.ask(`/waits/${encodeURIComponent(token)}`, ask)
 }
 
 async function run(

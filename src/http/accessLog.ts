@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Logger } from '../std/log.ts'
+import { loggedPath } from './path.ts'
 
 /**
  * One line for each request when its answer has gone, or its client. The path only: a query may hold what is not for logs.
@@ -27,5 +28,5 @@ export function logAccess(server: Server, logger: Logger): void {
 
 function pathOf(url: string): string {
   const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
+  return loggedPath(query === -1 ? url : url.slice(0, query))
 }

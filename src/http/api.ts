@@ -1,10 +1,13 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
+import { metricsOf } from '../metrics/metrics.ts'
 import { StoreUnavailableError } from '../std/errors.ts'
 import { addRequestContext } from './adapters/apiContext.ts'
 import { openDirectly } from './direct.ts'
 import { addGate } from './gate.ts'
+import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
+import { loggedPath } from './path.ts'
 import { respondProblem } from './problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
 import { addDocsRoutes } from './routes/docs.ts'
@@ -13,9 +16,11 @@ import { addEventRoute } from './routes/events.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobRoutes } from './routes/jobs.ts'
 import { addListRoute } from './routes/list.ts'
+import { addMetricsRoute } from './routes/metrics.ts'
 import { addResultRoute } from './routes/result.ts'
 import { addRetryRoute } from './routes/retry.ts'
 import { addTaskRoutes } from './routes/tasks.ts'
+import { addWaitRoute } from './routes/waits.ts'
 import { addWebhookMark } from './webhook.ts'
 
 export type { HttpOptions, ScopedTask } from './options.ts'
@@ -30,10 +35,14 @@ const STORE_RETRY_AFTER = '5'
 export function createHttp(app: App, options: HttpOptions): Hono {
   const { base, scope, gate, docs } = parseHttpOptions(app, options)
   const api = new Hono()
+  const counts = scope.metrics && metricsOf(app)
+  if (scope.metrics) countRequests(api, scope.metrics)
   // Before the gate: whoever watches over the process needs no identity.
   addHealthRoutes(api, scope)
+  if (counts && !gate.authorize) addMetricsRoute(api, counts)
   if (docs) addDocsRoutes(api)
   addGate(api, gate)
+  if (counts && gate.authorize) addMetricsRoute(api, counts)
   addRequestContext(api, base, app)
   addWebhookMark(api, base, scope)
   addTaskRoutes(api, base, scope)
@@ -44,6 +53,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addDocumentRoute(api, base, scope, gate)
   addBatchRoutes(api, base, scope)
   addRetryRoute(api, base, scope)
+  addWaitRoute(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
   if (!gate.authorize && !gate.limiter && !gate.cors) {
@@ -56,12 +66,12 @@ export function createHttp(app: App, options: HttpOptions): Hono {
 
 function respondError(app: App, error: unknown, method: string, path: string): Response {
   if (error instanceof StoreUnavailableError) {
-    app.config.logger.warn({ err: error, method, path }, 'the store does not answer')
+    app.config.logger.warn({ err: error, method, path: loggedPath(path) }, 'the store does not answer')
     return respondProblem(
       { kind: 'store-unavailable', detail: 'try again later', headers: { 'retry-after': STORE_RETRY_AFTER } },
       path,
     )
   }
-  app.config.logger.error({ err: error, method, path }, 'a request failed')
+  app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
   return respondProblem({ kind: 'internal-error', detail: 'the log of the server says more' }, path)
 }

@@ -12,6 +12,7 @@ import type { Load } from './gate.ts'
 import type { HostGuard } from './host.ts'
 import { type Input, inputErrors, inputOfValue } from './input.ts'
 import { jobPath, jobText } from './job.ts'
+import type { RouteCount } from './metrics.ts'
 import type { HttpScope } from './scope.ts'
 import { shownHeaders } from './shown.ts'
 import { openOptions, send } from './submit.ts'
@@ -67,6 +68,9 @@ export function directListener(api: Hono, guard: HostGuard | undefined, ordinary
   if (!direct) return ordinary
   const tasks = `${direct.base}/tasks/`
   const jobs = `${direct.base}/jobs/`
+  const { metrics } = direct.scope
+  const calls = metrics?.route('POST', `${tasks}:name`)
+  const looks = metrics?.route('GET', `${jobs}:id`)
   return (request, response) => {
     const { url = '', headers } = request
     const { host = '' } = headers
@@ -74,11 +78,11 @@ export function directListener(api: Hono, guard: HostGuard | undefined, ordinary
     if (request.method === 'GET' && url.startsWith(jobs)) {
       const id = url.slice(jobs.length)
       if (WORD.test(id) && headers['if-none-match'] === undefined && headers.prefer === undefined)
-        return show(direct, id, new Exchange(direct, request, response, ordinary))
+        return show(direct, id, new Exchange(direct, request, response, ordinary, looks))
     } else if (request.method === 'POST' && url.startsWith(tasks)) {
       const name = url.slice(tasks.length)
       if (isPlainCall(request, name, direct.scope))
-        return submit(direct, name, new Exchange(direct, request, response, ordinary))
+        return submit(direct, name, new Exchange(direct, request, response, ordinary, calls))
     }
     return ordinary(request, response)
   }
@@ -103,9 +107,19 @@ class Exchange {
   readonly #response: ServerResponse
   readonly #api: DirectApi
   readonly #ordinary: Listener
+  readonly #count: RouteCount | undefined
+  readonly #start: number
   #counts = false
 
-  constructor(api: DirectApi, request: IncomingMessage, response: ServerResponse, ordinary: Listener) {
+  constructor(
+    api: DirectApi,
+    request: IncomingMessage,
+    response: ServerResponse,
+    ordinary: Listener,
+    count: RouteCount | undefined,
+  ) {
+    this.#count = count
+    this.#start = count ? performance.now() : 0
     this.#api = api
     this.request = request
     this.path = request.url as string
@@ -138,6 +152,7 @@ class Exchange {
 
   answer(status: number, headers: Record<string, string | number>, text: string): void {
     this.leave()
+    this.#count?.answered(status, this.#start)
     const length = Buffer.byteLength(text)
     headers['content-length'] = length
     this.#response.writeHead(status, headers)

@@ -1,6 +1,6 @@
 import type { JsonSchema } from './jsonSchema.ts'
 import { Answers } from './openapiAnswers.ts'
-import { batchPaths, jobPaths, PARAMETERS, systemPaths } from './openapiJobs.ts'
+import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './openapiJobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './openapiSchemas.ts'
 import { delivery, type ExposedTask, taskParts } from './openapiTasks.ts'
 
@@ -19,6 +19,8 @@ export interface ApiFacts {
   readonly limited: boolean
   /** Webhooks can be told. */
   readonly webhooks: boolean
+  /** Metrics are told. */
+  readonly metrics: boolean
 }
 
 const DESCRIPTION = `Background tasks: hand one in, follow the job, fetch the result.
@@ -27,7 +29,7 @@ Errors are problem documents (RFC 9457); their \`type\` never changes.`
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
 export function openApi(facts: ApiFacts): JsonSchema {
-  const { title, server, base, tasks, scheme, limited, webhooks } = facts
+  const { title, server, base, tasks, scheme, limited, webhooks, metrics } = facts
   const answers = new Answers({ secured: scheme !== undefined, limited })
   const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme }, answers))
   const names = tasks.map(({ name }) => name)
@@ -35,7 +37,9 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
     ...batchPaths(base, answers, webhooks),
     ...jobPaths(base, names, answers, webhooks),
+    ...waitPaths(base, answers),
     ...systemPaths(answers),
+    ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
   }
   const responses = used(answers.components(), 'responses', paths)
   return {

@@ -92,6 +92,11 @@ function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
       query('task', task, 'Only those of this task.'),
       query('tag', { type: 'string' }, 'Only those with this tag.'),
       query(
+        'q',
+        { type: 'string', minLength: 1, maxLength: 200, examples: ['report timeout'] },
+        'Only those with each of these words, in upper or lower case, in the id, the name of the task, a tag or the error.',
+      ),
+      query(
         'since',
         { type: 'string', examples: ['2026-11-01T10:00:00Z'] },
         'Only those handed in since then: a time, or a date.',
@@ -278,6 +283,32 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
   }
 }
 
+/** The path of what tasks wait for. */
+export function waitPaths(base: string, answers: Answers): JsonSchema {
+  const token = { name: 'token', in: 'path', required: true, schema: { type: 'string' } }
+  const completeWait = {
+    operationId: 'completeWait',
+    tags: ['jobs'],
+    summary: 'Answer a task that waits, once, by the token that it gave out',
+    requestBody: { description: 'The answer; without one null.', required: false, content: json({}) },
+    responses: {
+      204: answers.ok('The task goes on.'),
+      ...answers.problems(
+        true,
+        'malformed-body',
+        'unknown-wait',
+        'wait-completed',
+        'wait-over',
+        'invalid-input',
+        'body-too-large',
+        'unsupported-media-type',
+        'cannot-remember',
+      ),
+    },
+  }
+  return { [`${base}/waits/{token}`]: { parameters: [token], post: completeWait } }
+}
+
 /** Health, and the document itself. */
 export function systemPaths(answers: Answers): JsonSchema {
   const status = { type: 'object', properties: { status: { const: 'ok' } }, required: ['status'] }
@@ -309,4 +340,19 @@ export function systemPaths(answers: Answers): JsonSchema {
       },
     },
   }
+}
+
+/** The metrics. `secured`: somebody asks who it is. */
+export function metricsPath(answers: Answers, secured: boolean): JsonSchema {
+  const get = {
+    operationId: 'getMetrics',
+    tags: ['system'],
+    summary: 'What is counted, for Prometheus',
+    ...(secured ? { description: 'Needs the scope `metrics` or `admin`.' } : { security: [] }),
+    responses: {
+      200: { description: 'Prometheus text.', content: { 'text/plain': { schema: { type: 'string' } } } },
+      ...(secured ? answers.problems(false, 'forbidden') : answers.byStatus(['misdirected-request', 'internal-error'])),
+    },
+  }
+  return { '/metrics': { get } }
 }

@@ -1,12 +1,14 @@
 import type { App } from '../app/app.ts'
 import { refuseUnknown } from '../app/options.ts'
 import type { AnyTask } from '../app/task.ts'
+import { metricsOf } from '../metrics/metrics.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { Authorize } from './auth.ts'
 import { type CorsOptions, parseCors } from './crossOrigin.ts'
 import { Durations } from './durations.ts'
 import { type GateOptions, Load } from './gate.ts'
+import { type HttpMetrics, httpMetricsOf } from './metrics.ts'
 import { type RateLimit, RateLimiter } from './rateLimit.ts'
 import type { HttpScope } from './scope.ts'
 
@@ -39,6 +41,10 @@ export interface HttpOptions {
   heartbeat?: Duration
   /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
   docs?: boolean
+  /**
+   * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope `metrics`. Default true.
+   */
+  metrics?: boolean
   /** Pages of other origins that may call this from a browser. Default: none. */
   cors?: CorsOptions
 }
@@ -53,6 +59,7 @@ const KNOWN = new Set([
   'rateLimit',
   'heartbeat',
   'docs',
+  'metrics',
   'cors',
 ])
 const DEFAULT_MAX_BODY = 1024 * 1024
@@ -94,6 +101,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       keepInput,
       accepting: new Set(),
       durations: new Durations(),
+      metrics: flag(options.metrics ?? true, 'metrics') ? counted(app, tasks.keys()) : undefined,
       heartbeat: heartbeatOf(options),
     },
     gate: {
@@ -104,6 +112,12 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
     },
     docs: flag(options.docs ?? true, 'docs'),
   }
+}
+
+/** Who counts for the app's APIs. */
+function counted(app: App, tasks: Iterable<string>): HttpMetrics {
+  metricsOf(app).tasks.know(tasks)
+  return httpMetricsOf(app)
 }
 
 function heartbeatOf({ heartbeat = '15s' }: HttpOptions): number {

@@ -2,3 +2,8 @@
 export function escapePath(path: string): string {
   return /^[!-~]*$/.test(path) ? path : path.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent)
 }
+
+/** A path for logs: a token of a wait is a secret. */
+export function loggedPath(path: string): string {
+  return path.replace(/(\/waits\/)[^/]+/, '$1[redacted]')
+}

@@ -21,6 +21,7 @@ export type ProblemKind =
   | 'unknown-task'
   | 'unknown-job'
   | 'unknown-batch'
+  | 'unknown-wait'
   | 'method-not-allowed'
   | 'request-timeout'
   | 'key-in-use'
@@ -29,7 +30,9 @@ export type ProblemKind =
   | 'job-final'
   | 'job-failed'
   | 'job-revoked'
+  | 'wait-completed'
   | 'job-expired'
+  | 'wait-over'
   | 'body-too-large'
   | 'unsupported-media-type'
   | 'range-not-satisfiable'
@@ -59,6 +62,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'unknown-task': { status: 404, title: 'No such task' },
   'unknown-job': { status: 404, title: 'No such job' },
   'unknown-batch': { status: 404, title: 'No such batch' },
+  'unknown-wait': { status: 404, title: 'No such wait' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'key-in-use': { status: 409, title: 'The first request with this key is still being accepted' },
@@ -67,7 +71,9 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'job-final': { status: 409, title: 'The job has ended already' },
   'job-failed': { status: 409, title: 'The job failed' },
   'job-revoked': { status: 409, title: 'The job was revoked' },
+  'wait-completed': { status: 409, title: 'It has been answered already' },
   'job-expired': { status: 410, title: 'The job is not kept any more' },
+  'wait-over': { status: 410, title: 'Nobody waits any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not of an accepted type' },
   'range-not-satisfiable': { status: 416, title: 'The result has no such part' },

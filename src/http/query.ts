@@ -1,3 +1,4 @@
+import { EXPECTED_SEARCH, isSearch } from '../backend/search.ts'
 import type { Problem } from './problem.ts'
 
 /** Reads the text of one parameter; throws RangeError that says what was expected. */
@@ -55,6 +56,12 @@ export function requireLimit(text: string): number {
 /** 1 to 255 characters, none of them a control character. */
 export function requireWord(text: string): string {
   if (!/^\P{Cc}{1,255}$/u.test(text)) throw new RangeError('expected 1 to 255 printable characters')
+  return text
+}
+
+/** Words to search for, as `ListFilter.q`. U+FFFD is refused, too: bytes that are no UTF-8 have become it. */
+export function requireSearch(text: string): string {
+  if (!isSearch(text) || text.includes('\ufffd')) throw new RangeError(EXPECTED_SEARCH)
   return text
 }
 

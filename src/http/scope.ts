@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import type { Durations } from './durations.ts'
+import type { HttpMetrics } from './metrics.ts'
 import { escapePath } from './path.ts'
 
 /** What every route works on: the app, and what the outside may see and do of it. */
@@ -17,6 +18,8 @@ export interface HttpScope {
   readonly accepting: Set<string>
   /** How long jobs took, as far as this process has seen: what `Retry-After` is made of. */
   readonly durations: Durations
+  /** What is counted; undefined where nothing is. */
+  readonly metrics: HttpMetrics | undefined
   /** ms between two signs of life on a stream of events. */
   readonly heartbeat: number
 }

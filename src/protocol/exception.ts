@@ -9,6 +9,7 @@ import {
 import type { ErrorInfo } from './outcome.ts'
 import { pythonRepr } from './repr.ts'
 import type { EncodedException } from './result.ts'
+import { FAILURE, RETRY, REVOKED } from './states.ts'
 
 /*
  * Errors as data: anything thrown becomes an ErrorInfo, and that becomes Celery's encoded exception
@@ -153,6 +154,11 @@ function bounded(text: string): string {
 /** As Celery stores it. The traceback is not part of it: it has a field of its own in the meta. */
 export function encodeException(error: ErrorInfo): EncodedException {
   return { exc_type: error.type, exc_message: [error.message], exc_module: error.module ?? OWN_MODULE }
+}
+
+/** True for a state whose result is an encoded exception: FAILURE, REVOKED, RETRY. */
+export function hasError(state: string): boolean {
+  return state === FAILURE || state === REVOKED || state === RETRY
 }
 
 /**

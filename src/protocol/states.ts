@@ -5,6 +5,8 @@ export const RECEIVED = 'RECEIVED'
 export const STARTED = 'STARTED'
 export const PROGRESS = 'PROGRESS'
 export const RETRY = 'RETRY'
+/** Ours: it waits for an answer from outside. To Celery a custom state. */
+export const WAITING = 'WAITING'
 export const SUCCESS = 'SUCCESS'
 export const FAILURE = 'FAILURE'
 export const REVOKED = 'REVOKED'

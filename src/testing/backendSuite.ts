@@ -6,6 +6,7 @@ import { ArgumentError, EncodeError, UnknownJobError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { listingByOrigin, noting } from './backendNotes.ts'
 import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
+import { searching, searchingAmong, searchingText } from './backendSearch.ts'
 import { metaOf } from './factories.ts'
 import { type Kit, pause, stays, until, within } from './kit.ts'
 
@@ -21,6 +22,9 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     listing(one)
     listingAll(one)
     listingByOrigin(one)
+    searching(one)
+    searchingText(one)
+    searchingAmong(one)
     noting(one)
     forgetting(one)
     forgettingWatched(one)

@@ -31,6 +31,7 @@ describe('options of a call', () => {
     ['a bigint as priority', { priority: 5n }, /priority: .*got 5n/],
     ['an empty queue', { queue: '' }, /queue: expected 1 to 255 printable characters, got ""/],
     ['an empty id', { taskId: '' }, /taskId: expected 1 to 255 printable characters, got ""/],
+    ['half a surrogate pair', { taskId: 'id\ud83d' }, /taskId: expected 1 to 255 printable characters/],
     ['an id with control characters', { taskId: 'a\nb' }, /taskId: .*got "a\\nb"/],
     ['an id of 256 characters', { taskId: 'x'.repeat(256) }, /taskId: expected 1 to 255/],
     ['an id that is a number', { taskId: 7 }, /taskId: .*got 7/],

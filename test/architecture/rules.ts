@@ -14,6 +14,7 @@ const floors: Readonly<Record<string, number>> = {
   events: 6,
   control: 6,
   webhook: 6,
+  metrics: 6,
   worker: 7,
   http: 7,
   client: 7,

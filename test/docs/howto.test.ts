@@ -1,13 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createClient } from '../../src/client/client.ts'
+import type { AnyTask } from '../../src/index.ts'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
-import { RedisServer } from '../redis/server.ts'
-import { type Command, Document } from './document.ts'
+import { freePort, RedisServer } from '../redis/server.ts'
+import { type Command, curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
 // Several processes each, one after the other.
@@ -103,6 +105,42 @@ it('stream output', async () => {
   await tab.goto(`${base}/story`)
   await tab.getByText('Once upon a time there was a fox.', { exact: true }).waitFor()
   await browser.close()
+  expect([await types, page.rest]).toEqual([[], []])
+  await stop(server)
+})
+
+it('wait for an answer', async () => {
+  const followed = follow('wait-for-an-answer')
+  const { page, folder } = followed
+  const types = typesOf(followed)
+  const [port, file] = [await freePort(), join(folder, 'page.ts')]
+  writeFileSync(file, readFileSync(file, 'utf8').replace('5001', String(port)))
+  const { base, server } = await serve(folder, page.take('npx celeriac dev'))
+  const client = createClient<{ refund: AnyTask }>(base)
+  const answered = async (order: string, answer: (token: string) => Promise<unknown>): Promise<unknown> => {
+    const job = await client.submit('refund', { order, euros: 20 })
+    const link = new RegExp(`for ${order}\\? http://127.0.0.1:5001/(\\S+)`)
+    await server.until(link)
+    await answer(link.exec(server.stdout)?.[1] as string)
+    return job.result({ timeout: 20_000 })
+  }
+  const asked = page.take('curl')
+  const first = await answered('one', async (token) => {
+    expect((await curl(asked, base, { '<token>': token })).status).toBe(204)
+  })
+  expect(first).toBe('one: 20 € are on their way')
+  const own = new Running(process.execPath, [...process.execArgv, page.take('node').words[1] ?? ''], folder)
+  const second = await answered('two', async (token) => {
+    await vi.waitFor(() => fetch(`http://127.0.0.1:${port}/`), { timeout: 10_000, interval: 20 })
+    const browser = await startBrowser()
+    const tab = await browser.newPage()
+    await tab.goto(`http://127.0.0.1:${port}/${token}`)
+    await tab.getByText('Approve').click()
+    await tab.getByText('completed').waitFor()
+    await browser.close()
+  })
+  expect(second).toBe('two: 20 € are on their way')
+  own.child.kill('SIGKILL')
   expect([await types, page.rest]).toEqual([[], []])
   await stop(server)
 })

@@ -126,6 +126,7 @@ test('batches, health and what is not there', async () => {
   await ask('/livez')
   await ask('/readyz')
   await ask('/openapi.json')
+  await ask('/metrics')
   await ask('/nothing/here')
 })
 

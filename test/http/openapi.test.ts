@@ -61,9 +61,11 @@ describe('GET /openapi.json', () => {
       '/v1/jobs/{id}/result',
       '/v1/jobs/{id}/events',
       '/v1/jobs/{id}/retry',
+      '/v1/waits/{token}',
       '/livez',
       '/readyz',
       '/openapi.json',
+      '/metrics',
     ])
     expect(JSON.stringify(document)).not.toContain('tasks.hidden')
   })

@@ -5,12 +5,12 @@ import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { moduleUrl } from '../../worker/pool/load.ts'
 import { startBeatIfUseful } from '../beatService.ts'
-import { type Address, startHttp } from '../httpService.ts'
+import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { openApp } from '../open.ts'
 import { Supervisor } from '../supervisor.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
-export interface DevCommandOptions extends WorkerCommandOptions, Address {
+export interface DevCommandOptions extends WorkerCommandOptions, HttpCommandOptions {
   reload: boolean
 }
 

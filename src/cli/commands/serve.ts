@@ -1,13 +1,15 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { App } from '../../app/app.ts'
+import { metricsOf } from '../../metrics/metrics.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
-import { type Address, startHttp } from '../httpService.ts'
+import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../open.ts'
 import { Processes, RETIRE, type Ready } from '../processes.ts'
+import { joinMetrics, leadMetrics } from '../processMetrics.ts'
 import { stopped, WARM } from '../stop.ts'
 
-export interface ServeCommandOptions extends AppOptions, Address, BeatCommandOptions {
+export interface ServeCommandOptions extends AppOptions, HttpCommandOptions, BeatCommandOptions {
   /** How many processes; undefined: this one. */
   workers?: number
   accessLog: boolean
@@ -17,6 +19,8 @@ export interface ServeCommandOptions extends AppOptions, Address, BeatCommandOpt
 export async function serve(options: ServeCommandOptions): Promise<void> {
   if (options.workers !== undefined && cluster.isPrimary) process.exit(await lead(options.workers))
   const app = await openApp(options)
+  // Before it listens: no scrape may show this process alone.
+  const tellLast = cluster.isWorker && options.metrics ? joinMetrics(metricsOf(app), app.config.logger) : undefined
   const starting = startHttp(app, options, options.accessLog ? app.config.logger : undefined)
   const beating = options.beat ? startBeat(app) : undefined
   let retired = false
@@ -44,7 +48,10 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
   if (cluster.isWorker) process.send?.({ ready: text } satisfies Ready)
   else process.stdout.write(`${text}\n`)
   const code = await ending
-  if (code === WARM) await leave()
+  if (code === WARM) {
+    await tellLast?.()
+    await leave()
+  }
   await app.close()
   process.exit(code)
 }
@@ -72,6 +79,7 @@ async function lead(count: number): Promise<number> {
     (text) => process.stderr.write(`celeriac: ${text}\n`),
     (text) => process.stdout.write(`${text}, ${count} processes below ${process.pid}\n`),
   )
+  leadMetrics()
   process.on('SIGHUP', () => void processes.reload())
   const starting = processes.start()
   const ending = stopped({ warm: () => processes.stop('SIGTERM'), cold: () => processes.stop('SIGQUIT') }, [

@@ -1,4 +1,5 @@
 import type { App } from '../../app/app.ts'
+import { queuesOf } from '../../app/queues.ts'
 import { Control } from '../../control/control.ts'
 import { isStoreAway } from '../../std/errorCode.ts'
 import { redactUrl } from '../../std/url.ts'
@@ -64,13 +65,6 @@ async function workersOf(app: App, worker?: string): Promise<readonly string[]> 
   const one = worker === undefined ? { timeout: PATIENCE } : { timeout: NAMED_PATIENCE, destination: [worker] }
   const replies = await new Control(app).ping(one)
   return replies.flatMap((reply) => Object.keys(reply)).sort()
-}
-
-/** The app's queue, and those that its tasks go to. */
-function queuesOf(app: App): string[] {
-  const { config, tasks } = app
-  const own = [...tasks.values()].map(({ definition }) => definition.options.queue ?? config.route(definition.name))
-  return [...new Set([config.queue, ...own.filter((queue) => queue !== undefined)])]
 }
 
 async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {

@@ -1,13 +1,16 @@
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
+import { type MetricsOptions, startMetrics } from '../metricsService.ts'
 import { openApp } from '../open.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
 /** `celeriac worker`: runs tasks until a signal ends it. */
-export async function worker(options: WorkerCommandOptions & BeatCommandOptions): Promise<void> {
+export async function worker(options: WorkerCommandOptions & BeatCommandOptions & MetricsOptions): Promise<void> {
   const app = await openApp(options)
+  const metrics = await startMetrics(app, options)
   const prepared = await prepareWorker(app, options)
   const beat = options.beat ? await startBeat(app) : undefined
   const code = await runWorker(prepared, options, { close: async () => beat?.stop() })
+  await metrics?.close()
   await app.close()
   // A task that goes on, or a timer of the user's module, must not hold the process.
   process.exit(code)

@@ -21,6 +21,7 @@ export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate
       scheme,
       limited: gate.limiter !== undefined,
       webhooks: app.config.webhooks !== undefined,
+      metrics: scope.metrics !== undefined,
     })
     return new Response(JSON.stringify(document), {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },

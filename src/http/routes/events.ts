@@ -43,14 +43,24 @@ function hasAll(history: History, after: number): boolean {
   return isFinal(history.meta.status) && seqOf(history) === after
 }
 
-function bodyOf(c: Context, { app, heartbeat }: HttpScope, id: string, after: number): ReadableStream<Uint8Array> {
+function bodyOf(
+  c: Context,
+  { app, heartbeat, metrics }: HttpScope,
+  id: string,
+  after: number,
+): ReadableStream<Uint8Array> {
   return eventStream({
     heartbeat,
     closing: closingOf(c),
     hangUp: hangUpOf(c),
     async *events(signal) {
-      const { follows } = await app.stores()
-      for await (const step of follows.follow(id, after, signal)) yield eventText(step)
+      if (metrics) metrics.streams++
+      try {
+        const { follows } = await app.stores()
+        for await (const step of follows.follow(id, after, signal)) yield eventText(step)
+      } finally {
+        if (metrics) metrics.streams--
+      }
     },
     fail(error) {
       // The client comes again by itself, and is told then what there is to be told.

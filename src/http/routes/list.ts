@@ -6,13 +6,14 @@ import { identityOf, isAdmin } from '../identity.ts'
 import { listedJob } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
 import { respondProblem } from '../problem.ts'
-import { readQuery, requireLimit, requireMoment, requireWord, wrongParameter } from '../query.ts'
+import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../query.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
 
 const READERS = {
   state: requireWord,
   task: requireWord,
   tag: requireWord,
+  q: requireSearch,
   since: requireMoment,
   limit: requireLimit,
   cursor: parseCursor,
@@ -39,6 +40,9 @@ interface Filter {
   readonly states: readonly (string | undefined)[]
   readonly task: string | undefined
   readonly tag: string | undefined
+  readonly q: string | undefined
+  /** Of a search: a cursor would tell what is found in jobs of other tasks, even if they are not shown. */
+  readonly tasks: readonly string[] | undefined
   /** Whose jobs; undefined is everybody's. */
   readonly owner: string | undefined
   /** ms since the epoch */
@@ -50,7 +54,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
   const query = readQuery(c.req.url, READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
-  const { state, task, tag, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
+  const { state, task, tag, q, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
   if (task !== undefined && !scope.exposed.has(task))
     return respondProblem(wrongParameter('task', `no task ${JSON.stringify(task)} is exposed here`), path)
   // One name on the wire, two in the store: PROGRESS is shown as STARTED.
@@ -58,6 +62,8 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     states: state === STARTED ? [STARTED, PROGRESS] : [state],
     task: task ?? onlyOne(scope.exposed),
     tag,
+    q,
+    tasks: q === undefined ? undefined : [...scope.exposed],
     owner: isAdmin(c) ? undefined : identityOf(c)?.id,
     since,
     limit,

@@ -1,0 +1,61 @@
+import { decodeException, hasError } from '../protocol/exception.ts'
+import { ArgumentError } from '../std/errors.ts'
+
+/*
+ * The search of a list, `ListFilter.q`. Every store decides with this, so that they agree: none of its own words for upper and lower case,
+ * and no wildcards.
+ */
+
+/** Records looked at for one page of a search, where the store reads them here. */
+export const LOOKED = 10_000
+
+/** What a search has to be, for messages. */
+export const EXPECTED_SEARCH = 'expected 1 to 200 printable characters, not blanks alone'
+
+/** Of a record, what is searched. */
+export interface Searched {
+  readonly id: string
+  readonly task: string | undefined
+  readonly tags: readonly string[] | undefined
+  readonly status: string
+  /** Of the record, read only where it has to be: it tells the error. */
+  readonly result: () => unknown
+}
+
+/** True for well-formed text of 1 to 200 characters that has a word in it, and no control character but blanks. */
+export function isSearch(q: unknown): q is string {
+  return typeof q === 'string' && /^[\P{Cc}\s]{1,200}$/u.test(q) && /\S/.test(q) && q.isWellFormed()
+}
+
+/** The words of a `ListFilter.q`, as `hasWords` takes them. Throws ArgumentError where it is no search. */
+export function wordsOf(q: string): readonly string[] {
+  if (!isSearch(q)) throw new ArgumentError(`q: ${EXPECTED_SEARCH}, got ${JSON.stringify(q)}`)
+  return q.split(/\s+/).filter(Boolean).map(folded)
+}
+
+/** True where each word is in the id, the task's name, a tag, or the class or message of the error. */
+export function hasWords(words: readonly string[], { status, result, ...said }: Searched): boolean {
+  const left = wordsBeside(words, said)
+  if (left.length === 0 || !hasError(status)) return left.length === 0
+  const { type, message } = decodeException(result())
+  return wordsNotIn(left, [type, message]).length === 0
+}
+
+/** The words that are in neither the id nor the task's name nor a tag: only the error can have them. */
+export function wordsBeside(
+  words: readonly string[],
+  { id, task, tags = [] }: Pick<Searched, 'id' | 'task' | 'tags'>,
+): readonly string[] {
+  return wordsNotIn(words, [id, task ?? '', ...tags])
+}
+
+function wordsNotIn(words: readonly string[], texts: readonly string[]): readonly string[] {
+  // No word has a line break in it: none is found across two texts.
+  const text = folded(texts.join('\n'))
+  return words.filter((word) => !text.includes(word))
+}
+
+/** Lower case as Unicode has it, whatever the locale; σ also at the end of a word, where its lower case depends on what follows. */
+function folded(text: string): string {
+  return text.toLowerCase().replaceAll('ς', 'σ')
+}

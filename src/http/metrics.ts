@@ -1,0 +1,118 @@
+import type { Context, Hono } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import type { App } from '../app/app.ts'
+import { metricsOf } from '../metrics/metrics.ts'
+import { type Count, Counts, gauge, type Timing, Timings } from '../metrics/tally.ts'
+
+/** Bounds of the buckets of requests, s: to the longest wait that is granted. */
+const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** Those that have a name of their own: clients may send any. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const OTHER = 'other'
+/** The route of what is at no path of the API. */
+const NO_ROUTE = 'none'
+
+/** Requests of one method to one route. */
+export class RouteCount {
+  readonly #labels: { readonly method: string; readonly route: string }
+  readonly #requests: Counts
+  readonly #timing: Timing
+  readonly #byStatus = new Map<number, Count>()
+
+  constructor(labels: { readonly method: string; readonly route: string }, requests: Counts, durations: Timings) {
+    this.#labels = labels
+    this.#requests = requests
+    this.#timing = durations.timing(labels)
+  }
+
+  /** One was answered; `start`: when it came, by `performance.now`. */
+  answered(status: number, start: number): void {
+    const count = this.#byStatus.get(status) ?? this.#first(status)
+    count.value++
+    this.#timing.observe((performance.now() - start) / 1000)
+  }
+
+  #first(status: number): Count {
+    const count = this.#requests.count({ ...this.#labels, status: `${status}` })
+    this.#byStatus.set(status, count)
+    return count
+  }
+}
+
+/** What is counted of the requests to an app's APIs. */
+export class HttpMetrics {
+  /** Streams of events that are open. */
+  streams = 0
+  readonly #requests = new Counts({
+    name: 'celeriac_http_requests_total',
+    help: 'HTTP requests, by method, pattern of the path, and status.',
+  })
+  readonly #durations = new Timings(
+    {
+      name: 'celeriac_http_request_duration_seconds',
+      help: 'Time from an HTTP request to the beginning of its answer.',
+    },
+    BOUNDS,
+  )
+  readonly #routes = new Map<string, Map<string, RouteCount>>()
+
+  constructor(app: App) {
+    const streams = { name: 'celeriac_event_streams', help: 'Streams of events that clients follow now.' }
+    metricsOf(app).add(() => [
+      this.#requests.family(),
+      this.#durations.family(),
+      gauge(streams, [{ labels: {}, value: this.streams }]),
+    ])
+  }
+
+  /** Who counts the requests to a route: its pattern, never a path, of which there are any number. */
+  route(method: string, route: string): RouteCount {
+    const methods = this.#routes.get(route) ?? new Map<string, RouteCount>()
+    this.#routes.set(route, methods)
+    const known = methods.get(method)
+    if (known) return known
+    const label = METHODS.has(method) ? method : OTHER
+    const count = methods.get(label) ?? new RouteCount({ method: label, route }, this.#requests, this.#durations)
+    methods.set(label, count)
+    return count
+  }
+}
+
+const counting = new WeakMap<App, HttpMetrics>()
+
+/** What is counted of an app's requests: all its APIs together. */
+export function httpMetricsOf(app: App): HttpMetrics {
+  const known = counting.get(app) ?? new HttpMetrics(app)
+  counting.set(app, known)
+  return known
+}
+
+/** Put before every route, so that each answer is counted, also where somebody is not let in. */
+export function countRequests(api: Hono, metrics: HttpMetrics): void {
+  let known: ReadonlySet<string> | undefined
+  api.use('*', async (c, next) => {
+    const start = performance.now()
+    const at = c.req.routeIndex
+    let status = 500
+    try {
+      await next()
+      status = c.finalized ? c.res.status : 404
+    } finally {
+      // By now all of them are there.
+      known ??= new Set(api.routes.map(({ path }) => path).filter((path) => !path.includes('*')))
+      metrics.route(c.req.method, routeOf(c, at, known)).answered(status, start)
+    }
+  })
+}
+
+/** The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where the API is mounted. */
+function routeOf(c: Context, at: number, known: ReadonlySet<string>): string {
+  const routes = matchedRoutes(c)
+  const mount = (routes[at]?.path ?? '').replace(/\/?\*$/, '')
+  for (let index = routes.length - 1; index > at; index--) {
+    const { path } = routes[index] as (typeof routes)[number]
+    const own = path.startsWith(mount) ? path.slice(mount.length) || '/' : undefined
+    if (own !== undefined && known.has(own)) return own
+  }
+  return NO_ROUTE
+}

@@ -1,0 +1,34 @@
+import { Hono } from 'hono'
+import type { App } from '../../app/app.ts'
+import { METRICS_TYPE, type Metrics, metricsOf } from '../../metrics/metrics.ts'
+import { ADMIN, identityOf, mayAll } from '../identity.ts'
+import { methodNotAllowed } from '../method.ts'
+import { respondProblem } from '../problem.ts'
+
+const PATH = '/metrics'
+/** The scope that an identity needs to read it. */
+const SCOPE = 'metrics'
+
+/** `GET /metrics`: what is counted, for Prometheus. Where somebody asks who it is, for those with the scope `metrics`. */
+export function addMetricsRoute(api: Hono, metrics: Metrics): void {
+  api.get(PATH, async (c) => {
+    const identity = identityOf(c)
+    if (identity && !mayAll(identity, [SCOPE]))
+      return respondProblem({ kind: 'forbidden', detail: `${PATH} needs ${SCOPE} or ${ADMIN}` }, c.req.path)
+    const text = await metrics.text()
+    return new Response(text, { headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' } })
+  })
+  api.all(PATH, methodNotAllowed('GET, HEAD'))
+}
+
+/** An API that has nothing else: for a worker. */
+export function createMetricsHttp(app: App): Hono {
+  const api = new Hono()
+  addMetricsRoute(api, metricsOf(app))
+  api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
+  api.onError((error, c) => {
+    app.config.logger.error({ err: error }, 'metrics: a scrape failed')
+    return respondProblem({ kind: 'internal-error', detail: 'the log of the worker says more' }, c.req.path)
+  })
+  return api
+}

@@ -1,0 +1,37 @@
+import type { Context, Hono } from 'hono'
+import type { WaitOutcome } from '../../app/wait.ts'
+import { NotSupportedError } from '../../std/errors.ts'
+import { readBody } from '../body.ts'
+import { inputErrors, invalidInput } from '../input.ts'
+import { methodNotAllowed } from '../method.ts'
+import { type Problem, respondProblem } from '../problem.ts'
+import type { HttpScope } from '../scope.ts'
+
+/** `POST /waits/{token}`: answer a task that waits. The token is the right to do so: whose job it is plays no part. */
+export function addWaitRoute(api: Hono, base: string, scope: HttpScope): void {
+  const path = `${base}/waits/:token`
+  api.post(path, (c) => complete(c, scope))
+  api.all(path, methodNotAllowed('POST'))
+}
+
+async function complete(c: Context, { app, maxBody }: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const body = await readBody(c, maxBody)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const value = body.kind === 'value' ? body.value : null
+  try {
+    const outcome = await app.completeWait(c.req.param('token') ?? '', value)
+    return outcome === 'completed' ? new Response(null, { status: 204 }) : respondProblem(REFUSALS[outcome], path)
+  } catch (error) {
+    const errors = inputErrors(error, [])
+    if (errors) return respondProblem(invalidInput(errors), path)
+    if (!(error instanceof NotSupportedError)) throw error
+    return respondProblem({ kind: 'cannot-remember', detail: error.message }, path)
+  }
+}
+
+const REFUSALS: Readonly<Record<Exclude<WaitOutcome, 'completed'>, Problem>> = {
+  'already-completed': { kind: 'wait-completed', detail: 'another answer came before, and that one counts' },
+  over: { kind: 'wait-over', detail: 'nobody waits for it any more: the time is over, or the job has ended' },
+  unknown: { kind: 'unknown-wait', detail: 'no task gave out this token, or it has expired' },
+}

@@ -1,0 +1,87 @@
+import type { App } from '../app/app.ts'
+import type { Family } from './family.ts'
+import { StoreLook } from './store.ts'
+import { TaskMetrics } from './tasks.ts'
+
+/** Type of the text: Prometheus' exposition format. */
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** What is counted of one app in this process. Nothing of it is global: two apps do not mix. */
+export class Metrics {
+  readonly tasks: TaskMetrics
+  /**
+   * Where several processes answer for one: given what this one counts, what all of them do, this one included. What it rejects with fails the
+   * scrape: half of the numbers would look as if the others had begun anew.
+   */
+  peers: ((own: readonly Family[]) => Promise<readonly (readonly Family[])[]>) | undefined
+  readonly #store: StoreLook
+  readonly #sources: (() => readonly Family[])[] = []
+  #process: Promise<() => Promise<Family[]>> | undefined
+
+  constructor(app: App) {
+    this.tasks = new TaskMetrics(app)
+    this.#store = new StoreLook(app, () => this.tasks.names)
+    this.add(() => this.tasks.families())
+  }
+
+  /** Something else that counts. */
+  add(source: () => readonly Family[]): void {
+    this.#sources.push(source)
+  }
+
+  /** Somebody has asked: what is told from now on must not be less. */
+  get asked(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** What this process counts, and how it is. */
+  async own(): Promise<readonly Family[]> {
+    this.#process ??= processFamilies()
+    const process = await (await this.#process)()
+    return [...this.#sources.flatMap((source) => source()), ...process]
+  }
+
+  /** All of it as text of the type METRICS_TYPE, for all processes together. */
+  async text(): Promise<string> {
+    const [all, store] = await Promise.all([this.#all(), this.#store.families()])
+    const { AggregatorRegistry } = await import('prom-client')
+    return AggregatorRegistry.aggregate([...all, store]).metrics()
+  }
+
+  /** Nothing else is waited for in between: what is handed on must not be older than what was said already. */
+  async #all(): Promise<readonly (readonly Family[])[]> {
+    const own = await this.own()
+    return this.peers ? this.peers(own) : [own]
+  }
+}
+
+/** What prom-client knows of the process: CPU, memory, event loop, garbage collection. Times are observed from now on. */
+async function processFamilies(): Promise<() => Promise<Family[]>> {
+  const { Registry, collectDefaultMetrics } = await import('prom-client')
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  return async () => {
+    const families = (await register.getMetricsAsJSON()) as unknown as Family[]
+    return families.filter(isWellNamed).map((family) => ({
+      ...family,
+      // Of several processes the start of the oldest; the library would leave it out.
+      aggregator: family.aggregator === 'omit' ? 'min' : family.aggregator,
+      // A mean of nothing is no number.
+      values: family.values.filter(({ value }) => Number.isFinite(value)),
+    }))
+  }
+}
+
+/** Some of the library's gauges are named as counters; what they sum up is told beside them. */
+function isWellNamed({ name, type }: Family): boolean {
+  return type === 'counter' || !name.endsWith('_total')
+}
+
+const metrics = new WeakMap<App, Metrics>()
+
+/** The metrics of an app, counted from the first call on. */
+export function metricsOf(app: App): Metrics {
+  const known = metrics.get(app) ?? new Metrics(app)
+  metrics.set(app, known)
+  return known
+}

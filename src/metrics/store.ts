@@ -1,0 +1,59 @@
+import type { App } from '../app/app.ts'
+import { queuesOf } from '../app/queues.ts'
+import { isStoreAway } from '../std/errorCode.ts'
+import type { Family } from './family.ts'
+import { gauge } from './tally.ts'
+
+/** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
+const PATIENCE = 2000
+const UP = { name: 'celeriac_store_up', help: 'Whether the broker answered: 1 or 0.' }
+const MESSAGES = {
+  name: 'celeriac_queue_messages',
+  help: 'Messages that wait in a queue, the delayed ones not counted.',
+}
+
+/** Asks the store how much waits in the queues that the app knows. */
+export class StoreLook {
+  readonly #app: App
+  readonly #tasks: () => Iterable<string>
+  /** One at a time: a store that is away for hours is not asked more and more. */
+  #looking: Promise<ReadonlyMap<string, number>> | undefined
+
+  /** `tasks`: whose queues are of interest, too. */
+  constructor(app: App, tasks: () => Iterable<string>) {
+    this.#app = app
+    this.#tasks = tasks
+  }
+
+  /** How it is now. A store that is away, or does not answer in time, is told of, and no failure. */
+  async families(): Promise<Family[]> {
+    const sizes = await this.#sizes()
+    const values = [...(sizes ?? [])].map(([queue, value]) => ({ labels: { queue }, value }))
+    return [gauge(UP, [{ labels: {}, value: sizes ? 1 : 0 }]), gauge(MESSAGES, values)]
+  }
+
+  async #sizes(): Promise<ReadonlyMap<string, number> | undefined> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), PATIENCE)
+    })
+    try {
+      return await Promise.race([this.#looking, late])
+    } catch (error) {
+      if (!isStoreAway(error)) this.#app.config.logger.error({ err: error }, 'metrics: asking the store failed')
+      return undefined
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #look(): Promise<ReadonlyMap<string, number>> {
+    const { broker } = await this.#app.stores()
+    const queues = queuesOf(this.#app, this.#tasks())
+    const sizes = await Promise.all(queues.map((queue) => broker.size(queue)))
+    return new Map(queues.map((queue, index) => [queue, sizes[index] as number]))
+  }
+}

@@ -1,0 +1,111 @@
+import type { Family, Labels } from './family.ts'
+
+/*
+ * Counting, as little as it can cost: whoever counts keeps a cell and adds to it. The library that writes it all down is loaded when somebody
+ * asks for that.
+ */
+
+/** Name of a metric, and what it says. */
+export interface MetricFacts {
+  readonly name: string
+  readonly help: string
+}
+
+/** One number that grows. */
+export class Count {
+  readonly labels: Labels
+  value = 0
+
+  constructor(labels: Labels) {
+    this.labels = labels
+  }
+}
+
+/** A counter: a number for each set of labels. */
+export class Counts {
+  readonly #facts: MetricFacts
+  readonly #counts: Count[] = []
+
+  constructor(facts: MetricFacts) {
+    this.#facts = facts
+  }
+
+  /** A new number, for labels that have none yet. Keep it. */
+  count(labels: Labels): Count {
+    const count = new Count(labels)
+    this.#counts.push(count)
+    return count
+  }
+
+  family(): Family {
+    const values = this.#counts.map(({ labels, value }) => ({ labels, value }))
+    return { ...this.#facts, type: 'counter', aggregator: 'sum', values }
+  }
+}
+
+/** How long something took, each time. */
+export class Timing {
+  readonly labels: Labels
+  readonly #bounds: readonly number[]
+  readonly #buckets: number[]
+  #sum = 0
+
+  constructor(labels: Labels, bounds: readonly number[]) {
+    this.labels = labels
+    this.#bounds = bounds
+    this.#buckets = Array<number>(bounds.length + 1).fill(0)
+  }
+
+  observe(seconds: number): void {
+    const bounds = this.#bounds
+    let at = 0
+    while (at < bounds.length && seconds > (bounds[at] as number)) at++
+    ;(this.#buckets[at] as number)++
+    this.#sum += seconds
+  }
+
+  /** Its series: the buckets hold all that took no longer, as Prometheus wants it. */
+  series(name: string): Family['values'] {
+    const { labels } = this
+    let count = 0
+    const buckets = this.#buckets.map((value, at) => {
+      count += value
+      return { metricName: `${name}_bucket`, labels: { ...labels, le: this.#bounds[at] ?? '+Inf' }, value: count }
+    })
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ]
+  }
+}
+
+/** A histogram: times for each set of labels. */
+export class Timings {
+  readonly #facts: MetricFacts
+  readonly #bounds: readonly number[]
+  readonly #timings: Timing[] = []
+
+  /** `bounds`: of the buckets, in seconds, rising. */
+  constructor(facts: MetricFacts, bounds: readonly number[]) {
+    this.#facts = facts
+    this.#bounds = bounds
+  }
+
+  /** A new one, for labels that have none yet. Keep it. */
+  timing(labels: Labels): Timing {
+    const timing = new Timing(labels, this.#bounds)
+    this.#timings.push(timing)
+    return timing
+  }
+
+  family(): Family {
+    const values = this.#timings.flatMap((timing) => timing.series(this.#facts.name))
+    return { ...this.#facts, type: 'histogram', aggregator: 'sum', values }
+  }
+}
+
+/** A number that goes up and down, as it is now. */
+export function gauge(facts: MetricFacts, values: Family['values']): Family {
+  return { ...facts, type: 'gauge', aggregator: 'sum', values }
+}

@@ -1,0 +1,106 @@
+import type { App } from '../app/app.ts'
+import type { Signals } from '../app/signals.ts'
+import { FAILURE, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import type { Family } from './family.ts'
+import { type Count, Counts, gauge, type Timing, Timings } from './tally.ts'
+
+/** Bounds of the buckets of runs, s: from a quick query to an hour. */
+const BOUNDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
+
+/** The signals that a run ends with, by the task's state; the last three are none: given back or dropped, done by another, left to another. */
+const ENDS = {
+  'task:success': SUCCESS,
+  'task:failure': FAILURE,
+  'task:retry': RETRY,
+  'task:revoked': REVOKED,
+  'task:rejected': 'REJECTED',
+  'task:lost': 'LOST',
+  'task:returned': 'RETURNED',
+} as const satisfies Partial<Record<keyof Signals, string>>
+
+/** What is known of the runs of one task. */
+interface Runs {
+  readonly timing: Timing
+  readonly ends: Map<string, Count>
+}
+
+/** What an app hands in, and what its workers in this process do, by its signals. Tasks that nobody knows here are not counted: their names could be any. */
+export class TaskMetrics {
+  readonly #app: App
+  readonly #elsewhere = new Set<string>()
+  readonly #submitted = new Counts({
+    name: 'celeriac_jobs_submitted_total',
+    help: 'Jobs that this process handed in.',
+  })
+  readonly #ends = new Counts({ name: 'celeriac_tasks_total', help: 'Ends of task runs, by state.' })
+  readonly #durations = new Timings(
+    { name: 'celeriac_task_duration_seconds', help: 'How long task runs took.' },
+    BOUNDS,
+  )
+  readonly #submittedOf = new Map<string, Count>()
+  readonly #runsOf = new Map<string, Runs>()
+  readonly #running = new Set<string>()
+
+  constructor(app: App) {
+    this.#app = app
+    app.on('task:after-publish', ({ task }) => {
+      const count = this.#submittedOf.get(task) ?? this.#submittedAnew(task)
+      if (count) count.value++
+    })
+    app.on('task:prerun', ({ id }) => void this.#running.add(id))
+    app.on('task:postrun', ({ id, task, runtime }) => {
+      this.#running.delete(id)
+      this.#runs(task)?.timing.observe(runtime / 1000)
+    })
+    for (const [signal, state] of Object.entries(ENDS) as [keyof typeof ENDS, string][]) {
+      app.on(signal, ({ task }) => this.#end(task, state))
+    }
+  }
+
+  /** Count those of these tasks, too, whose code lives elsewhere. */
+  know(names: Iterable<string>): void {
+    for (const name of names) this.#elsewhere.add(name)
+  }
+
+  /** Names of the tasks that are counted. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#app.tasks.keys(), ...this.#elsewhere])
+  }
+
+  families(): Family[] {
+    // Those that were never handed in are 0, so that the first time is seen as a step.
+    for (const name of this.names) if (!this.#submittedOf.has(name)) this.#submittedAnew(name)
+    const running = { name: 'celeriac_tasks_running', help: 'Tasks that run now.' }
+    return [
+      this.#submitted.family(),
+      this.#ends.family(),
+      this.#durations.family(),
+      gauge(running, [{ labels: {}, value: this.#running.size }]),
+    ]
+  }
+
+  #submittedAnew(task: string): Count | undefined {
+    if (!this.#app.tasks.has(task) && !this.#elsewhere.has(task)) return undefined
+    const count = this.#submitted.count({ task })
+    this.#submittedOf.set(task, count)
+    return count
+  }
+
+  #end(task: string, state: string): void {
+    const runs = this.#runs(task)
+    if (!runs) return
+    const count = runs.ends.get(state) ?? this.#ends.count({ task, state })
+    runs.ends.set(state, count)
+    count.value++
+  }
+
+  #runs(task: string): Runs | undefined {
+    const known = this.#runsOf.get(task)
+    if (known || !this.#app.tasks.has(task)) return known
+    // From the first run on both are there: what fails for the first time is a step from 0.
+    const ends = new Map([SUCCESS, FAILURE].map((state) => [state, this.#ends.count({ task, state })]))
+    const runs = { timing: this.#durations.timing({ task }), ends }
+    this.#runsOf.set(task, runs)
+    return runs
+  }
+}

@@ -1,0 +1,18 @@
+/* A task that waits for an answer: for threads, which load this module, and in a process of its own, `waiting.ts work`, until it is killed. */
+import { App } from '../../../src/app/app.ts'
+import { currentTask } from '../../../src/app/current.ts'
+import { createLogger } from '../../../src/std/log.ts'
+import { Worker } from '../../../src/worker/worker.ts'
+
+const { CELERIAC_TEST_STORE: broker, CELERIAC_TEST_BACKEND: backend } = process.env
+export const app: App = new App({ broker, backend, lease: '1s', logger: createLogger('silent') })
+export const ask = app.task('ask', async () => {
+  const ctx = currentTask()
+  const notify = (token: string): Promise<void> => ctx?.updateState('TOKEN', token) ?? Promise.resolve()
+  return [ctx?.redelivered, await ctx?.waitFor('approval', { timeout: '1h', notify })]
+})
+
+if (process.argv[2] === 'work') {
+  await new Worker(app, { hostname: `other@${process.pid}` }).start()
+  process.send?.('ready')
+}
