@@ -65,6 +65,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
   readonly #afterTask = new Set<AfterTask>()
+  readonly #openWait: OpenWait = (...wait) => openWait(this.#link, this.#config, ...wait)
 
   constructor(options: CeleriacOptions<Context> = {}) {
     this.#options = options
@@ -250,8 +251,6 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-
-  readonly #openWait: OpenWait = (...wait) => openWait(this.#link, this.#config, ...wait)
 
   get #sender(): Sender {
     return { origin: this.#origin, replyTo: this.#link.replyTo }

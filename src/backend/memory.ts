@@ -4,6 +4,7 @@ import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../proto
 import { isFinal, PENDING } from '../protocol/states.ts'
 import { LONGEST_TIMER } from '../std/duration.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
+import { fits } from './fits.ts'
 import {
   DEFAULT_EVENT_LOG,
   emitted,
@@ -124,7 +125,7 @@ export class MemoryBackend implements ResultBackend {
     const before = positionOf(limit, cursor)
     const words = q === undefined ? undefined : wordsOf(q)
     const fitting = [...this.#records]
-      .filter(([, one]) => one.seq < before && fits(one, filter))
+      .filter(([, one]) => one.seq < before && isListed(one, filter))
       .sort(([, a], [, b]) => b.seq - a.seq)
     const found = words ? fitting.slice(0, LOOKED).filter(([id, one]) => this.#has(id, one, words)) : fitting
     const page = found.slice(0, limit)
@@ -217,13 +218,9 @@ export class MemoryBackend implements ResultBackend {
   }
 }
 
-function fits(
-  { state, task, submitted = '', origin }: Stored,
-  filter: Omit<ListFilter, 'q' | 'limit' | 'cursor'>,
-): boolean {
-  if (filter.state !== undefined && state !== filter.state) return false
-  if (filter.task !== undefined && task !== filter.task) return false
-  if (filter.tasks && !(task !== undefined && filter.tasks.includes(task))) return false
+function isListed(stored: Stored, filter: Omit<ListFilter, 'q' | 'limit' | 'cursor'>): boolean {
+  if (!fits(stored, filter)) return false
+  const { submitted = '', origin } = stored
   if (filter.owner !== undefined && origin?.owner !== filter.owner) return false
   if (filter.tag !== undefined && !origin?.tags?.includes(filter.tag)) return false
   return filter.since === undefined || Date.parse(submitted) >= filter.since

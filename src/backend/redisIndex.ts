@@ -1,8 +1,9 @@
 import type { Arg, RedisConnection, Script } from '../broker/redis/connection.ts'
+import { ERROR_STATES } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, RETRY, REVOKED } from '../protocol/states.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
+import { fits } from './fits.ts'
 import { requireLimit } from './page.ts'
 import type { RedisNotes, Said } from './redisNotes.ts'
 import { staleAfter } from './redisStore.ts'
@@ -194,7 +195,7 @@ export class RedisIndex {
     return wanted.flatMap((one, at): Found[] => {
       const { place } = one
       const meta = metas[at]
-      if (!meta || !fits(meta, one, filter)) return []
+      if (!meta || !isFound(meta, one, filter)) return []
       const { date_submitted = new Date(place.score).toISOString() } = meta
       return [{ place, meta: { ...meta, date_submitted } }]
     })
@@ -245,17 +246,15 @@ interface Filter extends Omit<ListFilter, 'limit' | 'cursor' | 'since' | 'q'> {
   readonly words: readonly string[] | undefined
 }
 
-function fits(meta: TaskMeta, { said }: Listed, { state, task, tasks, words }: Filter): boolean {
+function isFound(meta: TaskMeta, { said }: Listed, { words, ...filter }: Filter): boolean {
   const { task_id: id, name, status, result } = meta
-  if (state !== undefined && status !== state) return false
-  if (task !== undefined && name !== task) return false
-  if (tasks && !(name !== undefined && tasks.includes(name))) return false
+  if (!fits({ state: status, task: name }, filter)) return false
   return !words || hasWords(words, { id, task: name, tags: said?.tags, status, result: () => result })
 }
 
 /** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */
 function isWithoutError(head: string): boolean {
-  return /^.{1,9}status/s.test(head) && ![FAILURE, REVOKED, RETRY].some((state) => head.includes(state))
+  return /^.{1,9}status/s.test(head) && !ERROR_STATES.some((state) => head.includes(state))
 }
 
 /** By which a job is found in the index: when it was submitted, ms since the epoch. */

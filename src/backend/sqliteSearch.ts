@@ -1,9 +1,10 @@
 import type { StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { SqliteStore } from '../broker/sqlite/store.ts'
+import { ERROR_STATES } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, RETRY, REVOKED } from '../protocol/states.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
+import { fits } from './fits.ts'
 import { hasWords, LOOKED } from './search.ts'
 import type { StoredRow } from './sqliteHistory.ts'
 
@@ -31,7 +32,7 @@ type Filter = Omit<ListFilter, 'q' | 'limit' | 'cursor'>
 const STEP = 500
 
 const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, format,
-  CASE WHEN state IN ('${FAILURE}', '${REVOKED}', '${RETRY}') THEN meta END AS meta`
+  CASE WHEN state IN (${ERROR_STATES.map((state) => `'${state}'`).join(', ')}) THEN meta END AS meta`
 
 /**
  * The list by a search (`ListFilter.q`). SQLite's own upper and lower case is ASCII's and no index finds a part of a text, so records are
@@ -103,16 +104,15 @@ export class SqliteSearch {
     return found
   }
 
-  #fits(row: Candidate, words: readonly string[], { state, task, tasks, tag, since }: Filter): boolean {
-    if (state !== undefined && row.state !== state) return false
-    if (task !== undefined && row.task !== task) return false
-    if (tasks && !(row.task !== null && tasks.includes(row.task))) return false
+  #fits(row: Candidate, words: readonly string[], { tag, since, ...filter }: Filter): boolean {
+    const task = row.task ?? undefined
+    if (!fits({ state: row.state, task }, filter)) return false
     if (since !== undefined && row.created < since) return false
     const tags = row.tags === null ? undefined : (JSON.parse(row.tags) as string[])
     if (tag !== undefined && !tags?.includes(tag)) return false
     const { id, state: status, meta } = row
     const result = (): unknown => meta !== null && this.#metaOf({ ...row, meta }).result
-    return hasWords(words, { id, task: row.task ?? undefined, tags, status, result })
+    return hasWords(words, { id, task, tags, status, result })
   }
 }
 

@@ -156,9 +156,12 @@ export function encodeException(error: ErrorInfo): EncodedException {
   return { exc_type: error.type, exc_message: [error.message], exc_module: error.module ?? OWN_MODULE }
 }
 
-/** True for a state whose result is an encoded exception: FAILURE, REVOKED, RETRY. */
+/** States whose result is an encoded exception. */
+export const ERROR_STATES: readonly string[] = [FAILURE, REVOKED, RETRY]
+
+/** True for one of `ERROR_STATES`. */
 export function hasError(state: string): boolean {
-  return state === FAILURE || state === REVOKED || state === RETRY
+  return ERROR_STATES.includes(state)
 }
 
 /**
