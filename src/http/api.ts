@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
 import { metricsOf } from '../metrics/metrics.ts'
-import { StoreUnavailableError } from '../std/errors.ts'
+import { PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
 import { addRequestContext } from './adapters/apiContext.ts'
 import { openDirectly } from './direct.ts'
 import { addGate } from './gate.ts'
@@ -72,6 +72,8 @@ function respondError(app: App, error: unknown, method: string, path: string): R
       path,
     )
   }
+  if (error instanceof PayloadTooLargeError)
+    return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
   return respondProblem({ kind: 'internal-error', detail: 'the log of the server says more' }, path)
 }

@@ -27,6 +27,20 @@ export class EncodeError extends ArgumentError {
   override readonly code = 'CANNOT_ENCODE'
 }
 
+/** Send less: the broker takes no message of this size. Waiting does not help. A large value belongs in a file or a database, and its address in the message. */
+export class PayloadTooLargeError extends ArgumentError {
+  override readonly code = 'PAYLOAD_TOO_LARGE'
+  /** Bytes of the message's body. */
+  readonly size: number
+  /** The most that the broker takes, where it is known. */
+  readonly limit: number | undefined
+  constructor(message: string, size: number, limit?: number, options?: ErrorOptions) {
+    super(message, options)
+    this.size = size
+    this.limit = limit
+  }
+}
+
 /** One thing that a schema found wrong; `path` leads to the value. */
 export interface ValidationIssue {
   readonly path: readonly (string | number)[]

@@ -4,6 +4,7 @@ import {
   CeleriacError,
   ConfigError,
   EncodeError,
+  PayloadTooLargeError,
   Reject,
   Retry,
   RetryAfter,
@@ -16,6 +17,7 @@ describe('errors', () => {
   it.each([
     [new ArgumentError('x'), 'ArgumentError', 'INVALID_ARGUMENT', TypeError],
     [new EncodeError('x'), 'EncodeError', 'CANNOT_ENCODE', TypeError],
+    [new PayloadTooLargeError('x', 2, 1), 'PayloadTooLargeError', 'PAYLOAD_TOO_LARGE', ArgumentError],
     [new ValidationError('x', []), 'ValidationError', 'INVALID_INPUT', ArgumentError],
     [new ConfigError('x'), 'ConfigError', 'INVALID_CONFIG', CeleriacError],
     [new StoreUnavailableError('x'), 'StoreUnavailableError', 'STORE_UNAVAILABLE', CeleriacError],
