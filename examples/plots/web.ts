@@ -45,7 +45,7 @@ function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
   const { closing } = c.env as { closing?: AbortSignal }
   const end = (): void => stop.abort()
   closing?.addEventListener('abort', end)
-  return streamSSE(c, async (stream) => {
+  const answer = streamSSE(c, async (stream) => {
     stream.onAbort(end)
     try {
       for await (const { seq, info } of job.events({ after, signal: stop.signal })) {
@@ -57,6 +57,9 @@ function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
       closing?.removeEventListener('abort', end)
     }
   })
+  // A compressor that stands before it would collect events instead of passing them on.
+  answer.headers.set('cache-control', 'no-cache, no-transform')
+  return answer
 }
 
 /** The picture. What is not there yet is 202, and a browser asks for it again: nobody's request waits for it. */

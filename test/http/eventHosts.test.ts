@@ -2,7 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import fastify from 'fastify'
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
+import { compress } from 'hono/compress'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { bearer } from '../../src/http/auth.ts'
 import { createHttp, toExpress, toFastify, toNode } from '../../src/http/serve.ts'
@@ -21,6 +22,7 @@ async function listen(server: ReturnType<typeof createServer>): Promise<number> 
 const hosts: Readonly<Record<string, (api: Hono) => Promise<number>>> = {
   'node:http': (api) => listen(createServer(toNode(api))),
   Express: (api) => listen(createServer(express().use(toExpress(api)))),
+  'Hono behind compress()': (api) => listen(createServer(toNode(new Hono().use(compress()).route('/', api)))),
   Fastify: async (api) => {
     const outer = fastify()
     await outer.register(toFastify(api))
@@ -36,8 +38,11 @@ test.each(Object.entries(hosts))(
     await using service = await startService('memory:')
     const port = await open(createHttp(service.app, { expose: ['tasks.add'] }))
     await service.record({ task_id: 'one' })
-    const clients = [0, 1].map(() => new EventClient(port, '/v1/jobs/one/events'))
+    // As browsers ask for it. A compressor keeps what it was given until it has enough, unless it is told to let the stream alone.
+    const headers = { 'accept-encoding': 'gzip, br' }
+    const clients = [0, 1].map(() => new EventClient(port, '/v1/jobs/one/events', headers))
     await until(() => clients.every(({ events }) => events.length === 1))
+    for (const client of clients) expect(client.header('cache-control')).toBe('no-cache, no-transform')
     await service.record({ task_id: 'one', status: 'PROGRESS', result: 1 })
     await until(() => clients.every(({ events }) => events.length === 2))
     const { follows } = await service.app.stores()

@@ -75,6 +75,7 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
     const headers = { accept: 'text/event-stream' }
     const response = await service.fetch(`/progress?jobid=${jobid}`, { headers })
     expect(response.headers.get('content-type')).toBe('text/event-stream')
+    expect(response.headers.get('cache-control')).toBe('no-cache, no-transform')
     const told = [...(await response.text()).matchAll(/^data: (.*)$/gm)].map(([, data = '']) => JSON.parse(data))
     expect(told.at(-1)).toEqual({ state: 'SUCCESS', progress: 1 })
     const between = told.filter(({ state }) => state === 'PROGRESS').map(({ progress }) => progress)

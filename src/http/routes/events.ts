@@ -12,7 +12,12 @@ import { readQuery } from '../query.ts'
 import type { HttpScope } from '../scope.ts'
 import { findHistory, missingJob } from '../visible.ts'
 
-const HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }
+/** A compressor or proxy must neither change the stream (RFC 9111, 5.2.2.6) nor collect it: each event is for now. */
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}
 
 /** `GET /jobs/{id}/events`: what happens to a job as server-sent events, from where the client was to the job's end. */
 export function addEventRoute(api: Hono, base: string, scope: HttpScope): void {

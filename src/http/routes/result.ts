@@ -68,6 +68,8 @@ function respondContent(c: Context, { type, bytes }: Content): Response {
   if (part === 'none') return respondUnsatisfiable(c, bytes.length)
   headers['content-type'] = type
   if (part === 'all') return send(bytes, 200, headers)
+  // The range counts the bytes of the result: a part that a compressor changed could not be put together with the others.
+  headers['cache-control'] = 'no-cache, no-transform'
   headers['content-range'] = `bytes ${part.start}-${part.end}/${bytes.length}`
   return send(bytes.subarray(part.start, part.end + 1), 206, headers)
 }
