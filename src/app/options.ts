@@ -9,7 +9,10 @@ import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.
 export type ErrorClass = abstract new (...args: any[]) => Error
 
-/** When and how a failed task runs again. */
+/**
+ * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread (WorkerLostError) count as failures.
+ * Never repeated: Fatal, input that the schema refuses, and a result that cannot be encoded (EncodeError).
+ */
 export interface RetryOptions {
   /** How often at most after the first attempt. */
   max: number
@@ -21,7 +24,7 @@ export interface RetryOptions {
   backoff?: 'exponential' | 'fixed'
   /** Default full: a random wait between 0 and the computed one. */
   jitter?: 'full' | 'none'
-  /** Only these error classes are retried. Default: all. */
+  /** Only these error classes are retried. Default: all but SoftTimeLimitExceeded, which is retried where it is named here. */
   on?: readonly ErrorClass[]
   /** These error classes are not. */
   except?: readonly ErrorClass[]

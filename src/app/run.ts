@@ -3,7 +3,17 @@ import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { backoffDelay } from '../std/backoff.ts'
-import { ArgumentError, EncodeError, Fatal, Ignore, Reject, Retry, SoftTimeLimitExceeded } from '../std/errors.ts'
+import {
+  ArgumentError,
+  EncodeError,
+  Fatal,
+  Ignore,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TimeLimitExceeded,
+  WorkerLostError,
+} from '../std/errors.ts'
 import type { Config } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
 import { readContext } from './contextWire.ts'
@@ -153,6 +163,20 @@ function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost)
   return { kind: 'retry', delay: retryDelay(reason, policy, job.retries), error: info }
 }
 
+/**
+ * A run that was ended from outside by its hard time limit, or by the death of its thread, is retried by the task's policy as if it had
+ * thrown that error. Any other end stays as it is.
+ */
+export function retryStopped(definition: TaskDefinition, job: Job, outcome: Outcome & { kind: 'stopped' }): Outcome {
+  const { by, error } = outcome
+  if (by !== 'time limit' && by !== 'crash') return outcome
+  const thrown = by === 'crash' ? new WorkerLostError(error.message) : new TimeLimitExceeded(error.message)
+  // A policy of the message that cannot be read has failed the job before: it never began.
+  const policy = policyOf(definition.options.retry, job)
+  if (!mayRetry(thrown, policy, job.retries)) return outcome
+  return { kind: 'retry', delay: retryDelay(thrown, policy, job.retries), error }
+}
+
 /** What takes a signal often rejects with an AbortError of its own (Node's timers, fetch): at the soft limit it stands for that. */
 function limitError(error: unknown, host: JobHost): unknown {
   const aborted = host.signal.aborted && error instanceof Error && error.name === 'AbortError'
@@ -176,11 +200,12 @@ function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean
   if (error instanceof Retry) return retries < (policy.max || EXPLICIT_MAX)
   if (retries >= policy.max || NEVER_AGAIN.some((kind) => error instanceof kind)) return false
   if (policy.except.some((kind) => error instanceof kind)) return false
+  if (error instanceof SoftTimeLimitExceeded) return policy.on?.includes(SoftTimeLimitExceeded) ?? false
   return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
 }
 
-/** Whatever the policy says: repeating does not help. */
-const NEVER_AGAIN = [Fatal, SoftTimeLimitExceeded, EncodeError]
+/** Whatever the policy says: repeating does not help. Input that the schema refuses is Fatal. */
+const NEVER_AGAIN = [Fatal, EncodeError]
 
 /** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
 const EXPLICIT_MAX = 3

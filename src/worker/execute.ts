@@ -2,6 +2,7 @@ import type { Ended } from '../app/afterTask.ts'
 import type { App } from '../app/app.ts'
 import type { Stores } from '../app/link.ts'
 import type { Emit } from '../app/outlet.ts'
+import { retryStopped } from '../app/run.ts'
 import type { Settlement } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -47,8 +48,9 @@ export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
     }
     if (!request.definition.options.acksLate && !(await acknowledge(request, bench))) return
     begin(request, bench)
-    const outcome = await bench.pool.run(request.job, runOptions(request, bench))
+    const ended = await bench.pool.run(request.job, runOptions(request, bench))
     end(request, bench)
+    const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
     if (request.handouts) await request.handouts.drain()
     const concluded = await conclude(request, outcome, bench)
     const hooks = concluded && bench.app.taskEnded(endedOf(request, concluded))
