@@ -1,4 +1,4 @@
-import { encodePlain } from '../protocol/encoding.ts'
+import { encodeStrict } from '../protocol/encoding.ts'
 import { isRecord } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isBaseUrl } from './baseUrl.ts'
@@ -38,7 +38,7 @@ export function jsonSize(value: unknown): number {
 
 /** A copy of plain JSON data, and nothing else. */
 function plainCopy(value: unknown, path: string): unknown {
-  const copy: unknown = JSON.parse(JSON.stringify(encodePlain(value, path, 'json', 0, false)))
+  const copy: unknown = JSON.parse(JSON.stringify(encodeStrict(value, path)))
   // As deep as it will lie in the header.
   const problem = weigh(copy, 1, { left: Number.POSITIVE_INFINITY })
   if (problem) throw new ArgumentError(`${path}: ${problem}`)

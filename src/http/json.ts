@@ -1,3 +1,5 @@
+import { endOfString } from '../std/jsonText.ts'
+
 /** What `parseJson` made of a text. `position` counts characters from 0, where one place is to blame. */
 export type Parsed =
   | { readonly kind: 'value'; readonly value: unknown }
@@ -46,20 +48,6 @@ function tooDeepAt(text: string): number | undefined {
     } else if (code === 0x7d || code === 0x5d) depth--
   }
   return undefined
-}
-
-/** Index of the closing quote of the string that opens at `start`; the text's length where there is none. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1)
-  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
-  return end === -1 ? text.length : end
-}
-
-/** An odd number of backslashes stands before it. */
-function isEscaped(text: string, index: number): boolean {
-  let before = index - 1
-  while (text.charCodeAt(before) === 0x5c) before--
-  return (index - before) % 2 === 0
 }
 
 function reviveInteger(_key: string, value: unknown, context?: { source: string }): unknown {

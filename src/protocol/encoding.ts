@@ -1,5 +1,6 @@
 import { DecodeError, EncodeError } from '../std/errors.ts'
 import { inPythonYears, isoTime, pythonIso } from './iso.ts'
+import { parsePythonJson, standIn } from './nonFinite.ts'
 
 /*
  * Which values may be sent, and how JSON carries those that it has no word for: Celery's
@@ -55,6 +56,11 @@ export function encodePlain(
 ): unknown {
   const carrier = serializer === 'json' && !typed ? untypedCarrier : CARRIERS[serializer]
   return encodeValue(carrier, value, depth === 0 ? undefined : outer(depth), path)
+}
+
+/** The same for what every JSON reader must understand: neither typed objects nor NaN nor infinities. */
+export function encodeStrict(value: unknown, path: string): unknown {
+  return encodeValue(strictCarrier, value, undefined, path)
 }
 
 /** Throw EncodeError if the value cannot be sent. Undefined alone can: a task that returns nothing results in null. */
@@ -249,8 +255,8 @@ const jsonCarrier: Carrier = {
   strictText: false,
   dropUndefined: false,
   typed: true,
-  number(value, parent, key) {
-    if (!Number.isFinite(value)) refuse(parent, key, `${value} cannot be sent by JSON`)
+  number(value) {
+    if (!Number.isFinite(value)) return standIn(value)
     if (value === 0) return Object.is(value, -0) ? rawJSON('-0.0') : value
     // With an exponent, as a bare run of digits is read back as a bigint.
     return Number.isInteger(value) && !Number.isSafeInteger(value) ? rawJSON(value.toExponential()) : value
@@ -280,6 +286,14 @@ const untypedCarrier: Carrier = {
   bytes: (_value, parent, key) => refuse(parent, key, `bytes cannot be sent ${UNTYPED}; send them as base64 text`),
 }
 
+const strictCarrier: Carrier = {
+  ...untypedCarrier,
+  number(value, parent, key) {
+    if (!Number.isFinite(value)) refuse(parent, key, `${value} cannot be sent here`)
+    return untypedCarrier.number(value, parent, key)
+  },
+}
+
 const INT64_MIN = -(2n ** 63n)
 const UINT64_MAX = 2n ** 64n - 1n
 
@@ -301,9 +315,9 @@ const msgpackCarrier: Carrier = {
 
 const CARRIERS: Readonly<Record<SerializerName, Carrier>> = { json: jsonCarrier, msgpack: msgpackCarrier }
 
-/** Read JSON text: depth checked, bigint and typed objects restored. Throws DecodeError. */
+/** Read JSON text, also with Python's tokens for NaN and infinities: depth checked, bigint and typed objects restored. Throws DecodeError. */
 export function decodePlain(text: string): unknown {
-  const value: unknown = LONG_INTEGER.test(text) ? JSON.parse(text, reviveInteger) : JSON.parse(text)
+  const value = parsePythonJson(text, LONG_INTEGER.test(text) ? reviveInteger : undefined)
   if (text.includes('"__type__"')) return restore(value, 0)
   // A value nested too deep takes at least two characters for each level.
   if (text.length > 2 * MAX_DEPTH) checkDepth(value, 0)

@@ -145,7 +145,7 @@ function addCustom(headers: Record<string, unknown>, name: string, value: unknow
   if (value === undefined) return
   if (encodePlain(value, `headers.${name}`) !== value) {
     throw new ArgumentError(
-      `headers.${name}: expected plain JSON data, got dates, bytes, bigint or negative zero in it`,
+      `headers.${name}: expected plain JSON data, got dates, bytes, bigint, NaN, an infinity or negative zero in it`,
     )
   }
   headers[name] = value

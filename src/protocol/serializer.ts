@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr'
 import { DecodeError } from '../std/errors.ts'
 import { decodePlain, encodePlain, MAX_DEPTH, type SerializerName } from './encoding.ts'
+import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
 
@@ -28,7 +29,7 @@ export function serialize(value: unknown, name: SerializerName, path: string): S
 /** Write what `encodePlain` made, or plain data around it. */
 export function write(prepared: unknown, name: SerializerName): Serialized {
   if (name === 'json') {
-    return { body: JSON.stringify(prepared), contentType: CONTENT_TYPES.json, contentEncoding: 'utf-8' }
+    return { body: withTokens(JSON.stringify(prepared)), contentType: CONTENT_TYPES.json, contentEncoding: 'utf-8' }
   }
   // Copied, as the packer answers a view of its own large buffer.
   return { body: new Uint8Array(packr.pack(prepared)), contentType: CONTENT_TYPES.msgpack, contentEncoding: 'binary' }

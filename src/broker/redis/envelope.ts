@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { MAX_DEPTH } from '../../protocol/encoding.ts'
 import type { Envelope, Properties } from '../../protocol/envelope.ts'
+import { parsePythonJson } from '../../protocol/nonFinite.ts'
 import { isRecord } from '../../protocol/signature.ts'
 import type { Route } from '../broker.ts'
 
@@ -81,7 +82,7 @@ function noEnvelope(body: string, { id }: Fields, properties: Properties): Envel
 
 function parse(text: string): Written | undefined {
   try {
-    const written: unknown = JSON.parse(text)
+    const written = parsePythonJson(text)
     return isRecord(written) ? written : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined

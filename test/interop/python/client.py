@@ -2,7 +2,10 @@
 import json
 import sys
 import traceback
-from datetime import datetime
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+
+from uuid import UUID
 
 from celery import chain, chord, group
 from celery.result import AsyncResult
@@ -35,6 +38,16 @@ def send(task, args=(), kwargs=None, protocol=2, **options):
     result = sender.send_task(task, args, kwargs or {}, **options)
     RESULTS[result.id] = result
     return result.id
+
+
+def send_python(task, expression, **options):
+    """Arguments that JSON of the test cannot say, as a Python expression."""
+    names = {"datetime": datetime, "date": date, "time": time, "timezone": timezone, "timedelta": timedelta, "Decimal": Decimal, "UUID": UUID}
+    return send(task, eval(expression, names), **options)
+
+
+def repr_of(id, timeout=20):
+    return repr(result_of(id).get(timeout=timeout))
 
 
 def many(task, calls, **options):
@@ -125,7 +138,7 @@ def revoke(id, **options):
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send many get watch get_many state children run_chain run_chord run_chain_to_group ping inspect revoke".split()
+    for name in "send send_python repr_of many get watch get_many state children run_chain run_chord run_chain_to_group ping inspect revoke".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

@@ -28,6 +28,12 @@ export function fromPython(kind: FleetOptions = {}): void {
       expect(await python.run('ts.add', [1])).toMatchObject({ result: 101 })
     })
 
+    test('numbers that are not finite come as numbers, and go back as they came', async () => {
+      const expression = '["NaN", float("nan"), [float("inf"), {"a": -float("inf")}]]'
+      const id = await python.call<string>('send_python', { task: 'ts.echo', expression })
+      expect(await python.call('repr_of', { id })).toBe("['NaN', nan, [inf, {'a': -inf}]]")
+    })
+
     test('by keyword', async () => {
       const kwargs = { a: { b: [1.5, null] }, c: 'd' }
       expect(await python.run('ts.object', [], { kwargs })).toMatchObject({ status: 'SUCCESS', result: kwargs })

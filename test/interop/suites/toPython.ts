@@ -50,6 +50,12 @@ export function toPython(kind: FleetOptions = {}): void {
       expect(await run('py.add', { x: 1, y: 2 })).toBe(3)
     })
 
+    test('numbers that are not finite', async () => {
+      const numbers = [Number.NaN, Infinity, -Infinity]
+      expect(await run('py.types', numbers)).toEqual(['float: nan', 'float: inf', 'float: -inf'])
+      expect(await run('py.echo', ['NaN', numbers])).toEqual({ args: ['NaN', numbers], kwargs: {} })
+    })
+
     test('types as Python sees them', async () => {
       expect(await run('py.types', [1, 1.5, 'x', null, true, [1], {}])).toEqual([
         'int: 1',
