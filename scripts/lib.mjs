@@ -1,9 +1,9 @@
 // @ts-check
 // What the scripts share. Plain JavaScript without dependencies: it runs before anything is installed, on Node 18 and later.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,12 +15,17 @@ const stamp = join(modules, '.installed')
 const inputs = ['package.json', 'package-lock.json', join('node_modules', '.package-lock.json')]
 
 /** The repository's own Node 24, whatever Node runs this script. */
-export const node = join(modules, 'node', 'bin', onWindows ? 'node.exe' : 'node')
+export const node = nodeIn(modules)
 export const nodeFlags = ['--disable-warning=ExperimentalWarning', '--conditions=source']
 
-/** The environment for child processes: `node` and the installed tools come first on the PATH. */
-export function environment() {
-  const path = [join(modules, '.bin'), join(modules, 'node', 'bin'), process.env.PATH].join(delimiter)
+/** @param {string} folder a node_modules @returns {string} */
+function nodeIn(folder) {
+  return join(folder, 'node', 'bin', onWindows ? 'node.exe' : 'node')
+}
+
+/** The environment for child processes: this Node and the installed tools come first on the PATH. */
+export function environment(program = node) {
+  const path = [join(modules, '.bin'), dirname(program), process.env.PATH].join(delimiter)
   return { ...process.env, PATH: path }
 }
 
@@ -34,24 +39,39 @@ export function fail(message, code = 1) {
 export function ensureInstalled() {
   if (isInstalled()) return
   console.log('Installing dependencies (npm install) ...')
-  install(process.env)
+  npmInstall(process.env)
   if (!nodeWorks()) {
     fail(
       `npm install ended well, but ${node} does not run: install scripts must be allowed (npm config get ignore-scripts)`,
     )
   }
   // npm leaves out optional packages, native parts among them, that do not support the Node it runs on; ours they do.
-  if (Number.parseInt(process.versions.node, 10) < 22) install(environment())
+  if (Number.parseInt(process.versions.node, 10) < 22) npmInstall(environment())
   writeFileSync(stamp, '')
 }
 
-/** @param {NodeJS.ProcessEnv} env */
-function install(env) {
+/** @param {NodeJS.ProcessEnv} env @param {string} [folder] */
+function npmInstall(env, folder = root) {
   const flags = ['install', '--no-save', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
   const args = [...flags, '--loglevel=error']
-  const { status, error } = spawnSync('npm', args, { cwd: root, stdio: 'inherit', shell: onWindows, env })
+  const { status, error } = spawnSync('npm', args, { cwd: folder, stdio: 'inherit', shell: onWindows, env })
   if (error) fail(`npm could not be started: ${error.message}`)
   if (status !== 0) fail(`npm install failed with exit code ${status}`)
+}
+
+/**
+ * Installs another version of Node into a cache folder, unless it is there, and returns its path.
+ * @param {string} name of the folder @param {{ node: string }} dependencies @returns {string}
+ */
+export function install(name, dependencies) {
+  const folder = join(modules, '.cache', name)
+  const program = nodeIn(join(folder, 'node_modules'))
+  if (existsSync(program)) return program
+  mkdirSync(folder, { recursive: true })
+  const manifest = { private: true, dependencies, allowScripts: { node: true } }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
+  npmInstall(process.env, folder)
+  return program
 }
 
 function isInstalled() {
@@ -67,15 +87,35 @@ function nodeWorks() {
 /**
  * Runs a program to its end in the repository's folder; SIGINT and SIGTERM are passed on to it.
  * Resolves to its exit code, or 128 + the number of the signal that ended it.
- * @param {string} file @param {readonly string[]} args @returns {Promise<number>}
+ * @param {string} file @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env] @returns {Promise<number>}
  */
-export function run(file, args) {
-  const child = spawn(file, args, { cwd: root, stdio: 'inherit', env: environment() })
+export function run(file, args, env = environment()) {
+  return ending(spawn(file, args, { cwd: root, stdio: 'inherit', env }))
+}
+
+/**
+ * As `run`, with what the program wrote to both of its outputs.
+ * @param {string} file @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env]
+ */
+export async function output(file, args, env = environment()) {
+  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (/** @type {string} */ chunk) => {
+      text += chunk
+    })
+  }
+  const code = await ending(child)
+  return { code, text }
+}
+
+/** @param {import('node:child_process').ChildProcess} child @returns {Promise<number>} */
+function ending(child) {
   const forward = forwarder(child)
   for (const signal of forwarded) process.on(signal, forward)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
+    child.once('close', (code, signal) => {
       for (const each of forwarded) process.off(each, forward)
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0))
     })

@@ -21,11 +21,14 @@ const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium', init
 export function ensureSystemParts() {
   const wanted = missingPackages()
   if (wanted.length === 0) return
-  console.log(`Installing ${wanted.join(', ')} (apt-get install) ...`)
+  console.log(`Installing with apt-get: ${wanted.join(', ')} ...`)
   const problem = aptInstall(wanted)
-  const still = missingPackages()
-  if (still.length === 0) return
-  fail(`The tests need ${still.join(', ')} (${problem}). Please run: sudo apt-get install -y ${still.join(' ')}`)
+  const missing = missingPackages()
+  const installed = wanted.filter((name) => !missing.includes(name))
+  if (installed.length > 0) console.log(`apt-get has installed: ${installed.join(', ')}`)
+  if (missing.length === 0) return
+  console.error(`apt-get could not install: ${missing.join(', ')} (${problem})`)
+  fail(`The tests need them. Please run: sudo apt-get install -y ${missing.join(' ')}`)
 }
 
 function missingPackages() {
@@ -56,19 +59,23 @@ function works(file, args) {
   return spawnSync(file, args, { stdio: 'ignore' }).status === 0
 }
 
-/** What went wrong, in a few words. @param {readonly string[]} packages @returns {string} */
+/** Longest time of one call of apt-get, ms. */
+const APT_LIMIT = 600_000
+
+/** Packages that cannot be had do not keep the others away. What went wrong, in a few words. @param {readonly string[]} packages @returns {string} */
 function aptInstall(packages) {
   const prefix = privilege()
   if (!prefix) return 'neither root nor sudo without a password'
-  for (const step of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
-  ]) {
-    const [file = '', ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...step]
-    const { status } = spawnSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-    if (status !== 0) return `apt-get ${step[0]} failed`
+  const apt = (/** @type {string[]} */ ...words) => {
+    const [file = '', ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...words]
+    return spawnSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: APT_LIMIT }).status === 0
   }
-  return 'installed, but not found afterwards'
+  if (!apt('update', '-qq')) return 'apt-get update failed'
+  const install = (/** @type {readonly string[]} */ names) =>
+    apt('install', '-y', '-qq', '--no-install-recommends', ...names)
+  if (install(packages)) return 'installed, but not found afterwards'
+  for (const name of packages) install([name])
+  return 'apt-get install failed'
 }
 
 /** The words to put before a command that needs root; undefined: there is no way. @returns {string[] | undefined} */

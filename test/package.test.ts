@@ -1,42 +1,29 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { command, output } from './command.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 const names = Object.keys(manifest.exports).map((subpath) => subpath.replace('.', 'celeriac'))
 const modules = names.filter((name) => !name.endsWith('.json'))
 
-/** As in a shell of a user's own project: nothing of the npm that runs us, and no flags for Node. */
-const env = Object.fromEntries(
-  Object.entries({ ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) }).filter(
-    ([name]) =>
-      !/^(?:NODE_OPTIONS|NODE_ENV|INIT_CWD|VITEST.*|npm_(?:lifecycle|package)_.*|npm_config_local_prefix)$/.test(name),
-  ),
-)
-
-/** Resolves to what the program wrote to stdout; rejects with all that it wrote. */
-async function run(cwd: string, file: string, ...args: string[]): Promise<string> {
-  const result = await promisify(execFile)(file, args, { cwd, env, maxBuffer: 1 << 24 }).catch((error) => {
-    throw new Error([`${file} ${args.join(' ')}`, error.message, error.stdout, error.stderr].join('\n'))
-  })
-  return result.stdout
-}
+/** Packing builds first, and installing asks the registry. */
+const limit = 240_000
 
 describe('the package in an empty project', () => {
   let project = ''
 
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'celeriac-package-'))
-    await run(root, 'npm', 'pack', '--pack-destination', project)
+    await output('npm', ['pack', '--pack-destination', project], { cwd: root, limit })
     const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) as string
     await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
-    await run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`)
-  }, 300_000)
+    const flags = ['--prefer-offline', '--no-audit', '--no-fund']
+    await output('npm', ['install', ...flags, `./${tarball}`], { cwd: project, limit })
+  }, 2 * limit)
 
   afterAll(() => rm(project, { recursive: true, force: true }))
 
@@ -51,17 +38,21 @@ describe('the package in an empty project', () => {
   })
 
   test('npx celeriac --help', async () => {
-    expect(await run(project, 'npx', '--no-install', 'celeriac', '--help')).toContain('Usage: celeriac')
+    expect(await output('npx', ['--no-install', 'celeriac', '--help'], { cwd: project })).toContain('Usage: celeriac')
   })
 
   test.each(modules)('import %s', async (name) => {
     const script = `console.log(Object.keys(await import('${name}')).length)`
-    expect(Number(await run(project, process.execPath, '--input-type=module', '-e', script))).toBeGreaterThan(0)
+    expect(
+      Number(await output(process.execPath, ['--input-type=module', '-e', script], { cwd: project })),
+    ).toBeGreaterThan(0)
   })
 
   test('import celeriac/package.json', async () => {
     const script = `import json from 'celeriac/package.json' with { type: 'json' }; console.log(json.version)`
-    expect(await run(project, process.execPath, '--input-type=module', '-e', script)).toBe(`${manifest.version}\n`)
+    expect(await output(process.execPath, ['--input-type=module', '-e', script], { cwd: project })).toBe(
+      `${manifest.version}\n`,
+    )
   })
 
   test.each([
@@ -105,12 +96,10 @@ export async function call(): Promise<number> {
 /** The compiler's complaints about the consumer and about our declarations; those about other packages are not ours. */
 async function typeErrors(project: string): Promise<string[]> {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const output = await run(project, process.execPath, compiler, '-p', '.', '--pretty', 'false').catch(
-    (error: Error) => {
-      if (!/error TS\d+/.test(error.message)) throw error
-      return error.message
-    },
-  )
-  const lines = output.split('\n').filter((line) => /error TS\d+/.test(line))
+  const { code, stdout, stderr } = await command(process.execPath, [compiler, '-p', '.', '--pretty', 'false'], {
+    cwd: project,
+  })
+  if (code !== 0 && !/error TS\d+/.test(stdout)) throw new Error(`tsc: exit code ${code}\n${stdout}${stderr}`)
+  const lines = stdout.split('\n').filter((line) => /error TS\d+/.test(line))
   return lines.filter((line) => !/^(?:\.\.\/.*)?node_modules\/(?!celeriac\/)/.test(line))
 }

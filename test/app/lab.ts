@@ -10,6 +10,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
+import { within } from '../wait.ts'
 
 /** `rabbitmq` cannot find a message in a queue: what is revoked there ends when a worker comes upon it. */
 export type StoreKind = 'memory' | 'sqlite' | 'redis' | 'rabbitmq'
@@ -98,11 +99,14 @@ function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   describe('on rabbitmq', () => suite(useLab('rabbitmq', emptyRabbit), 'rabbitmq'))
 }
 
+/** The stores of a run: all of them, unless TEST_STORES names some, as `npm run test:quick` does. */
+const STORES = process.env.TEST_STORES?.split(',') ?? ['memory', 'sqlite', 'redis', 'rabbitmq']
+
 /** Run a suite on each store. */
 export function onEachStore(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => suite(useLab(kind), kind))
-  onRedis(suite)
-  onRabbit(suite)
+  if (STORES.includes('redis')) onRedis(suite)
+  if (STORES.includes('rabbitmq')) onRabbit(suite)
 }
 
 export interface Told<Name extends keyof Signals = keyof Signals> {
@@ -139,12 +143,13 @@ export function record(app: App): Told[] {
 
 /** The next time that a signal is told. */
 export function next<Name extends keyof Signals>(app: App, name: Name): Promise<Signals[Name]> {
-  return new Promise((resolve) => {
+  const told = new Promise<Signals[Name]>((resolve) => {
     const stop = app.on(name, (event) => {
       stop()
       resolve(event)
     })
   })
+  return within(() => `signal ${name}`, told)
 }
 
 /** Wait until this holds: what it returns, once it does not throw and is not false. */

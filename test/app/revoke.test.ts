@@ -47,38 +47,39 @@ onEachStore((lab, kind) => {
 
   // Elsewhere no worker sees it before its time.
   const when = ['before it is back', 'after'] as const
-  it.runIf(kind === 'redis').each(when)('a delayed one that a worker is putting back, told %s', async (told) => {
-    const [app, other] = [lab().app(), lab().app()]
-    const task = app.task('task', () => undefined)
-    const { joint } = await app.stores()
-    const { broker } = await other.stores()
-    const [looked, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const [settle, publish] = [joint.settle.bind(joint), broker.publish.bind(broker)]
-    let revoking: Promise<boolean> | undefined
-    // The moment after the other has looked for it: whether the worker hears of it first, or the store.
-    joint.settle = async (settlement) => {
-      if (revoking !== undefined) return settle(settlement)
-      revoking = other.result(handle.id).revoke()
-      await looked.promise
-      if (told === 'before it is back') {
-        await revoking
-        await new Promise((resolve) => setTimeout(resolve, 100))
+  if (kind === 'redis')
+    it.each(when)('a delayed one that a worker is putting back, told %s', async (told) => {
+      const [app, other] = [lab().app(), lab().app()]
+      const task = app.task('task', () => undefined)
+      const { joint } = await app.stores()
+      const { broker } = await other.stores()
+      const [looked, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const [settle, publish] = [joint.settle.bind(joint), broker.publish.bind(broker)]
+      let revoking: Promise<boolean> | undefined
+      // The moment after the other has looked for it: whether the worker hears of it first, or the store.
+      joint.settle = async (settlement) => {
+        if (revoking !== undefined) return settle(settlement)
+        revoking = other.result(handle.id).revoke()
+        await looked.promise
+        if (told === 'before it is back') {
+          await revoking
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        }
+        const settled = await settle(settlement)
+        back.resolve()
+        return settled
       }
-      const settled = await settle(settlement)
-      back.resolve()
-      return settled
-    }
-    broker.publish = async (...message) => {
-      looked.resolve()
-      if (told === 'after') await back.promise
-      return publish(...message)
-    }
-    const handle = await task.applyAsync([], { countdown: '1h' })
-    await lab().work(app)
-    await expect(handle.get({ timeout: '10s' })).rejects.toMatchObject(REVOKED)
-    expect(await revoking).toBe(true)
-    expect(await app.queueSize()).toBe(0)
-  })
+      broker.publish = async (...message) => {
+        looked.resolve()
+        if (told === 'after') await back.promise
+        return publish(...message)
+      }
+      const handle = await task.applyAsync([], { countdown: '1h' })
+      await lab().work(app)
+      await expect(handle.get({ timeout: '10s' })).rejects.toMatchObject(REVOKED)
+      expect(await revoking).toBe(true)
+      expect(await app.queueSize()).toBe(0)
+    })
 
   it('a running one: its signal aborts, and it is REVOKED when it gives in', async () => {
     const app = define(lab().app())

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { within } from '../wait.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'src/cli/main.ts')
@@ -83,7 +84,7 @@ export class Running {
   /** Resolves when the output, of both streams, has so many matches. */
   async until(pattern: RegExp, count = 1): Promise<void> {
     const all = new RegExp(pattern, 'g')
-    await new Promise<void>((resolve, reject) => {
+    const written = new Promise<void>((resolve, reject) => {
       this.#check = () => {
         const text = this.stdout + this.stderr
         if ((text.match(all)?.length ?? 0) >= count) resolve()
@@ -91,6 +92,7 @@ export class Running {
       }
       this.#check()
     })
+    await within(() => `${count} times ${pattern} in ${this.stdout}${this.stderr}`, written)
   }
 
   #add(stream: 'stdout' | 'stderr', chunk: unknown): void {

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { milliseconds } from '../../src/std/duration.ts'
+import { command } from '../command.ts'
 import { readCompose } from './compose.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -40,10 +40,8 @@ it('a password of the shell goes to both sides', () => {
   expect(own.get('rabbitmq')?.environment.RABBITMQ_DEFAULT_PASS).toBe('other')
 })
 
-it('runs: plots end to end, one of two workers killed', { timeout: 180_000 }, async () => {
-  const child = spawn(process.execPath, [...process.execArgv, 'scripts/compose-smoke.mjs'], { cwd: ROOT })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining('the other one draws it') })
+it('runs: plots end to end, one of two workers killed', { timeout: 400_000 }, async () => {
+  const args = [...process.execArgv, 'scripts/compose-smoke.mjs']
+  const { code, stdout, stderr } = await command(process.execPath, args, { cwd: ROOT, limit: 390_000 })
+  expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: expect.stringContaining('the other one draws it') })
 })

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -14,6 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join, matchesGlob, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { output, shellEnv } from '../command.ts'
 import { assignment, fill, readDockerfile, type Stage, words } from './dockerfile.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -37,12 +37,15 @@ export interface Image {
   remove(): void
 }
 
+/** Longest time of one RUN, ms: npm asks the registry, and its cache may be empty. */
+const RUN_LIMIT = 240_000
+
 /** Build the image of a Dockerfile in a temporary folder. `context`: the folder that is sent to Docker. */
-export function buildImage(file: string = join(ROOT, 'Dockerfile'), context: string = ROOT): Image {
+export async function buildImage(file: string = join(ROOT, 'Dockerfile'), context: string = ROOT): Promise<Image> {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-image-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   try {
-    const { root, workdir, user, env, entrypoint, cmd, health } = buildStages(file, context, folder)
+    const { root, workdir, user, env, entrypoint, cmd, health } = await buildStages(file, context, folder)
     return { folder: root, workdir, user, env: Object.fromEntries(env), entrypoint, cmd, health, remove }
   } catch (error) {
     remove()
@@ -51,12 +54,12 @@ export function buildImage(file: string = join(ROOT, 'Dockerfile'), context: str
 }
 
 /** The last stage; each is a folder in `folder`. */
-function buildStages(file: string, context: string, folder: string): Building {
+async function buildStages(file: string, context: string, folder: string): Promise<Building> {
   const done = new Map<string, Building>()
   let last: Building | undefined
   for (const [index, stage] of readDockerfile(file).entries()) {
     last = new Building(join(folder, String(index)), context, done)
-    last.build(stage)
+    await last.build(stage)
     done.set(stage.name ?? String(index), last)
   }
   if (!last) throw new Error(`${file}: expected a stage, got none`)
@@ -89,13 +92,13 @@ class Building {
     mkdirSync(root)
   }
 
-  build({ instructions }: Stage): void {
+  async build({ instructions }: Stage): Promise<void> {
     for (const { name, text } of instructions) {
       if (name === 'ARG') this.#args.set(...assignment(text))
       else if (name === 'ENV') this.env.set(...assignment(text))
       else if (name === 'WORKDIR') this.#enter(text)
       else if (name === 'COPY') this.#copy(text)
-      else if (name === 'RUN') this.#run(fill(text, this.#args))
+      else if (name === 'RUN') await this.#run(fill(text, this.#args))
       else if (name === 'USER') this.user = text
       else if (name === 'ENTRYPOINT') this.entrypoint = words(text)
       else if (name === 'CMD') this.cmd = words(text)
@@ -129,16 +132,14 @@ class Building {
     }
   }
 
-  #run(command: string): void {
+  async #run(command: string): Promise<void> {
     if (command.startsWith('npm install --no-save ')) {
       this.#linkPackages()
       return
     }
-    const path = [dirname(process.execPath), process.env.PATH].join(delimiter)
-    // Packages that were fetched before need not be asked for again.
-    const env = { PATH: path, HOME: process.env.HOME, npm_config_prefer_offline: 'true', npm_config_loglevel: 'error' }
-    const { status, stdout, stderr } = spawnSync('sh', ['-ec', command], { cwd: this.at('.'), env, encoding: 'utf8' })
-    if (status !== 0) throw new Error(`RUN ${command}: exit code ${status}\n${stdout}${stderr}`)
+    // What is in npm's cache need not be fetched again.
+    const env = shellEnv({ npm_config_prefer_offline: 'true', npm_config_loglevel: 'error' })
+    await output('sh', ['-ec', command], { cwd: this.at('.'), env, limit: RUN_LIMIT })
   }
 
   /** As `npm install` in a copy of the repository; with the mark that our scripts leave after it. */

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseYaml } from '@redocly/openapi-core'
 import { describe, expect, it } from 'vitest'
 import { milliseconds } from '../../src/std/duration.ts'
+import { command } from '../command.ts'
 import { commandWords, readCompose } from './compose.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -108,11 +108,10 @@ it('the secret has the variables that compose gives', () => {
   expect(Object.keys(stringData)).toEqual(Object.keys(compose.get('worker')!.environment))
 })
 
-const works = spawnSync('kubectl', ['kustomize', '--help']).status === 0
-
-it.skipIf(!works)('kubectl kustomize takes it', () => {
+it('kubectl kustomize takes it', async ({ skip }) => {
   const [file = '', ...args] = commandWords('kubectl kustomize deploy/kubernetes')
-  const { status, stdout, stderr } = spawnSync(file, args, { cwd: ROOT, encoding: 'utf8' })
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const { code, stdout, stderr } = await command(file, args, { cwd: ROOT })
+  if (code === undefined) skip('kubectl is not installed')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout.match(/image: registry\.example\.com\/celeriac-plots:1/g)?.length).toBe(3)
 })

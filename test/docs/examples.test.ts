@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { project, Running, start } from '../cli/harness.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
+import { eventually } from '../wait.ts'
 import { type Command, curl, Document } from './document.ts'
 
 // Half a dozen processes each, one after the other.
@@ -68,14 +69,6 @@ interface Service {
 async function stop(running: Running): Promise<void> {
   running.child.kill('SIGTERM')
   expect((await running.ended).code).toBe(0)
-}
-
-async function eventually<Value>(ask: () => Promise<Value>, holds: (value: Value) => boolean): Promise<Value> {
-  for (;;) {
-    const value = await ask()
-    if (holds(value)) return value
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
 }
 
 /** Code, however deep it is indented. */

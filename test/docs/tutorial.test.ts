@@ -2,17 +2,9 @@ import type { Page } from 'playwright-core'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { run, start } from '../cli/harness.ts'
 import { startBrowser, watchPage } from '../http/browser.ts'
+import { eventually } from '../wait.ts'
 import { curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
-
-// biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.
-async function eventually(ask: () => Promise<any>, holds: (value: any) => boolean): Promise<any> {
-  for (;;) {
-    const value = await ask()
-    if (holds(value)) return value
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 /** A page of Chromium's that may reach this address alone. */
 async function browse(base: string): Promise<Page> {
@@ -68,7 +60,8 @@ it('tutorial: step by step', async () => {
   expect([response.status, response.headers.get('location')]).toEqual([202, expect.stringMatching(/^\/v1\/jobs\/./)])
   const id = { '<id>': response.headers.get('location')?.split('/').at(-1) ?? '' }
   const [asking, fetching] = [tutorial.take('curl'), tutorial.take('curl')]
-  const ask = async (): Promise<unknown> => (await curl(asking, base, id)).json()
+  // biome-ignore lint/suspicious/noExplicitAny: JSON, which the test compares.
+  const ask = async (): Promise<any> => (await curl(asking, base, id)).json()
   const calling = run(folder, celeriac(tutorial.take('npx celeriac call')))
   const printing = node(folder, tutorial.take('node').words[1] ?? '')
   const { progress } = await eventually(ask, (job) => job.progress != null)
@@ -102,7 +95,8 @@ it('tutorial: step by step', async () => {
   await worker.until(/ ready/)
   const short = posting.words.map((word) => word.replace('10', '1'))
   const accepted = await curl({ ...posting, words: short }, production.base)
-  const done = async (): Promise<unknown> => (await fetch(production.base + accepted.headers.get('location'))).json()
+  // biome-ignore lint/suspicious/noExplicitAny: JSON, which the test compares.
+  const done = async (): Promise<any> => (await fetch(production.base + accepted.headers.get('location'))).json()
   expect(await eventually(done, (job) => job.state === 'SUCCESS')).toMatchObject({ task: 'report' })
   expect(await types).toEqual([])
   expect(await (await fetch(production.base)).text()).toBe(html)

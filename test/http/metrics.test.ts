@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
@@ -11,6 +10,7 @@ import { serve, toExpress, toFastify, toFetch, toNode } from '../../src/http/ser
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
+import { command } from '../command.ts'
 import { RedisServer } from '../redis/server.ts'
 import { EventClient } from './eventClient.ts'
 import { scrape } from './exposition.ts'
@@ -21,15 +21,15 @@ const REQUESTS = 'celeriac_http_requests_total'
 const DURATION = 'celeriac_http_request_duration_seconds'
 const SUBMITTED = 'celeriac_jobs_submitted_total'
 
-const hasPromtool = spawnSync('promtool', ['--version']).status === 0
-test.skipIf(!hasPromtool)('promtool has nothing to complain of', async () => {
+test('promtool has nothing to complain of', async ({ skip }) => {
   await using house = await build('memory:', (app) => [app.task('add', (x: number, y: number) => x + y)], {
     worker: true,
   })
   await house.post('/v1/tasks/add', [1, 2], { prefer: 'wait=5' })
   const { text } = await house.ask('GET', '/metrics')
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
-  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
+  const end = await command('promtool', ['check', 'metrics'], { input: text })
+  if (end.code === undefined) skip('promtool is not installed')
+  expect(end).toEqual({ code: 0, stdout: '', stderr: '' })
 })
 
 describe('requests', () => {

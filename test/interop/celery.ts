@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { guard } from '../redis/guard.ts'
+import { within } from '../wait.ts'
 
 const PYTHON = '/usr/bin/python3'
 const FOLDER = join(import.meta.dirname, 'python')
@@ -106,10 +107,13 @@ export class PythonWorker {
     const gone = this.#ended.then(() => {
       throw new Error(`the Python worker ended\n${this.#log}`)
     })
-    while (!pattern.test(this.#log)) {
-      const more = [once(this.#process.stderr, 'data'), once(this.#process.stdout, 'data')]
-      await Promise.race([...more, gone])
+    const logged = async (): Promise<void> => {
+      while (!pattern.test(this.#log)) {
+        const more = [once(this.#process.stderr, 'data'), once(this.#process.stdout, 'data')]
+        await Promise.race([...more, gone])
+      }
     }
+    await within(() => `${pattern} in the Python worker's log\n${this.#log}`, logged())
   }
 }
 

@@ -7,7 +7,7 @@ import { capture, envelopeOf, type RawMessage, readByPython } from './golden/gol
 
 const ALL = new Set(['application/json', 'application/x-msgpack'])
 const NEWER = ['replaced_task_nesting', 'stamped_headers', 'stamps']
-const { messages, metas } = capture()
+const { messages, metas } = await capture()
 const v2 = Object.entries(messages).filter(([name]) => name !== 'protocol 1')
 
 function decoded(name: string): TaskMessage {
@@ -136,7 +136,7 @@ describe('result metas of Python Celery', () => {
   })
 })
 
-describe('our messages, as a Python worker reads them', () => {
+describe('our messages, as a Python worker reads them', async () => {
   const message: TaskMessage = {
     id: 'id-1',
     task: 'math.add',
@@ -167,7 +167,7 @@ describe('our messages, as a Python worker reads them', () => {
   }
   const packed = { ...plain, args: [new Uint8Array([0, 255]), 2 ** 40, 2n ** 63n, 2 ** 60, Number.NaN, 'é'] }
   const dated = { ...plain, args: [new Date('2026-01-02T03:04:05.123Z')] }
-  const [first, second, third, fourth] = readByPython([
+  const [first, second, third, fourth] = await readByPython([
     encodeTask(message, 'json'),
     encodeTask(plain, 'json'),
     encodeTask(packed, 'msgpack'),

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pythonRepr, REPR_LENGTH, reprArgs, reprKwargs } from '../../src/protocol/repr.ts'
 import { serialize } from '../../src/protocol/serializer.ts'
+import { output } from '../command.ts'
 
 test.each<[readonly unknown[], string]>([
   [[], '()'],
@@ -57,7 +57,7 @@ describe('the cut', () => {
   })
 })
 
-test('Python reads every repr as the value that it gets', () => {
+test('Python reads every repr as the value that it gets', async () => {
   const leaf = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -75,7 +75,5 @@ import ast, json, sys
 for text, printed in json.load(sys.stdin):
     assert list(ast.literal_eval(printed)) == json.loads(text), (text, printed)
 print('ok')`
-  expect(execFileSync('/usr/bin/python3', ['-c', script], { input: JSON.stringify(pairs), encoding: 'utf8' })).toBe(
-    'ok\n',
-  )
+  expect(await output('/usr/bin/python3', ['-c', script], { input: JSON.stringify(pairs) })).toBe('ok\n')
 })

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { within } from '../wait.ts'
 
 /** One request that a receiver got, with its body read. */
 export interface Got {
@@ -35,7 +36,10 @@ export class Receiver {
 
   /** Resolves with the n-th request, the first being 1. */
   async nth(n: number): Promise<Got> {
-    while (this.got.length < n) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (this.got.length < n) {
+      const more = new Promise<void>((resolve) => this.#waiting.push(resolve))
+      await within(() => `request ${n} at the endpoint; there were ${this.got.length}`, more)
+    }
     return this.got[n - 1] as Got
   }
 

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { eventually, Running, resultOf } from './running.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Running, resultOf } from './running.ts'
 
 // Each starts processes, and they start threads.
 vi.setConfig({ testTimeout: 60_000 })

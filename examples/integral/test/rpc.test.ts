@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Running, resultOf } from './running.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Running, resultOf } from './running.ts'
 
 // Each starts processes, and they start threads.
 vi.setConfig({ testTimeout: 60_000 })

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { eventually } from '../../../test/wait.ts'
 import { type Ended, Program } from '../../shared/test/program.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -45,21 +46,6 @@ export class Running extends Program {
   request(method: string, path: string, body?: unknown): Promise<Response> {
     const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
     return fetch(this.url + path, { method, body: text, headers: { 'content-type': 'application/json' } })
-  }
-}
-
-/** Asks every 20 ms until the answer satisfies; fails after `limit` ms with the last answer. */
-export async function eventually<Value>(
-  ask: () => Promise<Value>,
-  satisfies: (value: Value) => boolean,
-  limit = 20_000,
-): Promise<Value> {
-  const until = performance.now() + limit
-  for (;;) {
-    const value = await ask()
-    if (satisfies(value)) return value
-    if (performance.now() > until) throw new Error(`not within ${limit} ms; last: ${JSON.stringify(value)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventually, Running, resultOf } from './running.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Running, resultOf } from './running.ts'
 
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }

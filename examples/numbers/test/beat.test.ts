@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { expect, it, type TestContext, vi } from 'vitest'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Folder, type Program } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Folder, type Program } from '../../shared/test/program.ts'
 
 // It starts processes.
 vi.setConfig({ testTimeout: 60_000 })

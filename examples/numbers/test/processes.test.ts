@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, type TestContext, vi } from 'vitest'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Folder, type Program } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Folder, type Program } from '../../shared/test/program.ts'
 
 // Each starts processes.
 vi.setConfig({ testTimeout: 60_000 })

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { addressOf, expectCode, printed, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
-import { eventually } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
 import { type Answer, send } from '../simulate/client.ts'
 import { PostgresServer } from './postgres.ts'
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Folder, type Program } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Folder, type Program } from '../../shared/test/program.ts'
 import { type Answer, send } from '../simulate/client.ts'
 import { PostgresServer } from './postgres.ts'
 

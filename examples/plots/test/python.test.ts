@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Folder } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Folder } from '../../shared/test/program.ts'
 
 // Processes of two languages.
 vi.setConfig({ testTimeout: 60_000 })

@@ -1,4 +1,4 @@
-import { eventually } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
 
 /** What a browser keeps of a user: the cookies. */
 export class Browser {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { eventually, Folder, type Program } from '../../shared/test/program.ts'
+import { eventually } from '../../../test/wait.ts'
+import { Folder, type Program } from '../../shared/test/program.ts'
 import { Browser } from './browser.ts'
 
 // Each starts processes, and they start threads.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { within } from '../../../test/wait.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -88,9 +89,9 @@ export class Program {
     })
   }
 
-  /** Resolves when what it wrote matches; rejects when it ended before. */
-  until(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
+  /** Resolves when what it wrote matches; rejects when it ended before, or after `limit` ms. */
+  until(pattern: RegExp, limit?: number): Promise<RegExpExecArray> {
+    const found = new Promise<RegExpExecArray>((resolve, reject) => {
       this.#look = () => {
         const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr)
         if (found) resolve(found)
@@ -99,6 +100,7 @@ export class Program {
       }
       this.#look()
     })
+    return within(() => `${pattern} in ${this.stdout}${this.stderr}`, found, limit)
   }
 
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
@@ -113,17 +115,5 @@ export class Program {
   // biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.
   async json(path: string, options: RequestInit = {}): Promise<any> {
     return await (await this.fetch(path, options)).json()
-  }
-}
-
-/** Asks every 20 ms until the answer satisfies. */
-export async function eventually<Value>(
-  ask: () => Promise<Value>,
-  satisfies: (value: Value) => boolean,
-): Promise<Value> {
-  for (;;) {
-    const value = await ask()
-    if (satisfies(value)) return value
-    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

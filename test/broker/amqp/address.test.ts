@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -13,6 +12,7 @@ import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { output } from '../../command.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort } from '../../redis/server.ts'
@@ -24,7 +24,7 @@ const stops: (() => unknown)[] = []
 beforeAll(async () => {
   server = await RabbitServer.start({ tls: true })
   await server.addVhosts([VHOST])
-}, 30_000)
+})
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
@@ -77,7 +77,7 @@ describe('amqps', () => {
     const file = join(server.folder, 'other.pem')
     const names = ['-subj', '/CN=other', '-keyout', join(server.folder, 'other.key'), '-out', file]
     const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
-    execFileSync('openssl', ['req', ...kind, ...names], { stdio: 'ignore' })
+    await output('openssl', ['req', ...kind, ...names])
     const error = await failure(url(`ssl_ca_certs=${encodeURIComponent(file)}`), StoreUnavailableError)
     expect(error.message).toMatch(/self-signed certificate.*: expected .*\?ssl_ca_certs=/)
   })
@@ -251,7 +251,7 @@ describe('refused for now', () => {
   })
 })
 
-test('without the package amqplib: what to install', () => {
+test('without the package amqplib: what to install', async () => {
   const source = `
     import { registerHooks } from 'node:module'
     registerHooks({
@@ -266,6 +266,6 @@ test('without the package amqplib: what to install', () => {
     await broker.size('q').catch(tell)
     await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'n' }).catch(tell)
     await broker.close()`
-  const told = execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' })
+  const told = await output(process.execPath, [...process.execArgv, '--input-type=module', '-e', source])
   expect(told).toMatch(/^(?:INVALID_CONFIG .*npm install amqplib\n){2}$/)
 })

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { connectRedis, type RedisOptions } from '../../../src/broker/redis/clien
 import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { pause, stays, until, within } from '../../../src/testing/kit.ts'
+import { output } from '../../command.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
 
@@ -374,7 +374,7 @@ test('TLS: the certificate is checked, unless told not to', async () => {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  execFileSync('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  await output('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', certificate])
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const port = await freePort()
   const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
@@ -399,6 +399,6 @@ test('without the package ioredis: what to install', async () => {
     const redis = connectRedis('redis://')
     await redis.command('PING').catch((error) => console.log(error.code, error.message))
     await redis.close()`
-  const told = execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' })
+  const told = await output(process.execPath, [...process.execArgv, '--input-type=module', '-e', source])
   expect(told).toMatch(/^INVALID_CONFIG .*npm install ioredis/)
 })

@@ -95,14 +95,15 @@ export function links(kind: FleetOptions = {}): void {
 
   describe('canvas that is not supported yet ends as a failure that says so', () => {
     // Celery's rpc:// has none.
-    test.skipIf(kind.results === 'rpc')('a chord', async () => {
-      const header = [ours('ts.add', [1, 1], { options: { task_id: 'part-1' } }), ours('ts.add', [2, 2])]
-      await python.call('run_chord', { header, body: ours('ts.join') })
-      expect(await python.get('part-1')).toMatchObject({
-        status: 'FAILURE',
-        error: { text: expect.stringContaining('chord') },
+    if (kind.results !== 'rpc')
+      test('a chord', async () => {
+        const header = [ours('ts.add', [1, 1], { options: { task_id: 'part-1' } }), ours('ts.add', [2, 2])]
+        await python.call('run_chord', { header, body: ours('ts.join') })
+        expect(await python.get('part-1')).toMatchObject({
+          status: 'FAILURE',
+          error: { text: expect.stringContaining('chord') },
+        })
       })
-    })
 
     test('a group after a task', async () => {
       const found = await python.call<{ first: string }>('run_chain_to_group', {

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Envelope } from '../../../src/protocol/envelope.ts'
+import { output } from '../../command.ts'
 
 /** A message as Celery's virtual transports hold it. */
 export interface RawMessage {
@@ -19,12 +19,12 @@ export interface Captured {
 const PYTHON = '/usr/bin/python3'
 
 /** What the installed Python Celery wrote just now. Fails where it is not installed. */
-export function capture(): Captured {
-  return JSON.parse(execFileSync(PYTHON, [join(import.meta.dirname, 'capture.py')], { encoding: 'utf8' })) as Captured
+export async function capture(): Promise<Captured> {
+  return JSON.parse(await output(PYTHON, [join(import.meta.dirname, 'capture.py')])) as Captured
 }
 
 /** What a Celery worker sees in our envelopes. */
-export function readByPython(envelopes: readonly Envelope[]): Record<string, unknown>[] {
+export async function readByPython(envelopes: readonly Envelope[]): Promise<Record<string, unknown>[]> {
   const input = envelopes.map(({ headers, properties, body }) => ({
     headers,
     properties: {
@@ -36,11 +36,8 @@ export function readByPython(envelopes: readonly Envelope[]): Record<string, unk
     content_type: properties.contentType,
     content_encoding: properties.contentEncoding,
   }))
-  const output = execFileSync(PYTHON, [join(import.meta.dirname, 'read.py')], {
-    input: JSON.stringify(input),
-    encoding: 'utf8',
-  })
-  return JSON.parse(output) as Record<string, unknown>[]
+  const printed = await output(PYTHON, [join(import.meta.dirname, 'read.py')], { input: JSON.stringify(input) })
+  return JSON.parse(printed) as Record<string, unknown>[]
 }
 
 export function envelopeOf(raw: RawMessage): Envelope {

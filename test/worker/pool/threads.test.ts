@@ -10,6 +10,7 @@ import type { Outcome } from '../../../src/protocol/outcome.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { ThreadPool } from '../../../src/worker/pool/threads.ts'
+import { eventually } from '../../wait.ts'
 
 const url = (name: string): string => new URL(name, import.meta.url).href
 const folder = mkdtempSync(join(tmpdir(), 'threads-'))
@@ -77,7 +78,7 @@ function run(
 }
 
 async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 10))
+  await eventually(async () => done(), Boolean)
 }
 
 describe('ThreadPool', () => {

@@ -1,0 +1,10 @@
+import { configDefaults, mergeConfig } from 'vitest/config'
+import base from './vitest.config.ts'
+
+/** `npm run test:full`: the tests of `npm test` and those that are too long for it; test/soak runs after them. */
+const config = mergeConfig(base, {})
+
+// mergeConfig joins lists; this one must replace what the base has.
+config.test.exclude = [...configDefaults.exclude, 'test/soak/**']
+
+export default config
