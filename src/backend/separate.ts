@@ -1,5 +1,5 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
-import { NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, ConfigError, NotSupportedError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
 import type { Handout } from './history.ts'
 import {
@@ -56,11 +56,14 @@ class SeparateJoint implements Joint {
 
   async #send({ message, meta, once, origin }: Submission): Promise<boolean> {
     // The record first: an id that its caller holds must never be unknown while its task runs.
-    if (meta) {
-      const fresh = await this.#backend.store(meta, undefined, origin)
-      if (once && !fresh) return false
+    const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, origin))
+    if (meta && once && !fresh) return false
+    try {
+      await this.#publish(message, isSelfTimed(message))
+    } catch (error) {
+      if (meta && fresh && isFinalRefusal(error)) await this.#backend.forget([meta.task_id]).catch(() => undefined)
+      throw error
     }
-    await this.#publish(message, isSelfTimed(message))
     return true
   }
 
@@ -82,6 +85,11 @@ class SeparateJoint implements Joint {
   #publish({ envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {
     return this.#broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
   }
+}
+
+/** The broker did not take the message and never will: its record would wait for ever, and its idempotency key would seem used. */
+function isFinalRefusal(error: unknown): boolean {
+  return error instanceof ArgumentError || error instanceof ConfigError
 }
 
 function replyOf(delivery: Delivery): Reply | undefined {

@@ -22,6 +22,8 @@ const FEW = 20
 export interface RabbitServerOptions {
   /** How long a delivery may stay unacknowledged before its channel is closed, ms. Default: the server's, 30 minutes. */
   readonly consumerTimeout?: number
+  /** Longest message that it takes, bytes (`max_message_size`). Default: the server's, 128 MiB. */
+  readonly maxMessageSize?: number
   /** Where the last node lived, with its data. */
   readonly port?: number
   /** Listen for TLS too, with a certificate made for it (`tlsPort`, `certificate`). */
@@ -72,7 +74,9 @@ export class RabbitServer {
     for (const name of ['mnesia', 'log']) mkdirSync(join(this.folder, name))
     writeFileSync(join(this.folder, 'enabled_plugins'), '[].\n')
     writeFileSync(join(this.folder, 'env.conf'), '')
-    writeFileSync(join(this.folder, 'rabbitmq.conf'), tls === 0 ? '' : this.#tlsSettings)
+    const { maxMessageSize: size } = options
+    const limit = size === undefined ? '' : `max_message_size = ${size}\n`
+    writeFileSync(join(this.folder, 'rabbitmq.conf'), limit + (tls === 0 ? '' : this.#tlsSettings))
   }
 
   get pid(): number {

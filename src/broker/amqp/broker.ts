@@ -10,6 +10,7 @@ import { withoutWay, writeProperties } from './envelope.ts'
 import { ConsumerClock } from './longHolds.ts'
 import type { ProbePace } from './prober.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
+import { SizeLimit } from './sizeLimit.ts'
 import { type QueueOptions, Topology } from './topology.ts'
 import { parseAmqpUrl } from './url.ts'
 
@@ -61,9 +62,11 @@ export class AmqpBroker implements Broker {
     this.#delays = new Delays(this.#topology)
     this.#clock = new ConsumerClock(consumerTimeout, warn)
     this.#connection.onOpen(() => this.#delays.forget())
-    this.#tasks = new Publisher(this.#publishing, wait)
-    this.#others = new Publisher(this.#publishing, wait)
-    this.#delayed = new Publisher(this.#publishing, wait)
+    const sizes = new SizeLimit()
+    this.#publishing.onOpen(() => sizes.forget())
+    this.#tasks = new Publisher(this.#publishing, wait, sizes)
+    this.#others = new Publisher(this.#publishing, wait, sizes)
+    this.#delayed = new Publisher(this.#publishing, wait, sizes)
   }
 
   async publish(

@@ -265,7 +265,8 @@ function destroy(model: ChannelModel): void {
   stream.destroy(new Error('no answer'))
 }
 
-async function limited<Value>(promise: Promise<Value>, ms: number, late: () => Error): Promise<Value> {
+/** The promise, or the rejection with `late()` when it has not settled within `ms`. */
+export async function limited<Value>(promise: Promise<Value>, ms: number, late: () => Error): Promise<Value> {
   const { promise: limit, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(late()), Math.max(0, ms))
   try {

@@ -14,7 +14,7 @@ export class AmqpScene {
   constructor(options: RabbitServerOptions = {}, { until = 'test' }: { until?: 'test' | 'file' } = {}) {
     beforeAll(async () => {
       this.#server = await RabbitServer.start(options)
-    }, 30_000)
+    }, 90_000)
     const close = async (): Promise<void> => {
       for (const stop of this.#stops.splice(0).reverse()) await stop()
     }
