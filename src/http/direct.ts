@@ -9,7 +9,6 @@ import { sourceOf } from './adapters/context.ts'
 import { nodeFacts } from './adapters/facts.ts'
 import { parseBody } from './body.ts'
 import type { Load } from './gate.ts'
-import type { HostGuard } from './host.ts'
 import { type Input, inputErrors, inputOfValue } from './input.ts'
 import { jobPath, jobText } from './job.ts'
 import type { RouteCount } from './metrics.ts'
@@ -63,7 +62,7 @@ const TELLING = [
 ] as const
 
 /** Takes what is plain; all else is for `ordinary`. */
-export function directListener(api: Hono, guard: HostGuard | undefined, ordinary: Listener): Listener {
+export function directListener(api: Hono, ordinary: Listener): Listener {
   const direct = open.get(api)
   if (!direct) return ordinary
   const tasks = `${direct.base}/tasks/`
@@ -74,7 +73,7 @@ export function directListener(api: Hono, guard: HostGuard | undefined, ordinary
   return (request, response) => {
     const { url = '', headers } = request
     const { host = '' } = headers
-    if (!open.has(api) || !HOST.test(host) || guard?.(host, url)) return ordinary(request, response)
+    if (!open.has(api) || !HOST.test(host)) return ordinary(request, response)
     if (request.method === 'GET' && url.startsWith(jobs)) {
       const id = url.slice(jobs.length)
       if (WORD.test(id) && headers['if-none-match'] === undefined && headers.prefer === undefined)

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -11,8 +11,9 @@ import { logAccess } from './accessLog.ts'
 import { answerClientErrors, respondThrown } from './clientError.ts'
 import type { ServedBy } from './closing.ts'
 import { directListener } from './direct.ts'
-import { type HostGuard, hostGuard } from './host.ts'
+import { hostGuard } from './host.ts'
 import { retire } from './retire.ts'
+import { checkTarget } from './target.ts'
 
 // The face of `celeriac/http`; the app itself imports `api.ts` alone, which needs no Node server.
 export {
@@ -89,18 +90,20 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
   const { host = '127.0.0.1', port = 5000, hosts } = options
   const requestTimeout = milliseconds(options.requestTimeout ?? REQUEST_TIMEOUT, 'serve: requestTimeout')
   const stop = new Stop()
-  const guard = hostGuard(host, hosts)
-  const ordinary = getRequestListener(guarded(api, guard, stop), { errorHandler: respondThrown })
+  const ordinary = getRequestListener(servedBy(api, stop), { errorHandler: respondThrown })
   const server = createServer(
     {
       headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
       requestTimeout,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-      // Without one it is refused as any other that makes no URL.
+      // `checkTarget` refuses what needs one and has none, with a problem document.
       requireHostHeader: false,
       connectionsCheckingInterval: Math.min(TIMEOUT_INTERVAL, Math.ceil(requestTimeout / 2)),
     },
-    directListener(api, guard, (request, response) => void ordinary(request, response)),
+    checkTarget(
+      directListener(api, (request, response) => void ordinary(request, response)),
+      hostGuard(host, hosts),
+    ),
   )
   answerClientErrors(server)
   if (options.accessLog) logAccess(server, options.accessLog)
@@ -124,13 +127,11 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
   }
 }
 
-/** Behind the guard of its name, where there is one; `closing` is what streams and long polls end at. */
-function guarded(api: Hono, guard: HostGuard | undefined, closing: StopSignal): Hono['fetch'] {
+/** `closing` is the signal at which streams and long polls end. */
+function servedBy(api: Hono, closing: StopSignal): Hono['fetch'] {
   return (request, env, context) => {
     ;(env as ServedBy).closing = closing
-    if (!guard) return api.fetch(request, env, context)
-    const { headers, url } = (env as { incoming: IncomingMessage }).incoming
-    return guard(headers.host, url ?? '') ?? api.fetch(request, env, context)
+    return api.fetch(request, env, context)
   }
 }
 

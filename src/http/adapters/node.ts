@@ -3,6 +3,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { respondThrown } from '../clientError.ts'
 import { type Problem, respondProblem } from '../problem.ts'
+import { checkTarget } from '../target.ts'
 import type { PrefixOptions } from './fetch.ts'
 import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
 import { restoreBody } from './parsedBody.ts'
@@ -12,11 +13,11 @@ export function toNode(api: Hono, { prefix = '' }: PrefixOptions = {}): RequestL
   checkPrefix(prefix, 'toNode')
   const listen = nodeListener(api, prefix)
   const refuse = listenerOf((request) => notBelow(new URL(request.url).pathname, prefix))
-  return (request, response) => {
+  return checkTarget((request, response) => {
     const [path = ''] = (request.url ?? '').split('?', 1)
     if (isBelow(path, prefix)) listen(request, response)
     else refuse(request, response)
-  }
+  })
 }
 
 const LOST: Problem = {
@@ -30,10 +31,10 @@ const respondLost = listenerOf((request) => respondProblem(LOST, new URL(request
 export function nodeListener(api: Hono, prefix: string): (request: IncomingMessage, response: ServerResponse) => void {
   const { fetch } = mountedAt(api, prefix)
   const listen = listenerOf(fetch)
-  return (request, response) => {
+  return checkTarget((request, response) => {
     if (restoreBody(request)) listen(request, response)
     else respondLost(request, response)
-  }
+  })
 }
 
 type Fetch = (request: Request, env: object) => Response | Promise<Response>

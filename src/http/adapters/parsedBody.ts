@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setRawHeader } from '../rawHeader.ts'
 
 /** A request as body parsers leave it. */
 type Parsed = IncomingMessage & { body?: unknown; rawBody?: unknown }
@@ -14,8 +15,8 @@ export function restoreBody(request: Parsed): boolean {
   if (!bytes) return false
   request.rawBody = bytes
   // The parser has decompressed it.
-  setHeader(request, 'content-encoding', undefined)
-  setHeader(request, 'content-length', String(bytes.length))
+  setRawHeader(request, 'content-encoding', undefined)
+  setRawHeader(request, 'content-length', String(bytes.length))
   return true
 }
 
@@ -24,16 +25,4 @@ function bytesOf(body: unknown, type = ''): Buffer | undefined {
   if (typeof body === 'string') return Buffer.from(body)
   if (body === undefined || !/^application\/(?:json|[^;]+\+json)\b/i.test(type.trim())) return undefined
   return Buffer.from(JSON.stringify(body))
-}
-
-/** In both of the forms that Node keeps. */
-function setHeader(request: IncomingMessage, name: string, value: string | undefined): void {
-  const raw = request.rawHeaders
-  for (let index = raw.length - 2; index >= 0; index -= 2) {
-    if (raw[index]?.toLowerCase() === name) raw.splice(index, 2)
-  }
-  delete request.headers[name]
-  if (value === undefined) return
-  raw.push(name, value)
-  request.headers[name] = value
 }
