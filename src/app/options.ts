@@ -292,9 +292,14 @@ export function shown(value: unknown): string {
   }
 }
 
+/** What AMQP carries: one octet. */
+export function isPriority(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 255
+}
+
 function checkCommon(options: TaskOptions | CallOptions, where: string): void {
   const { priority, queue, serializer } = options
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
+  if (priority !== undefined && !isPriority(priority)) {
     throw new ArgumentError(`${where}: priority: expected a whole number from 0 to 255, got ${shown(priority)}`)
   }
   if (queue !== undefined) requireText(queue, `${where}: queue`)

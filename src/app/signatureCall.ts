@@ -1,8 +1,9 @@
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
-import { isRecord, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
+import { canvasOf, isRecord, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import type { App } from './app.ts'
+import { isPriority } from './options.ts'
 import { CONTEXT_HEADER } from './requestContext.ts'
 import { type Prepared, pendingMeta } from './send.ts'
 
@@ -31,13 +32,6 @@ export interface SignatureCall {
 
 type Options = Readonly<Record<string, unknown>>
 
-const CANVAS = /^celery\.(group|chain|chord)$/
-
-/** The kind of canvas that a signature is, as `group`; undefined for a plain task. */
-export function canvasOf({ task, subtask_type }: Pick<Signature, 'task' | 'subtask_type'>): string | undefined {
-  return subtask_type || CANVAS.exec(task)?.[1]
-}
-
 /**
  * Make the call of a signature ready, as Celery's `apply_async` does. Throws NotSupportedError for a canvas, ArgumentError, EncodeError
  * or DecodeError for what cannot be sent.
@@ -57,9 +51,12 @@ export function prepareSignature(
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
   const message = messageOf(call, before, { now, ignored })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
-  const queue = text(options, 'queue')
+  // Python's words for the default are None and ''.
+  const queue = text(options, 'queue') || undefined
   const exchange = queue === undefined ? (text(options, 'exchange') ?? '') : ''
-  const routingKey = queue ?? text(options, 'routing_key') ?? own?.queue ?? config.route(task) ?? config.queue
+  const key = text(options, 'routing_key')
+  const routingKey =
+    queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route(task) ?? config.queue
   return {
     id: message.id,
     message,
@@ -101,7 +98,7 @@ function messageOf(
     origin: before.origin,
     replyTo: text(options, 'reply_to') ?? before.replyTo,
     ignoreResult: ignored,
-    priority: number(options, 'priority'),
+    priority: priority(options),
     headers: before.context === undefined ? headers : { [CONTEXT_HEADER]: before.context, ...headers },
     shadow: text(options, 'shadow'),
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
@@ -152,6 +149,12 @@ function number(options: Options, name: string): number | undefined {
   if (isNothing(value)) return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw wrong(name, 'a number', value)
+}
+
+function priority(options: Options): number | undefined {
+  const value = number(options, 'priority')
+  if (value === undefined || isPriority(value)) return value
+  throw wrong('priority', 'a whole number from 0 to 255', value)
 }
 
 function flag(options: Options, name: string): boolean | undefined {

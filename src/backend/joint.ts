@@ -72,6 +72,11 @@ export interface Joint {
    * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.
    */
   submit(submission: Submission): Promise<boolean>
+  /**
+   * Throws for a message that can never be sent from here, by its route or its properties: NotSupportedError, ArgumentError. What it does not
+   * find, `settle` may still reject with. Absent where anything can be sent.
+   */
+  check?(message: Message): void
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>
   /**

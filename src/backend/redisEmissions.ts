@@ -1,5 +1,6 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { Arg, RedisConnection, Script } from '../broker/redis/connection.ts'
+import { readAnswers } from '../broker/redis/replies.ts'
 import { type Handout, keptChanges } from './history.ts'
 import { STORE_LUA } from './redisStore.ts'
 
@@ -8,7 +9,7 @@ import { STORE_LUA } from './redisStore.ts'
  * ms (0: for ever), how many it keeps, the run, the number of the first emission, 1 where they may be kept already, how many there are, and
  * each. Elements of a log are a number, then for an emission the number of the newest state, the run and the number in the run, and the
  * emission; a record begins with no digit. The record is published again: whoever watches it looks at the log. Answers 1 for each that was
- * kept, else 0.
+ * kept, else 0; a text of why it cannot be.
  */
 const EMIT: Script = {
   name: 'emit',
@@ -29,7 +30,7 @@ local function newest_of(list, run)
 end
 local function append(key, list, ttl, kept, run, from, known, texts)
   local newest = redis.call('LINDEX', list, -1)
-  local last = newest and tonumber(string.match(newest, '^%d+')) or 1
+  local last = newest and tonumber(string.match(newest, '^%d+') or 1) or 1
   local state = newest and (string.match(newest, '^%d+ (%d+) ') or last) or 1
   local before = last
   for number, text in ipairs(texts) do
@@ -41,7 +42,7 @@ local function append(key, list, ttl, kept, run, from, known, texts)
   end
   if math.floor(last / 16) > math.floor(before / 16) then redis.call('LTRIM', list, -kept, -1) end
   if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
-  redis.call('PUBLISH', key, redis.call('GET', key))
+  redis.pcall('PUBLISH', key, redis.call('GET', key))
 end
 local out = {}
 for number = 2, #KEYS do
@@ -50,13 +51,14 @@ for number = 2, #KEYS do
   local texts = {}
   for place = 1, count do texts[place] = take() end
   local held = tag == '' or redis.call('HEXISTS', KEYS[1], tag) == 1
-  local head = held and redis.call('GETRANGE', key, 0, 127) or ''
+  local why = held and unwritable(key, '', '/') or nil
+  local head = held and not why and heads[key] or ''
   local kept_it = head ~= '' and not FINAL[status_of(key, head)]
   if kept_it then
     local list = log_of(key)
     append(key, list, ttl, kept, run, from, again and newest_of(list, run) or 0, texts)
   end
-  out[#out + 1] = kept_it and 1 or 0
+  out[#out + 1] = why or (kept_it and 1 or 0)
 end
 return out
 `,
@@ -91,8 +93,7 @@ export class RedisEmissions {
         const kept = keptChanges(limit, Math.max(...emissions.map(({ length }) => length)))
         return [tag, ttl, kept, run, from, again ? 1 : 0, emissions.length, ...emissions]
       })
-      const answer = (await connection.script(EMIT, [held, ...items.map(({ key }) => key)], args)) as number[]
-      return answer.map((kept) => kept === 1)
+      return readAnswers(await connection.script(EMIT, [held, ...items.map(({ key }) => key)], args), connection.url)
     })
   }
 

@@ -3,26 +3,43 @@ import { Batch } from '../broker/redis/batch.ts'
 import type { RedisBroker } from '../broker/redis/broker.ts'
 import type { Arg, Script } from '../broker/redis/connection.ts'
 import { type Hold, RedisDelivery } from '../broker/redis/held.ts'
+import { readAnswers } from '../broker/redis/replies.ts'
 import { SETTLING } from '../broker/redis/scripts.ts'
 import type { Handout } from './history.ts'
-import type { Joint, Settlement, Submission } from './joint.ts'
+import type { Joint, Message, Settlement, Submission } from './joint.ts'
 import type { RedisIndex } from './redisIndex.ts'
 import type { RedisNotes } from './redisNotes.ts'
 import { STORE_LUA } from './redisStore.ts'
-import { messageArgs, type Recorder, RedisSubmitter, recordArgs, SEND_LUA } from './redisSubmit.ts'
+import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './redisSubmit.ts'
 
 /**
  * ARGV[3] is how many, then their tags; then for each `ack` or `requeue`, its record as for SUBMIT; where `+` follows that word, the numbers
- * of other records and of messages, and each of them. Nothing of it happens unless it is still held. Answers 1 for each that was, else 0.
+ * of other records and of messages, and each of them. Nothing of it happens unless it is still held. Answers 1 for each that was, else 0; a
+ * text of why for one that cannot be written: it is held as before, and the others are settled.
  */
 const SETTLE: Script = {
   name: 'settle with record',
   source: `${SETTLING}${STORE_LUA}${SEND_LUA}
 local count = tonumber(ARGV[3])
-local tags, out, done, restored = {}, {}, {}, {}
-for number = 1, count do tags[number] = ARGV[number + 3] end
-at = 4 + count
-local held = release(tags)
+local out, good, done, restored = {}, {}, {}, {}
+-- Before the first write.
+local function problem_of(tag)
+  local ending, key, _, status, ttl = take(), take(), take(), take(), take()
+  local why = key ~= '' and unwritable(key, status, ttl) or nil
+  if string.sub(ending, 1, 3) ~= 'ack' then why = why or unrestorable(tag) end
+  if string.sub(ending, -1) ~= '+' then return why end
+  local others, messages = tonumber(take()), tonumber(take())
+  for _ = 1, others do
+    local its_key, _, its_status, its_ttl = take(), take(), take(), take()
+    why = why or unwritable(its_key, its_status, its_ttl)
+  end
+  for _ = 1, messages do
+    local kind, a = take(), take()
+    at = at + 2
+    why = why or unsendable(kind, a)
+  end
+  return why
+end
 local function more(mine)
   local others, messages = tonumber(take()), tonumber(take())
   for _ = 1, others do
@@ -34,17 +51,26 @@ local function more(mine)
     if mine then send(kind, a, b, c) end
   end
 end
-for number, tag in ipairs(tags) do
+at = 4 + count
+for number = 1, count do
+  local tag = ARGV[number + 3]
+  out[number] = problem_of(tag)
+  if not out[number] then good[#good + 1] = tag end
+end
+local held = release(good)
+at = 4 + count
+for number = 1, count do
+  local tag = ARGV[number + 3]
   local ending, key, value, status, ttl = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   at = at + 5
-  local mine = not held or held[tag]
-  if held then held[tag] = false end
+  local mine = not out[number] and (not held or held[tag])
   if mine then
+    if held then held[tag] = false end
     if string.sub(ending, 1, 3) == 'ack' then done[#done + 1] = tag else restored[#restored + 1] = tag end
     if key ~= '' then store(key, value, status, ttl, true) end
   end
   if string.sub(ending, -1) == '+' then more(mine) end
-  out[number] = mine and 1 or 0
+  out[number] = out[number] or (mine and 1 or 0)
 end
 sent()
 in_pieces('HDEL', unacked, done)
@@ -81,6 +107,10 @@ export class RedisJoint implements Joint {
     return this.#submitter.submit(submission)
   }
 
+  check(message: Message): void {
+    requireQueue(message)
+  }
+
   settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
     if (!(delivery instanceof RedisDelivery)) throw new TypeError('settle: expected a delivery of this store')
     const { hold } = delivery
@@ -103,13 +133,13 @@ export class RedisJoint implements Joint {
     return this.#emit(handout, delivery?.hold.tag)
   }
 
-  async #settle(items: readonly Ended[]): Promise<boolean[]> {
+  async #settle(items: readonly Ended[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility, items.length]
     for (const { hold } of items) args.push(hold.tag)
     for (const item of items) args.push(...item.args)
-    const answer = await connection.script(SETTLE, heldKeys, args)
-    this.#broker.forget(items.map(({ hold }) => hold))
-    return (answer as number[]).map((done) => done === 1)
+    const answers = readAnswers(await connection.script(SETTLE, heldKeys, args), connection.url)
+    this.#broker.forget(items.flatMap(({ hold }, at) => (answers[at] instanceof Error ? [] : [hold])))
+    return answers
   }
 }

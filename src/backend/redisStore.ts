@@ -1,4 +1,5 @@
 import type { RedisConnection, Script } from '../broker/redis/connection.ts'
+import { readAnswers } from '../broker/redis/replies.ts'
 import { encodePlain, type SerializerName } from '../protocol/encoding.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { write } from '../protocol/serializer.ts'
@@ -14,14 +15,15 @@ import { STALE } from './lifetime.ts'
 /**
  * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord. PENDING is saved only
  * where nothing is known, and not published. A final state stays; `settling` lets a final one replace it, unless it is SUCCESS.
- * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. Put before a script's own text.
+ * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. `unwritable(key, status, ttl)`: why it could not
+ * be saved, as the server would answer, else nil: to be asked before the first write. Put before a script's own text.
  */
 export const STORE_LUA = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
 -- Of msgpack that begins with the state: that, and where what follows it begins.
 local function packed_status(head)
   local at = string.match(head, '^[\\128-\\143]\\166status()') or string.match(head, '^\\222..\\166status()')
-  local size = at and string.byte(head, at) - 160 or -1
+  local size = (at and string.byte(head, at) or 0) - 160
   if size >= 0 and size <= 31 then return string.sub(head, at + 1, at + size), at + 1 + size end
 end
 local function status_of(key, head)
@@ -42,7 +44,7 @@ local function submission_of(head)
   local text = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
   local _, at = packed_status(head)
   if text or not at or string.sub(head, at, at + 14) ~= '\\174date_submitted' then return text, nil end
-  return nil, string.sub(head, at, at + 15 + string.byte(head, at + 15) - 160)
+  return nil, string.sub(head, at, at + 15 + (string.byte(head, at + 15) or 160) - 160)
 end
 local function with_submission(value, head)
   local own_text, own_packed = submission_of(string.sub(value, 1, 128))
@@ -63,15 +65,25 @@ local function log_of(key) return (string.gsub(key, 'celery%-task%-meta%-', 'cel
 local function log(key, value, ttl, limit)
   local list = log_of(key)
   local newest = redis.call('LINDEX', list, -1)
-  local number = newest and tonumber(string.match(newest, '^%d+')) + 1 or 2
+  local number = newest and (tonumber(string.match(newest, '^%d+') or 1)) + 1 or 2
   redis.call('RPUSH', list, number .. ' ' .. value)
   local kept = math.min(limit, math.max(16, math.floor(1048576 / #value)))
   if number % 16 == 0 then redis.call('LTRIM', list, -kept, -1) end
   if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
 end
+local heads = {}
+local function unwritable(key, status, ttl)
+  if status == 'PENDING' then return end
+  local head = redis.pcall('GETRANGE', key, 0, 127)
+  if type(head) == 'table' then return head.err end
+  heads[key] = head
+  local newest = string.find(ttl, '/', 1, true) and redis.pcall('LINDEX', log_of(key), -1)
+  if type(newest) == 'table' then return newest.err end
+end
 local function store(key, value, status, ttl, settling)
   if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
-  local head = redis.call('GETRANGE', key, 0, 127)
+  local head = heads[key] or redis.call('GETRANGE', key, 0, 127)
+  heads[key] = nil
   local known
   if head ~= '' then
     known = status_of(key, head)
@@ -86,17 +98,21 @@ local function store(key, value, status, ttl, settling)
     redis.call('PEXPIRE', log_of(key), ttl)
   end
   put(key, value, ttl)
-  redis.call('PUBLISH', key, value)
+  -- A user without this channel stores all the same.
+  redis.pcall('PUBLISH', key, value)
   return 1
 end
 `
 
-/** Save records, the keys by KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each. */
+/** Save records, the keys by KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each, or why it cannot be saved. */
 const STORE: Script = {
   name: 'store',
   source: `${STORE_LUA}
 local out = {}
-for at, key in ipairs(KEYS) do out[at] = store(key, ARGV[at * 3 - 2], ARGV[at * 3 - 1], ARGV[at * 3]) end
+for at, key in ipairs(KEYS) do
+  local value, status, ttl = ARGV[at * 3 - 2], ARGV[at * 3 - 1], ARGV[at * 3]
+  out[at] = unwritable(key, status, ttl) or store(key, value, status, ttl)
+end
 return out
 `,
 }
@@ -193,8 +209,12 @@ export class RedisWriter {
     try {
       const keys = jobs.map(({ record }) => record.key)
       const args = jobs.flatMap(({ record: { value, status, ttl } }) => [value, status, ttl])
-      const saved = (await this.#connection.script(STORE, keys, args)) as number[]
-      for (const [at, job] of jobs.entries()) job.resolve(saved[at] === 1)
+      const saved = readAnswers(await this.#connection.script(STORE, keys, args), this.#connection.url)
+      for (const [at, job] of jobs.entries()) {
+        const answer = saved[at]
+        if (answer instanceof Error) job.reject(answer)
+        else job.resolve(answer === true)
+      }
     } catch (error) {
       for (const job of jobs) job.reject(error)
     }

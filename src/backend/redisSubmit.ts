@@ -1,15 +1,20 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { RedisBroker } from '../broker/redis/broker.ts'
 import type { Arg, Script } from '../broker/redis/connection.ts'
-import { SETTLING } from '../broker/redis/scripts.ts'
+import { readAnswers } from '../broker/redis/replies.ts'
+import { KINDS, SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
+import { NotSupportedError } from '../std/errors.ts'
 import { isSelfTimed, type Message, type Submission } from './joint.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisIndex, scoreOf } from './redisIndex.ts'
 import { isOwned, type RedisNotes } from './redisNotes.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
 
-/** `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes. */
+/**
+ * `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes.
+ * `unsendable(kind, a)`: why not, else nil; to be asked before the first write.
+ */
 export const SEND_LUA = `
 local visibility = tonumber(ARGV[2])
 local at = 3
@@ -18,6 +23,9 @@ local function take()
   return ARGV[at - 1]
 end
 local lists, texts = {}, {}
+local function unsendable(kind, a)
+  return (kind == 'push' and unpushable(a)) or (kind == 'park' and unheld()) or nil
+end
 local function send(kind, a, b, c)
   if kind == 'push' then
     if not texts[a] then
@@ -29,7 +37,7 @@ local function send(kind, a, b, c)
     redis.call('HSET', unacked, a, c)
     redis.call('ZADD', index, string.format('%.6f', tonumber(b) - visibility), a)
     redis.call('SADD', parked, a)
-    redis.call('PUBLISH', parked, '')
+    redis.pcall('PUBLISH', parked, '')
   end
 end
 local function sent()
@@ -40,19 +48,21 @@ end
 /**
  * ARGV[3…] what `index_jobs` takes ('' alone: nothing has an origin); then for each: `once`, key, value, status, ttl of its record (key '':
  * none), key, value, ttl of its note and of its origin (key '': none), id and score for the index, and what is sent. Answers 1 for each that
- * was sent, else 0.
+ * was sent, else 0; a text of why it cannot be.
  */
 const SUBMIT: Script = {
   name: 'submit',
   source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
 local out, entries, indexing = {}, {}, {take()}
 if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
+local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
 while at <= #ARGV do
   local once, key, value, status, ttl = take(), take(), take(), take(), take()
   local note, its_value, its_ttl = take(), take(), take()
   local origin, said, kept, id, score = take(), take(), take(), take(), take()
   local kind, a, b, c = take(), take(), take(), take()
-  local open = note == '' or redis.call('EXISTS', note) == 0
+  local why = unsendable(kind, a) or (key ~= '' and unwritable(key, status, ttl)) or (origin ~= '' and unindexed) or nil
+  local open = not why and (note == '' or redis.call('EXISTS', note) == 0)
   local fresh = open and (key == '' or store(key, value, status, ttl) == 1)
   local sends = open and (fresh or once == '0')
   if sends then send(kind, a, b, c) end
@@ -61,7 +71,7 @@ while at <= #ARGV do
     put(origin, said, kept)
     entries[#entries + 1], entries[#entries + 2] = score, id
   end
-  out[#out + 1] = sends and 1 or 0
+  out[#out + 1] = why or (sends and 1 or 0)
 end
 sent()
 if #entries > 0 then index_jobs(entries, unpack(indexing)) end
@@ -76,11 +86,13 @@ return out
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
-  source: `${INDEX_LUA}
+  source: `${KINDS}${INDEX_LUA}
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
 local step, first = 2, 8
 if origin ~= '' then step, first = 3, ${10 + INDEX_ARGS} end
+local wrong = unpushable(list) or (origin ~= '' and wrong_kind(ARGV[10], 'zset'))
+if wrong then return redis.error_reply(wrong) end
 local texts, entries = {}, {}
 for number = 1, count do
   local at = first + (number - 1) * step
@@ -127,8 +139,10 @@ export function messageArgs(broker: RedisBroker, message: Message, selfTimed: bo
   return ['push', list, text, '']
 }
 
-function requireQueue({ route: { exchange } }: Message): void {
-  if (exchange !== '') throw new TypeError(`expected a message to a queue, got one to exchange ${exchange}`)
+/** Its scripts know queues alone. */
+export function requireQueue({ route: { exchange } }: Message): void {
+  if (exchange === '') return
+  throw new NotSupportedError(`a message to exchange ${exchange}: on Redis, expected one to a queue (option queue)`)
 }
 
 /**
@@ -154,21 +168,22 @@ export class RedisSubmitter {
     return this.#batch.add(submission)
   }
 
-  /** In their order, neighbours that are alike as one. */
-  async #run(items: readonly Submission[]): Promise<boolean[]> {
-    const calls: Promise<boolean[]>[] = []
+  /** In their order, neighbours that are alike as one. A call that fails is no failure of the others. */
+  async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const calls: Promise<(boolean | Error)[]>[] = []
     for (let from = 0, to = 0; from < items.length; from = to) {
       const first = items[from] as Submission
       const plain = isPlain(first)
       do to++
       while (to < items.length && (plain ? isLike(items[to], first) : !isPlain(items[to])))
       const some = items.slice(from, to)
-      calls.push(plain ? this.#alike(some) : this.#each(some))
+      const sending = plain ? this.#alike(some) : this.#each(some)
+      calls.push(sending.catch((error: Error) => some.map(() => error)))
     }
     return (await Promise.all(calls)).flat()
   }
 
-  async #each(items: readonly Submission[]): Promise<boolean[]> {
+  async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const marked = items.filter(({ meta, origin }) => meta && origin).length
     const args: Arg[] = [keys.prefix, visibility, ...(marked > 0 ? this.#index.indexArgs(marked) : [''])]
@@ -178,11 +193,10 @@ export class RedisSubmitter {
       args.push(...(meta && origin ? [meta.task_id, scoreOf(meta)] : ['', '']))
       args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
     }
-    const answer = await connection.script(SUBMIT, heldKeys, args)
-    return (answer as number[]).map((done) => done === 1)
+    return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
   }
 
-  async #alike(items: readonly Submission[]): Promise<boolean[]> {
+  async #alike(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const [first] = items as readonly [Submission, ...Submission[]]
     const { task_id: id } = first.meta as TaskMeta
     const { key, value, ttl } = this.#record(first.meta as TaskMeta)

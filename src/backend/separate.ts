@@ -1,5 +1,7 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
-import { ArgumentError, ConfigError, NotSupportedError } from '../std/errors.ts'
+import { faultOf } from '../broker/storeErrors.ts'
+import { isFinal } from '../protocol/states.ts'
+import { NotSupportedError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
 import type { Handout } from './history.ts'
 import {
@@ -17,7 +19,7 @@ export function jointOf(broker: Broker, backend: ResultBackend): Joint {
   return backend.joint?.(broker) ?? new SeparateJoint(broker, backend)
 }
 
-/** Result, then next, then acknowledgement: a crash between any two runs the task again and loses nothing. */
+/** Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
 class SeparateJoint implements Joint {
   readonly #broker: Broker
   readonly #backend: ResultBackend
@@ -59,7 +61,7 @@ class SeparateJoint implements Joint {
     const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, origin))
     if (meta && once && !fresh) return false
     try {
-      await this.#publish(message, isSelfTimed(message))
+      await publishTo(this.#broker, message, isSelfTimed(message))
     } catch (error) {
       if (meta && fresh && isFinalRefusal(error)) await this.#backend.forget([meta.task_id]).catch(() => undefined)
       throw error
@@ -67,29 +69,48 @@ class SeparateJoint implements Joint {
     return true
   }
 
-  async settle({ delivery, meta, reply, publish, also = [], end }: Settlement): Promise<boolean> {
-    // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
-    const caller = reply ?? replyOf(delivery)
-    if (meta) await this.#backend.store(meta, caller)
-    await Promise.all(
-      also.map((other) => this.#backend.store(other, caller && { ...caller, correlationId: other.task_id })),
-    )
-    if (publish) await Promise.all(publish.map((message) => this.#publish(message)))
+  check({ envelope, route }: Message): void {
+    this.#broker.check?.(envelope, route)
+  }
+
+  async settle(settlement: Settlement): Promise<boolean> {
+    const { delivery, end } = settlement
+    await writeApart(settlement, this.#broker, this.#backend)
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }
 
   async emit(handout: Handout): Promise<boolean> {
     return (await this.#backend.emit?.(handout)) ?? false
   }
+}
 
-  #publish({ envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {
-    return this.#broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
-  }
+/**
+ * Write what a settlement holds beside its acknowledgement, by two stores. A final record comes last: what follows from it may be refused,
+ * and a success that is stored can never be the failure that tells so. A retry's record comes first: the next run's must not be before it.
+ */
+export async function writeApart(
+  { delivery, meta, reply, publish = [], also = [] }: Settlement,
+  broker: Broker,
+  backend: ResultBackend,
+): Promise<true> {
+  // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
+  const caller = reply ?? replyOf(delivery)
+  const last = meta && isFinal(meta.status)
+  if (meta && !last) await backend.store(meta, caller)
+  await Promise.all(also.map((other) => backend.store(other, caller && { ...caller, correlationId: other.task_id })))
+  await Promise.all(publish.map((message) => publishTo(broker, message)))
+  if (meta && last) await backend.store(meta, caller)
+  return true
+}
+
+function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {
+  return broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
 }
 
 /** The broker did not take the message and never will: its record would wait for ever, and its idempotency key would seem used. */
 function isFinalRefusal(error: unknown): boolean {
-  return error instanceof ArgumentError || error instanceof ConfigError
+  const fault = faultOf(error)
+  return fault === 'message' || fault === 'access'
 }
 
 function replyOf(delivery: Delivery): Reply | undefined {

@@ -91,6 +91,8 @@ export interface Broker {
   readonly turns?: 'random'
   /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route that leads nowhere is no error: exchange '' has any queue that is named, from others the message goes nowhere. */
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
+  /** Throws ArgumentError for what `publish` can never send, by its names or properties. Absent where it can send anything. */
+  check?(envelope: Envelope, route: Route): void
   /** Start taking from queues, in order of priority, then of arrival; queues in turn. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
   /**

@@ -183,6 +183,20 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
   return { ...head, ...call(body[0], body[1], body[2] ?? {}) }
 }
 
+/** What a message would send after its task, as it stands there: also of one that `decodeTask` refuses. Empty where its body cannot be read. */
+export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readonly unknown[] {
+  try {
+    const body = readBody(envelope, accept)
+    if (Array.isArray(body)) return body.slice(2, 3)
+    if (!isRecord(body)) return []
+    const { callbacks, errbacks, chord } = body
+    return [callbacks, errbacks, chord]
+  } catch {
+    // Its sender's ids are then in nobody's reach.
+    return []
+  }
+}
+
 function readBody(envelope: Envelope, accept: ReadonlySet<string>): unknown {
   const { compression } = envelope.headers
   const { contentType, contentEncoding } = envelope.properties

@@ -54,6 +54,50 @@ export function readSignatures(value: unknown, path: string): readonly Signature
   return value.map((item, index) => readSignature(item, `${path}[${index}]`))
 }
 
+/** Bounds of one search: a message may be made to be searched for ever. */
+const DEEPEST = 100
+const MOST_VALUES = 100_000
+const MOST_IDS = 10_000
+
+/**
+ * Ids of all tasks that these values would send, at whatever place: plain data from outside, signatures or not. Each with its task's name.
+ * Arguments of a plain task are its own affair; those of a canvas are made of signatures. Bounded: of a monster, the first ones.
+ */
+export function idsWithin(values: readonly unknown[]): Map<string, string> {
+  const ids = new Map<string, string>()
+  let level: unknown[] = [...values]
+  let left = MOST_VALUES
+  for (let depth = 0; depth < DEEPEST && level.length > 0; depth++) {
+    const next: unknown[] = []
+    for (const value of level) {
+      if (left-- <= 0 || ids.size >= MOST_IDS) return ids
+      const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids) : []
+      for (const one of inner) if (typeof one === 'object' && one !== null) next.push(one)
+    }
+    level = next
+  }
+  return ids
+}
+
+/** What is to be searched in an object; the id of a signature is noted. */
+function withinRecord(value: Readonly<Record<string, unknown>>, ids: Map<string, string>): unknown[] {
+  const { task, options, subtask_type, args, kwargs } = value
+  if (typeof task !== 'string') return Object.values(value)
+  const canvas = canvasOf({ task, subtask_type: typeof subtask_type === 'string' ? subtask_type : null }) !== undefined
+  const inner = canvas ? [args, kwargs] : []
+  if (!isRecord(options)) return inner
+  const { task_id: id, ignore_result: ignored, headers: _, ...links } = options
+  if (typeof id === 'string' && id !== '' && ignored !== true) ids.set(id, task)
+  return [...inner, links]
+}
+
+const CANVAS = /^celery\.(group|chain|chord)$/
+
+/** The kind of canvas that a signature is, as `group`; undefined for a plain task. */
+export function canvasOf({ task, subtask_type }: Pick<Signature, 'task' | 'subtask_type'>): string | undefined {
+  return subtask_type || CANVAS.exec(task)?.[1]
+}
+
 function wrong(path: string, expected: string, got: unknown): DecodeError {
   return new DecodeError(
     `${path}: expected ${expected}, got ${Array.isArray(got) ? 'an array' : got === null ? 'null' : typeof got}`,

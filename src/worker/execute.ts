@@ -9,55 +9,62 @@ import { errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { STARTED } from '../protocol/states.ts'
-import { backoffDelay } from '../std/backoff.ts'
-import { StoreUnavailableError } from '../std/errors.ts'
 import { Handouts, type HandoutsTo } from './handouts.ts'
 import type { Pool, RunOptions } from './pool/pool.ts'
 import type { Postponed } from './postponed.ts'
-import { type Receiver, receive } from './receive.ts'
+import { type Receiver, type Refusal, receive } from './receive.ts'
 import { Request } from './request.ts'
-import { settlementOf } from './settle.ts'
+import { fallbacksOf, lessOf, settlementOf } from './settle.ts'
+import { type SettlerParts, settleSurely } from './settler.ts'
 
 /** What the life of a task needs of its worker. */
-export interface Bench extends Receiver {
+export interface Bench extends Receiver, SettlerParts {
   readonly app: App
   readonly stores: Stores
   readonly pool: Pool
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request>
   readonly postponed: Postponed
-  /** Aborts when the worker is to end at once: a store that is away is then not waited for. */
-  readonly hurry: AbortSignal
 }
 
-/** The life of a task, from its arrival to its settlement. Never rejects. */
+/** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
 export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
-  const { signals } = bench.app
+  const request = receive(delivery, bench)
+  if (!(request instanceof Request)) return refuse(request, bench)
   try {
-    const request = receive(delivery, bench)
-    if (!(request instanceof Request)) {
-      if (!(await settle(request.settlement, bench))) return
-      request.tell()
-      if (request.ended) await bench.app.taskEnded(request.ended)
-      return
-    }
-    signals.emit('task:received', request.facts)
-    if (isEarly(request)) {
-      await postpone(request, bench)
-      return
-    }
-    if (!request.definition.options.acksLate && !(await acknowledge(request, bench))) return
-    begin(request, bench)
-    const ended = await bench.pool.run(request.job, runOptions(request, bench))
-    end(request, bench)
-    const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
-    if (request.handouts) await request.handouts.drain()
-    const concluded = await conclude(request, outcome, bench)
-    const hooks = concluded && bench.app.taskEnded(endedOf(request, concluded))
-    if (hooks !== undefined) await hooks
+    await live(request, bench)
   } catch (error) {
-    signals.emit('worker:error', { error, doing: 'executing a task' })
+    bench.app.signals.emit('worker:error', { error, doing: 'executing a task' })
+    end(request, bench)
+    if (!request.settled) await conclude(request, { kind: 'failure', error: errorInfo(error) }, bench)
   }
+}
+
+async function refuse({ settlement, dead, ended, tell }: Refusal, bench: Bench): Promise<void> {
+  const settled = await settleSurely(
+    () => settlement,
+    () => lessOf(settlement, dead),
+    bench,
+  )
+  if (!settled?.done) return
+  if (settled.step > 0) bench.app.signals.emit('worker:error', { error: settled.reason, doing: 'settling a task' })
+  tell()
+  if (ended) await bench.app.taskEnded(ended)
+}
+
+async function live(request: Request, bench: Bench): Promise<void> {
+  bench.app.signals.emit('task:received', request.facts)
+  if (isEarly(request)) {
+    await postpone(request, bench)
+    return
+  }
+  if (!request.definition.options.acksLate && !(await acknowledge(request, bench))) return
+  begin(request, bench)
+  const ended = await bench.pool.run(request.job, runOptions(request, bench))
+  end(request, bench)
+  const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
+  if (request.handouts) await request.handouts.drain()
+  await conclude(request, outcome, bench)
 }
 
 /** Clocks and timers differ by a little: what is due within this time is due, ms. */
@@ -69,10 +76,18 @@ function isEarly({ message }: Request): boolean {
 }
 
 /** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
-async function postpone({ delivery, message }: Request, bench: Bench): Promise<void> {
+async function postpone(request: Request, bench: Bench): Promise<void> {
+  const { delivery, message } = request
   const route = { exchange: '', routingKey: delivery.queue }
   const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
-  if (!(await settle({ delivery, publish: [later], end: 'ack' }, bench))) return
+  const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
+  const settled = await settleSurely(back, (reason) => fallbacksOf(request, { kind: 'ignore' }, reason, bench), bench)
+  request.settled = settled !== undefined
+  if (!settled?.done) return
+  if (settled.step > 0) {
+    await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, bench)
+    return
+  }
   bench.postponed.add(message.id, delivery.queue)
   if (bench.revoked.has(message.id)) await retract(message.id, bench)
 }
@@ -91,8 +106,11 @@ export async function retract(id: string, bench: Bench): Promise<void> {
 async function acknowledge(request: Request, bench: Bench): Promise<boolean> {
   // Found by a revoke from now on: it will not be read again whether one has come meanwhile.
   bench.running.set(request.id, request)
-  request.acked = await settle({ delivery: request.delivery, end: 'ack' }, bench)
+  const alone = (): Settlement => ({ delivery: request.delivery, end: 'ack' })
+  const settled = await settleSurely(alone, () => [{ settlement: alone }], bench)
+  request.acked = settled?.done === true
   if (!request.acked) {
+    request.settled = true
     bench.running.delete(request.id)
     bench.app.signals.emit('task:lost', request.facts)
   }
@@ -184,19 +202,26 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
   return { pid: process.pid, hostname }
 }
 
-/** Write down how it ended, then tell; returns what was written, if anything. What cannot be written down (too large for the store, say) is a failure that says so. */
-async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<Outcome | undefined> {
-  try {
-    const done = await settle(settlementOf(request, outcome, bench), bench, request.acked)
-    tell(request, outcome, done, bench)
-    return done ? outcome : undefined
-  } catch (error) {
-    if (error instanceof StoreUnavailableError) throw error
-    const failure: Outcome = { kind: 'failure', error: errorInfo(error), children: outcome.children }
-    const done = await settle(settlementOf(request, failure, bench), bench, request.acked)
-    tell(request, failure, done, bench)
-    return done ? failure : undefined
-  }
+/** Write down how it ended, then tell. What the store does not take, for what it holds, is a failure that says so. */
+async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<void> {
+  const settled = await settleSurely(
+    () => settlementOf(request, outcome, bench),
+    (reason) => fallbacksOf(request, outcome, reason, bench),
+    bench,
+    request.acked,
+  )
+  request.settled = true
+  if (!settled) return
+  if (!settled.done) bench.app.signals.emit('task:lost', request.facts)
+  else if (settled.step === 0) await tellEnd(request, outcome, bench)
+  else await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }, bench)
+}
+
+/** It is stored: to the signals, and to the hooks where there are any. */
+async function tellEnd(request: Request, outcome: Outcome, { app }: Bench): Promise<void> {
+  tell(request, outcome, app.signals)
+  const hooks = app.taskEnded(endedOf(request, outcome))
+  if (hooks !== undefined) await hooks
 }
 
 /** For the hooks. What was acknowledged when it began does not come again, whatever it asks for. */
@@ -208,39 +233,9 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
   return { facts, headers, runtime, outcome }
 }
 
-/** The result of a task that was acknowledged when it began. */
-async function storeOnly(settlement: Settlement, { stores }: Bench): Promise<boolean> {
-  if (settlement.meta) await stores.backend.store(settlement.meta, settlement.reply)
-  for (const meta of settlement.also ?? []) {
-    const { reply } = settlement
-    await stores.backend.store(meta, reply && { to: reply.to, correlationId: meta.task_id })
-  }
-  for (const { envelope, route, notBefore } of settlement.publish ?? [])
-    await stores.broker.publish(envelope, route, { notBefore })
-  return true
-}
-
-/** Settle, for as long as it takes: an outcome is not lost because the store is away for a while. Gives up only in a hurry. */
-async function settle(settlement: Settlement, bench: Bench, acked = false): Promise<boolean> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await (acked ? storeOnly(settlement, bench) : bench.stores.joint.settle(settlement))
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError) || bench.hurry.aborted) throw error
-      bench.app.signals.emit('worker:error', { error, doing: 'settling a task' })
-      const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' }, attempt)
-      await new Promise((resolve) => setTimeout(resolve, delay))
-    }
-  }
-}
-
 /** Tell how it ended, once that is stored. */
-function tell(request: Request, outcome: Outcome, done: boolean, { app: { signals } }: Bench): void {
+function tell(request: Request, outcome: Outcome, signals: App['signals']): void {
   const { facts, runtime } = request
-  if (!done) {
-    signals.emit('task:lost', facts)
-    return
-  }
   switch (outcome.kind) {
     case 'success':
       if (signals.has('task:success')) signals.emit('task:success', { ...facts, result: outcome.result, runtime })

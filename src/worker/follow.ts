@@ -2,13 +2,13 @@ import type { App } from '../app/app.ts'
 import type { RequestConfig } from '../app/contextOptions.ts'
 import { readContext } from '../app/contextWire.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../app/requestContext.ts'
-import { canvasOf, type Predecessor, prepareSignature, type SignatureCall } from '../app/signatureCall.ts'
+import { type Predecessor, prepareSignature, type SignatureCall } from '../app/signatureCall.ts'
 import type { Message } from '../backend/joint.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { isRecord } from '../protocol/signature.ts'
+import { idsWithin } from '../protocol/signature.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 
@@ -26,6 +26,8 @@ export interface Follower {
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
+  /** Throws for a message that its store can never send. */
+  check(message: Message): void
 }
 
 /** How a task ended that did not succeed: what the tasks behind it in its chain end with, too. */
@@ -42,7 +44,8 @@ export function linkProblem(message: TaskMessage, follower: Follower): ErrorInfo
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
     refuseChords(message)
-    send([...callbackCalls(message, null), ...errbackCalls(message)], message, follower)
+    const { publish } = send([...callbackCalls(message, null), ...errbackCalls(message)], message, follower)
+    for (const one of publish) follower.check(one)
     return undefined
   } catch (error) {
     // Without a traceback: it would show this file, and not what its sender did.
@@ -70,28 +73,26 @@ export function afterFailure(message: TaskMessage, ending: Ending, follower: Fol
   return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
 }
 
-/** Records of what was to follow and never will: whoever waits for the end of the chain, or of the chord, hears of it. */
-export function neverSent({ id, embed }: TaskMessage, ending: Ending, { hostname }: Follower): readonly TaskMeta[] {
+/** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
+export function neverSent({ id, embed }: TaskMessage, ending: Ending, follower: Follower): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
-  const signatures = [...(embed.chain ?? []), ...(embed.chord ? [embed.chord] : [])]
-  const date_done = new Date().toISOString()
-  const ids = new Map(signatures.flatMap((signature) => idsIn({ ...signature })))
-  return [...ids].map(([task_id, name]) => {
-    return { ...ending, task_id, name, date_done, children: [], worker: hostname, parent_id: id }
-  })
+  const { chain, chord, callbacks } = embed
+  return recordsWithin([chain, chord, callbacks], id, ending, follower)
 }
 
-/** The id and task of a signature and, in a canvas, of those inside of it that somebody may wait for. */
-function idsIn({ task, subtask_type, options, kwargs }: Readonly<Record<string, unknown>>): [string, string][] {
-  if (typeof task !== 'string') return []
-  const { task_id: id, ignore_result: ignored, chord } = isRecord(options) ? options : {}
-  const canvas = canvasOf({ task, subtask_type: typeof subtask_type === 'string' ? subtask_type : null })
-  const { tasks, header, body } = canvas !== undefined && isRecord(kwargs) ? kwargs : {}
-  const inner = [tasks, header, body, chord].flat().filter(isRecord)
-  return [
-    ...(typeof id === 'string' && ignored !== true ? [[id, task] as [string, string]] : []),
-    ...inner.flatMap(idsIn),
-  ]
+/** The same of a message that is refused: nothing at all is sent of what these values, its links as they came, would send. */
+export function recordsWithin(
+  values: readonly unknown[],
+  parent: string,
+  ending: Ending,
+  { hostname }: Pick<Follower, 'hostname'>,
+): readonly TaskMeta[] {
+  const date_done = new Date().toISOString()
+  return [...idsWithin(values)].flatMap(([task_id, name]) => {
+    // Its own record is written beside these.
+    if (task_id === parent) return []
+    return [{ ...ending, task_id, name, date_done, children: [], worker: hostname, parent_id: parent || null }]
+  })
 }
 
 /** An id is fixed by its place behind the task: a task that ends twice sends the same tasks again, not others. */

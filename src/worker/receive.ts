@@ -6,16 +6,18 @@ import type { Delivery } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
-import { decodeTask, type TaskMessage } from '../protocol/message.ts'
+import { decodeTask, linksOf, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED } from '../protocol/states.ts'
 import { withCompletion } from './complete.ts'
-import { afterFailure, type Follower, linkProblem, neverSent } from './follow.ts'
+import { afterFailure, type Ending, type Follower, linkProblem, neverSent, recordsWithin } from './follow.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
 export interface Refusal {
   readonly settlement: Settlement
+  /** Keeps the message, where it is kept. */
+  readonly dead?: Message
   /** For the hooks, where the task is one of this app. */
   readonly ended?: Ended
   tell(): void
@@ -31,41 +33,52 @@ export interface Receiver extends Follower {
 /** How often the worker that held a message may die before it is given up: it may be what kills them. */
 export const MAX_LOST = 10
 
-/** Read a delivery and decide: a request to run, or a refusal with its reason. Never throws for what a message holds. */
+/** Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds. */
 export function receive(delivery: Delivery, receiver: Receiver): Request | Refusal {
-  const { app, hostname, revoked } = receiver
   let message: TaskMessage
   try {
     message = decodeTask(delivery.envelope, receiver.accept)
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }
+  try {
+    return decide(delivery, message, receiver)
+  } catch (error) {
+    return refuseUndecodable(delivery, receiver, errorInfo(error))
+  }
+}
+
+function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
+  const { app, hostname, revoked } = receiver
   const definition = app.tasks.get(message.task)?.definition
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
-    const settlement = failedLinked(delivery, receiver, message, notRegistered(message.task))
-    return { settlement, tell: () => app.signals.emit('task:unknown', facts) }
+    const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
+    return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
   const request = new Request(delivery, message, definition, hostname)
   const reason = revoked.has(message.id) ? 'revoked' : isExpired(message) ? 'expired' : undefined
-  if (reason) {
-    const info = { type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }
-    const error = encodeException(info)
-    const full = request.meta(REVOKED, error, null, true)
-    const meta = message.ignoreResult ? undefined : full
-    const also = neverSent(message, { status: REVOKED, result: error, traceback: null }, receiver)
-    return {
-      settlement: withCompletion({ delivery, meta, also, end: 'ack' }, full, message.headers, receiver),
-      ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
-      tell: () => app.signals.emit('task:revoked', { ...facts, reason }),
-    }
-  }
+  if (reason) return refuseRevoked(request, reason, receiver)
   const error = delivery.lost >= MAX_LOST ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
   return {
-    settlement: failedLinked(delivery, receiver, message, error),
+    ...failedLinked(delivery, receiver, message, error),
     ended: neverRan(request, { kind: 'failure', error }),
     tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
+  }
+}
+
+function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver): Refusal {
+  const { delivery, message, facts } = request
+  const info = { type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }
+  const error = encodeException(info)
+  const full = request.meta(REVOKED, error, null, true)
+  const meta = message.ignoreResult ? undefined : full
+  const also = neverSent(message, { status: REVOKED, result: error, traceback: null }, receiver)
+  return {
+    settlement: withCompletion({ delivery, meta, also, end: 'ack' }, full, message.headers, receiver),
+    ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
+    tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
 }
 
@@ -91,7 +104,7 @@ function failed(
   receiver: Receiver,
   message: { id: string; task?: string; ignoreResult?: boolean },
   error: ErrorInfo,
-): Settlement {
+): Required<Pick<Refusal, 'settlement' | 'dead'>> {
   const meta = {
     task_id: message.id,
     status: FAILURE,
@@ -104,31 +117,55 @@ function failed(
     worker: receiver.hostname,
   }
   const kept = message.ignoreResult ? undefined : meta
-  const settlement: Settlement = { delivery, meta: kept, publish: [deadLetter(delivery, error)], end: 'ack' }
-  return withCompletion(settlement, meta, headersOf(delivery), receiver)
+  const dead = deadLetter(delivery, error)
+  const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
+  try {
+    return { settlement: withCompletion(settlement, meta, headersOf(delivery), receiver), dead }
+  } catch {
+    // Headers from outside that ask for what cannot be made: the reason that is stored is the one above.
+    return { settlement, dead }
+  }
 }
 
 /** The same for a message that could be read, with what follows from a failure: errbacks are sent only where all its links can be followed. */
-function failedLinked(delivery: Delivery, receiver: Receiver, message: TaskMessage, error: ErrorInfo): Settlement {
-  const settlement = failed(delivery, receiver, message, error)
-  const ending = { status: FAILURE, result: encodeException(error), traceback: null }
+function failedLinked(
+  delivery: Delivery,
+  receiver: Receiver,
+  message: TaskMessage,
+  error: ErrorInfo,
+): Required<Pick<Refusal, 'settlement' | 'dead'>> {
+  const { settlement, dead } = failed(delivery, receiver, message, error)
+  const ending = endingOf(error)
   const { publish = [], also = [] } = settlement
-  if (linkProblem(message, receiver)) return { ...settlement, also: [...also, ...neverSent(message, ending, receiver)] }
+  if (linkProblem(message, receiver)) {
+    const waiting = recordsWithin([message.embed], message.id, ending, receiver)
+    return { settlement: { ...settlement, also: [...also, ...waiting] }, dead }
+  }
   const next = afterFailure(message, ending, receiver)
-  return { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }
+  return { settlement: { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }, dead }
 }
 
+/** Its links are told as far as they can be seen: whoever waits for one of them knows nothing of what is wrong here. */
 function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorInfo): Refusal {
-  const { app } = receiver
   const { id, task } = headersOf(delivery)
-  const tell = (): void => app.signals.emit('task:undecodable', { queue: delivery.queue, error })
-  if (typeof id === 'string') {
-    return {
-      settlement: failed(delivery, receiver, { id, task: typeof task === 'string' ? task : undefined }, error),
-      tell,
-    }
+  const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
+  const parent = typeof id === 'string' ? id : ''
+  const waiting = recordsWithin(linksOf(envelopeOf(delivery), receiver.accept), parent, endingOf(error), receiver)
+  if (parent === '') {
+    const dead = deadLetter(delivery, error)
+    return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }
   }
-  return { settlement: { delivery, publish: [deadLetter(delivery, error)], end: 'ack' }, tell }
+  const { settlement, dead } = failed(
+    delivery,
+    receiver,
+    { id: parent, task: typeof task === 'string' ? task : undefined },
+    error,
+  )
+  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting] }, dead, tell }
+}
+
+function endingOf(error: ErrorInfo): Ending {
+  return { status: FAILURE, result: encodeException(error), traceback: null }
 }
 
 function headersOf(delivery: Delivery): Readonly<Record<string, unknown>> {

@@ -28,6 +28,8 @@ export class Request {
   #started = ''
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
+  /** Its end is written, or given up in a hurry. */
+  settled = false
   /** What it hands out; absent until it does. */
   handouts: Handouts | undefined
   /** Its last state on the way, on its way to the store. */

@@ -1,7 +1,7 @@
 import { CONTEXT_HEADER } from '../app/requestContext.ts'
 import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
-import { encodeException } from '../protocol/exception.ts'
+import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { encodeTask, pythonIso } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
@@ -11,6 +11,7 @@ import { withCompletion } from './complete.ts'
 import { afterFailure, afterSuccess, type Follower, neverSent } from './follow.ts'
 import { deadLetter } from './receive.ts'
 import type { Request } from './request.ts'
+import type { Ending } from './settler.ts'
 
 /**
  * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message. Pure.
@@ -18,6 +19,40 @@ import type { Request } from './request.ts'
  */
 export function settlementOf(request: Request, outcome: Outcome, follower: Follower): Settlement {
   return { ...ending(request, outcome, follower), reply: request.reply }
+}
+
+/**
+ * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue. First with all that
+ * follows from a failure, then with nothing that its message names.
+ */
+export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, follower: Follower): Ending[] {
+  const { delivery, message } = request
+  const error = errorInfo(reason)
+  const failed: Outcome = { kind: 'failure', error, children: outcome.children }
+  const dead = deadLetter(delivery, error)
+  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
+  const also = neverSent(message, endingOf(meta), follower)
+  const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
+  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, follower), dead) }, ...lessOf(plain, dead)]
+}
+
+/** The same of what never ran: its own settlement, with less and less of what its message names. */
+export function lessOf(settlement: Settlement, dead: Message | undefined): Ending[] {
+  const { delivery } = settlement
+  const publish = dead ? [dead] : []
+  return [
+    { settlement: () => ({ ...settlement, publish }) },
+    { settlement: () => ({ ...settlement, publish: [], also: [] }), plain: true },
+    { settlement: () => ({ delivery, publish, end: 'ack' }) },
+    { settlement: () => ({ delivery, end: 'ack' }) },
+  ]
+}
+
+function withDeadLetter(settlement: Settlement, dead: Message): Settlement {
+  const { publish = [] } = settlement
+  return publish.some(({ route }) => route.routingKey === dead.route.routingKey)
+    ? settlement
+    : { ...settlement, publish: [...publish, dead] }
 }
 
 function ending(request: Request, outcome: Outcome, follower: Follower): Settlement {

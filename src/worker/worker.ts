@@ -109,6 +109,7 @@ export class Worker {
       running: this.#running,
       postponed: new Postponed(),
       hurry: this.#hurry.signal,
+      check: (message) => stores.joint.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }

@@ -7,6 +7,7 @@ import { AmqpConnection } from './connection.ts'
 import { AmqpConsumer } from './consumer.ts'
 import { Delays, delayQueues } from './delays.ts'
 import { withoutWay, writeProperties } from './envelope.ts'
+import { checkProperties, checkRoute } from './limits.ts'
 import { ConsumerClock } from './longHolds.ts'
 import type { ProbePace } from './prober.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
@@ -74,6 +75,7 @@ export class AmqpBroker implements Broker {
     { exchange, routingKey }: Route,
     { notBefore, transient = false }: PublishOptions = {},
   ): Promise<void> {
+    checkRoute({ exchange, routingKey })
     if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
     const wait = notBefore === undefined ? 0 : notBefore - Date.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
@@ -88,6 +90,11 @@ export class AmqpBroker implements Broker {
         routingKey,
       )
     }
+  }
+
+  check(envelope: Envelope, route: Route): void {
+    checkRoute(route)
+    checkProperties(envelope)
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {

@@ -17,15 +17,18 @@ function atEndOfTurn(step: () => void): void {
  * before the turn is over, then twice as many, and so on: the other side works on them while the rest is made ready.
  */
 export class Batch<Item, Result> {
-  readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>
+  readonly #run: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>
   readonly #first: number
   #waiting: { readonly item: Item; readonly done: Deferred<Result> }[] = []
   /** Not before there are so many, or the turn is over. */
   #most: number
   #scheduled = false
 
-  /** `run` answers for each item, in their order; `first`: how many are worth not waiting for the end of the turn. */
-  constructor(run: (items: readonly Item[]) => Promise<readonly Result[]>, first: number = Number.POSITIVE_INFINITY) {
+  /** `run` answers for each item, in their order, with an Error for one that failed alone; `first`: how many are worth not waiting for the end of the turn. */
+  constructor(
+    run: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>,
+    first: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#run = run
     this.#first = first
     this.#most = first
@@ -52,7 +55,11 @@ export class Batch<Item, Result> {
     this.#waiting = []
     this.#run(batch.map(({ item }) => item)).then(
       (results) => {
-        for (const [at, { done }] of batch.entries()) done.resolve(results[at] as Result)
+        for (const [at, { done }] of batch.entries()) {
+          const result = results[at]
+          if (result instanceof Error) done.reject(result)
+          else done.resolve(result as Result)
+        }
       },
       (error: unknown) => {
         for (const { done } of batch) done.reject(error)

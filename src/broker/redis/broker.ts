@@ -10,6 +10,7 @@ import { writeEnvelope } from './envelope.ts'
 import { type Ending, type Hold, RedisDelivery } from './held.ts'
 import { boundQueues, Keys, stepOf } from './keys.ts'
 import { LeaseKeeper } from './leases.ts'
+import { readAnswers } from './replies.ts'
 import { PARK, PURGE, SETTLE, TAKE } from './scripts.ts'
 import { Sweeper } from './sweeper.ts'
 import { parseRedisUrl } from './url.ts'
@@ -193,24 +194,27 @@ export class RedisBroker implements Broker {
     return true
   }
 
-  /** One LPUSH for each list, in one round trip. */
-  async #push(pushes: readonly Push[]): Promise<undefined[]> {
+  /** One LPUSH for each list, in one round trip. A list that is none fails those that go there. */
+  async #push(pushes: readonly Push[]): Promise<(undefined | Error)[]> {
     const lists = new Map<string, string[]>()
     for (const { list, text } of pushes) {
       const texts = lists.get(list)
       if (texts) texts.push(text)
       else lists.set(list, [text])
     }
-    await this.connection.pipeline([...lists].map(([list, texts]): Command => ['LPUSH', list, ...texts]))
-    return pushes.map(() => undefined)
+    const failures = new Map<string, Error>()
+    const push = ([list, texts]: [string, string[]]): Promise<unknown> =>
+      this.connection.command('LPUSH', list, ...texts).catch((error: Error) => failures.set(list, error))
+    await Promise.all([...lists].map(push))
+    return pushes.map(({ list }) => failures.get(list))
   }
 
-  async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<boolean[]> {
+  async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<(boolean | Error)[]> {
     const tags = endings.map(({ hold }) => hold.tag)
     const words = endings.map(({ ending }) => ending)
     const args = [this.keys.prefix, tags.length, ...tags, ...words]
-    const answer = await this.connection.script(SETTLE, this.heldKeys, args)
-    this.forget(endings.map(({ hold }) => hold))
-    return (answer as number[]).map((done) => done === 1)
+    const answers = readAnswers(await this.connection.script(SETTLE, this.heldKeys, args), this.url)
+    this.forget(endings.flatMap(({ hold }, at) => (answers[at] instanceof Error ? [] : [hold])))
+    return answers
   }
 }

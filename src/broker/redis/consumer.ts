@@ -137,10 +137,10 @@ export class RedisConsumer implements Consumer, Holder {
     this.#soon()
   }
 
-  kept(hold: Hold, reason: Error): void {
+  kept(hold: Hold, reason: Error | undefined): void {
     this.#places++
     this.#held.set(hold.tag, hold)
-    this.#kept.set(hold.tag, reason)
+    if (reason) this.#kept.set(hold.tag, reason)
   }
 
   settle(hold: Hold, ending: Ending): Promise<boolean> {

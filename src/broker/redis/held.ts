@@ -26,8 +26,8 @@ export interface Holder {
   requeueing(): void
   /** Its place is free. */
   settled(hold: Hold): void
-  /** It is held still: the store could not settle it. */
-  kept(hold: Hold, reason: StoreUnavailableError): void
+  /** It is held still, and takes its place again: it could not be settled like this. `reason`: why the store settles nothing now. */
+  kept(hold: Hold, reason: StoreUnavailableError | undefined): void
   settle(hold: Hold, ending: Ending): Promise<boolean>
 }
 
@@ -75,8 +75,8 @@ export class RedisDelivery implements Delivery {
   }
 
   /**
-   * Settle by `settle`. Its place is free from now on. When the store is away or full it is held still and takes its place again, until
-   * a later attempt is done: outcomes that wait for the store are no reason to take more.
+   * Settle by `settle`. Its place is free from now on. When that fails it is held still and takes its place again, until a later attempt is
+   * done: outcomes that wait for the store are no reason to take more.
    */
   ending(end: 'ack' | 'requeue' | 'drop', settle: () => Promise<boolean>): Promise<boolean> {
     if (end === 'requeue') this.#holder.requeueing()
@@ -97,12 +97,9 @@ export class RedisDelivery implements Delivery {
   }
 
   #keep(error: unknown): void {
-    if (!(error instanceof StoreUnavailableError)) {
-      this.#free()
-      return
-    }
     this.#failed = true
-    if (this.#freed) this.#holder.kept(this.hold, error)
+    const reason = error instanceof StoreUnavailableError ? error : undefined
+    if (this.#freed) this.#holder.kept(this.hold, reason)
     this.#freed = false
   }
 }

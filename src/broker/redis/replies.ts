@@ -1,10 +1,5 @@
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../std/errors.ts'
-
-/** Codes of replies that pass with time, or with room: the server is there and cannot serve now. */
-const UNAVAILABLE =
-  /(?:^|\s-?)(?:OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|BUSY|NOREPLICAS|MISCONF|TRYAGAIN|UNBLOCKED)\s|^ERR max number/
-/** Replies that pass when somebody mends the URL or the server's users. */
-const CONFIGURATION = /^(?:NOAUTH|WRONGPASS|NOPERM)\b|^ERR (?:invalid password|DB index|AUTH |Client sent AUTH)/
+import { redisFault } from '../storeErrors.ts'
 
 /** The error that stands for what the server, or the way to it, answered; `place` is its URL for people. */
 export function errorOf(error: unknown, place: string): Error {
@@ -12,9 +7,23 @@ export function errorOf(error: unknown, place: string): Error {
   const cause = error as Error
   const message = `${place}: ${cause.message}`
   if (!isReply(error)) return new StoreUnavailableError(message, { cause })
-  if (CONFIGURATION.test(cause.message)) return new ConfigError(message, { cause })
-  if (UNAVAILABLE.test(`${cause.message} `)) return new StoreUnavailableError(message, { cause })
+  const fault = redisFault(cause.message)
+  if (fault === 'access') return new ConfigError(message, { cause })
+  if (fault === 'outage') return new StoreUnavailableError(message, { cause })
   return new CeleriacError('STORE_REFUSED', message, { cause })
+}
+
+/** What a script answers for each of many: 1 or 0 as true or false; a text is why this one could not be written, in the server's words. */
+export function readAnswers(answers: unknown, place: string): (boolean | Error)[] {
+  return (answers as (number | string)[]).map((answer) =>
+    typeof answer === 'string' ? refused(answer, place) : answer === 1,
+  )
+}
+
+function refused(text: string, place: string): Error {
+  const error = new Error(text)
+  error.name = 'ReplyError'
+  return errorOf(error, place)
 }
 
 /** True for what the server answered, false for a failure on the way. */

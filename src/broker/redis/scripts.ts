@@ -39,8 +39,34 @@ local function id_of(text)
 end
 `
 
-/** `push_front(envelope, exchange, routing_key, priority)`: back into its list as the next one out. */
-const PUSH_FRONT = `
+/**
+ * Scripts are not rolled back: each looks at the keys that it will write before it writes the first. What another program keeps there, or
+ * this user may not write, is told of by a text as the server would answer. `unpushable(list)`, and `unheld()`, of the keys of what is held
+ * and delayed: that text, else false.
+ */
+export const KINDS = `
+local function wrong_kind(key, expected)
+  local kind = redis.pcall('TYPE', key)
+  if kind.err then return kind.err end
+  if kind.ok == expected or kind.ok == 'none' then return false end
+  return 'WRONGTYPE key ' .. key .. ': expected a ' .. expected .. ', got a ' .. kind.ok
+end
+local lists_seen = {}
+local function unpushable(list)
+  if lists_seen[list] == nil then lists_seen[list] = wrong_kind(list, 'list') end
+  return lists_seen[list]
+end
+local held_seen
+local function unheld()
+  if held_seen == nil then
+    held_seen = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset') or (KEYS[3] and wrong_kind(KEYS[3], 'set')) or false
+  end
+  return held_seen
+end
+`
+
+/** `lists_for(exchange, routing_key, priority)`: where a message goes that is given back. */
+const LISTS = `
 local prefix = ARGV[1]
 local function list_of(queue, priority)
   local step = 0
@@ -48,26 +74,22 @@ local function list_of(queue, priority)
   if step == 0 then return prefix .. queue end
   return prefix .. queue .. '\\6\\22' .. step
 end
-local function push_front(envelope, exchange, routing_key, priority)
-  if exchange ~= '' then
-    local found = false
-    for _, member in ipairs(redis.call('SMEMBERS', prefix .. '_kombu.binding.' .. exchange)) do
-      local key, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')
-      if key == routing_key then
-        redis.call('RPUSH', list_of(queue, priority), envelope)
-        found = true
-      end
-    end
-    if found then return end
+local function lists_for(exchange, routing_key, priority)
+  local lists = {}
+  local members = exchange ~= '' and redis.pcall('SMEMBERS', prefix .. '_kombu.binding.' .. exchange) or {}
+  for _, member in ipairs(members) do
+    local key, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')
+    if key == routing_key then lists[#lists + 1] = list_of(queue, priority) end
   end
   -- A named exchange without a binding would lose the message: the queue named by its routing key is where Celery sends it too.
-  redis.call('RPUSH', list_of(routing_key, priority), envelope)
+  if #lists == 0 then lists[1] = list_of(routing_key, priority) end
+  return lists
 end
 `
 
 /**
- * `restore(tag, mark)`: out of `unacked` and back into its list. `mark` is 'none', 'redelivered' or 'lost'. The envelope is kept as
- * text: to decode and encode it would change large numbers and empty lists.
+ * `restore(tag, mark)`: out of `unacked` and back into its list, as the next one out. `mark` is 'none', 'redelivered' or 'lost'. The envelope
+ * is kept as text: to decode and encode it would change large numbers and empty lists. `unrestorable(tag)`: why that cannot be, else nil.
  */
 const RESTORE = `
 local unacked, index, parked = KEYS[1], KEYS[2], KEYS[3]
@@ -99,19 +121,30 @@ local function priority_of(text, envelope)
   local properties = type(envelope) == 'table' and envelope.properties
   return type(properties) == 'table' and tonumber(properties.priority) or nil
 end
-local function restore(tag, mark)
+-- Text, decoded envelope and lists; nothing for what is not there, or of no queue.
+local function read_held(tag)
   local value = redis.call('HGET', unacked, tag)
-  redis.call('ZREM', index, tag)
-  redis.call('SREM', parked, tag)
   if not value then return end
   local text, exchange, routing_key = parts_of(value)
+  if not text then return value end
+  local envelope = decoded(text)
+  return value, text, envelope, lists_for(exchange, routing_key, priority_of(text, envelope))
+end
+local function unrestorable(tag)
+  local _, _, _, lists = read_held(tag)
+  for _, list in ipairs(lists or {}) do
+    if unpushable(list) then return unpushable(list) end
+  end
+end
+local function restore(tag, mark)
+  local value, text, envelope, lists = read_held(tag)
+  redis.call('ZREM', index, tag)
+  redis.call('SREM', parked, tag)
   -- Of no queue: it stays where it is, for people to look at.
   if not text then return end
   redis.call('HDEL', unacked, tag)
-  local envelope = decoded(text)
-  local priority = priority_of(text, envelope)
   if type(envelope) == 'string' then text = envelope elseif mark ~= 'none' then text = marked(text, mark) end
-  push_front(text, exchange, routing_key, priority)
+  for _, list in ipairs(lists) do redis.call('RPUSH', list, text) end
 end
 `
 
@@ -134,17 +167,21 @@ local function release(tags)
 end
 `
 
-/** Pieces for whoever settles: `release`, `in_pieces`, `restore`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
-export const SETTLING: string = READING + PUSH_FRONT + RESTORE + RELEASE
+/** Pieces for whoever settles: `release`, `in_pieces`, `restore`, `unpushable`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
+export const SETTLING: string = READING + KINDS + LISTS + RESTORE + RELEASE
 
 /**
  * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds, ARGV[3] the
  * beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it belongs to. Answers queue and envelopes
- * for each list with some. What is no envelope is kept as text. Whoever restores it puts it back into the queue that it came from.
+ * for each list with some. What is no envelope is kept as text. Whoever restores it puts it back into the queue that it came from. A list that
+ * cannot be read, as it is none, is left out: whoever waits for it hears why.
  */
 export const CLAIM: Script = {
   name: 'claim',
-  source: `
+  source: `${KINDS}
+-- What is taken out must have a place to be held in.
+local wrong = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset')
+if wrong then return redis.error_reply(wrong) end
 local limit, number = tonumber(ARGV[1]), 0
 local time = redis.call('TIME')
 local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[2])
@@ -157,8 +194,10 @@ local function is_envelope(raw)
   return ok and type(value) == 'table'
 end
 for at = 3, #KEYS do
-  local taken = limit > 0 and redis.call('RPOP', KEYS[at], limit)
-  if taken then
+  local taken = limit > 0 and redis.pcall('RPOP', KEYS[at], limit)
+  if taken and taken.err then
+    if number == 0 and not string.find(taken.err, '^WRONGTYPE') and not string.find(taken.err, '^NOPERM') then return taken end
+  elseif taken then
     local place = ',"",' .. cjson.encode(ARGV[at + 1]) .. ']'
     limit = limit - #taken
     for _, raw in ipairs(taken) do
@@ -223,20 +262,26 @@ end
 
 /**
  * End holdings: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, of what nobody has seen).
- * Answers 1 for each that was held, else 0.
+ * Answers 1 for each that was held, else 0; a text of why it cannot be given back.
  */
 export const SETTLE: Script = {
   name: 'settle',
   source: `${SETTLING}
 local count = tonumber(ARGV[2])
-local tags, out, done = {}, {}, {}
-for number = 1, count do tags[number] = ARGV[number + 2] end
-local held = release(tags)
+local tags, good, out, done = {}, {}, {}, {}
+for number = 1, count do
+  tags[number] = ARGV[number + 2]
+  out[number] = ARGV[number + 2 + count] ~= 'ack' and unrestorable(tags[number]) or nil
+  if not out[number] then good[#good + 1] = tags[number] end
+end
+local held = release(good)
 for number = 1, count do
   local tag, ending = tags[number], ARGV[number + 2 + count]
-  out[number] = (not held or held[tag]) and 1 or 0
-  if held then held[tag] = false end
-  if out[number] == 0 or ending == 'ack' then done[#done + 1] = tag end
+  if not out[number] then
+    out[number] = (not held or held[tag]) and 1 or 0
+    if held then held[tag] = false end
+    if out[number] == 0 or ending == 'ack' then done[#done + 1] = tag end
+  end
 end
 -- From the last to the first: what is given back last is the first one out.
 for _, kind in ipairs({'return', 'requeue'}) do
@@ -262,7 +307,12 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local tags = redis.call('ZRANGEBYSCORE', index, '-inf', string.format('%.6f', now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[3])
 for at = #tags, 1, -1 do
-  restore(tags[at], redis.call('SISMEMBER', parked, tags[at]) == 1 and 'none' or 'lost')
+  if unrestorable(tags[at]) then
+    -- Its queue is another program's key: looked at again in a minute, and the others go on.
+    redis.call('ZADD', index, string.format('%.6f', now - tonumber(ARGV[2]) + 60), tags[at])
+  else
+    restore(tags[at], redis.call('SISMEMBER', parked, tags[at]) == 1 and 'none' or 'lost')
+  end
 end
 local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
 return {#tags, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2]) - now) or '-1'}
@@ -272,7 +322,8 @@ return {#tags, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2
 /** Keep messages until their time, without a list: ARGV[1] is the visibility timeout (s), then for each tag, time (s), and the value for `unacked`. Consumers hear of it on the channel of KEYS[3]. */
 export const PARK: Script = {
   name: 'park',
-  source: `
+  source: `${KINDS}
+if unheld() then return redis.error_reply(unheld()) end
 for at = 2, #ARGV, 3 do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
   redis.call('ZADD', KEYS[2], string.format('%.6f', tonumber(ARGV[at + 1]) - tonumber(ARGV[1])), ARGV[at])
@@ -312,7 +363,7 @@ local function drop(text)
   out[#out + 1] = id_of(text)
 end
 for at = 4, #KEYS do
-  for _, raw in ipairs(redis.call('RPOP', KEYS[at], ARGV[2]) or {}) do drop(raw) end
+  for _, raw in ipairs(redis.pcall('RPOP', KEYS[at], ARGV[2]) or {}) do drop(raw) end
 end
 for _, tag in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   local value = redis.call('HGET', KEYS[1], tag)

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
+import { sqliteCode, sqliteFault } from '../storeErrors.ts'
 import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
@@ -27,35 +28,17 @@ function decodePath(path: string): string | undefined {
 /** Longest that opening waits for other processes that open the same file, ms. */
 const OPEN_LIMIT = 10_000
 
-/** Result codes by which SQLite says that the file, not the statement, is the trouble: https://sqlite.org/rescode.html */
 const BUSY = 5
 const NOTADB = 26
-const TROUBLE: ReadonlySet<number> = new Set([
-  BUSY,
-  6, // LOCKED
-  7, // NOMEM
-  8, // READONLY
-  10, // IOERR
-  11, // CORRUPT
-  13, // FULL
-  14, // CANTOPEN
-  15, // PROTOCOL: the lock was not to be had for ten seconds
-  NOTADB,
-])
-
-function resultCode(error: unknown): number | undefined {
-  const code = (error as { errcode?: number } | null)?.errcode
-  return code === undefined ? undefined : code & 0xff
-}
 
 /** Another process is writing. */
 export function isBusy(error: unknown): boolean {
-  return resultCode(error) === BUSY
+  return sqliteCode(error) === BUSY
 }
 
 /** The store cannot be read or written now; the same may succeed later. */
 export function isStoreTrouble(error: unknown): boolean {
-  return TROUBLE.has(resultCode(error) ?? -1)
+  return sqliteFault(error) === 'outage'
 }
 
 /**
@@ -75,7 +58,7 @@ export function openDatabase(path: string): DatabaseSync {
     return db
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    if (resultCode(error) === NOTADB)
+    if (sqliteCode(error) === NOTADB)
       throw new ConfigError(`${path} is no database; choose another file for the store`, { cause: error })
     throw new StoreUnavailableError(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error })
   }

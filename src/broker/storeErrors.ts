@@ -1,0 +1,100 @@
+import { ArgumentError, ConfigError, DecodeError, NotSupportedError, StoreUnavailableError } from '../std/errors.ts'
+
+/*
+ * The one table of what a store may answer, sorted by what is to be done about it. Brokers and backends make their errors by it, and the
+ * worker decides by it how a message ends that the store does not take. An error in no row is repeated a few times, and is then the message's.
+ */
+
+/**
+ * `outage`: the store is there for nobody, or for no write; it passes, so wait and repeat: nothing is lost. `access`: somebody has to mend
+ * permissions or configuration; where it concerns this message alone (a queue that this user may not write), it is the message's.
+ * `message`: this message, and it alone, is never taken.
+ */
+export type Fault = 'outage' | 'access' | 'message'
+
+/** Replies of Redis: the code that begins them, or follows the script's place, or the text. */
+export const REDIS_REPLIES: readonly (readonly [reply: RegExp, fault: Fault, meaning: string])[] = [
+  [code('OOM'), 'outage', 'maxmemory is reached'],
+  [code('MISCONF'), 'outage', 'the disk takes no snapshot: writes are refused'],
+  [code('READONLY'), 'outage', 'a replica, as during a failover'],
+  [code('LOADING'), 'outage', 'the data set is being read'],
+  [code('MASTERDOWN'), 'outage', 'a replica without its master'],
+  [code('CLUSTERDOWN'), 'outage', 'slots are not served'],
+  [code('NOREPLICAS'), 'outage', 'fewer replicas than min-replicas-to-write'],
+  [code('BUSY'), 'outage', 'a script runs for too long'],
+  [code('TRYAGAIN'), 'outage', 'slots are on the move'],
+  [code('UNBLOCKED'), 'outage', 'a failover ended a blocking command'],
+  [/^ERR max number/, 'outage', 'the limit of clients is reached'],
+  [code('NOAUTH'), 'access', 'no password was given'],
+  [code('WRONGPASS'), 'access', 'user or password is wrong'],
+  [code('NOPERM'), 'access', 'the user may not do this with this key or channel'],
+  [/^ERR (?:invalid password|DB index|AUTH |Client sent AUTH)/, 'access', 'password or database is wrong'],
+  [code('WRONGTYPE'), 'message', 'the key holds another kind of value'],
+  [/string exceeds maximum allowed size/, 'message', 'a value is longer than 512 MB'],
+  [/Protocol error: invalid (?:multi)?bulk length/i, 'message', 'an argument is longer than the server takes'],
+]
+
+/** Primary result codes of SQLite: https://sqlite.org/rescode.html */
+export const SQLITE_CODES: ReadonlyMap<number, readonly [name: string, fault: Fault]> = new Map([
+  [5, ['BUSY', 'outage']],
+  [6, ['LOCKED', 'outage']],
+  [7, ['NOMEM', 'outage']],
+  [8, ['READONLY', 'outage']],
+  [10, ['IOERR', 'outage']],
+  [11, ['CORRUPT', 'outage']],
+  [13, ['FULL', 'outage']],
+  [14, ['CANTOPEN', 'outage']],
+  // The lock was not to be had for ten seconds.
+  [15, ['PROTOCOL', 'outage']],
+  [26, ['NOTADB', 'outage']],
+  [3, ['PERM', 'access']],
+  [23, ['AUTH', 'access']],
+  [18, ['TOOBIG', 'message']],
+  [19, ['CONSTRAINT', 'message']],
+  [20, ['MISMATCH', 'message']],
+  [25, ['RANGE', 'message']],
+])
+
+/** What our own code and the client libraries throw; the first that fits counts. */
+const CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Error, fault: Fault])[] = [
+  [StoreUnavailableError, 'outage'],
+  [ConfigError, 'access'],
+  [ArgumentError, 'message'],
+  [DecodeError, 'message'],
+  [NotSupportedError, 'message'],
+  // What a client library cannot write: a property of the wrong type, a number out of range, a text that is too long.
+  [TypeError, 'message'],
+  [RangeError, 'message'],
+]
+
+/** A code stands at the beginning, or behind the name of the script's line. */
+function code(name: string): RegExp {
+  return new RegExp(`(?:^|\\s-?)${name}(?:\\s|$)`)
+}
+
+/** What a reply of Redis says; undefined for one in no row. */
+export function redisFault(reply: string): Fault | undefined {
+  return REDIS_REPLIES.find(([pattern]) => pattern.test(reply))?.[1]
+}
+
+/** What an error of `node:sqlite` says; undefined for one in no row, or of no statement. */
+export function sqliteFault(error: unknown): Fault | undefined {
+  const primary = sqliteCode(error)
+  return primary === undefined ? undefined : SQLITE_CODES.get(primary)?.[1]
+}
+
+/** The primary result code of an error of `node:sqlite`. */
+export function sqliteCode(error: unknown): number | undefined {
+  const full = (error as { errcode?: unknown } | null | undefined)?.errcode
+  return typeof full === 'number' ? full & 0xff : undefined
+}
+
+/** What is to be done about whatever a store threw; undefined for what is in no row. */
+export function faultOf(error: unknown): Fault | undefined {
+  const known = CLASSES.find(([kind]) => error instanceof kind)
+  if (known) return known[1]
+  if (!(error instanceof Error)) return undefined
+  // Ours may stand for an answer of the store.
+  const raw = error.cause instanceof Error ? error.cause : error
+  return sqliteFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)
+}

@@ -1,0 +1,113 @@
+import type { App } from '../app/app.ts'
+import type { Stores } from '../app/link.ts'
+import type { Settlement } from '../backend/joint.ts'
+import { writeApart } from '../backend/separate.ts'
+import { type Fault, faultOf } from '../broker/storeErrors.ts'
+import { backoffDelay } from '../std/backoff.ts'
+
+/** What writing a settlement needs of the worker. */
+export interface SettlerParts {
+  readonly app: Pick<App, 'signals'>
+  readonly stores: Stores
+  /** Aborts when the worker is to end at once: a store that is away is then not waited for. */
+  readonly hurry: AbortSignal
+}
+
+/** One way in which a delivery may end. */
+export interface Ending {
+  /** Makes it; what it throws counts as this message's. */
+  readonly settlement: () => Settlement
+  /** It holds nothing that only this message has: where the store refuses it for want of permission, it refuses everybody. */
+  readonly plain?: boolean
+}
+
+/** What became of a delivery. */
+export interface Settled {
+  /** False: it was no longer ours, and another worker has it. */
+  readonly done: boolean
+  /** 0: the wanted ending was written. Above: which of the fallbacks, and `reason` is why the wanted one was not. */
+  readonly step: number
+  readonly reason?: unknown
+}
+
+/** How often an error of unknown kind is repeated before it is the message's. */
+const REPEATS = 4
+const PAUSE = { kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' } as const
+
+/**
+ * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and then the wanted one is
+ * tried again: an outcome is not lost because the store is away. An ending that is refused for what it holds is followed by the next of
+ * `fallbacks`, which holds less; the last must hold the acknowledgement alone, and is repeated until it is done. So every delivery ends.
+ * Undefined in a hurry alone: the lease gives it back. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
+ */
+export async function settleSurely(
+  wanted: () => Settlement,
+  fallbacks: (reason: unknown) => readonly Ending[],
+  parts: SettlerParts,
+  acked = false,
+): Promise<Settled | undefined> {
+  for (let round = 0; ; round++) {
+    const first = await attempt({ settlement: wanted }, false, parts, acked)
+    if (typeof first === 'boolean') return { done: first, step: 0 }
+    const settled = first.away ? undefined : await fallBack(fallbacks(first.error), first.error, parts, acked)
+    if (settled || parts.hurry.aborted) return settled
+    await pause(round)
+  }
+}
+
+/** Undefined when the store is away. */
+async function fallBack(
+  endings: readonly Ending[],
+  reason: unknown,
+  parts: SettlerParts,
+  acked: boolean,
+): Promise<Settled | undefined> {
+  for (const [at, ending] of endings.entries()) {
+    const tried = await attempt(ending, at === endings.length - 1, parts, acked)
+    if (typeof tried === 'boolean') return { done: tried, step: at + 1, reason }
+    if (tried.away) return undefined
+    tell(tried.error, parts)
+  }
+  return undefined
+}
+
+interface Refused {
+  readonly error: unknown
+  /** It is worth waiting for the store. */
+  readonly away: boolean
+}
+
+/** True or false as the joint answers; else why it was not written. */
+async function attempt(
+  { settlement, plain = false }: Ending,
+  last: boolean,
+  parts: SettlerParts,
+  acked: boolean,
+): Promise<boolean | Refused> {
+  const { joint, broker, backend } = parts.stores
+  for (let repeat = 0; ; repeat++) {
+    try {
+      return await (acked ? writeApart(settlement(), broker, backend) : joint.settle(settlement()))
+    } catch (error) {
+      const fault = faultOf(error)
+      const mine = fault === 'message' && !last
+      const away = isAway(fault, plain, last) || (parts.hurry.aborted && !mine)
+      if (!mine) tell(error, parts)
+      if (mine || away || repeat === REPEATS) return { error, away }
+    }
+    await pause(repeat)
+  }
+}
+
+/** An acknowledgement alone holds nothing of the message: whatever it fails by is the store's. */
+function isAway(fault: Fault | undefined, plain: boolean, last: boolean): boolean {
+  return last || fault === 'outage' || (plain && fault === 'access')
+}
+
+function tell(error: unknown, { app }: SettlerParts): void {
+  app.signals.emit('worker:error', { error, doing: 'settling a task' })
+}
+
+function pause(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, backoffDelay(PAUSE, attempt)))
+}
