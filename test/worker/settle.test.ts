@@ -189,7 +189,8 @@ onEachStore((lab) => {
         const known = await app.result(id).info()
         return known !== undefined && ['SUCCESS', 'FAILURE'].includes(known.state) && known
       })
-      if (reason) expect(info, id).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(reason) } })
+      if (reason)
+        expect(info, id).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(reason) } })
       else expect(info, id).toMatchObject({ state: 'SUCCESS' })
       expect(await app.send('good', [4]).get(), id).toBe(4)
     }
@@ -245,7 +246,7 @@ describe('in a file', () => {
     const task = app.task('task', (n: number) => n)
     const db = lab().database()
     await app.stores()
-    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON result WHEN NEW.task_id = 'bad' AND NEW.final
+    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON result WHEN NEW.id = 'bad' AND NEW.final
       BEGIN SELECT RAISE(ABORT, 'not this one'); END`)
     const worker = await lab().work(app, { concurrency: 3 })
     const bad = await task.applyAsync([0], { taskId: 'bad' })
