@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { readSignature, readSignatures } from '../../src/protocol/signature.ts'
+import { describe, expect, it, test } from 'vitest'
+import { idsWithin, readSignature, readSignatures } from '../../src/protocol/signature.ts'
 import { DecodeError } from '../../src/std/errors.ts'
 
 const full = {
@@ -44,4 +44,36 @@ test('__proto__ stays a key', () => {
   const read = readSignature(JSON.parse('{"task":"add","__proto__":{"immutable":true}}'), 's')
   expect(read.immutable).toBe(false)
   expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+})
+
+describe('ids within signatures', () => {
+  const one = (task_id: string, more: object = {}): object => ({
+    task: 't',
+    args: [],
+    kwargs: {},
+    options: { task_id, ...more },
+  })
+
+  it('are found at any place that sends something, and not in what a plain task is called with', () => {
+    const canvas = { task: 'celery.map', subtask_type: null, args: [one('x')], kwargs: {}, options: {} }
+    const chord = {
+      task: 'celery.chord',
+      kwargs: { body: one('body', { chain: [[one('deep')]] }), header: [one('h')] },
+    }
+    const plain = { task: 't', args: [one('argument')], kwargs: { k: one('keyword') }, options: { task_id: 'plain' } }
+    const marked = one('ignored', { ignore_result: true, headers: { h: one('header') }, link: one('link') })
+    const found = [...idsWithin([canvas, chord, plain, marked, null, 'text', 5, one('plain')]).keys()]
+    expect(found.sort()).toEqual(['body', 'deep', 'h', 'link', 'plain'])
+  })
+
+  it('are bounded in depth and number', () => {
+    let deep: unknown = one('bottom')
+    for (let depth = 0; depth < 10_000; depth++) deep = [deep]
+    expect(idsWithin([deep]).size).toBe(0)
+    const wide = Array.from({ length: 20_000 }, (_, n) => one(`${n}`))
+    expect(idsWithin([wide]).size).toBe(10_000)
+    const circle: { options: object; task: string } = { task: 't', options: { task_id: 'c' } }
+    Object.assign(circle.options, { link: [circle, circle] })
+    expect([...idsWithin([circle]).keys()]).toEqual(['c'])
+  })
 })

@@ -198,6 +198,38 @@ onEachStore((lab) => {
     expect(calls).toEqual([])
   })
 
+  it('whatever is refused, every id that its links name ends with it', async () => {
+    const app = lab().app()
+    calculator(app)
+    await lab().work(app)
+    const one = (task_id: string, parts: Partial<Signature> = {}) =>
+      sig('add', { ...parts, options: { task_id, ...parts.options } })
+    const group = (...tasks: Signature[]) => sig('celery.group', { subtask_type: 'group', kwargs: { tasks } })
+    // As Python sends a member of `group | task | group`: the last group is in the chain of the chord's body.
+    const body = one('body', { options: { chain: [group(one('last-1'), one('last-2'))], link: one('linked') } })
+    const nested = sig('celery.chord', {
+      subtask_type: 'chord',
+      kwargs: { header: group(one('header')), body: one('inner', { options: { chord: one('outer') } }) },
+    })
+    const embed = { chord: body, callbacks: [one('callback')], errbacks: [one('errback')], chain: [nested] }
+    const ids = ['body', 'last-1', 'last-2', 'linked', 'header', 'inner', 'outer', 'callback', 'errback']
+    const refusals: [string, Partial<TaskMessage>][] = [
+      ['unsupported', {}],
+      ['unknown', { task: 'of.tomorrow' }],
+      ['undecodable', { headers: { retries: 'x' } }],
+    ]
+    for (const [id, parts] of refusals) {
+      const named = JSON.parse(JSON.stringify(embed).replaceAll('"task_id":"', `"task_id":"${id} `)) as typeof embed
+      const message = messageOf({ id, embed: named, ...parts, headers: {} })
+      const envelope = encodeTask(message, 'json')
+      const { broker } = await app.stores()
+      const headers = { ...envelope.headers, ...parts.headers }
+      await broker.publish({ ...envelope, headers }, { exchange: '', routingKey: 'celery' })
+      for (const waited of [id, ...ids.map((name) => `${id} ${name}`)])
+        expect(await ended(app, waited), waited).toMatchObject({ state: 'FAILURE' })
+    }
+  })
+
   it('a task whose results are ignored is followed all the same', async () => {
     const app = lab().app()
     calculator(app)

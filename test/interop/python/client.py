@@ -124,6 +124,11 @@ def run_chain_to_group(first, members):
     return {"first": result.parent.id, "members": [member.id for member in result.children]}
 
 
+def run_groups(first, middle, last):
+    result = (group([signature(one) for one in first]) | signature(middle) | group([signature(one) for one in last])).apply_async()
+    return {"last": [member.id for member in result.children], "middle": result.parent.id}
+
+
 def ping(timeout=1.0, destination=None, limit=None):
     return app.control.ping(destination=destination, timeout=timeout, limit=limit)
 
@@ -138,7 +143,7 @@ def revoke(id, **options):
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get watch get_many state children run_chain run_chord run_chain_to_group ping inspect revoke".split()
+    for name in "send send_python repr_of many get watch get_many state children run_chain run_chord run_chain_to_group run_groups ping inspect revoke".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

@@ -115,5 +115,20 @@ export function links(kind: FleetOptions = {}): void {
         error: { text: expect.stringContaining('group') },
       })
     })
+
+    test.skipIf(kind.results === 'rpc')('a group, a task and a group: every member of the last one', async () => {
+      const { middle, last } = await python.call<{ middle: string; last: string[] }>('run_groups', {
+        first: [ours('ts.add', [1, 1]), ours('ts.add', [2, 2])],
+        middle: ours('ts.join'),
+        last: [ours('ts.add', [1]), ours('ts.add', [2])],
+      })
+      expect(last).toHaveLength(2)
+      for (const id of [middle, ...last]) {
+        expect(await python.get(id)).toMatchObject({
+          status: 'FAILURE',
+          error: { text: expect.stringContaining('chord') },
+        })
+      }
+    })
   })
 }
