@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import type { AnyTask } from '../../src/index.ts'
+import { ConfigError } from '../../src/std/errors.ts'
+import { packageFile } from '../../src/std/packageFile.ts'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
@@ -256,6 +258,13 @@ describe('deploy', () => {
     // They need a machine of their own: what they start is run by test/deploy.
     expect(page.rest.filter((line) => !/^(docker compose|sudo|kubectl) /.test(line))).toEqual([])
   })
+})
+
+it('bundle: the error that it shows is the one that test/bundle.test.ts meets', () => {
+  const text = readFileSync(join(ROOT, PAGES, 'bundle.md'), 'utf8')
+  const [, shown = ''] = /^> ConfigError: (.+)$/m.exec(text) ?? []
+  const [own, thread] = ['broker/sqlite/housekeeper', 'broker/sqlite/housekeeperThread']
+  expect(() => packageFile('file:///srv/app/worker.mjs', own, thread)).toThrow(new ConfigError(shown))
 })
 
 it('every page of the how-tos is tested here, and in the README', () => {

@@ -11,6 +11,7 @@ import { checkProperties, checkRoute } from './limits.ts'
 import { ConsumerClock } from './longHolds.ts'
 import type { ProbePace } from './prober.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
+import { relay } from './relay.ts'
 import { SizeLimit } from './sizeLimit.ts'
 import { type QueueOptions, Topology } from './topology.ts'
 import { parseAmqpUrl } from './url.ts'
@@ -98,9 +99,11 @@ export class AmqpBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    // Replies and remote control come again, or are of no use to whoever was blocked.
+    const relayed = !queues.every(({ transient }) => transient)
+    if (relayed) relay.check()
     const parts = {
-      // Replies and remote control come again, or are of no use to whoever was blocked.
-      connection: queues.every(({ transient }) => transient) ? this.#connection : this.#consuming,
+      connection: relayed ? this.#consuming : this.#connection,
       topology: this.#topology,
       clock: this.#clock,
       publish: (message: Outgoing) => this.#tasks.publish(message),

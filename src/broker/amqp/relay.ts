@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Deferred } from '../../std/deferred.ts'
 import { uuid } from '../../std/id.ts'
+import { packageFile } from '../../std/packageFile.ts'
 import type { AmqpAddress } from './url.ts'
 
 /** What the thread is asked: connect to a node, and let one of us in at `path`. */
@@ -30,6 +31,11 @@ class Relay {
   readonly #asked = new Map<string, Deferred<void>>()
   #thread: Worker | undefined
 
+  /** Throws ConfigError where it cannot be, as the file of its thread is missing. */
+  check(): void {
+    threadFile()
+  }
+
   /** Resolves to the path of a local socket, for one connection, behind which the server is. Rejects when it cannot be reached. */
   async open({ hostname, port, tls }: AmqpAddress, timeout: number): Promise<string> {
     const path = localPath()
@@ -48,8 +54,7 @@ class Relay {
   }
 
   #start(): Worker {
-    const entry = new URL(`./relayThread${extname(import.meta.url)}`, import.meta.url)
-    const thread = new Worker(entry, { name: 'celeriac relay' })
+    const thread = new Worker(threadFile(), { name: 'celeriac relay' })
     thread.on('message', ({ path, problem }: RelayAnswer) => {
       const asked = this.#asked.get(path)
       if (problem) asked?.reject(Object.assign(new Error(problem.message), { code: problem.code }))
@@ -70,6 +75,14 @@ class Relay {
 
 /** One for all connections of the process. */
 export const relay: Relay = new Relay()
+
+let file: URL | undefined
+
+/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+function threadFile(): URL {
+  file ??= packageFile(import.meta.url, 'broker/amqp/relay', 'broker/amqp/relayThread')
+  return file
+}
 
 /** Where nobody else listens; no file where the system can do without. */
 function localPath(): string {

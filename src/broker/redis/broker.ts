@@ -89,6 +89,7 @@ export class RedisBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    this.#keeper.check()
     const parts = {
       connection: this.connection,
       keys: this.keys,

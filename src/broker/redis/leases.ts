@@ -1,5 +1,5 @@
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { packageFile } from '../../std/packageFile.ts'
 import type { Claim, Hold } from './held.ts'
 
 /** What the thread is told. */
@@ -48,6 +48,11 @@ export class LeaseKeeper {
 
   constructor(facts: LeaseFacts) {
     this.#facts = facts
+  }
+
+  /** Throws ConfigError where no lease could be renewed, as the file of the thread is missing. */
+  check(): void {
+    threadFile()
   }
 
   add({ name, left: count }: Claim): void {
@@ -99,8 +104,7 @@ export class LeaseKeeper {
   }
 
   #start(): Worker {
-    const entry = new URL(`./leaseThread${extname(import.meta.url)}`, import.meta.url)
-    const thread = new Worker(entry, { workerData: this.#facts, name: 'celeriac leases' })
+    const thread = new Worker(threadFile(), { workerData: this.#facts, name: 'celeriac leases' })
     thread.on('message', ({ problem }: LeaseReport) => {
       this.problem = problem
     })
@@ -122,4 +126,12 @@ export class LeaseKeeper {
       this.#soon()
     }, RESTART).unref()
   }
+}
+
+let file: URL | undefined
+
+/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+function threadFile(): URL {
+  file ??= packageFile(import.meta.url, 'broker/redis/leases', 'broker/redis/leaseThread')
+  return file
 }

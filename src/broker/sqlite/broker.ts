@@ -40,7 +40,8 @@ export class SqliteBroker implements Broker {
     return this.store.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
-  consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    this.#housekeeper.check()
     const parts = {
       store: this.store,
       messages: this.messages,

@@ -1,5 +1,5 @@
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { packageFile } from '../../std/packageFile.ts'
 
 /** What the thread says after each round. */
 export interface HouseReport {
@@ -34,6 +34,11 @@ export class Housekeeper {
     this.#facts = facts
   }
 
+  /** Throws ConfigError where no lease could be kept, as the file of the thread is missing. */
+  check(): void {
+    threadFile()
+  }
+
   /** Keep this consumer's lease from now on; `lost` is called should it be lost all the same. */
   add(id: number, lost: () => void): void {
     if (this.#closed) return
@@ -62,8 +67,7 @@ export class Housekeeper {
   }
 
   #start(): Worker {
-    const entry = new URL(`./housekeeperThread${extname(import.meta.url)}`, import.meta.url)
-    const thread = new Worker(entry, { workerData: this.#facts, name: 'celeriac leases' })
+    const thread = new Worker(threadFile(), { workerData: this.#facts, name: 'celeriac leases' })
     thread.on('error', (error: Error) => {
       this.problem = error
     })
@@ -93,4 +97,12 @@ export class Housekeeper {
       for (const id of this.#lost.keys()) this.#tell({ add: id })
     }, 1000).unref()
   }
+}
+
+let file: URL | undefined
+
+/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+function threadFile(): URL {
+  file ??= packageFile(import.meta.url, 'broker/sqlite/housekeeper', 'broker/sqlite/housekeeperThread')
+  return file
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Hono } from 'hono'
+import { packageFile } from '../../std/packageFile.ts'
 import { isNamed } from '../etag.ts'
 import { methodNotAllowed } from '../method.ts'
 
@@ -51,6 +52,6 @@ export function addDocsRoutes(api: Hono): void {
 }
 
 async function readPage(file: string): Promise<{ text: string; etag: string }> {
-  const text = await readFile(new URL(`../docs/${file}`, import.meta.url), 'utf8')
+  const text = await readFile(packageFile(import.meta.url, 'http/routes/docs', `http/docs/${file}`), 'utf8')
   return { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
 }

@@ -6,12 +6,11 @@ import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import { Deferred } from '../../std/deferred.ts'
 import { ConfigError, EncodeError, WorkerLostError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
+import { packageFile } from '../../std/packageFile.ts'
 import type { RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
 
-/** Beside this file, as .ts in the sources and as .js in the package. */
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
 /** How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms. */
 const PATIENCE = 1000
 
@@ -42,7 +41,7 @@ export class JobThread {
     this.ready = this.#ready.promise
     this.gone = this.#gone.promise
     this.#log = log
-    this.#worker = new Worker(ENTRY, { name: 'celeriac', workerData: data, resourceLimits })
+    this.#worker = new Worker(threadFile(), { name: 'celeriac', workerData: data, resourceLimits })
     this.#worker.on('message', (message: FromThread) => this.#hear(message))
     this.#worker.on('error', (error) => this.#fail(error))
     this.#worker.on('exit', (code) => this.#exit(code))
@@ -187,4 +186,12 @@ function failure({ name, message, stack, code }: LoadFailure): Error {
   if (name === 'ConfigError') return new ConfigError(message)
   const error = Object.assign(new Error(message), { name, stack })
   return code === undefined ? error : Object.assign(error, { code })
+}
+
+let file: URL | undefined
+
+/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+function threadFile(): URL {
+  file ??= packageFile(import.meta.url, 'worker/pool/jobThread', 'worker/pool/thread')
+  return file
 }
