@@ -16,12 +16,13 @@ export const app = new Celeriac({
   lease: process.env.INTEGRAL_LEASE || '30s',
 })
 
-/** The integral of `f` over [a, b], by sampling. On the wire: `integrate`, with the six fields as keyword arguments. */
+/** The integral of `f` over [a, b], by sampling. On the wire: `integrate`, with the six fields by name or in this order. */
 export const integrate = app.task({
   name: 'integrate',
   description:
     'Integral of f over [a, b]: the share of random points of [a, b] x [c, d] that lie under f, times the area',
   input: IntegralInput,
+  params: ['f', 'a', 'b', 'c', 'd', 'size'],
   output: z.number(),
   progress: z.number().min(0).max(1).describe('share of the points drawn so far'),
   timeLimit: '15m',

@@ -5,6 +5,8 @@ import type { Outcome } from '../protocol/outcome.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
+import { bindCall, checkArguments, type Given } from './bind.ts'
+import { checkedCall, namedCall, refuseIds } from './checkedCall.ts'
 import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
 import { sealContext } from './contextWire.ts'
@@ -28,6 +30,7 @@ import {
   makeTask,
   type ObjectTask,
   objectDefinition,
+  type Positional,
   type ProgressOf,
   positionalDefinition,
   type ResultOf,
@@ -99,13 +102,14 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     Progress extends Schema | undefined = undefined,
     Name extends string = string,
     Chunk extends Schema | undefined = undefined,
+    const Params extends readonly (keyof InferInput<Input> & string)[] = readonly [],
   >(
-    task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name, Chunk>,
+    task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name, Chunk, Params>,
   ): Task<
-    [input: InferInput<Input>],
+    [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
     ResultOf<Output, Return>,
     ProgressOf<Progress>,
-    InferInput<Input>,
+    InferInput<Input> | Positional<InferInput<Input>, Params>,
     Promise<ResultOf<Output, Return>>,
     Name,
     ProgressOf<Chunk>
@@ -118,7 +122,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (this.#tasks.has(definition.name))
       throw new ArgumentError(`task ${definition.name} is defined already in this app`)
     const task = makeTask(definition, {
-      send: (own, args, callOptions) => this.#send(() => callOf(own, args, callOptions)),
+      send: (own, given, callOptions) => this.#send(() => checkedCall(own, given, callOptions)),
       sendMany: (own, calls, callOptions) => this.#sendMany(own, calls, callOptions),
       runHere: (own, args) => this.#runHere(own, args),
     })
@@ -133,9 +137,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     options: CallOptions = {},
   ): Submission<Result, Progress> {
     requireText(task, 'task name')
-    const call: Call = Array.isArray(args)
-      ? { task, args, kwargs: {}, options, definition: this.#tasks.get(task)?.definition }
-      : { task, args: [], kwargs: requireObject(args, task), options, definition: this.#tasks.get(task)?.definition }
+    const call = namedCall(task, this.#tasks.get(task)?.definition, args, options)
     return this.#send(() => call) as Submission<Result, Progress>
   }
 
@@ -273,13 +275,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return compose(this.#sendLayers, core)(await call)
   }
 
-  async #sendMany(
-    definition: TaskDefinition,
-    calls: readonly (readonly unknown[])[],
-    options: CallOptions,
-  ): Promise<AsyncResult[]> {
+  async #sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]> {
     refuseIds(definition, options)
-    const built = await Promise.all(calls.map((args) => callOf(definition, args, options)))
+    const built = await Promise.all(calls.map((given) => checkedCall(definition, given, options)))
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
@@ -339,36 +337,20 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const { resultSerializer: serializer, request } = this.#config
     const surroundings = { serializer, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
     const context = new JobContext(job, definition, host, surroundings)
-    if (definition.style === 'positional') return runAs(context, () => invoke(definition, args, context))
-    return this.#runObject(definition, args[0], context)
-  }
-
-  async #runObject(definition: TaskDefinition, input: unknown, context: JobContext): Promise<unknown> {
-    const parsed = definition.input ? await validate(definition.input, input, `task ${definition.name}`) : input
-    const result = await runAs(context, () => invoke(definition, [parsed], context))
-    return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
+    const run = (checked: readonly unknown[]): unknown => runAs(context, () => invoke(definition, checked, context))
+    if (definition.style === 'object') return runObject(definition, args, run)
+    const checked = checkArguments(definition, bindCall(definition, { args, kwargs: {} }))
+    return checked instanceof Promise ? checked.then(run) : run(checked)
   }
 }
 
-/** The call of a registered task: its input checked, then as it was given (only what the caller said crosses the wire). */
-function callOf(definition: TaskDefinition, args: readonly unknown[], options: CallOptions): Call | Promise<Call> {
-  const { name: task, style, input } = definition
-  if (style === 'positional') return { task, args, kwargs: {}, options, definition }
-  const kwargs = requireObject(args[0], task)
-  const call: Call = { task, args: [], kwargs, options, definition }
-  const checked = input && validate(input, kwargs, `task ${task}`)
-  return checked instanceof Promise ? checked.then(() => call) : call
-}
-
-/** One id or key cannot stand for many calls. */
-function refuseIds({ name }: TaskDefinition, options: CallOptions): void {
-  for (const option of ['taskId', 'idempotencyKey'] as const) {
-    if (options[option] !== undefined)
-      throw new ArgumentError(`task ${name}: delayMany: expected no ${option}, got ${shown(options[option])}`)
-  }
-}
-
-function requireObject(value: unknown, task: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new ArgumentError(`task ${task}: expected one object of arguments, got ${shown(value)}`)
+/** A direct call of a task with an input schema. */
+async function runObject(
+  definition: TaskDefinition,
+  args: readonly unknown[],
+  run: (checked: readonly unknown[]) => unknown,
+): Promise<unknown> {
+  const bound = definition.params ? bindCall(definition, { args, kwargs: {} }) : [args[0]]
+  const result = await run(await checkArguments(definition, bound))
+  return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
 }

@@ -1,13 +1,18 @@
 import type { TaskContext } from './current.ts'
 import type { ParsedTaskOptions } from './options.ts'
+import type { Parameters } from './parameters.ts'
 import type { Schema } from './schema.ts'
 
 /** What a task is: its name, options, schemas and function. The wire never sees it. */
 export interface TaskDefinition {
   readonly name: string
   readonly options: ParsedTaskOptions
-  /** `positional`: called with Celery's args. `object`: called with Celery's kwargs as one object, and the context. */
+  /** `positional`: the function takes a list of arguments. `object`: it takes one input object, and the context. */
   readonly style: 'positional' | 'object'
+  /** Its parameters, where they were declared. */
+  readonly params: Parameters | undefined
+  /** Its parameters as far as they are known: those declared, else what the function or the schema tells, read when first asked for. */
+  readonly parameters: Parameters | undefined
   readonly input: Schema | undefined
   readonly output: Schema | undefined
   readonly progress: Schema | undefined

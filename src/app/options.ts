@@ -1,9 +1,11 @@
 import type { Note } from '../backend/joint.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
+import { isRecord } from '../protocol/signature.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import type { ParamsOption } from './parameters.ts'
 
 /** An error class, whatever its constructor takes. */
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.
@@ -11,7 +13,7 @@ export type ErrorClass = abstract new (...args: any[]) => Error
 
 /**
  * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread (WorkerLostError) count as failures.
- * Never repeated: Fatal, input that the schema refuses, and a result that cannot be encoded (EncodeError).
+ * Never repeated: Fatal, arguments that do not fit the task (CallError), and a result that cannot be encoded (EncodeError).
  */
 export interface RetryOptions {
   /** How often at most after the first attempt. */
@@ -72,6 +74,12 @@ export interface TaskOptions {
   example?: TaskExample
   /** Content types, beside JSON, of bodies that it takes over HTTP: `'image/*'`, `'application/pdf'`, `'multipart/form-data'`. */
   accepts?: string | readonly string[]
+  /**
+   * Names of its parameters, in order, for calls by position and by name. Of a positional task: `['x', 'y?', '...rest']`, or an object of schemas that
+   * check each argument, `{ x: z.number() }`; default: the names in the function's source. Of a task with an input schema: names of its properties;
+   * default: their order in the schema. Declared ones are checked: a call with a missing or surplus argument is refused.
+   */
+  params?: ParamsOption
 }
 
 /** What a task is given, reports and returns, for people to see. */
@@ -96,6 +104,8 @@ export interface CallOptions {
   queue?: string
   /** The id, 1 to 255 characters; default a new UUID. */
   taskId?: string
+  /** Keyword arguments beside a list of positional ones. */
+  kwargs?: Readonly<Record<string, unknown>>
   /** Custom headers, plain data: `ctx.headers` in the task. */
   headers?: Record<string, unknown>
   /** Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the task's. */
@@ -138,6 +148,7 @@ const TASK_OPTIONS = new Set([
   'description',
   'example',
   'accepts',
+  'params',
 ])
 const CALL_OPTIONS = new Set([
   'countdown',
@@ -146,6 +157,7 @@ const CALL_OPTIONS = new Set([
   'priority',
   'queue',
   'taskId',
+  'kwargs',
   'headers',
   'retry',
   'timeLimit',
@@ -246,6 +258,8 @@ export function checkCallOptions(options: CallOptions, task: string): void {
   if (options.owner !== undefined) requireText(options.owner, `${where}: owner`)
   if (options.tags !== undefined) requireTags(options.tags, where)
   if (options.note !== undefined) requireNote(options.note, where)
+  if (options.kwargs !== undefined && !isRecord(options.kwargs))
+    throw new ArgumentError(`${where}: kwargs: expected an object, got ${shown(options.kwargs)}`)
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
     throw new ArgumentError(`${where}: headers: expected an object, got ${shown(headers)}`)
   }

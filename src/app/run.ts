@@ -5,6 +5,7 @@ import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import {
   ArgumentError,
+  CallError,
   EncodeError,
   Fatal,
   Ignore,
@@ -14,6 +15,7 @@ import {
   TimeLimitExceeded,
   WorkerLostError,
 } from '../std/errors.ts'
+import { bindCall, checkArguments } from './bind.ts'
 import type { Config } from './config.ts'
 import { JobContext, type JobHost } from './context.ts'
 import { readContext } from './contextWire.ts'
@@ -22,7 +24,7 @@ import { invoke, type TaskDefinition } from './definition.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './options.ts'
 import { type Carried, CONTEXT_HEADER } from './requestContext.ts'
-import { type Schema, validate } from './schema.ts'
+import { validate } from './schema.ts'
 import type { OpenWait } from './waitFor.ts'
 
 /** What run middleware sees: a task about to run. */
@@ -93,51 +95,40 @@ function runLayers(
 
 /** The function between its schemas. A promise only where something in it is one: this is run for every task. */
 function runFunction(definition: TaskDefinition, job: Job, args: readonly unknown[], context: JobContext): unknown {
-  const given = wireArgs(definition, args, job.kwargs)
-  if (!definition.input && !definition.output) return invoke(definition, given, context)
-  return runChecked(definition, given, context)
+  const bound = boundArgs(definition, args, job.kwargs)
+  if (!definition.input && !definition.output && !definition.params) return invoke(definition, bound, context)
+  return runChecked(definition, bound, context)
 }
 
 async function runChecked(
   definition: TaskDefinition,
-  given: readonly unknown[],
+  bound: readonly unknown[],
   context: JobContext,
 ): Promise<unknown> {
-  const { input, output, name } = definition
-  const args = input ? [await checkInput(input, given[0], name)] : given
-  const result = await invoke(definition, args, context)
+  const { output, name } = definition
+  const result = await invoke(definition, await checkedArgs(definition, bound), context)
   return output ? validate(output, result, `task ${name}: result`) : result
 }
 
-/** Wrong input does not get better by repeating: Fatal. */
-async function checkInput(input: Schema, value: unknown, task: string): Promise<unknown> {
+function boundArgs(definition: TaskDefinition, args: readonly unknown[], kwargs: Job['kwargs']): readonly unknown[] {
   try {
-    return await validate(input, value, `task ${task}`)
+    return bindCall(definition, { args, kwargs })
   } catch (error) {
-    if (error instanceof ArgumentError) throw new Fatal(error.message, { cause: error })
-    throw error
+    throw callError(error)
   }
 }
 
-/** Celery's args and kwargs as the function's arguments. */
-function wireArgs(
-  definition: TaskDefinition,
-  args: readonly unknown[],
-  kwargs: Readonly<Record<string, unknown>>,
-): readonly unknown[] {
-  const named = Object.keys(kwargs).length
-  if (definition.style === 'positional') {
-    if (named)
-      throw new Fatal(
-        `task ${definition.name} takes positional arguments, got keyword arguments ${Object.keys(kwargs).join(', ')}`,
-      )
-    return args
+async function checkedArgs(definition: TaskDefinition, bound: readonly unknown[]): Promise<readonly unknown[]> {
+  try {
+    return await checkArguments(definition, bound)
+  } catch (error) {
+    throw callError(error)
   }
-  if (args.length === 0) return [kwargs]
-  if (args.length === 1 && named === 0) return args
-  throw new Fatal(
-    `task ${definition.name} takes keyword arguments or one object, got ${args.length} positional and ${named} keyword arguments`,
-  )
+}
+
+/** Wrong arguments do not get better by repeating. What else a schema throws may. */
+function callError(error: unknown): unknown {
+  return error instanceof ArgumentError ? new CallError(error.message, { cause: error }) : error
 }
 
 /** Anything may be thrown, also what throws when it is looked at. */
@@ -204,8 +195,8 @@ function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean
   return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
 }
 
-/** Whatever the policy says: repeating does not help. Input that the schema refuses is Fatal. */
-const NEVER_AGAIN = [Fatal, EncodeError]
+/** Whatever the policy says: repeating does not help. */
+const NEVER_AGAIN = [Fatal, CallError, EncodeError]
 
 /** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
 const EXPLICIT_MAX = 3

@@ -30,9 +30,18 @@ export function validate<S extends Schema>(
 
 function settle<S extends Schema>(result: StandardSchemaV1.Result<unknown>, what: string): InferOutput<S> {
   if (!result.issues) return result.value as InferOutput<S>
-  const issues = result.issues.map(toIssue)
+  throw validationError(what, issuesOf(result.issues))
+}
+
+/** A schema's issues with plain paths. */
+export function issuesOf(issues: readonly StandardSchemaV1.Issue[]): readonly ValidationIssue[] {
+  return issues.map(toIssue)
+}
+
+/** The error of these issues, whose message has them all. */
+export function validationError(what: string, issues: readonly ValidationIssue[]): ValidationError {
   const text = issues.map((issue) => (issue.path.length ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
-  throw new ValidationError(`${what}: ${text.join('; ')}`, issues)
+  return new ValidationError(`${what}: ${text.join('; ')}`, issues)
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): ValidationIssue {

@@ -1,7 +1,16 @@
+import { isRecord } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { bindCall, type Given, joinKwargs, wireForm } from './bind.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { type CallOptions, parseTaskOptions, requireText, shown, type TaskOptions } from './options.ts'
+import {
+  type Parameters,
+  parametersOfFunction,
+  parametersOfInput,
+  parseObjectParams,
+  parsePositionalParams,
+} from './parameters.ts'
 import type { ContextValues } from './requestContext.ts'
 import type { AsyncResult } from './result.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from './schema.ts'
@@ -48,6 +57,7 @@ export interface ObjectTask<
   Values = ContextValues,
   Name extends string = string,
   Chunk extends Schema | undefined = undefined,
+  Params extends readonly string[] = readonly string[],
 > extends TaskOptions {
   /** Name on the wire, as `reports.render`. */
   name: Name
@@ -58,7 +68,35 @@ export interface ObjectTask<
   progress?: Progress
   /** Checks the values of `ctx.chunk`; it must not be asynchronous. */
   chunk?: Chunk
+  /**
+   * Names of properties of the input, in the order of positional arguments: `delay(a, b)` is then `delay({ a, b })`. Default for callers without
+   * these types (Python, HTTP): their order in the schema, where it tells.
+   */
+  params?: Params
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
+}
+
+/** The positional arguments of a task with an input: those of its `params`; none where it declares none, or where they leave out what must be given. */
+export type Positional<Input, Params extends readonly unknown[]> = Params extends readonly []
+  ? never
+  : RequiredKeys<Input> extends Params[number]
+    ? Arguments<Input, Params>
+    : never
+
+type RequiredKeys<Input> = { [Key in keyof Input]-?: object extends Pick<Input, Key> ? never : Key }[keyof Input]
+
+/** From the last to the first: those at the end that may be left out are optional. */
+type Arguments<Input, Params extends readonly unknown[], Tail extends unknown[] = []> = Params extends readonly [
+  ...infer Head,
+  infer Last extends keyof Input,
+]
+  ? object extends Pick<Input, Last>
+    ? Arguments<Input, Head, [argument?: Input[Last], ...tail: Tail]>
+    : [...head: Values<Input, Params>, ...tail: Tail]
+  : Tail
+
+type Values<Input, Params extends readonly unknown[]> = {
+  -readonly [Index in keyof Params]: Params[Index] extends keyof Input ? Input[Params[Index]] : never
 }
 
 /** What a task reports or hands out, by its schema of that; unknown without one. */
@@ -68,12 +106,8 @@ export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Outpu
 
 /** How a task hands its calls over; the app does the rest. */
 export interface Calls {
-  send(definition: TaskDefinition, args: readonly unknown[], options: CallOptions): Submission<unknown>
-  sendMany(
-    definition: TaskDefinition,
-    calls: readonly (readonly unknown[])[],
-    options: CallOptions,
-  ): Promise<AsyncResult[]>
+  send(definition: TaskDefinition, given: Given, options: CallOptions): Submission<unknown>
+  sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]>
   /** Run here, in a context without a worker. */
   runHere(definition: TaskDefinition, args: readonly unknown[]): unknown
 }
@@ -85,15 +119,35 @@ export function positionalDefinition(
 ): TaskDefinition {
   requireText(name, 'task name')
   if (typeof run !== 'function') throw new ArgumentError(`task ${name}: expected a function, got ${typeof run}`)
+  const params = parsePositionalParams(options.params, `task ${name}`)
+  return withParameters(
+    {
+      name,
+      options: parseTaskOptions(options, name),
+      style: 'positional',
+      params,
+      input: undefined,
+      output: undefined,
+      progress: undefined,
+      chunk: undefined,
+      run,
+    },
+    () => parametersOfFunction(run),
+  )
+}
+
+/** Deriving parameters takes time, and most tasks are never called in a way that needs them. */
+function withParameters(
+  definition: Omit<TaskDefinition, 'parameters'>,
+  derive: () => Parameters | undefined,
+): TaskDefinition {
+  let derived: { readonly found: Parameters | undefined } | undefined
   return {
-    name,
-    options: parseTaskOptions(options, name),
-    style: 'positional',
-    input: undefined,
-    output: undefined,
-    progress: undefined,
-    chunk: undefined,
-    run,
+    ...definition,
+    get parameters() {
+      derived ??= { found: definition.params ?? derive() }
+      return derived.found
+    },
   }
 }
 
@@ -109,24 +163,45 @@ export function objectDefinition(
   if (output !== undefined) requireSchema(output, `task ${name}: output`)
   if (progress !== undefined) requireSchema(progress, `task ${name}: progress`)
   if (chunk !== undefined) requireSchema(chunk, `task ${name}: chunk`)
-  return { name, options: parseTaskOptions(options, name), style: 'object', input, output, progress, chunk, run }
+  const params = parseObjectParams(options.params, input, `task ${name}`)
+  return withParameters(
+    { name, options: parseTaskOptions(options, name), style: 'object', params, input, output, progress, chunk, run },
+    () => parametersOfInput(input),
+  )
+}
+
+/**
+ * Send a task by arguments as they cross the wire: for callers without its types. Throws ValidationError for what does not fit, and as `applyAsync`.
+ */
+export function callTask({ definition, applyAsync }: AnyTask, given: Given, options: CallOptions): Submission<unknown> {
+  const { args, kwargs } = wireForm(definition, bindCall(definition, withKwargs(definition.name, given, options)))
+  if (definition.style === 'object') return applyAsync(kwargs, { ...options, kwargs: undefined })
+  return applyAsync(args, Object.keys(kwargs).length === 0 && !options.kwargs ? options : { ...options, kwargs })
+}
+
+function withKwargs(task: string, given: Given, { kwargs }: CallOptions): Given {
+  return kwargs === undefined ? given : { args: given.args, kwargs: joinKwargs(`task ${task}`, given.kwargs, kwargs) }
 }
 
 /** The callable task of a definition. */
 export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
-  const toArgs = (call: unknown): readonly unknown[] => {
-    if (definition.style === 'object') return [call]
-    if (!Array.isArray(call))
-      throw new ArgumentError(`task ${definition.name}: expected an array of arguments, got ${shown(call)}`)
-    return call
+  const toGiven = (call: unknown, { kwargs = {} }: CallOptions): Given => {
+    const { name, style, params } = definition
+    if (Array.isArray(call) && (style === 'positional' || params)) return { args: call, kwargs }
+    if (style === 'object' && Object.keys(kwargs).length === 0) return { args: [call], kwargs }
+    if (style === 'object' && isRecord(call)) return { args: [], kwargs: joinKwargs(`task ${name}`, call, kwargs) }
+    throw new ArgumentError(`task ${name}: expected an array of arguments, got ${shown(call)}`)
   }
   const task = (...args: unknown[]): unknown => calls.runHere(definition, args)
   Object.defineProperty(task, 'name', { value: definition.name, enumerable: true })
   return Object.assign(task, {
     definition,
-    delay: (...args: unknown[]) => calls.send(definition, args, {}),
-    applyAsync: (call: unknown, options: CallOptions = {}) => calls.send(definition, toArgs(call), options),
-    delayMany: (many: readonly unknown[], options: CallOptions = {}) =>
-      calls.sendMany(definition, many.map(toArgs), options),
+    delay: (...args: unknown[]) => calls.send(definition, { args, kwargs: {} }, {}),
+    applyAsync: (call: unknown, options: CallOptions = {}) =>
+      calls.send(definition, toGiven(call, options ?? {}), options),
+    delayMany: (many: readonly unknown[], options: CallOptions = {}) => {
+      const given = many.map((call) => toGiven(call, options ?? {}))
+      return calls.sendMany(definition, given, options)
+    },
   }) as unknown as AnyTask
 }

@@ -1,8 +1,8 @@
+import { bindCall, checkArguments, type Given, joinKwargs } from '../app/bind.ts'
 import { checkCallOptions, parseRetry, refuseUnknown, requireDate, requireText, shown } from '../app/options.ts'
-import { validate } from '../app/schema.ts'
 import type { AnyTask, Task } from '../app/task.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
+import { ArgumentError, ValidationError } from '../std/errors.ts'
 import type { CallArgs, Definition, Missed, Overlap, ScheduledOptions } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -34,7 +34,7 @@ export interface NamedCall {
   readonly task: string
   /** Positional arguments, or an object of keyword arguments. */
   readonly args?: CallArgs
-  /** Keyword arguments, in place of `args`. */
+  /** Keyword arguments, in place of `args` or beside a list of them. */
   readonly kwargs?: Readonly<Record<string, unknown>>
   /** As of `applyAsync`, but for what can only be said of one call. */
   readonly options?: ScheduledOptions
@@ -98,8 +98,11 @@ export function parseCall(
     throw new ArgumentError(`${where}: expected one task, got a canvas; schedule a task that sends it`)
   const task = nameOf(given.task, where)
   const options = parseCallOptions(given.options ?? {}, task, where)
-  const args = argsOf(given, where)
-  return { task, args: checkInput(tasks.get(task), args, where), options }
+  const { args, kwargs } = argumentsOf(given, options.kwargs, where)
+  checkCall(tasks.get(task), { args, kwargs }, where)
+  const { kwargs: _, ...rest } = options
+  if (args.length === 0) return { task, args: Object.keys(kwargs).length === 0 ? args : kwargs, options: rest }
+  return { task, args, options: Object.keys(kwargs).length === 0 ? rest : { ...rest, kwargs } }
 }
 
 /** Throws ArgumentError. */
@@ -161,14 +164,16 @@ function parseCallOptions(options: ScheduledOptions, task: string, where: string
   return given as ScheduledOptions
 }
 
-function argsOf({ args = [], kwargs = {} }: AnyCall, where: string): CallArgs {
+/** `args` and `kwargs` of the entry, and the option of that name, as they will be sent. */
+function argumentsOf({ args = [], kwargs = {} }: AnyCall, more: Given['kwargs'] = {}, where: string): Given {
   for (const [name, value] of Object.entries({ args, kwargs })) {
     const fits = typeof value === 'object' && value !== null && (name === 'args' || !Array.isArray(value))
     if (!fits) throw new ArgumentError(`${where}: ${name}: expected ${EXPECTED[name]}, got ${shown(value)}`)
   }
-  if (Object.keys(kwargs).length === 0) return args
-  if (Object.keys(args).length === 0) return kwargs
-  throw new ArgumentError(`${where}: expected either args or kwargs, got both`)
+  const own = joinKwargs(where, kwargs, more)
+  return Array.isArray(args)
+    ? { args, kwargs: own }
+    : { args: [], kwargs: joinKwargs(where, args as Given['kwargs'], own) }
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -176,15 +181,16 @@ const EXPECTED: Readonly<Record<string, string>> = {
   kwargs: 'an object',
 }
 
-/** A task of this app tells a wrong input now, where its schema can; others are told where they run. */
-function checkInput(task: AnyTask | undefined, args: CallArgs, where: string): CallArgs {
-  if (task?.definition.style !== 'object') return args
-  const input = Array.isArray(args) ? (args.length === 0 ? {} : args[0]) : args
-  if (typeof input !== 'object' || input === null || (Array.isArray(args) && args.length > 1))
-    throw new ArgumentError(`${where}: task ${task.definition.name} takes one object of arguments, got ${shown(args)}`)
-  const checked =
-    task.definition.input && validate(task.definition.input, input, `${where}: task ${task.definition.name}`)
-  // A schema that takes its time is asked by the worker: nobody waits for it here.
-  if (checked instanceof Promise) checked.catch(() => undefined)
-  return input as CallArgs
+/** A task of this app tells wrong arguments now, where it can; others are told where they run. */
+function checkCall(task: AnyTask | undefined, given: Given, where: string): void {
+  if (!task) return
+  const { definition } = task
+  try {
+    const checked = checkArguments(definition, bindCall(definition, given))
+    // A schema that takes its time is asked by the worker: nobody waits for it here.
+    if (checked instanceof Promise) checked.catch(() => undefined)
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error
+    throw new ValidationError(`${where}: ${error.message}`, error.issues)
+  }
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import type { Given } from '../app/bind.ts'
 import { isoTime } from '../protocol/iso.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, DecodeError } from '../std/errors.ts'
@@ -82,13 +83,10 @@ function jsonObject(text: string, where: string): Record<string, unknown> {
   throw new ArgumentError(`${where}: expected a JSON object as {"size": 100}, got ${text}`)
 }
 
-/** Arguments of a task: a list becomes positional ones, an object keyword ones. Throws ArgumentError; `where` is the command. */
-export function argumentsOf(
-  args: readonly string[],
-  kwargs: string | undefined,
-  where: string,
-): readonly unknown[] | Record<string, unknown> {
-  if (kwargs === undefined) return args.map((text, index) => jsonValue(text, `argument ${index + 1}`))
-  if (args.length > 0) throw new ArgumentError(`${where}: expected either arguments or --kwargs, got both`)
-  return jsonObject(kwargs, '--kwargs')
+/** Arguments of a task: positional ones and, by `--kwargs`, keyword ones. Throws ArgumentError. */
+export function argumentsOf(args: readonly string[], kwargs: string | undefined): Given {
+  return {
+    args: args.map((text, index) => jsonValue(text, `argument ${index + 1}`)),
+    kwargs: kwargs === undefined ? {} : jsonObject(kwargs, '--kwargs'),
+  }
 }

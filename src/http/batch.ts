@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
-import { validate } from '../app/schema.ts'
+import { bindCall, checkArguments } from '../app/bind.ts'
 import type { AnyTask } from '../app/task.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
-import { type Input, inputErrors, inputOfValue } from './input.ts'
+import { givenOf, type Input, inputErrors, inputOfValue } from './input.ts'
 import type { InputError, Problem } from './problem.ts'
 import type { HttpScope } from './scope.ts'
 import { tagProblem, taskProblem } from './submit.ts'
@@ -64,11 +64,11 @@ async function readMember(c: Context, scope: HttpScope, job: unknown): Promise<R
 /** What sending it would refuse. */
 async function wrongInput({ app }: HttpScope, task: AnyTask | undefined, input: Input): Promise<InputError[]> {
   try {
-    if (task?.definition.input) await validate(task.definition.input, input, 'input')
+    if (task) await checkArguments(task.definition, bindCall(task.definition, givenOf(input)))
     assertEncodable(input, 'input', task?.definition.options.serializer ?? app.config.serializer)
     return []
   } catch (error) {
-    const errors = inputErrors(error, input)
+    const errors = inputErrors(error, input, task)
     if (errors) return errors
     throw error
   }

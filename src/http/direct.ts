@@ -203,7 +203,7 @@ function call(scope: HttpScope, { name, task, input, base, bytes }: Given, excha
   const { request } = exchange
   const failed = (error: unknown): void => {
     // Nothing was sent, and the ordinary way says why.
-    if (inputErrors(error, input)) exchange.handOn(bytes)
+    if (inputErrors(error, input, task)) exchange.handOn(bytes)
     else void exchange.fail(error)
   }
   const at = Date.now()

@@ -1,3 +1,4 @@
+import type { Given, Kwargs } from '../app/bind.ts'
 import type { AnyTask } from '../app/task.ts'
 import { EncodeError, ValidationError, type ValidationIssue } from '../std/errors.ts'
 import type { Body } from './body.ts'
@@ -9,9 +10,14 @@ export type Input = readonly unknown[] | Record<string, unknown>
 
 export type ReadInput = { readonly input: Input; readonly error?: InputError }
 
+/** The same as it crosses the wire. */
+export function givenOf(input: Input): Given {
+  return Array.isArray(input) ? { args: input, kwargs: {} } : { args: [], kwargs: input as Kwargs }
+}
+
 /**
- * A body as the task takes it. JSON: an object, or a list of arguments; either where the task's code lives elsewhere. Bytes: the one
- * argument, or `body` of the input. A form: its parts in their order, or by their names.
+ * A body as the task takes it. JSON: an object, or a list of arguments; either where the names of its parameters are known, or its code lives
+ * elsewhere. Bytes: the one argument, or `body` of the input. A form: its parts in their order, or by their names.
  */
 export function inputOf(task: AnyTask | undefined, body: Exclude<Body, { kind: 'refused' }>): ReadInput {
   const asObject = task?.definition.style === 'object'
@@ -30,14 +36,17 @@ export function inputOf(task: AnyTask | undefined, body: Exclude<Body, { kind: '
 /** A JSON value as the task takes it. */
 export function inputOfValue(task: AnyTask | undefined, value: unknown): ReadInput {
   const style = task?.definition.style
-  if (
-    Array.isArray(value) ? style !== 'object' : typeof value === 'object' && value !== null && style !== 'positional'
-  ) {
-    return { input: value as Input }
-  }
-  const expected =
-    style === 'object' ? 'an object' : style ? 'an array of arguments' : 'an object or an array of arguments'
-  const got = Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value
+  const isList = Array.isArray(value)
+  const isObject = !isList && typeof value === 'object' && value !== null
+  if (isList ? style !== 'object' : isObject && style !== 'positional') return { input: value as Input }
+  const named = !task || task.definition.parameters !== undefined
+  if (named && (isList || isObject)) return { input: value as Input }
+  const expected = named
+    ? 'an object or an array of arguments'
+    : style === 'object'
+      ? 'an object'
+      : 'an array of arguments'
+  const got = isList ? 'an array' : value === null ? 'null' : typeof value
   return { input: [], error: { pointer: '#', code: 'type', detail: `expected ${expected}, got ${got}` } }
 }
 
@@ -56,11 +65,20 @@ export function invalidInput(errors: readonly InputError[]): Problem {
   return { kind: 'invalid-input', detail, members: { errors } }
 }
 
-/** What is wrong with the input, where that is what the error says. */
-export function inputErrors(error: unknown, input: Input): InputError[] | undefined {
-  if (error instanceof ValidationError) return error.issues.map((issue) => inputError(issue, input))
+/** What is wrong with the input of a task, where that is what the error says. */
+export function inputErrors(error: unknown, input: Input, task?: AnyTask): InputError[] | undefined {
+  if (error instanceof ValidationError)
+    return error.issues.map((issue) => inputError(placed(issue, input, task), input))
   if (error instanceof EncodeError) return [{ pointer: '#', code: 'unsendable', detail: error.message }]
   return undefined
+}
+
+/** Issues name parameters; in a list of arguments each has its index. */
+function placed(issue: ValidationIssue, input: Input, task: AnyTask | undefined): ValidationIssue {
+  const [name, ...path] = issue.path
+  if (!Array.isArray(input) || typeof name !== 'string') return issue
+  const index = task?.definition.parameters?.list.findIndex((parameter) => parameter.name === name) ?? -1
+  return index === -1 ? issue : { ...issue, path: [index, ...path] }
 }
 
 function inputError({ path, message }: ValidationIssue, input: Input): InputError {

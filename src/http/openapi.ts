@@ -1,4 +1,4 @@
-import type { JsonSchema } from './jsonSchema.ts'
+import type { JsonSchema } from '../app/jsonSchema.ts'
 import { Answers } from './openapiAnswers.ts'
 import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './openapiJobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './openapiSchemas.ts'

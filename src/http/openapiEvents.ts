@@ -1,4 +1,4 @@
-import type { JsonSchema } from './jsonSchema.ts'
+import type { JsonSchema } from '../app/jsonSchema.ts'
 import { ref } from './openapiAnswers.ts'
 
 const text = { type: 'string' }

@@ -1,4 +1,4 @@
-import type { JsonSchema } from './jsonSchema.ts'
+import type { JsonSchema } from '../app/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
 import { EVENT_STREAM } from './openapiEvents.ts'
 

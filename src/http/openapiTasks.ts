@@ -1,5 +1,6 @@
 import type { TaskDefinition } from '../app/definition.ts'
-import { type JsonSchema, jsonSchemaOf } from './jsonSchema.ts'
+import { type JsonSchema, jsonSchemaOf } from '../app/jsonSchema.ts'
+import type { Parameters } from '../app/parameters.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
 import { ACCEPTED, LINKS, webhookMark } from './openapiJobs.ts'
 
@@ -75,6 +76,7 @@ function operation(
     tags: ['tasks'],
     summary: definition?.options.description ?? `Hand in ${name}`,
     'x-celeriac-task': name,
+    ...(definition?.parameters ? { 'x-celeriac-params': definition.parameters.list.map((one) => one.name) } : {}),
     ...(definition?.options.contentType ? { 'x-celeriac-result-type': definition.options.contentType } : {}),
     ...(scheme && scopes.length > 0 ? { security: [{ [scheme]: scopes }] } : {}),
     parameters: ['Prefer', 'IdempotencyKey', 'Tag', ...(webhooks ? ['Webhook'] : [])].map((one) =>
@@ -114,19 +116,37 @@ function operation(
 }
 
 function requestBody(definition: TaskDefinition | undefined, key: string): JsonSchema {
-  const { required } = inputSchema(definition, '') as { required?: unknown }
+  const { required, minItems } = inputSchema(definition, '') as { required?: unknown; minItems?: number }
   const raw = (definition?.options.accepts ?? []).map((type) => [type, {}])
   return {
-    required: Array.isArray(required) && required.length > 0,
+    required: (Array.isArray(required) && required.length > 0) || minItems !== undefined,
     content: { ...json(ref('schemas', `${key}.input`)), ...Object.fromEntries(raw) },
   }
 }
 
-/** Positional tasks take a list; where the code lives elsewhere, a list or an object. */
+/** Positional tasks take a list, each of whose items has its parameter's name as title; where the code lives elsewhere, a list or an object. */
 function inputSchema(definition: TaskDefinition | undefined, place: string): JsonSchema {
   if (definition?.style === 'object') return jsonSchemaOf(definition.input, 'input', place)
   const list = { type: 'array', description: 'The arguments, in order.', items: {} }
+  if (definition?.parameters) return { ...list, ...itemsOf(definition.parameters, place) }
   return definition ? list : { oneOf: [list, { type: 'object', description: 'The keyword arguments.' }] }
+}
+
+/** How many there are is said where parameters are declared: else more or fewer are no fault. */
+function itemsOf({ list, rest, declared }: Parameters, place: string): JsonSchema {
+  const least = list.filter(({ required }) => required).length
+  return {
+    ...(list.length === 0
+      ? {}
+      : {
+          prefixItems: list.map(({ name, schema }, index) => ({
+            title: name,
+            ...jsonSchemaOf(schema, 'input', `${place}/prefixItems/${index}`),
+          })),
+        }),
+    ...(least > 0 ? { minItems: least } : {}),
+    ...(declared && !rest ? { maxItems: list.length } : {}),
+  }
 }
 
 function withExample(schema: JsonSchema, example: unknown): JsonSchema {

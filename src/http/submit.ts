@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import type { CallOptions } from '../app/options.ts'
 import type { AsyncResult } from '../app/result.ts'
-import type { AnyTask } from '../app/task.ts'
+import { type AnyTask, callTask } from '../app/task.ts'
 import { identityOf, mayAll } from './identity.ts'
-import type { Input } from './input.ts'
+import { givenOf, type Input } from './input.ts'
 import type { Problem } from './problem.ts'
 import { requireWord, wrongParameter } from './query.ts'
 import type { HttpScope } from './scope.ts'
@@ -45,7 +45,7 @@ const NO_TAGS: readonly string[] = []
 const PLAIN: CallOptions = { ignoreResult: false, tags: NO_TAGS }
 const PLAIN_KEPT: CallOptions = { ignoreResult: false, keepInput: true }
 
-/** Hand in one call. Throws as `applyAsync` and `send` do. */
+/** Hand in one call. Throws as `callTask` and `send` do. */
 export function send(
   { app }: HttpScope,
   name: string,
@@ -53,7 +53,7 @@ export function send(
   input: Input,
   options: CallOptions,
 ): Promise<AsyncResult> {
-  return task ? task.applyAsync(input, options) : app.send(name, input, options)
+  return task ? callTask(task, givenOf(input), options) : app.send(name, input, options)
 }
 
 /** The tags of a request, `?tag=a&tag=b`, or the problem with them. */

@@ -152,6 +152,14 @@ export class WorkerLostError extends CeleriacError {
   }
 }
 
+/** The arguments of a call do not fit its task: found in the worker, and never repeated. To Python it is a `TypeError`. */
+export class CallError extends CeleriacError {
+  static readonly pythonClass = 'TypeError'
+  constructor(message: string, options?: ErrorOptions) {
+    super('WRONG_CALL', message, options)
+  }
+}
+
 /* What a task may throw to steer its own ending. */
 
 /** Fail now: no retry policy applies. */

@@ -35,7 +35,6 @@ describe('wrong use: exit code 2 and one line', () => {
     ],
     [['call', 'add', 'foo'], /^celeriac: argument 1: expected JSON, got foo \(a text is written '"foo"'\)\n$/],
     [['call', 'add', '-k', '[1]'], /^celeriac: --kwargs: expected a JSON object as .*, got \[1\]\n$/],
-    [['call', 'add', '1', '-k', '{}'], /^celeriac: call: expected either arguments or --kwargs, got both\n$/],
     [['call', 'add', '--eta', 'soon'], /^celeriac: .*'soon' is invalid\. Expected a date and time/],
     [
       ['call', 'add', '--priority', '300'],

@@ -103,7 +103,11 @@ function defineTasks(app: Celeriac): HttpOptions['expose'] {
   const fail = app.task('tasks.fail', (message: string) => {
     throw new RangeError(message)
   })
-  return [add, echo, render, wait, fail, 'python.multiply']
+  const repeat = app.task('tasks.repeat', (text: string, times?: number) => text.repeat(times ?? 1), {
+    params: { text: z.string(), times: z.number().int().max(9).optional() },
+  })
+  const opaque = app.task('tasks.opaque', ({ x }: { x: number }) => x)
+  return [add, echo, render, wait, fail, repeat, opaque, 'python.multiply']
 }
 
 function memoryLog(): { log: Record<string, unknown>[]; logger: Logger } {

@@ -53,6 +53,8 @@ describe('GET /openapi.json', () => {
       '/v1/tasks/reports.render',
       '/v1/tasks/tasks.wait',
       '/v1/tasks/tasks.fail',
+      '/v1/tasks/tasks.repeat',
+      '/v1/tasks/tasks.opaque',
       '/v1/tasks/python.multiply',
       '/v1/batches',
       '/v1/batches/{id}',
@@ -91,7 +93,26 @@ describe('GET /openapi.json', () => {
   })
 
   test('positional tasks take a list, those of elsewhere a list or an object', () => {
-    expect(document.components?.schemas?.['tasks.add.input']).toMatchObject({ type: 'array' })
+    // Declared nowhere, so that too few or too many are not told.
+    expect(document.components?.schemas?.['tasks.add.input']).toEqual({
+      type: 'array',
+      description: 'The arguments, in order.',
+      items: {},
+      prefixItems: [{ title: 'x' }, { title: 'y' }],
+    })
+    const names = (path: string): unknown => document.paths?.[path]?.post?.['x-celeriac-params']
+    expect(names('/v1/tasks/tasks.add')).toEqual(['x', 'y'])
+    expect(names('/v1/tasks/reports.render')).toEqual(['id', 'dpi', 'tags'])
+    expect(names('/v1/tasks/tasks.wait')).toBeUndefined()
+    expect(document.components?.schemas?.['tasks.repeat.input']).toMatchObject({
+      prefixItems: [
+        { title: 'text', type: 'string' },
+        { title: 'times', type: 'integer', maximum: 9 },
+      ],
+      minItems: 1,
+      maxItems: 2,
+    })
+    expect(document.paths?.['/v1/tasks/tasks.repeat']?.post?.requestBody?.required).toBe(true)
     expect(document.components?.schemas?.['python.multiply.input']).toMatchObject({
       oneOf: [{ type: 'array' }, { type: 'object' }],
     })

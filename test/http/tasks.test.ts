@@ -86,13 +86,43 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
   })
 
   test.each([
-    ['/v1/tasks/reports.render', ['r1'], 'expected an object, got an array'],
-    ['/v1/tasks/reports.render', null, 'expected an object, got null'],
-    ['/v1/tasks/tasks.add', { x: 1 }, 'expected an array of arguments, got object'],
-    ['/v1/tasks/tasks.add', 'x', 'expected an array of arguments, got string'],
+    ['/v1/tasks/tasks.wait', [1], 'expected an object, got an array'],
+    ['/v1/tasks/reports.render', null, 'expected an object or an array of arguments, got null'],
+    ['/v1/tasks/tasks.opaque', { x: 1 }, 'expected an array of arguments, got object'],
+    ['/v1/tasks/tasks.add', 'x', 'expected an object or an array of arguments, got string'],
   ])('422 for the wrong kind of body: %s %j', async (path, body, detail) => {
     const problem = await problemOf(await service.post(path, body), 422, 'invalid-input')
     expect(problem.errors).toEqual([{ pointer: '#', code: 'type', detail }])
+  })
+
+  test.each([
+    ['reports.render', ['r1', 200]],
+    ['tasks.add', { y: 2, x: 1 }],
+    ['tasks.repeat', ['ab', 2]],
+    ['tasks.repeat', { text: 'ab' }],
+  ])('by position or by name: %s %j', async (task, body) => {
+    expect((await service.post(`/v1/tasks/${task}`, body)).status).toBe(202)
+  })
+
+  test.each([
+    ['reports.render', ['r1', 'many'], [{ pointer: '#/1', code: 'invalid' }]],
+    ['reports.render', ['r1', 1, [], 4], [{ pointer: '#', code: 'invalid', detail: /takes 3 positional .* 4 were/ }]],
+    ['tasks.add', { x: 1, z: 2 }, [{ pointer: '#/z', code: 'invalid', detail: /unexpected keyword argument 'z'/ }]],
+    ['tasks.repeat', [], [{ pointer: '#/0', code: 'required', detail: /missing 1 required argument: 'text'/ }]],
+    ['tasks.repeat', { times: 2 }, [{ pointer: '#/text', code: 'required' }]],
+    ['tasks.repeat', ['ab', 'two'], [{ pointer: '#/1', code: 'invalid' }]],
+    ['tasks.repeat', ['ab', 1, 1], [{ pointer: '#', code: 'invalid' }]],
+  ])('422 for arguments that do not fit: %s %j', async (task, body, errors) => {
+    const expected = errors.map((error) =>
+      'detail' in error ? { ...error, detail: expect.stringMatching(error.detail as RegExp) } : error,
+    )
+    const alone = await problemOf(await service.post(`/v1/tasks/${task}`, body), 422, 'invalid-input')
+    expect(alone.errors).toMatchObject(expected)
+    const batch = { jobs: [{ task, input: body }] }
+    const refused = await problemOf(await service.post('/v1/batches', batch), 422, 'invalid-input')
+    expect(refused.errors).toMatchObject(
+      expected.map((error) => ({ ...error, pointer: `#/jobs/0/input${error.pointer.slice(1)}` })),
+    )
   })
 
   test('422 for what the message cannot carry, with its path', async () => {

@@ -35,6 +35,17 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.add', (x: number, y?: number) => x + (y ?? 100))
   app.task('ts.echo', (...args: unknown[]) => args)
   app.task({ name: 'ts.object', input: z.looseObject({}), run: async (input) => input })
+  app.task({
+    name: 'ts.integrate',
+    input: z.object({ f: z.string(), a: z.number(), b: z.number(), size: z.number().default(100) }),
+    params: ['f', 'a', 'b', 'size'],
+    run: async (input) => input,
+  })
+  app.task({
+    name: 'ts.scale',
+    input: z.object({ number: z.number(), by: z.number().default(10) }),
+    run: async ({ number, by }) => number * by,
+  })
   app.task('ts.types', (...args: unknown[]) => args.map((value) => `${(value as object)?.constructor.name}`))
   app.task('ts.give', (kind: string) => {
     const given: Record<string, unknown> = {

@@ -29,6 +29,37 @@ const render = app.task({
 })
 const plain = app.task({ name: 'plain', input: z.object({ n: z.number() }), run: ({ n }) => Promise.resolve(n > 1) })
 
+const integrate = app.task({
+  name: 'integrate',
+  input: z.strictObject({ f: z.string(), a: z.number(), b: z.number(), size: z.number().default(100) }),
+  params: ['f', 'a', 'b', 'size'],
+  run: ({ a, b }) => a + b,
+})
+const checked = app.task('checked', (x: number, y?: number) => x + (y ?? 0), {
+  params: { x: z.number(), y: z.number().optional() },
+})
+
+export function byPosition(): void {
+  integrate.delay('xs', 0, 1, 1000)
+  integrate.delay('xs', 0, 1)
+  integrate.delay({ f: 'xs', a: 0, b: 1 })
+  integrate.applyAsync(['xs', 0, 1], { countdown: '1s' })
+  void integrate.delayMany([['xs', 0, 1], { f: 'xs', a: 0, b: 1 }])
+  void integrate('xs', 0, 1)
+  checked.delay(1)
+  same<Parameters<typeof checked.delay>, [x: number, y?: number]>(true)
+  // @ts-expect-error b is missing
+  integrate.delay('xs', 0)
+  // @ts-expect-error a is a number
+  integrate.delay('xs', 'zero', 1)
+  // @ts-expect-error too many
+  integrate.delay('xs', 0, 1, 2, 3)
+  // @ts-expect-error no property of the input
+  app.task({ name: 'wrong', input: z.object({ n: z.number() }), params: ['m'], run: () => 1 })
+  // @ts-expect-error not by position where no params are declared
+  plain.delay(1)
+}
+
 export async function results(): Promise<void> {
   same<ReturnType<typeof add>, number>(true)
   same<ReturnType<typeof load>, Promise<string[]>>(true)

@@ -1,8 +1,10 @@
 import type { App } from '../../app/app.ts'
+import type { Given } from '../../app/bind.ts'
 import type { CallOptions } from '../../app/options.ts'
 import type { AsyncResult, WaitOptions } from '../../app/result.ts'
 import type { Submission } from '../../app/submission.ts'
-import { ArgumentError, ConfigError } from '../../std/errors.ts'
+import { callTask } from '../../app/task.ts'
+import { ConfigError } from '../../std/errors.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../open.ts'
 import { ProgressLine } from '../progress.ts'
@@ -27,7 +29,7 @@ export interface CallCommandOptions extends AppOptions {
  * to standard output; a task that fails is an error.
  */
 export async function call(name: string, args: readonly string[], options: CallCommandOptions): Promise<void> {
-  const given = argumentsOf(args, options.kwargs, 'call')
+  const given = argumentsOf(args, options.kwargs)
   await withApp(options, async (app) => {
     if (options.app !== undefined) requireTask(app, name, options.app)
     const handle = await send(app, name, given, callOptions(options))
@@ -49,17 +51,9 @@ function requireTask(app: App, name: string, module: string): void {
 }
 
 /** A task whose code is here is called as code calls it: its schema then checks the input. */
-function send(
-  app: App,
-  name: string,
-  given: readonly unknown[] | Record<string, unknown>,
-  options: CallOptions,
-): Submission<unknown> {
+function send(app: App, name: string, { args, kwargs }: Given, options: CallOptions): Submission<unknown> {
   const task = app.tasks.get(name)
-  if (task?.definition.style !== 'object') return app.send(name, given, options)
-  if (!Array.isArray(given)) return task.applyAsync(given, options)
-  if (given.length === 1) return task.applyAsync(given[0], options)
-  throw new ArgumentError(`task ${name}: expected one object of arguments (-k), got ${given.length} arguments`)
+  return task ? callTask(task, { args, kwargs }, options) : app.send(name, args, { ...options, kwargs })
 }
 
 function callOptions({ queue, countdown, eta, expires, priority, taskId }: CallCommandOptions): CallOptions {

@@ -75,11 +75,11 @@ export async function add(
   args: readonly string[],
   options: ScheduleAddOptions,
 ): Promise<void> {
-  const given = argumentsOf(args, options.kwargs, 'schedule add')
+  const given = argumentsOf(args, options.kwargs)
   const when = await whenOf(options)
   const { queue, missed, overlap } = options
   await withSchedules(options, async (schedules) => {
-    const call = { task, args: given, options: queue === undefined ? {} : { queue } }
+    const call = { task, ...given, options: queue === undefined ? {} : { queue } }
     await schedules.add(name, when, call, { ...(missed && { missed }), ...(overlap && { overlap }) })
     const { nextRunAt } = await schedules.get(name)
     process.stdout.write(`added ${name}${nextRunAt ? `; next: ${momentText(nextRunAt)}` : '; it is never due'}\n`)

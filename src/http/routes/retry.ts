@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono'
+import type { Kwargs } from '../../app/bind.ts'
 import type { JobInfo } from '../../app/info.ts'
 import type { AnyTask } from '../../app/task.ts'
 import type { Origin } from '../../backend/joint.ts'
@@ -34,18 +35,19 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
-  const input = newInput(c, definition, body, origin)
-  if (isProblem(input)) return respondProblem(input, path)
+  const given = newInput(c, definition, body, origin)
+  if (isProblem(given)) return respondProblem(given, path)
+  const { input, kwargs } = given
   const own = callOptions(c, scope, origin?.tags)
   try {
     // Still its owner's, also where an admin asks.
     const options = { ...own, owner: origin?.owner ?? own.owner, queue: job.queue }
     const accepted = await acceptCall(c, scope, { route: `jobs/${job.id}/retry`, body: body.bytes }, (more) =>
-      send(scope, task, definition, input, { ...options, ...more }),
+      send(scope, task, definition, input, { ...options, ...more, kwargs }),
     )
     return isProblem(accepted) ? respondProblem(accepted, path) : respondAccepted(accepted, task, baseOf(path, 3))
   } catch (error) {
-    const errors = inputErrors(error, input)
+    const errors = inputErrors(error, input, definition)
     if (errors) return respondProblem(invalidInput(errors), path)
     throw error
   }
@@ -62,11 +64,11 @@ function newInput(
   task: AnyTask | undefined,
   body: Exclude<Body, { kind: 'refused' }>,
   origin: Origin | undefined,
-): Input | Problem {
+): KeptInput | Problem {
   if (body.kind === 'none') return origin?.input === undefined ? notKept(c) : keptInput(task, origin.input)
   if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN}; send no body` }
   const { input, error } = inputOf(task, body)
-  return error ? invalidInput([error]) : input
+  return error ? invalidInput([error]) : { input }
 }
 
 function notKept(c: Context): Problem {
@@ -76,10 +78,16 @@ function notKept(c: Context): Problem {
 
 const NO_BODY = { kind: 'none', bytes: new Uint8Array() } as const
 
+/** An input, and the keyword arguments beside a list. */
+interface KeptInput {
+  readonly input: Input
+  readonly kwargs?: Kwargs
+}
+
 /** The arguments in the body of a message of ours. */
-function keptInput(task: AnyTask | undefined, body: string | Uint8Array): Input {
+function keptInput(task: AnyTask | undefined, body: string | Uint8Array): KeptInput {
   const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
   const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
-  if (args.length > 0) return args
-  return Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input
+  if (args.length > 0) return { input: args, kwargs }
+  return { input: Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input }
 }

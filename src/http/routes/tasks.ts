@@ -57,7 +57,7 @@ async function accept(c: Context, scope: HttpScope, { name, task, body }: Given)
       send(scope, name, task, input, { ...options, ...more }),
     )
   } catch (thrown) {
-    const errors = inputErrors(thrown, input)
+    const errors = inputErrors(thrown, input, task)
     if (errors) return invalidInput(errors)
     throw thrown
   }

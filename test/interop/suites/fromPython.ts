@@ -39,6 +39,20 @@ export function fromPython(kind: FleetOptions = {}): void {
       expect(await python.run('ts.object', [], { kwargs })).toMatchObject({ status: 'SUCCESS', result: kwargs })
     })
 
+    test('the input of an object task by position, by name and mixed', async () => {
+      const result = { f: 'xs', a: 0, b: 2, size: 100 }
+      expect(await python.run('ts.integrate', ['xs', 0, 2])).toMatchObject({ result })
+      expect(await python.run('ts.integrate', ['xs', 0, 2, 5])).toMatchObject({ result: { ...result, size: 5 } })
+      expect(await python.run('ts.integrate', ['xs'], { kwargs: { b: 2, a: 0 } })).toMatchObject({ result })
+      expect(await python.run('ts.integrate', [], { kwargs: { f: 'xs', b: 2, a: 0 } })).toMatchObject({ result })
+      expect(await python.run('ts.scale', [2], { kwargs: { by: 3 } })).toMatchObject({ result: 6 })
+    })
+
+    test('a positional task by name and mixed', async () => {
+      expect(await python.run('ts.add', [], { kwargs: { x: 1, y: 2 } })).toMatchObject({ result: 3 })
+      expect(await python.run('ts.add', [1], { kwargs: { y: 2 } })).toMatchObject({ result: 3 })
+    })
+
     test('results of ours', async () => {
       expect(await python.run('ts.give', ['text'])).toMatchObject({ result: 'Grüße 🎈' })
       expect(await python.run('ts.give', ['float'])).toMatchObject({ result: 0.1 })

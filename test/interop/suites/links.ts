@@ -36,6 +36,17 @@ export function links(kind: FleetOptions = {}): void {
       await noted('py.note 3 two')
     })
 
+    test('the result is the first argument of an object task', async () => {
+      const steps = [
+        ours('ts.add', [1, 2]),
+        ours('ts.scale', [], { kwargs: { by: 5 } }),
+        theirs('py.add', [1]),
+        ours('ts.scale'),
+      ]
+      const ids = await python.call<string[]>('run_chain', { steps })
+      expect(await python.get(ids.at(-1) as string)).toMatchObject({ status: 'SUCCESS', result: 160 })
+    })
+
     test('an immutable callback gets its own arguments only', async () => {
       await python.run('ts.add', [1, 2], { link: [ours('ts.note', ['alone'], { immutable: true })] })
       await noted('ts.note alone')

@@ -1,5 +1,5 @@
 import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
-import type { Schema } from '../app/schema.ts'
+import type { Schema } from './schema.ts'
 
 /** A JSON Schema of draft 2020-12, the one of OpenAPI 3.1. */
 export type JsonSchema = Readonly<Record<string, unknown>>
