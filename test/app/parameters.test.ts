@@ -36,7 +36,7 @@ onEachStore((lab) => {
 
   it('a positional task takes keyword arguments by the names of its parameters', async () => {
     const app = lab().app()
-    app.task('power', (base: number, exponent = 2, offset = 0) => base ** exponent + offset)
+    app.task('power', (base: number, exponent: number = 2, offset: number = 0) => base ** exponent + offset)
     app.task('opaque', ({ base }: { base: number }) => base)
     await lab().work(app)
     expect(await app.send('power', { base: 3 }).get()).toBe(9)
@@ -109,7 +109,7 @@ describe('declared parameters', () => {
 
   it('of a positional task: what is missing or too much is refused, at the call and in the worker', async () => {
     const app = lab().app()
-    const add = app.task('add', (x: number, y: number, z = 0) => x + y + z, { params: ['x', 'y', 'z?'] })
+    const add = app.task('add', (x: number, y: number, z: number = 0) => x + y + z, { params: ['x', 'y', 'z?'] })
     const sum = app.task('sum', (first: number, ...more: number[]) => more.reduce((a, b) => a + b, first), {
       params: ['first', '...more'],
     })
