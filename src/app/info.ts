@@ -1,4 +1,4 @@
-import { decodeException, hasError } from '../protocol/exception.ts'
+import { errorOf } from '../protocol/exception.ts'
 import { childIds, type TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING, RECEIVED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 
@@ -6,7 +6,7 @@ import { isFinal, PENDING, RECEIVED, RETRY, STARTED, SUCCESS } from '../protocol
 export interface JobInfo {
   readonly id: string
   readonly task: string | undefined
-  /** Celery's state, or one of the task's own. */
+  /** Celery's state, or one of the task's own; `UNKNOWN` where the record cannot be read so far. */
   readonly state: string
   readonly queue: string | undefined
   readonly worker: string | undefined
@@ -19,7 +19,7 @@ export interface JobInfo {
   readonly progress: unknown
   /** Only after SUCCESS. */
   readonly result: unknown
-  /** Only after FAILURE and REVOKED, and while RETRY waits. */
+  /** Only after FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read, whatever the state. */
   readonly error: JobError | undefined
   /** Ids of the tasks that it sent, once it has ended. */
   readonly children: readonly string[]
@@ -36,6 +36,7 @@ const WITHOUT_PROGRESS: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTE
 
 export function infoOf(meta: TaskMeta): JobInfo {
   const { status } = meta
+  const error = errorOf(meta)
   return {
     id: meta.task_id,
     task: meta.name,
@@ -46,9 +47,9 @@ export function infoOf(meta: TaskMeta): JobInfo {
     submittedAt: date(meta.date_submitted),
     startedAt: date(meta.date_started),
     finishedAt: isFinal(status) ? date(meta.date_done) : undefined,
-    progress: isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
-    result: status === SUCCESS ? meta.result : undefined,
-    error: hasError(status) ? { ...decodeException(meta.result), traceback: meta.traceback ?? undefined } : undefined,
+    progress: meta.problem || isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
+    result: status === SUCCESS && !meta.problem ? meta.result : undefined,
+    error: error && { ...error, traceback: meta.traceback ?? undefined },
     children: childIds(meta.children),
   }
 }

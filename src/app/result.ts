@@ -1,6 +1,6 @@
 import { type Change, seqOf } from '../backend/history.ts'
 import type { LogLine } from '../protocol/emission.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { isOver, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import {
@@ -78,17 +78,17 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
 
   /**
    * Wait for the end and return the result. Pushed, not polled, where the store can.
-   * Throws TaskError (it failed), TaskRevokedError, TimeoutError, UnknownJobError (nobody submitted it).
+   * Throws TaskError (it failed), TaskRevokedError, TimeoutError, UnknownJobError (nobody submitted it), DecodeError (its record cannot be read).
    */
   async get(options: WaitOptions = {}): Promise<Result> {
     this.#requireRecord()
     for await (const { meta } of this.#watch(options)) {
-      if (isFinal(meta.status)) return settled<Result>(meta)
+      if (isOver(meta)) return settled<Result>(meta)
     }
     throw new UnknownJobError(this.id)
   }
 
-  /** The state now; `UNKNOWN` when no record of this id exists (never submitted, forgotten, expired, or results ignored). */
+  /** The state now; `UNKNOWN` when no record of this id exists (never submitted, forgotten, expired, or results ignored), or it cannot be read so far. */
   async state(): Promise<string> {
     return (await this.#meta())?.status ?? UNKNOWN
   }
@@ -116,7 +116,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   /**
    * Its states, its progress and what it hands out, as they come: first where it is now and what it has handed out since, last its end. Each is newer than
    * the one before, and none is left out where the store keeps them; with `after`, none since that one.
-   * Throws as `get` for an unknown id.
+   * Throws as `get` for an unknown id, and for a record that cannot be read.
    */
   async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress, Chunk>, void, void> {
     this.#requireRecord()
@@ -243,6 +243,7 @@ async function* bounded<Step>(
 }
 
 function settled<Result>(meta: TaskMeta): Result {
+  if (meta.problem) throw meta.problem
   if (meta.status === SUCCESS) return meta.result as Result
   const { error } = infoOf(meta)
   if (meta.status === REVOKED) throw new TaskRevokedError(meta.task_id, error?.message ?? 'revoked')
@@ -250,6 +251,7 @@ function settled<Result>(meta: TaskMeta): Result {
 }
 
 function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): TaskEvent<Result, Progress, Chunk> {
+  if (meta.problem && isOver(meta)) throw meta.problem
   const info = infoOf(meta)
   const base: EventBase = seq === undefined ? { info } : { seq, info }
   if (emission) {
@@ -268,8 +270,9 @@ function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): Task
     case REVOKED:
       return { type: 'revoked', state: REVOKED, error, ...base }
     case PROGRESS:
+      // Where it cannot be read, the state is known all the same.
+      if (meta.problem) break
       return { type: 'progress', state: PROGRESS, data: meta.result as Progress, ...base }
-    default:
-      return { type: 'state', state: meta.status, meta: meta.result, ...base }
   }
+  return { type: 'state', state: meta.status, meta: meta.result, ...base }
 }

@@ -47,9 +47,10 @@ function revokedMeta(
   known: Partial<TaskMeta> | undefined,
   reason: 'revoked' | 'expired' | 'terminated' | 'purged',
 ): TaskMeta {
+  const { problem: _, ...facts } = known ?? {}
   return {
     children: [],
-    ...known,
+    ...facts,
     task_id: id,
     status: REVOKED,
     result: encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }),

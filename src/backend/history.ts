@@ -1,6 +1,7 @@
-import type { Emission } from '../protocol/emission.ts'
+import { type Emission, readEmission } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING, STARTED } from '../protocol/states.ts'
+import { DecodeError } from '../std/errors.ts'
 
 /** A state that a task was in, or what it handed out while it ran. */
 export interface Change {
@@ -104,10 +105,19 @@ export function isBroken({ first }: History, after: number): boolean {
   return first > Math.max(after, 1) + 1
 }
 
-/** An emission as a log has it; its record is what is known of the run whatever else the log has. */
-export function emitted(seq: number, emission: Emission, record: TaskMeta): LoggedChange {
-  const meta = { ...pendingOf(record), status: STARTED, worker: record.worker, retries: emission.attempt - 1 }
-  return { seq, meta, emission }
+/**
+ * An emission as a log has it; its record is what is known of the run whatever else the log has. One that cannot be read is a state with a
+ * problem.
+ */
+export function emitted(seq: number, body: string | Uint8Array, record: TaskMeta): LoggedChange {
+  const known = { ...pendingOf(record), status: STARTED, worker: record.worker }
+  try {
+    const emission = readEmission(body)
+    return { seq, meta: { ...known, retries: emission.attempt - 1 }, emission }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return { seq, meta: { ...known, retries: record.retries, problem: error } }
+  }
 }
 
 /** The record as it was when the task had just been submitted. */

@@ -1,4 +1,5 @@
-import { readEmission } from '../protocol/emission.ts'
+import { errorOf } from '../protocol/exception.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
 import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
@@ -97,9 +98,7 @@ export class MemoryBackend implements ResultBackend {
       const logged: LoggedChange[] = log
         .filter(({ seq }) => seq > after)
         .map(({ seq, serialized = stored.serialized, emission }) =>
-          emission === undefined
-            ? { seq, meta: this.#read(stored, serialized) }
-            : emitted(seq, readEmission(emission), meta),
+          emission === undefined ? { seq, meta: this.#read(stored, serialized) } : emitted(seq, emission, meta),
         )
       const [counted, state] = [newest?.version === version, newest?.state ?? 1]
       return { meta, counted, state, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
@@ -188,8 +187,8 @@ export class MemoryBackend implements ResultBackend {
 
   #has(id: string, stored: Stored, words: readonly string[]): boolean {
     const { task, state: status, origin, serialized } = stored
-    const result = (): unknown => this.#read(stored, serialized).result
-    return hasWords(words, { id, task, tags: origin?.tags, status, result })
+    const error = (): ErrorInfo | undefined => errorOf(this.#read(stored, serialized))
+    return hasWords(words, { id, task, tags: origin?.tags, status, error })
   }
 
   #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {

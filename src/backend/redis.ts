@@ -3,8 +3,9 @@ import { RedisBroker } from '../broker/redis/broker.ts'
 import { connectRedis } from '../broker/redis/client.ts'
 import type { RedisConnection } from '../broker/redis/connection.ts'
 import { parseRedisUrl } from '../broker/redis/url.ts'
-import { readMeta, type TaskMeta } from '../protocol/result.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
+import { UNKNOWN } from '../protocol/states.ts'
 import { pieces } from '../std/pieces.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from './history.ts'
@@ -68,7 +69,7 @@ export class RedisBackend implements ResultBackend {
     this.#notes = new RedisNotes(this.connection, this.#prefix, options.expires)
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
-    const read = (bytes: Buffer): TaskMeta => this.#read(bytes)
+    const read = (bytes: Buffer, id: string): TaskMeta => this.#read(bytes, id)
     this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires: options.expires }, this.#notes, {
       keyOf,
       fetch,
@@ -104,7 +105,11 @@ export class RedisBackend implements ResultBackend {
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
     const stored = await this.#fetch(ids)
-    return [...(await this.#notes.named(stored.map((bytes) => (bytes ? this.#read(bytes) : undefined))))]
+    return [
+      ...(await this.#notes.named(
+        stored.map((bytes, at) => (bytes ? this.#read(bytes, ids[at] as string) : undefined)),
+      )),
+    ]
   }
 
   async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
@@ -215,11 +220,15 @@ export class RedisBackend implements ResultBackend {
     this.#wanted = []
   }
 
-  /** JSON is an object in text, which begins as no map of msgpack does. */
-  #read(bytes: Buffer): TaskMeta {
+  /** JSON is an object in text, which begins as no map of msgpack does. Whatever its bytes say, it is the record of the id in its key. */
+  #read(bytes: Buffer, id: string): TaskMeta {
     const json = bytes[0] === 0x7b
     const type = json ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
-    const meta = readMeta(deserialize(bytes, type, json ? 'utf-8' : 'binary', this.#accept))
+    const meta = readable(
+      id,
+      () => ({ ...readMeta(deserialize(bytes, type, json ? 'utf-8' : 'binary', this.#accept)), task_id: id }),
+      () => ({ status: statusIn(bytes) ?? UNKNOWN }),
+    )
     // Celery up to 5.3 writes UTC without saying so, which everybody else takes for local time.
     const { date_done } = meta
     return date_done && /T[\d:.]+$/.test(date_done) ? { ...meta, date_done: `${date_done}+00:00` } : meta

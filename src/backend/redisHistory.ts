@@ -1,6 +1,5 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { RedisConnection } from '../broker/redis/connection.ts'
-import { readEmission } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import { pieces } from '../std/pieces.ts'
@@ -17,17 +16,17 @@ export function logKeyOf(recordKey: string): string {
 }
 
 /**
- * KEYS are a record and its log, for each; ARGV the number after which it is asked for. Answers the record ('': none), 1 where it is the
+ * KEYS are a record and its log, for each; ARGV the number after which it is asked for. Answers the record (nil: none), 1 where it is the
  * newest of the states there, the first and the last number, the elements after the one asked for, and the number of the newest state.
  */
 const HISTORY = `
 local out = {}
 for at = 1, #KEYS, 2 do
-  local item = {redis.call('GET', KEYS[at]) or '', 0, 1, 1, {}, 1}
-  local newest = item[1] ~= '' and redis.call('LINDEX', KEYS[at + 1], -1)
+  local item = {redis.call('GET', KEYS[at]), 0, 1, 1, {}, 1}
+  local newest = item[1] and redis.call('LINDEX', KEYS[at + 1], -1)
   if newest then
     local number, from = string.match(newest, '^(%d+) ()')
-    local last, length = tonumber(number), redis.call('LLEN', KEYS[at + 1])
+    local last, length = tonumber(number or 1), redis.call('LLEN', KEYS[at + 1])
     local state = tonumber(string.match(newest, '^%d+ (%d+) ')) or last
     item[3], item[4], item[6] = last - length + 1, last, state
     if state < last then
@@ -57,7 +56,7 @@ interface Found {
 }
 
 type Item = readonly [
-  record: Buffer,
+  record: Buffer | null,
   counted: number,
   first: number,
   last: number,
@@ -68,8 +67,7 @@ type Item = readonly [
 /** What the reader of histories needs of the backend. */
 export interface HistorySource {
   keyOf(id: string): string
-  /** Throws DecodeError. */
-  read(bytes: Buffer): TaskMeta
+  read(bytes: Buffer, id: string): TaskMeta
 }
 
 /** Reads histories; those of one turn of the event loop in one call. */
@@ -95,7 +93,7 @@ export class RedisHistory {
   async read(query: HistoryQuery): Promise<History | undefined> {
     const { record, logged } = await this.#records.add(query.id)
     if (!record) return undefined
-    const meta = this.#source.read(record)
+    const meta = this.#source.read(record, query.id)
     const isPlain = !logged && (meta.status === PENDING || isFinal(meta.status))
     return isPlain ? unlogged(meta) : this.#readLogged(query)
   }
@@ -115,8 +113,8 @@ export class RedisHistory {
 
   async #readLogged(query: HistoryQuery): Promise<History | undefined> {
     const [record, counted, first, last, elements, state] = await this.#reads.add(query)
-    if (record.length === 0) return undefined
-    const meta = this.#source.read(record)
+    if (!record) return undefined
+    const meta = this.#source.read(record, query.id)
     const logged = elements.map((element) => this.#readElement(element, meta))
     return { meta, counted: counted === 1, state, first, last, logged }
   }
@@ -124,10 +122,11 @@ export class RedisHistory {
   #readElement(element: Buffer, record: TaskMeta): LoggedChange {
     const space = element.indexOf(0x20)
     const seq = Number(element.subarray(0, space).toString())
-    if (!isDigit(element[space + 1])) return { seq, meta: this.#source.read(element.subarray(space + 1)) }
+    if (!isDigit(element[space + 1]))
+      return { seq, meta: this.#source.read(element.subarray(space + 1), record.task_id) }
     // The number of the state and the run come before the emission.
     const body = element.indexOf(0x20, element.indexOf(0x20, space + 1) + 1) + 1
-    return emitted(seq, readEmission(element.subarray(body)), record)
+    return emitted(seq, element.subarray(body), record)
   }
 
   #logOf(id: string): string {

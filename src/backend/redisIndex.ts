@@ -1,5 +1,5 @@
 import type { Arg, RedisConnection, Script } from '../broker/redis/connection.ts'
-import { ERROR_STATES } from '../protocol/exception.ts'
+import { ERROR_STATES, errorOf } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
@@ -106,8 +106,7 @@ export interface IndexSource {
   keyOf(id: string): string
   /** The stored bytes of each, null where there are none. */
   fetch(ids: readonly string[]): Promise<(Buffer | null)[]>
-  /** Throws DecodeError. */
-  read(bytes: Buffer): TaskMeta
+  read(bytes: Buffer, id: string): TaskMeta
 }
 
 /** Writes and reads the index. */
@@ -190,7 +189,7 @@ export class RedisIndex {
     const wanted = await this.#wanted(places, filter)
     const stored = await this.#source.fetch(wanted.map(({ place }) => place.id))
     await this.#drop(wanted.flatMap(({ place }, at) => (stored[at] === null ? [place] : [])))
-    const read = stored.map((bytes) => (bytes ? this.#source.read(bytes) : undefined))
+    const read = stored.map((bytes, at) => (bytes ? this.#source.read(bytes, wanted[at]?.place.id ?? '') : undefined))
     const metas = await this.#notes.named(read)
     return wanted.flatMap((one, at): Found[] => {
       const { place } = one
@@ -247,9 +246,9 @@ interface Filter extends Omit<ListFilter, 'limit' | 'cursor' | 'since' | 'q'> {
 }
 
 function isFound(meta: TaskMeta, { said }: Listed, { words, ...filter }: Filter): boolean {
-  const { task_id: id, name, status, result } = meta
+  const { task_id: id, name, status } = meta
   if (!fits({ state: status, task: name }, filter)) return false
-  return !words || hasWords(words, { id, task: name, tags: said?.tags, status, result: () => result })
+  return !words || hasWords(words, { id, task: name, tags: said?.tags, status, error: () => errorOf(meta) })
 }
 
 /** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */

@@ -1,6 +1,7 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { Arg, RedisConnection } from '../broker/redis/connection.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { isRecord } from '../protocol/signature.ts'
 import type { Note, Origin } from './joint.ts'
 import { staleAfter } from './redisStore.ts'
 
@@ -123,7 +124,7 @@ export class RedisNotes {
     if (head === '') return undefined
     const end = head.indexOf('\n')
     const line = end === -1 ? await this.#connection.command('GET', this.originKey(id)) : head.slice(0, end)
-    return line === null ? undefined : (JSON.parse(String(line).split('\n', 1)[0] as string) as Said)
+    return line === null ? undefined : headOf(String(line).split('\n', 1)[0] as string)
   }
 
   #noteKey(key: string): string {
@@ -148,8 +149,19 @@ function textOf({ owner, tags, input }: Origin, task: string | undefined): strin
 
 function originOf(bytes: Buffer): Origin {
   const end = bytes.indexOf(NEWLINE)
-  const { owner, tags, input: kind } = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+  const { owner, tags, input: kind } = headOf(bytes.toString('utf8', 0, end)) ?? {}
   const rest = bytes.subarray(end + 1)
   const input = kind === undefined ? undefined : kind === 'text' ? rest.toString() : new Uint8Array(rest)
   return { owner, tags, input }
+}
+
+/** Undefined for what we have not written: such a job belongs to nobody. */
+function headOf(line: string): Head | undefined {
+  try {
+    const head: unknown = JSON.parse(line)
+    return isRecord(head) ? head : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }

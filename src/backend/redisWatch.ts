@@ -18,8 +18,7 @@ export interface WatchSource {
   channelOf(id: string): string
   /** The stored bytes of each, null where there are none. */
   fetch(ids: readonly string[]): Promise<(Buffer | null)[]>
-  /** Throws DecodeError. */
-  read(bytes: Buffer): TaskMeta
+  read(bytes: Buffer, id: string): TaskMeta
 }
 
 /** When records could not be read after a reconnection, they are read again after this time, ms. */
@@ -100,15 +99,11 @@ export class RedisWatches {
   }
 
   #hear(watched: Watched, message: Buffer): void {
-    try {
-      this.#hub.tell(this.#keep(watched, this.#source.read(message)))
-    } catch (error) {
-      this.#hub.fail(watched.id, error)
-    }
+    this.#hub.tell(this.#keep(watched, this.#source.read(message, watched.id)))
   }
 
   #keep(watched: Watched, meta: TaskMeta): Versioned {
-    watched.newest = { meta: { ...meta, task_id: watched.id }, version: ++this.#count }
+    watched.newest = { meta, version: ++this.#count }
     return watched.newest
   }
 
@@ -126,7 +121,7 @@ export class RedisWatches {
     return watched.map((one, at) => {
       const bytes = stored[at]
       if (!bytes || one.newest !== before[at]) return one.newest
-      const meta = this.#source.read(bytes)
+      const meta = this.#source.read(bytes, one.id)
       return one.newest && isSame(one.newest.meta, meta) ? one.newest : this.#keep(one, meta)
     })
   }

@@ -1,8 +1,8 @@
 import type { Consumer, Delivery } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { readMeta, type TaskMeta } from '../protocol/result.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
-import { isFinal, PENDING } from '../protocol/states.ts'
+import { isFinal, PENDING, UNKNOWN } from '../protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../std/errors.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
@@ -114,17 +114,16 @@ export class RpcBackend implements ResultBackend {
   }
 
   #receive(delivery: Delivery): void {
-    let id: string | undefined
-    try {
-      // No envelope at all can throw, too: anybody may write to the queue.
-      const { properties, body } = delivery.envelope
-      id = properties.correlationId
-      this.#keep(readReply({ ...properties, body }, this.#accept), body.length)
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      if (id === undefined || !this.#shelf.spoil(id, error)) return
-      this.#hub.fail(id, error)
-    }
+    const envelope = readableEnvelope(delivery)
+    if (!envelope) return
+    const { properties, body } = envelope
+    const { correlationId: id = '' } = properties
+    const meta = readable(
+      id,
+      () => readReply({ ...properties, body }, this.#accept),
+      () => ({ status: statusIn(body) ?? UNKNOWN }),
+    )
+    if (!meta.problem || this.#shelf.get(id)) this.#keep(meta, body.length)
   }
 
   #keep(meta: TaskMeta, size: number): boolean {
@@ -137,16 +136,22 @@ export class RpcBackend implements ResultBackend {
   }
 
   #load(ids: readonly string[]): (Versioned | undefined)[] {
-    return ids.map((id) => {
-      const record = this.#shelf.get(id)
-      if (record?.problem) throw record.problem
-      return record
-    })
+    return ids.map((id) => this.#shelf.get(id))
   }
 }
 
 /** Whatever we wrote ourselves, we read. */
 const OWN: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+/** Anybody may write to the queue: undefined for what is no message at all. */
+function readableEnvelope(delivery: Delivery): Envelope | undefined {
+  try {
+    return delivery.envelope
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
 
 function readReply({ body, contentType, contentEncoding }: Serialized, accept: ReadonlySet<string>): TaskMeta {
   return readMeta(deserialize(body, contentType, contentEncoding, accept))

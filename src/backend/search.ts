@@ -1,4 +1,5 @@
-import { decodeException, hasError } from '../protocol/exception.ts'
+import { hasError } from '../protocol/exception.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
 import { ArgumentError } from '../std/errors.ts'
 
 /*
@@ -18,8 +19,8 @@ export interface Searched {
   readonly task: string | undefined
   readonly tags: readonly string[] | undefined
   readonly status: string
-  /** Of the record, read only where it has to be: it tells the error. */
-  readonly result: () => unknown
+  /** Read from the record, only where it has to be. */
+  readonly error: () => ErrorInfo | undefined
 }
 
 /** True for well-formed text of 1 to 200 characters that has a word in it, and no control character but blanks. */
@@ -34,10 +35,10 @@ export function wordsOf(q: string): readonly string[] {
 }
 
 /** True where each word is in the id, the task's name, a tag, or the class or message of the error. */
-export function hasWords(words: readonly string[], { status, result, ...said }: Searched): boolean {
+export function hasWords(words: readonly string[], { status, error, ...said }: Searched): boolean {
   const left = wordsBeside(words, said)
   if (left.length === 0 || !hasError(status)) return left.length === 0
-  const { type, message } = decodeException(result())
+  const { type, message } = error() ?? { type: '', message: '' }
   return wordsNotIn(left, [type, message]).length === 0
 }
 

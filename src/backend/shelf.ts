@@ -15,8 +15,6 @@ export interface Shelved extends Versioned {
   readonly since: number
   readonly changed: number
   readonly size: number
-  /** Why its newest state cannot be read. */
-  readonly problem?: Error
 }
 
 /** Records and revoke marks in this process's memory, and no more of them than fit. */
@@ -53,14 +51,6 @@ export class Shelf {
     this.#records.set(id, record)
     if (isFinal(meta.status)) this.#finish(id, record)
     return record
-  }
-
-  /** The newest state of a task cannot be read. False where the task is not known. */
-  spoil(id: string, problem: Error): boolean {
-    const known = this.#records.get(id)
-    if (!known || isFinal(known.meta.status)) return false
-    this.#records.set(id, { ...known, version: ++this.#version, problem })
-    return true
   }
 
   drop(id: string): void {

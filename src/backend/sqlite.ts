@@ -3,9 +3,9 @@ import { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { isStoreTrouble, sqlitePath } from '../broker/sqlite/database.ts'
 import { SqliteStore } from '../broker/sqlite/store.ts'
 import { encodePlain } from '../protocol/encoding.ts'
-import { readMeta, type TaskMeta } from '../protocol/result.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
-import { isFinal, PENDING } from '../protocol/states.ts'
+import { isFinal, PENDING, UNKNOWN } from '../protocol/states.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
@@ -200,10 +200,15 @@ export class SqliteBackend implements ResultBackend {
     })
   }
 
-  #read({ format, meta, version, created }: StoredRow): Versioned {
+  #read({ id, task, state, format, meta, version, created }: StoredRow): Versioned {
     const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
-    const read = readMeta(deserialize(meta, format, encoding, OURS))
-    return { meta: { ...read, date_submitted: new Date(created).toISOString() }, version }
+    const read = readable(
+      id,
+      () => readMeta(deserialize(meta, format, encoding, OURS)),
+      () => ({ status: state ?? statusIn(meta) ?? UNKNOWN }),
+    )
+    const name = read.name ?? task ?? undefined
+    return { meta: { ...read, name, date_submitted: new Date(created).toISOString() }, version }
   }
 
   #listen(): void {

@@ -1,17 +1,24 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { readEmission } from '../protocol/emission.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { emitted, type Handout, type History, type HistoryQuery, keptChanges, unlogged } from './history.ts'
 
 /** A stored record or state, with all that it takes to read it. */
 export interface StoredRow {
+  readonly id: string
+  readonly task: string | null
+  /** Of a row of the log undefined: its meta tells it. */
+  readonly state: string | undefined
   readonly version: number
   readonly created: number
   readonly format: string
   readonly meta: string | Uint8Array
 }
 
-interface LoggedRow extends StoredRow {
+interface RecordRow extends StoredRow {
+  readonly seq: number
+}
+
+interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
   readonly seq: number
 }
 
@@ -40,7 +47,7 @@ export class SqliteHistory {
     this.#emit = db.prepare('INSERT INTO event (job, seq, version, format, meta) VALUES (?, ?, ?, ?, ?)')
     this.#touch = db.prepare('UPDATE result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
     this.#trim = db.prepare('DELETE FROM event WHERE job = ? AND seq <= ?')
-    this.#record = db.prepare('SELECT seq, version, created, format, meta FROM result WHERE id = ?')
+    this.#record = db.prepare('SELECT seq, id, task, state, version, created, format, meta FROM result WHERE id = ?')
     this.#bounds = db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM event WHERE job = ?1) AS first
       FROM event WHERE job = ?1 ORDER BY seq DESC LIMIT 1`)
     this.#after = db.prepare('SELECT seq, version, format, meta FROM event WHERE job = ? AND seq > ? ORDER BY seq')
@@ -69,7 +76,7 @@ export class SqliteHistory {
   }
 
   read({ id, after }: HistoryQuery, metaOf: (row: StoredRow) => TaskMeta): History | undefined {
-    const record = this.#record.get(id) as LoggedRow | undefined
+    const record = this.#record.get(id) as RecordRow | undefined
     if (!record) return undefined
     const meta = metaOf(record)
     const bounds = this.#boundsOf(record.seq)
@@ -78,8 +85,8 @@ export class SqliteHistory {
     const rows = last > after ? (this.#after.all(record.seq, after) as unknown as LoggedRow[]) : []
     const logged = rows.map((row) =>
       row.format.startsWith(EMISSION)
-        ? emitted(row.seq, readEmission(row.meta), meta)
-        : { seq: row.seq, meta: metaOf({ ...row, created: record.created }) },
+        ? emitted(row.seq, row.meta, meta)
+        : { seq: row.seq, meta: metaOf({ ...record, ...row, state: undefined }) },
     )
     return { meta, counted: version === record.version, state: stateOf(bounds), first, last, logged }
   }

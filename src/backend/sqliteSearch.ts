@@ -1,7 +1,8 @@
 import type { StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { SqliteStore } from '../broker/sqlite/store.ts'
-import { ERROR_STATES } from '../protocol/exception.ts'
+import { ERROR_STATES, errorOf } from '../protocol/exception.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
 import { fits } from './fits.ts'
@@ -56,7 +57,7 @@ export class SqliteSearch {
       WHERE origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
     this.#owned = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
       WHERE origin.owner = :owner AND origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
-    this.#load = db.prepare('SELECT seq, version, created, format, meta FROM result WHERE seq = ?')
+    this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM result WHERE seq = ?')
   }
 
   /** The page below `before`; short, or empty, with a cursor where it ends before the records do. */
@@ -111,8 +112,8 @@ export class SqliteSearch {
     const tags = row.tags === null ? undefined : (JSON.parse(row.tags) as string[])
     if (tag !== undefined && !tags?.includes(tag)) return false
     const { id, state: status, meta } = row
-    const result = (): unknown => meta !== null && this.#metaOf({ ...row, meta }).result
-    return hasWords(words, { id, task, tags, status, result })
+    const error = (): ErrorInfo | undefined => (meta === null ? undefined : errorOf(this.#metaOf({ ...row, meta })))
+    return hasWords(words, { id, task, tags, status, error })
   }
 }
 

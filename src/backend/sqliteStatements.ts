@@ -1,13 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
-const COLUMNS = 'seq, version, created, format, meta'
+const COLUMNS = 'seq, id, task, state, version, created, format, meta'
 const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, final = ?, version = ?, expires = ?, format = ?, meta = ?
   WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
 // What was said of jobs comes first: it has far fewer rows, and an index for those of one owner.
 const SELECT_ORIGIN =
-  'SELECT result.seq AS seq, version, created, format, meta FROM origin CROSS JOIN result USING (seq)'
+  'SELECT result.seq AS seq, id, task, state, version, created, format, meta FROM origin CROSS JOIN result USING (seq)'
 const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(origin.tags) WHERE value = :tag))'
 
 /** Every statement on records. */

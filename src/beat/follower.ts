@@ -1,5 +1,5 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import { isFinal } from '../protocol/states.ts'
+import { isOver } from '../protocol/result.ts'
 import { codeOf } from '../std/errorCode.ts'
 
 /** Watches tasks that others wait for, and tells when one has ended. */
@@ -31,7 +31,7 @@ export class Follower {
     const stop = new AbortController()
     this.#watched.set(id, stop)
     try {
-      for await (const meta of this.#backend.watch([id], stop.signal)) if (isFinal(meta.status)) break
+      for await (const meta of this.#backend.watch([id], stop.signal)) if (isOver(meta)) break
     } catch (error) {
       // A store that is away: the next look at the schedule is told so, or watches anew.
       if (codeOf(error) !== 'UNKNOWN_JOB') stop.abort()

@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import { isFinal } from '../protocol/states.ts'
+import { isOver } from '../protocol/result.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import { pieces } from '../std/pieces.ts'
 import type { Clock } from './clock.ts'
@@ -131,7 +131,7 @@ export class Ticker {
     return new Set(
       ids.filter((id, at) => {
         const meta = known[at]
-        return meta ? !isFinal(meta.status) : claimed.has(id)
+        return meta ? !isOver(meta) : claimed.has(id)
       }),
     )
   }

@@ -21,7 +21,8 @@ export interface CancelOptions {
   signal?: AbortSignal
 }
 
-const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])
+/** Final states, and that of a record that cannot be read. */
+const ENDED = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'UNKNOWN'])
 /** s that one request waits for a change: less than what proxies commonly allow. */
 const LONG_POLL = 25
 /** ms between looks where the server does not wait and does not say when to come back. */
@@ -45,7 +46,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
     return (await (await this.#transport.ask(this.#path, options)).json()) as JobDocument
   }
 
-  /** Wait for the end; the result. Throws ProblemError (`job-failed`, `job-revoked`, `unknown-job`), WaitTimeoutError, ConnectionError. */
+  /** Wait for the end; the result. Throws ProblemError (`job-failed`, `job-revoked`, `job-unreadable`, `unknown-job`), WaitTimeoutError, ConnectionError. */
   async result({ timeout, signal }: WaitOptions = {}): Promise<Output> {
     const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
     const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
@@ -76,7 +77,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
       const response: Response = await this.#transport.ask(this.#path, { headers, signal, accept: [304] })
       if (response.status !== 304) {
         const { state } = (await response.json()) as JobDocument
-        if (FINAL.has(state)) return
+        if (ENDED.has(state)) return
         etag = response.headers.get('etag')
       }
       // Without a tag, which a browser may not see, there is nothing to wait for a change of.

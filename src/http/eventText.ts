@@ -2,6 +2,7 @@ import { infoOf } from '../app/info.ts'
 import type { Step } from '../backend/follows.ts'
 import type { Emission, LogLine } from '../protocol/emission.ts'
 import { toJson } from '../protocol/plainJson.ts'
+import { isOver } from '../protocol/result.ts'
 import { FAILURE, PROGRESS, REVOKED, SUCCESS } from '../protocol/states.ts'
 
 /** What a stream begins with: when to come back after it broke off, ms. */
@@ -26,6 +27,7 @@ function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; da
   if (emission) return emissionContent(emission)
   const { state, result, progress, retries, error } = infoOf(meta)
   const said = error && { type: error.type, message: error.message }
+  if (meta.problem && isOver(meta)) return { type: 'error', data: { state, ...said } }
   switch (state) {
     case SUCCESS:
       return { type: 'result', data: result ?? null }
@@ -33,10 +35,10 @@ function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; da
     case REVOKED:
       return { type: 'error', data: { state, ...said } }
     case PROGRESS:
+      if (error) break
       return { type: 'progress', data: progress ?? null }
-    default:
-      return { type: 'state', data: { state, attempt: retries + 1, progress, error: said } }
   }
+  return { type: 'state', data: { state, attempt: retries + 1, progress, error: said } }
 }
 
 function emissionContent({ kind, attempt, value }: Emission): { type: string; data: unknown } {

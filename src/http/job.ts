@@ -14,7 +14,7 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
     createdAt: isoOf(info.submittedAt),
     startedAt: isoOf(info.startedAt),
     finishedAt: isoOf(info.finishedAt),
-    result: info.state === 'SUCCESS' ? (info.result ?? null) : undefined,
+    result: info.state === 'SUCCESS' && !info.error ? (info.result ?? null) : undefined,
     error: info.error && { type: info.error.type, message: info.error.message },
     links: jobLinks(base, info.id),
   }

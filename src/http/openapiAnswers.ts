@@ -139,6 +139,12 @@ const MEMBERS: Readonly<Partial<Record<ProblemKind, { readonly schema: JsonSchem
     example: { errors: [{ pointer: '#/dpi', code: 'invalid', detail: 'expected a number' }] },
   },
   'job-failed': { schema: withError(), example: { error: { type: 'RangeError', message: 'too far' } } },
+  'job-unreadable': {
+    schema: withError(),
+    example: {
+      error: { type: 'DecodeError', message: 'not readable as application/json: Unexpected end of JSON input' },
+    },
+  },
   'job-revoked': { schema: withError(), example: { error: { type: 'TaskRevokedError', message: 'revoked' } } },
 }
 

@@ -182,7 +182,15 @@ function getResult(answers: Answers): JsonSchema {
         headers: { ...headers, 'Content-Range': ref('headers', 'ContentRange') },
       }),
       304: answers.ok('It is what you have.', { headers }),
-      ...answers.problems(false, 'unknown-job', 'job-failed', 'job-revoked', 'job-expired', 'range-not-satisfiable'),
+      ...answers.problems(
+        false,
+        'unknown-job',
+        'job-failed',
+        'job-revoked',
+        'job-unreadable',
+        'job-expired',
+        'range-not-satisfiable',
+      ),
     },
   }
 }

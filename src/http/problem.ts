@@ -30,6 +30,7 @@ export type ProblemKind =
   | 'job-final'
   | 'job-failed'
   | 'job-revoked'
+  | 'job-unreadable'
   | 'wait-completed'
   | 'job-expired'
   | 'wait-over'
@@ -71,6 +72,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'job-final': { status: 409, title: 'The job has ended already' },
   'job-failed': { status: 409, title: 'The job failed' },
   'job-revoked': { status: 409, title: 'The job was revoked' },
+  'job-unreadable': { status: 409, title: 'The record of the job cannot be read' },
   'wait-completed': { status: 409, title: 'It has been answered already' },
   'job-expired': { status: 410, title: 'The job is not kept any more' },
   'wait-over': { status: 410, title: 'Nobody waits any more' },

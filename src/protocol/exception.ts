@@ -8,7 +8,7 @@ import {
 } from '../std/errors.ts'
 import type { ErrorInfo } from './outcome.ts'
 import { pythonRepr } from './repr.ts'
-import type { EncodedException } from './result.ts'
+import type { EncodedException, TaskMeta } from './result.ts'
 import { FAILURE, RETRY, REVOKED } from './states.ts'
 
 /*
@@ -177,6 +177,16 @@ export function decodeException(value: unknown): ErrorInfo {
   } = (isObject(value) ? value : {}) as Partial<EncodedException>
   if (typeof type !== 'string' || type === '') return { type: 'Error', message: pythonRepr(value) }
   return { type, message: messageText(message), ...(typeof module === 'string' ? { module } : {}) }
+}
+
+/** Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so. */
+export function errorOf({
+  status,
+  result,
+  problem,
+}: Pick<TaskMeta, 'status' | 'result' | 'problem'>): ErrorInfo | undefined {
+  if (problem) return { type: problem.name, message: problem.message }
+  return hasError(status) ? decodeException(result) : undefined
 }
 
 /** As Python's str(exception): nothing, the one argument, or the tuple of them. */

@@ -1,5 +1,6 @@
 import { DecodeError } from '../std/errors.ts'
 import { isRecord } from './signature.ts'
+import { isFinal, UNKNOWN } from './states.ts'
 
 /**
  * What a result backend stores of a task: Celery's meta (celery-wire §4.2), always with its extended fields, and a
@@ -28,6 +29,11 @@ export interface TaskMeta {
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */
   readonly date_submitted?: string
   readonly date_started?: string
+  /**
+   * Never stored: why the stored record cannot be read. The other fields are what is known of it all the same; `status` is UNKNOWN where its
+   * state is not.
+   */
+  readonly problem?: DecodeError
 }
 
 /** Ids as Celery's result tuples, which `children` holds (celery-wire §4.2). */
@@ -51,17 +57,55 @@ export interface EncodedException {
   readonly exc_module: string | null
 }
 
+/** A record that `read` cannot read: one job with what is known of it and a problem, so that it takes no other along. */
+export function readable(id: string, read: () => TaskMeta, known: () => Partial<TaskMeta> = () => ({})): TaskMeta {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    const nothing = { status: UNKNOWN, result: null, traceback: null, date_done: null, children: [] }
+    return { ...nothing, ...known(), task_id: id, problem: error }
+  }
+}
+
+/** No later state is to be waited for: it has ended, or the record cannot be read so far as to tell its state. */
+export function isOver({ status, problem }: TaskMeta): boolean {
+  return isFinal(status) || (problem !== undefined && status === UNKNOWN)
+}
+
+/** Bytes at the beginning of a record in which its state is looked for. */
+const HEAD = 128
+const JSON_STATUS = /^\{\s*"status"\s*:\s*"([^"\\]{1,100})"/
+/** A map of msgpack whose first key is `status`, then a short text. */
+const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
+
+/** The state of a record that cannot be read to its end: Celery and we write it first. Undefined where it does not begin so. */
+export function statusIn(record: string | Uint8Array): string | undefined {
+  const head =
+    typeof record === 'string' ? record.slice(0, HEAD) : Buffer.from(record.subarray(0, HEAD)).toString('latin1')
+  const json = JSON_STATUS.exec(head)?.[1]
+  if (json !== undefined) return json
+  const packed = PACKED_STATUS.exec(head)
+  if (!packed) return undefined
+  const length = (packed[1] as string).charCodeAt(0) - 0xa0
+  const status = head.slice(packed[0].length, packed[0].length + length)
+  return status.length === length && length > 0 ? status : undefined
+}
+
 /**
- * Read a stored meta, by whomever it was written; fields that we do not know are kept. Throws DecodeError for
- * anything else.
+ * Read a stored meta, by whomever it was written; fields that we do not know are kept, and of ours those of another type are left out. Throws
+ * DecodeError for anything else.
  */
 export function readMeta(value: unknown): TaskMeta {
   if (!isRecord(value) || typeof value.task_id !== 'string' || typeof value.status !== 'string') {
     throw new DecodeError('result meta: expected an object with task_id and status')
   }
-  const { task_id, status, result = null, traceback, date_done, children } = value
+  const { task_id, status, result = null, traceback, date_done, children, problem: _, ...others } = value
+  const rest: Record<string, unknown> = others
+  for (const name of TEXTS) if (rest[name] !== undefined && typeof rest[name] !== 'string') delete rest[name]
+  if (rest.retries !== undefined && !Number.isSafeInteger(rest.retries)) delete rest.retries
   return {
-    ...value,
+    ...rest,
     task_id,
     status,
     result,
@@ -70,3 +114,5 @@ export function readMeta(value: unknown): TaskMeta {
     children: Array.isArray(children) ? children : [],
   }
 }
+
+const TEXTS = ['name', 'queue', 'worker', 'date_submitted', 'date_started'] as const

@@ -6,6 +6,8 @@ export interface OpenedBackend {
   readonly backend: ResultBackend
   /** Another connection to the same store, where the store is shared. The suite closes it. */
   readonly second?: () => Promise<ResultBackend>
+  /** Put this in place of the record of an id, which is known, where the store is outside of this process: it may be damaged, or written by others. */
+  readonly spoil?: (id: string, record: Uint8Array) => Promise<unknown>
   /** Close the backend and remove its store. */
   close(): Promise<void>
 }
@@ -15,6 +17,7 @@ export interface Place {
   readonly backend: ResultBackend
   /** A second connection where the store is shared, else the same backend. */
   readonly other: ResultBackend
+  readonly spoil?: OpenedBackend['spoil']
 }
 
 export type Case = (name: string, body: (place: Place) => Promise<void>) => void
@@ -23,10 +26,10 @@ export type Case = (name: string, body: (place: Place) => Promise<void>) => void
 export function casesOn(kit: Kit, open: () => Promise<OpenedBackend>): Case {
   return (title, body) => {
     kit.it(title, async () => {
-      const { backend, second, close } = await open()
+      const { backend, second, spoil, close } = await open()
       const other = await second?.()
       try {
-        await body({ backend, other: other ?? backend })
+        await body({ backend, other: other ?? backend, spoil })
       } finally {
         await other?.close()
         await close()

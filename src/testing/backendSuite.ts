@@ -7,6 +7,7 @@ import { uuid } from '../std/id.ts'
 import { listingByOrigin, noting } from './backendNotes.ts'
 import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
 import { searching, searchingAmong, searchingText } from './backendSearch.ts'
+import { spoiling } from './backendSpoiled.ts'
 import { metaOf } from './factories.ts'
 import { type Kit, pause, stays, until, within } from './kit.ts'
 
@@ -29,6 +30,7 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     forgetting(one)
     forgettingWatched(one)
     revoking(one)
+    spoiling(one)
   })
 }
 

@@ -37,8 +37,15 @@ class Replying extends RpcBackend {
 
 for (const serializer of ['json', 'msgpack'] as const) {
   backendSuite({ describe, it }, `rpc, ${serializer}`, async () => {
-    const backend = new Replying({ ...OPTIONS, serializer, broker: new MemoryBroker(), replyTo: 'own' })
-    return { backend, close: () => backend.close() }
+    const broker = new MemoryBroker()
+    const backend = new Replying({ ...OPTIONS, serializer, broker, replyTo: 'own' })
+    const spoil = async (id: string, body: Uint8Array): Promise<void> => {
+      const contentType = body[0] === 0x7b ? 'application/json' : 'application/x-msgpack'
+      const properties = { contentType, contentEncoding: 'utf-8', correlationId: id, deliveryMode: 1 } as const
+      await broker.publish({ headers: {}, properties, body }, { exchange: '', routingKey: 'own' }, { transient: true })
+      await until(async () => (await backend.load([id]))[0]?.problem !== undefined)
+    }
+    return { backend, spoil, close: () => backend.close() }
   })
 }
 
@@ -119,15 +126,14 @@ describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind
     place(async (broker) => {
       const backend = open(broker, 'own', { accept: ['json'] })
       await backend.store(metaOf('1', PENDING))
-      const ended = (async () => {
-        for await (const { status } of backend.watch(['1'], new AbortController().signal)) expect(status).toBe(PENDING)
-      })()
+      const watch = backend.watch(['1'], new AbortController().signal)[Symbol.asyncIterator]()
+      expect((await watch.next()).value).toMatchObject({ status: PENDING })
       const properties = { contentType: 'application/x-yaml', contentEncoding: 'utf-8', correlationId: '1' }
       await broker.publish({ headers: {}, properties, body: 'status: SUCCESS' }, toQueue('own'))
-      await expect(ended).rejects.toThrow(DecodeError)
-      await expect(backend.load(['1'])).rejects.toThrow(/not accepted/)
+      expect((await watch.next()).value).toMatchObject({ status: 'UNKNOWN', problem: expect.any(DecodeError) })
+      expect((await backend.load(['1']))[0]?.problem?.message).toContain('not accepted')
       await open(broker, 'worker').store(metaOf('1', SUCCESS), { to: 'own', correlationId: '1' })
-      await until(async () => (await backend.load(['1']).catch(() => []))[0]?.status === SUCCESS)
+      await until(async () => (await backend.load(['1']))[0]?.status === SUCCESS)
       await backend.close()
     }))
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { describe, expect, it, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { SqliteBackend } from '../../src/backend/sqlite.ts'
@@ -23,7 +24,14 @@ for (const serializer of ['json', 'msgpack'] as const) {
       await backend.close()
       folder.remove()
     }
-    return { backend, second, close }
+    const spoil = async (id: string, record: Uint8Array): Promise<void> => {
+      // As text where it may be text, as the store writes it.
+      const json = isUtf8(record) && record[0] === 0x7b
+      const meta = json ? Buffer.from(record).toString() : record
+      const format = json ? 'application/json' : 'application/x-msgpack'
+      backend.file.db.prepare('UPDATE result SET meta = ?, format = ? WHERE id = ?').run(meta, format, id)
+    }
+    return { backend, second, spoil, close }
   }
   backendSuite({ describe, it }, `sqlite, ${serializer}`, open)
   historySuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))

@@ -1,5 +1,6 @@
 import type { Context, Hono } from 'hono'
 import type { JobInfo } from '../../app/info.ts'
+import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { identityOf, isAdmin } from '../identity.ts'
@@ -115,7 +116,8 @@ function respondPage(jobs: readonly JobInfo[], cursor: string | undefined, c: Co
     query.set('cursor', cursor)
     headers.link = `<${base}/jobs?${query}>; rel="next"`
   }
-  return new Response(JSON.stringify({ jobs: jobs.map((job) => listedJob(job, base)), cursor }), { headers })
+  // Their progress may hold what JSON has no word for.
+  return new Response(toJson({ jobs: jobs.map((job) => listedJob(job, base)), cursor }), { headers })
 }
 
 function formatCursor({ part, cursor }: Place): string {

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { JobInfo } from '../../app/info.ts'
 import { toJson } from '../../protocol/plainJson.ts'
-import { FAILURE, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, REVOKED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
 import { contentEtag, isNamed } from '../etag.ts'
 import { identityOf, isAdmin } from '../identity.ts'
 import { respondJob } from '../job.ts'
@@ -23,6 +23,7 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   const job = await findJob(c, scope)
   if (!job) return respondProblem(missingJob(c, scope), path)
   scope.durations.see(job)
+  if (job.error && (job.state === SUCCESS || job.state === UNKNOWN)) return respondEnd(c, job)
   if (job.state === SUCCESS) return respondContent(c, contentOf(job, scope))
   if (job.state === FAILURE || job.state === REVOKED) return respondEnd(c, job)
   return respondJob(job, baseOf(path, 3), 202, scope.durations.headersOf(job))
@@ -99,7 +100,7 @@ function respondUnsatisfiable(c: Context, length: number): Response {
  */
 function respondEnd(c: Context, { state, error }: JobInfo): Response {
   const { type, message, traceback } = error ?? { type: 'Error', message: '', traceback: undefined }
-  const kind = state === REVOKED ? 'job-revoked' : 'job-failed'
+  const kind = state === REVOKED ? 'job-revoked' : state === FAILURE ? 'job-failed' : 'job-unreadable'
   const inside = identityOf(c) !== undefined && isAdmin(c) ? { traceback } : {}
   const members = { error: { type, message, ...inside } }
   return respondProblem({ kind, detail: `${type}: ${message}`, members }, c.req.path)

@@ -3,6 +3,7 @@ import type { JobInfo } from '../../app/info.ts'
 import type { AnyTask } from '../../app/task.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
+import { DecodeError, StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { acceptedHeaders, respondAccepted } from '../accepted.ts'
 import { type Body, readBody } from '../body.ts'
 import { endOfWait } from '../closing.ts'
@@ -90,6 +91,14 @@ async function respondPreferred(
   return new Response(document, { status: 200, headers })
 }
 
+/** A wait that failed. The job was handed in all the same: its client must learn where it is. */
+async function infoAfter(error: unknown, id: string, { app }: HttpScope): Promise<JobInfo | undefined> {
+  if (error instanceof DecodeError) return app.result(id).info()
+  if (!(error instanceof UnknownJobError || error instanceof StoreUnavailableError))
+    app.config.logger.error({ err: error, job: id }, 'waiting for a job failed')
+  return undefined
+}
+
 /** What is known of the job after this many seconds, or when it has ended, or the server closes. */
 async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number): Promise<JobInfo | undefined> {
   const { signal } = c.req.raw
@@ -101,7 +110,7 @@ async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number
   } catch (error) {
     // Nobody reads the answer any more; whoever said so does not want the job either.
     if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()
-    if (!end.signal.aborted) throw error
+    if (!end.signal.aborted) info = await infoAfter(error, id, scope)
   } finally {
     end.release()
   }
