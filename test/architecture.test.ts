@@ -7,6 +7,7 @@ import {
   faceProblems,
   floorProblems,
   packageProblems,
+  patternProblems,
   protocolProblems,
   sizeProblems,
   targetProblems,
@@ -23,6 +24,7 @@ describe('src/', () => {
   test('imports only go down the floors', () => expect(floorProblems(sources)).toEqual([]))
   test('imports name files, not folders or ourselves', () => expect(targetProblems(sources)).toEqual([]))
   test('no imports form a circle, types included', () => expect(circles(sources)).toEqual([]))
+  test('no text becomes a regular expression', () => expect(patternProblems(sources)).toEqual([]))
   test('protocol has no input, output, timers or clock', () => expect(protocolProblems(sources)).toEqual([]))
   test('packages are declared, store clients loaded on demand', () =>
     expect(packageProblems(sources, declared)).toEqual([]))
@@ -90,7 +92,15 @@ describe('the rules find', () => {
       'http/api.ts': `/** import('../worker/x.ts') */\n// import '../worker/x.ts'\nexport type { Id as Api } from '../std/id.ts'\n`,
       'std/id.ts': `import { randomUUID } from 'node:crypto'\nexport type Id = string\nexport const id = (): Id => randomUUID()\n`,
     })
-    const rules = [floorProblems, targetProblems, circles, protocolProblems, faceProblems, sizeProblems]
+    const rules = [
+      floorProblems,
+      targetProblems,
+      circles,
+      protocolProblems,
+      faceProblems,
+      sizeProblems,
+      patternProblems,
+    ]
     for (const rule of rules) expect(rule(sources), rule.name).toEqual([])
     expect(packageProblems(sources, new Set())).toEqual([])
   })
@@ -141,6 +151,15 @@ describe('the rules find', () => {
     const text = `import 'node:fs'\nimport type { A } from '../app/a.ts'\nimport { b } from '../std/b.ts'\nimport { c } from './c.ts'\nimport 'zod'\n`
     expect(clientProblems(files({ 'client/a.ts': text }))).toHaveLength(3)
     expect(clientProblems(files({ 'http/a.ts': text }))).toEqual([])
+  })
+
+  test('a text that becomes a regular expression', () => {
+    const made = 'new RegExp(A), RegExp(`^$' + '{A}$`), new RegExp(`^$' + '{text}$`), RegExp(text)'
+    const text = `const A = "a"\nexport const p = (text: string) => [${made}]\n`
+    expect(patternProblems(files({ 'std/a.ts': text }))).toEqual([
+      'std/a.ts:2: a regular expression that is not made of constants',
+      'std/a.ts:2: a regular expression that is not made of constants',
+    ])
   })
 
   test('code in index.ts', () => {

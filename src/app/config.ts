@@ -3,6 +3,7 @@ import type { QueueOptions } from '../broker/amqp/topology.ts'
 import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { starGlob } from '../std/glob.ts'
 import { createLogger, type Logger } from '../std/log.ts'
 import { schemeOf } from '../std/url.ts'
 import { parseRequestOptions, type RequestConfig, type RequestOptions } from './contextOptions.ts'
@@ -196,8 +197,7 @@ function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>): Config['ro
   if (typeof routes === 'function') return routes
   const rules = Object.entries(routes).map(([pattern, queue]) => {
     requireText(queue, `routes: ${pattern}`)
-    const source = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
-    return { matcher: new RegExp(`^${source.join('.*')}$`), queue }
+    return { glob: starGlob(pattern), queue }
   })
-  return (task) => rules.find(({ matcher }) => matcher.test(task))?.queue
+  return (task) => rules.find(({ glob }) => glob.matches(task))?.queue
 }

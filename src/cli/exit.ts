@@ -34,7 +34,8 @@ export function failureText(error: unknown, debug: boolean): string | undefined 
 
 /** Text without line ends. */
 export function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, ' ')
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '').join(' ')
 }
 
 function isIn(codes: ReadonlySet<string | undefined>, error: unknown): boolean {

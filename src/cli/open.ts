@@ -60,6 +60,6 @@ function reasonOf(error: unknown): string {
   if (/import statement outside a module|Unexpected token 'export'/.test(text)) {
     return `${text}; set "type": "module" in package.json, or name the file .mts or .mjs`
   }
-  const place = /([^/\\\s]+\.[cm]?[jt]s:\d+(?::\d+)?)/.exec(error.stack ?? '')?.[1]
+  const place = /(?<![^/\\\s])([^/\\\s]+\.[cm]?[jt]s:\d+(?::\d+)?)/.exec(error.stack ?? '')?.[1]
   return place === undefined ? text : `${text} (${place})`
 }

@@ -105,8 +105,8 @@ function isJson(type: string): boolean {
   const [media = '', ...parameters] = type.split(';')
   if (!/^application\/(?:json|[\w.!#$&^-]+\+json)$/i.test(media.trim())) return false
   return parameters.every((parameter) => {
-    const charset = /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(parameter)?.[1]
-    return charset === undefined || /^(?:utf-?8|us-ascii)$/i.test(charset)
+    const [name = '', value = ''] = parameter.split('=', 2).map((part) => part.trim())
+    return name.toLowerCase() !== 'charset' || /^(?:"(?:utf-?8|us-ascii)"|utf-?8|us-ascii)$/i.test(value)
   })
 }
 

@@ -14,6 +14,8 @@ export type Form =
 const MAX_PARTS = 100
 /** Bytes of one part's headers. */
 const MAX_HEADERS = 8 * 1024
+const NAME = /;\s*name\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
+const FILENAME = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Parse a body of multipart/form-data (RFC 7578): at most 100 parts, each with a name. The files' own names are not kept. */
@@ -65,12 +67,12 @@ function parsePart(body: Buffer, start: number, end: number): Part | string {
   if (blank - start > MAX_HEADERS) return `expected at most ${MAX_HEADERS} bytes of headers`
   const headers = body.toString('utf8', start, Math.max(start, blank)).split('\r\n')
   const disposition = headerOf(headers, 'content-disposition') ?? ''
-  const name = parameterOf(disposition, 'name')
+  const name = parameterOf(disposition, NAME)
   if (!/^form-data\s*(?:;|$)/i.test(disposition) || name === undefined || name === '')
     return 'expected Content-Disposition: form-data with a name'
   if (name === '__proto__') return 'the name __proto__ is not accepted'
   const content = body.subarray(blank + 4, end)
-  const isFile = parameterOf(disposition, 'filename') !== undefined
+  const isFile = parameterOf(disposition, FILENAME) !== undefined
   return partOf(name, content, isFile, headerOf(headers, 'content-type'))
 }
 
@@ -95,8 +97,8 @@ function headerOf(headers: readonly string[], name: string): string | undefined 
 }
 
 /** A parameter of a header; browsers write a quote in it as %22. */
-function parameterOf(header: string, name: string): string | undefined {
-  const found = new RegExp(`;\\s*${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;"]+))`, 'i').exec(header)
+function parameterOf(header: string, parameter: RegExp): string | undefined {
+  const found = parameter.exec(header)
   if (!found) return undefined
   const value = found[1]?.replace(/\\(.)/g, '$1') ?? found[2] ?? ''
   return value.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n')

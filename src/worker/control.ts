@@ -29,6 +29,9 @@ export interface Controlled {
 /** All that we can read: commands hold nothing that could do harm. */
 const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
+/** Longest task id that a command may name, in characters: ids are remembered. */
+const MAX_ID = 1000
+
 type Arguments = ControlRequest['arguments']
 
 /** What each command does, and what it answers: Celery's words. */
@@ -70,36 +73,51 @@ export class ControlListener {
     }
   }
 
+  /** What is answered; undefined where another worker is meant. A request that is refused is answered too: its sender waits. */
+  #obey(request: ControlRequest): unknown {
+    try {
+      if (!isMeant(request, this.#worker.hostname)) return undefined
+    } catch (error) {
+      this.#worker.error(error)
+      return errorAnswer(error)
+    }
+    return answer(request, this.#worker)
+  }
+
   async #hear({ envelope }: Delivery, broker: Broker): Promise<void> {
     const { hostname } = this.#worker
     const { contentType, contentEncoding } = envelope.properties
     const request = readRequest(deserialize(envelope.body, contentType, contentEncoding, ACCEPT))
-    if (!isMeant(request, hostname)) return
-    const value = answer(request, this.#worker)
+    const value = this.#obey(request)
     const { replyTo: to, ticket } = request
-    if (!to) return
+    if (!to || value === undefined) return
     const serializer = contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
     const reply = controlReply(value, { hostname, ticket, to, serializer })
     await broker.publish(reply.envelope, reply.route)
   }
 }
 
-/** Obey. An error is an answer too, as Python would print it. */
+/** Run the command. An error is an answer too. */
 function answer({ method, arguments: given }: ControlRequest, worker: Controlled): unknown {
   const command = COMMANDS.get(method)
   if (!command) return { error: `KeyError(${pythonRepr(method)})` }
   try {
     return command(given, worker)
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error))
-    return { error: `${name}(${pythonRepr(message)})` }
+    return errorAnswer(error)
   }
+}
+
+/** An error as Python would print it. */
+function errorAnswer(error: unknown): { readonly error: string } {
+  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  return { error: `${name}(${pythonRepr(message)})` }
 }
 
 function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown {
   const ids = [...new Set(Array.isArray(task_id) ? task_id : [task_id])]
-  if (!ids.every((id) => typeof id === 'string'))
-    throw new TypeError('revoke: expected task_id to be an id or a list of ids')
+  if (!ids.every((id) => typeof id === 'string' && id.length <= MAX_ID))
+    throw new TypeError(`revoke: expected task_id to be an id or a list of ids, of at most ${MAX_ID} characters each`)
   const running = worker.revoke({ ids, terminate: terminate === true })
   if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
   return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }

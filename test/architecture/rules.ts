@@ -142,6 +142,23 @@ function impureWords({ path, program }: Source): string[] {
   })
 }
 
+/** Regular expressions made of anything but constants: a text from outside must not become a pattern. */
+export function patternProblems(sources: readonly Source[]): string[] {
+  const isConstant = (node: Node & Record<string, unknown>): boolean => {
+    if (node.type === 'Literal') return true
+    if (node.type === 'Identifier') return /^[A-Z][A-Z_0-9]*$/.test(node.name as string)
+    return node.type === 'TemplateLiteral' && (node.expressions as (typeof node)[]).every(isConstant)
+  }
+  return sources.flatMap(({ path, program }) =>
+    [...nodesOf(program)].flatMap((node) => {
+      const isPattern =
+        /^(?:New|Call)Expression$/.test(node.type) && (node.callee as { name?: string }).name === 'RegExp'
+      if (!isPattern || isConstant((node.arguments as (typeof node)[])[0] as typeof node)) return []
+      return [`${path}:${node.loc?.start.line}: a regular expression that is not made of constants`]
+    }),
+  )
+}
+
 /** Packages that package.json does not bring, and clients of stores that are not loaded on demand. */
 export function packageProblems(sources: readonly Source[], declared: ReadonlySet<string>): string[] {
   return sources.flatMap(({ path, imports }) =>

@@ -121,6 +121,23 @@ onEachStore((lab) => {
     expect(await answerTo(app, meant)).toEqual({ 'celery@a': PONG })
   })
 
+  it('a pattern that would keep a worker busy is refused, with the reason, and the next command is obeyed', async () => {
+    const app = lab().app()
+    const told = record(app)
+    await lab().work(app, { hostname: `celery@${'a'.repeat(40)}` })
+    const refused = {
+      [`celery@${'a'.repeat(40)}`]: { error: expect.stringMatching(/^DecodeError\('control request: /) },
+    }
+    expect(await answerTo(app, { method: 'ping', pattern: 'celery@(a+)+$x', matcher: 'pcre' })).toEqual(refused)
+    expect(await answerTo(app, { method: 'ping', pattern: '*a'.repeat(501), matcher: 'glob' })).toEqual(refused)
+    expect(told.filter(({ name }) => name === 'worker:error')).toHaveLength(2)
+    const [pong] = Object.values((await answerTo(app, { method: 'ping', pattern: '*@*a*', matcher: 'glob' })) as object)
+    expect(pong).toEqual(PONG)
+    expect(await answerTo(app, { method: 'revoke', arguments: { task_id: 'x'.repeat(1001) } })).toEqual({
+      [`celery@${'a'.repeat(40)}`]: { error: expect.stringMatching(/at most 1000 characters/) },
+    })
+  })
+
   it('what cannot be read is told, and the next is obeyed', async () => {
     const app = lab().app()
     const told = record(app)

@@ -39,6 +39,13 @@ describe('the body of a call', () => {
     await problemOf(response, 415, 'unsupported-media-type')
   })
 
+  test('a hostile charset is refused at once', async () => {
+    const started = performance.now()
+    const response = await send('[1]', { 'content-type': `application/json; charset=${' '.repeat(1000)}"x"y` })
+    await problemOf(response, 415, 'unsupported-media-type')
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+
   test('415 when it is compressed', async () => {
     const response = await send('[1]', { ...JSON_TYPE, 'content-encoding': 'gzip' })
     expect(response.headers.get('accept-encoding')).toBe('identity')

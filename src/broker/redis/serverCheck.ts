@@ -21,7 +21,9 @@ export async function warnAboutServer(session: Session, warn: (message: string) 
 }
 
 function field(info: unknown, name: string): string | undefined {
-  return typeof info === 'string' ? new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] : undefined
+  if (typeof info !== 'string') return undefined
+  const line = info.split(/\r?\n/).find((one) => one.startsWith(`${name}:`))
+  return line?.slice(name.length + 1)
 }
 
 async function read(session: Session, name: string, ...args: string[]): Promise<unknown> {
