@@ -162,7 +162,7 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 
   async endRuns(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#run(END_RUNS, ids)
+    await Promise.all(pieces(ids, MOST).map((some) => this.#run(END_RUNS, some)))
   }
 
   async onChange(listener: () => void): Promise<() => Promise<void>> {

@@ -7,11 +7,13 @@ import { connectRedis } from './client.ts'
 import type { Command, RedisConnection } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
 import { writeEnvelope } from './envelope.ts'
+import { Finder } from './finder.ts'
 import { type Ending, type Hold, RedisDelivery } from './held.ts'
 import { boundQueues, Keys, stepOf } from './keys.ts'
 import { LeaseKeeper } from './leases.ts'
 import { readAnswers } from './replies.ts'
-import { PARK, PURGE, SETTLE, TAKE } from './scripts.ts'
+import { PARK, SETTLE } from './scripts.ts'
+import { PURGE } from './searchScripts.ts'
 import { Sweeper } from './sweeper.ts'
 import { parseRedisUrl } from './url.ts'
 
@@ -33,10 +35,6 @@ const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
 const HOUR = 3_600_000
 /** How long a transient queue is kept after what was last sent to it, ms. */
 const TRANSIENT = 24 * HOUR
-/** How far back in a queue, and among how many delayed ones, a task is looked for: bounds how long the server is kept. */
-const TAKE_MOST = 10_000
-/** How many messages of a list one step of a purge drops. */
-const PURGE_BATCH = 1000
 
 /** A message on its way into its list. */
 export interface Push {
@@ -52,6 +50,7 @@ export class RedisBroker implements Broker {
   readonly keys: Keys
   readonly #keeper: LeaseKeeper
   readonly #sweeper: Sweeper
+  readonly #finder: Finder
   readonly #visibility: number
   readonly #scoreOffset: number
   readonly #consumers = new Set<RedisConsumer>()
@@ -67,6 +66,7 @@ export class RedisBroker implements Broker {
     this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
     const { connection, keys } = this
     this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
+    this.#finder = new Finder({ connection, keys, scoreOffset: this.#scoreOffset })
     this.#pushes = new Batch((pushes) => this.#push(pushes))
     this.#endings = new Batch((endings) => this.#end(endings))
   }
@@ -106,11 +106,9 @@ export class RedisBroker implements Broker {
   }
 
   async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
-    const lists = queue === undefined ? [] : this.keys.lists(queue)
-    const tag = `celeriac take ${uuid()}`
-    const args = [this.#scoreOffset, tag, taskId, queue ?? '', TAKE_MOST]
-    const text = (await this.connection.script(TAKE, [...this.heldKeys, ...lists], args)) as string | null
-    if (text === null) return undefined
+    const found = await this.#finder.find(taskId, queue)
+    if (!found) return undefined
+    const { tag, text } = found
     // Its lease is not renewed: should we die before it is settled, it waits again.
     const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
     return new RedisDelivery(
@@ -131,15 +129,15 @@ export class RedisBroker implements Broker {
     const keys = [...this.heldKeys, ...this.keys.lists(queue)]
     const taskIds: string[] = []
     let count = 0
-    for (;;) {
-      const [dropped, ...ids] = (await this.connection.script(PURGE, keys, [queue, PURGE_BATCH])) as [
-        number,
-        ...string[],
-      ]
-      if (dropped === 0) return { count, taskIds }
+    let cursor = ''
+    do {
+      const answer = await this.connection.script(PURGE, keys, [queue, cursor])
+      const [next, dropped, ...ids] = answer as [string, number, ...string[]]
+      cursor = next
       count += dropped
       taskIds.push(...ids)
-    }
+    } while (cursor !== '0')
+    return { count, taskIds }
   }
 
   async close(): Promise<void> {

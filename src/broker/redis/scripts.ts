@@ -14,7 +14,8 @@ import type { Script } from './connection.ts'
  * which are both JSON. `parts_of(value)`: of a value of `unacked` the envelope as text, exchange and routing key; nil where it is none.
  * `id_of(text)`: the id of an envelope's task, or nil.
  */
-const READING = `
+export const READING: string = `
+-- A pattern that begins with .* needs ^: else it is tried again from each character, minutes of the server for a text of a megabyte.
 local function decoded(text)
   local ok, value = pcall(cjson.decode, '[' .. text .. ']')
   if ok then return value[1] end
@@ -32,7 +33,7 @@ local function parts_of(value)
 end
 local function id_of(text)
   local envelope = decoded(text)
-  if envelope == nil then return string.match(text, '.*"correlation_id"%s*:%s*"([^"\\\\]+)"') end
+  if envelope == nil then return string.match(text, '^.*"correlation_id"%s*:%s*"([^"\\\\]+)"') end
   local properties = type(envelope) == 'table' and envelope.properties
   local id = type(properties) == 'table' and properties.correlation_id
   return type(id) == 'string' and id or nil
@@ -117,7 +118,7 @@ local function marked(envelope, mark)
 end
 local function priority_of(text, envelope)
   -- Of what could not be decoded, the last one: properties come last.
-  if envelope == nil then return tonumber(string.match(text, '.*"priority"%s*:%s*(%d+)')) end
+  if envelope == nil then return tonumber(string.match(text, '^.*"priority"%s*:%s*(%d+)')) end
   local properties = type(envelope) == 'table' and envelope.properties
   return type(properties) == 'table' and tonumber(properties.priority) or nil
 end
@@ -222,45 +223,6 @@ return out
 }
 
 /**
- * Take the message of task ARGV[3], if it is among the ARGV[5] that come next in one of the lists KEYS[4…], or delayed. ARGV[1] and
- * ARGV[2] are score offset and tag as for CLAIM. ARGV[4] is the queue. Answers the envelope, or nothing.
- */
-export const TAKE: Script = {
-  name: 'take',
-  source: `${READING}
-local offset, tag, id, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
-local time = redis.call('TIME')
-local score = string.format('%.6f', time[1] + time[2] / 1000000 + offset)
-for at = 4, #KEYS do
-  for from = 0, most - 1, 500 do
-    local some = redis.call('LRANGE', KEYS[at], -from - 500, -from - 1)
-    if #some == 0 then break end
-    for _, raw in ipairs(some) do
-      if string.find(raw, id, 1, true) and id_of(raw) == id then
-        redis.call('LREM', KEYS[at], -1, raw)
-        redis.call('HSET', KEYS[1], tag, '[' .. raw .. ',"",' .. cjson.encode(ARGV[4]) .. ']')
-        redis.call('ZADD', KEYS[2], score, tag)
-        return raw
-      end
-    end
-  end
-end
-for _, delayed in ipairs(redis.call('SRANDMEMBER', KEYS[3], most)) do
-  local value = redis.call('HGET', KEYS[1], delayed)
-  local text = value and string.find(value, id, 1, true) and parts_of(value)
-  if text and id_of(text) == id then
-    redis.call('SREM', KEYS[3], delayed)
-    redis.call('ZREM', KEYS[2], delayed)
-    redis.call('HDEL', KEYS[1], delayed)
-    redis.call('HSET', KEYS[1], tag, value)
-    redis.call('ZADD', KEYS[2], score, tag)
-    return text
-  end
-end
-`,
-}
-
-/**
  * End holdings: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, of what nobody has seen).
  * Answers 1 for each that was held, else 0; a text of why it cannot be given back.
  */
@@ -298,7 +260,7 @@ return out
 
 /**
  * Restore what is due: held by somebody whose lease or visibility timeout (ARGV[2], s) has run out, or delayed until now; at most
- * ARGV[3]. Answers how many, and when the next is due (seconds since the epoch; -1: none).
+ * ARGV[3], fewer where they are long. Answers how many, and when the next is due (seconds since the epoch; -1: none).
  */
 export const SWEEP: Script = {
   name: 'sweep',
@@ -306,7 +268,12 @@ export const SWEEP: Script = {
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local tags = redis.call('ZRANGEBYSCORE', index, '-inf', string.format('%.6f', now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[3])
-for at = #tags, 1, -1 do
+local count, bytes = 0, 0
+while count < #tags and bytes < 262144 do
+  count = count + 1
+  bytes = bytes + redis.call('HSTRLEN', unacked, tags[count])
+end
+for at = count, 1, -1 do
   if unrestorable(tags[at]) then
     -- Its queue is another program's key: looked at again in a minute, and the others go on.
     redis.call('ZADD', index, string.format('%.6f', now - tonumber(ARGV[2]) + 60), tags[at])
@@ -315,7 +282,7 @@ for at = #tags, 1, -1 do
   end
 end
 local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
-return {#tags, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2]) - now) or '-1'}
+return {count, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2]) - now) or '-1'}
 `,
 }
 
@@ -347,37 +314,5 @@ for at = 2, #ARGV do
   scores[at * 2 - 2] = ARGV[at]
 end
 return redis.call('ZADD', KEYS[2], 'XX', 'CH', unpack(scores))
-`,
-}
-
-/**
- * Drop some of what waits in the lists KEYS[4…] and is delayed for the queue ARGV[1]: at most ARGV[2] of each list. Answers how many,
- * then the ids of those tasks that could be read; to be called until it answers 0.
- */
-export const PURGE: Script = {
-  name: 'purge',
-  source: `${READING}
-local out = {0}
-local function drop(text)
-  out[1] = out[1] + 1
-  out[#out + 1] = id_of(text)
-end
-for at = 4, #KEYS do
-  for _, raw in ipairs(redis.pcall('RPOP', KEYS[at], ARGV[2]) or {}) do drop(raw) end
-end
-for _, tag in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  local value = redis.call('HGET', KEYS[1], tag)
-  local text, _, queue
-  if value then text, _, queue = parts_of(value) end
-  if not value then
-    redis.call('SREM', KEYS[3], tag)
-  elseif queue == ARGV[1] then
-    redis.call('HDEL', KEYS[1], tag)
-    redis.call('ZREM', KEYS[2], tag)
-    redis.call('SREM', KEYS[3], tag)
-    drop(text)
-  end
-end
-return out
 `,
 }

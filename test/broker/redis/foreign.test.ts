@@ -128,6 +128,17 @@ test('what Lua cannot read is found by its id, goes back to the list of its prio
   expect(JSON.parse(back ?? '')).toMatchObject({ headers: { cut: '\ud83d', redelivered: true } })
 })
 
+test('a long text that Lua cannot read does not keep the server when it goes back', async () => {
+  const cut = `\ud83d${'x'.repeat(60_000)}`
+  const { priority: _, ...properties } = JSON.parse(textOf('odd')).properties
+  await redis.lpush('q', textOf('odd', { headers: { id: 'odd', task: 'a', cut }, properties }))
+  const [delivery] = await take(1)
+  await redis.config('SET', 'slowlog-log-slower-than', 500_000)
+  await redis.slowlog('RESET')
+  expect(await delivery?.reject({ requeue: true })).toBe(true)
+  expect(await redis.slowlog('LEN')).toBe(0)
+})
+
 test('a delayed task with half a surrogate pair in a header comes when it is due', async () => {
   const envelope = { ...envelopeOf('1'), headers: { id: '1', task: 'a', cut: 'x\ud83d' } }
   await broker.publish(envelope, toQueue('q'), { notBefore: Date.now() + 200 })
