@@ -68,8 +68,8 @@ const CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Err
 ]
 
 /** A code stands at the beginning, or behind the name of the script's line. */
-function code(name: string): RegExp {
-  return new RegExp(`(?:^|\\s-?)${name}(?:\\s|$)`)
+function code(name: string): Pick<RegExp, 'test'> {
+  return { test: (reply) => reply.split(/\s/).some((word, at) => word === name || (at > 0 && word === `-${name}`)) }
 }
 
 /** What a reply of Redis says; undefined for one in no row. */
