@@ -13,7 +13,7 @@ import { ArgumentError, ConfigError, DecodeError, NotSupportedError, StoreUnavai
 export type Fault = 'outage' | 'access' | 'message'
 
 /** Replies of Redis: the code that begins them, or follows the script's place, or the text. */
-export const REDIS_REPLIES: readonly (readonly [reply: RegExp, fault: Fault, meaning: string])[] = [
+export const REDIS_REPLIES: readonly (readonly [reply: Pick<RegExp, 'test'>, fault: Fault, meaning: string])[] = [
   [code('OOM'), 'outage', 'maxmemory is reached'],
   [code('MISCONF'), 'outage', 'the disk takes no snapshot: writes are refused'],
   [code('READONLY'), 'outage', 'a replica, as during a failover'],
