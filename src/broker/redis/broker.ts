@@ -89,7 +89,7 @@ export class RedisBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    this.#keeper.check()
+    await this.#keeper.open()
     const parts = {
       connection: this.connection,
       keys: this.keys,

@@ -36,6 +36,8 @@ function report(problem: Error | undefined): void {
 
 const renewing = setInterval(() => void renew(), lease / 4)
 
+// It listens from now on.
+report(undefined)
 port.on('message', (command: LeaseCommand) => {
   if ('add' in command) for (const { name, count } of command.add) claims.set(name, count)
   if ('remove' in command) for (const name of command.remove) claims.delete(name)

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import { packageFile } from '../../std/packageFile.ts'
+import { ServiceThread } from '../../std/serviceThread.ts'
 import type { Claim, Hold } from './held.ts'
 
 /** What the thread is told. */
@@ -28,17 +28,13 @@ export interface LeaseFacts {
   readonly scoreOffset: number
 }
 
-/** Wait before a thread that died is started anew, ms. */
-const RESTART = 1000
-
 /**
  * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
  * the event loop does not lose its message. It knows claims, not single messages: to renew what is settled already does nothing.
  */
 export class LeaseKeeper {
-  readonly #facts: LeaseFacts
+  readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
   readonly #claims = new Map<string, ClaimFacts>()
-  #thread: Worker | undefined
   #added: ClaimFacts[] = []
   #removed: string[] = []
   #scheduled = false
@@ -47,12 +43,26 @@ export class LeaseKeeper {
   problem: Error | undefined
 
   constructor(facts: LeaseFacts) {
-    this.#facts = facts
+    this.#thread = new ServiceThread({
+      name: 'celeriac leases',
+      file: threadFile,
+      data: facts,
+      hear: ({ problem }) => {
+        this.problem = problem
+      },
+      failed: (error) => {
+        this.problem = error
+      },
+      restarted: () => {
+        this.#added = [...this.#claims.values()]
+        this.#soon()
+      },
+    })
   }
 
-  /** Throws ConfigError where no lease could be renewed, as the file of the thread is missing. */
-  check(): void {
-    threadFile()
+  /** Before the first claim: a thread takes its time to start, on a busy machine more than a short lease lasts. Rejects with ConfigError where its file is missing. */
+  open(): Promise<void> {
+    return this.#thread.open()
   }
 
   add({ name, left: count }: Claim): void {
@@ -76,13 +86,7 @@ export class LeaseKeeper {
 
   async close(): Promise<void> {
     this.#closed = true
-    const thread = this.#thread
-    if (!thread) return
-    const ended = new Promise((resolve) => thread.once('exit', resolve))
-    // Only work keeps a process alive, but this must come to its end.
-    thread.ref()
-    thread.postMessage({ close: true } satisfies LeaseCommand)
-    await ended
+    await this.#thread.close()
   }
 
   #soon(): void {
@@ -94,37 +98,12 @@ export class LeaseKeeper {
   #tell(): void {
     this.#scheduled = false
     if (this.#closed) return
-    this.#thread ??= this.#start()
     const added = this.#added
     const removed = this.#removed
     this.#added = []
     this.#removed = []
-    if (added.length > 0) this.#thread.postMessage({ add: added } satisfies LeaseCommand)
-    if (removed.length > 0) this.#thread.postMessage({ remove: removed } satisfies LeaseCommand)
-  }
-
-  #start(): Worker {
-    const thread = new Worker(threadFile(), { workerData: this.#facts, name: 'celeriac leases' })
-    thread.on('message', ({ problem }: LeaseReport) => {
-      this.problem = problem
-    })
-    thread.on('error', (error: Error) => {
-      this.problem = error
-    })
-    thread.on('exit', () => this.#restart(thread))
-    // Last: listening to its messages would keep the process alive again.
-    thread.unref()
-    return thread
-  }
-
-  /** Leases must not end with their keeper. */
-  #restart(dead: Worker): void {
-    if (this.#closed || this.#thread !== dead) return
-    this.#thread = undefined
-    setTimeout(() => {
-      this.#added = [...this.#claims.values()]
-      this.#soon()
-    }, RESTART).unref()
+    if (added.length > 0) this.#thread.tell({ add: added })
+    if (removed.length > 0) this.#thread.tell({ remove: removed })
   }
 }
 

@@ -41,7 +41,7 @@ export class SqliteBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    this.#housekeeper.check()
+    await this.#housekeeper.open()
     const parts = {
       store: this.store,
       messages: this.messages,

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import { packageFile } from '../../std/packageFile.ts'
+import { ServiceThread } from '../../std/serviceThread.ts'
 
 /** What the thread says after each round. */
 export interface HouseReport {
@@ -22,60 +22,47 @@ export interface HouseFacts {
  * does not lose them; it also takes the messages of dead consumers back, and moves the write-ahead log into the file.
  */
 export class Housekeeper {
-  readonly #facts: HouseFacts
+  readonly #thread: ServiceThread<HouseCommand, HouseReport>
   readonly #lost = new Map<number, () => void>()
-  #thread: Worker | undefined
   #closed = false
 
   /** Why leases cannot be kept, while that is so. */
   problem: Error | undefined
 
   constructor(facts: HouseFacts) {
-    this.#facts = facts
+    this.#thread = new ServiceThread({
+      name: 'celeriac leases',
+      file: threadFile,
+      data: facts,
+      hear: (report) => this.#hear(report),
+      failed: (error) => {
+        this.problem = error
+      },
+      restarted: () => {
+        for (const id of this.#lost.keys()) this.#thread.tell({ add: id })
+      },
+    })
   }
 
-  /** Throws ConfigError where no lease could be kept, as the file of the thread is missing. */
-  check(): void {
-    threadFile()
+  /** Before the first lease: a thread takes its time to start, on a busy machine more than a short lease lasts. Rejects with ConfigError where its file is missing. */
+  open(): Promise<void> {
+    return this.#thread.open()
   }
 
   /** Keep this consumer's lease from now on; `lost` is called should it be lost all the same. */
   add(id: number, lost: () => void): void {
     if (this.#closed) return
     this.#lost.set(id, lost)
-    this.#thread ??= this.#start()
-    this.#tell({ add: id })
+    this.#thread.tell({ add: id })
   }
 
   remove(id: number): void {
-    if (this.#lost.delete(id)) this.#tell({ remove: id })
+    if (this.#lost.delete(id)) this.#thread.tell({ remove: id })
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    const thread = this.#thread
-    if (!thread) return
-    const ended = new Promise((resolve) => thread.once('exit', resolve))
-    // Only work keeps a process alive, but this must come to its end.
-    thread.ref()
-    this.#tell({ close: true })
-    await ended
-  }
-
-  #tell(command: HouseCommand): void {
-    this.#thread?.postMessage(command)
-  }
-
-  #start(): Worker {
-    const thread = new Worker(threadFile(), { workerData: this.#facts, name: 'celeriac leases' })
-    thread.on('error', (error: Error) => {
-      this.problem = error
-    })
-    thread.on('message', (report: HouseReport) => this.#hear(report))
-    thread.on('exit', () => this.#restart(thread))
-    // Last: listening to its messages would keep the process alive again.
-    thread.unref()
-    return thread
+    await this.#thread.close()
   }
 
   #hear({ problem, lost = [] }: HouseReport): void {
@@ -85,17 +72,6 @@ export class Housekeeper {
       this.#lost.delete(id)
       tell?.()
     }
-  }
-
-  /** Leases must not end with their keeper. */
-  #restart(dead: Worker): void {
-    if (this.#closed || this.#thread !== dead) return
-    this.#thread = undefined
-    setTimeout(() => {
-      if (this.#closed) return
-      this.#thread = this.#start()
-      for (const id of this.#lost.keys()) this.#tell({ add: id })
-    }, 1000).unref()
   }
 }
 

@@ -66,6 +66,8 @@ function report(problem: Error | undefined, lost: readonly number[] = []): void 
 const keeping = setInterval(keep, lease / 4)
 const checkpointing = setInterval(checkpoint, CHECKPOINT_EVERY)
 
+// It listens from now on.
+report(undefined)
 port.on('message', (command: HouseCommand) => {
   if ('add' in command) {
     ids.add(command.add)
