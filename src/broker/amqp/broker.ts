@@ -7,7 +7,7 @@ import { AmqpConnection } from './connection.ts'
 import { AmqpConsumer } from './consumer.ts'
 import { Delays, delayQueues } from './delays.ts'
 import { withoutWay, writeProperties } from './envelope.ts'
-import { checkProperties, checkRoute } from './limits.ts'
+import { requireName, requireSendable, requireShort } from './limits.ts'
 import { ConsumerClock } from './longHolds.ts'
 import type { ProbePace } from './prober.ts'
 import { type Outgoing, Publisher } from './publisher.ts'
@@ -52,9 +52,10 @@ export class AmqpBroker implements Broker {
   readonly #clock: ConsumerClock
   readonly #consumers = new Set<AmqpConsumer>()
 
-  /** Throws ConfigError for a URL that cannot be read. */
+  /** Throws ConfigError for a URL that cannot be read, ArgumentError for a name of a queue that is too long. */
   constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, probe, warn }: AmqpOptions = {}) {
     const addresses = parseAmqpUrl(url)
+    for (const name of Object.keys(queues)) requireShort(name, 'queues')
     this.url = redactUrl(url)
     const shared = { addresses, wait, probe, standing: { accepted: false } }
     this.#publishing = new AmqpConnection({ ...shared, name: 'celeriac publisher', dial })
@@ -76,7 +77,7 @@ export class AmqpBroker implements Broker {
     { exchange, routingKey }: Route,
     { notBefore, transient = false }: PublishOptions = {},
   ): Promise<void> {
-    checkRoute({ exchange, routingKey })
+    this.check(envelope, { exchange, routingKey })
     if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
     const wait = notBefore === undefined ? 0 : notBefore - Date.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
@@ -94,11 +95,12 @@ export class AmqpBroker implements Broker {
   }
 
   check(envelope: Envelope, route: Route): void {
-    checkRoute(route)
-    checkProperties(envelope)
+    requireSendable(envelope, route)
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    requireName(options.name)
+    for (const { name } of queues) requireShort(name, 'queue')
     // Replies and remote control come again, or are of no use to whoever was blocked.
     const relayed = !queues.every(({ transient }) => transient)
     if (relayed) relay.check()
@@ -117,10 +119,12 @@ export class AmqpBroker implements Broker {
   }
 
   async size(queue: string): Promise<number> {
+    requireShort(queue, 'queue')
     return (await this.#topology.size(queue)) ?? 0
   }
 
   async purge(queue: string): Promise<Purged> {
+    requireShort(queue, 'queue')
     const taskIds: string[] = []
     let count = 0
     // From the longest stay to the shortest, and then where they come out: none slips past.

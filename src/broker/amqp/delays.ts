@@ -1,4 +1,4 @@
-import { ArgumentError } from '../../std/errors.ts'
+import { namePart } from './limits.ts'
 import type { Topology } from './topology.ts'
 
 /*
@@ -18,8 +18,9 @@ const LEVELS = 28
 const MOST = 2 ** LEVELS - 1
 const PREFIX = 'celeriac.delay'
 const PASSED = /\.delayed(?:\.\d+)?$|\.held\.[\da-f-]{36}$/
-/** Bytes that the bits and the dots leave of a routing key. */
-const LONGEST_NAME = 255 - 2 * LEVELS
+/** Bytes that the bits and the dots leave of a routing key, and what is added to a queue's name leaves of a name. */
+const LONGEST_WORD = 255 - 2 * LEVELS
+const LONGEST_NAME = 255 - '.delayed.27'.length
 
 /** Where a message goes to wait. */
 export interface DelayRoute {
@@ -38,11 +39,11 @@ export function delayQueues(queue: string): string[] {
 }
 
 function levelQueue(queue: string, level: number): string {
-  return `${queue}.delayed.${level}`
+  return `${namePart(queue, LONGEST_NAME)}.delayed.${level}`
 }
 
 function lastQueue(queue: string): string {
-  return `${queue}.delayed`
+  return `${namePart(queue, LONGEST_NAME)}.delayed`
 }
 
 function exchangeOf(level: number): string {
@@ -68,7 +69,7 @@ export class Delays {
     this.#exchanges = 0
   }
 
-  /** The way for a message to this queue that is due in `wait` ms. Throws ArgumentError for a queue name that leaves no room. */
+  /** The way for a message to this queue that is due in `wait` ms. */
   async route(queue: string, wait: number): Promise<DelayRoute> {
     const word = wordOf(queue)
     // The last stay is one tick; rounded up, so that nothing is early.
@@ -143,10 +144,8 @@ function bitOf(ticks: number, level: number): boolean {
 
 /** The queue's name as one word of a routing key: a dot would make it several, and `*` and `#` mean something in a pattern. */
 function wordOf(queue: string): string {
-  const word = queue.replace(/[.*#%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
-  const length = Buffer.byteLength(word)
-  if (length <= LONGEST_NAME) return word
-  throw new ArgumentError(
-    `queue ${queue}: expected a name of at most ${LONGEST_NAME} bytes for delayed tasks (dots count as 3), got ${length}`,
+  return namePart(
+    queue.replace(/[.*#%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`),
+    LONGEST_WORD,
   )
 }

@@ -5,6 +5,7 @@ import { uuid } from '../../std/id.ts'
 import type { AmqpConnection } from './connection.ts'
 import type { AmqpDelivery } from './delivery.ts'
 import { HELD_HEADER, LOST_HEADER, withoutWay } from './envelope.ts'
+import { namePart } from './limits.ts'
 import type { Fate, Outgoing } from './publisher.ts'
 import { type Settle, Settler } from './settler.ts'
 import { codeOf, type Topology } from './topology.ts'
@@ -23,6 +24,8 @@ export interface KeeperOptions extends KeeperParts {
 /** How long a copy waits for us before it goes back to where it came from, ms: when we are dead, or have given it back. */
 const COPY_TTL = 1000
 const QUEUE_EXPIRES = 600_000
+/** Bytes that `.held.` and a UUID leave of a queue's name. */
+const LONGEST_NAME = 255 - 42
 
 interface Session {
   readonly channel: Channel
@@ -52,7 +55,7 @@ export class Keeper {
   /** Make a copy that is ours; resolves to how it is settled. Rejects with StoreUnavailableError, and may then have left one to run again. */
   async copy({ queue, message, lost }: AmqpDelivery): Promise<Settle> {
     const { channel } = await this.#open()
-    const name = `${queue}.held.${this.#name}`
+    const name = `${namePart(queue, LONGEST_NAME)}.held.${this.#name}`
     await this.#consume(channel, queue, name)
     const key = String(++this.#count)
     const coming = new Deferred<Settle>()

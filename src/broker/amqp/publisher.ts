@@ -220,9 +220,8 @@ export class Publisher {
   }
 
   #unwritten(error: unknown): Error {
-    if (error instanceof TypeError) return error
-    // Headers that are too long, numbers that are none.
-    if (error instanceof RangeError)
+    // Headers that are too long, or of no kind that AMQP has; numbers that are none.
+    if (error instanceof TypeError || error instanceof RangeError)
       return new EncodeError(`RabbitMQ: a message cannot be written: ${error.message}`, { cause: error })
     return this.#connection.unavailable(error)
   }

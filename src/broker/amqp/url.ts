@@ -15,6 +15,9 @@ export interface AmqpAddress {
   readonly label: string
 }
 
+/** AMQP's longest name, bytes. */
+const MAX_VHOST = 255
+
 const SHAPE = /^(amqps?|pyamqps?):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(?:\/([^?]*))?(?:\?(.*))?$/i
 
 /**
@@ -40,12 +43,15 @@ function addressOf(text: string, url: string): AmqpAddress {
   const [name, ...rest] = user?.split(':') ?? []
   const hostname = host.replace(/^\[(.*)\]$/, '$1') || 'localhost'
   const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
+  const vhost = decode(path) || '/'
+  const bytes = Buffer.byteLength(vhost)
+  if (bytes > MAX_VHOST) throw wrong(url, `a virtual host of at most ${MAX_VHOST} bytes`, `${bytes}`)
   return {
     hostname,
     port: port === undefined ? (secure ? 5671 : 5672) : Number(port),
     username: name ? decode(name) : 'guest',
     password: rest.length > 0 ? decode(rest.join(':')) : name ? '' : 'guest',
-    vhost: decode(path) || '/',
+    vhost,
     tls: secure ? tlsOf(query, hostname) : undefined,
     label: redactUrl(text),
   }
