@@ -4,7 +4,23 @@ import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../std/errors.ts'
 
 /** Parameters of a broker URL that say how TLS is done: redis-py's words, on every broker. */
-export const TLS_PARAMETERS: readonly string[] = ['ssl_cert_reqs', 'ssl_ca_certs', 'ssl_certfile', 'ssl_keyfile']
+export const TLS_PARAMETERS: readonly string[] = [
+  'ssl_cert_reqs',
+  'ssl_ca_certs',
+  'ssl_certfile',
+  'ssl_keyfile',
+  'ssl_check_hostname',
+]
+
+/** As Python's URLs write them. */
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+])
 
 /** How the TLS of this host is done. The server's certificate must be right unless `ssl_cert_reqs=none`. Throws ConfigError. */
 export function tlsOf(query: ReadonlyMap<string, string>, host: string): ConnectionOptions {
@@ -12,7 +28,10 @@ export function tlsOf(query: ReadonlyMap<string, string>, host: string): Connect
   if (!['none', 'optional', 'required'].includes(verify)) {
     throw new ConfigError(`ssl_cert_reqs: expected none, optional or required, got ${verify}`)
   }
+  const named = (query.get('ssl_check_hostname') ?? 'true').toLowerCase()
+  if (!FLAGS.has(named)) throw new ConfigError(`ssl_check_hostname: expected true or false, got ${named}`)
   return {
+    ...(FLAGS.get(named) === false && { checkServerIdentity: () => undefined }),
     ...(isIP(host) === 0 && { servername: host }),
     rejectUnauthorized: verify !== 'none',
     ca: fileOf(query, 'ssl_ca_certs'),

@@ -2,6 +2,7 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
 import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../broker.ts'
+import { ignoredWarning } from '../urlParameters.ts'
 import { dial, dialRelayed } from './client.ts'
 import { AmqpConnection } from './connection.ts'
 import { AmqpConsumer } from './consumer.ts'
@@ -14,7 +15,7 @@ import { type Outgoing, Publisher } from './publisher.ts'
 import { relay } from './relay.ts'
 import { SizeLimit } from './sizeLimit.ts'
 import { type QueueOptions, Topology } from './topology.ts'
-import { parseAmqpUrl } from './url.ts'
+import { AMQP_IGNORED, parseAmqpUrl } from './url.ts'
 
 export interface AmqpOptions {
   /** How task queues are made, by name. */
@@ -25,7 +26,7 @@ export interface AmqpOptions {
   readonly consumerTimeout?: number
   /** How soon a connection that carries nothing is found out. Default: asked every 5 s, an answer within 3 s. */
   readonly probe?: ProbePace
-  /** Told when tasks were given back because they ran for longer than that. */
+  /** Told when tasks were given back because they ran for longer than that, and of parameters of the URL that are ignored. */
   readonly warn?: (message: string) => void
 }
 
@@ -57,6 +58,8 @@ export class AmqpBroker implements Broker {
     const addresses = parseAmqpUrl(url)
     for (const name of Object.keys(queues)) requireShort(name, 'queues')
     this.url = redactUrl(url)
+    const ignored = addresses.flatMap((address) => address.ignored)
+    if (ignored.length > 0) warn?.(ignoredWarning(this.url, ignored, AMQP_IGNORED))
     const shared = { addresses, wait, probe, standing: { accepted: false } }
     this.#publishing = new AmqpConnection({ ...shared, name: 'celeriac publisher', dial })
     this.#connection = new AmqpConnection({ ...shared, name: 'celeriac', dial })

@@ -35,14 +35,14 @@ export async function dialRelayed(address: AmqpAddress, name: string, timeout: n
 }
 
 async function connect(
-  { hostname, port, username, password, vhost }: AmqpAddress,
+  { hostname, port, username, password, vhost, heartbeat = HEARTBEAT }: AmqpAddress,
   protocol: 'amqp' | 'amqps',
   socket: object,
   name: string,
 ): Promise<ChannelModel> {
   const client = await loadClient()
   const server = { protocol, hostname, port, username, password, vhost: encodeURIComponent(vhost) }
-  return client.connect({ ...server, heartbeat: HEARTBEAT }, { ...socket, clientProperties: { connection_name: name } })
+  return client.connect({ ...server, heartbeat }, { ...socket, clientProperties: { connection_name: name } })
 }
 
 async function loadClient(): Promise<typeof import('amqplib')> {

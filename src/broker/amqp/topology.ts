@@ -29,6 +29,7 @@ const BROADCAST_TTL = 300_000
 
 const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
+const RESOURCE_LOCKED = 405
 const PRECONDITION_FAILED = 406
 /** The server's words where a queue differs by being a quorum queue, or not. */
 const OF_A_TYPE = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
@@ -57,7 +58,7 @@ export class Topology {
     return (type ?? given?.['x-queue-type']) === 'quorum'
   }
 
-  /** Make a task queue exist. Throws ConfigError where it exists with other arguments than the options say. */
+  /** Make a task queue exist. Throws ConfigError where it exists with other arguments than the options say, or the server refuses it. */
   queue(name: string): Promise<void> {
     return this.#once(`queue ${name}`, () => this.#makeQueue(name))
   }
@@ -75,18 +76,21 @@ export class Topology {
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      if (codeOf(error) !== PRECONDITION_FAILED) throw error
-      if (!OF_A_TYPE.test((error as Error).message)) throw mismatch(name, args, error as Error)
+      if (!OF_A_TYPE.test((error as Error).message)) throw undeclared(name, args, error)
     }
   }
 
-  /** A queue that goes with its consumer. */
+  /** A queue that goes with its consumer. Throws ConfigError where the server refuses it. */
   async transient({ name, bindings = [] }: Queue): Promise<void> {
     const args =
       bindings.length > 0
         ? { 'x-expires': BROADCASTS_EXPIRE, 'x-message-ttl': BROADCAST_TTL }
         : { 'x-expires': REPLIES_EXPIRE }
-    await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      throw undeclared(name, args, error)
+    }
     await this.bind(name, bindings)
   }
 
@@ -202,8 +206,7 @@ export class Topology {
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      if (codeOf(error) === PRECONDITION_FAILED) throw mismatch(name, args, error as Error)
-      throw error
+      throw undeclared(name, args, error)
     }
     await this.bind(name, [{ exchange: name, kind: 'direct', routingKey: name }])
   }
@@ -222,13 +225,20 @@ function forbidden(error: Error): ConfigError {
   return new ConfigError(`RabbitMQ: ${expected}; the server says: ${error.message}`, { cause: error })
 }
 
-/** The server names the first argument that differs, with both values. */
-function mismatch(queue: string, args: object, error: Error): ConfigError {
-  const says = /"PRECONDITION_FAILED - ([^"]*)"/.exec(error.message)?.[1] ?? error.message
+/**
+ * Why a queue could not be declared, as ConfigError where waiting does not help. Where it exists with other arguments, the server names the
+ * first that differs, with both values.
+ */
+function undeclared(queue: string, args: object, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code !== PRECONDITION_FAILED && code !== RESOURCE_LOCKED) return error
+  const { message } = error as Error
+  const says = /"(?:PRECONDITION_FAILED|RESOURCE_LOCKED) - ([^"]*)"/.exec(message)?.[1] ?? message
   const expected = `durable with arguments ${JSON.stringify(args)}`
-  return new ConfigError(`queue ${queue} exists and is another: expected ${expected}; the server says: ${says}`, {
-    cause: error,
-  })
+  const what = /\binequivalent\b|\bnot equivalent\b/.test(message)
+    ? `exists and is another: expected ${expected}`
+    : 'cannot be declared'
+  return new ConfigError(`queue ${queue} ${what}; the server says: ${says}`, { cause: error })
 }
 
 /** The server's reply code, where it has refused something. */

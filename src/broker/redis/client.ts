@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../../std/errors.ts'
+import { ignoredWarning } from '../urlParameters.ts'
 import type { Arg, Command, RedisConnection, Script } from './connection.ts'
 import { errorOf, isNoScript } from './replies.ts'
-import { warnAboutServer } from './serverCheck.ts'
+import { refuseCluster, warnAboutServer } from './serverCheck.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { type Patience, Supervisor } from './supervisor.ts'
-import { parseRedisUrl, type RedisAddress } from './url.ts'
+import { parseRedisUrl, REDIS_IGNORED, type RedisAddress } from './url.ts'
 
 export interface RedisOptions {
   /** Put before every key and channel by whoever makes them: kombu's `global_keyprefix`. */
@@ -46,6 +47,7 @@ class Client implements RedisConnection {
     for (const limit of [timeout, wait]) {
       if (!(limit > 0)) throw new ConfigError(`Redis: expected a timeout above 0 ms, got ${limit}`)
     }
+    if (address.ignored.length > 0) warn?.(ignoredWarning(address.url, address.ignored, REDIS_IGNORED))
     this.url = address.url
     this.db = address.db
     this.prefix = keyPrefix
@@ -55,7 +57,7 @@ class Client implements RedisConnection {
     this.#commands = new Supervisor(address, name, this.#patience, {
       opened: async (session, again) => {
         if (again) this.#tellReconnected()
-        else if (warn) await warnAboutServer(session, warn)
+        else await Promise.all([refuseCluster(session, address.url), warn && warnAboutServer(session, warn)])
       },
       message: () => undefined,
     })

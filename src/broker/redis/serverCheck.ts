@@ -1,5 +1,11 @@
+import { clusterError } from './cluster.ts'
 import { isReply } from './replies.ts'
 import type { Session } from './session.ts'
+
+/** Rejects with ConfigError for a server in cluster mode. `place` is its URL for people. */
+export async function refuseCluster(session: Session, place: string): Promise<void> {
+  if (field(await read(session, 'info', 'cluster'), 'cluster_enabled') === '1') throw clusterError(place)
+}
 
 /** Tell of settings by which this server could lose tasks. What it does not let us read, we do not judge. */
 export async function warnAboutServer(session: Session, warn: (message: string) => void): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Command, Redis, RedisOptions } from 'ioredis'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
+import { clusterError, isOfCluster } from './cluster.ts'
 import type { Arg } from './connection.ts'
 import { errorOf, isReadOnly, isReply } from './replies.ts'
 import type { RedisAddress } from './url.ts'
@@ -168,7 +169,7 @@ export class Session {
       await Promise.race([connected, failed])
       await Promise.race([this.send('ping', [], 'utf8'), failed])
     } catch (error) {
-      this.#ended = errorOf(error, this.#place)
+      this.#ended = isOfCluster(error) ? clusterError(this.#place, error) : errorOf(error, this.#place)
       this.#destroy()
       throw this.#ended
     } finally {
@@ -209,11 +210,12 @@ async function load(): Promise<Pick<typeof import('ioredis'), 'Redis' | 'Command
 }
 
 function optionsOf(address: RedisAddress, name: string | undefined, limit: number): RedisOptions {
-  const { host, port, path, db, username, password, tls, sentinels, masterName, sentinelPassword } = address
+  const { host, port, path, db, username, password, tls, family, sentinels, masterName, sentinelPassword } = address
   return {
     ...(path === undefined ? { host, port } : { path }),
     ...(sentinels && { sentinels: sentinels.map((one) => ({ ...one })), name: masterName, sentinelPassword }),
     ...(tls && { tls }),
+    ...(family !== undefined && { family }),
     db,
     username,
     password,

@@ -3,6 +3,7 @@ import { ConfigError } from '../../std/errors.ts'
 import { redactUrl, unescaped } from '../../std/url.ts'
 import { REDIS_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
+import { ignoredIn, ignoring } from '../urlParameters.ts'
 
 /** Where a Redis server is, and who we are there. */
 export interface RedisAddress {
@@ -19,7 +20,28 @@ export interface RedisAddress {
   readonly masterName?: string
   readonly sentinelPassword?: string
   readonly tls?: ConnectionOptions
+  /** 4 or 6: addresses of this kind alone; 0: both. */
+  readonly family?: number
+  /** Parameters of the URL that are ignored. */
+  readonly ignored: readonly string[]
 }
+
+/** What redis-py, kombu and ioredis know beside. */
+export const REDIS_IGNORED = ignoring(
+  `ack_emulation autoResendUnfulfilledCommands autoResubscribe client_name commandTimeout connectTimeout connectionName credential_provider
+  decode_responses enableAutoPipelining enableOfflineQueue enableReadyCheck encoding encoding_errors fanout_patterns fanout_prefix
+  health_check_interval keepAlive lazyConnect lib_name lib_version maxRetriesPerRequest max_connections min_other_sentinels name noDelay path
+  polling_interval priority_steps protocol queue_order_strategy readOnly retry retryStrategy retry_on_error retry_on_timeout role sentinel_kwargs sep
+  service_name single_connection_client socket_connect_timeout socket_keepalive socket_keepalive_options socket_read_size socket_timeout
+  socket_type ssl ssl_ca_data ssl_ca_path ssl_ciphers ssl_min_version ssl_password ssl_validate_ocsp ssl_validate_ocsp_stapled stringNumbers timeout tls
+  unacked_index_key unacked_key unacked_mutex_expire unacked_mutex_key unacked_restore_limit ${TLS_PARAMETERS.join(' ')}`,
+  {
+    global_keyprefix: 'the option keyPrefix',
+    keyPrefix: 'the option keyPrefix',
+    visibility_timeout: 'the option visibilityTimeout',
+  },
+)
+const COMMON = ['virtual_host', 'db', 'username', 'password', 'family']
 
 interface Parts {
   readonly scheme: string
@@ -44,25 +66,27 @@ export function parseRedisUrl(url: string): RedisAddress {
   const first = parts[0] as Parts
   if (first.scheme === 'sentinel') return sentinelAddress(parts, url)
   if (parts.length > 1) throw wrong(url, 'one server', 'several')
-  const { username, password } = first
-  const common = { url: redactUrl(url), username, password }
-  if (first.scheme === 'unix' || first.scheme === 'redis+socket') {
-    refuseOthers(first, ['virtual_host', 'db'], url)
-    if (first.host || first.path === '' || first.path === '/') throw wrong(url, 'the path of a socket after ://')
-    return { ...common, path: first.path, db: dbOf(first.query.get('virtual_host') ?? first.query.get('db'), url) }
-  }
   const secure = first.scheme === 'rediss'
-  refuseOthers(first, ['virtual_host', 'db', ...(secure ? TLS_PARAMETERS : [])], url)
-  const db = dbOf(first.query.get('db') ?? first.query.get('virtual_host') ?? first.path, url)
+  const ignored = ignoredOf(first, [...COMMON, ...(secure ? TLS_PARAMETERS : [])], url)
+  const { query } = first
+  const username = first.username ?? query.get('username')
+  const common = { url: redactUrl(url), username, password: first.password ?? query.get('password'), ignored }
+  if (first.scheme === 'unix' || first.scheme === 'redis+socket') {
+    if (first.host || first.path === '' || first.path === '/') throw wrong(url, 'the path of a socket after ://')
+    return { ...common, path: first.path, db: dbOf(query.get('virtual_host') ?? query.get('db'), url) }
+  }
+  const db = dbOf(query.get('db') ?? query.get('virtual_host') ?? first.path, url)
   const host = first.host || 'localhost'
-  return { ...common, host, port: first.port ?? 6379, db, ...(secure && { tls: tlsOf(first.query, host) }) }
+  const tls = secure ? { tls: tlsOf(query, host) } : {}
+  return { ...common, ...familyOf(query, url), host, port: first.port ?? 6379, db, ...tls }
 }
 
 function sentinelAddress(parts: readonly Parts[], url: string): RedisAddress {
   const query = new Map(parts.flatMap((part) => [...part.query]))
+  const ignored: string[] = []
   for (const part of parts) {
     if (part.scheme !== 'sentinel') throw wrong(url, 'sentinel:// in each part', `${part.scheme}://`)
-    refuseOthers(part, ['master_name', 'masterName', 'sentinel_password', 'virtual_host', 'db'], url)
+    ignored.push(...ignoredOf(part, [...COMMON, 'master_name', 'masterName', 'sentinel_password'], url))
   }
   const masterName = query.get('master_name') ?? query.get('masterName')
   if (!masterName) throw wrong(url, 'the name of the master, as in ?master_name=mymaster', 'none')
@@ -71,8 +95,10 @@ function sentinelAddress(parts: readonly Parts[], url: string): RedisAddress {
   return {
     url: redactUrl(url),
     db: dbOf(query.get('db') ?? query.get('virtual_host') ?? path, url),
-    username: named?.username,
-    password: named?.password,
+    username: named?.username ?? query.get('username'),
+    password: named?.password ?? query.get('password'),
+    ignored,
+    ...familyOf(query, url),
     sentinels: parts.map(({ host, port }) => ({ host: host || 'localhost', port: port ?? 26379 })),
     masterName,
     sentinelPassword: query.get('sentinel_password'),
@@ -103,10 +129,15 @@ function dbOf(text: string | undefined, url: string): number {
   return Number(name)
 }
 
-function refuseOthers({ query }: Parts, known: readonly string[], url: string): void {
-  for (const name of query.keys()) {
-    if (!known.includes(name)) throw wrong(url, `parameters ${known.join(', ')}`, name)
-  }
+function familyOf(query: ReadonlyMap<string, string>, url: string): { readonly family?: number } {
+  const family = query.get('family')
+  if (family === undefined) return {}
+  if (!['0', '4', '6'].includes(family)) throw wrong(url, 'family of 0, 4 or 6', family)
+  return { family: Number(family) }
+}
+
+function ignoredOf({ query }: Parts, heeded: readonly string[], url: string): readonly string[] {
+  return ignoredIn(query, heeded, REDIS_IGNORED, (expected, got) => wrong(url, expected, got))
 }
 
 function wrong(url: string, expected: string, got: string = redactUrl(url)): ConfigError {

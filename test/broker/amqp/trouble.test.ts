@@ -148,6 +148,23 @@ describe('queues', () => {
     expect(await broker.size('fine')).toBe(1)
   })
 
+  test('a virtual host at its limit of queues: in the words of the server, which blames no arguments', async () => {
+    await scene.server.addVhosts(['limited'])
+    await scene.server.ctl('set_vhost_limits', '-p', 'limited', '{"max-queues": 0}')
+    const broker = scene.open({}, scene.server.url('limited'))
+    const replies = [{ name: 'replies', transient: true }]
+    const uses = [
+      () => broker.publish(envelopeOf('1'), toQueue('one')),
+      () => read(broker, 'one'),
+      () => read(broker, replies),
+    ]
+    for (const use of uses) {
+      const error = await failure(use())
+      expect(error).toBeInstanceOf(ConfigError)
+      expect(error.message).toMatch(/^queue \w+ cannot be declared; the server says: .*queue limit in vhost 'limited'/)
+    }
+  })
+
   test('deleted under a publisher and a consumer: made again', async () => {
     const broker = scene.open()
     const { reader } = await read(broker, 'deleted')

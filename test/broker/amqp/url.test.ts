@@ -38,14 +38,28 @@ describe('parseAmqpUrl', () => {
     ['amqp:h', /expected amqp:\/\//],
     ['amqp://h:0', /port of 1 to 65535, got 0/],
     ['amqp://u:%@h', /got a lone %/],
-    ['amqp://h?heartbeat=3', /expected no parameters, got heartbeat/],
-    ['amqps://h?x=1', /parameters ssl_cert_reqs.*got x/],
+    ['amqp://h?heartbaet=3', /expected parameters heartbeat, got heartbaet/],
+    ['amqp://h?heartbeat=soon', /heartbeat in whole seconds, 0 to 65535, got soon/],
+    ['amqps://h?x=1', /parameters heartbeat, ssl_cert_reqs.*got x/],
+    [`amqp://h/${'v'.repeat(256)}`, /virtual host of at most 255 bytes, got 256/],
     ['amqps://h?ssl_cert_reqs=maybe', /expected none, optional or required, got maybe/],
     ['amqps://h?ssl_ca_certs=/no/such', /ssl_ca_certs: cannot be read/],
     ['amqp://h;redis://h', /expected amqp/],
   ])('%s is refused', (url, message) => {
     expect(() => parseAmqpUrl(url)).toThrow(ConfigError)
     expect(() => parseAmqpUrl(url)).toThrow(message)
+  })
+
+  test("heartbeat, and RabbitMQ's own words for TLS, are heeded; what other clients know is one warning", () => {
+    expect(parseAmqpUrl('amqp://h?heartbeat=30;amqp://i').map(({ heartbeat }) => heartbeat)).toEqual([30, undefined])
+    const [first] = parseAmqpUrl('amqps://h?verify=verify_none&heartbeat=0')
+    expect([first?.tls?.rejectUnauthorized, first?.heartbeat, first?.ignored]).toEqual([false, 0, []])
+    const warnings: string[] = []
+    const url = 'amqp://u:secret@h/v?heartbeat=10&connection_timeout=5000&channel_max=64&ssl_cert_reqs=none'
+    new AmqpBroker(url, { warn: (message) => warnings.push(message) })
+    const names = 'connection_timeout, channel_max, ssl_cert_reqs'
+    const place = url.replace('secret', '**')
+    expect(warnings).toEqual([`${place}: parameters of the URL that change nothing here: ${names}`])
   })
 
   test('no password shows', () => {

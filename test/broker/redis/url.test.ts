@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { connectRedis } from '../../../src/broker/redis/client.ts'
 import { parseRedisUrl } from '../../../src/broker/redis/url.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
+import { redactUrl } from '../../../src/std/url.ts'
 
 describe('read', () => {
   test.each([
@@ -13,6 +15,8 @@ describe('read', () => {
     ['redis://me:secret:2@[::1]:7', { host: '::1', port: 7, username: 'me', password: 'secret:2' }],
     ['rediss://one', { host: 'one', tls: { servername: 'one', rejectUnauthorized: true } }],
     ['rediss://one?ssl_cert_reqs=CERT_NONE', { tls: { servername: 'one', rejectUnauthorized: false } }],
+    ['rediss://one?ssl_check_hostname=False', { tls: { checkServerIdentity: expect.any(Function) } }],
+    ['redis://one/1?username=me&password=pw&family=6', { username: 'me', password: 'pw', family: 6, db: 1 }],
     ['unix:///run/redis.sock', { path: '/run/redis.sock', db: 0 }],
     ['redis+socket:///run/redis.sock?virtual_host=2', { path: '/run/redis.sock', db: 2 }],
     ['redis+socket://:pw@/run/redis.sock', { path: '/run/redis.sock', password: 'pw' }],
@@ -36,8 +40,9 @@ describe('refused', () => {
     ['redis:one', /expected redis:/],
     ['redis://one/x', /number of a database, got "x"/],
     ['redis://one:0', /port of 1 to 65535/],
-    ['redis://one?timeout=3', /expected parameters virtual_host, db, got timeout/],
-    ['redis://one?ssl_cert_reqs=none', /got ssl_cert_reqs/],
+    ['redis://one?socket_timeuot=3', /expected parameters virtual_host, db, .*, got socket_timeuot/],
+    ['redis://one?family=5', /family of 0, 4 or 6, got 5/],
+    ['rediss://one?ssl_check_hostname=maybe', /ssl_check_hostname: expected true or false, got maybe/],
     ['rediss://one?ssl_cert_reqs=maybe', /none, optional or required/],
     ['rediss://one?ssl_ca_certs=/nowhere/ca.pem', /ssl_ca_certs: cannot be read/],
     ['unix://host/path', /path of a socket/],
@@ -48,6 +53,27 @@ describe('refused', () => {
     expect(() => parseRedisUrl(url)).toThrow(ConfigError)
     expect(() => parseRedisUrl(url)).toThrow(words)
     expect(() => parseRedisUrl(url)).not.toThrow(/secret/)
+  })
+})
+
+describe('parameters of other clients', () => {
+  test.each([
+    [
+      'redis://one?socket_timeout=5&retry_on_timeout=true&health_check_interval=30',
+      'socket_timeout, retry_on_timeout, health_check_interval',
+    ],
+    ['redis://one?ssl_cert_reqs=none', 'ssl_cert_reqs'],
+    ['rediss://one?ssl_cert_reqs=none&socket_keepalive=1', 'socket_keepalive'],
+    ['unix:///run/redis.sock?max_connections=3', 'max_connections'],
+    ['sentinel://a?master_name=m&sentinel_kwargs=x;sentinel://b?socket_timeout=1', 'sentinel_kwargs, socket_timeout'],
+    ['redis://one?global_keyprefix=x', 'global_keyprefix (the option keyPrefix)'],
+  ])('%s: one warning', (url, names) => {
+    const warnings: string[] = []
+    const redis = connectRedis(url, { warn: (message) => warnings.push(message) })
+    const again = redis.duplicate()
+    expect(warnings).toEqual([`${redactUrl(url)}: parameters of the URL that change nothing here: ${names}`])
+    void again.close()
+    void redis.close()
   })
 })
 
