@@ -19,7 +19,7 @@ export function requireShort(text: string, what: string, most: number = MAX_BYTE
   const bytes = Buffer.byteLength(text)
   if (bytes <= most) return
   const begin = JSON.stringify(`${text.slice(0, SHOWN)}…`)
-  throw new ArgumentError(`${what}: expected at most ${most} bytes for RabbitMQ, got ${bytes}: ${begin}`)
+  throw new ArgumentError(`RabbitMQ: ${what}: expected at most ${most} bytes, got ${bytes}: ${begin}`)
 }
 
 /** The same for the name of a worker. */
@@ -39,7 +39,7 @@ export function requireSendable({ headers, properties }: Envelope, { exchange, r
   // A task that says in a header when it expires is sent without (`writeProperties`).
   if (expiration !== undefined && typeof headers.expires !== 'string') requireExpiration(expiration)
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255))
-    throw new ArgumentError(`priority: expected a whole number from 0 to 255, got ${priority}`)
+    throw new ArgumentError(`RabbitMQ: priority: expected a whole number from 0 to 255, got ${priority}`)
   requireNames(headers)
 }
 
@@ -55,7 +55,7 @@ function requireExpiration(expiration: unknown): void {
   const text = String(expiration)
   if (/^\d+$/.test(text) && Number(text) <= MAX_EXPIRATION) return
   const got = JSON.stringify(text.slice(0, SHOWN))
-  throw new ArgumentError(`expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION}, got ${got}`)
+  throw new ArgumentError(`RabbitMQ: expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION}, got ${got}`)
 }
 
 /** The name of a queue as part of a longer name: where it is longer than `most` bytes, a digest stands for it. */

@@ -41,19 +41,39 @@ describe('names and properties that AMQP has no room for are refused at the call
       'a task id',
       properties({ correlationId: LONG }),
       toQueue('q'),
-      /^task id: expected at most 255 bytes .*, got 400/,
+      /^RabbitMQ: task id: expected at most 255 bytes, got 400/,
     ],
-    ['a queue', envelopeOf('1'), toQueue(LONG), /^queue: expected at most 255 bytes .*, got 400/],
-    ['an exchange', envelopeOf('1'), { exchange: LONG, routingKey: '' }, /^exchange: .* got 400/],
-    ['a routing key', envelopeOf('1'), { exchange: 'e', routingKey: LONG }, /^routing key: .* got 400/],
-    ['a queue of replies', properties({ replyTo: LONG }), toQueue('q'), /^queue of replies: .* got 400/],
-    ['a content type', properties({ contentType: LONG }), toQueue('q'), /^content type: .* got 400/],
-    ['a header', { ...envelopeOf('1'), headers: { [LONG]: 1 } }, toQueue('q'), /^name of a header: .* got 400/],
-    ['an inner header', { ...envelopeOf('1'), headers: { a: [{ [LONG]: 1 }] } }, toQueue('q'), /^name of a header: /],
+    ['a queue', envelopeOf('1'), toQueue(LONG), /^RabbitMQ: queue: expected at most 255 bytes, got 400/],
+    ['an exchange', envelopeOf('1'), { exchange: LONG, routingKey: '' }, /^RabbitMQ: exchange: .* got 400/],
+    ['a routing key', envelopeOf('1'), { exchange: 'e', routingKey: LONG }, /^RabbitMQ: routing key: .* got 400/],
+    ['a queue of replies', properties({ replyTo: LONG }), toQueue('q'), /^RabbitMQ: queue of replies: .* got 400/],
+    ['a content type', properties({ contentType: LONG }), toQueue('q'), /^RabbitMQ: content type: .* got 400/],
+    [
+      'a header',
+      { ...envelopeOf('1'), headers: { [LONG]: 1 } },
+      toQueue('q'),
+      /^RabbitMQ: name of a header: .* got 400/,
+    ],
+    [
+      'an inner header',
+      { ...envelopeOf('1'), headers: { a: [{ [LONG]: 1 }] } },
+      toQueue('q'),
+      /^RabbitMQ: name of a header: /,
+    ],
     ['a header value', { ...envelopeOf('1'), headers: { a: 1n } }, toQueue('q'), /cannot be written: .*bigint/],
-    ['a priority', properties({ priority: 999 }), toQueue('q'), /^priority: expected .* 0 to 255, got 999/],
-    ['an expiration', properties({ expiration: '1.5' }), toQueue('q'), /^expiration: expected whole .*, got "1.5"/],
-    ['a long expiration', properties({ expiration: '4294967296' }), toQueue('q'), /^expiration: .* to 4294967295/],
+    ['a priority', properties({ priority: 999 }), toQueue('q'), /^RabbitMQ: priority: expected .* 0 to 255, got 999/],
+    [
+      'an expiration',
+      properties({ expiration: '1.5' }),
+      toQueue('q'),
+      /^RabbitMQ: expiration: expected whole .*, got "1.5"/,
+    ],
+    [
+      'a long expiration',
+      properties({ expiration: '4294967296' }),
+      toQueue('q'),
+      /^RabbitMQ: expiration: .* to 4294967295/,
+    ],
   ])('%s', async (_what, envelope, route, message) => {
     const broker = await open()
     const refused = broker.publish(envelope, route)
@@ -66,18 +86,18 @@ describe('names and properties that AMQP has no room for are refused at the call
   test('queues that are taken from, asked for or purged, and names of workers', async () => {
     const broker = await open()
     const queue = [{ name: LONG }]
-    await expect(broker.consume(queue, { prefetch: 1, name: 'w' })).rejects.toThrow(/^queue: .* got 400/)
+    await expect(broker.consume(queue, { prefetch: 1, name: 'w' })).rejects.toThrow(/^RabbitMQ: queue: .* got 400/)
     await expect(broker.consume([{ name: 'q' }], { prefetch: 1, name: LONG })).rejects.toThrow(
-      /^name of a worker: expected at most 200 bytes .*, got 400/,
+      /^RabbitMQ: name of a worker: expected at most 200 bytes, got 400/,
     )
-    await expect(broker.size(LONG)).rejects.toThrow(/^queue: .* got 400/)
-    await expect(broker.purge(LONG)).rejects.toThrow(/^queue: .* got 400/)
-    expect(() => new AmqpBroker('amqp://h', { queues: { [LONG]: {} } })).toThrow(/^queues: .* got 400/)
+    await expect(broker.size(LONG)).rejects.toThrow(/^RabbitMQ: queue: .* got 400/)
+    await expect(broker.purge(LONG)).rejects.toThrow(/^RabbitMQ: queue: .* got 400/)
+    expect(() => new AmqpBroker('amqp://h', { queues: { [LONG]: {} } })).toThrow(/^RabbitMQ: queues: .* got 400/)
   })
 
   test('a call leaves no record, and a worker says so when it starts', async () => {
     const app = await openApp()
-    await expect(app.send('add', [1, 2], { taskId: LONG })).rejects.toThrow(/^task id: .* got 400/)
+    await expect(app.send('add', [1, 2], { taskId: LONG })).rejects.toThrow(/^RabbitMQ: task id: .* got 400/)
     expect(await app.result(LONG).state()).toBe('UNKNOWN')
     await expect(app.send('add', [1, 2], { queue: LONG })).rejects.toBeInstanceOf(ArgumentError)
     for (const options of [{ hostname: LONG }, { queues: [LONG] }]) {
