@@ -23,6 +23,7 @@ import { addTaskRoutes } from './routes/tasks.ts'
 import { addWaitRoute } from './routes/waits.ts'
 import { addWebhookMark } from './webhook.ts'
 
+export type { ApiInfo } from './info.ts'
 export type { HttpOptions, ScopedTask } from './options.ts'
 
 /** Seconds after which a client may try again when the store was away. */
@@ -33,7 +34,7 @@ const STORE_RETRY_AFTER = '5'
  * Throws ArgumentError for wrong options. The contract is `docs/http.md`.
  */
 export function createHttp(app: App, options: HttpOptions): Hono {
-  const { base, scope, gate, docs } = parseHttpOptions(app, options)
+  const { base, scope, gate, docs, info } = parseHttpOptions(app, options)
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
@@ -50,7 +51,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addJobRoutes(api, base, scope)
   addResultRoute(api, base, scope)
   addEventRoute(api, base, scope)
-  addDocumentRoute(api, base, scope, gate)
+  addDocumentRoute(api, base, scope, gate, info)
   addBatchRoutes(api, base, scope)
   addRetryRoute(api, base, scope)
   addWaitRoute(api, base, scope)

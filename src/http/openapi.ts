@@ -1,4 +1,9 @@
+<<<<<<< HEAD
 import type { JsonSchema } from '../app/jsonSchema.ts'
+=======
+import type { ApiInfo } from './info.ts'
+import type { JsonSchema } from './jsonSchema.ts'
+>>>>>>> 78464af (http: OpenAPI whole: descriptions, links, info with a license)
 import { Answers } from './openapiAnswers.ts'
 import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './openapiJobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './openapiSchemas.ts'
@@ -6,8 +11,7 @@ import { delivery, type ExposedTask, taskParts } from './openapiTasks.ts'
 
 /** What the description of an API is made from. */
 export interface ApiFacts {
-  /** Name of the app. */
-  readonly title: string
+  readonly info: ApiInfo & { readonly title: string }
   /** Prefix where the API is mounted; '' at the root. */
   readonly server: string
   /** Path before `/tasks` and `/jobs`. */
@@ -23,13 +27,16 @@ export interface ApiFacts {
   readonly metrics: boolean
 }
 
-const DESCRIPTION = `Background tasks: hand one in, follow the job, fetch the result.
+const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result.
 
 Errors are problem documents (RFC 9457); their \`type\` never changes.`
 
+/** The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated. */
+const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
+
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
 export function openApi(facts: ApiFacts): JsonSchema {
-  const { title, server, base, tasks, scheme, limited, webhooks, metrics } = facts
+  const { info, server, base, tasks, scheme, limited, webhooks, metrics } = facts
   const answers = new Answers({ secured: scheme !== undefined, limited })
   const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme }, answers))
   const names = tasks.map(({ name }) => name)
@@ -44,13 +51,13 @@ export function openApi(facts: ApiFacts): JsonSchema {
   const responses = used(answers.components(), 'responses', paths)
   return {
     openapi: '3.1.1',
-    info: { title, version: '1', description: DESCRIPTION },
+    info: { version: '1', description: DESCRIPTION, license: LICENSE, ...info },
     servers: [{ url: server || '/' }],
     security: scheme ? [{ [scheme]: [] }] : [],
     tags: [
-      { name: 'tasks', description: 'Hand in jobs.' },
-      { name: 'batches', description: 'Hand in many at once.' },
-      { name: 'jobs', description: 'Follow, cancel and repeat them.' },
+      { name: 'tasks', description: 'Submit jobs.' },
+      { name: 'batches', description: 'Submit many jobs at once.' },
+      { name: 'jobs', description: 'Follow jobs, cancel and repeat them.' },
       { name: 'system', description: 'The server itself.' },
     ],
     paths,

@@ -1,6 +1,7 @@
 import type { JsonSchema } from '../app/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
 import { EVENT_STREAM } from './openapiEvents.ts'
+import { linksFromBody, linksFromPath } from './openapiLinks.ts'
 
 /* The operations that every API has, whatever its tasks. */
 
@@ -11,7 +12,7 @@ const retryPending = { 'Retry-After': ref('headers', 'RetryAfterPending') }
 
 export const ID: JsonSchema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
 
-/** Request headers of everything that hands in jobs. */
+/** Request headers of everything that submits jobs. */
 export const PARAMETERS: Readonly<Record<string, JsonSchema>> = {
   Prefer: {
     name: 'Prefer',
@@ -55,14 +56,6 @@ export function webhookMark(webhooks: boolean): JsonSchema {
   return webhooks ? { 'Celeriac-Webhook': ref('headers', 'WebhookMark') } : {}
 }
 
-/** Where to go on from a job that was handed in. */
-export const LINKS: JsonSchema = Object.fromEntries(
-  ['getJob', 'getResult', 'getEvents', 'cancelJob'].map((operationId) => [
-    operationId,
-    { operationId, parameters: { id: '$response.body#/id' } },
-  ]),
-)
-
 /** The paths of jobs. `tasks`: names that a list may be filtered by. */
 export function jobPaths(base: string, tasks: readonly string[], answers: Answers, webhooks: boolean): JsonSchema {
   const job = `${base}/jobs/{id}`
@@ -87,6 +80,8 @@ function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
     operationId: 'listJobs',
     tags: ['jobs'],
     summary: 'Jobs, newest first, without their results',
+    description:
+      'Only jobs that the caller may see; the result of one is at its own path. The pages keep their order while jobs are added.',
     parameters: [
       query('state', { type: 'string', examples: ['SUCCESS'] }, 'Only those in this state.'),
       query('task', task, 'Only those of this task.'),
@@ -99,7 +94,7 @@ function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
       query(
         'since',
         { type: 'string', examples: ['2026-11-01T10:00:00Z'] },
-        'Only those handed in since then: a time, or a date.',
+        'Only those submitted since then: a time, or a date.',
       ),
       query('limit', { type: 'integer', minimum: 1, maximum: 1000, default: 50 }, 'Most on one page.'),
       query('cursor', { type: 'string' }, 'From the page before.'),
@@ -125,7 +120,11 @@ function getJob(answers: Answers): JsonSchema {
       ref('parameters', 'Prefer'),
     ],
     responses: {
-      200: answers.ok('The job.', { content: jobContent, headers: { ...etag, ...retryPending, ...applied } }),
+      200: answers.ok('The job.', {
+        content: jobContent,
+        headers: { ...etag, ...retryPending, ...applied },
+        links: linksFromPath('getResult', 'getEvents', 'cancelJob', 'retryJob'),
+      }),
       304: answers.ok('It has not changed.', { headers: { ...etag, ...retryPending, ...applied } }),
       ...answers.problems(false, 'unknown-job', 'job-expired'),
     },
@@ -136,7 +135,9 @@ function cancelJob(answers: Answers): JsonSchema {
   return {
     operationId: 'cancelJob',
     tags: ['jobs'],
-    summary: 'Ask that a job does not run, or stops',
+    summary: 'Cancel a job',
+    description:
+      'A job that waits never runs. A running one gets the signal to stop, and is ended by force with `terminate=1`, where the pool can.',
     parameters: [
       {
         name: 'terminate',
@@ -147,7 +148,11 @@ function cancelJob(answers: Answers): JsonSchema {
     ],
     responses: {
       200: answers.ok('It was waiting, and never runs.', { content: jobContent }),
-      202: answers.ok('It runs, and was asked to stop.', { content: jobContent, headers: retryPending }),
+      202: answers.ok('It runs, and was asked to stop.', {
+        content: jobContent,
+        headers: retryPending,
+        links: linksFromPath('getJob', 'getEvents'),
+      }),
       ...answers.problems(true, 'invalid-query', 'unknown-job', 'job-final'),
     },
   }
@@ -160,6 +165,8 @@ function getResult(answers: Answers): JsonSchema {
     operationId: 'getResult',
     tags: ['jobs'],
     summary: 'The result alone, as its own type',
+    description:
+      'Bytes and text have the type that the task names, anything else is JSON. 202 while there is none yet; 409 where there will never be one.',
     parameters: [
       {
         name: 'Range',
@@ -176,6 +183,7 @@ function getResult(answers: Answers): JsonSchema {
       202: answers.ok('Not yet: ask again.', {
         content: jobContent,
         headers: { 'Retry-After': ref('headers', 'RetryAfter') },
+        links: linksFromPath('getJob', 'getEvents', 'cancelJob'),
       }),
       206: answers.ok('The part that was asked for.', {
         content: { '*/*': {} },
@@ -221,14 +229,16 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
   return {
     operationId: 'retryJob',
     tags: ['jobs'],
-    summary: 'Hand in a job that has ended once more, as a new job',
+    summary: 'Submit a job that has ended once more, as a new job',
+    description:
+      'The input that was kept with the job is submitted again, under a new id. It needs a job that has ended.',
     parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
     requestBody: { description: 'Another input; only for admins.', required: false, content: json({}) },
     responses: {
-      202: answers.ok('Handed in: a new job.', {
+      202: answers.ok('Submitted: a new job.', {
         content: jobContent,
         headers: { ...ACCEPTED, ...webhookMark(webhooks) },
-        links: LINKS,
+        links: linksFromBody('getJob', 'getResult', 'getEvents', 'cancelJob'),
       }),
       ...answers.problems(
         true,
@@ -261,11 +271,17 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
   const submitBatch = {
     operationId: 'submitBatch',
     tags: ['batches'],
-    summary: 'Hand in many jobs: all, or none',
+    summary: 'Submit many jobs: all, or none',
+    description:
+      'Either all of the jobs are submitted or none of them: one that cannot be is a problem, whose pointer says which.',
     parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
     requestBody: { required: true, content: json({ type: 'object', properties: { jobs }, required: ['jobs'] }) },
     responses: {
-      202: answers.ok('Handed in.', { content, headers: { ...accepted, ...webhookMark(webhooks) } }),
+      202: answers.ok('Submitted.', {
+        content,
+        headers: { ...accepted, ...webhookMark(webhooks) },
+        links: linksFromBody('getBatch'),
+      }),
       ...answers.problems(
         true,
         ...(webhooks ? (['invalid-webhook'] as const) : []),
@@ -280,6 +296,7 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
     operationId: 'getBatch',
     tags: ['batches'],
     summary: 'How far the jobs of a batch are, together',
+    description: 'How many of its jobs are in which state, and each of them with its links.',
     responses: {
       200: answers.ok('The batch.', { content, headers: retryPending }),
       ...answers.problems(false, 'unknown-batch'),
@@ -297,7 +314,9 @@ export function waitPaths(base: string, answers: Answers): JsonSchema {
   const completeWait = {
     operationId: 'completeWait',
     tags: ['jobs'],
-    summary: 'Answer a task that waits, once, by the token that it gave out',
+    summary: 'Answer a task that waits, once, by its token',
+    description:
+      'The token is from `ctx.waitFor` of the task. The first answer counts, later ones are 409. The token alone gives the right.',
     requestBody: { description: 'The answer; without one null.', required: false, content: json({}) },
     responses: {
       204: answers.ok('The task goes on.'),
@@ -320,19 +339,28 @@ export function waitPaths(base: string, answers: Answers): JsonSchema {
 /** Health, and the document itself. */
 export function systemPaths(answers: Answers): JsonSchema {
   const status = { type: 'object', properties: { status: { const: 'ok' } }, required: ['status'] }
-  const health = (operationId: string, summary: string, more: JsonSchema): JsonSchema => ({
+  const health = (operationId: string, summary: string, description: string, more: JsonSchema): JsonSchema => ({
     operationId,
     tags: ['system'],
     summary,
+    description,
     security: [],
     responses: { 200: { description: 'It does.', content: json(status) }, ...more },
   })
   return {
-    '/livez': { get: health('livez', 'Does the process answer?', answers.byStatus(['misdirected-request'])) },
+    '/livez': {
+      get: health(
+        'livez',
+        'Does the process answer?',
+        'For a liveness probe: it asks no store. Nobody needs to say who they are.',
+        answers.byStatus(['misdirected-request']),
+      ),
+    },
     '/readyz': {
       get: health(
         'readyz',
         'Does the store answer, too?',
+        'For a readiness probe: 503 while the store does not answer, so that no requests are sent here.',
         answers.byStatus(['misdirected-request', 'internal-error', 'store-unavailable']),
       ),
     },
@@ -341,6 +369,8 @@ export function systemPaths(answers: Answers): JsonSchema {
         operationId: 'getDocument',
         tags: ['system'],
         summary: 'This document',
+        description:
+          'Made from the tasks as they are: their names, and the JSON Schemas of input, progress and result.',
         responses: {
           200: answers.ok('OpenAPI 3.1.', { content: json({ type: 'object' }) }),
           ...answers.problems(false),
@@ -356,7 +386,8 @@ export function metricsPath(answers: Answers, secured: boolean): JsonSchema {
     operationId: 'getMetrics',
     tags: ['system'],
     summary: 'What is counted, for Prometheus',
-    ...(secured ? { description: 'Needs the scope `metrics` or `admin`.' } : { security: [] }),
+    description: `Requests, jobs and queues, counted since the start.${secured ? ' Needs the scope `metrics` or `admin`.' : ''}`,
+    ...(secured ? {} : { security: [] }),
     responses: {
       200: { description: 'Prometheus text.', content: { 'text/plain': { schema: { type: 'string' } } } },
       ...(secured ? answers.problems(false, 'forbidden') : answers.byStatus(['misdirected-request', 'internal-error'])),

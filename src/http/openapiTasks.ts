@@ -2,7 +2,8 @@ import type { TaskDefinition } from '../app/definition.ts'
 import { type JsonSchema, jsonSchemaOf } from '../app/jsonSchema.ts'
 import type { Parameters } from '../app/parameters.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './openapiAnswers.ts'
-import { ACCEPTED, LINKS, webhookMark } from './openapiJobs.ts'
+import { ACCEPTED, webhookMark } from './openapiJobs.ts'
+import { linksFromBody } from './openapiLinks.ts'
 
 /** A task that is exposed. */
 export interface ExposedTask {
@@ -63,6 +64,9 @@ function endedSchema(name: string, key: string): JsonSchema {
   return { allOf: [ref('schemas', 'JobEnded'), { type: 'object', properties: { data } }] }
 }
 
+const SUBMITTING =
+  'Submits a job and answers at once: `Location` is where its state and its result are to be had, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
+
 function operation(
   { name, definition, scopes }: ExposedTask,
   key: string,
@@ -74,7 +78,8 @@ function operation(
   return {
     operationId: `submit_${key}`,
     tags: ['tasks'],
-    summary: definition?.options.description ?? `Hand in ${name}`,
+    summary: definition?.options.description ?? `Submit ${name}`,
+    description: SUBMITTING,
     'x-celeriac-task': name,
     ...(definition?.parameters ? { 'x-celeriac-params': definition.parameters.list.map((one) => one.name) } : {}),
     ...(definition?.options.contentType ? { 'x-celeriac-result-type': definition.options.contentType } : {}),
@@ -93,11 +98,12 @@ function operation(
           Link: ref('headers', 'JobLinkHeader'),
           ...webhookMark(webhooks),
         },
+        links: linksFromBody('getJob', 'getResult', 'getEvents', 'retryJob'),
       }),
-      202: answers.ok('Handed in: follow the job at Location.', {
+      202: answers.ok('Submitted: follow the job at Location.', {
         content: body,
         headers: { ...ACCEPTED, ...webhookMark(webhooks) },
-        links: LINKS,
+        links: linksFromBody('getJob', 'getResult', 'getEvents', 'cancelJob'),
       }),
       ...answers.problems(
         true,
@@ -166,6 +172,7 @@ export function delivery(schema: string, operationId?: string): JsonSchema {
     post: {
       ...(operationId ? { operationId } : {}),
       summary: 'The job has ended',
+      description: 'A CloudEvent with the state of the job, and its result or error, sent at least once.',
       security: [],
       parameters: [
         header('webhook-id', 'The same in every attempt.'),

@@ -8,6 +8,7 @@ import type { Authorize } from './auth.ts'
 import { type CorsOptions, parseCors } from './crossOrigin.ts'
 import { Durations } from './durations.ts'
 import { type GateOptions, Load } from './gate.ts'
+import { type ApiInfo, parseInfo } from './info.ts'
 import { type HttpMetrics, httpMetricsOf } from './metrics.ts'
 import { type RateLimit, RateLimiter } from './rateLimit.ts'
 import type { HttpScope } from './scope.ts'
@@ -45,6 +46,8 @@ export interface HttpOptions {
    * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope `metrics`. Default true.
    */
   metrics?: boolean
+  /** What `/openapi.json` says of the API as a whole: its title, version, license and the like. */
+  info?: ApiInfo
   /** Pages of other origins that may call this from a browser. Default: none. */
   cors?: CorsOptions
 }
@@ -60,6 +63,7 @@ const KNOWN = new Set([
   'heartbeat',
   'docs',
   'metrics',
+  'info',
   'cors',
 ])
 const DEFAULT_MAX_BODY = 1024 * 1024
@@ -71,6 +75,7 @@ export interface ParsedHttpOptions {
   readonly scope: HttpScope
   readonly gate: GateOptions
   readonly docs: boolean
+  readonly info: ApiInfo
 }
 
 /** Throws ArgumentError for whatever is wrong, also in JavaScript. */
@@ -111,6 +116,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       load: new Load(maxConcurrent),
     },
     docs: flag(options.docs ?? true, 'docs'),
+    info: parseInfo(options.info),
   }
 }
 

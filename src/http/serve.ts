@@ -34,7 +34,7 @@ export {
 } from './adapters/fastify.ts'
 export { type FetchHandler, type PrefixOptions, toFetch } from './adapters/fetch.ts'
 export { toNode } from './adapters/node.ts'
-export { createHttp, type HttpOptions, type ScopedTask } from './api.ts'
+export { type ApiInfo, createHttp, type HttpOptions, type ScopedTask } from './api.ts'
 export { type Authorize, type BasicUser, basic, bearer, type Caller, type Granted } from './auth.ts'
 export type { CorsOptions } from './crossOrigin.ts'
 export type { Identity } from './identity.ts'

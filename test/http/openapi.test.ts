@@ -169,6 +169,73 @@ describe('GET /openapi.json', () => {
   })
 })
 
+describe('openapi: links', () => {
+  type Links = Record<string, { operationId: string; parameters: { id: string } } | undefined>
+
+  test('lead from a submitted job to its state, result, events and cancellation, and onwards from there', async () => {
+    const document = await documentOf(new Celeriac({ broker: 'memory:' }), ['x'])
+    const linksOf = (path: string, method: string, status: string): Links =>
+      (document.paths?.[path]?.[method]?.responses?.[status]?.links ?? {}) as unknown as Links
+    const submitted = ['getJob', 'getResult', 'getEvents', 'cancelJob']
+    expect(Object.keys(linksOf('/v1/tasks/x', 'post', '202'))).toEqual(submitted)
+    expect(Object.keys(linksOf('/v1/jobs/{id}/retry', 'post', '202'))).toEqual(submitted)
+    expect(Object.keys(linksOf('/v1/tasks/x', 'post', '200'))).toEqual(['getJob', 'getResult', 'getEvents', 'retryJob'])
+    expect(Object.keys(linksOf('/v1/batches', 'post', '202'))).toEqual(['getBatch'])
+    expect(Object.keys(linksOf('/v1/jobs/{id}', 'get', '200'))).toEqual([
+      'getResult',
+      'getEvents',
+      'cancelJob',
+      'retryJob',
+    ])
+    expect(Object.keys(linksOf('/v1/jobs/{id}/result', 'get', '202'))).toEqual(['getJob', 'getEvents', 'cancelJob'])
+    expect(Object.keys(linksOf('/v1/jobs/{id}', 'delete', '202'))).toEqual(['getJob', 'getEvents'])
+  })
+
+  test('a client that follows them by the document alone comes to the result', async () => {
+    await using service = await startService()
+    const document = (await (await service.fetch('/openapi.json')).json()) as Json
+    const operations = new Map(
+      Object.entries(document.paths as object).flatMap(([path, item]) =>
+        Object.entries(item as Record<string, { operationId?: string }>).map(
+          ([method, { operationId }]) => [operationId, { path, method }] as const,
+        ),
+      ),
+    )
+    const accepted = await service.post('/v1/tasks/tasks.add', [1, 2])
+    const { id } = (await accepted.json()) as { id: string }
+    const links = document.paths?.['/v1/tasks/tasks.add']?.post?.responses?.['202']?.links as unknown as Links
+    for (const link of Object.values(links)) {
+      const { path = '', method = '' } = operations.get(link?.operationId) ?? {}
+      expect(link?.parameters.id).toBe('$response.body#/id')
+      const answer = await service.fetch(path.replace('{id}', id), { method })
+      expect([200, 202], `${method} ${path}`).toContain(answer.status)
+      await answer.body?.cancel()
+    }
+  })
+})
+
+describe('openapi: info', () => {
+  test('is what the application says of its API', async () => {
+    const app = new Celeriac({ name: 'shop', broker: 'memory:' })
+    const info = { version: '2.1', license: { name: 'MIT', identifier: 'MIT' }, termsOfService: 'https://a.example/' }
+    const document = await (await createHttp(app, { expose: ['x'], info }).request('/openapi.json')).json()
+    expect(document).toMatchObject({ info: { title: 'shop', description: expect.any(String), ...info } })
+  })
+
+  test.each([
+    [1, 'http: info: expected an object, got 1'],
+    [{ licence: {} }, 'licence'],
+    [{ version: 2 }, 'http: info.version: expected a text, got 2'],
+    [{ license: 'MIT' }, 'http: info.license: expected an object with name, identifier, url, got "MIT"'],
+    [{ license: { identifier: 'MIT' } }, 'http: info.license.name: expected a text, got undefined'],
+    [{ license: { name: 'x', identifier: 'MIT', url: 'https://a.example' } }, 'expected an identifier or a url'],
+    [{ contact: { mail: 'x' } }, 'mail'],
+  ])('%j is refused', (info, message) => {
+    const app = new Celeriac({ broker: 'memory:' })
+    expect(() => createHttp(app, { expose: ['x'], info: info as object })).toThrow(message)
+  })
+})
+
 describe('openapi by options', () => {
   const secret = `whsec_${Buffer.alloc(32).toString('base64')}`
 
@@ -232,9 +299,15 @@ describe('openapi by options', () => {
     const apis = [
       createHttp(app, { expose, authorize, rateLimit: { requests: 10, per: '1s' } }),
       createHttp(new Celeriac({ broker: 'memory:' }), { expose: ['x'] }),
+      createHttp(new Celeriac({ broker: 'memory:' }), {
+        expose: ['x'],
+        info: { version: '2.1', license: { name: 'MIT', identifier: 'MIT' }, contact: { email: 'api@example.com' } },
+      }),
     ]
-    // The license is the application's, and not ours to name.
-    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'info-license': 'off' } })
+    const config = await createConfig({
+      extends: ['recommended-strict'],
+      rules: { 'operation-description': 'error', 'operation-summary': 'error', 'tag-description': 'error' },
+    })
     for (const api of apis) {
       const response = await api.request('/openapi.json', { headers: { authorization: 'Bearer a-token-of-16-chars' } })
       const problems = await lintFromString({ source: await response.text(), config })

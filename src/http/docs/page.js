@@ -80,7 +80,7 @@ function tasksOf({ paths }) {
 
 function overview({ info, paths }, tasks) {
   const names = tasks.map(({ name, operation }) => {
-    const summary = operation.summary === `Hand in ${name}` ? '' : operation.summary
+    const summary = operation.summary === `Submit ${name}` ? '' : operation.summary
     return h('tr', {}, h('td', {}, h('a', { href: linkTo(name) }, name)), h('td', {}, summary))
   })
   const others = Object.entries(paths).flatMap(([path, item]) =>

@@ -11,7 +11,7 @@ export function taskView({ document, api, root, authorized, signal }, { name, pa
   const types = Object.keys(operation.requestBody.content).filter((type) => type !== 'application/json')
   return [
     h('h1', { tabindex: -1 }, name),
-    operation.summary !== `Hand in ${name}` && h('p', { class: 'lead' }, operation.summary),
+    operation.summary !== `Submit ${name}` && h('p', { class: 'lead' }, operation.summary),
     h('p', {}, h('span', { class: 'verb POST' }, 'POST'), h('span', { class: 'route' }, path)),
     h(
       'div',

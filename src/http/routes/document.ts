@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import type { Authorize } from '../auth.ts'
 import type { GateOptions } from '../gate.ts'
+import type { ApiInfo } from '../info.ts'
 import { methodNotAllowed } from '../method.ts'
 import { openApi } from '../openapi.ts'
 import { baseOf, type HttpScope } from '../scope.ts'
@@ -8,13 +9,13 @@ import { baseOf, type HttpScope } from '../scope.ts'
 const PATH = '/openapi.json'
 
 /** `GET /openapi.json`: the API described by itself. */
-export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate: GateOptions): void {
+export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate: GateOptions, info: ApiInfo): void {
   const { app, scopesOf } = scope
   const scheme = gate.authorize && schemeOf(gate.authorize)
   api.get(PATH, (c) => {
     const tasks = [...scopesOf].map(([name, scopes]) => ({ name, definition: app.tasks.get(name)?.definition, scopes }))
     const document = openApi({
-      title: app.config.name,
+      info: { title: app.config.name, ...info },
       server: baseOf(c.req.path, 1),
       base,
       tasks,
