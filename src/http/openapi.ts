@@ -1,9 +1,5 @@
-<<<<<<< HEAD
 import type { JsonSchema } from '../app/jsonSchema.ts'
-=======
 import type { ApiInfo } from './info.ts'
-import type { JsonSchema } from './jsonSchema.ts'
->>>>>>> 78464af (http: OpenAPI whole: descriptions, links, info with a license)
 import { Answers } from './openapiAnswers.ts'
 import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './openapiJobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './openapiSchemas.ts'
