@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import {
@@ -32,6 +32,28 @@ describe('src/', () => {
     expect(clientProblems(sources)).toEqual([]))
   test('index.ts only re-exports', () => expect(faceProblems(sources)).toEqual([]))
   test('files have at most 400 lines, functions 60', () => expect(sizeProblems(sources)).toEqual([]))
+})
+
+describe('tests', () => {
+  const folders = ['test', 'examples']
+  const files = folders.flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+      .map((name) => `${folder}/${name}`),
+  )
+  const texts = files.map((name) => ({ name, text: readFileSync(new URL(name, root), 'utf8') }))
+  const naming = (pattern: RegExp): string[] => texts.filter(({ text }) => pattern.test(text)).map(({ name }) => name)
+
+  // What it does must block: it is a task that no event loop can end.
+  test('run no child process synchronously: it would block the runner, and its limits', () =>
+    expect(naming(/\b(?:spawn|exec|execFile)Sync[(]/)).toEqual(['test/worker/pool/threadTasks.ts']))
+
+  test('are not repeated when they fail', () => {
+    const configs = readdirSync(root).filter((name) => /^vitest.*[.]ts$/.test(name))
+    expect(configs.length).toBeGreaterThan(1)
+    for (const name of configs) expect(readFileSync(new URL(name, root), 'utf8')).not.toMatch(/retry/)
+    expect(naming(/^ *(?:it|test|describe)\b.*[{] retry: \d/m)).toEqual([])
+  })
 })
 
 describe('package.json', () => {
