@@ -62,7 +62,11 @@ function endOf(outcome: Outcome): Pick<TaskEnd, 'state' | 'result' | 'error'> | 
       return { state: FAILURE, result: undefined, error: outcome.error }
     case 'reject':
       if (outcome.requeue) return undefined
-      return { state: FAILURE, result: undefined, error: { type: 'Reject', message: outcome.reason } }
+      return {
+        state: FAILURE,
+        result: undefined,
+        error: { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' },
+      }
     case 'stopped':
       if (outcome.by === 'shutdown') return undefined
       return { state: outcome.by === 'revoke' ? REVOKED : FAILURE, result: undefined, error: outcome.error }

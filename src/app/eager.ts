@@ -68,7 +68,10 @@ export async function runEagerly(
   if (outcome.kind === 'success') {
     await backend.store({ ...end, status: SUCCESS, result: outcome.result })
   } else {
-    const error: ErrorInfo = outcome.kind === 'reject' ? { type: 'Reject', message: outcome.reason } : outcome.error
+    const error: ErrorInfo =
+      outcome.kind === 'reject'
+        ? { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' }
+        : outcome.error
     await backend.store({ ...end, status: FAILURE, result: encodeException(error), traceback: error.traceback ?? null })
   }
   return ended

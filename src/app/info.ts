@@ -30,6 +30,12 @@ export interface JobError {
   readonly type: string
   readonly message: string
   readonly traceback: string | undefined
+  /** Module of its class to Python; absent where its worker did not say. */
+  readonly module?: string
+  /** Name of its class to Python, where it is not `type`. */
+  readonly pythonType?: string
+  /** Its arguments, where they are not just its message. */
+  readonly args?: readonly unknown[]
 }
 
 const WITHOUT_PROGRESS: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY])

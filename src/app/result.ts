@@ -247,7 +247,8 @@ function settled<Result>(meta: TaskMeta): Result {
   if (meta.status === SUCCESS) return meta.result as Result
   const { error } = infoOf(meta)
   if (meta.status === REVOKED) throw new TaskRevokedError(meta.task_id, error?.message ?? 'revoked')
-  throw new TaskError(meta.task_id, error?.type ?? 'Error', error?.message ?? '', error?.traceback)
+  const { type, message, traceback, ...python } = error ?? { type: 'Error', message: '', traceback: undefined }
+  throw new TaskError(meta.task_id, type, message, traceback, python)
 }
 
 function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): TaskEvent<Result, Progress, Chunk> {

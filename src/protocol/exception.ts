@@ -7,8 +7,10 @@ import {
   WorkerLostError,
 } from '../std/errors.ts'
 import type { ErrorInfo } from './outcome.ts'
+import { builtinOf, declaredPython } from './pythonException.ts'
 import { pythonRepr } from './repr.ts'
 import type { EncodedException, TaskMeta } from './result.ts'
+import { isRecord } from './signature.ts'
 import { FAILURE, RETRY, REVOKED } from './states.ts'
 
 /*
@@ -32,7 +34,7 @@ const PYTHON_BUILTINS: ReadonlySet<string> = new Set(
   ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError EOFError FileExistsError
   FileNotFoundError FloatingPointError ImportError IndexError InterruptedError IsADirectoryError KeyError LookupError
   MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError OSError OverflowError
-  PermissionError ProcessLookupError RecursionError ReferenceError RuntimeError SyntaxError SystemError TimeoutError
+  PermissionError ProcessLookupError RecursionError RuntimeError SystemError TimeoutError
   TypeError UnicodeError ValueError ZeroDivisionError`.split(/\s+/),
 )
 
@@ -59,7 +61,8 @@ function isObject(value: unknown): value is object {
 
 function objectInfo(error: object): ErrorInfo {
   const type = typeName(error)
-  const info = { type, message: bounded(messageOf(error)), module: moduleOf(error, type) }
+  const message = bounded(messageOf(error))
+  const info: ErrorInfo = { type, message, ...pythonOf(error, type, message) }
   return error instanceof Error || typeof read(error, 'stack') === 'string'
     ? { ...info, traceback: tracebackOf(error) }
     : info
@@ -102,6 +105,29 @@ function preview(value: object): string {
 
 function shortened(text: string | undefined): string {
   return text === undefined ? 'an object' : text.slice(0, 1000)
+}
+
+/** How Python sees it: as the error says itself, as a builtin, or as a class of this name. */
+function pythonOf(error: object, type: string, message: string): Pick<ErrorInfo, 'module' | 'pythonType' | 'args'> {
+  const declared = safely(() => declaredPython(error))
+  if (declared) {
+    const { module, name, args } = declared
+    const plain = args?.length === 1 && args[0] === message
+    return { module, ...(name === type ? {} : { pythonType: name }), ...(args && !plain ? { args } : {}) }
+  }
+  const builtin = safely(() => builtinOf(error, type))
+  if (builtin === undefined) return { module: moduleOf(error, type) }
+  return { module: 'builtins', ...(builtin === type ? {} : { pythonType: builtin }) }
+}
+
+/** Undefined where it throws: describing an error must not fail. */
+function safely<Value>(look: () => Value): Value | undefined {
+  try {
+    return look()
+  } catch {
+    // A hostile getter counts as absent.
+    return undefined
+  }
 }
 
 function moduleOf(error: object, type: string): string {
@@ -153,7 +179,10 @@ function bounded(text: string): string {
 
 /** As Celery stores it. The traceback is not part of it: it has a field of its own in the meta. */
 export function encodeException(error: ErrorInfo): EncodedException {
-  return { exc_type: error.type, exc_message: [error.message], exc_module: error.module ?? OWN_MODULE }
+  const { type, message, module = OWN_MODULE, pythonType = type, args = [message] } = error
+  const encoded = { exc_type: pythonType, exc_message: args, exc_module: module }
+  // Celery does not look at more than these; for ourselves it stays what it was.
+  return pythonType === type && messageText(args) === message ? encoded : { ...encoded, celeriac: { type, message } }
 }
 
 /** States whose result is an encoded exception. */
@@ -176,7 +205,26 @@ export function decodeException(value: unknown): ErrorInfo {
     exc_module: module,
   } = (isObject(value) ? value : {}) as Partial<EncodedException>
   if (typeof type !== 'string' || type === '') return { type: 'Error', message: pythonRepr(value) }
-  return { type, message: messageText(message), ...(typeof module === 'string' ? { module } : {}) }
+  const own = ownPart((value as EncodedException).celeriac)
+  const text = own?.message ?? messageText(message)
+  const args = argsOf(message)
+  return {
+    type: own?.type ?? type,
+    message: text,
+    ...(typeof module === 'string' ? { module } : {}),
+    ...(own && own.type !== type ? { pythonType: type } : {}),
+    ...(args.length === 1 && args[0] === text ? {} : { args }),
+  }
+}
+
+function ownPart(part: unknown): { readonly type: string; readonly message: string } | undefined {
+  const { type, message } = isRecord(part) ? part : {}
+  return typeof type === 'string' && typeof message === 'string' ? { type, message } : undefined
+}
+
+function argsOf(message: unknown): readonly unknown[] {
+  if (Array.isArray(message)) return message
+  return message === undefined || message === null || message === '' ? [] : [message]
 }
 
 /** Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so. */

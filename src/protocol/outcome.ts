@@ -22,8 +22,12 @@ export interface ErrorInfo {
   /** Class name. */
   readonly type: string
   readonly message: string
-  /** Python module a Celery client shows the class under; ours are `celeriac.errors`, analogues of Python's own `builtins`. */
+  /** Module of the class that Python shows; `celeriac.errors` for ours, `builtins` for analogues of Python's own. */
   readonly module?: string
+  /** Name of that class, where it is not `type`: of a RangeError it is `ValueError`. */
+  readonly pythonType?: string
+  /** The error's arguments, where they are not just its message. */
+  readonly args?: readonly unknown[]
   /** Stack text with the chain of causes. */
   readonly traceback?: string
 }

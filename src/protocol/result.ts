@@ -55,6 +55,8 @@ export interface EncodedException {
   readonly exc_type: string
   readonly exc_message: readonly unknown[] | string
   readonly exc_module: string | null
+  /** Ours: class name and message in JavaScript, where Python is shown others. */
+  readonly celeriac?: { readonly type: string; readonly message: string }
 }
 
 /** A record that `read` cannot read: one job with what is known of it and a problem, so that it takes no other along. */

@@ -3,6 +3,8 @@
  * Each carries a stable `code`; messages say what was expected and what was got.
  */
 
+import { pythonClassText, readPythonClass } from './pythonClass.ts'
+
 /** Base of all errors of this package. `code` is stable across versions; the message is for people. */
 export class CeleriacError extends Error {
   readonly code: string
@@ -94,17 +96,45 @@ export class UnknownJobError extends CeleriacError {
   }
 }
 
-/** The task failed. `type`, `args` and `traceback` are what the worker recorded; the message is the original one. */
+/** How Python saw the error of a task. */
+export interface PythonDetails {
+  /** Module of its class. */
+  readonly module?: string | undefined
+  /** Name of its class, where it is not the error's own `type`. */
+  readonly pythonType?: string | undefined
+  /** Its arguments. Default: the message alone. */
+  readonly args?: readonly unknown[] | undefined
+}
+
+/**
+ * The task failed: what its worker recorded. A task that does not catch the error of another fails with the same class and arguments, as far as Python
+ * sees.
+ */
 export class TaskError extends CeleriacError {
   readonly taskId: string
   /** Class name of the error in the worker, as `ValueError` or `TypeError`. */
   readonly type: string
   readonly traceback: string | undefined
-  constructor(taskId: string, type: string, message: string, traceback?: string, options?: ErrorOptions) {
+  /** Module of the class in Python, as `shop.errors`, `builtins`; undefined where the worker did not say. */
+  readonly module: string | undefined
+  /** The class in Python, as `shop.errors.OutOfStock`; of a RangeError it is `builtins.ValueError`. Undefined without a module. */
+  readonly pythonClass: string | undefined
+  /** All arguments of the error, as plain data; the message alone where it had no others. */
+  readonly args: readonly unknown[]
+  constructor(
+    taskId: string,
+    type: string,
+    message: string,
+    traceback?: string,
+    { module, pythonType = type, args = [message], ...options }: ErrorOptions & PythonDetails = {},
+  ) {
     super('TASK_FAILED', message, options)
     this.taskId = taskId
     this.type = type
     this.traceback = traceback
+    this.module = module
+    this.pythonClass = module === undefined ? undefined : pythonClassText({ module, name: pythonType })
+    this.args = args
   }
 }
 
@@ -167,6 +197,47 @@ export class Fatal extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {
     super('FATAL', message, options)
   }
+}
+
+/**
+ * Fail with an exception of Python: callers there see this class, if their program has imported it, with these arguments. `pythonClass` is a
+ * builtin, `ValueError`, or a class by its module, `shop.errors.OutOfStock` (`shop.errors:Order.Missing` for one inside of another). `args` are plain
+ * data; what cannot be sent arrives as its repr. Throws ArgumentError for another name, and for exceptions that end the caller's program.
+ *
+ * An error class of your own says the same by a static property `pythonClass`, and `args` of its instances.
+ */
+export class PythonError extends CeleriacError {
+  readonly pythonClass: string
+  readonly args: readonly unknown[]
+  constructor(pythonClass: string, args: readonly unknown[] = [], options?: ErrorOptions) {
+    super('PYTHON_ERROR', Array.isArray(args) ? args.map(textOf).join(', ') : '', options)
+    const found = readPythonClass(pythonClass)
+    if (!found || !Array.isArray(args))
+      throw new ArgumentError(
+        `PythonError: expected an exception class as 'ValueError' or 'shop.errors.OutOfStock' and a list of arguments, got ${textOf(pythonClass)}`,
+      )
+    if (new.target === PythonError) this.name = found.name
+    this.pythonClass = pythonClass
+    this.args = args
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // A bigint, or a circle.
+    return String(value)
+  }
+}
+
+/** What an error, or its class, may say of how Python sees it. */
+export interface PythonNamed {
+  /** As of PythonError. */
+  readonly pythonClass: string
+  /** Default: the message. */
+  readonly args?: readonly unknown[]
 }
 
 /** Run again: thrown by `ctx.retry()`. Counts as a retry; beyond the maximum the cause (or this) becomes the failure. */

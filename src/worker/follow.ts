@@ -49,8 +49,8 @@ export function linkProblem(message: TaskMessage, follower: Follower): ErrorInfo
     return undefined
   } catch (error) {
     // Without a traceback: it would show this file, and not what its sender did.
-    const { type, message: text, module } = errorInfo(error)
-    return { type, message: text, module }
+    const { traceback: _, ...info } = errorInfo(error)
+    return info
   }
 }
 

@@ -46,7 +46,11 @@ onEachStore((lab) => {
     expect(await outcome(() => wrong.get())).toBe(
       "task power: got an unexpected keyword argument 'bass'; its parameters are base, exponent, offset",
     )
-    expect((await wrong.info())?.error?.type).toBe('CallError')
+    expect((await wrong.info())?.error).toMatchObject({
+      type: 'CallError',
+      module: 'builtins',
+      pythonType: 'TypeError',
+    })
     expect(await outcome(() => app.send('power', [3], { kwargs: { base: 1 } }).get())).toBe(
       "task power: got multiple values for argument 'base'",
     )

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { App } from '../../src/app/app.ts'
 import { currentTask, type TaskContext } from '../../src/app/current.ts'
-import { Ignore } from '../../src/std/errors.ts'
+import { Ignore, PythonError } from '../../src/std/errors.ts'
 
 /** What the tasks need of the test around them. */
 export interface Surroundings {
@@ -62,6 +62,10 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.fail_custom', (message: string) => {
     throw new ShopError(message)
   })
+  app.task('ts.raise', (kind: string) => {
+    throw FAILURES[kind]?.()
+  })
+  app.task('ts.pass_on', async (task: string, queue: string) => (await app.send(task, [], { queue })).get())
   app.task('ts.ignore', () => {
     throw new Ignore()
   })
@@ -108,6 +112,23 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
     await note('effects', `${number} typescript`)
     return ['typescript', number]
   })
+}
+
+const FAILURES: Readonly<Record<string, () => unknown>> = {
+  value: () => new RangeError('out of range'),
+  json: () => JSON.parse('{'),
+  python: () => new PythonError('KeyError', ['apple']),
+  stock: () => new OutOfStock('apple', 3, [1.5, null]),
+}
+
+/** `python/errors.py` has its like. */
+class OutOfStock extends Error {
+  static readonly pythonClass = 'errors.OutOfStock'
+  readonly args: readonly unknown[]
+  constructor(...args: readonly unknown[]) {
+    super('out of stock')
+    this.args = args
+  }
 }
 
 class ShopError extends Error {

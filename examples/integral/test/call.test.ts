@@ -46,6 +46,7 @@ describe('the call of the document', () => {
     await close([], { f, a, b, c, d, size })
     await close([f, a, b], { d, c, size })
     const { error } = await python.run('integrate', CALL, { kwargs: { f } })
+    expect(error).toMatchObject({ type: 'TypeError', module: 'builtins' })
     expect(error?.text).toBe("task integrate: got multiple values for argument 'f'")
   })
 })

@@ -1,4 +1,5 @@
 """A Celery client: one JSON request per line of standard input, one JSON answer per line of standard output."""
+import importlib
 import json
 import sys
 import traceback
@@ -10,6 +11,7 @@ from uuid import UUID
 from celery import chain, chord, group
 from celery.result import AsyncResult
 
+import errors  # noqa: F401: Celery finds only classes of modules that are loaded
 from shop import make_app
 
 app = make_app()
@@ -68,6 +70,14 @@ def get(id, timeout=20):
     value = result.get(timeout=timeout, propagate=False)
     answer = {"status": result.status, "traceback": result.traceback}
     return {**answer, "error": described(value)} if isinstance(value, Exception) else {**answer, "result": value}
+
+
+def caught(id, module, name, timeout=20):
+    """What `except module.name` catches; anything else is raised."""
+    try:
+        return {"result": result_of(id).get(timeout=timeout)}
+    except getattr(importlib.import_module(module), name) as error:
+        return described(error)
 
 
 def watch(id, timeout=20):
@@ -143,7 +153,7 @@ def revoke(id, **options):
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get watch get_many state children run_chain run_chord run_chain_to_group run_groups ping inspect revoke".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_chain_to_group run_groups ping inspect revoke".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

@@ -4,6 +4,7 @@ import time
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
 
+from errors import OutOfStock
 from shop import SETTINGS, make_app
 
 app = make_app()
@@ -48,6 +49,11 @@ def fail(*args):
 @app.task(name="py.fail_custom")
 def fail_custom(message):
     raise ShopError(message)
+
+
+@app.task(name="py.out_of_stock")
+def out_of_stock():
+    raise OutOfStock("apple", 3, [1.5, None])
 
 
 @app.task(name="py.retry_once", bind=True, max_retries=3)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Worker } from '../../../src/worker/worker.ts'
 import { until } from '../../app/lab.ts'
-import type { PythonClient } from '../celery.ts'
+import type { PythonClient, PythonResult } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
 /** Python's client, our worker. */
@@ -102,6 +102,33 @@ export function fromPython(kind: FleetOptions = {}): void {
       expect((await python.run('ts.fail_custom', ['sold out'])).error).toMatchObject({
         type: 'ShopError',
         text: 'sold out',
+      })
+    })
+
+    test.each([
+      ['value', 'builtins', 'ValueError', ['out of range']],
+      ['json', 'builtins', 'ValueError', [expect.stringContaining('JSON')]],
+      ['python', 'builtins', 'KeyError', ['apple']],
+      ['stock', 'errors', 'OutOfStock', ['apple', 3, [1.5, null]]],
+    ])('what %s throws is caught as %s.%s, with its arguments', async (kind, module, name, args) => {
+      for (const client of [python, packed]) {
+        const id = await client.send('ts.raise', [kind])
+        const error = await client.call<PythonResult['error']>('caught', { id, module, name })
+        expect(error).toMatchObject({ type: name, module, args })
+      }
+    })
+
+    test('wrong arguments are a TypeError', async () => {
+      const missing = "task ts.scale: got multiple values for argument 'number'"
+      const twice = await python.send('ts.scale', [1], { kwargs: { number: 2 } })
+      const caught = (id: string) =>
+        python.call<PythonResult['error']>('caught', { id, module: 'builtins', name: 'TypeError' })
+      expect(await caught(twice)).toMatchObject({ args: [missing] })
+      expect(await caught(await python.send('ts.integrate', ['xs']))).toMatchObject({
+        text: expect.stringMatching(/^task ts.integrate: a: /),
+      })
+      expect(await caught(await python.send('ts.add', [1], { kwargs: { z: 2 } }))).toMatchObject({
+        text: expect.stringContaining("got an unexpected keyword argument 'z'"),
       })
     })
 

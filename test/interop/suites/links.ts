@@ -28,6 +28,12 @@ export function links(kind: FleetOptions = {}): void {
     return until(async () => (await fleet.lines('notes')).includes(line))
   }
 
+  test('the error of a Python task that ours has called reaches Python as it was', async () => {
+    const id = await python.send('ts.pass_on', ['py.out_of_stock', 'python'])
+    const error = await python.call('caught', { id, module: 'errors', name: 'OutOfStock' })
+    expect(error).toMatchObject({ args: ['apple', 3, [1.5, null]] })
+  })
+
   describe('links', () => {
     test('a callback gets the result, wherever it runs', async () => {
       const link = [ours('ts.note', ['one']), theirs('py.note', ['two'])]

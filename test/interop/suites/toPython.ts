@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { CallOptions } from '../../../src/app/options.ts'
 import type { AsyncResult } from '../../../src/app/result.ts'
+import { TaskError } from '../../../src/std/errors.ts'
 import { until } from '../../app/lab.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
@@ -101,6 +102,24 @@ export function toPython(kind: FleetOptions = {}): void {
         message: 'sold out',
       })
     })
+
+    test.each(['json', 'msgpack'])(
+      'TaskError has its module, its class and all its arguments: %s',
+      async (serializer) => {
+        const sender = serializer === 'json' ? app : packed
+        const error = await (await sender.send('py.out_of_stock'))
+          .get({ timeout: '20s' })
+          .catch((caught: unknown) => caught)
+        expect(error).toBeInstanceOf(TaskError)
+        expect(error).toMatchObject({
+          type: 'OutOfStock',
+          module: 'errors',
+          pythonClass: 'errors.OutOfStock',
+          args: ['apple', 3, [1.5, null]],
+          message: "('apple', 3, [1.5, None])",
+        })
+      },
+    )
 
     test('a task that Python does not know', async () => {
       const result = await app.send('py.unknown')
