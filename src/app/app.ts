@@ -4,6 +4,7 @@ import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { requireNode } from '../std/node.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { bindCall, checkArguments, type Given } from './bind.ts'
 import { checkedCall, namedCall, refuseIds } from './checkedCall.ts'
@@ -39,6 +40,8 @@ import {
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 import { completeWait, openWait, type WaitOutcome } from './wait.ts'
 import type { OpenWait } from './waitFor.ts'
+
+requireNode()
 
 const BRAND: symbol = Symbol.for('celeriac.app')
 

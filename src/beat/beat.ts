@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import { backoffDelay } from '../std/backoff.ts'
+import { requireNode } from '../std/node.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Follower } from './follower.ts'
 import { type Schedules, schedulesOf } from './schedules.ts'
@@ -8,6 +9,8 @@ import { Sleeper } from './sleeper.ts'
 import { Ticker } from './ticker.ts'
 
 export type { Clock } from './clock.ts'
+
+requireNode()
 
 /** How a beat runs. */
 export interface BeatOptions {

@@ -13,6 +13,9 @@ import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
+import { requireNode } from '../std/node.ts'
+
+requireNode()
 
 /** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */
 export type ControlReply = Readonly<Record<string, unknown>>

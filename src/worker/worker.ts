@@ -5,6 +5,7 @@ import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { requireNode } from '../std/node.ts'
 import { ControlListener, type RevokeCommand } from './control.ts'
 import { type Bench, execute, retract } from './execute.ts'
 import { openPool, type PoolKind } from './pool/open.ts'
@@ -14,6 +15,8 @@ import type { Request } from './request.ts'
 
 export type { PoolKind } from './pool/open.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+
+requireNode()
 
 /** What a worker takes, and how it runs it. */
 export interface WorkerOptions {

@@ -26,7 +26,9 @@ describe('storeTimeout: how long a call waits for its store', () => {
     const broker = server.url()
     const hasty = lab().app({ broker, storeTimeout: 200 })
     const patient = lab().app({ broker, storeTimeout: '20s' })
-    await Promise.all([hasty.queueSize(), patient.queueSize()])
+    // The patient one first: it loads the client library, which the hasty one need not wait for.
+    await patient.queueSize()
+    await hasty.queueSize()
     await server.kill()
     const waiting = patient.send('add', [1]).catch((error: unknown) => error)
     const start = performance.now()
@@ -38,6 +40,35 @@ describe('storeTimeout: how long a call waits for its store', () => {
     // What was on its way when the server died may have been lost with it: the next call is sure.
     await patient.send('add', [2])
     expect(await patient.queueSize()).toBeGreaterThanOrEqual(1)
+  })
+
+  it('Redis: a failover to a replica is waited for, and one that lasts too long is told in its words', async () => {
+    const [server, master] = await Promise.all([1, 2].map(() => RedisServer.start({ flags: ['--save', '900 1'] })))
+    if (!server || !master) throw new Error('expected two servers')
+    lab().after(() => Promise.all([server.stop(), master.stop()]))
+    const broker = server.url()
+    const hasty = lab().app({ broker, storeTimeout: 200 })
+    const patient = lab().app({ broker, storeTimeout: '20s' })
+    const task = patient.task('task', (n: number) => n)
+    await lab().work(patient)
+    const before = await task.delay(1)
+    await before.get()
+    await hasty.queueSize()
+    await server.cli('REPLICAOF', '127.0.0.1', String(master.port))
+    let sent = false
+    const waiting = task.delay(2)
+    void waiting.then(() => {
+      sent = true
+    })
+    const start = performance.now()
+    await expect(hasty.send('task', [3])).rejects.toMatchObject({
+      name: 'StoreUnavailableError',
+      message: expect.stringMatching(/READONLY/),
+    })
+    expect(performance.now() - start).toBeLessThan(5000)
+    expect(sent).toBe(false)
+    await server.cli('REPLICAOF', 'NO', 'ONE')
+    expect(await (await waiting).get()).toBe(2)
   })
 
   it('is checked at the door', () => {

@@ -49,7 +49,9 @@ async function loadClient(): Promise<typeof import('amqplib')> {
   try {
     return await import('amqplib')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    // One that it needs itself is another matter.
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !/['"]amqplib['"]/.test(message)) throw error
     throw new ConfigError('RabbitMQ: expected the package amqplib to be installed: npm install amqplib', {
       cause: error,
     })

@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
 import { backoffDelay } from '../../std/backoff.ts'
+import { isDefect } from '../../std/defect.ts'
 import { Deferred } from '../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import { type ProbePace, Prober } from './prober.ts'
@@ -172,7 +173,13 @@ export class AmqpConnection {
 
   #failed(error: unknown): void {
     const { addresses, standing } = this.#options
-    const own = error instanceof ConfigError ? error : this.unavailable(error)
+    if (isDefect(error)) {
+      // Whoever asks next tries again, and hears the same.
+      this.#problem = this.unavailable(error)
+      this.#refuse(error)
+      return
+    }
+    const own = this.errorOf(error)
     if (isLasting(error)) this.#refusals.set(this.#at, own)
     else this.#refusals.delete(this.#at)
     if (!standing.accepted && this.#refusals.size === addresses.length) {
@@ -238,7 +245,12 @@ export class AmqpConnection {
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }
 
-  /** An error of the client library as ours. */
+  /** An error of the client library as ours; one of the program, or its installation, as what it is. */
+  errorOf(error: unknown): Error {
+    return isDefect(error) || error instanceof ConfigError ? error : this.unavailable(error)
+  }
+
+  /** As an outage, whatever it is. */
   unavailable(error: unknown): StoreUnavailableError {
     if (error instanceof StoreUnavailableError) return error
     if (error instanceof ConfigError) return new StoreUnavailableError(error.message, { cause: error })

@@ -1,6 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
 import { backoffDelay } from '../../std/backoff.ts'
-import { ConfigError } from '../../std/errors.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../broker.ts'
 import { AmqpDelivery } from './delivery.ts'
@@ -143,7 +142,7 @@ export class AmqpConsumer implements Consumer {
   #unusable(error: unknown): Error {
     this.#closed = true
     this.#released = true
-    return error instanceof ConfigError ? error : this.#parts.connection.unavailable(error)
+    return this.#parts.connection.errorOf(error)
   }
 
   /** Queues and channel, and all that is to be consumed. */
@@ -207,7 +206,7 @@ export class AmqpConsumer implements Consumer {
       this.#retry = undefined
       if (this.#closed || this.#session) return
       this.#open().catch((error: unknown) => {
-        this.#problem = error instanceof ConfigError ? error : this.#parts.connection.unavailable(error)
+        this.#problem = this.#parts.connection.errorOf(error)
         this.#mustBePerQueue()
         this.#again()
       })

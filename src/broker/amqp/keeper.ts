@@ -141,7 +141,7 @@ export class Keeper {
       else this.#queues.delete(name)
     }
     await channel.consume(name, heard).catch((error: unknown) => {
-      throw codeOf(error) === undefined ? connection.unavailable(error) : error
+      throw codeOf(error) === undefined ? connection.errorOf(error) : error
     })
   }
 

@@ -168,7 +168,7 @@ export class Topology {
           throw error
         }
         if (codeOf(error) === ACCESS_REFUSED) throw forbidden(error as Error)
-        throw codeOf(error) === undefined ? this.#connection.unavailable(error) : error
+        throw codeOf(error) === undefined ? this.#connection.errorOf(error) : error
       }
     })
     this.#line = done.catch(() => undefined)

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
+import { backoffDelay } from '../../std/backoff.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { ignoredWarning } from '../urlParameters.ts'
 import type { Arg, Command, RedisConnection, Script } from './connection.ts'
-import { errorOf, isNoScript } from './replies.ts'
+import { errorOf, isNoScript, isPassing } from './replies.ts'
 import { refuseCluster, warnAboutServer } from './serverCheck.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { type Patience, Supervisor } from './supervisor.ts'
@@ -22,6 +23,7 @@ export interface RedisOptions {
 }
 
 const TIMEOUT = 10_000
+const AGAIN = { kind: 'exponential', delay: 50, maxDelay: 500, jitter: 'full' } as const
 
 /** A connection to the server of a URL (see `parseRedisUrl`), opened by the first command. Throws ConfigError for a URL that cannot be read. */
 export function connectRedis(url: string, options: RedisOptions = {}): RedisConnection {
@@ -38,7 +40,7 @@ class Client implements RedisConnection {
   readonly #commands: Supervisor
   readonly #reconnected = new Set<() => void>()
   /** Hashes of the scripts whose text was sent. */
-  readonly #sent = new Set<string>()
+  readonly #known = new Set<string>()
   #subscriptions: Subscriptions | undefined
   #closed = false
 
@@ -68,11 +70,11 @@ class Client implements RedisConnection {
   }
 
   command(...[name, ...args]: Command): Promise<unknown> {
-    return this.#translated(this.#commands.send(name, args, 'utf8'))
+    return this.#sent((wait) => this.#commands.send(name, args, 'utf8', { wait }))
   }
 
   commandBytes(...[name, ...args]: Command): Promise<unknown> {
-    return this.#translated(this.#commands.send(name, args, null))
+    return this.#sent((wait) => this.#commands.send(name, args, null, { wait }))
   }
 
   async pipeline(commands: readonly Command[]): Promise<unknown[]> {
@@ -85,23 +87,24 @@ class Client implements RedisConnection {
 
   script(script: Script, keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args]
+    return this.#sent((wait) => this.#run(script, rest, wait))
+  }
+
+  #run(script: Script, rest: readonly Arg[], wait: number | undefined): Promise<unknown> {
     const hash = hashOf(script)
-    if (!this.#sent.has(hash)) {
+    if (!this.#known.has(hash)) {
       // Its text at once: an answer that it is unknown, and a second try, would put it behind what is sent meanwhile.
-      this.#sent.add(hash)
-      return this.#translated(this.#commands.send('eval', [script.source, ...rest], 'utf8'))
+      this.#known.add(hash)
+      return this.#commands.send('eval', [script.source, ...rest], 'utf8', { wait })
     }
-    const answer = this.#commands.send('evalsha', [hash, ...rest], 'utf8')
-    return this.#translated(
-      answer.catch((error: unknown) => {
-        if (!isNoScript(error)) throw error
-        return this.#commands.send('eval', [script.source, ...rest], 'utf8')
-      }),
-    )
+    return this.#commands.send('evalsha', [hash, ...rest], 'utf8', { wait }).catch((error: unknown) => {
+      if (!isNoScript(error)) throw error
+      return this.#commands.send('eval', [script.source, ...rest], 'utf8', { wait })
+    })
   }
 
   blocking(timeout: number, ...[name, ...args]: Command): Promise<unknown> {
-    return this.#translated(this.#commands.send(name, args, 'utf8', timeout))
+    return this.#translated(this.#commands.send(name, args, 'utf8', { block: timeout }))
   }
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<() => Promise<void>> {
@@ -144,6 +147,29 @@ class Client implements RedisConnection {
     }
     const end = await this.#translated(this.#subscriptions.add(kind, name, listener))
     return () => this.#translated(end())
+  }
+
+  #sent(send: (wait?: number) => Promise<unknown>): Promise<unknown> {
+    return send().catch((error: unknown) => {
+      if (!isPassing(error)) throw errorOf(error, this.url)
+      return this.#sendAgain(send, error)
+    })
+  }
+
+  /** A server that can answer nobody now has not begun with it: sent again, as long as a call waits for a connection. */
+  async #sendAgain(send: (wait?: number) => Promise<unknown>, first: unknown): Promise<unknown> {
+    const until = performance.now() + this.#patience.wait
+    let error = first
+    for (let attempt = 0; ; attempt++) {
+      const left = until - performance.now()
+      if (left <= 0 || this.#closed || !isPassing(error)) throw errorOf(error, this.url)
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, backoffDelay(AGAIN, attempt))))
+      try {
+        return await send(Math.max(1, until - performance.now()))
+      } catch (reason) {
+        error = reason
+      }
+    }
   }
 
   #translated<Value>(answer: Promise<Value>): Promise<Value> {

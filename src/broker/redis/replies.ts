@@ -1,9 +1,10 @@
+import { isDefect } from '../../std/defect.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import { redisFault } from '../storeErrors.ts'
 
 /** The error that stands for what the server, or the way to it, answered; `place` is its URL for people. */
 export function errorOf(error: unknown, place: string): Error {
-  if (error instanceof CeleriacError) return error
+  if (error instanceof CeleriacError || isDefect(error)) return error
   const cause = error as Error
   const message = `${place}: ${cause.message}`
   if (!isReply(error)) return new StoreUnavailableError(message, { cause })
@@ -34,6 +35,14 @@ export function isReply(error: unknown): boolean {
 /** True for the reply of a server that became a replica: the one to write to is elsewhere. */
 export function isReadOnly(error: unknown): boolean {
   return isReply(error) && /(?:^|\s-?)READONLY\s/.test((error as Error).message)
+}
+
+/** Replies of a server that cannot answer now, and has done nothing of what it was asked: as if it was away. */
+const PASSING = /(?:^|\s-?)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)\s/
+
+/** True where the same may be sent again, for as long as a call waits: a failover, a restart, a long script. */
+export function isPassing(error: unknown): boolean {
+  return isReply(error) && PASSING.test((error as Error).message)
 }
 
 /** True for the reply to EVALSHA where the script is not known. */

@@ -125,6 +125,7 @@ if cursor == '' then
   for at = 4, #KEYS do
     repeat
       local some = redis.pcall('RPOP', KEYS[at], 16) or {}
+      if some.err and not string.find(some.err, '^WRONGTYPE') then return some end
       for _, raw in ipairs(some) do
         looked_at(raw)
         drop(raw)

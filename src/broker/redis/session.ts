@@ -204,7 +204,9 @@ async function load(): Promise<Pick<typeof import('ioredis'), 'Redis' | 'Command
   try {
     return await import('ioredis')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    // One that it needs itself is another matter.
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !/['"]ioredis['"]/.test(message)) throw error
     throw new ConfigError('Redis: expected the package ioredis to be installed: npm install ioredis', { cause: error })
   }
 }

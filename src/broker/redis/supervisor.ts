@@ -1,4 +1,5 @@
 import { backoffDelay } from '../../std/backoff.ts'
+import { isDefect } from '../../std/defect.ts'
 import { Deferred } from '../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import type { Arg } from './connection.ts'
@@ -31,6 +32,16 @@ const IDLE = 5000
 const OPEN_LIMIT = 5000
 const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
 const TICK = 250
+/** A connection that has lived this long was a good one, ms. */
+const LASTING = 1000
+
+/** How one command is sent. */
+export interface SendOptions {
+  /** How long it may block, ms. */
+  readonly block?: number
+  /** How long it waits for a connection, ms. Default: the patience of all. */
+  readonly wait?: number
+}
 
 /** Keeps one connection open: opens it when first needed, and again whenever it ends, until it is closed. */
 export class Supervisor {
@@ -38,12 +49,13 @@ export class Supervisor {
   readonly #name: string | undefined
   readonly #patience: Patience
   readonly #events: SupervisorEvents
-  readonly #waiting: Waiting[] = []
+  #waiting: Waiting[] = []
   #session: Session | undefined
   #opening = false
   #opened = false
   #closed = false
   #failures = 0
+  #openedAt = 0
   #problem: Error | undefined
   #silence: Error | undefined
   #reconnecting: NodeJS.Timeout | undefined
@@ -67,11 +79,11 @@ export class Supervisor {
     if (!this.#session && !this.#opening && !this.#reconnecting && !this.#closed) void this.#open()
   }
 
-  /** Send now, or as soon as there is a connection. `block`: how long the command may block. Rejects with the raw error of a reply. */
-  send(name: string, args: readonly Arg[], reading: Reading, block = 0): Promise<unknown> {
+  /** Send now, or as soon as there is a connection. Rejects with the raw error of a reply. */
+  send(name: string, args: readonly Arg[], reading: Reading, options: SendOptions = {}): Promise<unknown> {
     const session = this.#session
-    if (session?.writable) return transmit(session, name, args, reading, block)
-    return this.#later(name, args, reading, block)
+    if (session?.writable) return transmit(session, name, args, reading, options.block ?? 0)
+    return this.#later(name, args, reading, options)
   }
 
   close(): void {
@@ -84,11 +96,16 @@ export class Supervisor {
     for (const { fail } of this.#waiting.splice(0)) fail(error)
   }
 
-  #later(name: string, args: readonly Arg[], reading: Reading, block: number): Promise<unknown> {
+  #later(
+    name: string,
+    args: readonly Arg[],
+    reading: Reading,
+    { block = 0, wait = this.#patience.wait }: SendOptions,
+  ): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closedError())
     const { promise, resolve, reject } = new Deferred<unknown>()
     this.#waiting.push({
-      until: performance.now() + this.#patience.wait,
+      until: performance.now() + wait,
       send: (session) => resolve(transmit(session, name, args, reading, block)),
       fail: reject,
     })
@@ -106,7 +123,7 @@ export class Supervisor {
       const over = ended()
       if (over) throw over
       this.#session = session
-      this.#failures = 0
+      this.#openedAt = performance.now()
       this.#problem = undefined
       for (const { send } of this.#waiting.splice(0)) send(session)
       this.#opened = true
@@ -143,6 +160,8 @@ export class Supervisor {
   #lost(error: Error): void {
     this.#session = undefined
     this.#silence = undefined
+    // One that ends at once is as good as none: a replica that was the master lets everybody in, and sends away whoever writes.
+    if (performance.now() - this.#openedAt > LASTING) this.#failures = 0
     if (!this.#closed) this.#failed(error)
   }
 
@@ -150,7 +169,8 @@ export class Supervisor {
     if (this.#closed) return
     this.#problem = error
     // Waiting does not mend a wrong password. One that was right before may be so again, and what is held waits for that.
-    if (error instanceof ConfigError && !this.#opened) for (const { fail } of this.#waiting.splice(0)) fail(error)
+    const lasting = (error instanceof ConfigError && !this.#opened) || isDefect(error)
+    if (lasting) for (const { fail } of this.#waiting.splice(0)) fail(error)
     const delay = Math.max(20, backoffDelay(RECONNECT, this.#failures++))
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }
@@ -165,11 +185,13 @@ export class Supervisor {
 
   #tick(every: number): void {
     const now = performance.now()
-    const late = now - this.#ticked > 3 * every
+    const stoodStill = now - this.#ticked > 3 * every
     this.#ticked = now
-    while (this.#waiting[0] && this.#waiting[0].until < now) this.#waiting.shift()?.fail(this.#waitedError())
+    const late = this.#waiting.filter(({ until }) => until < now)
+    if (late.length > 0) this.#waiting = this.#waiting.filter(({ until }) => until >= now)
+    for (const { fail } of late) fail(this.#waitedError())
     const session = this.#session
-    if (late) session?.excuse()
+    if (stoodStill) session?.excuse()
     const silence = session?.watch(IDLE, this.#patience.timeout)
     this.#silence = session === this.#session ? silence : undefined
   }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { isDefect } from '../../std/defect.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import { sqliteCode, sqliteFault } from '../storeErrors.ts'
 import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
@@ -57,7 +58,7 @@ export function openDatabase(path: string): DatabaseSync {
     }
     return db
   } catch (error) {
-    if (error instanceof ConfigError) throw error
+    if (error instanceof ConfigError || isDefect(error)) throw error
     if (sqliteCode(error) === NOTADB)
       throw new ConfigError(`${path} is no database; choose another file for the store`, { cause: error })
     throw new StoreUnavailableError(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error })

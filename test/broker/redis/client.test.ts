@@ -221,21 +221,6 @@ describe('trouble', () => {
     expect(await redis.command('SET', 'k', 'x')).toBe('OK')
   })
 
-  test('a replica: reconnects, as the master is elsewhere', async () => {
-    const own = await startOwn({ flags: ['--replica-read-only', 'yes'] })
-    const redis = connect(own.url())
-    let told = 0
-    redis.onReconnect(() => told++)
-    await redis.command('SET', 'a', '1')
-    await own.cli('REPLICAOF', '127.0.0.1', String(server.port))
-    const error = await failure(redis.command('SET', 'a', '2'))
-    expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error.message).toMatch(/READONLY/)
-    await until('reconnected', () => told > 0)
-    await own.cli('REPLICAOF', 'NO', 'ONE')
-    expect(await redis.command('SET', 'a', '2')).toBe('OK')
-  })
-
   test.each([
     ['none', (url: string) => url.replace(/:[^:@]*@/, ''), /NOAUTH/],
     ['a wrong one', (url: string) => url.replace(/:[^:@]*@/, ':wrong@'), /WRONGPASS/],
