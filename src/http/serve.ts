@@ -6,6 +6,7 @@ import { refuseUnknown } from '../app/options.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ConfigError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { requireNode } from '../std/node.ts'
 import { Stop, type StopSignal } from '../std/stop.ts'
 import { logAccess } from './accessLog.ts'
 import { answerClientErrors, respondThrown } from './clientError.ts'
@@ -39,6 +40,8 @@ export { type Authorize, type BasicUser, basic, bearer, type Caller, type Grante
 export type { CorsOptions } from './crossOrigin.ts'
 export type { Identity } from './identity.ts'
 export type { RateLimit } from './rateLimit.ts'
+
+requireNode()
 
 /** Where and how a server listens. */
 export interface ServeOptions {

@@ -1,0 +1,12 @@
+import { it } from 'vitest'
+import { onEachStore } from '../app/lab.ts'
+import { feed } from './fuzz.ts'
+
+/** Another one each day, so that many are tried and each can be tried again. */
+const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Date.now() / 86_400_000))
+
+onEachStore((lab) => {
+  it(`of hundreds of foreign messages each has an end, and no good one is held up (FUZZ_SEED=${SEED})`, async () => {
+    await feed(lab(), SEED, 300)
+  })
+})
