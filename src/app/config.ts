@@ -39,7 +39,7 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * take them for plain objects: such arguments are then refused. They are read in any case.
    */
   typedJson?: boolean
-  /** How long records of finished tasks are kept. Default `'1d'`. */
+  /** How long records of finished tasks are kept; 0: for ever, as in Celery. Default `'1d'`. */
   resultExpires?: Duration
   /** Redis: put before every key and channel, Celery's `global_keyprefix`, so that several systems share a database. Default none. */
   keyPrefix?: string

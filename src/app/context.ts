@@ -157,7 +157,7 @@ export class JobContext implements Parent {
       throw new NotSupportedError(`waitFor: task ${this.task} was called directly: nobody can answer it`)
     const wait = await this.#openWait(this.id, name, options)
     if (!(await wait.ended())) {
-      this.#send({ state: WAITING, meta: { wait: name } })
+      this.#send({ state: WAITING, meta: { wait: name }, until: wait.until })
       await options.notify?.(wait.token)
     }
     const answer = await wait.answer(this.signal)

@@ -15,7 +15,7 @@ import type { Stores } from './link.ts'
 export async function revokeTask({ broker, backend, joint }: Stores, id: string, terminate: boolean): Promise<boolean> {
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
-  await backend.revoke([id])
+  await backend.revoke([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
   if (delivery) return joint.settle(revokedSettlement(delivery, revokedMeta(id, known, 'revoked'), backend))
   const { envelope, route } = revokeRequest(id, terminate)

@@ -1,5 +1,6 @@
 import type { Origin, Submission as Sent } from '../backend/joint.ts'
 import type { Envelope } from '../protocol/envelope.ts'
+import { isoTime } from '../protocol/iso.ts'
 import { encodeTask, pythonIso, type TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
@@ -157,7 +158,7 @@ function retryHeader({ retry }: CallOptions, task: string): Record<string, unkno
 
 /** The record of a task that was just sent. */
 export function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta {
-  return {
+  const meta: TaskMeta = {
     task_id: message.id,
     status: PENDING,
     result: null,
@@ -170,6 +171,8 @@ export function pendingMeta(message: TaskMessage, queue: string, now: number): T
     parent_id: message.parentId ?? null,
     date_submitted: isoNow(now),
   }
+  // Not a key without a value: msgpack would carry it as one.
+  return message.eta === undefined ? meta : { ...meta, date_due: isoNow(isoTime(message.eta)) }
 }
 
 function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {

@@ -60,6 +60,10 @@ class StoredWait implements Wait {
     return `${this.#id}.${this.#note.secret}`
   }
 
+  get until(): number {
+    return this.#note.until
+  }
+
   async ended(): Promise<boolean> {
     const [record] = await this.#backend.load([this.#id])
     return record !== undefined && isFinal(record.status)
@@ -70,8 +74,7 @@ class StoredWait implements Wait {
       try {
         const left = this.#note.until - Date.now()
         if (left <= 0) await this.#close()
-        // Stores drop what does not change for days.
-        else await this.#backend.store(recordOf(this.#id, this.#note.job))
+        else await this.#backend.store({ ...recordOf(this.#id, this.#note.job), date_due: isoNow(this.#note.until) })
         return await this.#result.get({ timeout: left > 0 ? Math.min(left, RENEWAL) : AGAIN, signal })
       } catch (error) {
         if (error instanceof TaskError)

@@ -12,6 +12,8 @@ export interface WaitForOptions {
 export interface Wait {
   /** Whoever has it may answer, once. */
   readonly token: string
+  /** When it ends without an answer, ms since the epoch. */
+  readonly until: number
   /** It is answered, or was not in time: `answer` does not wait. */
   ended(): Promise<boolean>
   /** The answer, when it comes. Throws TimeoutError, the signal's reason, or TaskRevokedError where somebody revoked the wait by its id. */

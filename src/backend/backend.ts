@@ -38,7 +38,7 @@ export interface ListFilter {
 
 /** What a backend is opened with. */
 export interface BackendOptions {
-  /** How long the record of a finished task is kept, ms. */
+  /** How long the record of a finished task is kept, ms; 0: for ever. One that is not final is kept for a week after its last change or the moment that it waits for (`date_due`), or for this time if that is longer. */
   readonly expires: number
   readonly serializer: 'json' | 'msgpack'
   readonly accept: readonly ('json' | 'msgpack')[]
@@ -111,8 +111,8 @@ export interface ResultBackend {
   replace?(note: Note): Promise<void>
   /** Drop the records. Unknown ids are no error. Whoever watches one in this process gets UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
-  /** Remember for the result lifetime that a task must not run; `revoked` tells them all, across restarts. */
-  revoke(ids: readonly string[]): Promise<void>
+  /** Remember that a task must not run, as long as a record that is not final: from `due` on, ms since the epoch, where it waits for that moment. `revoked` tells them all, across restarts. */
+  revoke(ids: readonly string[], due?: number): Promise<void>
   revoked(): Promise<readonly string[]>
   /** The joint with this broker, where both share one store: submission and settlement are then one atomic write each. */
   joint?(broker: Broker): Joint | undefined

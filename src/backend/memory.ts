@@ -18,6 +18,7 @@ import {
 } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Note, Origin, Reply } from './joint.ts'
+import { endOf, lifetimeOf, NEVER } from './lifetime.ts'
 import { positionOf } from './page.ts'
 import { hasWords, LOOKED, wordsOf } from './search.ts'
 
@@ -30,6 +31,8 @@ interface Stored {
   readonly origin: Origin | undefined
   readonly serialized: Serialized
   readonly log: readonly Logged[]
+  /** When it is dropped, ms since the epoch. */
+  readonly end: number
 }
 
 /** A state on the way, or an emission. */
@@ -64,6 +67,8 @@ export class MemoryBackend implements ResultBackend {
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
     const version = ++this.#count
     const serialized = serialize(meta, this.#options.serializer, 'meta')
+    // One that is not final is kept at least as long as was said before.
+    const end = Math.max(endOf(lifetimeOf(meta, this.#options.expires)), isFinal(meta.status) ? 0 : (known?.end ?? 0))
     this.#records.set(meta.task_id, {
       seq: known?.seq ?? version,
       version,
@@ -73,8 +78,9 @@ export class MemoryBackend implements ResultBackend {
       origin: known ? known.origin : origin,
       serialized,
       log: this.#logged(known?.log ?? [], { version, state: meta.status, serialized }),
+      end,
     })
-    if (isFinal(meta.status)) this.#expire(meta.task_id)
+    this.#expire(meta.task_id, end)
     const [record] = this.#load([meta.task_id])
     if (record) this.#hub.tell(record)
     return true
@@ -205,9 +211,12 @@ export class MemoryBackend implements ResultBackend {
     return [...log, { seq, version, state: seq, serialized }].slice(-kept)
   }
 
-  #expire(id: string): void {
+  #expire(id: string, end: number): void {
     clearTimeout(this.#timers.get(id))
-    this.#timers.set(id, setTimeout(() => this.#drop(id), Math.min(this.#options.expires, LONGEST_TIMER)).unref())
+    if (end === NEVER) return
+    const wait = Math.min(end - Date.now(), LONGEST_TIMER)
+    const late = (): void => (end > Date.now() ? this.#expire(id, end) : this.#drop(id))
+    this.#timers.set(id, setTimeout(late, wait).unref())
   }
 
   #drop(id: string): void {

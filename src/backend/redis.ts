@@ -10,12 +10,13 @@ import { pieces } from '../std/pieces.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from './history.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
+import { staleAfter } from './lifetime.ts'
 import { RedisEmissions } from './redisEmissions.ts'
 import { logKeyOf, RedisHistory } from './redisHistory.ts'
 import { RedisIndex } from './redisIndex.ts'
 import { RedisJoint } from './redisJoint.ts'
 import { RedisNotes } from './redisNotes.ts'
-import { RedisWriter, recordOf, type StoredRecord, staleAfter } from './redisStore.ts'
+import { RedisWriter, recordOf, type StoredRecord } from './redisStore.ts'
 import { RedisWatches } from './redisWatch.ts'
 
 export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
@@ -159,9 +160,9 @@ export class RedisBackend implements ResultBackend {
     this.#watches.forgotten(ids)
   }
 
-  async revoke(ids: readonly string[]): Promise<void> {
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
     const stale = staleAfter(this.#options.expires)
-    const expiry = stale === 0 ? NEVER : Date.now() + stale
+    const expiry = stale === 0 ? NEVER : Math.max(Date.now(), due ?? 0) + stale
     const calls = pieces(ids, MOST).map((some) =>
       this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
     )

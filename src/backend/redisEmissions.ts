@@ -41,7 +41,7 @@ local function append(key, list, ttl, kept, run, from, known, texts)
     end
   end
   if math.floor(last / 16) > math.floor(before / 16) then redis.call('LTRIM', list, -kept, -1) end
-  if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
+  if redis.call('PTTL', list) < tonumber(ttl) then redis.call('PEXPIRE', list, ttl) end
   redis.pcall('PUBLISH', key, redis.call('GET', key))
 end
 local out = {}

@@ -4,9 +4,10 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { ListFilter, MetaPage } from './backend.ts'
 import { fits } from './fits.ts'
+import type { Submission } from './joint.ts'
+import { delayOf, staleAfter } from './lifetime.ts'
 import { requireLimit } from './page.ts'
 import type { RedisNotes, Said } from './redisNotes.ts'
-import { staleAfter } from './redisStore.ts'
 import { hasWords, wordsBeside, wordsOf } from './search.ts'
 
 /*
@@ -33,12 +34,13 @@ end
 export const INDEX_LUA: string = `${DROP_LUA}
 local function index_jobs(entries, jobs, record, most, before, part, ttl)
   for from = 1, #entries, 2000 do redis.call('ZADD', jobs, unpack(entries, from, math.min(from + 1999, #entries))) end
-  if most == '0' then return end
-  local old = redis.call('ZCOUNT', jobs, '-inf', before)
-  local first = math.floor(math.max(0, old - most) * part)
-  local last = math.min(first + most, old) - 1
-  if last >= first then drop_gone(jobs, record, redis.call('ZRANGE', jobs, first, last)) end
-  if redis.call('PTTL', jobs) < tonumber(ttl) then redis.call('PEXPIRE', jobs, ttl) end
+  if most ~= '0' then
+    local old = redis.call('ZCOUNT', jobs, '-inf', before)
+    local first = math.floor(math.max(0, old - most) * part)
+    local last = math.min(first + most, old) - 1
+    if last >= first then drop_gone(jobs, record, redis.call('ZRANGE', jobs, first, last)) end
+  end
+  if ttl ~= '' and redis.call('PTTL', jobs) < tonumber(ttl) then redis.call('PEXPIRE', jobs, ttl) end
 end
 `
 
@@ -134,23 +136,25 @@ export class RedisIndex {
     this.#source = source
   }
 
-  /** What `index_jobs` takes after the entries, of which there are up to `count`. Sweeps twice as many as come, so that the index follows the records. */
-  indexArgs(count: number): readonly Arg[] {
-    this.#added += count
+  /** What `index_jobs` takes after the entries of these submissions. Sweeps twice as many as come, so that the index follows the records. */
+  indexArgs(items: readonly Pick<Submission, 'meta'>[]): readonly Arg[] {
+    this.#added += items.length
     const now = Date.now()
     const record = this.#source.keyOf('')
-    if (this.#expires === 0 || now - this.#swept < SWEEP_EVERY) return [this.#key, record, '0', '', '', '']
+    const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? delayOf(meta, now) : 0), 0)
+    // Without submissions nobody sweeps: by then all records are gone, and so is the index.
+    const ttl = staleAfter(this.#expires) + this.#expires + delay
+    if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
+    if (now - this.#swept < SWEEP_EVERY) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
     const most = Math.min(100 + 2 * this.#added, SWEEP_MOST)
     this.#swept = now
     this.#added = 0
-    // Without submissions nobody sweeps: by then all records are gone, and so is the index.
-    const ttl = staleAfter(this.#expires) + this.#expires
     return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
   }
 
   /** One that is in a store of results alone. A later record of the same id does not move it. */
   async add(meta: TaskMeta): Promise<void> {
-    const args = this.indexArgs(1)
+    const args = this.indexArgs([{ meta }])
     await this.#connection.script(ADD, [], [scoreOf(meta), meta.task_id, ...args])
   }
 

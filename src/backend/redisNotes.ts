@@ -3,7 +3,7 @@ import type { Arg, RedisConnection } from '../broker/redis/connection.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isRecord } from '../protocol/signature.ts'
 import type { Note, Origin } from './joint.ts'
-import { staleAfter } from './redisStore.ts'
+import { delayOf, lifetimeOf } from './lifetime.ts'
 
 /*
  * Notes, and what was said of jobs when they were handed in, each at a key of its own that expires by itself. An origin is a line of JSON,
@@ -64,12 +64,13 @@ export class RedisNotes {
   /** `origin` of the job with this record. */
   originArgs(meta: TaskMeta | undefined, origin: Origin | undefined): KeptArgs {
     if (!meta || !origin) return NOTHING
-    return [this.originKey(meta.task_id), textOf(origin, meta.name), this.originTtl(origin)]
+    return [this.originKey(meta.task_id), textOf(origin, meta.name), this.originTtl(meta, origin)]
   }
 
   /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
-  originTtl(origin: Origin): number {
-    return isOwned(origin) ? staleAfter(this.#expires) : Math.ceil(this.#expires)
+  originTtl(meta: TaskMeta, origin: Origin): number {
+    if (isOwned(origin)) return lifetimeOf(meta, this.#expires)
+    return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta)
   }
 
   async keep(note: Note): Promise<boolean> {

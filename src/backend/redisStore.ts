@@ -3,9 +3,8 @@ import { readAnswers } from '../broker/redis/replies.ts'
 import { encodePlain, type SerializerName } from '../protocol/encoding.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { write } from '../protocol/serializer.ts'
-import { isFinal } from '../protocol/states.ts'
 import { isOnTheWay } from './history.ts'
-import { STALE } from './lifetime.ts'
+import { delayOf, lifetimeOf } from './lifetime.ts'
 
 /*
  * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
@@ -80,6 +79,14 @@ local function unwritable(key, status, ttl)
   local newest = string.find(ttl, '/', 1, true) and redis.pcall('LINDEX', log_of(key), -1)
   if type(newest) == 'table' then return newest.err end
 end
+-- What was said of the job, and the index in which it is listed, are kept as long as its record waits.
+local function outlive(key, ttl)
+  for _, name in ipairs({'celeriac.origin-%1', 'celeriac.jobs'}) do
+    local other = string.gsub(key, 'celery%-task%-meta%-(.*)$', name, 1)
+    local left = redis.call('PTTL', other)
+    if left >= 0 and left < tonumber(ttl) then redis.call('PEXPIRE', other, ttl) end
+  end
+end
 local function store(key, value, status, ttl, settling)
   if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
   local head = heads[key] or redis.call('GETRANGE', key, 0, 127)
@@ -92,7 +99,11 @@ local function store(key, value, status, ttl, settling)
   end
   if not FINAL[status] then
     local limit
-    ttl, limit = string.match(ttl, '^(%d+)/?(%d*)$')
+    local waits
+    ttl, limit, waits = string.match(ttl, '^(%d+)/?(%d*)(%+?)$')
+    -- One that is not final is kept at least as long as was said before: it may wait for other things as well.
+    if head ~= '' and ttl ~= '0' then ttl = math.max(tonumber(ttl), redis.call('PTTL', key)) end
+    if waits ~= '' then outlive(key, ttl) end
     if limit ~= '' then log(key, value, ttl, tonumber(limit)) end
   elseif known and known ~= 'PENDING' and tonumber(ttl) > 0 then
     redis.call('PEXPIRE', log_of(key), ttl)
@@ -122,13 +133,8 @@ export interface StoredRecord {
   readonly key: string
   readonly value: string | Uint8Array
   readonly status: string
-  /** ms, 0: for ever; of a state on the way with `/` and how many of them the log keeps. */
+  /** ms, 0: for ever; of a state on the way with `/`, how many of them the log keeps, and `+` where it waits for a moment. */
   readonly ttl: number | string
-}
-
-/** How long a record that is not final is kept, ms; 0: for ever. */
-export function staleAfter(expires: number): number {
-  return expires === 0 ? 0 : Math.max(Math.ceil(expires), STALE)
 }
 
 /** How records are kept. */
@@ -147,9 +153,10 @@ export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eve
   const result = encodePlain(meta.result, 'result', serializer)
   const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
   const { body: value } = write(ordered, serializer)
-  if (isFinal(status)) return { key, value, status, ttl: Math.ceil(expires) }
-  const stale = staleAfter(expires)
-  return { key, value, status, ttl: eventLog > 0 && isOnTheWay(status) ? `${stale}/${eventLog}` : stale }
+  const ttl = lifetimeOf(meta, expires)
+  if (!isOnTheWay(status)) return { key, value, status, ttl }
+  const waits = ttl > 0 && delayOf(meta) > 0 ? '+' : ''
+  return { key, value, status, ttl: `${ttl}/${eventLog > 0 ? eventLog : ''}${waits}` }
 }
 
 /** The state and the moment of the submission first, where `STORE_LUA` looks for them. */

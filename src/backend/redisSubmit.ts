@@ -185,8 +185,8 @@ export class RedisSubmitter {
 
   async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
-    const marked = items.filter(({ meta, origin }) => meta && origin).length
-    const args: Arg[] = [keys.prefix, visibility, ...(marked > 0 ? this.#index.indexArgs(marked) : [''])]
+    const marked = items.filter(({ meta, origin }) => meta && origin)
+    const args: Arg[] = [keys.prefix, visibility, ...(marked.length > 0 ? this.#index.indexArgs(marked) : [''])]
     for (const { once, meta, message, note, origin } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
       args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta, origin))
@@ -215,8 +215,8 @@ export class RedisSubmitter {
       first.origin ? this.#notes.originPrefix : '',
     ]
     if (first.origin) {
-      args.push(this.#notes.originTtl(first.origin), scoreOf(first.meta as TaskMeta))
-      args.push(...this.#index.indexArgs(items.length))
+      args.push(this.#notes.originTtl(first.meta as TaskMeta, first.origin), scoreOf(first.meta as TaskMeta))
+      args.push(...this.#index.indexArgs(items))
     }
     for (const { meta, message, origin } of items) {
       const { task_id } = meta as TaskMeta

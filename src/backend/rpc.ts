@@ -69,8 +69,8 @@ export class RpcBackend implements ResultBackend {
   }
 
   /** In memory only: workers that run now are told by remote control, one that starts later is not. */
-  async revoke(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#shelf.revoke(id)
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
+    for (const id of ids) this.#shelf.revoke(id, due)
   }
 
   async revoked(): Promise<readonly string[]> {

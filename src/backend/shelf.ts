@@ -1,7 +1,7 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 import type { Versioned } from './hub.ts'
-import { STALE } from './lifetime.ts'
+import { endOf, lifetimeOf, staleAfter } from './lifetime.ts'
 
 /** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `OVERHEAD`. */
 const ROOM = 64 * 2 ** 20
@@ -11,30 +11,26 @@ const CLEAN_EVERY = 60_000
 
 /** A record in memory. */
 export interface Shelved extends Versioned {
-  /** When it was first heard of, and when last, ms since the epoch. */
-  readonly since: number
-  readonly changed: number
+  /** When it is dropped, ms since the epoch. */
+  readonly end: number
   readonly size: number
 }
 
 /** Records and revoke marks in this process's memory, and no more of them than fit. */
 export class Shelf {
-  /** In the order in which they were first heard of. */
   readonly #records = new Map<string, Shelved>()
   /** Ids in the order in which they became final. */
   readonly #finished = new Set<string>()
   /** Until when, by id. */
   readonly #revoked = new Map<string, number>()
   readonly #expires: number
-  readonly #stale: number
   readonly #cleaning: NodeJS.Timeout
   #size = 0
   #version = 0
 
-  /** `expires`: how long a finished record is kept, ms. */
+  /** `expires`: how long a finished record is kept, ms; 0: for ever, as long as there is room. */
   constructor(expires: number) {
     this.#expires = expires
-    this.#stale = Math.max(expires, STALE)
     this.#cleaning = setInterval(() => this.#clean(Date.now()), CLEAN_EVERY).unref()
   }
 
@@ -46,8 +42,10 @@ export class Shelf {
   put(meta: TaskMeta, size: number): Shelved {
     const id = meta.task_id
     const now = Date.now()
-    const since = this.#records.get(id)?.since ?? now
-    const record = { meta, version: ++this.#version, since, changed: now, size: size + OVERHEAD }
+    const end = endOf(lifetimeOf(meta, this.#expires, now), now)
+    // One that is not final is kept at least as long as was said before.
+    const before = isFinal(meta.status) ? 0 : (this.#records.get(id)?.end ?? 0)
+    const record = { meta, version: ++this.#version, end: Math.max(end, before), size: size + OVERHEAD }
     this.#records.set(id, record)
     if (isFinal(meta.status)) this.#finish(id, record)
     return record
@@ -58,8 +56,9 @@ export class Shelf {
     this.#records.delete(id)
   }
 
-  revoke(id: string): void {
-    this.#revoked.set(id, Date.now() + this.#stale)
+  /** Remember it; from `due` on where it waits for that moment, ms since the epoch. */
+  revoke(id: string, due = 0): void {
+    this.#revoked.set(id, endOf(staleAfter(this.#expires), Math.max(Date.now(), due)))
   }
 
   revoked(): string[] {
@@ -80,14 +79,7 @@ export class Shelf {
   }
 
   #clean(now: number): void {
-    for (const id of this.#finished) {
-      if ((this.#records.get(id)?.changed ?? 0) > now - this.#expires) break
-      this.drop(id)
-    }
-    for (const [id, { since, meta }] of this.#records) {
-      if (since > now - this.#stale) break
-      if (!isFinal(meta.status)) this.drop(id)
-    }
+    for (const [id, { end }] of this.#records) if (end < now) this.drop(id)
     for (const [id, until] of this.#revoked) if (until < now) this.#revoked.delete(id)
   }
 }

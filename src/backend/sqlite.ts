@@ -10,7 +10,7 @@ import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './back
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
-import { STALE } from './lifetime.ts'
+import { endOf, lifetimeOf, NEVER, staleAfter } from './lifetime.ts'
 import { positionOf } from './page.ts'
 import { wordsOf } from './search.ts'
 import { SqliteHistory, type StoredRow } from './sqliteHistory.ts'
@@ -40,7 +40,6 @@ export class SqliteBackend implements ResultBackend {
   readonly url: string
   readonly file: SqliteStore
   readonly #options: BackendOptions
-  readonly #stale: number
   readonly #hub: Hub
   readonly #statements: ResultStatements
   readonly #notes: SqliteNotes
@@ -61,7 +60,6 @@ export class SqliteBackend implements ResultBackend {
         : new SqliteStore(path, options.storeTimeout)
     this.file.hold()
     this.#options = options
-    this.#stale = Math.max(options.expires, STALE)
     this.#statements = new ResultStatements(this.file.db)
     this.#notes = new SqliteNotes(this.file.db)
     this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
@@ -81,7 +79,7 @@ export class SqliteBackend implements ResultBackend {
   save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean {
     const now = Date.now()
     const final = isFinal(meta.status) ? 1 : 0
-    const expires = now + (final ? this.#options.expires : this.#stale)
+    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
     // Only the result can hold what needs encoding: the rest is our own.
     const result = encodePlain(meta.result, 'result', this.#options.serializer)
     const { body, contentType } = write({ ...meta, result }, this.#options.serializer)
@@ -163,8 +161,8 @@ export class SqliteBackend implements ResultBackend {
     this.#hub.forgotten(ids)
   }
 
-  revoke(ids: readonly string[]): Promise<void> {
-    const expires = Date.now() + this.#stale
+  revoke(ids: readonly string[], due?: number): Promise<void> {
+    const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
     return this.file.writer.write(() => {
       for (const id of ids) this.#statements.revoke.run(id, expires)
     })
@@ -247,18 +245,19 @@ export class SqliteBackend implements ResultBackend {
    */
   async #clean(): Promise<void> {
     const { window, drop, dropRevoked } = this.#statements
-    let after = 0
-    for (;;) {
+    for (let after = 0; ; ) {
       const now = Date.now()
       const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
       const gone = rows.filter((row) => row.expires < now)
-      await this.file.writer.write(() => {
-        for (const { seq } of gone) drop.run(seq)
-        dropRevoked.run(now)
-        this.#notes.clean(now)
-      })
+      if (gone.length > 0 || after === 0)
+        await this.file.writer.write(() => {
+          for (const { seq } of gone) drop.run(seq)
+          if (after > 0) return
+          dropRevoked.run(now)
+          this.#notes.clean(now)
+        })
       const last = rows.at(-1)
-      if (rows.length < CLEAN_WINDOW || !last || last.created > now - this.#options.expires) return
+      if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) return
       after = last.seq
     }
   }

@@ -1,8 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 const COLUMNS = 'seq, id, task, state, version, created, format, meta'
-const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, final = ?, version = ?, expires = ?, format = ?, meta = ?
-  WHERE id = ? AND`
+// One that is not final is kept at least as long as was said before: it may wait for other things as well.
+const UPDATE = `UPDATE result SET task = coalesce(?1, task), state = ?2, final = ?3, version = ?4,
+  expires = CASE WHEN ?3 = 1 THEN ?5 ELSE max(expires, ?5) END, format = ?6, meta = ?7
+  WHERE id = ?8 AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
 // What was said of jobs comes first: it has far fewer rows, and an index for those of one owner.

@@ -20,6 +20,8 @@ export interface Job {
 export interface Report {
   readonly state: string
   readonly meta: unknown
+  /** Until when it may stay in this state, ms since the epoch; undefined where that is not known. */
+  readonly until?: number
 }
 
 /** Why a task is told to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */

@@ -29,6 +29,8 @@ export interface TaskMeta {
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */
   readonly date_submitted?: string
   readonly date_started?: string
+  /** Ours: the moment that it waits for in this state, ISO 8601; absent where it waits for none. Records that are not final are kept from then on. */
+  readonly date_due?: string
   /**
    * Never stored: why the stored record cannot be read. The other fields are what is known of it all the same; `status` is UNKNOWN where its
    * state is not.
@@ -117,4 +119,4 @@ export function readMeta(value: unknown): TaskMeta {
   }
 }
 
-const TEXTS = ['name', 'queue', 'worker', 'date_submitted', 'date_started'] as const
+const TEXTS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const

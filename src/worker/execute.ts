@@ -9,6 +9,7 @@ import { errorInfo } from '../protocol/exception.ts'
 import { isoTime } from '../protocol/iso.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { STARTED } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
 import { Handouts, type HandoutsTo } from './handouts.ts'
 import type { Pool, RunOptions } from './pool/pool.ts'
 import type { Postponed } from './postponed.ts'
@@ -144,9 +145,9 @@ function runOptions(request: Request, bench: Bench): RunOptions {
   return {
     signal: request.signal,
     kill: request.killed,
-    report: ({ state, meta }) => {
+    report: ({ state, meta, until }) => {
       beginAgain(request, bench)
-      record(request, state, meta, bench)
+      record(request, state, meta, bench, until)
     },
     emit: message.ignoreResult || !bench.stores.backend.emit ? undefined : emitter(request, bench),
   }
@@ -186,14 +187,16 @@ function end(request: Request, { running, app: { signals } }: Bench): void {
   if (signals.has('task:postrun')) signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
 }
 
-/** Store a state on the way, without waiting: the end waits behind it in the same line. */
-function record(request: Request, state: string, meta: unknown, bench: Bench): void {
+/** Store a state on the way, without waiting: the end waits behind it in the same line. `until`: how long it may stay in this state. */
+function record(request: Request, state: string, meta: unknown, bench: Bench, until?: number): void {
   if (request.message.ignoreResult) return
+  const plain = request.meta(state, meta)
+  const full = until === undefined ? plain : { ...plain, date_due: isoNow(until) }
   if (request.handouts) {
-    request.handouts.state(request.meta(state, meta))
+    request.handouts.state(full)
     return
   }
-  request.stored = bench.stores.backend.store(request.meta(state, meta), request.reply).catch((error: unknown) => {
+  request.stored = bench.stores.backend.store(full, request.reply).catch((error: unknown) => {
     bench.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
   })
 }

@@ -7,6 +7,7 @@ import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
 import { withCompletion } from './complete.ts'
 import { afterFailure, afterSuccess, type Follower, neverSent } from './follow.ts'
 import { deadLetter } from './receive.ts'
@@ -99,8 +100,9 @@ function failure(request: Request, error: ErrorInfo, outcome: Outcome, follower:
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
-  const next = { ...meta, retries: message.retries + 1 }
-  return { delivery, meta: kept(request, next, outcome), publish: [again(request, outcome.delay)], end: 'ack' }
+  const notBefore = Date.now() + outcome.delay
+  const next = { ...meta, retries: message.retries + 1, date_due: isoNow(notBefore) }
+  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
 }
 
 function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, follower: Follower): Settlement {
@@ -128,9 +130,8 @@ function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'stat
   return { status, result, traceback }
 }
 
-/** The same message with one retry more, not before `delay` ms from now, to the queue that it came from. */
-function again({ message, delivery }: Request, delay: number): Message {
-  const notBefore = Date.now() + delay
+/** The same message with one retry more, not before this moment, to the queue that it came from. */
+function again({ message, delivery }: Request, notBefore: number): Message {
   const { contentType } = delivery.envelope.properties
   const { [CONTEXT_HEADER]: context, ...headers } = message.headers
   const next = { ...message, headers, retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }

@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono'
+import { NEVER } from '../../backend/lifetime.ts'
 import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
 import { uuid } from '../../std/id.ts'
 import { type Member, readBatch } from '../batch.ts'
@@ -77,7 +78,8 @@ async function handIn(c: Context, scope: HttpScope, { id, at }: Accepted, member
   )
   const results = await Promise.all(sent)
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
-  const expires = at + Math.max(LIFETIME, app.config.resultExpires)
+  const { resultExpires } = app.config
+  const expires = resultExpires === 0 ? NEVER : at + Math.max(LIFETIME, resultExpires)
   await backend.keep?.({ key: noteKey(id), value: JSON.stringify(batch), expires })
   return batch
 }

@@ -1,0 +1,102 @@
+import { describe, it, vi } from 'vitest'
+import type { BackendOptions } from '../../src/backend/backend.ts'
+import { MemoryBackend } from '../../src/backend/memory.ts'
+import { RedisBackend } from '../../src/backend/redis.ts'
+import { RpcBackend } from '../../src/backend/rpc.ts'
+import { SqliteBackend } from '../../src/backend/sqlite.ts'
+import { MemoryBroker } from '../../src/broker/memory.ts'
+import type { TaskMeta } from '../../src/protocol/result.ts'
+import { PENDING } from '../../src/protocol/states.ts'
+import { lifetimeSuite } from '../../src/testing/lifetimeSuite.ts'
+import { Folder } from '../broker/sqlite/folder.ts'
+import { RedisServer } from '../redis/server.ts'
+
+function optionsOf(expires: number): BackendOptions {
+  return { expires, serializer: 'json', accept: ['json'], broker: new MemoryBroker() }
+}
+
+lifetimeSuite({ describe, it }, 'memory', async (expires) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  const backend = new MemoryBackend(optionsOf(expires))
+  return {
+    backend,
+    pass: async (ms) => {
+      await vi.advanceTimersByTimeAsync(ms)
+    },
+    close: async () => {
+      vi.useRealTimers()
+      await backend.close()
+    },
+  }
+})
+
+/** As a worker in the caller's own process stores: everything but PENDING is a reply. */
+class Replying extends RpcBackend {
+  override store(meta: TaskMeta): Promise<boolean> {
+    return super.store(meta, meta.status === PENDING ? undefined : { to: 'own', correlationId: meta.task_id })
+  }
+}
+
+lifetimeSuite({ describe, it }, 'rpc', async (expires) => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+  const backend = new Replying({ ...optionsOf(expires), replyTo: 'own' })
+  return {
+    backend,
+    pass: async (ms) => {
+      vi.setSystemTime(Date.now() + ms - 60_000)
+      // Once a minute what has expired is dropped.
+      await vi.advanceTimersByTimeAsync(60_000)
+    },
+    close: async () => {
+      vi.useRealTimers()
+      await backend.close()
+    },
+  }
+})
+
+lifetimeSuite({ describe, it }, 'sqlite', async (expires) => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const folder = new Folder()
+  const backend = new SqliteBackend(folder.url(), optionsOf(expires))
+  return {
+    backend,
+    pass: async (ms) => {
+      const { db } = backend.file
+      db.prepare('UPDATE result SET created = created - ?1, expires = expires - ?1').run(ms)
+      db.prepare('UPDATE revoked SET expires = expires - ?').run(ms)
+      await vi.advanceTimersByTimeAsync(60_000)
+      // Behind the transaction that drops.
+      await backend.keep({ key: 'k', value: '', expires: 0 })
+    },
+    close: async () => {
+      vi.useRealTimers()
+      await backend.close()
+      folder.remove()
+    },
+  }
+})
+
+/** Every key as it is when so much time has passed. */
+const PASS = `
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local left = redis.call('PTTL', key)
+  if left >= 0 and left <= tonumber(ARGV[1]) then redis.call('DEL', key)
+  elseif left >= 0 then redis.call('PEXPIRE', key, string.format('%d', left - ARGV[1])) end
+end
+for _, id in ipairs(redis.call('ZRANGE', 'celeriac.revoked', 0, -1)) do redis.call('ZINCRBY', 'celeriac.revoked', '-' .. ARGV[1], id) end
+`
+
+lifetimeSuite({ describe, it }, 'redis', async (expires) => {
+  const server = await RedisServer.start()
+  const backend = new RedisBackend(server.url(), optionsOf(expires))
+  return {
+    backend,
+    pass: async (ms) => {
+      await server.cli('EVAL', PASS, '0', String(ms))
+    },
+    close: async () => {
+      await backend.close()
+      await server.stop()
+    },
+  }
+})
