@@ -31,10 +31,12 @@ export interface Keyed {
   /** What it is sent to, as `tasks/reports.render`. */
   readonly route: string
   readonly body: Uint8Array
+  /** Of a call that is made by another job: its task, which is remembered, as that job's record may be gone when it is sent again. */
+  readonly task?: string
 }
 
-/** How long a key is remembered, ms. */
-const LIFETIME = 86_400_000
+/** How long a key is remembered, ms, whatever becomes of the records of its jobs. */
+export const KEY_LIFETIME = 86_400_000
 const RETRY_AFTER = '1'
 
 /** A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients send it. */
@@ -58,7 +60,7 @@ export function parseKey(header: string): string | Problem {
 export async function acceptCall(
   c: Context,
   scope: HttpScope,
-  { route, body }: Pick<Keyed, 'route' | 'body'>,
+  { route, body, task }: Pick<Keyed, 'route' | 'body' | 'task'>,
   send: (more: Pick<CallOptions, 'taskId' | 'note'>) => Promise<AsyncResult>,
 ): Promise<Accepted | Problem> {
   const header = headersOf(c)('idempotency-key')
@@ -69,7 +71,7 @@ export async function acceptCall(
   }
   const key = parseKey(header)
   if (isProblem(key)) return key
-  const keyed = { key, identity: identityOf(c)?.id ?? '', route, body }
+  const keyed = { key, identity: identityOf(c)?.id ?? '', route, body, task }
   return acceptOnce(scope, keyed, async (taskId, _at, note) => (await send({ taskId, note })).sent)
 }
 
@@ -85,7 +87,7 @@ export async function acceptOnce(
   const { backend } = await app.stores()
   if (!backend.recall)
     return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
-  const key = `http-key ${hash('sha256', [keyed.identity, keyed.route, keyed.key].join('\0'), 'base64url')}`
+  const key = noteKey(keyed)
   const body = hash('sha256', keyed.body, 'base64url')
   if (accepting.has(key)) return inUse(keyed.key)
   accepting.add(key)
@@ -94,7 +96,11 @@ export async function acceptOnce(
     if (known !== undefined) return replay(known, body, keyed.key)
     const at = Date.now()
     const id = uuid(at)
-    const note = { key, value: JSON.stringify({ body, id, at }), expires: at + LIFETIME }
+    const note = {
+      key,
+      value: JSON.stringify({ body, id, at, task: keyed.task } satisfies Remembered),
+      expires: at + KEY_LIFETIME,
+    }
     if (await send(id, at, note)) return { id, at, replayed: false }
     const first = await backend.recall(key)
     return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
@@ -103,8 +109,37 @@ export async function acceptOnce(
   }
 }
 
+/** What was accepted under the key of this request, and of which task; undefined where nothing was. For a route that names the task. */
+export async function recallCall(
+  c: Context,
+  { app }: HttpScope,
+  route: string,
+): Promise<{ readonly task: string; accepted(body: Uint8Array): Accepted | Problem } | undefined> {
+  const header = headersOf(c)('idempotency-key')
+  const key = header === null ? undefined : parseKey(header)
+  if (key === undefined || isProblem(key)) return undefined
+  const { backend } = await app.stores()
+  const value = await backend.recall?.(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
+  const task = value === undefined ? undefined : (JSON.parse(value) as Remembered).task
+  if (value === undefined || task === undefined) return undefined
+  return { task, accepted: (body) => replay(value, hash('sha256', body, 'base64url'), key) }
+}
+
+function noteKey({ identity, route, key }: Pick<Keyed, 'identity' | 'route' | 'key'>): string {
+  return `http-key ${hash('sha256', [identity, route, key].join('\0'), 'base64url')}`
+}
+
+/** The value of a note. */
+interface Remembered {
+  /** Digest of the request's. */
+  readonly body: string
+  readonly id: string
+  readonly at: number
+  readonly task?: string | undefined
+}
+
 function replay(value: string, body: string, key: string): Accepted | Problem {
-  const first = JSON.parse(value) as { body: string; id: string; at: number }
+  const first = JSON.parse(value) as Remembered
   if (first.body === body) return { id: first.id, at: first.at, replayed: true }
   const detail = `the key ${JSON.stringify(key)} came with another body before; use a new key for another request`
   return { kind: 'key-reused', detail }

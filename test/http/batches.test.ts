@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { bearer } from '../../src/http/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
@@ -97,6 +97,44 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
     expect(new Set(first.json.jobs.map((job: { id: string }) => job.id)).size).toBe(2)
     const other = await house.post('/v1/batches', { jobs: body.jobs.slice(1) }, headers)
     expect([other.status, other.json.type]).toEqual([422, 'urn:celeriac:problem:key-reused'])
+  })
+
+  test('with a key: nothing twice, also where the records of its jobs have expired', async () => {
+    await using own = await build(store, define)
+    const headers = { 'idempotency-key': '"b3"' }
+    const body = { jobs: [1, 2].map((x) => ({ task: 'tasks.add', input: [x, x] })) }
+    const first = await own.post('/v1/batches', body, headers)
+    const ids = first.json.jobs.map((job: { id: string }) => job.id)
+    const { backend } = await own.app.stores()
+    await backend.forget(ids)
+    const again = await own.post('/v1/batches', body, headers)
+    expect([again.status, again.headers['idempotent-replayed'], again.text]).toEqual([202, 'true', first.text])
+    expect(await own.app.queueSize()).toBe(2)
+    expect((await own.ask('GET', first.json.links.self)).json.states).toEqual({ UNKNOWN: 2 })
+  })
+
+  test('with a key: what a crash left out is sent later, and nothing twice, whatever has expired', async () => {
+    await using own = await build(store, define)
+    let broken = true
+    own.app.use({
+      send: (call, next) => {
+        if (broken && call.args[0] === 2) throw new Error('the process dies here')
+        return next(call)
+      },
+    })
+    const sent: string[] = []
+    own.app.on('task:after-publish', ({ id }) => sent.push(id))
+    const headers = { 'idempotency-key': '"b4"' }
+    const body = { jobs: [1, 2, 3].map((x) => ({ task: 'tasks.add', input: [x, x] })) }
+    expect((await own.post('/v1/batches', body, headers)).status).toBe(500)
+    await vi.waitFor(() => expect(sent).toHaveLength(2))
+    const { backend } = await own.app.stores()
+    await backend.forget(sent)
+    broken = false
+    expect((await own.post('/v1/batches', body, headers)).status).toBe(202)
+    expect(await own.app.queueSize()).toBe(3)
+    expect((await own.post('/v1/batches', body, headers)).headers['idempotent-replayed']).toBe('true')
+    expect(await own.app.queueSize()).toBe(3)
   })
 
   test('with a key: a repeat sends what the first could not, and nothing twice', async () => {

@@ -40,6 +40,19 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('Idempotency-Key on %s', (store)
     expect(await house.app.queueSize()).toBe(size)
   })
 
+  test('a key holds where the record of its job has expired: the same answer, and no other job', async () => {
+    const first = await post('"gone"')
+    const { backend } = await house.app.stores()
+    await backend.forget([first.json.id])
+    const size = await house.app.queueSize()
+    const again = await post('"gone"')
+    expect([again.status, again.headers['idempotent-replayed'], again.text]).toEqual([202, 'true', first.text])
+    const prefer = { 'idempotency-key': '"gone"', prefer: 'wait=30' }
+    const waiting = await house.post('/v1/tasks/tasks.add', [1, 2], prefer)
+    expect([waiting.status, waiting.headers.location]).toEqual([202, first.headers.location])
+    expect(await house.app.queueSize()).toBe(size)
+  })
+
   test('another body with the same key: 422', async () => {
     await post('"k 2"')
     expectProblem(await post('"k 2"', [1, 3]), 422, 'key-reused')

@@ -87,6 +87,20 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
     expect((await house.post(path, [6], other)).json.type).toBe('urn:celeriac:problem:key-reused')
   })
 
+  test('a key of a retry holds where both records have expired', async () => {
+    const first = await done('tasks.echo', [7])
+    const path = `/v1/jobs/${first.json.id}/retry`
+    const ask = (headers: Record<string, string>): Promise<Answer> =>
+      house.ask('POST', path, { headers: { ...headers, 'idempotency-key': '"gone"' } })
+    const one = await ask(ANN)
+    const { backend } = await house.app.stores()
+    await backend.forget([first.json.id, one.json.id])
+    const two = await ask(ANN)
+    expect([two.status, two.headers['idempotent-replayed'], two.text]).toEqual([202, 'true', one.text])
+    expect((await ask(ROOT)).status).toBe(404)
+    expect((await house.ask('POST', path, { headers: ANN })).status).toBe(404)
+  })
+
   test('not of others, not of what runs, not where the input is unknown', async () => {
     const first = await done('tasks.object', { n: 1 })
     const bob = { authorization: 'Bearer a-token-of-bob-1234' }

@@ -1,11 +1,12 @@
 import type { Context, Hono } from 'hono'
+import type { CallOptions } from '../../app/options.ts'
 import { NEVER } from '../../backend/lifetime.ts'
 import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
-import { uuid } from '../../std/id.ts'
+import { uuid, uuidOf } from '../../std/id.ts'
 import { type Member, readBatch } from '../batch.ts'
 import { readBody } from '../body.ts'
 import { headersOf } from '../header.ts'
-import { type Accepted, acceptOnce, parseKey } from '../idempotency.ts'
+import { type Accepted, acceptOnce, KEY_LIFETIME, parseKey } from '../idempotency.ts'
 import { identityOf, isAdmin } from '../identity.ts'
 import { jobLinks } from '../job.ts'
 import { methodNotAllowed } from '../method.ts'
@@ -66,15 +67,20 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
 }
 
 /**
- * The record of the batch, then its jobs. Each has an id of its place in the batch and is sent once: a repeat with the same key sends
- * what a crash has left out, and nothing twice.
+ * The jobs, then the note of the batch, which says that all were handed in: whoever repeats the request later gets that. Where it is not there
+ * yet, a repeat with the same key sends what a crash has left out, and nothing twice: with a key each job has an id of its place in the batch,
+ * and a note as long as the key holds.
  */
-async function handIn(c: Context, scope: HttpScope, { id, at }: Accepted, members: readonly Member[]): Promise<Batch> {
+async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members: readonly Member[]): Promise<Batch> {
+  const { id, at, replayed } = accepted
   const { app } = scope
   const { backend } = await app.stores()
+  const whole = replayed ? await batchOf(id, app) : undefined
+  if (whole) return whole
   const owner = identityOf(c)?.id
+  const isKeyed = headersOf(c)('idempotency-key') !== null
   const sent = members.map(({ name, task, input, tags }, index) =>
-    send(scope, name, task, input, { ...callOptions(c, scope, tags), idempotencyKey: `${id} ${index}` }),
+    send(scope, name, task, input, { ...callOptions(c, scope, tags), ...(isKeyed && placeIn(accepted, index)) }),
   )
   const results = await Promise.all(sent)
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
@@ -84,12 +90,23 @@ async function handIn(c: Context, scope: HttpScope, { id, at }: Accepted, member
   return batch
 }
 
+/** What makes a job of a batch the same one for whoever sends it again. */
+function placeIn({ id, at }: Accepted, index: number): Pick<CallOptions, 'taskId' | 'note'> {
+  const key = `http-batch-job ${id} ${index}`
+  return { taskId: uuidOf('http-batch', id, String(index)), note: { key, value: '', expires: at + 2 * KEY_LIFETIME } }
+}
+
+async function batchOf(id: string, app: HttpScope['app']): Promise<Batch | undefined> {
+  const { backend } = await app.stores()
+  const value = await backend.recall?.(noteKey(id))
+  return value === undefined ? undefined : (JSON.parse(value) as Batch)
+}
+
 async function show(c: Context, { app }: HttpScope): Promise<Response> {
   const id = c.req.param('id') as string
   const { path } = c.req
   const { backend } = await app.stores()
-  const value = await backend.recall?.(noteKey(id))
-  const batch = value === undefined ? undefined : (JSON.parse(value) as Batch)
+  const batch = await batchOf(id, app)
   if (!batch || !(isAdmin(c) || batch.owner === identityOf(c)?.id)) {
     const detail = `no batch ${JSON.stringify(id)} was submitted here, or it has expired`
     return respondProblem({ kind: 'unknown-batch', detail }, path)

@@ -7,7 +7,7 @@ import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { respondAccepted } from '../accepted.ts'
 import { type Body, readBody } from '../body.ts'
-import { acceptCall } from '../idempotency.ts'
+import { acceptCall, recallCall } from '../idempotency.ts'
 import { ADMIN, isAdmin } from '../identity.ts'
 import { type Input, inputErrors, inputOf, invalidInput } from '../input.ts'
 import { methodNotAllowed } from '../method.ts'
@@ -26,7 +26,7 @@ export function addRetryRoute(api: Hono, base: string, scope: HttpScope): void {
 async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
   const job = await findJob(c, scope)
-  if (!job) return respondProblem(unknownJob(c), path)
+  if (!job) return (await repeated(c, scope)) ?? respondProblem(unknownJob(c), path)
   const task = job.task as string
   const barred = taskProblem(c, scope, task) ?? activeProblem(job)
   if (barred) return respondProblem(barred, path)
@@ -42,7 +42,7 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   try {
     // Still its owner's, also where an admin asks.
     const options = { ...own, owner: origin?.owner ?? own.owner, queue: job.queue }
-    const accepted = await acceptCall(c, scope, { route: `jobs/${job.id}/retry`, body: body.bytes }, (more) =>
+    const accepted = await acceptCall(c, scope, { route: routeOf(job.id), body: body.bytes, task }, (more) =>
       send(scope, task, definition, input, { ...options, ...more, kwargs }),
     )
     return isProblem(accepted) ? respondProblem(accepted, path) : respondAccepted(accepted, task, baseOf(path, 3))
@@ -51,6 +51,24 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
     if (errors) return respondProblem(invalidInput(errors), path)
     throw error
   }
+}
+
+/** The answer where the record of the job has expired, and a retry of it was accepted before with the same key. */
+async function repeated(c: Context, scope: HttpScope): Promise<Response | undefined> {
+  const { path } = c.req
+  const known = await recallCall(c, scope, routeOf(c.req.param('id') ?? ''))
+  if (!known) return undefined
+  const barred = taskProblem(c, scope, known.task)
+  if (barred) return respondProblem(barred, path)
+  const body = await readBody(c, scope.maxBody, scope.app.tasks.get(known.task)?.definition.options.accepts)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const accepted = known.accepted(body.bytes)
+  return isProblem(accepted) ? respondProblem(accepted, path) : respondAccepted(accepted, known.task, baseOf(path, 3))
+}
+
+/** What a key of a retry is remembered for. */
+function routeOf(id: string): string {
+  return `jobs/${id}/retry`
 }
 
 function activeProblem({ id, state }: JobInfo): Problem | undefined {

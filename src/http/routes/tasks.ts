@@ -74,7 +74,7 @@ async function respondPreferred(
   const base = baseOf(c.req.path, 2)
   const wait = grantedWait(preferences)
   const applied = preferenceApplied(wait, preferences.respondAsync)
-  const info = wait ? await waitFor(c, scope, job.id, wait) : undefined
+  const info = wait && (await isThere(job, scope)) ? await waitFor(c, scope, job.id, wait) : undefined
   if (!info) return respondAccepted(job, job.name, base, applied)
   const self = jobPath(base, job.id)
   const document = toJson(jobDocument(info, base))
@@ -89,6 +89,11 @@ async function respondPreferred(
   }
   if (job.replayed) headers['idempotent-replayed'] = 'true'
   return new Response(document, { status: 200, headers })
+}
+
+/** Of a job that was handed in before, the record may have expired: nothing is to be waited for. */
+async function isThere({ id, replayed }: Accepted, { app }: HttpScope): Promise<boolean> {
+  return !replayed || (await app.result(id).info()) !== undefined
 }
 
 /** A wait that failed. The job was handed in all the same: its client must learn where it is. */
