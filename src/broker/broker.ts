@@ -35,6 +35,8 @@ export interface Delivery {
   readonly redelivered: boolean
   /** How often its holder died or lost its lease. */
   readonly lost: number
+  /** True where the store itself gave it up, because the time that its sender gave it was over, and passed it on to this queue. */
+  readonly expired?: boolean
   /** Done: forget it. False when it was no longer ours (the lease had run out): then nothing was changed, and it runs elsewhere. */
   ack(): Promise<boolean>
   /** Not done: give it back to the queue (`requeue`), ahead of later ones, or drop it. False as for `ack`. */

@@ -57,7 +57,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
     return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
   const request = new Request(delivery, message, definition, hostname)
-  const reason = revoked.has(message.id) ? 'revoked' : isExpired(message) ? 'expired' : undefined
+  const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver)
   const error = delivery.lost >= MAX_LOST ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
@@ -94,8 +94,9 @@ function tooOftenLost({ lost }: Delivery): ErrorInfo {
   }
 }
 
-function isExpired({ expires }: TaskMessage): boolean {
-  return expires !== undefined && isoTime(expires) <= Date.now()
+/** By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come later. */
+function isExpired({ expired }: Delivery, { expires }: TaskMessage): boolean {
+  return expires !== undefined && (expired === true || isoTime(expires) <= Date.now())
 }
 
 /** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */

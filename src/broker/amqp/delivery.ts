@@ -48,6 +48,13 @@ export class AmqpDelivery implements Delivery {
     return (typeof before === 'number' ? before : 0) + (died ? 1 : 0)
   }
 
+  /** By its own limit, the property `expiration`: the server keeps that beside the reason when it passes the message on. */
+  get expired(): boolean {
+    const deaths: unknown = this.message.properties.headers?.['x-death']
+    if (!Array.isArray(deaths)) return false
+    return deaths.some((death) => death?.reason === 'expired' && death['original-expiration'] !== undefined)
+  }
+
   /** It came back, and nothing says whether its holder died or gave it back: what is held by a copy from now on will say so. */
   get suspect(): boolean {
     if (this.#fromTheDead) return true
