@@ -1,5 +1,5 @@
 import amqplib from 'amqplib'
-import { describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { App } from '../../../src/app/app.ts'
 import type { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
 import { AmqpConnection } from '../../../src/broker/amqp/connection.ts'
@@ -75,25 +75,73 @@ describe('a message above max_message_size', () => {
     expect(refused(sizes, fates).map(([size]) => size)).toEqual([2 * LIMIT])
     await until('both to come out', async () => (await broker.size('delayed')) === 2)
   })
+})
 
-  test('a limit so low that nobody expects it: the others are published again', async () => {
-    await scene.server.ctl('eval', 'application:set_env(rabbit, max_message_size, 5000).')
-    try {
-      const broker = scene.open()
-      await broker.publish(sized('first', 100), toQueue('low'))
-      const sizes = Array.from({ length: 300 }, (_, at) => (at % 100 === 50 ? 6000 + at : 200))
-      const fates = await within('all to be answered', publishAll(broker, 'low', sizes))
-      expect(refused(sizes, fates).map(([size]) => size)).toEqual([6050, 6150, 6250])
-      const { reader } = await read(broker, 'low', 1000)
-      const ids = new Set<string | undefined>()
-      // Those before the first long one may exist twice: the channel ended before they were confirmed.
-      await until('all the others', async () => {
-        for (const { envelope } of await reader.take(1)) ids.add(envelope.properties.correlationId)
-        return ids.size === 298
-      })
-    } finally {
-      await scene.server.ctl('eval', `application:set_env(rabbit, max_message_size, ${LIMIT}).`)
-    }
+describe('a limit that fell', () => {
+  const LOW = 5000
+  const failures: unknown[] = []
+
+  function open() {
+    const app = new App({
+      broker: scene.server.url(),
+      backend: 'rpc://',
+      queue: 'fell',
+      logger: createLogger('silent'),
+    })
+    const retry = app.task(
+      'retry',
+      (_text: string): void => {
+        throw new Error('once more')
+      },
+      { retry: { max: 3, delay: 1 } },
+    )
+    return { app, retry, good: app.task('good', () => 'good') }
+  }
+  let caller: ReturnType<typeof open>
+
+  beforeAll(async () => {
+    caller = open()
+    // Those that were taken before: no copy of them can be sent any more.
+    const calls = [
+      await caller.app.send('nobody', ['x'.repeat(2 * LOW)]),
+      await caller.retry.delay('x'.repeat(2 * LOW)),
+    ]
+    for (const call of calls) call.get({ timeout: '60s' }).catch((error: unknown) => failures.push(error))
+    await scene.server.ctl('eval', `application:set_env(rabbit, max_message_size, ${LOW}).`)
+  }, 30_000)
+  afterAll(async () => {
+    await caller.app.close()
+    await scene.server.ctl('eval', `application:set_env(rabbit, max_message_size, ${LIMIT}).`)
+  })
+
+  test('so low that nobody expects it: the long ones reject, and the others are published again', async () => {
+    const broker = scene.open()
+    await broker.publish(sized('first', 100), toQueue('low'))
+    const sizes = Array.from({ length: 300 }, (_, at) => (at % 100 === 50 ? 6000 + at : 200))
+    const fates = await within('all to be answered', publishAll(broker, 'low', sizes))
+    expect(refused(sizes, fates).map(([size]) => size)).toEqual([6050, 6150, 6250])
+    const { reader } = await read(broker, 'low', 1000)
+    const ids = new Set<string | undefined>()
+    // Those before the first long one may exist twice: the channel ended before they were confirmed.
+    await until('all the others', async () => {
+      for (const { envelope } of await reader.take(1)) ids.add(envelope.properties.correlationId)
+      return ids.size === 298
+    })
+  })
+
+  test('a dead letter and a retry that are too large now: each task ends, is acknowledged, and the next one runs', async () => {
+    const { app } = open()
+    scene.after(() => app.close())
+    const worker = new Worker(app, { concurrency: 1 })
+    await worker.start()
+    scene.after(() => worker.stop({ grace: 0 }))
+    await until('both to end', () => failures.length === 2)
+    expect(failures).toEqual([
+      expect.objectContaining({ code: 'TASK_FAILED', type: 'NotRegistered' }),
+      expect.objectContaining({ code: 'TASK_FAILED', message: expect.stringMatching(/at most 5000 bytes/) }),
+    ])
+    expect(await caller.good.delay().get({ timeout: '10s' })).toBe('good')
+    expect(await caller.app.queueSize()).toBe(0)
   })
 })
 
