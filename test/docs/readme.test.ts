@@ -8,8 +8,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 it('README: its example, its commands, its call', async () => {
   const readme = new Document('README.md')
-  const [tasks = '', calling = ''] = readme.code('ts')
-  const call = `import { app, report } from './tasks.ts'\n${calling}console.log(text)\nawait app.close()\n`
+  const [tasks = '', call = ''] = readme.code('ts')
   const folder = folderWith({ 'tasks.ts': tasks, 'call.ts': call })
   const types = typeErrors(folder, ['call.ts'])
   const { base, server } = await serve(folder, readme.take('npx celeriac dev'))
@@ -26,6 +25,7 @@ it('README: its example, its commands, its call', async () => {
   expect(await types).toEqual([])
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
-  // The one has tests of its own, the other runs this one.
-  expect(readme.rest.map((line) => line.replace(/ +#.*/, ''))).toEqual(['npm start', 'npm test'])
+  // `npm start` has tests of its own, `npm test` runs this one, and readme.full.test.ts runs the installation.
+  const rest = readme.rest.map((line) => line.replace(/ +#.*/, ''))
+  expect(rest).toEqual(['npm start', 'npm test', expect.stringMatching(/^npm init -y && .*npm install celeriac zod$/)])
 })

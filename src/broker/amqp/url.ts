@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
 import { redactUrl, unescaped } from '../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
-import { ignoredIn, ignoring } from '../urlParameters.ts'
+import { type IgnoredParameters, ignoredIn, ignoring } from '../urlParameters.ts'
 
 /** One node, and who we are there. */
 export interface AmqpAddress {
@@ -21,7 +21,7 @@ export interface AmqpAddress {
 }
 
 /** What RabbitMQ's own URLs, kombu, pika and amqplib know beside. */
-export const AMQP_IGNORED = ignoring(
+export const AMQP_IGNORED: IgnoredParameters = ignoring(
   `auth_mechanism backpressure_detection blocked_connection_timeout channelMax channel_max client_properties confirm_publish connect_timeout
   connection_attempts connection_timeout depth fail_if_no_peer_cert failover_strategy frameMax frame_max insist locale login_method max_retries
   name password read_timeout retry_delay socket_timeout ssl ssl_options stack_timeout tcp_options transport user verify_hostname write_timeout

@@ -3,7 +3,7 @@ import { ConfigError } from '../../std/errors.ts'
 import { redactUrl, unescaped } from '../../std/url.ts'
 import { REDIS_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
-import { ignoredIn, ignoring } from '../urlParameters.ts'
+import { type IgnoredParameters, ignoredIn, ignoring } from '../urlParameters.ts'
 
 /** Where a Redis server is, and who we are there. */
 export interface RedisAddress {
@@ -27,7 +27,7 @@ export interface RedisAddress {
 }
 
 /** What redis-py, kombu and ioredis know beside. */
-export const REDIS_IGNORED = ignoring(
+export const REDIS_IGNORED: IgnoredParameters = ignoring(
   `ack_emulation autoResendUnfulfilledCommands autoResubscribe client_name commandTimeout connectTimeout connectionName credential_provider
   decode_responses enableAutoPipelining enableOfflineQueue enableReadyCheck encoding encoding_errors fanout_patterns fanout_prefix
   health_check_interval keepAlive lazyConnect lib_name lib_version maxRetriesPerRequest max_connections min_other_sentinels name noDelay path

@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { Running } from '../cli/harness.ts'
+import { output, shellEnv } from '../command.ts'
+import { freePort } from '../redis/server.ts'
+import { Document } from './document.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const limit = 280_000
+
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 })
+
+/** The package as `npm publish` would send it, and the versions of npm. */
+let [tarball, tools] = ['', '']
+
+beforeAll(async () => {
+  tools = mkdtempSync(join(tmpdir(), 'celeriac-npm-'))
+  await output('npm', ['pack', '--pack-destination', tools], { cwd: ROOT, limit })
+  tarball = join(tools, readdirSync(tools).find((name) => name.endsWith('.tgz')) ?? '')
+  return () => rmSync(tools, { recursive: true, force: true, maxRetries: 5 })
+})
+
+// `npm init -y` of npm 11 writes "type": "commonjs", that of npm 10 does not.
+test.each(['10', '11'])(
+  'README: its twenty lines by copy and paste in an empty folder, with npm %s',
+  async (version) => {
+    const bin = await installNpm(version)
+    const env = shellEnv({ PATH: `${bin}:${shellEnv().PATH}` })
+    const folder = mkdtempSync(join(tmpdir(), 'celeriac-readme-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+    const sh = (line: string): Promise<string> => output('sh', ['-ec', line], { cwd: folder, env, limit })
+    expect(await sh('npm --version')).toMatch(new RegExp(`^${version}[.]`))
+
+    const readme = new Document('README.md')
+    const [tasks = '', call = ''] = readme.code('ts')
+    const lines = readme.code('sh').flatMap((block) => block.split('\n').map((line) => line.replace(/ +#.*/, '')))
+    const line = (start: string): string => lines.find((each) => each.startsWith(start)) ?? ''
+    await sh(line('npm init').replace(' celeriac', ` ${tarball}`))
+    writeFileSync(join(folder, 'tasks.ts'), tasks)
+    writeFileSync(join(folder, 'call.ts'), call)
+
+    const port = String(await freePort())
+    const server = new Running('sh', ['-ec', `exec ${line('npx celeriac dev')} --port ${port}`], folder, env)
+    await server.until(/ ready/)
+    expect(await sh(line('npx celeriac call'))).toBe('5\n')
+    expect(await sh(line('curl').replace('5000', port))).toContain('"state":"PENDING"')
+    expect(await sh('node call.ts')).toMatch(/\n5 pages\n$/)
+    server.child.kill('SIGINT')
+    await server.ended
+  },
+)
+
+/** The folder of its programs. */
+async function installNpm(version: string): Promise<string> {
+  const folder = join(tools, version)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+  await output('npm', ['install', '--no-audit', '--no-fund', `npm@${version}`], { cwd: folder, limit })
+  return join(folder, 'node_modules/.bin')
+}
