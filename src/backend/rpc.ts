@@ -1,3 +1,4 @@
+import { acknowledge } from '../broker/acknowledge.ts'
 import type { Consumer, Delivery } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
@@ -25,6 +26,7 @@ export class RpcBackend implements ResultBackend {
   readonly #accept: ReadonlySet<string>
   readonly #shelf: Shelf
   readonly #hub = new Hub()
+  readonly #closing = new AbortController()
   #listening: Promise<Consumer> | undefined
   #loop: Promise<void> = Promise.resolve()
 
@@ -79,6 +81,7 @@ export class RpcBackend implements ResultBackend {
 
   async close(): Promise<void> {
     this.#shelf.close()
+    this.#closing.abort()
     try {
       const consumer = await this.#listening
       await consumer?.release()
@@ -108,8 +111,7 @@ export class RpcBackend implements ResultBackend {
   async #hear(consumer: Consumer): Promise<void> {
     for await (const delivery of consumer) {
       this.#receive(delivery)
-      // What cannot be acknowledged comes again, and changes nothing then.
-      delivery.ack().catch(() => undefined)
+      void acknowledge(delivery, this.#closing.signal)
     }
   }
 

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import crypto from 'node:crypto'
 import type { Context } from 'hono'
 import type { CallOptions } from '../app/options.ts'
 import type { AsyncResult } from '../app/result.ts'
@@ -88,7 +88,7 @@ export async function acceptOnce(
   if (!backend.recall)
     return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
   const key = noteKey(keyed)
-  const body = hash('sha256', keyed.body, 'base64url')
+  const body = crypto.hash('sha256', keyed.body, 'base64url')
   if (accepting.has(key)) return inUse(keyed.key)
   accepting.add(key)
   try {
@@ -122,11 +122,11 @@ export async function recallCall(
   const value = await backend.recall?.(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
   const task = value === undefined ? undefined : (JSON.parse(value) as Remembered).task
   if (value === undefined || task === undefined) return undefined
-  return { task, accepted: (body) => replay(value, hash('sha256', body, 'base64url'), key) }
+  return { task, accepted: (body) => replay(value, crypto.hash('sha256', body, 'base64url'), key) }
 }
 
 function noteKey({ identity, route, key }: Pick<Keyed, 'identity' | 'route' | 'key'>): string {
-  return `http-key ${hash('sha256', [identity, route, key].join('\0'), 'base64url')}`
+  return `http-key ${crypto.hash('sha256', [identity, route, key].join('\0'), 'base64url')}`
 }
 
 /** The value of a note. */

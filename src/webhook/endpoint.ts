@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import crypto from 'node:crypto'
 import type { App } from '../app/app.ts'
 import type { WebhookConfig } from '../app/webhookOptions.ts'
 import type { ResultBackend } from '../backend/backend.ts'
@@ -25,7 +25,7 @@ const KEPT = 30 * 86_400_000
 
 /** The note on an endpoint: a URL, its query included. Nothing of it can be read in the key. */
 export function troubleKey(url: string): string {
-  return `webhook ${hash('sha256', URL.parse(url)?.href ?? url, 'base64url')}`
+  return `webhook ${crypto.hash('sha256', URL.parse(url)?.href ?? url, 'base64url')}`
 }
 
 /** The note that says that a probe is out, or was not long ago. */

@@ -1,4 +1,5 @@
 import type { Stores } from '../app/link.ts'
+import { acknowledge } from '../broker/acknowledge.ts'
 import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
 import {
   CONTROL_BINDING,
@@ -43,6 +44,7 @@ const COMMANDS: ReadonlyMap<string, (given: Arguments, worker: Controlled) => un
 /** Listens to remote control: obeys the commands it knows, and answers where an answer is wanted. */
 export class ControlListener {
   readonly #worker: Controlled
+  readonly #ended = new AbortController()
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
 
@@ -58,6 +60,7 @@ export class ControlListener {
   }
 
   async stop(): Promise<void> {
+    this.#ended.abort()
     await this.#consumer?.release()
     await this.#loop
   }
@@ -66,7 +69,7 @@ export class ControlListener {
     for await (const delivery of consumer) {
       try {
         // Also what cannot be read or answered: it would come again and again.
-        await this.#hear(delivery, broker).finally(() => delivery.ack())
+        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, this.#ended.signal))
       } catch (error) {
         this.#worker.error(error)
       }
