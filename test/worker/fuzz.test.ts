@@ -2,8 +2,8 @@ import { it } from 'vitest'
 import { onEachStore } from '../app/lab.ts'
 import { feed } from './fuzz.ts'
 
-/** Another one each day, so that many are tried and each can be tried again. */
-const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Date.now() / 86_400_000))
+/** Always the same here; `fuzz.full.test.ts` tries another each time. */
+const SEED = Number(process.env.FUZZ_SEED ?? 20785)
 
 onEachStore((lab, kind) => {
   it(`of hundreds of foreign messages each has an end, and no good one is held up (FUZZ_SEED=${SEED})`, async () => {
