@@ -234,12 +234,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return this.#link.open()
   }
 
-  /** Change settings before the stores are first used; later it is a ConfigError. */
-  configure(options: Pick<CeleriacOptions, 'broker' | 'backend' | 'logger'>): void {
+  /** Change settings before the stores are first used; later it is a ConfigError. `folder` says where the application is: its default store belongs there. */
+  configure(options: Pick<CeleriacOptions, 'broker' | 'backend' | 'logger'>, folder?: string): void {
     if (this.#link.used) throw new ConfigError('configure: the stores of this app are in use already')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     this.#options = { ...this.#options, ...given }
-    this.#config = parseConfig(this.#options)
+    this.#config = parseConfig(this.#options, folder)
   }
 
   /** Run one job to its end, in this thread: what pools call. Never rejects. */

@@ -7,20 +7,18 @@ import { starGlob } from '../std/glob.ts'
 import { createLogger, type Logger } from '../std/log.ts'
 import { schemeOf } from '../std/url.ts'
 import { parseRequestOptions, type RequestConfig, type RequestOptions } from './contextOptions.ts'
+import { type DefaultStore, defaultStore } from './defaultStore.ts'
 import { refuseUnknown, requireText } from './options.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { ContextValues } from './requestContext.ts'
 import type { Schema } from './schema.ts'
 import { parseWebhooks, type WebhookConfig, type WebhookOptions } from './webhookOptions.ts'
 
-/** Where the embedded store is kept unless told otherwise, below the working directory. */
-const DEFAULT_STORE = 'sqlite:.celeriac/celeriac.db'
-
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** Name for people. Default `celeriac`. */
   name?: string
-  /** URL of the broker: `sqlite:path` (default `sqlite:.celeriac/celeriac.db`), `redis:`, `amqp:` or `memory:`. */
+  /** URL of the broker: `sqlite:path`, `redis:`, `amqp:` or `memory:`. Default: the file `.celeriac/celeriac.db` in the application's folder. */
   broker?: string
   /** URL of the result backend. Default: the broker's; on RabbitMQ `rpc://`. */
   backend?: string
@@ -84,6 +82,8 @@ export interface Config {
   readonly name: string
   readonly broker: string
   readonly backend: string
+  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
+  readonly storeWarning: string | undefined
   readonly queue: string
   readonly route: (task: string) => string | undefined
   readonly serializer: 'json' | 'msgpack'
@@ -135,19 +135,22 @@ const KNOWN = new Set([
   'logger',
 ])
 
-/** Parse, refuse what is unknown, freeze. Throws ArgumentError. */
-export function parseConfig(options: CeleriacOptions): Config {
+/** Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws ArgumentError. */
+export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`Celeriac: expected an object of options, got ${String(options)}`)
   refuseUnknown(options, KNOWN, 'Celeriac')
   const eager = options.alwaysEager ?? false
-  const broker = eager ? 'memory:' : (options.broker ?? DEFAULT_STORE)
+  const given = eager ? 'memory:' : options.broker
+  const { url: broker, warning: storeWarning } =
+    given === undefined ? defaultStoreHere(folder) : { url: given, warning: undefined }
   const lease = milliseconds(options.lease ?? '30s', 'lease')
   if (lease < 1000) throw new ArgumentError(`lease: expected at least 1 s, got ${lease} ms`)
   if (options.queue !== undefined) requireText(options.queue, 'queue')
   return Object.freeze({
     name: options.name ?? 'celeriac',
     broker,
+    storeWarning,
     backend: eager ? 'memory:' : (options.backend ?? (AMQP_SCHEMES.has(schemeOf(broker)) ? 'rpc://' : broker)),
     queue: options.queue ?? 'celery',
     route: parseRoutes(options.routes ?? {}),
@@ -169,6 +172,10 @@ export function parseConfig(options: CeleriacOptions): Config {
     request: parseRequestOptions(options.context, options.request),
     logger: options.logger ?? createLogger('info'),
   })
+}
+
+function defaultStoreHere(folder: string | undefined): DefaultStore {
+  return defaultStore({ folder, main: process.argv[1], execArgv: process.execArgv, cwd: process.cwd() })
 }
 
 function requireEventLog(limit: unknown): number {

@@ -7,6 +7,7 @@ import type { Broker } from '../broker/broker.ts'
 import { openBroker } from '../broker/open.ts'
 import { uuid } from '../std/id.ts'
 import type { Config } from './config.ts'
+import { WorkerCheck } from './workerCheck.ts'
 
 export interface Stores {
   readonly broker: Broker
@@ -21,11 +22,14 @@ export class Link {
   readonly #config: () => Config
   readonly #queue = uuid()
   #opening: Promise<Stores> | undefined
+  /** Says so when calls wait and no worker is there. */
+  readonly workerCheck: WorkerCheck
   /** Set while open: lets a hot path go on without waiting. */
   stores: Stores | undefined
 
   constructor(config: () => Config) {
     this.#config = config
+    this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
   /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
@@ -47,6 +51,7 @@ export class Link {
     try {
       const config = this.#config()
       const warn = (message: string): void => config.logger.warn({}, message)
+      if (config.storeWarning !== undefined) warn(config.storeWarning)
       const broker = await openBroker(config.broker, { ...config, warn })
       const backend = await openBackend(config.backend, {
         expires: config.resultExpires,

@@ -14,6 +14,7 @@ import {
 import { infoOf, type JobError, type JobInfo } from './info.ts'
 import type { Link } from './link.ts'
 import { revokeTask } from './revoke.ts'
+import type { WorkerCheck } from './workerCheck.ts'
 
 /** A change in the life of a task, or what it handed out while it ran. */
 export type TaskEvent<Result, Progress, Chunk = unknown> =
@@ -158,7 +159,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   #watch(options: WaitOptions): AsyncGenerator<Change, void, void> {
-    return bounded(this.id, options, (stop) => this.#changes(stop))
+    return bounded(this.#waiting(options), (stop) => this.#changes(stop))
   }
 
   async *#changes(stop: AbortController): AsyncGenerator<Change, void, void> {
@@ -181,13 +182,17 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
 
   async *#follow(options: WaitOptions, after: number): AsyncGenerator<Change, void, void> {
     const { follows } = await this.#link.open()
-    for await (const step of bounded(this.id, options, ({ signal }) => follows.follow(this.id, after, signal))) {
+    for await (const step of bounded(this.#waiting(options), ({ signal }) => follows.follow(this.id, after, signal))) {
       if (step !== 'gap') yield step
     }
   }
 
+  #waiting({ timeout, signal }: WaitOptions): Waiting {
+    return { id: this.id, timeout, signal, check: this.#link.workerCheck }
+  }
+
   #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
-    return bounded(this.id, options, (stop) => this.#since(stop))
+    return bounded(this.#waiting(options), (stop) => this.#since(stop))
   }
 
   /** As `#changes`; where the store keeps a log, none is left out after the first. */
@@ -214,10 +219,14 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 }
 
+interface Waiting extends WaitOptions {
+  readonly id: string
+  readonly check: WorkerCheck
+}
+
 /** What comes until the timeout or the signal, which then throw. */
 async function* bounded<Step>(
-  id: string,
-  { timeout, signal }: WaitOptions,
+  { id, timeout, signal, check }: Waiting,
   begin: (stop: AbortController) => AsyncIterable<Step>,
 ): AsyncGenerator<Step, void, void> {
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
@@ -232,11 +241,13 @@ async function* bounded<Step>(
   if (signal?.aborted) abort()
   const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
   const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, LONGEST_TIMER))
+  const attended = check.begin(id)
   try {
     yield* begin(stop)
     if (cuts.length > 0) throw cuts[0]
   } finally {
     clearTimeout(timer)
+    attended()
     signal?.removeEventListener('abort', abort)
     stop.abort()
   }

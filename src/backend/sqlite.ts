@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/broker.ts'
+import { sqliteUrl } from '../broker/schemes.ts'
 import { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { isStoreTrouble, sqlitePath } from '../broker/sqlite/database.ts'
 import { SqliteStore } from '../broker/sqlite/store.ts'
@@ -53,7 +54,7 @@ export class SqliteBackend implements ResultBackend {
   constructor(url: string, options: BackendOptions) {
     const path = sqlitePath(url)
     const { broker } = options
-    this.url = url
+    this.url = sqliteUrl(path)
     this.file =
       broker instanceof SqliteBroker && broker.store.path === path
         ? broker.store

@@ -104,6 +104,11 @@ export interface Broker {
   take?(taskId: string, queue?: string): Promise<Delivery | undefined>
   /** Messages that wait in the queue, without those held or delayed. Also tells that the store answers: rejects with StoreUnavailableError when it does not. */
   size(queue: string): Promise<number>
+  /**
+   * How many workers are connected that may take from the queue: 0 only where none is. A store that does not know which consumers take from
+   * which queue counts the listeners of Celery's remote control. Only where it costs little.
+   */
+  workers?(queue: string): Promise<number>
   /** Drop what waits or is delayed in the queue; what is held stays. */
   purge(queue: string): Promise<Purged>
   close(): Promise<void>

@@ -74,6 +74,10 @@ export class MemoryBroker implements Broker {
     return this.waiting(queue, Date.now()).length
   }
 
+  async workers(queue: string): Promise<number> {
+    return [...this.#consumers].filter((consumer) => consumer.reads(queue)).length
+  }
+
   async purge(queue: string): Promise<Purged> {
     const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
     for (const { seq } of gone) this.#items.delete(seq)

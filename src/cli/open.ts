@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { App } from '../app/app.ts'
 import { codeOf } from '../std/errorCode.ts'
 import { ConfigError } from '../std/errors.ts'
@@ -19,12 +21,14 @@ export interface AppOptions {
  */
 export async function openApp(options: AppOptions): Promise<App> {
   const app = options.app === undefined ? await plainApp() : await load(options.app)
-  app.configure({
+  const settings = {
     // An empty environment variable is none.
     broker: options.broker || undefined,
     backend: options.resultBackend || undefined,
     logger: commandLogger(options.loglevel),
-  })
+  }
+  // Without a module the store is that of the folder where the command is given, wherever the command itself is installed.
+  app.configure(settings, options.app === undefined ? process.cwd() : await folderOf(options.app))
   return app
 }
 
@@ -36,6 +40,11 @@ export async function withApp<Result>(options: AppOptions, use: (app: App) => Pr
   } finally {
     await app.close()
   }
+}
+
+async function folderOf(module: string): Promise<string> {
+  const { moduleUrl } = await import('../worker/pool/load.ts')
+  return dirname(fileURLToPath(moduleUrl(module)))
 }
 
 async function plainApp(): Promise<App> {

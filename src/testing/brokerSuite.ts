@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Binding, Queue } from '../broker/broker.ts'
+import { CONTROL_BINDING } from '../protocol/control.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
 import { type Case, type OpenedBroker, placeOf } from './brokerPlace.ts'
@@ -45,6 +46,23 @@ function counting(it: Case): void {
     assert.equal(await broker.size('q'), 3)
     await (await read(['q'], 1)).next()
     assert.equal(await broker.size('q'), 2)
+  })
+
+  it('workers: those that are connected, and none once they are gone', async ({ broker, consume, other, send }) => {
+    if (!broker.workers) return
+    await send('q', ['1'])
+    assert.equal(await broker.workers('q'), 0)
+    const bindings = [CONTROL_BINDING]
+    const count = () => broker.workers?.('q') ?? 0
+    const elsewhere = await other()
+    const control = await consume([{ name: 'w.celery.pidbox', bindings, transient: true }], 10, elsewhere)
+    const worker = await consume(['q'], 0, elsewhere)
+    await until('a worker is counted', async () => (await count()) > 0)
+    for (const consumer of [worker, control]) {
+      await consumer.close()
+      await consumer.release()
+    }
+    await until('none is counted any more', async () => (await count()) === 0)
   })
 
   it('purge: drops what waits or is delayed, tells how many, and keeps what is held', async ({

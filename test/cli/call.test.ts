@@ -22,7 +22,7 @@ describe('without a worker', () => {
     expect(JSON.parse(record.stdout)).toMatchObject({ id: 'one', task: 'add', state: 'PENDING', queue: 'late' })
 
     expect((await run(folder, ['status', '-A', 'tasks.ts'])).stdout).toBe(
-      'store:     sqlite:.celeriac/celeriac.db\nreachable: yes\nworkers:   none answers\nwaiting:   celery 1, reports 0\ntasks:     PENDING 2\n',
+      `store:     sqlite:${folder}/.celeriac/celeriac.db\nreachable: yes\nworkers:   none answers\nwaiting:   celery 1, reports 0\ntasks:     PENDING 2\n`,
     )
 
     expect(await run(folder, ['revoke', 'one'])).toEqual({ code: 0, stdout: 'revoked one\n', stderr: '' })

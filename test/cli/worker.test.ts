@@ -6,7 +6,9 @@ describe('worker', () => {
     const folder = project()
     const worker = await startWorker(folder, '-n', 'mail@%%h', '-Q', 'celery,reports', '-c', '7')
     expect(worker.stdout).toMatch(/^\n celeriac v\d+\.\d+\.\d+ · mail@%h\n/)
-    expect(worker.stdout).toContain(' .> app:         shop (tasks.ts)\n .> transport:   sqlite:.celeriac/celeriac.db\n')
+    expect(worker.stdout).toContain(
+      ` .> app:         shop (tasks.ts)\n .> transport:   sqlite:${folder}/.celeriac/celeriac.db\n`,
+    )
     expect(worker.stdout).toContain(
       ' .> concurrency: 7 (inline)\n\n [queues]\n .> celery\n .> reports\n\n [tasks]\n  . add\n',
     )

@@ -126,6 +126,10 @@ export class AmqpBroker implements Broker {
     return (await this.#topology.size(queue)) ?? 0
   }
 
+  async workers(queue: string): Promise<number> {
+    return this.#topology.consumers(queue)
+  }
+
   async purge(queue: string): Promise<Purged> {
     requireShort(queue, 'queue')
     const taskIds: string[] = []

@@ -132,6 +132,11 @@ export class Topology {
     return (await this.#found((channel) => channel.checkQueue(queue)))?.messageCount
   }
 
+  /** Consumers of a queue; 0 where there is no such queue. */
+  async consumers(queue: string): Promise<number> {
+    return (await this.#found((channel) => channel.checkQueue(queue)))?.consumerCount ?? 0
+  }
+
   async deleteQueue(queue: string): Promise<void> {
     this.forgetQueue(queue)
     await this.#run((channel) => channel.deleteQueue(queue))

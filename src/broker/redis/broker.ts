@@ -125,6 +125,17 @@ export class RedisBroker implements Broker {
     return lengths.reduce((sum, length) => sum + length, 0)
   }
 
+  /** Celery's workers listen by patterns, of which the server knows the number only. */
+  async workers(): Promise<number> {
+    const channel = this.keys.channel(CONTROL_EXCHANGE)
+    const answers = await this.connection.pipeline([
+      ['PUBSUB', 'NUMSUB', channel],
+      ['PUBSUB', 'NUMPAT'],
+    ])
+    const [[, listeners], patterns] = answers as [[unknown, number], number]
+    return listeners + patterns
+  }
+
   async purge(queue: string): Promise<Purged> {
     const keys = [...this.heldKeys, ...this.keys.lists(queue)]
     const taskIds: string[] = []

@@ -1,5 +1,7 @@
+import { CONTROL_EXCHANGE } from '../../protocol/control.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import type { Broker, ConsumeOptions, Consumer, Delivery, PublishOptions, Purged, Queue, Route } from '../broker.ts'
+import { sqliteUrl } from '../schemes.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { sqlitePath } from './database.ts'
 import { SqliteDelivery } from './delivery.ts'
@@ -27,8 +29,9 @@ export class SqliteBroker implements Broker {
   readonly #consumers = new Set<SqliteConsumer>()
 
   constructor(url: string, { lease, storeTimeout }: SqliteOptions) {
-    this.url = url
-    this.store = new SqliteStore(sqlitePath(url), storeTimeout)
+    const path = sqlitePath(url)
+    this.url = sqliteUrl(path)
+    this.store = new SqliteStore(path, storeTimeout)
     this.store.hold()
     this.messages = new Messages(this.store)
     this.#leases = new Leases(this.store.db)
@@ -65,6 +68,10 @@ export class SqliteBroker implements Broker {
 
   size(queue: string): Promise<number> {
     return this.store.read(() => this.messages.size(queue))
+  }
+
+  async workers(): Promise<number> {
+    return this.store.read(() => this.#leases.listeners(CONTROL_EXCHANGE, Date.now()))
   }
 
   purge(queue: string): Promise<Purged> {

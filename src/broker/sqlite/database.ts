@@ -8,8 +8,9 @@ import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
 export function sqlitePath(url: string): string {
-  const path = decodePath(url.replace(/^sqlite:(\/\/(?=\/))?/, ''))
-  if (path === undefined || path === '' || path.startsWith('//') || path.includes('?') || path === ':memory:') {
+  const given = url.replace(/^sqlite:(\/\/(?=\/))?/, '')
+  const path = given.includes('?') ? undefined : decodePath(given)
+  if (path === undefined || path === '' || path.startsWith('//') || path === ':memory:') {
     throw new ConfigError(
       `broker URL: expected sqlite:path or sqlite:///absolute/path, got ${url} (for a store in memory: memory:)`,
     )
@@ -19,7 +20,7 @@ export function sqlitePath(url: string): string {
 
 function decodePath(path: string): string | undefined {
   try {
-    return decodeURI(path)
+    return decodeURIComponent(path)
   } catch (error) {
     if (error instanceof URIError) return undefined
     throw error

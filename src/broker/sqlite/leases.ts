@@ -18,6 +18,7 @@ export class Leases {
   readonly #orphans: StatementSync
   readonly #dropQueue: StatementSync
   readonly #unbind: StatementSync
+  readonly #listeners: StatementSync
 
   constructor(db: DatabaseSync) {
     this.#register = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
@@ -33,6 +34,10 @@ export class Leases {
     this.#orphans = db.prepare('SELECT DISTINCT queue FROM binding WHERE consumer = ?')
     this.#dropQueue = db.prepare('DELETE FROM message WHERE queue = ?')
     this.#unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
+    this.#listeners = db.prepare(
+      `SELECT count(*) AS count FROM binding JOIN consumer ON consumer.id = binding.consumer
+      WHERE binding.exchange = ? AND consumer.lease_until >= ?`,
+    )
   }
 
   /** A new consumer's id; it lives for `lease` ms, then as long as it is renewed. */
@@ -59,6 +64,11 @@ export class Leases {
   /** True when it was alive still. */
   renew(id: number, until: number): boolean {
     return Number(this.#renew.run(until, id).changes) === 1
+  }
+
+  /** How many live consumers have a transient queue that is bound to the exchange. */
+  listeners(exchange: string, now: number): number {
+    return (this.#listeners.get(exchange, now) as { count: number }).count
   }
 
   /** Consumers whose lease ran out, and when. */

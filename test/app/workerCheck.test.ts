@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import type { App } from '../../src/app/app.ts'
+import { WorkerCheck } from '../../src/app/workerCheck.ts'
+import { createLogger } from '../../src/std/log.ts'
+import { onEachStore, until, useLab } from './lab.ts'
+
+/** A logger that keeps its warnings. */
+function listener() {
+  const warnings: string[] = []
+  const logger = { ...createLogger('silent'), warn: (_: object, text: string) => void warnings.push(text) }
+  return { warnings, logger }
+}
+
+function checkOf(app: App): WorkerCheck {
+  return new WorkerCheck(
+    () => app.config,
+    () => app.stores(),
+    40,
+  )
+}
+
+onEachStore((lab) => {
+  it('says once, with the store, that nothing has taken a task while no worker is connected', async () => {
+    const { warnings, logger } = listener()
+    const app = lab().app({ logger })
+    const check = checkOf(app)
+    const { url } = (await app.stores()).broker
+    const first = await app.send('add', [1, 2])
+    const ends = [check.begin(first.id), check.begin((await app.send('add', [1, 2])).id)]
+    await until(() => warnings.length > 0)
+    check.begin(first.id)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(warnings).toEqual([
+      `no worker is connected to ${url}: nothing has taken task add[${first.id}] from queue celery yet`,
+    ])
+    for (const end of ends) end()
+  })
+
+  it('says nothing where a worker is connected, though it is busy', async () => {
+    const { warnings, logger } = listener()
+    const app = lab().app({ logger })
+    const gate = Promise.withResolvers<void>()
+    const held = app.task('held', () => gate.promise)
+    await lab().work(app, { concurrency: 1 })
+    const handles = await held.delayMany([[], []])
+    const check = checkOf(app)
+    for (const { id } of handles) check.begin(id)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    gate.resolve()
+    await Promise.all(handles.map((handle) => handle.get()))
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('the store is asked nothing', () => {
+  const lab = useLab('memory')
+
+  it('where the waits end before their time', async () => {
+    const app = lab().app()
+    let asked = 0
+    const check = new WorkerCheck(
+      () => app.config,
+      () => {
+        asked++
+        return app.stores()
+      },
+      30,
+    )
+    for (let turn = 0; turn < 5; turn++) {
+      const end = check.begin('x')
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      end()
+    }
+    expect(asked).toBe(0)
+  })
+})
+
+describe('get()', () => {
+  const lab = useLab('sqlite')
+
+  it('warns after five seconds, and goes on', { timeout: 20_000 }, async () => {
+    const { warnings, logger } = listener()
+    const app = lab().app({ logger })
+    const double = app.task('double', (n: number) => n * 2)
+    const waiting = double.delay(4).get()
+    await until(() => warnings.length === 1)
+    expect(warnings[0]).toContain(`no worker is connected to sqlite:${lab().path}: nothing has taken task double[`)
+    await lab().work(app)
+    expect(await waiting).toBe(8)
+  })
+})
