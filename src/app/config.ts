@@ -4,7 +4,7 @@ import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
-import { createLogger, type Logger } from '../std/log.ts'
+import { createLogger, type Logger, type LogOption } from '../std/log.ts'
 import { schemeOf } from '../std/url.ts'
 import { parseRequestOptions, type RequestConfig, type RequestOptions } from './contextOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
@@ -73,8 +73,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   context?: Context
   /** What of a request its tasks may know. */
   request?: RequestOptions
-  /** Where it writes its log. Default: JSON lines on standard error, level info. */
-  logger?: Logger
+  /** Where it writes its log; `false`: nowhere. Default: JSON lines on standard error, level info. */
+  logger?: LogOption
 }
 
 /** An app's options as parsed: every value present, times in ms. */
@@ -170,7 +170,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     alwaysEager: eager,
     webhooks: parseWebhooks(options.webhooks, options.name ?? 'celeriac'),
     request: parseRequestOptions(options.context, options.request),
-    logger: options.logger ?? createLogger('info'),
+    logger: options.logger === false ? createLogger('silent') : (options.logger ?? createLogger('info')),
   })
 }
 

@@ -11,6 +11,7 @@ import {
   TimeoutError,
   UnknownJobError,
 } from '../std/errors.ts'
+import { currentTask, lineage } from './current.ts'
 import { infoOf, type JobError, type JobInfo } from './info.ts'
 import type { Link } from './link.ts'
 import { revokeTask } from './revoke.ts'
@@ -188,7 +189,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   #waiting({ timeout, signal }: WaitOptions): Waiting {
-    return { id: this.id, timeout, signal, check: this.#link.workerCheck }
+    return { id: this.id, timeout, signal, by: taskHere(), check: this.#link.workerCheck }
   }
 
   #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
@@ -219,14 +220,22 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 }
 
+/** The running task in which this is called; undefined outside of one, and in a direct call, which holds no slot. */
+function taskHere(): Waiting['by'] {
+  const task = currentTask()
+  return task && lineage()?.parentId === task.id ? task : undefined
+}
+
 interface Waiting extends WaitOptions {
   readonly id: string
+  /** The task in which this waits. */
+  readonly by: { readonly id: string; readonly task: string } | undefined
   readonly check: WorkerCheck
 }
 
 /** What comes until the timeout or the signal, which then throw. */
 async function* bounded<Step>(
-  { id, timeout, signal, check }: Waiting,
+  { id, timeout, signal, by, check }: Waiting,
   begin: (stop: AbortController) => AsyncIterable<Step>,
 ): AsyncGenerator<Step, void, void> {
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
@@ -241,7 +250,7 @@ async function* bounded<Step>(
   if (signal?.aborted) abort()
   const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
   const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, LONGEST_TIMER))
-  const attended = check.begin(id)
+  const attended = check.begin(id, by)
   try {
     yield* begin(stop)
     if (cuts.length > 0) throw cuts[0]

@@ -12,14 +12,21 @@ interface Stores {
   readonly backend: ResultBackend
 }
 
+/** The task in which a call waits. */
+interface Waiter {
+  readonly id: string
+  readonly task: string
+}
+
 interface Wait {
   readonly id: string
+  readonly by: Waiter | undefined
   readonly since: number
 }
 
 /**
- * Warns once when a call waits for a task that nothing takes, as no worker is connected. Waits share one timer, and none that ends in time
- * asks the store anything.
+ * Warns when a call waits for a task that nothing takes: as no worker is connected, or, inside a task, as no worker has a free slot while that
+ * task holds one. Each is written once. Waits share one timer, and none that ends in time asks the store anything.
  */
 export class WorkerCheck {
   readonly #config: () => Config
@@ -28,7 +35,7 @@ export class WorkerCheck {
   /** The oldest first. */
   readonly #waits = new Set<Wait>()
   #timer: NodeJS.Timeout | undefined
-  #warned = false
+  readonly #warned = new Set<'no worker' | 'no slot'>()
 
   constructor(config: () => Config, stores: () => Promise<Stores>, after: number = CHECK_AFTER) {
     this.#config = config
@@ -36,10 +43,10 @@ export class WorkerCheck {
     this.#after = after
   }
 
-  /** A call begins to wait for a task; the returned function ends that. */
-  begin(id: string): () => void {
-    if (this.#warned) return () => undefined
-    const wait = { id, since: performance.now() }
+  /** A call begins to wait for a task, inside task `by`; the returned function ends that. */
+  begin(id: string, by?: Waiter): () => void {
+    if (this.#warned.has('no worker')) return () => undefined
+    const wait = { id, by, since: performance.now() }
     this.#waits.add(wait)
     this.#arm(this.#after)
     return () => {
@@ -55,34 +62,44 @@ export class WorkerCheck {
   }
 
   async #look(): Promise<void> {
-    const [oldest] = this.#waits
-    if (!oldest || this.#warned) return
-    const left = oldest.since + this.#after - performance.now()
-    if (left <= 0) {
-      // One answer holds for all that wait for as long.
-      for (const wait of this.#waits) if (wait.since + this.#after <= performance.now()) this.#waits.delete(wait)
-      await this.#check(oldest)
-    }
-    if (this.#waits.size > 0 && !this.#warned) this.#arm(Math.max(1, left > 0 ? left : this.#after))
+    const limit = performance.now() - this.#after
+    const due = [...this.#waits].filter(({ since }) => since <= limit)
+    for (const wait of due) this.#waits.delete(wait)
+    // One answer holds for all that have waited for so long; a task that waits can hear of more.
+    const asked = due.find(({ by }) => by !== undefined) ?? due[0]
+    if (asked) await this.#check(asked)
+    const [next] = this.#waits
+    if (next) this.#arm(Math.max(1, next.since + this.#after - performance.now()))
   }
 
-  async #check({ id }: Wait): Promise<void> {
+  async #check({ id, by }: Wait): Promise<void> {
     const { logger } = this.#config()
     try {
       const { broker, backend } = await this.#stores()
       const [meta] = await backend.load([id])
       if (meta?.status !== PENDING || meta.queue === undefined) return
-      if ((await broker.workers?.(meta.queue)) !== 0 || (await broker.size(meta.queue)) === 0) return
-      this.#warned = true
-      this.#waits.clear()
-      logger.warn({ id, queue: meta.queue }, warning(meta, broker.url))
+      const workers = await broker.workers?.(meta.queue)
+      if ((await broker.size(meta.queue)) === 0) return
+      if (workers === 0) this.#warn('no worker', meta, noWorker(meta, broker.url))
+      else if (by) this.#warn('no slot', meta, noSlot(meta, by))
     } catch (error) {
       // A store that is away is reported to the call that waits.
       logger.debug({ err: error }, 'whether a worker is connected cannot be found out')
     }
   }
+
+  #warn(kind: 'no worker' | 'no slot', { task_id: id, queue }: TaskMeta, text: string): void {
+    if (this.#warned.has(kind)) return
+    this.#warned.add(kind)
+    if (kind === 'no worker') this.#waits.clear()
+    this.#config().logger.warn({ id, queue }, text)
+  }
 }
 
-function warning({ task_id: id, name, queue }: TaskMeta, url: string): string {
+function noWorker({ task_id: id, name, queue }: TaskMeta, url: string): string {
   return `no worker is connected to ${url}: nothing has taken task ${name}[${id}] from queue ${queue} yet`
+}
+
+function noSlot({ task_id: id, name, queue }: TaskMeta, by: Waiter): string {
+  return `task ${by.task}[${by.id}] holds a slot of its worker while it waits for task ${name}[${id}], which no worker of queue ${queue} has a free slot for: where all of them wait like this, none ever goes on. Give the workers more concurrency, or the other task a queue with workers of its own`
 }

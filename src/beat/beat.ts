@@ -1,8 +1,11 @@
 import type { App } from '../app/app.ts'
+import { shareLog } from '../app/shareLog.ts'
 import { backoffDelay } from '../std/backoff.ts'
+import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Follower } from './follower.ts'
+import { logBeat } from './logging.ts'
 import { type Schedules, schedulesOf } from './schedules.ts'
 import { Sender } from './sender.ts'
 import { Sleeper } from './sleeper.ts'
@@ -16,6 +19,8 @@ requireNode()
 export interface BeatOptions {
   /** Whose time it keeps. Default: the system's. */
   clock?: Clock
+  /** Where its log goes: a line for each run that it sends. `false`: nowhere. Default: the app's `logger`. */
+  logger?: LogOption
 }
 
 /** While the store is away, it is asked again after these times, ms. */
@@ -30,6 +35,8 @@ export class Beat {
   readonly #schedules: Schedules
   readonly #clock: Clock
   readonly #sleeper: Sleeper
+  readonly #logger: LogOption | undefined
+  #endLog: () => void = () => undefined
   #parts:
     | { readonly ticker: Ticker; readonly follower: Follower; readonly unsubscribe: () => Promise<void> }
     | undefined
@@ -37,10 +44,11 @@ export class Beat {
   #loop: Promise<void> | undefined
   #stopping = false
 
-  constructor(app: App, { clock = systemClock }: BeatOptions = {}) {
+  constructor(app: App, { clock = systemClock, logger }: BeatOptions = {}) {
     this.app = app
     this.#schedules = schedulesOf(app)
     this.#clock = clock
+    this.#logger = logger
     this.#sleeper = new Sleeper(clock)
   }
 
@@ -49,7 +57,9 @@ export class Beat {
    * StoreUnavailableError when they do not answer. Twice is harmless.
    */
   start(): Promise<void> {
+    if (!this.#starting) this.#endLog = shareLog(this.app, 'beat', this.#logger, (...to) => logBeat(this.app, ...to))
     this.#starting ??= this.#begin().catch((error: unknown) => {
+      this.#endLog()
       // Not kept: the next call tries again.
       this.#starting = undefined
       throw error
@@ -79,10 +89,14 @@ export class Beat {
     // Why it cannot start is told to whoever started it.
     await this.#starting?.catch(() => undefined)
     await this.#loop
-    if (!first || !this.#parts) return
+    if (!first || !this.#parts) {
+      this.#endLog()
+      return
+    }
     this.#parts.follower.close()
     await this.#parts.unsubscribe()
     this.app.signals.emit('beat:shutdown', {})
+    this.#endLog()
   }
 
   async #run(ticker: Ticker, follower: Follower): Promise<void> {

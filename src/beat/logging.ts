@@ -1,10 +1,11 @@
 import type { App } from '../app/app.ts'
 import { isStoreAway } from '../std/errorCode.ts'
-import type { Logger } from '../std/log.ts'
+import type { Logger, LogLevel } from '../std/log.ts'
 import type { SkipReason } from './plan.ts'
 
 /** Turns what beats of an app tell into log lines. The returned function ends it. */
-export function logBeat(app: Pick<App, 'on'>, logger: Logger): () => void {
+export function logBeat(app: Pick<App, 'on'>, logger: Logger, level: LogLevel): () => void {
+  if (level === 'silent') return () => undefined
   const ends = [
     app.on('beat:ready', ({ entries, store }) => logger.info({ store }, `beat ready: ${count(entries)} in ${store}`)),
     app.on('beat:sent', ({ entry, task, id, fire, late, again }) => {

@@ -10,8 +10,7 @@ export interface BeatCommandOptions {
 
 /** A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not answer. */
 export async function startBeat(app: App): Promise<Beat> {
-  const [{ Beat }, { logBeat }] = await Promise.all([import('../beat/beat.ts'), import('../beat/logging.ts')])
-  logBeat(app, app.config.logger)
+  const { Beat } = await import('../beat/beat.ts')
   const beat = new Beat(app)
   await beat.start()
   return beat

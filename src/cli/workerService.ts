@@ -1,7 +1,6 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import { banner } from '../worker/banner.ts'
-import { logSignals } from '../worker/logging.ts'
 import type { Worker } from '../worker/worker.ts'
 import { workerName } from './hostname.ts'
 import type { AppOptions } from './open.ts'
@@ -35,7 +34,6 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   })
   const { broker, backend } = await app.stores()
   await Promise.all(worker.queues.map((queue) => broker.size(queue)))
-  logSignals(app, app.config.logger, options.loglevel)
   process.stdout.write(
     `${banner({
       version: version(),

@@ -19,6 +19,16 @@ export type LogLevel = LineLevel | 'silent'
 /** Least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = [...LINE_LEVELS, 'silent']
 
+/** Where log lines go; false: nowhere. */
+export type LogOption = Logger | false
+
+/** The least level that a logger writes, where it can tell, as pino can; else each is taken as written. */
+export function leastLevel(logger: Logger): LogLevel {
+  const { isLevelEnabled } = logger as { isLevelEnabled?: (this: Logger, level: string) => boolean }
+  if (typeof isLevelEnabled !== 'function') return 'debug'
+  return LINE_LEVELS.find((level) => isLevelEnabled.call(logger, level)) ?? 'silent'
+}
+
 /** Keys whose values never reach a log, at the top and one level down. */
 export const SECRETS: readonly string[] = ['password', 'authorization', 'cookie', 'token', 'secret', 'apiKey']
 

@@ -1,13 +1,16 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { refuseUnknown, requireText, shown } from '../app/options.ts'
+import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { ControlListener, type RevokeCommand } from './control.ts'
 import { type Bench, execute, retract } from './execute.ts'
+import { logSignals } from './logging.ts'
 import { openPool, type PoolKind } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
 import { Postponed } from './postponed.ts'
@@ -32,15 +35,17 @@ export interface WorkerOptions {
   module?: string
   /** How long `stop` waits for running tasks. Default `'25s'`. */
   grace?: Duration
+  /** Where its log goes: a line when it is ready, for each task, and when it stops. `false`: nowhere. Default: the app's `logger`. */
+  logger?: LogOption
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration
 }
 
-const KNOWN = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace'])
+const KNOWN = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace', 'logger'])
 /** After the grace period: how long tasks that were told to stop get before they are ended by force, ms. */
 const LAST_WORDS = 500
 
-/** Takes tasks from queues and runs them. Everything it does is told by the app's signals. */
+/** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
 export class Worker {
   readonly app: App
   readonly hostname: string
@@ -52,6 +57,8 @@ export class Worker {
   readonly #running = new Map<string, Request>()
   readonly #lives = new Set<Promise<void>>()
   #bench: Bench | undefined
+  readonly #logger: LogOption | undefined
+  #endLog: () => void = () => undefined
   readonly #control: ControlListener
   #consumer: Consumer | undefined
   #loop: Promise<void> = Promise.resolve()
@@ -72,6 +79,7 @@ export class Worker {
     this.#grace = milliseconds(options.grace ?? '25s', 'grace')
     this.#revokeGrace = milliseconds(options.revokeGrace ?? '5s', 'revokeGrace')
     this.pool = openPool(app, options)
+    this.#logger = options.logger
     this.#control = new ControlListener({
       hostname: this.hostname,
       revoke: (command) => this.#revoke(command),
@@ -96,6 +104,16 @@ export class Worker {
   }
 
   async #start(): Promise<void> {
+    this.#endLog = shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.app, ...to))
+    try {
+      await this.#open()
+    } catch (error) {
+      this.#endLog()
+      throw error
+    }
+  }
+
+  async #open(): Promise<void> {
     const stores = await this.app.stores()
     await this.pool.start()
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -147,6 +165,7 @@ export class Worker {
     await this.#orTell(this.#control.stop())
     await this.#orTell(this.#consumer?.release())
     await this.pool.close()
+    this.#endLog()
   }
 
   /** What cannot be given back, because the store is away, its lease gives back. */

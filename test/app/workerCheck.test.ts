@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
+import { currentTask } from '../../src/app/current.ts'
 import { WorkerCheck } from '../../src/app/workerCheck.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { onEachStore, until, useLab } from './lab.ts'
@@ -52,6 +53,29 @@ onEachStore((lab) => {
   })
 })
 
+onEachStore((lab, kind) => {
+  it('a task that waits for its child in a full pool is warned of, once, with both', async () => {
+    const { warnings, logger } = listener()
+    const app = lab().app({ logger })
+    const check = checkOf(app)
+    const child = app.task('child', () => 'done')
+    const parent = app.task('parent', async () => {
+      const { id } = await child.delay()
+      const own = currentTask()
+      const end = [check.begin(id, own), check.begin(id, own)]
+      await until(() => warnings.length > 0)
+      for (const one of end) one()
+      return id
+    })
+    await lab().work(app, { concurrency: 1 })
+    const handle = await parent.delay()
+    const id = await handle.get({ timeout: '20s' })
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0], kind).toContain(`task parent[${handle.id}] holds a slot of its worker`)
+    expect(warnings[0]).toContain(`task child[${id}], which no worker of queue celery has a free slot for`)
+  })
+})
+
 describe('the store is asked nothing', () => {
   const lab = useLab('memory')
 
@@ -77,6 +101,17 @@ describe('the store is asked nothing', () => {
 
 describe('get()', () => {
   const lab = useLab('sqlite')
+
+  it('inside a task, of the only slot: the wait ends by its own limit', { timeout: 20_000 }, async () => {
+    const { warnings, logger } = listener()
+    const app = lab().app({ logger })
+    const child = app.task('child', () => 'done')
+    const parent = app.task('parent', () => child.delay().get({ timeout: '7s' }))
+    await lab().work(app, { concurrency: 1 })
+    const handle = await parent.delay()
+    await expect(handle.get()).rejects.toMatchObject({ type: 'TimeoutError' })
+    expect(warnings).toEqual([expect.stringContaining(`task parent[${handle.id}] holds a slot`)])
+  })
 
   it('warns after five seconds, and goes on', { timeout: 20_000 }, async () => {
     const { warnings, logger } = listener()

@@ -4,6 +4,7 @@ import { Emitter } from '../../src/std/emitter.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { createLogger, type LogLevel } from '../../src/std/log.ts'
 import { logSignals } from '../../src/worker/logging.ts'
+import { next, until, useLab } from '../app/lab.ts'
 
 /** Signals, and the log that comes of them. */
 function lab(level: LogLevel) {
@@ -116,4 +117,65 @@ test('the returned function ends it', () => {
   end()
   signals.emit('task:received', TASK)
   expect(texts()).toEqual([])
+})
+
+describe('new Worker(app)', () => {
+  const setting = useLab('memory')
+
+  /** An app with tasks, and the lines of its log. */
+  function written(level: LogLevel) {
+    const lines: { msg: string; level: number; traceback?: string }[] = []
+    const logger = createLogger(level, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const app = setting().app({ logger })
+    const boom = app.task('boom', () => Promise.reject(new RangeError('no')), {
+      retry: { max: 1, delay: 1, jitter: 'none' },
+    })
+    const texts = () => lines.map(({ msg }) => msg.replace(/\[.*?\]|\d+\.\d{3}s/g, ''))
+    return { app, boom, lines, texts }
+  }
+
+  test('logs as the command line does: a failing call leaves a trace though nobody waits for it', async () => {
+    const { app, boom, lines, texts } = written('info')
+    const worker = await setting().work(app, { hostname: 'w@x' })
+    await boom.delay()
+    await until(() => texts().some((text) => text.includes('failed')))
+    await worker.stop()
+    expect(texts()).toEqual([
+      'w@x ready',
+      'Task boom received',
+      'Task boom retry 1 in : RangeError: no',
+      'Task boom received',
+      'Task boom failed in : RangeError: no',
+      'w@x stops: stop',
+    ])
+    expect(lines.find(({ level }) => level === 50)?.traceback).toContain('RangeError: no\n    at ')
+  })
+
+  test.each(['the worker', 'the app'])('logger: false of %s silences it', async (whose) => {
+    const { app, boom, lines } = written('info')
+    if (whose === 'the app') app.configure({ logger: false })
+    await setting().work(app, whose === 'the worker' ? { logger: false } : {})
+    const failed = next(app, 'task:failure')
+    await boom.delay()
+    await failed
+    expect(lines).toEqual([])
+  })
+
+  test('workers of one app write one log, which ends with the last', async () => {
+    const { app, texts } = written('info')
+    const one = await setting().work(app, { hostname: 'one@x' })
+    const two = await setting().work(app, { hostname: 'two@x' })
+    await one.stop()
+    await two.stop()
+    expect(texts()).toEqual(['one@x ready', 'two@x ready', 'one@x stops: stop', 'two@x stops: stop'])
+    app.signals.emit('worker:ready', { hostname: 'three@x' })
+    expect(texts()).toHaveLength(4)
+  })
+
+  test('what the level leaves out is not listened to', async () => {
+    const { app } = written('error')
+    await setting().work(app)
+    expect([app.signals.has('task:success'), app.signals.has('task:received')]).toEqual([false, false])
+    expect(app.signals.has('task:failure')).toBe(true)
+  })
 })
