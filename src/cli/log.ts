@@ -5,14 +5,16 @@ import { createLogger, type Logger, type LogLevel } from '../std/log.ts'
 const SAID =
   'id,task,queue,runtime,error,traceback,method,path,status,ms,client,agent,aborted,entry,fire,late,reason,store'
 
+/** Who reads a command's log: people always, or people at a terminal and programs elsewhere. */
+export type Readers = 'people' | 'people at a terminal'
+
 /**
- * The program's log on standard error: lines for people at a terminal, else JSON lines. Written at once: nothing is
- * lost at exit.
+ * The program's log on standard error: lines for people, or JSON lines for programs. Written at once: nothing is lost at exit.
  */
-export function commandLogger(level: LogLevel): Logger {
-  if (process.stderr.isTTY !== true) return createLogger(level)
+export function commandLogger(level: LogLevel, readers: Readers): Logger {
+  if (readers !== 'people' && process.stderr.isTTY !== true) return createLogger(level)
   const format = pretty.prettyFactory({
-    colorize: process.stderr.hasColors(),
+    colorize: process.stderr.isTTY === true && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: SAID,
     messageFormat: lineText,
@@ -25,11 +27,14 @@ export function lineText(line: Record<string, unknown>): string {
   const { msg, id, task, traceback } = line
   const text = typeof msg === 'string' ? msg : ''
   const owned = typeof id === 'string' && !text.includes(id) ? `${String(task)}[${id}]: ${text}` : text
-  return typeof traceback === 'string' ? `${owned}\n${withoutHead(traceback, text)}` : owned
+  const rest = typeof traceback === 'string' ? withoutHead(traceback, text) : ''
+  return rest === '' ? owned : `${owned}\n${rest}`
 }
 
-/** A stack starts with the error's type and message, which the line has said. */
-function withoutHead(traceback: string, text: string): string {
-  const [head = '', ...rest] = traceback.split('\n')
-  return rest.length > 0 && text.includes(head) ? rest.join('\n') : traceback
+/** A stack starts with the error's type and message, of one line or several, which the text has said. */
+export function withoutHead(traceback: string, text: string): string {
+  const lines = traceback.split('\n')
+  let said = 0
+  while (said < lines.length && text.includes(lines.slice(0, said + 1).join('\n'))) said++
+  return lines.slice(said).join('\n')
 }

@@ -5,7 +5,7 @@ import { codeOf } from '../std/errorCode.ts'
 import { ConfigError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
 import { oneLine } from './exit.ts'
-import { commandLogger } from './log.ts'
+import { commandLogger, type Readers } from './log.ts'
 
 /** Options of every command that needs an app. */
 export interface AppOptions {
@@ -19,22 +19,22 @@ export interface AppOptions {
 /**
  * The app of a task module, on the stores and with the log that the command line asks for. Rejects with ConfigError.
  */
-export async function openApp(options: AppOptions): Promise<App> {
+export async function openApp(options: AppOptions, readers: Readers = 'people at a terminal'): Promise<App> {
   const app = options.app === undefined ? await plainApp() : await load(options.app)
   const settings = {
     // An empty environment variable is none.
     broker: options.broker || undefined,
     backend: options.resultBackend || undefined,
-    logger: commandLogger(options.loglevel),
+    logger: commandLogger(options.loglevel, readers),
   }
   // Without a module the store is that of the folder where the command is given, wherever the command itself is installed.
   app.configure(settings, options.app === undefined ? process.cwd() : await folderOf(options.app))
   return app
 }
 
-/** Run with an app, and let its stores go afterwards. */
+/** Run with an app, and let its stores go afterwards: for commands whose whole output is for people. */
 export async function withApp<Result>(options: AppOptions, use: (app: App) => Promise<Result>): Promise<Result> {
-  const app = await openApp(options)
+  const app = await openApp(options, 'people')
   try {
     return await use(app)
   } finally {

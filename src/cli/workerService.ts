@@ -59,7 +59,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
 export async function runWorker(
   worker: Worker,
   { grace }: WorkerCommandOptions,
-  hooks: { ready?(): void; close?(): Promise<void> } = {},
+  hooks: { ready?(): Promise<void>; close?(): Promise<void> } = {},
 ): Promise<number> {
   const { logger } = worker.app.config
   const starting = worker.start()

@@ -20,7 +20,7 @@ function checkOf(app: App): WorkerCheck {
   )
 }
 
-onEachStore((lab) => {
+onEachStore((lab, kind) => {
   it('says once, with the store, that nothing has taken a task while no worker is connected', async () => {
     const { warnings, logger } = listener()
     const app = lab().app({ logger })
@@ -51,9 +51,7 @@ onEachStore((lab) => {
     await Promise.all(handles.map((handle) => handle.get()))
     expect(warnings).toEqual([])
   })
-})
 
-onEachStore((lab, kind) => {
   it('a task that waits for its child in a full pool is warned of, once, with both', async () => {
     const { warnings, logger } = listener()
     const app = lab().app({ logger })
@@ -102,25 +100,22 @@ describe('the store is asked nothing', () => {
 describe('get()', () => {
   const lab = useLab('sqlite')
 
-  it('inside a task, of the only slot: the wait ends by its own limit', { timeout: 20_000 }, async () => {
+  it('warns after five seconds, in a task that holds the only slot too, and goes on', { timeout: 20_000 }, async () => {
     const { warnings, logger } = listener()
-    const app = lab().app({ logger })
-    const child = app.task('child', () => 'done')
-    const parent = app.task('parent', () => child.delay().get({ timeout: '7s' }))
-    await lab().work(app, { concurrency: 1 })
-    const handle = await parent.delay()
-    await expect(handle.get()).rejects.toMatchObject({ type: 'TimeoutError' })
-    expect(warnings).toEqual([expect.stringContaining(`task parent[${handle.id}] holds a slot`)])
-  })
-
-  it('warns after five seconds, and goes on', { timeout: 20_000 }, async () => {
-    const { warnings, logger } = listener()
+    const full = listener()
     const app = lab().app({ logger })
     const double = app.task('double', (n: number) => n * 2)
+    const other = lab().app({ broker: 'memory:', logger: full.logger })
+    const child = other.task('child', () => 'done')
+    const parent = other.task('parent', () => child.delay().get({ timeout: '5500ms' }))
+    await lab().work(other, { concurrency: 1 })
+    const holding = await parent.delay()
     const waiting = double.delay(4).get()
     await until(() => warnings.length === 1)
     expect(warnings[0]).toContain(`no worker is connected to sqlite:${lab().path}: nothing has taken task double[`)
     await lab().work(app)
     expect(await waiting).toBe(8)
+    await expect(holding.get()).rejects.toMatchObject({ type: 'TimeoutError' })
+    expect(full.warnings).toEqual([expect.stringContaining(`task parent[${holding.id}] holds a slot`)])
   })
 })

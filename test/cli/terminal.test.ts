@@ -49,9 +49,22 @@ describe('at a terminal', () => {
       await purge.until(/\[y\/N\] /)
       expect(purge.stdout).toContain('Drop all of celery (1 message waiting), and what is delayed there?')
       purge.child.stdin?.write(`${answer}\r`)
-      expect((await purge.ended).code).toBe(0)
+      const { code, stdout } = await purge.ended
+      expect(code).toBe(0)
+      expect(stdout).toContain(answer === 'n' ? 'nothing was dropped' : 'celery: 1 message dropped')
       expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: left })
     }
+  })
+
+  test('Ctrl-C in --wait ends the wait, and says that the task goes on', async () => {
+    const folder = project()
+    const call = startAtTerminal(folder, ['call', 'forever', '--task-id', 'f1', '--wait'])
+    await call.until(/PENDING/)
+    call.child.stdin?.write('\u0003')
+    const { code, stdout } = await call.ended
+    expect(plain(stdout)).toContain('celeriac: the wait was interrupted; task f1 goes on (celeriac result f1 --wait')
+    expect(code).toBe(1)
+    expect((await run(folder, ['result', 'f1'])).stdout).toContain('PENDING')
   })
 
   test('a beat writes one line for each run', async () => {

@@ -3,7 +3,7 @@ import { exitCode, failureText } from '../../src/cli/exit.ts'
 import { workerName } from '../../src/cli/hostname.ts'
 import { jsonText } from '../../src/cli/json.ts'
 import { lineText } from '../../src/cli/log.ts'
-import { progressText, shareOf } from '../../src/cli/progress.ts'
+import { ProgressLine, progressText, shareOf } from '../../src/cli/progress.ts'
 import { suggestion } from '../../src/cli/suggest.ts'
 import { duration, logLevel, moment, momentOrDuration, names } from '../../src/cli/values.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
@@ -65,6 +65,10 @@ describe('progress', () => {
     [{ current: 3, total: 4 }, 0.75],
     [{ done: 1, total: 2 }, 0.5],
     [{ percent: 30 }, 0.3],
+    [{ page: 4, pages: 10 }, 0.4],
+    [{ step: 1, steps: 4 }, 0.25],
+    [{ page: 4 }, undefined],
+    [{ page: 11, pages: 10 }, undefined],
     [{ progress: 0.1 }, 0.1],
     [{ current: 0.8 }, 0.8],
     [{ total: 0, current: 0 }, 0],
@@ -79,6 +83,35 @@ describe('progress', () => {
     expect(progressText({ type: 'state', state: 'STARTED', meta: null, info }, 80)).toBe('STARTED')
     expect(progressText({ type: 'state', state: 'STEP 1', meta: { file: 'a' }, info }, 80)).toBe('STEP 1 {"file":"a"}')
     expect(progressText({ type: 'progress', state: 'PROGRESS', data: 'x'.repeat(99), info }, 20)).toHaveLength(19)
+    expect(progressText({ type: 'progress', state: 'PROGRESS', data: { page: 3, pages: 10 }, info }, 80, 95_000)).toBe(
+      `[${'#'.repeat(9)}${'-'.repeat(21)}] 30 % (3/10) 95 s left`,
+    )
+  })
+
+  test('the time left, from the speed since the first word; none while that cannot be said', () => {
+    const written: string[] = []
+    let now = 0
+    const stream = { columns: 100, write: (text: string) => written.push(text.replace(/^\r\u001b\[K\S+ /, '')) }
+    const line = new ProgressLine(stream as unknown as NodeJS.WriteStream, () => now)
+    const show = (at: number, data: unknown) => {
+      now = at
+      line.show({ type: 'progress', state: 'PROGRESS', data, info: {} as never })
+    }
+    show(0, { done: 10, total: 100 })
+    show(500, { done: 20, total: 100 })
+    show(2000, { done: 30, total: 100 })
+    show(400_000, { done: 50, total: 100 })
+    // A retry begins anew.
+    show(410_000, { done: 1, total: 100 })
+    show(420_000, { done: 100, total: 100 })
+    expect(written).toEqual([
+      '10 % (10/100)',
+      '20 % (20/100)',
+      '30 % (30/100) 7 s left',
+      '50 % (50/100) 8 min left',
+      '1 % (1/100)',
+      '100 % (100/100)',
+    ])
   })
 })
 
@@ -104,4 +137,11 @@ test('log lines at a terminal', () => {
     'Task a[1] failed: TypeError: no\n    at f\n    at g',
   )
   expect(lineText({ msg: 'other', traceback })).toBe(`other\n${traceback}`)
+  const two = 'Error: first\nsecond\n    at f'
+  expect(lineText({ msg: 'Task a[1] failed: Error: first\nsecond', id: '1', traceback: two })).toBe(
+    'Task a[1] failed: Error: first\nsecond\n    at f',
+  )
+  expect(lineText({ msg: 'Task a[1] failed: Error: no stack', id: '1', traceback: 'Error: no stack' })).toBe(
+    'Task a[1] failed: Error: no stack',
+  )
 })

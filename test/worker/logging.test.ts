@@ -140,11 +140,12 @@ describe('new Worker(app)', () => {
     await boom.delay()
     await until(() => texts().some((text) => text.includes('failed')))
     await worker.stop()
-    expect(texts()).toEqual([
+    // The repeat may arrive before the signal of the retry.
+    expect([texts()[0], ...texts().slice(1, -2).sort(), ...texts().slice(-2)]).toEqual([
       'w@x ready',
       'Task boom received',
-      'Task boom retry 1 in : RangeError: no',
       'Task boom received',
+      'Task boom retry 1 in : RangeError: no',
       'Task boom failed in : RangeError: no',
       'w@x stops: stop',
     ])

@@ -5,6 +5,7 @@ import type { AsyncResult, WaitOptions } from '../../app/result.ts'
 import type { Submission } from '../../app/submission.ts'
 import { callTask } from '../../app/task.ts'
 import { ConfigError } from '../../std/errors.ts'
+import { untilInterrupted } from '../interrupt.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../open.ts'
 import { ProgressLine } from '../progress.ts'
@@ -39,7 +40,8 @@ export async function call(name: string, args: readonly string[], options: CallC
     }
     process.stderr.write(`${handle.id}\n`)
     const limit: WaitOptions = options.wait === true ? {} : { timeout: options.wait }
-    process.stdout.write(`${jsonText(await resultOf(handle, name, limit))}\n`)
+    const result = await untilInterrupted(handle.id, (signal) => resultOf(handle, name, { ...limit, signal }))
+    process.stdout.write(`${jsonText(result)}\n`)
   })
 }
 

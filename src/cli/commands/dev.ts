@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { moduleUrl } from '../../worker/pool/load.ts'
 import { startBeatIfUseful } from '../beatService.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { openApp } from '../open.ts'
+import { type SampleCall, sampleCall } from '../sample.ts'
 import { Supervisor } from '../supervisor.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
@@ -44,13 +44,13 @@ async function supervise(module: string, folder: string): Promise<void> {
 }
 
 async function run(options: DevCommandOptions): Promise<void> {
-  const app = await openApp(options)
+  const app = await openApp(options, 'people')
   const server = await startHttp(app, options)
   const worker = await prepareWorker(app, options)
   const beat = await startBeatIfUseful(app)
   const code = await runWorker(worker, options, {
-    ready: () => {
-      process.stdout.write(`${hint(server.url, app)}\n`)
+    ready: async () => {
+      process.stdout.write(`${hint(server.url, await sampleCall(app))}\n`)
       process.send?.('ready')
     },
     close: async () => {
@@ -62,14 +62,17 @@ async function run(options: DevCommandOptions): Promise<void> {
 }
 
 /** Where the API is, and a first call to try. */
-function hint(url: string, app: App): string {
-  const lines = ['', ' [http]', ` .> ${url}/v1 (OpenAPI: ${url}/openapi.json)`]
-  const task = app.tasks.values().next().value
-  if (task) {
-    const { name, style, run } = task.definition
-    const body = style === 'object' ? '{}' : JSON.stringify(Array.from({ length: run.length }, (_, index) => index + 1))
+function hint(url: string, sample: SampleCall | undefined): string {
+  const lines = [
+    '',
+    ' [http]',
+    ` .> ${url}/v1 (OpenAPI: ${url}/openapi.json)`,
+    ` .> ${url}/docs: every task, to try in the browser`,
+  ]
+  if (sample) {
+    const data = `'${sample.body.replaceAll("'", "'\\''")}'`
     const header = "-H 'content-type: application/json'"
-    lines.push(` .> try: curl ${url}/v1/tasks/${encodeURIComponent(name)} ${header} -d '${body}'`)
+    lines.push(` .> try: curl ${url}/v1/tasks/${encodeURIComponent(sample.task)} ${header} -d ${data}`)
   }
   return lines.join('\n')
 }

@@ -15,7 +15,10 @@ export async function purge(options: PurgeCommandOptions): Promise<void> {
   }
   await withApp(options, async (app) => {
     const queues = options.queues ?? [app.config.queue]
-    if (!options.force && !(await confirmed(app, queues))) return
+    if (!options.force && !(await confirmed(app, queues))) {
+      process.stderr.write('nothing was dropped\n')
+      return
+    }
     for (const queue of queues) process.stdout.write(`${queue}: ${messages(await app.purge(queue))} dropped\n`)
   })
 }

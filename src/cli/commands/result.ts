@@ -3,7 +3,9 @@ import type { JobInfo } from '../../app/info.ts'
 import type { AsyncResult } from '../../app/result.ts'
 import { isFinal, SUCCESS } from '../../protocol/states.ts'
 import { CeleriacError, UnknownJobError } from '../../std/errors.ts'
+import { untilInterrupted } from '../interrupt.ts'
 import { jsonText } from '../json.ts'
+import { withoutHead } from '../log.ts'
 import { type AppOptions, withApp } from '../open.ts'
 
 export interface ResultCommandOptions extends AppOptions {
@@ -24,7 +26,7 @@ export async function result(id: string, options: ResultCommandOptions): Promise
 
 async function find(app: App, id: string, wait: number | true | undefined): Promise<JobInfo> {
   const handle = app.result(id)
-  if (wait !== undefined) await end(handle, wait)
+  if (wait !== undefined) await untilInterrupted(id, (signal) => end(handle, wait, signal))
   const info = await handle.info()
   if (info) return info
   const { url, hint } = (await app.stores()).backend
@@ -32,8 +34,8 @@ async function find(app: App, id: string, wait: number | true | undefined): Prom
 }
 
 /** Wait until it is final; an unknown id and the end of the time are errors. */
-async function end(handle: AsyncResult, wait: number | true): Promise<void> {
-  const events = handle.events(wait === true ? {} : { timeout: wait })
+async function end(handle: AsyncResult, wait: number | true, signal: AbortSignal): Promise<void> {
+  const events = handle.events(wait === true ? { signal } : { timeout: wait, signal })
   for await (const { state } of events) if (isFinal(state)) return
 }
 
@@ -54,5 +56,7 @@ function infoText(info: JobInfo): string {
     ['started', startedAt?.toISOString()],
     ['finished', finishedAt?.toISOString()],
   ]
-  return lines.flatMap(([name, text]) => (text === undefined ? [] : [`${`${name}:`.padEnd(11)}${text}`])).join('\n')
+  const known = lines.flatMap(([name, text]) => (text === undefined ? [] : [`${`${name}:`.padEnd(11)}${text}`]))
+  const trace = error?.traceback === undefined ? '' : withoutHead(error.traceback, `${error.type}: ${error.message}`)
+  return [...known, ...(trace === '' ? [] : ['traceback:', trace])].join('\n')
 }

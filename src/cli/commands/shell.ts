@@ -7,7 +7,7 @@ import { type AppOptions, openApp } from '../open.ts'
 
 /** `celeriac shell`: JavaScript with await, the app and its tasks in scope. Ends with its input. */
 export async function shell(options: AppOptions): Promise<void> {
-  const app = await openApp(options)
+  const app = await openApp(options, 'people')
   const scope = await scopeOf(app)
   if (process.stdin.isTTY) await talk(app, scope)
   else await obey(scope)
