@@ -1,7 +1,7 @@
 import type { App } from '../app/app.ts'
 import type { TaskDefinition } from '../app/definition.ts'
-import { validate } from '../app/schema.ts'
-import { type JsonSchema, jsonSchemaOf } from '../http/jsonSchema.ts'
+import { type JsonSchema, jsonSchemaOf } from '../app/jsonSchema.ts'
+import { type Schema, validate } from '../app/schema.ts'
 
 /** A call that works. */
 export interface SampleCall {
@@ -22,17 +22,27 @@ export async function sampleCall(app: App): Promise<SampleCall | undefined> {
   return undefined
 }
 
-/** The task's own example, else numbers for its parameters, else a value that its schema accepts. */
-async function bodyOf({ style, run, input, options }: TaskDefinition): Promise<string | undefined> {
+/** The task's own example, else a small value for each of its parameters, else one that its schema accepts. */
+async function bodyOf({ style, run, input, parameters, options }: TaskDefinition): Promise<string | undefined> {
   if (options.example?.input !== undefined) return JSON.stringify(options.example.input)
-  if (style === 'positional') return JSON.stringify(Array.from({ length: run.length }, (_, index) => index + 1))
-  if (!input) return '{}'
-  const value = sampleOf(jsonSchemaOf(input, 'input', '#')) ?? {}
+  if (style === 'object') return input ? bodyFor([input], ([value]) => value) : '{}'
+  // Those without a default: the function's length.
+  const schemas = Array.from({ length: run.length }, (_, index) => parameters?.list[index]?.schema)
+  return bodyFor(schemas, (values) => values)
+}
+
+/** A value for each schema, a number where there is none; undefined where a schema asks for what cannot be guessed. */
+async function bodyFor(
+  schemas: readonly (Schema | undefined)[],
+  body: (values: readonly unknown[]) => unknown,
+): Promise<string | undefined> {
+  const values = schemas.map((schema, index) =>
+    schema ? (sampleOf(jsonSchemaOf(schema, 'input', '#')) ?? {}) : index + 1,
+  )
   try {
-    await validate(input, value, 'sample')
-    return JSON.stringify(value)
+    await Promise.all(schemas.map((schema, index) => schema && validate(schema, values[index], 'sample')))
+    return JSON.stringify(body(values))
   } catch {
-    // What the schema asks for cannot be guessed: another task will do.
     return undefined
   }
 }

@@ -91,7 +91,7 @@ describe('progress', () => {
   test('the time left, from the speed since the first word; none while that cannot be said', () => {
     const written: string[] = []
     let now = 0
-    const stream = { columns: 100, write: (text: string) => written.push(text.replace(/^\r\u001b\[K\S+ /, '')) }
+    const stream = { columns: 100, write: (text: string) => written.push(text.slice(text.indexOf('] ') + 2)) }
     const line = new ProgressLine(stream as unknown as NodeJS.WriteStream, () => now)
     const show = (at: number, data: unknown) => {
       now = at
