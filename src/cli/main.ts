@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 import './oldNode.ts'
 import { exitCode, failureText } from './exit.ts'
+import { commandFirst } from './order.ts'
 import { program } from './program.ts'
 import { quiet } from './quiet.ts'
 
 quiet(process)
+// `dev` passes its own command line on.
+process.argv = [...process.argv.slice(0, 2), ...commandFirst(process.argv.slice(2))]
 const command = program()
 try {
   await command.parseAsync()

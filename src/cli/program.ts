@@ -29,6 +29,7 @@ function addServers(root: Command): void {
   const dev = command(root, 'dev [module]', 'HTTP API and worker in one process, started anew when the code changes')
   withWorker(withAddress(withStores(dev, 'info')), '2s')
     .option('--no-reload', 'do not watch the code')
+    .option('--poll', 'watch the code by reading it again and again: for bind mounts and network drives')
     .option('--no-metrics', 'count nothing for Prometheus')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
   const worker = command(root, 'worker', 'run the tasks of a module')

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { relative } from 'node:path'
-import { CodeWatch } from './watch.ts'
+import { PollWatch } from './pollWatch.ts'
+import { CodeWatch, isNoWatch } from './watch.ts'
 
 /** Saving several files is one change, ms. */
 const DEBOUNCE = 150
@@ -17,6 +18,8 @@ export class Supervisor {
   readonly #command: readonly string[]
   readonly #folder: string
   readonly #say: (text: string) => void
+  readonly #poll: boolean
+  #watches = true
   #child: ChildProcess | undefined
   #ready = false
   /** Asked to end, by a change or for good. */
@@ -25,22 +28,40 @@ export class Supervisor {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * `command`: what Node is to run, options first. The program tells that it runs by any message over its IPC channel.
+   * `command`: what Node is to run, options first. The program tells that it runs by any message over its IPC channel. `poll`: read the
+   * folders again and again, where the system does not report changes.
    */
-  constructor(command: readonly string[], folder: string, say: (text: string) => void) {
+  constructor(command: readonly string[], folder: string, say: (text: string) => void, poll: boolean) {
     this.#command = command
     this.#folder = folder
     this.#say = say
+    this.#poll = poll
   }
 
   /** Resolves with the exit code once the program has ended for good. */
   async run(): Promise<number> {
-    const watch = new CodeWatch(this.#folder, (path) => this.#changed(path))
+    const watch = this.#watch()
     try {
       return await this.#loop()
     } finally {
-      watch.close()
+      watch?.close()
       clearTimeout(this.#timer)
+    }
+  }
+
+  /** Undefined where the system gives no watch: the program runs all the same. */
+  #watch(): { close(): void } | undefined {
+    const changed = (path: string): void => this.#changed(path)
+    if (this.#poll) return new PollWatch(this.#folder, changed)
+    try {
+      return new CodeWatch(this.#folder, changed, (error) =>
+        this.#say(`a new folder is not watched: ${reasonOf(error)}`),
+      )
+    } catch (error) {
+      if (!isNoWatch(error)) throw error
+      this.#watches = false
+      this.#say(`the code is not watched, so that a change starts nothing anew: ${reasonOf(error)}`)
+      return undefined
     }
   }
 
@@ -59,7 +80,7 @@ export class Supervisor {
       const code = await this.#runOnce()
       if (this.#stopped) return code
       if (this.#ending) continue
-      if (!this.#ready && code !== WRONG) return code
+      if (!this.#watches || (!this.#ready && code !== WRONG)) return code
       this.#say(`ended with exit code ${code}; waiting for a change in ${this.#folder}`)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -98,4 +119,16 @@ export class Supervisor {
     this.#ending = true
     this.#wake()
   }
+}
+
+/** What the system said, and what can be done. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  const limit =
+    code === 'ENOSPC'
+      ? ' (Linux: raise fs.inotify.max_user_watches)'
+      : code === 'EMFILE'
+        ? ' (Linux: raise fs.inotify.max_user_instances)'
+        : ''
+  return `${message}${limit}; --poll watches without the system's help`
 }

@@ -4,18 +4,34 @@ import { join } from 'node:path'
 /**
  * Folders without code of the user's. Watching them would cost much, and the store in `.celeriac` changes all the time.
  */
-const IGNORED = /^(?:node_modules|\..*)$/
+export const IGNORED: RegExp = /^(?:node_modules|\..*)$/
 /** Only code counts: what a task writes beside it must not end that task. */
-const CODE = /\.[cm]?[jt]s$/
+export const CODE: RegExp = /\.[cm]?[jt]s$/
 
-/** Calls `changed` with the path, each time a code file below a folder is written, made or removed. */
+/** Codes of the system's limits on watches: of this process or user, of the machine. */
+const NO_WATCH: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOSPC', 'ENOSYS', 'EPERM'])
+
+/** The system gives no watch on files now. */
+export function isNoWatch(error: unknown): boolean {
+  return NO_WATCH.has((error as { code?: string } | null)?.code)
+}
+
+/** Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the system gives no watch (`isNoWatch`). */
 export class CodeWatch {
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #changed: (path: string) => void
+  readonly #failed: (error: unknown) => void
 
-  constructor(folder: string, changed: (path: string) => void) {
+  /** `failed`: a folder that was made later cannot be watched. */
+  constructor(folder: string, changed: (path: string) => void, failed: (error: unknown) => void) {
     this.#changed = changed
-    this.#add(folder)
+    this.#failed = failed
+    try {
+      this.#add(folder)
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   close(): void {
@@ -51,7 +67,11 @@ export class CodeWatch {
       return
     }
     if (this.#watchers.has(path)) return
-    this.#add(path)
+    try {
+      this.#add(path)
+    } catch (error) {
+      this.#failed(error)
+    }
     for (const { name } of entries) if (CODE.test(name)) this.#changed(join(path, name))
   }
 }

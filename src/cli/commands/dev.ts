@@ -12,6 +12,7 @@ import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerSe
 
 export interface DevCommandOptions extends WorkerCommandOptions, HttpCommandOptions {
   reload: boolean
+  poll?: boolean
 }
 
 /** Where the tasks are unless told. */
@@ -27,16 +28,16 @@ export async function dev(module: string | undefined, options: DevCommandOptions
     throw new ConfigError(`dev: expected a module, or one of ${MODULES.join(', ')}; there is none`)
   // Fails here, once, where there is no such file.
   const file = fileURLToPath(moduleUrl(path))
-  if (options.reload) await supervise(path, dirname(file))
+  if (options.reload) await supervise(path, dirname(file), options.poll ?? false)
   else await run({ ...options, app: path })
 }
 
 /** The same command line with `--no-reload`, kept running. */
-async function supervise(module: string, folder: string): Promise<void> {
+async function supervise(module: string, folder: string, poll: boolean): Promise<void> {
   const rest = process.argv.slice(3)
   const given = rest.includes(module) ? rest : [module, ...rest]
   const command = [...process.execArgv, resolve(process.argv[1] as string), 'dev', ...given, '--no-reload']
-  const supervisor = new Supervisor(command, folder, (text) => process.stderr.write(`celeriac: ${text}\n`))
+  const supervisor = new Supervisor(command, folder, (text) => process.stderr.write(`celeriac: ${text}\n`), poll)
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(signal, () => supervisor.stop(signal))
   }

@@ -8,7 +8,7 @@ import { Deferred } from '../../std/deferred.ts'
 import type { Logger } from '../../std/log.ts'
 import type { StopSignal } from '../../std/stop.ts'
 import { JobThread } from './jobThread.ts'
-import { moduleUrl } from './load.ts'
+import { moduleReference } from './load.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 import type { ThreadData } from './threadMessage.ts'
@@ -105,7 +105,7 @@ export class ThreadPool implements Pool {
     const { broker, backend } = this.#app.config
     if (broker.startsWith('memory:'))
       this.#log.warn({}, 'tasks sent from within threads are lost: memory: is not shared with them')
-    return { module: moduleUrl(this.#module), broker, backend }
+    return { module: moduleReference(this.#module), broker, backend }
   }
 
   get #log(): Logger {

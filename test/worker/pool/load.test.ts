@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { isApp } from '../../../src/app/app.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
-import { loadApp, moduleUrl } from '../../../src/worker/pool/load.ts'
+import { loadApp, moduleReference, moduleUrl } from '../../../src/worker/pool/load.ts'
 
 const url = (name: string): string => new URL(`./modules/${name}`, import.meta.url).href
 const path = (name: string): string => fileURLToPath(url(name))
@@ -42,6 +42,30 @@ describe('loadApp', () => {
     await expect(loadApp('nowhere/tasks.ts')).rejects.toBeInstanceOf(ConfigError)
     await expect(loadApp('file://host/tasks.ts')).rejects.toBeInstanceOf(ConfigError)
     expect(isApp({})).toBe(false)
+  })
+})
+
+describe('module:name', () => {
+  it('names the app, in this thread and for others; a file with a colon in its name comes first', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modules-'))
+    const source = `import { App } from ${JSON.stringify(new URL('../../../src/app/app.ts', import.meta.url).href)}
+      export const app = new App({ name: 'first', broker: 'memory:' })
+      export const shop = new App({ name: 'second', broker: 'memory:' })
+      export const text = ''`
+    writeFileSync(join(folder, 'tasks.ts'), source)
+    writeFileSync(join(folder, 'a:b.ts'), source)
+    const path = join(folder, 'tasks')
+    expect((await loadApp(path)).config.name).toBe('first')
+    expect((await loadApp(`${path}:shop`)).config.name).toBe('second')
+    const reference = moduleReference(`${path}:shop`)
+    expect(reference).toBe(`${pathToFileURL(`${path}.ts`).href}:shop`)
+    expect((await loadApp(reference)).config.name).toBe('second')
+    expect(moduleReference(path)).toBe(pathToFileURL(`${path}.ts`).href)
+    expect(moduleUrl(join(folder, 'a:b'))).toBe(pathToFileURL(join(folder, 'a:b.ts')).href)
+    await expect(loadApp(`${path}:text`)).rejects.toThrow('expected its export text to be an app, got another value')
+    await expect(loadApp(`${path}:none`)).rejects.toThrow('no such export among app, shop, text')
+    await expect(loadApp('nowhere:app')).rejects.toThrow(/got .*nowhere: no such file/)
+    rmSync(folder, { recursive: true })
   })
 })
 
