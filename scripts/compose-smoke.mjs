@@ -140,7 +140,7 @@ async function up(service, more, sign, name = service) {
 
 /** Containers have host names of their own; here the worker's name has to be. @param {string} name */
 function upWorker(name) {
-  return up('worker', ['-n', `celery@${name}`], / ready/, name)
+  return up('worker', ['-n', `celeriac@${name}`], / ready/, name)
 }
 
 /** @param {string} service @param {string} [name] */

@@ -62,7 +62,7 @@ export interface Consumer extends AsyncIterable<Delivery> {
 export interface ConsumeOptions {
   /** Unsettled deliveries at a time. */
   readonly prefetch: number
-  /** Shown to people: the worker's host name, as `celery@host`. */
+  /** Shown to people: the worker's host name, as `celeriac@host`. */
   readonly name: string
 }
 

@@ -137,7 +137,7 @@ function addStore(root: Command): void {
   const status = command(root, 'status', 'the stores, their queues, and tasks by state')
   withStores(withModule(status, false), 'warn')
     .option('-Q, --queues <names>', 'these queues; default: those of the app and its tasks', names)
-    .option('--worker <name>', 'this worker has to answer, as celery@%h (%h: host name)')
+    .option('--worker <name>', 'this worker has to answer, as celeriac@%h (%h: host name)')
     .option('--json', 'as JSON')
     .action(async (options) => (await import('./commands/status.ts')).status(options))
   const purge = command(root, 'purge', 'drop the messages that wait in a queue')
@@ -187,7 +187,10 @@ function withWorker(own: Command, grace: string): Command {
     .option('-c, --concurrency <number>', 'tasks at once', wholeNumber(1, 100_000))
     .addOption(new Option('-P, --pool <pool>', 'where tasks run').choices(['inline', 'threads', 'solo']))
     .option('-Q, --queues <names>', "queues to take from, as fast,slow; default: the app's", names)
-    .option('-n, --hostname <name>', 'name of the worker, as mail@%h (%h: host name)')
+    .option(
+      '-n, --hostname <name>',
+      'name of the worker, as mail@%h (%h: host name); default: celeriac@%h, with a number where that is taken',
+    )
     .addOption(
       new Option('--grace <time>', 'how long running tasks may go on when it stops')
         .default(duration(grace), grace)

@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import { banner } from '../worker/banner.ts'
 import type { Worker } from '../worker/worker.ts'
-import { workerName } from './hostname.ts'
+import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './open.ts'
 import { say } from './say.ts'
 import { stopped } from './stop.ts'
@@ -22,16 +22,13 @@ export interface WorkerCommandOptions extends AppOptions {
  * answer.
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
-  const { Worker } = await import('../worker/worker.ts')
+  const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, queues, hostname, grace, app: module } = options
-  const worker = new Worker(app, {
-    concurrency,
-    pool,
-    queues,
-    hostname: hostname === undefined ? undefined : workerName(hostname),
-    grace,
-    module,
-  })
+  const settings = { concurrency, pool, queues, grace, module }
+  const named = hostname === undefined ? undefined : workerName(hostname)
+  let worker = new Worker(app, { ...settings, hostname: named })
+  // What is wrong with the options is said before the store is asked.
+  if (named === undefined) worker = new Worker(app, { ...settings, hostname: await freeName(app, defaultName) })
   const { broker, backend } = await app.stores()
   await Promise.all(worker.queues.map((queue) => broker.size(queue)))
   process.stdout.write(

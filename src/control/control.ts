@@ -49,7 +49,7 @@ export class Control {
     this.#app = app
   }
 
-  /** Who is there: `[{ 'celery@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away. */
+  /** Who is there: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away. */
   ping(options: ControlOptions = {}): Promise<ControlReply[]> {
     return this.#ask({ method: 'ping', arguments: {} }, options)
   }

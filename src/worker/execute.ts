@@ -122,7 +122,9 @@ function begin(request: Request, bench: Bench): void {
   const { definition, message } = request
   const { config, signals } = bench.app
   request.begin()
-  if (!message.ignoreResult && (definition.options.trackStarted ?? config.trackStarted)) {
+  const tracked = definition.options.trackStarted ?? config.trackStarted
+  // Where another run was lost, its last state and progress are not this run's.
+  if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
     record(request, STARTED, startedBy(request), bench)
   }
   bench.running.set(request.id, request)

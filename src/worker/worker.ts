@@ -29,7 +29,7 @@ export interface WorkerOptions {
   concurrency?: number
   /** Default: the app's queue. */
   queues?: readonly string[]
-  /** Name for people and remote control. Default `celery@<host>`. */
+  /** Name for people and remote control. Each running worker needs its own. Default `celeriac@<host>`. */
   hostname?: string
   /** Path or file URL of the module that defines the app: needed by `threads`, which load it once each. */
   module?: string
@@ -39,6 +39,11 @@ export interface WorkerOptions {
   logger?: LogOption
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration
+}
+
+/** The name of a worker that is given none; `number` tells several of one machine apart. */
+export function defaultName(number = 1): string {
+  return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
 }
 
 const KNOWN = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace', 'logger'])
@@ -70,7 +75,7 @@ export class Worker {
   constructor(app: App, options: WorkerOptions = {}) {
     refuseUnknown(options, KNOWN, 'Worker')
     this.app = app
-    this.hostname = options.hostname ?? `celery@${hostname()}`
+    this.hostname = options.hostname ?? defaultName()
     requireText(this.hostname, 'hostname')
     this.queues = options.queues ?? [app.config.queue]
     if (!Array.isArray(this.queues) || this.queues.length === 0)

@@ -146,7 +146,7 @@ describe('with a worker', () => {
     expect(added).toEqual({ code: 0, stdout: '3\n', stderr: expect.stringMatching(UUID) })
     const id = added.stderr.trim()
     expect((await run(folder, ['result', id])).stdout).toMatch(
-      /state: {5}SUCCESS\nresult: {4}3\n[\s\S]*worker: {4}celery@/,
+      /state: {5}SUCCESS\nresult: {4}3\n[\s\S]*worker: {4}celeriac@/,
     )
 
     expect(await run(folder, ['call', 'add', '"a"', '"b"', '-w10s'])).toMatchObject({ code: 0, stdout: '"ab"\n' })

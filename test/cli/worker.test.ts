@@ -128,12 +128,22 @@ describe('stopping a worker', () => {
     expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })
 
+  test('a second worker of one machine has a name of its own', async () => {
+    const folder = project()
+    const first = await startWorker(folder)
+    const second = await startWorker(folder)
+    expect(first.stdout).toMatch(/ · celeriac@\S+\n/)
+    expect(second.stdout).toMatch(/ · celeriac-2@\S+\n/)
+    const names = /^workers: {3}celeriac-2@\S+, celeriac@\S+$/m
+    expect((await run(folder, ['status'])).stdout).toMatch(names)
+  })
+
   test('SIGQUIT stops at once, exit code 1', async () => {
     const folder = project()
     const worker = await startWorker(folder)
     await run(folder, ['call', 'forever', '--task-id', 'f1'])
     await worker.until(/forever\[f1\] received/)
-    expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celery@\S+$/m)
+    expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
     worker.child.kill('SIGQUIT')
     expect((await worker.ended).code).toBe(1)
     expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')

@@ -219,7 +219,7 @@ describe('deploy', () => {
       return stdout
     }
 
-    expect(await said(status)).toMatch(/workers: +celery@.*\nwaiting: +celery 0\n/)
+    expect(await said(status)).toMatch(/workers: +celeriac@.*\nwaiting: +celery 0\n/)
     expect(await said(result)).toMatch(/state: +PENDING/)
     expect(await said(revoke)).toContain(`revoked ${id}`)
     await worker.until(new RegExp(`${id}.*revoked`))
