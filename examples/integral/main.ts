@@ -45,6 +45,8 @@ async function run(flags: Flags): Promise<number> {
     module: new URL('tasks.ts', import.meta.url).href,
     hostname: `integral${process.pid}@${hostname()}`,
     grace: GRACE * 1000,
+    // `logLines` writes what is worth a line.
+    logger: false,
   })
   await worker.start()
   console.log(welcome({ url: server.url, store: stores.broker.url, broker, backend, pool: worker.pool }))
