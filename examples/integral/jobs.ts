@@ -71,9 +71,18 @@ export class Jobs {
 /** The file of the numbers that go with a result store: beside a SQLite file; in memory for results that end with this process. */
 export function jobsFile(backend: string): string {
   if (/^(memory|rpc):/.test(backend)) return ':memory:'
-  if (!backend.startsWith('sqlite:')) return '.celeriac/integral.jobs.db'
+  if (!backend.startsWith('sqlite:')) return `.celeriac/integral.${serverName(backend)}.jobs.db`
   const store = decodeURI(backend.replace(/^sqlite:(\/\/(?=\/))?/, ''))
   return `${store.replace(/\.db$/, '')}.jobs.db`
+}
+
+/** A server's URL as a part of a file's name, without user and password: the jobs of another server are others. */
+function serverName(url: string): string {
+  return url
+    .replace(/\/\/[^/@]*@/, '//')
+    .replace(/[?#].*$/, '')
+    .replace(/\/0?$/, '')
+    .replace(/[^\w.]+/g, '-')
 }
 
 function open(path: string): DatabaseSync {

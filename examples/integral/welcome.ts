@@ -23,22 +23,25 @@ export function welcome({ url, store, broker, backend, pool }: WelcomeFacts): st
   return `
 integral is at ${url}  (${store}, ${pool.size} ${pool.kind})
 
-With curl: start an integral (a quarter of a circle of radius 2: its area is pi), list all, see the first, start one
-that takes long and call it off, hand one in by celeriac's own API
-  curl -X PUT ${url}/ -d '${BODY}'
+With curl: start an integral (a quarter of a circle of radius 2: its area is pi), list all, see that one, start one
+that takes long and cancel it, submit one by celeriac's own API
+  id=$(curl -sX PUT ${url}/ -d '${BODY}' | tr -dc 0-9)
   curl ${url}/
-  curl ${url}/0
-  curl -X PUT ${url}/ -d '${LONG}'
-  curl -X DELETE ${url}/1
+  curl ${url}/$id
+  id=$(curl -sX PUT ${url}/ -d '${LONG}' | tr -dc 0-9)
+  curl -X DELETE ${url}/$id
   curl ${url}/v1/tasks/integrate -H 'content-type: application/json' -d '${BODY}'
 
 The same with httpie
-  http PUT ${short}/ ${ITEMS} size:=1000000
+  id=$(http -b PUT ${short}/ ${ITEMS} size:=1000000 | tr -dc 0-9)
   http ${short}/
-  http ${short}/0
-  http PUT ${short}/ ${ITEMS} size:=1000000000
-  http DELETE ${short}/1
+  http ${short}/$id
+  id=$(http -b PUT ${short}/ ${ITEMS} size:=1000000000 | tr -dc 0-9)
+  http DELETE ${short}/$id
   http POST ${short}/v1/tasks/integrate ${ITEMS}
+
+In a browser
+  ${url}/docs
 
 From code, in another terminal
   npm run celeriac -- shell -A examples/integral/tasks.ts${stores}

@@ -1,5 +1,6 @@
 import { type JobInfo, states } from 'celeriac'
 import type { Context, Hono } from 'hono'
+import { respondStart } from '../shared/start.ts'
 import { app, asyncLongRunningTask } from './tasks.ts'
 import { TASK_TIME, work } from './work.ts'
 
@@ -12,6 +13,8 @@ export { app } from './tasks.ts'
 /** The API of the long-running task, synchronous and asynchronous; beside it celeriac's own, `/v1` and `/openapi.json`. */
 export const http: Hono = app.http({ expose: [asyncLongRunningTask] })
 
+http.get('/', (c) => respondStart(c, START))
+http.all('/', notAllowed('GET, HEAD'))
 http.post('/long_running_task', runSynchronously)
 http.post('/async_long_running_task', submitToQueue)
 http.get('/async_long_running_task/:taskId', checkStatus)
@@ -20,6 +23,17 @@ http.all('/long_running_task', notAllowed('POST'))
 http.all('/async_long_running_task', notAllowed('POST'))
 http.all('/async_long_running_task/:taskId', notAllowed('GET, HEAD'))
 http.all('/async_long_running_task/:taskId/result', notAllowed('GET, HEAD'))
+
+const START = {
+  name: 'long-running',
+  about: 'A task that takes half a minute: submit it, ask for its state, fetch its result; and the synchronous way.',
+  tries: (url: string) => [
+    `curl -X POST ${url}/async_long_running_task`,
+    `curl ${url}/async_long_running_task/<task_id>`,
+    `curl ${url}/async_long_running_task/<task_id>/result`,
+    `curl -X POST ${url}/long_running_task`,
+  ],
+}
 
 /** How not to do it: the process does nothing else until the work is done. */
 function runSynchronously(c: Context): Response {

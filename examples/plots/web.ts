@@ -62,16 +62,22 @@ function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
   return answer
 }
 
-/** The picture. What is not there yet is 202, and a browser asks for it again: nobody's request waits for it. */
+/** Longest that a request may wait for its picture, s. */
+const MAX_WAIT = 30
+
+/**
+ * The picture. While it is not there, 202 without a body, as what is no picture must not end up in a file of that name; a browser asks again.
+ * With `Prefer: wait=10` the answer waits for it.
+ */
 async function result(c: Context): Promise<Response> {
-  const info = await jobOf(c)?.info()
+  const job = jobOf(c)
+  const wait = Math.min(Number(/\bwait=(\d{1,4})\b/.exec(c.req.header('prefer') ?? '')?.[1] ?? 0), MAX_WAIT)
+  // How it ended, if it did, is in its record.
+  if (job && wait > 0) await job.get({ timeout: `${wait}s` }).catch(() => undefined)
+  const info = await job?.info()
   if (!info) return problem(404, 'No such picture', 'expected jobid to be the id of a job that is known here')
   if (!states.isFinal(info.state))
-    return c.json(progressOf(info), 202, {
-      'retry-after': '1',
-      refresh: '1',
-      'cache-control': 'no-store',
-    })
+    return c.body(null, 202, { 'retry-after': '1', refresh: '1', 'cache-control': 'no-store' })
   if (!(info.result instanceof Uint8Array))
     return problem(409, 'There is no picture', `the job ended as ${info.state}: ${info.error?.message ?? 'no bytes'}`)
   return new Response(info.result as Uint8Array<ArrayBuffer>, {

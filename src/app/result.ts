@@ -95,6 +95,11 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     return (await this.#meta())?.status ?? UNKNOWN
   }
 
+  /** The same: Celery's other word for it. */
+  status(): Promise<string> {
+    return this.state()
+  }
+
   /** It ended: SUCCESS, FAILURE or REVOKED. */
   async ready(): Promise<boolean> {
     return isFinal(await this.state())

@@ -16,6 +16,8 @@ onEachStore((lab) => {
     expect(handle.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect('then' in handle).toBe(false)
     expect(await handle.state()).toBe('PENDING')
+    // Celeriac's word and Celery's other one.
+    expect(await handle.status()).toBe('PENDING')
     expect([await handle.ready(), await handle.successful(), await handle.failed()]).toEqual([false, false, false])
     expect(await handle.info()).toMatchObject({ id: handle.id, task: 'add', queue: 'celery', result: undefined })
     const worker = await lab().work(app)

@@ -52,6 +52,7 @@ describe('jobsFile', () => {
     ['sqlite:///var/lib/a%20b/store', '/var/lib/a b/store.jobs.db'],
     ['memory:', ':memory:'],
     ['rpc://', ':memory:'],
-    ['redis://localhost', '.celeriac/integral.jobs.db'],
+    ['redis://localhost', '.celeriac/integral.redis-localhost.jobs.db'],
+    ['redis://ann:secret@10.0.0.1:6380/2', '.celeriac/integral.redis-10.0.0.1-6380-2.jobs.db'],
   ])('of %s', (url, file) => expect(jobsFile(url)).toBe(file))
 })

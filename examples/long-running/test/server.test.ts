@@ -43,6 +43,15 @@ describe.each([
     await redis?.stop()
   })
 
+  it('says at / what it is and what to try: JSON to programs, a page to browsers', async () => {
+    const start = await server.json('/')
+    expect(start).toMatchObject({ name: 'long-running', docs: '/docs', openapi: '/openapi.json' })
+    expect(start.try[0]).toMatch(/^curl -X POST http:.*\/async_long_running_task$/)
+    const page = await server.fetch('/', { headers: { accept: 'text/html,*/*' } })
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/)
+    expect(await page.text()).toContain('<a href="/docs">')
+  })
+
   it('202 at once, its states, its result with its id', async () => {
     const response = await server.fetch('/async_long_running_task', POST)
     expect(response.status).toBe(202)

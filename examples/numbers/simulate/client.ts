@@ -50,9 +50,9 @@ export async function ended(taskID: string): Promise<string> {
 }
 
 /** The only argument of both scripts. */
-export function ridArgument(script: string): string {
+export function ridArgument(script: string): string | number {
   const [rid] = process.argv.slice(2)
-  if (rid !== undefined) return rid
+  if (rid !== undefined) return /^\d{1,15}$/.test(rid) ? Number(rid) : rid
   console.error(`usage: node ${script}.ts RID, an id that no request has had yet`)
   process.exit(2)
 }

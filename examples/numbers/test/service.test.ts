@@ -73,6 +73,9 @@ describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind
     expect((await ask('GET', '/number_request', { rid: 'nobody' })).status).toBe(404)
     expect(await server.json('/number_request?rid=two')).toMatchObject(data)
     expect(await server.json('/number_request?rid=1')).toMatchObject({ rid: 1 })
+    await store('/number_request', { rid: '21', numbers: [1], jobtodo: ['plus'] })
+    expect(await server.json('/number_request?rid=21')).toMatchObject({ rid: '21' })
+    expect(await server.json('/')).toMatchObject({ name: 'numbers', docs: '/docs' })
   })
 
   it('a job that no periodic task does is updated by whoever does it', async () => {
@@ -109,9 +112,11 @@ describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind
     ['GET', '/number_request', ['#/rid']],
     ['GET', '/check_request', ['#/taskID']],
     ['POST', '/number_request', ['#/rid', '#/numbers', '#/jobtodo']],
+    ['POST', '/update_request', ['#/numbers_id', '#/numbers', '#/jobtodo_new', '#/result']],
   ])('%s %s with nothing names what is missing', async (method, path, pointers) => {
     const response = await server.fetch(path, { method })
-    const { errors } = (await response.json()) as { errors: { pointer: string }[] }
+    const { errors, detail } = (await response.json()) as { errors: { pointer: string }[]; detail: string }
+    for (const pointer of pointers) expect(detail).toContain(`${pointer.slice(2)}: `)
     expect([response.status, errors.map(({ pointer }) => pointer)]).toEqual([422, pointers])
   })
 

@@ -56,7 +56,8 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
     expect(await home.text()).toContain('href="image_page"')
     const jobid = await begin(service)
     const early = await service.fetch(`/result.png?jobid=${jobid}`)
-    expect([early.status, early.headers.get('retry-after')]).toEqual([202, '1'])
+    expect([early.status, early.headers.get('retry-after'), await early.text()]).toEqual([202, '1', ''])
+    const waiting = service.fetch(`/result.png?jobid=${jobid}`, { headers: { prefer: 'wait=30' } })
     const seen = new Set<number>()
     await eventually(
       () => service.json(`/progress?jobid=${jobid}`),
@@ -67,6 +68,7 @@ describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', 
     )
     expect([...seen][0]).toBeLessThan(0.3)
     expect([...seen].at(-1)).toBe(1)
+    expect((await waiting).headers.get('content-type')).toBe('image/png')
     expect(await picture(service, jobid)).toBe(PNG)
     expect(await service.json(`/progress?jobid=${jobid}`)).toEqual({ state: 'SUCCESS', progress: 1 })
   })

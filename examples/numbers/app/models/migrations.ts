@@ -13,7 +13,11 @@ export async function migrate(db: Kysely<Tables>, kind: Kind): Promise<void> {
 /** Applied in the order of their names, each once. One that has been published is not changed; what changes is the next one. */
 function providerOf(kind: Kind): MigrationProvider {
   return {
-    getMigrations: async () => ({ '001_requests_and_numbers': requestsAndNumbers(kind), '002_claims': claims }),
+    getMigrations: async () => ({
+      '001_requests_and_numbers': requestsAndNumbers(kind),
+      '002_claims': claims,
+      '003_kind_of_rid': kindOfRid,
+    }),
   }
 }
 
@@ -47,5 +51,12 @@ const claims: Migration = {
   async up(db) {
     await db.schema.alterTable('numbers').addColumn('claimed_by', 'text').execute()
     await db.schema.createIndex('numbers_by_claim').on('numbers').column('claimed_by').execute()
+  },
+}
+
+/** A client gets its own id back as it sent it: 7 or "7". */
+const kindOfRid: Migration = {
+  async up(db) {
+    await db.schema.alterTable('requests').addColumn('rid_is_number', 'integer').execute()
   },
 }

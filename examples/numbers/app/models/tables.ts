@@ -9,6 +9,8 @@ export interface Tables {
 export interface RequestTable {
   /** The client's own id of the request. */
   rid: string
+  /** 1 where the client sent a number, 0 for a text; null in rows of before this was kept. */
+  rid_is_number: number | null
   /** Id of the task that stored it. */
   stored_by: string
 }

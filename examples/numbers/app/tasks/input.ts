@@ -13,7 +13,7 @@ const Word = z.string().regex(/^[^\p{Cc}]{1,64}$/u, 'expected a text of 1 to 64 
 const Jobs = z.array(Word).min(1).max(MOST)
 
 /** A request's id: a whole number or a text. 7 and "7" are the same. */
-export const Rid = z.union([z.int().transform(String), Word])
+export const Rid = z.union([z.int(), Word])
 
 export const NumberRequestInput = z
   .strictObject({ rid: Rid, numbers: Numbers, jobtodo: Jobs })

@@ -11,7 +11,12 @@ export function checked<Schema extends z.ZodType>(schema: Schema, data: unknown)
   const { data: value, error } = schema.safeParse(data === undefined ? {} : data)
   if (!error) return value as z.output<Schema>
   const errors = error.issues.map(({ path, message }) => ({ pointer: ['#', ...path].join('/'), detail: message }))
-  throw new Problem(422, 'The request cannot be processed', errors.map((one) => one.detail).join('; '), errors)
+  throw new Problem(
+    422,
+    'The request cannot be processed',
+    errors.map(({ pointer, detail }) => [pointer.slice(2), detail].filter(Boolean).join(': ')).join('; '),
+    errors,
+  )
 }
 
 /** The JSON of a request's body, whatever type it says to have, as `curl -d` says none; undefined where the body is empty. */

@@ -1,6 +1,7 @@
 import type { AnyTask } from 'celeriac'
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
+import { respondStart } from '../../../shared/start.ts'
 import { app } from '../celeriac.ts'
 import { database } from '../models/database.ts'
 import { findRequest } from '../models/requests.ts'
@@ -15,6 +16,8 @@ import { Problem } from './problem.ts'
 
 /** Put the views where they are found. */
 export function addViews(http: Hono): void {
+  http.get('/', (c) => respondStart(c, START))
+  http.all('/', notAllowed('GET, HEAD'))
   http.post('/number_request', answering(postNumberRequest))
   http.get('/number_request', answering(getNumberRequest))
   http.get('/check_request', answering(checkRequest))
@@ -22,6 +25,16 @@ export function addViews(http: Hono): void {
   http.all('/number_request', notAllowed('GET, HEAD, POST'))
   http.all('/check_request', notAllowed('GET, HEAD'))
   http.all('/update_request', notAllowed('POST'))
+}
+
+const START = {
+  name: 'numbers',
+  about: 'Requests with numbers, each number with a job to be done with it: sum or mul.',
+  tries: (url: string) => [
+    `curl -X POST ${url}/number_request -d '{"rid": 1, "numbers": [51, 52], "jobtodo": ["sum", "mul"]}'`,
+    `curl '${url}/check_request?taskID=<taskID>'`,
+    `curl '${url}/number_request?rid=1'`,
+  ],
 }
 
 /** Has the request stored, and says by which task. */
@@ -33,9 +46,9 @@ async function postNumberRequest(c: Context): Promise<Response> {
 /** The request as it is stored now, by `rid` in the query or in a JSON body. */
 async function getNumberRequest(c: Context): Promise<Response> {
   const { rid } = checked(z.object({ rid: Rid }), await dataOf(c, 'rid'))
-  const request = await findRequest(await database(), rid)
+  const request = await findRequest(await database(), String(rid))
   if (!request) throw new Problem(404, 'No such request', `no request is stored with the rid ${JSON.stringify(rid)}`)
-  return c.json({ ...request, rid: /^(0|-?[1-9]\d{0,14})$/.test(rid) ? Number(rid) : rid }, 200, NOT_CACHED)
+  return c.json(request, 200, NOT_CACHED)
 }
 
 /** How the task of a request stands, by `taskID` in the query or in a JSON body. */
