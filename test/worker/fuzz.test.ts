@@ -6,7 +6,9 @@ import { feed } from './fuzz.ts'
 const SEED = Number(process.env.FUZZ_SEED ?? 20785)
 
 onEachStore((lab, kind) => {
-  it(`of hundreds of foreign messages each has an end, and no good one is held up (FUZZ_SEED=${SEED})`, async () => {
+  it(`of hundreds of foreign messages each has an end, and no good one is held up (FUZZ_SEED=${SEED})`, {
+    timeout: 90_000,
+  }, async () => {
     // A queue that may not be made is asked for again and again: some seconds each, on RabbitMQ.
     await feed(lab(), SEED, kind === 'rabbitmq' ? 80 : 300)
   })
