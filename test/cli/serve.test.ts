@@ -150,3 +150,13 @@ test('the access log: one line for each request, without its query', async () =>
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
 })
+
+test.each([
+  ['memory:', 'memory:'],
+  ['amqp://127.0.0.1:1', 'rpc:'],
+])('serve --workers: what each process has for itself is refused: %s', async (broker, own) => {
+  const server = start(project(), ['serve', '-A', 'tasks.ts', '-b', broker, '--port', '0', '--workers', '2'])
+  const { code, stdout, stderr } = await server.ended
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toContain(`serve --workers: expected a broker and a backend that several processes share, got ${own}`)
+})

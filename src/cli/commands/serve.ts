@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { App } from '../../app/app.ts'
 import { metricsOf } from '../../metrics/metrics.ts'
+import { ConfigError } from '../../std/errors.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../open.ts'
@@ -19,6 +20,7 @@ export interface ServeCommandOptions extends AppOptions, HttpCommandOptions, Bea
 export async function serve(options: ServeCommandOptions): Promise<void> {
   if (options.workers !== undefined && cluster.isPrimary) process.exit(await lead(options.workers))
   const app = await openApp(options)
+  if (cluster.isWorker) refusePrivateStores(app)
   // Before it listens: no scrape may show this process alone.
   const tellLast = cluster.isWorker && options.metrics ? joinMetrics(metricsOf(app), app.config.logger) : undefined
   const starting = startHttp(app, options, options.accessLog ? app.config.logger : undefined)
@@ -66,6 +68,13 @@ async function leave(): Promise<void> {
   const left = once(worker, 'disconnect')
   worker.disconnect()
   await left
+}
+
+/** What one process keeps to itself no other one of them can be asked about. */
+function refusePrivateStores({ config: { broker, backend } }: App): void {
+  const url = [broker, backend].find((each) => each !== undefined && /^(?:memory|rpc):/.test(each))
+  if (url === undefined) return
+  throw new ConfigError(`serve --workers: expected a broker and a backend that several processes share, got ${url}`)
 }
 
 function taskNames(app: App): string {
