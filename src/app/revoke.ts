@@ -5,8 +5,12 @@ import { revokeRequest } from '../protocol/control.ts'
 import { encodeException } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
+import { pieces } from '../std/pieces.ts'
 import { completionOf } from './completion.ts'
 import type { Stores } from './link.ts'
+
+/** Records that a purge reads and writes at once. */
+const SOME = 200
 
 /**
  * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
@@ -34,10 +38,13 @@ function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBa
 /** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
 export async function purgeQueue({ broker, backend }: Stores, queue: string): Promise<number> {
   const { count, taskIds } = await broker.purge(queue)
-  const known = await backend.load(taskIds)
-  // Without a record the results were ignored: none is made.
-  const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))
-  await Promise.all(metas.map((meta) => backend.store(meta)))
+  // In pieces: the store serves others meanwhile.
+  for (const ids of pieces(taskIds, SOME)) {
+    const known = await backend.load(ids)
+    // Without a record the results were ignored: none is made.
+    const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))
+    await Promise.all(metas.map((meta) => backend.store(meta)))
+  }
   return count
 }
 

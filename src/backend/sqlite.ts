@@ -3,10 +3,12 @@ import { sqliteUrl } from '../broker/schemes.ts'
 import { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { isStoreTrouble, sqlitePath } from '../broker/sqlite/database.ts'
 import { SqliteStore } from '../broker/sqlite/store.ts'
+import { changeWindow, pauseAfter } from '../broker/sqlite/window.ts'
 import { encodePlain } from '../protocol/encoding.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../protocol/states.ts'
+import { pieces } from '../std/pieces.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
@@ -27,6 +29,8 @@ interface Row extends StoredRow {
 /** How often expired records are dropped, ms, and how many are looked at for one transaction. */
 const CLEAN_EVERY = 60_000
 const CLEAN_WINDOW = 1000
+/** Ids of one transaction: each may have a log of a thousand lines. */
+const SOME = 100
 
 /** When a change could not be read, it is read again after this time, ms. */
 const READ_AGAIN = 500
@@ -156,17 +160,21 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    await this.file.writer.write(() => {
-      for (const id of ids) this.#statements.forget.run(id)
-    })
+    for (const some of pieces(ids, SOME)) {
+      await this.file.writer.write(() => {
+        for (const id of some) this.#statements.forget.run(id)
+      })
+    }
     this.#hub.forgotten(ids)
   }
 
-  revoke(ids: readonly string[], due?: number): Promise<void> {
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
     const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
-    return this.file.writer.write(() => {
-      for (const id of ids) this.#statements.revoke.run(id, expires)
-    })
+    for (const some of pieces(ids, SOME)) {
+      await this.file.writer.write(() => {
+        for (const id of some) this.#statements.revoke.run(id, expires)
+      })
+    }
   }
 
   async revoked(): Promise<readonly string[]> {
@@ -240,23 +248,37 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
+  /** In windows, with pauses in which others write. */
+  async #changeAll(change: (limit: number) => number): Promise<void> {
+    for (let more = true; more; ) {
+      let started = 0
+      more = await this.file.writer.write(() => {
+        started = performance.now()
+        return changeWindow(change)
+      })
+      if (more) await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)).unref())
+    }
+  }
+
   /**
    * Drop what has expired, a window at a time. Records lie in the order of their submission, so looking ends at the first
    * that is too young to have expired: that needs no index, which every store would pay for.
    */
   async #clean(): Promise<void> {
     const { window, drop, dropRevoked } = this.#statements
+    await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
+    await this.#changeAll((limit) => this.#notes.clean(Date.now(), limit))
     for (let after = 0; ; ) {
       const now = Date.now()
       const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
       const gone = rows.filter((row) => row.expires < now)
-      if (gone.length > 0 || after === 0)
-        await this.file.writer.write(() => {
-          for (const { seq } of gone) drop.run(seq)
-          if (after > 0) return
-          dropRevoked.run(now)
-          this.#notes.clean(now)
+      if (gone.length > 0) {
+        await this.#changeAll((limit) => {
+          const some = gone.splice(0, limit)
+          for (const { seq } of some) drop.run(seq)
+          return some.length
         })
+      }
       const last = rows.at(-1)
       if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) return
       after = last.seq

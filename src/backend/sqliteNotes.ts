@@ -21,7 +21,7 @@ export class SqliteNotes {
       ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE note.expires <= ?`)
     this.#replace = db.prepare('INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)')
     this.#recall = db.prepare('SELECT value FROM note WHERE key = ? AND expires > ?')
-    this.#clean = db.prepare('DELETE FROM note WHERE expires < ?')
+    this.#clean = db.prepare('DELETE FROM note WHERE key IN (SELECT key FROM note WHERE expires < ? LIMIT ?)')
     this.#add = db.prepare('INSERT INTO origin (seq, owner, tags, input) VALUES (?, ?, ?, ?)')
     this.#origin = db.prepare('SELECT owner, tags, input FROM origin JOIN result USING (seq) WHERE id = ?')
   }
@@ -56,8 +56,8 @@ export class SqliteNotes {
     }
   }
 
-  /** Drop the notes that have expired. */
-  clean(now: number): void {
-    this.#clean.run(now)
+  /** Drop notes that have expired, at most so many. Returns how many. */
+  clean(now: number, limit: number): number {
+    return Number(this.#clean.run(now, limit).changes)
   }
 }

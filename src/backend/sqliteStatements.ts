@@ -48,6 +48,6 @@ export class ResultStatements {
     this.changed = db.prepare('SELECT id, version FROM result WHERE version > ? ORDER BY version')
     this.window = db.prepare('SELECT seq, created, expires FROM result WHERE seq > ? ORDER BY seq LIMIT ?')
     this.drop = db.prepare('DELETE FROM result WHERE seq = ?')
-    this.dropRevoked = db.prepare('DELETE FROM revoked WHERE expires < ?')
+    this.dropRevoked = db.prepare('DELETE FROM revoked WHERE id IN (SELECT id FROM revoked WHERE expires < ? LIMIT ?)')
   }
 }

@@ -5,7 +5,7 @@ import type { Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './open.ts'
 import { say } from './say.ts'
-import { stopped } from './stop.ts'
+import { COLD, stopped } from './stop.ts'
 import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
@@ -73,8 +73,23 @@ export async function runWorker(
       await worker.stop({ grace: 0, reason: 'signal' })
     },
   })
-  const [, code] = await Promise.all([starting.then(() => hooks.ready?.()), ending])
+  const [, code] = await Promise.all([
+    starting.then(() => hooks.ready?.()),
+    Promise.race([ending, lost(worker, hooks)]),
+  ])
   return code
+}
+
+/** Resolves when the worker has stopped by itself, as its store was lost. */
+function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    worker.app.on('worker:shutdown', ({ reason }) => {
+      if (reason !== 'store lost') return
+      say(worker.app.config.logger, 'stopping: the store is lost')
+      // After this event: the stop that it tells of is then under way.
+      setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD), reject))
+    })
+  })
 }
 
 /** What it says when it is told to stop, and how to make it hurry. */

@@ -200,6 +200,10 @@ export class Worker {
 
   async #take(consumer: Consumer, bench: Bench): Promise<void> {
     for await (const delivery of consumer) this.#live(execute(delivery, bench))
+    if (this.#stopping) return
+    // Nothing can come any more, nor be settled: its store is lost for good.
+    this.app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
+    void this.stop({ grace: 0, reason: 'store lost' })
   }
 
   #live(life: Promise<void>): void {

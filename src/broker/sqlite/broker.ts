@@ -7,7 +7,7 @@ import { sqlitePath } from './database.ts'
 import { SqliteDelivery } from './delivery.ts'
 import { Housekeeper } from './housekeeper.ts'
 import { Leases } from './leases.ts'
-import { Messages } from './messages.ts'
+import { Messages, type PurgeStep } from './messages.ts'
 import { SqliteStore } from './store.ts'
 
 export interface SqliteOptions {
@@ -61,7 +61,7 @@ export class SqliteBroker implements Broker {
     return this.store.writer.write(() => {
       const owner = this.#leases.register('take', this.#lease, Date.now())
       const row = this.messages.take(owner, taskId)
-      if (!row) this.#leases.end(owner)
+      if (!row) this.#leases.endSome(owner)
       return row && new SqliteDelivery(this, row, owner, () => undefined)
     })
   }
@@ -74,8 +74,17 @@ export class SqliteBroker implements Broker {
     return this.store.read(() => this.#leases.listeners(CONTROL_EXCHANGE, Date.now()))
   }
 
-  purge(queue: string): Promise<Purged> {
-    return this.store.writer.write(() => this.messages.purge(queue))
+  async purge(queue: string): Promise<Purged> {
+    const taskIds: string[] = []
+    let count = 0
+    for (let next: PurgeStep['next'], done = false; !done; ) {
+      const step: PurgeStep = await this.store.writer.write(() => this.messages.purge(queue, next))
+      count += step.dropped.length
+      for (const { task_id } of step.dropped) if (task_id !== null) taskIds.push(task_id)
+      next = step.next
+      done = step.done
+    }
+    return { count, taskIds }
   }
 
   async close(): Promise<void> {

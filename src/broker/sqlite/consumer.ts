@@ -6,6 +6,7 @@ import type { Housekeeper } from './housekeeper.ts'
 import type { Leases } from './leases.ts'
 import type { Messages, Row } from './messages.ts'
 import type { SqliteStore } from './store.ts'
+import { pauseAfter } from './window.ts'
 import type { Participant } from './writer.ts'
 
 /** What a consumer works with. */
@@ -40,6 +41,8 @@ export class SqliteConsumer implements Consumer, Participant {
   #turn = 0
   #claimed: Row[] = []
   #nextDue: number | undefined
+  /** Earliest moment for the next window of what is due, by the clock of `performance`. */
+  #promoteFrom = 0
   #dueTimer: NodeJS.Timeout | undefined
   #closed = false
   #problem: Error | undefined
@@ -91,10 +94,9 @@ export class SqliteConsumer implements Consumer, Participant {
     await this.close()
     const { store, messages, leases, housekeeper } = this.#parts
     housekeeper.remove(this.#kept)
-    await store.writer.write(() => {
-      messages.giveAll(this.#kept)
-      leases.end(this.#kept)
-    })
+    const endSome = (): boolean => messages.giveSome(this.#kept) || leases.endSome(this.#kept)
+    // Of a store that is lost nothing is left to give back.
+    while (!store.lost && (await store.writer.write(endSome)));
     this.#parts.consumers.delete(this)
   }
 
@@ -103,14 +105,23 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   join(): void {
-    const { leases, messages } = this.#parts
+    const { leases } = this.#parts
     // The lease ran out while this process was stopped: what we held is others' now, and we are new.
     if (!leases.alive(this.#id)) this.#register()
     const now = Date.now()
-    if (this.#nextDue !== undefined && this.#nextDue <= now) messages.promote(now)
+    if (this.#nextDue !== undefined && this.#nextDue <= now && performance.now() >= this.#promoteFrom)
+      this.#promote(now)
     this.#claimed = this.#claimAll(this.#prefetch - this.#held)
     this.#more = this.#claimed.length === this.#prefetch - this.#held
     this.#held += this.#claimed.length
+  }
+
+  /** Make ready what is due: where that is very much, a window at a time, with pauses in which other processes write. */
+  #promote(now: number): void {
+    const started = performance.now()
+    if (!this.#parts.messages.promote(now)) return
+    const ended = performance.now()
+    this.#promoteFrom = ended + pauseAfter(ended - started)
   }
 
   committed(): void {
@@ -168,6 +179,10 @@ export class SqliteConsumer implements Consumer, Participant {
   #look(): void {
     if (this.#closed) return
     const { store, messages } = this.#parts
+    if (store.lost) {
+      this.#end(store.lost)
+      return
+    }
     try {
       const due = this.#watchDue()
       if (this.#held >= this.#prefetch) {
@@ -183,12 +198,19 @@ export class SqliteConsumer implements Consumer, Participant {
     }
   }
 
+  /** The files of the store are gone: nothing comes any more, and what was claimed and not begun is not begun. */
+  #end(reason: Error): void {
+    this.#problem = reason
+    this.#line.drain()
+    this.#line.end()
+  }
+
   /** Look again when the next delayed message is due; true when one is so now: the next claim makes it ready. */
   #watchDue(): boolean {
     this.#nextDue = this.#parts.messages.nextDue()
     clearTimeout(this.#dueTimer)
     if (this.#nextDue === undefined) return false
-    const wait = this.#nextDue - Date.now()
+    const wait = Math.max(this.#nextDue - Date.now(), this.#promoteFrom - performance.now())
     if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, LONGEST_TIMER))
     return wait <= 0
   }

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from './database.ts'
 import type { HouseCommand, HouseFacts, HouseReport } from './housekeeper.ts'
 import { Leases } from './leases.ts'
+import { pauseAfter } from './window.ts'
 
 /* The thread of `Housekeeper`. It may block: nobody waits for it. */
 
@@ -18,33 +19,64 @@ const db: DatabaseSync = openDatabase(path)
 db.exec('PRAGMA busy_timeout = 5000')
 const leases = new Leases(db)
 const ids = new Set<number>()
-/** Consumers that were found expired at the last look, and until when their lease ran: only one that is so twice is dead, so that a clock that jumps, or a machine that slept, kills nobody. */
-let suspects = new Map<number, number>()
+/**
+ * Consumers that were found expired at earlier looks, until when their lease ran, and since when they are so, by a clock that does not jump:
+ * only one that is so twice is dead, so that a clock that jumps, or a machine that slept, ends none.
+ */
+let suspects = new Map<number, { readonly until: number; readonly since: number }>()
+/** Dead consumers whose messages are being given back. */
+const losing = new Set<number>()
 
 function keep(): void {
   if (ids.size === 0) return
   const lost: number[] = []
-  transaction(lost, () => {
+  const dead: number[] = []
+  const done = transaction(lost, () => {
     for (const id of ids) if (!leases.renew(id, Date.now() + lease)) lost.push(id)
-    const found = new Map<number, number>()
-    for (const { id, until } of leases.expired(Date.now())) {
-      if (suspects.get(id) === until) leases.lose(id)
-      else found.set(id, until)
+    const found: typeof suspects = new Map()
+    const now = performance.now()
+    for (const { id, until, patience } of leases.expired(Date.now())) {
+      const known = suspects.get(id)
+      const since = known?.until === until ? known.since : now
+      found.set(id, { until, since })
+      if (known?.until === until && now - since >= patience) dead.push(id)
     }
     suspects = found
   })
+  if (done) for (const id of dead) void lose(id)
 }
 
-function transaction(lost: readonly number[], work: () => void): void {
+/** In windows, so that nobody waits long for the lock. What is left when this process ends, another one finds. */
+async function lose(id: number): Promise<void> {
+  if (losing.has(id)) return
+  losing.add(id)
+  for (let more = true; more && db.isOpen; ) {
+    let started = 0
+    more = false
+    const done = transaction([], () => {
+      started = performance.now()
+      more = leases.loseSome(id)
+    })
+    // After a failure the next look finds it again.
+    if (!done || !more) break
+    await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)))
+  }
+  losing.delete(id)
+}
+
+/** True when it was committed. */
+function transaction(lost: readonly number[], work: () => void): boolean {
   try {
     db.exec('BEGIN IMMEDIATE')
     work()
     db.exec('COMMIT')
     for (const id of lost) ids.delete(id)
     report(undefined, lost)
+    return true
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     report(error as Error)
+    return false
   }
 }
 

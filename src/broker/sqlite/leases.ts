@@ -1,9 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Queue } from '../broker.ts'
+import { changeWindow } from './window.ts'
 
+/** A consumer whose lease says that it is dead. */
 export interface Expired {
   readonly id: number
   readonly until: number
+  /** How long it must stay so to be dead, ms; 0: until the next look. */
+  readonly patience: number
 }
 
 /** Every statement on consumers and what hangs on their lives. Those that write are for use inside a transaction. */
@@ -14,9 +18,8 @@ export class Leases {
   readonly #end: StatementSync
   readonly #bind: StatementSync
   readonly #expired: StatementSync
-  readonly #lose: StatementSync
-  readonly #orphans: StatementSync
-  readonly #dropQueue: StatementSync
+  readonly #loseSome: StatementSync
+  readonly #dropSome: StatementSync
   readonly #unbind: StatementSync
   readonly #listeners: StatementSync
 
@@ -29,10 +32,14 @@ export class Leases {
       `INSERT INTO binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
     )
-    this.#expired = db.prepare('SELECT id, lease_until AS until FROM consumer WHERE lease_until < ?')
-    this.#lose = db.prepare('UPDATE message SET owner = NULL, lost = lost + 1 WHERE owner = ?')
-    this.#orphans = db.prepare('SELECT DISTINCT queue FROM binding WHERE consumer = ?')
-    this.#dropQueue = db.prepare('DELETE FROM message WHERE queue = ?')
+    this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?1, 0, lease) AS patience
+      FROM consumer WHERE lease_until < ?1 OR lease_until > ?1 + lease`)
+    this.#loseSome = db.prepare(`UPDATE message SET owner = NULL, lost = lost + 1 WHERE seq IN (
+      SELECT seq FROM message WHERE owner = ? LIMIT ?
+    )`)
+    this.#dropSome = db.prepare(`DELETE FROM message WHERE seq IN (
+      SELECT seq FROM message WHERE owner IS NULL AND due IS NULL AND queue IN (SELECT queue FROM binding WHERE consumer = ?) LIMIT ?
+    )`)
     this.#unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
     this.#listeners = db.prepare(
       `SELECT count(*) AS count FROM binding JOIN consumer ON consumer.id = binding.consumer
@@ -71,21 +78,27 @@ export class Leases {
     return (this.#listeners.get(exchange, now) as { count: number }).count
   }
 
-  /** Consumers whose lease ran out, and when. */
+  /**
+   * Consumers whose lease ran out, and those whose lease ends later than any renewal of now would: the clock was set back since they
+   * renewed it, which they do within one lease if they live.
+   */
   expired(now: number): Expired[] {
     return this.#expired.all(now) as unknown as Expired[]
   }
 
-  /** A consumer died: what it held waits again, marked. */
-  lose(id: number): void {
-    this.#lose.run(id)
-    this.end(id)
+  /** A consumer died: what it held waits again, marked; as much as fits a window. Returns true where there is more to do. */
+  loseSome(id: number): boolean {
+    return changeWindow((limit) => Number(this.#loseSome.run(id, limit).changes)) || this.endSome(id)
   }
 
-  /** A consumer ended: its transient queues go too. */
-  end(id: number): void {
-    for (const { queue } of this.#orphans.all(id) as unknown as { queue: string }[]) this.#dropQueue.run(queue)
+  /**
+   * A consumer ended that holds nothing any more: its transient queues go too; as much as fits a window. Returns true where there is more
+   * to do.
+   */
+  endSome(id: number): boolean {
+    if (changeWindow((limit) => Number(this.#dropSome.run(id, limit).changes))) return true
     this.#unbind.run(id)
     this.#end.run(id)
+    return false
   }
 }

@@ -1,7 +1,8 @@
 import type { StatementSync } from 'node:sqlite'
 import { calledTask, type Envelope, type Properties } from '../../protocol/envelope.ts'
-import type { PublishOptions, Purged, Route } from '../broker.ts'
+import type { PublishOptions, Route } from '../broker.ts'
 import type { SqliteStore } from './store.ts'
+import { changeWindow } from './window.ts'
 
 /** A message as claimed. `claims` is the fence: whoever settles must name it. */
 export interface Row {
@@ -21,6 +22,23 @@ export interface Hold {
   readonly claims: number
 }
 
+interface TaskRow {
+  readonly task_id: string | null
+}
+
+/** Where a message stands among the delayed ones. */
+interface DelayedPlace {
+  readonly due: number
+  readonly seq: number
+}
+
+/** One window of a purge. `next`: undefined as long as messages may wait that are not delayed. */
+export interface PurgeStep {
+  readonly dropped: readonly TaskRow[]
+  readonly next: DelayedPlace | undefined
+  readonly done: boolean
+}
+
 const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
 
 /** Every statement on messages. Those that write are for use inside a transaction of the store's writer. */
@@ -35,11 +53,13 @@ export class Messages {
   readonly #ack: StatementSync
   readonly #give: StatementSync
   readonly #held: StatementSync
-  readonly #giveAll: StatementSync
+  readonly #giveSome: StatementSync
   readonly #ready: StatementSync
   readonly #nextDue: StatementSync
   readonly #size: StatementSync
-  readonly #purge: StatementSync
+  readonly #purgeReady: StatementSync
+  readonly #delayed: StatementSync
+  readonly #purgeDelayed: StatementSync
 
   constructor(store: SqliteStore) {
     const { db } = store
@@ -57,15 +77,24 @@ export class Messages {
     this.#take = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
       SELECT seq FROM message WHERE task_id = ? AND owner IS NULL LIMIT 1
     ) RETURNING ${COLUMNS}`)
-    this.#promote = db.prepare('UPDATE message SET due = NULL WHERE due <= ?')
+    this.#promote = db.prepare(`UPDATE message SET due = NULL WHERE seq IN (
+      SELECT seq FROM message WHERE due <= ? ORDER BY due, seq LIMIT ?
+    )`)
     this.#ack = db.prepare('DELETE FROM message WHERE seq = ? AND owner = ? AND claims = ?')
     this.#give = db.prepare('UPDATE message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
     this.#held = db.prepare('SELECT 1 FROM message WHERE seq = ? AND owner = ? AND claims = ?')
-    this.#giveAll = db.prepare('UPDATE message SET owner = NULL WHERE owner = ?')
+    this.#giveSome = db.prepare(`UPDATE message SET owner = NULL WHERE seq IN (
+      SELECT seq FROM message WHERE owner = ? LIMIT ?
+    )`)
     this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
     this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
     this.#size = db.prepare('SELECT count(*) AS n FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL')
-    this.#purge = db.prepare('DELETE FROM message WHERE queue = ? AND owner IS NULL RETURNING task_id')
+    this.#purgeReady = db.prepare(`DELETE FROM message WHERE seq IN (
+      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
+    ) RETURNING task_id`)
+    this.#delayed = db.prepare(`SELECT seq, due, queue FROM message
+      WHERE due IS NOT NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
+    this.#purgeDelayed = db.prepare('DELETE FROM message WHERE seq = ? AND due IS NOT NULL RETURNING task_id')
   }
 
   /** Add a message, or a copy for each queue bound to its exchange. */
@@ -94,9 +123,13 @@ export class Messages {
     return this.#take.get(owner, taskId) as Row | undefined
   }
 
-  /** Make ready what is due. */
-  promote(now: number): void {
-    if (Number(this.#promote.run(now).changes) > 0) this.#store.touch('messages')
+  /** Make ready what is due, the first due first, as much as fits a window. Returns true where there may be more. */
+  promote(now: number): boolean {
+    return changeWindow((limit) => {
+      const changes = Number(this.#promote.run(now, limit).changes)
+      if (changes > 0) this.#store.touch('messages')
+      return changes
+    })
   }
 
   /** True when the holding was still valid. */
@@ -115,9 +148,10 @@ export class Messages {
     return this.#held.get(seq, owner, claims) !== undefined
   }
 
-  giveAll(owner: number): void {
+  /** Give back what the consumer holds, as much as fits a window. Returns true where there may be more. */
+  giveSome(owner: number): boolean {
     this.#store.touch('messages')
-    this.#giveAll.run(owner)
+    return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
   }
 
   ready(queue: string): boolean {
@@ -133,9 +167,27 @@ export class Messages {
     return (this.#size.get(queue) as { n: number }).n
   }
 
-  purge(queue: string): Purged {
-    const rows = this.#purge.all(queue) as unknown as { task_id: string | null }[]
-    return { count: rows.length, taskIds: rows.flatMap((row) => row.task_id ?? []) }
+  /** Drop what waits, as much as fits a window; of delayed messages those after `after`. */
+  purge(queue: string, after: DelayedPlace | undefined): PurgeStep {
+    const dropped: TaskRow[] = []
+    if (!after) {
+      const more = changeWindow((limit) => {
+        const rows = this.#purgeReady.all(queue, limit) as unknown as TaskRow[]
+        for (const row of rows) dropped.push(row)
+        return rows.length
+      })
+      return { dropped, next: more ? undefined : { due: 0, seq: 0 }, done: false }
+    }
+    let next = after
+    const more = changeWindow((limit) => {
+      const rows = this.#delayed.all(next.due, next.seq, limit) as unknown as (DelayedPlace & { queue: string })[]
+      for (const { seq } of rows.filter((row) => row.queue === queue)) {
+        for (const row of this.#purgeDelayed.all(seq) as unknown as TaskRow[]) dropped.push(row)
+      }
+      next = rows.at(-1) ?? next
+      return rows.length
+    })
+    return { dropped, next, done: !more }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
+import { FileCheck } from './fileCheck.ts'
 import { Wake } from './wake.ts'
 import { Writer } from './writer.ts'
 
@@ -16,6 +17,7 @@ export class SqliteStore {
   readonly db: DatabaseSync
   readonly writer: Writer
   readonly #wake: Wake
+  readonly #check: FileCheck
   readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = {
     messages: new Set(),
     results: new Set(),
@@ -32,7 +34,8 @@ export class SqliteStore {
   constructor(path: string, timeout?: number) {
     this.path = path
     this.db = openDatabase(path)
-    this.writer = new Writer(this.db, timeout)
+    this.#check = new FileCheck(path)
+    this.writer = new Writer(this.db, timeout, () => this.#check.problem())
     this.#readVersion = this.db.prepare('SELECT version FROM counter')
     this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')
     this.writer.beforeCommit = () => this.#version !== undefined && this.#writeVersion.run(this.#version)
@@ -44,7 +47,13 @@ export class SqliteStore {
       this.#announce()
     }
     const counter = this.db.prepare('PRAGMA data_version')
-    this.#wake = new Wake(path, () => (counter.get() as { data_version: number }).data_version)
+    const version = (): number => (counter.get() as { data_version: number }).data_version
+    this.#wake = new Wake(path, version, () => this.lost !== undefined)
+  }
+
+  /** Why this store must not be used any more: its files were removed, replaced or cut under it. */
+  get lost(): StoreUnavailableError | undefined {
+    return this.#check.problem()
   }
 
   /** The number of the last change of a record, over all processes. */
@@ -63,6 +72,7 @@ export class SqliteStore {
     const end = performance.now() + READ_LIMIT
     for (;;) {
       if (!this.db.isOpen) throw new StoreUnavailableError('the store is closed')
+      if (this.lost) throw this.lost
       try {
         return work()
       } catch (error) {

@@ -13,6 +13,7 @@ const GLANCES = [1, 4, 20]
 export class Wake {
   readonly #path: string
   readonly #counter: () => number
+  readonly #isLost: () => boolean
   readonly #listeners = new Set<() => void>()
   #seen = -1
   #watcher: FSWatcher | undefined
@@ -20,10 +21,14 @@ export class Wake {
   #pending = false
   #glance: NodeJS.Timeout | undefined
 
-  /** `path` is that of the database; `counter` reads `PRAGMA data_version`. */
-  constructor(path: string, counter: () => number) {
+  /**
+   * `path` is that of the database; `counter` reads `PRAGMA data_version`; `isLost`: the files are no longer those of the open database,
+   * which listeners are notified of as well.
+   */
+  constructor(path: string, counter: () => number, isLost: () => boolean = () => false) {
     this.#path = path
     this.#counter = counter
+    this.#isLost = isLost
   }
 
   /** Listen; while anybody does, the process stays alive. The returned function ends it. */
@@ -44,7 +49,7 @@ export class Wake {
   #start(): void {
     this.#seen = this.#counter()
     this.#watcher = this.#watch()
-    this.#timer = setInterval(() => this.#look(), LOOK)
+    this.#timer = setInterval(() => (this.#isLost() ? this.#notify() : this.#look()), LOOK)
   }
 
   /** Undefined where it cannot be watched, as by the limits of the kernel: the slow look needs no watcher. */
@@ -98,7 +103,11 @@ export class Wake {
       if (isStoreTrouble(error)) return false
       throw error
     }
-    for (const listener of [...this.#listeners]) listener()
+    this.#notify()
     return true
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener()
   }
 }

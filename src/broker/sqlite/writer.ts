@@ -33,6 +33,7 @@ const BATCH = 2_000
 export class Writer {
   readonly #db: DatabaseSync
   readonly #limit: number
+  readonly #lost: () => StoreUnavailableError | undefined
   readonly #participants = new Set<Participant>()
   readonly #jobs: Job[] = []
   #scheduled = false
@@ -45,9 +46,15 @@ export class Writer {
   onCommit: () => void = () => undefined
   onRollback: () => void = () => undefined
 
-  constructor(db: DatabaseSync, limit: number = BUSY_LIMIT) {
+  /** `lost`: why nothing can be written any more, which is asked before each transaction. */
+  constructor(
+    db: DatabaseSync,
+    limit: number = BUSY_LIMIT,
+    lost: () => StoreUnavailableError | undefined = () => undefined,
+  ) {
     this.#db = db
     this.#limit = limit
+    this.#lost = lost
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
   }
@@ -88,6 +95,11 @@ export class Writer {
     if (this.#closed) return
     const participants = [...this.#participants].filter((one) => one.wants())
     if (this.#jobs.length === 0 && participants.length === 0) return
+    const lost = this.#lost()
+    if (lost) {
+      this.#fail(lost)
+      return
+    }
     if (!this.#lock()) return
     const jobs = this.#jobs.splice(0, BATCH)
     const values = this.#attempt(jobs, participants)
@@ -165,7 +177,7 @@ export class Writer {
 
   #fail(cause: unknown): void {
     this.#busySince = undefined
-    const error = unavailable(cause)
+    const error = cause instanceof StoreUnavailableError ? cause : unavailable(cause)
     for (const job of this.#jobs.splice(0)) job.reject(error)
     this.#tellFailure([...this.#participants], error)
   }
@@ -178,7 +190,7 @@ export class Writer {
   #tellFailure(participants: readonly Participant[], error: unknown): void {
     if (participants.length === 0) return
     for (const one of participants) one.rolledBack(error as Error)
-    setTimeout(() => this.#schedule(), AGAIN).unref()
+    if (!this.#lost()) setTimeout(() => this.#schedule(), AGAIN).unref()
   }
 }
 

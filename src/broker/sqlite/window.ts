@@ -1,0 +1,28 @@
+/** How long one transaction changes rows without end in sight, ms: with its commit it holds the write lock for less than 20 ms. */
+const WINDOW_MS = 8
+/** Rows of one statement: few at first, as each may hold megabytes. */
+const MIN_ROWS = 8
+const MAX_ROWS = 256
+/** What one statement should take at most, ms. */
+const STATEMENT_MS = 2
+
+/**
+ * Repeat a statement inside a transaction until it finds no more rows, or the transaction has lasted long enough. `change` changes at most
+ * so many rows and returns how many it changed. Returns true where there may be more, for another transaction.
+ */
+export function changeWindow(change: (limit: number) => number): boolean {
+  const started = performance.now()
+  let rows = MIN_ROWS
+  for (let last = started; ; ) {
+    if (change(rows) < rows) return false
+    const now = performance.now()
+    if (now - started >= WINDOW_MS) return true
+    rows = now - last > STATEMENT_MS ? Math.max(1, Math.floor(rows / 2)) : Math.min(MAX_ROWS, rows * 2)
+    last = now
+  }
+}
+
+/** How long others have the lock after a transaction of so many ms, before the next one of its kind, ms. */
+export function pauseAfter(duration: number): number {
+  return 2 * duration
+}
