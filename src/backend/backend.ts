@@ -111,7 +111,7 @@ export interface ResultBackend {
   replace?(note: Note): Promise<void>
   /** Drop the records. Unknown ids are no error. Whoever watches one in this process gets UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
-  /** Remember that a task must not run, as long as a record that is not final: from `due` on, ms since the epoch, where it waits for that moment. `revoked` tells them all, across restarts. */
+  /** Remember that a task must not run, as long as a record that is not final: from `due` on, ms since the epoch, where it waits for that moment. `revoked` answers the newest 50,000, the oldest first, across restarts. */
   revoke(ids: readonly string[], due?: number): Promise<void>
   revoked(): Promise<readonly string[]>
   /** The joint with this broker, where both share one store: submission and settlement are then one atomic write each. */

@@ -36,3 +36,6 @@ export function lifetimeOf(
 export function endOf(lifetime: number, now: number = Date.now()): number {
   return lifetime === 0 ? NEVER : now + lifetime
 }
+
+/** How many revoked ids are remembered in the memory of one process, the newest: as many as Celery's workers remember. */
+export const MAX_REVOKED = 50_000

@@ -4,6 +4,7 @@ import { readMeta, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../protocol/serializer.ts'
 import { isFinal, PENDING } from '../protocol/states.ts'
 import { LONGEST_TIMER } from '../std/duration.ts'
+import { RecentIds } from '../std/recentIds.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { fits } from './fits.ts'
 import {
@@ -18,7 +19,7 @@ import {
 } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Note, Origin, Reply } from './joint.ts'
-import { endOf, lifetimeOf, NEVER } from './lifetime.ts'
+import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from './lifetime.ts'
 import { positionOf } from './page.ts'
 import { hasWords, LOOKED, wordsOf } from './search.ts'
 
@@ -52,7 +53,7 @@ export class MemoryBackend implements ResultBackend {
   readonly url = 'memory:'
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()
-  readonly #revoked = new Set<string>()
+  readonly #revoked = new RecentIds(MAX_REVOKED)
   readonly #notes = new Map<string, Note>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
   readonly #hub = new Hub()
@@ -170,12 +171,13 @@ export class MemoryBackend implements ResultBackend {
     this.#hub.forgotten(ids)
   }
 
-  async revoke(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#revoked.add(id)
+  async revoke(ids: readonly string[], due = 0): Promise<void> {
+    const until = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due))
+    for (const id of ids) this.#revoked.add(id, until)
   }
 
   async revoked(): Promise<readonly string[]> {
-    return [...this.#revoked]
+    return this.#revoked.all()
   }
 
   async close(): Promise<void> {

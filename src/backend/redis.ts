@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { RedisBroker } from '../broker/redis/broker.ts'
 import { connectRedis } from '../broker/redis/client.ts'
-import type { RedisConnection } from '../broker/redis/connection.ts'
+import type { RedisConnection, Script } from '../broker/redis/connection.ts'
 import { parseRedisUrl } from '../broker/redis/url.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../protocol/result.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
@@ -10,7 +10,7 @@ import { pieces } from '../std/pieces.ts'
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from './history.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
-import { staleAfter } from './lifetime.ts'
+import { MAX_REVOKED, staleAfter } from './lifetime.ts'
 import { RedisEmissions } from './redisEmissions.ts'
 import { logKeyOf, RedisHistory } from './redisHistory.ts'
 import { RedisIndex } from './redisIndex.ts'
@@ -29,6 +29,15 @@ export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
 const RECORD = 'celery-task-meta-'
 /** Most keys of one command. */
 const MOST = 1000
+/** ARGV: until when, ms since the epoch, and how many at most. */
+const DROP_REVOKED: Script = {
+  name: 'drop revoked',
+  source: `
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+if #ids > 0 then redis.call('ZREM', KEYS[1], unpack(ids)) end
+return #ids
+`,
+}
 /** Beyond any moment: what never expires. */
 const NEVER = '+inf'
 
@@ -166,17 +175,18 @@ export class RedisBackend implements ResultBackend {
     const calls = pieces(ids, MOST).map((some) =>
       this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
     )
-    await Promise.all(calls)
+    await Promise.all([...calls, this.#dropRevoked()])
   }
 
   async revoked(): Promise<readonly string[]> {
-    const key = this.#revokedKey()
-    const now = Date.now()
-    const [, ids] = await this.connection.pipeline([
-      ['ZREMRANGEBYSCORE', key, '-inf', now],
-      ['ZRANGE', key, 0, -1],
-    ])
-    return ids as string[]
+    while ((await this.#dropRevoked()) === MOST);
+    const ids = await this.connection.command('ZREVRANGE', this.#revokedKey(), 0, MAX_REVOKED - 1)
+    return (ids as string[]).reverse()
+  }
+
+  /** Drop revoke marks that have expired, at most 1000. Resolves with how many. */
+  async #dropRevoked(): Promise<number> {
+    return (await this.connection.script(DROP_REVOKED, [this.#revokedKey()], [Date.now(), MOST])) as number
   }
 
   joint(broker: Broker): Joint | undefined {

@@ -1,7 +1,8 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
+import { RecentIds } from '../std/recentIds.ts'
 import type { Versioned } from './hub.ts'
-import { endOf, lifetimeOf, staleAfter } from './lifetime.ts'
+import { endOf, lifetimeOf, MAX_REVOKED, staleAfter } from './lifetime.ts'
 
 /** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `OVERHEAD`. */
 const ROOM = 64 * 2 ** 20
@@ -21,8 +22,7 @@ export class Shelf {
   readonly #records = new Map<string, Shelved>()
   /** Ids in the order in which they became final. */
   readonly #finished = new Set<string>()
-  /** Until when, by id. */
-  readonly #revoked = new Map<string, number>()
+  readonly #revoked = new RecentIds(MAX_REVOKED)
   readonly #expires: number
   readonly #cleaning: NodeJS.Timeout
   #size = 0
@@ -58,11 +58,11 @@ export class Shelf {
 
   /** Remember it; from `due` on where it waits for that moment, ms since the epoch. */
   revoke(id: string, due = 0): void {
-    this.#revoked.set(id, endOf(staleAfter(this.#expires), Math.max(Date.now(), due)))
+    this.#revoked.add(id, endOf(staleAfter(this.#expires), Math.max(Date.now(), due)))
   }
 
   revoked(): string[] {
-    return [...this.#revoked.keys()]
+    return this.#revoked.all()
   }
 
   close(): void {
@@ -80,6 +80,5 @@ export class Shelf {
 
   #clean(now: number): void {
     for (const [id, { end }] of this.#records) if (end < now) this.drop(id)
-    for (const [id, until] of this.#revoked) if (until < now) this.#revoked.delete(id)
   }
 }

@@ -13,7 +13,7 @@ import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from './back
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery, isOnTheWay } from './history.ts'
 import { Hub, type Versioned, watchRecords } from './hub.ts'
 import type { Joint, Note, Origin, Reply } from './joint.ts'
-import { endOf, lifetimeOf, NEVER, staleAfter } from './lifetime.ts'
+import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from './lifetime.ts'
 import { positionOf } from './page.ts'
 import { wordsOf } from './search.ts'
 import { SqliteHistory, type StoredRow } from './sqliteHistory.ts'
@@ -178,8 +178,8 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async revoked(): Promise<readonly string[]> {
-    const rows = await this.file.read(() => this.#statements.revoked.all(Date.now()))
-    return (rows as unknown as { id: string }[]).map((row) => row.id)
+    const rows = await this.file.read(() => this.#statements.revoked.all(Date.now(), MAX_REVOKED))
+    return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
   }
 
   joint(broker: Broker): Joint | undefined {

@@ -44,7 +44,7 @@ export class ResultStatements {
     this.forget = db.prepare('DELETE FROM result WHERE id = ?')
     this.revoke = db.prepare(`INSERT INTO revoked (id, expires) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET expires = excluded.expires`)
-    this.revoked = db.prepare('SELECT id FROM revoked WHERE expires > ?')
+    this.revoked = db.prepare('SELECT id FROM revoked WHERE expires > ? ORDER BY expires DESC LIMIT ?')
     this.changed = db.prepare('SELECT id, version FROM result WHERE version > ? ORDER BY version')
     this.window = db.prepare('SELECT seq, created, expires FROM result WHERE seq > ? ORDER BY seq LIMIT ?')
     this.drop = db.prepare('DELETE FROM result WHERE seq = ?')

@@ -25,7 +25,7 @@ export interface Refusal {
 
 export interface Receiver extends Follower {
   readonly app: App
-  readonly revoked: ReadonlySet<string>
+  readonly revoked: Pick<ReadonlySet<string>, 'has'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }

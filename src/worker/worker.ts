@@ -2,12 +2,14 @@ import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { refuseUnknown, requireText, shown } from '../app/options.ts'
 import { shareLog } from '../app/shareLog.ts'
+import { MAX_REVOKED } from '../backend/lifetime.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
+import { RecentIds } from '../std/recentIds.ts'
 import { ControlListener, type RevokeCommand } from './control.ts'
 import { type Bench, execute, retract } from './execute.ts'
 import { logSignals } from './logging.ts'
@@ -58,7 +60,7 @@ export class Worker {
   readonly pool: Pool
   readonly #grace: number
   readonly #revokeGrace: number
-  readonly #revoked = new Set<string>()
+  readonly #revoked = new RecentIds(MAX_REVOKED)
   readonly #running = new Map<string, Request>()
   readonly #lives = new Set<Promise<void>>()
   #bench: Bench | undefined
@@ -200,7 +202,7 @@ export class Worker {
 
   async #take(consumer: Consumer, bench: Bench): Promise<void> {
     for await (const delivery of consumer) this.#live(execute(delivery, bench))
-    if (this.#stopping) return
+    if (this.#stopping !== undefined) return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })

@@ -27,6 +27,9 @@ function decodePath(path: string): string | undefined {
   }
 }
 
+/** Bytes of the write-ahead log that are kept for the next writes. */
+const MAX_LOG = 64 * 2 ** 20
+
 /** Longest that opening waits for other processes that open the same file, ms. */
 const OPEN_LIMIT = 10_000
 
@@ -87,6 +90,8 @@ function prepareOnce(db: DatabaseSync, path: string): void {
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
   // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
+  // A log that one large transaction has made longer is cut back when it is begun anew.
+  db.exec(`PRAGMA journal_size_limit = ${MAX_LOG}`)
   if (isNew) create(db, path)
   db.exec(ADDITIONS)
   db.exec('PRAGMA busy_timeout = 0')
