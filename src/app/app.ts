@@ -284,7 +284,11 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
-    return Promise.all(prepared.map((one) => this.#submit(one)))
+    const { joint } = this.#link.stores ?? (await this.#link.open())
+    if (!joint.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
+    for (const one of prepared) this.#beforeSending(one)
+    const sent = await joint.submitMany(prepared.map(({ submission }) => submission))
+    return prepared.map((one, at) => this.#afterSending(one, sent[at] === true))
   }
 
   #submit(prepared: Prepared): Promise<AsyncResult> {
@@ -296,14 +300,19 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   /** Without a promise more than it takes: every call pays for them. */
   #handIn(prepared: Prepared, { joint, backend }: Stores): Promise<AsyncResult> {
-    const { id, message, queue, ignored, submission } = prepared
-    const facts = { id, task: message.task, queue, retries: 0 }
-    this.signals.emit('task:before-publish', facts)
-    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : joint.submit(submission)
-    return sending.then((sent) => {
-      if (sent) this.signals.emit('task:after-publish', facts)
-      return new AsyncResult(id, this.#link, ignored, sent)
-    })
+    this.signals.emit('task:before-publish', factsOf(prepared))
+    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : joint.submit(prepared.submission)
+    return sending.then((sent) => this.#afterSending(prepared, sent))
+  }
+
+  #beforeSending(prepared: Prepared): void {
+    childrenHere()?.push(prepared.id)
+    this.signals.emit('task:before-publish', factsOf(prepared))
+  }
+
+  #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
+    if (sent) this.signals.emit('task:after-publish', factsOf(prepared))
+    return new AsyncResult(prepared.id, this.#link, prepared.ignored, sent)
   }
 
   /** The eager mode. False where its idempotency key, or its note, was there already. */
@@ -356,4 +365,8 @@ async function runObject(
   const bound = definition.params ? bindCall(definition, { args, kwargs: {} }) : [args[0]]
   const result = await run(await checkArguments(definition, bound))
   return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
+}
+
+function factsOf({ id, message, queue }: Prepared): Signals['task:before-publish'] {
+  return { id, task: message.task, queue, retries: 0 }
 }

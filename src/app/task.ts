@@ -37,7 +37,11 @@ export interface Task<
   delay(...args: Args): Submission<Result, Progress, Chunk>
   /** Send it with options. */
   applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress, Chunk>
-  /** Send many in one write. All are checked before any is sent; the handles come in the order of the calls. */
+  /**
+   * Send many: all are checked before any is sent; the handles come in the order of the calls. With `sqlite:` or `redis:` as broker and
+   * backend both, each 1000 of them, in their order, are one atomic write: after a crash all of these are there or none. Else each is sent
+   * by itself, and after a crash any part of them may be there.
+   */
   delayMany(
     calls: readonly Call[],
     options?: Omit<CallOptions, 'taskId' | 'idempotencyKey'>,

@@ -62,6 +62,9 @@ export interface Settlement {
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 
+/** How many submissions are one atomic write. */
+export const MAX_ATOMIC = 1000
+
 /**
  * Where broker and backend meet. On a shared store each call is one atomic, fenced write;
  * on separate stores the order makes a crash repeat work, never lose it.
@@ -77,6 +80,11 @@ export interface Joint {
    * find, `settle` may still reject with. Absent where anything can be sent.
    */
   check?(message: Message): void
+  /**
+   * Submit many. Those of each 1000, in their order, are one atomic write: all of them are there or none. Absent where the store cannot do
+   * that: then each is submitted by itself.
+   */
+  submitMany?(submissions: readonly Submission[]): Promise<boolean[]>
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>
   /**

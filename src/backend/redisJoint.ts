@@ -107,6 +107,10 @@ export class RedisJoint implements Joint {
     return this.#submitter.submit(submission)
   }
 
+  submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    return this.#submitter.submitMany(submissions)
+  }
+
   check(message: Message): void {
     requireQueue(message)
   }

@@ -6,7 +6,8 @@ import { KINDS, SETTLING } from '../broker/redis/scripts.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 import { NotSupportedError } from '../std/errors.ts'
-import { isSelfTimed, type Message, type Submission } from './joint.ts'
+import { pieces } from '../std/pieces.ts'
+import { isSelfTimed, MAX_ATOMIC, type Message, type Submission } from './joint.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisIndex, scoreOf } from './redisIndex.ts'
 import { isOwned, type RedisNotes } from './redisNotes.ts'
 import { STORE_LUA, type StoredRecord } from './redisStore.ts'
@@ -168,6 +169,23 @@ export class RedisSubmitter {
     return this.#batch.add(submission)
   }
 
+  /** Each 1000 in one script. */
+  async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    for (const { message } of submissions) requireQueue(message)
+    // What was submitted before goes first.
+    this.#batch.flush()
+    const answers = await Promise.all(pieces(submissions, MAX_ATOMIC).map((some) => this.#together(some)))
+    return answers.flat().map((answer) => {
+      if (answer instanceof Error) throw answer
+      return answer
+    })
+  }
+
+  #together(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const first = items[0] as Submission
+    return isPlain(first) && items.every((one) => isLike(one, first)) ? this.#alike(items) : this.#each(items)
+  }
+
   /** In their order, neighbours that are alike as one. A call that fails is no failure of the others. */
   async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const calls: Promise<(boolean | Error)[]>[] = []
@@ -175,7 +193,7 @@ export class RedisSubmitter {
       const first = items[from] as Submission
       const plain = isPlain(first)
       do to++
-      while (to < items.length && (plain ? isLike(items[to], first) : !isPlain(items[to])))
+      while (to < items.length && to - from < MAX_ATOMIC && (plain ? isLike(items[to], first) : !isPlain(items[to])))
       const some = items.slice(from, to)
       const sending = plain ? this.#alike(some) : this.#each(some)
       calls.push(sending.catch((error: Error) => some.map(() => error)))

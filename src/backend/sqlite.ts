@@ -266,8 +266,6 @@ export class SqliteBackend implements ResultBackend {
    */
   async #clean(): Promise<void> {
     const { window, drop, dropRevoked } = this.#statements
-    await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
-    await this.#changeAll((limit) => this.#notes.clean(Date.now(), limit))
     for (let after = 0; ; ) {
       const now = Date.now()
       const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
@@ -280,8 +278,10 @@ export class SqliteBackend implements ResultBackend {
         })
       }
       const last = rows.at(-1)
-      if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) return
+      if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) break
       after = last.seq
     }
+    await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
+    await this.#changeAll((limit) => this.#notes.clean(Date.now(), limit))
   }
 }

@@ -2,8 +2,9 @@ import type { Delivery } from '../broker/broker.ts'
 import type { SqliteBroker } from '../broker/sqlite/broker.ts'
 import { SqliteDelivery } from '../broker/sqlite/delivery.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { pieces } from '../std/pieces.ts'
 import type { Handout } from './history.ts'
-import type { Joint, Message, Origin, Settlement, Submission } from './joint.ts'
+import { type Joint, MAX_ATOMIC, type Message, type Origin, type Settlement, type Submission } from './joint.ts'
 import type { SqliteNotes } from './sqliteNotes.ts'
 
 /** The records, inside a transaction. */
@@ -24,15 +25,27 @@ export class SqliteJoint implements Joint {
     this.#notes = notes
   }
 
-  submit({ message, meta, once, origin, note }: Submission): Promise<boolean> {
-    return this.#broker.store.writer.write(() => {
-      if (note && this.#notes.recall(note.key) !== undefined) return false
-      const fresh = meta === undefined || this.#records.save(meta, false, origin)
-      if (once && !fresh) return false
-      if (note) this.#notes.keep(note)
-      this.#publish(message)
-      return true
-    })
+  submit(submission: Submission): Promise<boolean> {
+    return this.#broker.store.writer.write(() => this.#submit(submission))
+  }
+
+  async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    const { writer } = this.#broker.store
+    const sent: boolean[] = []
+    // One after the other: each is a transaction, between which others write.
+    for (const some of pieces(submissions, MAX_ATOMIC)) {
+      sent.push(...(await writer.write(() => some.map((submission) => this.#submit(submission)))))
+    }
+    return sent
+  }
+
+  #submit({ message, meta, once, origin, note }: Submission): boolean {
+    if (note && this.#notes.recall(note.key) !== undefined) return false
+    const fresh = meta === undefined || this.#records.save(meta, false, origin)
+    if (once && !fresh) return false
+    if (note) this.#notes.keep(note)
+    this.#publish(message)
+    return true
   }
 
   settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
