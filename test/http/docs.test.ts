@@ -1,13 +1,14 @@
 import { Hono } from 'hono'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { createHttp } from '../../src/http/api.ts'
 import { bearer } from '../../src/http/auth.ts'
 import { serve } from '../../src/http/serve.ts'
 import { Celeriac } from '../../src/index.ts'
 import { useBrowser, type Watch, watchPage } from './browser.ts'
 import { problemOf } from './harness.ts'
-import { type Scene, startScene } from './scene.ts'
+import { PIXEL, type Scene, startScene } from './scene.ts'
 
 const browser = useBrowser()
 let scene: Scene
@@ -103,7 +104,7 @@ describe('in Chromium, without a network', () => {
 
   test('a failure, a picture, and a job that is cancelled', async () => {
     await open('fail')
-    await page.getByLabel('Input as JSON').fill('["too <i>far</i>"]')
+    await page.getByLabel('message').fill('too <i>far</i>')
     await run()
     expect(await page.locator('.notice').textContent()).toBe('RangeError: too <i>far</i>')
     await open('images.pixel')
@@ -129,12 +130,145 @@ describe('in Chromium, without a network', () => {
   })
 })
 
+describe('the form', () => {
+  let page: Page
+  let form: Scene
+  beforeAll(async () => {
+    form = await startScene({ expose: [] })
+  })
+  afterAll(() => form[Symbol.asyncDispose]())
+
+  async function open(name: string): Promise<void> {
+    const { app } = form
+    const order = app.task({
+      name: `${name}.order`,
+      input: z.object({
+        email: z.email(),
+        at: z.iso.datetime(),
+        note: z.string().min(3),
+        count: z.int().min(2),
+        tags: z.array(z.string()).default([]),
+        address: z.object({ city: z.string() }).optional(),
+      }),
+      run: (input, ctx) => {
+        if (input.note === 'retry' && ctx.attempt === 1) throw new RangeError('not yet')
+        return input
+      },
+      retry: { max: 1, delay: '500ms' },
+    })
+    const speak = app.task({
+      name: `${name}.speak`,
+      input: z.object({}),
+      exposeLogs: true,
+      run: async (_, ctx) => {
+        await ctx.chunk('one ')
+        await ctx.chunk('two')
+        ctx.log.info({ of: 'the log' }, 'a line')
+      },
+    })
+    const size = app.task(`${name}.size`, (bytes: Uint8Array) => bytes.length, { accepts: 'image/*' })
+    const sum = app.task(`${name}.sum`, (x: number, y: number) => x + y, { params: { x: z.number(), y: z.number() } })
+    const server = await serve(createHttp(app, { expose: [order, speak, size, sum] }), { port: 0 })
+    onTestFinished(() => server.close())
+    page = await browser().newPage()
+    page.setDefaultTimeout(10_000)
+    onTestFinished(() => page.close())
+    await page.goto(`${server.url}/docs`)
+  }
+  const go = async (task: string): Promise<void> => {
+    await page.getByRole('navigation').getByRole('link', { name: task }).click()
+    await page.getByRole('heading', { level: 1, name: task }).waitFor()
+  }
+  const run = (): Promise<void> => page.getByRole('button', { name: 'Run' }).click()
+  const curl = async (): Promise<string> => (await page.getByRole('region', { name: 'Command' }).textContent()) ?? ''
+
+  test('begins with values that succeed; an array and an object are fields of their own; curl follows', async () => {
+    await open('a')
+    await go('a.order')
+    expect(await page.getByLabel('email').inputValue()).toMatch(/@/)
+    await page.getByLabel('tags').fill('["red", "blue"]')
+    await page.getByLabel('address').fill('{"city": "Graz"}')
+    await page.getByLabel('note').fill("it's new")
+    expect(await curl()).toContain(`"note":"it'\\''s new"`)
+    expect(await curl()).toContain('"tags":["red","blue"],"address":{"city":"Graz"}')
+    expect(await page.getByRole('main').textContent()).not.toContain('matches')
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toContain('"Graz"')
+    await page.getByLabel('tags').fill('["red"')
+    await run()
+    await page.getByRole('alert').getByText('tags').waitFor()
+  })
+
+  test('a second run keeps the first; a retry is told with its error', async () => {
+    await open('b')
+    await go('b.order')
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    await page.getByLabel('note').fill('retry')
+    await run()
+    await page
+      .getByText(/RangeError: not yet/)
+      .first()
+      .waitFor()
+    await expect.poll(() => page.getByRole('status').getByText('SUCCESS').count(), { timeout: 10_000 }).toBe(2)
+  })
+
+  test('parts of the output and lines of the log are shown', async () => {
+    await open('c')
+    await go('c.speak')
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    const output = await page.getByRole('region', { name: 'Output' }).textContent()
+    expect(output).toContain('one two')
+    expect(output).toContain('info a line {"of":"the log"}')
+  })
+
+  test('a file is sent as it is; parameters have fields', async () => {
+    await open('d')
+    await go('d.size')
+    await page.getByLabel('File').setInputFiles({ name: 'dot.png', mimeType: 'image/png', buffer: PIXEL })
+    expect(await curl()).toContain("--data-binary '@dot.png'")
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toBe(String(PIXEL.length))
+    await go('d.sum')
+    await page.getByLabel('x').fill('2')
+    await page.getByLabel('y').fill('40')
+    expect(await curl()).toContain("--json '[2,40]'")
+    await run()
+    await page.getByRole('status').getByText('SUCCESS').waitFor()
+    expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toBe('42')
+  })
+
+  test('the skip link stays on the task; a search without a hit says so; the focus stays where a job was cancelled', async () => {
+    await open('e')
+    await go('e.order')
+    await page.locator('.skip').focus()
+    await page.keyboard.press('Enter')
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('e.order')
+    expect(await page.locator(':focus').getAttribute('id')).toBe('main')
+    await page.getByRole('searchbox').fill('nothing')
+    await page.getByRole('status').getByText('No task has “nothing” in its name.').waitFor()
+    await page.getByLabel('note').fill('retry')
+    await run()
+    await page.getByRole('button', { name: 'Cancel' }).focus()
+    await page.keyboard.press('Enter')
+    await page
+      .getByRole('status')
+      .getByText(/REVOKED|SUCCESS/)
+      .waitFor()
+    expect(await page.locator(':focus').getAttribute('role')).toBe('status')
+  })
+})
+
 test('mounted below a path', async () => {
   const outer = new Hono().route('/api', createHttp(scene.app, { expose: [scene.tasks.add] }))
   const server = await serve(outer, { port: 0 })
   const page = await browser().newPage()
   await page.goto(`${server.url}/api/docs#/tasks/math.add`)
-  await page.getByLabel('Input as JSON').fill('[20, 22]')
+  await page.getByLabel('x').fill('20')
+  await page.getByLabel('y').fill('22')
   await page.getByRole('button', { name: 'Run' }).click()
   await page.getByRole('region', { name: 'Result', exact: true }).getByText('42').waitFor()
   await page.close()

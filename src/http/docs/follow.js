@@ -1,7 +1,7 @@
 /* How a job is followed: by its events, or by asking where those do not come. */
 
 const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])
-const EVENTS = ['state', 'progress', 'result', 'error', 'reset']
+const EVENTS = ['state', 'progress', 'chunk', 'log', 'result', 'error', 'reset']
 
 /**
  * Follow a job to its end. `tell(type, data)` is called for each event; resolves when it has ended, or was let go. An EventSource cannot say who it is, so with an
@@ -48,7 +48,8 @@ async function byAsking(api, job, signal, tell) {
     etag = response.headers.get('etag') ?? undefined
     const text = JSON.stringify(now.progress)
     if (now.progress !== null && text !== last) tell('progress', now.progress)
-    else if (!FINAL.has(now.state)) tell('state', { state: now.state, attempt: now.attempt })
+    else if (!FINAL.has(now.state))
+      tell('state', { state: now.state, attempt: now.attempt, error: now.error ?? undefined })
     last = text
     if (FINAL.has(now.state)) return
     if (!etag) await new Promise((done) => setTimeout(done, 1000))

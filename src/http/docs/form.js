@@ -2,10 +2,10 @@ import { h } from './element.js'
 import { resolve, rulesOf, sampleOf, typeOf } from './schema.js'
 
 /**
- * The input of a task, to be filled in: by a field for each member, where the schema is an object of simple ones, or as JSON. `read` gives the input, or
- * throws a SyntaxError; `tell` shows what the server found wrong.
+ * The input of a task, to be filled in: by a field for each member or parameter, or as JSON. A member that is not simple is a field of JSON. `read` gives
+ * the input, or throws a SyntaxError; `tell` shows what the server found wrong; `changed` is called after each change.
  */
-export function inputForm(document, schema) {
+export function inputForm(document, schema, changed) {
   const sample = sampleOf(document, schema)
   const fields = fieldsOf(document, resolve(document, schema), sample)
   const area = h('textarea', {
@@ -13,7 +13,13 @@ export function inputForm(document, schema) {
     spellcheck: 'false',
     autocomplete: 'off',
     value: JSON.stringify(sample, null, 2),
+    oninput: changed,
   })
+  for (const { control } of fields ?? []) {
+    control.addEventListener('input', changed)
+    control.addEventListener('change', changed)
+  }
+  const positional = isPositional(resolve(document, schema))
   const faults = h('div', {})
   const json = h('div', { class: 'field' }, h('label', { for: 'input-json' }, 'Input as JSON'), area)
   const body = h('div', {})
@@ -27,11 +33,12 @@ export function inputForm(document, schema) {
     faults.replaceChildren()
     try {
       if (asJson) write(fields, JSON.parse(area.value))
-      else area.value = JSON.stringify(readFields(fields), null, 2)
+      else area.value = JSON.stringify(readFields(fields, positional), null, 2)
       asJson = !asJson
       show()
+      changed()
     } catch (error) {
-      faults.append(faultOf(`Not JSON: ${error.message}`))
+      faults.append(faultOf(asJson ? `It stays JSON: ${error.message}` : `Not JSON: ${error.message}`))
     }
   }
   show()
@@ -40,7 +47,7 @@ export function inputForm(document, schema) {
     toggle: fields && toggle,
     read() {
       clear(fields, area, faults)
-      return asJson ? JSON.parse(area.value) : readFields(fields)
+      return asJson ? JSON.parse(area.value) : readFields(fields, positional)
     },
     tell(errors) {
       for (const { pointer, detail } of errors) tell(asJson ? undefined : fields, area, faults, pointer, detail)
@@ -66,32 +73,41 @@ function tell(fields, area, faults, pointer, detail) {
   const name = decodeURIComponent(pointer.split('/')[1] ?? '')
     .replaceAll('~1', '/')
     .replaceAll('~0', '~')
-  const field = fields?.find((one) => one.name === name)
+  const field = fields?.find((one) => one.key === name)
   if (!field) faults.append(faultOf(pointer === '#' ? detail : `${pointer}: ${detail}`))
   else field.fault.replaceChildren(faultOf(detail))
   ;(field?.control ?? area).setAttribute('aria-invalid', 'true')
 }
 
-/** Undefined where a member is not simple: then JSON is the better form. */
-function fieldsOf(document, schema, sample) {
-  const members = Object.entries(schema.properties ?? {})
-  if (members.length === 0 || members.length > 12) return undefined
-  const fields = members.map(([name, given]) => {
-    const member = resolve(document, given)
-    const kind = kindOf(member)
-    const required = (schema.required ?? []).includes(name) && member.default === undefined
-    return (
-      kind &&
-      fieldOf(name, member, kind, { required, value: sample?.[name] ?? member.default, type: typeOf(document, member) })
-    )
-  })
-  return fields.every(Boolean) ? fields : undefined
+/** The arguments in order, each with the name of its parameter. */
+function isPositional(schema) {
+  return schema.type === 'array' && schema.prefixItems?.length > 0
 }
 
+/** Undefined where the schema names no members: then JSON is the only form. */
+function fieldsOf(document, schema, sample) {
+  const positional = isPositional(schema)
+  const members = positional
+    ? schema.prefixItems.map((item, index) => [index, item, index < (schema.minItems ?? 0)])
+    : Object.entries(schema.properties ?? {}).map(([name, member]) => [name, member, schema.required?.includes(name)])
+  if (members.length === 0 || members.length > 40) return undefined
+  return members.map(([key, given, must]) => {
+    const member = resolve(document, given)
+    const name = positional ? (member.title ?? `argument ${key + 1}`) : key
+    const required = must === true && member.default === undefined
+    const value = sample?.[key] ?? member.default
+    return {
+      ...fieldOf(name, member, kindOf(member), { required, value, type: typeOf(document, member) }),
+      key: String(key),
+    }
+  })
+}
+
+/** `json` is for whatever a simple control cannot hold; `any` for what has no type: JSON, or a text. */
 function kindOf({ type, enum: values, anyOf, oneOf }) {
   if (values?.every((value) => typeof value === 'string')) return 'choice'
-  if (anyOf || oneOf || values) return undefined
-  return { string: 'text', integer: 'number', number: 'number', boolean: 'flag' }[type]
+  if (anyOf || oneOf || values) return 'json'
+  return { string: 'text', integer: 'number', number: 'number', boolean: 'flag' }[type] ?? (type ? 'json' : 'any')
 }
 
 function fieldOf(name, member, kind, { required, value, type }) {
@@ -108,7 +124,9 @@ function fieldOf(name, member, kind, { required, value, type }) {
             !required && h('option', { value: '' }, ''),
             member.enum.map((one) => h('option', { value: one }, one)),
           )
-        : h('input', { ...about, type: kind, step: member.type === 'integer' ? 1 : 'any', autocomplete: 'off' })
+        : kind === 'json' || kind === 'any'
+          ? h('textarea', { ...about, class: 'short', spellcheck: 'false', autocomplete: 'off', placeholder: 'JSON' })
+          : h('input', { ...about, type: kind, step: member.type === 'integer' ? 1 : 'any', autocomplete: 'off' })
   const fault = h('span', {})
   const label = h(
     'label',
@@ -117,7 +135,11 @@ function fieldOf(name, member, kind, { required, value, type }) {
     name,
     required && h('span', { class: 'must' }, ' required'),
   )
-  const words = h('span', { class: 'hint', id: `${id}-about` }, hint || (kind === 'flag' ? '' : type))
+  const known =
+    kind === 'json' || kind === 'any'
+      ? [kind === 'any' ? 'JSON or text' : `JSON: ${type}`, hint].filter(Boolean).join(' · ')
+      : hint
+  const words = h('span', { class: 'hint', id: `${id}-about` }, known || (kind === 'flag' ? '' : type))
   const element = h(
     'div',
     { class: kind === 'flag' ? 'field check' : 'field' },
@@ -133,19 +155,41 @@ function fieldOf(name, member, kind, { required, value, type }) {
 
 function fill({ kind, control }, value) {
   if (kind === 'flag') control.checked = value === true
+  else if (kind === 'json' || kind === 'any')
+    control.value = value === undefined ? '' : JSON.stringify(value, null, 1).replace(/\n\s*/g, ' ')
   else control.value = value === undefined || value === null ? '' : String(value)
 }
 
+/** Throws a SyntaxError for what the form has no field for: it would be lost. */
 function write(fields, input) {
-  for (const field of fields) fill(field, input?.[field.name])
+  if (typeof input !== 'object' || input === null) throw new SyntaxError('expected an object or a list')
+  const more = Object.keys(input).find((key) => !fields.some((field) => field.key === key))
+  if (more !== undefined) throw new SyntaxError(`the form has no field for ${JSON.stringify(more)}`)
+  for (const field of fields) fill(field, input?.[field.key])
 }
 
-/** A field that is empty and need not be filled is left out. */
-function readFields(fields) {
-  const entries = fields.flatMap(({ name, kind, required, control }) => {
-    if (kind === 'flag') return control.checked || required ? [[name, control.checked]] : []
-    if (control.value === '') return required && kind === 'text' ? [[name, '']] : []
-    return [[name, kind === 'number' ? Number(control.value) : control.value]]
+/** A field that is empty and need not be filled is left out; of arguments, those behind the last that is filled, and null stands for others. */
+function readFields(fields, positional) {
+  const entries = fields.flatMap((field) => {
+    const value = readField(field)
+    return value === undefined ? [] : [[field.key, value]]
   })
-  return Object.fromEntries(entries)
+  if (!positional) return Object.fromEntries(entries)
+  const list = Array(entries.length === 0 ? 0 : Number(entries.at(-1)[0]) + 1).fill(null)
+  for (const [key, value] of entries) list[Number(key)] = value
+  return list
+}
+
+function readField({ name, kind, required, control }) {
+  if (kind === 'flag') return control.checked || required ? control.checked : undefined
+  if (control.value.trim() === '') return required && kind === 'text' ? control.value : undefined
+  if (kind === 'number') return Number(control.value)
+  if (kind === 'text' || kind === 'choice') return control.value
+  try {
+    return JSON.parse(control.value)
+  } catch (error) {
+    if (kind === 'any') return control.value
+    control.setAttribute('aria-invalid', 'true')
+    throw new SyntaxError(`${name}: ${error.message}`)
+  }
 }

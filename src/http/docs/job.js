@@ -1,7 +1,7 @@
 import { h, jsonView } from './element.js'
 import { follow } from './follow.js'
 
-/** A job that was handed in: its state, its progress as it comes, its result. Stops when `signal` aborts. */
+/** A job that was submitted: its state, its progress as it comes, its result. Stops when `signal` aborts. */
 export function jobView(api, job, { authorized, signal }) {
   const parts = partsOf(job)
   const stop = h('button', { type: 'button', onclick: () => cancel(api, job, parts) }, 'Cancel')
@@ -15,13 +15,12 @@ export function jobView(api, job, { authorized, signal }) {
     h('span', { class: 'push' }, stop),
   )
   const log = h('details', {}, h('summary', {}, 'Events'), parts.log)
-  const element = h('div', { class: 'job' }, head, parts.meter, parts.said, parts.outcome, log)
-  void watch(api, job, parts, { authorized, signal })
-  return element
+  const element = h('div', { class: 'job' }, head, parts.meter, parts.said, parts.output, parts.outcome, log)
+  return { element, ended: watch(api, job, parts, { authorized, signal }) }
 }
 
 function partsOf(job) {
-  const state = h('span', { class: 'state', role: 'status' })
+  const state = h('span', { class: 'state', role: 'status', tabindex: -1 })
   const meter = h('progress', { 'aria-label': 'Progress', max: 1, hidden: true })
   const said = h('p', { class: 'quiet', hidden: true })
   const log = h('pre', { class: 'log', tabindex: 0, role: 'log', 'aria-label': 'Events' })
@@ -31,6 +30,7 @@ function partsOf(job) {
     meter,
     said,
     log,
+    output: h('pre', { class: 'log', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Output' }),
     outcome: h('div', {}),
     show(word) {
       state.textContent = word
@@ -43,8 +43,10 @@ async function watch(api, job, parts, { authorized, signal }) {
   const tell = (type, data) => {
     parts.log.append(`${type}  ${JSON.stringify(data)}\n`)
     parts.log.scrollTop = parts.log.scrollHeight
-    if (type === 'state') parts.show(data.state)
+    if (type === 'state') stateOf(parts, data)
     if (type === 'progress') progress(parts, data)
+    if (type === 'chunk') append(parts, typeof data.data === 'string' ? data.data : `${JSON.stringify(data.data)}\n`)
+    if (type === 'log') append(parts, `${data.level} ${data.message}${fieldsOf(data.fields)}\n`)
   }
   try {
     await follow(api, job, { authorized, signal, tell })
@@ -52,6 +54,25 @@ async function watch(api, job, parts, { authorized, signal }) {
   } catch (error) {
     if (!signal.aborted) parts.outcome.replaceChildren(h('p', { class: 'notice', role: 'alert' }, error.message))
   }
+}
+
+/** A state on the way; of RETRY also the error that it is for. */
+function stateOf({ said, show }, { state, attempt, error }) {
+  show(state)
+  if (!error) return
+  said.hidden = false
+  said.textContent = `attempt ${attempt}: ${error.type}: ${error.message}`
+}
+
+/** What the task emits: parts of its output, and lines of its log. */
+function append({ output }, text) {
+  output.hidden = false
+  output.append(text)
+  output.scrollTop = output.scrollHeight
+}
+
+function fieldsOf(fields) {
+  return fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : ''
 }
 
 function progress({ meter, said, show }, value) {
@@ -89,7 +110,7 @@ function fractionOf(value) {
 async function finish(api, job, parts) {
   const now = await (await api(job.links.self)).json()
   parts.show(now.state)
-  parts.stop.hidden = true
+  hide(parts)
   if (now.state === 'SUCCESS' && !parts.meter.hidden) parts.meter.value = 1
   const title = now.state === 'SUCCESS' ? 'Result' : 'Error'
   const body = now.state === 'SUCCESS' ? await resultView(await api(job.links.result)) : errorView(now.error)
@@ -123,8 +144,16 @@ async function resultView(response) {
   return h('div', {}, h('p', {}, image), h('p', {}, link))
 }
 
+/** Without a button there is nothing to cancel; who was on it stays at the job. */
+function hide({ stop, state }) {
+  if (stop.ownerDocument.activeElement === stop) state.focus()
+  stop.hidden = true
+}
+
 async function cancel(api, job, { stop, outcome }) {
-  stop.disabled = true
+  if (stop.getAttribute('aria-disabled') === 'true') return
+  // A disabled button would lose the focus.
+  stop.setAttribute('aria-disabled', 'true')
   const response = await api(job.links.self, { method: 'DELETE' })
   if (response.ok) return
   const problem = await response.json()

@@ -41,8 +41,12 @@ function show(api31) {
   if (scheme) access(scheme)
   const links = tasks.map(({ name }) => h('li', {}, h('a', { href: linkTo(name) }, name)))
   list.replaceChildren(...links)
+  const none = h('p', { class: 'quiet', role: 'status' })
+  list.after(none)
   find.addEventListener('input', () => {
-    for (const link of links) link.hidden = !link.textContent.toLowerCase().includes(find.value.trim().toLowerCase())
+    const wanted = find.value.trim()
+    for (const link of links) link.hidden = !link.textContent.toLowerCase().includes(wanted.toLowerCase())
+    none.textContent = links.every((link) => link.hidden) ? `No task has “${wanted}” in its name.` : ''
   })
   const go = (focus) => {
     leave.abort()
@@ -125,6 +129,12 @@ function access(scheme) {
   place.replaceChildren(h('form', { class: 'bar', onsubmit: enter }, hidden, input, button))
   place.hidden = false
 }
+
+// The address after the # names a view: a link to #main would lead to another.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault()
+  main.focus()
+})
 
 start().catch((error) => {
   main.replaceChildren(

@@ -47,11 +47,15 @@ const RULES = {
 
 /** What else a value must be, for people. */
 export function rulesOf(schema) {
-  return Object.entries(RULES)
-    .filter(([name]) => schema[name] !== undefined && schema[name] !== Number.MIN_SAFE_INTEGER)
-    .map(([name, say]) => say(schema[name]))
-    .filter((rule) => rule !== undefined)
-    .join(', ')
+  return (
+    Object.entries(RULES)
+      .filter(([name]) => schema[name] !== undefined && schema[name] !== Number.MIN_SAFE_INTEGER)
+      // The format says in a word what its pattern says in a line.
+      .filter(([name]) => name !== 'pattern' || (schema.format === undefined && schema.pattern.length <= 60))
+      .map(([name, say]) => say(schema[name]))
+      .filter((rule) => rule !== undefined)
+      .join(', ')
+  )
 }
 
 /** A schema as a table of its members, those inside of them by their path. What is given says what it must have, what comes what it may lack. */
@@ -110,10 +114,43 @@ export function sampleOf(document, given, depth = 0) {
   if (choice) return sampleOf(document, choice, depth + 1)
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type
   if (schema.properties || type === 'object') return depth > 4 ? {} : sampleObject(document, schema, depth)
-  if (type === 'array') return schema.minItems > 0 && depth < 5 ? [sampleOf(document, schema.items, depth + 1)] : []
-  if (type === 'integer' || type === 'number') return Math.max(0, schema.minimum ?? 0)
+  if (type === 'array') return depth > 4 ? [] : sampleList(document, schema, depth)
+  if (type === 'integer' || type === 'number') return sampleNumber(schema)
   if (type === 'boolean') return false
-  return type === 'string' ? '' : null
+  return type === 'string' ? sampleText(schema) : null
+}
+
+function sampleList(document, { prefixItems = [], items = {}, minItems = 0 }, depth) {
+  const given = prefixItems.slice(0, Math.max(minItems, 0)).map((item) => sampleOf(document, item, depth + 1))
+  while (given.length < Math.min(minItems, 20)) given.push(sampleOf(document, items, depth + 1))
+  return given
+}
+
+function sampleNumber({ type, minimum, exclusiveMinimum, maximum, exclusiveMaximum, multipleOf }) {
+  const step = multipleOf ?? (type === 'integer' ? 1 : 0.5)
+  const low = exclusiveMinimum === undefined ? (minimum ?? -Infinity) : exclusiveMinimum + step
+  const high = exclusiveMaximum === undefined ? (maximum ?? Infinity) : exclusiveMaximum - step
+  const near = Math.min(Math.max(1, low), high)
+  return multipleOf === undefined ? near : Math.ceil(near / multipleOf) * multipleOf
+}
+
+const FORMATS = {
+  email: () => 'ann@example.com',
+  'date-time': () => `${new Date().toISOString().slice(0, 19)}Z`,
+  date: () => new Date().toISOString().slice(0, 10),
+  time: () => '12:00:00',
+  duration: () => 'PT1H',
+  uri: () => 'https://example.com/',
+  hostname: () => 'example.com',
+  ipv4: () => '192.0.2.1',
+  ipv6: () => '2001:db8::1',
+  uuid: () => '3f0c6a1e-8d2b-4c57-9a41-5b7e2f9d1c08',
+}
+
+function sampleText({ format, minLength = 0, maxLength = 20 }) {
+  const known = FORMATS[format]
+  if (known) return known()
+  return 'example'.padEnd(Math.min(minLength, 1000), '.').slice(0, Math.max(maxLength, minLength))
 }
 
 function sampleObject(document, schema, depth) {
