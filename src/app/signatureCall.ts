@@ -1,5 +1,6 @@
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
+import { PythonValue } from '../protocol/pythonValue.ts'
 import { canvasOf, isRecord, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import type { App } from './app.ts'
@@ -175,6 +176,7 @@ function record(options: Options, name: string): Options | undefined {
 function time(options: Options, name: string, now: number): string | undefined {
   const value = options[name]
   if (value instanceof Date) return pythonIso(value)
+  if (value instanceof PythonValue && value.type === 'datetime') return value.text
   if (typeof value === 'number') return after(options, name, now)
   const moment = text(options, name)
   if (moment !== undefined) isoTime(moment)

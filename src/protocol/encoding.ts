@@ -1,6 +1,7 @@
-import { DecodeError, EncodeError } from '../std/errors.ts'
-import { inPythonYears, isoTime, pythonIso } from './iso.ts'
-import { parsePythonJson, standIn } from './nonFinite.ts'
+import { EncodeError } from '../std/errors.ts'
+import { inPythonYears, pythonIso } from './iso.ts'
+import { standIn } from './nonFinite.ts'
+import { PythonValue, textOf, typedObject } from './pythonValue.ts'
 
 /*
  * Which values may be sent, and how JSON carries those that it has no word for: Celery's
@@ -10,7 +11,7 @@ import { parsePythonJson, standIn } from './nonFinite.ts'
 /** Deepest nesting that is sent or read; a body counts as one level, its args as the second. */
 export const MAX_DEPTH = 100
 /** Longest integer that is sent or read: the limit of Python's own parser. */
-const MAX_DIGITS = 4300
+export const MAX_DIGITS = 4300
 
 /** Where a container hangs, for the path in an error. Only containers get one, so that primitives cost nothing. */
 interface Place {
@@ -30,6 +31,7 @@ interface Carrier {
   bigint(value: bigint, parent: Place | undefined, key: string | number): unknown
   date(value: Date, parent: Place | undefined, key: string | number): unknown
   bytes(value: Uint8Array, parent: Place | undefined, key: string | number): unknown
+  python(value: PythonValue, parent: Place | undefined, key: string | number): unknown
   /** Texts and keys must be well-formed Unicode, and no key may be `__proto__`. */
   readonly strictText: boolean
   /** Undefined properties must be taken out beforehand, as the writer would not leave them out. */
@@ -112,6 +114,7 @@ function encodeObject(carrier: Carrier, value: object, parent: Place | undefined
   if (prototype === Uint8Array.prototype || prototype === Buffer.prototype) {
     return carrier.bytes(value as Uint8Array, parent, key)
   }
+  if (value instanceof PythonValue) return carrier.python(value, parent, key)
   if (isForeignRoot(prototype)) return encodeRecord(carrier, value, enter(value, parent, key))
   return refuseInstance(value, parent, key)
 }
@@ -174,7 +177,7 @@ function copyOf(source: Record<string, unknown>, keys: readonly string[], count:
 }
 
 /** Assignment that makes a property of every key, `__proto__` too. */
-function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
   } else target[key] = value
@@ -269,12 +272,13 @@ const jsonCarrier: Carrier = {
   },
   date(value, parent, key) {
     if (!inPythonYears(value)) refuse(parent, key, 'a Date outside the years 1 to 9999 cannot be sent')
-    return { __type__: 'datetime', __value__: pythonIso(value) }
+    return { __type__: 'datetime', __value__: textOf(value) ?? pythonIso(value) }
   },
   bytes: (value) => ({
     __type__: 'base64',
     __value__: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
   }),
+  python: typedObject,
 }
 
 const UNTYPED = 'by JSON without types (the option typedJson is off)'
@@ -292,6 +296,8 @@ const strictCarrier: Carrier = {
     if (!Number.isFinite(value)) refuse(parent, key, `${value} cannot be sent here`)
     return untypedCarrier.number(value, parent, key)
   },
+  python: (value, parent, key) =>
+    refuse(parent, key, `a PythonValue cannot be sent here; send ${JSON.stringify(value.text)}`),
 }
 
 const INT64_MIN = -(2n ** 63n)
@@ -311,86 +317,7 @@ const msgpackCarrier: Carrier = {
   },
   date: (value) => value,
   bytes: (value) => value,
+  python: (value) => value.toPlain(),
 }
 
 const CARRIERS: Readonly<Record<SerializerName, Carrier>> = { json: jsonCarrier, msgpack: msgpackCarrier }
-
-/** Read JSON text, also with Python's tokens for NaN and infinities: depth checked, bigint and typed objects restored. Throws DecodeError. */
-export function decodePlain(text: string): unknown {
-  const value = parsePythonJson(text, LONG_INTEGER.test(text) ? reviveInteger : undefined)
-  if (text.includes('"__type__"')) return restore(value, 0)
-  // A value nested too deep takes at least two characters for each level.
-  if (text.length > 2 * MAX_DEPTH) checkDepth(value, 0)
-  return value
-}
-
-/** A run of digits that may be beyond 2^53, where a JSON number can begin. */
-const LONG_INTEGER = /(?:^|[[:,\s-])\d{16}/
-
-function reviveInteger(_key: string, value: unknown, context?: { source: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
-  const source = context?.source ?? ''
-  if (!/^-?\d+$/.test(source)) return value
-  if (source.length > MAX_DIGITS)
-    throw new DecodeError(`integer of ${source.length} digits; at most ${MAX_DIGITS} are read`)
-  return BigInt(source)
-}
-
-function tooDeep(): DecodeError {
-  return new DecodeError(`nested deeper than ${MAX_DEPTH} levels`)
-}
-
-function checkDepth(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return
-  if (depth >= MAX_DEPTH) throw tooDeep()
-  if (Array.isArray(value)) for (const item of value) checkDepth(item, depth + 1)
-  else for (const key of Object.keys(value)) checkDepth((value as Record<string, unknown>)[key], depth + 1)
-}
-
-/** Replaces typed objects in place. */
-function restore(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (depth >= MAX_DEPTH) throw tooDeep()
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) value[i] = restore(value[i], depth + 1)
-    return value
-  }
-  const record = value as Record<string, unknown>
-  const keys = Object.keys(record)
-  if (keys.length === 2 && Object.hasOwn(record, '__type__') && Object.hasOwn(record, '__value__')) {
-    return restoreTyped(record.__type__, record.__value__)
-  }
-  for (const key of keys) setOwn(record, key, restore(record[key], depth + 1))
-  return record
-}
-
-function restoreTyped(type: unknown, value: unknown): unknown {
-  if (type === 'uuid') return dashed(value)
-  const read = typeof type === 'string' ? READERS.get(type) : undefined
-  if (!read) throw new DecodeError(`unknown __type__ ${JSON.stringify(type)}`)
-  if (typeof value !== 'string') throw new DecodeError(`__type__ ${type}: expected text as __value__`)
-  return read(value)
-}
-
-const READERS: ReadonlyMap<string, (text: string) => unknown> = new Map<string, (text: string) => unknown>([
-  ['datetime', (text) => new Date(isoTime(text))],
-  ['date', (text) => text],
-  ['time', (text) => text],
-  ['decimal', (text) => text],
-  ['bytes', (text) => new TextEncoder().encode(text)],
-  ['base64', fromBase64],
-])
-
-function fromBase64(text: string): Uint8Array {
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text))
-    throw new DecodeError('__type__ base64: not base64')
-  return new Uint8Array(Buffer.from(text, 'base64'))
-}
-
-function dashed(value: unknown): string {
-  const hex = typeof value === 'object' && value !== null ? (value as { hex?: unknown }).hex : undefined
-  if (typeof hex !== 'string' || !/^[0-9a-fA-F]{32}$/.test(hex)) {
-    throw new DecodeError('__type__ uuid: expected {"hex": 32 digits} as __value__')
-  }
-  return hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-}

@@ -21,15 +21,16 @@ export function pythonIso(date: Date): string {
 }
 
 const ISO =
-  /^(\d{4}-\d{2}-(\d{2}))(?:[T ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d+))?(?:Z|([+-])(\d{2}):?(\d{2})?(?::\d{2}(?:\.\d+)?)?)?)?$/i
+  /^(\d{4}-\d{2}-(\d{2}))(?:[T ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d+))?(?:Z|([+-])(\d{2}):?(\d{2})?(?::?(\d{2}(?:\.\d+)?))?)?)?$/i
 
 /** Milliseconds since the epoch of an ISO 8601 text; without an offset it is UTC, as in Celery. Throws DecodeError. */
 export function isoTime(text: string): number {
-  const [, date, day, time = '00:00', seconds = ':00', fraction = '', sign, hours, minutes = '0'] = ISO.exec(text) ?? []
+  const [, date, day, time = '00:00', seconds = ':00', fraction = '', sign, hours, minutes = '0', rest = '0'] =
+    ISO.exec(text) ?? []
   const utc = new Date(`${date}T${time}${seconds}.${fraction.slice(0, 3).padEnd(3, '0')}Z`)
   if (Number.isNaN(utc.getTime()) || utc.getUTCDate() !== Number(day)) {
     throw new DecodeError(`expected an ISO 8601 time, got ${JSON.stringify(text.slice(0, 80))}`)
   }
-  const offset = sign === undefined ? 0 : (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1)
-  return utc.getTime() - offset * 60_000
+  const offset = sign === undefined ? 0 : Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)
+  return utc.getTime() - Math.round(offset * 1000) * (sign === '-' ? -1 : 1)
 }

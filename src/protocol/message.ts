@@ -176,7 +176,7 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
     }
   }
   const head = headOf(envelope, envelope.headers)
-  const body = readBody(envelope, accept)
+  const body = readBody(envelope, accept, EMBED)
   if (!Array.isArray(body) || body.length < 2) {
     throw new DecodeError(`task body: expected [args, kwargs, embed], got ${kindOf(body)}`)
   }
@@ -197,12 +197,15 @@ export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readon
   }
 }
 
-function readBody(envelope: Envelope, accept: ReadonlySet<string>): unknown {
+/** Which item of the body says what follows: it is passed on. */
+const EMBED = 2
+
+function readBody(envelope: Envelope, accept: ReadonlySet<string>, kept?: number): unknown {
   const { compression } = envelope.headers
   const { contentType, contentEncoding } = envelope.properties
   const isPlain = compression === undefined || compression === null
   const body = isPlain ? envelope.body : decompress(envelope.body, compression)
-  return deserialize(body, contentType, contentEncoding, accept)
+  return deserialize(body, contentType, contentEncoding, accept, kept)
 }
 
 /** The parts of the body, checked. */

@@ -1,3 +1,5 @@
+import { PythonValue } from './pythonValue.ts'
+
 /*
  * Values as Python would print them, for the headers argsrepr and kwargsrepr, which people read in logs and in Flower.
  * Follows celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
@@ -41,6 +43,7 @@ function print(printer: Printer, value: unknown, level: number): void {
     if (level >= MAX_LEVEL) emit(printer, '[...]')
     else printItems(printer, value, '[', ']', level)
   } else if (value instanceof Date) emit(printer, datetime(value))
+  else if (value instanceof PythonValue) emit(printer, pythonValue(value))
   else if (value instanceof Uint8Array) emit(printer, bytes(value, printer.left))
   else if (level >= MAX_LEVEL) emit(printer, '{...}')
   else printEntries(printer, value as Record<string, unknown>, level)
@@ -159,6 +162,18 @@ function float(value: number): string {
   if (size >= 1e16) return value.toExponential()
   if (size < 1e-4) return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
   return Number.isInteger(value) ? `${value}.0` : String(value)
+}
+
+function pythonValue(value: PythonValue): string {
+  const plain = value.toPlain()
+  if (plain instanceof Date) return datetime(plain)
+  const maker = {
+    uuid: 'UUID',
+    decimal: 'Decimal',
+    date: 'datetime.date.fromisoformat',
+    time: 'datetime.time.fromisoformat',
+  }
+  return `${maker[value.type as keyof typeof maker]}(${quoted(plain)})`
 }
 
 function datetime(date: Date): string {

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr'
 import { DecodeError } from '../std/errors.ts'
-import { decodePlain, encodePlain, MAX_DEPTH, type SerializerName } from './encoding.ts'
+import { decodePlain } from './decoding.ts'
+import { encodePlain, MAX_DEPTH, type SerializerName } from './encoding.ts'
 import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
@@ -36,7 +37,7 @@ export function write(prepared: unknown, name: SerializerName): Serialized {
 }
 
 /**
- * Read what `serialize` or Celery wrote. Throws DecodeError for a content type outside `accept` and for whatever is
+ * Read what `serialize` or Celery wrote; `kept` as for `decodePlain`. Throws DecodeError for a content type outside `accept` and for whatever is
  * unreadable.
  */
 export function deserialize(
@@ -44,13 +45,14 @@ export function deserialize(
   contentType: string,
   contentEncoding: string,
   accept: ReadonlySet<string>,
+  kept?: number,
 ): unknown {
   if (!accept.has(contentType)) {
     throw new DecodeError(`content type ${quote(contentType)} is not accepted; accepted: ${[...accept].join(', ')}`)
   }
   try {
     if (contentType === CONTENT_TYPES.json) {
-      return decodePlain(typeof body === 'string' ? body : decodeText(body, contentEncoding))
+      return decodePlain(typeof body === 'string' ? body : decodeText(body, contentEncoding), kept)
     }
     if (contentType === CONTENT_TYPES.msgpack) return unpack(body)
   } catch (error) {

@@ -1,4 +1,3 @@
-import { CONTEXT_HEADER } from '../app/requestContext.ts'
 import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
@@ -130,14 +129,16 @@ function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'stat
   return { status, result, traceback }
 }
 
-/** The same message with one retry more, not before this moment, to the queue that it came from. */
+/**
+ * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on as it came: arguments
+ * may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
+ */
 function again({ message, delivery }: Request, notBefore: number): Message {
-  const { contentType } = delivery.envelope.properties
-  const { [CONTEXT_HEADER]: context, ...headers } = message.headers
-  const next = { ...message, headers, retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
-  const written = encodeTask(next, contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json')
-  // As it came, even if nobody can read it: it never fails a task.
-  const envelope =
-    context === undefined ? written : { ...written, headers: { ...written.headers, [CONTEXT_HEADER]: context } }
-  return { envelope, route: { exchange: '', routingKey: delivery.queue }, notBefore }
+  const { headers, properties, body } = delivery.envelope
+  const route = { exchange: '', routingKey: delivery.queue }
+  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  if (headers.task !== undefined)
+    return { envelope: { headers: { ...headers, ...later }, properties, body }, route, notBefore }
+  const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
+  return { envelope: encodeTask({ ...message, ...later }, serializer), route, notBefore }
 }

@@ -34,6 +34,28 @@ export function fromPython(kind: FleetOptions = {}): void {
       expect(await python.call('repr_of', { id })).toBe("['NaN', nan, [inf, {'a': -inf}]]")
     })
 
+    test("Python's times, numbers and ids of Celery before 5.3 are text, and go back as they came", async () => {
+      const values = [
+        'datetime(2026, 1, 2, 3, 4, 5, 678901)',
+        'datetime(1890, 1, 1, tzinfo=timezone(timedelta(hours=8, minutes=5, seconds=43)))',
+        'date(2026, 1, 2)',
+        'time(3, 4, 5, 678901)',
+        'Decimal("1.10")',
+        'UUID("0123456789abcdef0123456789abcdef")',
+      ]
+      const id = await python.call<string>('send_python', { task: 'ts.echo', expression: `[${values}]` })
+      const texts = [
+        '2026-01-02T03:04:05.678901',
+        '1890-01-01T00:00:00+08:05:43',
+        // Kombu before 5.3 writes a date so.
+        '2026-01-02T00:00:00',
+        '03:04:05.678901',
+        '1.10',
+        '01234567-89ab-cdef-0123-456789abcdef',
+      ]
+      expect(await python.call('repr_of', { id })).toBe(`[${texts.map((text) => `'${text}'`).join(', ')}]`)
+    })
+
     test('by keyword', async () => {
       const kwargs = { a: { b: [1.5, null] }, c: 'd' }
       expect(await python.run('ts.object', [], { kwargs })).toMatchObject({ status: 'SUCCESS', result: kwargs })
