@@ -321,7 +321,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (note && !(await backend.keep?.(note))) return false
     const fresh = meta === undefined || (await backend.store(meta, undefined, origin))
     if (once && !fresh) return false
-    const job = jobOfEnvelope(message.envelope, { queue, redelivered: false, hostname: this.#origin })
+    const job = jobOfEnvelope(message.envelope, { queue, redelivered: false, hostname: this.#origin, eager: true })
     const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
     const { outcome, retries, runtime } = await runEagerly(job, meta, backend, run, this.#config.logger)
     const facts = { id: job.id, task: job.task, queue, retries }

@@ -15,6 +15,7 @@ import type { StopSignal } from '../std/stop.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './exposedLog.ts'
+import { JobMessage } from './messageInfo.ts'
 import { type Emit, Outlet } from './outlet.ts'
 import type { ContextSource, RequestContext } from './requestContext.ts'
 import { validate } from './schema.ts'
@@ -55,11 +56,10 @@ export interface Surroundings {
 }
 
 /** The context of one running job. */
-export class JobContext implements Parent {
+export class JobContext extends JobMessage implements Parent {
   readonly children: string[]
   readonly source: ContextSource | undefined
   readonly baseUrl: string | undefined
-  readonly #job: Job
   readonly #definition: TaskDefinition
   readonly #host: JobHost
   readonly #serializer: Serializer
@@ -74,42 +74,42 @@ export class JobContext implements Parent {
   #turnAt = performance.now()
 
   constructor(job: Job, definition: TaskDefinition, host: JobHost, surroundings: Surroundings) {
+    super(job, definition.options)
     this.children = surroundings.children ?? []
     this.source = surroundings.source
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
     this.#openWait = surroundings.openWait
-    this.#job = job
     this.#definition = definition
     this.#host = host
   }
 
   get id(): string {
-    return this.#job.id
+    return this.job.id
   }
   get task(): string {
-    return this.#job.task
+    return this.job.task
   }
   get attempt(): number {
-    return this.#job.retries + 1
+    return this.job.retries + 1
   }
   get queue(): string {
-    return this.#job.queue
+    return this.job.queue
   }
   get headers(): Readonly<Record<string, unknown>> {
-    return this.#job.headers
+    return this.job.headers
   }
   get parentId(): string | undefined {
-    return this.#job.parentId
+    return this.job.parentId
   }
   get rootId(): string {
-    return this.#job.rootId
+    return this.job.rootId
   }
   get hostname(): string {
-    return this.#job.hostname
+    return this.job.hostname
   }
   get redelivered(): boolean {
-    return this.#job.redelivered
+    return this.job.redelivered
   }
 
   get request(): RequestContext | undefined {

@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Duration } from '../std/duration.ts'
 import type { Logger } from '../std/log.ts'
+import type { MessageInfo } from './messageInfo.ts'
 import type { Carried, ContextSource, ContextValues, RequestContext } from './requestContext.ts'
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 import type { WaitForOptions } from './waitFor.ts'
 
 /** What a running task knows of itself, and how it speaks. */
-export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> {
+export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> extends MessageInfo {
   readonly id: string
   /** Task name. */
   readonly task: string
@@ -17,6 +18,8 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly headers: Readonly<Record<string, unknown>>
   readonly parentId: string | undefined
   readonly rootId: string
+  /** Ids of the tasks that it has sent so far. */
+  readonly children: readonly string[]
   /** Host name of the worker. */
   readonly hostname: string
   /** The message was held before by a worker that did not finish it. */

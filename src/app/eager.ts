@@ -1,5 +1,5 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Envelope } from '../protocol/envelope.ts'
+import type { Envelope, Properties } from '../protocol/envelope.ts'
 import { encodeException } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
@@ -9,8 +9,11 @@ import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import type { JobHost } from './context.ts'
 import type { Emit } from './outlet.ts'
 
+/** What a job needs beside its message. */
+type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'hostname' | 'route' | 'eager'>
+
 /** The job of a message, as if a worker had got it. */
-export function jobOf(message: TaskMessage, facts: { queue: string; redelivered: boolean; hostname: string }): Job {
+export function jobOf(message: TaskMessage, properties: Properties, facts: JobFacts): Job {
   return {
     id: message.id,
     task: message.task,
@@ -20,16 +23,16 @@ export function jobOf(message: TaskMessage, facts: { queue: string; redelivered:
     headers: message.headers,
     parentId: message.parentId,
     rootId: message.rootId,
+    message,
+    properties,
     ...facts,
   }
 }
 
 /** The job of a message as it would arrive: the task gets copies, as everywhere. */
-export function jobOfEnvelope(
-  envelope: Envelope,
-  facts: { queue: string; redelivered: boolean; hostname: string },
-): Job {
-  return jobOf(decodeTask(envelope, new Set([envelope.properties.contentType])), facts)
+export function jobOfEnvelope(envelope: Envelope, facts: JobFacts): Job {
+  const { properties } = envelope
+  return jobOf(decodeTask(envelope, new Set([properties.contentType])), properties, facts)
 }
 
 /** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */

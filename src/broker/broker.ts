@@ -31,6 +31,8 @@ export interface Queue {
 export interface Delivery {
   readonly envelope: Envelope
   readonly queue: string
+  /** By which it was sent; absent where that is its queue's own name, or is not known. */
+  readonly route?: Route | undefined
   /** Somebody held it before us. */
   readonly redelivered: boolean
   /** How often its holder died or lost its lease. */

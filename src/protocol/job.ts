@@ -1,3 +1,6 @@
+import type { Properties } from './envelope.ts'
+import type { TaskMessage } from './message.ts'
+
 /** One task call as it is run: plain data, so that it crosses threads. */
 export interface Job {
   readonly id: string
@@ -14,6 +17,23 @@ export interface Job {
   readonly rootId: string
   /** Host name of the worker. */
   readonly hostname: string
+  /** The message, as it was read; absent in a direct call. */
+  readonly message?: TaskMessage
+  readonly properties?: Properties
+  /** By which the message came, where that is not its queue alone. */
+  readonly route?: Pick<DeliveryInfo, 'exchange' | 'routingKey'> | undefined
+  /** Run in its caller's process. */
+  readonly eager?: boolean
+}
+
+/** How a message came to its worker. */
+export interface DeliveryInfo {
+  /** `''` is direct to the queue that the routing key names. */
+  readonly exchange: string
+  readonly routingKey: string
+  readonly priority: number | undefined
+  /** It was held before by a worker that did not finish it. */
+  readonly redelivered: boolean
 }
 
 /** Word from a running task: a state of its own (`PROGRESS` for progress) and what goes with it. */

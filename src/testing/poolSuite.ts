@@ -5,6 +5,7 @@ import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { Stop } from '../std/stop.ts'
 import type { Pool } from '../worker/pool/pool.ts'
 import { type Kit, pause, stays, until, within } from './kit.ts'
+import { TOLD, toldJob } from './poolMessage.ts'
 
 /** What a pool can do, which decides the cases that it must pass. */
 export interface PoolTraits {
@@ -49,6 +50,10 @@ export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: Po
 }
 
 function outcomes(one: Case): void {
+  one('the task reads what its message said', async (open) => {
+    assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: TOLD })
+  })
+
   one('success', async (open) => {
     assert.deepEqual(await start(await open(1), 'add', [2, 3]).outcome, { kind: 'success', result: 5 })
   })
@@ -361,7 +366,7 @@ function start(
   return {
     outcome: within(
       `the outcome of ${task}`,
-      pool.run(job, { signal, kill, report, emit: listen === 'absent' ? undefined : emit }),
+      pool.run(toldJob(job), { signal, kill, report, emit: listen === 'absent' ? undefined : emit }),
     ),
     reports,
     told,

@@ -31,9 +31,30 @@ function defineOutcomes(app: App): void {
   app.task('reject', () => {
     throw new Reject('not mine', { requeue: true })
   })
+  app.task('message', (_: unknown) => told(currentTask() as TaskContext))
   app.task('values', () => ({ bytes: new Uint8Array([1, 2, 255]), date: new Date(86_400_000) }))
   app.task('echo', (value: unknown) => value)
   app.task('unsendable', () => ({ call: () => 1 }))
+}
+
+/** All that a context says of its message, as plain data. */
+export function told(ctx: TaskContext): Record<string, unknown> {
+  const { timeLimit, softTimeLimit, retries, priority, replyTo, correlationId, deliveryInfo, group, groupIndex } = ctx
+  const { stampedHeaders, stamps, origin, shadow, ignoreResult, replacedTaskNesting, argsrepr, kwargsrepr } = ctx
+  const { args, kwargs, isEager, calledDirectly } = ctx
+  const names = (list: TaskContext['chain']): string[] => list.map(({ task }) => task)
+  return {
+    ...{ timeLimit, softTimeLimit, retries, priority, replyTo, correlationId, deliveryInfo, group, groupIndex },
+    ...{ stampedHeaders, stamps, origin, shadow, ignoreResult, replacedTaskNesting, argsrepr, kwargsrepr },
+    ...{ args, kwargs, isEager, calledDirectly },
+    eta: ctx.eta?.toISOString(),
+    expires: ctx.expires?.toISOString(),
+    contentType: ctx.properties?.contentType,
+    chord: ctx.chord?.task ?? null,
+    chain: names(ctx.chain),
+    callbacks: names(ctx.callbacks),
+    errbacks: names(ctx.errbacks),
+  }
 }
 
 function defineEmissions(app: App): void {

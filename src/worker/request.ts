@@ -62,8 +62,8 @@ export class Request {
   }
 
   get job(): Job {
-    const { queue, redelivered } = this.delivery
-    return jobOf(this.message, { queue, redelivered, hostname: this.hostname })
+    const { queue, redelivered, route, envelope } = this.delivery
+    return jobOf(this.message, envelope.properties, { queue, redelivered, hostname: this.hostname, route })
   }
 
   /** How long it ran, ms. */

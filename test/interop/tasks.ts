@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { App } from '../../src/app/app.ts'
 import { currentTask, type TaskContext } from '../../src/app/current.ts'
 import { Ignore, PythonError } from '../../src/std/errors.ts'
+import { told } from '../../src/testing/poolTasks.ts'
 
 /** What the tasks need of the test around them. */
 export interface Surroundings {
@@ -100,6 +101,7 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
     const { id, headers, attempt, queue, parentId = null, rootId, hostname, redelivered } = context()
     return { id, headers, attempt, queue, parentId, rootId, hostname, redelivered }
   })
+  app.task('ts.message', (..._: unknown[]) => told(context()))
   app.task('ts.record', (label: string) => note('order', label))
   app.task('ts.note', (...args: unknown[]) => note('notes', `ts.note ${args.join(' ')}`))
   app.task('ts.gated', async (name: string) => {

@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { Envelope } from '../../protocol/envelope.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery, Route } from '../broker.ts'
 import { isPassage } from './delays.ts'
 import { HELD_HEADER, LOST_HEADER, REASON_HEADER, readEnvelope } from './envelope.ts'
 import type { Settle } from './settler.ts'
@@ -34,6 +34,11 @@ export class AmqpDelivery implements Delivery {
 
   get settled(): boolean {
     return this.#settled
+  }
+
+  get route(): Route | undefined {
+    const { exchange, routingKey } = this.message.fields
+    return exchange === '' && routingKey === this.queue ? undefined : { exchange, routingKey }
   }
 
   get redelivered(): boolean {

@@ -44,6 +44,9 @@ export interface ReadEnvelope {
   readonly envelope: Envelope
   readonly redelivered: boolean
   readonly lost: number
+  /** As the sender said; anybody may write anything. */
+  readonly exchange: unknown
+  readonly routingKey: unknown
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -69,6 +72,8 @@ export function readEnvelope(text: string): ReadEnvelope {
     envelope,
     redelivered: mark === true || info.redelivered === true,
     lost: typeof lost === 'number' ? lost : 0,
+    exchange: info.exchange,
+    routingKey: info.routing_key,
   }
 }
 

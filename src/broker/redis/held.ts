@@ -1,6 +1,6 @@
 import type { Envelope } from '../../protocol/envelope.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery, Route } from '../broker.ts'
 import { type ReadEnvelope, readEnvelope } from './envelope.ts'
 
 /** Messages taken in one step: their tags are `name` and 1, 2, 3 … */
@@ -50,6 +50,12 @@ export class RedisDelivery implements Delivery {
 
   get envelope(): Envelope {
     return this.#parsed.envelope
+  }
+
+  get route(): Route | undefined {
+    const { exchange, routingKey } = this.#parsed
+    if (typeof exchange !== 'string' || typeof routingKey !== 'string') return undefined
+    return exchange === '' && routingKey === this.queue ? undefined : { exchange, routingKey }
   }
 
   get redelivered(): boolean {

@@ -220,6 +220,31 @@ export function fromPython(kind: FleetOptions = {}): void {
       })
     })
 
+    test('what self.request has', async () => {
+      const link = [{ task: 'ts.echo', options: { queue: 'typescript' } }]
+      const limits = { time_limit: 30, soft_time_limit: 20 }
+      const options = { ...limits, priority: 6, expires: 600, shadow: 'shown', link, task_id: 'told-1' }
+      const { result } = await python.run('ts.message', [1], { ...options, kwargs: {} })
+      expect(result).toMatchObject({
+        args: [1],
+        timeLimit: 30_000,
+        softTimeLimit: 20_000,
+        priority: 6,
+        expires: expect.stringMatching(/^\d{4}-.*Z$/),
+        shadow: 'shown',
+        callbacks: ['ts.echo'],
+        correlationId: 'told-1',
+        replyTo: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        origin: expect.stringMatching(/^gen\d+@/),
+        deliveryInfo: { routingKey: 'typescript', priority: 6, redelivered: false },
+        contentType: 'application/json',
+        argsrepr: '[1]',
+        kwargsrepr: '{}',
+        isEager: false,
+        calledDirectly: false,
+      })
+    })
+
     test('countdown', async () => {
       const before = Date.now()
       expect(await python.run('ts.add', [1, 2], { countdown: 0.7 })).toMatchObject({ result: 3 })
