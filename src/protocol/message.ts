@@ -2,7 +2,7 @@ import { ArgumentError, DecodeError } from '../std/errors.ts'
 import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
-import { isoTime, pythonIso } from './iso.ts'
+import { isoTime } from './iso.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
 import { deserialize, JSON_ONLY, type SerializerName, write } from './serializer.ts'
 import { isRecord, readSignature, readSignatures, type Signature } from './signature.ts'
@@ -11,8 +11,6 @@ import { isRecord, readSignature, readSignatures, type Signature } from './signa
  * A task call as data, and its two forms on the wire: Celery's message protocol 2, written and read,
  * and protocol 1, which is only read (celery-wire §1).
  */
-
-export { pythonIso }
 
 /** What follows from a task: third part of the body. */
 export interface Embed {

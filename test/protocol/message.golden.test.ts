@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeException, encodeException } from '../../src/protocol/exception.ts'
-import { decodeTask, encodeTask, peekTask, pythonIso, type TaskMessage } from '../../src/protocol/message.ts'
+import { pythonIso } from '../../src/protocol/iso.ts'
+import { decodeTask, encodeTask, peekTask, type TaskMessage } from '../../src/protocol/message.ts'
 import { readMeta } from '../../src/protocol/result.ts'
 import { deserialize, type SerializerName } from '../../src/protocol/serializer.ts'
 import { capture, envelopeOf, type RawMessage, readByPython } from './golden/golden.ts'

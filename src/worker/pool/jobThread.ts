@@ -7,6 +7,7 @@ import { Deferred } from '../../std/deferred.ts'
 import { ConfigError, EncodeError, WorkerLostError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { packageFile } from '../../std/packageFile.ts'
+import { packJob } from './packedJob.ts'
 import type { RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
@@ -72,7 +73,7 @@ export class JobThread {
       this.#running = { job, options, emit: this.#emitter(job, options), end }
       try {
         const reason = signal.aborted ? signal.reason : undefined
-        this.#send({ type: 'run', job, abort: reason, emits: options.emit !== undefined })
+        this.#send({ type: 'run', job: packJob(job), abort: reason, emits: options.emit !== undefined })
       } catch (error) {
         end({ kind: 'failure', error: errorInfo(new EncodeError(`arguments: cannot cross threads: ${String(error)}`)) })
         return

@@ -12,6 +12,7 @@ import { codeOf } from '../../std/errorCode.ts'
 import { ConfigError, EncodeError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { loadApp } from './load.ts'
+import { UnpackedJob } from './packedJob.ts'
 import { PortLogger } from './portLogger.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
 
@@ -38,7 +39,8 @@ class JobRunner {
     else await this.#close()
   }
 
-  async #run({ job, abort: reason, emits }: Extract<ToThread, { type: 'run' }>): Promise<void> {
+  async #run({ job: packed, abort: reason, emits }: Extract<ToThread, { type: 'run' }>): Promise<void> {
+    const job = new UnpackedJob(packed)
     const abort = new AbortController()
     if (reason) abort.abort(reason)
     this.#current = abort

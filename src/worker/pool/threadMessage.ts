@@ -1,6 +1,7 @@
-import type { AbortReason, Job, Report } from '../../protocol/job.ts'
+import type { AbortReason, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { LineLevel } from '../../std/log.ts'
+import type { PackedJob } from './packedJob.ts'
 
 /** What a pool's thread is started with. */
 export interface ThreadData {
@@ -15,7 +16,7 @@ export interface ThreadData {
 export type ToThread =
   | {
       readonly type: 'run'
-      readonly job: Job
+      readonly job: PackedJob
       readonly abort: AbortReason | undefined
       /** What it hands out is kept. */
       readonly emits: boolean
