@@ -29,7 +29,15 @@ describe('the package in an empty project', () => {
 
   test('holds what is built, and neither sources nor tests', async () => {
     const files = await readdir(join(project, 'node_modules', 'celeriac'))
-    expect(files.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
+    expect(files.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'package.json'])
+  })
+
+  test('holds what its README links to', async () => {
+    const folder = join(project, 'node_modules', 'celeriac')
+    const links = [...(await readFile(join(folder, 'README.md'), 'utf8')).matchAll(/\]\((?!https?:)([^)#]+)/g)]
+    expect(links.length).toBeGreaterThan(30)
+    const names = (await readdir(folder, { recursive: true })) as string[]
+    expect(links.map(([, link = '']) => link).filter((link) => !names.includes(link))).toEqual([])
   })
 
   test('holds the page at /docs', async () => {

@@ -45,15 +45,15 @@ export async function node(folder: string, file: string): Promise<string> {
   return stdout
 }
 
-/** The compiler's complaints about the files of the folder; those about our own are told elsewhere. */
-export async function typeErrors(folder: string, files: readonly string[]): Promise<string[]> {
-  const options = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, customConditions: ['source'] }
+/** The compiler's complaints about the files of the folder, with the page's own options if it has some; those about our own are told elsewhere. */
+export async function typeErrors(folder: string, files: readonly string[], own?: object): Promise<string[]> {
+  const usual = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, allowImportingTsExtensions: true }
   const compilerOptions = {
-    ...options,
+    ...(own ?? { ...usual, types: ['node'] }),
+    // The sources of this repository stand for the package.
+    customConditions: ['source'],
     lib: ['es2024', 'esnext.disposable'],
-    allowImportingTsExtensions: true,
     skipLibCheck: true,
-    types: ['node'],
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')

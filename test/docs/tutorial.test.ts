@@ -50,7 +50,8 @@ it('tutorial: step by step', async () => {
   const mistake = `import { report } from './tasks.ts'\n// @ts-expect-error\nreport.delay({ pages: '5' })\n`
   const files = { 'tasks.ts': tasks, 'web.ts': web, 'call.ts': call, 'mistake.ts': mistake, 'index.html': html }
   const folder = folderWith(files)
-  const types = typeErrors(folder, ['call.ts', 'mistake.ts', 'web.ts'])
+  const [tsconfig = ''] = tutorial.code('json')
+  const types = typeErrors(folder, ['call.ts', 'mistake.ts', 'web.ts'], JSON.parse(tsconfig).compilerOptions)
 
   const { base, server } = await serve(folder, tutorial.take('npx celeriac dev'))
   const page = await browse(base)
@@ -101,5 +102,13 @@ it('tutorial: step by step', async () => {
   expect(await types).toEqual([])
   expect(await (await fetch(production.base)).text()).toBe(html)
   const left = tutorial.rest.map((line) => line.split(' ').slice(0, 2).join(' '))
-  expect(left).toEqual(['mkdir reports', 'npm init', 'npm install', 'pkill -9', 'npx celeriac'])
+  expect(left).toEqual([
+    'mkdir reports',
+    'npm init',
+    'npm install',
+    'npm install',
+    'npx tsc',
+    'pkill -9',
+    'npx celeriac',
+  ])
 })
