@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import compression from 'compression'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -22,6 +23,7 @@ async function listen(server: ReturnType<typeof createServer>): Promise<number> 
 const hosts: Readonly<Record<string, (api: Hono) => Promise<number>>> = {
   'node:http': (api) => listen(createServer(toNode(api))),
   Express: (api) => listen(createServer(express().use(toExpress(api)))),
+  'Express behind compression()': (api) => listen(createServer(express().use(compression(), toExpress(api)))),
   'Hono behind compress()': (api) => listen(createServer(toNode(new Hono().use(compress()).route('/', api)))),
   Fastify: async (api) => {
     const outer = fastify()

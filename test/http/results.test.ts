@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import compression from 'compression'
+import express from 'express'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { AnyTask } from '../../src/app/task.ts'
 import { createHttp } from '../../src/http/api.ts'
 import { partOf } from '../../src/http/range.ts'
-import { type HttpServer, serve } from '../../src/http/serve.ts'
+import { type HttpServer, serve, toExpress } from '../../src/http/serve.ts'
 import { Celeriac } from '../../src/index.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { uuid } from '../../src/std/id.ts'
@@ -111,6 +116,24 @@ describe('results', () => {
       expect([response.status, (await bytesOf(response)).length]).toEqual([200, 12])
     },
   )
+
+  test('a part behind a compressor is of the bytes of the result', async () => {
+    const { app } = service
+    const text = 'celery, carrot, onion\n'.repeat(500)
+    await service.record({ task_id: 'long', name: 'csv', status: 'SUCCESS', result: text, date_done: DONE })
+    const api = createHttp(app, { expose: [app.tasks.get('csv') as AnyTask] })
+    const outer = createServer(express().use(compression(), toExpress(api)))
+    await new Promise<void>((resolve) => outer.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void outer.close())
+    const url = `http://127.0.0.1:${(outer.address() as AddressInfo).port}/v1/jobs/long/result`
+    const all = await fetch(url)
+    expect(all.headers.get('content-encoding')).not.toBeNull()
+    expect(await all.text()).toBe(text)
+    const part = await fetch(url, { headers: { range: 'bytes=2000-5999', 'accept-encoding': 'gzip' } })
+    expect(part.status).toBe(206)
+    expect(part.headers.get('content-encoding')).toBeNull()
+    expect(await part.text()).toBe(text.slice(2000, 6000))
+  })
 
   test('If-Range: the part only of these very bytes', async () => {
     const etag = (await get('plot')).headers.get('etag') as string
