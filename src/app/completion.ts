@@ -5,6 +5,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { isRecord } from '../protocol/signature.ts'
 import { FAILURE, isFinal, SUCCESS } from '../protocol/states.ts'
 import { uuidOf } from '../std/id.ts'
+import { redactUrl } from '../std/url.ts'
 import { infoOf } from './info.ts'
 import { pendingMeta } from './send.ts'
 import { WEBHOOK_HEADER, WEBHOOK_TASK } from './webhookHeader.ts'
@@ -48,7 +49,7 @@ export function completionOf(ended: Ended): Completion | undefined {
     id,
     task: WEBHOOK_TASK,
     args: [subscription.url, id, eventJson(id, subscription.source, meta)],
-    argsrepr: JSON.stringify([subscription.url, id, '…']),
+    argsrepr: JSON.stringify([redactUrl(subscription.url), id, '…']),
     kwargs: {},
     embed: NOTHING_EMBEDDED,
     retries: 0,

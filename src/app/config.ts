@@ -5,7 +5,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
 import { createLogger, type Logger, type LogOption } from '../std/log.ts'
-import { schemeOf } from '../std/url.ts'
+import { SecretUrl } from '../std/secretUrl.ts'
 import { parseRequestOptions, type RequestConfig, type RequestOptions } from './contextOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
 import { refuseUnknown, requireText } from './options.ts'
@@ -80,8 +80,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
 /** An app's options as parsed: every value present, times in ms. */
 export interface Config {
   readonly name: string
-  readonly broker: string
-  readonly backend: string
+  readonly broker: SecretUrl
+  readonly backend: SecretUrl
   /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
   readonly storeWarning: string | undefined
   readonly queue: string
@@ -141,9 +141,9 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     throw new ArgumentError(`Celeriac: expected an object of options, got ${String(options)}`)
   refuseUnknown(options, KNOWN, 'Celeriac')
   const eager = options.alwaysEager ?? false
-  const given = eager ? 'memory:' : options.broker
-  const { url: broker, warning: storeWarning } =
-    given === undefined ? defaultStoreHere(folder) : { url: given, warning: undefined }
+  const given = urlOf(eager ? 'memory:' : options.broker, 'broker')
+  const { url, warning: storeWarning } = given === undefined ? defaultStoreHere(folder) : { url: '', warning: undefined }
+  const broker = given ?? new SecretUrl(url)
   const lease = milliseconds(options.lease ?? '30s', 'lease')
   if (lease < 1000) throw new ArgumentError(`lease: expected at least 1 s, got ${lease} ms`)
   if (options.queue !== undefined) requireText(options.queue, 'queue')
@@ -151,7 +151,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     name: options.name ?? 'celeriac',
     broker,
     storeWarning,
-    backend: eager ? 'memory:' : (options.backend ?? (AMQP_SCHEMES.has(schemeOf(broker)) ? 'rpc://' : broker)),
+    backend: urlOf(eager ? 'memory:' : options.backend, 'backend') ?? backendOf(broker),
     queue: options.queue ?? 'celery',
     route: parseRoutes(options.routes ?? {}),
     serializer: requireSerializer(options.serializer ?? 'json', 'serializer'),
@@ -176,6 +176,18 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
 
 function defaultStoreHere(folder: string | undefined): DefaultStore {
   return defaultStore({ folder, main: process.argv[1], execArgv: process.execArgv, cwd: process.cwd() })
+}
+
+function urlOf(url: unknown, where: string): SecretUrl | undefined {
+  if (url === undefined) return undefined
+  if (typeof url === 'string' && url !== '') return new SecretUrl(url)
+  throw new ArgumentError(
+    `${where}: expected a URL, got ${url === '' ? 'an empty text' : `a value of type ${typeof url}`}`,
+  )
+}
+
+function backendOf(broker: SecretUrl): SecretUrl {
+  return AMQP_SCHEMES.has(broker.scheme) ? new SecretUrl('rpc://') : broker
 }
 
 function requireEventLog(limit: unknown): number {

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../std/errors.ts'
+import { redactUrl } from '../std/url.ts'
 import { type BaseUrlPolicy, isBaseUrl } from './baseUrl.ts'
 import { refuseUnknown, shown } from './options.ts'
 import { requireSchema, type Schema } from './schema.ts'
@@ -76,7 +77,7 @@ function baseUrlOf(url: unknown): string | undefined {
   const text = typeof url === 'string' ? url.replace(/\/$/, '') : url
   if (isBaseUrl(text)) return text
   throw new ArgumentError(
-    `request: baseUrl: expected http or https, a host and perhaps a path, as 'https://shop.example/eu', got ${shown(url)}`,
+    `request: baseUrl: expected http or https, a host and perhaps a path, as 'https://shop.example/eu', got ${typeof url === 'string' ? redactUrl(url) : shown(url)}`,
   )
 }
 

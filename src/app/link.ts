@@ -34,7 +34,7 @@ export class Link {
 
   /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
   get replyTo(): string | undefined {
-    return this.#config().backend.startsWith('rpc:') ? this.#queue : undefined
+    return this.#config().backend.scheme === 'rpc' ? this.#queue : undefined
   }
 
   /** True once somebody asked for the stores: the configuration is then fixed. */
@@ -52,8 +52,8 @@ export class Link {
       const config = this.#config()
       const warn = (message: string): void => config.logger.warn({}, message)
       if (config.storeWarning !== undefined) warn(config.storeWarning)
-      const broker = await openBroker(config.broker, { ...config, warn })
-      const backend = await openBackend(config.backend, {
+      const broker = await openBroker(config.broker.reveal(), { ...config, warn })
+      const backend = await openBackend(config.backend.reveal(), {
         expires: config.resultExpires,
         serializer: config.resultSerializer,
         accept: config.accept,

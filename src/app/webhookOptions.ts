@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { isPublicAddress } from '../std/address.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { redactUrl } from '../std/url.ts'
 import { refuseUnknown, requireText, shown } from './options.ts'
 
 /** One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the current one. */
@@ -131,10 +132,11 @@ function parseAllow(allow: readonly string[]): WebhookConfig['allows'] {
  */
 export function webhookUrl(text: unknown, config: WebhookConfig): URL {
   const url = typeof text === 'string' && text.length <= LONGEST_URL ? URL.parse(text) : null
-  if (!url) throw new ArgumentError(`webhook: expected a URL of at most ${LONGEST_URL} characters, got ${shown(text)}`)
+  if (!url)
+    throw new ArgumentError(`webhook: expected a URL of at most ${LONGEST_URL} characters, got ${shownUrl(text)}`)
   const { protocol, hostname, username, password, hash } = url
   const wrong = (expected: string): ArgumentError =>
-    new ArgumentError(`webhook: expected ${expected}, got ${shown(text)}`)
+    new ArgumentError(`webhook: expected ${expected}, got ${shownUrl(text)}`)
   if (protocol !== 'https:' && protocol !== 'http:') throw wrong('an https: URL')
   if (username !== '' || password !== '') throw wrong('a URL without a user')
   if (hash !== '') throw wrong('a URL without a fragment')
@@ -144,6 +146,11 @@ export function webhookUrl(text: unknown, config: WebhookConfig): URL {
   if (isIP(address) ? !isPublicAddress(address) : /^(?:.*\.)?localhost\.?$/.test(hostname))
     throw wrong('a public host, or one on the allow-list')
   return url
+}
+
+/** A URL may hold a password or a token. */
+function shownUrl(url: unknown): string {
+  return typeof url === 'string' ? shown(redactUrl(url)) : shown(url)
 }
 
 /** A URL's hostname as an address, without the brackets of IPv6. */

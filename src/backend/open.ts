@@ -1,6 +1,6 @@
 import { REDIS_SCHEMES } from '../broker/schemes.ts'
 import { ConfigError } from '../std/errors.ts'
-import { schemeOf } from '../std/url.ts'
+import { redactUrl, schemeOf } from '../std/url.ts'
 import type { BackendOptions, ResultBackend } from './backend.ts'
 
 /** The result backend of a URL. Each store's code is loaded when its URL is used. Throws ConfigError for a scheme that nobody knows. */
@@ -25,7 +25,7 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     }
     default:
       throw new ConfigError(
-        `backend: expected a URL of sqlite:, redis:, rpc: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
+        `backend: expected a URL of sqlite:, redis:, rpc: or memory:, got ${redactUrl(url)}`,
       )
   }
 }

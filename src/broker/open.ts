@@ -1,5 +1,5 @@
 import { ConfigError } from '../std/errors.ts'
-import { schemeOf } from '../std/url.ts'
+import { redactUrl, schemeOf } from '../std/url.ts'
 import type { QueueOptions } from './amqp/topology.ts'
 import type { Broker } from './broker.ts'
 import { AMQP_SCHEMES, REDIS_SCHEMES } from './schemes.ts'
@@ -40,8 +40,6 @@ export async function openBroker(url: string, options: BrokerOptions): Promise<B
       return new MemoryBroker()
     }
     default:
-      throw new ConfigError(
-        `broker: expected a URL of sqlite:, redis:, amqp: or memory:, got ${scheme ? `${scheme}:…` : JSON.stringify(url)}`,
-      )
+      throw new ConfigError(`broker: expected a URL of sqlite:, redis:, amqp: or memory:, got ${redactUrl(url)}`)
   }
 }

@@ -1,3 +1,5 @@
+import { shownParameter } from '../std/url.ts'
+
 /** What other clients of a server take in its URL, and this one does not: each with what does the same here, if anything does. */
 export type IgnoredParameters = ReadonlyMap<string, string | undefined>
 
@@ -20,7 +22,10 @@ export function ignoredIn(
   const others = [...query.keys()].filter((name) => !heeded.includes(name))
   const unknown = others.find((name) => !known.has(name))
   if (unknown === undefined) return others
-  throw wrong(heeded.length > 0 ? `parameters ${heeded.join(', ')}` : 'no parameters', unknown)
+  throw wrong(
+    heeded.length > 0 ? `parameters ${heeded.join(', ')}` : 'no parameters',
+    shownParameter(unknown, query.keys()),
+  )
 }
 
 /** The one warning about parameters that are ignored. */

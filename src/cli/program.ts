@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { redactUrl } from '../std/url.ts'
 import { oneLine } from './exit.ts'
 import { duration, logLevel, moment, momentOrDuration, names, wholeNumber } from './values.ts'
 import { version } from './version.ts'
@@ -8,7 +9,9 @@ export function program(): Command {
   const root = new Command('celeriac')
     .description('Background tasks for TypeScript.')
     .version(version(), '-V, --version')
-    .configureOutput({ outputError: (text, write) => write(`celeriac: ${oneLine(text.replace(/^error: /, ''))}\n`) })
+    .configureOutput({
+      outputError: (text, write) => write(`celeriac: ${oneLine(withoutUrls(text.replace(/^error: /, '')))}\n`),
+    })
     .exitOverride()
     .showSuggestionAfterError()
     .hook('preAction', (own, action) => void own.setOptionValue('debug', action.opts().loglevel === 'debug'))
@@ -18,6 +21,12 @@ export function program(): Command {
   addStore(root)
   addSchedule(root)
   return root
+}
+
+/** What the parser says of arguments repeats them: a URL among them, in a wrong place, may have a password. */
+function withoutUrls(text: string): string {
+  const urls = process.argv.flatMap((argument) => /[a-z][a-z0-9+.-]*:\/\/.*$/is.exec(argument)?.[0] ?? [])
+  return urls.reduce((line, url) => line.replaceAll(url, redactUrl(url)), text)
 }
 
 /** A command that inherits the settings of the root: how it fails and what it says then. */

@@ -1,3 +1,4 @@
+import { redactUrl, splitUrl } from '../std/url.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, type ProblemError, problemOf } from './problem.ts'
 
@@ -47,6 +48,7 @@ export class Transport {
     const { basePath = '/v1', retries = DEFAULT_RETRIES } = options
     if (!Number.isInteger(retries) || retries < 0)
       throw new TypeError(`createClient: retries: expected a whole number >= 0, got ${String(retries)}`)
+    refuseUser(url)
     this.#base = url.replace(/\/+$/, '') + basePath
     this.#options = options
     this.retries = retries
@@ -104,6 +106,16 @@ export class Transport {
     if (token === undefined) return {}
     return { authorization: `Bearer ${typeof token === 'function' ? await token() : token}` }
   }
+}
+
+/** `fetch` refuses such a URL with each call, and repeats it in its error. */
+function refuseUser(url: string): void {
+  const absolute = /^https?:\/\//i.test(url)
+  const parts = absolute ? splitUrl(url) : undefined
+  if (!absolute || (parts && parts.user === undefined && parts.password === undefined)) return
+  throw new TypeError(
+    `createClient: expected the URL of a server without a user (see the options token and headers), got ${redactUrl(url)}`,
+  )
 }
 
 /** It may go well next time. */

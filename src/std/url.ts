@@ -1,19 +1,114 @@
-const SECRET_PARAMETER = /([?&;](?:\w*password|passwd|pwd|pass|token|secret|access_key|api_?key)=)[^&;#]*/gi
-
-/**
- * A broker or backend URL for people to read: passwords become `**`, the rest stays as it is, also where it is no valid
- * URL. Several URLs in one text, with `;` or `,` between them, are each taken care of.
- */
-export function redactUrl(url: string): string {
-  return url.replace(/([a-z][a-z0-9+.-]*:\/\/)([^\s;,]*@)/gi, redactUser).replace(SECRET_PARAMETER, '$1**')
+/** Parts of a URL as they are written, nothing decoded. */
+export interface UrlParts {
+  /** In small letters. */
+  readonly scheme: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  /** IPv6 in its brackets; may be empty. */
+  readonly host: string
+  readonly port: string | undefined
+  /** With its slash, or empty. */
+  readonly path: string
+  /** Without the question mark. */
+  readonly query: string | undefined
 }
 
-/** `user` ends with the last `@`: a password with an unescaped `/` or `@` in it must not show either. */
-function redactUser(whole: string, scheme: string, user: string): string {
-  const colon = user.indexOf(':')
-  // No host, as in `sqlite:///tmp/a:b@c.db`: that is a path.
-  if (colon < 0 || user.startsWith('/')) return whole
-  return `${scheme}${user.slice(0, colon)}:**@`
+/**
+ * An `@` ends the user and stands nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL unreadable, so that no piece
+ * of it is taken for a host or a path, and shown.
+ */
+const SHAPE = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?]*)@)?(\[[^\]@]*\]|[^@:/?[\]]*)(?::(\d+))?(\/[^?@]*)?(?:\?([^@]*))?$/i
+/** The path of a file, which may have an `@`. */
+const FILE = /^([a-z][a-z0-9+.-]*):\/\/()()()(\/[^?]*)(?:\?([^@]*))?$/i
+
+/** Undefined where it is no URL with `://`, or one that can be read in two ways. */
+export function splitUrl(text: string): UrlParts | undefined {
+  const [, scheme, userinfo, host = '', port, path = '', query] = FILE.exec(text) ?? SHAPE.exec(text) ?? []
+  if (scheme === undefined) return undefined
+  const [user, ...rest] = userinfo?.split(':') ?? []
+  const password = rest.length > 0 ? rest.join(':') : undefined
+  return { scheme: scheme.toLowerCase(), user: user || undefined, password, host, port: port || undefined, path, query }
+}
+
+/** Parameters whose values are no secrets; what follows the first other one is not shown. */
+const SHOWN: ReadonlySet<string> = new Set([
+  'virtual_host',
+  'db',
+  'master_name',
+  'masterName',
+  'ssl_cert_reqs',
+  'ssl_ca_certs',
+  'ssl_certfile',
+  'ssl_keyfile',
+  'heartbeat',
+  'connection_timeout',
+  'connection_attempts',
+  'channel_max',
+  'frame_max',
+  'retry_delay',
+  'retry_on_timeout',
+  'health_check_interval',
+  'max_connections',
+  'family',
+  'socket_timeout',
+  'socket_connect_timeout',
+])
+
+/**
+ * A URL for people to read: the only way from a URL to a text that is printed. Passwords become `**`. Of a URL that cannot be read, as its
+ * password is not escaped, the scheme is shown. Several with `;` between them, as brokers have, are shown if each can be read.
+ */
+export function redactUrl(url: string): string {
+  const shown = url.split(';').map((one) => shownUrl(one.trim()))
+  if (shown.every((one) => one !== undefined)) return shown.join(';')
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? []
+  return scheme === undefined ? '**' : `${scheme}://**`
+}
+
+function shownUrl(url: string): string | undefined {
+  if (url === '' || /^(?:(?:memory|rpc):(?:\/\/)?$|sqlite:(?!\/\/))/i.test(url)) return url
+  const parts = splitUrl(url)
+  if (!parts) return undefined
+  const { scheme, host, port, path, query } = parts
+  const place = `${scheme}://${shownUser(parts)}${host}${port === undefined ? '' : `:${port}`}${path}`
+  return query === undefined ? place : `${place}?${shownQuery(parts, query)}`
+}
+
+/** A user alone is no secret to RabbitMQ, and may be one elsewhere, as the token of an API. */
+function shownUser({ scheme, user, password }: UrlParts): string {
+  if (user === undefined && password === undefined) return ''
+  if (isWeb(scheme)) return '**@'
+  if (password !== undefined) return `${user ?? ''}:**@`
+  return /^(?:py)?amqps?$/.test(scheme) ? `${user}@` : '**@'
+}
+
+function shownQuery({ scheme }: UrlParts, query: string): string {
+  if (isWeb(scheme)) return '**'
+  const pairs = query.split('&')
+  const end = pairs.findIndex((pair) => !SHOWN.has(nameOf(pair)))
+  if (end < 0) return query
+  // A secret with an unescaped & goes on in what seems to be the next parameter.
+  return [...pairs.slice(0, end), `${shownName(pairs[end] as string)}**`].join('&')
+}
+
+/** With its equals sign. */
+function shownName(pair: string): string {
+  return /^\w{1,30}=/.exec(pair)?.[0] ?? ''
+}
+
+function nameOf(pair: string): string {
+  return pair.split('=', 1)[0] as string
+}
+
+function isWeb(scheme: string): boolean {
+  return scheme === 'http' || scheme === 'https'
+}
+
+/** The name of one of these parameters as it may be shown: behind a secret it may be the rest of that, after an unescaped `&`. */
+export function shownParameter(name: string, names: Iterable<string>): string {
+  const all = [...names]
+  const sure = all.slice(0, all.indexOf(name)).every((one) => SHOWN.has(one))
+  return sure && /^\w{1,30}$/.test(name) ? name : '**'
 }
 
 /** A part of a URL, its `%xx` decoded. Throws what `wrong` makes of what was expected and got. */

@@ -5,6 +5,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Note } from '../backend/joint.ts'
 import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { redactUrl } from '../std/url.ts'
 
 /** What a result backend does with notes. */
 export type KeptNotes = Required<Pick<ResultBackend, 'keep' | 'recall' | 'replace'>>
@@ -36,7 +37,7 @@ function probeKey(url: string): string {
 /** The URL of an endpoint as somebody writes it. Throws ArgumentError for what is none. */
 export function endpointUrl(text: string): string {
   const url = URL.parse(text)
-  if (!url) throw new ArgumentError(`webhook: expected a URL, got ${JSON.stringify(text)}`)
+  if (!url) throw new ArgumentError(`webhook: expected a URL, got ${JSON.stringify(redactUrl(text))}`)
   return url.href
 }
 
@@ -113,7 +114,7 @@ export class Endpoint {
   async succeeded(): Promise<void> {
     if (!this.#known) return
     const enabled = await this.#remembered((notes) => enable(this.#url, notes))
-    if (enabled) this.#log.info({ url: this.#url }, 'a webhook endpoint works again: it is enabled')
+    if (enabled) this.#log.info({ url: redactUrl(this.#url) }, 'a webhook endpoint works again: it is enabled')
   }
 
   /** The attempt failed; `reason` for people. */
@@ -135,7 +136,7 @@ export class Endpoint {
   async #disable(trouble: Trouble, notes: KeptNotes): Promise<void> {
     if (!(await this.#takeProbe(notes))) return
     await this.#write(trouble, notes)
-    const fields = { url: this.#url, reason: trouble.disabled }
+    const fields = { url: redactUrl(this.#url), reason: trouble.disabled }
     this.#log.error(fields, 'a webhook endpoint is disabled: deliveries to it fail at once')
   }
 
@@ -162,7 +163,10 @@ export class Endpoint {
       return keepsNotes(backend) ? await step(backend, this.#disableAfter) : undefined
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
-      this.#log.warn({ err: error, url: this.#url }, 'what is known of a webhook endpoint could not be read or kept')
+      this.#log.warn(
+        { err: error, url: redactUrl(this.#url) },
+        'what is known of a webhook endpoint could not be read or kept',
+      )
       return undefined
     }
   }

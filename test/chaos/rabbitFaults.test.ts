@@ -121,7 +121,7 @@ describe('tasks flow on RabbitMQ, and', { timeout: 90_000 }, () => {
 
   test('its queue is deleted: what was in it is lost, what is sent afterwards runs', async () => {
     const flow = await flowing()
-    const url = new URL(flow.producer.config.broker ?? '')
+    const url = new URL(flow.producer.config.broker.reveal())
     await flow.finish(SOON)
     await server.ctl('-p', url.pathname.slice(1), 'delete_queue', 'celery')
     await healthy(flow)

@@ -17,13 +17,13 @@ type Spoil = (id: string, bytes: string | Uint8Array) => Promise<unknown>
 
 async function onSqlite({ app }: House): Promise<{ spoil: Spoil; end: () => unknown }> {
   await app.stores()
-  const db = new DatabaseSync(app.config.broker.slice('sqlite:'.length), { timeout: 5000 })
+  const db = new DatabaseSync(app.config.broker.reveal().slice('sqlite:'.length), { timeout: 5000 })
   const update = db.prepare('UPDATE result SET meta = ? WHERE id = ?')
   return { spoil: async (id, bytes) => update.run(bytes, id), end: () => db.close() }
 }
 
 async function onRedis({ app }: House): Promise<{ spoil: Spoil; end: () => unknown }> {
-  const redis = new Redis(app.config.broker)
+  const redis = new Redis(app.config.broker.reveal())
   const spoil: Spoil = (id, bytes) => redis.set(`celery-task-meta-${id}`, Buffer.from(bytes as string), 'KEEPTTL')
   return { spoil, end: () => redis.disconnect() }
 }

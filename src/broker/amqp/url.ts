@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
-import { redactUrl, unescaped } from '../../std/url.ts'
+import { redactUrl, splitUrl, unescaped } from '../../std/url.ts'
+import { AMQP_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../urlParameters.ts'
 
@@ -41,8 +42,6 @@ const MAX_HEARTBEAT = 65_535
 /** AMQP's longest name, bytes. */
 const MAX_VHOST = 255
 
-const SHAPE = /^(amqps?|pyamqps?):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(?:\/([^?]*))?(?:\?(.*))?$/i
-
 /**
  * Read a URL as Celery has them: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
  * `ssl_certfile`, `ssl_keyfile`, or RabbitMQ's own words for them), `pyamqp://` for the first, `heartbeat` in seconds; several with `;` between them are tried in turn. User, password and virtual
@@ -53,24 +52,25 @@ export function parseAmqpUrl(url: string): readonly AmqpAddress[] {
 }
 
 function addressOf(text: string, url: string): AmqpAddress {
-  const [, given, user, host = '', port, path = '', search = ''] = SHAPE.exec(text) ?? []
-  if (given === undefined) throw wrong(url, 'amqp://[user:password@]host[:port][/vhost] (special characters as %xx)')
+  const parts = splitUrl(text)
+  if (!parts || !AMQP_SCHEMES.has(parts.scheme))
+    throw wrong(url, 'amqp://[user:password@]host[:port][/vhost] (special characters as %xx)')
+  const { scheme, user, password, host, port, path, query: search = '' } = parts
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)
-  const secure = given.toLowerCase().endsWith('s')
+  const secure = scheme.endsWith('s')
   const query = queryOf(search)
   const heeded = ['heartbeat', ...(secure ? TLS_PARAMETERS : [])]
   const ignored = ignoredIn(query, heeded, AMQP_IGNORED, (expected, got) => wrong(url, expected, got))
-  const [name, ...rest] = user?.split(':') ?? []
   const hostname = host.replace(/^\[(.*)\]$/, '$1') || 'localhost'
   const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
-  const vhost = decode(path) || '/'
+  const vhost = decode(path.slice(1)) || '/'
   const bytes = Buffer.byteLength(vhost)
   if (bytes > MAX_VHOST) throw wrong(url, `a virtual host of at most ${MAX_VHOST} bytes`, `${bytes}`)
   return {
     hostname,
     port: port === undefined ? (secure ? 5671 : 5672) : Number(port),
-    username: name ? decode(name) : 'guest',
-    password: rest.length > 0 ? decode(rest.join(':')) : name ? '' : 'guest',
+    username: user === undefined ? 'guest' : decode(user),
+    password: password === undefined ? (user === undefined ? 'guest' : '') : decode(password),
     vhost,
     tls: secure ? tlsOf(query, hostname) : undefined,
     heartbeat: heartbeatOf(query.get('heartbeat'), url),

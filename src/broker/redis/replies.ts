@@ -5,7 +5,7 @@ import { redisFault } from '../storeErrors.ts'
 /** The error that stands for what the server, or the way to it, answered; `place` is its URL for people. */
 export function errorOf(error: unknown, place: string): Error {
   if (error instanceof CeleriacError || isDefect(error)) return error
-  const cause = error as Error
+  const cause = withoutCommand(error as Error)
   const message = `${place}: ${cause.message}`
   if (!isReply(error)) return new StoreUnavailableError(message, { cause })
   const fault = redisFault(cause.message)
@@ -25,6 +25,13 @@ function refused(text: string, place: string): Error {
   const error = new Error(text)
   error.name = 'ReplyError'
   return errorOf(error, place)
+}
+
+/** ioredis hangs the command on its errors: of AUTH, that is the password. */
+function withoutCommand(error: Error): Error {
+  if (!('command' in error)) return error
+  const { name, message, stack } = error
+  return Object.assign(new Error(message), { name, stack })
 }
 
 /** True for what the server answered, false for a failure on the way. */

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../../std/errors.ts'
-import { redactUrl, unescaped } from '../../std/url.ts'
+import { redactUrl, splitUrl, unescaped } from '../../std/url.ts'
 import { REDIS_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../urlParameters.ts'
@@ -54,15 +54,13 @@ interface Parts {
   readonly query: ReadonlyMap<string, string>
 }
 
-const SHAPE = /^([a-z+]+):\/\/(?:([^@/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::(\d+))?(\/[^?]*)?(?:\?(.*))?$/i
-
 /**
  * Read a URL as Celery has them: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
  * `ssl_certfile`, `ssl_keyfile`), `unix:///path` or `redis+socket:///path?virtual_host=db`, and
  * `sentinel://host:26379[;sentinel://…][/db]?master_name=…`. Throws ConfigError.
  */
 export function parseRedisUrl(url: string): RedisAddress {
-  const parts = url.split(';').map((one) => splitUrl(one, url))
+  const parts = url.split(';').map((one) => partsOf(one.trim(), url))
   const first = parts[0] as Parts
   if (first.scheme === 'sentinel') return sentinelAddress(parts, url)
   if (parts.length > 1) throw wrong(url, 'one server', 'several')
@@ -105,21 +103,21 @@ function sentinelAddress(parts: readonly Parts[], url: string): RedisAddress {
   }
 }
 
-function splitUrl(text: string, url: string): Parts {
-  const [, scheme, user, host = '', port, path = '', search] = SHAPE.exec(text) ?? []
-  if (scheme === undefined) throw wrong(url, 'redis://[user:password@]host[:port][/db] (special characters as %xx)')
-  if (!REDIS_SCHEMES.has(scheme.toLowerCase())) throw wrong(url, [...REDIS_SCHEMES].join(', '), scheme)
+function partsOf(text: string, url: string): Parts {
+  const split = splitUrl(text)
+  if (!split) throw wrong(url, 'redis://[user:password@]host[:port][/db] (special characters as %xx)')
+  const { scheme, user, password, host, port, path, query } = split
+  if (!REDIS_SCHEMES.has(scheme)) throw wrong(url, [...REDIS_SCHEMES].join(', '), scheme)
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)
-  const [name, ...rest] = user?.split(':') ?? []
   const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
   return {
-    scheme: scheme.toLowerCase(),
-    username: name ? decode(name) : undefined,
-    password: rest.length > 0 ? decode(rest.join(':')) : undefined,
+    scheme,
+    username: user === undefined ? undefined : decode(user),
+    password: password === undefined ? undefined : decode(password),
     host: host.replace(/^\[(.*)\]$/, '$1'),
     port: port === undefined ? undefined : Number(port),
     path: decode(path),
-    query: new Map(new URLSearchParams(search ?? '')),
+    query: new Map(new URLSearchParams(query ?? '')),
   }
 }
 

@@ -2,7 +2,6 @@ import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/queues.ts'
 import { Control } from '../../control/control.ts'
 import { isStoreAway } from '../../std/errorCode.ts'
-import { redactUrl } from '../../std/url.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../open.ts'
@@ -46,7 +45,7 @@ export async function status(options: StatusCommandOptions): Promise<void> {
 }
 
 async function look(app: App, queues: readonly string[], worker?: string): Promise<Status> {
-  const urls = { broker: redactUrl(app.config.broker), backend: redactUrl(app.config.backend) }
+  const urls = { broker: String(app.config.broker), backend: String(app.config.backend) }
   try {
     const { broker, backend } = await app.stores()
     const sizes: Record<string, number> = {}

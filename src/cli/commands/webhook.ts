@@ -1,3 +1,4 @@
+import { redactUrl } from '../../std/url.ts'
 import { enable, endpointNotes, endpointUrl, troubleOf } from '../../webhook/endpoint.ts'
 import { type AppOptions, withApp } from '../open.ts'
 
@@ -11,7 +12,7 @@ export async function webhook(text: string, options: WebhookCommandOptions): Pro
   await withApp(options, async (app) => {
     const notes = await endpointNotes(app)
     const state = options.enable ? enabledText(await enable(url, notes)) : stateText(await troubleOf(url, notes))
-    process.stdout.write(`${url} ${state}\n`)
+    process.stdout.write(`${redactUrl(url)} ${state}\n`)
   })
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type App, isApp } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
+import { redactUrl } from '../../std/url.ts'
 
 /** Tried in this order behind a path that names no file. */
 const EXTENSIONS = ['', '.ts', '.mts', '.js', '.mjs']
@@ -50,7 +51,7 @@ function find(module: string): string | undefined {
 }
 
 function urlOf(module: string): URL {
-  return module.startsWith('file:') ? parseUrl(module) : pathToFileURL(resolve(module))
+  return /^file:|:\/\//.test(module) ? parseUrl(module) : pathToFileURL(resolve(module))
 }
 
 function namedApp(exports: Record<string, unknown>, name: string, module: string): App {
@@ -62,8 +63,8 @@ function namedApp(exports: Record<string, unknown>, name: string, module: string
 }
 
 function parseUrl(text: string): URL {
-  if (URL.canParse(text) && new URL(text).host === '') return new URL(text)
-  throw new ConfigError(`task module: expected a path or a file: URL, got ${text}`)
+  if (text.startsWith('file:') && URL.canParse(text) && new URL(text).host === '') return new URL(text)
+  throw new ConfigError(`task module: expected a path or a file: URL, got ${redactUrl(text)}`)
 }
 
 function findApp(exports: Record<string, unknown>, module: string): App {

@@ -103,9 +103,9 @@ export class ThreadPool implements Pool {
 
   #data(): ThreadData {
     const { broker, backend } = this.#app.config
-    if (broker.startsWith('memory:'))
+    if (broker.scheme === 'memory')
       this.#log.warn({}, 'tasks sent from within threads are lost: memory: is not shared with them')
-    return { module: moduleReference(this.#module), broker, backend }
+    return { module: moduleReference(this.#module), broker: broker.reveal(), backend: backend.reveal() }
   }
 
   get #log(): Logger {

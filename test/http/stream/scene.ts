@@ -39,7 +39,7 @@ export class StreamScene implements AsyncDisposable {
   }
 
   async startServer(): Promise<void> {
-    this.#server = child('server.ts', [this.#app.config.broker, String(this.#port)])
+    this.#server = child('server.ts', [this.#app.config.broker.reveal(), String(this.#port)])
     await once(this.#server, 'message')
   }
 

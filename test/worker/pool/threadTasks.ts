@@ -7,7 +7,11 @@ import { currentTask } from '../../../src/app/current.ts'
 /** Beside the suite's tasks: what only threads do. */
 export const app = new App()
 
-app.task('where', () => ({ thread: threadId, broker: app.config.broker, backend: app.config.backend }))
+app.task('where', () => ({
+  thread: threadId,
+  broker: app.config.broker.reveal(),
+  backend: app.config.backend.reveal(),
+}))
 
 app.task('call', async (id: string) => {
   await app.send('elsewhere', [1], { taskId: id })
