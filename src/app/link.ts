@@ -53,7 +53,18 @@ export class Link {
       const warn = (message: string): void => config.logger.warn({}, message)
       if (config.storeWarning !== undefined) warn(config.storeWarning)
       const broker = await openBroker(config.broker.reveal(), { ...config, warn })
-      const backend = await openBackend(config.backend.reveal(), {
+      const backend = await this.#openBackend(config, broker, warn)
+      this.stores = { broker, backend, joint: jointOf(broker, backend), follows: new Follows(backend) }
+      return this.stores
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+
+  async #openBackend(config: Config, broker: Broker, warn: (message: string) => void): Promise<ResultBackend> {
+    try {
+      return await openBackend(config.backend.reveal(), {
         expires: config.resultExpires,
         serializer: config.resultSerializer,
         accept: config.accept,
@@ -64,21 +75,29 @@ export class Link {
         eventLog: config.eventLog,
         replyTo: this.replyTo,
       })
-      this.stores = { broker, backend, joint: jointOf(broker, backend), follows: new Follows(backend) }
-      return this.stores
     } catch (error) {
-      this.#opening = undefined
+      await this.#closed(broker)
       throw error
     }
   }
 
+  /** Never rejects: of a store that is away nothing is left to close, and what is held there its lease gives back. */
   async close(): Promise<void> {
     const opening = this.#opening
     if (!opening) return
     this.#opening = undefined
     this.stores = undefined
-    const { broker, backend } = await opening
-    await backend.close()
-    await broker.close()
+    // Why they cannot be opened is told to the caller who needed them.
+    const opened = await opening.catch(() => undefined)
+    this.stores = undefined
+    for (const store of opened ? [opened.backend, opened.broker] : []) await this.#closed(store)
+  }
+
+  async #closed(store: Broker | ResultBackend): Promise<void> {
+    try {
+      await store.close()
+    } catch (error) {
+      this.#config().logger.debug({ err: error }, `${store.url}: closed without the store`)
+    }
   }
 }

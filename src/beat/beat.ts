@@ -94,7 +94,11 @@ export class Beat {
       return
     }
     this.#parts.follower.close()
-    await this.#parts.unsubscribe()
+    try {
+      await this.#parts.unsubscribe()
+    } catch (error) {
+      this.app.signals.emit('beat:error', { error, doing: 'stopping' })
+    }
     this.app.signals.emit('beat:shutdown', {})
     this.#endLog()
   }

@@ -82,7 +82,8 @@ export class Control {
       await broker.publish(envelope, route)
       return await collect(consumer, wait, destination?.length)
     } finally {
-      await consumer.release()
+      // The queue goes by itself where the store is away: the answers count.
+      await consumer.release().catch(() => undefined)
     }
   }
 }

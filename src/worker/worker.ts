@@ -171,7 +171,7 @@ export class Worker {
     await Promise.all([this.#loop, ...this.#lives])
     await this.#orTell(this.#control.stop())
     await this.#orTell(this.#consumer?.release())
-    await this.pool.close()
+    await this.#orTell(this.pool.close())
     this.#endLog()
   }
 

@@ -125,11 +125,11 @@ describe('the default store belongs to the application', () => {
 
   it('an app under vitest has it in the package; one that names a broker has no default', () => {
     const app = new App({ logger: createLogger('silent') })
-    expect(app.config.broker).toBe(sqliteUrl(fileURLToPath(new URL('../../.celeriac/celeriac.db', import.meta.url))))
+    expect(app.config.broker.reveal()).toBe(sqliteUrl(fileURLToPath(new URL('../../.celeriac/celeriac.db', import.meta.url))))
     app.configure({}, at('app/src'))
-    expect(app.config.broker).toBe(storeIn('app'))
+    expect(app.config.broker.reveal()).toBe(storeIn('app'))
     app.configure({ broker: 'memory:' }, at('app/src'))
-    expect([app.config.broker, app.config.storeWarning]).toEqual(['memory:', undefined])
+    expect([app.config.broker.reveal(), app.config.storeWarning]).toEqual(['memory:', undefined])
   })
 
   it('a program makes it there, not in the working directory; it warns where one is there already', async () => {
@@ -138,7 +138,7 @@ describe('the default store belongs to the application', () => {
       const app = new App()
       await app.queueSize()
       await app.queueSize()
-      console.log(app.config.broker)
+      console.log(app.config.broker.reveal())
       await app.close()`
     writeFileSync(at('app/main.ts'), program)
     const run = (cwd: string) => execute(process.execPath, ['--conditions=source', at('app/main.ts')], { cwd: at(cwd) })

@@ -102,7 +102,14 @@ export class RedisBroker implements Broker {
     }
     const consumer = new RedisConsumer(parts, queues, options)
     this.#consumers.add(consumer)
-    return consumer.start()
+    try {
+      return await consumer.start()
+    } catch (error) {
+      // Not waited for: the store is away, and what is left of it there goes by itself.
+      consumer.release().catch(() => undefined)
+      this.#consumers.delete(consumer)
+      throw error
+    }
   }
 
   async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
