@@ -33,8 +33,8 @@ export interface WorkerOptions {
   queues?: readonly string[]
   /** Name for people and remote control. Each running worker needs its own. Default `celeriac@<host>`. */
   hostname?: string
-  /** Path or file URL of the module that defines the app: needed by `threads`, which load it once each. */
-  module?: string
+  /** Path or file URL (text or URL) of the module that defines the app: needed by `threads`, which load it once each. */
+  module?: string | URL
   /** How long `stop` waits for running tasks. Default `'25s'`. */
   grace?: Duration
   /** Where its log goes: a line when it is ready, for each task, and when it stops. `false`: nowhere. Default: the app's `logger`. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { App } from '../../app/app.ts'
+import { shown } from '../../app/options.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
@@ -14,7 +15,7 @@ export interface PoolOptions {
   /** Jobs at once. Default: 100 inline, one per CPU for threads, 1 solo. */
   readonly concurrency?: number
   /** Path or file URL of the task module: threads load it. */
-  readonly module?: string
+  readonly module?: string | URL
 }
 
 /** A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, or threads without a module. */
@@ -35,8 +36,16 @@ export function openPool(app: App, options: PoolOptions): Pool {
       if (module === undefined) {
         throw new ConfigError('module: pool threads needs the path or file URL of the task module, got none')
       }
-      return new ThreadPool(app, { size: concurrency ?? availableParallelism(), module })
+      return new ThreadPool(app, { size: concurrency ?? availableParallelism(), module: moduleText(module) })
     default:
       throw new ConfigError(`pool: expected inline, threads or solo, got ${JSON.stringify(pool satisfies never)}`)
   }
+}
+
+function moduleText(module: unknown): string {
+  if (module instanceof URL && module.protocol === 'file:') return module.href
+  if (typeof module === 'string' && module !== '') return module
+  throw new ConfigError(
+    `module: expected the path or file URL of the task module, got ${module instanceof URL ? module.protocol : shown(module)}`,
+  )
 }

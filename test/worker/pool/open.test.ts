@@ -5,6 +5,16 @@ import { openPool, type PoolOptions } from '../../../src/worker/pool/open.ts'
 import { app } from './tasks.ts'
 
 describe('openPool', () => {
+  it('loads a module that is given as a URL', async () => {
+    const pool = openPool(app, {
+      pool: 'threads',
+      concurrency: 1,
+      module: new URL('./threadTasks.ts', import.meta.url),
+    })
+    await pool.start()
+    await pool.close()
+  })
+
   it.each<[PoolOptions, string, number]>([
     [{}, 'inline', 100],
     [{ pool: 'inline', concurrency: 7 }, 'inline', 7],
@@ -20,6 +30,8 @@ describe('openPool', () => {
     [{ concurrency: 1.5 }, /got 1.5/],
     [{ pool: 'solo', concurrency: 2 }, /expected 1 with pool solo, got 2/],
     [{ pool: 'threads' }, /needs the path or file URL of the task module/],
+    [{ pool: 'threads', module: new URL('https://host/tasks.ts') }, /expected the path or file URL .*, got https:/],
+    [{ pool: 'threads', module: 5 as unknown as string }, /module: expected the path or file URL .*, got 5/],
     [{ pool: 'prefork' as 'inline' }, /pool: expected inline, threads or solo, got "prefork"/],
   ])('%j is refused', (options, message) => {
     expect(() => openPool(app, options)).toThrow(ConfigError)
