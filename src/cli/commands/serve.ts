@@ -72,7 +72,7 @@ async function leave(): Promise<void> {
 
 /** What one process keeps to itself no other one of them can be asked about. */
 function refusePrivateStores({ config: { broker, backend } }: App): void {
-  const url = [broker, backend].find((each) => each !== undefined && /^(?:memory|rpc):/.test(each))
+  const url = [broker, backend].find((each) => each !== undefined && /^(?:memory|rpc):/.test(String(each)))
   if (url === undefined) return
   throw new ConfigError(`serve --workers: expected a broker and a backend that several processes share, got ${url}`)
 }
