@@ -142,7 +142,8 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   refuseUnknown(options, KNOWN, 'Celeriac')
   const eager = options.alwaysEager ?? false
   const given = urlOf(eager ? 'memory:' : options.broker, 'broker')
-  const { url, warning: storeWarning } = given === undefined ? defaultStoreHere(folder) : { url: '', warning: undefined }
+  const { url, warning: storeWarning } =
+    given === undefined ? defaultStoreHere(folder) : { url: '', warning: undefined }
   const broker = given ?? new SecretUrl(url)
   const lease = milliseconds(options.lease ?? '30s', 'lease')
   if (lease < 1000) throw new ArgumentError(`lease: expected at least 1 s, got ${lease} ms`)

@@ -24,8 +24,6 @@ export async function openBackend(url: string, options: BackendOptions): Promise
       return new RpcBackend(options)
     }
     default:
-      throw new ConfigError(
-        `backend: expected a URL of sqlite:, redis:, rpc: or memory:, got ${redactUrl(url)}`,
-      )
+      throw new ConfigError(`backend: expected a URL of sqlite:, redis:, rpc: or memory:, got ${redactUrl(url)}`)
   }
 }

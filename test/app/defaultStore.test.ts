@@ -125,7 +125,9 @@ describe('the default store belongs to the application', () => {
 
   it('an app under vitest has it in the package; one that names a broker has no default', () => {
     const app = new App({ logger: createLogger('silent') })
-    expect(app.config.broker.reveal()).toBe(sqliteUrl(fileURLToPath(new URL('../../.celeriac/celeriac.db', import.meta.url))))
+    expect(app.config.broker.reveal()).toBe(
+      sqliteUrl(fileURLToPath(new URL('../../.celeriac/celeriac.db', import.meta.url))),
+    )
     app.configure({}, at('app/src'))
     expect(app.config.broker.reveal()).toBe(storeIn('app'))
     app.configure({ broker: 'memory:' }, at('app/src'))
