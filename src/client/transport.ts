@@ -1,4 +1,3 @@
-import { redactUrl, splitUrl } from '../std/url.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, type ProblemError, problemOf } from './problem.ts'
 
@@ -108,14 +107,12 @@ export class Transport {
   }
 }
 
-/** `fetch` refuses such a URL with each call, and repeats it in its error. */
+/** `fetch` refuses a URL with a user at each call, and repeats it in its error. An unescaped password may reach into the path. */
 function refuseUser(url: string): void {
-  const absolute = /^https?:\/\//i.test(url)
-  const parts = absolute ? splitUrl(url) : undefined
-  if (!absolute || (parts && parts.user === undefined && parts.password === undefined)) return
-  throw new TypeError(
-    `createClient: expected the URL of a server without a user (see the options token and headers), got ${redactUrl(url)}`,
-  )
+  if (/^https?:\/\//i.test(url) && (url.includes('@') || !URL.canParse(url)))
+    throw new TypeError(
+      'createClient: expected the URL of a server without a user (see the options token and headers), an @ in its path as %40',
+    )
 }
 
 /** It may go well next time. */
