@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { headersOf } from './header.ts'
 import { parseJson } from './json.ts'
 import { type Part, parseMultipart } from './multipart.ts'
-import type { Problem } from './problem.ts'
+import type { InputError, Problem } from './problem.ts'
 
 /** A request's body: none, a JSON value, bytes of a type that is taken, a form, or the problem with it. `bytes` are as they came. */
 export type Body =
@@ -120,6 +120,10 @@ export function parseBody(bytes: Uint8Array): Body {
   }
   const parsed = parseJson(text)
   if (parsed.kind === 'value') return { kind: 'value', value: parsed.value, bytes }
+  if (parsed.kind === 'unsendable') {
+    const errors: InputError[] = [{ pointer: '#', code: 'unsendable', detail: parsed.reason }]
+    return { kind: 'refused', problem: { kind: 'invalid-input', detail: parsed.reason, members: { errors } } }
+  }
   const { position, reason } = parsed
   return malformed(
     position === undefined ? reason : `not JSON at position ${position}: ${reason}`,

@@ -4,18 +4,20 @@ import { endOfString } from '../std/jsonText.ts'
 export type Parsed =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'error'; readonly reason: string; readonly position: number | undefined }
+  /** It is JSON, with a number that no double can hold. */
+  | { readonly kind: 'unsendable'; readonly reason: string }
 
 /** Deepest nesting of arrays and objects that is read. */
 const MAX_DEPTH = 100
 /** Longest integer that is read: Python's own limit. */
 const MAX_DIGITS = 4300
-/** A run of digits that may be beyond 2^53, where a number can begin. */
-const LONG_INTEGER = /(?:^|[[:,\s-])\d{16}/
+/** A run of digits that may be beyond 2^53, where a number can begin; an exponent that may be beyond 308. */
+const LARGE = /(?:^|[[:,\s-])\d{16}|\d[eE]\+?\d{3}/
 const PROTO = '__proto__'
 
 /**
  * Parse JSON from strangers: nested at most 100 deep, without `__proto__` as a key, and an integer that a number
- * cannot hold exactly as a bigint instead of rounded. Says where it is wrong.
+ * cannot hold exactly as a bigint instead of rounded; other numbers beyond all doubles are refused. Says where it is wrong.
  */
 export function parseJson(text: string): Parsed {
   if (text.length > MAX_DEPTH) {
@@ -24,8 +26,9 @@ export function parseJson(text: string): Parsed {
   }
   let value: unknown
   try {
-    value = LONG_INTEGER.test(text) ? JSON.parse(text, reviveInteger) : JSON.parse(text)
+    value = LARGE.test(text) ? JSON.parse(text, reviveNumber) : JSON.parse(text)
   } catch (error) {
+    if (error instanceof TooLargeError) return { kind: 'unsendable', reason: error.message }
     if (error instanceof RangeError) return { kind: 'error', reason: error.message, position: undefined }
     return { kind: 'error', ...explain((error as Error).message, text) }
   }
@@ -50,10 +53,15 @@ function tooDeepAt(text: string): number | undefined {
   return undefined
 }
 
-function reviveInteger(_key: string, value: unknown, context?: { source: string }): unknown {
+class TooLargeError extends RangeError {}
+
+function reviveNumber(_key: string, value: unknown, context?: { source: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   const source = context?.source ?? ''
-  if (!/^-?\d+$/.test(source)) return value
+  if (!/^-?\d+$/.test(source)) {
+    if (Number.isFinite(value)) return value
+    throw new TooLargeError(`expected numbers up to 1.8e308, got ${source.slice(0, 40)}`)
+  }
   if (source.length > MAX_DIGITS) {
     throw new RangeError(`an integer of ${source.length} digits; at most ${MAX_DIGITS} are read`)
   }

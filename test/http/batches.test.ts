@@ -57,7 +57,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
       { task: 'tasks.hidden', input: [] },
       { input: [] },
       5,
-      { task: 'tasks.add', input: { x: 1 } },
+      { task: 'tasks.add', input: { x: 1, z: 2 } },
       { task: 'tasks.add', input: [], priority: 3 },
       { task: 'tasks.add', input: [], tags: ['a\n'] },
     ]
@@ -69,7 +69,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
       ['#/jobs/3/task', 'invalid'],
       ['#/jobs/4/task', 'required'],
       ['#/jobs/5', 'type'],
-      ['#/jobs/6/input', 'type'],
+      ['#/jobs/6/input/z', 'invalid'],
       ['#/jobs/7', 'invalid'],
       ['#/jobs/8/tags', 'invalid'],
     ])

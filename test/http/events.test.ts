@@ -42,7 +42,7 @@ describe.each(stores)('events on %s', (store) => {
     await until(() => client.events.length === 1)
     expect(client.head.split('\r\n')[0]).toBe('HTTP/1.1 200 OK')
     expect(client.header('content-type')).toBe('text/event-stream')
-    expect(client.header('cache-control')).toBe('no-cache')
+    expect(client.header('cache-control')).toBe('no-cache, no-transform')
     expect(client.header('x-accel-buffering')).toBe('no')
     expect(client.header('transfer-encoding')).toBe('chunked')
     expect(client.other[0]).toBe('retry: 2000')

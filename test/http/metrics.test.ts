@@ -44,7 +44,7 @@ describe('requests', () => {
     // The ordinary one; some of them begin on the direct one.
     const plain = { 'sec-fetch-site': 'same-origin' }
     for (let n = 0; n < 3; n++) expect((await service.post('/v1/tasks/tasks.add', [n, 1], plain)).status).toBe(202)
-    expect((await service.post('/v1/tasks/tasks.add', { x: 1 })).status).toBe(422)
+    expect((await service.post('/v1/tasks/tasks.add', { z: 1 })).status).toBe(422)
     expect((await service.post('/v1/tasks/tasks.hidden', [])).status).toBe(404)
     expect((await service.fetch('/v1/jobs/none')).status).toBe(404)
     expect((await service.fetch(`/v1/jobs/${ids[0]}`, { method: 'HEAD' })).status).toBe(200)
@@ -106,6 +106,8 @@ describe('requests', () => {
       ['tasks.echo', 0],
       ['tasks.fail', 0],
       ['tasks.hidden', 0],
+      ['tasks.opaque', 0],
+      ['tasks.repeat', 0],
       ['tasks.wait', 0],
     ])
   })

@@ -132,7 +132,10 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
       { pointer: '#', code: 'unsendable', detail: expect.stringContaining('args[0]') },
     ])
     const infinite = { method: 'POST', body: '[1e999]', headers: { 'content-type': 'application/json' } }
-    await problemOf(await service.fetch('/v1/tasks/tasks.echo', infinite), 422, 'invalid-input')
+    const refused = await problemOf(await service.fetch('/v1/tasks/tasks.echo', infinite), 422, 'invalid-input')
+    expect(refused.errors).toMatchObject([
+      { pointer: '#', code: 'unsendable', detail: expect.stringContaining('1e999') },
+    ])
   })
 
   test.each(['tasks.hidden', 'nobody', '__proto__', 'toString', encodeURIComponent('a/b')])(

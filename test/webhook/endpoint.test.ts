@@ -86,9 +86,9 @@ onEachStore((lab, kind) => {
     const sent = receiver.got.length
     const isDisabled = /the endpoint is disabled: expected a status of 2xx, got 500 \(failing since \d{4}-.*Z\)/
     expect(await told(app, receiver.url)).toMatch(isDisabled)
-    expect(logger.lines.filter((line) => line.includes('is disabled:'))).toEqual([
-      'error a webhook endpoint is disabled: deliveries to it fail at once',
-    ])
+    expect(
+      logger.lines.filter((line) => line.includes('is disabled:') && !line.includes('Task celeriac.webhook')),
+    ).toEqual(['error a webhook endpoint is disabled: deliveries to it fail at once'])
 
     // Another process, later; in memory there is none.
     let other = app
