@@ -43,7 +43,7 @@ export class Lab {
 
   /** A worker that runs. */
   async work(app: App, options: WorkerOptions = {}): Promise<Worker> {
-    const worker = new Worker(app, options)
+    const worker = new Worker(app, { logger: false, ...options })
     this.#ends.push(() => worker.stop({ grace: 0 }))
     await worker.start()
     return worker

@@ -118,10 +118,10 @@ describe('result metas of Python Celery', () => {
   })
 
   test.each([
-    ['failure', { type: 'ValueError', message: "('boom', 1)", module: 'builtins' }],
+    ['failure', { type: 'ValueError', message: "('boom', 1)", module: 'builtins', args: ['boom', 1] }],
     ['not registered', { type: 'NotRegistered', message: 'math.missing', module: 'celery.exceptions' }],
-    ['time limit', { type: 'TimeLimitExceeded', message: '30', module: 'billiard.exceptions' }],
-    ['no message', { type: 'KeyError', message: '', module: 'builtins' }],
+    ['time limit', { type: 'TimeLimitExceeded', message: '30', module: 'billiard.exceptions', args: [30] }],
+    ['no message', { type: 'KeyError', message: '', module: 'builtins', args: [] }],
     ['retry', { type: 'ValueError', message: 'boom', module: 'builtins' }],
     ['revoked', { type: 'TaskRevokedError', message: 'terminated', module: 'celery.exceptions' }],
   ])('%s', (name, expected) => {
