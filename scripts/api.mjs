@@ -152,7 +152,15 @@ function listOf(members) {
 function partsOf(text) {
   const [, name = '', mark, type = ''] = /^(?:readonly )?([\w$]+|'[^']+')(\?)?([:(<][\s\S]*);$/.exec(text) ?? []
   if (name === '') throw new Error(`expected a member with a name, got ${text}`)
-  return { name, optional: mark !== undefined, type: oneLine(type.replace(/^: */, '')) }
+  const optional = mark !== undefined
+  const shown = oneLine(type.replace(/^: */, ''))
+  return { name, optional, type: optional ? withoutUndefined(shown) : shown }
+}
+
+/** Every option may be undefined: the table of options does not repeat it. @param {string} type */
+function withoutUndefined(type) {
+  const bare = type.replace(/ \| undefined$/, '')
+  return bare === type ? type : bare.replace(/^\((\([^()]*\) => [^()|]*)\)$/, '$1')
 }
 
 /** @param {string} text */

@@ -1,6 +1,6 @@
 /** celeriac: background tasks for TypeScript. */
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
-export { App, isApp, type JobPage } from './app/app.ts'
+export { App, isApp, type JobFilter, type JobPage } from './app/app.ts'
 export type { CeleriacOptions, Config } from './app/config.ts'
 export type { RequestOptions } from './app/contextOptions.ts'
 export { currentTask, requestContext, type TaskContext, urlFor } from './app/current.ts'
@@ -42,7 +42,7 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
-export type { QueueOptions } from './broker/amqp/topology.ts'
+export type { QueueOptions } from './broker/queueOptions.ts'
 export { Celeriac } from './celeriac.ts'
 export type { LogLine } from './protocol/emission.ts'
 export type { Properties } from './protocol/envelope.ts'

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { command, output } from './command.ts'
+import { output } from './command.ts'
+import { COMMON, Consumer, MODULE, modules, OPTIONS } from './consumer.ts'
+import { pack } from './pack.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-const names = Object.keys(manifest.exports).map((subpath) => subpath.replace('.', 'celeriac'))
-const modules = names.filter((name) => !name.endsWith('.json'))
+const compiler = join(root, 'node_modules', 'typescript')
 
 /** Packing builds first, and installing asks the registry. */
 const limit = 240_000
@@ -18,8 +19,7 @@ describe('the package in an empty project', () => {
 
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'celeriac-package-'))
-    await output('npm', ['pack', '--pack-destination', project], { cwd: root, limit })
-    const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) as string
+    const tarball = await pack(project)
     await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
     const flags = ['--prefer-offline', '--no-audit', '--no-fund']
     await output('npm', ['install', ...flags, `./${tarball}`], { cwd: project, limit })
@@ -64,50 +64,15 @@ describe('the package in an empty project', () => {
   })
 
   test.each([
-    { moduleResolution: 'nodenext', module: 'nodenext' },
-    { moduleResolution: 'bundler', module: 'preserve' },
-  ])('types resolve under moduleResolution $moduleResolution', async (options) => {
-    const compilerOptions = {
-      ...options,
-      target: 'es2024',
-      strict: true,
-      noEmit: true,
-      typeRoots: [join(root, 'node_modules', '@types')],
-      types: ['node'],
-    }
-    await writeFile(join(project, 'consumer.ts'), consumer)
-    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    expect(await typeErrors(project)).toEqual([])
+    { title: 'moduleResolution nodenext', options: { module: 'nodenext' }, files: [MODULE] },
+    { title: 'moduleResolution bundler', options: { module: 'preserve' }, files: [MODULE] },
+    {
+      title: 'exactOptionalPropertyTypes, without the DOM, from a CommonJS file',
+      options: { module: 'nodenext', lib: ['es2024'], exactOptionalPropertyTypes: true },
+      files: [MODULE, COMMON, OPTIONS],
+    },
+  ])('types compile without the peers and without skipLibCheck: $title', async ({ options, files }) => {
+    const compilerOptions = { target: 'es2024', ...options }
+    expect(await new Consumer(project).errors(compiler, compilerOptions, files)).toEqual([])
   })
 })
-
-/** Fails to compile when a subpath has no types, or when a task's types do not reach its caller. */
-const consumer = `
-import { Celeriac } from 'celeriac'
-${modules.map((name, index) => `import * as module${index} from '${name}'`).join('\n')}
-
-type IsAny<T> = 0 extends 1 & T ? true : false
-export const typed: false[] = [${modules.map((_, index) => `false as IsAny<typeof module${index}>`).join(', ')}]
-
-const app = new Celeriac()
-const add = app.task('add', (x: number, y: number) => x + y)
-export async function call(): Promise<number> {
-  // @ts-expect-error the second argument is missing
-  await add.delay(1)
-  // @ts-expect-error the first argument is no number
-  await add.delay('1', 2)
-  const result = await add.delay(1, 2)
-  return await result.get({ timeout: 1000 })
-}
-`
-
-/** The compiler's complaints about the consumer and about our declarations; those about other packages are not ours. */
-async function typeErrors(project: string): Promise<string[]> {
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const { code, stdout, stderr } = await command(process.execPath, [compiler, '-p', '.', '--pretty', 'false'], {
-    cwd: project,
-  })
-  if (code !== 0 && !/error TS\d+/.test(stdout)) throw new Error(`tsc: exit code ${code}\n${stdout}${stderr}`)
-  const lines = stdout.split('\n').filter((line) => /error TS\d+/.test(line))
-  return lines.filter((line) => !/^(?:\.\.\/.*)?node_modules\/(?!celeriac\/)/.test(line))
-}

@@ -50,6 +50,12 @@ export function isApp(value: unknown): value is App {
   return typeof value === 'object' && value !== null && (value as { brand?: unknown }).brand === BRAND
 }
 
+/** What `app.jobs` lists: the jobs that match all that is named. */
+export interface JobFilter extends Omit<ListFilter, 'limit'> {
+  /** Jobs of one page, 1 to 1000. Default 50. */
+  readonly limit?: number | undefined
+}
+
 /** One page of `app.jobs`. */
 export interface JobPage {
   readonly jobs: readonly JobInfo[]
@@ -151,7 +157,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /** Add layers around sending (in the caller) and running (where the task runs); the first added is the outermost. */
-  use(layers: { send?: Middleware<Call, AsyncResult>; run?: Middleware<Run, unknown> }): this {
+  use(layers: { send?: Middleware<Call, AsyncResult> | undefined; run?: Middleware<Run, unknown> | undefined }): this {
     if (layers.send) this.#sendLayers = [...this.#sendLayers, layers.send]
     if (layers.run) this.#runLayers = [...this.#runLayers, layers.run]
     return this
@@ -204,7 +210,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
    * Records, newest submission first: all, but on `redis:` those of jobs handed in over HTTP, or with `tags`, `owner` or `keepInput`; there, and
    * with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
    */
-  async jobs(filter: Partial<ListFilter> = {}): Promise<JobPage> {
+  async jobs(filter: JobFilter = {}): Promise<JobPage> {
     const { backend } = await this.stores()
     if (!backend.list) throw new ConfigError(`${backend.url} cannot list tasks`)
     const { metas, cursor } = await backend.list({ ...filter, limit: filter.limit ?? 50 })

@@ -1,5 +1,5 @@
 import { DEFAULT_EVENT_LOG } from '../backend/history.ts'
-import type { QueueOptions } from '../broker/amqp/topology.ts'
+import type { QueueOptions } from '../broker/queueOptions.ts'
 import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -17,64 +17,64 @@ import { parseWebhooks, type WebhookConfig, type WebhookOptions } from './webhoo
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** Name for people. Default `celeriac`. */
-  name?: string
+  name?: string | undefined
   /** URL of the broker: `sqlite:path`, `redis:`, `amqp:` or `memory:`. Default: the file `.celeriac/celeriac.db` in the application's folder. */
-  broker?: string
+  broker?: string | undefined
   /** URL of the result backend. Default: the broker's; on RabbitMQ `rpc://`. */
-  backend?: string
+  backend?: string | undefined
   /** Queue of tasks that name none. Default `celery`. */
-  queue?: string
+  queue?: string | undefined
   /** Task name patterns (`*` matches any characters) to queues, the first match wins; or a function. */
-  routes?: Readonly<Record<string, string>> | ((task: string) => string | undefined)
+  routes?: Readonly<Record<string, string>> | ((task: string) => string | undefined) | undefined
   /** How arguments are sent. Default `json`. */
-  serializer?: 'json' | 'msgpack'
+  serializer?: 'json' | 'msgpack' | undefined
   /** How results are stored. Default `json`. */
-  resultSerializer?: 'json' | 'msgpack'
+  resultSerializer?: 'json' | 'msgpack' | undefined
   /** Which serializers are read. Default both. */
-  accept?: readonly ('json' | 'msgpack')[]
+  accept?: readonly ('json' | 'msgpack')[] | undefined
   /**
    * Send Dates and bytes in JSON arguments as Celery's typed objects. Default true. False for Python peers before Celery 5.3, which would
    * take them for plain objects: such arguments are then refused. They are read in any case.
    */
-  typedJson?: boolean
+  typedJson?: boolean | undefined
   /** How long records of finished tasks are kept; 0: for ever, as in Celery. Default `'1d'`. */
-  resultExpires?: Duration
+  resultExpires?: Duration | undefined
   /** Redis: put before every key and channel, Celery's `global_keyprefix`, so that several systems share a database. Default none. */
-  keyPrefix?: string
+  keyPrefix?: string | undefined
   /** A worker that is silent for this long has lost its tasks to others. Default `'30s'`. */
-  lease?: Duration
+  lease?: Duration | undefined
   /** Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`, as theirs. */
-  visibilityTimeout?: Duration
+  visibilityTimeout?: Duration | undefined
   /**
    * How long a call waits for a store that is away or busy before it fails with StoreUnavailableError: short to fail fast, long to sit it out.
    * Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is tried until it is stored.
    */
-  storeTimeout?: Duration
+  storeTimeout?: Duration | undefined
   /**
    * RabbitMQ: how task queues are made, by name: `type` (`classic` or `quorum`), `maxPriority` (1 to 255), any other argument in
    * `arguments`. One that exists must be the same. Default: durable, without arguments, as Celery's.
    */
-  queues?: Readonly<Record<string, QueueOptions>>
+  queues?: Readonly<Record<string, QueueOptions>> | undefined
   /** Default of the tasks' option of that name. Default false. */
-  ignoreResult?: boolean
+  ignoreResult?: boolean | undefined
   /** Default of the tasks' option of that name. Default false. */
-  trackStarted?: boolean
+  trackStarted?: boolean | undefined
   /**
    * States on the way (STARTED, progress, RETRY) and what it hands out (`ctx.chunk`) that are kept per task, the newest, for whoever follows it: 0 to
    * 100,000; 0 keeps none.
    * Default 1000, and about 1 MiB.
    */
-  eventLog?: number
+  eventLog?: number | undefined
   /** Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false. */
-  alwaysEager?: boolean
+  alwaysEager?: boolean | undefined
   /** Tell other servers when jobs end: the secret that signs it, and which hosts may be told. Default: no webhooks. */
-  webhooks?: WebhookOptions
+  webhooks?: WebhookOptions | undefined
   /** Checks the values of the request context, which `withContext` sets, and gives them their types. */
-  context?: Context
+  context?: Context | undefined
   /** What of a request its tasks may know. */
-  request?: RequestOptions
+  request?: RequestOptions | undefined
   /** Where it writes its log; `false`: nowhere. Default: JSON lines on standard error, level info. */
-  logger?: LogOption
+  logger?: LogOption | undefined
 }
 
 /** An app's options as parsed: every value present, times in ms. */

@@ -174,7 +174,7 @@ export class JobContext extends JobMessage implements Parent {
     await this.#turn()
   }
 
-  retry(options: { countdown?: Duration; cause?: unknown } = {}): never {
+  retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
     const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
     throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
   }

@@ -51,7 +51,7 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   /** A state of its own, as `STEP 1`, with what goes with it. */
   updateState(state: string, meta?: unknown): Promise<void>
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
-  retry(options?: { countdown?: Duration; cause?: unknown }): never
+  retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
 }
 
 /** A context that keeps the ids of what its task sends. */

@@ -19,17 +19,17 @@ export interface RetryOptions {
   /** How often at most after the first attempt. */
   max: number
   /** Wait before the first repeat. Default 1 s. */
-  delay?: Duration
+  delay?: Duration | undefined
   /** Longest wait. Default 10 min. */
-  maxDelay?: Duration
+  maxDelay?: Duration | undefined
   /** Default exponential: the wait doubles each time. */
-  backoff?: 'exponential' | 'fixed'
+  backoff?: 'exponential' | 'fixed' | undefined
   /** Default full: a random wait between 0 and the computed one. */
-  jitter?: 'full' | 'none'
+  jitter?: 'full' | 'none' | undefined
   /** Only these error classes are retried. Default: all but SoftTimeLimitExceeded, which is retried where it is named here. */
-  on?: readonly ErrorClass[]
+  on?: readonly ErrorClass[] | undefined
   /** These error classes are not. */
-  except?: readonly ErrorClass[]
+  except?: readonly ErrorClass[] | undefined
 }
 
 /** Parsed: every value present, times in ms. */
@@ -42,94 +42,94 @@ export interface RetryPolicy extends Backoff {
 /** What a task is and how it runs by default; a call may say otherwise (`CallOptions`). */
 export interface TaskOptions {
   /** Queue it goes to. Default: the app's routes, then the app's queue. */
-  queue?: string
+  queue?: string | undefined
   /** 0 (default) to 255; on the embedded store the highest is served first. */
-  priority?: number
+  priority?: number | undefined
   /** How its arguments are sent. Default: the app's. */
-  serializer?: 'json' | 'msgpack'
+  serializer?: 'json' | 'msgpack' | undefined
   /** Repeats after a failure: a number is the maximum. Default 0: a task that may not be repeated safely is not. */
-  retry?: number | RetryOptions
+  retry?: number | RetryOptions | undefined
   /** Stopped by force after this time (threads); abandoned (inline). */
-  timeLimit?: Duration
+  timeLimit?: Duration | undefined
   /** `ctx.signal` aborts with SoftTimeLimitExceeded after this time. */
-  softTimeLimit?: Duration
+  softTimeLimit?: Duration | undefined
   /** Not started after this time: REVOKED. */
-  expires?: Duration
+  expires?: Duration | undefined
   /** Keep no record: neither state nor result. */
-  ignoreResult?: boolean
+  ignoreResult?: boolean | undefined
   /** Acknowledge when it ends (default), so that a crash runs it again; false: when it starts, so that a crash loses it. */
-  acksLate?: boolean
+  acksLate?: boolean | undefined
   /** Store STARTED when it begins. Default: the app's. */
-  trackStarted?: boolean
+  trackStarted?: boolean | undefined
   /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP too, with their fields, an error as its
    * class and message. Default false: what a log says is for those who run the worker.
    */
-  exposeLogs?: boolean | LineLevel
+  exposeLogs?: boolean | LineLevel | undefined
   /** Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as `application/octet-stream`, text as JSON. */
-  contentType?: string
+  contentType?: string | undefined
   /** One line for people: shown in OpenAPI and lists. */
-  description?: string
+  description?: string | undefined
   /** Values as they are over HTTP, for OpenAPI and the page at `/docs`. Default: those in its schemas. */
-  example?: TaskExample
+  example?: TaskExample | undefined
   /** Content types, beside JSON, of bodies that it takes over HTTP: `'image/*'`, `'application/pdf'`, `'multipart/form-data'`. */
-  accepts?: string | readonly string[]
+  accepts?: string | readonly string[] | undefined
   /**
    * Names of its parameters, in order, for calls by position and by name. Of a positional task: `['x', 'y?', '...rest']`, or an object of schemas that
    * check each argument, `{ x: z.number() }`; default: the names in the function's source. Of a task with an input schema: names of its properties;
    * default: their order in the schema. Declared ones are checked: a call with a missing or surplus argument is refused.
    */
-  params?: ParamsOption
+  params?: ParamsOption | undefined
 }
 
 /** What a task is given, reports and returns, for people to see. */
 export interface TaskExample {
   /** Its input object, or its list of arguments. */
-  readonly input?: unknown
-  readonly progress?: unknown
-  readonly result?: unknown
+  readonly input?: unknown | undefined
+  readonly progress?: unknown | undefined
+  readonly result?: unknown | undefined
 }
 
 /** What one call says in place of its task's options, and what only a call can say. */
 export interface CallOptions {
   /** Not before this much time from now. */
-  countdown?: Duration
+  countdown?: Duration | undefined
   /** Not before this moment. */
-  eta?: Date
+  eta?: Date | undefined
   /** Not started after this moment, or this much time from now: REVOKED. */
-  expires?: Date | Duration
+  expires?: Date | Duration | undefined
   /** 0 to 255. Default: the task's. */
-  priority?: number
+  priority?: number | undefined
   /** Queue it goes to. Default: the task's. */
-  queue?: string
+  queue?: string | undefined
   /** The id, 1 to 255 characters; default a new UUID. */
-  taskId?: string
+  taskId?: string | undefined
   /** Keyword arguments beside a list of positional ones. */
-  kwargs?: Readonly<Record<string, unknown>>
+  kwargs?: Readonly<Record<string, unknown>> | undefined
   /** Custom headers, plain data: `ctx.headers` in the task. */
-  headers?: Record<string, unknown>
+  headers?: Record<string, unknown> | undefined
   /** Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the task's. */
-  retry?: number | Omit<RetryOptions, 'on' | 'except'>
+  retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
   /** Stopped by force after this time (threads); abandoned (inline). Default: the task's. */
-  timeLimit?: Duration
+  timeLimit?: Duration | undefined
   /** `ctx.signal` aborts with SoftTimeLimitExceeded after this time. Default: the task's. */
-  softTimeLimit?: Duration
+  softTimeLimit?: Duration | undefined
   /** Keep no record: neither state nor result. Default: the task's. */
-  ignoreResult?: boolean
+  ignoreResult?: boolean | undefined
   /** How its arguments are sent. Default: the task's. */
-  serializer?: 'json' | 'msgpack'
+  serializer?: 'json' | 'msgpack' | undefined
   /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
-  idempotencyKey?: string
+  idempotencyKey?: string | undefined
   /** Words to find it by, at most 20, each of 1 to 100 printable characters. Nothing on `rpc:`. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
   /** Whose it is: over HTTP with `authorize` only this identity sees it, and admins. */
-  owner?: string
+  owner?: string | undefined
   /** Keep the input with the record, for a later retry over HTTP. Default false. */
-  keepInput?: boolean
+  keepInput?: boolean | undefined
   /** Send only if no note of this key is in the store, and leave this one, in one write where broker and backend are one store. Not on `rpc:`. */
-  note?: Note
+  note?: Note | undefined
   /** URL that is told when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option `webhooks`. */
-  webhook?: string
+  webhook?: string | undefined
 }
 
 const TASK_OPTIONS = new Set([

@@ -1,4 +1,4 @@
-import type { QueueOptions } from '../broker/amqp/topology.ts'
+import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, shown } from './options.ts'
 

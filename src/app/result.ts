@@ -42,9 +42,9 @@ interface EventBase {
 /** How long to wait for a task. */
 export interface WaitOptions {
   /** Longest wait; then TimeoutError, and the task goes on. Default: no end. */
-  timeout?: Duration
+  timeout?: Duration | undefined
   /** Ends the wait with the signal's reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** Which events of a task are told, and for how long. */
@@ -53,13 +53,13 @@ export interface EventOptions extends WaitOptions {
    * Number of the last event known, 0 for none: then every later one comes, each once, in order, however fast they were and also after a
    * restart; as far back as the store keeps them (`eventLog`). Default: from where it is now.
    */
-  after?: number
+  after?: number | undefined
 }
 
 /** How a task is revoked. */
 export interface RevokeOptions {
   /** Also end a running task by force, in pools that can (threads), after the worker's grace period. */
-  terminate?: boolean
+  terminate?: boolean | undefined
 }
 
 /** A submitted task, by id. Not thenable: `await task.delay()` gives this handle, not the result. */

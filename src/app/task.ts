@@ -67,16 +67,16 @@ export interface ObjectTask<
   name: Name
   input: Input
   /** Checks the result; what it makes of it is stored. */
-  output?: Output
+  output?: Output | undefined
   /** Checks the values of `ctx.progress`. */
-  progress?: Progress
+  progress?: Progress | undefined
   /** Checks the values of `ctx.chunk`; it must not be asynchronous. */
-  chunk?: Chunk
+  chunk?: Chunk | undefined
   /**
    * Names of properties of the input, in the order of positional arguments: `delay(a, b)` is then `delay({ a, b })`. Default for callers without
    * these types (Python, HTTP): their order in the schema, where it tells.
    */
-  params?: Params
+  params?: Params | undefined
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 

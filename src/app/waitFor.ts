@@ -5,7 +5,7 @@ export interface WaitForOptions {
   /** Longest wait, from the first run of the job that asked on; then TimeoutError. */
   timeout: Duration
   /** Told the token, and awaited, by each run that has to wait: give it to whoever is to answer, and to nobody else. */
-  notify?: (token: string) => unknown
+  notify?: ((token: string) => unknown) | undefined
 }
 
 /** An answer that a job waits for: one for each name, whichever run of the job asks. */

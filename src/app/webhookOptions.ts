@@ -16,22 +16,22 @@ export interface WebhookOptions {
    * Hosts that may be private and may be spoken to without TLS: `'localhost'`, `'10.0.0.5'`, `'*.internal'`, with `:port` for one port alone.
    * Default none: `https:` to public addresses.
    */
-  allow?: readonly string[]
+  allow?: readonly string[] | undefined
   /** `source` of the events, a URI reference. Default `urn:celeriac:<name of the app>`. */
-  source?: string
+  source?: string | undefined
   /** Queue of the deliveries. Default: the queue of the job that ended, where a worker of ours has just been. */
-  queue?: string
+  queue?: string | undefined
   /** Longest time for one attempt. Default `'15s'`. */
-  timeout?: Duration
+  timeout?: Duration | undefined
   /** Repeats after a failed attempt, from 5 s apart to 24 h. Default 16: about three days. */
-  retries?: number
+  retries?: number | undefined
   /**
    * An endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one that answers 410 is at
    * once. `false`: none ever is. Default `'5d'`.
    */
-  disableAfter?: Duration | false
+  disableAfter?: Duration | false | undefined
   /** How often one delivery goes to a disabled endpoint all the same; when it is accepted, the endpoint is enabled again. Default `'1h'`. */
-  probeEvery?: Duration
+  probeEvery?: Duration | undefined
 }
 
 /** Parsed. */

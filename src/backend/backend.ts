@@ -16,24 +16,24 @@ export interface MetaPage {
 
 /** Which records are listed, and how many: those that fit all that is named. */
 export interface ListFilter {
-  readonly state?: string
-  readonly task?: string
+  readonly state?: string | undefined
+  readonly task?: string | undefined
   /** Names of which the task has one. */
-  readonly tasks?: readonly string[]
+  readonly tasks?: readonly string[] | undefined
   /** Whose they are (`Origin.owner`), and a tag that they have. */
-  readonly owner?: string
-  readonly tag?: string
+  readonly owner?: string | undefined
+  readonly tag?: string | undefined
   /** Handed in at this moment or later, ms since the epoch. */
-  readonly since?: number
+  readonly since?: number | undefined
   /**
    * Text of 1 to 200 characters, and not blanks alone: each of its words, parted by blanks, is found in the id, the task's name, a tag, or the
    * class or message of the error (FAILURE, REVOKED, RETRY). Any part of these will do, in upper or lower case as Unicode has them; no
    * character is special. Arguments, results, progress and tracebacks are not searched.
    */
-  readonly q?: string
+  readonly q?: string | undefined
   /** 1 to 1000. */
   readonly limit: number
-  readonly cursor?: string
+  readonly cursor?: string | undefined
 }
 
 /** What a backend is opened with. */

@@ -18,9 +18,9 @@ requireNode()
 /** How a beat runs. */
 export interface BeatOptions {
   /** Whose time it keeps. Default: the system's. */
-  clock?: Clock
+  clock?: Clock | undefined
   /** Where its log goes: a line for each run that it sends. `false`: nowhere. Default: the app's `logger`. */
-  logger?: LogOption
+  logger?: LogOption | undefined
 }
 
 /** While the store is away, it is asked again after these times, ms. */

@@ -13,7 +13,7 @@ export type Overlap = 'allow' | 'skip' | 'queue' | 'cancel'
 /** Options of the calls that a schedule makes: those of `applyAsync` that can be said of many calls. Times from now are from each run's sending. */
 export type ScheduledOptions = Omit<CallOptions, 'taskId' | 'eta' | 'idempotencyKey' | 'note' | 'expires'> & {
   /** Not started later than this after it was sent: REVOKED. */
-  expires?: number | string
+  expires?: number | string | undefined
 }
 
 /** Arguments of a call: positional, or keyword ones as an object. */

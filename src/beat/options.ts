@@ -12,40 +12,40 @@ export interface ScheduleOptions {
    * Runs whose time passed while no beat ran: `'once'` (default) sends one for all of them, the newest; `'skip'` none, unless it is less than
    * a minute late; `{ all: n }` each of them, the newest n at most (1 to 1000).
    */
-  missed?: Missed
+  missed?: Missed | undefined
   /**
    * The run before still waits or runs: `'allow'` (default) sends the next all the same; `'skip'` does not; `'queue'` sends it when that one
    * has ended, one at most; `'cancel'` first revokes that one, by force: what does not heed its signal ends some seconds later, in pool threads.
    * All but `allow` need the tasks' results.
    */
-  overlap?: Overlap
+  overlap?: Overlap | undefined
   /** Each run is sent up to so much later, drawn by its time, never beyond the next. Default 0. */
-  jitter?: Duration
+  jitter?: Duration | undefined
   /** Nothing is due before this moment. */
-  start?: Date
+  start?: Date | undefined
   /** Nothing is due after this moment. */
-  end?: Date
+  end?: Date | undefined
   /** Begin paused. Only of new entries: later `pause` and `resume` say. */
-  paused?: boolean
+  paused?: boolean | undefined
 }
 
 /** A call of a task by its name. */
 export interface NamedCall {
   readonly task: string
   /** Positional arguments, or an object of keyword arguments. */
-  readonly args?: CallArgs
+  readonly args?: CallArgs | undefined
   /** Keyword arguments, in place of `args` or beside a list of them. */
-  readonly kwargs?: Readonly<Record<string, unknown>>
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
   /** As of `applyAsync`, but for what can only be said of one call. */
-  readonly options?: ScheduledOptions
+  readonly options?: ScheduledOptions | undefined
 }
 
 /** A call of a task, whose arguments have the types of that task: `args` as `applyAsync` takes them. */
 export type TypedCall<Call> = {
   // biome-ignore lint/suspicious/noExplicitAny: whatever else it is, it takes these arguments.
   readonly task: Task<any, any, any, Call, any, any>
-  readonly options?: ScheduledOptions
-} & ([] extends Call ? { readonly args?: NoInfer<Call> } : { readonly args: NoInfer<Call> })
+  readonly options?: ScheduledOptions | undefined
+} & ([] extends Call ? { readonly args?: NoInfer<Call> | undefined } : { readonly args: NoInfer<Call> })
 
 /** What is sent: a task or its name, or one of them with arguments and options. */
 // biome-ignore lint/suspicious/noExplicitAny: a call of any task.

@@ -26,10 +26,10 @@ import type { Schedule } from './when/schedule.ts'
 
 /** What `update` changes; the rest stays. */
 export interface ScheduleChanges {
-  when?: Schedule
-  call?: ScheduledCall
+  when?: Schedule | undefined
+  call?: ScheduledCall | undefined
   /** Those named; the others stay. */
-  options?: Omit<ScheduleOptions, 'paused'>
+  options?: Omit<ScheduleOptions, 'paused'> | undefined
 }
 
 /** An entry of the code, as `sync` compares it. */

@@ -71,11 +71,11 @@ export interface ConsumeOptions {
 /** When a message may be taken, and by whom. */
 export interface PublishOptions {
   /** Not before this moment (ms since the epoch): kept in the store, not in anybody's memory. */
-  readonly notBefore?: number
+  readonly notBefore?: number | undefined
   /** The envelope says its time itself (Celery's eta), so whoever takes it keeps it until then: it may lie in the queue, where others expect it. */
-  readonly selfTimed?: boolean
+  readonly selfTimed?: boolean | undefined
   /** It is for a transient queue: not kept where that is known to be gone. */
-  readonly transient?: boolean
+  readonly transient?: boolean | undefined
 }
 
 /** What a purge dropped. */

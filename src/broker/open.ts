@@ -1,7 +1,7 @@
 import { ConfigError } from '../std/errors.ts'
 import { redactUrl, schemeOf } from '../std/url.ts'
-import type { QueueOptions } from './amqp/topology.ts'
 import type { Broker } from './broker.ts'
+import type { QueueOptions } from './queueOptions.ts'
 import { AMQP_SCHEMES, REDIS_SCHEMES } from './schemes.ts'
 
 export interface BrokerOptions {

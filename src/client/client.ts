@@ -28,21 +28,21 @@ export type {
 /** How a job is handed in. */
 export interface SubmitOptions {
   /** Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a repeat by this client is one call. */
-  idempotencyKey?: string
+  idempotencyKey?: string | undefined
   /** URL that the server tells when the job has ended. */
-  webhook?: string
+  webhook?: string | undefined
   /** Ends the request, and the wait of `run`, with its reason; a job that was handed in goes on. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** How a job is handed in and waited for. */
 export interface RunOptions<Progress, Chunk = unknown> extends SubmitOptions {
   /** Longest wait for the result, ms; then WaitTimeoutError, and the job goes on. */
-  timeout?: number
+  timeout?: number | undefined
   /** Called with each value that the task reports. */
-  onProgress?: (progress: Progress) => void
+  onProgress?: ((progress: Progress) => void) | undefined
   /** Called with each part that the task hands out; one of a higher attempt begins the output anew. */
-  onChunk?: (chunk: Chunk, attempt: number) => void
+  onChunk?: ((chunk: Chunk, attempt: number) => void) | undefined
 }
 
 type Names<Tasks> = keyof TasksOf<Tasks> & string
@@ -73,7 +73,7 @@ export interface Client<Tasks> {
    * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. ProblemError where another answer came before, or nobody waits. Not
    * repeated by itself: after a ConnectionError the answer may have been taken.
    */
-  completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal }): Promise<void>
+  completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
 }
 
 /** s that the first request of `run` waits, so that a quick task takes one request. */
@@ -90,7 +90,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     job,
     events: (id: string, eventOptions?: EventOptions) => job(id).events(eventOptions),
     cancel: (id: string, cancelOptions?: CancelOptions) => job(id).cancel(cancelOptions),
-    completeWait: (token: string, value: unknown = null, wait: { signal?: AbortSignal } = {}) =>
+    completeWait: (token: string, value: unknown = null, wait: { signal?: AbortSignal | undefined } = {}) =>
       completeWait(transport, token, value, wait.signal),
     submit: async (task: string, input: unknown, submitOptions: SubmitOptions = {}) =>
       job(await idOf(await post(transport, task, input, submitOptions))),

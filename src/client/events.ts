@@ -8,9 +8,9 @@ import type { JobError, JobEvent, LoggedLine } from './types.ts'
 /** Which events of a job are read, and until when. */
 export interface EventOptions {
   /** Events after this one: `id` of the last that was seen. Default: all that the server still has. */
-  lastEventId?: string
+  lastEventId?: string | undefined
   /** Ends the iteration with its reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** The server says something every 15 s: after so much silence the connection is dead, ms. */

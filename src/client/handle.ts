@@ -8,17 +8,17 @@ import type { JobDocument, JobEvent } from './types.ts'
 /** How long to wait for a job. */
 export interface WaitOptions {
   /** Longest wait, ms; then WaitTimeoutError, and the job goes on. Default: no end. */
-  timeout?: number
+  timeout?: number | undefined
   /** Ends the wait with its reason; the job goes on. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** How a job is cancelled. */
 export interface CancelOptions {
   /** Also end a running job by force, where its pool can. */
-  terminate?: boolean
+  terminate?: boolean | undefined
   /** Ends the request with its reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** Final states, and that of a record that cannot be read. */
@@ -42,7 +42,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
   }
 
   /** The job as it is now. */
-  async info(options: { signal?: AbortSignal } = {}): Promise<JobDocument> {
+  async info(options: { signal?: AbortSignal | undefined } = {}): Promise<JobDocument> {
     return (await (await this.#transport.ask(this.#path, options)).json()) as JobDocument
   }
 

@@ -4,15 +4,15 @@ import { ConnectionError, type ProblemError, problemOf } from './problem.ts'
 /** How a client reaches the server. */
 export interface ClientOptions {
   /** Path of the API below the URL. Default `/v1`, as the server's. */
-  basePath?: string
+  basePath?: string | undefined
   /** Sent as `Authorization: Bearer …`; a function is asked for each request. */
-  token?: string | (() => string | Promise<string>)
+  token?: string | (() => string | Promise<string>) | undefined
   /** Headers of every request. */
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>> | undefined
   /** How often a request that did not get through is repeated, and a broken event stream is taken up again without an event between. Default 5. */
-  retries?: number
+  retries?: number | undefined
   /** Used in place of the global one. */
-  fetch?: typeof fetch
+  fetch?: typeof fetch | undefined
 }
 
 /** One request. */

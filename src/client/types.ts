@@ -27,11 +27,14 @@ export type EventResultOf<T> = T extends Task<Any, infer Result, Any, Any, Any, 
 /** What a task reports on its way, as the client gets it. */
 export type ProgressOf<T> = T extends Task<Any, Any, infer Progress, Any, Any, Any> ? JsonOf<Progress> : never
 
+/** `Uint8Array<ArrayBuffer>`, by a name that TypeScript before 5.7 knows too. */
+type Bytes = ReturnType<typeof Uint8Array.of>
+
 /** A result as the client gets it: bytes are bytes, nothing is null. */
 export type Received<Result> = unknown extends Result
   ? Result
   : Result extends Uint8Array
-    ? Uint8Array<ArrayBuffer>
+    ? Bytes
     : Result extends void
       ? null
       : JsonOf<Result>

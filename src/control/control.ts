@@ -23,17 +23,17 @@ export type ControlReply = Readonly<Record<string, unknown>>
 /** Which workers are asked, and how long their answers are awaited. */
 export interface ControlOptions {
   /** Host names of the workers that are meant. Default: all. */
-  destination?: readonly string[]
+  destination?: readonly string[] | undefined
   /** Longest wait for one more answer, counted anew with each. Default `'1s'`. */
-  timeout?: Duration
+  timeout?: Duration | undefined
 }
 
 /** How tasks are revoked. */
 export interface RevokeManyOptions extends ControlOptions {
   /** Also end running tasks by force, in pools that can. */
-  terminate?: boolean
+  terminate?: boolean | undefined
   /** Signal by which Celery's own workers end a running task. Default `'SIGTERM'`. */
-  signal?: string
+  signal?: string | undefined
 }
 
 const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))

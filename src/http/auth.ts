@@ -51,7 +51,7 @@ export function bearer(tokens: Readonly<Record<string, Granted>>): Authorize {
 /** A user's password, and what the user may do. */
 export interface BasicUser {
   readonly password: string
-  readonly scopes?: readonly string[]
+  readonly scopes?: readonly string[] | undefined
 }
 
 /**

@@ -7,7 +7,7 @@ export interface CorsOptions {
   /** As `https://app.example.com`, exactly. */
   readonly origins: readonly string[]
   /** Whether the browser may send cookies and passwords that it keeps. Default false. */
-  readonly credentials?: boolean
+  readonly credentials?: boolean | undefined
 }
 
 export interface Cors {

@@ -5,7 +5,7 @@ export interface Identity {
   /** Stable name of the user or client: whose jobs are whose. 1 to 255 printable characters. */
   readonly id: string
   /** What it may do; `admin` may see and change everything. Default: none. */
-  readonly scopes?: readonly string[]
+  readonly scopes?: readonly string[] | undefined
 }
 
 /** The scope that may see everybody's jobs, and send others' input again in another form. */

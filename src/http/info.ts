@@ -4,17 +4,17 @@ import { ArgumentError } from '../std/errors.ts'
 /** What the OpenAPI document says of the API as a whole. */
 export interface ApiInfo {
   /** Default: the name of the app. */
-  title?: string
+  title?: string | undefined
   /** Version of the API, which is the application's to count. Default `'1'`. */
-  version?: string
+  version?: string | undefined
   /** Text in Markdown, instead of the usual words. */
-  description?: string
+  description?: string | undefined
   /** Under which conditions the API may be used: a name, and the SPDX identifier or a URL. Default: a name that says that none is stated. */
-  license?: { name: string; identifier?: string; url?: string }
+  license?: { name: string; identifier?: string | undefined; url?: string | undefined } | undefined
   /** Whom users of the API may ask. */
-  contact?: { name?: string; url?: string; email?: string }
+  contact?: { name?: string | undefined; url?: string | undefined; email?: string | undefined } | undefined
   /** A URL. */
-  termsOfService?: string
+  termsOfService?: string | undefined
 }
 
 /** The members of `info` with their kinds. */

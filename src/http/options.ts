@@ -27,29 +27,29 @@ export interface HttpOptions {
    */
   expose: readonly (AnyTask | string | ScopedTask)[]
   /** Path before `/tasks` and `/jobs`. Default `/v1`. */
-  basePath?: string
+  basePath?: string | undefined
   /** Longest request body in bytes. Default 1 MiB. */
-  maxBody?: number
+  maxBody?: number | undefined
   /** Requests that are worked on at once, streams that were begun not counted; more are answered with 503. Default 10,000. */
-  maxConcurrent?: number
+  maxConcurrent?: number | undefined
   /** Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true. */
-  keepInput?: boolean
+  keepInput?: boolean | undefined
   /** Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by admins. Default: anybody. */
-  authorize?: Authorize
+  authorize?: Authorize | undefined
   /** How often an identity, or an address, may ask. Default: as often as it likes. */
-  rateLimit?: RateLimit
+  rateLimit?: RateLimit | undefined
   /** Time between two signs of life on a stream of events; shorter than any proxy waits. Default 15 s. */
-  heartbeat?: Duration
+  heartbeat?: Duration | undefined
   /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
-  docs?: boolean
+  docs?: boolean | undefined
   /**
    * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope `metrics`. Default true.
    */
-  metrics?: boolean
+  metrics?: boolean | undefined
   /** What `/openapi.json` says of the API as a whole: its title, version, license and the like. */
-  info?: ApiInfo
+  info?: ApiInfo | undefined
   /** Pages of other origins that may call this from a browser. Default: none. */
-  cors?: CorsOptions
+  cors?: CorsOptions | undefined
 }
 
 const KNOWN = new Set([

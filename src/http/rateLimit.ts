@@ -8,7 +8,7 @@ export interface RateLimit {
   readonly requests: number
   readonly per: Duration
   /** Whose requests are counted together. Default: those of one identity, else of one client address. */
-  readonly by?: (request: Request, identity: Identity | undefined) => string
+  readonly by?: ((request: Request, identity: Identity | undefined) => string) | undefined
 }
 
 /** What a request met. */

@@ -46,18 +46,18 @@ requireNode()
 /** Where and how a server listens. */
 export interface ServeOptions {
   /** Address to listen at. Default `127.0.0.1`: this machine alone. */
-  host?: string
+  host?: string | undefined
   /** Default 5000; 0 takes any that is free. */
-  port?: number
+  port?: number | undefined
   /**
    * Names by which clients may call it, as `app.example.com`: needed behind a proxy on the same machine that passes `Host` on. Others are
    * refused with 421. Default: at a loopback address the names of this machine, elsewhere any.
    */
-  hosts?: readonly string[]
+  hosts?: readonly string[] | undefined
   /** How long a client may take for one request, its body included. Default `'60s'`. */
-  requestTimeout?: Duration
+  requestTimeout?: Duration | undefined
   /** Told of each request, one line when it has ended. Default: nobody. */
-  accessLog?: Logger
+  accessLog?: Logger | undefined
 }
 
 const KNOWN = new Set(['host', 'port', 'hosts', 'requestTimeout', 'accessLog'])

@@ -237,7 +237,7 @@ export interface PythonNamed {
   /** As of PythonError. */
   readonly pythonClass: string
   /** Default: the message. */
-  readonly args?: readonly unknown[]
+  readonly args?: readonly unknown[] | undefined
 }
 
 /** Run again: thrown by `ctx.retry()`. Counts as a retry; beyond the maximum the cause (or this) becomes the failure. */
@@ -276,7 +276,7 @@ export class Ignore extends CeleriacError {
 /** Do not acknowledge: give the message back (`requeue`) or drop it. Celery's name. */
 export class Reject extends CeleriacError {
   readonly requeue: boolean
-  constructor(message = 'rejected', options: { requeue?: boolean } = {}) {
+  constructor(message = 'rejected', options: { requeue?: boolean | undefined } = {}) {
     super('REJECT', message)
     this.requeue = options.requeue ?? false
   }

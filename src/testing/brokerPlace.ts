@@ -6,7 +6,7 @@ import { Reader } from './reader.ts'
 export interface OpenedBroker {
   readonly broker: Broker
   /** Another connection to the same store, where the store is shared. The suite closes it. */
-  readonly second?: () => Promise<Broker>
+  readonly second?: (() => Promise<Broker>) | undefined
   /** Close the broker and remove its store. */
   close(): Promise<void>
 }

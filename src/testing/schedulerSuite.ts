@@ -6,7 +6,7 @@ import { type Kit, pause, until } from './kit.ts'
 export interface OpenedScheduleStore {
   readonly store: ScheduleStore
   /** Another connection to the same schedule, where it is shared. The suite closes it. */
-  readonly second?: () => Promise<{ readonly store: ScheduleStore; close(): Promise<void> }>
+  readonly second?: (() => Promise<{ readonly store: ScheduleStore; close(): Promise<void> }>) | undefined
   /** Close it and remove it. */
   close(): Promise<void>
 }

@@ -26,21 +26,21 @@ requireNode()
 /** What a worker takes, and how it runs it. */
 export interface WorkerOptions {
   /** `inline` (default): many at once in this thread; `threads`: each in a thread of its own, which can be killed; `solo`: one at a time, here. */
-  pool?: PoolKind
+  pool?: PoolKind | undefined
   /** Tasks at once. Default: 100 inline, one per core in threads; solo is always 1. */
-  concurrency?: number
+  concurrency?: number | undefined
   /** Default: the app's queue. */
-  queues?: readonly string[]
+  queues?: readonly string[] | undefined
   /** Name for people and remote control. Each running worker needs its own. Default `celeriac@<host>`. */
-  hostname?: string
+  hostname?: string | undefined
   /** Path or file URL (text or URL) of the module that defines the app: needed by `threads`, which load it once each. */
-  module?: string | URL
+  module?: string | URL | undefined
   /** How long `stop` waits for running tasks. Default `'25s'`. */
-  grace?: Duration
+  grace?: Duration | undefined
   /** Where its log goes: a line when it is ready, for each task, and when it stops. `false`: nowhere. Default: the app's `logger`. */
-  logger?: LogOption
+  logger?: LogOption | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
-  revokeGrace?: Duration
+  revokeGrace?: Duration | undefined
 }
 
 /** The name of a worker that is given none; `number` tells several of one machine apart. */
@@ -150,7 +150,7 @@ export class Worker {
    * Take no more; wait up to `grace` (default: the worker's) for what runs, then tell it to stop, then end it by force and give it back.
    * A second call with a grace of 0 while the first waits makes it end at once.
    */
-  async stop(options: { grace?: Duration; reason?: string } = {}): Promise<void> {
+  async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (grace === 0) this.#hurry.abort()
     this.#stopping ??= this.#stop(grace, options.reason ?? 'stop')

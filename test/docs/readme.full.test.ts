@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Running } from '../cli/harness.ts'
 import { output, shellEnv } from '../command.ts'
+import { pack } from '../pack.ts'
 import { freePort } from '../redis/server.ts'
 import { Document } from './document.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const limit = 280_000
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 })
@@ -18,8 +17,7 @@ let [tarball, tools] = ['', '']
 
 beforeAll(async () => {
   tools = mkdtempSync(join(tmpdir(), 'celeriac-npm-'))
-  await output('npm', ['pack', '--pack-destination', tools], { cwd: ROOT, limit })
-  tarball = join(tools, readdirSync(tools).find((name) => name.endsWith('.tgz')) ?? '')
+  tarball = join(tools, await pack(tools))
   return () => rmSync(tools, { recursive: true, force: true, maxRetries: 5 })
 })
 

@@ -10,7 +10,7 @@ import { type Zone, zoneOf } from './zone.ts'
 /** Whose clocks count. */
 export interface ZoneOptions {
   /** IANA name of the time zone whose clocks count, as `'Europe/Berlin'`. Default UTC, whatever the machine's own is. */
-  tz?: string
+  tz?: string | undefined
 }
 
 const SECOND: Field = { name: 'second', min: 0, max: 59 }

@@ -11,15 +11,15 @@ import { type Zone, zoneOf } from './zone.ts'
 /** Celery's fields: one that is absent matches always. */
 export interface CrontabOptions extends ZoneOptions {
   /** 0 to 59. */
-  minute?: CrontabField
+  minute?: CrontabField | undefined
   /** 0 to 23. */
-  hour?: CrontabField
+  hour?: CrontabField | undefined
   /** 0 (Sunday) to 6, or names. */
-  dayOfWeek?: CrontabField
+  dayOfWeek?: CrontabField | undefined
   /** 1 to 31. */
-  dayOfMonth?: CrontabField
+  dayOfMonth?: CrontabField | undefined
   /** 1 to 12, or names. */
-  monthOfYear?: CrontabField
+  monthOfYear?: CrontabField | undefined
 }
 
 const FIELDS = {

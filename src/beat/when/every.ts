@@ -9,7 +9,7 @@ import { momentOf } from './wallClock.ts'
 /** From where an interval counts. */
 export interface EveryOptions {
   /** First due moment, from which the intervals are counted; as a text, ISO 8601. Default: they are counted from 1970 on. */
-  from?: Date | string
+  from?: Date | string | undefined
 }
 
 const UNITS: readonly (readonly [string, number])[] = [

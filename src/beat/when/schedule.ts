@@ -29,11 +29,11 @@ export type CrontabField = number | string | readonly (number | string)[]
 /** Of `crontab()`: Celery's words. An absent field is `'*'`. */
 export interface CrontabSpec {
   readonly kind: 'crontab'
-  readonly minute?: CrontabField
-  readonly hour?: CrontabField
-  readonly dayOfWeek?: CrontabField
-  readonly dayOfMonth?: CrontabField
-  readonly monthOfYear?: CrontabField
+  readonly minute?: CrontabField | undefined
+  readonly hour?: CrontabField | undefined
+  readonly dayOfWeek?: CrontabField | undefined
+  readonly dayOfMonth?: CrontabField | undefined
+  readonly monthOfYear?: CrontabField | undefined
   /** IANA name. */
   readonly tz: string
 }
@@ -44,7 +44,7 @@ export interface EverySpec {
   /** Milliseconds between two due moments. */
   readonly interval: number
   /** ISO 8601; the first due moment. Absent: the multiples of the interval since 1970-01-01T00:00:00Z. */
-  readonly from?: string
+  readonly from?: string | undefined
 }
 
 /** Of `at()`. */

@@ -2,17 +2,8 @@ import type { Channel } from 'amqplib'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { Binding, Queue } from '../broker.ts'
+import type { QueueOptions } from '../queueOptions.ts'
 import type { AmqpConnection } from './connection.ts'
-
-/** How a queue is made where there is none; where there is one, it has to be like this. */
-export interface QueueOptions {
-  /** RabbitMQ's `x-queue-type`. Default: the server's, `classic`. */
-  readonly type?: 'classic' | 'quorum'
-  /** RabbitMQ's `x-max-priority`, 1 to 255: highest priority that is told from lower ones. Default: none is. */
-  readonly maxPriority?: number
-  /** Any other argument as it is, as `x-dead-letter-exchange`. */
-  readonly arguments?: Readonly<Record<string, unknown>>
-}
 
 /** Celery's own exchanges (celery-wire §3); any other is durable, and of the kind that is asked for. */
 const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {

@@ -19,9 +19,9 @@ import type { FastifyPlugin, FastifyRequest } from './fastify.ts'
 /** What the application knows of a request beside what it says itself. */
 export interface ContextOptions<Request> {
   /** Who sent it: plain JSON data. */
-  identity?: (request: Request) => unknown
+  identity?: ((request: Request) => unknown) | undefined
   /** Values of the app's own, as `withContext` takes them. */
-  values?: (request: Request) => ContextValues | undefined
+  values?: ((request: Request) => ContextValues | undefined) | undefined
 }
 
 /** Hono middleware: `outer.use(honoContext(app))`. */

@@ -4,7 +4,7 @@ import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
 /** Where an API is mounted. */
 export interface PrefixOptions {
   /** What the paths of the requests begin with, before the API's own: `/api`. Default: nothing. */
-  prefix?: string
+  prefix?: string | undefined
 }
 
 /** A handler of fetch requests. */

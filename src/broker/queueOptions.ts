@@ -1,0 +1,9 @@
+/** How a queue is made where there is none; where there is one, it has to be like this. */
+export interface QueueOptions {
+  /** RabbitMQ's `x-queue-type`. Default: the server's, `classic`. */
+  readonly type?: 'classic' | 'quorum' | undefined
+  /** RabbitMQ's `x-max-priority`, 1 to 255: highest priority that is told from lower ones. Default: none is. */
+  readonly maxPriority?: number | undefined
+  /** Any other argument as it is, as `x-dead-letter-exchange`. */
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined
+}
