@@ -1,11 +1,13 @@
 import { createServer } from 'node:net'
 import { type Flags, flagLines, parseFlags } from '../shared/flags.ts'
-import { type Part, Processes } from '../shared/processes.ts'
+import { partsOf, urlOf } from '../shared/parts.ts'
+import { Processes } from '../shared/processes.ts'
 
 /*
  * npm start -- numbers: the web server, and a worker with the beat.
  */
 
+const MODULES = { web: new URL('server.ts', import.meta.url), tasks: new URL('tasks.ts', import.meta.url) }
 const DEFAULTS = { store: 'sqlite:.celeriac/numbers.db', workers: 1, concurrency: 1 }
 
 const USAGE = `Usage: npm start -- numbers [flags]
@@ -29,18 +31,8 @@ Ctrl-C stops it; what is not done then is done after the next start.
 async function run(flags: Flags): Promise<number> {
   const port = flags.port === '0' ? await freePort(flags.host) : flags.port
   process.env.NUMBERS_URL = `http://${reachable(flags.host)}:${port}`
-  return await new Processes('numbers').run(partsOf(flags, port), ([url = '']) => welcome(url))
-}
-
-function partsOf({ host, workers, broker, backend }: Flags, port: string): Part[] {
-  const [web, tasks] = ['server.ts', 'tasks.ts'].map((name) => new URL(name, import.meta.url).href)
-  const stores = [...(broker ? ['--broker', broker] : []), ...(backend ? ['--result-backend', backend] : [])]
-  const serving = ['serve', '-A', `${web}`, '--host', host, '--port', port, '--no-access-log']
-  if (workers !== '1') serving.push('--workers', workers)
-  return [
-    { name: 'the server', args: [...serving, ...stores], up: /^HTTP API at (\S+)/m },
-    { name: 'the worker', args: ['worker', '-A', `${tasks}`, '-B', '--pool', 'solo', ...stores], up: /\[tasks\]/ },
-  ]
+  const parts = partsOf(MODULES, { ...flags, port }, ['-B', '--pool', 'solo'])
+  return await new Processes('numbers').run(parts, ([said = '']) => welcome(urlOf(said)))
 }
 
 function reachable(host: string): string {

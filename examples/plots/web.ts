@@ -37,6 +37,9 @@ async function progress(c: Context): Promise<Response> {
   return follow(c, job, states.isFinal(info.state))
 }
 
+/** A page whose connection broke comes back after so long, ms. */
+const AGAIN = 1000
+
 /** Every state from where the client was, until the job ends, the client leaves or the server closes; of one that has ended, its end. */
 function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
   const after = hasEnded ? undefined : Number.parseInt(c.req.header('last-event-id') ?? '0', 10) || 0
@@ -48,6 +51,8 @@ function follow(c: Context, job: AsyncResult, hasEnded: boolean): Response {
   const answer = streamSSE(c, async (stream) => {
     stream.onAbort(end)
     try {
+      // At once, so that a page that comes back knows that it is connected, also where nothing new happens for a while.
+      await stream.write(`retry: ${AGAIN}\n\n`)
       for await (const { seq, info } of job.events({ after, signal: stop.signal })) {
         await stream.writeSSE({ id: seq?.toString(), data: JSON.stringify(progressOf(info)) })
       }

@@ -1,12 +1,10 @@
 import { type Defaults, type Flags, flagLines, parseFlags } from './flags.ts'
-import { type Part, Processes } from './processes.ts'
+import { type Modules, partsOf, urlOf } from './parts.ts'
+import { Processes } from './processes.ts'
 
 /** A service of two commands: one serves, the other works. */
-export interface Example extends Defaults {
+export interface Example extends Defaults, Modules {
   readonly name: string
-  /** The module that `celeriac serve` serves, and the one whose tasks `celeriac worker` runs. */
-  readonly web: URL
-  readonly tasks: URL
   /** What to try, when it is up at `url`. */
   welcome(url: string): string
 }
@@ -29,7 +27,8 @@ export async function runExample(example: Example, args: readonly string[]): Pro
     console.log(`Usage: npm start -- ${name} [flags]\n\n${flagLines(example)}`)
     return 0
   }
-  return await new Processes(name).run(partsOf(example, flags), ([url = '']) => example.welcome(url))
+  const options = ['--pool', 'threads', '--concurrency', flags.concurrency, '--grace', GRACE]
+  return await new Processes(name).run(partsOf(example, flags, options), ([said = '']) => example.welcome(urlOf(said)))
 }
 
 /** Throws where results are told to one process only, and another may be asked for them. */
@@ -41,15 +40,4 @@ function requireShared({ workers, broker, backend }: Flags): void {
     throw new Error(
       `--workers: expected 1 where results are sent over rpc://, got ${workers}; or give a --result-backend`,
     )
-}
-
-function partsOf({ web, tasks }: Example, { host, port, workers, concurrency, broker, backend }: Flags): Part[] {
-  const stores = [...(broker ? ['--broker', broker] : []), ...(backend ? ['--result-backend', backend] : [])]
-  const serving = ['serve', '-A', web.href, '--host', host, '--port', port, '--no-access-log']
-  if (workers !== '1') serving.push('--workers', workers)
-  const working = ['worker', '-A', tasks.href, '--pool', 'threads', '--concurrency', concurrency, '--grace', GRACE]
-  return [
-    { name: 'the service', args: [...serving, ...stores], up: /^HTTP API at (\S+)/m },
-    { name: 'the worker', args: [...working, ...stores], up: /\[tasks\]/ },
-  ]
 }

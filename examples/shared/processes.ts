@@ -1,30 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** `celeriac`, as this repository has it; where it is installed that is `npx celeriac`. */
 const CELERIAC = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A signal again within this time (ms) is the same wish: npm and the terminal may each deliver it. */
 const SAME = 500
+/** Wait before a process that has ended is started again, ms; doubled, up to the longest, each time it fails to get ready. */
+const AGAIN = 200
+const LONGEST = 10_000
 
 /** A command of celeriac that runs in a process of its own. */
 export interface Part {
   /** For people, when it ends before it should. */
   readonly name: string
-  /** Arguments of `celeriac`. */
-  readonly args: readonly string[]
-  /** What it prints when it is up. */
-  readonly up: RegExp
+  /** Arguments of `celeriac`; `last`: what it said when it was ready the last time. */
+  args(last: string | undefined): readonly string[]
+}
+
+/** How a process ended. */
+interface End {
+  readonly code: number
+  /** For people. */
+  readonly how: string
+  readonly wasReady: boolean
 }
 
 /**
- * The processes of a service, as two terminals or a compose file would run them. They start together, `welcome` is told when all are up
- * (with what each `up` has found), and they end together: at a signal, or when one of them ends.
+ * The processes of a service, as two terminals or a compose file would run them. They start together, `welcome` gets what each has said
+ * when all are ready, and they end together at a signal. One that dies is started again; one that was never ready ends the others, too.
  */
 export class Processes {
   readonly #name: string
-  readonly #children = new Map<string, ChildProcess>()
-  readonly #ends: Promise<number>[] = []
+  readonly #children = new Set<ChildProcess>()
+  /** Ends the waits before another start. */
+  readonly #stopping = new AbortController()
   /** When they were told to stop, and by which exit code, if one of them was the reason. */
   #told: number | undefined
   #failed: number | undefined
@@ -33,46 +44,60 @@ export class Processes {
     this.#name = name
   }
 
-  /** Resolves with the exit code, when all have ended: that of the first to end by itself, else the highest after a stop. */
-  async run(parts: readonly Part[], welcome: (found: readonly string[]) => string): Promise<number> {
+  /** Resolves with the exit code, when all have ended: that of the first that could not start, else the highest after a stop. */
+  async run(parts: readonly Part[], welcome: (said: readonly string[]) => string): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#hear())
-    const up = parts.map((part) => this.#start(part))
-    void Promise.all(up).then((found) => this.#told === undefined && console.log(welcome(found)))
-    const codes = await Promise.all(this.#ends)
+    const starts = parts.map((part) => ({ part, ready: Promise.withResolvers<string>() }))
+    void Promise.all(starts.map(({ ready }) => ready.promise)).then(
+      (said) => this.#told === undefined && console.log(welcome(said)),
+    )
+    const codes = await Promise.all(starts.map(({ part, ready }) => this.#keep(part, ready.resolve)))
     return this.#failed ?? Math.max(...codes)
   }
 
-  /** Resolves when it is up; never, when it ends before. */
-  #start({ name, args, up }: Part): Promise<string> {
-    // Over the channel a child learns that this process has been killed, and ends, too.
-    const child = spawn(process.execPath, [...process.execArgv, CELERIAC, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    })
-    this.#children.set(name, child)
-    this.#ends.push(this.#end(name, child))
-    return new Promise((resolve) => {
-      let text = ''
-      child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-        process.stdout.write(chunk)
-        text += chunk
-        const found = up.exec(text)
-        if (found) resolve(found[1] ?? '')
+  /** Runs a part until it is told to stop: its exit code then. */
+  async #keep({ name, args }: Part, ready: (said: string) => void): Promise<number> {
+    let last: string | undefined
+    for (let failures = 0; ; failures++) {
+      const { code, how, wasReady } = await this.#runOnce(args(last), (said) => {
+        last = said
+        ready(said)
       })
-    })
+      if (this.#told !== undefined) return code
+      if (last === undefined) {
+        this.#say(`${name} ${how}`)
+        this.#failed = code
+        this.#stop()
+        return code
+      }
+      this.#say(`${name} ${how}; starting it again`)
+      if (wasReady) failures = 0
+      const pause = Math.min(LONGEST, AGAIN * 2 ** failures)
+      await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+      if (this.#told !== undefined) return 0
+    }
   }
 
-  /** Its exit code, once it has ended; the others then end, too. */
-  async #end(name: string, child: ChildProcess): Promise<number> {
-    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-      child.once('close', (...how) => resolve(how))
+  async #runOnce(args: readonly string[], ready: (said: string) => void): Promise<End> {
+    // Over the channel it says when it is ready. It also learns by it that this process has been killed, and ends, too.
+    const child = spawn(process.execPath, [...process.execArgv, CELERIAC, ...args], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
-    this.#children.delete(name)
+    this.#children.add(child)
+    let wasReady = false
+    child.on('message', ({ ready: said }: { readonly ready: string }) => {
+      wasReady = true
+      ready(said)
+    })
+    const [code, signal, error] = await new Promise<[number | null, NodeJS.Signals | null, Error?]>((resolve) => {
+      child.once('exit', (...end) => resolve(end))
+      child.once('error', (error) => resolve([1, null, error]))
+    })
+    this.#children.delete(child)
+    const how = error ? `failed: ${error.message}` : signal ? `was ended by ${signal}` : `ended with exit code ${code}`
     // One that was told before it could hear is ended by the signal itself: that is no failure.
-    if (this.#told !== undefined) return code ?? (signal === 'SIGTERM' ? 0 : numberOf(signal))
-    if (signal) process.stderr.write(`${this.#name}: ${name} was ended by ${signal}\n`)
-    this.#failed = code ?? numberOf(signal)
-    this.#stop()
-    return this.#failed
+    const gently = this.#told !== undefined && signal === 'SIGTERM'
+    return { code: code ?? (gently ? 0 : numberOf(signal)), how, wasReady }
   }
 
   /** The first signal is a gentle stop, a second one means now: the parts know both. */
@@ -82,7 +107,12 @@ export class Processes {
 
   #stop(): void {
     this.#told ??= performance.now()
-    for (const child of this.#children.values()) child.kill('SIGTERM')
+    this.#stopping.abort()
+    for (const child of this.#children) child.kill('SIGTERM')
+  }
+
+  #say(text: string): void {
+    process.stderr.write(`${this.#name}: ${text}\n`)
   }
 }
 

@@ -1,14 +1,10 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import type { Ready } from './ready.ts'
 import { COLD } from './stop.ts'
 
 /** What a child is told: another has taken its place. */
 export const RETIRE = 'retire'
-
-/** What a child tells when it answers requests: where, and for whom. */
-export interface Ready {
-  readonly ready: string
-}
 
 /** Wait before the place of a child that has ended is filled again, ms; doubled, up to the longest, each time it fails to get ready. */
 const AGAIN = 200

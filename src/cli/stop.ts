@@ -36,6 +36,8 @@ export function stopped({ warm, cold }: Stopping, signals: readonly NodeJS.Signa
     process.on('SIGQUIT', () => {
       if (code !== COLD) begin(COLD)
     })
+    // The parent may have gone before this: then nothing more would say so.
     if (process.connected) process.on('disconnect', signal)
+    else if (process.send) signal()
   })
 }

@@ -13,10 +13,12 @@ const [figure, status, bar, share, download] = ['imgpl', 'status', 'bar', 'share
   document.getElementById(id),
 )
 let ended = false
+/** What the page has shown last. */
+let last = { state, progress: Number(progress) }
 
 // Loaded again, the page shows this job instead of starting another.
 history.replaceState(null, '', `image_page?${query}`)
-show({ state, progress: Number(progress) })
+show(last)
 if (!ended) listen()
 
 function listen() {
@@ -26,6 +28,8 @@ function listen() {
     void poll()
   }
   const impatient = setTimeout(fallBack, PATIENCE)
+  // Back again: only what is new comes as an event.
+  events.onopen = () => show(last)
   events.onmessage = ({ data }) => {
     clearTimeout(impatient)
     show(JSON.parse(data))
@@ -53,7 +57,9 @@ async function poll() {
   if (!ended) setTimeout(poll, POLL)
 }
 
-function show({ state, progress = 0 }) {
+function show(info) {
+  last = info
+  const { state, progress = 0 } = info
   bar.value = progress
   share.textContent = `${Math.round(progress * 100)} %`
   if (state === 'SUCCESS') {

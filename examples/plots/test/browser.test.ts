@@ -142,9 +142,10 @@ describe('a page that is open', () => {
     await page.getByRole('status').getByText('Waiting for a worker').waitFor()
     await service.end('SIGKILL')
     await page.getByRole('status').getByText('The connection is lost').waitFor()
-    const worker = folder.work('plots/tasks.ts')
     await folder.serve('plots/web.ts', Number(new URL(service.url).port))
-    await worker
+    // It says so at once: nothing new happens to the job, of which an event could tell.
+    await page.getByRole('status').getByText('Waiting for a worker').waitFor()
+    await folder.work('plots/tasks.ts')
     expect(await pictureWidth(page)).toBe(1600)
   })
 })

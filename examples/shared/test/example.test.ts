@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Folder } from './program.ts'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { eventually, within } from '../../../test/wait.ts'
+import { Browser } from '../../request-context/test/browser.ts'
+import { Folder, type Program } from './program.ts'
+
+const EXAMPLES = join(import.meta.dirname, '../..')
 
 // Each starts processes, and they start threads.
 vi.setConfig({ testTimeout: 60_000 })
@@ -45,28 +52,120 @@ describe('an example', () => {
     await (await folder.start('long-running')).until(/Task \S+ received/)
   })
 
-  it('ends when one of its processes is killed, and says which', async () => {
-    const service = await folder.start('plots')
-    const [worker] = (await childrenOf(service.child.pid)).filter(({ command }) => command.includes(' worker '))
-    process.kill(worker?.pid ?? 0, 'SIGKILL')
-    const { code, stderr } = await service.ended
-    expect(code).toBe(137)
-    expect(stderr).toContain('plots: the worker was ended by SIGKILL\n')
-    await expect(fetch(service.url)).rejects.toThrow()
-  })
-
   it('leaves nothing behind when it is killed itself', async () => {
     const service = await folder.start('long-running')
     await service.end('SIGKILL')
-    for (;;) {
-      const answers = await fetch(service.url).then(
-        () => true,
-        () => false,
-      )
-      if (!answers) break
-    }
+    await eventually(
+      () => answers(service.url),
+      (one) => !one,
+    )
+  })
+
+  it('leaves nothing behind when it is killed before its processes listen', async () => {
+    const { child, ended } = folder.run('examples/numbers/main.ts', ['--port', '0'])
+    await eventually(
+      () => childrenOf(child.pid),
+      (children) => children.length === 2,
+    )
+    child.kill('SIGKILL')
+    // Both write to its output: it is closed when they have ended.
+    expect(await within(() => 'the end of both', ended)).toMatchObject({ signal: 'SIGKILL' })
   })
 })
+
+/** A job of each example that has a worker process: resolves when it is done. */
+const JOBS: Readonly<Record<string, (service: Program) => Promise<void>>> = {
+  plots: async (service) => {
+    const page = await (await service.fetch('/image_page')).text()
+    const [, jobid = ''] = /data-jobid="([^"]+)"/.exec(page) ?? []
+    const picture = await service.fetch(`/result.png?jobid=${jobid}`, { headers: { prefer: 'wait=20' } })
+    expect(picture.status).toBe(200)
+  },
+  'long-running': async (service) => {
+    const { task_id } = await service.json('/async_long_running_task', { method: 'POST' })
+    await eventually(
+      () => service.json(`/async_long_running_task/${task_id}`),
+      ({ task_status }) => task_status === 'SUCCESS',
+    )
+  },
+  numbers: async (service) => {
+    const body = JSON.stringify({ rid: randomUUID(), numbers: [51], jobtodo: ['sum'] })
+    const { taskID } = await service.json('/number_request', { method: 'POST', body })
+    await eventually(
+      () => service.json(`/check_request?taskID=${taskID}`),
+      ({ status }) => status === 'SUCCESS',
+    )
+  },
+  'request-context': async (service) => {
+    const browser = new Browser(service.url)
+    await browser.post('/login', { name: 'ada' })
+    const report = await browser.report('turnips')
+    await eventually(
+      async () => (await browser.get(report)).status,
+      (status) => status === 200,
+    )
+  },
+}
+
+describe('a process that is killed', () => {
+  it('is looked for in every example that has processes', () => {
+    const examples = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, 'main.ts')))
+    const several = examples.filter((name) => readFileSync(join(EXAMPLES, name, 'main.ts'), 'utf8').includes('shared/'))
+    expect(Object.keys(JOBS).sort()).toEqual(several)
+  })
+
+  it.each(Object.entries(JOBS))('is started again, and %s goes on, at the same URL', async (name, job) => {
+    const service = await quick().start(name, '--concurrency', '1')
+    await kill(service, 'worker')
+    await service.until(new RegExp(`^${name}: the worker was ended by SIGKILL; starting it again$`, 'm'))
+    // The service has not gone meanwhile.
+    await job(service)
+    await kill(service, 'serve')
+    await service.until(new RegExp(`^${name}: the service was ended by SIGKILL; starting it again$`, 'm'))
+    await eventually(() => answers(service.url), Boolean)
+    await job(service)
+    const { code, stdout } = await service.end('SIGINT')
+    expect(code).toBe(0)
+    expect(stdout.match(new RegExp(`^${name} is at`, 'gm'))).toHaveLength(1)
+  })
+
+  it('is not started again when the example is told to stop meanwhile', async () => {
+    const service = await quick().start('numbers')
+    await kill(service, 'worker')
+    await service.until(/the worker was ended by SIGKILL/)
+    expect(await service.end()).toMatchObject({ code: 0, signal: null })
+    expect(await answers(service.url)).toBe(false)
+  })
+
+  it('ends the example where it was never ready: its message, its exit code', async () => {
+    const { code, stdout, stderr } = await folder.run('examples/shared/test/broken.ts', ['--port', '0']).ended
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/missing\.ts/)
+    expect(stderr).toContain('broken: the worker ended with exit code 2\n')
+    expect(stdout).not.toContain('broken is at')
+  })
+})
+
+/** A folder whose tasks take no time. */
+function quick(): Folder {
+  const one = new Folder({ PLOTS_SECONDS: '0', LONG_RUNNING_SECONDS: '0.1', REPORTS_SECONDS: '0' })
+  onTestFinished(() => one.close())
+  return one
+}
+
+/** Kill the process that runs this command, as the system does that is out of memory. */
+async function kill({ child }: Program, command: string): Promise<void> {
+  const found = (await childrenOf(child.pid)).find((one) => one.command.includes(` ${command} `))
+  if (!found) throw new Error(`expected a process that runs ${command}`)
+  process.kill(found.pid, 'SIGKILL')
+}
+
+async function answers(url: string): Promise<boolean> {
+  return await fetch(url).then(
+    () => true,
+    () => false,
+  )
+}
 
 describe('its command line', () => {
   it.each([
@@ -122,7 +221,8 @@ describe('its command line', () => {
 function childrenOf(pid: number | undefined): Promise<{ pid: number; command: string }[]> {
   return new Promise((resolve, reject) => {
     execFile('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], (error, stdout) => {
-      if (error) reject(error)
+      // 1: it has none.
+      if (error && error.code !== 1) reject(error)
       const found = [...stdout.matchAll(/^\s*(\d+) (.*)$/gm)]
       resolve(found.map(([, id, command = '']) => ({ pid: Number(id), command: `${command} ` })))
     })

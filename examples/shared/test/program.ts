@@ -108,8 +108,12 @@ export class Program {
     return await this.ended
   }
 
-  fetch(path: string, options: RequestInit = {}): Promise<Response> {
-    return fetch(this.url + path, options)
+  async fetch(path: string, options: RequestInit = {}): Promise<Response> {
+    try {
+      return await fetch(this.url + path, options)
+    } catch (error) {
+      throw new Error(`${path} cannot be fetched: ${this.stdout}${this.stderr}`, { cause: error })
+    }
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests compare.

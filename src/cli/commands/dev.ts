@@ -6,6 +6,7 @@ import { moduleUrl } from '../../worker/pool/load.ts'
 import { startBeatIfUseful } from '../beatService.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { openApp } from '../open.ts'
+import { sendReady } from '../ready.ts'
 import { type SampleCall, sampleCall } from '../sample.ts'
 import { Supervisor } from '../supervisor.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
@@ -52,7 +53,7 @@ async function run(options: DevCommandOptions): Promise<void> {
   const code = await runWorker(worker, options, {
     ready: async () => {
       process.stdout.write(`${hint(server.url, await sampleCall(app))}\n`)
-      process.send?.('ready')
+      sendReady(`worker and HTTP API at ${server.url}`)
     },
     close: async () => {
       await Promise.all([server.close(), beat?.stop()])

@@ -6,8 +6,9 @@ import { ConfigError } from '../../std/errors.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../open.ts'
-import { Processes, RETIRE, type Ready } from '../processes.ts'
+import { Processes, RETIRE } from '../processes.ts'
 import { joinMetrics, leadMetrics } from '../processMetrics.ts'
+import { sendReady } from '../ready.ts'
 import { stopped, WARM } from '../stop.ts'
 
 export interface ServeCommandOptions extends AppOptions, HttpCommandOptions, BeatCommandOptions {
@@ -47,8 +48,8 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
   }
   const [server] = await Promise.all([starting, beating])
   const text = `HTTP API at ${server.url} (tasks: ${taskNames(app)})`
-  if (cluster.isWorker) process.send?.({ ready: text } satisfies Ready)
-  else process.stdout.write(`${text}\n`)
+  if (!cluster.isWorker) process.stdout.write(`${text}\n`)
+  sendReady(text)
   const code = await ending
   if (code === WARM) {
     await tellLast?.()
@@ -86,7 +87,10 @@ async function lead(count: number): Promise<number> {
   const processes = new Processes(
     count,
     (text) => process.stderr.write(`celeriac: ${text}\n`),
-    (text) => process.stdout.write(`${text}, ${count} processes below ${process.pid}\n`),
+    (text) => {
+      process.stdout.write(`${text}, ${count} processes below ${process.pid}\n`)
+      sendReady(text)
+    },
   )
   leadMetrics()
   process.on('SIGHUP', () => void processes.reload())

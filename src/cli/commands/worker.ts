@@ -1,6 +1,7 @@
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
 import { type MetricsOptions, startMetrics } from '../metricsService.ts'
 import { openApp } from '../open.ts'
+import { sendReady } from '../ready.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
 /** `celeriac worker`: runs tasks until a signal ends it. */
@@ -9,7 +10,10 @@ export async function worker(options: WorkerCommandOptions & BeatCommandOptions 
   const metrics = await startMetrics(app, options)
   const prepared = await prepareWorker(app, options)
   const beat = options.beat ? await startBeat(app) : undefined
-  const code = await runWorker(prepared, options, { close: async () => beat?.stop() })
+  const code = await runWorker(prepared, options, {
+    ready: async () => sendReady(`worker ${prepared.hostname}`),
+    close: async () => beat?.stop(),
+  })
   await metrics?.close()
   await app.close()
   // A task that goes on, or a timer of the user's module, must not hold the process.
