@@ -1,5 +1,6 @@
 import { PENDING } from '../protocol/states.ts'
 import { isoNow } from '../std/clock.ts'
+import { timeOf } from '../std/id.ts'
 import type { Accepted } from './idempotency.ts'
 import { jobPath } from './job.ts'
 
@@ -21,7 +22,8 @@ export function respondAccepted(
  */
 export function acceptedText(id: string, at: number, task: string, self: string): string {
   const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`
-  const times = `"createdAt":"${isoNow(at)}","startedAt":null,"finishedAt":null`
+  // An id of ours holds the moment that the record has.
+  const times = `"createdAt":"${isoNow(timeOf(id) ?? at)}","startedAt":null,"finishedAt":null`
   const path = JSON.stringify(self).slice(0, -1)
   return `${start},${times},"links":{"self":${path}","result":${path}/result","events":${path}/events"}}`
 }

@@ -31,8 +31,7 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
       links,
     })
     const later = await jobOf(await service.fetch(self))
-    expect(Math.abs(Date.parse(later.createdAt as string) - Date.parse(job.createdAt as string))).toBeLessThan(100)
-    expect({ ...later, createdAt: job.createdAt }).toEqual(job)
+    expect(later).toEqual(job)
   })
 
   test('the arguments reach the message', async () => {
