@@ -22,7 +22,8 @@ export default defineConfig({
     execArgv: nodeFlags,
     // The many processes that the tests start compile the same files: each of them once.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
-    testTimeout: 30_000,
+    // Far above what any test takes: machines of CI stand still for seconds, and waits say what they waited for (test/wait.ts).
+    testTimeout: 60_000,
     // A hook may start a server.
     hookTimeout: 90_000,
   },

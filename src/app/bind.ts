@@ -1,5 +1,5 @@
-import { isRecord } from '../protocol/signature.ts'
 import { ValidationError, type ValidationIssue } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { TaskDefinition } from './definition.ts'
 import { shown } from './options.ts'
 import type { Parameter, Parameters } from './parameters.ts'

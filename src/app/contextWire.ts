@@ -1,6 +1,6 @@
 import { encodeStrict } from '../protocol/encoding.ts'
-import { isRecord } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { isBaseUrl } from './baseUrl.ts'
 import type { RequestConfig } from './contextOptions.ts'
 import { shown } from './options.ts'

@@ -1,6 +1,7 @@
 import type { LogLine } from '../protocol/emission.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { EncodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
 import type { Outlet } from './outlet.ts'
 
@@ -76,9 +77,7 @@ function plain(fields: object): Record<string, unknown> {
 /** Secrets are looked for at the top and one level down, as in the worker's own log. */
 function shown(value: unknown, levels: number): unknown {
   if (value instanceof Error) return { type: value.name, message: value.message }
-  if (levels === 0 || typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return value
+  if (levels === 0 || !isRecord(value)) return value
   const entries = Object.entries(value).map(([key, inner]) => {
     return [key, SECRETS.includes(key) ? '[redacted]' : shown(inner, levels - 1)]
   })

@@ -1,9 +1,9 @@
 import type { Note } from '../backend/joint.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
-import { isRecord } from '../protocol/signature.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
 import type { ParamsOption } from './parameters.ts'
 

@@ -1,5 +1,5 @@
-import { isRecord } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { bindCall, type Given, joinKwargs, wireForm } from './bind.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'

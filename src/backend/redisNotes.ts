@@ -1,7 +1,7 @@
 import { Batch } from '../broker/redis/batch.ts'
 import type { Arg, RedisConnection } from '../broker/redis/connection.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { isRecord } from '../protocol/signature.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { Note, Origin } from './joint.ts'
 import { delayOf, lifetimeOf } from './lifetime.ts'
 

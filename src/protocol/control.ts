@@ -1,8 +1,8 @@
 import { DecodeError } from '../std/errors.ts'
 import { fnmatchGlob } from '../std/glob.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { Envelope } from './envelope.ts'
 import { type SerializerName, write } from './serializer.ts'
-import { isRecord } from './signature.ts'
 
 /*
  * Remote control in Celery's pidbox format (celery-wire §5.2): requests to all workers by fanout, and their replies to

@@ -1,8 +1,8 @@
 import { DecodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { LineLevel } from '../std/log.ts'
 import { encodePlain, type SerializerName } from './encoding.ts'
 import { CONTENT_TYPES, deserialize, write } from './serializer.ts'
-import { isRecord } from './signature.ts'
 
 /** What a running task hands out: a part of its output, or a line of its log. */
 export interface Emission {

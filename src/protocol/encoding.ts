@@ -1,4 +1,5 @@
 import { EncodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { inPythonYears, pythonIso } from './iso.ts'
 import { standIn } from './nonFinite.ts'
 import { PythonValue, textOf, typedObject } from './pythonValue.ts'
@@ -115,13 +116,9 @@ function encodeObject(carrier: Carrier, value: object, parent: Place | undefined
     return carrier.bytes(value as Uint8Array, parent, key)
   }
   if (value instanceof PythonValue) return carrier.python(value, parent, key)
-  if (isForeignRoot(prototype)) return encodeRecord(carrier, value, enter(value, parent, key))
+  // Of another realm.
+  if (isRecord(value)) return encodeRecord(carrier, value, enter(value, parent, key))
   return refuseInstance(value, parent, key)
-}
-
-/** True for the Object.prototype of another realm (vm contexts, test runners). */
-function isForeignRoot(prototype: unknown): boolean {
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
 function enter(container: object, parent: Place | undefined, key: string | number): Place {

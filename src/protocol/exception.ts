@@ -6,11 +6,11 @@ import {
   TimeLimitExceeded,
   WorkerLostError,
 } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { ErrorInfo } from './outcome.ts'
 import { builtinOf, declaredPython } from './pythonException.ts'
 import { pythonRepr } from './repr.ts'
 import type { EncodedException, TaskMeta } from './result.ts'
-import { isRecord } from './signature.ts'
 import { FAILURE, RETRY, REVOKED } from './states.ts'
 
 /*

@@ -1,11 +1,12 @@
 import { ArgumentError, DecodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
 import { isoTime } from './iso.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
 import { deserialize, JSON_ONLY, type SerializerName, write } from './serializer.ts'
-import { isRecord, readSignature, readSignatures, type Signature } from './signature.ts'
+import { readSignature, readSignatures, type Signature } from './signature.ts'
 
 /*
  * A task call as data, and its two forms on the wire: Celery's message protocol 2, written and read,

@@ -1,5 +1,5 @@
 import { DecodeError } from '../std/errors.ts'
-import { isRecord } from './signature.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { isFinal, UNKNOWN } from './states.ts'
 
 /**

@@ -1,4 +1,5 @@
 import { DecodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 
 /**
  * A task call as data (celery/canvas.py): what chains, links and chords are made of. Fields that we do not know are
@@ -14,13 +15,6 @@ export interface Signature {
   readonly subtask_type: string | null
   /** True: it does not take its predecessor's result as first argument. */
   readonly immutable: boolean
-}
-
-/** True for an object with keys, as JSON and msgpack give it: no array, no date, no bytes. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 /**

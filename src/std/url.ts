@@ -54,15 +54,19 @@ const SHOWN: ReadonlySet<string> = new Set([
   'socket_connect_timeout',
 ])
 
+const WORD = /^[\w.-]{0,64}$/
+
 /**
  * A URL for people to read: the only way from a URL to a text that is printed. Passwords become `**`. Of a URL that cannot be read, as its
- * password is not escaped, the scheme is shown. Several with `;` between them, as brokers have, are shown if each can be read.
+ * password is not escaped, the scheme is shown; a single word is no URL and is shown. Several with `;` between them, as brokers have, are shown if each can be read.
  */
 export function redactUrl(url: string): string {
   const shown = url.split(';').map((one) => shownUrl(one.trim()))
   if (shown.every((one) => one !== undefined)) return shown.join(';')
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? []
-  return scheme === undefined ? '**' : `${scheme}://**`
+  if (scheme !== undefined) return `${scheme}://**`
+  // A word that is no URL, such as a file's name in the wrong place.
+  return WORD.test(url) ? url : '**'
 }
 
 function shownUrl(url: string): string | undefined {

@@ -119,6 +119,9 @@ test('the returned function ends it', () => {
   expect(texts()).toEqual([])
 })
 
+/** Workers of the lab are silent otherwise. */
+const OWN_LOG = { logger: undefined }
+
 describe('new Worker(app)', () => {
   const setting = useLab('memory')
 
@@ -136,7 +139,7 @@ describe('new Worker(app)', () => {
 
   test('logs as the command line does: a failing call leaves a trace though nobody waits for it', async () => {
     const { app, boom, lines, texts } = written('info')
-    const worker = await setting().work(app, { hostname: 'w@x' })
+    const worker = await setting().work(app, { hostname: 'w@x', ...OWN_LOG })
     await boom.delay()
     await until(() => texts().some((text) => text.includes('failed')))
     await worker.stop()
@@ -155,7 +158,7 @@ describe('new Worker(app)', () => {
   test.each(['the worker', 'the app'])('logger: false of %s silences it', async (whose) => {
     const { app, boom, lines } = written('info')
     if (whose === 'the app') app.configure({ logger: false })
-    await setting().work(app, whose === 'the worker' ? { logger: false } : {})
+    await setting().work(app, whose === 'the worker' ? { logger: false } : OWN_LOG)
     const failed = next(app, 'task:failure')
     await boom.delay()
     await failed
@@ -164,8 +167,8 @@ describe('new Worker(app)', () => {
 
   test('workers of one app write one log, which ends with the last', async () => {
     const { app, texts } = written('info')
-    const one = await setting().work(app, { hostname: 'one@x' })
-    const two = await setting().work(app, { hostname: 'two@x' })
+    const one = await setting().work(app, { hostname: 'one@x', ...OWN_LOG })
+    const two = await setting().work(app, { hostname: 'two@x', ...OWN_LOG })
     await one.stop()
     await two.stop()
     expect(texts()).toEqual(['one@x ready', 'two@x ready', 'one@x stops: stop', 'two@x stops: stop'])
@@ -175,7 +178,7 @@ describe('new Worker(app)', () => {
 
   test('what the level leaves out is not listened to', async () => {
     const { app } = written('error')
-    await setting().work(app)
+    await setting().work(app, OWN_LOG)
     expect([app.signals.has('task:success'), app.signals.has('task:received')]).toEqual([false, false])
     expect(app.signals.has('task:failure')).toBe(true)
   })

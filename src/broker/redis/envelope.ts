@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { MAX_DEPTH } from '../../protocol/encoding.ts'
 import type { Envelope, Properties } from '../../protocol/envelope.ts'
 import { parsePythonJson } from '../../protocol/nonFinite.ts'
-import { isRecord } from '../../protocol/signature.ts'
+import { isRecord } from '../../std/isRecord.ts'
 import type { Route } from '../broker.ts'
 
 /** An envelope as kombu's virtual transports write it (celery-wire §1.4). */
