@@ -63,8 +63,8 @@ const WORD = /^[\w.-]{0,64}$/
 export function redactUrl(url: string): string {
   const shown = url.split(';').map((one) => shownUrl(one.trim()))
   if (shown.every((one) => one !== undefined)) return shown.join(';')
-  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url) ?? []
-  if (scheme !== undefined) return `${scheme}://**`
+  const [, scheme, slashes] = /^([a-z][a-z0-9+.-]*):(\/\/)?/i.exec(url) ?? []
+  if (scheme !== undefined) return slashes ? `${scheme}://**` : `${scheme}:…`
   // A word that is no URL, such as a file's name in the wrong place.
   return WORD.test(url) ? url : '**'
 }

@@ -27,20 +27,6 @@ describe('workers killed with SIGKILL lose nothing, and only what was in flight 
     await annotate(JSON.stringify(report))
     expect(report.kills).toBe(5 + WORKER_POINTS.length)
   })
-
-  test('threads: 600 tasks, two random moments and every named point', { timeout: 90_000 }, async ({ annotate }) => {
-    const worker = { pool: 'threads', concurrency: 2 } as const
-    const report = await killAndCheck({
-      tasks: 600,
-      random: 2,
-      points: WORKER_POINTS,
-      hits: 5,
-      worker,
-      scene: new SqliteScene(LEASE),
-    })
-    await annotate(JSON.stringify(report))
-    expect(report.kills).toBe(2 + WORKER_POINTS.length)
-  })
 })
 
 test('what a killed worker held is taken by another after one to one and a half leases', async ({ annotate }) => {

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { milliseconds } from '../../src/std/duration.ts'
-import { command } from '../command.ts'
 import { readCompose } from './compose.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,10 +37,4 @@ it('a password of the shell goes to both sides', () => {
   const own = readCompose(join(ROOT, 'compose.yaml'), { RABBITMQ_PASSWORD: 'other' })
   expect(own.get('web')?.environment.BROKER_URL).toBe('amqp://plots:other@rabbitmq:5672/plots')
   expect(own.get('rabbitmq')?.environment.RABBITMQ_DEFAULT_PASS).toBe('other')
-})
-
-it('runs: plots end to end, one of two workers killed', { timeout: 400_000 }, async () => {
-  const args = [...process.execArgv, 'scripts/compose-smoke.mjs']
-  const { code, stdout, stderr } = await command(process.execPath, args, { cwd: ROOT, limit: 390_000 })
-  expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: expect.stringContaining('the other one draws it') })
 })

@@ -31,7 +31,7 @@ test.each([
   ['unix:///tmp/a@b.sock?db=1', 'unix:///tmp/a@b.sock?db=1'],
   ['sqlite:.celeriac/celeriac.db', 'sqlite:.celeriac/celeriac.db'],
   ['sqlite:///tmp/a:b@c.db', 'sqlite:///tmp/a:b@c.db'],
-  ['redis:user:s3cret@host', '**'],
+  ['redis:user:s3cret@host', 'redis:…'],
   ['memory:', 'memory:'],
   ['rpc://', 'rpc://'],
   ['', ''],

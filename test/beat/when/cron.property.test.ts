@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { cron } from '../../../src/beat/when/cron.ts'
 import type { Schedule } from '../../../src/beat/when/schedule.ts'
+import { runs } from '../../tier.ts'
 import { anyExpression, anyMoment, anyPart, anyZone, HARD_ZONES, noSeconds } from './cron.arbitrary.ts'
 import { changes, dueTimes, ticks } from './wall.ts'
 
@@ -53,7 +54,7 @@ test('agrees, around every change of the clocks, with a walk through the minutes
         expect(iso(got), `${expression.text} in ${place.tz}`).toEqual(iso(expected))
       }
     }),
-    { numRuns: 120 },
+    { numRuns: runs(120) },
   )
 })
 
@@ -72,7 +73,7 @@ test('agrees with croner anywhere on earth, from 2000 to 2100, to the second', (
       const expected = oracle.nextRuns(5, after).map((date) => date.getTime())
       expect(iso(schedule ? following(schedule, after, 5) : []), `${text} in ${tz}`).toEqual(iso(expected))
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   )
 })
 
@@ -95,7 +96,7 @@ test('agrees with croner on L, W, # and +', () => {
         expect(iso(schedule ? following(schedule, after, 5) : []), `${text} in ${tz}`).toEqual(iso(expected))
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -114,6 +115,6 @@ test('agrees with cron-parser where the clocks are never changed', () => {
       const expected = Array.from({ length: 3 }, () => oracle.next().getTime())
       expect(iso(following(schedule as Schedule, after, 3)), `${text} in ${tz}`).toEqual(iso(expected))
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })

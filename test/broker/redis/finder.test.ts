@@ -70,8 +70,8 @@ test('other clients have their turn while tasks are looked for, delayed ones too
     expect(taken.every(Boolean)).toBe(true)
     expect(await broker.take('nobody', 'q')).toBeUndefined()
   })
-  // A busy machine may halt the server in the midst of any of them.
-  expect(slow.length).toBeLessThan(5)
+  // It was 155 when one script looked through the queue. A busy machine may halt the server in the midst of any of them.
+  expect(slow.length).toBeLessThan(30)
 })
 
 test('and while a queue is emptied, also one of many that are delayed for others', async () => {
@@ -82,7 +82,8 @@ test('and while a queue is emptied, also one of many that are delayed for others
     expect(count).toBe(10_030)
     expect(new Set(taskIds).size).toBe(10_030)
   })
-  expect(slow.length).toBeLessThan(4)
+  // It was 11.
+  expect(slow.length).toBeLessThan(8)
   expect(await redis.hlen('unacked')).toBe(2970)
 })
 

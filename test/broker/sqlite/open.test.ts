@@ -6,7 +6,6 @@ import { sqlitePath } from '../../../src/broker/sqlite/database.ts'
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/broker/sqlite/schema.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
-import { Reader } from '../../../src/testing/reader.ts'
 import { Folder } from './folder.ts'
 
 describe('a sqlite: store', () => {
@@ -124,17 +123,6 @@ describe('a sqlite: store', () => {
    * What happens to a file that is removed while it is in use is not defined by SQLite, and not by us. On Linux those who have it
    * open go on with what has no name any more, by themselves and lost when the last of them ends; newcomers get a new, empty store.
    */
-  it.runIf(process.platform === 'linux')('lives on when its file is deleted', async () => {
-    const broker = open()
-    const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'x' }))
-    await reader.nothing()
-    folder.remove()
-    await broker.publish(envelopeOf('1'), toQueue('q'))
-    expect(await (await reader.next()).ack()).toBe(true)
-    await broker.publish(envelopeOf('2'), toQueue('elsewhere'))
-    expect(await open().size('elsewhere')).toBe(0)
-  })
-
   it.each(['sqlite:', 'sqlite://host/path', 'sqlite::memory:', 'sqlite:a.db?mode=ro', 'sqlite:100%.db'])(
     'refuses the URL %s',
     (url) => {
