@@ -1,28 +1,33 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { endianness } from 'node:os'
+import { statSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailableError } from '../../std/errors.ts'
+import { isBusy } from './database.ts'
 
 /** How long one look at the files is good for, ms. */
 const CHECK_EVERY = 500
 /** Bytes of the header of a write-ahead log, and of the header of each page in it: https://sqlite.org/fileformat2.html#the_write_ahead_log */
 const LOG_HEADER = 32
 const FRAME_HEADER = 24
-/** Bytes of the index's header that are read: https://sqlite.org/walformat.html §2.1 */
-const INDEX_HEADER = 48
 
 /**
  * Notices that the files of an open database are no longer those that other processes see: removed, replaced, or a log that was cut. SQLite
- * itself goes on with files that have no name any more, and what it writes there is lost.
+ * itself goes on with files that have no name any more, and what it writes there is lost. It opens none of them: closing a file ends all locks
+ * that this process has on it, SQLite's too (https://sqlite.org/howtocorrupt.html, section 2.2).
  */
 export class FileCheck {
   readonly #path: string
+  readonly #db: DatabaseSync
+  /** Of the log, at the last look, bytes. */
+  #size: number
   readonly #files: ReadonlyMap<string, string>
   #looked = 0
   #problem: StoreUnavailableError | undefined
 
-  /** `path` is that of a database that was just opened. */
-  constructor(path: string) {
+  /** `path` is that of the database `db`, which was just opened. */
+  constructor(path: string, db: DatabaseSync) {
     this.#path = path
+    this.#db = db
+    this.#size = sizeOf(`${path}-wal`)
     this.#files = new Map([path, `${path}-wal`].map((file) => [file, identityOf(file) ?? '']))
     this.#looked = performance.now()
   }
@@ -49,17 +54,25 @@ export class FileCheck {
     return undefined
   }
 
-  /** The index of the log, which all processes share, says how many pages are in it. It is read before and after: others write meanwhile. */
+  /** A log that became shorter was begun anew by SQLite, or was cut: then it is shorter than its pages, or these cannot be read. */
   #isLogCut(): boolean {
-    const before = readIndex(this.#path)
-    const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size
-    const after = readIndex(this.#path)
-    if (!before || !after?.equals(before) || size === undefined) return false
-    const isLittle = endianness() === 'LE'
-    const pages = isLittle ? before.readUInt32LE(16) : before.readUInt32BE(16)
-    const pageSize = isLittle ? before.readUInt16LE(14) : before.readUInt16BE(14)
-    // A page of 65536 bytes is written as 1.
-    return pages > 0 && size < LOG_HEADER + pages * (FRAME_HEADER + (pageSize === 1 ? 65_536 : pageSize))
+    const size = sizeOf(`${this.#path}-wal`)
+    if (size >= this.#size) {
+      this.#size = size
+      return false
+    }
+    // It cannot be told within a transaction: the next look does.
+    if (this.#db.isTransaction) return false
+    try {
+      const { log } = this.#db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number }
+      const { page_size: page } = this.#db.prepare('PRAGMA page_size').get() as { page_size: number }
+      const now = sizeOf(`${this.#path}-wal`)
+      this.#size = now
+      return log > 0 && now < LOG_HEADER + log * (FRAME_HEADER + page)
+    } catch (error) {
+      // Another process checkpoints: the next look tells.
+      return !isBusy(error)
+    }
   }
 }
 
@@ -69,17 +82,6 @@ function identityOf(file: string): string | undefined {
   return found && `${found.dev}:${found.ino}`
 }
 
-function readIndex(path: string): Buffer | undefined {
-  try {
-    const file = openSync(`${path}-shm`, 'r')
-    try {
-      const header = Buffer.alloc(INDEX_HEADER)
-      return readSync(file, header, 0, INDEX_HEADER, 0) === INDEX_HEADER ? header : undefined
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
-    return undefined
-  }
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }

@@ -34,7 +34,7 @@ export class SqliteStore {
   constructor(path: string, timeout?: number) {
     this.path = path
     this.db = openDatabase(path)
-    this.#check = new FileCheck(path)
+    this.#check = new FileCheck(path, this.db)
     this.writer = new Writer(this.db, timeout, () => this.#check.problem())
     this.#readVersion = this.db.prepare('SELECT version FROM counter')
     this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, renameSync, rmSync, truncateSync } from 'node
 import { expect, test } from 'vitest'
 import { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
-import { until } from '../../../src/testing/kit.ts'
+import { pause, until } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { record } from '../../app/lab.ts'
 import { Folder } from './folder.ts'
@@ -41,6 +41,8 @@ test.each(LOST)(
       await worker.start()
       expect(await task.delay(1).get()).toBe(1)
       expect(existsSync(`${folder.file()}-wal`)).toBe(true)
+      // It has looked at the log with what is in it.
+      await pause(700)
       lose(folder.file())
       await until('it stops', () => told.some(({ name }) => name === 'worker:shutdown'))
       expect(told.find(({ name }) => name === 'worker:shutdown')?.event).toMatchObject({ reason: 'store lost' })
