@@ -29,7 +29,7 @@ const count: Script = { name: 'count', source: `return {KEYS[1], ARGV[1], redis.
 describe('a server that becomes a replica', () => {
   test('the connection is made anew, as the master may be elsewhere', async () => {
     const own = await startOwn({ flags: ['--replica-read-only', 'yes'] })
-    const redis = connect(own.url(), { wait: 500 })
+    const redis = connect(own.url(), { wait: 2000 })
     let told = 0
     redis.onReconnect(() => told++)
     await redis.command('SET', 'a', '1')
