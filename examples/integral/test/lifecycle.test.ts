@@ -122,10 +122,14 @@ describe('a service that is killed', () => {
 describe('a service that is told to stop', () => {
   it('finishes what runs, also when it is told twice at once', async () => {
     const first = await start()
-    await first.put({ ...CIRCLE, size: 20_000_000 })
-    await pause(100)
+    // Far less than the grace of five seconds, also on a busy machine.
+    await first.put({ ...CIRCLE, size: 8_000_000 })
+    await eventually(
+      () => first.get('/v1/jobs'),
+      ({ jobs }) => jobs[0].state !== 'PENDING',
+    )
     first.kill('SIGINT')
-    await pause(100)
+    await pause(20)
     const { code, stdout } = await first.end('SIGINT')
     expect(code).toBe(0)
     expect(stdout).toMatch(/stopping: 1 integral runs/)
