@@ -17,10 +17,10 @@ describe('beat', () => {
   test('beside a worker: each run once; another one takes over', async () => {
     const folder = project(files)
     const worker = start(folder, ['worker', ...module, '-B'])
-    await worker.until(/beat ready: 2 entries in sqlite:\.celeriac\/celeriac\.db/)
+    await worker.until(/beat ready: 2 entries in sqlite:\/\S+\/\.celeriac\/celeriac\.db/)
     await worker.until(/Task add\S+ succeeded in \S+ 3/)
     const beat = start(folder, ['beat', ...module])
-    await beat.until(/^beat of shop: 2 entries in sqlite:\.celeriac\/celeriac\.db\n/)
+    await beat.until(/^beat of shop: 2 entries in sqlite:\/\S+\/\.celeriac\/celeriac\.db\n/)
     worker.child.kill('SIGTERM')
     expect(await worker.ended).toMatchObject({ code: 0 })
     await beat.until(/Schedule ticks sent add/)
