@@ -11,7 +11,7 @@ const FRAME_HEADER = 24
 
 /**
  * Notices that the files of an open database are no longer those that other processes see: removed, replaced, or a log that was cut. SQLite
- * itself goes on with files that have no name any more, and what it writes there is lost. It opens none of them: closing a file ends all locks
+ * itself goes on with files that have no name any more, and what it writes there is lost. This check opens no file: closing one ends all locks
  * that this process has on it, SQLite's too (https://sqlite.org/howtocorrupt.html, section 2.2).
  */
 export class FileCheck {
