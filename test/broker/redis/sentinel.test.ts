@@ -25,7 +25,13 @@ test('by sentinel: the master of that name, and the next one after a failover', 
     await until('known to the sentinel', known, 25_000)
     await master.kill()
     await until('the replica is master', async () => (await replica.cli('ROLE')).startsWith('master'), 15_000)
-    await until('works again', () => redis.problem === undefined, 8000)
+    // The sentinel names the new master a little later than the replica becomes it.
+    const named = async (): Promise<boolean> =>
+      (await replica.cli('-p', String(port), 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main')).includes(
+        String(replica.port),
+      )
+    await until('named by the sentinel', named, 15_000)
+    await until('works again', () => redis.problem === undefined, 15_000)
     expect(await redis.command('INCR', 'a')).toBe(2)
     expect(await replica.cli('-n', '1', 'GET', 'a')).toBe('2')
   } finally {
