@@ -327,7 +327,13 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (note && !(await backend.keep?.(note))) return false
     const fresh = meta === undefined || (await backend.store(meta, undefined, origin))
     if (once && !fresh) return false
-    const job = jobOfEnvelope(message.envelope, { queue, redelivered: false, hostname: this.#origin, eager: true })
+    const job = jobOfEnvelope(message.envelope, {
+      queue,
+      redelivered: false,
+      lost: 0,
+      hostname: this.#origin,
+      eager: true,
+    })
     const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
     const { outcome, retries, runtime } = await runEagerly(job, meta, backend, run, this.#config.logger)
     const facts = { id: job.id, task: job.task, queue, retries }
@@ -346,6 +352,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       retries: 0,
       queue: '',
       redelivered: false,
+      lost: 0,
       headers: {},
       parentId: around?.parentId,
       rootId: around?.rootId ?? DIRECT,

@@ -89,7 +89,7 @@ function eventJson(id: string, source: string, meta: TaskMeta): string {
     id: info.id,
     task: info.task ?? null,
     state: info.state,
-    attempt: info.retries + 1,
+    attempt: info.attempt,
     startedAt: info.startedAt ?? null,
     finishedAt: info.finishedAt ?? null,
     error: info.error && { type: info.error.type, message: info.error.message },

@@ -91,7 +91,7 @@ export class JobContext extends JobMessage implements Parent {
     return this.job.task
   }
   get attempt(): number {
-    return this.job.retries + 1
+    return this.job.retries + this.job.lost + 1
   }
   get queue(): string {
     return this.job.queue

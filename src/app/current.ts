@@ -11,7 +11,7 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly id: string
   /** Task name. */
   readonly task: string
-  /** 1 at the first run, then 1 more after each retry. */
+  /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
   readonly attempt: number
   readonly queue: string
   /** Custom headers of the call. */

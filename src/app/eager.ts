@@ -10,7 +10,7 @@ import type { JobHost } from './context.ts'
 import type { Emit } from './outlet.ts'
 
 /** What a job needs beside its message. */
-type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'hostname' | 'route' | 'eager'>
+type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'lost' | 'hostname' | 'route' | 'eager'>
 
 /** The job of a message, as if a worker had got it. */
 export function jobOf(message: TaskMessage, properties: Properties, facts: JobFacts): Job {

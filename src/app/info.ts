@@ -12,6 +12,8 @@ export interface JobInfo {
   readonly worker: string | undefined
   /** How often it was retried. */
   readonly retries: number
+  /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
+  readonly attempt: number
   readonly submittedAt: Date | undefined
   readonly startedAt: Date | undefined
   readonly finishedAt: Date | undefined
@@ -50,6 +52,7 @@ export function infoOf(meta: TaskMeta): JobInfo {
     queue: meta.queue,
     worker: meta.worker,
     retries: meta.retries ?? 0,
+    attempt: (meta.retries ?? 0) + (meta.lost ?? 0) + 1,
     submittedAt: date(meta.date_submitted),
     startedAt: date(meta.date_started),
     finishedAt: isFinal(status) ? date(meta.date_done) : undefined,

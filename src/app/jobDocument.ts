@@ -6,7 +6,7 @@ export interface JobDocument {
   readonly state: string
   /** Last value that the task reported, or what went with its own state; null where it said nothing. */
   readonly progress: unknown
-  /** 1 at the first run, 1 more after each retry. */
+  /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
   readonly attempt: number
   /** ISO 8601, or null where it has not happened. */
   readonly createdAt: string | null

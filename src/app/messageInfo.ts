@@ -10,7 +10,7 @@ export interface MessageInfo {
   readonly args: readonly unknown[]
   /** Keyword arguments as they were sent. */
   readonly kwargs: Readonly<Record<string, unknown>>
-  /** How often it was retried: 0 at the first run. `attempt` is one more. */
+  /** How often it was retried: 0 at the first run. `attempt` is one more, and counts lost runs too. */
   readonly retries: number
   /** 0 to 255, where the caller or the task's options named one. */
   readonly priority: number | undefined

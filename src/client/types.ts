@@ -57,7 +57,7 @@ export type ChunkOf<T> = T extends Task<Any, Any, Any, Any, Any, Any, infer Chun
 
 /** A line of a task's log. */
 export interface LoggedLine {
-  /** Of the run that wrote it: 1 at the first, 1 more after each retry. */
+  /** Of the run that wrote it: 1 at the first, 1 more after each retry and each run that was lost with its worker. */
   readonly attempt: number
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   /** ISO 8601. */

@@ -25,7 +25,7 @@ function field(name: string, value: string): string {
 
 function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; data: unknown } {
   if (emission) return emissionContent(emission)
-  const { state, result, progress, retries, error } = infoOf(meta)
+  const { state, result, progress, attempt, error } = infoOf(meta)
   const said = error && { type: error.type, message: error.message }
   if (meta.problem && isOver(meta)) return { type: 'error', data: { state, ...said } }
   switch (state) {
@@ -38,7 +38,7 @@ function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; da
       if (error) break
       return { type: 'progress', data: progress ?? null }
   }
-  return { type: 'state', data: { state, attempt: retries + 1, progress, error: said } }
+  return { type: 'state', data: { state, attempt, progress, error: said } }
 }
 
 function emissionContent({ kind, attempt, value }: Emission): { type: string; data: unknown } {

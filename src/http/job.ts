@@ -10,7 +10,7 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
     task: info.task ?? null,
     state: info.state === PROGRESS ? STARTED : info.state,
     progress: info.progress ?? null,
-    attempt: info.retries + 1,
+    attempt: info.attempt,
     createdAt: isoOf(info.submittedAt),
     startedAt: isoOf(info.startedAt),
     finishedAt: isoOf(info.finishedAt),

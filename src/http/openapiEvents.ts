@@ -2,7 +2,11 @@ import type { JsonSchema } from '../app/jsonSchema.ts'
 import { ref } from './openapiAnswers.ts'
 
 const text = { type: 'string' }
-const attempt = { type: 'integer', minimum: 1, description: '1 at the first run, 1 more after each retry.' }
+const attempt = {
+  type: 'integer',
+  minimum: 1,
+  description: '1 at the first run, 1 more after each retry and each run that was lost with its worker.',
+}
 
 function object(properties: JsonSchema, ...required: readonly string[]): JsonSchema {
   return { type: 'object', properties, required: required.length > 0 ? required : Object.keys(properties) }

@@ -18,7 +18,11 @@ const job: JsonSchema = {
       examples: ['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'SUCCESS', 'FAILURE', 'REVOKED'],
     },
     progress: { description: 'Last value that the task reported; null where it said nothing.' },
-    attempt: { type: 'integer', minimum: 1, description: '1 at the first run, 1 more after each retry.' },
+    attempt: {
+      type: 'integer',
+      minimum: 1,
+      description: '1 at the first run, 1 more after each retry and each run that was lost with its worker.',
+    },
     createdAt: moment,
     startedAt: moment,
     finishedAt: moment,

@@ -9,6 +9,8 @@ export interface Job {
   readonly kwargs: Readonly<Record<string, unknown>>
   /** How often it was retried before: 0 at the first attempt. */
   readonly retries: number
+  /** How many of its runs ended with their workers, as far as its store counts them. */
+  readonly lost: number
   readonly queue: string
   readonly redelivered: boolean
   /** Custom headers of the message, those of the caller and ours. */

@@ -24,6 +24,8 @@ export interface TaskMeta {
   /** Host name of the worker. */
   readonly worker?: string
   readonly retries?: number
+  /** Ours: how many of its runs ended with their workers; absent where none did. */
+  readonly lost?: number
   readonly parent_id?: string | null
   readonly group_id?: string | null
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */
@@ -107,7 +109,7 @@ export function readMeta(value: unknown): TaskMeta {
   const { task_id, status, result = null, traceback, date_done, children, problem: _, ...others } = value
   const rest: Record<string, unknown> = others
   for (const name of TEXTS) if (rest[name] !== undefined && typeof rest[name] !== 'string') delete rest[name]
-  if (rest.retries !== undefined && !Number.isSafeInteger(rest.retries)) delete rest.retries
+  for (const name of COUNTS) if (rest[name] !== undefined && !Number.isSafeInteger(rest[name])) delete rest[name]
   return {
     ...rest,
     task_id,
@@ -119,4 +121,5 @@ export function readMeta(value: unknown): TaskMeta {
   }
 }
 
+const COUNTS = ['retries', 'lost'] as const
 const TEXTS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const

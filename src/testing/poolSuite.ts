@@ -337,6 +337,7 @@ function start(
     retries: 0,
     queue: 'celery',
     redelivered: false,
+    lost: 0,
     headers: {},
     parentId: undefined,
     rootId: id,

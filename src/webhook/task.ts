@@ -40,7 +40,9 @@ export function defineWebhookTask(
   app.task(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {
-      const { attempt = 1, signal, log = app.config.logger } = currentTask() ?? {}
+      const { retries = 0, signal, log = app.config.logger } = currentTask() ?? {}
+      // Runs that ended with their workers are no attempts of the endpoint's.
+      const attempt = retries + 1
       const endpoint = new Endpoint(url, app, webhooks, log)
       await endpoint.enter()
       try {

@@ -4,6 +4,7 @@ import type { TaskFacts } from '../app/signals.ts'
 import type { Reply } from '../backend/joint.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { AbortReason, Job } from '../protocol/job.ts'
+import { lostRuns } from '../protocol/lostRuns.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import type { StopReason } from '../protocol/outcome.ts'
 import type { TaskMeta } from '../protocol/result.ts'
@@ -61,9 +62,15 @@ export class Request {
     return this.#kill
   }
 
+  /** How many of its runs ended with their workers. */
+  get lost(): number {
+    return lostRuns(this.message.headers, this.delivery.lost)
+  }
+
   get job(): Job {
+    const { lost, hostname } = this
     const { queue, redelivered, route, envelope } = this.delivery
-    return jobOf(this.message, envelope.properties, { queue, redelivered, hostname: this.hostname, route })
+    return jobOf(this.message, envelope.properties, { queue, redelivered, lost, hostname, route })
   }
 
   /** How long it ran, ms. */
@@ -119,6 +126,7 @@ export class Request {
     }
     // Not a key without a value: msgpack would carry it as one.
     if (this.#started) meta.date_started = this.#started
+    if (this.lost > 0) meta.lost = this.lost
     return meta
   }
 }

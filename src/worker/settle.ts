@@ -2,6 +2,7 @@ import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
 import type { Message, Settlement } from '../backend/joint.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { pythonIso } from '../protocol/iso.ts'
+import { lostRunsHeader } from '../protocol/lostRuns.ts'
 import { encodeTask } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
@@ -134,12 +135,17 @@ function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'stat
  * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on as it came: arguments
  * may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
  */
-function again({ message, delivery }: Request, notBefore: number): Message {
+function again({ message, delivery, lost }: Request, notBefore: number): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
   const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
   if (headers.task !== undefined)
-    return { envelope: { headers: { ...headers, ...later }, properties, body }, route, notBefore }
+    return {
+      envelope: { headers: { ...headers, ...later, ...lostRunsHeader(lost) }, properties, body },
+      route,
+      notBefore,
+    }
   const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
-  return { envelope: encodeTask({ ...message, ...later }, serializer), route, notBefore }
+  const own = { ...message.headers, ...lostRunsHeader(lost) }
+  return { envelope: encodeTask({ ...message, ...later, headers: own }, serializer), route, notBefore }
 }

@@ -28,6 +28,7 @@ export function packJob(job: Job): PackedJob {
     args: job.args,
     kwargs: job.kwargs,
     retries: job.retries,
+    lost: job.lost,
     queue: job.queue,
     redelivered: job.redelivered,
     headers: job.headers,
@@ -54,6 +55,7 @@ export class UnpackedJob implements Job {
   readonly args: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>>
   readonly retries: number
+  readonly lost: number
   readonly queue: string
   readonly redelivered: boolean
   readonly headers: Readonly<Record<string, unknown>>
@@ -71,6 +73,7 @@ export class UnpackedJob implements Job {
     this.args = packed.args
     this.kwargs = packed.kwargs
     this.retries = packed.retries
+    this.lost = packed.lost
     this.queue = packed.queue
     this.redelivered = packed.redelivered
     this.headers = packed.headers

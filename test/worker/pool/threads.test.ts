@@ -68,6 +68,7 @@ function run(
     retries: 0,
     queue: 'celery',
     redelivered: false,
+    lost: 0,
     headers: {},
     parentId: undefined,
     rootId: 'root',
