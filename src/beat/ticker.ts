@@ -71,17 +71,19 @@ export class Ticker {
     const soon = await this.#carryOut(candidates, plans, now)
     const awaited = new Set(plans.flatMap(awaitedBy))
     if (entries.length >= limit) return { next: now, awaited }
-    if (next !== undefined && next <= now) return { next: await this.#recover(now), awaited }
-    const times = [next, soon, ...plans.map((one) => one?.entry.due)].filter((time) => typeof time === 'number')
+    if (claimed.length > 0 && (await this.#recover(now)) > 0) return { next: now, awaited }
+    // Should the clock be set back, what is claimed now must not wait for as long.
+    const again = claimed.length > 0 ? now + LEASE : undefined
+    const times = [next, soon, again, ...plans.map((one) => one?.entry.due)].filter((time) => typeof time === 'number')
     return { next: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)), awaited }
   }
 
-  /** Send what was claimed and not sent in time. */
+  /** Send what was claimed and not sent in time; resolves with how many runs that were. */
   async #recover(now: number): Promise<number> {
     const { store, sender } = this.#parts
     const runs = await store.takeRuns(now, now + LEASE, BATCH)
     await sender.sendAgain(runs)
-    return now
+    return runs.length
   }
 
   /**

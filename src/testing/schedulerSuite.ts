@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { EntryChange, ScheduleStore, StoredEntry } from '../beat/store.ts'
+import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../beat/store.ts'
 import { type Kit, pause, until } from './kit.ts'
 
 /** An empty schedule store, and how to leave it. */
@@ -207,6 +207,17 @@ function claiming(it: Case): void {
     await other.endRuns(['r1', 'r2', 'r3'])
     assert.deepEqual(await store.takeRuns(10_000, 20_000, 10), [])
     assert.equal((await store.due(0, 10)).next, 500)
+  })
+
+  it('takeRuns: a claim of a clock that was ahead by far holds no longer', async ({ store, other }) => {
+    const far = 200 + MAX_CLOCK_SKEW
+    const runs = ['late', 'held', 'far'].map((id, at) => ({ id, text: id, until: [50, far, far + 1][at] as number }))
+    await store.swap([{ ...add('a', 500), runs }])
+    assert.equal((await other.takeRuns(100, 200, 1)).length, 1)
+    assert.equal((await other.takeRuns(100, 200, 1)).length, 1)
+    assert.deepEqual(await other.takeRuns(100, 200, 1), [])
+    assert.deepEqual([...(await other.due(0, 1)).claimed].sort(), ['far', 'held', 'late'])
+    assert.deepEqual((await other.takeRuns(far, far + 100, 10)).map(({ id }) => id).sort(), ['far', 'held', 'late'])
   })
 
   it('endRuns: what ended is taken by nobody, and goes with no entry', async ({ store, other }) => {

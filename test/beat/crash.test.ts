@@ -49,6 +49,16 @@ describe('a beat that dies', () => {
       expect(await scene.app.queueSize()).toBe(1)
     })
 
+    test('after it has claimed; the clock is set back by half an hour: another sends it within seconds', async () => {
+      const scene = await scheduled(lab())
+      await lookAndDie(scene, 'claim')
+      scene.clock.jump(-1_800_000)
+      await scene.beat()
+      await scene.pass(LEASE, 1000)
+      await until(() => scene.sent.length === 1)
+      expect(scene.sent[0]).toMatchObject({ entry: 'hourly', again: true })
+    })
+
     test('after it has claimed, before it sends: another sends it within seconds', async () => {
       const scene = await scheduled(lab())
       await lookAndDie(scene, 'claim')

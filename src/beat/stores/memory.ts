@@ -1,5 +1,12 @@
 import { uuid } from '../../std/id.ts'
-import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import {
+  type Due,
+  type EntryChange,
+  MAX_CLOCK_SKEW,
+  type ScheduleStore,
+  type StoredEntry,
+  type StoredRun,
+} from '../store.ts'
 
 interface Kept extends StoredEntry {
   readonly due: number | undefined
@@ -51,7 +58,8 @@ export class MemoryScheduleStore implements ScheduleStore {
   }
 
   async takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const late = [...this.#runs.values()].filter((run) => run.until <= now).slice(0, limit)
+    const isFree = (run: { until: number }): boolean => run.until <= now || run.until > until + MAX_CLOCK_SKEW
+    const late = [...this.#runs.values()].filter(isFree).slice(0, limit)
     for (const run of late) this.#runs.set(run.id, { ...run, until })
     return late
   }

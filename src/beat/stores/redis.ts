@@ -4,7 +4,14 @@ import type { Arg, RedisConnection, Script } from '../../broker/redis/connection
 import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import { pieces } from '../../std/pieces.ts'
-import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import {
+  type Due,
+  type EntryChange,
+  MAX_CLOCK_SKEW,
+  type ScheduleStore,
+  type StoredEntry,
+  type StoredRun,
+} from '../store.ts'
 
 /*
  * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due` (sorted set: name by
@@ -79,11 +86,15 @@ return {texts(entries, names), texts(entries, redis.call('SMEMBERS', waiting)), 
 `,
 }
 
-/** ARGV: now, until, limit. Answers id, text, … */
+/** ARGV: now, until, limit, and beyond which moment no claim holds. Answers id, text, … */
 const TAKE_RUNS: Script = {
   name: 'schedule take runs',
   source: `${KEYS}
 local ids = redis.call('ZRANGEBYSCORE', leases, '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+local left = tonumber(ARGV[3]) - #ids
+if left > 0 then
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. ARGV[4], '+inf', 'LIMIT', 0, left)) do ids[#ids + 1] = id end
+end
 for _, id in ipairs(ids) do redis.call('ZADD', leases, ARGV[2], id) end
 return texts(runs, ids)
 `,
@@ -157,7 +168,7 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 
   async takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const found = (await this.#run(TAKE_RUNS, [now, until, limit])) as string[]
+    const found = (await this.#run(TAKE_RUNS, [now, until, limit, until + MAX_CLOCK_SKEW])) as string[]
     return pairs(found).map(([id, text]) => ({ id, text }))
   }
 

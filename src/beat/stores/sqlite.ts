@@ -5,7 +5,14 @@ import { isStoreTrouble } from '../../broker/sqlite/database.ts'
 import type { SqliteStore } from '../../broker/sqlite/store.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import type { Due, EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../store.ts'
+import {
+  type Due,
+  type EntryChange,
+  MAX_CLOCK_SKEW,
+  type ScheduleStore,
+  type StoredEntry,
+  type StoredRun,
+} from '../store.ts'
 
 /** Made when a schedule is first used, so that files of before have them too. `app`: several apps may share a file. */
 const TABLES = `
@@ -74,7 +81,7 @@ class Statements {
       'INSERT INTO schedule_run (app, id, until, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
     this.takeRuns = db.prepare(`UPDATE schedule_run SET until = ? WHERE app = ?2 AND id IN (
-      SELECT id FROM schedule_run WHERE app = ?2 AND until <= ?3 ORDER BY until LIMIT ?4
+      SELECT id FROM schedule_run WHERE app = ?2 AND (until <= ?3 OR until > ?4) ORDER BY until LIMIT ?5
     ) RETURNING id, run AS text`)
     this.endRun = db.prepare('DELETE FROM schedule_run WHERE app = ? AND id = ?')
     this.tell = db.prepare(
@@ -148,7 +155,8 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(until, this.#app, now, limit)))
+    const far = until + MAX_CLOCK_SKEW
+    return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(until, this.#app, now, far, limit)))
   }
 
   async endRuns(ids: readonly string[]): Promise<void> {
