@@ -37,6 +37,8 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
   })
 }
 
+const CONTROL_QUEUE = { name: 'w.celery.pidbox', transient: true } as const
+
 function counting(it: Case): void {
   it('size: what waits, without what is held or delayed', async ({ broker, read, send }) => {
     assert.equal(await broker.size('q'), 0)
@@ -52,10 +54,9 @@ function counting(it: Case): void {
     if (!broker.workers) return
     await send('q', ['1'])
     assert.equal(await broker.workers('q'), 0)
-    const bindings = [CONTROL_BINDING]
     const count = () => broker.workers?.('q') ?? 0
     const elsewhere = await other()
-    const control = await consume([{ name: 'w.celery.pidbox', bindings, transient: true }], 10, elsewhere)
+    const control = await consume([{ ...CONTROL_QUEUE, bindings: [CONTROL_BINDING] }], 10, elsewhere)
     // With a place free: RabbitMQ counts no consumer that takes nothing.
     const worker = await consume(['q'], 1, elsewhere)
     await until('a worker is counted', async () => (await count()) > 0)

@@ -319,6 +319,17 @@ interface Started {
   kill(reason: StopReason): void
 }
 
+const JOB: Omit<Job, 'id' | 'task' | 'args' | 'rootId'> = {
+  kwargs: {},
+  retries: 0,
+  queue: 'celery',
+  redelivered: false,
+  lost: 0,
+  headers: {},
+  parentId: undefined,
+  hostname: 'celery@suite',
+}
+
 let count = 0
 
 function start(
@@ -329,20 +340,7 @@ function start(
   listen: 'taken' | 'held' | 'absent' = 'taken',
 ): Started {
   const id = `job-${++count}`
-  const job: Job = {
-    id,
-    task,
-    args,
-    kwargs: {},
-    retries: 0,
-    queue: 'celery',
-    redelivered: false,
-    lost: 0,
-    headers: {},
-    parentId: undefined,
-    rootId: id,
-    hostname: 'celery@suite',
-  }
+  const job: Job = { ...JOB, id, task, args, rootId: id }
   const signal = new Stop()
   const kill = new Stop()
   if (aborted.stop) signal.abort(aborted.stop)
