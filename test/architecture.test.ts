@@ -77,11 +77,14 @@ describe('the rules find', () => {
 
   test('an import that goes up, with both names', () => {
     const sources = files({ 'broker/a.ts': `import type { B } from '../app/b.ts'\nexport type A = B\n` })
-    expect(floorProblems(sources)).toEqual(['broker/a.ts (floor 3) imports app/b.ts (floor 5)'])
+    expect(floorProblems(sources)).toEqual(['broker/a.ts (floor 3) imports app/b.ts (floor 10)'])
   })
 
   test.each([
     ['worker/a.ts', '../http/b.ts'],
+    ['worker/a.ts', '../telemetry/b.ts'],
+    ['config/a.ts', '../tasks/b.ts'],
+    ['stores/a.ts', '../config/b.ts'],
     ['http/a.ts', '../worker/b.ts'],
     ['app/a.ts', '../worker/b.ts'],
     ['worker/a.ts', '../cli/b.ts'],

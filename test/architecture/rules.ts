@@ -8,26 +8,41 @@ const floors: Readonly<Record<string, number>> = {
   protocol: 2,
   broker: 3,
   backend: 4,
-  app: 5,
-  canvas: 6,
-  beat: 6,
-  events: 6,
-  control: 6,
-  webhook: 6,
-  metrics: 6,
-  worker: 7,
-  http: 7,
-  client: 7,
-  'celeriac.ts': 7,
-  'index.ts': 7,
-  cli: 8,
-  testing: 8,
+  stores: 5,
+  config: 6,
+  request: 7,
+  tasks: 8,
+  calls: 9,
+  app: 10,
+  canvas: 11,
+  control: 11,
+  webhook: 11,
+  events: 11,
+  beat: 11,
+  metrics: 11,
+  worker: 12,
+  telemetry: 13,
+  http: 14,
+  client: 14,
+  testing: 14,
+  'celeriac.ts': 14,
+  'index.ts': 14,
+  cli: 15,
 }
 
 /** The public faces join what lies beside them on their floor. */
 const sideways: Readonly<Record<string, readonly string[]>> = {
   'celeriac.ts': ['http'],
   'index.ts': ['celeriac.ts', 'http'],
+}
+
+/** What a folder does without, though it lies below: who calls tasks loads no worker, and no command loads the suites. */
+const without: Readonly<Record<string, readonly string[]>> = {
+  'celeriac.ts': ['worker'],
+  'index.ts': ['worker'],
+  http: ['worker'],
+  client: ['worker'],
+  cli: ['testing'],
 }
 
 const inputOutput =
@@ -50,7 +65,7 @@ function partOf(path: string): string {
   return path.split('/')[0] as string
 }
 
-/** Imports that go up a floor, or sideways into another folder. */
+/** Imports that go up a floor, sideways into another folder, or to what the folder does without. */
 export function floorProblems(sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, imports }) => {
     const from = partOf(path)
@@ -59,6 +74,7 @@ export function floorProblems(sources: readonly Source[]): string[] {
       const to = target === undefined ? from : partOf(target)
       if (from === to || sideways[from]?.includes(to)) return []
       if (floors[to] === undefined) return [`${path} imports ${target}: ${to} has no floor`]
+      if (without[from]?.includes(to)) return [`${path} imports ${target}: ${from} does without ${to}`]
       if (floors[to] < (floors[from] as number)) return []
       return [`${path} (floor ${floors[from]}) imports ${target} (floor ${floors[to]})`]
     })
