@@ -1,4 +1,5 @@
-import type { Stores } from '../../app/link.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { Broker } from '../../broker/broker.ts'
 import { REDIS_SCHEMES } from '../../broker/schemes.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { schemeOf } from '../../std/url.ts'
@@ -17,7 +18,7 @@ export interface ScheduleOwner {
  * Rejects with ConfigError where neither can.
  */
 export async function openScheduleStore(
-  { broker, backend }: Pick<Stores, 'broker' | 'backend'>,
+  { broker, backend }: { readonly broker: Broker; readonly backend: ResultBackend },
   { app, prefix }: ScheduleOwner,
 ): Promise<ScheduleStore> {
   for (const store of [broker, backend]) {
