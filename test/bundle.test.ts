@@ -91,10 +91,10 @@ describe('bundled whole', { timeout: 90_000 }, () => {
   })
 
   test.each([
-    { file: 'whole.cjs', store: 'sqlite', pool: 'inline', missing: 'broker/sqlite/housekeeperThread.js' },
-    { file: 'whole.mjs', store: 'sqlite', pool: 'inline', missing: 'broker/sqlite/housekeeperThread.js' },
-    { file: 'whole.cjs', store: 'redis', pool: 'inline', missing: 'broker/redis/leaseThread.js' },
-    { file: 'whole.cjs', store: 'rabbitmq', pool: 'inline', missing: 'broker/amqp/relayThread.js' },
+    { file: 'whole.cjs', store: 'sqlite', pool: 'inline', missing: 'stores/sqlite/broker/leaseRenewerThread.js' },
+    { file: 'whole.mjs', store: 'sqlite', pool: 'inline', missing: 'stores/sqlite/broker/leaseRenewerThread.js' },
+    { file: 'whole.cjs', store: 'redis', pool: 'inline', missing: 'stores/redis/broker/leaseRenewerThread.js' },
+    { file: 'whole.cjs', store: 'rabbitmq', pool: 'inline', missing: 'stores/rabbitmq/connection/relayThread.js' },
     { file: 'whole.mjs', store: 'sqlite', pool: 'threads', missing: 'worker/pool/thread.js' },
   ])('$file on $store, pool $pool: start() says which file is missing, and what to set', async (made) => {
     const { file, store, pool, missing } = made

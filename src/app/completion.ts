@@ -1,4 +1,4 @@
-import type { Message } from '../backend/joint.ts'
+import type { Message } from '../backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import type { TaskMeta } from '../protocol/result.ts'

@@ -1,4 +1,4 @@
-import { DEFAULT_EVENT_LOG } from '../backend/history.ts'
+import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'

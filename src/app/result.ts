@@ -1,4 +1,4 @@
-import { type Change, seqOf } from '../backend/history.ts'
+import { type Change, seqOf } from '../backend/eventLog.ts'
 import type { LogLine } from '../protocol/emission.ts'
 import { isOver, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'

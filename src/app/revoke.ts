@@ -1,5 +1,5 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Settlement } from '../backend/joint.ts'
+import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import { encodeException } from '../protocol/exception.ts'

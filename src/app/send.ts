@@ -1,4 +1,4 @@
-import type { Origin, Submission as Sent } from '../backend/joint.ts'
+import type { Origin, Submission as Sent } from '../backend/unitOfWork.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { encodeTask, type TaskMessage } from '../protocol/message.ts'

@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Handout, History, HistoryQuery } from './history.ts'
-import type { Joint, Note, Origin, Reply } from './joint.ts'
+import type { Handout, History, HistoryQuery } from './eventLog.ts'
+import type { Joint, Note, Origin, Reply } from './unitOfWork.ts'
 
 /*
  * The result backend seam: what is known of each task.

@@ -3,7 +3,7 @@ import { isFinal } from '../protocol/states.ts'
 import { Deferred } from '../std/deferred.ts'
 import { UnknownJobError } from '../std/errors.ts'
 import type { ResultBackend } from './backend.ts'
-import { type Change, changesAfter, type History, isBroken, newestOf, unlogged } from './history.ts'
+import { type Change, changesAfter, type History, isBroken, newestOf, unlogged } from './eventLog.ts'
 
 /** What a follower gets: a change, or the word that changes before the next one are not kept any more. */
 export type Step = Change | 'gap'

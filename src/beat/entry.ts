@@ -1,7 +1,7 @@
 import type { CallOptions } from '../app/options.ts'
 import { CONTENT_TYPES, deserialize, serialize } from '../protocol/serializer.ts'
 import { DecodeError } from '../std/errors.ts'
-import type { NewEntry, StoredEntry, StoredRun } from './store.ts'
+import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 import type { ScheduleSpec } from './when/schedule.ts'
 
 /** What becomes of runs whose time passed while no beat ran: dropped, one for all of them, or each, the newest up to a limit. */

@@ -7,6 +7,8 @@ import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/e
 import { uuidOf } from '../std/id.ts'
 import { pieces } from '../std/pieces.ts'
 import { schemeOf } from '../std/url.ts'
+import { openScheduleStore } from '../stores/openSchedule.ts'
+import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
 import { infoOf, type ScheduleInfo } from './info.ts'
 import {
@@ -20,8 +22,6 @@ import {
 import { begin } from './plan.ts'
 import { ScheduleReader } from './reader.ts'
 import { callRun, ignores } from './sender.ts'
-import type { EntryChange, ScheduleStore, StoredEntry } from './store.ts'
-import { openScheduleStore } from './stores/open.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** What `update` changes; the rest stays. */

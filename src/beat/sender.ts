@@ -5,9 +5,9 @@ import type { ResultBackend } from '../backend/backend.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import { schemeOf } from '../std/url.ts'
+import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
 import type { Clock } from './clock.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
-import type { ScheduleStore, StoredRun } from './store.ts'
 
 /** Header of each call that a schedule made: the entry's name. Celery's django-celery-beat and django-celery-results have it so. */
 const NAME_HEADER = 'periodic_task_name'

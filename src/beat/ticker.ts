@@ -2,12 +2,12 @@ import type { App } from '../app/app.ts'
 import { isOver } from '../protocol/result.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import { pieces } from '../std/pieces.ts'
+import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import type { Clock } from './clock.ts'
 import { type Entry, type Run, readEntry, storedForm, storedRun } from './entry.ts'
 import { type Plan, plan } from './plan.ts'
 import { ScheduleReader } from './reader.ts'
 import type { Sender } from './sender.ts'
-import type { EntryChange, ScheduleStore, StoredEntry } from './store.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** Most entries of one look. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type History, seqOf } from '../backend/history.ts'
+import { type History, seqOf } from '../backend/eventLog.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { FAILURE, REVOKED } from '../protocol/states.ts'
 

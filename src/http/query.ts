@@ -1,4 +1,4 @@
-import { EXPECTED_SEARCH, isSearch } from '../backend/search.ts'
+import { EXPECTED_SEARCH, isSearch } from '../backend/jobSearch.ts'
 import type { Problem } from './problem.ts'
 
 /** Reads the text of one parameter; throws RangeError that says what was expected. */

@@ -1,5 +1,5 @@
 import type { JobInfo } from '../app/info.ts'
-import type { History } from '../backend/history.ts'
+import type { History } from '../backend/eventLog.ts'
 import type { Durations } from './durations.ts'
 import { jobEtag } from './etag.ts'
 

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { JobInfo } from '../app/info.ts'
-import type { History } from '../backend/history.ts'
+import type { History } from '../backend/eventLog.ts'
 import { identityOf, isAdmin } from './identity.ts'
 import type { Problem } from './problem.ts'
 import type { HttpScope } from './scope.ts'

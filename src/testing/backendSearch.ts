@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ListFilter, ResultBackend } from '../backend/backend.ts'
-import type { Origin } from '../backend/joint.ts'
+import type { Origin } from '../backend/unitOfWork.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { ArgumentError } from '../std/errors.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Joint, Message, Note } from '../backend/joint.ts'
-import { jointOf } from '../backend/separate.ts'
+import type { Joint, Message, Note } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { writeEmission } from '../protocol/emission.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
+import { jointOf } from '../stores/sequentialUnitOfWork.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from './factories.ts'
 import type { Kit } from './kit.ts'
 import { Reader } from './reader.ts'
@@ -27,7 +27,7 @@ interface Place {
 
 type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
-/** What every broker and backend must do together: each case is a sentence of the contract in `backend/joint.ts`. */
+/** What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`. */
 export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../beat/store.ts'
+import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../stores/scheduleStore.ts'
 import { type Kit, pause, until } from './kit.ts'
 
 /** An empty schedule store, and how to leave it. */
@@ -19,7 +19,7 @@ interface Place {
 
 type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
-/** What every schedule store must do: each case is a sentence of the contract in `beat/store.ts`. */
+/** What every schedule store must do: each case is a sentence of the contract in `stores/scheduleStore.ts`. */
 export function schedulerSuite(kit: Kit, name: string, open: () => Promise<OpenedScheduleStore>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {

@@ -1,8 +1,7 @@
 /** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams themselves. */
 export type { ListFilter, MetaPage, ResultBackend } from '../backend/backend.ts'
-export type { Change, History, HistoryQuery, LoggedChange } from '../backend/history.ts'
-export type { Joint, Message, Note, Origin, Reply, Settlement, Submission } from '../backend/joint.ts'
-export type { Due, EntryChange, NewEntry, ScheduleStore, StoredEntry, StoredRun } from '../beat/store.ts'
+export type { Change, History, HistoryQuery, LoggedChange } from '../backend/eventLog.ts'
+export type { Joint, Message, Note, Origin, Reply, Settlement, Submission } from '../backend/unitOfWork.ts'
 export type {
   Binding,
   Broker,
@@ -19,6 +18,7 @@ export type { AbortReason, Job, Report } from '../protocol/job.ts'
 export type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 export type { TaskMeta } from '../protocol/result.ts'
 export type { StopSignal } from '../std/stop.ts'
+export type { Due, EntryChange, NewEntry, ScheduleStore, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 export type { Pool, RunOptions } from '../worker/pool/pool.ts'
 export type { OpenedBackend } from './backendPlace.ts'
 export { backendSuite } from './backendSuite.ts'

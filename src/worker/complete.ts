@@ -1,6 +1,6 @@
 import { completionOf } from '../app/completion.ts'
 import { WEBHOOK_HEADER } from '../app/webhookHeader.ts'
-import type { Settlement } from '../backend/joint.ts'
+import type { Settlement } from '../backend/unitOfWork.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Follower } from './follow.ts'
 

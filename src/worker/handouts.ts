@@ -1,4 +1,4 @@
-import type { Handout } from '../backend/history.ts'
+import type { Handout } from '../backend/eventLog.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { backoffDelay } from '../std/backoff.ts'

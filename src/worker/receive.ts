@@ -1,7 +1,7 @@
 import type { Ended } from '../app/afterTask.ts'
 import type { App } from '../app/app.ts'
 import { notRegistered } from '../app/run.ts'
-import type { Message, Settlement } from '../backend/joint.ts'
+import type { Message, Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'

@@ -1,7 +1,7 @@
 import type { TaskDefinition } from '../app/definition.ts'
 import { jobOf } from '../app/eager.ts'
 import type { TaskFacts } from '../app/signals.ts'
-import type { Reply } from '../backend/joint.ts'
+import type { Reply } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { AbortReason, Job } from '../protocol/job.ts'
 import { lostRuns } from '../protocol/lostRuns.ts'

@@ -1,5 +1,5 @@
 import { WEBHOOK_TASK } from '../app/webhookHeader.ts'
-import type { Message, Settlement } from '../backend/joint.ts'
+import type { Message, Settlement } from '../backend/unitOfWork.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import { pythonIso } from '../protocol/iso.ts'
 import { lostRunsHeader } from '../protocol/lostRuns.ts'

@@ -241,7 +241,7 @@ async function takeAway(lab: ReturnType<ReturnType<typeof useLab>>): Promise<voi
     lab.database().exec('UPDATE message SET owner = NULL')
     return
   }
-  const { connectRedis } = await import('../../src/broker/redis/client.ts')
+  const { connectRedis } = await import('../../src/stores/redis/connection/client.ts')
   const connection = connectRedis(lab.url, { name: 'test' })
   lab.after(() => connection.close())
   const [tag, text] = (await connection.command('HGETALL', 'unacked')) as [string, string]

@@ -17,8 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { defaultStore, type Surroundings } from '../../src/app/defaultStore.ts'
 import { sqliteUrl } from '../../src/broker/schemes.ts'
-import { SqliteBroker } from '../../src/broker/sqlite/broker.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
 
 const execute = promisify(execFile)
 

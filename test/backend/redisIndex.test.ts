@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Origin, Submission } from '../../src/backend/joint.ts'
-import { RedisBackend, type RedisBackendOptions } from '../../src/backend/redis.ts'
-import { RedisBroker } from '../../src/broker/redis/broker.ts'
+import type { Origin, Submission } from '../../src/backend/unitOfWork.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
+import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
+import { RedisBackend, type RedisBackendOptions } from '../../src/stores/redis/results/backend.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { RedisServer } from '../redis/server.ts'
 

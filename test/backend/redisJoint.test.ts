@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { RedisBackend } from '../../src/backend/redis.ts'
-import { RedisBroker } from '../../src/broker/redis/broker.ts'
+import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
+import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { jointSuite } from '../../src/testing/jointSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 

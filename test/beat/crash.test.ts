@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { Sender } from '../../src/beat/sender.ts'
-import type { ScheduleStore } from '../../src/beat/store.ts'
 import { LEASE, Ticker } from '../../src/beat/ticker.ts'
 import { every } from '../../src/beat/when/every.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
+import type { ScheduleStore } from '../../src/stores/scheduleStore.ts'
 import { type Lab, onEachStore, until } from '../app/lab.ts'
 import { Scene } from './scene.ts'
 

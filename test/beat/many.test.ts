@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { ScheduleStore } from '../../src/beat/store.ts'
 import { every } from '../../src/beat/when/every.ts'
+import type { ScheduleStore } from '../../src/stores/scheduleStore.ts'
 import { until, useLab } from '../app/lab.ts'
 import { Scene } from './scene.ts'
 

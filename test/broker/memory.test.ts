@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { MemoryBroker } from '../../src/broker/memory.ts'
+import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { brokerSuite } from '../../src/testing/brokerSuite.ts'
 
 brokerSuite({ describe, it }, 'memory', async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { errorOf } from '../../src/broker/redis/replies.ts'
 import { type Fault, faultOf, REDIS_REPLIES, redisFault, SQLITE_CODES } from '../../src/broker/storeErrors.ts'
 import {
   ArgumentError,
@@ -11,6 +10,7 @@ import {
   PayloadTooLargeError,
   StoreUnavailableError,
 } from '../../src/std/errors.ts'
+import { errorOf } from '../../src/stores/redis/connection/errors.ts'
 
 /** A reply for each row of Redis, as a server of version 7 says it, and inside a script as older ones do. */
 const REPLIES: readonly (readonly [string, Fault])[] = [

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { LOST_HEADER } from '../../src/broker/redis/envelope.ts'
-import { Keys } from '../../src/broker/redis/keys.ts'
+import { LOST_HEADER } from '../../src/stores/redis/broker/envelope.ts'
+import { Keys } from '../../src/stores/redis/broker/keys.ts'
 import { RedisServer, type RedisServerOptions } from '../redis/server.ts'
 import { Scene } from './scene.ts'
 

@@ -263,7 +263,7 @@ describe('deploy', () => {
 it('bundle: the error that it shows is the one that test/bundle.test.ts meets', () => {
   const text = readFileSync(join(ROOT, PAGES, 'bundle.md'), 'utf8')
   const [, shown = ''] = /^> ConfigError: (.+)$/m.exec(text) ?? []
-  const [own, thread] = ['broker/sqlite/housekeeper', 'broker/sqlite/housekeeperThread']
+  const [own, thread] = ['stores/sqlite/broker/leaseRenewer', 'stores/sqlite/broker/leaseRenewerThread']
   expect(() => packageFile('file:///srv/app/worker.mjs', own, thread)).toThrow(new ConfigError(shown))
 })
 

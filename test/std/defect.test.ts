@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { AmqpConnection } from '../../src/broker/amqp/connection.ts'
-import { connectRedis } from '../../src/broker/redis/client.ts'
-import { openDatabase } from '../../src/broker/sqlite/database.ts'
 import { isDefect } from '../../src/std/defect.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
+import { AmqpConnection } from '../../src/stores/rabbitmq/connection/connection.ts'
+import { connectRedis } from '../../src/stores/redis/connection/client.ts'
+import { openDatabase } from '../../src/stores/sqlite/database.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /** As Node says it. */

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
 import { infoOf } from '../../app/info.ts'
-import type { History } from '../../backend/history.ts'
+import type { History } from '../../backend/eventLog.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { endOfWait } from '../closing.ts'
 import { isNamed, jobEtag } from '../etag.ts'

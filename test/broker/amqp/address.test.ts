@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
-import { dialRelayed } from '../../../src/broker/amqp/client.ts'
-import { type AmqpAddress, parseAmqpUrl } from '../../../src/broker/amqp/url.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
+import { dialRelayed } from '../../../src/stores/rabbitmq/connection/client.ts'
+import { type AmqpAddress, parseAmqpUrl } from '../../../src/stores/rabbitmq/url.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
@@ -260,7 +260,7 @@ test('without the package amqplib: what to install', async () => {
         throw Object.assign(new Error("Cannot find package 'amqplib'"), { code: 'ERR_MODULE_NOT_FOUND' })
       },
     })
-    const { AmqpBroker } = await import(${JSON.stringify(import.meta.resolve('../../../src/broker/amqp/broker.ts'))})
+    const { AmqpBroker } = await import(${JSON.stringify(import.meta.resolve('../../../src/stores/rabbitmq/broker.ts'))})
     const broker = new AmqpBroker('amqp://127.0.0.1:1')
     const tell = (error) => console.log(error.code, error.message)
     await broker.size('q').catch(tell)

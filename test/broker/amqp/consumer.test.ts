@@ -1,7 +1,7 @@
 import amqplib, { type Channel } from 'amqplib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
 import { ConfigError, EncodeError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
 import { AmqpScene, read } from './scene.ts'

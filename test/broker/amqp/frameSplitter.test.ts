@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FrameSplitter } from '../../../src/broker/amqp/frameSplitter.ts'
+import { FrameSplitter } from '../../../src/stores/rabbitmq/connection/frameSplitter.ts'
 
 const GREETING = Buffer.from('AMQP\0\0\x09\x01', 'latin1')
 const TUNE_OK = Buffer.from([0, 10, 0, 31, 7, 255, 0, 2, 0, 0, 0, 60])

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
+import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
-import { AmqpBroker, type AmqpOptions } from '../../../src/broker/amqp/broker.ts'
 import type { Consumer, Queue } from '../../../src/broker/broker.ts'
+import { AmqpBroker, type AmqpOptions } from '../../../src/stores/rabbitmq/broker.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { RabbitServer, type RabbitServerOptions } from '../../rabbitmq/server.ts'
 import { TcpProxy } from '../../redis/proxy.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { AmqpBroker } from '../../../src/broker/amqp/broker.ts'
-import { parseAmqpUrl } from '../../../src/broker/amqp/url.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
+import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
+import { parseAmqpUrl } from '../../../src/stores/rabbitmq/url.ts'
 
 const GUEST = { username: 'guest', password: 'guest', vhost: '/', port: 5672, hostname: 'localhost' }
 

@@ -1,5 +1,5 @@
 /* Sends each message of queue `ping` back to queue `pong`. Argument: URL. */
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { toQueue } from '../../../src/testing/factories.ts'
 
 const broker = new SqliteBroker(process.argv[2] ?? '', { lease: 30_000 })

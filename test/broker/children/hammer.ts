@@ -1,7 +1,7 @@
 /* Submits, works and reads at once for a while, then works until it is told to end. Arguments: URL, name, time (ms). */
-import { jointOf } from '../../../src/backend/separate.ts'
-import { SqliteBackend } from '../../../src/backend/sqlite.ts'
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { jointOf } from '../../../src/stores/sequentialUnitOfWork.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause } from '../../../src/testing/kit.ts'
 

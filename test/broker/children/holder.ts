@@ -1,9 +1,9 @@
 /* Takes what is in queue `q`, and settles it when told so. Arguments: URL, lease (ms), prefetch. */
-import type { Settlement } from '../../../src/backend/joint.ts'
-import { jointOf } from '../../../src/backend/separate.ts'
-import { SqliteBackend } from '../../../src/backend/sqlite.ts'
+import type { Settlement } from '../../../src/backend/unitOfWork.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { jointOf } from '../../../src/stores/sequentialUnitOfWork.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { ackAll, metaOf } from '../../../src/testing/factories.ts'
 
 type Command = { readonly settle: string } | { readonly block: number }

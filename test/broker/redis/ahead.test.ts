@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Consumer, Delivery } from '../../../src/broker/broker.ts'
-import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { RedisServer } from '../../redis/server.ts'
 
 let server: RedisServer

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest'
-import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
-import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { connectRedis, type RedisOptions } from '../../../src/stores/redis/connection/client.ts'
+import type { RedisConnection, Script } from '../../../src/stores/redis/connection/connection.ts'
 import { pause, stays, until, within } from '../../../src/testing/kit.ts'
 import { output } from '../../command.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
@@ -380,7 +380,7 @@ test('without the package ioredis: what to install', async () => {
         throw Object.assign(new Error("Cannot find package 'ioredis'"), { code: 'ERR_MODULE_NOT_FOUND' })
       },
     })
-    const { connectRedis } = await import(${JSON.stringify(import.meta.resolve('../../../src/broker/redis/client.ts'))})
+    const { connectRedis } = await import(${JSON.stringify(import.meta.resolve('../../../src/stores/redis/connection/client.ts'))})
     const redis = connectRedis('redis://')
     await redis.command('PING').catch((error) => console.log(error.code, error.message))
     await redis.close()`

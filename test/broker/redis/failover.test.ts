@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { connectRedis, type RedisOptions } from '../../../src/broker/redis/client.ts'
-import type { RedisConnection, Script } from '../../../src/broker/redis/connection.ts'
 import { StoreUnavailableError } from '../../../src/std/errors.ts'
+import { connectRedis, type RedisOptions } from '../../../src/stores/redis/connection/client.ts'
+import type { RedisConnection, Script } from '../../../src/stores/redis/connection/connection.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { RedisServer } from '../../redis/server.ts'
 

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { RedisServer } from '../../redis/server.ts'
 import { fill, slowCommands, messageText as text } from './slow.ts'

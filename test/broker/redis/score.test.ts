@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { RedisServer } from '../../redis/server.ts'
 
 let server: RedisServer

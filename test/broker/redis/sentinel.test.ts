@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { connectRedis } from '../../../src/broker/redis/client.ts'
+import { connectRedis } from '../../../src/stores/redis/connection/client.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { startSentinel } from '../../redis/sentinel.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { RedisBroker } from '../../../src/broker/redis/broker.ts'
+import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
 import { RedisServer } from '../../redis/server.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { connectRedis } from '../../../src/broker/redis/client.ts'
-import { parseRedisUrl } from '../../../src/broker/redis/url.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
 import { redactUrl } from '../../../src/std/url.ts'
+import { connectRedis } from '../../../src/stores/redis/connection/client.ts'
+import { parseRedisUrl } from '../../../src/stores/redis/connection/url.ts'
 
 describe('read', () => {
   test.each([

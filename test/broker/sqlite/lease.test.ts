@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBackend } from '../../../src/backend/sqlite.ts'
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
-import { sqlitePath } from '../../../src/broker/sqlite/database.ts'
-import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/broker/sqlite/schema.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import { sqlitePath } from '../../../src/stores/sqlite/database.ts'
+import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { Folder } from './folder.ts'
 

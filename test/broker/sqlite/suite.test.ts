@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { SqliteBroker } from '../../../src/broker/sqlite/broker.ts'
+import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
 import { Folder } from './folder.ts'
 

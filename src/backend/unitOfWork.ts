@@ -1,0 +1,95 @@
+import type { Delivery, Route } from '../broker/broker.ts'
+import type { Envelope } from '../protocol/envelope.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import type { Handout } from './eventLog.ts'
+
+/** A message on its way, with where and when. */
+export interface Message {
+  readonly envelope: Envelope
+  readonly route: Route
+  readonly notBefore?: number
+}
+
+/** The message says its time itself (Celery's eta): Celery's own workers expect it in the queue. */
+export function isSelfTimed({ envelope }: Message): boolean {
+  return typeof envelope.headers.eta === 'string'
+}
+
+/** What was said of a job when it was handed in. Nothing that is stored of it later changes it. An empty one says that it is to be listed (`ResultBackend.lists`). */
+export interface Origin {
+  /** Whose it is. */
+  readonly owner?: string
+  readonly tags?: readonly string[]
+  /** Body of its message, so that the same can be sent again: text is JSON, bytes are msgpack. */
+  readonly input?: string | Uint8Array
+}
+
+/** A line that is remembered for a while, under a key of its own. */
+export interface Note {
+  readonly key: string
+  readonly value: string
+  /** Until when, ms since the epoch. */
+  readonly expires: number
+}
+
+/** A task handed in: its message and, unless results are ignored, its PENDING record. */
+export interface Submission {
+  readonly message: Message
+  readonly meta?: TaskMeta
+  /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
+  readonly once?: boolean
+  /** Kept with the record, where the store keeps such things (`ResultBackend.origins`). Needs `meta`. */
+  readonly origin?: Origin
+  /** Send only if no note of this key is there, and leave this one. Needs a backend that keeps notes. */
+  readonly note?: Note
+}
+
+/** Where the caller of a task waits for its results, and by which name it knows them. */
+export interface Reply {
+  readonly to: string
+  readonly correlationId: string
+}
+
+/** A delivery at its end: what to remember, what to send, and what becomes of the message. */
+export interface Settlement {
+  readonly delivery: Delivery
+  readonly meta?: TaskMeta
+  /** Where the caller waits for the record, with rpc://. */
+  readonly reply?: Reply
+  readonly publish?: readonly Message[]
+  /** Records of other tasks: PENDING of those that `publish` sends, and how those end that will never be sent. */
+  readonly also?: readonly TaskMeta[]
+  readonly end: 'ack' | 'requeue' | 'drop'
+}
+
+/** How many submissions are one atomic write. */
+export const MAX_ATOMIC = 1000
+
+/**
+ * Where broker and backend meet. On a shared store each call is one atomic, fenced write;
+ * on separate stores the order makes a crash repeat work, never lose it.
+ */
+export interface Joint {
+  /**
+   * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written. On separate stores
+   * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.
+   */
+  submit(submission: Submission): Promise<boolean>
+  /**
+   * Throws for a message that can never be sent from here, by its route or its properties: NotSupportedError, ArgumentError. What it does not
+   * find, `settle` may still reject with. Absent where anything can be sent.
+   */
+  check?(message: Message): void
+  /**
+   * Submit many. Those of each 1000, in their order, are one atomic write: all of them are there or none. Absent where the store cannot do
+   * that: then each is submitted by itself.
+   */
+  submitMany?(submissions: readonly Submission[]): Promise<boolean[]>
+  /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
+  settle(settlement: Settlement): Promise<boolean>
+  /**
+   * Keep what a run hands out, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run says
+   * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.
+   */
+  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
+}

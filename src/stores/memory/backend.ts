@@ -1,0 +1,237 @@
+import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../backend/backend.ts'
+import { positionOf } from '../../backend/cursor.ts'
+import {
+  DEFAULT_EVENT_LOG,
+  emitted,
+  type Handout,
+  type History,
+  type HistoryQuery,
+  isOnTheWay,
+  keptChanges,
+  type LoggedChange,
+} from '../../backend/eventLog.ts'
+import { fits } from '../../backend/jobFilter.ts'
+import { hasWords, LOOKED, wordsOf } from '../../backend/jobSearch.ts'
+import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
+import type { Note, Origin, Reply } from '../../backend/unitOfWork.ts'
+import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
+import { errorOf } from '../../protocol/exception.ts'
+import type { ErrorInfo } from '../../protocol/outcome.ts'
+import { readMeta, type TaskMeta } from '../../protocol/result.ts'
+import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
+import { isFinal, PENDING } from '../../protocol/states.ts'
+import { LONGEST_TIMER } from '../../std/duration.ts'
+import { RecentIds } from '../../std/recentIds.ts'
+
+interface Stored {
+  readonly seq: number
+  readonly version: number
+  readonly state: string
+  readonly task: string | undefined
+  readonly submitted: string | undefined
+  readonly origin: Origin | undefined
+  readonly serialized: Serialized
+  readonly log: readonly Logged[]
+  /** When it is dropped, ms since the epoch. */
+  readonly end: number
+}
+
+/** A state on the way, or an emission. */
+interface Logged {
+  readonly seq: number
+  readonly version: number
+  /** Number of the newest state up to here. */
+  readonly state: number
+  readonly serialized?: Serialized
+  readonly emission?: string | Uint8Array
+}
+
+/** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
+export class MemoryBackend implements ResultBackend {
+  readonly knowsAll = true
+  readonly lists = 'all'
+  readonly url = 'memory:'
+  readonly #options: BackendOptions
+  readonly #records = new Map<string, Stored>()
+  readonly #revoked = new RecentIds(MAX_REVOKED)
+  readonly #notes = new Map<string, Note>()
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #hub = new Hub()
+  #count = 0
+
+  constructor(options: BackendOptions) {
+    this.#options = options
+  }
+
+  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+    const known = this.#records.get(meta.task_id)
+    if (known && (meta.status === PENDING || isFinal(known.state))) return false
+    const version = ++this.#count
+    const serialized = serialize(meta, this.#options.serializer, 'meta')
+    // One that is not final is kept at least as long as was said before.
+    const end = Math.max(endOf(lifetimeOf(meta, this.#options.expires)), isFinal(meta.status) ? 0 : (known?.end ?? 0))
+    this.#records.set(meta.task_id, {
+      seq: known?.seq ?? version,
+      version,
+      state: meta.status,
+      task: meta.name ?? known?.task,
+      submitted: known?.submitted ?? meta.date_submitted ?? new Date().toISOString(),
+      origin: known ? known.origin : origin,
+      serialized,
+      log: this.#logged(known?.log ?? [], { version, state: meta.status, serialized }),
+      end,
+    })
+    this.#expire(meta.task_id, end)
+    const [record] = this.#load([meta.task_id])
+    if (record) this.#hub.tell(record)
+    return true
+  }
+
+  async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    return this.#load(ids).map((record) => record?.meta)
+  }
+
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
+    return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
+  }
+
+  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    return queries.map(({ id, after }) => {
+      const stored = this.#records.get(id)
+      if (!stored) return undefined
+      const { log, version } = stored
+      const newest = log.at(-1)
+      const meta = this.#read(stored, stored.serialized)
+      const logged: LoggedChange[] = log
+        .filter(({ seq }) => seq > after)
+        .map(({ seq, serialized = stored.serialized, emission }) =>
+          emission === undefined ? { seq, meta: this.#read(stored, serialized) } : emitted(seq, emission, meta),
+        )
+      const [counted, state] = [newest?.version === version, newest?.state ?? 1]
+      return { meta, counted, state, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
+    })
+  }
+
+  async emit({ id, emissions }: Handout): Promise<boolean> {
+    const known = this.#records.get(id)
+    const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
+    if (!known || isFinal(known.state) || limit === 0) return false
+    const version = ++this.#count
+    const newest = known.log.at(-1)
+    const [last, state] = [newest?.seq ?? 1, newest?.state ?? 1]
+    const added = emissions.map((emission, at): Logged => ({ seq: last + at + 1, version, state, emission }))
+    const kept = keptChanges(limit, Math.max(...emissions.map(({ length }) => length)))
+    this.#records.set(id, { ...known, version, log: [...known.log, ...added].slice(-kept) })
+    const [record] = this.#load([id])
+    if (record) this.#hub.tell(record)
+    return true
+  }
+
+  async list({ limit, cursor, q, ...filter }: ListFilter): Promise<MetaPage> {
+    const before = positionOf(limit, cursor)
+    const words = q === undefined ? undefined : wordsOf(q)
+    const fitting = [...this.#records]
+      .filter(([, one]) => one.seq < before && isListed(one, filter))
+      .sort(([, a], [, b]) => b.seq - a.seq)
+    const found = words ? fitting.slice(0, LOOKED).filter(([id, one]) => this.#has(id, one, words)) : fitting
+    const page = found.slice(0, limit)
+    const metas = this.#load(page.map(([id]) => id)).flatMap((record) => (record ? [record.meta] : []))
+    if (found.length > limit) return { metas, cursor: String(page.at(-1)?.[1].seq) }
+    return words && fitting.length > LOOKED ? { metas, cursor: String(fitting[LOOKED - 1]?.[1].seq) } : { metas }
+  }
+
+  async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return ids.map((id) => this.#records.get(id)?.origin)
+  }
+
+  async keep(note: Note): Promise<boolean> {
+    const now = Date.now()
+    for (const [key, { expires }] of this.#notes) {
+      // The oldest come first: those that expire late hold back others for a while, which `recall` does not show.
+      if (expires > now) break
+      this.#notes.delete(key)
+    }
+    if ((this.#notes.get(note.key)?.expires ?? 0) > now) return false
+    this.#notes.set(note.key, note)
+    return true
+  }
+
+  async replace(note: Note): Promise<void> {
+    this.#notes.delete(note.key)
+    this.#notes.set(note.key, note)
+  }
+
+  async recall(key: string): Promise<string | undefined> {
+    const note = this.#notes.get(key)
+    return note && note.expires > Date.now() ? note.value : undefined
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#drop(id)
+    this.#hub.forgotten(ids)
+  }
+
+  async revoke(ids: readonly string[], due = 0): Promise<void> {
+    const until = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due))
+    for (const id of ids) this.#revoked.add(id, until)
+  }
+
+  async revoked(): Promise<readonly string[]> {
+    return this.#revoked.all()
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  #load(ids: readonly string[]): (Versioned | undefined)[] {
+    return ids.map((id) => {
+      const stored = this.#records.get(id)
+      if (!stored) return undefined
+      return { meta: this.#read(stored, stored.serialized), version: stored.version }
+    })
+  }
+
+  #has(id: string, stored: Stored, words: readonly string[]): boolean {
+    const { task, state: status, origin, serialized } = stored
+    const error = (): ErrorInfo | undefined => errorOf(this.#read(stored, serialized))
+    return hasWords(words, { id, task, tags: origin?.tags, status, error })
+  }
+
+  #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {
+    const meta = readMeta(deserialize(body, contentType, contentEncoding, new Set(Object.values(CONTENT_TYPES))))
+    return { ...meta, name: task, date_submitted: submitted }
+  }
+
+  #logged(log: readonly Logged[], change: Pick<Stored, 'version' | 'state' | 'serialized'>): readonly Logged[] {
+    const { version, state, serialized } = change
+    const seq = (log.at(-1)?.seq ?? 1) + 1
+    const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
+    if (limit === 0 || !isOnTheWay(state)) return log
+    const kept = keptChanges(limit, serialized.body.length)
+    return [...log, { seq, version, state: seq, serialized }].slice(-kept)
+  }
+
+  #expire(id: string, end: number): void {
+    clearTimeout(this.#timers.get(id))
+    if (end === NEVER) return
+    const wait = Math.min(end - Date.now(), LONGEST_TIMER)
+    const late = (): void => (end > Date.now() ? this.#expire(id, end) : this.#drop(id))
+    this.#timers.set(id, setTimeout(late, wait).unref())
+  }
+
+  #drop(id: string): void {
+    clearTimeout(this.#timers.get(id))
+    this.#timers.delete(id)
+    this.#records.delete(id)
+  }
+}
+
+function isListed(stored: Stored, filter: Omit<ListFilter, 'q' | 'limit' | 'cursor'>): boolean {
+  if (!fits(stored, filter)) return false
+  const { submitted = '', origin } = stored
+  if (filter.owner !== undefined && origin?.owner !== filter.owner) return false
+  if (filter.tag !== undefined && !origin?.tags?.includes(filter.tag)) return false
+  return filter.since === undefined || Date.parse(submitted) >= filter.since
+}

@@ -1,0 +1,244 @@
+import type {
+  Binding,
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  PublishOptions,
+  Purged,
+  Queue,
+  Route,
+} from '../../broker/broker.ts'
+import { calledTask, type Envelope } from '../../protocol/envelope.ts'
+import { LONGEST_TIMER } from '../../std/duration.ts'
+import { AsyncQueue } from '../../std/queue.ts'
+
+/** A message in memory. `holder` is the delivery that may settle it. */
+interface Item {
+  readonly seq: number
+  readonly queue: string
+  readonly envelope: Envelope
+  due: number
+  claims: number
+  holder: MemoryDelivery | undefined
+}
+
+/** Messages in this process's memory, gone with it: for tests and the eager mode. */
+export class MemoryBroker implements Broker {
+  readonly url = 'memory:'
+  readonly first = 'highest'
+  readonly #items = new Map<number, Item>()
+  readonly #consumers = new Set<MemoryConsumer>()
+  /** What flows into queues by exchange, the queue with each. */
+  readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
+  #seq = 0
+
+  async publish(
+    envelope: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore = 0, transient = false }: PublishOptions = {},
+  ): Promise<void> {
+    if (transient && exchange === '' && !this.#isRead(routingKey)) return
+    const bound = (this.#bindings.get(exchange) ?? []).filter(
+      (one) => one.kind === 'fanout' || one.routingKey === routingKey,
+    )
+    const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
+    for (const queue of queues) {
+      const seq = ++this.#seq
+      this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, holder: undefined })
+    }
+    this.changed()
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    for (const { name, bindings = [] } of queues) {
+      for (const binding of bindings) {
+        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
+        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
+      }
+    }
+    const consumer = new MemoryConsumer(this, queues, options)
+    this.#consumers.add(consumer)
+    consumer.look()
+    return consumer
+  }
+
+  async take(taskId: string): Promise<Delivery | undefined> {
+    for (const item of this.#items.values()) {
+      if (calledTask(item.envelope) === taskId && !item.holder) return new MemoryDelivery(this, item, () => undefined)
+    }
+    return undefined
+  }
+
+  async size(queue: string): Promise<number> {
+    return this.waiting(queue, Date.now()).length
+  }
+
+  async workers(queue: string): Promise<number> {
+    return [...this.#consumers].filter((consumer) => consumer.reads(queue)).length
+  }
+
+  async purge(queue: string): Promise<Purged> {
+    const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
+    for (const { seq } of gone) this.#items.delete(seq)
+    return { count: gone.length, taskIds: gone.flatMap(({ envelope }) => calledTask(envelope) ?? []) }
+  }
+
+  async close(): Promise<void> {
+    for (const consumer of [...this.#consumers]) await consumer.release()
+  }
+
+  #isRead(queue: string): boolean {
+    return [...this.#consumers].some((consumer) => consumer.reads(queue))
+  }
+
+  /** What may be taken from a queue now, the first in turn first. */
+  waiting(queue: string, now: number): Item[] {
+    const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
+    return items.sort(
+      (a, b) => (b.envelope.properties.priority ?? 0) - (a.envelope.properties.priority ?? 0) || a.seq - b.seq,
+    )
+  }
+
+  /** When the next delayed message is due that `waiting` at the same `now` does not give. */
+  nextDue(now: number): number | undefined {
+    const due = [...this.#items.values()].filter((item) => !item.holder && item.due > now).map((item) => item.due)
+    return due.length ? Math.min(...due) : undefined
+  }
+
+  /** True when the message was there, and the holder's to drop. */
+  drop(seq: number): boolean {
+    return this.#items.delete(seq)
+  }
+
+  /** Something may be taken now that could not before. */
+  changed(): void {
+    for (const consumer of this.#consumers) consumer.look()
+  }
+
+  forget(consumer: MemoryConsumer, queues: readonly Queue[]): void {
+    this.#consumers.delete(consumer)
+    for (const { name, transient } of queues) {
+      if (!transient) continue
+      for (const [exchange, bound] of this.#bindings) {
+        this.#bindings.set(
+          exchange,
+          bound.filter((one) => one.queue !== name),
+        )
+      }
+      for (const item of [...this.#items.values()]) if (item.queue === name) this.#items.delete(item.seq)
+    }
+  }
+}
+
+class MemoryConsumer implements Consumer {
+  readonly problem = undefined
+  readonly #broker: MemoryBroker
+  readonly #queues: readonly Queue[]
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #held = new Set<MemoryDelivery>()
+  #prefetch: number
+  /** Index of the queue whose turn it is. */
+  #turn = 0
+  #closed = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(broker: MemoryBroker, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
+    this.#broker = broker
+    this.#queues = queues
+    this.#prefetch = prefetch
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  reads(queue: string): boolean {
+    return this.#queues.some(({ name }) => name === queue)
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.look()
+  }
+
+  look(): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    const now = Date.now()
+    const count = this.#queues.length
+    const first = this.#turn
+    for (let index = 0; index < count; index++) {
+      const free = this.#prefetch - this.#held.size
+      if (free <= 0) return
+      const at = (first + index) % count
+      const items = this.#broker.waiting((this.#queues[at] as Queue).name, now).slice(0, free)
+      for (const item of items) this.#hold(item)
+      if (items.length > 0) this.#turn = (at + 1) % count
+    }
+    const due = this.#broker.nextDue(now)
+    if (due !== undefined)
+      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), LONGEST_TIMER))
+  }
+
+  #hold(item: Item): void {
+    const delivery: MemoryDelivery = new MemoryDelivery(this.#broker, item, () => this.#held.delete(delivery))
+    this.#held.add(delivery)
+    this.#line.push(delivery)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    await Promise.all([...this.#held].map((delivery) => delivery.reject({ requeue: true })))
+    this.#broker.forget(this, this.#queues)
+  }
+}
+
+class MemoryDelivery implements Delivery {
+  readonly envelope: Envelope
+  readonly queue: string
+  readonly redelivered: boolean
+  readonly lost = 0
+  readonly #broker: MemoryBroker
+  readonly #item: Item
+  readonly #onSettle: () => void
+
+  constructor(broker: MemoryBroker, item: Item, onSettle: () => void) {
+    this.envelope = item.envelope
+    this.queue = item.queue
+    this.redelivered = item.claims > 0
+    this.#broker = broker
+    this.#item = item
+    this.#onSettle = onSettle
+    item.holder = this
+    item.claims++
+    item.due = 0
+  }
+
+  async ack(): Promise<boolean> {
+    return this.#settle(() => this.#broker.drop(this.#item.seq))
+  }
+
+  async reject({ requeue }: { requeue: boolean }): Promise<boolean> {
+    if (!requeue) return this.ack()
+    return this.#settle(() => true)
+  }
+
+  #settle(end: () => boolean): boolean {
+    if (this.#item.holder !== this) return false
+    const done = end()
+    this.#item.holder = undefined
+    this.#onSettle()
+    this.#broker.changed()
+    return done
+  }
+}

@@ -1,0 +1,221 @@
+import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../../broker/broker.ts'
+import type { QueueOptions } from '../../broker/queueOptions.ts'
+import { ignoredWarning } from '../../broker/urlParameters.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { redactUrl } from '../../std/url.ts'
+import { dial, dialRelayed } from './connection/client.ts'
+import { AmqpConnection } from './connection/connection.ts'
+import type { ProbePace } from './connection/livenessProbe.ts'
+import { relay } from './connection/relay.ts'
+import { AmqpConsumer } from './consume/consumer.ts'
+import { ConsumerClock } from './consume/holdRenewal.ts'
+import { Delays, delayQueues } from './delays.ts'
+import { withoutWay, writeProperties } from './envelope.ts'
+import { requireName, requireSendable, requireShort } from './limits.ts'
+import { type Outgoing, Publisher } from './publish/publisher.ts'
+import { SizeLimit } from './publish/sizeLimit.ts'
+import { Topology } from './topology.ts'
+import { AMQP_IGNORED, parseAmqpUrl } from './url.ts'
+
+export interface AmqpOptions {
+  /** How task queues are made, by name. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>
+  /** How long a call waits for a server that is away or takes no messages, ms. Default 10 s. */
+  readonly storeTimeout?: number
+  /** RabbitMQ's `consumer_timeout`, ms: what is held for half as long is renewed. Default 30 min, as the server's. */
+  readonly consumerTimeout?: number
+  /** How soon a connection that carries nothing is found out. Default: asked every 5 s, an answer within 3 s. */
+  readonly probe?: ProbePace
+  /** Told when tasks were given back because they ran for longer than that, and of parameters of the URL that are ignored. */
+  readonly warn?: (message: string) => void
+}
+
+const WAIT = 10_000
+/** How many messages of a queue a purge reads for their task ids; the rest is dropped unread. */
+const PURGE_TELLS = 10_000
+
+/** Messages in RabbitMQ, in queues as Celery declares them, so that its workers and clients share them. */
+export class AmqpBroker implements Broker {
+  readonly url: string
+  readonly first = 'highest'
+  readonly turns = 'random'
+  /** A server short of memory stops reading from whoever publishes: what is held must be settled all the same, so by another connection. */
+  readonly #publishing: AmqpConnection
+  readonly #connection: AmqpConnection
+  /** Of task queues: what is held by it must not be given to others because a task blocks the event loop. */
+  readonly #consuming: AmqpConnection
+  readonly #topology: Topology
+  readonly #delays: Delays
+  readonly #tasks: Publisher
+  /** To exchanges, which may be gone: the server then ends the channel, and with it what is under way. */
+  readonly #others: Publisher
+  readonly #delayed: Publisher
+  readonly #clock: ConsumerClock
+  readonly #consumers = new Set<AmqpConsumer>()
+
+  /** Throws ConfigError for a URL that cannot be read, ArgumentError for a name of a queue that is too long. */
+  constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, probe, warn }: AmqpOptions = {}) {
+    const addresses = parseAmqpUrl(url)
+    for (const name of Object.keys(queues)) requireShort(name, 'queues')
+    this.url = redactUrl(url)
+    const ignored = addresses.flatMap((address) => address.ignored)
+    if (ignored.length > 0) warn?.(ignoredWarning(this.url, ignored, AMQP_IGNORED))
+    const shared = { addresses, wait, probe, standing: { accepted: false } }
+    this.#publishing = new AmqpConnection({ ...shared, name: 'celeriac publisher', dial })
+    this.#connection = new AmqpConnection({ ...shared, name: 'celeriac', dial })
+    this.#consuming = new AmqpConnection({ ...shared, name: 'celeriac consumer', dial: dialRelayed })
+    this.#topology = new Topology(this.#connection, queues)
+    this.#delays = new Delays(this.#topology)
+    this.#clock = new ConsumerClock(consumerTimeout, warn)
+    this.#connection.onOpen(() => this.#delays.forget())
+    const sizes = new SizeLimit()
+    this.#publishing.onOpen(() => sizes.forget())
+    this.#tasks = new Publisher(this.#publishing, wait, sizes)
+    this.#others = new Publisher(this.#publishing, wait, sizes)
+    this.#delayed = new Publisher(this.#publishing, wait, sizes)
+  }
+
+  async publish(
+    envelope: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore, transient = false }: PublishOptions = {},
+  ): Promise<void> {
+    this.check(envelope, { exchange, routingKey })
+    if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
+    const wait = notBefore === undefined ? 0 : notBefore - Date.now()
+    if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
+    const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
+    // The reader of such a queue made it: without it, nobody waits for the message.
+    if (transient) await this.#tasks.publish({ ...message, mandatory: false })
+    else {
+      await this.#routed(
+        () => this.#topology.queue(routingKey),
+        () => this.#topology.forgetQueue(routingKey),
+        () => this.#tasks.publish({ ...message, mandatory: true }),
+        routingKey,
+      )
+    }
+  }
+
+  check(envelope: Envelope, route: Route): void {
+    requireSendable(envelope, route)
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    requireName(options.name)
+    for (const { name } of queues) requireShort(name, 'queue')
+    // Replies and remote control come again, or are of no use to whoever was blocked.
+    const relayed = !queues.every(({ transient }) => transient)
+    if (relayed) relay.check()
+    const parts = {
+      connection: relayed ? this.#consuming : this.#connection,
+      topology: this.#topology,
+      clock: this.#clock,
+      publish: (message: Outgoing) => this.#tasks.publish(message),
+      problem: () => this.#consuming.problem ?? this.#connection.problem ?? this.#publishing.problem,
+      released: (consumer: AmqpConsumer) => this.#consumers.delete(consumer),
+    }
+    const consumer = new AmqpConsumer(parts, queues, options)
+    await consumer.start()
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  async size(queue: string): Promise<number> {
+    requireShort(queue, 'queue')
+    return (await this.#topology.size(queue)) ?? 0
+  }
+
+  async workers(queue: string): Promise<number> {
+    return this.#topology.consumers(queue)
+  }
+
+  async purge(queue: string): Promise<Purged> {
+    requireShort(queue, 'queue')
+    const taskIds: string[] = []
+    let count = 0
+    // From the longest stay to the shortest, and then where they come out: none slips past.
+    for (const name of [...delayQueues(queue), queue]) {
+      if ((await this.#topology.size(name)) === undefined) continue
+      count += await this.#topology.declare(async (channel) => {
+        let told = 0
+        for (; told < PURGE_TELLS; told++) {
+          const message = await channel.get(name, { noAck: true })
+          if (!message) return told
+          const { correlationId } = message.properties
+          if (typeof correlationId === 'string') taskIds.push(correlationId)
+        }
+        return told + (await channel.purgeQueue(name)).messageCount
+      })
+    }
+    return { count, taskIds }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    } finally {
+      await Promise.all([this.#publishing, this.#connection, this.#consuming].map((connection) => connection.close()))
+    }
+  }
+
+  /** Also what says its time itself (Celery's eta): in the queue it would take up a place of whoever takes it, until then. */
+  async #later(envelope: Envelope, queue: string, notBefore: number): Promise<void> {
+    // The server counts a message's own limit from each stay anew, and forgets it then. Workers go by the header.
+    const { expiration: _, ...properties } = envelope.properties
+    const headers = withoutWay(envelope.headers)
+    const options = writeProperties({ ...envelope, headers, properties })
+    const content = envelope.body
+    await this.#routed(
+      // It could be gone when the message comes out.
+      () => this.#topology.queue(queue),
+      () => {
+        this.#topology.forgetQueue(queue)
+        this.#delays.forget()
+      },
+      async () => {
+        const route = await this.#delays.route(queue, notBefore - Date.now())
+        return this.#delayed.publish({ ...route, content, options, mandatory: true })
+      },
+      queue,
+    )
+  }
+
+  /** Declare, then publish; where it is gone meanwhile, once more. */
+  async #routed(
+    declare: () => Promise<void>,
+    forget: () => void,
+    publish: () => Promise<'stored' | 'unroutable'>,
+    queue: string,
+  ): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      await declare()
+      try {
+        if ((await publish()) === 'stored') return
+      } catch (error) {
+        // Declared anew at the next call. This message may have arrived: to send it again is for whoever knows that it may run twice.
+        forget()
+        throw error
+      }
+      forget()
+      if (attempt === 0) continue
+      throw new StoreUnavailableError(
+        `queue ${queue}: a message was returned as unroutable, also after declaring it anew`,
+      )
+    }
+  }
+
+  /** To whoever is bound; nobody is no error. */
+  async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
+    if (!(await this.#topology.hasExchange(exchange))) return
+    const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
+    try {
+      await this.#others.publish({ ...message, mandatory: false })
+    } catch (error) {
+      // It went with the server's restart, or with those that were bound to it.
+      this.#topology.forgetExchange(exchange)
+      if (await this.#topology.hasExchange(exchange)) throw error
+    }
+  }
+}

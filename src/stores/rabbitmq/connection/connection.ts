@@ -1,0 +1,289 @@
+import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
+import { backoffDelay } from '../../../std/backoff.ts'
+import { isDefect } from '../../../std/defect.ts'
+import { Deferred } from '../../../std/deferred.ts'
+import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import type { AmqpAddress } from '../url.ts'
+import { isLasting } from './connectError.ts'
+import { type ProbePace, Prober } from './livenessProbe.ts'
+
+/** The part of amqplib that we use. */
+export type Dial = (address: AmqpAddress, name: string, timeout: number) => Promise<ChannelModel>
+
+export interface ConnectionOptions {
+  readonly addresses: readonly AmqpAddress[]
+  /** Shown by the server. */
+  readonly name: string
+  /** How long a call waits for a connection, ms. */
+  readonly wait: number
+  readonly dial: Dial
+  readonly standing: Standing
+  readonly probe: ProbePace | undefined
+}
+
+/** Of all connections of one broker. */
+export interface Standing {
+  /** A server has let us in: what is refused from then on is passing, as while it starts, and waited for. */
+  accepted: boolean
+}
+
+const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
+/** Longest that opening may take, ms. */
+const OPEN_LIMIT = 5000
+
+/** Keeps one connection open: opens it when first needed, and again, at the next address, whenever it ends, until it is closed. */
+export class AmqpConnection {
+  readonly #options: ConnectionOptions
+  readonly #opened = new Set<() => void>()
+  readonly #waiting = new Set<Deferred<ChannelModel>>()
+  #model: ChannelModel | undefined
+  #prober: Prober | undefined
+  #opening = false
+  #closed = false
+  #at = 0
+  #failures = 0
+  /** Of which addresses the last answer was one that waiting does not mend. */
+  readonly #refusals = new Map<number, Error>()
+  #problem: StoreUnavailableError | undefined
+  #blocked: StoreUnavailableError | undefined
+  #reconnecting: NodeJS.Timeout | undefined
+  /** Resolved when a block ends, or the connection. */
+  #unblocked: Deferred<void> | undefined
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** Why it does not work now; undefined while it does. A server that takes no messages is one reason. */
+  get problem(): StoreUnavailableError | undefined {
+    return this.#problem ?? this.#blocked
+  }
+
+  /** True while there is a connection. */
+  get open(): boolean {
+    return this.#model !== undefined
+  }
+
+  /** Major version of the server; undefined before the first connection. */
+  get serverMajor(): number | undefined {
+    const version: unknown = this.#model?.connection.serverProperties.version
+    return typeof version === 'string' ? Number.parseInt(version, 10) : undefined
+  }
+
+  /** Set while the server takes no messages (memory or disk alarm). */
+  get blocked(): StoreUnavailableError | undefined {
+    return this.#blocked
+  }
+
+  /** Resolves when the server takes messages again; rejects with StoreUnavailableError when it does not within the wait. */
+  async flowing(): Promise<void> {
+    const until = performance.now() + this.#options.wait
+    while (this.#blocked && this.#unblocked) {
+      const blocked = this.#blocked
+      await limited(this.#unblocked.promise, until - performance.now(), () => blocked)
+    }
+  }
+
+  /** Called after each opening, the first included. The returned function ends it. */
+  onOpen(listener: () => void): () => void {
+    this.#opened.add(listener)
+    return () => {
+      this.#opened.delete(listener)
+    }
+  }
+
+  /**
+   * A new channel. Rejects with StoreUnavailableError when there is no connection within the wait; at once, with ConfigError, where every
+   * address refuses us and none has ever let us in.
+   */
+  async channel(): Promise<Channel> {
+    return this.#withModel((model) => model.createChannel())
+  }
+
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return this.#withModel((model) => model.createConfirmChannel())
+  }
+
+  /** Open it without a use. */
+  start(): void {
+    if (!this.#model && !this.#opening && !this.#reconnecting && !this.#closed) void this.#open()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#reconnecting)
+    this.#refuse(this.#closedError())
+    const model = this.#model
+    this.#lost(undefined)
+    if (!model) return
+    // A server that does not answer cannot be told.
+    const end = setTimeout(() => destroy(model), OPEN_LIMIT)
+    const ended = new Promise((resolve) => model.once('close', resolve))
+    // Where the connection is lost meanwhile, the library never answers.
+    await Promise.race([ended, model.close().catch(() => undefined)])
+    clearTimeout(end)
+  }
+
+  async #withModel<Kind extends Channel>(create: (model: ChannelModel) => Promise<Kind>): Promise<Kind> {
+    const model = await this.#ready()
+    try {
+      const channel = await create(model)
+      // What goes wrong on it is told by its end, and by what was asked of it.
+      channel.on('error', () => undefined)
+      return channel
+    } catch (error) {
+      throw this.unavailable(error)
+    }
+  }
+
+  #ready(): Promise<ChannelModel> {
+    if (this.#model) return Promise.resolve(this.#model)
+    if (this.#closed) return Promise.reject(this.#closedError())
+    this.start()
+    const waiting = new Deferred<ChannelModel>()
+    this.#waiting.add(waiting)
+    return limited(waiting.promise, this.#options.wait, () => {
+      this.#waiting.delete(waiting)
+      const [refusal] = this.#refusals.values()
+      const cause = refusal ?? this.#problem
+      const why = cause ? `: ${cause.message}` : ''
+      return new StoreUnavailableError(`${this.#label}: not connected for ${this.#options.wait} ms${why}`, { cause })
+    })
+  }
+
+  async #open(): Promise<void> {
+    this.#opening = true
+    this.#reconnecting = undefined
+    try {
+      const { dial, name, wait } = this.#options
+      const model = await dial(this.#address, name, Math.min(OPEN_LIMIT, Math.max(wait, 1000)))
+      if (this.#closed) {
+        model.on('error', () => undefined)
+        await model.close().catch(() => undefined)
+        return
+      }
+      this.#use(model)
+    } catch (error) {
+      this.#failed(error)
+    } finally {
+      this.#opening = false
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { addresses, standing } = this.#options
+    if (isDefect(error)) {
+      // Whoever asks next tries again, and hears the same.
+      this.#problem = this.unavailable(error)
+      this.#refuse(error)
+      return
+    }
+    const own = this.errorOf(error)
+    if (isLasting(error)) this.#refusals.set(this.#at, own)
+    else this.#refusals.delete(this.#at)
+    if (!standing.accepted && this.#refusals.size === addresses.length) {
+      // Nobody is pestered: whoever asks next tries again.
+      this.#problem = this.unavailable(error)
+      this.#refusals.clear()
+      this.#refuse(own)
+    } else this.#again(error)
+    this.#at = (this.#at + 1) % addresses.length
+  }
+
+  #refuse(error: Error): void {
+    for (const waiting of this.#waiting) waiting.reject(error)
+    this.#waiting.clear()
+  }
+
+  #use(model: ChannelModel): void {
+    this.#model = model
+    this.#options.standing.accepted = true
+    this.#failures = 0
+    this.#refusals.clear()
+    this.#problem = undefined
+    let reason: unknown
+    model.on('error', (error) => {
+      reason = error
+    })
+    model.on('close', (error) => {
+      if (this.#model === model) this.#lost(reason ?? error ?? new Error('closed'))
+    })
+    model.on('blocked', (why) => {
+      this.#unblocked ??= new Deferred()
+      this.#blocked = new StoreUnavailableError(`${this.#label}: the server takes no messages now: ${why}`)
+    })
+    model.on('unblocked', () => this.#unblock())
+    this.#prober = new Prober(
+      model,
+      () => this.#blocked !== undefined,
+      () => destroy(model),
+      this.#options.probe,
+    )
+    for (const waiting of this.#waiting) waiting.resolve(model)
+    this.#waiting.clear()
+    for (const listener of [...this.#opened]) listener()
+  }
+
+  #unblock(): void {
+    this.#blocked = undefined
+    this.#unblocked?.resolve()
+    this.#unblocked = undefined
+  }
+
+  #lost(error: unknown): void {
+    this.#model = undefined
+    this.#prober?.stop()
+    this.#unblock()
+    if (!this.#closed) this.#again(error)
+  }
+
+  #again(error: unknown): void {
+    if (this.#closed) return
+    this.#problem = this.unavailable(error)
+    const delay = Math.max(20, backoffDelay(RECONNECT, this.#failures++))
+    this.#reconnecting = setTimeout(() => void this.#open(), delay)
+  }
+
+  /** An error of the client library as ours; one of the program, or its installation, as what it is. */
+  errorOf(error: unknown): Error {
+    return isDefect(error) || error instanceof ConfigError ? error : this.unavailable(error)
+  }
+
+  /** As an outage, whatever it is. */
+  unavailable(error: unknown): StoreUnavailableError {
+    if (error instanceof StoreUnavailableError) return error
+    if (error instanceof ConfigError) return new StoreUnavailableError(error.message, { cause: error })
+    const text = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : error
+    return new StoreUnavailableError(`${this.#label}: ${text}`, { cause: error })
+  }
+
+  get #address(): AmqpAddress {
+    return this.#options.addresses[this.#at] as AmqpAddress
+  }
+
+  get #label(): string {
+    return this.#address.label
+  }
+
+  #closedError(): StoreUnavailableError {
+    return new StoreUnavailableError(`${this.#label}: the connection is closed`)
+  }
+}
+
+/** End a connection at once; what waits on it then fails. */
+function destroy(model: ChannelModel): void {
+  const { stream } = model.connection as unknown as { stream: { destroy(error: Error): void } }
+  stream.destroy(new Error('no answer'))
+}
+
+/** The promise, or the rejection with `late()` when it has not settled within `ms`. */
+export async function limited<Value>(promise: Promise<Value>, ms: number, late: () => Error): Promise<Value> {
+  const { promise: limit, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(late()), Math.max(0, ms))
+  try {
+    return await Promise.race([promise, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,318 @@
+import type { Channel, ConsumeMessage } from 'amqplib'
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { backoffDelay } from '../../../std/backoff.ts'
+import { AsyncQueue } from '../../../std/queue.ts'
+import { Settler } from './ackBatch.ts'
+import { Recount } from './deathCount.ts'
+import { AmqpDelivery } from './delivery.ts'
+import type { KeeperParts } from './holdByCopy.ts'
+import { type ConsumerClock, LongHolds } from './holdRenewal.ts'
+import { Places } from './slots.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts extends KeeperParts {
+  readonly clock: ConsumerClock
+  /** Why the broker as a whole does not work. */
+  problem(): Error | undefined
+  released(consumer: AmqpConsumer): void
+}
+
+/** One channel and what came by it; a new one after each trouble. */
+interface Session {
+  readonly channel: Channel
+  readonly settler: Settler
+  /** Consumer tags by queue. */
+  readonly tags: Map<string, string>
+  /** The limit that the server was told last. */
+  told: number
+}
+
+const REOPEN = { kind: 'exponential', delay: 50, maxDelay: 2000, jitter: 'full' } as const
+
+/** Takes what the server pushes, at most `prefetch` at once, and takes up its queues again after every trouble, until it is closed. */
+export class AmqpConsumer implements Consumer {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #name: string
+  readonly #line = new AsyncQueue<AmqpDelivery>()
+  readonly #holds: LongHolds
+  readonly #recount: Recount
+  readonly #places: Places
+  #session: Session | undefined
+  #prefetch: number
+  #closed = false
+  #released = false
+  #count = 0
+  #problem: Error | undefined
+  /** Limits are each queue's own, where the server knows none of a channel. */
+  #perQueue: boolean
+  #adjusting: Promise<void> = Promise.resolve()
+  #retry: NodeJS.Timeout | undefined
+  #failures = 0
+  /** Whoever opens sees that it fails, and what to do then. */
+  #opening = false
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, name }: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#prefetch = prefetch
+    this.#name = name
+    this.#holds = new LongHolds({ ...parts, changed: () => this.#adjust(), copiesLost: () => this.#forgetLost() })
+    this.#recount = new Recount({
+      renew: (delivery) => this.#holds.renew(delivery),
+      ready: (delivery) => this.#handOn(delivery),
+    })
+    this.#places = new Places({
+      count: () => this.#prefetch,
+      hand: (delivery) => this.#line.push(delivery),
+      changed: () => void this.#adjust(),
+    })
+    this.#perQueue = queues.some((queue) => parts.topology.isQuorum(queue.name))
+  }
+
+  /** Rejects with StoreUnavailableError when the server does not answer, with ConfigError when a queue is not as it should be. */
+  async start(): Promise<this> {
+    try {
+      await this.#open()
+    } catch (error) {
+      if (!this.#mustBePerQueue()) throw this.#unusable(error)
+      await this.#open().catch((second: unknown) => {
+        throw this.#unusable(second)
+      })
+    }
+    return this
+  }
+
+  get problem(): Error | undefined {
+    return this.#parts.problem() ?? this.#problem
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#places.fill()
+    void this.#adjust()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#retry)
+    await this.#adjust()
+    const unread = [...this.#line.drain(), ...this.#places.drain()]
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    if (this.#released) return
+    this.#released = true
+    this.#parts.released(this)
+    const session = this.#session
+    this.#session = undefined
+    // To give something back between copy and acknowledgement would leave both.
+    await this.#holds.still()
+    await this.#recount.idle()
+    await Promise.all(this.#holds.copies.map((delivery) => delivery.reject({ requeue: true })))
+    await this.#holds.close()
+    if (!session || session.settler.ended) return
+    const { channel, settler } = session
+    await settler.settleRest('requeue')
+    settler.end()
+    // Should the connection end now, the server gives back what is held, and drops what was ours alone, by itself.
+    await channel.close().catch(() => undefined)
+    if (!this.#parts.connection.open) return
+    for (const { name, transient } of this.#queues) if (transient) await this.#parts.topology.deleteQueue(name)
+  }
+
+  async #open(): Promise<void> {
+    this.#opening = true
+    try {
+      await this.#begin()
+    } finally {
+      this.#opening = false
+    }
+  }
+
+  /** It never began: nothing is tried again. */
+  #unusable(error: unknown): Error {
+    this.#closed = true
+    this.#released = true
+    return this.#parts.connection.errorOf(error)
+  }
+
+  /** Queues and channel, and all that is to be consumed. */
+  async #begin(): Promise<void> {
+    const { connection, topology } = this.#parts
+    for (const queue of this.#queues) {
+      if (queue.transient) await topology.transient(queue)
+      else {
+        await topology.queue(queue.name)
+        await topology.bind(queue.name, queue.bindings ?? [])
+      }
+    }
+    const channel = await connection.channel()
+    if ((connection.serverMajor ?? 3) >= 4) this.#perQueue = true
+    const session: Session = {
+      channel,
+      // Its own limit again: RabbitMQ drops that of the channel when it is asked for one of consumers to come.
+      settler: new Settler(channel, () => this.#limit(session)),
+      tags: new Map(),
+      told: -1,
+    }
+    let reason: Error | undefined
+    channel.once('error', (error) => {
+      reason = error
+    })
+    channel.once('close', () => this.#lost(session, reason))
+    this.#session = session
+    await this.#apply(session)
+    if (this.#session !== session) throw connection.unavailable(reason ?? new Error('the channel has ended'))
+    this.#problem = undefined
+    this.#failures = 0
+  }
+
+  /** The channel has ended: what it brought comes again by the next one, also what nobody has read. */
+  #lost(session: Session, reason: Error | undefined): void {
+    session.settler.end()
+    if (reason) this.#parts.clock.heard(reason.message)
+    this.#holds.lost()
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#forgetLost()
+    if (this.#closed) return
+    // It may have been for want of one of them.
+    for (const { name } of this.#queues) this.#parts.topology.forgetQueue(name)
+    if (reason) this.#problem = this.#parts.connection.unavailable(reason)
+    if (this.#opening) return
+    this.#mustBePerQueue()
+    this.#again()
+  }
+
+  /** What nobody has read yet, and is ours no longer: it comes again. */
+  #forgetLost(): void {
+    for (const delivery of this.#line.drain()) if (this.#holds.has(delivery)) this.#line.push(delivery)
+    this.#places.keep((delivery) => this.#holds.has(delivery))
+  }
+
+  #again(): void {
+    if (this.#closed || this.#retry) return
+    const delay = backoffDelay(REOPEN, this.#failures++)
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      if (this.#closed || this.#session) return
+      this.#open().catch((error: unknown) => {
+        this.#problem = this.#parts.connection.errorOf(error)
+        this.#mustBePerQueue()
+        this.#again()
+      })
+    }, delay)
+  }
+
+  /** Somebody else has made it a quorum queue, for which the server knows no limit of a channel: it says so, and hangs up. */
+  #mustBePerQueue(): boolean {
+    if (this.#perQueue || !/global qos/i.test(this.#parts.connection.problem?.message ?? '')) return false
+    this.#perQueue = true
+    return true
+  }
+
+  /** One change after the other; each looks at what is wanted then. */
+  #adjust(): Promise<void> {
+    this.#adjusting = this.#adjusting.then(async () => {
+      const session = this.#session
+      // A channel that ends meanwhile says so, and the next one begins with what is wanted.
+      if (session) await this.#apply(session).catch(() => undefined)
+    })
+    return this.#adjusting
+  }
+
+  async #apply(session: Session): Promise<void> {
+    const { channel, tags } = session
+    const places = this.#closed ? 0 : Math.max(0, this.#prefetch - this.#holds.moved)
+    // A limit of consumers can only be changed by beginning anew; and quorum queues count what is given back.
+    const most = places === 0 || this.#perQueue ? places : places + this.#places.extra
+    if (most === 0 || (this.#perQueue && session.told !== most)) await this.#cancel(session)
+    if (most === 0) return
+    if (session.told !== most) {
+      session.told = most
+      await this.#limit(session)
+    }
+    for (const { name } of this.#queues) {
+      if (tags.has(name)) continue
+      const consumerTag = `${this.#name}-${++this.#count}`
+      tags.set(name, consumerTag)
+      await channel.consume(name, (message) => this.#receive(session, name, message), { consumerTag })
+    }
+  }
+
+  async #limit({ channel, told }: Session): Promise<void> {
+    if (this.#perQueue) await channel.prefetch(Math.max(1, Math.floor(told / this.#queues.length)), false)
+    else await channel.prefetch(told, true)
+  }
+
+  async #cancel({ channel, tags }: Session): Promise<void> {
+    const all = [...tags.values()]
+    tags.clear()
+    await Promise.all(all.map((tag) => channel.cancel(tag)))
+  }
+
+  #receive(session: Session, queue: string, message: ConsumeMessage | null): void {
+    if (!message) {
+      this.#cancelled(session, queue)
+      return
+    }
+    const { deliveryTag } = message.fields
+    session.settler.add(deliveryTag)
+    const delivery: AmqpDelivery = new AmqpDelivery(
+      message,
+      queue,
+      (ending) => session.settler.settle(deliveryTag, ending),
+      () => {
+        this.#holds.settled(delivery)
+        this.#places.settled(delivery)
+      },
+    )
+    this.#holds.add(delivery)
+    if (this.#recount.busy || (delivery.suspect && this.#canRecount(queue))) this.#recount.add(delivery)
+    else if (this.#prefetch - this.#holds.moved <= 0) void delivery.reject({ requeue: true })
+    else this.#handOn(delivery)
+  }
+
+  /** A server that takes no messages takes no copies. */
+  #canRecount(queue: string): boolean {
+    return !this.#closed && !this.#isTransient(queue) && !this.#parts.problem()
+  }
+
+  #isTransient(queue: string): boolean {
+    return this.#queues.some(({ name, transient }) => name === queue && transient)
+  }
+
+  #handOn(delivery: AmqpDelivery): void {
+    if (this.#closed) void delivery.reject({ requeue: true })
+    else if (this.#holds.has(delivery)) this.#places.add(delivery)
+  }
+
+  /** The queue was deleted: make it again, on the same channel, as others of our deliveries hang on it. */
+  #cancelled(session: Session, queue: string): void {
+    session.tags.delete(queue)
+    this.#parts.topology.forgetQueue(queue)
+    const own = this.#queues.find(({ name }) => name === queue) as Queue
+    const remake = own.transient ? this.#parts.topology.transient(own) : this.#parts.topology.queue(queue)
+    remake.then(
+      () => {
+        this.#problem = undefined
+        void this.#adjust()
+      },
+      (error: Error) => {
+        this.#problem = error
+        setTimeout(() => {
+          if (this.#session === session && !this.#closed) this.#cancelled(session, queue)
+        }, REOPEN.maxDelay).unref()
+      },
+    )
+  }
+}

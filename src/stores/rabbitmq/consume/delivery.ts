@@ -1,0 +1,104 @@
+import type { ConsumeMessage } from 'amqplib'
+import type { Delivery, Route } from '../../../broker/broker.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
+import { isPassage } from '../delays.ts'
+import { HELD_HEADER, LOST_HEADER, REASON_HEADER, readEnvelope } from '../envelope.ts'
+import type { Settle } from './ackBatch.ts'
+
+/** How often quorum queues have a message come back before it is looked into why: they do not tell a death from what was given back. */
+const SUSPECT = 3
+
+/** A message in our hands, for as long as the channel lives that brought it. */
+export class AmqpDelivery implements Delivery {
+  readonly queue: string
+  readonly message: ConsumeMessage
+  readonly #ended: () => void
+  #settle: Settle
+  #envelope: Envelope | undefined
+  #settled = false
+  /** Since when the server counts it as unacknowledged (`performance.now()`). */
+  since: number = performance.now()
+
+  /** `ended`: told when it is settled here, by whatever means. */
+  constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void) {
+    this.message = message
+    this.queue = queue
+    this.#settle = settle
+    this.#ended = ended
+  }
+
+  get envelope(): Envelope {
+    this.#envelope ??= readEnvelope(this.message, isPassage)
+    return this.#envelope
+  }
+
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  get route(): Route | undefined {
+    const { exchange, routingKey } = this.message.fields
+    return exchange === '' && routingKey === this.queue ? undefined : { exchange, routingKey }
+  }
+
+  get redelivered(): boolean {
+    return this.message.fields.redelivered || this.#fromTheDead
+  }
+
+  /** As far as it is known: copies carry it, and their way back tells of one death more. */
+  get lost(): number {
+    const { headers } = this.message.properties
+    const before: unknown = headers?.[LOST_HEADER]
+    const died = this.#fromTheDead && headers?.[REASON_HEADER] !== 'rejected'
+    return (typeof before === 'number' ? before : 0) + (died ? 1 : 0)
+  }
+
+  /** By its own limit, the property `expiration`: the server keeps that beside the reason when it passes the message on. */
+  get expired(): boolean {
+    const deaths: unknown = this.message.properties.headers?.['x-death']
+    if (!Array.isArray(deaths)) return false
+    return deaths.some((death) => death?.reason === 'expired' && death['original-expiration'] !== undefined)
+  }
+
+  /** It came back, and nothing says whether its holder died or gave it back: what is held by a copy from now on will say so. */
+  get suspect(): boolean {
+    if (this.#fromTheDead) return true
+    const counted: unknown = this.message.properties.headers?.['x-delivery-count']
+    return typeof counted === 'number' ? counted >= SUSPECT : this.message.fields.redelivered
+  }
+
+  /** A copy that somebody held, and gave back or did not live to settle. */
+  get #fromTheDead(): boolean {
+    return this.message.properties.headers?.[HELD_HEADER] !== undefined
+  }
+
+  ack(): Promise<boolean> {
+    return this.#end('ack')
+  }
+
+  reject({ requeue }: { requeue: boolean }): Promise<boolean> {
+    return this.#end(requeue ? 'requeue' : 'drop')
+  }
+
+  /** From now on a copy stands for it: the one before is acknowledged. False when that was ours no longer: it comes again, and the copy goes. */
+  async replace(copy: Settle): Promise<boolean> {
+    if (this.#settled) {
+      await copy('ack')
+      return false
+    }
+    const before = this.#settle
+    this.#settle = copy
+    this.since = performance.now()
+    if (await before('ack')) return true
+    this.#settle = () => Promise.resolve(false)
+    await copy('ack')
+    return false
+  }
+
+  #end(ending: Parameters<Settle>[0]): Promise<boolean> {
+    if (this.#settled) return Promise.resolve(false)
+    this.#settled = true
+    this.#ended()
+    return this.#settle(ending)
+  }
+}

@@ -1,0 +1,159 @@
+import type { Channel, ConsumeMessage } from 'amqplib'
+import { Deferred } from '../../../std/deferred.ts'
+import { StoreUnavailableError } from '../../../std/errors.ts'
+import { uuid } from '../../../std/id.ts'
+import type { AmqpConnection } from '../connection/connection.ts'
+import { HELD_HEADER, LOST_HEADER, withoutWay } from '../envelope.ts'
+import { namePart } from '../limits.ts'
+import type { Fate, Outgoing } from '../publish/publisher.ts'
+import { codeOf, type Topology } from '../topology.ts'
+import { type Settle, Settler } from './ackBatch.ts'
+import type { AmqpDelivery } from './delivery.ts'
+
+export interface KeeperParts {
+  readonly connection: AmqpConnection
+  readonly topology: Topology
+  publish(message: Outgoing): Promise<Fate>
+}
+
+export interface KeeperOptions extends KeeperParts {
+  /** Called when no copy is ours any more. */
+  lost(): void
+}
+
+/** How long a copy waits for us before it goes back to where it came from, ms: when we are dead, or have given it back. */
+const COPY_TTL = 1000
+const QUEUE_EXPIRES = 600_000
+/** Bytes that `.held.` and a UUID leave of a queue's name. */
+const LONGEST_NAME = 255 - 42
+
+interface Session {
+  readonly channel: Channel
+  readonly settler: Settler
+}
+
+/**
+ * Holds messages by copies: one goes into a queue of our own, comes back to us at once, and the first one is acknowledged. So the time that
+ * the server lets a delivery be unacknowledged (`consumer_timeout`, 30 minutes) begins anew, and the copy can carry how often its holders
+ * died. Should we die, the server gives the copy back, nobody takes it, and it is dead-lettered to the queue that the message came from;
+ * what we give back goes there at once. Between copy and acknowledgement both exist: to die there runs the task twice, to die elsewhere
+ * once more, as ever.
+ */
+export class Keeper {
+  readonly #parts: KeeperOptions
+  readonly #name: string = uuid()
+  readonly #coming = new Map<string, Deferred<Settle>>()
+  /** By the names of our own ones: consumed, or about to be. */
+  readonly #queues = new Map<string, Promise<void>>()
+  #session: Promise<Session> | undefined
+  #count = 0
+
+  constructor(parts: KeeperOptions) {
+    this.#parts = parts
+  }
+
+  /** Make a copy that is ours; resolves to how it is settled. Rejects with StoreUnavailableError, and may then have left one to run again. */
+  async copy({ queue, message, lost }: AmqpDelivery): Promise<Settle> {
+    const { channel } = await this.#open()
+    const name = `${namePart(queue, LONGEST_NAME)}.held.${this.#name}`
+    await this.#consume(channel, queue, name)
+    const key = String(++this.#count)
+    const coming = new Deferred<Settle>()
+    this.#coming.set(key, coming)
+    coming.promise.catch(() => undefined)
+    // The server takes no message that names another user as its sender.
+    const { headers, userId: _, ...properties } = message.properties
+    const options = {
+      ...properties,
+      headers: { ...withoutWay(headers ?? {}), [HELD_HEADER]: key, [LOST_HEADER]: lost },
+    }
+    try {
+      const fate = await this.#parts.publish({
+        exchange: '',
+        routingKey: name,
+        content: message.content,
+        options,
+        mandatory: true,
+      })
+      if (fate === 'unroutable') throw new StoreUnavailableError(`queue ${name}: it was deleted`)
+      return await coming.promise
+    } finally {
+      this.#coming.delete(key)
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = await this.#session?.catch(() => undefined)
+    this.#session = undefined
+    // To where they came from: told now, it is no death.
+    await session?.settler.settleRest('drop')
+    await session?.channel.close().catch(() => undefined)
+  }
+
+  #open(): Promise<Session> {
+    this.#session ??= this.#prepare().catch((error: unknown) => {
+      this.#session = undefined
+      throw error
+    })
+    return this.#session
+  }
+
+  async #prepare(): Promise<Session> {
+    const channel = await this.#parts.connection.channel()
+    const settler = new Settler(channel, () => channel.prefetch(0, false))
+    channel.once('close', () => {
+      this.#session = undefined
+      this.#queues.clear()
+      settler.end()
+      const error = new StoreUnavailableError('RabbitMQ: the channel of what is held for long has ended')
+      for (const coming of this.#coming.values()) coming.reject(error)
+      this.#parts.lost()
+    })
+    return { channel, settler }
+  }
+
+  #consume(channel: Channel, queue: string, name: string): Promise<void> {
+    let consumed = this.#queues.get(name)
+    if (!consumed) {
+      consumed = this.#begin(channel, queue, name)
+      this.#queues.set(name, consumed)
+      consumed.catch(() => this.#queues.delete(name))
+    }
+    return consumed
+  }
+
+  async #begin(channel: Channel, queue: string, name: string): Promise<void> {
+    const { connection, topology } = this.#parts
+    const args = {
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': queue,
+      'x-message-ttl': COPY_TTL,
+      'x-expires': QUEUE_EXPIRES,
+      ...(topology.isQuorum(queue) && {
+        'x-queue-type': 'quorum',
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      }),
+    }
+    await topology.declare((own) => own.assertQueue(name, { durable: true, arguments: args }))
+    const heard = (message: ConsumeMessage | null): void => {
+      if (message) void this.#arrived(message)
+      else this.#queues.delete(name)
+    }
+    await channel.consume(name, heard).catch((error: unknown) => {
+      throw codeOf(error) === undefined ? connection.errorOf(error) : error
+    })
+  }
+
+  async #arrived(message: ConsumeMessage): Promise<void> {
+    const session = await this.#session
+    const { deliveryTag } = message.fields
+    if (!session) return
+    const { settler } = session
+    settler.add(deliveryTag)
+    const coming = this.#coming.get(String(message.properties.headers?.[HELD_HEADER]))
+    // One that nobody waits for any more goes back, as all that is refused here does: it may be the only one.
+    if (coming) coming.resolve((ending) => settler.settle(deliveryTag, ending === 'requeue' ? 'drop' : 'ack'))
+    else void settler.settle(deliveryTag, 'drop')
+  }
+}

@@ -1,0 +1,179 @@
+import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import { codeOf } from '../topology.ts'
+import type { AmqpDelivery } from './delivery.ts'
+import { Keeper, type KeeperParts } from './holdByCopy.ts'
+
+/** RabbitMQ's own default of `consumer_timeout`, ms. */
+const CONSUMER_TIMEOUT = 1_800_000
+/** The server counts in steps of a minute, and we look now and then: half of it leaves room for both. */
+const SHARE = 0.5
+/** Longest time between two looks, ms. */
+const LOOK = 10_000
+
+export interface LongHoldsParts extends KeeperParts {
+  /** How long the server lets a delivery be unacknowledged, as far as we know, ms. */
+  readonly clock: ConsumerClock
+  /** Called when one more of what is held, or one less, no longer counts for the consumer's own channel. Resolves when that has heard of it. */
+  changed(): Promise<void>
+  /** Called when no copy is ours any more. */
+  copiesLost(): void
+}
+
+/** How long the server lets a delivery be unacknowledged: it tells nobody before it is too late. One for all consumers of a broker. */
+export class ConsumerClock {
+  readonly #warn: ((message: string) => void) | undefined
+  #refused = false
+  timeout: number
+
+  constructor(timeout: number = CONSUMER_TIMEOUT, warn?: (message: string) => void) {
+    this.timeout = timeout
+    this.#warn = warn
+  }
+
+  /** A channel was ended with these words. True when time was up. */
+  heard(reason: string): boolean {
+    const [, used] = /timed out\. Timeout value used: (\d+) ms/.exec(reason) ?? []
+    if (used === undefined) return false
+    this.timeout = Math.min(this.timeout, Number(used))
+    this.#warn?.(
+      `RabbitMQ gave tasks back that ran for longer than its consumer_timeout of ${used} ms: they run again. From now on it is heeded`,
+    )
+    return true
+  }
+
+  /** The server does not let us make what it takes to hold a message for long. Said once. */
+  refused(error: Error): void {
+    if (this.#refused) return
+    this.#refused = true
+    this.#warn?.(
+      `RabbitMQ refuses the queues by which a task is held beyond consumer_timeout, and its workers' deaths are counted: ${error.message}`,
+    )
+  }
+}
+
+/** What a consumer holds, and that none is held for longer than the server allows. */
+export class LongHolds {
+  readonly #parts: LongHoldsParts
+  readonly #keeper: Keeper
+  /** The longest held first. */
+  readonly #held = new Set<AmqpDelivery>()
+  readonly #moved = new Set<AmqpDelivery>()
+  readonly #moving = new Map<AmqpDelivery, Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
+  #still = false
+
+  constructor(parts: LongHoldsParts) {
+    this.#parts = parts
+    this.#keeper = new Keeper({ ...parts, lost: () => this.#copiesLost() })
+  }
+
+  /** How many of what is held do not count for the consumer's own channel. */
+  get moved(): number {
+    return this.#moved.size
+  }
+
+  /** How many are held by copies: give these back one by one. */
+  get copies(): readonly AmqpDelivery[] {
+    return [...this.#moved]
+  }
+
+  add(delivery: AmqpDelivery): void {
+    this.#held.add(delivery)
+    if (!this.#timer) this.#wait()
+  }
+
+  settled(delivery: AmqpDelivery): void {
+    this.#held.delete(delivery)
+    if (this.#moved.delete(delivery)) void this.#parts.changed()
+  }
+
+  /** False when it was lost, or is settled. */
+  has(delivery: AmqpDelivery): boolean {
+    return this.#held.has(delivery)
+  }
+
+  /** The channel is gone that brought them: what is held by copies stays. */
+  lost(): void {
+    for (const delivery of this.#held) if (!this.#moved.has(delivery)) this.#held.delete(delivery)
+    // The limit may be another from now on.
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#held.size > 0) this.#wait()
+  }
+
+  /** Make no more copies; resolves when none is under way. */
+  async still(): Promise<void> {
+    this.#still = true
+    await Promise.all(this.#moving.values())
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#held.clear()
+    await this.#keeper.close()
+  }
+
+  get #limit(): number {
+    return this.#parts.clock.timeout * SHARE
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        const due = performance.now() - this.#limit
+        for (const delivery of [...this.#held]) {
+          if (delivery.since > due) break
+          void this.renew(delivery)
+        }
+        if (this.#held.size > 0) this.#wait()
+      },
+      Math.min(this.#limit / 10, LOOK),
+    )
+    this.#timer.unref()
+  }
+
+  /** Hold it by a copy from now on, a new one if there was one. Where that fails it is held as before. */
+  async renew(delivery: AmqpDelivery): Promise<void> {
+    if (this.#still || this.#moving.has(delivery)) return
+    const moved = this.#move(delivery)
+    this.#moving.set(delivery, moved)
+    try {
+      await moved
+    } finally {
+      this.#moving.delete(delivery)
+    }
+  }
+
+  async #move(delivery: AmqpDelivery): Promise<void> {
+    try {
+      const copy = await this.#keeper.copy(delivery)
+      // Before the first one is acknowledged: its place on the channel must not go to another.
+      if (this.#held.has(delivery) && !this.#moved.has(delivery)) {
+        this.#moved.add(delivery)
+        await this.#parts.changed()
+      }
+      if (await delivery.replace(copy)) {
+        // To the end of the line.
+        if (this.#held.delete(delivery)) this.#held.add(delivery)
+      } else this.settled(delivery)
+    } catch (error) {
+      // Tried again at the next look; until it is too late there are several.
+      if (error instanceof StoreUnavailableError) return
+      if (codeOf(error) === undefined && !isLasting(error)) throw error
+      this.#parts.clock.refused(error as Error)
+    }
+  }
+
+  #copiesLost(): void {
+    for (const delivery of this.#moved) this.#held.delete(delivery)
+    this.#moved.clear()
+    void this.#parts.changed()
+    this.#parts.copiesLost()
+  }
+}
+
+/** No permission to make such queues, or a task queue whose name leaves no room for theirs. */
+function isLasting(error: unknown): boolean {
+  return error instanceof ConfigError || error instanceof TypeError
+}

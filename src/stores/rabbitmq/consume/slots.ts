@@ -1,0 +1,93 @@
+import { Ahead } from '../../../broker/prefetchBuffer.ts'
+import type { AmqpDelivery } from './delivery.ts'
+
+export interface PlacesParts {
+  /** How many may be worked on at once. */
+  count(): number
+  hand(delivery: AmqpDelivery): void
+  /** The number to be taken ahead is another. */
+  changed(): void
+}
+
+/** How often the pace is looked at while there is any, ms. */
+const LOOK = 50
+/** A new number is worth telling the server when it differs by this share. */
+const WORTH = 0.5
+
+/**
+ * Who works on what the server has pushed. It pushes no more than it is told may be unacknowledged: with as many as there are places, a place
+ * is empty from its task's end until the server has heard of it. So a worker of short tasks takes some ahead, by its pace: what it
+ * finishes in a moment, no more, so that no task waits here while another worker is free; what waits all the same is given back.
+ */
+export class Places {
+  readonly #parts: PlacesParts
+  readonly #ahead = new Ahead<AmqpDelivery>((stale) => this.#giveBack(stale))
+  readonly #taken = new Set<AmqpDelivery>()
+  #extra = 0
+  #looking: NodeJS.Timeout | undefined
+
+  constructor(parts: PlacesParts) {
+    this.#parts = parts
+  }
+
+  /** How many the server may push beyond the places. */
+  get extra(): number {
+    return this.#extra
+  }
+
+  add(delivery: AmqpDelivery): void {
+    if (this.#taken.size < this.#parts.count()) this.#hand(delivery)
+    else this.#ahead.push([delivery])
+  }
+
+  /** It is settled: its place goes to the next. */
+  settled(delivery: AmqpDelivery): void {
+    if (!this.#taken.delete(delivery)) return
+    this.#ahead.ended()
+    this.#looking ??= setTimeout(() => this.#look(), LOOK).unref()
+    this.fill()
+  }
+
+  /** There may be more places than before. */
+  fill(): void {
+    while (this.#taken.size < this.#parts.count()) {
+      const next = this.#ahead.shift()
+      if (!next) return
+      this.#hand(next)
+    }
+  }
+
+  /** Only these are ours still. */
+  keep(ours: (delivery: AmqpDelivery) => boolean): void {
+    for (const delivery of this.#taken) if (!ours(delivery)) this.#taken.delete(delivery)
+    this.#ahead.push(this.#ahead.drain().filter(ours))
+    this.fill()
+  }
+
+  /** Take out all that waits for a place, and look at the pace no more. */
+  drain(): AmqpDelivery[] {
+    clearTimeout(this.#looking)
+    return this.#ahead.drain()
+  }
+
+  #hand(delivery: AmqpDelivery): void {
+    this.#taken.add(delivery)
+    this.#parts.hand(delivery)
+  }
+
+  #look(): void {
+    const most = this.#ahead.most(this.#parts.count())
+    this.#looking = most > 0 ? setTimeout(() => this.#look(), LOOK).unref() : undefined
+    if (Math.abs(most - this.#extra) > WORTH * Math.max(most, this.#extra)) this.#tell(most)
+  }
+
+  #tell(extra: number): void {
+    this.#extra = extra
+    this.#parts.changed()
+  }
+
+  #giveBack(stale: readonly AmqpDelivery[]): void {
+    if (this.#extra > 0) this.#tell(0)
+    for (const delivery of stale) void delivery.reject({ requeue: true })
+  }
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import type { Route } from '../../broker/broker.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { ArgumentError } from '../../std/errors.ts'
+
+/** AMQP writes the length of names and of a message's properties in one byte. */
+const MAX_BYTES = 255
+/** A worker's name is part of a queue's (`<name>.<uuid>.celery.pidbox`) and of consumer tags. */
+const MAX_NAME_BYTES = 200
+/** The longest time that the server lets a message live, ms: 32 bits. */
+const MAX_EXPIRATION = 0xffff_ffff
+/** A character has at most so many bytes. */
+const CHARACTER = 3
+const SHOWN = 40
+
+/** Throws ArgumentError for a text of more than 255 bytes: AMQP has no room for it. */
+export function requireShort(text: string, what: string, most: number = MAX_BYTES): void {
+  if (text.length * CHARACTER <= most) return
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= most) return
+  const begin = JSON.stringify(`${text.slice(0, SHOWN)}…`)
+  throw new ArgumentError(`RabbitMQ: ${what}: expected at most ${most} bytes, got ${bytes}: ${begin}`)
+}
+
+/** The same for the name of a worker. */
+export function requireName(name: string): void {
+  requireShort(name, 'name of a worker', MAX_NAME_BYTES)
+}
+
+/** Throws ArgumentError for a message that AMQP has no room for, by its names or its properties. */
+export function requireSendable({ headers, properties }: Envelope, { exchange, routingKey }: Route): void {
+  requireShort(exchange, 'exchange')
+  requireShort(routingKey, exchange === '' ? 'queue' : 'routing key')
+  const { contentType, contentEncoding, correlationId, replyTo, priority, expiration } = properties
+  requireShort(contentType, 'content type')
+  requireShort(contentEncoding, 'content encoding')
+  if (correlationId !== undefined) requireShort(correlationId, 'task id')
+  if (replyTo !== undefined) requireShort(replyTo, 'queue of replies')
+  // A task that says in a header when it expires is sent without (`writeProperties`).
+  if (expiration !== undefined && typeof headers.expires !== 'string') requireExpiration(expiration)
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255))
+    throw new ArgumentError(`RabbitMQ: priority: expected a whole number from 0 to 255, got ${priority}`)
+  requireNames(headers)
+}
+
+/** Names within headers are as short as others. */
+function requireNames(headers: object): void {
+  for (const [name, value] of Object.entries(headers)) {
+    requireShort(name, 'name of a header')
+    if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) requireNames(value)
+  }
+}
+
+function requireExpiration(expiration: unknown): void {
+  const text = String(expiration)
+  if (/^\d+$/.test(text) && Number(text) <= MAX_EXPIRATION) return
+  const got = JSON.stringify(text.slice(0, SHOWN))
+  throw new ArgumentError(`RabbitMQ: expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION}, got ${got}`)
+}
+
+/** The name of a queue as part of a longer name: where it is longer than `most` bytes, a digest stands for it. */
+export function namePart(queue: string, most: number): string {
+  if (queue.length * CHARACTER <= most || Buffer.byteLength(queue) <= most) return queue
+  return `celeriac-${createHash('sha256').update(queue).digest('hex').slice(0, 32)}`
+}

@@ -1,0 +1,49 @@
+import { PayloadTooLargeError } from '../../../std/errors.ts'
+
+/** The server's words when it closes a channel because of a message's size. */
+const WORDS = /message size (\d+) (?:is )?larger than (?:configured )?max size (\d+)/
+/** Sizes up to this are taken for accepted without a proof, bytes: a server with a smaller limit is hardly ever met. */
+const FLOOR = 16_384
+
+/**
+ * The longest message that the server takes (RabbitMQ's `max_message_size`), as far as one connection knows it. The server never announces its
+ * limit: it closes the channel by which a longer message came, and names size and limit then.
+ */
+export class SizeLimit {
+  #limit: number | undefined
+  #proven = FLOOR
+
+  /** Another connection: the limit may be another. */
+  forget(): void {
+    this.#limit = undefined
+    this.#proven = FLOOR
+  }
+
+  /** Why a body of this many bytes is not sent; undefined where it may be. */
+  problem(size: number): PayloadTooLargeError | undefined {
+    if (this.#limit === undefined || size <= this.#limit) return undefined
+    return new PayloadTooLargeError(
+      `RabbitMQ: expected a message of at most ${this.#limit} bytes (max_message_size of the server), got ${size}`,
+      size,
+      this.#limit,
+    )
+  }
+
+  /** True where the limit is not known, and the server has not taken a message of this size before. */
+  isUnproven(size: number): boolean {
+    return size > this.#proven && this.#limit === undefined
+  }
+
+  /** The server has taken a message of this size. */
+  confirmed(size: number): void {
+    if (size > this.#proven) this.#proven = size
+  }
+
+  /** The server closed a channel with these words. True where they name its limit. */
+  heard(words: string): boolean {
+    const [, , limit] = WORDS.exec(words) ?? []
+    if (limit === undefined) return false
+    this.#limit = Number(limit)
+    return true
+  }
+}

@@ -1,0 +1,244 @@
+import type { Channel } from 'amqplib'
+import type { Binding, Queue } from '../../broker/broker.ts'
+import type { QueueOptions } from '../../broker/queueOptions.ts'
+import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
+import { ConfigError } from '../../std/errors.ts'
+import type { AmqpConnection } from './connection/connection.ts'
+
+/** Celery's own exchanges (celery-wire §3); any other is durable, and of the kind that is asked for. */
+const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {
+  [CONTROL_EXCHANGE]: { kind: 'fanout', durable: false },
+  [REPLY_EXCHANGE]: { kind: 'direct', durable: false },
+  celeryev: { kind: 'topic', durable: true },
+}
+
+/** How long a queue that lives as long as its consumer is kept without one, ms: over a lost connection, and not for ever after a crash. */
+const REPLIES_EXPIRE = 3_600_000
+/** The same where it would gather all that is broadcast meanwhile. */
+const BROADCASTS_EXPIRE = 60_000
+const BROADCAST_TTL = 300_000
+
+const ACCESS_REFUSED = 403
+const NOT_FOUND = 404
+const RESOURCE_LOCKED = 405
+const PRECONDITION_FAILED = 406
+/** The server's words where a queue differs by being a quorum queue, or not. */
+const OF_A_TYPE = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
+
+/**
+ * Queues, exchanges and bindings as Celery lays them out: queue X, durable, bound to the direct exchange X by X. What is there already is
+ * looked at, never declared again, as its maker may have given it other arguments. On channels of its own: a mismatch ends the channel.
+ */
+export class Topology {
+  readonly #connection: AmqpConnection
+  readonly #options: Readonly<Record<string, QueueOptions>>
+  readonly #known = new Map<string, Promise<void>>()
+  #channel: Promise<Channel> | undefined
+  #line: Promise<unknown> = Promise.resolve()
+
+  constructor(connection: AmqpConnection, options: Readonly<Record<string, QueueOptions>>) {
+    this.#connection = connection
+    this.#options = options
+    // Another node, or the same one without what it did not keep.
+    connection.onOpen(() => this.#known.clear())
+  }
+
+  /** True where the options make it a quorum queue. */
+  isQuorum(queue: string): boolean {
+    const { type, arguments: given } = this.#options[queue] ?? {}
+    return (type ?? given?.['x-queue-type']) === 'quorum'
+  }
+
+  /** Make a task queue exist. Throws ConfigError where it exists with other arguments than the options say, or the server refuses it. */
+  queue(name: string): Promise<void> {
+    return this.#once(`queue ${name}`, () => this.#makeQueue(name))
+  }
+
+  /** It may have gone: look again at the next use. */
+  forgetQueue(name: string): void {
+    this.#known.delete(`queue ${name}`)
+  }
+
+  /**
+   * A queue that messages wait in on their way, of our own making, by whoever delays first: one whose maker knew the task queue as of another
+   * type does as well. Throws ConfigError where it differs otherwise.
+   */
+  async passage(name: string, args: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      if (!OF_A_TYPE.test((error as Error).message)) throw undeclared(name, args, error)
+    }
+  }
+
+  /** A queue that goes with its consumer. Throws ConfigError where the server refuses it. */
+  async transient({ name, bindings = [] }: Queue): Promise<void> {
+    const args =
+      bindings.length > 0
+        ? { 'x-expires': BROADCASTS_EXPIRE, 'x-message-ttl': BROADCAST_TTL }
+        : { 'x-expires': REPLIES_EXPIRE }
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      throw undeclared(name, args, error)
+    }
+    await this.bind(name, bindings)
+  }
+
+  async bind(queue: string, bindings: readonly Binding[]): Promise<void> {
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      await this.exchange(exchange, kind)
+      const key = kind === 'fanout' ? (EXCHANGES[exchange]?.kind === 'topic' ? '#' : '') : routingKey
+      await this.#run((channel) => channel.bindQueue(queue, exchange, key))
+    }
+  }
+
+  /** Make an exchange exist, of this kind where there is none of the name. */
+  exchange(name: string, kind: 'direct' | 'fanout' | 'topic'): Promise<void> {
+    return this.#once(`exchange ${name}`, async () => {
+      if (await this.#found((channel) => channel.checkExchange(name))) return
+      const known = EXCHANGES[name] ?? { kind, durable: true }
+      await this.#run((channel) => channel.assertExchange(name, known.kind, { durable: known.durable }))
+    })
+  }
+
+  /** False where there is no such exchange: then nobody can be bound to it. */
+  async hasExchange(name: string): Promise<boolean> {
+    const known = this.#known.get(`exchange ${name}`)
+    if (known !== undefined) {
+      await known
+      return true
+    }
+    const found = await this.#found((channel) => channel.checkExchange(name))
+    if (found) this.#known.set(`exchange ${name}`, Promise.resolve())
+    return found !== undefined
+  }
+
+  forgetExchange(name: string): void {
+    this.#known.delete(`exchange ${name}`)
+  }
+
+  /** Messages that wait in a queue; undefined where there is none. */
+  async size(queue: string): Promise<number | undefined> {
+    return (await this.#found((channel) => channel.checkQueue(queue)))?.messageCount
+  }
+
+  /** Consumers of a queue; 0 where there is no such queue. */
+  async consumers(queue: string): Promise<number> {
+    return (await this.#found((channel) => channel.checkQueue(queue)))?.consumerCount ?? 0
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    this.forgetQueue(queue)
+    await this.#run((channel) => channel.deleteQueue(queue))
+  }
+
+  /** Do this on a channel of declarations, one thing at a time; undefined where what it is about does not exist. */
+  async #found<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value | undefined> {
+    try {
+      return await this.#run(step)
+    } catch (error) {
+      if (codeOf(error) === NOT_FOUND) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Any refusal ends the channel: the next step gets a new one. Throws ConfigError where this user may not do it, any other refusal of the
+   * server with its `code`, TypeError for what cannot be asked, else StoreUnavailableError.
+   */
+  declare<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
+    return this.#run(step)
+  }
+
+  #run<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
+    const done = this.#line.then(async () => {
+      const channel = await this.#open()
+      try {
+        return await step(channel)
+      } catch (error) {
+        this.#channel = undefined
+        if (error instanceof TypeError) {
+          // Of the client library, which now waits for an answer to what it has not asked.
+          channel.close().catch(() => undefined)
+          throw error
+        }
+        if (codeOf(error) === ACCESS_REFUSED) throw forbidden(error as Error)
+        throw codeOf(error) === undefined ? this.#connection.errorOf(error) : error
+      }
+    })
+    this.#line = done.catch(() => undefined)
+    return done
+  }
+
+  #open(): Promise<Channel> {
+    if (this.#channel !== undefined) return this.#channel
+    const opening = this.#connection.channel()
+    this.#channel = opening
+    const closed = (): void => {
+      if (this.#channel === opening) this.#channel = undefined
+    }
+    opening.then((channel) => channel.once('close', closed), closed)
+    return opening
+  }
+
+  #once(what: string, make: () => Promise<void>): Promise<void> {
+    let known = this.#known.get(what)
+    if (!known) {
+      known = make()
+      this.#known.set(what, known)
+      const made = known
+      made.catch(() => {
+        if (this.#known.get(what) === made) this.#known.delete(what)
+      })
+    }
+    return known
+  }
+
+  async #makeQueue(name: string): Promise<void> {
+    const given = this.#options[name]
+    if (!given && (await this.#found((channel) => channel.checkQueue(name)))) return
+    const args = argumentsOf(given)
+    try {
+      await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
+    } catch (error) {
+      throw undeclared(name, args, error)
+    }
+    await this.bind(name, [{ exchange: name, kind: 'direct', routingKey: name }])
+  }
+}
+
+function argumentsOf({ type, maxPriority, arguments: more }: QueueOptions = {}): Record<string, unknown> {
+  return {
+    ...more,
+    ...(type !== undefined && { 'x-queue-type': type }),
+    ...(maxPriority !== undefined && { 'x-max-priority': maxPriority }),
+  }
+}
+
+function forbidden(error: Error): ConfigError {
+  const expected = 'expected a user with permission to make and read what it uses (rabbitmqctl set_permissions)'
+  return new ConfigError(`RabbitMQ: ${expected}; the server says: ${error.message}`, { cause: error })
+}
+
+/**
+ * Why a queue could not be declared, as ConfigError where waiting does not help. Where it exists with other arguments, the server names the
+ * first that differs, with both values.
+ */
+function undeclared(queue: string, args: object, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code !== PRECONDITION_FAILED && code !== RESOURCE_LOCKED) return error
+  const { message } = error as Error
+  const says = /"(?:PRECONDITION_FAILED|RESOURCE_LOCKED) - ([^"]*)"/.exec(message)?.[1] ?? message
+  const expected = `durable with arguments ${JSON.stringify(args)}`
+  const what = /\binequivalent\b|\bnot equivalent\b/.test(message)
+    ? `exists and is another: expected ${expected}`
+    : 'cannot be declared'
+  return new ConfigError(`queue ${queue} ${what}; the server says: ${says}`, { cause: error })
+}
+
+/** The server's reply code, where it has refused something. */
+export function codeOf(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'number' ? code : undefined
+}

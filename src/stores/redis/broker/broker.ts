@@ -1,0 +1,246 @@
+import type {
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  PublishOptions,
+  Purged,
+  Queue,
+  Route,
+} from '../../../broker/broker.ts'
+import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
+import { uuid } from '../../../std/id.ts'
+import { Batch } from '../connection/batch.ts'
+import { connectRedis } from '../connection/client.ts'
+import type { Command, RedisConnection } from '../connection/connection.ts'
+import { readAnswers } from '../connection/errors.ts'
+import { parseRedisUrl } from '../connection/url.ts'
+import { RedisConsumer } from './consumer.ts'
+import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
+import { writeEnvelope } from './envelope.ts'
+import { Finder } from './finder.ts'
+import { boundQueues, Keys, stepOf } from './keys.ts'
+import { LeaseKeeper } from './leaseRenewer.ts'
+import { Sweeper } from './rescuer.ts'
+import { PARK, SETTLE } from './scripts.ts'
+import { PURGE } from './searchScripts.ts'
+
+export interface RedisOptions {
+  /** How long a silent consumer keeps what it holds, ms. */
+  readonly lease: number
+  /** Kombu's `global_keyprefix`. */
+  readonly keyPrefix?: string
+  /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
+  readonly visibilityTimeout?: number
+  /** How long a call waits for a server that is away, ms. Default 10 s. */
+  readonly storeTimeout?: number
+  /** Told of settings of the server by which tasks could be lost. */
+  readonly warn?: (message: string) => void
+}
+
+/** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
+const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
+const HOUR = 3_600_000
+/** How long a transient queue is kept after what was last sent to it, ms. */
+const TRANSIENT = 24 * HOUR
+
+/** A message on its way into its list. */
+export interface Push {
+  readonly list: string
+  readonly text: string
+}
+
+/** Messages in Redis, laid out as kombu does, so that Celery's own workers and clients share the queues. */
+export class RedisBroker implements Broker {
+  readonly url: string
+  readonly first = 'lowest'
+  readonly connection: RedisConnection
+  readonly keys: Keys
+  readonly #keeper: LeaseKeeper
+  readonly #sweeper: Sweeper
+  readonly #finder: Finder
+  readonly #visibility: number
+  readonly #scoreOffset: number
+  readonly #consumers = new Set<RedisConsumer>()
+  readonly #pushes: Batch<Push, undefined>
+  readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
+
+  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, storeTimeout, warn }: RedisOptions) {
+    this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn, wait: storeTimeout })
+    this.url = this.connection.url
+    this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : this.connection.db)
+    this.#visibility = visibilityTimeout / 1000
+    this.#scoreOffset = lease / 1000 - this.#visibility
+    this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
+    const { connection, keys } = this
+    this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
+    this.#finder = new Finder({ connection, keys, scoreOffset: this.#scoreOffset })
+    this.#pushes = new Batch((pushes) => this.#push(pushes))
+    this.#endings = new Batch((endings) => this.#end(endings))
+  }
+
+  async publish(
+    envelope: Envelope,
+    route: Route,
+    { notBefore, selfTimed, transient }: PublishOptions = {},
+  ): Promise<void> {
+    if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
+    if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+      const [key, ...args] = this.park(envelope, route, notBefore)
+      await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
+    } else {
+      const push = this.pushOf(envelope, route)
+      await this.#pushes.add(push)
+      // A queue whose reader is gone is not kept for ever. Celery gives its reply queues the same day.
+      if (transient) await this.connection.command('PEXPIRE', push.list, TRANSIENT)
+    }
+  }
+
+  async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
+    await this.#keeper.open()
+    const parts = {
+      connection: this.connection,
+      keys: this.keys,
+      keeper: this.#keeper,
+      sweeper: this.#sweeper,
+      scoreOffset: this.#scoreOffset,
+      settle: (hold: Hold, ending: Ending) => this.#endings.add({ hold, ending }),
+      flush: () => this.#endings.flush(),
+      released: (consumer: RedisConsumer) => this.#consumers.delete(consumer),
+    }
+    const consumer = new RedisConsumer(parts, queues, options)
+    this.#consumers.add(consumer)
+    try {
+      return await consumer.start()
+    } catch (error) {
+      // Not waited for: the store is away, and what is left of it there goes by itself.
+      consumer.release().catch(() => undefined)
+      this.#consumers.delete(consumer)
+      throw error
+    }
+  }
+
+  async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
+    const found = await this.#finder.find(taskId, queue)
+    if (!found) return undefined
+    const { tag, text } = found
+    // Its lease is not renewed: should we die before it is settled, it waits again.
+    const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
+    return new RedisDelivery(
+      text,
+      queue ?? '',
+      { tag },
+      { requeueing: () => undefined, settled: () => undefined, kept: () => undefined, settle },
+    )
+  }
+
+  async size(queue: string): Promise<number> {
+    const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
+    const lengths = (await this.connection.pipeline(commands)) as number[]
+    return lengths.reduce((sum, length) => sum + length, 0)
+  }
+
+  /** Celery's workers listen by patterns, of which the server knows the number only. */
+  async workers(): Promise<number> {
+    const channel = this.keys.channel(CONTROL_EXCHANGE)
+    const answers = await this.connection.pipeline([
+      ['PUBSUB', 'NUMSUB', channel],
+      ['PUBSUB', 'NUMPAT'],
+    ])
+    const [[, listeners], patterns] = answers as [[unknown, number], number]
+    return listeners + patterns
+  }
+
+  async purge(queue: string): Promise<Purged> {
+    const keys = [...this.heldKeys, ...this.keys.lists(queue)]
+    const taskIds: string[] = []
+    let count = 0
+    let cursor = ''
+    do {
+      const answer = await this.connection.script(PURGE, keys, [queue, cursor])
+      const [next, dropped, ...ids] = answer as [string, number, ...string[]]
+      cursor = next
+      count += dropped
+      taskIds.push(...ids)
+    } while (cursor !== '0')
+    return { count, taskIds }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    } finally {
+      await this.#keeper.close()
+      await this.connection.close()
+    }
+  }
+
+  /** The three keys of what is held and delayed, as the scripts want them. */
+  get heldKeys(): string[] {
+    return [this.keys.unacked, this.keys.index, this.keys.parked]
+  }
+
+  /** Seconds. */
+  get visibility(): number {
+    return this.#visibility
+  }
+
+  /** It is settled, by whatever script: no lease to renew any more. */
+  forget(holds: readonly Hold[]): void {
+    this.#keeper.remove(holds)
+  }
+
+  /** A message of exchange '' as it goes into its list. */
+  pushOf(envelope: Envelope, route: Route): Push {
+    const list = this.keys.list(route.routingKey, stepOf(envelope.properties.priority ?? 0))
+    return { list, text: writeEnvelope(envelope, route, uuid()) }
+  }
+
+  /** Arguments of the script that keeps a message until its time (ms since the epoch): tag, seconds, value. */
+  park(envelope: Envelope, route: Route, notBefore: number): [tag: string, time: number, value: string] {
+    const tag = uuid()
+    const value = `[${writeEnvelope(envelope, route, tag)},${JSON.stringify(route.exchange)},${JSON.stringify(route.routingKey)}]`
+    return [tag, notBefore / 1000, value]
+  }
+
+  /** True when the message went to everybody; a direct exchange's goes into the lists that are bound to it. */
+  async #broadcast(envelope: Envelope, route: Route): Promise<boolean> {
+    const { exchange, routingKey } = route
+    if (!FANOUT.has(exchange)) {
+      const members = (await this.connection.command('SMEMBERS', this.keys.binding(exchange))) as string[]
+      const queues = boundQueues(members, routingKey)
+      const step = stepOf(envelope.properties.priority ?? 0)
+      const text = writeEnvelope(envelope, route, uuid())
+      await Promise.all(queues.map((queue) => this.#pushes.add({ list: this.keys.list(queue, step), text })))
+      if (members.length > 0) return true
+    }
+    const channel = `${this.keys.channel(exchange)}${routingKey === '' ? '' : `/${routingKey}`}`
+    await this.connection.command('PUBLISH', channel, writeEnvelope(envelope, route, uuid()))
+    return true
+  }
+
+  /** One LPUSH for each list, in one round trip. A list that is none fails those that go there. */
+  async #push(pushes: readonly Push[]): Promise<(undefined | Error)[]> {
+    const lists = new Map<string, string[]>()
+    for (const { list, text } of pushes) {
+      const texts = lists.get(list)
+      if (texts) texts.push(text)
+      else lists.set(list, [text])
+    }
+    const failures = new Map<string, Error>()
+    const push = ([list, texts]: [string, string[]]): Promise<unknown> =>
+      this.connection.command('LPUSH', list, ...texts).catch((error: Error) => failures.set(list, error))
+    await Promise.all([...lists].map(push))
+    return pushes.map(({ list }) => failures.get(list))
+  }
+
+  async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<(boolean | Error)[]> {
+    const tags = endings.map(({ hold }) => hold.tag)
+    const words = endings.map(({ ending }) => ending)
+    const args = [this.keys.prefix, tags.length, ...tags, ...words]
+    const answers = readAnswers(await this.connection.script(SETTLE, this.heldKeys, args), this.url)
+    this.forget(endings.flatMap(({ hold }, at) => (answers[at] instanceof Error ? [] : [hold])))
+    return answers
+  }
+}

@@ -1,0 +1,309 @@
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { Ahead } from '../../../broker/prefetchBuffer.ts'
+import { uuid } from '../../../std/id.ts'
+import { AsyncQueue } from '../../../std/queue.ts'
+import type { RedisConnection } from '../connection/connection.ts'
+import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
+import { bindingMember, type Keys, STEPS } from './keys.ts'
+import type { LeaseKeeper } from './leaseRenewer.ts'
+import { Waiter } from './listWaiter.ts'
+import type { Sweeper } from './rescuer.ts'
+import { CLAIM } from './scripts.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  readonly connection: RedisConnection
+  readonly keys: Keys
+  readonly keeper: LeaseKeeper
+  readonly sweeper: Sweeper
+  /** Seconds: lease minus visibility timeout, added to the server's time for the score of what we hold. */
+  readonly scoreOffset: number
+  settle(hold: Hold, ending: Ending): Promise<boolean>
+  /** Send what is to be settled now. */
+  flush(): void
+  released(consumer: RedisConsumer): void
+}
+
+/**
+ * Takes messages as places come free, many at a time; waits, when there are none, for the server to say so. What it holds is in
+ * `unacked` from the same step that takes it out of its list.
+ */
+export class RedisConsumer implements Consumer, Holder {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #id = uuid()
+  readonly #line = new AsyncQueue<Delivery>()
+  /** Taken ahead of a free place. */
+  readonly #ahead = new Ahead<RedisDelivery>((stale) => this.#tooLong(stale))
+  readonly #held = new Map<string, Hold>()
+  /** Why what is held could not be settled, by tag. */
+  readonly #kept = new Map<string, Error>()
+  readonly #waiters: Waiter[] = []
+  readonly #stops: (() => unknown)[] = []
+  #prefetch: number
+  #places = 0
+  /** The claim under way, and how many wait for it to be given back behind what it brings. */
+  #taking: Promise<number> | undefined
+  #requeues = 0
+  #scheduled = false
+  #turn = 0
+  #claims = 0
+  #closed = false
+  #problem: Error | undefined
+  #again: NodeJS.Timeout | undefined
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#prefetch = prefetch
+  }
+
+  async start(): Promise<this> {
+    const { connection, keys, sweeper } = this.#parts
+    for (const queue of this.#queues) await this.#bind(queue)
+    const events = {
+      found: () => this.#found(),
+      failed: (error: Error) => this.#failed(error),
+    }
+    for (const { name, transient } of this.#fed) {
+      const lists = transient ? [keys.list(name)] : keys.lists(name)
+      for (const list of lists) this.#waiters.push(new Waiter(connection, list, events))
+    }
+    if (this.#waiters.length > 0) {
+      this.#stops.push(
+        sweeper.use(() => this.#soon()),
+        connection.onReconnect(() => {
+          for (const waiter of this.#waiters) waiter.renew()
+          this.#soon()
+        }),
+      )
+    }
+    this.#soon()
+    return this
+  }
+
+  get problem(): Error | undefined {
+    return (
+      this.#parts.connection.problem ?? this.#parts.keeper.problem ?? this.#problem ?? this.#kept.values().next().value
+    )
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#soon()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const waiter of this.#waiters) waiter.stop()
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all([
+      ...unread.map((delivery) => delivery.reject({ requeue: true })),
+      this.#giveBack(this.#ahead.drain()),
+    ])
+  }
+
+  async release(): Promise<void> {
+    try {
+      await this.close()
+      const { problem } = this.#parts.connection
+      if (problem) throw problem
+      await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
+      for (const queue of this.#queues) await this.#unbind(queue)
+    } finally {
+      // When the store is away, the leases give back what is held: nothing of this may go on.
+      await Promise.allSettled(this.#stops.splice(0).map((stop) => stop()))
+      this.#parts.keeper.remove([...this.#held.values()])
+      this.#held.clear()
+      this.#parts.released(this)
+    }
+  }
+
+  requeueing(): void {
+    void this.#giveBack(this.#ahead.drain())
+  }
+
+  settled({ tag }: Hold): void {
+    this.#places--
+    this.#ahead.ended()
+    this.#held.delete(tag)
+    this.#kept.delete(tag)
+    this.#soon()
+  }
+
+  kept(hold: Hold, reason: Error | undefined): void {
+    this.#places++
+    this.#held.set(hold.tag, hold)
+    if (reason) this.#kept.set(hold.tag, reason)
+  }
+
+  settle(hold: Hold, ending: Ending): Promise<boolean> {
+    return ending === 'requeue' && this.#taking !== undefined
+      ? this.#requeue(hold, this.#taking)
+      : this.#parts.settle(hold, ending)
+  }
+
+  /** What a claim under way brings was behind it, and goes back before it. */
+  async #requeue(hold: Hold, taking: Promise<number>): Promise<boolean> {
+    this.#requeues++
+    // Its failure is told where it is awaited first.
+    await taking.catch(() => undefined)
+    this.#requeues--
+    return this.#parts.settle(hold, 'requeue')
+  }
+
+  /** Queues that are lists: one that only a fanout exchange feeds has none. */
+  get #fed(): readonly Queue[] {
+    return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
+  }
+
+  /** There is something to take. Whoever holds nothing has nothing to settle before. */
+  #found(): void {
+    if (this.#places === 0 && !this.#scheduled) void this.#claim()
+    else this.#soon()
+  }
+
+  /** Fill the places that came free in this turn: from what was taken ahead, then by one claim. */
+  #soon(): void {
+    if (this.#scheduled || this.#closed) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      for (let free = this.#prefetch - this.#places; free > 0; free--) {
+        const delivery = this.#ahead.shift()
+        if (!delivery) break
+        this.#hand(delivery)
+      }
+      // One turn later: what is settled in this one goes out before it.
+      setImmediate(() => void this.#claim())
+    })
+  }
+
+  async #claim(): Promise<void> {
+    const places = this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch)
+    if (this.#closed || this.#taking !== undefined || places <= 0 || this.#waiters.length === 0) return
+    try {
+      this.#taking = this.#take(places)
+      const taken = await this.#taking
+      this.#problem = undefined
+      this.#taking = undefined
+      if (taken < places) for (const waiter of this.#waiters) waiter.arm()
+      else this.#soon()
+    } catch (error) {
+      this.#taking = undefined
+      this.#failed(error as Error)
+    }
+  }
+
+  /** Told through `problem`, until a claim goes well; the connection says when it is worth trying again, and so does the slow timer. */
+  #failed(problem: Error): void {
+    this.#problem = problem
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined
+      // Whoever is full claims nothing; a wait that goes on failing says so again.
+      if (this.#places >= this.#prefetch) this.#problem = undefined
+      this.#soon()
+    }, AGAIN).unref()
+  }
+
+  async #take(places: number): Promise<number> {
+    const { connection, keys, keeper, scoreOffset } = this.#parts
+    const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
+    this.#turn++
+    // As kombu: the first step of all queues, then the next step. A transient queue has one list.
+    const lists = STEPS.flatMap((step) =>
+      queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
+    )
+    // Whatever has been settled by now goes out before it.
+    this.#parts.flush()
+    const claim: Claim = { name: `${TAG} ${this.#id} claim ${++this.#claims} message `, left: 0 }
+    const answer = (await connection.script(
+      CLAIM,
+      [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
+      [places, scoreOffset, claim.name, ...lists.map(({ name }) => name)],
+    )) as (string | string[])[]
+    const taken: RedisDelivery[] = []
+    for (let at = 0; at < answer.length; at += 2) {
+      for (const text of answer[at + 1] as string[]) {
+        const hold: Hold = { tag: `${claim.name}${++claim.left}`, claim }
+        taken.push(new RedisDelivery(text, answer[at] as string, hold, this))
+      }
+    }
+    keeper.add(claim)
+    this.#receive(taken)
+    return taken.length
+  }
+
+  /** To whoever reads, as far as there are places. */
+  #receive(taken: readonly RedisDelivery[]): void {
+    for (const delivery of taken) this.#held.set(delivery.hold.tag, delivery.hold)
+    if (this.#closed || this.#requeues > 0) {
+      void this.#giveBack(taken)
+      return
+    }
+    const free = Math.max(0, this.#prefetch - this.#places)
+    for (const delivery of taken.slice(0, free)) this.#hand(delivery)
+    this.#ahead.push(taken.slice(free))
+  }
+
+  #hand(delivery: RedisDelivery): void {
+    this.#places++
+    this.#line.push(delivery)
+  }
+
+  /** Found no place in time. Not while a claim is under way: what that brings would overtake them. */
+  #tooLong(stale: readonly RedisDelivery[]): void {
+    if (this.#taking !== undefined) this.#ahead.push(stale)
+    else void this.#giveBack(stale)
+  }
+
+  /** As if they had not been taken. While the store is away they are kept: for a place, or until `release`. */
+  async #giveBack(deliveries: readonly RedisDelivery[]): Promise<void> {
+    const kept: RedisDelivery[] = []
+    const give = async (delivery: RedisDelivery): Promise<void> => {
+      try {
+        await this.#parts.settle(delivery.hold, 'return')
+        this.#held.delete(delivery.hold.tag)
+      } catch (error) {
+        this.#problem = error as Error
+        kept.push(delivery)
+      }
+    }
+    await Promise.all(deliveries.map(give))
+    if (!this.#closed) this.#ahead.push(kept)
+  }
+
+  async #bind({ name, bindings = [] }: Queue): Promise<void> {
+    const { connection, keys } = this.#parts
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      if (kind === 'direct') await connection.command('SADD', keys.binding(exchange), bindingMember(routingKey, name))
+      else {
+        const hear = (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
+        // With and without a routing key behind the exchange's name, as kombu publishes it.
+        this.#stops.push(await connection.subscribe(keys.channel(exchange), hear))
+        this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, hear))
+      }
+    }
+  }
+
+  async #unbind({ name, bindings = [], transient }: Queue): Promise<void> {
+    if (!transient) return
+    const { connection, keys } = this.#parts
+    for (const { exchange, kind, routingKey = '' } of bindings) {
+      if (kind === 'direct') await connection.command('SREM', keys.binding(exchange), bindingMember(routingKey, name))
+    }
+    await connection.command('DEL', ...keys.lists(name))
+  }
+}
+
+/** How tags begin. Longer than 64 bytes they are, on purpose: with such members Redis keeps the index as a skip list from the first on, not as a list to be searched. */
+const TAG = 'celeriac consumer'
+
+/** After a failed claim or wait it is claimed again in this time at the latest, ms. */
+const AGAIN = 1000

@@ -1,0 +1,123 @@
+import { Deferred } from '../../../std/deferred.ts'
+import { uuid } from '../../../std/id.ts'
+import type { RedisConnection } from '../connection/connection.ts'
+import type { Keys } from './keys.ts'
+import { FIND, FIND_DELAYED } from './searchScripts.ts'
+
+/** How far back in each list, and among how many delayed messages, a task is looked for. */
+const MAX_LOOKED = 10_000
+/** Ids that one walk looks for: each step sends them all. */
+const MAX_IDS = 1000
+
+export interface FinderFacts {
+  readonly connection: RedisConnection
+  readonly keys: Keys
+  /** Lease - visibility timeout, s. */
+  readonly scoreOffset: number
+}
+
+/** A message that was taken: its text, and the tag by which it is held. */
+export interface Found {
+  readonly tag: string
+  readonly text: string
+}
+
+interface Wanted {
+  readonly id: string
+  readonly queue: string | undefined
+  readonly found: Deferred<Found | undefined>
+}
+
+/**
+ * Takes waiting and delayed messages by the ids of their tasks. The lists of Celery have no index, so that all messages have to be looked
+ * at: in steps of about a millisecond of the server, between which other clients have their turn, one walk at a time for all ids that are
+ * asked for meanwhile.
+ */
+export class Finder {
+  readonly #facts: FinderFacts
+  readonly #waiting: Wanted[] = []
+  #walking = false
+
+  constructor(facts: FinderFacts) {
+    this.#facts = facts
+  }
+
+  /** Undefined where it neither waits in `queue` nor is delayed, or lies too far back. */
+  find(id: string, queue: string | undefined): Promise<Found | undefined> {
+    const found = new Deferred<Found | undefined>()
+    this.#waiting.push({ id, queue, found })
+    if (!this.#walking) {
+      this.#walking = true
+      setImmediate(() => void this.#walkAll())
+    }
+    return found.promise
+  }
+
+  async #walkAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.splice(0, MAX_IDS)
+      try {
+        await this.#walk(some)
+      } catch (error) {
+        for (const { found } of some) found.reject(error)
+      }
+    }
+    this.#walking = false
+  }
+
+  async #walk(wanted: readonly Wanted[]): Promise<void> {
+    const open = new Map<string, Wanted[]>()
+    for (const one of wanted) open.set(one.id, [...(open.get(one.id) ?? []), one])
+    for (const [queue, some] of Map.groupBy(wanted, (one) => one.queue)) {
+      if (queue !== undefined) await this.#walkLists(queue, new Set(some.map(({ id }) => id)), open)
+    }
+    await this.#walkDelayed(open)
+    for (const left of open.values()) for (const { found } of left) found.resolve(undefined)
+  }
+
+  async #walkLists(queue: string, ids: Set<string>, open: Map<string, Wanted[]>): Promise<void> {
+    const { keys, scoreOffset } = this.#facts
+    const lists = [keys.unacked, keys.index, ...keys.lists(queue)]
+    for (let list = 1, from = 0; list > 0 && ids.size > 0; ) {
+      const args = [scoreOffset, `celeriac take ${uuid()}.`, queue, list, from, MAX_LOOKED, ...ids]
+      const [at, looked, ...found] = (await this.#facts.connection.script(FIND, lists, args)) as [
+        number,
+        number,
+        ...string[],
+      ]
+      for (const id of taken(found, open)) ids.delete(id)
+      list = at
+      from = looked
+    }
+  }
+
+  async #walkDelayed(open: Map<string, Wanted[]>): Promise<void> {
+    const { keys, scoreOffset } = this.#facts
+    const held = [keys.unacked, keys.index, keys.parked]
+    for (let cursor = '', looked = 0; cursor !== '0' && looked < MAX_LOOKED && open.size > 0; ) {
+      const args = [scoreOffset, `celeriac take ${uuid()}.`, cursor === '' ? '0' : cursor, ...open.keys()]
+      const [next, count, ...found] = (await this.#facts.connection.script(FIND_DELAYED, held, args)) as [
+        string,
+        number,
+        ...string[],
+      ]
+      taken(found, open)
+      cursor = next
+      looked += count
+    }
+  }
+}
+
+/** Answer those who asked for one of these: id, tag and text of each. Of two who want one message the first has it. Returns the ids. */
+function taken(found: readonly string[], open: Map<string, Wanted[]>): string[] {
+  const ids: string[] = []
+  for (let at = 0; at < found.length; at += 3) {
+    const [id, tag, text] = found.slice(at, at + 3) as [string, string, string]
+    const [first, ...others] = open.get(id) ?? []
+    first?.found.resolve({ tag, text })
+    for (const other of others) other.found.resolve(undefined)
+    open.delete(id)
+    ids.push(id)
+  }
+  return ids
+}

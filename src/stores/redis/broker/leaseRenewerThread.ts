@@ -1,0 +1,49 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { pieces } from '../../../std/pieces.ts'
+import { connectRedis } from '../connection/client.ts'
+import { Keys } from './keys.ts'
+import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
+import { RENEW } from './scripts.ts'
+
+/* The thread of `LeaseKeeper`. */
+
+/** How many leases one command renews. */
+const BATCH = 500
+
+const { url, prefix, lease, scoreOffset } = workerData as LeaseFacts
+const port = parentPort as NonNullable<typeof parentPort>
+const connection = connectRedis(url, { keyPrefix: prefix })
+const keys = new Keys(prefix, connection.db)
+/** How many messages each claim took, by its name. */
+const claims = new Map<string, number>()
+
+async function renew(): Promise<void> {
+  const tags = [...claims].flatMap(([name, count]) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
+  try {
+    for (const some of pieces(tags, BATCH)) {
+      await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...some])
+    }
+    report(undefined)
+  } catch (error) {
+    // Renewed at the next turn, if the store is back before the lease is over.
+    report(error as Error)
+  }
+}
+
+function report(problem: Error | undefined): void {
+  port.postMessage({ problem } satisfies LeaseReport)
+}
+
+const renewing = setInterval(() => void renew(), lease / 4)
+
+// It listens from now on.
+report(undefined)
+port.on('message', (command: LeaseCommand) => {
+  if ('add' in command) for (const { name, count } of command.add) claims.set(name, count)
+  if ('remove' in command) for (const name of command.remove) claims.delete(name)
+  if ('close' in command) {
+    clearInterval(renewing)
+    port.close()
+    void connection.close()
+  }
+})

@@ -1,0 +1,318 @@
+import type { Script } from '../connection/connection.ts'
+
+/*
+ * What must be one step in the server. Every script first loads what it needs of the pieces below; keys come by KEYS, all else by ARGV.
+ *
+ * A message that is held is in `unacked` (tag -> JSON [envelope, exchange, routing key]) and in `unacked_index` (tag -> score), as
+ * kombu has it, so that a Python worker can restore it. Kombu restores what has a score below now - visibility timeout. What we hold
+ * gets the score now + lease - visibility timeout: it is restored, by whomever, when our lease has run out. The tag is made for each
+ * holding and never again: it is the fence of whoever settles. Kombu only needs it to be the same in both places.
+ */
+
+/**
+ * `decoded(text)`: the value of a JSON text, nil where Lua's reader has none: it refuses half a surrogate pair, and nesting of 1000 levels,
+ * which are both JSON. `parts_of(value)`: of a value of `unacked` the envelope as text, exchange and routing key; nil where it is none.
+ * `id_of(text)`: the id of an envelope's task, or nil.
+ */
+export const READING: string = `
+-- A pattern that begins with .* needs ^: else it is tried again from each character, minutes of the server for a text of a megabyte.
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, '[' .. text .. ']')
+  if ok then return value[1] end
+end
+local function parts_of(value)
+  local text, exchange, key = string.match(value, '^%[(.*),%s*("[^"]*")%s*,%s*("[^"]*")%s*%]$')
+  exchange, key = text and decoded(exchange), text and decoded(key)
+  if not key then
+    local all = decoded(value)
+    if type(all) ~= 'table' or all[1] == nil then return nil end
+    text, exchange, key = cjson.encode(all[1]), all[2], all[3]
+  end
+  if type(key) ~= 'string' then return nil end
+  return text, type(exchange) == 'string' and exchange or '', key
+end
+local function id_of(text)
+  local envelope = decoded(text)
+  if envelope == nil then return string.match(text, '^.*"correlation_id"%s*:%s*"([^"\\\\]+)"') end
+  local properties = type(envelope) == 'table' and envelope.properties
+  local id = type(properties) == 'table' and properties.correlation_id
+  return type(id) == 'string' and id or nil
+end
+`
+
+/**
+ * Scripts are not rolled back: each looks at the keys that it will write before it writes the first. What another program keeps there, or
+ * this user may not write, is told of by a text as the server would answer. `unpushable(list)`, and `unheld()`, of the keys of what is held
+ * and delayed: that text, else false.
+ */
+export const KINDS = `
+local function wrong_kind(key, expected)
+  local kind = redis.pcall('TYPE', key)
+  if kind.err then return kind.err end
+  if kind.ok == expected or kind.ok == 'none' then return false end
+  return 'WRONGTYPE key ' .. key .. ': expected a ' .. expected .. ', got a ' .. kind.ok
+end
+local lists_seen = {}
+local function unpushable(list)
+  if lists_seen[list] == nil then lists_seen[list] = wrong_kind(list, 'list') end
+  return lists_seen[list]
+end
+local held_seen
+local function unheld()
+  if held_seen == nil then
+    held_seen = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset') or (KEYS[3] and wrong_kind(KEYS[3], 'set')) or false
+  end
+  return held_seen
+end
+`
+
+/** `lists_for(exchange, routing_key, priority)`: where a message goes that is given back. */
+const LISTS = `
+local prefix = ARGV[1]
+local function list_of(queue, priority)
+  local step = 0
+  for _, s in ipairs({0, 3, 6, 9}) do if s <= (priority or 0) then step = s end end
+  if step == 0 then return prefix .. queue end
+  return prefix .. queue .. '\\6\\22' .. step
+end
+local function lists_for(exchange, routing_key, priority)
+  local lists = {}
+  local members = exchange ~= '' and redis.pcall('SMEMBERS', prefix .. '_kombu.binding.' .. exchange) or {}
+  for _, member in ipairs(members) do
+    local key, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')
+    if key == routing_key then lists[#lists + 1] = list_of(queue, priority) end
+  end
+  -- A named exchange without a binding would lose the message: the queue named by its routing key is where Celery sends it too.
+  if #lists == 0 then lists[1] = list_of(routing_key, priority) end
+  return lists
+end
+`
+
+/**
+ * `restore(tag, mark)`: out of `unacked` and back into its list, as the next one out. `mark` is 'none', 'redelivered' or 'lost'. The envelope
+ * is kept as text: to decode and encode it would change large numbers and empty lists. `unrestorable(tag)`: why that cannot be, else nil.
+ */
+const RESTORE = `
+local unacked, index, parked = KEYS[1], KEYS[2], KEYS[3]
+local function insert(text, pattern, addition)
+  local from, to = string.find(text, pattern)
+  if not from then return text end
+  local rest = string.sub(text, to + 1)
+  if not string.find(rest, '^%s*}') then addition = addition .. ',' end
+  return string.sub(text, 1, to) .. addition .. rest
+end
+local function marked(envelope, mark)
+  if not string.find(envelope, '"redelivered"%s*:%s*true') then
+    envelope = insert(envelope, '"headers"%s*:%s*{', '"redelivered":true')
+    envelope = insert(envelope, '"delivery_info"%s*:%s*{', '"redelivered":true')
+  end
+  if mark == 'lost' then
+    local lost = string.match(envelope, '"x%-celeriac%-lost"%s*:%s*(%d+)')
+    if lost then
+      envelope = string.gsub(envelope, '"x%-celeriac%-lost"%s*:%s*%d+', '"x-celeriac-lost":' .. (lost + 1), 1)
+    else
+      envelope = insert(envelope, '"headers"%s*:%s*{', '"x-celeriac-lost":1')
+    end
+  end
+  return envelope
+end
+local function priority_of(text, envelope)
+  -- Of what could not be decoded, the last one: properties come last.
+  if envelope == nil then return tonumber(string.match(text, '^.*"priority"%s*:%s*(%d+)')) end
+  local properties = type(envelope) == 'table' and envelope.properties
+  return type(properties) == 'table' and tonumber(properties.priority) or nil
+end
+-- Text, decoded envelope and lists; nothing for what is not there, or of no queue.
+local function read_held(tag)
+  local value = redis.call('HGET', unacked, tag)
+  if not value then return end
+  local text, exchange, routing_key = parts_of(value)
+  if not text then return value end
+  local envelope = decoded(text)
+  return value, text, envelope, lists_for(exchange, routing_key, priority_of(text, envelope))
+end
+local function unrestorable(tag)
+  local _, _, _, lists = read_held(tag)
+  for _, list in ipairs(lists or {}) do
+    if unpushable(list) then return unpushable(list) end
+  end
+end
+local function restore(tag, mark)
+  local value, text, envelope, lists = read_held(tag)
+  redis.call('ZREM', index, tag)
+  redis.call('SREM', parked, tag)
+  -- Of no queue: it stays where it is, for people to look at.
+  if not text then return end
+  redis.call('HDEL', unacked, tag)
+  if type(envelope) == 'string' then text = envelope elseif mark ~= 'none' then text = marked(text, mark) end
+  for _, list in ipairs(lists) do redis.call('RPUSH', list, text) end
+end
+`
+
+/**
+ * `release(tags)`: out of the index. Answers nil when all of them were held, else which are, true by tag. A writing command and the first,
+ * so that a server out of memory lets the script go on: what follows frees more than it takes. `in_pieces(command, key, values)`: Lua
+ * unpacks some thousand values at most. Answers the sum.
+ */
+const RELEASE = `
+local function in_pieces(command, key, values)
+  local sum = 0
+  for from = 1, #values, 1000 do sum = sum + redis.call(command, key, unpack(values, from, math.min(from + 999, #values))) end
+  return sum
+end
+local function release(tags)
+  if in_pieces('ZREM', index, tags) == #tags then return nil end
+  local held = {}
+  for _, tag in ipairs(tags) do held[tag] = redis.call('HEXISTS', unacked, tag) == 1 end
+  return held
+end
+`
+
+/** Pieces for whoever settles: `release`, `in_pieces`, `restore`, `unpushable`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
+export const SETTLING: string = READING + KINDS + LISTS + RESTORE + RELEASE
+
+/**
+ * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds, ARGV[3] the
+ * beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it belongs to. Answers queue and envelopes
+ * for each list with some. What is no envelope is kept as text. Whoever restores it puts it back into the queue that it came from. A list that
+ * cannot be read, as it is none, is left out: whoever waits for it hears why.
+ */
+export const CLAIM: Script = {
+  name: 'claim',
+  source: `${KINDS}
+-- What is taken out must have a place to be held in.
+local wrong = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset')
+if wrong then return redis.error_reply(wrong) end
+local limit, number = tonumber(ARGV[1]), 0
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[2])
+local out, fields, scores = {}, {}, {}
+-- As kombu and celeriac write it: the tag at the end of the properties, and these at the end. Anything else is looked at as a whole.
+local function is_envelope(raw)
+  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -55) then return true end
+  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -56) then return true end
+  local ok, value = pcall(cjson.decode, raw)
+  return ok and type(value) == 'table'
+end
+for at = 3, #KEYS do
+  local taken = limit > 0 and redis.pcall('RPOP', KEYS[at], limit)
+  if taken and taken.err then
+    if number == 0 and not string.find(taken.err, '^WRONGTYPE') and not string.find(taken.err, '^NOPERM') then return taken end
+  elseif taken then
+    local place = ',"",' .. cjson.encode(ARGV[at + 1]) .. ']'
+    limit = limit - #taken
+    for _, raw in ipairs(taken) do
+      number = number + 1
+      local tag = ARGV[3] .. number
+      fields[number * 2 - 1] = tag
+      fields[number * 2] = '[' .. (is_envelope(raw) and raw or cjson.encode(raw)) .. place
+      scores[number * 2 - 1] = score
+      scores[number * 2] = tag
+    end
+    out[#out + 1] = ARGV[at + 1]
+    out[#out + 1] = taken
+  end
+end
+-- In pieces: Lua unpacks some thousand values at most.
+for from = 1, #fields, 1000 do
+  redis.call('HSET', KEYS[1], unpack(fields, from, math.min(from + 999, #fields)))
+  redis.call('ZADD', KEYS[2], unpack(scores, from, math.min(from + 999, #scores)))
+end
+return out
+`,
+}
+
+/**
+ * End holdings: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, of what nobody has seen).
+ * Answers 1 for each that was held, else 0; a text of why it cannot be given back.
+ */
+export const SETTLE: Script = {
+  name: 'settle',
+  source: `${SETTLING}
+local count = tonumber(ARGV[2])
+local tags, good, out, done = {}, {}, {}, {}
+for number = 1, count do
+  tags[number] = ARGV[number + 2]
+  out[number] = ARGV[number + 2 + count] ~= 'ack' and unrestorable(tags[number]) or nil
+  if not out[number] then good[#good + 1] = tags[number] end
+end
+local held = release(good)
+for number = 1, count do
+  local tag, ending = tags[number], ARGV[number + 2 + count]
+  if not out[number] then
+    out[number] = (not held or held[tag]) and 1 or 0
+    if held then held[tag] = false end
+    if out[number] == 0 or ending == 'ack' then done[#done + 1] = tag end
+  end
+end
+-- From the last to the first: what is given back last is the first one out.
+for _, kind in ipairs({'return', 'requeue'}) do
+  for number = count, 1, -1 do
+    if out[number] == 1 and ARGV[number + 2 + count] == kind then
+      restore(tags[number], kind == 'requeue' and 'redelivered' or 'none')
+    end
+  end
+end
+in_pieces('HDEL', unacked, done)
+return out
+`,
+}
+
+/**
+ * Restore what is due: held by somebody whose lease or visibility timeout (ARGV[2], s) has run out, or delayed until now; at most
+ * ARGV[3], fewer where they are long. Answers how many, and when the next is due (seconds since the epoch; -1: none).
+ */
+export const SWEEP: Script = {
+  name: 'sweep',
+  source: `${SETTLING}
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local tags = redis.call('ZRANGEBYSCORE', index, '-inf', string.format('%.6f', now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[3])
+local count, bytes = 0, 0
+while count < #tags and bytes < 262144 do
+  count = count + 1
+  bytes = bytes + redis.call('HSTRLEN', unacked, tags[count])
+end
+for at = count, 1, -1 do
+  if unrestorable(tags[at]) then
+    -- Its queue is another program's key: looked at again in a minute, and the others go on.
+    redis.call('ZADD', index, string.format('%.6f', now - tonumber(ARGV[2]) + 60), tags[at])
+  else
+    restore(tags[at], redis.call('SISMEMBER', parked, tags[at]) == 1 and 'none' or 'lost')
+  end
+end
+local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
+return {count, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2]) - now) or '-1'}
+`,
+}
+
+/** Keep messages until their time, without a list: ARGV[1] is the visibility timeout (s), then for each tag, time (s), and the value for `unacked`. Consumers hear of it on the channel of KEYS[3]. */
+export const PARK: Script = {
+  name: 'park',
+  source: `${KINDS}
+if unheld() then return redis.error_reply(unheld()) end
+for at = 2, #ARGV, 3 do
+  redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
+  redis.call('ZADD', KEYS[2], string.format('%.6f', tonumber(ARGV[at + 1]) - tonumber(ARGV[1])), ARGV[at])
+  redis.call('SADD', KEYS[3], ARGV[at])
+end
+redis.call('PUBLISH', KEYS[3], '')
+`,
+}
+
+/** Renew leases: ARGV[1] is lease - visibility timeout (s), then tags. Answers how many are still held. */
+export const RENEW: Script = {
+  name: 'renew',
+  source: `
+-- A server that is out of memory refuses ZADD, though this one takes none; but not once a script has begun to write.
+redis.call('ZREM', KEYS[2], '')
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[1])
+local scores = {}
+for at = 2, #ARGV do
+  scores[at * 2 - 3] = score
+  scores[at * 2 - 2] = ARGV[at]
+end
+return redis.call('ZADD', KEYS[2], 'XX', 'CH', unpack(scores))
+`,
+}

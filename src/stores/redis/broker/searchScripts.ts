@@ -1,0 +1,159 @@
+import type { Script } from '../connection/connection.ts'
+import { READING } from './scripts.ts'
+
+/* Scripts that look at many messages, for those of some tasks or of one queue: in steps, as Celery's lists have no index. */
+
+/**
+ * Pieces for what looks at many messages: a script does so much in one step, then answers how far it came, so that no other client waits
+ * for more than some milliseconds. `looked_at(text)` counts one, `is_enough()`: the step is over. `quick_id(text)` is mostly the id of an
+ * envelope's task, told by its end, where the properties stand: it must be confirmed by `id_of`.
+ */
+const STEPPING = `
+local looked, bytes = 0, 0
+local function looked_at(text)
+  looked, bytes = looked + 1, bytes + #text
+end
+local function is_enough() return looked >= 250 or bytes >= 262144 end
+local function quick_id(text)
+  return string.match(string.sub(text, -1000), '^.*"correlation_id"%s*:%s*"([^"\\\\]+)"') or id_of(text)
+end
+`
+
+/** `hold(id, value, text)`: a message is held from now on, as by CLAIM; ARGV[1] and ARGV[2] are score offset and beginning of the tags. Adds id, tag and text to `out`. */
+const HOLDING = `
+local time = redis.call('TIME')
+local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[1])
+local number = 0
+local function hold(id, value, text)
+  number = number + 1
+  local tag = ARGV[2] .. number
+  redis.call('HSET', KEYS[1], tag, value)
+  redis.call('ZADD', KEYS[2], score, tag)
+  for _, one in ipairs({id, tag, text}) do out[#out + 1] = one end
+end
+`
+
+/**
+ * Take the messages of the tasks ARGV[7…] out of the lists KEYS[3…] of queue ARGV[3], beginning with list ARGV[4] and there with the message
+ * behind the ARGV[5] that come next; in each list at most the next ARGV[6] are looked at. Answers where to go on, as ARGV[4] (0: that was
+ * all) and ARGV[5], then id, tag and text of each that was taken.
+ */
+export const FIND: Script = {
+  name: 'find',
+  source: `${READING}${STEPPING}
+local list, from, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local out, wanted, place = {0, 0}, {}, ',"",' .. cjson.encode(ARGV[3]) .. ']'
+for at = 7, #ARGV do wanted[ARGV[at]] = true end
+${HOLDING}
+-- What is taken is overwritten first, so that the others keep their places, and then removed by one search for all.
+local mark, marks = 'celeriac taken ' .. ARGV[2], 0
+local function remove()
+  if marks > 0 then redis.call('LREM', KEYS[list + 2], -marks, mark) end
+  from, marks = from - marks, 0
+end
+while list + 2 <= #KEYS and not is_enough() do
+  local some = redis.pcall('LRANGE', KEYS[list + 2], -from - 16, -from - 1)
+  for at = #some, 1, -1 do
+    local raw = some[at]
+    looked_at(raw)
+    local id = quick_id(raw)
+    if id and wanted[id] and id_of(raw) == id then
+      wanted[id] = nil
+      redis.call('LSET', KEYS[list + 2], at - #some - from - 1, mark)
+      marks = marks + 1
+      hold(id, '[' .. raw .. place, raw)
+    end
+  end
+  from = from + #some
+  if #some < 16 or from >= most then
+    remove()
+    list, from = list + 1, 0
+  end
+end
+remove()
+out[1], out[2] = list + 2 <= #KEYS and list or 0, from
+return out
+`,
+}
+
+/**
+ * Take the delayed messages of the tasks ARGV[4…]. ARGV[3] is where SSCAN goes on. Answers where it goes on next (0: that was all), how many
+ * were looked at, then id, tag and text of each that was taken.
+ */
+export const FIND_DELAYED: Script = {
+  name: 'find delayed',
+  source: `${READING}${STEPPING}
+local cursor, out, wanted = ARGV[3], {'0', 0}, {}
+for at = 4, #ARGV do wanted[ARGV[at]] = true end
+${HOLDING}
+repeat
+  local scanned = redis.call('SSCAN', KEYS[3], cursor, 'COUNT', 16)
+  cursor = scanned[1]
+  for _, delayed in ipairs(scanned[2]) do
+    local value = redis.call('HGET', KEYS[1], delayed) or ''
+    looked_at(value)
+    local id = quick_id(value)
+    local text = id and wanted[id] and parts_of(value)
+    if text and id_of(text) == id then
+      wanted[id] = nil
+      redis.call('SREM', KEYS[3], delayed)
+      redis.call('ZREM', KEYS[2], delayed)
+      redis.call('HDEL', KEYS[1], delayed)
+      hold(id, value, text)
+    end
+  end
+until cursor == '0' or is_enough()
+out[1], out[2] = cursor, looked
+return out
+`,
+}
+
+/**
+ * Drop some of what waits in the lists KEYS[4…] and, once they are empty, is delayed for the queue ARGV[1]; ARGV[2] is where SSCAN goes on
+ * ('': it has not begun). Answers where it goes on next ('0': that was all), how many were dropped, then the ids of those tasks that could
+ * be read.
+ */
+export const PURGE: Script = {
+  name: 'purge',
+  source: `${READING}${STEPPING}
+local cursor, out = ARGV[2], {'', 0}
+local function drop(text)
+  out[2] = out[2] + 1
+  out[#out + 1] = id_of(text)
+end
+if cursor == '' then
+  for at = 4, #KEYS do
+    repeat
+      local some = redis.pcall('RPOP', KEYS[at], 16) or {}
+      if some.err and not string.find(some.err, '^WRONGTYPE') then return some end
+      for _, raw in ipairs(some) do
+        looked_at(raw)
+        drop(raw)
+      end
+    until #some == 0 or is_enough()
+  end
+  if is_enough() then return out end
+  cursor = '0'
+end
+repeat
+  local scanned = redis.call('SSCAN', KEYS[3], cursor, 'COUNT', 16)
+  cursor = scanned[1]
+  for _, tag in ipairs(scanned[2]) do
+    local value = redis.call('HGET', KEYS[1], tag)
+    local text, _, queue
+    if value then text, _, queue = parts_of(value) end
+    looked_at(value or '')
+    if not value then
+      redis.call('SREM', KEYS[3], tag)
+    elseif queue == ARGV[1] then
+      redis.call('HDEL', KEYS[1], tag)
+      redis.call('ZREM', KEYS[2], tag)
+      redis.call('SREM', KEYS[3], tag)
+      drop(text)
+    end
+  end
+until cursor == '0' or is_enough()
+out[1] = cursor
+return out
+`,
+}

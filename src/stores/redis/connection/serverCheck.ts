@@ -1,0 +1,43 @@
+import { clusterError } from './cluster.ts'
+import { isReply } from './errors.ts'
+import type { Session } from './session.ts'
+
+/** Rejects with ConfigError for a server in cluster mode. `place` is its URL for people. */
+export async function refuseCluster(session: Session, place: string): Promise<void> {
+  if (field(await read(session, 'info', 'cluster'), 'cluster_enabled') === '1') throw clusterError(place)
+}
+
+/** Tell of settings by which this server could lose tasks. What it does not let us read, we do not judge. */
+export async function warnAboutServer(session: Session, warn: (message: string) => void): Promise<void> {
+  const [memory, persistence, save] = await Promise.all([
+    read(session, 'info', 'memory'),
+    read(session, 'info', 'persistence'),
+    read(session, 'config', 'get', 'save'),
+  ])
+  const policy = field(memory, 'maxmemory_policy')
+  if (policy !== undefined && policy !== 'noeviction') {
+    warn(
+      `Redis: maxmemory-policy is ${policy}: when memory is full, tasks and results are dropped; set it to noeviction`,
+    )
+  }
+  const saves = Array.isArray(save) && save[1] === ''
+  if (saves && field(persistence, 'aof_enabled') === '0') {
+    warn('Redis: neither appendonly nor save is set: when the server stops, all tasks and results are lost')
+  }
+}
+
+function field(info: unknown, name: string): string | undefined {
+  if (typeof info !== 'string') return undefined
+  const line = info.split(/\r?\n/).find((one) => one.startsWith(`${name}:`))
+  return line?.slice(name.length + 1)
+}
+
+async function read(session: Session, name: string, ...args: string[]): Promise<unknown> {
+  try {
+    return await session.send(name, args, 'utf8')
+  } catch (error) {
+    // Refused, as managed servers do with CONFIG; a lost connection is told by the session itself.
+    if (isReply(error)) return undefined
+    throw error
+  }
+}

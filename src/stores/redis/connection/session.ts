@@ -1,0 +1,246 @@
+import type { Command, Redis, RedisOptions } from 'ioredis'
+import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import { clusterError, isOfCluster } from './cluster.ts'
+import type { Arg } from './connection.ts'
+import { errorOf, isReadOnly, isReply } from './errors.ts'
+import type { RedisAddress } from './url.ts'
+
+/** What becomes of one socket: told once each. */
+export interface SessionEvents {
+  /** It is over; what was not answered has been rejected. */
+  closed(error: Error): void
+  message(channel: Buffer, message: Buffer, pattern: Buffer | undefined): void
+}
+
+/** An answer's bytes as text, or as they are. */
+export type Reading = 'utf8' | null
+
+/** A command of so many arguments does not wait for others: the server begins on it while we make the next. */
+const MANY = 32
+
+/** Only pings are unanswered for this long, or a blocking command after its time: the peer is gone, ms. */
+const SILENT = 2500
+
+/**
+ * One socket to a Redis server, from its opening to its end; it never reconnects. It knows whether answers come.
+ * ioredis writes and parses; its queues, retries and reconnects are all off.
+ */
+export class Session {
+  readonly #redis: Redis
+  readonly #command: typeof Command
+  readonly #place: string
+  readonly #events: SessionEvents
+  #corked = false
+  #ended: Error | undefined
+  /** Unanswered commands, and how many of them are pings. */
+  #open = 0
+  #pings = 0
+  /** When something was sent or came for the last time, and since when answers are due, ms of `performance.now()`. */
+  #used = performance.now()
+  #due = 0
+  #blockedUntil = 0
+
+  private constructor(redis: Redis, command: typeof Command, place: string, events: SessionEvents) {
+    this.#redis = redis
+    this.#command = command
+    this.#place = place
+    this.#events = events
+  }
+
+  /** Connect, log in, and hear a first answer, within `limit` ms. Rejects with ConfigError or StoreUnavailableError. */
+  static async open(
+    address: RedisAddress,
+    name: string | undefined,
+    limit: number,
+    events: SessionEvents,
+  ): Promise<Session> {
+    const { Redis, Command } = await load()
+    const redis = new Redis(optionsOf(address, name, limit))
+    const session = new Session(redis, Command, address.url, events)
+    await session.#greet(limit)
+    return session
+  }
+
+  /** False: commands sent now would not arrive. */
+  get writable(): boolean {
+    return !this.#ended && this.#redis.stream.writable
+  }
+
+  /** Send one command; those of one callback leave in one write, up to a long one. Rejects with the raw error of the reply, or StoreUnavailableError. */
+  send(name: string, args: readonly Arg[], reading: Reading): Promise<unknown> {
+    if (!this.#corked) this.#cork()
+    const command = new this.#command(name, args.map(sendable), { replyEncoding: reading })
+    const now = performance.now()
+    this.#used = now
+    if (this.#open++ === 0) this.#due = now
+    const answered = this.#redis.sendCommand(command) as Promise<unknown>
+    if (args.length >= MANY) this.#uncork()
+    return answered.then(
+      (answer) => {
+        this.#answered()
+        return answer
+      },
+      (error: unknown) => {
+        this.#answered()
+        if (isReadOnly(error)) this.end(errorOf(error, this.#place))
+        throw this.#ended && !isReply(error) ? this.#ended : error
+      },
+    )
+  }
+
+  /** The command sent next may block for this long, ms: silence is no sign until then. */
+  allow(block: number): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + block)
+  }
+
+  /** Called now and then: asks for a sign of life after `idle` ms without traffic; ends the session when an answer is `limit` ms late. */
+  watch(idle: number, limit: number): Error | undefined {
+    const now = performance.now()
+    if (this.#open === 0) {
+      this.#blockedUntil = 0
+      if (now - this.#used >= idle) this.#ping()
+      return undefined
+    }
+    const blocked = this.#blockedUntil > 0
+    const silent = now - Math.max(this.#due, this.#blockedUntil)
+    const patience = Math.min(SILENT, limit)
+    if (silent < patience) return undefined
+    const error = new StoreUnavailableError(`${this.#place}: no answer for ${Math.round(silent)} ms`)
+    if (blocked || this.#open === this.#pings || silent >= limit) this.end(error)
+    return error
+  }
+
+  /** Our own event loop stood still for that long, ms: answers may be here unread. */
+  excuse(): void {
+    this.#due = performance.now()
+  }
+
+  end(error: Error): void {
+    if (this.#ended) return
+    this.#ended = error
+    this.#destroy()
+    this.#events.closed(error)
+  }
+
+  /** A socket whose peer is gone never closes by itself. */
+  #destroy(): void {
+    this.#redis.disconnect()
+    this.#redis.stream?.destroy()
+  }
+
+  #cork(): void {
+    this.#corked = true
+    this.#redis.stream.cork()
+    process.nextTick(() => this.#uncork())
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#redis.stream.uncork()
+  }
+
+  #answered(): void {
+    this.#due = performance.now()
+    this.#open--
+  }
+
+  #ping(): void {
+    this.#pings++
+    const over = (): void => {
+      this.#pings--
+    }
+    // An error ends the session, or is the reply of a server that has other troubles and lives: both are seen elsewhere.
+    this.send('ping', [], 'utf8').then(over, over)
+  }
+
+  async #greet(limit: number): Promise<void> {
+    const redis = this.#redis
+    const { promise: failed, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(
+      () => reject(new StoreUnavailableError(`${this.#place}: no answer for ${limit} ms`)),
+      limit,
+    )
+    redis.on('error', reject)
+    redis.on('end', () => reject(new StoreUnavailableError(`${this.#place}: the connection was closed`)))
+    try {
+      // ioredis tells the same failure by its event, with the cause: the rejection says only that it failed.
+      const connected = redis.connect().catch(() => failed)
+      await Promise.race([connected, failed])
+      await Promise.race([this.send('ping', [], 'utf8'), failed])
+    } catch (error) {
+      this.#ended = isOfCluster(error) ? clusterError(this.#place, error) : errorOf(error, this.#place)
+      this.#destroy()
+      throw this.#ended
+    } finally {
+      clearTimeout(timer)
+      failed.catch(() => undefined)
+    }
+    this.#listen()
+  }
+
+  #listen(): void {
+    const redis = this.#redis
+    let last: Error | undefined
+    redis.removeAllListeners('error')
+    redis.on('error', (error: Error) => {
+      last = error
+    })
+    redis.on('end', () =>
+      this.end(
+        last ? errorOf(last, this.#place) : new StoreUnavailableError(`${this.#place}: the connection was closed`),
+      ),
+    )
+    const heard = (channel: Buffer, message: Buffer, pattern?: Buffer): void => {
+      this.#due = performance.now()
+      this.#events.message(channel, message, pattern)
+    }
+    redis.on('messageBuffer', heard)
+    redis.on('pmessageBuffer', (pattern: Buffer, channel: Buffer, message: Buffer) => heard(channel, message, pattern))
+  }
+}
+
+async function load(): Promise<Pick<typeof import('ioredis'), 'Redis' | 'Command'>> {
+  try {
+    return await import('ioredis')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    // One that it needs itself is another matter.
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !/['"]ioredis['"]/.test(message)) throw error
+    throw new ConfigError('Redis: expected the package ioredis to be installed: npm install ioredis', { cause: error })
+  }
+}
+
+function optionsOf(address: RedisAddress, name: string | undefined, limit: number): RedisOptions {
+  const { host, port, path, db, username, password, tls, family, sentinels, masterName, sentinelPassword } = address
+  return {
+    ...(path === undefined ? { host, port } : { path }),
+    ...(sentinels && { sentinels: sentinels.map((one) => ({ ...one })), name: masterName, sentinelPassword }),
+    ...(tls && { tls }),
+    ...(family !== undefined && { family }),
+    db,
+    username,
+    password,
+    connectionName: name,
+    connectTimeout: limit,
+    sentinelCommandTimeout: SILENT,
+    sentinelRetryStrategy: () => null,
+    // 2 serves old servers too; with 3 we would gain nothing.
+    protocol: 2,
+    lazyConnect: true,
+    // The master that a sentinel names is asked for its role.
+    enableReadyCheck: sentinels !== undefined,
+    enableOfflineQueue: false,
+    disableClientInfo: true,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  }
+}
+
+/** ioredis knows bytes by Buffer only. */
+function sendable(arg: Arg): string | number | Buffer {
+  if (typeof arg !== 'object' || Buffer.isBuffer(arg)) return arg
+  return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength)
+}

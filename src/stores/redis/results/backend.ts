@@ -1,0 +1,252 @@
+import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
+import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from '../../../backend/eventLog.ts'
+import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
+import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
+import type { Broker } from '../../../broker/broker.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
+import { CONTENT_TYPES, deserialize } from '../../../protocol/serializer.ts'
+import { UNKNOWN } from '../../../protocol/states.ts'
+import { pieces } from '../../../std/pieces.ts'
+import { RedisBroker } from '../broker/broker.ts'
+import { connectRedis } from '../connection/client.ts'
+import type { RedisConnection, Script } from '../connection/connection.ts'
+import { parseRedisUrl } from '../connection/url.ts'
+import { RedisJoint } from '../unitOfWork.ts'
+import { logKeyOf, RedisHistory } from './eventLog.ts'
+import { RedisIndex } from './jobIndex.ts'
+import { RedisNotes } from './notes.ts'
+import { RedisEmissions } from './output.ts'
+import { RedisWriter, recordOf, type StoredRecord } from './recordScript.ts'
+import { RedisWatches } from './watch.ts'
+
+export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
+  readonly broker?: Broker
+  /** Somebody else's connection to the same server, not closed with this backend. */
+  readonly connection?: RedisConnection
+}
+
+/** Celery's prefix of the records' keys. */
+const RECORD = 'celery-task-meta-'
+/** Most keys of one command. */
+const MOST = 1000
+/** ARGV: until when, ms since the epoch, and how many at most. */
+const DROP_REVOKED: Script = {
+  name: 'drop revoked',
+  source: `
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+if #ids > 0 then redis.call('ZREM', KEYS[1], unpack(ids)) end
+return #ids
+`,
+}
+/** Beyond any moment: what never expires. */
+const NEVER = '+inf'
+
+/** Records in Redis, where Python's Celery keeps its own: each side reads the other's. */
+export class RedisBackend implements ResultBackend {
+  readonly knowsAll = false
+  readonly lists = 'marked'
+  readonly url: string
+  readonly connection: RedisConnection
+  /** The broker, where it is of the same server and database. */
+  readonly #shared: RedisBroker | undefined
+  readonly #options: RedisBackendOptions
+  readonly #prefix: string
+  readonly #accept: ReadonlySet<string>
+  readonly #writer: RedisWriter
+  readonly #watches: RedisWatches
+  readonly #notes: RedisNotes
+  readonly #index: RedisIndex
+  readonly #history: RedisHistory
+  readonly #emissions: RedisEmissions
+  #wanted: {
+    readonly key: string
+    readonly resolve: (bytes: Buffer | null) => void
+    readonly reject: (error: unknown) => void
+  }[] = []
+
+  /** Throws ConfigError for a URL that cannot be read. */
+  constructor(url: string, options: RedisBackendOptions) {
+    const { broker } = options
+    this.#shared = broker instanceof RedisBroker && broker.url === parseRedisUrl(url).url ? broker : undefined
+    const given = options.connection ?? this.#shared?.connection
+    this.connection =
+      given ?? connectRedis(url, { name: 'celeriac-results', warn: options.warn, wait: options.storeTimeout })
+    this.url = this.connection.url
+    this.#options = options
+    this.#prefix = resultPrefix(options.keyPrefix ?? '')
+    this.#accept = new Set(options.accept.map((name) => CONTENT_TYPES[name]))
+    this.#writer = new RedisWriter(this.connection)
+    this.#notes = new RedisNotes(this.connection, this.#prefix, options.expires)
+    const keyOf = (id: string): string => this.keyOf(id)
+    const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
+    const read = (bytes: Buffer, id: string): TaskMeta => this.#read(bytes, id)
+    this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires: options.expires }, this.#notes, {
+      keyOf,
+      fetch,
+      read,
+    })
+    this.#history = new RedisHistory(this.connection, { keyOf, read })
+    const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
+    // Of a broker elsewhere nothing is held here.
+    const held = this.#shared?.heldKeys[0] ?? ''
+    this.#emissions = new RedisEmissions(this.connection, held, { ttl: staleAfter(expires), limit })
+    this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
+  }
+
+  /** Key of a task's record, and channel on which it is published. */
+  keyOf(id: string): string {
+    return `${this.#prefix}${RECORD}${id}`
+  }
+
+  /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
+  record(meta: TaskMeta): StoredRecord {
+    const { serializer, expires, eventLog = DEFAULT_EVENT_LOG } = this.#options
+    return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog })
+  }
+
+  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+    // First: whose it is must be known as soon as it can be seen.
+    if (origin) await this.#notes.addOrigin(meta, origin)
+    const saved = await this.#writer.save(this.record(meta))
+    // Last: what is in the index without a record is dropped from it.
+    if (origin) await this.#index.add(meta)
+    return saved
+  }
+
+  async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    const stored = await this.#fetch(ids)
+    return [
+      ...(await this.#notes.named(
+        stored.map((bytes, at) => (bytes ? this.#read(bytes, ids[at] as string) : undefined)),
+      )),
+    ]
+  }
+
+  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    const histories = await Promise.all(queries.map((query) => this.#history.read(query)))
+    const metas = await this.#notes.named(histories.map((history) => history?.meta))
+    return histories.map((history, at) => {
+      const meta = metas[at]
+      return history && meta && meta !== history.meta ? { ...history, meta } : history
+    })
+  }
+
+  emit(handout: Handout): Promise<boolean> {
+    return this.#emissions.add(this.keyOf(handout.id), handout)
+  }
+
+  /** Those that were handed in with an origin: Redis keeps no list of its own. Such a one is in it as soon as its message is in the queue. */
+  list(filter: ListFilter): Promise<MetaPage> {
+    return this.#index.list(filter)
+  }
+
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
+    return this.#watches.watch(ids, signal)
+  }
+
+  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return this.#notes.origins(ids)
+  }
+
+  keep(note: Note): Promise<boolean> {
+    return this.#notes.keep(note)
+  }
+
+  recall(key: string): Promise<string | undefined> {
+    return this.#notes.recall(key)
+  }
+
+  replace(note: Note): Promise<void> {
+    return this.#notes.replace(note)
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
+    await Promise.all([
+      ...pieces(keys, MOST).map((some) => this.connection.command('DEL', ...some)),
+      ...pieces(ids, MOST).map((some) => this.#index.remove(some)),
+    ])
+    this.#watches.forgotten(ids)
+  }
+
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
+    const stale = staleAfter(this.#options.expires)
+    const expiry = stale === 0 ? NEVER : Math.max(Date.now(), due ?? 0) + stale
+    const calls = pieces(ids, MOST).map((some) =>
+      this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
+    )
+    await Promise.all([...calls, this.#dropRevoked()])
+  }
+
+  async revoked(): Promise<readonly string[]> {
+    while ((await this.#dropRevoked()) === MOST);
+    const ids = await this.connection.command('ZREVRANGE', this.#revokedKey(), 0, MAX_REVOKED - 1)
+    return (ids as string[]).reverse()
+  }
+
+  /** Drop revoke marks that have expired, at most 1000. Resolves with how many. */
+  async #dropRevoked(): Promise<number> {
+    return (await this.connection.script(DROP_REVOKED, [this.#revokedKey()], [Date.now(), MOST])) as number
+  }
+
+  joint(broker: Broker): Joint | undefined {
+    if (broker !== this.#shared) return undefined
+    const emit = (handout: Handout, tag: string | undefined): Promise<boolean> =>
+      this.#emissions.add(this.keyOf(handout.id), handout, tag)
+    return new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes, this.#index, emit)
+  }
+
+  async close(): Promise<void> {
+    this.#watches.close()
+    if (!this.#options.connection && !this.#shared) await this.connection.close()
+  }
+
+  #revokedKey(): string {
+    return `${this.#prefix}celeriac.revoked`
+  }
+
+  /** Bytes as they are stored; what is asked for in one turn of the event loop goes out in one command. */
+  #fetch(ids: readonly string[]): Promise<(Buffer | null)[]> {
+    const reads = ids.map(
+      (id) =>
+        new Promise<Buffer | null>((resolve, reject) => {
+          const count = this.#wanted.push({ key: this.keyOf(id), resolve, reject })
+          if (count === 1) setImmediate(() => this.#fetchWanted())
+        }),
+    )
+    return Promise.all(reads)
+  }
+
+  #fetchWanted(): void {
+    for (const some of pieces(this.#wanted, MOST)) {
+      this.connection.commandBytes('MGET', ...some.map(({ key }) => key)).then(
+        (values) => {
+          for (const [at, one] of some.entries()) one.resolve((values as (Buffer | null)[])[at] ?? null)
+        },
+        (error: unknown) => {
+          for (const one of some) one.reject(error)
+        },
+      )
+    }
+    this.#wanted = []
+  }
+
+  /** JSON is an object in text, which begins as no map of msgpack does. Whatever its bytes say, it is the record of the id in its key. */
+  #read(bytes: Buffer, id: string): TaskMeta {
+    const json = bytes[0] === 0x7b
+    const type = json ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
+    const meta = readable(
+      id,
+      () => ({ ...readMeta(deserialize(bytes, type, json ? 'utf-8' : 'binary', this.#accept)), task_id: id }),
+      () => ({ status: statusIn(bytes) ?? UNKNOWN }),
+    )
+    // Celery up to 5.3 writes UTC without saying so, which everybody else takes for local time.
+    const { date_done } = meta
+    return date_done && /T[\d:.]+$/.test(date_done) ? { ...meta, date_done: `${date_done}+00:00` } : meta
+  }
+}
+
+/** Celery puts `_` between its `global_keyprefix` and a record's key, unless the prefix ends with a mark of its own (celery-wire §4.1). */
+function resultPrefix(keyPrefix: string): string {
+  return keyPrefix === '' || ':_-.'.includes(keyPrefix.at(-1) as string) ? keyPrefix : `${keyPrefix}_`
+}

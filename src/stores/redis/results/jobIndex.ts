@@ -1,0 +1,282 @@
+import type { ListFilter, MetaPage } from '../../../backend/backend.ts'
+import { requireLimit } from '../../../backend/cursor.ts'
+import { fits } from '../../../backend/jobFilter.ts'
+import { hasWords, wordsBeside, wordsOf } from '../../../backend/jobSearch.ts'
+import { delayOf, staleAfter } from '../../../backend/retention.ts'
+import type { Submission } from '../../../backend/unitOfWork.ts'
+import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { ArgumentError } from '../../../std/errors.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
+import type { RedisNotes, Said } from './notes.ts'
+
+/*
+ * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of those that were handed in with an origin, by
+ * the moment of their submission in ms. Records expire by themselves, so their ids are dropped when they are met, in a list or in the
+ * sweep that goes along with a submission now and then.
+ */
+
+/** Lua: `drop_gone(jobs, record, ids)`: out of the index, those without a record. */
+const DROP_LUA = `
+local function drop_gone(jobs, record, ids)
+  local gone = {}
+  for _, id in ipairs(ids) do
+    if redis.call('EXISTS', record .. id) == 0 then gone[#gone + 1] = id end
+  end
+  for from = 1, #gone, 1000 do redis.call('ZREM', jobs, unpack(gone, from, math.min(from + 999, #gone))) end
+end
+`
+
+/**
+ * Lua: `index_jobs(entries, jobs, record, most, before, part, ttl)`: add `entries`, score and id of each; the rest is of `indexArgs`. Where
+ * `most` is not 0, that many ids of before `before` are looked at, as far into them as `part` says (0 to 1).
+ */
+export const INDEX_LUA: string = `${DROP_LUA}
+local function index_jobs(entries, jobs, record, most, before, part, ttl)
+  for from = 1, #entries, 2000 do redis.call('ZADD', jobs, unpack(entries, from, math.min(from + 1999, #entries))) end
+  if most ~= '0' then
+    local old = redis.call('ZCOUNT', jobs, '-inf', before)
+    local first = math.floor(math.max(0, old - most) * part)
+    local last = math.min(first + most, old) - 1
+    if last >= first then drop_gone(jobs, record, redis.call('ZRANGE', jobs, first, last)) end
+  end
+  if ttl ~= '' and redis.call('PTTL', jobs) < tonumber(ttl) then redis.call('PEXPIRE', jobs, ttl) end
+end
+`
+
+/** How many arguments of a script `indexArgs` makes. */
+export const INDEX_ARGS = 6
+
+const DROP: Script = { name: 'drop from index', source: `${DROP_LUA} drop_gone(KEYS[1], ARGV[1], {unpack(ARGV, 2)})` }
+
+/**
+ * KEYS[1] is the index; ARGV score and id of a place in it, and a count. Answers that many ids below it, the highest first, each with its
+ * score. Ids of one score lie in the order of their bytes, which no command asks for: halving finds the place, also where its id is gone.
+ */
+const BELOW: Script = {
+  name: 'index below',
+  source: `
+local function is_below(a, b)
+  for at = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, at), string.byte(b, at)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+local score, id = ARGV[1], ARGV[2]
+local from, to = redis.call('ZCOUNT', KEYS[1], '(' .. score, '+inf'), redis.call('ZCOUNT', KEYS[1], score, '+inf')
+while from < to do
+  local middle = math.floor((from + to) / 2)
+  if is_below(redis.call('ZREVRANGE', KEYS[1], middle, middle)[1], id) then to = middle else from = middle + 1 end
+end
+return redis.call('ZREVRANGE', KEYS[1], from, from + ARGV[3] - 1, 'WITHSCORES')
+`,
+}
+
+/** Least time between two sweeps of one process, ms. */
+const SWEEP_EVERY = 1000
+/** Most ids that one sweep looks at, so that it does not keep the server for long. */
+const SWEEP_MOST = 5000
+/** Records that are read at once: each may hold a long result. */
+const STEP = 200
+/** Records looked at for one page: so many, or so many times its limit, whichever is more. */
+const LOOKED = 1000
+const LOOKED_PER_LIMIT = 10
+/** Bytes at the beginning of a record, among them its state. */
+const HEAD = 128
+
+/** A place in the index. */
+interface Place {
+  readonly id: string
+  /** ms since the epoch. */
+  readonly score: number
+}
+
+/** One of the index, and what was said of it, where that was asked for. */
+interface Listed {
+  readonly place: Place
+  readonly said?: Said
+}
+
+interface Found {
+  readonly place: Place
+  readonly meta: TaskMeta
+}
+
+/** What the index needs of the backend. */
+export interface IndexSource {
+  keyOf(id: string): string
+  /** The stored bytes of each, null where there are none. */
+  fetch(ids: readonly string[]): Promise<(Buffer | null)[]>
+  read(bytes: Buffer, id: string): TaskMeta
+}
+
+/** Writes and reads the index. */
+export class RedisIndex {
+  readonly #connection: RedisConnection
+  readonly #key: string
+  readonly #expires: number
+  readonly #notes: RedisNotes
+  readonly #source: IndexSource
+  #swept = 0
+  /** Since the last sweep. */
+  #added = 0
+
+  /** `prefix` begins every key; `expires` is how long a final record is kept, ms, 0 for ever. */
+  constructor(
+    connection: RedisConnection,
+    { prefix, expires }: { prefix: string; expires: number },
+    notes: RedisNotes,
+    source: IndexSource,
+  ) {
+    this.#connection = connection
+    this.#key = `${prefix}celeriac.jobs`
+    this.#expires = Math.ceil(expires)
+    this.#notes = notes
+    this.#source = source
+  }
+
+  /** What `index_jobs` takes after the entries of these submissions. Sweeps twice as many as come, so that the index follows the records. */
+  indexArgs(items: readonly Pick<Submission, 'meta'>[]): readonly Arg[] {
+    this.#added += items.length
+    const now = Date.now()
+    const record = this.#source.keyOf('')
+    const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? delayOf(meta, now) : 0), 0)
+    // Without submissions nobody sweeps: by then all records are gone, and so is the index.
+    const ttl = staleAfter(this.#expires) + this.#expires + delay
+    if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
+    if (now - this.#swept < SWEEP_EVERY) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
+    const most = Math.min(100 + 2 * this.#added, SWEEP_MOST)
+    this.#swept = now
+    this.#added = 0
+    return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
+  }
+
+  /** One that is in a store of results alone. A later record of the same id does not move it. */
+  async add(meta: TaskMeta): Promise<void> {
+    const args = this.indexArgs([{ meta }])
+    await this.#connection.script(ADD, [], [scoreOf(meta), meta.task_id, ...args])
+  }
+
+  async list({ limit, cursor, since = 0, q, ...rest }: ListFilter): Promise<MetaPage> {
+    requireLimit(limit)
+    const filter = { ...rest, words: q === undefined ? undefined : wordsOf(q) }
+    let place = cursor === undefined ? undefined : placeOf(cursor)
+    const found: Found[] = []
+    const most = Math.max(LOOKED, limit * LOOKED_PER_LIMIT)
+    for (let looked = 0; looked < most; looked += STEP) {
+      const places = (await this.#below(place)).filter(({ score }) => score >= since)
+      found.push(...(await this.#find(places, filter)))
+      const last = found[limit - 1]
+      if (last && found.length > limit) return { metas: metasOf(found.slice(0, limit)), cursor: cursorOf(last.place) }
+      if (places.length < STEP) return { metas: metasOf(found) }
+      place = places.at(-1)
+    }
+    return { metas: metasOf(found), cursor: place && cursorOf(place) }
+  }
+
+  /** Out of the index. */
+  async remove(ids: readonly string[]): Promise<void> {
+    await this.#connection.command('ZREM', this.#key, ...ids)
+  }
+
+  async #below(place: Place | undefined): Promise<Place[]> {
+    const args = [place?.score ?? '+inf', place?.id ?? '', STEP]
+    const flat = (await this.#connection.script(BELOW, [this.#key], args)) as string[]
+    const places: Place[] = []
+    for (let at = 0; at < flat.length; at += 2) places.push({ id: flat[at] as string, score: Number(flat[at + 1]) })
+    return places
+  }
+
+  /** Which of them fit. What Python's Celery has put in place of our record may lack the name and the moment: both are known here. */
+  async #find(places: readonly Place[], filter: Filter): Promise<Found[]> {
+    const wanted = await this.#wanted(places, filter)
+    const stored = await this.#source.fetch(wanted.map(({ place }) => place.id))
+    await this.#drop(wanted.flatMap(({ place }, at) => (stored[at] === null ? [place] : [])))
+    const read = stored.map((bytes, at) => (bytes ? this.#source.read(bytes, wanted[at]?.place.id ?? '') : undefined))
+    const metas = await this.#notes.named(read)
+    return wanted.flatMap((one, at): Found[] => {
+      const { place } = one
+      const meta = metas[at]
+      if (!meta || !isFound(meta, one, filter)) return []
+      const { date_submitted = new Date(place.score).toISOString() } = meta
+      return [{ place, meta: { ...meta, date_submitted } }]
+    })
+  }
+
+  /** Which of them may fit, by what can be told without their records. */
+  async #wanted(places: readonly Place[], { owner, tag, words }: Filter): Promise<Listed[]> {
+    if (owner === undefined && tag === undefined && !words) return places.map((place) => ({ place }))
+    const heads = await this.#notes.said(places.map(({ id }) => id))
+    const listed = places.flatMap((place, at): Listed[] => {
+      const said = heads[at]
+      const its = (owner === undefined || said?.owner === owner) && (tag === undefined || said?.tags?.includes(tag))
+      return its ? [{ place, said }] : []
+    })
+    return words ? this.#promising(listed, words) : listed
+  }
+
+  /** Those that have the words as far as is known, or may have them in their errors. What is long is mostly a result, and none of these. */
+  async #promising(listed: readonly Listed[], words: readonly string[]): Promise<Listed[]> {
+    const isOpen = ({ place: { id }, said }: Listed): boolean =>
+      said?.task !== undefined && wordsBeside(words, { id, task: said.task, tags: said.tags }).length > 0
+    const open = listed.filter(isOpen)
+    if (open.length === 0) return [...listed]
+    const heads = await this.#connection.pipeline(
+      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, HEAD - 1] as const),
+    )
+    const out = new Set(open.filter((_, at) => isWithoutError(heads[at] as string)))
+    return listed.filter((one) => !out.has(one))
+  }
+
+  async #drop(places: readonly Place[]): Promise<void> {
+    if (places.length === 0) return
+    const ids = places.map(({ id }) => id)
+    await this.#connection.script(DROP, [this.#key], [this.#source.keyOf(''), ...ids])
+  }
+}
+
+/** ARGV: score and id, then what `indexArgs` makes. */
+const ADD: Script = {
+  name: 'index',
+  source: `${INDEX_LUA}
+if redis.call('ZSCORE', ARGV[3], ARGV[2]) then return end
+index_jobs({ARGV[1], ARGV[2]}, unpack(ARGV, 3))`,
+}
+
+interface Filter extends Omit<ListFilter, 'limit' | 'cursor' | 'since' | 'q'> {
+  /** Of the search. */
+  readonly words: readonly string[] | undefined
+}
+
+function isFound(meta: TaskMeta, { said }: Listed, { words, ...filter }: Filter): boolean {
+  const { task_id: id, name, status } = meta
+  if (!fits({ state: status, task: name }, filter)) return false
+  return !words || hasWords(words, { id, task: name, tags: said?.tags, status, error: () => errorOf(meta) })
+}
+
+/** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */
+function isWithoutError(head: string): boolean {
+  return /^.{1,9}status/s.test(head) && !ERROR_STATES.some((state) => head.includes(state))
+}
+
+/** By which a job is found in the index: when it was submitted, ms since the epoch. */
+export function scoreOf({ date_submitted }: TaskMeta): number {
+  return date_submitted === undefined ? Date.now() : Date.parse(date_submitted)
+}
+
+function metasOf(found: readonly Found[]): TaskMeta[] {
+  return found.map(({ meta }) => meta)
+}
+
+function cursorOf({ score, id }: Place): string {
+  return `${score}-${id}`
+}
+
+/** Throws ArgumentError for what no page gave. */
+function placeOf(cursor: string): Place {
+  const [, score, id] = /^(\d{1,15})-(.{1,255})$/su.exec(cursor) ?? []
+  if (score === undefined || id === undefined)
+    throw new ArgumentError(`cursor: expected one that a page gave, got ${JSON.stringify(cursor)}`)
+  return { score: Number(score), id }
+}

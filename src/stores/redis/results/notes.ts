@@ -1,0 +1,168 @@
+import { delayOf, lifetimeOf } from '../../../backend/retention.ts'
+import type { Note, Origin } from '../../../backend/unitOfWork.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { isRecord } from '../../../std/isRecord.ts'
+import { Batch } from '../connection/batch.ts'
+import type { Arg, RedisConnection } from '../connection/connection.ts'
+
+/*
+ * Notes, and what was said of jobs when they were handed in, each at a key of its own that expires by itself. An origin is a line of JSON,
+ * then the input as it is: Celery, which rewrites records whole, never touches it.
+ */
+
+/** Arguments of a script for what is kept at one key: key, value, ttl in ms (0: for ever); three times '' for nothing. */
+export type KeptArgs = readonly [key: string, value: string | Uint8Array, ttl: Arg]
+
+const NOTHING: KeptArgs = ['', '', '']
+const NEWLINE = 0x0a
+
+/** The first line of an origin. */
+interface Head {
+  readonly owner?: string
+  readonly tags?: readonly string[]
+  /** What follows. */
+  readonly input?: 'text' | 'bytes'
+  /** Name of the task: Celery's own record lacks it, unless told to have it. */
+  readonly task?: string
+}
+
+/** What is said of a job, but for its input. */
+export type Said = Omit<Head, 'input'>
+
+/** Bytes of an origin that are read for its first line; where that is longer, all is read. */
+const FIRST_LINE = 4096
+
+/** Writes and reads notes and origins. */
+export class RedisNotes {
+  /** How the key of an origin begins; its id follows. */
+  readonly originPrefix: string
+  readonly #connection: RedisConnection
+  readonly #prefix: string
+  readonly #expires: number
+  readonly #reads: Batch<string, Buffer | null>
+
+  /** `prefix` begins every key; `expires` is how long a final record is kept, ms, 0 for ever. */
+  constructor(connection: RedisConnection, prefix: string, expires: number) {
+    this.#connection = connection
+    this.#prefix = prefix
+    this.#expires = expires
+    this.originPrefix = `${prefix}celeriac.origin-`
+    this.#reads = new Batch(
+      async (ids) =>
+        (await connection.commandBytes('MGET', ...ids.map((id) => this.originKey(id)))) as (Buffer | null)[],
+    )
+  }
+
+  originKey(id: string): string {
+    return this.originPrefix + id
+  }
+
+  noteArgs(note: Note | undefined): KeptArgs {
+    return note ? [this.#noteKey(note.key), note.value, note.expires - Date.now()] : NOTHING
+  }
+
+  /** `origin` of the job with this record. */
+  originArgs(meta: TaskMeta | undefined, origin: Origin | undefined): KeptArgs {
+    if (!meta || !origin) return NOTHING
+    return [this.originKey(meta.task_id), textOf(origin, meta.name), this.originTtl(meta, origin)]
+  }
+
+  /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
+  originTtl(meta: TaskMeta, origin: Origin): number {
+    if (isOwned(origin)) return lifetimeOf(meta, this.#expires)
+    return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta)
+  }
+
+  async keep(note: Note): Promise<boolean> {
+    const [key, value, ttl] = this.noteArgs(note)
+    if (Number(ttl) <= 0) return (await this.#connection.command('EXISTS', key)) === 0
+    return (await this.#connection.command('SET', key, value, 'PX', ttl, 'NX')) !== null
+  }
+
+  async replace(note: Note): Promise<void> {
+    const [key, value, ttl] = this.noteArgs(note)
+    if (Number(ttl) <= 0) await this.#connection.command('DEL', key)
+    else await this.#connection.command('SET', key, value, 'PX', ttl)
+  }
+
+  async recall(key: string): Promise<string | undefined> {
+    return ((await this.#connection.command('GET', this.#noteKey(key))) as string | null) ?? undefined
+  }
+
+  /** Of the first record of this id; later ones change nothing. */
+  async addOrigin(meta: TaskMeta, origin: Origin): Promise<void> {
+    const [key, value, ttl] = this.originArgs(meta, origin)
+    await this.#connection.command('SET', key, value, ...(Number(ttl) > 0 ? ['PX', ttl] : []), 'NX')
+  }
+
+  async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    const stored = await Promise.all(ids.map((id) => this.#reads.add(id)))
+    return stored.map((bytes) => (bytes ? originOf(bytes) : undefined))
+  }
+
+  /** The same without the input, which may be long. */
+  async said(ids: readonly string[]): Promise<(Said | undefined)[]> {
+    if (ids.length === 0) return []
+    const heads = await this.#connection.pipeline(
+      ids.map((id) => ['GETRANGE', this.originKey(id), 0, FIRST_LINE - 1] as const),
+    )
+    return Promise.all((heads as string[]).map((head, at) => this.#saidOf(ids[at] as string, head)))
+  }
+
+  /** The metas, those without a name with that of their origin. */
+  async named<Meta extends TaskMeta | undefined>(metas: readonly Meta[]): Promise<readonly Meta[]> {
+    const nameless = metas.flatMap((meta) => (meta && meta.name === undefined ? [meta.task_id] : []))
+    if (nameless.length === 0) return metas
+    const said = await this.said(nameless)
+    const names = new Map(nameless.map((id, at) => [id, said[at]?.task]))
+    return metas.map((meta) => {
+      const name = meta && names.get(meta.task_id)
+      return name === undefined ? meta : { ...meta, name }
+    })
+  }
+
+  async #saidOf(id: string, head: string): Promise<Said | undefined> {
+    if (head === '') return undefined
+    const end = head.indexOf('\n')
+    const line = end === -1 ? await this.#connection.command('GET', this.originKey(id)) : head.slice(0, end)
+    return line === null ? undefined : headOf(String(line).split('\n', 1)[0] as string)
+  }
+
+  #noteKey(key: string): string {
+    return `${this.#prefix}celeriac.note-${key}`
+  }
+}
+
+/** It tells more than the input. */
+export function isOwned({ owner, tags }: Origin): boolean {
+  return owner !== undefined || tags !== undefined
+}
+
+function textOf({ owner, tags, input }: Origin, task: string | undefined): string | Uint8Array {
+  // Most have nothing but an input, which is JSON.
+  if (owner === undefined && tags === undefined && typeof input === 'string' && task !== undefined)
+    return `{"input":"text","task":${JSON.stringify(task)}}\n${input}`
+  const kind = input === undefined ? undefined : typeof input === 'string' ? 'text' : 'bytes'
+  const head = `${JSON.stringify({ owner, tags, input: kind, task } satisfies Head)}\n`
+  if (input === undefined) return head
+  return typeof input === 'string' ? head + input : Buffer.concat([Buffer.from(head), input])
+}
+
+function originOf(bytes: Buffer): Origin {
+  const end = bytes.indexOf(NEWLINE)
+  const { owner, tags, input: kind } = headOf(bytes.toString('utf8', 0, end)) ?? {}
+  const rest = bytes.subarray(end + 1)
+  const input = kind === undefined ? undefined : kind === 'text' ? rest.toString() : new Uint8Array(rest)
+  return { owner, tags, input }
+}
+
+/** Undefined for what we have not written: such a job belongs to nobody. */
+function headOf(line: string): Head | undefined {
+  try {
+    const head: unknown = JSON.parse(line)
+    return isRecord(head) ? head : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,229 @@
+import { isOnTheWay } from '../../../backend/eventLog.ts'
+import { delayOf, lifetimeOf } from '../../../backend/retention.ts'
+import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { write } from '../../../protocol/serializer.ts'
+import type { RedisConnection, Script } from '../connection/connection.ts'
+import { readAnswers } from '../connection/errors.ts'
+
+/*
+ * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
+ * in one step with the look at what is there, so that a late state never replaces a final one.
+ */
+
+/**
+ * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord. PENDING is saved only
+ * where nothing is known, and not published. A final state stays; `settling` lets a final one replace it, unless it is SUCCESS.
+ * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. `unwritable(key, status, ttl)`: why it could not
+ * be saved, as the server would answer, else nil: to be asked before the first write. Put before a script's own text.
+ */
+export const STORE_LUA = `
+local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
+-- Of msgpack that begins with the state: that, and where what follows it begins.
+local function packed_status(head)
+  local at = string.match(head, '^[\\128-\\143]\\166status()') or string.match(head, '^\\222..\\166status()')
+  local size = (at and string.byte(head, at) or 0) - 160
+  if size >= 0 and size <= 31 then return string.sub(head, at + 1, at + size), at + 1 + size end
+end
+local function status_of(key, head)
+  local known = string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"') or packed_status(head)
+  if known then return known end
+  local value = redis.call('GET', key)
+  for _, decode in ipairs({cjson.decode, cmsgpack.unpack}) do
+    local ok, record = pcall(decode, value)
+    if ok and type(record) == 'table' then return record.status end
+  end
+end
+local function put(key, value, ttl, ...)
+  if tonumber(ttl) > 0 then return redis.call('SET', key, value, 'PX', ttl, ...) end
+  return redis.call('SET', key, value, ...)
+end
+-- The moment of the submission is known to the first record only: it is kept, as the second field.
+local function submission_of(head)
+  local text = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
+  local _, at = packed_status(head)
+  if text or not at or string.sub(head, at, at + 14) ~= '\\174date_submitted' then return text, nil end
+  return nil, string.sub(head, at, at + 15 + (string.byte(head, at + 15) or 160) - 160)
+end
+local function with_submission(value, head)
+  local own_text, own_packed = submission_of(string.sub(value, 1, 128))
+  if own_text or own_packed then return value end
+  local text, packed = submission_of(head)
+  local _, to = string.find(value, '^{"status":"[^"]*",')
+  if text and to then return string.sub(value, 1, to) .. text .. ',' .. string.sub(value, to + 1) end
+  local _, at = packed_status(string.sub(value, 1, 128))
+  if not packed or not at then return value end
+  local first, high, low = string.byte(value, 1, 3)
+  local wide = first == 222
+  local count = (wide and high * 256 + low or first - 128) + 1
+  local header = '\\222' .. string.char(math.floor(count / 256), count % 256)
+  return header .. string.sub(value, wide and 4 or 2, at - 1) .. packed .. string.sub(value, at)
+end
+-- The log of a task, as eventLog.ts reads it: numbers from 2, the newest \`limit\` states, fewer of long ones.
+local function log_of(key) return (string.gsub(key, 'celery%-task%-meta%-', 'celeriac.events-', 1)) end
+local function log(key, value, ttl, limit)
+  local list = log_of(key)
+  local newest = redis.call('LINDEX', list, -1)
+  local number = newest and (tonumber(string.match(newest, '^%d+') or 1)) + 1 or 2
+  redis.call('RPUSH', list, number .. ' ' .. value)
+  local kept = math.min(limit, math.max(16, math.floor(1048576 / #value)))
+  if number % 16 == 0 then redis.call('LTRIM', list, -kept, -1) end
+  if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
+end
+local heads = {}
+local function unwritable(key, status, ttl)
+  if status == 'PENDING' then return end
+  local head = redis.pcall('GETRANGE', key, 0, 127)
+  if type(head) == 'table' then return head.err end
+  heads[key] = head
+  local newest = string.find(ttl, '/', 1, true) and redis.pcall('LINDEX', log_of(key), -1)
+  if type(newest) == 'table' then return newest.err end
+end
+-- What was said of the job, and the index in which it is listed, are kept as long as its record waits.
+local function outlive(key, ttl)
+  for _, name in ipairs({'celeriac.origin-%1', 'celeriac.jobs'}) do
+    local other = string.gsub(key, 'celery%-task%-meta%-(.*)$', name, 1)
+    local left = redis.call('PTTL', other)
+    if left >= 0 and left < tonumber(ttl) then redis.call('PEXPIRE', other, ttl) end
+  end
+end
+local function store(key, value, status, ttl, settling)
+  if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
+  local head = heads[key] or redis.call('GETRANGE', key, 0, 127)
+  heads[key] = nil
+  local known
+  if head ~= '' then
+    known = status_of(key, head)
+    if known == 'SUCCESS' or (FINAL[known] and not (settling and FINAL[status])) then return 0 end
+    value = with_submission(value, head)
+  end
+  if not FINAL[status] then
+    local limit
+    local waits
+    ttl, limit, waits = string.match(ttl, '^(%d+)/?(%d*)(%+?)$')
+    -- One that is not final is kept at least as long as was said before: it may wait for other things as well.
+    if head ~= '' and ttl ~= '0' then ttl = math.max(tonumber(ttl), redis.call('PTTL', key)) end
+    if waits ~= '' then outlive(key, ttl) end
+    if limit ~= '' then log(key, value, ttl, tonumber(limit)) end
+  elseif known and known ~= 'PENDING' and tonumber(ttl) > 0 then
+    redis.call('PEXPIRE', log_of(key), ttl)
+  end
+  put(key, value, ttl)
+  -- A user without this channel stores all the same.
+  redis.pcall('PUBLISH', key, value)
+  return 1
+end
+`
+
+/** Save records, the keys by KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each, or why it cannot be saved. */
+const STORE: Script = {
+  name: 'store',
+  source: `${STORE_LUA}
+local out = {}
+for at, key in ipairs(KEYS) do
+  local value, status, ttl = ARGV[at * 3 - 2], ARGV[at * 3 - 1], ARGV[at * 3]
+  out[at] = unwritable(key, status, ttl) or store(key, value, status, ttl)
+end
+return out
+`,
+}
+
+/** A record as `STORE_LUA` takes it. */
+export interface StoredRecord {
+  readonly key: string
+  readonly value: string | Uint8Array
+  readonly status: string
+  /** ms, 0: for ever; of a state on the way with `/`, how many of them the log keeps, and `+` where it waits for a moment. */
+  readonly ttl: number | string
+}
+
+/** How records are kept. */
+export interface Keeping {
+  readonly serializer: SerializerName
+  /** How long a final one is kept, ms; 0: for ever. */
+  readonly expires: number
+  /** How many states on the way are logged; 0: none. */
+  readonly eventLog: number
+}
+
+/** What is written for a meta. Throws EncodeError. */
+export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eventLog }: Keeping): StoredRecord {
+  const { status } = meta
+  // Only the result can hold what needs encoding: the rest is our own.
+  const result = encodePlain(meta.result, 'result', serializer)
+  const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
+  const { body: value } = write(ordered, serializer)
+  const ttl = lifetimeOf(meta, expires)
+  if (!isOnTheWay(status)) return { key, value, status, ttl }
+  const waits = ttl > 0 && delayOf(meta) > 0 ? '+' : ''
+  return { key, value, status, ttl: `${ttl}/${eventLog > 0 ? eventLog : ''}${waits}` }
+}
+
+/** The state and the moment of the submission first, where `STORE_LUA` looks for them. */
+function inOrder({ status, date_submitted, ...rest }: TaskMeta, result: unknown): Record<string, unknown> {
+  return { status, ...(date_submitted !== undefined && { date_submitted }), ...rest, result }
+}
+
+/** As a worker makes its records. */
+function beginsWithStatus(meta: TaskMeta): boolean {
+  const keys = Object.keys(meta)
+  return keys[0] === 'status' && keys[1] === 'date_submitted'
+}
+
+/** Bounds of one call, so that it does not keep the server for long: records, and bytes of all but the last. */
+const MOST = 500
+const LARGEST = 1_000_000
+
+interface Job {
+  readonly record: StoredRecord
+  readonly resolve: (saved: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Saves records; those of one turn of the event loop in one call. */
+export class RedisWriter {
+  readonly #connection: RedisConnection
+  #jobs: Job[] = []
+
+  constructor(connection: RedisConnection) {
+    this.#connection = connection
+  }
+
+  /** True when it was saved. */
+  save(record: StoredRecord): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      if (this.#jobs.push({ record, resolve, reject }) === 1) setImmediate(() => this.#flush())
+    })
+  }
+
+  #flush(): void {
+    const jobs = this.#jobs
+    this.#jobs = []
+    let batch: Job[] = []
+    let size = 0
+    for (const job of jobs) {
+      batch.push(job)
+      size += job.record.value.length
+      if (batch.length < MOST && size < LARGEST) continue
+      void this.#send(batch)
+      batch = []
+      size = 0
+    }
+    if (batch.length > 0) void this.#send(batch)
+  }
+
+  async #send(jobs: readonly Job[]): Promise<void> {
+    try {
+      const keys = jobs.map(({ record }) => record.key)
+      const args = jobs.flatMap(({ record: { value, status, ttl } }) => [value, status, ttl])
+      const saved = readAnswers(await this.#connection.script(STORE, keys, args), this.#connection.url)
+      for (const [at, job] of jobs.entries()) {
+        const answer = saved[at]
+        if (answer instanceof Error) job.reject(answer)
+        else job.resolve(answer === true)
+      }
+    } catch (error) {
+      for (const job of jobs) job.reject(error)
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { Hub, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { StoreUnavailableError } from '../../../std/errors.ts'
+import type { RedisConnection } from '../connection/connection.ts'
+
+/** One task that somebody watches. */
+interface Watched {
+  readonly id: string
+  holders: number
+  /** Resolves when its channel is heard. */
+  readonly subscribed: Promise<() => Promise<void>>
+  /** The newest of all that was heard and read. */
+  newest: Versioned | undefined
+}
+
+/** What the watches need of the backend. */
+export interface WatchSource {
+  channelOf(id: string): string
+  /** The stored bytes of each, null where there are none. */
+  fetch(ids: readonly string[]): Promise<(Buffer | null)[]>
+  read(bytes: Buffer, id: string): TaskMeta
+}
+
+/** When records could not be read after a reconnection, they are read again after this time, ms. */
+const READ_AGAIN = 500
+
+/**
+ * Who watches which task, on the connection's one subscription. A channel is heard first, then the record is read: nothing falls
+ * between. A read record could be newer than what is heard right after it; so it counts only when, after the reading, all that had
+ * been published before has arrived, and none of it was of this task: what comes then is newer.
+ */
+export class RedisWatches {
+  readonly #connection: RedisConnection
+  readonly #source: WatchSource
+  readonly #hub = new Hub()
+  readonly #watched = new Map<string, Watched>()
+  readonly #stopListening: () => void
+  #count = 0
+  #arrived: Promise<void> | undefined
+  #again: NodeJS.Timeout | undefined
+
+  constructor(connection: RedisConnection, source: WatchSource) {
+    this.#connection = connection
+    this.#source = source
+    this.#stopListening = connection.onReconnect(() => void this.#reread())
+  }
+
+  async *watch(ids: readonly string[], signal: AbortSignal): AsyncGenerator<TaskMeta, void, void> {
+    if (signal.aborted || ids.length === 0) return
+    const held = [...new Set(ids)].map((id) => this.#hold(id))
+    const { promise: aborted, resolve } = Promise.withResolvers<(Versioned | undefined)[]>()
+    const abort = (): void => resolve([])
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      yield* watchRecords(this.#hub, () => Promise.race([this.#load(held), aborted]), ids, signal)
+    } finally {
+      signal.removeEventListener('abort', abort)
+      for (const watched of held) this.#release(watched)
+    }
+  }
+
+  /** Whoever watches one of these gets UnknownJobError. */
+  forgotten(ids: readonly string[]): void {
+    this.#hub.forgotten(ids)
+  }
+
+  close(): void {
+    clearTimeout(this.#again)
+    this.#stopListening()
+    const error = new StoreUnavailableError(`${this.#connection.url}: the backend is closed`)
+    for (const id of [...this.#watched.keys()]) this.#hub.fail(id, error)
+    this.#watched.clear()
+  }
+
+  #hold(id: string): Watched {
+    const known = this.#watched.get(id)
+    if (known) {
+      known.holders++
+      return known
+    }
+    const channel = this.#source.channelOf(id)
+    const subscribed = this.#connection.subscribe(channel, (message) => this.#hear(watched, message))
+    const watched: Watched = { id, holders: 1, subscribed, newest: undefined }
+    this.#watched.set(id, watched)
+    subscribed.catch(() => this.#drop(watched))
+    return watched
+  }
+
+  #release(watched: Watched): void {
+    if (--watched.holders > 0) return
+    this.#drop(watched)
+    // With the connection, the subscription is gone as well.
+    watched.subscribed.then((end) => end()).catch(() => undefined)
+  }
+
+  /** Whoever comes next begins anew. */
+  #drop(watched: Watched): void {
+    if (this.#watched.get(watched.id) === watched) this.#watched.delete(watched.id)
+  }
+
+  #hear(watched: Watched, message: Buffer): void {
+    this.#hub.tell(this.#keep(watched, this.#source.read(message, watched.id)))
+  }
+
+  #keep(watched: Watched, meta: TaskMeta): Versioned {
+    watched.newest = { meta, version: ++this.#count }
+    return watched.newest
+  }
+
+  async #load(watched: readonly Watched[]): Promise<(Versioned | undefined)[]> {
+    await Promise.all(watched.map(({ subscribed }) => subscribed))
+    return this.#read(watched)
+  }
+
+  /** The newest of each; undefined where nothing is known. */
+  async #read(watched: readonly Watched[]): Promise<(Versioned | undefined)[]> {
+    const before = watched.map(({ newest }) => newest)
+    const stored = await this.#source.fetch(watched.map(({ id }) => id))
+    const first = watched[0]
+    if (first && stored.some((bytes) => bytes !== null)) await this.#allArrived(first)
+    return watched.map((one, at) => {
+      const bytes = stored[at]
+      if (!bytes || one.newest !== before[at]) return one.newest
+      const meta = this.#source.read(bytes, one.id)
+      return one.newest && isSame(one.newest.meta, meta) ? one.newest : this.#keep(one, meta)
+    })
+  }
+
+  /** Resolves when everything has arrived that was published before: an answer on the subscription comes after it. Those of one turn ask once. */
+  #allArrived({ id }: Watched): Promise<void> {
+    this.#arrived ??= new Promise((resolve) => setImmediate(resolve)).then(async () => {
+      this.#arrived = undefined
+      const end = await this.#connection.subscribe(this.#source.channelOf(id), () => undefined)
+      await end()
+    })
+    return this.#arrived
+  }
+
+  /** What was published while the connection was away is read. Of emissions, it may all be lost: each is told, also as it was. */
+  async #reread(): Promise<void> {
+    clearTimeout(this.#again)
+    const watched = [...this.#watched.values()]
+    if (watched.length === 0) return
+    try {
+      const records = await this.#read(watched)
+      for (const [at, one] of watched.entries()) {
+        const record = records[at]
+        if (record) this.#hub.tell(this.#keep(one, record.meta))
+      }
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) {
+        clearTimeout(this.#again)
+        this.#again = setTimeout(() => void this.#reread(), READ_AGAIN)
+      } else for (const { id } of watched) this.#hub.fail(id, error)
+    }
+  }
+}
+
+/** The same record read again: states may repeat, so all of it counts. */
+function isSame(one: TaskMeta, other: TaskMeta): boolean {
+  return one.status === other.status && JSON.stringify(one, plain) === JSON.stringify(other, plain)
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}n` : value
+}

@@ -1,0 +1,280 @@
+import { isSelfTimed, MAX_ATOMIC, type Message, type Submission } from '../../backend/unitOfWork.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { PENDING } from '../../protocol/states.ts'
+import { NotSupportedError } from '../../std/errors.ts'
+import { pieces } from '../../std/pieces.ts'
+import type { RedisBroker } from './broker/broker.ts'
+import { KINDS, SETTLING } from './broker/scripts.ts'
+import { Batch } from './connection/batch.ts'
+import type { Arg, Script } from './connection/connection.ts'
+import { readAnswers } from './connection/errors.ts'
+import { INDEX_ARGS, INDEX_LUA, type RedisIndex, scoreOf } from './results/jobIndex.ts'
+import { isOwned, type RedisNotes } from './results/notes.ts'
+import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
+
+/**
+ * `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes.
+ * `unsendable(kind, a)`: why not, else nil; to be asked before the first write.
+ */
+export const SEND_LUA = `
+local visibility = tonumber(ARGV[2])
+local at = 3
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+local lists, texts = {}, {}
+local function unsendable(kind, a)
+  return (kind == 'push' and unpushable(a)) or (kind == 'park' and unheld()) or nil
+end
+local function send(kind, a, b, c)
+  if kind == 'push' then
+    if not texts[a] then
+      lists[#lists + 1] = a
+      texts[a] = {}
+    end
+    texts[a][#texts[a] + 1] = b
+  else
+    redis.call('HSET', unacked, a, c)
+    redis.call('ZADD', index, string.format('%.6f', tonumber(b) - visibility), a)
+    redis.call('SADD', parked, a)
+    redis.pcall('PUBLISH', parked, '')
+  end
+end
+local function sent()
+  for _, list in ipairs(lists) do in_pieces('LPUSH', list, texts[list]) end
+end
+`
+
+/**
+ * ARGV[3…] what `index_jobs` takes ('' alone: nothing has an origin); then for each: `once`, key, value, status, ttl of its record (key '':
+ * none), key, value, ttl of its note and of its origin (key '': none), id and score for the index, and what is sent. Answers 1 for each that
+ * was sent, else 0; a text of why it cannot be.
+ */
+const SUBMIT: Script = {
+  name: 'submit',
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
+local out, entries, indexing = {}, {}, {take()}
+if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
+local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
+while at <= #ARGV do
+  local once, key, value, status, ttl = take(), take(), take(), take(), take()
+  local note, its_value, its_ttl = take(), take(), take()
+  local origin, said, kept, id, score = take(), take(), take(), take(), take()
+  local kind, a, b, c = take(), take(), take(), take()
+  local why = unsendable(kind, a) or (key ~= '' and unwritable(key, status, ttl)) or (origin ~= '' and unindexed) or nil
+  local open = not why and (note == '' or redis.call('EXISTS', note) == 0)
+  local fresh = open and (key == '' or store(key, value, status, ttl) == 1)
+  local sends = open and (fresh or once == '0')
+  if sends then send(kind, a, b, c) end
+  if sends and note ~= '' and tonumber(its_ttl) > 0 then put(note, its_value, its_ttl) end
+  if fresh and origin ~= '' then
+    put(origin, said, kept)
+    entries[#entries + 1], entries[#entries + 2] = score, id
+  end
+  out[#out + 1] = why or (sends and 1 or 0)
+end
+sent()
+if #entries > 0 then index_jobs(entries, unpack(indexing)) end
+return out
+`,
+}
+
+/**
+ * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] how the keys
+ * of these begin, ARGV[5] and ARGV[6] how their values begin and end around the id; ARGV[7] how the keys of their origins begin ('': none),
+ * ARGV[8…] then their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, origin of each.
+ */
+const SUBMIT_ALIKE: Script = {
+  name: 'submit alike',
+  source: `${KINDS}${INDEX_LUA}
+local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
+local step, first = 2, 8
+if origin ~= '' then step, first = 3, ${10 + INDEX_ARGS} end
+local wrong = unpushable(list) or (origin ~= '' and wrong_kind(ARGV[10], 'zset'))
+if wrong then return redis.error_reply(wrong) end
+local texts, entries = {}, {}
+for number = 1, count do
+  local at = first + (number - 1) * step
+  local id = ARGV[at]
+  texts[number] = ARGV[at + 1]
+  local fresh
+  if ttl == '0' then fresh = redis.call('SET', key .. id, before .. id .. after, 'NX')
+  else fresh = redis.call('SET', key .. id, before .. id .. after, 'PX', ttl, 'NX') end
+  if fresh and step == 3 then
+    if kept == '0' then redis.call('SET', origin .. id, ARGV[at + 2])
+    else redis.call('SET', origin .. id, ARGV[at + 2], 'PX', kept) end
+    entries[#entries + 1], entries[#entries + 2] = score, id
+  end
+end
+if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
+for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
+`,
+}
+
+/** Ids that need no escape in JSON. */
+const PLAIN_ID = /^[\w-]+$/
+
+/** So many calls of one turn leave before it is over. */
+const FIRST = 16
+
+/** Turns a meta into what is stored. */
+export type Recorder = (meta: TaskMeta) => StoredRecord
+
+/** Arguments of a script for a record; without one, empty. */
+export function recordArgs(record: Recorder, meta: TaskMeta | undefined): readonly Arg[] {
+  if (!meta) return ['', '', '', 0]
+  const { key, value, status, ttl } = record(meta)
+  return [key, value, status, ttl]
+}
+
+/** Arguments of `send` for a message. */
+export function messageArgs(broker: RedisBroker, message: Message, selfTimed: boolean): readonly Arg[] {
+  const { envelope, route, notBefore } = message
+  requireQueue(message)
+  if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+    return ['park', ...broker.park(envelope, route, notBefore)]
+  }
+  const { list, text } = broker.pushOf(envelope, route)
+  return ['push', list, text, '']
+}
+
+/** Its scripts know queues alone. */
+export function requireQueue({ route: { exchange } }: Message): void {
+  if (exchange === '') return
+  throw new NotSupportedError(`a message to exchange ${exchange}: on Redis, expected one to a queue (option queue)`)
+}
+
+/**
+ * Hands in tasks with their PENDING records, those of one turn together. Most are calls of one task: their records differ by the id
+ * alone, so that what is the same in all of them is written, sent and read once.
+ */
+export class RedisSubmitter {
+  readonly #broker: RedisBroker
+  readonly #record: Recorder
+  readonly #notes: RedisNotes
+  readonly #index: RedisIndex
+  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items), FIRST)
+
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
+    this.#broker = broker
+    this.#record = record
+    this.#notes = notes
+    this.#index = index
+  }
+
+  submit(submission: Submission): Promise<boolean> {
+    requireQueue(submission.message)
+    return this.#batch.add(submission)
+  }
+
+  /** Each 1000 in one script. */
+  async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    for (const { message } of submissions) requireQueue(message)
+    // What was submitted before goes first.
+    this.#batch.flush()
+    const answers = await Promise.all(pieces(submissions, MAX_ATOMIC).map((some) => this.#together(some)))
+    return answers.flat().map((answer) => {
+      if (answer instanceof Error) throw answer
+      return answer
+    })
+  }
+
+  #together(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const first = items[0] as Submission
+    return isPlain(first) && items.every((one) => isLike(one, first)) ? this.#alike(items) : this.#each(items)
+  }
+
+  /** In their order, neighbours that are alike as one. A call that fails is no failure of the others. */
+  async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const calls: Promise<(boolean | Error)[]>[] = []
+    for (let from = 0, to = 0; from < items.length; from = to) {
+      const first = items[from] as Submission
+      const plain = isPlain(first)
+      do to++
+      while (to < items.length && to - from < MAX_ATOMIC && (plain ? isLike(items[to], first) : !isPlain(items[to])))
+      const some = items.slice(from, to)
+      const sending = plain ? this.#alike(some) : this.#each(some)
+      calls.push(sending.catch((error: Error) => some.map(() => error)))
+    }
+    return (await Promise.all(calls)).flat()
+  }
+
+  async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const marked = items.filter(({ meta, origin }) => meta && origin)
+    const args: Arg[] = [keys.prefix, visibility, ...(marked.length > 0 ? this.#index.indexArgs(marked) : [''])]
+    for (const { once, meta, message, note, origin } of items) {
+      args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
+      args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta, origin))
+      args.push(...(meta && origin ? [meta.task_id, scoreOf(meta)] : ['', '']))
+      args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
+    }
+    return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
+  }
+
+  async #alike(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+    const [first] = items as readonly [Submission, ...Submission[]]
+    const { task_id: id } = first.meta as TaskMeta
+    const { key, value, ttl } = this.#record(first.meta as TaskMeta)
+    // Of msgpack the length is part of the value.
+    if (typeof value !== 'string') return this.#each(items)
+    const member = `"task_id":"${id}"`
+    const at = value.indexOf(member) + member.length - id.length - 1
+    const { list } = this.#broker.pushOf(first.message.envelope, first.message.route)
+    const args: Arg[] = [
+      items.length,
+      list,
+      ttl,
+      key.slice(0, -id.length),
+      value.slice(0, at),
+      value.slice(at + id.length),
+      first.origin ? this.#notes.originPrefix : '',
+    ]
+    if (first.origin) {
+      args.push(this.#notes.originTtl(first.meta as TaskMeta, first.origin), scoreOf(first.meta as TaskMeta))
+      args.push(...this.#index.indexArgs(items))
+    }
+    for (const { meta, message, origin } of items) {
+      const { task_id } = meta as TaskMeta
+      args.push(task_id, this.#broker.pushOf(message.envelope, message.route).text)
+      if (origin) args.push(this.#notes.originArgs(meta, origin)[1])
+    }
+    await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
+    return items.map(() => true)
+  }
+}
+
+/** It goes into its queue at once, with a new record. */
+function isPlain(submission: Submission | undefined): boolean {
+  const { meta, once, message, note } = submission ?? {}
+  if (!meta || once || note || !message || meta.status !== PENDING) return false
+  return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
+}
+
+/** Goes into the same list with the same record, but for the id. */
+function isLike(submission: Submission | undefined, first: Submission): boolean {
+  if (!submission || !isPlain(submission)) return false
+  const { route, envelope } = submission.message
+  const { priority } = first.message.envelope.properties
+  if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
+  const { origin: said } = submission
+  const { origin } = first
+  // Each is written as it is; they share how long they are kept.
+  if (!said !== !origin || (said && origin && isOwned(said) !== isOwned(origin))) return false
+  const meta = submission.meta as unknown as Record<string, unknown>
+  const other = first.meta as unknown as Record<string, unknown>
+  // What only the other has would not be written.
+  for (const key in meta) if (!(key in other) && meta[key] !== undefined) return false
+  for (const key in other) {
+    if (key === 'task_id' || meta[key] === other[key]) continue
+    if (!isNothing(meta[key]) || !isNothing(other[key])) return false
+  }
+  return true
+}
+
+/** A list without members is one like another. */
+function isNothing(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}

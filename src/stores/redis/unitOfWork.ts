@@ -1,0 +1,149 @@
+import type { Handout } from '../../backend/eventLog.ts'
+import type { Joint, Message, Settlement, Submission } from '../../backend/unitOfWork.ts'
+import type { Delivery } from '../../broker/broker.ts'
+import type { RedisBroker } from './broker/broker.ts'
+import { type Hold, RedisDelivery } from './broker/delivery.ts'
+import { SETTLING } from './broker/scripts.ts'
+import { Batch } from './connection/batch.ts'
+import type { Arg, Script } from './connection/connection.ts'
+import { readAnswers } from './connection/errors.ts'
+import type { RedisIndex } from './results/jobIndex.ts'
+import type { RedisNotes } from './results/notes.ts'
+import { STORE_LUA } from './results/recordScript.ts'
+import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
+
+/**
+ * ARGV[3] is how many, then their tags; then for each `ack` or `requeue`, its record as for SUBMIT; where `+` follows that word, the numbers
+ * of other records and of messages, and each of them. Nothing of it happens unless it is still held. Answers 1 for each that was, else 0; a
+ * text of why for one that cannot be written: it is held as before, and the others are settled.
+ */
+const SETTLE: Script = {
+  name: 'settle with record',
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}
+local count = tonumber(ARGV[3])
+local out, good, done, restored = {}, {}, {}, {}
+-- Before the first write.
+local function problem_of(tag)
+  local ending, key, _, status, ttl = take(), take(), take(), take(), take()
+  local why = key ~= '' and unwritable(key, status, ttl) or nil
+  if string.sub(ending, 1, 3) ~= 'ack' then why = why or unrestorable(tag) end
+  if string.sub(ending, -1) ~= '+' then return why end
+  local others, messages = tonumber(take()), tonumber(take())
+  for _ = 1, others do
+    local its_key, _, its_status, its_ttl = take(), take(), take(), take()
+    why = why or unwritable(its_key, its_status, its_ttl)
+  end
+  for _ = 1, messages do
+    local kind, a = take(), take()
+    at = at + 2
+    why = why or unsendable(kind, a)
+  end
+  return why
+end
+local function more(mine)
+  local others, messages = tonumber(take()), tonumber(take())
+  for _ = 1, others do
+    local key, value, status, ttl = take(), take(), take(), take()
+    if mine then store(key, value, status, ttl) end
+  end
+  for _ = 1, messages do
+    local kind, a, b, c = take(), take(), take(), take()
+    if mine then send(kind, a, b, c) end
+  end
+end
+at = 4 + count
+for number = 1, count do
+  local tag = ARGV[number + 3]
+  out[number] = problem_of(tag)
+  if not out[number] then good[#good + 1] = tag end
+end
+local held = release(good)
+at = 4 + count
+for number = 1, count do
+  local tag = ARGV[number + 3]
+  local ending, key, value, status, ttl = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  at = at + 5
+  local mine = not out[number] and (not held or held[tag])
+  if mine then
+    if held then held[tag] = false end
+    if string.sub(ending, 1, 3) == 'ack' then done[#done + 1] = tag else restored[#restored + 1] = tag end
+    if key ~= '' then store(key, value, status, ttl, true) end
+  end
+  if string.sub(ending, -1) == '+' then more(mine) end
+  out[number] = out[number] or (mine and 1 or 0)
+end
+sent()
+in_pieces('HDEL', unacked, done)
+for number = #restored, 1, -1 do restore(restored[number], 'redelivered') end
+return out
+`,
+}
+
+interface Ended {
+  readonly hold: Hold
+  readonly args: readonly Arg[]
+}
+
+/** `RedisBackend.emit`, while the message with this tag is held. */
+type Emit = (handout: Handout, tag: string | undefined) => Promise<boolean>
+
+/** Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one turn are one call. */
+export class RedisJoint implements Joint {
+  readonly #broker: RedisBroker
+  readonly #record: Recorder
+  readonly #submitter: RedisSubmitter
+  readonly #settlements: Batch<Ended, boolean>
+  readonly #emit: Emit
+
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex, emit: Emit) {
+    this.#broker = broker
+    this.#record = record
+    this.#emit = emit
+    this.#submitter = new RedisSubmitter(broker, record, notes, index)
+    this.#settlements = new Batch((items) => this.#settle(items))
+  }
+
+  submit(submission: Submission): Promise<boolean> {
+    return this.#submitter.submit(submission)
+  }
+
+  submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    return this.#submitter.submitMany(submissions)
+  }
+
+  check(message: Message): void {
+    requireQueue(message)
+  }
+
+  settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
+    if (!(delivery instanceof RedisDelivery)) throw new TypeError('settle: expected a delivery of this store')
+    const { hold } = delivery
+    const more = also.length + publish.length > 0
+    const args: Arg[] = [
+      `${end === 'requeue' ? 'requeue' : 'ack'}${more ? '+' : ''}`,
+      ...recordArgs(this.#record, meta),
+    ]
+    if (more) {
+      args.push(also.length, publish.length)
+      for (const one of also) args.push(...recordArgs(this.#record, one))
+      for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
+    }
+    return delivery.ending(end, () => this.#settlements.add({ hold, args }))
+  }
+
+  async emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
+    if (delivery !== undefined && !(delivery instanceof RedisDelivery))
+      throw new TypeError('emit: expected a delivery of this store')
+    return this.#emit(handout, delivery?.hold.tag)
+  }
+
+  async #settle(items: readonly Ended[]): Promise<(boolean | Error)[]> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const args: Arg[] = [keys.prefix, visibility, items.length]
+    for (const { hold } of items) args.push(hold.tag)
+    for (const item of items) args.push(...item.args)
+    const answers = readAnswers(await connection.script(SETTLE, heldKeys, args), connection.url)
+    this.#broker.forget(items.flatMap(({ hold }, at) => (answers[at] instanceof Error ? [] : [hold])))
+    return answers
+  }
+}

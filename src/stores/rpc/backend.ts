@@ -1,0 +1,164 @@
+import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
+import type { Reply } from '../../backend/unitOfWork.ts'
+import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
+import { acknowledge } from '../../broker/acknowledge.ts'
+import type { Consumer, Delivery } from '../../broker/broker.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/result.ts'
+import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
+import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
+import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
+import { Shelf } from './records.ts'
+
+/** Replies are settled as they come: this only bounds what is on its way to us. */
+const PREFETCH = 1000
+
+/**
+ * `rpc://`: nothing is stored. Each state of a task is a message to the queue that its caller named, and only that caller can
+ * read it: in memory, for as long as its process lives. Over any broker, as Celery lays it out (celery-wire §4.5).
+ */
+export class RpcBackend implements ResultBackend {
+  readonly knowsAll = true
+  readonly hint = 'results of rpc:// belong to the process that sent the task, and end with it'
+  readonly url = 'rpc://'
+  readonly #options: BackendOptions
+  readonly #replyTo: string
+  readonly #accept: ReadonlySet<string>
+  readonly #shelf: Shelf
+  readonly #hub = new Hub()
+  readonly #closing = new AbortController()
+  #listening: Promise<Consumer> | undefined
+  #loop: Promise<void> = Promise.resolve()
+
+  /** Throws ConfigError without `replyTo`. */
+  constructor(options: BackendOptions) {
+    const { replyTo, accept, expires } = options
+    if (replyTo === undefined) throw new ConfigError('rpc://: expected a queue for replies, got none')
+    this.#options = options
+    this.#replyTo = replyTo
+    this.#accept = new Set(accept.map((name) => CONTENT_TYPES[name]))
+    this.#shelf = new Shelf(expires)
+  }
+
+  /**
+   * With `reply`: send it there; true means that it was sent, and whether it was late is settled where it arrives. Without: PENDING
+   * is of a task that this process is about to send, and begins its record; any other state changes the record of such a
+   * task, and of another's goes nowhere.
+   */
+  async store(meta: TaskMeta, reply?: Reply): Promise<boolean> {
+    const serialized = serialize(meta, this.#options.serializer, 'meta')
+    if (reply && reply.to !== this.#replyTo) {
+      const route = { exchange: '', routingKey: reply.to }
+      await this.#options.broker.publish(envelopeOf(serialized, reply), route, { transient: true })
+      return true
+    }
+    if (!reply && meta.status === PENDING) await this.#listen()
+    else if (!reply && !this.#shelf.get(meta.task_id)) return true
+    return this.#keep(readReply(serialized, OWN), serialized.body.length)
+  }
+
+  async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    return this.#load(ids).map((record) => record?.meta)
+  }
+
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
+    return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#shelf.drop(id)
+    this.#hub.forgotten(ids)
+  }
+
+  /** In memory only: workers that run now are told by remote control, one that starts later is not. */
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
+    for (const id of ids) this.#shelf.revoke(id, due)
+  }
+
+  async revoked(): Promise<readonly string[]> {
+    return this.#shelf.revoked()
+  }
+
+  async close(): Promise<void> {
+    this.#shelf.close()
+    this.#closing.abort()
+    try {
+      const consumer = await this.#listening
+      await consumer?.release()
+    } catch (error) {
+      // A store that is away cannot be told that the queue is no longer needed: the end of the consumer's lease tells it.
+      if (!(error instanceof StoreUnavailableError)) throw error
+    }
+    await this.#loop
+  }
+
+  /** Resolves when the queue of replies is being read: from then on, none gets lost. */
+  #listen(): Promise<Consumer> {
+    this.#listening ??= this.#consume().catch((error: unknown) => {
+      this.#listening = undefined
+      throw error
+    })
+    return this.#listening
+  }
+
+  async #consume(): Promise<Consumer> {
+    const queue = { name: this.#replyTo, transient: true }
+    const consumer = await this.#options.broker.consume([queue], { prefetch: PREFETCH, name: this.#replyTo })
+    this.#loop = this.#hear(consumer)
+    return consumer
+  }
+
+  async #hear(consumer: Consumer): Promise<void> {
+    for await (const delivery of consumer) {
+      this.#receive(delivery)
+      void acknowledge(delivery, this.#closing.signal)
+    }
+  }
+
+  #receive(delivery: Delivery): void {
+    const envelope = readableEnvelope(delivery)
+    if (!envelope) return
+    const { properties, body } = envelope
+    const { correlationId: id = '' } = properties
+    const meta = readable(
+      id,
+      () => readReply({ ...properties, body }, this.#accept),
+      () => ({ status: statusIn(body) ?? UNKNOWN }),
+    )
+    if (!meta.problem || this.#shelf.get(id)) this.#keep(meta, body.length)
+  }
+
+  #keep(meta: TaskMeta, size: number): boolean {
+    const known = this.#shelf.get(meta.task_id)?.meta
+    if (known && (meta.status === PENDING || isFinal(known.status))) return false
+    // A Python worker tells less than we know already.
+    const facts = known && { name: known.name, queue: known.queue, date_submitted: known.date_submitted }
+    this.#hub.tell(this.#shelf.put({ ...facts, ...meta }, size))
+    return true
+  }
+
+  #load(ids: readonly string[]): (Versioned | undefined)[] {
+    return ids.map((id) => this.#shelf.get(id))
+  }
+}
+
+/** Whatever we wrote ourselves, we read. */
+const OWN: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+/** Anybody may write to the queue: undefined for what is no message at all. */
+function readableEnvelope(delivery: Delivery): Envelope | undefined {
+  try {
+    return delivery.envelope
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+function readReply({ body, contentType, contentEncoding }: Serialized, accept: ReadonlySet<string>): TaskMeta {
+  return readMeta(deserialize(body, contentType, contentEncoding, accept))
+}
+
+function envelopeOf({ body, contentType, contentEncoding }: Serialized, { correlationId }: Reply): Envelope {
+  return { headers: {}, properties: { contentType, contentEncoding, correlationId, deliveryMode: 1 }, body }
+}

@@ -1,0 +1,84 @@
+import { endOf, lifetimeOf, MAX_REVOKED, staleAfter } from '../../backend/retention.ts'
+import type { Versioned } from '../../backend/watchers.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { isFinal } from '../../protocol/states.ts'
+import { RecentIds } from '../../std/recentIds.ts'
+
+/** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `OVERHEAD`. */
+const ROOM = 64 * 2 ** 20
+const OVERHEAD = 512
+/** How often what has expired is dropped, ms. */
+const CLEAN_EVERY = 60_000
+
+/** A record in memory. */
+export interface Shelved extends Versioned {
+  /** When it is dropped, ms since the epoch. */
+  readonly end: number
+  readonly size: number
+}
+
+/** Records and revoke marks in this process's memory, and no more of them than fit. */
+export class Shelf {
+  readonly #records = new Map<string, Shelved>()
+  /** Ids in the order in which they became final. */
+  readonly #finished = new Set<string>()
+  readonly #revoked = new RecentIds(MAX_REVOKED)
+  readonly #expires: number
+  readonly #cleaning: NodeJS.Timeout
+  #size = 0
+  #version = 0
+
+  /** `expires`: how long a finished record is kept, ms; 0: for ever, as long as there is room. */
+  constructor(expires: number) {
+    this.#expires = expires
+    this.#cleaning = setInterval(() => this.#clean(Date.now()), CLEAN_EVERY).unref()
+  }
+
+  get(id: string): Shelved | undefined {
+    return this.#records.get(id)
+  }
+
+  /** Keep a record of this many bytes; the oldest finished ones make room. */
+  put(meta: TaskMeta, size: number): Shelved {
+    const id = meta.task_id
+    const now = Date.now()
+    const end = endOf(lifetimeOf(meta, this.#expires, now), now)
+    // One that is not final is kept at least as long as was said before.
+    const before = isFinal(meta.status) ? 0 : (this.#records.get(id)?.end ?? 0)
+    const record = { meta, version: ++this.#version, end: Math.max(end, before), size: size + OVERHEAD }
+    this.#records.set(id, record)
+    if (isFinal(meta.status)) this.#finish(id, record)
+    return record
+  }
+
+  drop(id: string): void {
+    if (this.#finished.delete(id)) this.#size -= this.#records.get(id)?.size ?? 0
+    this.#records.delete(id)
+  }
+
+  /** Remember it; from `due` on where it waits for that moment, ms since the epoch. */
+  revoke(id: string, due = 0): void {
+    this.#revoked.add(id, endOf(staleAfter(this.#expires), Math.max(Date.now(), due)))
+  }
+
+  revoked(): string[] {
+    return this.#revoked.all()
+  }
+
+  close(): void {
+    clearInterval(this.#cleaning)
+  }
+
+  #finish(id: string, { size }: Shelved): void {
+    this.#finished.add(id)
+    this.#size += size
+    for (const oldest of this.#finished) {
+      if (this.#size <= ROOM || oldest === id) return
+      this.drop(oldest)
+    }
+  }
+
+  #clean(now: number): void {
+    for (const [id, { end }] of this.#records) if (end < now) this.drop(id)
+  }
+}

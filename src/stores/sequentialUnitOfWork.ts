@@ -1,0 +1,124 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Handout } from '../backend/eventLog.ts'
+import {
+  isSelfTimed,
+  type Joint,
+  type Message,
+  type Note,
+  type Reply,
+  type Settlement,
+  type Submission,
+} from '../backend/unitOfWork.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
+import { faultOf } from '../broker/storeErrors.ts'
+import { isFinal } from '../protocol/states.ts'
+import { NotSupportedError } from '../std/errors.ts'
+
+/** The joint of two seams: the store's own where they share one, else the ordered sequence. */
+export function jointOf(broker: Broker, backend: ResultBackend): Joint {
+  return backend.joint?.(broker) ?? new SeparateJoint(broker, backend)
+}
+
+/** Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
+class SeparateJoint implements Joint {
+  readonly #broker: Broker
+  readonly #backend: ResultBackend
+  /** Submissions with a note that are on their way, by its key: others of that key wait for how they end. */
+  readonly #claims = new Map<string, Promise<unknown>>()
+
+  constructor(broker: Broker, backend: ResultBackend) {
+    this.#broker = broker
+    this.#backend = backend
+  }
+
+  async submit(submission: Submission): Promise<boolean> {
+    const { note } = submission
+    if (!note) return this.#send(submission)
+    for (let other = this.#claims.get(note.key); other; other = this.#claims.get(note.key)) await other
+    const sending = this.#sendNoted(submission, note)
+    // Its failure is its caller's.
+    this.#claims.set(
+      note.key,
+      sending.catch(() => undefined),
+    )
+    try {
+      return await sending
+    } finally {
+      this.#claims.delete(note.key)
+    }
+  }
+
+  async #sendNoted(submission: Submission, note: Note): Promise<boolean> {
+    const backend = this.#backend
+    if (!backend.keep || !backend.recall) throw new NotSupportedError(`submit: ${backend.url} keeps no notes`)
+    if ((await backend.recall(note.key)) !== undefined || !(await this.#send(submission))) return false
+    await backend.keep(note)
+    return true
+  }
+
+  async #send({ message, meta, once, origin }: Submission): Promise<boolean> {
+    // The record first: an id that its caller holds must never be unknown while its task runs.
+    const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, origin))
+    if (meta && once && !fresh) return false
+    try {
+      await publishTo(this.#broker, message, isSelfTimed(message))
+    } catch (error) {
+      if (meta && fresh && isFinalRefusal(error)) await this.#backend.forget([meta.task_id]).catch(() => undefined)
+      throw error
+    }
+    return true
+  }
+
+  check({ envelope, route }: Message): void {
+    this.#broker.check?.(envelope, route)
+  }
+
+  async settle(settlement: Settlement): Promise<boolean> {
+    const { delivery, end } = settlement
+    await writeApart(settlement, this.#broker, this.#backend)
+    return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
+  }
+
+  async emit(handout: Handout): Promise<boolean> {
+    return (await this.#backend.emit?.(handout)) ?? false
+  }
+}
+
+/**
+ * Write what a settlement holds beside its acknowledgement, by two stores. A final record comes last: what follows from it may be refused,
+ * and a success that is stored can never be the failure that tells so. A retry's record comes first: the next run's must not be before it.
+ */
+export async function writeApart(
+  { delivery, meta, reply, publish = [], also = [] }: Settlement,
+  broker: Broker,
+  backend: ResultBackend,
+): Promise<true> {
+  // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
+  const caller = reply ?? replyOf(delivery)
+  const last = meta && isFinal(meta.status)
+  if (meta && !last) await backend.store(meta, caller)
+  await Promise.all(also.map((other) => backend.store(other, caller && { ...caller, correlationId: other.task_id })))
+  await Promise.all(publish.map((message) => publishTo(broker, message)))
+  if (meta && last) await backend.store(meta, caller)
+  return true
+}
+
+function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {
+  return broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
+}
+
+/** The broker did not take the message and never will: its record would wait for ever, and its idempotency key would seem used. */
+function isFinalRefusal(error: unknown): boolean {
+  const fault = faultOf(error)
+  return fault === 'message' || fault === 'access'
+}
+
+function replyOf(delivery: Delivery): Reply | undefined {
+  try {
+    const { replyTo: to, correlationId } = delivery.envelope.properties
+    return to && correlationId ? { to, correlationId } : undefined
+  } catch {
+    // An envelope of a damaged store: whoever settles it knows already that it cannot be read, and it must not be held for ever.
+    return undefined
+  }
+}

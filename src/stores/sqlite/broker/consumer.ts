@@ -1,0 +1,217 @@
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { LONGEST_TIMER } from '../../../std/duration.ts'
+import { AsyncQueue } from '../../../std/queue.ts'
+import type { SqliteStore } from '../file.ts'
+import { pauseAfter } from '../window.ts'
+import type { Participant } from '../writer.ts'
+import { SqliteDelivery } from './delivery.ts'
+import type { Housekeeper } from './leaseRenewer.ts'
+import type { Leases } from './leases.ts'
+import type { Messages, Row } from './messages.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  readonly store: SqliteStore
+  readonly messages: Messages
+  readonly leases: Leases
+  readonly housekeeper: Housekeeper
+  /** ms */
+  readonly lease: number
+  /** Those that are not released. */
+  readonly consumers: Set<SqliteConsumer>
+}
+
+/**
+ * Takes messages as places come free. Claims ride in the transaction that settles the ones before, so that a busy worker
+ * pays one commit for both; an idle one only reads, when somebody has written.
+ */
+export class SqliteConsumer implements Consumer, Participant {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #name: string
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #stops: (() => void)[] = []
+  #id = 0
+  /** The id that the housekeeper keeps alive: the last whose registration was committed. */
+  #kept = 0
+  #prefetch: number
+  #held = 0
+  /** There may be messages that we have not seen: a claim is worth its price. */
+  #more = true
+  #turn = 0
+  #claimed: Row[] = []
+  #nextDue: number | undefined
+  /** Earliest moment for the next window of what is due, by the clock of `performance`. */
+  #promoteFrom = 0
+  #dueTimer: NodeJS.Timeout | undefined
+  #closed = false
+  #problem: Error | undefined
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], options: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#name = options.name
+    this.#prefetch = options.prefetch
+  }
+
+  async start(): Promise<this> {
+    const { store } = this.#parts
+    await store.writer.write(() => this.#register())
+    this.#keep()
+    this.#parts.consumers.add(this)
+    this.#stops.push(
+      store.onChange('messages', () => this.#look()),
+      store.writer.join(this),
+    )
+    this.#look()
+    return this
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  get problem(): Error | undefined {
+    return this.#problem ?? this.#parts.housekeeper.problem
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#look()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#dueTimer)
+    for (const stop of this.#stops) stop()
+    const unread = this.#line.drain()
+    this.#line.end()
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    await this.close()
+    const { store, messages, leases, housekeeper } = this.#parts
+    housekeeper.remove(this.#kept)
+    const endSome = (): boolean => messages.giveSome(this.#kept) || leases.endSome(this.#kept)
+    // Of a store that is lost nothing is left to give back.
+    while (!store.lost && (await store.writer.write(endSome)));
+    this.#parts.consumers.delete(this)
+  }
+
+  wants(): boolean {
+    return !this.#closed && this.#more && this.#held < this.#prefetch
+  }
+
+  join(): void {
+    const { leases } = this.#parts
+    // The lease ran out while this process was stopped: what we held is others' now, and we are new.
+    if (!leases.alive(this.#id)) this.#register()
+    const now = Date.now()
+    if (this.#nextDue !== undefined && this.#nextDue <= now && performance.now() >= this.#promoteFrom)
+      this.#promote(now)
+    this.#claimed = this.#claimAll(this.#prefetch - this.#held)
+    this.#more = this.#claimed.length === this.#prefetch - this.#held
+    this.#held += this.#claimed.length
+  }
+
+  /** Make ready what is due: where that is very much, a window at a time, with pauses in which other processes write. */
+  #promote(now: number): void {
+    const started = performance.now()
+    if (!this.#parts.messages.promote(now)) return
+    const ended = performance.now()
+    this.#promoteFrom = ended + pauseAfter(ended - started)
+  }
+
+  committed(): void {
+    this.#problem = undefined
+    if (this.#id !== this.#kept) this.#keep()
+    for (const row of this.#claimed) this.#line.push(new SqliteDelivery(this.#parts, row, this.#id, this.#settled))
+    this.#claimed = []
+    this.#look()
+  }
+
+  rolledBack(error: Error | undefined): void {
+    this.#problem = error
+    // The id of a registration that was undone may become another consumer's.
+    this.#id = this.#kept
+    this.#held -= this.#claimed.length
+    this.#claimed = []
+    this.#more = true
+  }
+
+  /** Have the lease renewed from now on; should it be lost all the same, be a new consumer soon, as transient queues went with the old one. */
+  #keep(): void {
+    const { store, housekeeper } = this.#parts
+    housekeeper.remove(this.#kept)
+    this.#kept = this.#id
+    housekeeper.add(this.#id, () => {
+      this.#more = true
+      store.writer.wake()
+    })
+  }
+
+  /** A place came free: called when a delivery is being settled, so that the next claim joins that transaction. */
+  readonly #settled = (): void => {
+    this.#held--
+  }
+
+  #register(): void {
+    const { leases, lease } = this.#parts
+    this.#id = leases.register(this.#name, lease, Date.now())
+    leases.bind(this.#queues, this.#id)
+  }
+
+  /** From each queue in turn, beginning with another one each time. */
+  #claimAll(places: number): Row[] {
+    const rows: Row[] = []
+    const count = this.#queues.length
+    for (let index = 0; index < count && rows.length < places; index++) {
+      const { name } = this.#queues[(this.#turn + index) % count] as Queue
+      for (const row of this.#parts.messages.claim(this.#id, name, places - rows.length)) rows.push(row)
+    }
+    this.#turn++
+    return rows
+  }
+
+  /** Something was written: see, by reading only, whether it is for us. */
+  #look(): void {
+    if (this.#closed) return
+    const { store, messages } = this.#parts
+    if (store.lost) {
+      this.#end(store.lost)
+      return
+    }
+    try {
+      const due = this.#watchDue()
+      if (this.#held >= this.#prefetch) {
+        this.#more = true
+      } else if (due || this.#queues.some(({ name }) => messages.ready(name))) {
+        this.#more = true
+        store.writer.wake()
+      }
+      this.#problem = undefined
+    } catch (error) {
+      // The store fails to be read. Said through `problem`; the next change or the slow look tries again.
+      this.#problem = error as Error
+    }
+  }
+
+  /** The files of the store are gone: nothing comes any more, and what was claimed and not begun is not begun. */
+  #end(reason: Error): void {
+    this.#problem = reason
+    this.#line.drain()
+    this.#line.end()
+  }
+
+  /** Look again when the next delayed message is due; true when one is so now: the next claim makes it ready. */
+  #watchDue(): boolean {
+    this.#nextDue = this.#parts.messages.nextDue()
+    clearTimeout(this.#dueTimer)
+    if (this.#nextDue === undefined) return false
+    const wait = Math.max(this.#nextDue - Date.now(), this.#promoteFrom - performance.now())
+    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, LONGEST_TIMER))
+    return wait <= 0
+  }
+}

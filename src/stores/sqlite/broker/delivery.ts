@@ -1,0 +1,49 @@
+import type { Delivery } from '../../../broker/broker.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
+import type { SqliteStore } from '../file.ts'
+import { envelopeOf, type Hold, type Messages, type Row } from './messages.ts'
+
+/** A claimed message. Its hold (sequence number, owner, number of claims) is the fence that a stale holder fails. */
+export class SqliteDelivery implements Delivery {
+  readonly queue: string
+  readonly redelivered: boolean
+  readonly lost: number
+  readonly hold: Hold
+  readonly #messages: Messages
+  readonly store: SqliteStore
+  readonly #row: Row
+  readonly #onSettle: () => void
+  #envelope: Envelope | undefined
+  #freed = false
+
+  constructor(parts: { store: SqliteStore; messages: Messages }, row: Row, owner: number, onSettle: () => void) {
+    this.#row = row
+    this.queue = row.queue
+    this.redelivered = row.claims > 1
+    this.lost = row.lost
+    this.hold = { seq: row.seq, owner, claims: row.claims }
+    this.#messages = parts.messages
+    this.store = parts.store
+    this.#onSettle = onSettle
+  }
+
+  get envelope(): Envelope {
+    this.#envelope ??= envelopeOf(this.#row)
+    return this.#envelope
+  }
+
+  ack(): Promise<boolean> {
+    return this.settle(() => this.#messages.ack(this.hold))
+  }
+
+  reject({ requeue }: { requeue: boolean }): Promise<boolean> {
+    return this.settle(() => (requeue ? this.#messages.give(this.hold) : this.#messages.ack(this.hold)))
+  }
+
+  /** Settle with whatever `work` writes, in one transaction. Its place is free from now on; when the write fails it is held still, and may be settled again. */
+  settle(work: () => boolean): Promise<boolean> {
+    if (!this.#freed) this.#onSettle()
+    this.#freed = true
+    return this.store.writer.write(work)
+  }
+}

@@ -1,0 +1,116 @@
+import { statSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openDatabase } from '../database.ts'
+import { pauseAfter } from '../window.ts'
+import type { HouseCommand, HouseFacts, HouseReport } from './leaseRenewer.ts'
+import { Leases } from './leases.ts'
+
+/* The thread of `Housekeeper`. It may block: nobody waits for it. */
+
+/** How often it looks at the log's size, ms; above the first size it moves pages into the file, above the second it has the log begun anew. */
+const CHECKPOINT_EVERY = 500
+const CHECKPOINT_FROM = 4 * 2 ** 20
+const RESTART_FROM = 64 * 2 ** 20
+
+const { path, lease } = workerData as HouseFacts
+const port = parentPort as NonNullable<typeof parentPort>
+const db: DatabaseSync = openDatabase(path)
+db.exec('PRAGMA busy_timeout = 5000')
+const leases = new Leases(db)
+const ids = new Set<number>()
+/**
+ * Consumers that were found expired at earlier looks, until when their lease ran, and since when they are so, by a clock that does not jump:
+ * only one that is so twice is dead, so that a clock that jumps, or a machine that slept, ends none.
+ */
+let suspects = new Map<number, { readonly until: number; readonly since: number }>()
+/** Dead consumers whose messages are being given back. */
+const losing = new Set<number>()
+
+function keep(): void {
+  if (ids.size === 0) return
+  const lost: number[] = []
+  const dead: number[] = []
+  const done = transaction(lost, () => {
+    for (const id of ids) if (!leases.renew(id, Date.now() + lease)) lost.push(id)
+    const found: typeof suspects = new Map()
+    const now = performance.now()
+    for (const { id, until, patience } of leases.expired(Date.now())) {
+      const known = suspects.get(id)
+      const since = known?.until === until ? known.since : now
+      found.set(id, { until, since })
+      if (known?.until === until && now - since >= patience) dead.push(id)
+    }
+    suspects = found
+  })
+  if (done) for (const id of dead) void lose(id)
+}
+
+/** In windows, so that nobody waits long for the lock. What is left when this process ends, another one finds. */
+async function lose(id: number): Promise<void> {
+  if (losing.has(id)) return
+  losing.add(id)
+  for (let more = true; more && db.isOpen; ) {
+    let started = 0
+    more = false
+    const done = transaction([], () => {
+      started = performance.now()
+      more = leases.loseSome(id)
+    })
+    // After a failure the next look finds it again.
+    if (!done || !more) break
+    await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)))
+  }
+  losing.delete(id)
+}
+
+/** True when it was committed. */
+function transaction(lost: readonly number[], work: () => void): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    work()
+    db.exec('COMMIT')
+    for (const id of lost) ids.delete(id)
+    report(undefined, lost)
+    return true
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    report(error as Error)
+    return false
+  }
+}
+
+function checkpoint(): void {
+  const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  if (size < CHECKPOINT_FROM) return
+  try {
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    if (size > RESTART_FROM) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    report(error as Error)
+  }
+}
+
+function report(problem: Error | undefined, lost: readonly number[] = []): void {
+  port.postMessage({ problem, lost } satisfies HouseReport)
+}
+
+const keeping = setInterval(keep, lease / 4)
+const checkpointing = setInterval(checkpoint, CHECKPOINT_EVERY)
+
+// It listens from now on.
+report(undefined)
+port.on('message', (command: HouseCommand) => {
+  if ('add' in command) {
+    ids.add(command.add)
+    // The first look at once: whoever is dead already is so found a quarter of a lease from now.
+    if (ids.size === 1) keep()
+  }
+  if ('remove' in command) ids.delete(command.remove)
+  if ('close' in command) {
+    clearInterval(keeping)
+    clearInterval(checkpointing)
+    db.close()
+    port.close()
+  }
+})

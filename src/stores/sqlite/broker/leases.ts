@@ -1,0 +1,104 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Queue } from '../../../broker/broker.ts'
+import { changeWindow } from '../window.ts'
+
+/** A consumer whose lease says that it is dead. */
+export interface Expired {
+  readonly id: number
+  readonly until: number
+  /** How long it must stay so to be dead, ms; 0: until the next look. */
+  readonly patience: number
+}
+
+/** Every statement on consumers and what hangs on their lives. Those that write are for use inside a transaction. */
+export class Leases {
+  readonly #register: StatementSync
+  readonly #alive: StatementSync
+  readonly #renew: StatementSync
+  readonly #end: StatementSync
+  readonly #bind: StatementSync
+  readonly #expired: StatementSync
+  readonly #loseSome: StatementSync
+  readonly #dropSome: StatementSync
+  readonly #unbind: StatementSync
+  readonly #listeners: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#register = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
+    this.#alive = db.prepare('SELECT 1 FROM consumer WHERE id = ?')
+    this.#renew = db.prepare('UPDATE consumer SET lease_until = ? WHERE id = ?')
+    this.#end = db.prepare('DELETE FROM consumer WHERE id = ?')
+    this.#bind = db.prepare(
+      `INSERT INTO binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
+    )
+    this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?1, 0, lease) AS patience
+      FROM consumer WHERE lease_until < ?1 OR lease_until > ?1 + lease`)
+    this.#loseSome = db.prepare(`UPDATE message SET owner = NULL, lost = lost + 1 WHERE seq IN (
+      SELECT seq FROM message WHERE owner = ? LIMIT ?
+    )`)
+    this.#dropSome = db.prepare(`DELETE FROM message WHERE seq IN (
+      SELECT seq FROM message WHERE owner IS NULL AND due IS NULL AND queue IN (SELECT queue FROM binding WHERE consumer = ?) LIMIT ?
+    )`)
+    this.#unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
+    this.#listeners = db.prepare(
+      `SELECT count(*) AS count FROM binding JOIN consumer ON consumer.id = binding.consumer
+      WHERE binding.exchange = ? AND consumer.lease_until >= ?`,
+    )
+  }
+
+  /** A new consumer's id; it lives for `lease` ms, then as long as it is renewed. */
+  register(name: string, lease: number, now: number): number {
+    return Number(this.#register.run(name, lease, now + lease).lastInsertRowid)
+  }
+
+  alive(id: number): boolean {
+    return this.#alive.get(id) !== undefined
+  }
+
+  /** Bind queues to their exchanges; a transient one goes with its consumer. */
+  bind(queues: readonly Queue[], consumer: number): void {
+    for (const { name, bindings = [], transient } of queues) {
+      const owner = transient ? consumer : null
+      // The binding to '' feeds nothing: it says whose the transient queue is.
+      if (transient) this.#bind.run('', name, null, owner)
+      for (const { exchange, kind, routingKey = '' } of bindings) {
+        this.#bind.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
+      }
+    }
+  }
+
+  /** True when it was alive still. */
+  renew(id: number, until: number): boolean {
+    return Number(this.#renew.run(until, id).changes) === 1
+  }
+
+  /** How many live consumers have a transient queue that is bound to the exchange. */
+  listeners(exchange: string, now: number): number {
+    return (this.#listeners.get(exchange, now) as { count: number }).count
+  }
+
+  /**
+   * Consumers whose lease ran out, and those whose lease ends later than any renewal of now would: the clock was set back since they
+   * renewed it, which they do within one lease if they live.
+   */
+  expired(now: number): Expired[] {
+    return this.#expired.all(now) as unknown as Expired[]
+  }
+
+  /** A consumer died: what it held waits again, marked; as much as fits a window. Returns true where there is more to do. */
+  loseSome(id: number): boolean {
+    return changeWindow((limit) => Number(this.#loseSome.run(id, limit).changes)) || this.endSome(id)
+  }
+
+  /**
+   * A consumer ended that holds nothing any more: its transient queues go too; as much as fits a window. Returns true where there is more
+   * to do.
+   */
+  endSome(id: number): boolean {
+    if (changeWindow((limit) => Number(this.#dropSome.run(id, limit).changes))) return true
+    this.#unbind.run(id)
+    this.#end.run(id)
+    return false
+  }
+}

@@ -1,0 +1,198 @@
+import type { StatementSync } from 'node:sqlite'
+import type { PublishOptions, Route } from '../../../broker/broker.ts'
+import { calledTask, type Envelope, type Properties } from '../../../protocol/envelope.ts'
+import type { SqliteStore } from '../file.ts'
+import { changeWindow } from '../window.ts'
+
+/** A message as claimed. `claims` is the fence: whoever settles must name it. */
+export interface Row {
+  readonly seq: number
+  readonly queue: string
+  readonly priority: number
+  readonly claims: number
+  readonly lost: number
+  readonly head: string
+  readonly body: string | Uint8Array
+}
+
+/** Names one holding of one message. */
+export interface Hold {
+  readonly seq: number
+  readonly owner: number
+  readonly claims: number
+}
+
+interface TaskRow {
+  readonly task_id: string | null
+}
+
+/** Where a message stands among the delayed ones. */
+interface DelayedPlace {
+  readonly due: number
+  readonly seq: number
+}
+
+/** One window of a purge. `next`: undefined as long as messages may wait that are not delayed. */
+export interface PurgeStep {
+  readonly dropped: readonly TaskRow[]
+  readonly next: DelayedPlace | undefined
+  readonly done: boolean
+}
+
+const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
+
+/** Every statement on messages. Those that write are for use inside a transaction of the store's writer. */
+export class Messages {
+  readonly #store: SqliteStore
+  readonly #insert: StatementSync
+  readonly #bound: StatementSync
+  readonly #owned: StatementSync
+  readonly #claim: StatementSync
+  readonly #take: StatementSync
+  readonly #promote: StatementSync
+  readonly #ack: StatementSync
+  readonly #give: StatementSync
+  readonly #held: StatementSync
+  readonly #giveSome: StatementSync
+  readonly #ready: StatementSync
+  readonly #nextDue: StatementSync
+  readonly #size: StatementSync
+  readonly #purgeReady: StatementSync
+  readonly #delayed: StatementSync
+  readonly #purgeDelayed: StatementSync
+
+  constructor(store: SqliteStore) {
+    const { db } = store
+    this.#store = store
+    this.#insert = db.prepare(
+      'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
+    )
+    this.#bound = db.prepare(
+      'SELECT queue FROM binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
+    )
+    this.#owned = db.prepare("SELECT 1 FROM binding WHERE exchange = '' AND queue = ?")
+    this.#claim = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1 WHERE seq IN (
+      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?
+    ) RETURNING ${COLUMNS}`)
+    this.#take = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
+      SELECT seq FROM message WHERE task_id = ? AND owner IS NULL LIMIT 1
+    ) RETURNING ${COLUMNS}`)
+    this.#promote = db.prepare(`UPDATE message SET due = NULL WHERE seq IN (
+      SELECT seq FROM message WHERE due <= ? ORDER BY due, seq LIMIT ?
+    )`)
+    this.#ack = db.prepare('DELETE FROM message WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#give = db.prepare('UPDATE message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#held = db.prepare('SELECT 1 FROM message WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#giveSome = db.prepare(`UPDATE message SET owner = NULL WHERE seq IN (
+      SELECT seq FROM message WHERE owner = ? LIMIT ?
+    )`)
+    this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
+    this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
+    this.#size = db.prepare('SELECT count(*) AS n FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL')
+    this.#purgeReady = db.prepare(`DELETE FROM message WHERE seq IN (
+      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
+    ) RETURNING task_id`)
+    this.#delayed = db.prepare(`SELECT seq, due, queue FROM message
+      WHERE due IS NOT NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
+    this.#purgeDelayed = db.prepare('DELETE FROM message WHERE seq = ? AND due IS NOT NULL RETURNING task_id')
+  }
+
+  /** Add a message, or a copy for each queue bound to its exchange. */
+  publish(envelope: Envelope, { exchange, routingKey }: Route, { notBefore, transient }: PublishOptions = {}): void {
+    const { headers, properties, body } = envelope
+    if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
+    const queues =
+      exchange === ''
+        ? [routingKey]
+        : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
+    const head = JSON.stringify([headers, properties])
+    const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
+    for (const queue of queues)
+      this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
+    this.#store.touch('messages')
+  }
+
+  /** Take up to `limit` messages of a queue, the first in turn first. */
+  claim(owner: number, queue: string, limit: number): Row[] {
+    const rows = this.#claim.all(owner, queue, limit) as unknown as Row[]
+    // RETURNING has no order of its own.
+    return rows.sort((a, b) => b.priority - a.priority || a.seq - b.seq)
+  }
+
+  take(owner: number, taskId: string): Row | undefined {
+    return this.#take.get(owner, taskId) as Row | undefined
+  }
+
+  /** Make ready what is due, the first due first, as much as fits a window. Returns true where there may be more. */
+  promote(now: number): boolean {
+    return changeWindow((limit) => {
+      const changes = Number(this.#promote.run(now, limit).changes)
+      if (changes > 0) this.#store.touch('messages')
+      return changes
+    })
+  }
+
+  /** True when the holding was still valid. */
+  ack({ seq, owner, claims }: Hold): boolean {
+    return Number(this.#ack.run(seq, owner, claims).changes) === 1
+  }
+
+  /** Give back; true when the holding was still valid. */
+  give({ seq, owner, claims }: Hold): boolean {
+    this.#store.touch('messages')
+    return Number(this.#give.run(seq, owner, claims).changes) === 1
+  }
+
+  /** True while the holding is valid. */
+  holds({ seq, owner, claims }: Hold): boolean {
+    return this.#held.get(seq, owner, claims) !== undefined
+  }
+
+  /** Give back what the consumer holds, as much as fits a window. Returns true where there may be more. */
+  giveSome(owner: number): boolean {
+    this.#store.touch('messages')
+    return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
+  }
+
+  ready(queue: string): boolean {
+    return this.#ready.get(queue) !== undefined
+  }
+
+  /** When the next delayed message is due, ms since the epoch. */
+  nextDue(): number | undefined {
+    return (this.#nextDue.get() as { due: number | null }).due ?? undefined
+  }
+
+  size(queue: string): number {
+    return (this.#size.get(queue) as { n: number }).n
+  }
+
+  /** Drop what waits, as much as fits a window; of delayed messages those after `after`. */
+  purge(queue: string, after: DelayedPlace | undefined): PurgeStep {
+    const dropped: TaskRow[] = []
+    if (!after) {
+      const more = changeWindow((limit) => {
+        const rows = this.#purgeReady.all(queue, limit) as unknown as TaskRow[]
+        for (const row of rows) dropped.push(row)
+        return rows.length
+      })
+      return { dropped, next: more ? undefined : { due: 0, seq: 0 }, done: false }
+    }
+    let next = after
+    const more = changeWindow((limit) => {
+      const rows = this.#delayed.all(next.due, next.seq, limit) as unknown as (DelayedPlace & { queue: string })[]
+      for (const { seq } of rows.filter((row) => row.queue === queue)) {
+        for (const row of this.#purgeDelayed.all(seq) as unknown as TaskRow[]) dropped.push(row)
+      }
+      next = rows.at(-1) ?? next
+      return rows.length
+    })
+    return { dropped, next, done: !more }
+  }
+}
+
+/** The envelope of a row. */
+export function envelopeOf({ head, body }: Row): Envelope {
+  const [headers, properties] = JSON.parse(head) as [Record<string, unknown>, Properties]
+  return { headers, properties, body }
+}

@@ -1,0 +1,123 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { Wake } from './changeWatcher.ts'
+import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
+import { FileCheck } from './fileCheck.ts'
+import { Writer } from './writer.ts'
+
+/** What changed in a transaction of our own; others' changes may be of either kind. */
+export type Topic = 'messages' | 'results' | 'schedules'
+
+/** Longest that a read waits for a busy store, ms. */
+const READ_LIMIT = 5000
+
+/** One open file: the connection, its group commit, and who wants to know of changes. Broker and backend of one URL share it. */
+export class SqliteStore {
+  readonly path: string
+  readonly db: DatabaseSync
+  readonly writer: Writer
+  readonly #wake: Wake
+  readonly #check: FileCheck
+  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = {
+    messages: new Set(),
+    results: new Set(),
+    schedules: new Set(),
+  }
+  readonly #touched = new Set<Topic>()
+  readonly #readVersion: StatementSync
+  readonly #writeVersion: StatementSync
+  /** The counter within the transaction that is open: read once, written once. */
+  #version: number | undefined
+  #users = 0
+
+  /** `timeout`: how long a write waits for other processes, ms. */
+  constructor(path: string, timeout?: number) {
+    this.path = path
+    this.db = openDatabase(path)
+    this.#check = new FileCheck(path, this.db)
+    this.writer = new Writer(this.db, timeout, () => this.#check.problem())
+    this.#readVersion = this.db.prepare('SELECT version FROM counter')
+    this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')
+    this.writer.beforeCommit = () => this.#version !== undefined && this.#writeVersion.run(this.#version)
+    this.writer.onRollback = () => {
+      this.#version = undefined
+    }
+    this.writer.onCommit = () => {
+      this.#version = undefined
+      this.#announce()
+    }
+    const counter = this.db.prepare('PRAGMA data_version')
+    const version = (): number => (counter.get() as { data_version: number }).data_version
+    this.#wake = new Wake(path, version, () => this.lost !== undefined)
+  }
+
+  /** Why this store must not be used any more: its files were removed, replaced or cut under it. */
+  get lost(): StoreUnavailableError | undefined {
+    return this.#check.problem()
+  }
+
+  /** The number of the last change of a record, over all processes. */
+  get version(): number {
+    return (this.#readVersion.get() as { version: number }).version
+  }
+
+  /** The number of one more change, for use inside a transaction. */
+  nextVersion(): number {
+    this.#version = (this.#version ?? this.version) + 1
+    return this.#version
+  }
+
+  /** Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it cannot be read. */
+  async read<Value>(work: () => Value): Promise<Value> {
+    const end = performance.now() + READ_LIMIT
+    for (;;) {
+      if (!this.db.isOpen) throw new StoreUnavailableError('the store is closed')
+      if (this.lost) throw this.lost
+      try {
+        return work()
+      } catch (error) {
+        if (!isStoreTrouble(error)) throw error
+        if (!isBusy(error) || performance.now() > end) {
+          throw new StoreUnavailableError(`the store cannot be read: ${(error as Error).message}`, { cause: error })
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  }
+
+  /** Say, inside a work, what it changes. */
+  touch(topic: Topic): void {
+    this.#touched.add(topic)
+  }
+
+  /** Called after every commit that may have changed the topic, in whatever process. The returned function ends it. */
+  onChange(topic: Topic, listener: () => void): () => void {
+    const own = this.#listeners[topic]
+    own.add(listener)
+    const stop = this.#wake.on(listener)
+    return () => {
+      own.delete(listener)
+      stop()
+    }
+  }
+
+  /** Broker and backend each hold the store, and close it for themselves: the last one out closes the file. */
+  hold(): void {
+    this.#users++
+  }
+
+  async release(): Promise<void> {
+    this.#users--
+    if (this.#users > 0) return
+    await this.writer.close()
+    this.#wake.close()
+    this.db.close()
+  }
+
+  #announce(): void {
+    for (const topic of this.#touched) {
+      for (const listener of [...this.#listeners[topic]]) listener()
+    }
+    this.#touched.clear()
+  }
+}

@@ -1,0 +1,293 @@
+import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
+import { positionOf } from '../../../backend/cursor.ts'
+import {
+  DEFAULT_EVENT_LOG,
+  type Handout,
+  type History,
+  type HistoryQuery,
+  isOnTheWay,
+} from '../../../backend/eventLog.ts'
+import { wordsOf } from '../../../backend/jobSearch.ts'
+import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
+import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
+import { Hub, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import type { Broker } from '../../../broker/broker.ts'
+import { sqliteUrl } from '../../../broker/schemes.ts'
+import { encodePlain } from '../../../protocol/encoding.ts'
+import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
+import { CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
+import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
+import { pieces } from '../../../std/pieces.ts'
+import { SqliteBroker } from '../broker/broker.ts'
+import { isStoreTrouble, sqlitePath } from '../database.ts'
+import { SqliteStore } from '../file.ts'
+import { SqliteJoint } from '../unitOfWork.ts'
+import { changeWindow, pauseAfter } from '../window.ts'
+import { SqliteHistory, type StoredRow } from './eventLog.ts'
+import { SqliteNotes } from './notes.ts'
+import { SqliteSearch } from './search.ts'
+import { ResultStatements } from './statements.ts'
+
+interface Row extends StoredRow {
+  readonly seq: number
+}
+
+/** How often expired records are dropped, ms, and how many are looked at for one transaction. */
+const CLEAN_EVERY = 60_000
+const CLEAN_WINDOW = 1000
+/** Ids of one transaction: each may have a log of a thousand lines. */
+const SOME = 100
+
+/** When a change could not be read, it is read again after this time, ms. */
+const READ_AGAIN = 500
+
+/** The file is our own: whatever is in it, we wrote. */
+const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
+/** Records in a SQLite file; where the broker has the same file, in the same transactions. */
+export class SqliteBackend implements ResultBackend {
+  readonly knowsAll = true
+  readonly lists = 'all'
+  readonly url: string
+  readonly file: SqliteStore
+  readonly #options: BackendOptions
+  readonly #hub: Hub
+  readonly #statements: ResultStatements
+  readonly #notes: SqliteNotes
+  readonly #history: SqliteHistory
+  readonly #search: SqliteSearch
+  readonly #cleaning: NodeJS.Timeout
+  #seen = 0
+  #again: NodeJS.Timeout | undefined
+  #stopListening: () => void = () => undefined
+
+  constructor(url: string, options: BackendOptions) {
+    const path = sqlitePath(url)
+    const { broker } = options
+    this.url = sqliteUrl(path)
+    this.file =
+      broker instanceof SqliteBroker && broker.store.path === path
+        ? broker.store
+        : new SqliteStore(path, options.storeTimeout)
+    this.file.hold()
+    this.#options = options
+    this.#statements = new ResultStatements(this.file.db)
+    this.#notes = new SqliteNotes(this.file.db)
+    this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
+    this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
+    this.#hub = new Hub((used) => (used ? this.#listen() : this.#stopListening()))
+    this.#cleaning = setInterval(() => {
+      // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
+      this.#clean().catch(() => undefined)
+    }, CLEAN_EVERY).unref()
+  }
+
+  store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+    return this.file.writer.write(() => this.save(meta, false, origin))
+  }
+
+  /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
+  save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean {
+    const now = Date.now()
+    const final = isFinal(meta.status) ? 1 : 0
+    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
+    // Only the result can hold what needs encoding: the rest is our own.
+    const result = encodePlain(meta.result, 'result', this.#options.serializer)
+    const { body, contentType } = write({ ...meta, result }, this.#options.serializer)
+    const { add, put, settle } = this.#statements
+    const task = meta.name ?? null
+    const version = this.file.nextVersion()
+    if (meta.status !== PENDING) {
+      const update = settling ? settle : put
+      const { changes } = update.run(task, meta.status, final, version, expires, contentType, body, meta.task_id)
+      if (changes === 1) return this.#saved(meta)
+    }
+    const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
+    const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
+    if (added.changes !== 1) return false
+    if (origin) this.#notes.addOrigin(added.lastInsertRowid, origin)
+    return this.#saved(meta)
+  }
+
+  load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
+    return this.file.read(() => this.#load(ids).map((record) => record?.meta))
+  }
+
+  watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
+    return watchRecords(this.#hub, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
+  }
+
+  history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    const metaOf = (row: StoredRow): TaskMeta => this.#read(row).meta
+    return this.file.read(() => queries.map((query) => this.#history.read(query, metaOf)))
+  }
+
+  emit(handout: Handout): Promise<boolean> {
+    return this.file.writer.write(() => this.log(handout))
+  }
+
+  /** Inside a transaction: what `emit` does. */
+  log(handout: Handout): boolean {
+    const kept = this.#history.emit(handout, this.file.nextVersion())
+    if (kept) this.file.touch('results')
+    return kept
+  }
+
+  async list({ q, limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
+    const before = positionOf(limit, cursor)
+    if (q !== undefined) return this.#search.page(wordsOf(q), filter, { before, limit })
+    const { state = null, task = null, tasks, owner, tag, since = null } = filter
+    const common = { before, state, task, tasks: tasks ? JSON.stringify(tasks) : null, since }
+    const { list, listTagged, listOwned } = this.#statements
+    const rows = await this.file.read(() => {
+      const wanted = { ...common, limit: limit + 1 }
+      if (owner !== undefined) return listOwned.all({ ...wanted, owner, tag: tag ?? null }) as unknown as Row[]
+      return (tag === undefined ? list.all(wanted) : listTagged.all({ ...wanted, tag })) as unknown as Row[]
+    })
+    const page = rows.slice(0, limit)
+    const metas = page.map((row) => this.#read(row).meta)
+    return rows.length > limit ? { metas, cursor: String(page.at(-1)?.seq) } : { metas }
+  }
+
+  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+    return this.file.read(() => ids.map((id) => this.#notes.origin(id)))
+  }
+
+  keep(note: Note): Promise<boolean> {
+    return this.file.writer.write(() => this.#notes.keep(note))
+  }
+
+  recall(key: string): Promise<string | undefined> {
+    return this.file.read(() => this.#notes.recall(key))
+  }
+
+  replace(note: Note): Promise<void> {
+    return this.file.writer.write(() => this.#notes.replace(note))
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    for (const some of pieces(ids, SOME)) {
+      await this.file.writer.write(() => {
+        for (const id of some) this.#statements.forget.run(id)
+      })
+    }
+    this.#hub.forgotten(ids)
+  }
+
+  async revoke(ids: readonly string[], due?: number): Promise<void> {
+    const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
+    for (const some of pieces(ids, SOME)) {
+      await this.file.writer.write(() => {
+        for (const id of some) this.#statements.revoke.run(id, expires)
+      })
+    }
+  }
+
+  async revoked(): Promise<readonly string[]> {
+    const rows = await this.file.read(() => this.#statements.revoked.all(Date.now(), MAX_REVOKED))
+    return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
+  }
+
+  joint(broker: Broker): Joint | undefined {
+    if (!(broker instanceof SqliteBroker) || broker.store !== this.file) return undefined
+    return new SqliteJoint(broker, this, this.#notes)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#cleaning)
+    clearTimeout(this.#again)
+    this.#stopListening()
+    await this.file.release()
+  }
+
+  #saved({ task_id, status }: TaskMeta): true {
+    if (isOnTheWay(status)) this.#history.log(task_id)
+    this.file.touch('results')
+    return true
+  }
+
+  #load(ids: readonly string[]): (Versioned | undefined)[] {
+    return ids.map((id) => {
+      const row = this.#statements.load.get(id) as Row | undefined
+      return row && this.#read(row)
+    })
+  }
+
+  #read({ id, task, state, format, meta, version, created }: StoredRow): Versioned {
+    const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
+    const read = readable(
+      id,
+      () => readMeta(deserialize(meta, format, encoding, OURS)),
+      () => ({ status: state ?? statusIn(meta) ?? UNKNOWN }),
+    )
+    const name = read.name ?? task ?? undefined
+    return { meta: { ...read, name, date_submitted: new Date(created).toISOString() }, version }
+  }
+
+  #listen(): void {
+    this.#seen = this.file.version
+    this.#stopListening = this.file.onChange('results', () => this.#announce())
+  }
+
+  #announce(): void {
+    try {
+      const rows = this.#statements.changed.all(this.#seen) as unknown as { id: string; version: number }[]
+      for (const { id, version } of rows) {
+        if (this.#hub.watches(id)) this.#tell(id)
+        this.#seen = version
+      }
+    } catch (error) {
+      if (!isStoreTrouble(error)) throw error
+      // Nobody is waiting for this very read. What it would have told is told when the store can be read again.
+      clearTimeout(this.#again)
+      this.#again = setTimeout(() => this.#announce(), READ_AGAIN).unref()
+    }
+  }
+
+  #tell(id: string): void {
+    try {
+      const [record] = this.#load([id])
+      if (record) this.#hub.tell(record)
+    } catch (error) {
+      if (isStoreTrouble(error)) throw error
+      this.#hub.fail(id, error)
+    }
+  }
+
+  /** In windows, with pauses in which others write. */
+  async #changeAll(change: (limit: number) => number): Promise<void> {
+    for (let more = true; more; ) {
+      let started = 0
+      more = await this.file.writer.write(() => {
+        started = performance.now()
+        return changeWindow(change)
+      })
+      if (more) await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)).unref())
+    }
+  }
+
+  /**
+   * Drop what has expired, a window at a time. Records lie in the order of their submission, so looking ends at the first
+   * that is too young to have expired: that needs no index, which every store would pay for.
+   */
+  async #clean(): Promise<void> {
+    const { window, drop, dropRevoked } = this.#statements
+    for (let after = 0; ; ) {
+      const now = Date.now()
+      const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
+      const gone = rows.filter((row) => row.expires < now)
+      if (gone.length > 0) {
+        await this.#changeAll((limit) => {
+          const some = gone.splice(0, limit)
+          for (const { seq } of some) drop.run(seq)
+          return some.length
+        })
+      }
+      const last = rows.at(-1)
+      if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) break
+      after = last.seq
+    }
+    await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
+    await this.#changeAll((limit) => this.#notes.clean(Date.now(), limit))
+  }
+}

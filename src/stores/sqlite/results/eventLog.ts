@@ -1,0 +1,119 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import {
+  emitted,
+  type Handout,
+  type History,
+  type HistoryQuery,
+  keptChanges,
+  unlogged,
+} from '../../../backend/eventLog.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+
+/** A stored record or state, with all that it takes to read it. */
+export interface StoredRow {
+  readonly id: string
+  readonly task: string | null
+  /** Of a row of the log undefined: its meta tells it. */
+  readonly state: string | undefined
+  readonly version: number
+  readonly created: number
+  readonly format: string
+  readonly meta: string | Uint8Array
+}
+
+interface RecordRow extends StoredRow {
+  readonly seq: number
+}
+
+interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
+  readonly seq: number
+}
+
+/** A log is shortened at every so many. */
+const TRIM_EVERY = 16
+/** Format of an emission, with the number of the newest state before it. */
+const EMISSION = 'emission; state='
+
+/** The states on the way of each task and what it handed out, as the table `event` keeps them. */
+export class SqliteHistory {
+  readonly #limit: number
+  readonly #add: StatementSync
+  readonly #emit: StatementSync
+  readonly #touch: StatementSync
+  readonly #trim: StatementSync
+  readonly #record: StatementSync
+  readonly #bounds: StatementSync
+  readonly #after: StatementSync
+
+  /** `limit`: how many states are kept per task; 0: none. */
+  constructor(db: DatabaseSync, limit: number) {
+    this.#limit = limit
+    this.#add = db.prepare(`INSERT INTO event (job, seq, version, format, meta)
+      SELECT seq, coalesce((SELECT max(seq) FROM event WHERE job = result.seq), 1) + 1, version, format, meta
+      FROM result WHERE id = ? RETURNING job, seq, length(meta) AS size`)
+    this.#emit = db.prepare('INSERT INTO event (job, seq, version, format, meta) VALUES (?, ?, ?, ?, ?)')
+    this.#touch = db.prepare('UPDATE result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
+    this.#trim = db.prepare('DELETE FROM event WHERE job = ? AND seq <= ?')
+    this.#record = db.prepare('SELECT seq, id, task, state, version, created, format, meta FROM result WHERE id = ?')
+    this.#bounds = db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM event WHERE job = ?1) AS first
+      FROM event WHERE job = ?1 ORDER BY seq DESC LIMIT 1`)
+    this.#after = db.prepare('SELECT seq, version, format, meta FROM event WHERE job = ? AND seq > ? ORDER BY seq')
+  }
+
+  /** Inside the transaction that saved this state on the way: keep it. */
+  log(id: string): void {
+    if (this.#limit === 0) return
+    const { job, seq, size } = this.#add.get(id) as { job: number; seq: number; size: number }
+    if (seq % TRIM_EVERY === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
+  }
+
+  /** Inside a transaction: keep what is handed out. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
+  emit({ id, emissions }: Handout, version: number): boolean {
+    if (this.#limit === 0) return false
+    const record = this.#touch.get(version, id) as { seq: number } | undefined
+    if (!record) return false
+    const bounds = this.#boundsOf(record.seq)
+    const format = EMISSION + stateOf(bounds)
+    let seq = bounds?.last ?? 1
+    for (const body of emissions) this.#emit.run(record.seq, ++seq, version, format, body)
+    const isDue = Math.floor(seq / TRIM_EVERY) > Math.floor((seq - emissions.length) / TRIM_EVERY)
+    const longest = Math.max(...emissions.map(({ length }) => length))
+    if (isDue) this.#trim.run(record.seq, seq - keptChanges(this.#limit, longest))
+    return true
+  }
+
+  read({ id, after }: HistoryQuery, metaOf: (row: StoredRow) => TaskMeta): History | undefined {
+    const record = this.#record.get(id) as RecordRow | undefined
+    if (!record) return undefined
+    const meta = metaOf(record)
+    const bounds = this.#boundsOf(record.seq)
+    if (!bounds) return unlogged(meta)
+    const { first, last, version } = bounds
+    const rows = last > after ? (this.#after.all(record.seq, after) as unknown as LoggedRow[]) : []
+    const logged = rows.map((row) =>
+      row.format.startsWith(EMISSION)
+        ? emitted(row.seq, row.meta, meta)
+        : { seq: row.seq, meta: metaOf({ ...record, ...row, state: undefined }) },
+    )
+    return { meta, counted: version === record.version, state: stateOf(bounds), first, last, logged }
+  }
+
+  #boundsOf(job: number): Bounds | undefined {
+    return this.#bounds.get(job) as Bounds | undefined
+  }
+}
+
+/** The oldest and the newest of a log, and what the newest is. */
+interface Bounds {
+  readonly first: number
+  readonly last: number
+  readonly version: number
+  readonly format: string
+}
+
+/** Number of the newest state. */
+function stateOf(bounds: Bounds | undefined): number {
+  if (!bounds) return 1
+  const { format, last } = bounds
+  return format.startsWith(EMISSION) ? Number(format.slice(EMISSION.length)) : last
+}

@@ -1,0 +1,122 @@
+import type { StatementSync } from 'node:sqlite'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { ListFilter, MetaPage } from '../../../backend/backend.ts'
+import { fits } from '../../../backend/jobFilter.ts'
+import { hasWords, LOOKED } from '../../../backend/jobSearch.ts'
+import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
+import type { ErrorInfo } from '../../../protocol/outcome.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import type { SqliteStore } from '../file.ts'
+import type { StoredRow } from './eventLog.ts'
+
+/** What is looked at of each record: all but a result, which may be long; `meta` only where it is an error. */
+interface Candidate {
+  readonly seq: number
+  readonly id: string
+  readonly task: string | null
+  readonly state: string
+  readonly version: number
+  readonly created: number
+  readonly tags: string | null
+  readonly format: string
+  readonly meta: string | Uint8Array | null
+}
+
+interface Found {
+  readonly seq: number
+  readonly meta: TaskMeta
+}
+
+type Filter = Omit<ListFilter, 'q' | 'limit' | 'cursor'>
+
+/** Records looked at in one go; between two, whatever else waits in this process has its turn. */
+const STEP = 500
+
+const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, format,
+  CASE WHEN state IN (${ERROR_STATES.map((state) => `'${state}'`).join(', ')}) THEN meta END AS meta`
+
+/**
+ * The list by a search (`ListFilter.q`). SQLite's own upper and lower case is ASCII's and no index finds a part of a text, so records are
+ * looked at here, newest first, a bounded number for a page.
+ */
+export class SqliteSearch {
+  readonly #file: SqliteStore
+  readonly #metaOf: (row: StoredRow) => TaskMeta
+  readonly #all: StatementSync
+  readonly #tagged: StatementSync
+  readonly #owned: StatementSync
+  readonly #load: StatementSync
+
+  constructor(file: SqliteStore, metaOf: (row: StoredRow) => TaskMeta) {
+    const { db } = file
+    this.#file = file
+    this.#metaOf = metaOf
+    this.#all = db.prepare(`SELECT ${COLUMNS} FROM result LEFT JOIN origin USING (seq)
+      WHERE result.seq < :before ORDER BY result.seq DESC LIMIT ${STEP}`)
+    this.#tagged = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
+      WHERE origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
+    this.#owned = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
+      WHERE origin.owner = :owner AND origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
+    this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM result WHERE seq = ?')
+  }
+
+  /** The page below `before`; short, or empty, with a cursor where it ends before the records do. */
+  async page(
+    words: readonly string[],
+    filter: Filter,
+    { before, limit }: { before: number; limit: number },
+  ): Promise<MetaPage> {
+    const found: Found[] = []
+    let place = before
+    for (let looked = 0; looked < LOOKED; looked += STEP) {
+      if (looked > 0) await turn()
+      const rows = await this.#file.read(() => {
+        const candidates = this.#below(place, filter)
+        found.push(...this.#find(candidates, words, filter, limit + 1 - found.length))
+        return candidates
+      })
+      const last = found[limit - 1]
+      if (last && found.length > limit) return { metas: metasOf(found.slice(0, limit)), cursor: String(last.seq) }
+      const end = rows.at(-1)
+      if (!end || rows.length < STEP) return { metas: metasOf(found) }
+      place = end.seq
+    }
+    return { metas: metasOf(found), cursor: String(place) }
+  }
+
+  #below(before: number, { owner, tag }: Filter): Candidate[] {
+    const rows =
+      owner !== undefined
+        ? this.#owned.all({ before, owner })
+        : tag !== undefined
+          ? this.#tagged.all({ before })
+          : this.#all.all({ before })
+    return rows as unknown as Candidate[]
+  }
+
+  #find(rows: readonly Candidate[], words: readonly string[], filter: Filter, most: number): Found[] {
+    const found: Found[] = []
+    for (const row of rows) {
+      if (found.length === most) break
+      if (!this.#fits(row, words, filter)) continue
+      const stored = this.#load.get(row.seq) as StoredRow | undefined
+      if (stored) found.push({ seq: row.seq, meta: this.#metaOf(stored) })
+    }
+    return found
+  }
+
+  #fits(row: Candidate, words: readonly string[], { tag, since, ...filter }: Filter): boolean {
+    const task = row.task ?? undefined
+    if (!fits({ state: row.state, task }, filter)) return false
+    if (since !== undefined && row.created < since) return false
+    const tags = row.tags === null ? undefined : (JSON.parse(row.tags) as string[])
+    if (tag !== undefined && !tags?.includes(tag)) return false
+    const { id, state: status, meta } = row
+    const error = (): ErrorInfo | undefined => (meta === null ? undefined : errorOf(this.#metaOf({ ...row, meta })))
+    return hasWords(words, { id, task, tags, status, error })
+  }
+}
+
+function metasOf(found: readonly Found[]): TaskMeta[] {
+  return found.map(({ meta }) => meta)
+}

@@ -1,0 +1,215 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { ConfigError } from '../../std/errors.ts'
+import { uuid } from '../../std/id.ts'
+import {
+  type Due,
+  type EntryChange,
+  MAX_CLOCK_SKEW,
+  type ScheduleStore,
+  type StoredEntry,
+  type StoredRun,
+} from '../scheduleStore.ts'
+import { SqliteBroker } from './broker/broker.ts'
+import { isStoreTrouble } from './database.ts'
+import type { SqliteStore } from './file.ts'
+import { SqliteBackend } from './results/backend.ts'
+
+/** Made when a schedule is first used, so that files of before have them too. `app`: several apps may share a file. */
+const TABLES = `
+CREATE TABLE IF NOT EXISTS schedule (
+  app TEXT NOT NULL,
+  name TEXT NOT NULL,
+  token TEXT NOT NULL,                  -- another one after each change
+  due INTEGER,                          -- ms since the epoch; NULL: never
+  waiting INTEGER NOT NULL,             -- 1: a run of it waits for the one before
+  entry TEXT NOT NULL,
+  PRIMARY KEY (app, name)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS schedule_due ON schedule (app, due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS schedule_waiting ON schedule (app) WHERE waiting = 1;
+-- Claimed and not yet sent: another beat sends what is still here after \`until\`.
+CREATE TABLE IF NOT EXISTS schedule_run (
+  app TEXT NOT NULL,
+  id TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  PRIMARY KEY (app, id)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS schedule_run_until ON schedule_run (app, until);
+-- Raised with each change that beats should hear of.
+CREATE TABLE IF NOT EXISTS schedule_change (
+  app TEXT PRIMARY KEY,
+  number INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+`
+
+const ENTRY = 'name, token, entry AS text'
+
+class Statements {
+  readonly list: StatementSync
+  readonly load: StatementSync
+  readonly add: StatementSync
+  readonly put: StatementSync
+  readonly remove: StatementSync
+  readonly due: StatementSync
+  readonly waiting: StatementSync
+  readonly claimed: StatementSync
+  readonly nextDue: StatementSync
+  readonly nextRun: StatementSync
+  readonly addRun: StatementSync
+  readonly takeRuns: StatementSync
+  readonly endRun: StatementSync
+  readonly tell: StatementSync
+  readonly told: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.list = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? ORDER BY name`)
+    this.load = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND name = ?`)
+    this.add = db.prepare(
+      'INSERT INTO schedule (app, name, token, due, waiting, entry) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    )
+    this.put = db.prepare(
+      'UPDATE schedule SET token = ?, due = ?, waiting = ?, entry = ? WHERE app = ? AND name = ? AND token = ?',
+    )
+    this.remove = db.prepare('DELETE FROM schedule WHERE app = ? AND name = ? AND token = ?')
+    this.due = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND due <= ? ORDER BY due LIMIT ?`)
+    this.waiting = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND waiting = 1`)
+    this.claimed = db.prepare('SELECT id FROM schedule_run WHERE app = ?')
+    this.nextDue = db.prepare('SELECT min(due) AS at FROM schedule WHERE app = ? AND due > ?')
+    this.nextRun = db.prepare('SELECT min(until) AS at FROM schedule_run WHERE app = ?')
+    this.addRun = db.prepare(
+      'INSERT INTO schedule_run (app, id, until, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    )
+    this.takeRuns = db.prepare(`UPDATE schedule_run SET until = ? WHERE app = ?2 AND id IN (
+      SELECT id FROM schedule_run WHERE app = ?2 AND (until <= ?3 OR until > ?4) ORDER BY until LIMIT ?5
+    ) RETURNING id, run AS text`)
+    this.endRun = db.prepare('DELETE FROM schedule_run WHERE app = ? AND id = ?')
+    this.tell = db.prepare(
+      'INSERT INTO schedule_change (app, number) VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1',
+    )
+    this.told = db.prepare('SELECT number FROM schedule_change WHERE app = ?')
+  }
+}
+
+/** A schedule in the file of the app's broker or, where that is elsewhere, of its result backend. */
+export class SqliteScheduleStore implements ScheduleStore {
+  readonly url: string
+  readonly #file: SqliteStore
+  readonly #app: string
+  readonly #own: Statements
+
+  /** `store`: the broker or backend whose file it is; it also closes it. Rejects with StoreUnavailableError. */
+  static async open(store: unknown, app: string): Promise<SqliteScheduleStore> {
+    const file = store instanceof SqliteBroker ? store.store : store instanceof SqliteBackend ? store.file : undefined
+    if (!file) throw new ConfigError('schedule: expected a broker or backend of SQLite')
+    await file.writer.write(() => file.db.exec(TABLES))
+    return new SqliteScheduleStore(file, (store as SqliteBroker | SqliteBackend).url, app)
+  }
+
+  private constructor(file: SqliteStore, url: string, app: string) {
+    this.#file = file
+    this.url = url
+    this.#app = app
+    this.#own = new Statements(file.db)
+  }
+
+  list(): Promise<readonly StoredEntry[]> {
+    return this.#file.read(() => rows<StoredEntry>(this.#own.list.all(this.#app)))
+  }
+
+  load(names: readonly string[]): Promise<readonly (StoredEntry | undefined)[]> {
+    return this.#file.read(() =>
+      names.map((name) => this.#own.load.get(this.#app, name) as unknown as StoredEntry | undefined),
+    )
+  }
+
+  swap(changes: readonly EntryChange[], { quiet = false }: { quiet?: boolean } = {}): Promise<readonly boolean[]> {
+    return this.#file.writer.write(() => {
+      const done = changes.map((change) => this.#swap(change))
+      if (!quiet && done.includes(true)) {
+        this.#own.tell.run(this.#app)
+        this.#file.touch('schedules')
+      }
+      return done
+    })
+  }
+
+  untouched(): Promise<boolean> {
+    return this.#file.read(() => this.#told() === 0)
+  }
+
+  due(now: number, limit: number): Promise<Due> {
+    const { due, waiting, claimed, nextDue, nextRun } = this.#own
+    return this.#file.read(() => {
+      const times = [nextDue.get(this.#app, now), nextRun.get(this.#app)].flatMap((row) => {
+        const { at } = row as { at: number | null }
+        return at === null ? [] : [at]
+      })
+      return {
+        entries: rows<StoredEntry>(due.all(this.#app, now, limit)),
+        waiting: rows<StoredEntry>(waiting.all(this.#app)),
+        claimed: rows<{ id: string }>(claimed.all(this.#app)).map(({ id }) => id),
+        next: times.length === 0 ? undefined : Math.min(...times),
+      }
+    })
+  }
+
+  takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
+    const far = until + MAX_CLOCK_SKEW
+    return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(until, this.#app, now, far, limit)))
+  }
+
+  async endRuns(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    await this.#file.writer.write(() => {
+      for (const id of ids) this.#own.endRun.run(this.#app, id)
+    })
+  }
+
+  async onChange(listener: () => void): Promise<() => Promise<void>> {
+    let seen = await this.#file.read(() => this.#told())
+    const stop = this.#file.onChange('schedules', () => {
+      try {
+        const now = this.#told()
+        if (now === seen) return
+        seen = now
+      } catch (error) {
+        // It may have changed: whoever reads it next is told what ails the store.
+        if (!isStoreTrouble(error)) throw error
+      }
+      listener()
+    })
+    return async () => stop()
+  }
+
+  #told(): number {
+    return (this.#own.told.get(this.#app) as { number: number } | undefined)?.number ?? 0
+  }
+
+  #swap({ name, from, to, runs = [] }: EntryChange): boolean {
+    const { add, put, remove, addRun } = this.#own
+    if (!this.#apply(name, from, to, { add, put, remove })) return false
+    for (const { id, until, text } of runs) addRun.run(this.#app, id, until, text)
+    return true
+  }
+
+  #apply(
+    name: string,
+    from: string | undefined,
+    to: EntryChange['to'],
+    { add, put, remove }: Pick<Statements, 'add' | 'put' | 'remove'>,
+  ): boolean {
+    if (!to) return from !== undefined && remove.run(this.#app, name, from).changes === 1
+    const { due = null, text } = to
+    const waiting = to.waiting ? 1 : 0
+    const { changes } =
+      from === undefined
+        ? add.run(this.#app, name, uuid(), due, waiting, text)
+        : put.run(uuid(), due, waiting, text, this.#app, name, from)
+    return changes === 1
+  }
+}
+
+function rows<Row>(found: unknown): Row[] {
+  return found as Row[]
+}
