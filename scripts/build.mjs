@@ -8,4 +8,4 @@ ensureInstalled()
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 process.exitCode = await run(node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
 // The page at /docs is served as it is.
-cpSync(join(root, 'src/http/docs'), join(root, 'dist/http/docs'), { recursive: true })
+cpSync(join(root, 'src/http/apiDocs'), join(root, 'dist/http/apiDocs'), { recursive: true })

@@ -41,8 +41,8 @@ describe('the package in an empty project', () => {
   })
 
   test('holds the page at /docs', async () => {
-    const names = await readdir(join(project, 'node_modules', 'celeriac', 'dist', 'http', 'docs'))
-    expect(names.sort()).toEqual((await readdir(join(root, 'src', 'http', 'docs'))).sort())
+    const names = await readdir(join(project, 'node_modules', 'celeriac', 'dist', 'http', 'apiDocs'))
+    expect(names.sort()).toEqual((await readdir(join(root, 'src', 'http', 'apiDocs'))).sort())
   })
 
   test('npx celeriac --help', async () => {

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import type { HttpServer, ServeOptions } from '../http/serve.ts'
+import type { HttpServer, ServeOptions } from '../http/server/serve.ts'
 import { CeleriacError, ConfigError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { moduleUrl } from '../worker/pool/load.ts'
@@ -36,7 +36,7 @@ export async function startHttp(
 
 /** Rejects with COMMAND_FAILED when it cannot listen there. */
 export async function serveHttp(api: Hono, options: ServeOptions): Promise<HttpServer> {
-  const { serve } = await import('../http/serve.ts')
+  const { serve } = await import('../http/server/serve.ts')
   try {
     return await serve(api, options)
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import type { HttpServer } from '../http/serve.ts'
+import type { HttpServer } from '../http/server/serve.ts'
 import { serveHttp } from './httpService.ts'
 
 export interface MetricsOptions {

@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHttp } from '../../src/http/api.ts'
-import { serve } from '../../src/http/serve.ts'
+import { serve } from '../../src/http/server/serve.ts'
 import { useBrowser, watchPage } from '../http/browser.ts'
 import { PIXEL, type Scene, startScene } from '../http/scene.ts'
 

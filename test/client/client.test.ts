@@ -8,7 +8,7 @@ import {
   ProblemError,
   WaitTimeoutError,
 } from '../../src/client/client.ts'
-import { bearer } from '../../src/http/auth.ts'
+import { bearer } from '../../src/http/access/auth.ts'
 import { PIXEL, type Scene, startScene, type Tasks } from '../http/scene.ts'
 
 describe('with a server', () => {

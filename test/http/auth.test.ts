@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Authorize, basic, bearer } from '../../src/http/serve.ts'
+import { type Authorize, basic, bearer } from '../../src/http/server/serve.ts'
 import { ArgumentError, type Celeriac } from '../../src/index.ts'
 import { type Answer, build, type House } from './house.ts'
 

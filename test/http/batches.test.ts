@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import { bearer } from '../../src/http/serve.ts'
+import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { until } from '../../src/testing/kit.ts'
 import { build, type House } from './house.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
-import { bearer } from '../../src/http/auth.ts'
+import { bearer } from '../../src/http/access/auth.ts'
 import { uuidOf } from '../../src/std/id.ts'
 import { Receiver } from '../webhook/receiver.ts'
 import { Contract, ValidatingProxy } from './contract.ts'

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { bearer } from '../../src/http/access/auth.ts'
 import { createHttp } from '../../src/http/api.ts'
-import { bearer } from '../../src/http/auth.ts'
-import { type HttpServer, serve } from '../../src/http/serve.ts'
+import { type HttpServer, serve } from '../../src/http/server/serve.ts'
 import { Celeriac, requestContext } from '../../src/index.ts'
 import { rawExchange, startService } from './harness.ts'
 

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { createHttp } from '../../src/http/api.ts'
-import { serve } from '../../src/http/serve.ts'
+import { serve } from '../../src/http/server/serve.ts'
 import { startBrowser } from './browser.ts'
 import { startService } from './harness.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseJson } from '../../src/http/json.ts'
+import { parseJson } from '../../src/http/input/json.ts'
 
 function positionOf(text: string): number | undefined {
   const parsed = parseJson(text)

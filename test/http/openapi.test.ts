@@ -1,9 +1,9 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { basic, bearer } from '../../src/http/access/auth.ts'
 import { createHttp } from '../../src/http/api.ts'
-import { basic, bearer } from '../../src/http/auth.ts'
-import { PROBLEMS } from '../../src/http/problem.ts'
+import { PROBLEMS } from '../../src/http/output/problem.ts'
 import { Celeriac } from '../../src/index.ts'
 import { type Service, startService } from './harness.ts'
 

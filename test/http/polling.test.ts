@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Durations } from '../../src/http/durations.ts'
+import { Durations } from '../../src/http/output/retryAfter.ts'
 import { jobOf, problemOf, type Service, startService, stores } from './harness.ts'
 
 const DONE = '2026-11-01T10:00:05.000Z'

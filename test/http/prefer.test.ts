@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { grantedWait, parsePrefer, preferenceApplied } from '../../src/http/prefer.ts'
+import { grantedWait, parsePrefer, preferenceApplied } from '../../src/http/input/prefer.ts'
 
 describe('Prefer', () => {
   test.each<[string | null, number | undefined, boolean]>([

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer } from '../../src/http/serve.ts'
+import { bearer } from '../../src/http/server/serve.ts'
 import { FAILURE, PROGRESS } from '../../src/protocol/states.ts'
 import { problemOf, type Service, startService, stores } from './harness.ts'
 

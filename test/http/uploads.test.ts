@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { parseMultipart } from '../../src/http/multipart.ts'
+import { parseMultipart } from '../../src/http/input/multipart.ts'
 import { ArgumentError, Celeriac } from '../../src/index.ts'
 import { type Answer, build, type House } from './house.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClient, ProblemError } from '../../src/client/client.ts'
-import { bearer } from '../../src/http/serve.ts'
+import { bearer } from '../../src/http/server/serve.ts'
 import { type Celeriac, currentTask } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { until } from '../../src/testing/kit.ts'

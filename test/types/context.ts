@@ -13,7 +13,7 @@ import {
   toFastify,
   toFetch,
   toNode,
-} from '../../src/http/serve.ts'
+} from '../../src/http/server/serve.ts'
 import { type App, Celeriac, currentTask, requestContext } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 

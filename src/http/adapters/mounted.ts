@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { ArgumentError } from '../../std/errors.ts'
-import { respondProblem } from '../problem.ts'
+import { respondProblem } from '../output/problem.ts'
 
 /** Below how many segments of a path an API is mounted, to the API that answers there. */
 const mounted = new WeakMap<Hono, Map<number, Hono>>()

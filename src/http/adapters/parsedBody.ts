@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { setRawHeader } from '../rawHeader.ts'
+import { setRawHeader } from '../input/rawHeader.ts'
 
 /** A request as body parsers leave it. */
 type Parsed = IncomingMessage & { body?: unknown; rawBody?: unknown }

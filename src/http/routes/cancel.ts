@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import { isFinal, REVOKED } from '../../protocol/states.ts'
-import { respondJob } from '../job.ts'
-import { respondProblem } from '../problem.ts'
-import { readQuery, requireFlag } from '../query.ts'
-import { baseOf, type HttpScope } from '../scope.ts'
-import { findJob, unknownJob } from '../visible.ts'
+import { findJob, unknownJob } from '../access/jobAccess.ts'
+import { baseOf, type HttpScope } from '../apiContext.ts'
+import { readQuery, requireFlag } from '../input/query.ts'
+import { respondJob } from '../output/job.ts'
+import { respondProblem } from '../output/problem.ts'
 
 /** `DELETE /jobs/{id}`: 200 it never runs, 202 it was asked to stop, 409 it has ended. */
 export async function cancelJob(c: Context, scope: HttpScope): Promise<Response> {

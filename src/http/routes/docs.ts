@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Hono } from 'hono'
 import { packageFile } from '../../std/packageFile.ts'
-import { isNamed } from '../etag.ts'
-import { methodNotAllowed } from '../method.ts'
+import { isNamed } from '../output/etag.ts'
+import { methodNotAllowed } from '../output/method.ts'
 
 /** The page's files: those of the package, and no others. */
 const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
@@ -52,6 +52,6 @@ export function addDocsRoutes(api: Hono): void {
 }
 
 async function readPage(file: string): Promise<{ text: string; etag: string }> {
-  const text = await readFile(packageFile(import.meta.url, 'http/routes/docs', `http/docs/${file}`), 'utf8')
+  const text = await readFile(packageFile(import.meta.url, 'http/routes/docs', `http/apiDocs/${file}`), 'utf8')
   return { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` }
 }

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
-import { methodNotAllowed } from '../method.ts'
-import type { HttpScope } from '../scope.ts'
+import type { HttpScope } from '../apiContext.ts'
+import { methodNotAllowed } from '../output/method.ts'
 
 /** `GET /livez`: the process answers. `GET /readyz`: its store does, too; else 503. */
 export function addHealthRoutes(api: Hono, { app }: HttpScope): void {

@@ -3,12 +3,12 @@ import type { JobInfo } from '../../app/info.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import { identityOf, isAdmin } from '../identity.ts'
-import { listedJob } from '../job.ts'
-import { methodNotAllowed } from '../method.ts'
-import { respondProblem } from '../problem.ts'
-import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../query.ts'
-import { baseOf, type HttpScope } from '../scope.ts'
+import { identityOf, isAdmin } from '../access/identity.ts'
+import { baseOf, type HttpScope } from '../apiContext.ts'
+import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
+import { listedJob } from '../output/job.ts'
+import { methodNotAllowed } from '../output/method.ts'
+import { respondProblem } from '../output/problem.ts'
 
 const READERS = {
   state: requireWord,

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import type { App } from '../../app/app.ts'
 import { METRICS_TYPE, type Metrics, metricsOf } from '../../metrics/metrics.ts'
-import { ADMIN, identityOf, mayAll } from '../identity.ts'
-import { methodNotAllowed } from '../method.ts'
-import { respondProblem } from '../problem.ts'
+import { ADMIN, identityOf, mayAll } from '../access/identity.ts'
+import { methodNotAllowed } from '../output/method.ts'
+import { respondProblem } from '../output/problem.ts'
 
 const PATH = '/metrics'
 /** The scope that an identity needs to read it. */

@@ -1,11 +1,11 @@
 import type { Context, Hono } from 'hono'
 import type { WaitOutcome } from '../../app/wait.ts'
 import { NotSupportedError } from '../../std/errors.ts'
-import { readBody } from '../body.ts'
-import { inputErrors, invalidInput } from '../input.ts'
-import { methodNotAllowed } from '../method.ts'
-import { type Problem, respondProblem } from '../problem.ts'
-import type { HttpScope } from '../scope.ts'
+import type { HttpScope } from '../apiContext.ts'
+import { readBody } from '../input/body.ts'
+import { inputErrors, invalidInput } from '../input/input.ts'
+import { methodNotAllowed } from '../output/method.ts'
+import { type Problem, respondProblem } from '../output/problem.ts'
 
 /** `POST /waits/{token}`: answer a task that waits. The token is the right to do so: whose job it is plays no part. */
 export function addWaitRoute(api: Hono, base: string, scope: HttpScope): void {

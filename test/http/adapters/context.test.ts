@@ -17,7 +17,7 @@ import {
   nodeContext,
   toExpress,
   toNode,
-} from '../../../src/http/serve.ts'
+} from '../../../src/http/server/serve.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { askTask, atEnd, listen, newApp } from './contexts.ts'
 

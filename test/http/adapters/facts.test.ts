@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { CeleriacOptions } from '../../../src/app/config.ts'
-import { nodeContext } from '../../../src/http/serve.ts'
+import { nodeContext } from '../../../src/http/server/serve.ts'
 import { askTask, bodyOf, listen, newApp, rawRequest } from './contexts.ts'
 
 /** What a task knows of a request of these lines. */

@@ -6,7 +6,7 @@ import fastify from 'fastify'
 import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import { createHttp, toExpress, toFastify, toFetch, toNode } from '../../../src/http/serve.ts'
+import { createHttp, toExpress, toFastify, toFetch, toNode } from '../../../src/http/server/serve.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { atEnd, listen } from './contexts.ts'
 

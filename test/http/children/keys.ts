@@ -1,5 +1,5 @@
 // A server of a store, until it is killed: argv is the store's URL. Tells its port.
-import { serve } from '../../../src/http/serve.ts'
+import { serve } from '../../../src/http/server/serve.ts'
 import { Celeriac } from '../../../src/index.ts'
 import { createLogger } from '../../../src/std/log.ts'
 

@@ -1,0 +1,122 @@
+import type { Context, Hono } from 'hono'
+import { headersOf } from '../input/header.ts'
+import { type Problem, respondProblem } from '../output/problem.ts'
+import { type Authorize, requireIdentity } from './auth.ts'
+import { type Cors, corsHeaders, crossOriginProblem, preflight } from './crossOrigin.ts'
+import { type Identity, identify } from './identity.ts'
+import type { RateLimiter } from './rateLimit.ts'
+
+/** What every request must pass. */
+export interface GateOptions {
+  readonly authorize: Authorize | undefined
+  readonly limiter: RateLimiter | undefined
+  readonly cors: Cors | undefined
+  readonly load: Load
+}
+
+/** The requests that are worked on. */
+export class Load {
+  readonly most: number
+  #working = 0
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  /** One more; false where there are too many. */
+  enter(): boolean {
+    if (this.#working >= this.most) return false
+    this.#working++
+    return true
+  }
+
+  leave(): void {
+    this.#working--
+  }
+}
+
+/** Headers that every answer gets. */
+type More = Record<string, string>
+
+/** Seconds after which a client that was turned away because of too much work may come again. */
+const BUSY_RETRY_AFTER = '1'
+
+/**
+ * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to, or too often, gets
+ * no further.
+ */
+export function addGate(api: Hono, options: GateOptions): void {
+  const { cors, limiter, load } = options
+  const adds = cors !== undefined || limiter !== undefined
+  api.use('*', async (c, next) => {
+    if (!load.enter()) return respondProblem(overloaded(load.most), c.req.path)
+    try {
+      const more: More = cors ? corsHeaders(headersOf(c)('origin'), cors) : {}
+      const refused = await enter(c, options, more)
+      if (refused) return adds ? withHeaders(refused, more) : refused
+      await next()
+      if (adds) for (const [name, value] of Object.entries(more)) c.res.headers.append(name, value)
+      return undefined
+    } finally {
+      load.leave()
+    }
+  })
+}
+
+/** The answer to whom is not let in; undefined, where it may go on. */
+function enter(c: Context, options: GateOptions, more: More): Response | undefined | Promise<Response | undefined> {
+  const { method, path } = c.req
+  const header = headersOf(c)
+  const { cors, authorize, limiter } = options
+  const answer = cors && preflight(method, header, cors)
+  if (answer) return answer
+  const foreign = crossOriginProblem(method, header, cors)
+  if (foreign) return respondProblem(foreign, path)
+  return authorize ? authorizeAndCount(c, authorize, limiter, more) : limiter && count(c, limiter, undefined, more)
+}
+
+async function authorizeAndCount(
+  c: Context,
+  authorize: Authorize,
+  limiter: RateLimiter | undefined,
+  more: More,
+): Promise<Response | undefined> {
+  const { raw, path } = c.req
+  const found = await authorize(raw, { address: addressOf(c) })
+  if (found instanceof Response) return found
+  if (!found) {
+    // Guesses are counted, too: by their address.
+    const tooMany = limiter && count(c, limiter, undefined, more)
+    const challenge = authorize.challenge?.(raw) ?? 'Bearer'
+    const detail = 'expected an Authorization header that is known here'
+    return tooMany ?? respondProblem({ kind: 'unauthorized', detail, headers: { 'www-authenticate': challenge } }, path)
+  }
+  requireIdentity(found, 'authorize')
+  identify(c, found)
+  return limiter && count(c, limiter, found, more)
+}
+
+function count(c: Context, limiter: RateLimiter, identity: Identity | undefined, more: More): Response | undefined {
+  const key = limiter.by ? limiter.by(c.req.raw, identity) : identity ? `id ${identity.id}` : `at ${addressOf(c) ?? ''}`
+  const { allowed, headers, retryAfter } = limiter.take(key, performance.now())
+  Object.assign(more, headers)
+  if (allowed) return undefined
+  const detail = `try again in ${retryAfter} s`
+  return respondProblem({ kind: 'rate-limited', detail, headers: { 'retry-after': `${retryAfter}` } }, c.req.path)
+}
+
+function overloaded(maxConcurrent: number): Problem {
+  const detail = `${maxConcurrent} requests are worked on already`
+  return { kind: 'overloaded', detail, headers: { 'retry-after': BUSY_RETRY_AFTER } }
+}
+
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  const answer = new Response(response.body, response)
+  for (const [name, value] of Object.entries(headers)) if (!answer.headers.has(name)) answer.headers.set(name, value)
+  return answer
+}
+
+/** Where Node's HTTP server calls, it hands over its own request. */
+function addressOf(c: Context): string | undefined {
+  return (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket?.remoteAddress
+}

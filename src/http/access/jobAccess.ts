@@ -1,0 +1,73 @@
+import type { Context } from 'hono'
+import type { JobInfo } from '../../app/info.ts'
+import type { History } from '../../backend/eventLog.ts'
+import type { HttpScope } from '../apiContext.ts'
+import type { Problem } from '../output/problem.ts'
+import { identityOf, isAdmin } from './identity.ts'
+
+/** Ids as the app takes them; others were never submitted. */
+const ID = /^\P{Cc}{1,255}$/u
+
+/**
+ * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the outside cannot tell these
+ * apart. A job belongs to whoever handed it in over HTTP; one that was not handed in over HTTP is for admins.
+ */
+export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
+  const id = c.req.param('id') ?? ''
+  if (!ID.test(id)) return undefined
+  const [info, seen] = await Promise.all([scope.app.result(id).info(), maySee(c, scope, id)])
+  return info?.task !== undefined && scope.exposed.has(info.task) && seen ? info : undefined
+}
+
+/** Of a history: the record and its number alone. */
+export const NO_EVENTS: number = Number.MAX_SAFE_INTEGER
+
+/** The same job with the number of its last change. */
+export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
+  const id = c.req.param('id') ?? ''
+  if (!ID.test(id)) return undefined
+  if (isAdmin(c)) return historyOf(scope, id)
+  const [history, seen] = await Promise.all([historyOf(scope, id), maySee(c, scope, id)])
+  return seen ? history : undefined
+}
+
+/** The same of any job of an exposed task, whosever it is. */
+export async function historyOf({ app, exposed }: HttpScope, id: string): Promise<History | undefined> {
+  const { follows } = await app.stores()
+  const history = await follows.history(id, NO_EVENTS)
+  const task = history?.meta.name
+  return task !== undefined && exposed.has(task) ? history : undefined
+}
+
+async function maySee(c: Context, { app }: HttpScope, id: string): Promise<boolean> {
+  if (isAdmin(c)) return true
+  const { backend } = await app.stores()
+  const [origin] = (await backend.origins?.([id])) ?? []
+  return origin?.owner !== undefined && origin.owner === identityOf(c)?.id
+}
+
+/** The answer where `findJob` finds none. */
+export function unknownJob(c: Context): Problem {
+  return {
+    kind: 'unknown-job',
+    detail: `no job ${JSON.stringify(c.req.param('id'))} was submitted here, or its record has expired`,
+  }
+}
+
+/** A UUID version 7; its first 48 bits are the time at which it was made. */
+const TIMED_ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+/**
+ * The answer where there is no such job to be read. No trace is kept of what has expired, but our ids tell their time: where that is
+ * longer ago than results are kept, 410. Whether the job exists unseen by this client plays no part, so nothing is given away.
+ */
+export function missingJob(c: Context, { app }: HttpScope): Problem {
+  const [, high, low] = TIMED_ID.exec(c.req.param('id') ?? '') ?? []
+  const { resultExpires } = app.config
+  if (high === undefined || low === undefined || resultExpires === 0) return unknownJob(c)
+  if (Number.parseInt(high + low, 16) + resultExpires >= Date.now()) return unknownJob(c)
+  return {
+    kind: 'job-expired',
+    detail: `results are kept for ${Math.round(resultExpires / 1000)} s, and the id is older`,
+  }
+}

@@ -1,0 +1,151 @@
+import crypto from 'node:crypto'
+import type { Context } from 'hono'
+import type { CallOptions } from '../../app/options.ts'
+import type { AsyncResult } from '../../app/result.ts'
+import type { Note } from '../../backend/unitOfWork.ts'
+import { uuid } from '../../std/id.ts'
+import { identityOf } from '../access/identity.ts'
+import type { HttpScope } from '../apiContext.ts'
+import type { Problem } from '../output/problem.ts'
+import { headersOf } from './header.ts'
+import { isProblem } from './submit.ts'
+
+/*
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the first request with a key is accepted, later ones get the same
+ * answer. What is remembered is a note, written together with the job.
+ */
+
+/** A request that was accepted now, or before by the same key. */
+export interface Accepted {
+  readonly id: string
+  /** ms since the epoch. */
+  readonly at: number
+  readonly replayed: boolean
+}
+
+/** A request that has a key. */
+export interface Keyed {
+  readonly key: string
+  /** Who sends it; '' where that is not asked. */
+  readonly identity: string
+  /** What it is sent to, as `tasks/reports.render`. */
+  readonly route: string
+  readonly body: Uint8Array
+  /** Of a call that is made by another job: its task, which is remembered, as that job's record may be gone when it is sent again. */
+  readonly task?: string
+}
+
+/** How long a key is remembered, ms, whatever becomes of the records of its jobs. */
+export const KEY_LIFETIME = 86_400_000
+const RETRY_AFTER = '1'
+
+/** A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients send it. */
+const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/
+const PLAIN = /^[\w!#$%&'*+.^`|~:/=@-]+$/
+const MAX_KEY = 255
+
+/** The key of a header, or the problem with it. */
+export function parseKey(header: string): string | Problem {
+  const text = header.trim()
+  const key = PLAIN.test(text) ? text : QUOTED.exec(text)?.[1]?.replace(/\\(.)/g, '$1')
+  if (key !== undefined && key.length <= MAX_KEY) return key
+  const detail = `expected Idempotency-Key: a string of 1 to ${MAX_KEY} printable ASCII characters in quotes, got ${JSON.stringify(header.slice(0, 80))}`
+  return { kind: 'invalid-idempotency-key', detail }
+}
+
+/**
+ * Hand in one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as `tasks/reports.render`;
+ * `send` hands it in with these options besides its own.
+ */
+export async function acceptCall(
+  c: Context,
+  scope: HttpScope,
+  { route, body, task }: Pick<Keyed, 'route' | 'body' | 'task'>,
+  send: (more: Pick<CallOptions, 'taskId' | 'note'>) => Promise<AsyncResult>,
+): Promise<Accepted | Problem> {
+  const header = headersOf(c)('idempotency-key')
+  if (header === null) {
+    const at = Date.now()
+    const { id } = await send({})
+    return { id, at, replayed: false }
+  }
+  const key = parseKey(header)
+  if (isProblem(key)) return key
+  const keyed = { key, identity: identityOf(c)?.id ?? '', route, body, task }
+  return acceptOnce(scope, keyed, async (taskId, _at, note) => (await send({ taskId, note })).sent)
+}
+
+/**
+ * Accept a request once. `send` hands it in under the given id and time with the given note, and answers false where the note was there
+ * already: another process was quicker.
+ */
+export async function acceptOnce(
+  { app, accepting }: HttpScope,
+  keyed: Keyed,
+  send: (id: string, at: number, note: Note) => Promise<boolean>,
+): Promise<Accepted | Problem> {
+  const { backend } = await app.stores()
+  if (!backend.recall)
+    return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
+  const key = noteKey(keyed)
+  const body = crypto.hash('sha256', keyed.body, 'base64url')
+  if (accepting.has(key)) return inUse(keyed.key)
+  accepting.add(key)
+  try {
+    const known = await backend.recall(key)
+    if (known !== undefined) return replay(known, body, keyed.key)
+    const at = Date.now()
+    const id = uuid(at)
+    const note = {
+      key,
+      value: JSON.stringify({ body, id, at, task: keyed.task } satisfies Remembered),
+      expires: at + KEY_LIFETIME,
+    }
+    if (await send(id, at, note)) return { id, at, replayed: false }
+    const first = await backend.recall(key)
+    return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
+  } finally {
+    accepting.delete(key)
+  }
+}
+
+/** What was accepted under the key of this request, and of which task; undefined where nothing was. For a route that names the task. */
+export async function recallCall(
+  c: Context,
+  { app }: HttpScope,
+  route: string,
+): Promise<{ readonly task: string; accepted(body: Uint8Array): Accepted | Problem } | undefined> {
+  const header = headersOf(c)('idempotency-key')
+  const key = header === null ? undefined : parseKey(header)
+  if (key === undefined || isProblem(key)) return undefined
+  const { backend } = await app.stores()
+  const value = await backend.recall?.(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
+  const task = value === undefined ? undefined : (JSON.parse(value) as Remembered).task
+  if (value === undefined || task === undefined) return undefined
+  return { task, accepted: (body) => replay(value, crypto.hash('sha256', body, 'base64url'), key) }
+}
+
+function noteKey({ identity, route, key }: Pick<Keyed, 'identity' | 'route' | 'key'>): string {
+  return `http-key ${crypto.hash('sha256', [identity, route, key].join('\0'), 'base64url')}`
+}
+
+/** The value of a note. */
+interface Remembered {
+  /** Digest of the request's. */
+  readonly body: string
+  readonly id: string
+  readonly at: number
+  readonly task?: string | undefined
+}
+
+function replay(value: string, body: string, key: string): Accepted | Problem {
+  const first = JSON.parse(value) as Remembered
+  if (first.body === body) return { id: first.id, at: first.at, replayed: true }
+  const detail = `the key ${JSON.stringify(key)} came with another body before; use a new key for another request`
+  return { kind: 'key-reused', detail }
+}
+
+function inUse(key: string): Problem {
+  const detail = `the first request with the key ${JSON.stringify(key)} is still being accepted; try again`
+  return { kind: 'key-in-use', detail, headers: { 'retry-after': RETRY_AFTER } }
+}

@@ -1,0 +1,87 @@
+import type { Context } from 'hono'
+import type { CallOptions } from '../../app/options.ts'
+import type { AsyncResult } from '../../app/result.ts'
+import { type AnyTask, callTask } from '../../app/task.ts'
+import { identityOf, mayAll } from '../access/identity.ts'
+import type { HttpScope } from '../apiContext.ts'
+import type { Problem } from '../output/problem.ts'
+import { givenOf, type Input } from './input.ts'
+import { requireWord, wrongParameter } from './query.ts'
+import { webhookOf, webhookProblem } from './webhook.ts'
+
+/** Most tags of one job. */
+const MAX_TAGS = 20
+const MAX_TAG = 100
+
+/** Why this sender may not call the task; undefined where it may. A task that is not exposed does not exist. */
+export function taskProblem(c: Context, scope: HttpScope, name: string): Problem | undefined {
+  const { exposed, scopesOf } = scope
+  if (!exposed.has(name)) return { kind: 'unknown-task', detail: `no task ${JSON.stringify(name)} is exposed here` }
+  const needed = scopesOf.get(name) ?? []
+  const identity = identityOf(c)
+  if (needed.length === 0 || (identity && mayAll(identity, needed))) return webhookProblem(c, scope)
+  return { kind: 'forbidden', detail: `the task ${name} needs ${needed.join(', ')}` }
+}
+
+/**
+ * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and something is said of it, if
+ * only that it has no tags: some stores list no others.
+ */
+export function callOptions(c: Context, scope: HttpScope, tags: readonly string[] | undefined): CallOptions {
+  const owner = identityOf(c)?.id
+  const { keepInput } = scope
+  const webhook = webhookOf(c)
+  return owner === undefined && tags === undefined && webhook === undefined
+    ? openOptions(scope)
+    : { ignoreResult: false, keepInput, owner, tags: tags ?? (keepInput ? undefined : NO_TAGS), webhook }
+}
+
+/** The same where nobody is asked who he is, and nothing more is said. */
+export function openOptions({ keepInput }: HttpScope): CallOptions {
+  return keepInput ? PLAIN_KEPT : PLAIN
+}
+
+const NO_TAGS: readonly string[] = []
+const PLAIN: CallOptions = { ignoreResult: false, tags: NO_TAGS }
+const PLAIN_KEPT: CallOptions = { ignoreResult: false, keepInput: true }
+
+/** Hand in one call. Throws as `callTask` and `send` do. */
+export function send(
+  { app }: HttpScope,
+  name: string,
+  task: AnyTask | undefined,
+  input: Input,
+  options: CallOptions,
+): Promise<AsyncResult> {
+  return task ? callTask(task, givenOf(input), options) : app.send(name, input, options)
+}
+
+/** The tags of a request, `?tag=a&tag=b`, or the problem with them. */
+export function tagsOf(url: string): readonly string[] | Problem | undefined {
+  const start = url.indexOf('?')
+  if (start === -1) return undefined
+  const tags: string[] = []
+  for (const [name, text] of new URLSearchParams(url.slice(start))) {
+    if (name !== 'tag') return wrongParameter(name, 'unknown parameter; known is tag')
+    const wrong = tagProblem(text)
+    if (wrong !== undefined) return wrongParameter('tag', wrong)
+    tags.push(text)
+  }
+  return tags.length > MAX_TAGS ? wrongParameter('tag', `expected at most ${MAX_TAGS}`) : tags
+}
+
+/** What is wrong with a tag; undefined where nothing is. */
+export function tagProblem(tag: string): string | undefined {
+  if (tag.length > MAX_TAG) return `expected at most ${MAX_TAG} characters, got ${tag.length}`
+  try {
+    requireWord(tag)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** True for a problem, where something else may be. */
+export function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'detail' in value
+}

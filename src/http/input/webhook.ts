@@ -1,0 +1,41 @@
+import type { Context, Hono } from 'hono'
+import { webhookUrl } from '../../app/webhookOptions.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { Endpoint } from '../../webhook/endpoint.ts'
+import type { HttpScope } from '../apiContext.ts'
+import type { Problem } from '../output/problem.ts'
+import { headersOf } from './header.ts'
+
+const HEADER = 'celeriac-webhook'
+
+/** Where the sender of a request wants to be told of the end of its job. */
+export function webhookOf(c: Context): string | undefined {
+  return headersOf(c)(HEADER) ?? undefined
+}
+
+/** What is wrong with that; undefined where nothing is. */
+export function webhookProblem(c: Context, { app }: HttpScope): Problem | undefined {
+  const url = webhookOf(c)
+  if (url === undefined) return undefined
+  const { webhooks } = app.config
+  if (!webhooks) return { kind: 'invalid-webhook', detail: 'Celeriac-Webhook: this server sends no webhooks' }
+  try {
+    webhookUrl(url, webhooks)
+    return undefined
+  } catch (error) {
+    if (error instanceof ArgumentError) return { kind: 'invalid-webhook', detail: `Celeriac-Webhook: ${error.message}` }
+    throw error
+  }
+}
+
+/** Let the answers to requests that hand in jobs say that their webhook is disabled: the job runs, and its end is not told. */
+export function addWebhookMark(api: Hono, base: string, { app }: HttpScope): void {
+  const { webhooks, logger } = app.config
+  if (!webhooks) return
+  api.on('POST', [`${base}/tasks/:name`, `${base}/batches`, `${base}/jobs/:id/retry`], async (c, next) => {
+    await next()
+    const url = webhookOf(c)
+    if (url === undefined || !c.res.ok) return
+    if (await new Endpoint(url, app, webhooks, logger).isDisabled()) c.res.headers.set(HEADER, 'disabled')
+  })
+}

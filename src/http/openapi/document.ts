@@ -1,0 +1,80 @@
+import type { JsonSchema } from '../../app/jsonSchema.ts'
+import { Answers } from './answers.ts'
+import type { ApiInfo } from './info.ts'
+import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './jobs.ts'
+import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './schemas.ts'
+import { delivery, type ExposedTask, taskParts } from './tasks.ts'
+
+/** What the description of an API is made from. */
+export interface ApiFacts {
+  readonly info: ApiInfo & { readonly title: string }
+  /** Prefix where the API is mounted; '' at the root. */
+  readonly server: string
+  /** Path before `/tasks` and `/jobs`. */
+  readonly base: string
+  readonly tasks: readonly ExposedTask[]
+  /** How callers say who they are: the scheme of HTTP authentication. Undefined where nobody asks. */
+  readonly scheme: 'bearer' | 'basic' | undefined
+  /** Requests are counted. */
+  readonly limited: boolean
+  /** Webhooks can be told. */
+  readonly webhooks: boolean
+  /** Metrics are told. */
+  readonly metrics: boolean
+}
+
+const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result.
+
+Errors are problem documents (RFC 9457); their \`type\` never changes.`
+
+/** The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated. */
+const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
+
+/** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
+export function openApi(facts: ApiFacts): JsonSchema {
+  const { info, server, base, tasks, scheme, limited, webhooks, metrics } = facts
+  const answers = new Answers({ secured: scheme !== undefined, limited })
+  const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme }, answers))
+  const names = tasks.map(({ name }) => name)
+  const paths = {
+    ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
+    ...batchPaths(base, answers, webhooks),
+    ...jobPaths(base, names, answers, webhooks),
+    ...waitPaths(base, answers),
+    ...systemPaths(answers),
+    ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
+  }
+  const responses = used(answers.components(), 'responses', paths)
+  return {
+    openapi: '3.1.1',
+    info: { version: '1', description: DESCRIPTION, license: LICENSE, ...info },
+    servers: [{ url: server || '/' }],
+    security: scheme ? [{ [scheme]: [] }] : [],
+    tags: [
+      { name: 'tasks', description: 'Submit jobs.' },
+      { name: 'batches', description: 'Submit many jobs at once.' },
+      { name: 'jobs', description: 'Follow jobs, cancel and repeat them.' },
+      { name: 'system', description: 'The server itself.' },
+    ],
+    paths,
+    ...(webhooks ? { webhooks: { jobEnded: delivery('JobEnded', 'jobEnded') } } : {}),
+    components: {
+      schemas: {
+        ...SCHEMAS,
+        ...(webhooks ? WEBHOOK_SCHEMAS : {}),
+        ...Object.assign({}, ...own.map(({ schemas }) => schemas)),
+      },
+      parameters: used(PARAMETERS, 'parameters', paths),
+      headers: used(HEADERS, 'headers', { paths, responses }),
+      responses,
+      ...(scheme ? { securitySchemes: { [scheme]: { type: 'http', scheme } } } : {}),
+    },
+  }
+}
+
+/** Those components that something refers to. */
+function used(components: JsonSchema, section: string, by: JsonSchema): JsonSchema {
+  const text = JSON.stringify(by)
+  const isUsed = (name: string): boolean => text.includes(`"#/components/${section}/${name}"`)
+  return Object.fromEntries(Object.entries(components).filter(([name]) => isUsed(name)))
+}

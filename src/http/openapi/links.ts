@@ -1,0 +1,33 @@
+import type { JsonSchema } from '../../app/jsonSchema.ts'
+
+/* OpenAPI links: how a client comes from one operation to the next without making a URL. */
+
+const DESCRIPTIONS = {
+  getJob: 'The state of the job.',
+  getResult: 'The result of the job alone.',
+  getEvents: 'What happens to the job, as it happens.',
+  cancelJob: 'Cancel the job.',
+  retryJob: 'Submit the job once more, when it has ended.',
+  getBatch: 'How far the jobs of the batch are.',
+} as const
+
+type LinkedOperation = keyof typeof DESCRIPTIONS
+
+/** Links from an answer whose body has the id. */
+export function linksFromBody(...operations: readonly LinkedOperation[]): JsonSchema {
+  return links('$response.body#/id', operations)
+}
+
+/** Links from an answer to a request whose path has the id. */
+export function linksFromPath(...operations: readonly LinkedOperation[]): JsonSchema {
+  return links('$request.path.id', operations)
+}
+
+function links(id: string, operations: readonly LinkedOperation[]): JsonSchema {
+  return Object.fromEntries(
+    operations.map((operationId) => [
+      operationId,
+      { operationId, parameters: { id }, description: DESCRIPTIONS[operationId] },
+    ]),
+  )
+}

@@ -1,0 +1,52 @@
+import type { JobInfo } from '../../app/info.ts'
+import { isFinal, SUCCESS } from '../../protocol/states.ts'
+
+/** Jobs that are remembered per task, the newest. */
+const KEPT = 64
+/** Bounds of what a client is told, s. */
+const SHORTEST = 1
+const LONGEST = 60
+
+interface Sample {
+  readonly id: string
+  readonly ms: number
+}
+
+/** How long the jobs of each task took, from submission to success, as far as this process has seen. */
+export class Durations {
+  readonly #samples = new Map<string, Sample[]>()
+  /** Half of a task's jobs took at most so many ms; of those that were asked for since the last one was seen. */
+  readonly #medians = new Map<string, number>()
+
+  /** A job is shown to somebody: if it has succeeded, it counts, once. */
+  see({ id, task, state, submittedAt, finishedAt }: JobInfo): void {
+    if (state !== SUCCESS || task === undefined || !submittedAt || !finishedAt) return
+    const samples = this.#samples.get(task) ?? []
+    if (samples.some((sample) => sample.id === id)) return
+    samples.push({ id, ms: Math.max(0, finishedAt.getTime() - submittedAt.getTime()) })
+    if (samples.length > KEPT) samples.shift()
+    this.#samples.set(task, samples)
+    this.#medians.delete(task)
+  }
+
+  #median(task: string): number {
+    const known = this.#medians.get(task)
+    if (known !== undefined) return known
+    const sorted = (this.#samples.get(task) ?? []).map(({ ms }) => ms).sort((a, b) => a - b)
+    const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
+    this.#medians.set(task, median)
+    return median
+  }
+
+  /** Seconds after which it makes sense to ask for this job again: when half of its task's jobs are done; 1 to 60. */
+  retryAfter({ task, submittedAt }: Pick<JobInfo, 'task' | 'submittedAt'>, now: number = Date.now()): number {
+    const median = this.#median(task ?? '')
+    const elapsed = submittedAt ? Math.max(0, now - submittedAt.getTime()) : 0
+    return Math.min(LONGEST, Math.max(SHORTEST, Math.ceil((median - elapsed) / 1000)))
+  }
+
+  /** The headers that tell it; none where the job has ended. */
+  headersOf(info: JobInfo): Record<string, string> {
+    return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info)) }
+  }
+}
