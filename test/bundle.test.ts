@@ -95,7 +95,7 @@ describe('bundled whole', { timeout: 90_000 }, () => {
     { file: 'whole.mjs', store: 'sqlite', pool: 'inline', missing: 'stores/sqlite/broker/leaseRenewerThread.js' },
     { file: 'whole.cjs', store: 'redis', pool: 'inline', missing: 'stores/redis/broker/leaseRenewerThread.js' },
     { file: 'whole.cjs', store: 'rabbitmq', pool: 'inline', missing: 'stores/rabbitmq/connection/relayThread.js' },
-    { file: 'whole.mjs', store: 'sqlite', pool: 'threads', missing: 'worker/pool/thread.js' },
+    { file: 'whole.mjs', store: 'sqlite', pool: 'threads', missing: 'worker/pool/threads/entry.js' },
   ])('$file on $store, pool $pool: start() says which file is missing, and what to set', async (made) => {
     const { file, store, pool, missing } = made
     const said = await start(file, store, { pool, module: join(folder, file), concurrency: 1 })

@@ -1,8 +1,8 @@
 import cluster, { type Worker } from 'node:cluster'
-import { type Family, sumsOf } from '../metrics/family.ts'
-import type { Metrics } from '../metrics/metrics.ts'
 import { CeleriacError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { type Family, sumsOf } from '../telemetry/metrics/family.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /*
  * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The leader remembers what

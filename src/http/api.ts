@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import { metricsOf } from '../metrics/metrics.ts'
 import { PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
+import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
 import { addWebhookMark } from './input/webhook.ts'

@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import type { App } from '../app/app.ts'
-import { metricsOf } from '../metrics/metrics.ts'
-import { type Count, Counts, gauge, type Timing, Timings } from '../metrics/tally.ts'
+import { type Count, Counts, gauge, type Timing, Timings } from '../telemetry/metrics/counters.ts'
+import { metricsOf } from '../telemetry/metrics/metrics.ts'
 
 /** Bounds of the buckets of requests, s: to the longest wait that is granted. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]

@@ -19,7 +19,6 @@ const floors: Readonly<Record<string, number>> = {
   webhook: 11,
   events: 11,
   beat: 11,
-  metrics: 11,
   worker: 12,
   telemetry: 13,
   http: 14,

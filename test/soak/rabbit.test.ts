@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { deadLetterQueue, MAX_LOST } from '../../src/worker/receive.ts'
+import { deadLetterQueue, MAX_LOST } from '../../src/worker/task/admit.ts'
 import { killAndCheck } from '../chaos/killing.ts'
 import { RabbitScene, useRabbitServer } from '../chaos/rabbitScene.ts'
 import { until } from '../chaos/scene.ts'

@@ -4,7 +4,7 @@ import type { Settlement } from '../../src/backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import type { Signature } from '../../src/protocol/signature.ts'
 import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } from '../../src/std/errors.ts'
-import { deadLetterQueue } from '../../src/worker/receive.ts'
+import { deadLetterQueue } from '../../src/worker/task/admit.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
 
 /** What is thrown in place of writing a settlement; undefined lets it through. */

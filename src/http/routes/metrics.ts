@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { App } from '../../app/app.ts'
-import { METRICS_TYPE, type Metrics, metricsOf } from '../../metrics/metrics.ts'
+import { METRICS_TYPE, type Metrics, metricsOf } from '../../telemetry/metrics/metrics.ts'
 import { ADMIN, identityOf, mayAll } from '../access/identity.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'

@@ -4,7 +4,7 @@ import { shown } from '../../app/options.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
-import { ThreadPool } from './threads.ts'
+import { ThreadPool } from './threads/pool.ts'
 
 /** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
 export type PoolKind = 'inline' | 'threads' | 'solo'

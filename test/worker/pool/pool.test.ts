@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { poolSuite } from '../../../src/testing/poolSuite.ts'
 import { InlinePool } from '../../../src/worker/pool/inline.ts'
-import { ThreadPool } from '../../../src/worker/pool/threads.ts'
+import { ThreadPool } from '../../../src/worker/pool/threads/pool.ts'
 import { app } from './tasks.ts'
 
 const kit = { describe, it }

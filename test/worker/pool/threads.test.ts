@@ -9,7 +9,7 @@ import type { Job, Report } from '../../../src/protocol/job.ts'
 import type { Outcome } from '../../../src/protocol/outcome.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
 import { createLogger } from '../../../src/std/log.ts'
-import { ThreadPool } from '../../../src/worker/pool/threads.ts'
+import { ThreadPool } from '../../../src/worker/pool/threads/pool.ts'
 import { eventually } from '../../wait.ts'
 
 const url = (name: string): string => new URL(name, import.meta.url).href
@@ -181,7 +181,7 @@ describe('a process with a ThreadPool', () => {
     const script = join(folder, 'script.mjs')
     writeFileSync(
       script,
-      `import { ThreadPool } from '${url('../../../src/worker/pool/threads.ts')}'
+      `import { ThreadPool } from '${url('../../../src/worker/pool/threads/pool.ts')}'
        import { App } from '${url('../../../src/app/app.ts')}'
        const pool = new ThreadPool(new App({ broker: '${broker}' }), { size: 2, module: '${url('./threadTasks.ts')}' })
        await pool.start()

@@ -1,6 +1,6 @@
-import type { Stores } from '../app/link.ts'
-import { acknowledge } from '../broker/acknowledge.ts'
-import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
+import type { Stores } from '../../app/link.ts'
+import { acknowledge } from '../../broker/acknowledge.ts'
+import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
 import {
   CONTROL_BINDING,
   type ControlRequest,
@@ -8,10 +8,10 @@ import {
   controlReply,
   isMeant,
   readRequest,
-} from '../protocol/control.ts'
-import { pythonRepr } from '../protocol/repr.ts'
-import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { uuid } from '../std/id.ts'
+} from '../../protocol/control.ts'
+import { pythonRepr } from '../../protocol/repr.ts'
+import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
+import { uuid } from '../../std/id.ts'
 
 /** A command to every worker: to end or never begin tasks. */
 export interface RevokeCommand {

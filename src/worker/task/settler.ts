@@ -1,9 +1,9 @@
-import type { App } from '../app/app.ts'
-import type { Stores } from '../app/link.ts'
-import type { Settlement } from '../backend/unitOfWork.ts'
-import { type Fault, faultOf } from '../broker/storeErrors.ts'
-import { backoffDelay } from '../std/backoff.ts'
-import { writeApart } from '../stores/sequentialUnitOfWork.ts'
+import type { App } from '../../app/app.ts'
+import type { Stores } from '../../app/link.ts'
+import type { Settlement } from '../../backend/unitOfWork.ts'
+import { type Fault, faultOf } from '../../broker/storeErrors.ts'
+import { backoffDelay } from '../../std/backoff.ts'
+import { writeApart } from '../../stores/sequentialUnitOfWork.ts'
 
 /** What writing a settlement needs of the worker. */
 export interface SettlerParts {

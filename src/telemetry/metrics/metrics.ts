@@ -1,6 +1,6 @@
-import type { App } from '../app/app.ts'
+import type { App } from '../../app/app.ts'
 import type { Family } from './family.ts'
-import { StoreLook } from './store.ts'
+import { StoreLook } from './queueSizes.ts'
 import { TaskMetrics } from './tasks.ts'
 
 /** Type of the text: Prometheus' exposition format. */

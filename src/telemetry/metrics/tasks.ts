@@ -1,8 +1,8 @@
-import type { App } from '../app/app.ts'
-import type { Signals } from '../app/signals.ts'
-import { FAILURE, RETRY, REVOKED, SUCCESS } from '../protocol/states.ts'
+import type { App } from '../../app/app.ts'
+import type { Signals } from '../../app/signals.ts'
+import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { type Count, Counts, gauge, type Timing, Timings } from './counters.ts'
 import type { Family } from './family.ts'
-import { type Count, Counts, gauge, type Timing, Timings } from './tally.ts'
 
 /** Bounds of the buckets of runs, s: from a quick query to an hour. */
 const BOUNDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]

@@ -1,7 +1,7 @@
-import type { AbortReason, Report } from '../../protocol/job.ts'
-import type { Outcome } from '../../protocol/outcome.ts'
-import type { LineLevel } from '../../std/log.ts'
-import type { PackedJob } from './packedJob.ts'
+import type { AbortReason, Report } from '../../../protocol/job.ts'
+import type { Outcome } from '../../../protocol/outcome.ts'
+import type { LineLevel } from '../../../std/log.ts'
+import type { PackedJob } from '../packedJob.ts'
 
 /** What a pool's thread is started with. */
 export interface ThreadData {

@@ -1,8 +1,8 @@
-import type { App } from '../app/app.ts'
-import { queuesOf } from '../app/queues.ts'
-import { isStoreAway } from '../std/errorCode.ts'
+import type { App } from '../../app/app.ts'
+import { queuesOf } from '../../app/queues.ts'
+import { isStoreAway } from '../../std/errorCode.ts'
+import { gauge } from './counters.ts'
 import type { Family } from './family.ts'
-import { gauge } from './tally.ts'
 
 /** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
 const PATIENCE = 2000

@@ -1,9 +1,9 @@
-import type { Handout } from '../backend/eventLog.ts'
-import type { Delivery } from '../broker/broker.ts'
-import type { TaskMeta } from '../protocol/result.ts'
-import { backoffDelay } from '../std/backoff.ts'
-import { StoreUnavailableError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
+import type { Handout } from '../../backend/eventLog.ts'
+import type { Delivery } from '../../broker/broker.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { backoffDelay } from '../../std/backoff.ts'
+import { StoreUnavailableError } from '../../std/errors.ts'
+import { uuid } from '../../std/id.ts'
 
 /** Most of one write: a part of what a log keeps, so that followers see it before it is pushed out. */
 const MOST = { count: 250, bytes: 2 ** 18 }

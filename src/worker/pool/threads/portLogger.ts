@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import { LeveledLogger, type LineLevel, type Logger } from '../../std/log.ts'
-import type { FromThread } from './threadMessage.ts'
+import { LeveledLogger, type LineLevel, type Logger } from '../../../std/log.ts'
+import type { FromThread } from './messages.ts'
 
 /** A thread's logger: its lines are written by the worker's own, so that level, format and destination are the same. */
 export class PortLogger extends LeveledLogger {

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ResourceLimits, Worker } from 'node:worker_threads'
-import { errorInfo } from '../../protocol/exception.ts'
-import type { Job } from '../../protocol/job.ts'
-import type { Outcome, StopReason } from '../../protocol/outcome.ts'
-import { Deferred } from '../../std/deferred.ts'
-import { ConfigError, EncodeError, WorkerLostError } from '../../std/errors.ts'
-import type { Logger } from '../../std/log.ts'
-import { packageFile } from '../../std/packageFile.ts'
-import { packJob } from './packedJob.ts'
-import type { RunOptions } from './pool.ts'
-import { stopped } from './stopped.ts'
-import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
+import { errorInfo } from '../../../protocol/exception.ts'
+import type { Job } from '../../../protocol/job.ts'
+import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
+import { Deferred } from '../../../std/deferred.ts'
+import { ConfigError, EncodeError, WorkerLostError } from '../../../std/errors.ts'
+import type { Logger } from '../../../std/log.ts'
+import { packageFile } from '../../../std/packageFile.ts'
+import { packJob } from '../packedJob.ts'
+import type { RunOptions } from '../pool.ts'
+import { stopped } from '../stopped.ts'
+import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
 
 /** How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms. */
 const PATIENCE = 1000
@@ -193,6 +193,6 @@ let file: URL | undefined
 
 /** Looked for once: a thread that dies is replaced also where the files are being replaced. */
 function threadFile(): URL {
-  file ??= packageFile(import.meta.url, 'worker/pool/jobThread', 'worker/pool/thread')
+  file ??= packageFile(import.meta.url, 'worker/pool/threads/thread', 'worker/pool/threads/entry')
   return file
 }

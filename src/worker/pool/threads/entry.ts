@@ -5,16 +5,16 @@
  * `ctx.signal` abort, polled or not: it awaits `ctx.progress()` now and then, which lets the loop turn, or it is ended by force.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { App } from '../../app/app.ts'
-import type { Emit } from '../../app/outlet.ts'
-import { errorInfo } from '../../protocol/exception.ts'
-import { codeOf } from '../../std/errorCode.ts'
-import { ConfigError, EncodeError } from '../../std/errors.ts'
-import type { Logger } from '../../std/log.ts'
-import { loadApp } from './load.ts'
-import { UnpackedJob } from './packedJob.ts'
+import type { App } from '../../../app/app.ts'
+import type { Emit } from '../../../app/outlet.ts'
+import { errorInfo } from '../../../protocol/exception.ts'
+import { codeOf } from '../../../std/errorCode.ts'
+import { ConfigError, EncodeError } from '../../../std/errors.ts'
+import type { Logger } from '../../../std/log.ts'
+import { loadApp } from '../load.ts'
+import { UnpackedJob } from '../packedJob.ts'
+import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
 import { PortLogger } from './portLogger.ts'
-import type { FromThread, LoadFailure, ThreadData, ToThread } from './threadMessage.ts'
 
 /** Runs the jobs that come over the port, one at a time. */
 class JobRunner {
