@@ -1,7 +1,7 @@
 import { ValidationError, type ValidationIssue } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { shown } from '../std/validate.ts'
 import type { TaskDefinition } from './definition.ts'
-import { shown } from './options.ts'
 import type { Parameter, Parameters } from './parameters.ts'
 import { issuesOf, validate, validationError } from './schema.ts'
 

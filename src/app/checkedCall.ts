@@ -1,7 +1,8 @@
 import { ArgumentError } from '../std/errors.ts'
+import { shown } from '../std/validate.ts'
 import { bindCall, checkArguments, type Given, joinKwargs, wireForm } from './bind.ts'
 import type { TaskDefinition } from './definition.ts'
-import { type CallOptions, shown } from './options.ts'
+import type { CallOptions } from './options.ts'
 import type { Call } from './send.ts'
 
 /** The call of a registered task: its arguments checked, then as they were given (only what the caller said crosses the wire). */

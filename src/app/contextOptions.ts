@@ -1,7 +1,7 @@
 import { ArgumentError } from '../std/errors.ts'
 import { redactUrl } from '../std/url.ts'
+import { refuseUnknown, shown } from '../std/validate.ts'
 import { type BaseUrlPolicy, isBaseUrl } from './baseUrl.ts'
-import { refuseUnknown, shown } from './options.ts'
 import { requireSchema, type Schema } from './schema.ts'
 
 /** What of a request tasks may know. */

@@ -1,9 +1,9 @@
 import { encodeStrict } from '../protocol/encoding.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { shown } from '../std/validate.ts'
 import { isBaseUrl } from './baseUrl.ts'
 import type { RequestConfig } from './contextOptions.ts'
-import { shown } from './options.ts'
 import { type Carried, type ContextValues, type ContextWire, carriedOf } from './requestContext.ts'
 import { validate } from './schema.ts'
 

@@ -5,6 +5,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.ts'
 import type { ParamsOption } from './parameters.ts'
 
 /** An error class, whatever its constructor takes. */
@@ -193,14 +194,6 @@ export interface ParsedTaskOptions {
   readonly accepts: readonly string[]
 }
 
-/** Refuses option names that do not exist, naming those that do. */
-export function refuseUnknown(options: object, known: ReadonlySet<string>, where: string): void {
-  for (const name of Object.keys(options)) {
-    if (!known.has(name))
-      throw new ArgumentError(`${where}: unknown option ${name}; known are ${[...known].join(', ')}`)
-  }
-}
-
 export function parseTaskOptions(options: TaskOptions, task: string): ParsedTaskOptions {
   const where = `task ${task}`
   refuseUnknown(options, TASK_OPTIONS, where)
@@ -296,16 +289,6 @@ function parseAccepts(accepts: string | readonly string[] | undefined, where: st
   throw new ArgumentError(`${where}: accepts: expected media types such as 'image/*', got ${shown(accepts)}`)
 }
 
-/** A value for an error's words; any value at all. */
-export function shown(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    // A bigint, or a circle.
-    return typeof value === 'bigint' ? `${value}n` : `an ${typeof value}`
-  }
-}
-
 /** What AMQP carries: one octet. */
 export function isPriority(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 255
@@ -339,28 +322,6 @@ export function parseRetry(retry: number | RetryOptions, where: string): RetryPo
     on: options.on,
     except: options.except ?? [],
   }
-}
-
-/** Text of 1 to 255 characters without control characters and halves of surrogate pairs, which no store keeps, else ArgumentError. */
-export function requireText(value: unknown, where: string): asserts value is string {
-  const isText = typeof value === 'string' && value.length > 0 && value.length <= 255 && value.isWellFormed()
-  if (!isText || hasControl(value)) {
-    throw new ArgumentError(`${where}: expected 1 to 255 printable characters, got ${shown(value)}`)
-  }
-}
-
-export function requireDate(value: unknown, where: string): asserts value is Date {
-  if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
-    throw new ArgumentError(`${where}: expected a valid Date, got ${String(value)}`)
-  }
-}
-
-function hasControl(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code < 32 || code === 127) return true
-  }
-  return false
 }
 
 /** `type/subtype`, with parameters. */

@@ -1,6 +1,6 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown, shown } from './options.ts'
+import { refuseUnknown, shown } from '../std/validate.ts'
 
 const KNOWN: ReadonlySet<string> = new Set(['type', 'maxPriority', 'arguments'])
 

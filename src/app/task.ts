@@ -1,9 +1,10 @@
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { requireText, shown } from '../std/validate.ts'
 import { bindCall, type Given, joinKwargs, wireForm } from './bind.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
-import { type CallOptions, parseTaskOptions, requireText, shown, type TaskOptions } from './options.ts'
+import { type CallOptions, parseTaskOptions, type TaskOptions } from './options.ts'
 import {
   type Parameters,
   parametersOfFunction,

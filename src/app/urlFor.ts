@@ -1,5 +1,5 @@
 import { ArgumentError, ConfigError } from '../std/errors.ts'
-import { shown } from './options.ts'
+import { shown } from '../std/validate.ts'
 
 type Single = string | number | boolean
 

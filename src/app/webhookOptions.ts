@@ -3,7 +3,7 @@ import { isPublicAddress } from '../std/address.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { redactUrl } from '../std/url.ts'
-import { refuseUnknown, requireText, shown } from './options.ts'
+import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 
 /** One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the current one. */
 export type WebhookSecret = string | readonly string[]

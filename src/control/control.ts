@@ -1,5 +1,4 @@
 import type { App } from '../app/app.ts'
-import { requireText, shown } from '../app/options.ts'
 import type { Broker, Consumer } from '../broker/broker.ts'
 import {
   type ControlRequest,
@@ -14,6 +13,7 @@ import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { requireNode } from '../std/node.ts'
+import { requireText, shown } from '../std/validate.ts'
 
 requireNode()
 

@@ -1,5 +1,5 @@
-import { refuseUnknown, shown } from '../../app/options.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { refuseUnknown, shown } from '../../std/validate.ts'
 import { Calendar } from './calendar.ts'
 import { anyOf, both, type DayRule, dateRule, everyDay, weekdayRule } from './days.ts'
 import { type Field, MONTHS, numbersOf, quoted, type Reading, WEEKDAYS } from './fields.ts'

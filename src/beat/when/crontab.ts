@@ -1,5 +1,5 @@
-import { refuseUnknown, shown } from '../../app/options.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { refuseUnknown, shown } from '../../std/validate.ts'
 import { Calendar } from './calendar.ts'
 import { type ZoneOptions, zoneName } from './cron.ts'
 import { both, onDates, onWeekdays } from './days.ts'

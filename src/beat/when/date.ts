@@ -1,6 +1,6 @@
-import { shown } from '../../app/options.ts'
 import { inPythonYears, isoTime } from '../../protocol/iso.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { shown } from '../../std/validate.ts'
 
 /** A moment given as a Date or as ISO 8601 text (UTC where it says no offset), in the years 1 to 9999. Throws ArgumentError. */
 export function dateOf(value: Date | string, where: string): Date {

@@ -1,6 +1,6 @@
-import { refuseUnknown, shown } from '../../app/options.ts'
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { refuseUnknown, shown } from '../../std/validate.ts'
 import { LATEST } from './calendar.ts'
 import { dateOf } from './date.ts'
 import type { EverySpec, Schedule } from './schedule.ts'

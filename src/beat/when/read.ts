@@ -1,5 +1,5 @@
-import { refuseUnknown, shown } from '../../app/options.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { refuseUnknown, shown } from '../../std/validate.ts'
 import { at } from './at.ts'
 import { cron } from './cron.ts'
 import { crontab } from './crontab.ts'

@@ -1,6 +1,6 @@
 import { getTimes, type SunTimeName } from 'suncalc'
-import { shown } from '../../app/options.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { shown } from '../../std/validate.ts'
 import { DAY, LATEST } from './calendar.ts'
 import type { Schedule, SolarEvent, SolarSpec } from './schedule.ts'
 import { momentOf } from './wallClock.ts'

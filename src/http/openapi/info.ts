@@ -1,5 +1,5 @@
-import { refuseUnknown } from '../../app/options.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { refuseUnknown } from '../../std/validate.ts'
 
 /** What the OpenAPI document says of the API as a whole. */
 export interface ApiInfo {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { App } from '../../app/app.ts'
-import { shown } from '../../app/options.ts'
 import { ConfigError } from '../../std/errors.ts'
+import { shown } from '../../std/validate.ts'
 import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
 import { ThreadPool } from './threads/pool.ts'

@@ -1,0 +1,41 @@
+import { ArgumentError } from './errors.ts'
+
+/** Refuses option names that do not exist, naming those that do. */
+export function refuseUnknown(options: object, known: ReadonlySet<string>, where: string): void {
+  for (const name of Object.keys(options)) {
+    if (!known.has(name))
+      throw new ArgumentError(`${where}: unknown option ${name}; known are ${[...known].join(', ')}`)
+  }
+}
+
+/** A value for an error's words; any value at all. */
+export function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // A bigint, or a circle.
+    return typeof value === 'bigint' ? `${value}n` : `an ${typeof value}`
+  }
+}
+
+/** Text of 1 to 255 characters without control characters and halves of surrogate pairs, which no store keeps, else ArgumentError. */
+export function requireText(value: unknown, where: string): asserts value is string {
+  const isText = typeof value === 'string' && value.length > 0 && value.length <= 255 && value.isWellFormed()
+  if (!isText || hasControl(value)) {
+    throw new ArgumentError(`${where}: expected 1 to 255 printable characters, got ${shown(value)}`)
+  }
+}
+
+export function requireDate(value: unknown, where: string): asserts value is Date {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
+    throw new ArgumentError(`${where}: expected a valid Date, got ${String(value)}`)
+  }
+}
+
+function hasControl(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code < 32 || code === 127) return true
+  }
+  return false
+}
