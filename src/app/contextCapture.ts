@@ -1,7 +1,8 @@
+import type { ContextValues } from '../config/requestValues.ts'
 import { baseUrlOf, type RequestFacts } from './baseUrl.ts'
 import { isChosen, type RequestConfig } from './contextOptions.ts'
 import { jsonSize, sealContext } from './contextWire.ts'
-import { type Carried, type ContextValues, type ContextWire, carriedOf } from './requestContext.ts'
+import { type Carried, type ContextWire, carriedOf } from './requestContext.ts'
 
 /** What the application says of a request beside what the request says itself. */
 export interface Added {

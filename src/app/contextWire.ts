@@ -1,10 +1,11 @@
+import type { ContextValues } from '../config/requestValues.ts'
 import { encodeStrict } from '../protocol/encoding.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { shown } from '../std/validate.ts'
 import { isBaseUrl } from './baseUrl.ts'
 import type { RequestConfig } from './contextOptions.ts'
-import { type Carried, type ContextValues, type ContextWire, carriedOf } from './requestContext.ts'
+import { type Carried, type ContextWire, carriedOf } from './requestContext.ts'
 import { validate } from './schema.ts'
 
 /** Deepest nesting of a context that is sent or read. */

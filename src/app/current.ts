@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ContextValues } from '../config/requestValues.ts'
 import type { Duration } from '../std/duration.ts'
 import type { Logger } from '../std/log.ts'
 import type { MessageInfo } from './messageInfo.ts'
-import type { Carried, ContextSource, ContextValues, RequestContext } from './requestContext.ts'
+import type { Carried, ContextSource, RequestContext } from './requestContext.ts'
 import { absoluteUrl, type UrlQuery } from './urlFor.ts'
 import type { WaitForOptions } from './waitFor.ts'
 

@@ -1,33 +1,13 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Envelope, Properties } from '../protocol/envelope.ts'
+import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException } from '../protocol/exception.ts'
-import type { Job } from '../protocol/job.ts'
-import { decodeTask, type TaskMessage } from '../protocol/message.ts'
+import { type Job, type JobFacts, jobOf } from '../protocol/job.ts'
+import { decodeTask } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import type { JobHost } from './context.ts'
 import type { Emit } from './outlet.ts'
-
-/** What a job needs beside its message. */
-type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'lost' | 'hostname' | 'route' | 'eager'>
-
-/** The job of a message, as if a worker had got it. */
-export function jobOf(message: TaskMessage, properties: Properties, facts: JobFacts): Job {
-  return {
-    id: message.id,
-    task: message.task,
-    args: message.args,
-    kwargs: message.kwargs,
-    retries: message.retries,
-    headers: message.headers,
-    parentId: message.parentId,
-    rootId: message.rootId,
-    message,
-    properties,
-    ...facts,
-  }
-}
 
 /** The job of a message as it would arrive: the task gets copies, as everywhere. */
 export function jobOfEnvelope(envelope: Envelope, facts: JobFacts): Job {

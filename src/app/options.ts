@@ -6,7 +6,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
 import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.ts'
-import type { ParamsOption } from './parameters.ts'
+import type { Schema } from './schema.ts'
 
 /** An error class, whatever its constructor takes. */
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.
@@ -82,6 +82,9 @@ export interface TaskOptions {
    */
   params?: ParamsOption | undefined
 }
+
+/** The option `params`. */
+export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
 /** What a task is given, reports and returns, for people to see. */
 export interface TaskExample {

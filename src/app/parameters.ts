@@ -21,9 +21,6 @@ export interface Parameters {
   readonly declared: boolean
 }
 
-/** The option `params`. */
-export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
-
 const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 
 /**

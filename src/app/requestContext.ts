@@ -1,8 +1,7 @@
+import type { ContextValues } from '../config/requestValues.ts'
+
 /** Header of our own that carries the request context; `docs/request-context.md` describes its JSON. */
 export const CONTEXT_HEADER = 'celeriac_context'
-
-/** What an application adds to the context: plain JSON data by name. */
-export type ContextValues = Readonly<Record<string, unknown>>
 
 /** What is known of the request in which a task was called, or that a handler serves. */
 export interface RequestContext<Values = ContextValues> {

@@ -1,3 +1,4 @@
+import type { ContextValues } from '../config/requestValues.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { requireText, shown } from '../std/validate.ts'
@@ -12,7 +13,6 @@ import {
   parseObjectParams,
   parsePositionalParams,
 } from './parameters.ts'
-import type { ContextValues } from './requestContext.ts'
 import type { AsyncResult } from './result.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from './schema.ts'
 import type { Submission } from './submission.ts'

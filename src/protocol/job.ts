@@ -48,3 +48,23 @@ export interface Report {
 
 /** Why a task is told to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */
 export type AbortReason = 'soft time limit' | 'revoke' | 'shutdown'
+
+/** What a job needs beside its message. */
+export type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'lost' | 'hostname' | 'route' | 'eager'>
+
+/** The job of a message, as if a worker had got it. */
+export function jobOf(message: TaskMessage, properties: Properties, facts: JobFacts): Job {
+  return {
+    id: message.id,
+    task: message.task,
+    args: message.args,
+    kwargs: message.kwargs,
+    retries: message.retries,
+    headers: message.headers,
+    parentId: message.parentId,
+    rootId: message.rootId,
+    message,
+    properties,
+    ...facts,
+  }
+}

@@ -2,7 +2,6 @@ import { completionOf } from '../app/completion.ts'
 import { WEBHOOK_HEADER } from '../app/webhookHeader.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Follower } from './follow.ts'
 
 /**
  * The settlement of a job that ends with this record, and in the same write the word to whoever asked to be told. `headers` are the message's;
@@ -12,7 +11,7 @@ export function withCompletion(
   settlement: Settlement,
   meta: TaskMeta,
   headers: Readonly<Record<string, unknown>>,
-  { hostname, listed }: Pick<Follower, 'hostname' | 'listed'>,
+  { hostname, listed }: { readonly hostname: string; readonly listed: boolean },
 ): Settlement {
   if (headers[WEBHOOK_HEADER] === undefined) return settlement
   const completion = completionOf({ meta, headers, queue: settlement.delivery.queue, origin: hostname })
