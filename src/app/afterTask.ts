@@ -1,10 +1,10 @@
+import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED, SUCCESS } from '../protocol/states.ts'
-import type { Config } from './config.ts'
-import { runWithin } from './current.ts'
-import type { RequestContext } from './requestContext.ts'
-import { requestOf } from './run.ts'
+import type { RequestContext } from '../request/requestContext.ts'
+import { runWithin } from '../tasks/current.ts'
+import { requestOf } from '../tasks/runJob.ts'
 import type { TaskFacts } from './signals.ts'
 
 /** How a task ended, for good: not a retry, not a return to the queue. */

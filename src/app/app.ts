@@ -1,33 +1,12 @@
 import { hostname } from 'node:os'
 import type { ListFilter, ResultBackend } from '../backend/backend.ts'
-import type { ContextValues } from '../config/requestValues.ts'
-import type { Job } from '../protocol/job.ts'
-import type { Outcome } from '../protocol/outcome.ts'
-import { Emitter } from '../std/emitter.ts'
-import { ArgumentError, ConfigError } from '../std/errors.ts'
-import { requireNode } from '../std/node.ts'
-import { requireText, shown } from '../std/validate.ts'
-import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
-import { bindCall, checkArguments, type Given } from './bind.ts'
-import { checkedCall, namedCall, refuseIds } from './checkedCall.ts'
-import { type CeleriacOptions, type Config, parseConfig } from './config.ts'
-import { JobContext, type JobHost } from './context.ts'
-import { sealContext } from './contextWire.ts'
-import { childrenHere, contextHere, DIRECT, lineage, requestContext, runAs, runWithin, sourceHere } from './current.ts'
-import { invoke, type TaskDefinition } from './definition.ts'
-import { jobOfEnvelope, runEagerly } from './eager.ts'
-import { infoOf, type JobInfo } from './info.ts'
-import { Link, type Stores } from './link.ts'
-import { compose, type Middleware } from './middleware.ts'
-import type { CallOptions, TaskOptions } from './options.ts'
-import type { RequestContext } from './requestContext.ts'
-import { AsyncResult } from './result.ts'
-import { purgeQueue } from './revoke.ts'
-import { notRegistered, type Run, runJob } from './run.ts'
-import { type InferInput, type InferOutput, type Schema, validate } from './schema.ts'
-import { type Call, type Prepared, prepare, type Sender } from './send.ts'
-import type { Signals } from './signals.ts'
-import { Submission } from './submission.ts'
+import { AsyncResult } from '../calls/asyncResult.ts'
+import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
+import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
+import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
+import { Submission } from '../calls/resultPromise.ts'
+import { purgeQueue } from '../calls/revoke.ts'
+import { Link, type Stores } from '../calls/stores.ts'
 import {
   type AnyTask,
   makeTask,
@@ -38,10 +17,40 @@ import {
   positionalDefinition,
   type ResultOf,
   type Task,
-} from './task.ts'
-import { absoluteUrl, type UrlQuery } from './urlFor.ts'
-import { completeWait, openWait, type WaitOutcome } from './wait.ts'
-import type { OpenWait } from './waitFor.ts'
+} from '../calls/task.ts'
+import { completeWait, openWait, type WaitOutcome } from '../calls/wait.ts'
+import { type CeleriacOptions, type Config, parseConfig } from '../config/config.ts'
+import type { ContextValues } from '../config/requestValues.ts'
+import type { CallOptions, TaskOptions } from '../config/taskOptions.ts'
+import type { Job } from '../protocol/job.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { RequestContext } from '../request/requestContext.ts'
+import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
+import { sealContext } from '../request/wire.ts'
+import { Emitter } from '../std/emitter.ts'
+import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { requireNode } from '../std/node.ts'
+import { type InferInput, type InferOutput, type Schema, validate } from '../std/schema.ts'
+import { requireText, shown } from '../std/validate.ts'
+import { bindCall, checkArguments, type Given } from '../tasks/bind.ts'
+import {
+  childrenHere,
+  contextHere,
+  DIRECT,
+  lineage,
+  requestContext,
+  runAs,
+  runWithin,
+  sourceHere,
+} from '../tasks/current.ts'
+import { invoke, type TaskDefinition } from '../tasks/definition.ts'
+import { JobContext, type JobHost } from '../tasks/jobContext.ts'
+import { compose, type Middleware } from '../tasks/middleware.ts'
+import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
+import type { OpenWait } from '../tasks/waitTypes.ts'
+import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
+import { jobOfEnvelope, runEagerly } from './eager.ts'
+import type { Signals } from './signals.ts'
 
 requireNode()
 

@@ -6,8 +6,8 @@ import { decodeTask } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
-import type { JobHost } from './context.ts'
-import type { Emit } from './outlet.ts'
+import type { JobHost } from '../tasks/jobContext.ts'
+import type { Emit } from '../tasks/outputBuffer.ts'
 
 /** The job of a message as it would arrive: the task gets copies, as everywhere. */
 export function jobOfEnvelope(envelope: Envelope, facts: JobFacts): Job {

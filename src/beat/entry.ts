@@ -1,4 +1,4 @@
-import type { CallOptions } from '../app/options.ts'
+import type { CallOptions } from '../config/taskOptions.ts'
 import { CONTENT_TYPES, deserialize, serialize } from '../protocol/serializer.ts'
 import { DecodeError } from '../std/errors.ts'
 import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'

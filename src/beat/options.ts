@@ -1,9 +1,9 @@
-import { bindCall, checkArguments, type Given, joinKwargs } from '../app/bind.ts'
-import { checkCallOptions, parseRetry } from '../app/options.ts'
-import type { AnyTask, Task } from '../app/task.ts'
+import type { AnyTask, Task } from '../calls/task.ts'
+import { checkCallOptions, parseRetry } from '../config/taskOptions.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, ValidationError } from '../std/errors.ts'
 import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.ts'
+import { bindCall, checkArguments, type Given, joinKwargs } from '../tasks/bind.ts'
 import type { CallArgs, Definition, Missed, Overlap, ScheduledOptions } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 

@@ -1,9 +1,9 @@
 import type { Hono } from 'hono'
 import type { App } from '../app/app.ts'
+import { moduleUrl } from '../app/loadApp.ts'
 import type { HttpServer, ServeOptions } from '../http/server/serve.ts'
 import { CeleriacError, ConfigError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
-import { moduleUrl } from '../worker/pool/load.ts'
 
 export interface Address {
   host: string

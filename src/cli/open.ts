@@ -43,7 +43,7 @@ export async function withApp<Result>(options: AppOptions, use: (app: App) => Pr
 }
 
 async function folderOf(module: string): Promise<string> {
-  const { moduleUrl } = await import('../worker/pool/load.ts')
+  const { moduleUrl } = await import('../app/loadApp.ts')
   return dirname(fileURLToPath(moduleUrl(module)))
 }
 
@@ -53,7 +53,7 @@ async function plainApp(): Promise<App> {
 }
 
 async function load(module: string): Promise<App> {
-  const { loadApp } = await import('../worker/pool/load.ts')
+  const { loadApp } = await import('../app/loadApp.ts')
   try {
     return await loadApp(module)
   } catch (error) {

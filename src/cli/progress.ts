@@ -1,4 +1,4 @@
-import type { TaskEvent } from '../app/result.ts'
+import type { TaskEvent } from '../calls/asyncResult.ts'
 
 const WIDTH = 30
 /** What remains is estimated once so much is done and so much time has passed: before, one step decides it, ms. */

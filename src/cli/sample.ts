@@ -1,7 +1,7 @@
 import type { App } from '../app/app.ts'
-import type { TaskDefinition } from '../app/definition.ts'
-import { type JsonSchema, jsonSchemaOf } from '../app/jsonSchema.ts'
-import { type Schema, validate } from '../app/schema.ts'
+import { type JsonSchema, jsonSchemaOf } from '../std/jsonSchema.ts'
+import { type Schema, validate } from '../std/schema.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 
 /** A call that works. */
 export interface SampleCall {

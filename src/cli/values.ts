@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander'
-import type { Given } from '../app/bind.ts'
 import { isoTime } from '../protocol/iso.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, DecodeError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
+import type { Given } from '../tasks/bind.ts'
 
 /* Values of the command line, from text. Those for commander throw its InvalidArgumentError; it adds option and text. */
 

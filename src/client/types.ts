@@ -1,7 +1,7 @@
-import type { JobError } from '../app/jobDocument.ts'
-import type { Task } from '../app/task.ts'
+import type { Task } from '../calls/task.ts'
+import type { JobError } from '../protocol/jobDocument.ts'
 
-export type { JobDocument, JobError, JobLinks } from '../app/jobDocument.ts'
+export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
 
 /* What the types of tasks become on the other side of HTTP. Types alone: nothing of the server is loaded. */
 

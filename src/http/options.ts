@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import type { AnyTask } from '../app/task.ts'
+import type { AnyTask } from '../calls/task.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown } from '../std/validate.ts'

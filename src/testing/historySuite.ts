@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../backend/backend.ts'
 import { type Change, changesAfter, type History, isBroken, seqOf } from '../backend/eventLog.ts'
-import { Follows, type Step } from '../backend/follows.ts'
+import { Follows, type Step } from '../calls/eventFeed.ts'
 import { type Emission, writeEmission } from '../protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { UnknownJobError } from '../std/errors.ts'

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import type { Target } from './pin.ts'
+import type { Target } from './addressGuard.ts'
 
 /** What the receiver said. */
 export interface Answer {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TaskEnd } from '../../src/app/afterTask.ts'
-import { currentTask } from '../../src/app/current.ts'
 import { Ignore, Reject } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, until, useLab } from './lab.ts'
 
 const lab = useLab('sqlite')

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { App } from '../../src/app/app.ts'
-import { currentTask, type TaskContext } from '../../src/app/current.ts'
 import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { pause } from '../../src/testing/kit.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
 

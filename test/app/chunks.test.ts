@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { currentTask } from '../../src/app/current.ts'
-import type { AsyncResult, TaskEvent } from '../../src/app/result.ts'
+import type { AsyncResult, TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
 
 type Event = TaskEvent<unknown, unknown>

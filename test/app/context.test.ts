@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { currentTask, type TaskContext } from '../../src/app/current.ts'
-import type { JobInfo } from '../../src/app/info.ts'
+import type { JobInfo } from '../../src/calls/jobInfo.ts'
 import { ArgumentError, SoftTimeLimitExceeded, TaskRevokedError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { onEachStore, until } from './lab.ts'
 
 /** The running task, surely. */

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, onEachStore, type StoreKind, until } from './lab.ts'
 
 const DAY = 86_400_000

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { currentTask } from '../../src/app/current.ts'
 import { Fatal, Reject, UnknownJobError, ValidationError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { record, useLab } from './lab.ts'
 
 const lab = useLab('memory')

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
-import type { AsyncResult, TaskEvent } from '../../src/app/result.ts'
+import type { AsyncResult, TaskEvent } from '../../src/calls/asyncResult.ts'
 import { TimeoutError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, until, useLab } from './lab.ts'
 
 type Event = TaskEvent<unknown, unknown>

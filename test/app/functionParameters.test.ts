@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { functionParameters } from '../../src/app/functionParameters.ts'
+import { functionParameters } from '../../src/tasks/functionParameters.ts'
 
 type Run = (...args: never[]) => unknown
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { currentTask, type TaskContext } from '../../src/app/current.ts'
+import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { told } from '../../src/testing/poolTasks.ts'
 import { onEachStore, useLab } from './lab.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import { Fatal } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore } from './lab.ts'
 
 onEachStore((lab) => {

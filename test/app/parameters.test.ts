@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { TaskOptions } from '../../src/app/options.ts'
-import type { Schema } from '../../src/app/schema.ts'
+import type { TaskOptions } from '../../src/config/taskOptions.ts'
 import { ArgumentError, ValidationError } from '../../src/std/errors.ts'
+import type { Schema } from '../../src/std/schema.ts'
 import { onEachStore, useLab } from './lab.ts'
 
 /** What was thrown, or what the call came to. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../../src/app/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 
 describe('queues', () => {

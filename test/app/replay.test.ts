@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TaskEvent } from '../../src/app/result.ts'
+import type { TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
 import { onEachStore, until } from './lab.ts'
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { App } from '../../src/app/app.ts'
-import { currentTask, requestContext, urlFor } from '../../src/app/current.ts'
 import { ArgumentError, EncodeError, ValidationError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { currentTask, requestContext, urlFor } from '../../src/tasks/current.ts'
 import { onEachStore, until, useLab } from './lab.ts'
 
 const schema = z.object({ user: z.string(), tenant: z.number().optional() })

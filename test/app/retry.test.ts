@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
-import type { RetryOptions } from '../../src/app/options.ts'
+import type { RetryOptions } from '../../src/config/taskOptions.ts'
 import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, type Told, until } from './lab.ts'
 
 class Transient extends Error {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import { TaskRevokedError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { startProcess } from '../worker/modules/start.ts'
 import { define } from '../worker/modules/tasks.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'

@@ -3,8 +3,8 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { jsonSchemaOf } from '../../src/app/jsonSchema.ts'
 import { Celeriac } from '../../src/index.ts'
+import { jsonSchemaOf } from '../../src/std/jsonSchema.ts'
 
 const valibot = v.object({
   pages: v.pipe(v.number(), v.integer(), v.minValue(1)),

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import type { Signals } from '../../src/app/signals.ts'
 import { Ignore, Reject } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, type Told, until } from './lab.ts'
 
 function names(told: readonly Told[]): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { currentTask } from '../../src/app/current.ts'
 import { EncodeError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, useLab } from './lab.ts'
 
 class Socket {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current.ts'
-import { WorkerCheck } from '../../src/app/workerCheck.ts'
+import { WorkerCheck } from '../../src/calls/workerCheck.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, until, useLab } from './lab.ts'
 
 /** A logger that keeps its warnings. */

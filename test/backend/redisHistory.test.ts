@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Follows } from '../../src/backend/follows.ts'
+import { Follows } from '../../src/calls/eventFeed.ts'
 import { writeEmission } from '../../src/protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'

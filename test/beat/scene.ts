@@ -1,9 +1,9 @@
 import { App } from '../../src/app/app.ts'
-import type { CeleriacOptions } from '../../src/app/config.ts'
 import type { Signals } from '../../src/app/signals.ts'
 import { Beat } from '../../src/beat/beat.ts'
 import { type Schedules, schedulesOf } from '../../src/beat/schedules.ts'
 import { TIME_HEADER } from '../../src/beat/sender.ts'
+import type { CeleriacOptions } from '../../src/config/config.ts'
 import { type Lab, until } from '../app/lab.ts'
 import { ManualClock } from './clock.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { App } from '../../src/app/app.ts'
-import type { Stores } from '../../src/app/link.ts'
+import type { Stores } from '../../src/calls/stores.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { MemoryScheduleStore } from '../../src/stores/memory/schedule.ts'
 import { openScheduleStore } from '../../src/stores/openSchedule.ts'

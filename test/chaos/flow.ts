@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { App } from '../../src/app/app.ts'
-import type { AsyncResult } from '../../src/app/result.ts'
+import type { AsyncResult } from '../../src/calls/asyncResult.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { until } from './scene.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseConfig } from '../../src/app/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { openBroker } from '../../src/stores/openBroker.ts'

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current.ts'
 import { Control } from '../../src/control/control.ts'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE, replyQueue } from '../../src/protocol/control.ts'
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { serialize } from '../../src/protocol/serializer.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
 
 const PONG = { ok: 'pong' }

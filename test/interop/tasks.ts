@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { App } from '../../src/app/app.ts'
-import { currentTask, type TaskContext } from '../../src/app/current.ts'
 import { Ignore, PythonError } from '../../src/std/errors.ts'
+import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { told } from '../../src/testing/poolTasks.ts'
 
 /** What the tasks need of the test around them. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current.ts'
 import { Reject } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
 
 /** Two tasks that wait for the gate; what they see of their own message meanwhile. */

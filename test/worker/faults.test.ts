@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
 
 /** The app's own connection to its file: what breaks there is broken for the app. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current.ts'
-import type { JobInfo } from '../../src/app/info.ts'
+import type { JobInfo } from '../../src/calls/jobInfo.ts'
+import { afterSuccess, linkProblem } from '../../src/canvas/advance.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protocol/message.ts'
 import type { Signature } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
-import { afterSuccess, linkProblem } from '../../src/worker/follow.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, until, useLab } from '../app/lab.ts'
 
 function sig(task: string, parts: Partial<Signature> = {}): Signature {

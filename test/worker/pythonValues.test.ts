@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import { PythonValue } from '../../src/index.ts'
 import type { Envelope } from '../../src/protocol/envelope.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { until, useLab } from '../app/lab.ts'
 
 /* Messages as Celery 5.3 and newer writes them, by hand: this machine has Celery 5.2, whose JSON has no types. */

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it, vi } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, onEachStore, until } from '../app/lab.ts'
 
 onEachStore((lab, kind) => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import type { Envelope } from '../../src/protocol/envelope.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, next, onEachStore, record, until, useLab } from '../app/lab.ts'
 
 const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
 import { SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError } from '../../src/std/errors.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 import { define } from './modules/tasks.ts'
 

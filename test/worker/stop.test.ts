@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { currentTask } from '../../src/app/current.ts'
+import { currentTask } from '../../src/tasks/current.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
 import { lateness } from '../lateness.ts'

@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
-import type { JobInfo } from '../../app/info.ts'
-import type { AsyncResult } from '../../app/result.ts'
+import type { AsyncResult } from '../../calls/asyncResult.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal, SUCCESS } from '../../protocol/states.ts'
 import { CeleriacError, UnknownJobError } from '../../std/errors.ts'
 import { untilInterrupted } from '../interrupt.ts'

@@ -1,5 +1,5 @@
 import type { App } from '../../app/app.ts'
-import { queuesOf } from '../../app/queues.ts'
+import { queuesOf } from '../../app/knownQueues.ts'
 import { Control } from '../../control/control.ts'
 import { isStoreAway } from '../../std/errorCode.ts'
 import { workerName } from '../hostname.ts'

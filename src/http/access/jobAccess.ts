@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import type { JobInfo } from '../../app/info.ts'
 import type { History } from '../../backend/eventLog.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'
 import { identityOf, isAdmin } from './identity.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { RequestFacts } from '../../app/baseUrl.ts'
+import type { RequestFacts } from '../../config/baseUrl.ts'
 
 /** What a request of Node's says. `target` is its URL where a router has taken something off `url`. */
 export function nodeFacts(request: IncomingMessage, target: string = request.url ?? ''): RequestFacts {

@@ -1,6 +1,6 @@
-import type { Given, Kwargs } from '../../app/bind.ts'
-import type { AnyTask } from '../../app/task.ts'
+import type { AnyTask } from '../../calls/task.ts'
 import { EncodeError, ValidationError, type ValidationIssue } from '../../std/errors.ts'
+import type { Given, Kwargs } from '../../tasks/bind.ts'
 import { type InputError, type Problem, pointerTo } from '../output/problem.ts'
 import type { Body } from './body.ts'
 import type { Part } from './multipart.ts'

@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono'
-import { webhookUrl } from '../../app/webhookOptions.ts'
+import { webhookUrl } from '../../config/webhookOptions.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { Endpoint } from '../../webhook/endpoint.ts'
 import type { HttpScope } from '../apiContext.ts'

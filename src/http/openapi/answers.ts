@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../app/jsonSchema.ts'
+import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { PROBLEMS, type ProblemKind, problemType } from '../output/problem.ts'
 
 /* The answers of operations: what all share, and which problems each may meet. */

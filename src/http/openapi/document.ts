@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../app/jsonSchema.ts'
+import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { Answers } from './answers.ts'
 import type { ApiInfo } from './info.ts'
 import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './jobs.ts'

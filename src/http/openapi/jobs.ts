@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../app/jsonSchema.ts'
+import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { EVENT_STREAM } from './events.ts'
 import { linksFromBody, linksFromPath } from './links.ts'

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../app/jsonSchema.ts'
+import type { JsonSchema } from '../../std/jsonSchema.ts'
 
 /* OpenAPI links: how a client comes from one operation to the next without making a URL. */
 

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../app/jsonSchema.ts'
+import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { ref } from './answers.ts'
 
 /* The schemas and headers that every API shares. */

@@ -1,5 +1,5 @@
-import { infoOf } from '../../app/info.ts'
-import type { Step } from '../../backend/follows.ts'
+import type { Step } from '../../calls/eventFeed.ts'
+import { infoOf } from '../../calls/jobInfo.ts'
 import type { Emission, LogLine } from '../../protocol/emission.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isOver } from '../../protocol/result.ts'

@@ -1,5 +1,5 @@
-import type { JobInfo } from '../../app/info.ts'
-import type { JobDocument, JobLinks } from '../../app/jobDocument.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
+import type { JobDocument, JobLinks } from '../../protocol/jobDocument.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal, PROGRESS, STARTED } from '../../protocol/states.ts'
 

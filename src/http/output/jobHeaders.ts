@@ -1,5 +1,5 @@
-import type { JobInfo } from '../../app/info.ts'
 import type { History } from '../../backend/eventLog.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
 import { jobEtag } from './etag.ts'
 import type { Durations } from './retryAfter.ts'
 

@@ -1,4 +1,4 @@
-import type { JobInfo } from '../../app/info.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal, SUCCESS } from '../../protocol/states.ts'
 
 /** Jobs that are remembered per task, the newest. */

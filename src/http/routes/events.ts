@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
-import { infoOf } from '../../app/info.ts'
 import { type History, seqOf } from '../../backend/eventLog.ts'
+import { infoOf } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
-import { infoOf } from '../../app/info.ts'
 import type { History } from '../../backend/eventLog.ts'
+import { infoOf } from '../../calls/jobInfo.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob, NO_EVENTS } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'

@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono'
-import type { JobInfo } from '../../app/info.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { FAILURE, REVOKED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'

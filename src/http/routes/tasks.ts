@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
-import type { JobInfo } from '../../app/info.ts'
-import type { AnyTask } from '../../app/task.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
+import type { AnyTask } from '../../calls/task.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { DecodeError, StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'

@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono'
-import type { WaitOutcome } from '../../app/wait.ts'
+import type { WaitOutcome } from '../../calls/wait.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readBody } from '../input/body.ts'

@@ -1,6 +1,6 @@
-import type { Stores } from '../../app/link.ts'
 import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
+import type { Stores } from '../../calls/stores.ts'
 import {
   CONTROL_BINDING,
   type ControlRequest,

@@ -1,10 +1,10 @@
 import type { App } from '../../app/app.ts'
-import type { JobHost } from '../../app/context.ts'
-import type { Emit } from '../../app/outlet.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
 import type { StopSignal } from '../../std/stop.ts'
+import type { JobHost } from '../../tasks/jobContext.ts'
+import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 

@@ -1,7 +1,7 @@
-import type { Emit } from '../../app/outlet.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { StopSignal } from '../../std/stop.ts'
+import type { Emit } from '../../tasks/outputBuffer.ts'
 
 /** How one job is stopped, and where it reports. */
 export interface RunOptions {

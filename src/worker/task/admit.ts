@@ -1,16 +1,23 @@
 import type { Ended } from '../../app/afterTask.ts'
 import type { App } from '../../app/app.ts'
-import { notRegistered } from '../../app/run.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import {
+  afterFailure,
+  type Ending,
+  type Follower,
+  linkProblem,
+  neverSent,
+  recordsWithin,
+} from '../../canvas/advance.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
-import { withCompletion } from '../complete.ts'
-import { afterFailure, type Ending, type Follower, linkProblem, neverSent, recordsWithin } from '../follow.ts'
+import { notRegistered } from '../../tasks/runJob.ts'
+import { withCompletion } from '../../webhook/completion.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */

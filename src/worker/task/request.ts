@@ -1,4 +1,3 @@
-import type { TaskDefinition } from '../../app/definition.ts'
 import type { TaskFacts } from '../../app/signals.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
@@ -12,6 +11,7 @@ import { isoNow } from '../../std/clock.ts'
 import { LONGEST_TIMER } from '../../std/duration.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stop.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Handouts } from './outputWriter.ts'
 
 /** One delivery as a task request, from its arrival to its end. */

@@ -1,7 +1,7 @@
 import type { App } from '../../app/app.ts'
-import type { Stores } from '../../app/link.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
+import type { Stores } from '../../calls/stores.ts'
 import { backoffDelay } from '../../std/backoff.ts'
 import { writeApart } from '../../stores/sequentialUnitOfWork.ts'
 

@@ -1,7 +1,7 @@
 /* A task that waits for an answer: for threads, which load this module, and in a process of its own, `waiting.ts work`, until it is killed. */
 import { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 
 const { CELERIAC_TEST_STORE: broker, CELERIAC_TEST_BACKEND: backend } = process.env

@@ -1,5 +1,5 @@
 import type { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 
 /** The tasks of client and worker alike. */
 export function define(app: App) {

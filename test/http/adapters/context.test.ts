@@ -6,7 +6,6 @@ import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { App } from '../../../src/app/app.ts'
-import { requestContext, urlFor } from '../../../src/app/current.ts'
 import type { ExpressRequest } from '../../../src/http/adapters/express.ts'
 import {
   createHttp,
@@ -18,6 +17,7 @@ import {
   toExpress,
   toNode,
 } from '../../../src/http/server/serve.ts'
+import { requestContext, urlFor } from '../../../src/tasks/current.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { askTask, atEnd, listen, newApp } from './contexts.ts'
 

@@ -3,9 +3,9 @@ import type { Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterEach } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import type { CeleriacOptions } from '../../../src/app/config.ts'
-import { requestContext } from '../../../src/app/current.ts'
+import type { CeleriacOptions } from '../../../src/config/config.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { requestContext } from '../../../src/tasks/current.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {

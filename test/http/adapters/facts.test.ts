@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import type { CeleriacOptions } from '../../../src/app/config.ts'
+import type { CeleriacOptions } from '../../../src/config/config.ts'
 import { nodeContext } from '../../../src/http/server/serve.ts'
 import { askTask, bodyOf, listen, newApp, rawRequest } from './contexts.ts'
 

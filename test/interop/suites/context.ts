@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TaskEnd } from '../../../src/app/afterTask.ts'
-import { currentTask, requestContext, urlFor } from '../../../src/app/current.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { currentTask, requestContext, urlFor } from '../../../src/tasks/current.ts'
 import { until } from '../../app/lab.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'

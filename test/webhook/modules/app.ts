@@ -1,6 +1,6 @@
 import type { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
-import type { WebhookOptions } from '../../../src/app/webhookOptions.ts'
+import type { WebhookOptions } from '../../../src/config/webhookOptions.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 import { defineWebhookTask } from '../../../src/webhook/task.ts'
 import { secretOf } from '../receiver.ts'
 

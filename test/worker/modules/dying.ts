@@ -1,7 +1,7 @@
 /* A task whose first run never ends, whose second throws, and whose third succeeds; `dying.ts work` runs it until it is killed. */
 import { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 
 const { CELERIAC_TEST_STORE: broker, CELERIAC_TEST_BACKEND: backend } = process.env

@@ -1,6 +1,6 @@
 import { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 
 /** Tasks for pools and processes: each says by its state that it runs. */
 export function define(app: App): App {

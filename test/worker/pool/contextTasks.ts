@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import { App } from '../../../src/app/app.ts'
-import { currentTask, requestContext, urlFor } from '../../../src/app/current.ts'
+import { currentTask, requestContext, urlFor } from '../../../src/tasks/current.ts'
 
 /** Tasks that tell what they know of their request, in threads. */
 export const app = new App()

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { isApp } from '../../../src/app/app.ts'
+import { loadApp, moduleReference, moduleUrl } from '../../../src/app/loadApp.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
-import { loadApp, moduleReference, moduleUrl } from '../../../src/worker/pool/load.ts'
 
 const url = (name: string): string => new URL(`./modules/${name}`, import.meta.url).href
 const path = (name: string): string => fileURLToPath(url(name))

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { threadId } from 'node:worker_threads'
 import { App } from '../../../src/app/app.ts'
-import { currentTask } from '../../../src/app/current.ts'
+import { currentTask } from '../../../src/tasks/current.ts'
 
 /** Beside the suite's tasks: what only threads do. */
 export const app = new App()

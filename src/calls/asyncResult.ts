@@ -1,0 +1,304 @@
+import { type Change, seqOf } from '../backend/eventLog.ts'
+import type { LogLine } from '../protocol/emission.ts'
+import { isOver, type TaskMeta } from '../protocol/result.ts'
+import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
+import {
+  ArgumentError,
+  CeleriacError,
+  TaskError,
+  TaskRevokedError,
+  TimeoutError,
+  UnknownJobError,
+} from '../std/errors.ts'
+import { currentTask, lineage } from '../tasks/current.ts'
+import { infoOf, type JobError, type JobInfo } from './jobInfo.ts'
+import { revokeTask } from './revoke.ts'
+import type { Link } from './stores.ts'
+import type { WorkerCheck } from './workerCheck.ts'
+
+/** A change in the life of a task, or what it handed out while it ran. */
+export type TaskEvent<Result, Progress, Chunk = unknown> =
+  | (EventBase & { readonly type: 'state'; readonly state: string; readonly meta: unknown })
+  | (EventBase & { readonly type: 'progress'; readonly state: 'PROGRESS'; readonly data: Progress })
+  | (EventBase & {
+      readonly type: 'chunk'
+      readonly state: 'STARTED'
+      readonly attempt: number
+      readonly data: Chunk
+    })
+  | (EventBase & { readonly type: 'log'; readonly state: 'STARTED'; readonly attempt: number; readonly line: LogLine })
+  | (EventBase & { readonly type: 'success'; readonly state: 'SUCCESS'; readonly result: Result })
+  | (EventBase & { readonly type: 'failure'; readonly state: 'FAILURE'; readonly error: JobError })
+  | (EventBase & { readonly type: 'revoked'; readonly state: 'REVOKED'; readonly error: JobError })
+
+interface EventBase {
+  /** Its place in the task's life, from 1 for PENDING. Only with `after`, and where somebody counted it: Python workers do not. */
+  readonly seq?: number
+  /** What was known of the task; with `chunk` and `log` no more than its id, name and attempt. */
+  readonly info: JobInfo
+}
+
+/** How long to wait for a task. */
+export interface WaitOptions {
+  /** Longest wait; then TimeoutError, and the task goes on. Default: no end. */
+  timeout?: Duration | undefined
+  /** Ends the wait with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+/** Which events of a task are told, and for how long. */
+export interface EventOptions extends WaitOptions {
+  /**
+   * Number of the last event known, 0 for none: then every later one comes, each once, in order, however fast they were and also after a
+   * restart; as far back as the store keeps them (`eventLog`). Default: from where it is now.
+   */
+  after?: number | undefined
+}
+
+/** How a task is revoked. */
+export interface RevokeOptions {
+  /** Also end a running task by force, in pools that can (threads), after the worker's grace period. */
+  terminate?: boolean | undefined
+}
+
+/** A submitted task, by id. Not thenable: `await task.delay()` gives this handle, not the result. */
+export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> {
+  readonly id: string
+  /** False where the call that made this sent nothing: its idempotency key, or its note, was there already. */
+  readonly sent: boolean
+  readonly #link: Link
+  readonly #ignored: boolean
+
+  /** Made by `delay`, `applyAsync` and `app.result(id)`. `ignored`: the call keeps no record. */
+  constructor(id: string, link: Link, ignored = false, sent = true) {
+    this.id = id
+    this.sent = sent
+    this.#link = link
+    this.#ignored = ignored
+  }
+
+  /**
+   * Wait for the end and return the result. Pushed, not polled, where the store can.
+   * Throws TaskError (it failed), TaskRevokedError, TimeoutError, UnknownJobError (nobody submitted it), DecodeError (its record cannot be read).
+   */
+  async get(options: WaitOptions = {}): Promise<Result> {
+    this.#requireRecord()
+    for await (const { meta } of this.#watch(options)) {
+      if (isOver(meta)) return settled<Result>(meta)
+    }
+    throw new UnknownJobError(this.id)
+  }
+
+  /** The state now; `UNKNOWN` when no record of this id exists (never submitted, forgotten, expired, or results ignored), or it cannot be read so far. */
+  async state(): Promise<string> {
+    return (await this.#meta())?.status ?? UNKNOWN
+  }
+
+  /** The same: Celery's other word for it. */
+  status(): Promise<string> {
+    return this.state()
+  }
+
+  /** It ended: SUCCESS, FAILURE or REVOKED. */
+  async ready(): Promise<boolean> {
+    return isFinal(await this.state())
+  }
+
+  async successful(): Promise<boolean> {
+    return (await this.state()) === SUCCESS
+  }
+
+  /** It ended with FAILURE. */
+  async failed(): Promise<boolean> {
+    return (await this.state()) === FAILURE
+  }
+
+  /** Everything known of it, or undefined where nothing is. */
+  async info(): Promise<JobInfo | undefined> {
+    const meta = await this.#meta()
+    return meta && infoOf(meta)
+  }
+
+  /**
+   * Its states, its progress and what it hands out, as they come: first where it is now and what it has handed out since, last its end. Each is newer than
+   * the one before, and none is left out where the store keeps them; with `after`, none since that one.
+   * Throws as `get` for an unknown id, and for a record that cannot be read.
+   */
+  async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress, Chunk>, void, void> {
+    this.#requireRecord()
+    const { after } = options
+    if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
+      throw new ArgumentError(`events: after: expected the seq of an event or 0, got ${String(after)}`)
+    const changes = after === undefined ? this.#fromNow(options) : this.#follow(options, after)
+    for await (const change of changes) {
+      yield eventOf<Result, Progress, Chunk>(after === undefined ? { ...change, seq: undefined } : change)
+      if (isFinal(change.meta.status)) return
+    }
+  }
+
+  /**
+   * Ask that it does not run, or stops: a waiting task never runs (state REVOKED at once where the store can take it out);
+   * a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
+   */
+  async revoke(options: RevokeOptions = {}): Promise<boolean> {
+    return revokeTask(await this.#link.open(), this.id, options.terminate ?? false)
+  }
+
+  /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */
+  async forget(): Promise<void> {
+    const { backend } = await this.#link.open()
+    await backend.forget([this.id])
+  }
+
+  async #meta(): Promise<TaskMeta | undefined> {
+    const { backend } = await this.#link.open()
+    return (await backend.load([this.id]))[0]
+  }
+
+  #requireRecord(): void {
+    if (this.#ignored)
+      throw new CeleriacError(
+        'RESULT_IGNORED',
+        `task ${this.id} was called with ignoreResult: it keeps no record to wait for`,
+      )
+  }
+
+  #watch(options: WaitOptions): AsyncGenerator<Change, void, void> {
+    return bounded(this.#waiting(options), (stop) => this.#changes(stop))
+  }
+
+  async *#changes(stop: AbortController): AsyncGenerator<Change, void, void> {
+    const { backend } = await this.#link.open()
+    const metas = backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
+    try {
+      const first = metas.next()
+      // Awaited below. Should the record be missing, nobody will, and that is no error.
+      first.catch(() => undefined)
+      // Looked for only now that it is watched: one that is dropped from here on ends the watch.
+      const [known] = await backend.load([this.id])
+      if (!known && backend.knowsAll) throw new UnknownJobError(this.id, backend.hint)
+      for (let step = await first; !step.done; step = await metas.next()) yield { seq: undefined, meta: step.value }
+    } finally {
+      // A watch that waits must be told before it can end.
+      stop.abort()
+      await metas.return?.()
+    }
+  }
+
+  async *#follow(options: WaitOptions, after: number): AsyncGenerator<Change, void, void> {
+    const { follows } = await this.#link.open()
+    for await (const step of bounded(this.#waiting(options), ({ signal }) => follows.follow(this.id, after, signal))) {
+      if (step !== 'gap') yield step
+    }
+  }
+
+  #waiting({ timeout, signal }: WaitOptions): Waiting {
+    return { id: this.id, timeout, signal, by: taskHere(), check: this.#link.workerCheck }
+  }
+
+  #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
+    return bounded(this.#waiting(options), (stop) => this.#since(stop))
+  }
+
+  /** As `#changes`; where the store keeps a log, none is left out after the first. */
+  async *#since(stop: AbortController): AsyncGenerator<Change, void, void> {
+    const { backend, follows } = await this.#link.open()
+    if (!backend.history) return yield* this.#changes(stop)
+    await this.#known(stop.signal)
+    if (stop.signal.aborted) return
+    const history = await follows.history(this.id, Number.MAX_SAFE_INTEGER)
+    if (!history) throw new UnknownJobError(this.id, backend.hint)
+    const state = seqOf(history)
+    for await (const step of follows.follow(this.id, state === undefined ? history.last : state - 1, stop.signal))
+      if (step !== 'gap') yield step
+  }
+
+  /** Resolves when it has a record, or on abort: others may yet submit it. */
+  async #known(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController()
+    const end = (): void => stop.abort()
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    for await (const _ of this.#changes(stop)) break
+    signal.removeEventListener('abort', end)
+  }
+}
+
+/** The running task in which this is called; undefined outside of one, and in a direct call, which holds no slot. */
+function taskHere(): Waiting['by'] {
+  const task = currentTask()
+  return task && lineage()?.parentId === task.id ? task : undefined
+}
+
+interface Waiting extends WaitOptions {
+  readonly id: string
+  /** The task in which this waits. */
+  readonly by: { readonly id: string; readonly task: string } | undefined
+  readonly check: WorkerCheck
+}
+
+/** What comes until the timeout or the signal, which then throw. */
+async function* bounded<Step>(
+  { id, timeout, signal, by, check }: Waiting,
+  begin: (stop: AbortController) => AsyncIterable<Step>,
+): AsyncGenerator<Step, void, void> {
+  const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
+  const stop = new AbortController()
+  const cuts: unknown[] = []
+  const cut = (reason: unknown): void => {
+    cuts.push(reason)
+    stop.abort(reason)
+  }
+  const abort = (): void => cut(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
+  const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, LONGEST_TIMER))
+  const attended = check.begin(id, by)
+  try {
+    yield* begin(stop)
+    if (cuts.length > 0) throw cuts[0]
+  } finally {
+    clearTimeout(timer)
+    attended()
+    signal?.removeEventListener('abort', abort)
+    stop.abort()
+  }
+}
+
+function settled<Result>(meta: TaskMeta): Result {
+  if (meta.problem) throw meta.problem
+  if (meta.status === SUCCESS) return meta.result as Result
+  const { error } = infoOf(meta)
+  if (meta.status === REVOKED) throw new TaskRevokedError(meta.task_id, error?.message ?? 'revoked')
+  const { type, message, traceback, ...python } = error ?? { type: 'Error', message: '', traceback: undefined }
+  throw new TaskError(meta.task_id, type, message, traceback, python)
+}
+
+function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): TaskEvent<Result, Progress, Chunk> {
+  if (meta.problem && isOver(meta)) throw meta.problem
+  const info = infoOf(meta)
+  const base: EventBase = seq === undefined ? { info } : { seq, info }
+  if (emission) {
+    const { kind, attempt, value } = emission
+    const common = { state: STARTED, attempt, ...base } as const
+    return kind === 'chunk'
+      ? { type: kind, data: value as Chunk, ...common }
+      : { type: kind, line: value as LogLine, ...common }
+  }
+  const error = info.error ?? { type: 'Error', message: '', traceback: undefined }
+  switch (meta.status) {
+    case SUCCESS:
+      return { type: 'success', state: SUCCESS, result: meta.result as Result, ...base }
+    case FAILURE:
+      return { type: 'failure', state: FAILURE, error, ...base }
+    case REVOKED:
+      return { type: 'revoked', state: REVOKED, error, ...base }
+    case PROGRESS:
+      // Where it cannot be read, the state is known all the same.
+      if (meta.problem) break
+      return { type: 'progress', state: PROGRESS, data: meta.result as Progress, ...base }
+  }
+  return { type: 'state', state: meta.status, meta: meta.result, ...base }
+}

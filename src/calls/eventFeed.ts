@@ -1,0 +1,215 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import { type Change, changesAfter, type History, isBroken, newestOf, unlogged } from '../backend/eventLog.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { isFinal } from '../protocol/states.ts'
+import { Deferred } from '../std/deferred.ts'
+import { UnknownJobError } from '../std/errors.ts'
+
+/** What a follower gets: a change, or the word that changes before the next one are not kept any more. */
+export type Step = Change | 'gap'
+
+/** Changes of one task that are handed to all of its followers, without asking the store for each. */
+const RECENT = 64
+
+/** Followers of tasks in this process: one watch of the store per task, however many follow it. */
+export class Follows {
+  readonly #backend: ResultBackend
+  readonly #followed = new Map<string, Followed>()
+
+  constructor(backend: ResultBackend) {
+    this.#backend = backend
+  }
+
+  /** Tasks that somebody follows now. */
+  get size(): number {
+    return this.#followed.size
+  }
+
+  /** The task's history; undefined where it is not known. */
+  async history(id: string, after: number): Promise<History | undefined> {
+    if (this.#backend.history) return (await this.#backend.history([{ id, after }]))[0]
+    const [meta] = await this.#backend.load([id])
+    return meta && unlogged(meta)
+  }
+
+  /**
+   * Every change and emission after the number `after`, each once, in order, to the end; then it ends, as on abort. A number that the task never
+   * reached is answered by a gap and its whole life. States that nobody counted are told as they are seen: only the newest when they
+   * come faster than they are read. Throws UnknownJobError for a task that is not known, or is forgotten meanwhile.
+   */
+  async *follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<Step, void, void> {
+    const followed = this.#join(id)
+    const follower = new Follower(after, signal)
+    followed.followers.add(follower)
+    try {
+      while (!signal.aborted) {
+        const woken = follower.rest()
+        for (const step of await this.#steps(followed, follower)) {
+          yield step
+          if (signal.aborted || (step !== 'gap' && isFinal(step.meta.status))) return
+        }
+        // Whoever knows its end already.
+        if (followed.end !== undefined && follower.after === followed.end) return
+        await woken
+      }
+    } finally {
+      follower.end()
+      followed.followers.delete(follower)
+      if (followed.followers.size === 0) this.#leave(id, followed)
+    }
+  }
+
+  /** What the follower has not seen. */
+  async #steps(followed: Followed, follower: Follower): Promise<readonly Step[]> {
+    const { after } = follower
+    const recent = followed.since(after)
+    if (recent) return follower.take(recent)
+    const history = await this.history(followed.id, after)
+    if (!history) throw new UnknownJobError(followed.id, this.#backend.hint)
+    if (after > newestOf(history)) {
+      const whole = await this.history(followed.id, 0)
+      follower.after = 0
+      return whole ? ['gap', ...follower.take(changesAfter(whole, 0))] : []
+    }
+    const steps = follower.take(changesAfter(history, after))
+    return isBroken(history, after) ? withGap(steps) : steps
+  }
+
+  #join(id: string): Followed {
+    const known = this.#followed.get(id)
+    if (known) return known
+    const followed = new Followed(id)
+    this.#followed.set(id, followed)
+    void this.#watch(followed)
+    return followed
+  }
+
+  #leave(id: string, followed: Followed): void {
+    followed.stop.abort()
+    if (this.#followed.get(id) === followed) this.#followed.delete(id)
+  }
+
+  /** Reads what each change brought once, and wakes the followers. */
+  async #watch(followed: Followed): Promise<void> {
+    try {
+      for await (const _meta of this.#backend.watch([followed.id], followed.stop.signal)) {
+        const history = await this.history(followed.id, followed.seen)
+        if (history) followed.add(history)
+      }
+    } catch (error) {
+      followed.failure = { error }
+    }
+    followed.wake()
+  }
+}
+
+/** PENDING is always known; what is missing comes after it. */
+function withGap(steps: readonly Step[]): readonly Step[] {
+  const [first, ...rest] = steps
+  return first !== 'gap' && first?.seq === 1 ? [first, 'gap', ...rest] : ['gap', ...steps]
+}
+
+/** A task that somebody follows. */
+class Followed {
+  readonly id: string
+  readonly followers = new Set<Follower>()
+  readonly stop = new AbortController()
+  failure: { readonly error: unknown } | undefined
+  /** Number up to which it was read. */
+  seen = 0
+  /** Number of its end, once that was read. */
+  end: number | undefined
+  #from = 0
+  #recent: readonly Change[] = []
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  /** What was read last reaches back to that number: what came after it. Throws where the watch has failed. */
+  since(after: number): readonly Change[] | undefined {
+    if (this.failure) throw this.failure.error
+    if (this.#recent.length === 0 || after < this.#from || after > this.seen) return undefined
+    return this.#recent.filter(({ seq }) => seq === undefined || seq > after)
+  }
+
+  add(history: History): void {
+    const newest = newestOf(history)
+    if (newest < this.seen) {
+      // A store that has lost what it had: each follower asks for itself.
+      this.#recent = []
+    } else {
+      this.#append(history)
+    }
+    this.seen = newest
+    this.end = isFinal(history.meta.status) ? newest : undefined
+    this.wake()
+  }
+
+  wake(): void {
+    for (const follower of this.followers) follower.wake()
+  }
+
+  #append(history: History): void {
+    const fresh = changesAfter(history, this.seen)
+    if (isBroken(history, this.seen)) {
+      this.#from = history.first - 1
+      this.#recent = fresh.filter(({ seq }) => seq !== 1)
+    } else {
+      this.#recent = [...this.#recent.filter(({ seq }) => seq !== undefined), ...fresh]
+    }
+    if (this.#recent.length <= RECENT) return
+    this.#recent = this.#recent.slice(-RECENT)
+    this.#from = (this.#recent[0]?.seq ?? this.seen + 1) - 1
+  }
+}
+
+/** How far one follower is. */
+class Follower {
+  /** Number of the last change it was given. */
+  after: number
+  readonly #signal: AbortSignal
+  readonly #wake = (): void => this.wake()
+  #waiting = new Deferred<void>()
+  #uncounted: TaskMeta | undefined
+
+  constructor(after: number, signal: AbortSignal) {
+    this.after = after
+    this.#signal = signal
+    signal.addEventListener('abort', this.#wake, { once: true })
+  }
+
+  /** Resolves at the next change from now. */
+  rest(): Promise<void> {
+    this.#waiting = new Deferred()
+    return this.#waiting.promise
+  }
+
+  wake(): void {
+    this.#waiting.resolve()
+  }
+
+  /** Those of the changes that it has not been given: an uncounted state is given again only when it is another. */
+  take(changes: readonly Change[]): readonly Change[] {
+    return changes.filter(({ seq, meta }) => {
+      if (seq === undefined) return this.#takeUncounted(meta)
+      if (seq <= this.after) return false
+      this.after = seq
+      return true
+    })
+  }
+
+  end(): void {
+    this.#signal.removeEventListener('abort', this.#wake)
+  }
+
+  #takeUncounted(meta: TaskMeta): boolean {
+    const known = this.#uncounted
+    this.#uncounted = meta
+    return !known || known.status !== meta.status || plain(known.result) !== plain(meta.result)
+  }
+}
+
+function plain(value: unknown): string | undefined {
+  return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? `${inner}n` : inner))
+}

@@ -1,0 +1,67 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Settlement } from '../backend/unitOfWork.ts'
+import type { Delivery } from '../broker/broker.ts'
+import { revokeRequest } from '../protocol/control.ts'
+import { encodeException } from '../protocol/exception.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { isFinal, REVOKED } from '../protocol/states.ts'
+import { pieces } from '../std/pieces.ts'
+import type { Stores } from './stores.ts'
+import { completionOf } from './webhookMessage.ts'
+
+/** Records that a purge reads and writes at once. */
+const SOME = 200
+
+/**
+ * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
+ * else whoever has it is told. False when the task had ended already.
+ */
+export async function revokeTask({ broker, backend, joint }: Stores, id: string, terminate: boolean): Promise<boolean> {
+  const [known] = await backend.load([id])
+  if (known && isFinal(known.status)) return false
+  await backend.revoke([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
+  const delivery = await broker.take?.(id, known?.queue)
+  if (delivery) return joint.settle(revokedSettlement(delivery, revokedMeta(id, known, 'revoked'), backend))
+  const { envelope, route } = revokeRequest(id, terminate)
+  await broker.publish(envelope, route)
+  return true
+}
+
+/** It never runs: its record, and whoever asked to be told. */
+function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBackend): Settlement {
+  const { envelope, queue } = delivery
+  const completion = completionOf({ meta, headers: envelope.headers, queue })
+  const also = completion && backend.knowsAll && backend.list ? [completion.meta] : []
+  return { delivery, meta, publish: completion ? [completion.message] : [], also, end: 'ack' }
+}
+
+/** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
+export async function purgeQueue({ broker, backend }: Stores, queue: string): Promise<number> {
+  const { count, taskIds } = await broker.purge(queue)
+  // In pieces: the store serves others meanwhile.
+  for (const ids of pieces(taskIds, SOME)) {
+    const known = await backend.load(ids)
+    // Without a record the results were ignored: none is made.
+    const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))
+    await Promise.all(metas.map((meta) => backend.store(meta)))
+  }
+  return count
+}
+
+/** The record of a task that was revoked: `reason` is Celery's word for why, `purged` is ours. */
+function revokedMeta(
+  id: string,
+  known: Partial<TaskMeta> | undefined,
+  reason: 'revoked' | 'expired' | 'terminated' | 'purged',
+): TaskMeta {
+  const { problem: _, ...facts } = known ?? {}
+  return {
+    children: [],
+    ...facts,
+    task_id: id,
+    status: REVOKED,
+    result: encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }),
+    traceback: null,
+    date_done: new Date().toISOString(),
+  }
+}

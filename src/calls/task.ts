@@ -1,0 +1,212 @@
+import type { ContextValues } from '../config/requestValues.ts'
+import { type CallOptions, parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { type InferInput, type InferOutput, requireSchema, type Schema } from '../std/schema.ts'
+import { requireText, shown } from '../std/validate.ts'
+import { bindCall, type Given, joinKwargs, wireForm } from '../tasks/bind.ts'
+import type { TaskContext } from '../tasks/current.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
+import {
+  type Parameters,
+  parametersOfFunction,
+  parametersOfInput,
+  parseObjectParams,
+  parsePositionalParams,
+} from '../tasks/parameters.ts'
+import type { AsyncResult } from './asyncResult.ts'
+import type { Submission } from './resultPromise.ts'
+
+/**
+ * A task: call it to run it here and now, `delay` it to have a worker run it.
+ * `Args` are those of the function, `Call` is what `applyAsync` takes: the same list, or the one input object. `Name` is the name as it was written,
+ * by which typed clients find the task.
+ */
+export interface Task<
+  Args extends readonly unknown[],
+  Result,
+  Progress = unknown,
+  Call = Args,
+  Return = unknown,
+  Name extends string = string,
+  Chunk = unknown,
+> {
+  (...args: Args): Return
+  readonly name: Name
+  readonly definition: TaskDefinition
+  /** Send it. Resolves when the store has it. Wrong arguments throw at once. */
+  delay(...args: Args): Submission<Result, Progress, Chunk>
+  /** Send it with options. */
+  applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress, Chunk>
+  /**
+   * Send many: all are checked before any is sent; the handles come in the order of the calls. With `sqlite:` or `redis:` as broker and
+   * backend both, each 1000 of them, in their order, are one atomic write: after a crash all of these are there or none. Else each is sent
+   * by itself, and after a crash any part of them may be there.
+   */
+  delayMany(
+    calls: readonly Call[],
+    options?: Omit<CallOptions, 'taskId' | 'idempotencyKey'>,
+  ): Promise<AsyncResult<Result, Progress, Chunk>[]>
+}
+
+/** Any task, whatever it takes and returns. */
+// biome-ignore lint/suspicious/noExplicitAny: a task of any arguments and result.
+export type AnyTask = Task<any, any, any, any, any, any, any>
+
+/** A task that takes one input object, checked by its schema on both sides. */
+export interface ObjectTask<
+  Input extends Schema,
+  Output extends Schema | undefined,
+  Progress extends Schema | undefined,
+  Return,
+  Values = ContextValues,
+  Name extends string = string,
+  Chunk extends Schema | undefined = undefined,
+  Params extends readonly string[] = readonly string[],
+> extends TaskOptions {
+  /** Name on the wire, as `reports.render`. */
+  name: Name
+  input: Input
+  /** Checks the result; what it makes of it is stored. */
+  output?: Output | undefined
+  /** Checks the values of `ctx.progress`. */
+  progress?: Progress | undefined
+  /** Checks the values of `ctx.chunk`; it must not be asynchronous. */
+  chunk?: Chunk | undefined
+  /**
+   * Names of properties of the input, in the order of positional arguments: `delay(a, b)` is then `delay({ a, b })`. Default for callers without
+   * these types (Python, HTTP): their order in the schema, where it tells.
+   */
+  params?: Params | undefined
+  run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
+}
+
+/** The positional arguments of a task with an input: those of its `params`; none where it declares none, or where they leave out what must be given. */
+export type Positional<Input, Params extends readonly unknown[]> = Params extends readonly []
+  ? never
+  : RequiredKeys<Input> extends Params[number]
+    ? Arguments<Input, Params>
+    : never
+
+type RequiredKeys<Input> = { [Key in keyof Input]-?: object extends Pick<Input, Key> ? never : Key }[keyof Input]
+
+/** From the last to the first: those at the end that may be left out are optional. */
+type Arguments<Input, Params extends readonly unknown[], Tail extends unknown[] = []> = Params extends readonly [
+  ...infer Head,
+  infer Last extends keyof Input,
+]
+  ? object extends Pick<Input, Last>
+    ? Arguments<Input, Head, [argument?: Input[Last], ...tail: Tail]>
+    : [...head: Values<Input, Params>, ...tail: Tail]
+  : Tail
+
+type Values<Input, Params extends readonly unknown[]> = {
+  -readonly [Index in keyof Params]: Params[Index] extends keyof Input ? Input[Params[Index]] : never
+}
+
+/** What a task reports or hands out, by its schema of that; unknown without one. */
+export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress> : unknown
+/** What a task results in: what its output schema makes of it or, without one, what its function returns. */
+export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : Awaited<Return>
+
+/** How a task hands its calls over; the app does the rest. */
+export interface Calls {
+  send(definition: TaskDefinition, given: Given, options: CallOptions): Submission<unknown>
+  sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]>
+  /** Run here, in a context without a worker. */
+  runHere(definition: TaskDefinition, args: readonly unknown[]): unknown
+}
+
+export function positionalDefinition(
+  name: string,
+  run: (...args: never[]) => unknown,
+  options: TaskOptions = {},
+): TaskDefinition {
+  requireText(name, 'task name')
+  if (typeof run !== 'function') throw new ArgumentError(`task ${name}: expected a function, got ${typeof run}`)
+  const params = parsePositionalParams(options.params, `task ${name}`)
+  return withParameters(
+    {
+      name,
+      options: parseTaskOptions(options, name),
+      style: 'positional',
+      params,
+      input: undefined,
+      output: undefined,
+      progress: undefined,
+      chunk: undefined,
+      run,
+    },
+    () => parametersOfFunction(run),
+  )
+}
+
+/** Deriving parameters takes time, and most tasks are never called in a way that needs them. */
+function withParameters(
+  definition: Omit<TaskDefinition, 'parameters'>,
+  derive: () => Parameters | undefined,
+): TaskDefinition {
+  let derived: { readonly found: Parameters | undefined } | undefined
+  return {
+    ...definition,
+    get parameters() {
+      derived ??= { found: definition.params ?? derive() }
+      return derived.found
+    },
+  }
+}
+
+export function objectDefinition(
+  task: ObjectTask<Schema, Schema | undefined, Schema | undefined, unknown, ContextValues, string, Schema | undefined>,
+): TaskDefinition {
+  if (typeof task !== 'object' || task === null)
+    throw new ArgumentError(`task: expected a name or an object, got ${String(task)}`)
+  const { name, input, output, progress, chunk, run, ...options } = task
+  requireText(name, 'task name')
+  if (typeof run !== 'function') throw new ArgumentError(`task ${name}: run: expected a function, got ${typeof run}`)
+  requireSchema(input, `task ${name}: input`)
+  if (output !== undefined) requireSchema(output, `task ${name}: output`)
+  if (progress !== undefined) requireSchema(progress, `task ${name}: progress`)
+  if (chunk !== undefined) requireSchema(chunk, `task ${name}: chunk`)
+  const params = parseObjectParams(options.params, input, `task ${name}`)
+  return withParameters(
+    { name, options: parseTaskOptions(options, name), style: 'object', params, input, output, progress, chunk, run },
+    () => parametersOfInput(input),
+  )
+}
+
+/**
+ * Send a task by arguments as they cross the wire: for callers without its types. Throws ValidationError for what does not fit, and as `applyAsync`.
+ */
+export function callTask({ definition, applyAsync }: AnyTask, given: Given, options: CallOptions): Submission<unknown> {
+  const { args, kwargs } = wireForm(definition, bindCall(definition, withKwargs(definition.name, given, options)))
+  if (definition.style === 'object') return applyAsync(kwargs, { ...options, kwargs: undefined })
+  return applyAsync(args, Object.keys(kwargs).length === 0 && !options.kwargs ? options : { ...options, kwargs })
+}
+
+function withKwargs(task: string, given: Given, { kwargs }: CallOptions): Given {
+  return kwargs === undefined ? given : { args: given.args, kwargs: joinKwargs(`task ${task}`, given.kwargs, kwargs) }
+}
+
+/** The callable task of a definition. */
+export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
+  const toGiven = (call: unknown, { kwargs = {} }: CallOptions): Given => {
+    const { name, style, params } = definition
+    if (Array.isArray(call) && (style === 'positional' || params)) return { args: call, kwargs }
+    if (style === 'object' && Object.keys(kwargs).length === 0) return { args: [call], kwargs }
+    if (style === 'object' && isRecord(call)) return { args: [], kwargs: joinKwargs(`task ${name}`, call, kwargs) }
+    throw new ArgumentError(`task ${name}: expected an array of arguments, got ${shown(call)}`)
+  }
+  const task = (...args: unknown[]): unknown => calls.runHere(definition, args)
+  Object.defineProperty(task, 'name', { value: definition.name, enumerable: true })
+  return Object.assign(task, {
+    definition,
+    delay: (...args: unknown[]) => calls.send(definition, { args, kwargs: {} }, {}),
+    applyAsync: (call: unknown, options: CallOptions = {}) =>
+      calls.send(definition, toGiven(call, options ?? {}), options),
+    delayMany: (many: readonly unknown[], options: CallOptions = {}) => {
+      const given = many.map((call) => toGiven(call, options ?? {}))
+      return calls.sendMany(definition, given, options)
+    },
+  }) as unknown as AnyTask
+}

@@ -1,0 +1,184 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Config } from '../config/config.ts'
+import { assertEncodable } from '../protocol/encoding.ts'
+import { encodeException } from '../protocol/exception.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, isFinal, PENDING, SUCCESS } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
+import { milliseconds } from '../std/duration.ts'
+import { ArgumentError, NotSupportedError, StoreUnavailableError, TaskError, TimeoutError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+import { refuseUnknown, requireText, shown } from '../std/validate.ts'
+import type { Wait, WaitForOptions } from '../tasks/waitTypes.ts'
+import { AsyncResult } from './asyncResult.ts'
+import type { Link } from './stores.ts'
+
+/**
+ * What became of an answer: it was the first and is taken; another came before; nobody waits any more (too late, or the job has ended); or there
+ * is no such token.
+ */
+export type WaitOutcome = 'completed' | 'already-completed' | 'over' | 'unknown'
+
+/** The name under which a wait has its record. The record's id is no secret; the token holds one beside it. */
+const WAIT_TASK = 'celeriac.wait'
+const TOKEN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{32})$/
+/** The record of a wait is looked after this often, ms. */
+const RENEWAL = 86_400_000
+/** After a store that was away, ms. */
+const AGAIN = 1000
+/** Where results are kept for ever, a token that is used too late is known as such for so long, ms. */
+const REMEMBERED = 30 * 86_400_000
+
+/** What is remembered of a wait, so that another run of the job goes on with it. */
+interface Note {
+  readonly secret: string
+  /** Until when it waits, ms since the epoch. */
+  readonly until: number
+  /** Id of the job that waits. */
+  readonly job: string
+}
+
+/** A wait that the result backend remembers. */
+class StoredWait implements Wait {
+  readonly #id: string
+  readonly #note: Note
+  readonly #name: string
+  readonly #backend: ResultBackend
+  readonly #link: Link
+
+  constructor(id: string, note: Note, name: string, backend: ResultBackend, link: Link) {
+    this.#id = id
+    this.#note = note
+    this.#name = name
+    this.#backend = backend
+    this.#link = link
+  }
+
+  get token(): string {
+    return `${this.#id}.${this.#note.secret}`
+  }
+
+  get until(): number {
+    return this.#note.until
+  }
+
+  async ended(): Promise<boolean> {
+    const [record] = await this.#backend.load([this.#id])
+    return record !== undefined && isFinal(record.status)
+  }
+
+  async answer(signal: AbortSignal): Promise<unknown> {
+    for (;;) {
+      try {
+        const left = this.#note.until - Date.now()
+        if (left <= 0) await this.#close()
+        else await this.#backend.store({ ...recordOf(this.#id, this.#note.job), date_due: isoNow(this.#note.until) })
+        return await this.#result.get({ timeout: left > 0 ? Math.min(left, RENEWAL) : AGAIN, signal })
+      } catch (error) {
+        if (error instanceof TaskError)
+          throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: nobody answered in time`)
+        // A wait of days outlives a store that is away.
+        if (error instanceof StoreUnavailableError) await pause(AGAIN, signal)
+        else if (!(error instanceof TimeoutError)) throw error
+      }
+    }
+  }
+
+  get #result(): AsyncResult {
+    return new AsyncResult(this.#id, this.#link)
+  }
+
+  /** From now on no answer is taken, unless one came in this very moment. */
+  async #close(): Promise<void> {
+    const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
+    const record = recordOf(this.#id, this.#note.job)
+    await this.#backend.store({ ...record, status: FAILURE, result, date_done: isoNow(Date.now()) })
+  }
+}
+
+/** Throws as OpenWait. */
+export async function openWait(
+  link: Link,
+  config: Config,
+  job: string,
+  name: string,
+  options: WaitForOptions,
+): Promise<Wait> {
+  const timeout = timeoutOf(name, options)
+  const { backend } = await link.open()
+  if (!backend.keep || !backend.recall) throw new NotSupportedError(`waitFor: ${backend.url} remembers no tokens`)
+  const id = uuidOf(job, 'wait', name)
+  const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
+  const expires = fresh.until + (config.resultExpires || REMEMBERED)
+  await backend.keep({ key: keyOf(id), value: JSON.stringify(fresh), expires })
+  // That of the run which asked first.
+  const note = (await noteOf(backend, id)) ?? fresh
+  return new StoredWait(id, note, name, backend, link)
+}
+
+/** Hand in the answer that a job waits for. Throws EncodeError for a value that cannot be sent, NotSupportedError as `openWait`. */
+export async function completeWait(link: Link, config: Config, token: string, value: unknown): Promise<WaitOutcome> {
+  assertEncodable(value, 'value', config.resultSerializer)
+  const { backend } = await link.open()
+  if (!backend.recall) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
+  const [, id, secret] = (typeof token === 'string' && TOKEN.exec(token)) || []
+  const note = id === undefined ? undefined : await noteOf(backend, id)
+  if (id === undefined || secret === undefined || !note || !same(secret, note.secret)) return 'unknown'
+  const [record, job] = await backend.load([id, note.job])
+  if (record && isFinal(record.status)) return outcomeOf(record)
+  if (note.until <= Date.now() || (job && isFinal(job.status))) return 'over'
+  const end = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow(Date.now()) }
+  if (await backend.store(end)) return 'completed'
+  const [other] = await backend.load([id])
+  return other ? outcomeOf(other) : 'over'
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch {
+    throw signal.reason
+  }
+}
+
+function outcomeOf({ status }: TaskMeta): WaitOutcome {
+  return status === SUCCESS ? 'already-completed' : 'over'
+}
+
+function same(given: string, known: string): boolean {
+  return given.length === known.length && timingSafeEqual(Buffer.from(given), Buffer.from(known))
+}
+
+function timeoutOf(name: string, options: WaitForOptions): number {
+  requireText(name, 'waitFor: name')
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`waitFor: expected options such as { timeout: '1d' }, got ${shown(options)}`)
+  refuseUnknown(options, OPTIONS, 'waitFor')
+  if (options.notify !== undefined && typeof options.notify !== 'function')
+    throw new ArgumentError(`waitFor: notify: expected a function, got ${shown(options.notify)}`)
+  return milliseconds(options.timeout, 'waitFor: timeout')
+}
+const OPTIONS = new Set(['timeout', 'notify'])
+
+const keyOf = (id: string): string => `wait:${id}`
+
+async function noteOf(backend: ResultBackend, id: string): Promise<Note | undefined> {
+  const text = await backend.recall?.(keyOf(id))
+  return text === undefined ? undefined : (JSON.parse(text) as Note)
+}
+
+function recordOf(id: string, job: string): TaskMeta {
+  return {
+    task_id: id,
+    status: PENDING,
+    result: null,
+    traceback: null,
+    date_done: null,
+    children: [],
+    name: WAIT_TASK,
+    parent_id: job,
+    date_submitted: isoNow(Date.now()),
+  }
+}

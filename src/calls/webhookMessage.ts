@@ -1,0 +1,109 @@
+import type { Message } from '../backend/unitOfWork.ts'
+import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import { toJson } from '../protocol/plainJson.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { FAILURE, isFinal, SUCCESS } from '../protocol/states.ts'
+import { uuidOf } from '../std/id.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { redactUrl } from '../std/url.ts'
+import { infoOf } from './jobInfo.ts'
+import { pendingMeta } from './prepareCall.ts'
+import { WEBHOOK_HEADER, WEBHOOK_TASK } from './webhookHeader.ts'
+
+/** A job at its end: its record, and what its message said of it. */
+export interface Ended {
+  readonly meta: TaskMeta
+  readonly headers: Readonly<Record<string, unknown>>
+  /** Queue that it came from. */
+  readonly queue: string
+  /** Who says so, for people. */
+  readonly origin?: string
+}
+
+/** What tells the job's webhook: a message to send with the final record, and its own record. */
+export interface Completion {
+  readonly message: Message
+  readonly meta: TaskMeta
+}
+
+interface Subscription {
+  readonly url: string
+  readonly source: string
+  readonly queue: string | undefined
+}
+
+/** Characters of JSON; a longer result is left out of the event, to be fetched. */
+const LONGEST_RESULT = 256 * 1024
+
+/**
+ * The delivery that follows from the end of a job; undefined where nobody asked for one. Sent in the same write as the record, so it goes out
+ * when and only when the job has ended. Its id is fixed by the job and its state: a job that ends twice tells once.
+ */
+export function completionOf(ended: Ended): Completion | undefined {
+  const { meta, headers } = ended
+  const subscription = subscriptionOf(headers[WEBHOOK_HEADER])
+  if (!subscription || !isFinal(meta.status)) return undefined
+  const id = uuidOf(meta.task_id, 'webhook', meta.status)
+  const queue = subscription.queue ?? ended.queue
+  const message: TaskMessage = {
+    id,
+    task: WEBHOOK_TASK,
+    args: [subscription.url, id, eventJson(id, subscription.source, meta)],
+    argsrepr: JSON.stringify([redactUrl(subscription.url), id, '…']),
+    kwargs: {},
+    embed: NOTHING_EMBEDDED,
+    retries: 0,
+    rootId: typeof headers.root_id === 'string' ? headers.root_id : meta.task_id,
+    parentId: meta.task_id,
+    origin: ended.origin,
+    ignoreResult: false,
+    headers: {},
+  }
+  return {
+    message: { envelope: encodeTask(message, 'json'), route: { exchange: '', routingKey: queue } },
+    meta: pendingMeta(message, queue, Date.now()),
+  }
+}
+
+/** Python clients may give the URL alone. Another shape is nobody's: the header's name is ours. */
+function subscriptionOf(header: unknown): Subscription | undefined {
+  if (header === undefined || header === null) return undefined
+  const given = isRecord(header) ? header : { url: header }
+  const { url, source, queue } = given
+  return {
+    // What is no URL is refused by the delivery, which then fails for all to see.
+    url: String(url),
+    source: typeof source === 'string' ? source : 'urn:celeriac',
+    queue: typeof queue === 'string' && queue !== '' ? queue : undefined,
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = { [SUCCESS]: 'succeeded', [FAILURE]: 'failed' }
+
+/** A CloudEvent 1.0 in its structured JSON form. Text, since every attempt must send and sign the same bytes. */
+function eventJson(id: string, source: string, meta: TaskMeta): string {
+  const info = infoOf(meta)
+  const result = info.state === SUCCESS ? toJson(info.result ?? null) : undefined
+  const isLong = result !== undefined && result.length > LONGEST_RESULT
+  const data = toJson({
+    id: info.id,
+    task: info.task ?? null,
+    state: info.state,
+    attempt: info.attempt,
+    startedAt: info.startedAt ?? null,
+    finishedAt: info.finishedAt ?? null,
+    error: info.error && { type: info.error.type, message: info.error.message },
+    resultOmitted: isLong ? true : undefined,
+  })
+  const event = JSON.stringify({
+    specversion: '1.0',
+    id,
+    type: `celeriac.job.${TYPES[info.state] ?? 'revoked'}.v1`,
+    source,
+    subject: info.id,
+    time: (info.finishedAt ?? new Date()).toISOString(),
+    datacontenttype: 'application/json',
+  })
+  const full = result === undefined || isLong ? data : `${data.slice(0, -1)},"result":${result}}`
+  return `${event.slice(0, -1)},"data":${full}}`
+}

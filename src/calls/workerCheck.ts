@@ -1,0 +1,105 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Config } from '../config/config.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { PENDING } from '../protocol/states.ts'
+
+/** How long a call waits for its task before it looks whether a worker is there, ms. */
+const CHECK_AFTER = 5000
+
+interface Stores {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+}
+
+/** The task in which a call waits. */
+interface Waiter {
+  readonly id: string
+  readonly task: string
+}
+
+interface Wait {
+  readonly id: string
+  readonly by: Waiter | undefined
+  readonly since: number
+}
+
+/**
+ * Warns when a call waits for a task that nothing takes: as no worker is connected, or, inside a task, as no worker has a free slot while that
+ * task holds one. Each is written once. Waits share one timer, and none that ends in time asks the store anything.
+ */
+export class WorkerCheck {
+  readonly #config: () => Config
+  readonly #stores: () => Promise<Stores>
+  readonly #after: number
+  /** The oldest first. */
+  readonly #waits = new Set<Wait>()
+  #timer: NodeJS.Timeout | undefined
+  readonly #warned = new Set<'no worker' | 'no slot'>()
+
+  constructor(config: () => Config, stores: () => Promise<Stores>, after: number = CHECK_AFTER) {
+    this.#config = config
+    this.#stores = stores
+    this.#after = after
+  }
+
+  /** A call begins to wait for a task, inside task `by`; the returned function ends that. */
+  begin(id: string, by?: Waiter): () => void {
+    if (this.#warned.has('no worker')) return () => undefined
+    const wait = { id, by, since: performance.now() }
+    this.#waits.add(wait)
+    this.#arm(this.#after)
+    return () => {
+      this.#waits.delete(wait)
+    }
+  }
+
+  #arm(delay: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#look()
+    }, delay).unref()
+  }
+
+  async #look(): Promise<void> {
+    const limit = performance.now() - this.#after
+    const due = [...this.#waits].filter(({ since }) => since <= limit)
+    for (const wait of due) this.#waits.delete(wait)
+    // One answer holds for all that have waited for so long; a task that waits can hear of more.
+    const asked = due.find(({ by }) => by !== undefined) ?? due[0]
+    if (asked) await this.#check(asked)
+    const [next] = this.#waits
+    if (next) this.#arm(Math.max(1, next.since + this.#after - performance.now()))
+  }
+
+  async #check({ id, by }: Wait): Promise<void> {
+    const { logger } = this.#config()
+    try {
+      const { broker, backend } = await this.#stores()
+      const [meta] = await backend.load([id])
+      if (meta?.status !== PENDING || meta.queue === undefined) return
+      const workers = await broker.workers?.(meta.queue)
+      if ((await broker.size(meta.queue)) === 0) return
+      if (workers === 0) this.#warn('no worker', meta, noWorker(meta, broker.url))
+      else if (by) this.#warn('no slot', meta, noSlot(meta, by))
+    } catch (error) {
+      // A store that is away is reported to the call that waits.
+      logger.debug({ err: error }, 'whether a worker is connected cannot be found out')
+    }
+  }
+
+  #warn(kind: 'no worker' | 'no slot', { task_id: id, queue }: TaskMeta, text: string): void {
+    if (this.#warned.has(kind)) return
+    this.#warned.add(kind)
+    if (kind === 'no worker') this.#waits.clear()
+    this.#config().logger.warn({ id, queue }, text)
+  }
+}
+
+function noWorker({ task_id: id, name, queue }: TaskMeta, url: string): string {
+  return `no worker is connected to ${url}: nothing has taken task ${name}[${id}] from queue ${queue} yet`
+}
+
+function noSlot({ task_id: id, name, queue }: TaskMeta, by: Waiter): string {
+  return `task ${by.task}[${by.id}] holds a slot of its worker while it waits for task ${name}[${id}], which no worker of queue ${queue} has a free slot for: where all of them wait like this, none ever goes on. Give the workers more concurrency, or the other task a queue with workers of its own`
+}

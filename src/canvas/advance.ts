@@ -1,0 +1,132 @@
+import type { App } from '../app/app.ts'
+import type { Message } from '../backend/unitOfWork.ts'
+import type { RequestConfig } from '../config/requestOptions.ts'
+import { errorInfo } from '../protocol/exception.ts'
+import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import { idsWithin } from '../protocol/signature.ts'
+import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
+import { readContext } from '../request/wire.ts'
+import { NotSupportedError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
+
+/** What follows from the end of a task: what is sent, and the records that go with it. */
+export interface Following {
+  readonly publish: readonly Message[]
+  readonly also: readonly TaskMeta[]
+  /** Ids of what is sent. */
+  readonly children: readonly string[]
+}
+
+/** Who sends what follows from the end of a task. */
+export interface Follower {
+  readonly app: Pick<App, 'config' | 'tasks'>
+  readonly hostname: string
+  /** The store lists its tasks: each that is sent gets its PENDING record. */
+  readonly listed: boolean
+  /** Throws for a message that its store can never send. */
+  check(message: Message): void
+}
+
+/** How a task ended that did not succeed: what the tasks behind it in its chain end with, too. */
+export type Ending = Pick<TaskMeta, 'status' | 'result' | 'traceback'>
+
+const NOTHING: Following = { publish: [], also: [], children: [] }
+
+/**
+ * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
+ * this worker itself would have to send counts: what lies deeper is for the worker that gets there.
+ */
+export function linkProblem(message: TaskMessage, follower: Follower): ErrorInfo | undefined {
+  const { embed } = message
+  if (embed === NOTHING_EMBEDDED) return undefined
+  try {
+    refuseChords(message)
+    const { publish } = send([...callbackCalls(message, null), ...errbackCalls(message)], message, follower)
+    for (const one of publish) follower.check(one)
+    return undefined
+  } catch (error) {
+    // Without a traceback: it would show this file, and not what its sender did.
+    const { traceback: _, ...info } = errorInfo(error)
+    return info
+  }
+}
+
+/** Each part of a chord reports to its end, which this worker cannot do. */
+function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
+  if (chord === null && !chain?.some(({ options }) => options.chord)) return
+  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported yet`)
+}
+
+/** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
+export function afterSuccess(message: TaskMessage, result: unknown, follower: Follower): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  return send(callbackCalls(message, result), message, follower)
+}
+
+/** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
+export function afterFailure(message: TaskMessage, ending: Ending, follower: Follower): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  const { publish, also, children } = send(errbackCalls(message), message, follower)
+  return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
+}
+
+/** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
+export function neverSent({ id, embed }: TaskMessage, ending: Ending, follower: Follower): readonly TaskMeta[] {
+  if (embed === NOTHING_EMBEDDED) return []
+  const { chain, chord, callbacks } = embed
+  return recordsWithin([chain, chord, callbacks], id, ending, follower)
+}
+
+/** The same of a message that is refused: nothing at all is sent of what these values, its links as they came, would send. */
+export function recordsWithin(
+  values: readonly unknown[],
+  parent: string,
+  ending: Ending,
+  { hostname }: Pick<Follower, 'hostname'>,
+): readonly TaskMeta[] {
+  const date_done = new Date().toISOString()
+  return [...idsWithin(values)].flatMap(([task_id, name]) => {
+    // Its own record is written beside these.
+    if (task_id === parent) return []
+    return [{ ...ending, task_id, name, date_done, children: [], worker: hostname, parent_id: parent || null }]
+  })
+}
+
+/** An id is fixed by its place behind the task: a task that ends twice sends the same tasks again, not others. */
+function callbackCalls({ id, embed: { callbacks, chain } }: TaskMessage, result: unknown): SignatureCall[] {
+  const args = [result]
+  const calls = (callbacks ?? []).map((signature, index) => {
+    return { signature, args, id: uuidOf(id, 'callback', String(index)) }
+  })
+  const next = chain?.at(-1)
+  if (!next) return calls
+  return [...calls, { signature: next, args, id: uuidOf(id, 'chain', ''), chain: chain?.slice(0, -1) }]
+}
+
+function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[] {
+  return (errbacks ?? []).map((signature, index) => {
+    return { signature, args: [id], id: uuidOf(id, 'errback', String(index)) }
+  })
+}
+
+function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Follower): Following {
+  const { id, rootId, replyTo, headers } = message
+  const context = contextOf(headers, app.config.request)
+  const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
+  const prepared = calls.map((call) => prepareSignature(call, before, app))
+  return {
+    publish: prepared.map(({ submission }) => submission.message),
+    also: listed ? prepared.flatMap(({ submission }) => submission.meta ?? []) : [],
+    children: prepared.map(({ id }) => id),
+  }
+}
+
+/** The request context goes on to what follows; one that cannot be read ends here. */
+function contextOf(headers: TaskMessage['headers'], config: RequestConfig): ContextWire | undefined {
+  const header = headers[CONTEXT_HEADER]
+  const read = header === undefined ? undefined : readContext(header, config)
+  return read && 'carried' in read ? read.carried.wire : undefined
+}

@@ -1,0 +1,200 @@
+import type { App } from '../app/app.ts'
+import { type Prepared, pendingMeta } from '../calls/prepareCall.ts'
+import { isPriority } from '../config/taskOptions.ts'
+import { isoTime, pythonIso } from '../protocol/iso.ts'
+import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
+import { PythonValue } from '../protocol/pythonValue.ts'
+import { canvasOf, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
+import { CONTEXT_HEADER } from '../request/requestContext.ts'
+import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
+
+/** What the call of a signature gets from the task that it follows. */
+export interface Predecessor {
+  readonly id: string
+  readonly rootId: string
+  /** Queue of its caller's replies: without it, an rpc client would never see the result. */
+  readonly replyTo: string | undefined
+  /** Who sends, for people. */
+  readonly origin: string
+  /** Its request context, which goes on with what follows. */
+  readonly context?: unknown
+}
+
+/** How one signature is called. */
+export interface SignatureCall {
+  readonly signature: Signature
+  /** Put before its own arguments, unless it is immutable. */
+  readonly args: readonly unknown[]
+  /** Its id, where it does not bring one. */
+  readonly id: string
+  /** What is left of the chain behind it, reversed. */
+  readonly chain?: readonly Signature[]
+}
+
+type Options = Readonly<Record<string, unknown>>
+
+/**
+ * Make the call of a signature ready, as Celery's `apply_async` does. Throws NotSupportedError for a canvas, ArgumentError, EncodeError
+ * or DecodeError for what cannot be sent.
+ */
+export function prepareSignature(
+  call: SignatureCall,
+  before: Predecessor,
+  app: Pick<App, 'config' | 'tasks'>,
+): Prepared {
+  const { signature } = call
+  const { task, options } = signature
+  const canvas = canvasOf(signature)
+  if (canvas !== undefined) throw new NotSupportedError(`${task}: a ${canvas} as a link is not supported yet`)
+  const { config } = app
+  const own = app.tasks.get(task)?.definition.options
+  const now = Date.now()
+  const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
+  const message = messageOf(call, before, { now, ignored })
+  const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
+  // Python's words for the default are None and ''.
+  const queue = text(options, 'queue') || undefined
+  const exchange = queue === undefined ? (text(options, 'exchange') ?? '') : ''
+  const key = text(options, 'routing_key')
+  const routingKey =
+    queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route(task) ?? config.queue
+  return {
+    id: message.id,
+    message,
+    queue: routingKey,
+    ignored,
+    submission: {
+      message: {
+        envelope: encodeTask(message, serializer, config.typedJson),
+        route: { exchange, routingKey },
+        notBefore: message.eta === undefined ? undefined : isoTime(message.eta),
+      },
+      meta: ignored ? undefined : pendingMeta(message, routingKey, now),
+    },
+  }
+}
+
+function messageOf(
+  { signature, args, id, chain }: SignatureCall,
+  before: Predecessor,
+  { now, ignored }: { now: number; ignored: boolean },
+): TaskMessage {
+  const { task, kwargs, options, immutable } = signature
+  const { stamped_headers, stamps, ...headers } = record(options, 'headers') ?? {}
+  return {
+    id: text(options, 'task_id') ?? id,
+    task,
+    args: immutable ? signature.args : [...args, ...signature.args],
+    kwargs,
+    embed: embedOf(options, chain),
+    eta: time(options, 'eta', now) ?? after(options, 'countdown', now),
+    expires: time(options, 'expires', now),
+    retries: number(options, 'retries') ?? 0,
+    timeLimit: limit(options, 'time_limit'),
+    softTimeLimit: limit(options, 'soft_time_limit'),
+    rootId: before.rootId,
+    parentId: before.id,
+    group: text(options, 'group_id'),
+    groupIndex: number(options, 'group_index'),
+    origin: before.origin,
+    replyTo: text(options, 'reply_to') ?? before.replyTo,
+    ignoreResult: ignored,
+    priority: priority(options),
+    headers: before.context === undefined ? headers : { [CONTEXT_HEADER]: before.context, ...headers },
+    shadow: text(options, 'shadow'),
+    replacedTaskNesting: number(options, 'replaced_task_nesting'),
+    ...stampsOf(options, { stamped_headers, stamps }),
+  }
+}
+
+function embedOf(options: Options, chain: readonly Signature[] | undefined): Embed {
+  const some = (list: readonly Signature[] | null): readonly Signature[] | null => (list?.length ? list : null)
+  return {
+    callbacks: some(readSignatures(options.link, 'options.link')),
+    errbacks: some(readSignatures(options.link_error, 'options.link_error')),
+    chain: some(chain ?? readSignatures(options.chain, 'options.chain')),
+    chord: isNothing(options.chord) ? null : readSignature(options.chord, 'options.chord'),
+  }
+}
+
+/** Each stamp lies among the options under its own name; a worker that passes one on has them together. */
+function stampsOf(options: Options, given: Options): Pick<TaskMessage, 'stampedHeaders' | 'stamps'> {
+  const names = options.stamped_headers ?? given.stamped_headers
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) return {}
+  const values = isRecord(given.stamps) ? given.stamps : {}
+  return {
+    stampedHeaders: names,
+    stamps: Object.fromEntries(names.map((name) => [name, options[name] ?? values[name]])),
+  }
+}
+
+function serializerOf(options: Options): 'json' | 'msgpack' | undefined {
+  const name = text(options, 'serializer')
+  if (name === undefined || name === 'json' || name === 'msgpack') return name
+  throw wrong('serializer', "'json' or 'msgpack'", name)
+}
+
+function isNothing(value: unknown): value is null | undefined {
+  return value === undefined || value === null
+}
+
+function text(options: Options, name: string): string | undefined {
+  const value = options[name]
+  if (isNothing(value)) return undefined
+  if (typeof value === 'string') return value
+  throw wrong(name, 'text', value)
+}
+
+function number(options: Options, name: string): number | undefined {
+  const value = options[name]
+  if (isNothing(value)) return undefined
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw wrong(name, 'a number', value)
+}
+
+function priority(options: Options): number | undefined {
+  const value = number(options, 'priority')
+  if (value === undefined || isPriority(value)) return value
+  throw wrong('priority', 'a whole number from 0 to 255', value)
+}
+
+function flag(options: Options, name: string): boolean | undefined {
+  const value = options[name]
+  if (isNothing(value)) return undefined
+  if (typeof value === 'boolean') return value
+  throw wrong(name, 'true or false', value)
+}
+
+function record(options: Options, name: string): Options | undefined {
+  const value = options[name]
+  if (isNothing(value)) return undefined
+  if (isRecord(value)) return value
+  throw wrong(name, 'an object', value)
+}
+
+/** A moment, as text or Date; or seconds from now. */
+function time(options: Options, name: string, now: number): string | undefined {
+  const value = options[name]
+  if (value instanceof Date) return pythonIso(value)
+  if (value instanceof PythonValue && value.type === 'datetime') return value.text
+  if (typeof value === 'number') return after(options, name, now)
+  const moment = text(options, name)
+  if (moment !== undefined) isoTime(moment)
+  return moment
+}
+
+function after(options: Options, name: string, now: number): string | undefined {
+  const seconds = number(options, name)
+  return seconds === undefined ? undefined : pythonIso(new Date(now + seconds * 1000))
+}
+
+/** Seconds as ms. */
+function limit(options: Options, name: string): number | undefined {
+  const seconds = number(options, name)
+  return seconds === undefined ? undefined : Math.round(seconds * 1000)
+}
+
+function wrong(name: string, expected: string, got: unknown): ArgumentError {
+  return new ArgumentError(`signature option ${name}: expected ${expected}, got ${JSON.stringify(got)?.slice(0, 80)}`)
+}

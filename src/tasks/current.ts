@@ -1,0 +1,126 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ContextValues } from '../config/requestValues.ts'
+import type { Carried, ContextSource, RequestContext } from '../request/requestContext.ts'
+import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
+import type { Duration } from '../std/duration.ts'
+import type { Logger } from '../std/log.ts'
+import type { MessageInfo } from './messageInfo.ts'
+import type { WaitForOptions } from './waitTypes.ts'
+
+/** What a running task knows of itself, and how it speaks. */
+export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> extends MessageInfo {
+  readonly id: string
+  /** Task name. */
+  readonly task: string
+  /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
+  readonly attempt: number
+  readonly queue: string
+  /** Custom headers of the call. */
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly parentId: string | undefined
+  readonly rootId: string
+  /** Ids of the tasks that it has sent so far. */
+  readonly children: readonly string[]
+  /** Host name of the worker. */
+  readonly hostname: string
+  /** The message was held before by a worker that did not finish it. */
+  readonly redelivered: boolean
+  /** Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
+  readonly signal: AbortSignal
+  /** Lines for the worker's log; with the task's option `exposeLogs` also for those who follow the job. */
+  readonly log: Logger
+  /** The request in which it was called, or the task that sent it was; undefined where there was none. */
+  readonly request: RequestContext<Values> | undefined
+  /**
+   * Say how far it is: state PROGRESS with this value. Values that follow within 100 ms are folded, the last one stays.
+   * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop that awaits it can be cancelled.
+   */
+  progress(value: Progress): Promise<void>
+  /**
+   * Hand out a part of the output, as a token of text or a row: an event of its own, and no state. All of them are told, in their order. Awaited, it
+   * waits while the store does not keep pace, and rejects as `progress`. Throws EncodeError for a value that cannot be sent or takes more than 64 KiB,
+   * ArgumentError for one that is not awaited when 10,000 others, or 16 MiB, have not been stored yet.
+   */
+  chunk(value: Chunk): Promise<void>
+  /**
+   * Wait for an answer from outside, as a person's approval: `notify` is given a token, and whoever has it answers with `POST /v1/waits/{token}` or
+   * `app.completeWait`. The state is WAITING meanwhile, and the task keeps its place in the worker. The answer is kept: another run of this job, after a
+   * crash or a retry, gets the same for the same name. Throws TimeoutError when nobody answered in time, the signal's reason, ArgumentError,
+   * NotSupportedError with `rpc://` results and in a direct call.
+   */
+  waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value>
+  /** A state of its own, as `STEP 1`, with what goes with it. */
+  updateState(state: string, meta?: unknown): Promise<void>
+  /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
+  retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
+}
+
+/** A context that keeps the ids of what its task sends. */
+export interface Parent extends TaskContext {
+  readonly children: string[]
+  /** What it was called in. */
+  readonly source: ContextSource | undefined
+  /** The app's own address, where one is configured. */
+  readonly baseUrl: string | undefined
+}
+
+/** What is known wherever code runs: the task that it belongs to, and the request. */
+interface Frame {
+  readonly parent: Parent | undefined
+  readonly source: ContextSource | undefined
+}
+
+const storage = new AsyncLocalStorage<Frame>()
+
+/** The task being run, from anywhere below it; undefined outside of one. */
+export function currentTask(): TaskContext | undefined {
+  return storage.getStore()?.parent
+}
+
+/**
+ * The request in which this runs: that of the handler, or the one in which the task was called; undefined where there is none.
+ * `app.requestContext()` is the same with the types of the app's values. Throws what makes the context wrong, as values that cannot be sent.
+ */
+export function requestContext(): RequestContext | undefined {
+  return contextHere()?.view
+}
+
+/** The absolute URL of a path of this application, for links in mails. Throws ConfigError where its address is not known. */
+export function urlFor(path: string, query?: UrlQuery): string {
+  return absoluteUrl(contextHere()?.view.baseUrl ?? storage.getStore()?.parent?.baseUrl, path, query)
+}
+
+/** The context that goes with what is sent from here. */
+export function contextHere(): Carried | undefined {
+  return storage.getStore()?.source?.carried
+}
+
+/** The same, not asked for yet. */
+export function sourceHere(): ContextSource | undefined {
+  return storage.getStore()?.source
+}
+
+/** Run a function in a request, in the same task. */
+export function runWithin<Result>(source: ContextSource | undefined, run: () => Result): Result {
+  return storage.run({ parent: storage.getStore()?.parent, source }, run)
+}
+
+/** Id of a task that is called directly: no message, no record. */
+export const DIRECT = 'direct'
+
+/** Parent and root of what is sent from here; undefined outside of a task that was itself sent. */
+export function lineage(): { readonly parentId: string; readonly rootId: string } | undefined {
+  const task = currentTask()
+  if (task?.id !== DIRECT) return task && { parentId: task.id, rootId: task.rootId }
+  return task.parentId === undefined ? undefined : { parentId: task.parentId, rootId: task.rootId }
+}
+
+/** The list that keeps the ids of what is sent from here; undefined outside of a task. */
+export function childrenHere(): string[] | undefined {
+  return storage.getStore()?.parent?.children
+}
+
+/** Run a function as this task. */
+export function runAs<Result>(context: Parent, run: () => Result): Result {
+  return storage.run({ parent: context, source: context.source }, run)
+}

@@ -1,0 +1,27 @@
+import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import type { Schema } from '../std/schema.ts'
+import type { TaskContext } from './current.ts'
+import type { Parameters } from './parameters.ts'
+
+/** What a task is: its name, options, schemas and function. The wire never sees it. */
+export interface TaskDefinition {
+  readonly name: string
+  readonly options: ParsedTaskOptions
+  /** `positional`: the function takes a list of arguments. `object`: it takes one input object, and the context. */
+  readonly style: 'positional' | 'object'
+  /** Its parameters, where they were declared. */
+  readonly params: Parameters | undefined
+  /** Its parameters as far as they are known: those declared, else what the function or the schema tells, read when first asked for. */
+  readonly parameters: Parameters | undefined
+  readonly input: Schema | undefined
+  readonly output: Schema | undefined
+  readonly progress: Schema | undefined
+  readonly chunk: Schema | undefined
+  readonly run: (...args: never[]) => unknown
+}
+
+/** Call the function as its style wants; `args` are those of the wire, already validated. */
+export function invoke(definition: TaskDefinition, args: readonly unknown[], context: TaskContext): unknown {
+  const run = definition.run as (...args: unknown[]) => unknown
+  return definition.style === 'object' ? run(args[0], context) : run(...args)
+}

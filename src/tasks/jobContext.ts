@@ -1,0 +1,249 @@
+import { assertEncodable } from '../protocol/encoding.ts'
+import type { Job, Report } from '../protocol/job.ts'
+import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
+import type { ContextSource, RequestContext } from '../request/requestContext.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
+import {
+  ArgumentError,
+  CeleriacError,
+  NotSupportedError,
+  Retry,
+  SoftTimeLimitExceeded,
+  TaskRevokedError,
+} from '../std/errors.ts'
+import type { Logger } from '../std/log.ts'
+import { validate } from '../std/schema.ts'
+import type { StopSignal } from '../std/stop.ts'
+import type { Parent } from './current.ts'
+import type { TaskDefinition } from './definition.ts'
+import { ExposedLog } from './jobLog.ts'
+import { JobMessage } from './messageInfo.ts'
+import { type Emit, Outlet } from './outputBuffer.ts'
+import type { OpenWait, WaitForOptions } from './waitTypes.ts'
+
+/** Who runs a job: a pool, the eager mode, a direct call. */
+export interface JobHost {
+  /** Tells the task to stop; its reason is an AbortReason. */
+  readonly signal: StopSignal
+  report(report: Report): void
+  /** Takes what the task hands out; absent where nobody keeps it. */
+  readonly emit?: Emit | undefined
+  readonly log: Logger
+}
+
+/** How a job's values are stored. */
+type Serializer = 'json' | 'msgpack'
+
+/** Progress reports closer than this are folded into the next, ms. */
+const FOLD = 100
+/** A task that awaits its reports lets other work run at least this often, ms. */
+const TURN = 10
+/** States that the program itself sets. */
+const RESERVED: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
+
+/** What a job is run in. */
+export interface Surroundings {
+  /** What its reports must pass. */
+  readonly serializer: Serializer
+  /** The request that it belongs to. */
+  readonly source: ContextSource | undefined
+  /** The app's own address. */
+  readonly baseUrl: string | undefined
+  /** Where the ids of what it sends are kept. Default: a list of its own. */
+  readonly children?: string[] | undefined
+  /** Opens what it waits for; absent for a task that was not sent. */
+  readonly openWait?: OpenWait | undefined
+}
+
+/** The context of one running job. */
+export class JobContext extends JobMessage implements Parent {
+  readonly children: string[]
+  readonly source: ContextSource | undefined
+  readonly baseUrl: string | undefined
+  readonly #definition: TaskDefinition
+  readonly #host: JobHost
+  readonly #serializer: Serializer
+  readonly #openWait: OpenWait | undefined
+  #abort: AbortController | undefined
+  #log: Logger | undefined
+  #outlet: Outlet | undefined
+  #ended = false
+  #folded: Report | undefined
+  #foldTimer: NodeJS.Timeout | undefined
+  #reportedAt = 0
+  #turnAt = performance.now()
+
+  constructor(job: Job, definition: TaskDefinition, host: JobHost, surroundings: Surroundings) {
+    super(job, definition.options)
+    this.children = surroundings.children ?? []
+    this.source = surroundings.source
+    this.baseUrl = surroundings.baseUrl
+    this.#serializer = surroundings.serializer
+    this.#openWait = surroundings.openWait
+    this.#definition = definition
+    this.#host = host
+  }
+
+  get id(): string {
+    return this.job.id
+  }
+  get task(): string {
+    return this.job.task
+  }
+  get attempt(): number {
+    return this.job.retries + this.job.lost + 1
+  }
+  get queue(): string {
+    return this.job.queue
+  }
+  get headers(): Readonly<Record<string, unknown>> {
+    return this.job.headers
+  }
+  get parentId(): string | undefined {
+    return this.job.parentId
+  }
+  get rootId(): string {
+    return this.job.rootId
+  }
+  get hostname(): string {
+    return this.job.hostname
+  }
+  get redelivered(): boolean {
+    return this.job.redelivered
+  }
+
+  get request(): RequestContext | undefined {
+    return this.source?.carried.view
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#makeLog()
+    return this.#log
+  }
+
+  /** Made when first asked for: most tasks never look at it. */
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController()
+      const { signal } = this.#host
+      const forward = (): void => abort.abort(abortError(signal.reason, this.id))
+      if (signal.aborted) forward()
+      else signal.addEventListener('abort', forward, { once: true })
+      this.#abort = abort
+    }
+    return this.#abort.signal
+  }
+
+  async progress(value: unknown): Promise<void> {
+    const { progress } = this.#definition
+    const meta = progress ? await validate(progress, value, `task ${this.task}: progress`) : value
+    assertEncodable(meta, 'progress', this.#serializer)
+    this.#fold({ state: PROGRESS, meta })
+    await this.#turn()
+  }
+
+  chunk(value: unknown): Promise<void> {
+    if (this.#ended) return Promise.resolve()
+    const outlet = this.#open()
+    outlet.send('chunk', this.#checked(value))
+    const done = this.#paced(outlet)
+    // Who does not await it is not to die of an abort, either.
+    done.catch(() => undefined)
+    return done
+  }
+
+  async waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value> {
+    if (!this.#openWait)
+      throw new NotSupportedError(`waitFor: task ${this.task} was called directly: nobody can answer it`)
+    const wait = await this.#openWait(this.id, name, options)
+    if (!(await wait.ended())) {
+      this.#send({ state: WAITING, meta: { wait: name }, until: wait.until })
+      await options.notify?.(wait.token)
+    }
+    const answer = await wait.answer(this.signal)
+    this.#send({ state: STARTED, meta: null })
+    return answer as Value
+  }
+
+  async updateState(state: string, meta: unknown = null): Promise<void> {
+    if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED.has(state)) {
+      throw new ArgumentError(`updateState: expected a state of the task's own, got ${JSON.stringify(state)}`)
+    }
+    assertEncodable(meta, 'meta', this.#serializer)
+    this.#send({ state, meta })
+    await this.#turn()
+  }
+
+  retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
+    const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
+    throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+
+  /** The task ended: what was folded is not worth sending any more. */
+  end(): void {
+    clearTimeout(this.#foldTimer)
+    this.#folded = undefined
+    this.#ended = true
+  }
+
+  #makeLog(): Logger {
+    const log = this.#host.log.child({ task: this.task, id: this.id })
+    const level = this.#definition.options.exposeLogs
+    return level && this.#host.emit ? new ExposedLog(log, { outlet: this.#open(), level, left: 0 }) : log
+  }
+
+  /** Made when first needed, as the signal. */
+  #open(): Outlet {
+    this.#outlet ??= new Outlet(this.#host.emit, this.#serializer, this.attempt)
+    return this.#outlet
+  }
+
+  #checked(value: unknown): unknown {
+    const { chunk } = this.#definition
+    const checked = chunk ? validate(chunk, value, `task ${this.task}: chunk`) : value
+    if (!(checked instanceof Promise)) return checked
+    checked.catch(() => undefined)
+    throw new ArgumentError(
+      `task ${this.task}: chunk: expected a schema that checks at once, got one that is asynchronous`,
+    )
+  }
+
+  async #paced(outlet: Outlet): Promise<void> {
+    for (let room = outlet.room(this.#host.signal); room; room = outlet.room(this.#host.signal)) await room
+    await this.#turn()
+  }
+
+  #fold(report: Report): void {
+    const wait = this.#reportedAt + FOLD - performance.now()
+    if (wait <= 0) {
+      this.#send(report)
+      return
+    }
+    if (!this.#folded) this.#foldTimer = setTimeout(() => this.#folded && this.#send(this.#folded), wait)
+    this.#folded = report
+  }
+
+  #send(report: Report): void {
+    clearTimeout(this.#foldTimer)
+    this.#folded = undefined
+    this.#reportedAt = performance.now()
+    this.#host.report(report)
+  }
+
+  /** Gives timers and messages their turn (a revoke can then arrive), and ends a task that is to stop. */
+  async #turn(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#turnAt >= TURN) {
+      this.#turnAt = now
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    if (this.#host.signal.aborted) throw abortError(this.#host.signal.reason, this.id)
+  }
+}
+
+/** The error that stands for an AbortReason inside a task. */
+export function abortError(reason: unknown, id: string): Error {
+  if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
+  if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
+  return new CeleriacError('SHUTDOWN', 'the worker shuts down')
+}

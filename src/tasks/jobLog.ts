@@ -1,0 +1,85 @@
+import type { LogLine } from '../protocol/emission.ts'
+import { toJson } from '../protocol/plainJson.ts'
+import { EncodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
+import type { Outlet } from './outputBuffer.ts'
+
+/** Of a line that is too long, so many characters of its message stay, and none of its fields. */
+const SHORT = 4000
+
+/** What the lines of one job have in common. */
+interface Exposure {
+  readonly outlet: Outlet
+  /** Lines below it are not exposed. */
+  readonly level: LineLevel
+  /** Lines that were left out since the last that was not. */
+  left: number
+}
+
+/** A task's logger whose lines are events of the job, too. What is written to the worker's log is what it is without. */
+export class ExposedLog extends LeveledLogger {
+  readonly #log: Logger
+  readonly #exposure: Exposure
+  readonly #fields: object
+
+  constructor(log: Logger, exposure: Exposure, fields: object = {}) {
+    super()
+    this.#log = log
+    this.#exposure = exposure
+    this.#fields = fields
+  }
+
+  override child(fields: object): Logger {
+    return new ExposedLog(this.#log.child(fields), this.#exposure, { ...this.#fields, ...fields })
+  }
+
+  protected override line(level: LineLevel, fields: object, message: string): void {
+    this.#log[level](fields, message)
+    const { outlet, level: least, left } = this.#exposure
+    if (LINE_LEVELS.indexOf(level) < LINE_LEVELS.indexOf(least)) return
+    // A line is not worth a wait: what the store does not keep pace with is left out, and counted.
+    if (outlet.isFull) {
+      this.#exposure.left++
+      return
+    }
+    this.#exposure.left = 0
+    if (left > 0)
+      send(outlet, 'warn', {}, `${left} lines are left out here: they came faster than the store takes them`)
+    send(outlet, level, { ...this.#fields, ...fields }, message)
+  }
+}
+
+function send(outlet: Outlet, level: LineLevel, fields: object, message: string): void {
+  const line = { level, time: new Date().toISOString(), message: String(message).toWellFormed() }
+  try {
+    outlet.send('log', { ...line, fields: plain(fields) } satisfies LogLine)
+  } catch (error) {
+    if (!(error instanceof EncodeError)) throw error
+    outlet.send('log', {
+      ...line,
+      message: `${line.message.slice(0, SHORT).toWellFormed()}…`,
+      fields: {},
+    } satisfies LogLine)
+  }
+}
+
+/** Fields as JSON has them; an error without its stack, a secret without its value. */
+function plain(fields: object): Record<string, unknown> {
+  try {
+    return JSON.parse(toJson(shown(fields, 2))) as Record<string, unknown>
+  } catch {
+    // A circle, or what throws when it is looked at: a log line is not worth an error, so they go as text.
+    return Object.fromEntries(Object.keys(fields).map((key) => [key, 'not shown']))
+  }
+}
+
+/** Secrets are looked for at the top and one level down, as in the worker's own log. */
+function shown(value: unknown, levels: number): unknown {
+  if (value instanceof Error) return { type: value.name, message: value.message }
+  if (levels === 0 || !isRecord(value)) return value
+  const entries = Object.entries(value).map(([key, inner]) => {
+    return [key, SECRETS.includes(key) ? '[redacted]' : shown(inner, levels - 1)]
+  })
+  return Object.fromEntries(entries)
+}

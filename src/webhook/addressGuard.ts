@@ -1,0 +1,60 @@
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { WebhookConfig } from '../config/webhookOptions.ts'
+import { hostAddress, webhookUrl } from '../config/webhookOptions.ts'
+import { isPublicAddress } from '../std/address.ts'
+import { ArgumentError, Fatal } from '../std/errors.ts'
+
+/** All addresses of a host name. */
+export type Resolve = (hostname: string) => Promise<readonly string[]>
+
+/** Where a delivery goes: what the URL says, and the one address that was judged and is spoken to. */
+export interface Target {
+  readonly url: URL
+  readonly address: string
+}
+
+/** The system's own resolver, so that `/etc/hosts` counts. */
+export async function resolveBySystem(hostname: string): Promise<readonly string[]> {
+  return (await lookup(hostname, { all: true })).map(({ address }) => address)
+}
+
+/**
+ * Judge a URL and pin it to one address: DNS is asked once, here, so that an answer that changes afterwards (rebinding) changes nothing.
+ * A name of which any address is private is refused as a whole. Throws Fatal for what may never be told, and what `resolve` throws.
+ */
+export async function pinUrl(text: string, config: WebhookConfig, resolve: Resolve): Promise<Target> {
+  const url = judged(text, config)
+  const literal = hostAddress(url.hostname)
+  const addresses = isIP(literal) ? [literal] : await within(resolve(literal), config.timeout, literal)
+  const [address] = addresses
+  if (address === undefined) throw new Error(`webhook: ${literal} has no address`)
+  const refused = config.allows(url) ? undefined : addresses.find((one) => !isPublicAddress(one))
+  if (refused !== undefined)
+    throw new Fatal(
+      `webhook: expected a public address, got ${refused} for ${literal}; the option allow names exceptions`,
+    )
+  return { url, address }
+}
+
+/** The system's resolver cannot be stopped, but need not be waited for. */
+async function within<Value>(answer: Promise<Value>, timeout: number, name: string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`webhook: no address of ${name} within ${timeout} ms`)), timeout)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function judged(text: string, config: WebhookConfig): URL {
+  try {
+    return webhookUrl(text, config)
+  } catch (error) {
+    if (error instanceof ArgumentError) throw new Fatal(error.message, { cause: error })
+    throw error
+  }
+}
