@@ -5,7 +5,7 @@ import { revokeRequest } from '../protocol/control.ts'
 import { encodeException } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
-import { pieces } from '../std/pieces.ts'
+import { pieces } from '../std/chunks.ts'
 import type { Stores } from './stores.ts'
 import { completionOf } from './webhookMessage.ts'
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import './oldNode.ts'
 import { exitCode, failureText } from './exit.ts'
+import { quiet } from './nodeWarnings.ts'
 import { commandFirst } from './order.ts'
 import { program } from './program.ts'
-import { quiet } from './quiet.ts'
 
 quiet(process)
 // `dev` passes its own command line on.

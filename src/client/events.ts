@@ -1,7 +1,7 @@
 import { parse } from './json.ts'
-import { type Frame, FrameReader } from './lines.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, ProblemError, problemOf } from './problem.ts'
+import { type Frame, FrameReader } from './sseReader.ts'
 import type { Transport } from './transport.ts'
 import type { JobError, JobEvent, LoggedLine } from './types.ts'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
-import { isPublicAddress } from '../std/address.ts'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { isPublicAddress } from '../std/publicAddress.ts'
 import { redactUrl } from '../std/url.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 

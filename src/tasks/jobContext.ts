@@ -13,7 +13,7 @@ import {
 } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { validate } from '../std/schema.ts'
-import type { StopSignal } from '../std/stop.ts'
+import type { StopSignal } from '../std/stopSignal.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'

@@ -1,7 +1,7 @@
 import { type Emission, writeEmission } from '../protocol/emission.ts'
 import type { SerializerName } from '../protocol/encoding.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
-import type { StopSignal } from '../std/stop.ts'
+import type { StopSignal } from '../std/stopSignal.ts'
 
 /** Takes what a job hands out; calls `taken` when it is kept, or nobody will keep it. In order. */
 export type Emit = (emission: string | Uint8Array, taken: () => void) => void

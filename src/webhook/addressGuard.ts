@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { hostAddress, webhookUrl } from '../config/webhookOptions.ts'
-import { isPublicAddress } from '../std/address.ts'
 import { ArgumentError, Fatal } from '../std/errors.ts'
+import { isPublicAddress } from '../std/publicAddress.ts'
 
 /** All addresses of a host name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>

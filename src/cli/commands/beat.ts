@@ -1,6 +1,6 @@
 import { schedulesOf } from '../../beat/schedules.ts'
 import { startBeat } from '../beatService.ts'
-import { type AppOptions, openApp } from '../open.ts'
+import { type AppOptions, openApp } from '../loadApp.ts'
 import { say } from '../say.ts'
 import { stopped } from '../stop.ts'
 

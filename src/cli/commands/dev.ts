@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { moduleUrl } from '../../app/loadApp.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { startBeatIfUseful } from '../beatService.ts'
+import { Supervisor } from '../devSupervisor.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
-import { openApp } from '../open.ts'
+import { openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
 import { type SampleCall, sampleCall } from '../sample.ts'
-import { Supervisor } from '../supervisor.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
 export interface DevCommandOptions extends WorkerCommandOptions, HttpCommandOptions {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
-import { type AppOptions, withApp } from '../open.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 
 export interface PurgeCommandOptions extends AppOptions {
   queues?: string[]

@@ -5,8 +5,8 @@ import { isFinal, SUCCESS } from '../../protocol/states.ts'
 import { CeleriacError, UnknownJobError } from '../../std/errors.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { jsonText } from '../json.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 import { withoutHead } from '../log.ts'
-import { type AppOptions, withApp } from '../open.ts'
 
 export interface ResultCommandOptions extends AppOptions {
   /** ms; true: no end. */

@@ -1,5 +1,5 @@
 import { CeleriacError } from '../../std/errors.ts'
-import { type AppOptions, withApp } from '../open.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 
 export interface RevokeCommandOptions extends AppOptions {
   terminate?: boolean

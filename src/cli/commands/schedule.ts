@@ -2,7 +2,7 @@ import type { ScheduleInfo } from '../../beat/info.ts'
 import { type Schedules, schedulesOf } from '../../beat/schedules.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { jsonText } from '../json.ts'
-import { type AppOptions, withApp } from '../open.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 import { argumentsOf } from '../values.ts'
 
 export interface ScheduleListOptions extends AppOptions {

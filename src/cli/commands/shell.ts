@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { type REPLServer, start } from 'node:repl'
 import { PassThrough } from 'node:stream'
 import type { App } from '../../app/app.ts'
-import { type AppOptions, openApp } from '../open.ts'
+import { type AppOptions, openApp } from '../loadApp.ts'
 
 /** `celeriac shell`: JavaScript with await, the app and its tasks in scope. Ends with its input. */
 export async function shell(options: AppOptions): Promise<void> {

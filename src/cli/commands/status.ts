@@ -4,7 +4,7 @@ import { Control } from '../../control/control.ts'
 import { isStoreAway } from '../../std/errorCode.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
-import { type AppOptions, withApp } from '../open.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 
 export interface StatusCommandOptions extends AppOptions {
   queues?: string[]

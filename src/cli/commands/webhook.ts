@@ -1,6 +1,6 @@
 import { redactUrl } from '../../std/url.ts'
 import { enable, endpointNotes, endpointUrl, troubleOf } from '../../webhook/endpoint.ts'
-import { type AppOptions, withApp } from '../open.ts'
+import { type AppOptions, withApp } from '../loadApp.ts'
 
 export interface WebhookCommandOptions extends AppOptions {
   enable?: boolean

@@ -1,6 +1,6 @@
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
+import { openApp } from '../loadApp.ts'
 import { type MetricsOptions, startMetrics } from '../metricsService.ts'
-import { openApp } from '../open.ts'
 import { sendReady } from '../ready.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 

@@ -1,4 +1,4 @@
-import type { StopSignal } from '../../std/stop.ts'
+import type { StopSignal } from '../../std/stopSignal.ts'
 import { HEARTBEAT, OPENING } from './eventFormat.ts'
 
 export interface EventSource {

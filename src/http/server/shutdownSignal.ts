@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { StopSignal } from '../../std/stop.ts'
+import type { StopSignal } from '../../std/stopSignal.ts'
 
 /** What `serve` hands over with a request, beside Node's own. */
 export interface ServedBy {

@@ -1,6 +1,6 @@
+import { pieces } from '../../std/chunks.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import { pieces } from '../../std/pieces.ts'
 import {
   type Due,
   type EntryChange,

@@ -9,7 +9,7 @@ import {
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { pieces } from '../../std/pieces.ts'
+import { pieces } from '../../std/chunks.ts'
 import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteNotes } from './results/notes.ts'

@@ -1,6 +1,6 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import type { StopSignal } from '../../std/stop.ts'
+import type { StopSignal } from '../../std/stopSignal.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 
 /** How one job is stopped, and where it reports. */

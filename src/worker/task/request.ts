@@ -10,7 +10,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { isoNow } from '../../std/clock.ts'
 import { LONGEST_TIMER } from '../../std/duration.ts'
 import { timeOf } from '../../std/id.ts'
-import { Stop, type StopSignal } from '../../std/stop.ts'
+import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Handouts } from './outputWriter.ts'
 

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { pieces } from '../../../std/pieces.ts'
+import { pieces } from '../../../std/chunks.ts'
 import { connectRedis } from '../connection/client.ts'
 import { Keys } from './keys.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'

@@ -1,7 +1,7 @@
 import { emitted, type History, type HistoryQuery, type LoggedChange, unlogged } from '../../../backend/eventLog.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { isFinal, PENDING } from '../../../protocol/states.ts'
-import { pieces } from '../../../std/pieces.ts'
+import { pieces } from '../../../std/chunks.ts'
 import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 

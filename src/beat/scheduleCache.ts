@@ -1,5 +1,5 @@
 import type { Definition } from './entry.ts'
-import { scheduleFrom } from './when/read.ts'
+import { scheduleFrom } from './when/parse.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** Most schedules that are kept read. */
