@@ -5,7 +5,7 @@ import type { Joint, Note, Origin, Reply } from './unitOfWork.ts'
 
 /*
  * The result backend seam: what is known of each task.
- * Each sentence of these docs is a case of `testing/backendSuite.ts`, which every backend passes.
+ * Each sentence of these docs is a case of `testing/suites/backendSuite.ts`, which every backend passes.
  */
 
 /** A page of records, newest first. `cursor` asks for the next page; absent at the end. */

@@ -2,7 +2,7 @@ import type { Envelope } from '../protocol/envelope.ts'
 
 /*
  * The broker seam: messages. Everything Celery lives above it, everything store-specific below.
- * Each sentence of these docs is a case of `testing/brokerSuite.ts`, which every broker passes.
+ * Each sentence of these docs is a case of `testing/suites/brokerSuite.ts`, which every broker passes.
  */
 
 /** Where an envelope goes, in AMQP's words. Exchange '' is direct to the queue named by the routing key. */

@@ -1,6 +1,6 @@
 /*
  * The schedule store: what beats share. It knows nothing of schedules; entries and runs are text to it.
- * Each sentence of these docs is a case of `testing/schedulerSuite.ts`, which every store passes.
+ * Each sentence of these docs is a case of `testing/suites/schedulerSuite.ts`, which every store passes.
  */
 
 /** An entry as it is kept. */

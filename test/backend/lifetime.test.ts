@@ -7,7 +7,7 @@ import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
 import { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
-import { lifetimeSuite } from '../../src/testing/lifetimeSuite.ts'
+import { lifetimeSuite } from '../../src/testing/suites/lifetimeSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
 

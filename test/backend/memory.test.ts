@@ -2,10 +2,10 @@ import { describe, it } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import type { OpenedBackend } from '../../src/testing/backendPlace.ts'
-import { backendSuite } from '../../src/testing/backendSuite.ts'
-import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/historySuite.ts'
-import { jointSuite } from '../../src/testing/jointSuite.ts'
+import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
+import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
+import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
+import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
 
 const open = (broker: MemoryBroker, serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
   new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], broker, eventLog: SUITE_EVENT_LOG })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
-import { jointSuite } from '../../src/testing/jointSuite.ts'
+import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
 let server: RedisServer

@@ -4,7 +4,7 @@ import type { Stores } from '../../src/calls/stores.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { MemoryScheduleStore } from '../../src/stores/memory/schedule.ts'
 import { openScheduleStore } from '../../src/stores/openSchedule.ts'
-import { schedulerSuite } from '../../src/testing/schedulerSuite.ts'
+import { schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
 

@@ -36,7 +36,7 @@ it('nothing is fetched by ADD, and no secret is an argument', () => {
 it('the context has all sources, and neither tests nor what git ignores', () => {
   const keeps = ignoring(ROOT)
   const sent = (name: string): boolean => keeps(join(ROOT, name))
-  for (const name of ['src/index.ts', 'src/testing/suites.ts', 'examples/plots/tasks.ts', '.npmrc', 'package.json'])
+  for (const name of ['src/index.ts', 'src/testing/testing.ts', 'examples/plots/tasks.ts', '.npmrc', 'package.json'])
     expect([name, sent(name)]).toEqual([name, true])
   for (const name of ['.git/config', '.env', 'node_modules/zod/package.json', 'dist/index.js', 'examples/plots/test/a'])
     expect([name, sent(name)]).toEqual([name, false])

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
-import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 
 /** What RabbitMQ's quorum queues do not do, by words of the cases' titles, and why. */

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
-import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 
 brokerSuite({ describe, it }, 'amqp', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
-import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { RedisServer } from '../../redis/server.ts'
 
 let server: RedisServer

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { brokerSuite } from '../../../src/testing/brokerSuite.ts'
+import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { Folder } from './folder.ts'
 
 brokerSuite({ describe, it }, 'sqlite', async () => {

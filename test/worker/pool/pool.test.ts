@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { poolSuite } from '../../../src/testing/poolSuite.ts'
+import { poolSuite } from '../../../src/testing/suites/poolSuite.ts'
 import { InlinePool } from '../../../src/worker/pool/inline.ts'
 import { ThreadPool } from '../../../src/worker/pool/threads/pool.ts'
 import { app } from './tasks.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readEmission } from '../protocol/emission.ts'
-import type { AbortReason, Job, Report } from '../protocol/job.ts'
-import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
-import { Stop } from '../std/stopSignal.ts'
-import type { Pool } from '../worker/pool/pool.ts'
-import { type Kit, pause, stays, until, within } from './kit.ts'
+import { readEmission } from '../../protocol/emission.ts'
+import type { AbortReason, Job, Report } from '../../protocol/job.ts'
+import type { ErrorInfo, Outcome, StopReason } from '../../protocol/outcome.ts'
+import { Stop } from '../../std/stopSignal.ts'
+import type { Pool } from '../../worker/pool/pool.ts'
+import { type Kit, pause, stays, until, within } from '../kit.ts'
 import { TOLD, toldJob } from './poolMessage.ts'
 
 /** What a pool can do, which decides the cases that it must pass. */

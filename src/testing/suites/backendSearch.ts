@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import type { ListFilter, ResultBackend } from '../backend/backend.ts'
-import type { Origin } from '../backend/unitOfWork.ts'
-import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
-import { ArgumentError } from '../std/errors.ts'
-import type { Case } from './backendPlace.ts'
-import { metaOf } from './factories.ts'
+import type { ListFilter, ResultBackend } from '../../backend/backend.ts'
+import type { Origin } from '../../backend/unitOfWork.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import type { Case } from '../backendFixture.ts'
+import { metaOf } from '../factories.ts'
 
 const START = Date.parse('2026-11-01T10:00:00Z')
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { ResultBackend } from '../backend/backend.ts'
-import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS, WAITING } from '../protocol/states.ts'
-import { metaOf } from './factories.ts'
-import type { Kit } from './kit.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS, WAITING } from '../../protocol/states.ts'
+import { metaOf } from '../factories.ts'
+import type { Kit } from '../kit.ts'
 
 /** A backend of an empty store, and how its time passes. */
 export interface AgingBackend {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Case } from './brokerPlace.ts'
-import { envelopeOf, idsOf, toQueue } from './factories.ts'
-import { Reader } from './reader.ts'
+import type { Case } from '../brokerFixture.ts'
+import { envelopeOf, idsOf, toQueue } from '../factories.ts'
+import { Reader } from '../reader.ts'
 
 export function order(it: Case): void {
   it('serves by priority, then in order of arrival; none is priority 0', async ({ broker, read }) => {

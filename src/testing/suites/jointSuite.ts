@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import type { ResultBackend } from '../backend/backend.ts'
-import type { Joint, Message, Note } from '../backend/unitOfWork.ts'
-import type { Broker, Delivery } from '../broker/broker.ts'
-import { writeEmission } from '../protocol/emission.ts'
-import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
-import { jointOf } from '../stores/sequentialUnitOfWork.ts'
-import { envelopeOf, idsOf, metaOf, toQueue } from './factories.ts'
-import type { Kit } from './kit.ts'
-import { Reader } from './reader.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { Joint, Message, Note } from '../../backend/unitOfWork.ts'
+import type { Broker, Delivery } from '../../broker/broker.ts'
+import { writeEmission } from '../../protocol/emission.ts'
+import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
+import { jointOf } from '../../stores/sequentialUnitOfWork.ts'
+import { envelopeOf, idsOf, metaOf, toQueue } from '../factories.ts'
+import type { Kit } from '../kit.ts'
+import { Reader } from '../reader.ts'
 
 /** An empty broker and backend, and how to leave them. */
 export interface OpenedStores {

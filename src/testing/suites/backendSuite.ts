@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import type { ResultBackend } from '../backend/backend.ts'
-import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
-import { ArgumentError, EncodeError, UnknownJobError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
+import { ArgumentError, EncodeError, UnknownJobError } from '../../std/errors.ts'
+import { uuid } from '../../std/id.ts'
+import { type Case, casesOn, type OpenedBackend, type Place } from '../backendFixture.ts'
+import { metaOf } from '../factories.ts'
+import { type Kit, pause, stays, until, within } from '../kit.ts'
 import { listingByOrigin, noting } from './backendNotes.ts'
-import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
 import { searching, searchingAmong, searchingText } from './backendSearch.ts'
 import { spoiling } from './backendSpoiled.ts'
-import { metaOf } from './factories.ts'
-import { type Kit, pause, stays, until, within } from './kit.ts'
 
 /** What every result backend must do: each case is a sentence of the contract in `backend/backend.ts`. */
 export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import type { ResultBackend } from '../backend/backend.ts'
-import { type Change, changesAfter, type History, isBroken, seqOf } from '../backend/eventLog.ts'
-import { Follows, type Step } from '../calls/eventFeed.ts'
-import { type Emission, writeEmission } from '../protocol/emission.ts'
-import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../protocol/states.ts'
-import { UnknownJobError } from '../std/errors.ts'
-import { type Case, casesOn, type OpenedBackend, type Place } from './backendPlace.ts'
-import { metaOf } from './factories.ts'
-import { type Kit, until, within } from './kit.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import { type Change, changesAfter, type History, isBroken, seqOf } from '../../backend/eventLog.ts'
+import { Follows, type Step } from '../../calls/eventFeed.ts'
+import { type Emission, writeEmission } from '../../protocol/emission.ts'
+import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
+import { UnknownJobError } from '../../std/errors.ts'
+import { type Case, casesOn, type OpenedBackend, type Place } from '../backendFixture.ts'
+import { metaOf } from '../factories.ts'
+import { type Kit, until, within } from '../kit.ts'
 
 /** How many states the backend of this suite must be opened to keep (`eventLog`). */
 export const SUITE_EVENT_LOG = 100

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Case } from './brokerPlace.ts'
-import { envelopeOf, idsOf, toQueue } from './factories.ts'
-import { PATIENCE, within } from './kit.ts'
+import type { Case } from '../brokerFixture.ts'
+import { envelopeOf, idsOf, toQueue } from '../factories.ts'
+import { PATIENCE, within } from '../kit.ts'
 
 /** The part of `brokerSuite` on messages that are not to be delivered yet. */
 export function delays(it: Case): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../stores/scheduleStore.ts'
-import { type Kit, pause, until } from './kit.ts'
+import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../../stores/scheduleStore.ts'
+import { type Kit, pause, until } from '../kit.ts'
 
 /** An empty schedule store, and how to leave it. */
 export interface OpenedScheduleStore {

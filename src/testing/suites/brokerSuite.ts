@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import type { Binding, Queue } from '../broker/broker.ts'
-import { CONTROL_BINDING } from '../protocol/control.ts'
+import type { Binding, Queue } from '../../broker/broker.ts'
+import { CONTROL_BINDING } from '../../protocol/control.ts'
+import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
+import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
+import { type Kit, PATIENCE, stays, until, within } from '../kit.ts'
+import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
-import { type Case, type OpenedBroker, placeOf } from './brokerPlace.ts'
-import { ackAll, envelopeOf, idsOf, toQueue } from './factories.ts'
-import { type Kit, PATIENCE, stays, until, within } from './kit.ts'
-import { Reader } from './reader.ts'
 
 /** What every broker must do: each case is a sentence of the contract in `broker/broker.ts`. */
 export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBroker>): void {

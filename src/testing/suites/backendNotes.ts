@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { PENDING, SUCCESS } from '../protocol/states.ts'
-import type { Case } from './backendPlace.ts'
-import { metaOf } from './factories.ts'
+import { PENDING, SUCCESS } from '../../protocol/states.ts'
+import type { Case } from '../backendFixture.ts'
+import { metaOf } from '../factories.ts'
 
 /** What a backend keeps beside the records: notes, and what was said of jobs when they were handed in. */
 export function noting(it: Case): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { PENDING, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
-import { DecodeError } from '../std/errors.ts'
-import type { Case, Place } from './backendPlace.ts'
-import { metaOf } from './factories.ts'
-import { within } from './kit.ts'
+import { PENDING, STARTED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
+import { DecodeError } from '../../std/errors.ts'
+import type { Case, Place } from '../backendFixture.ts'
+import { metaOf } from '../factories.ts'
+import { within } from '../kit.ts'
 
 /** What no reader makes a record of, and the state that it can be told all the same. */
 const SPOILED: readonly (readonly [what: string, record: Uint8Array, state?: string])[] = [
