@@ -6,6 +6,7 @@ import {
   clientProblems,
   faceProblems,
   floorProblems,
+  folderProblems,
   packageProblems,
   patternProblems,
   protocolProblems,
@@ -31,6 +32,7 @@ describe('src/', () => {
   test('the client is for browsers: of other folders it takes types alone', () =>
     expect(clientProblems(sources)).toEqual([]))
   test('index.ts only re-exports', () => expect(faceProblems(sources)).toEqual([]))
+  test('folders have at most 18 files, but for the long lists', () => expect(folderProblems(sources)).toEqual([]))
   test('files have at most 400 lines, functions 60', () => expect(sizeProblems(sources)).toEqual([]))
 })
 
@@ -124,6 +126,7 @@ describe('the rules find', () => {
       protocolProblems,
       faceProblems,
       sizeProblems,
+      folderProblems,
       patternProblems,
     ]
     for (const rule of rules) expect(rule(sources), rule.name).toEqual([])
@@ -190,6 +193,17 @@ describe('the rules find', () => {
   test('code in index.ts', () => {
     const text = `export { a } from './a.ts'\nexport * from './b.ts'\nexport const c = 1\nimport './d.ts'\n`
     expect(faceProblems(files({ 'index.ts': text }))).toHaveLength(2)
+  })
+
+  test('a folder of too many files, not counting those of its own folders', () => {
+    const many = (folder: string) => Array.from({ length: 19 }, (_, at) => [`${folder}/file${at}.ts`, ''])
+    const sources = files(Object.fromEntries([...many('http/input'), ...many('http').slice(1), ...many('cli')]))
+    expect(folderProblems(sources)).toEqual(['http/input: 19 files (at most 18)'])
+  })
+
+  test('what a folder does without, though it lies below', () => {
+    const sources = files({ 'http/a.ts': `import type { B } from '../worker/b.ts'\nexport type A = B\n` })
+    expect(floorProblems(sources)).toEqual(['http/a.ts imports worker/b.ts: http does without worker'])
   })
 
   test('a long file and a long function', () => {

@@ -58,6 +58,9 @@ const clockGlobals = new Set([
 const storeClients = new Set(['ioredis', 'redis', 'amqplib', 'rabbitmq-client', 'pg', 'postgres'])
 const maxLines = 400
 const maxFunctionLines = 60
+const maxFiles = 18
+/** Lists of like things, each file of which a reader finds by its name alone. */
+const longLists = new Set(['cli', 'protocol', 'std'])
 
 /** The folder of src/ that a file lies in, or its own name when it lies in none. */
 function partOf(path: string): string {
@@ -210,4 +213,16 @@ export function sizeProblems(sources: readonly Source[]): string[] {
         : []
     }),
   ])
+}
+
+/** Folders that hold more files than a reader takes in at one look. */
+export function folderProblems(sources: readonly Source[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { path } of sources) {
+    const folder = path.split('/').slice(0, -1).join('/')
+    counts.set(folder, (counts.get(folder) ?? 0) + 1)
+  }
+  return [...counts]
+    .filter(([folder, count]) => count > maxFiles && !longLists.has(folder))
+    .map(([folder, count]) => `${folder}: ${count} files (at most ${maxFiles})`)
 }
