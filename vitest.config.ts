@@ -1,19 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { configDefaults, defineConfig } from 'vitest/config'
+import { defineConfig } from 'vitest/config'
+import { projects } from './test/projects.ts'
 import { SummaryReporter } from './test/reporter.ts'
 
 /** `import 'celeriac'` means src/ here, in the tests and in every Node process and thread that they start. */
 const conditions = ['source']
 const nodeFlags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
 
+/** Every test file. */
+export const ALL = ['test/**/*.test.ts', 'examples/**/*.test.ts']
+
 /** `npm test`. The long tests (`*.full.test.ts` and test/soak) run in `npm run test:full`. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, '**/*.full.test.ts', 'test/soak/**'],
     globalSetup: ['test/rabbitmq/keeper.ts'],
     reporters: ['default', new SummaryReporter(10)],
     pool: 'forks',
@@ -26,5 +28,6 @@ export default defineConfig({
     testTimeout: 60_000,
     // A hook may start a server.
     hookTimeout: 90_000,
+    projects: projects(ALL, ['**/*.full.test.ts', 'test/soak/**']),
   },
 })

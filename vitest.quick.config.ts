@@ -1,16 +1,19 @@
-import { configDefaults, defineConfig, mergeConfig } from 'vitest/config'
+import { defineConfig, mergeConfig } from 'vitest/config'
+import { projects } from './test/projects.ts'
 import base from './vitest.config.ts'
 
 /** `npm run test:quick`, for the inner loop: what needs no server, no browser and no Python, on memory and SQLite. */
 const config = mergeConfig(base, defineConfig({ test: { env: { TEST_STORES: 'memory,sqlite' } } }))
 
-// mergeConfig joins lists; these two must replace what the base has.
-config.test.include = [
-  'test/*.test.ts',
-  'test/{app,std,protocol,webhook}/**/*.test.ts',
-  'test/{backend,broker}/{memory,sqlite,search}*.test.ts',
-  'test/broker/sqlite/**/*.test.ts',
-]
-config.test.exclude = [...configDefaults.exclude, '**/*.full.test.ts', 'test/package.test.ts', '**/*.golden.test.ts']
+// mergeConfig joins lists; this one must replace what the base has.
+config.test.projects = projects(
+  [
+    'test/*.test.ts',
+    'test/{app,std,protocol,webhook}/**/*.test.ts',
+    'test/{backend,broker}/{memory,sqlite,search}*.test.ts',
+    'test/broker/sqlite/**/*.test.ts',
+  ],
+  ['**/*.full.test.ts', 'test/package.test.ts', '**/*.golden.test.ts'],
+)
 
 export default config

@@ -1,4 +1,5 @@
-import { configDefaults, defineConfig, mergeConfig } from 'vitest/config'
+import { defineConfig, mergeConfig } from 'vitest/config'
+import { projects } from './test/projects.ts'
 import base from './vitest.config.ts'
 
 const limit = 60 * 60_000
@@ -6,8 +7,7 @@ const limit = 60 * 60_000
 /** The soak tests of `npm run test:full`: one file after the other, an hour at most for each test. */
 const config = mergeConfig(base, defineConfig({ test: { maxWorkers: 1, testTimeout: limit, hookTimeout: limit } }))
 
-// mergeConfig joins lists; these two must replace what the base has.
-config.test.include = ['test/soak/**/*.test.ts']
-config.test.exclude = configDefaults.exclude
+// mergeConfig joins lists; this one must replace what the base has.
+config.test.projects = projects(['test/soak/**/*.test.ts'], [])
 
 export default config

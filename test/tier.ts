@@ -1,4 +1,11 @@
-/** How often a property is tried: all runs in `npm run test:full`, a third of them in `npm test`. */
+const isFull = process.env.TEST_TIER === 'full'
+
+/** How often a property is tried, or how many tasks are sent: all in `npm run test:full`, a third of them in `npm test`. */
 export function runs(count: number): number {
-  return process.env.TEST_TIER === 'full' ? count : Math.ceil(count / 3)
+  return isFull ? count : Math.ceil(count / 3)
+}
+
+/** Further cases of a test, of the same kind as one that `npm test` has: only in `npm run test:full`. */
+export function inFull<Value>(...values: readonly Value[]): readonly Value[] {
+  return isFull ? values : []
 }

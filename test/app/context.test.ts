@@ -250,20 +250,24 @@ onEachStore((lab) => {
     const app = lab().app()
     let now = 0
     let most = 0
+    let expected = 0
     const task = app.task('task', async () => {
       most = Math.max(most, ++now)
-      await sleep(5)
+      await until(() => most >= expected)
+      // Time for one too many.
+      await sleep(20)
       now--
     })
-    const run = async (options: object): Promise<number> => {
+    const run = async (options: object, together: number): Promise<number> => {
       most = 0
+      expected = together
       const worker = await lab().work(app, options)
       await Promise.all((await task.delayMany(Array(12).fill([]))).map((handle) => handle.get()))
       await worker.stop()
       return most
     }
-    expect(await run({ pool: 'solo' })).toBe(1)
-    expect(await run({ concurrency: 3 })).toBe(3)
-    expect(await run({})).toBe(12)
+    expect(await run({ pool: 'solo' }, 1)).toBe(1)
+    expect(await run({ concurrency: 3 }, 3)).toBe(3)
+    expect(await run({}, 12)).toBe(12)
   })
 })

@@ -102,9 +102,13 @@ function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
 /** The stores of a run: all of them, unless TEST_STORES names some, as `npm run test:quick` does. */
 const STORES = process.env.TEST_STORES?.split(',') ?? ['memory', 'sqlite', 'redis', 'rabbitmq']
 
-/** Run a suite on each store. */
-export function onEachStore(suite: (lab: () => Lab, kind: StoreKind) => void): void {
-  describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => suite(useLab(kind), kind))
+/** Run a suite on each store, or on each but memory. */
+export function onEachStore(
+  suite: (lab: () => Lab, kind: StoreKind) => void,
+  { memory = true }: { memory?: boolean } = {},
+): void {
+  const local = memory ? (['memory', 'sqlite'] as const) : (['sqlite'] as const)
+  describe.each(local)('on %s', (kind) => suite(useLab(kind), kind))
   if (STORES.includes('redis')) onRedis(suite)
   if (STORES.includes('rabbitmq')) onRabbit(suite)
 }

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { checkSent, killSender, RANDOM_MOMENT } from './sending.ts'
 import { CLIENT_POINTS, WORKER_POINTS } from './settings.ts'
@@ -6,6 +7,8 @@ import { SqliteScene } from './sqliteScene.ts'
 import { takeOver } from './takeover.ts'
 
 const LEASE = 2000
+/** Kills at any moment. */
+const RANDOM = runs(6)
 
 function newScene(): SqliteScene {
   const scene = new SqliteScene(LEASE)
@@ -14,10 +17,12 @@ function newScene(): SqliteScene {
 }
 
 describe('workers killed with SIGKILL lose nothing, and only what was in flight runs again', () => {
-  test('inline: 5,000 tasks, five random moments and every named point', { timeout: 90_000 }, async ({ annotate }) => {
+  test('inline: thousands of tasks, random moments and every named point', { timeout: 90_000 }, async ({
+    annotate,
+  }) => {
     const killing = {
-      tasks: 5000,
-      random: 5,
+      tasks: runs(5000),
+      random: RANDOM,
       points: WORKER_POINTS,
       hits: 20,
       worker: { concurrency: 20 },
@@ -25,7 +30,7 @@ describe('workers killed with SIGKILL lose nothing, and only what was in flight 
     }
     const report = await killAndCheck(killing)
     await annotate(JSON.stringify(report))
-    expect(report.kills).toBe(5 + WORKER_POINTS.length)
+    expect(report.kills).toBe(RANDOM + WORKER_POINTS.length)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { inFull, runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { RabbitScene, useRabbitServer } from './rabbitScene.ts'
 import { until } from './scene.ts'
@@ -9,23 +10,26 @@ import { takeOver } from './takeover.ts'
 /** Means nothing here: what a dead worker held comes again with the end of its connection. */
 const LEASE = 30_000
 
+/** Kills at any moment. */
+const RANDOM = runs(6)
+
 const { server, newScene } = useRabbitServer(LEASE)
 
-test('RabbitMQ: 10,000 tasks, random moments, every named point, two restarts of the server: nothing is lost, and only what was in flight runs again', {
+test('RabbitMQ: thousands of tasks, random moments and every named point, in the full run two restarts of the server: nothing is lost, and only what was in flight runs again', {
   timeout: 180_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
-    tasks: 10_000,
-    random: 5,
+    tasks: runs(10_000),
+    random: RANDOM,
     points: RABBIT_WORKER_POINTS,
     heirs: RABBIT_COPY_POINTS,
     hits: 20,
-    faults: [() => server().restart(), () => server().restart()],
+    faults: inFull(...Array<() => Promise<void>>(2).fill(() => server().restart())),
     worker: { concurrency: 20 },
     scene: await RabbitScene.open(LEASE, server()),
   })
   await annotate(JSON.stringify(report))
-  expect(report.kills).toBe(5 + RABBIT_WORKER_POINTS.length + 2 * RABBIT_COPY_POINTS.length)
+  expect(report.kills).toBe(RANDOM + RABBIT_WORKER_POINTS.length + 2 * RABBIT_COPY_POINTS.length)
 })
 
 test('RabbitMQ: what a killed worker held is taken by another at once', async ({ annotate }) => {

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { RedisScene } from './redisScene.ts'
 import { checkSent, killSender, RANDOM_MOMENT } from './sending.ts'
@@ -6,6 +7,8 @@ import { REDIS_CLIENT_POINTS, REDIS_WORKER_POINTS } from './settings.ts'
 import { takeOver } from './takeover.ts'
 
 const LEASE = 2000
+/** Kills at any moment. */
+const RANDOM = runs(6)
 
 async function newScene(): Promise<RedisScene> {
   const scene = await RedisScene.open(LEASE)
@@ -13,19 +16,19 @@ async function newScene(): Promise<RedisScene> {
   return scene
 }
 
-test('Redis: 10,000 tasks, five random moments and every named point: nothing is lost, and only what was in flight runs again', {
+test('Redis: thousands of tasks, random moments and every named point: nothing is lost, and only what was in flight runs again', {
   timeout: 120_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
-    tasks: 10_000,
-    random: 5,
+    tasks: runs(10_000),
+    random: RANDOM,
     points: REDIS_WORKER_POINTS,
     hits: 20,
     worker: { concurrency: 20 },
     scene: await RedisScene.open(LEASE),
   })
   await annotate(JSON.stringify(report))
-  expect(report.kills).toBe(5 + REDIS_WORKER_POINTS.length)
+  expect(report.kills).toBe(RANDOM + REDIS_WORKER_POINTS.length)
 })
 
 test('Redis: what a killed worker held is taken by another when its lease is over', async ({ annotate }) => {

@@ -16,7 +16,7 @@ vi.setConfig({ testTimeout: 60_000 })
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }
-const SOME_SECONDS = { ...CIRCLE, size: 60_000_000 }
+const SOME_SECONDS = { ...CIRCLE, size: 25_000_000 }
 
 let folder = ''
 const running: Running[] = []

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, type TestContext, vi } from 'vitest'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 
@@ -82,7 +83,7 @@ function processed({ stdout, stderr }: Program): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-const STORES: readonly Store[] = ['sqlite', 'redis']
+const STORES: readonly Store[] = ['redis', ...inFull<Store>('sqlite')]
 const DONE = { jobtodo: ['sum_Done'], result: [3] }
 
 // They mostly wait; not all at once, as each starts processes.

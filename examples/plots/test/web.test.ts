@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 
@@ -31,7 +32,7 @@ async function picture(service: Program, jobid: string): Promise<string> {
 
 const PNG = '\x89PNG\r\n\x1a\n'
 
-describe.each(['sqlite', 'redis and rpc', 'rabbitmq and redis'])('plots on %s', (kind) => {
+describe.each(['redis and rpc', ...inFull('sqlite', 'rabbitmq and redis')])('plots on %s', (kind) => {
   let folder: Folder
   let service: Program
   let redis: RedisServer | undefined

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 import { Browser } from './browser.ts'
@@ -10,7 +11,7 @@ import { Browser } from './browser.ts'
 // Each starts processes, and they start threads.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
-describe.each(['sqlite', 'rabbitmq and redis'])('request-context on %s', (kind) => {
+describe.each(['rabbitmq and redis', ...inFull('sqlite')])('request-context on %s', (kind) => {
   let redis: RedisServer | undefined
   let folder: Folder
   let server: Program
@@ -116,7 +117,7 @@ describe('request-context with a public address', () => {
 })
 
 describe('the worker of request-context', () => {
-  it.concurrent.for(['sqlite', 'redis'])(
+  it.concurrent.for(['sqlite', ...inFull('redis')])(
     'is killed while it writes: the next one still knows the request, on %s',
     async (kind) => {
       const redis = kind === 'redis' ? await RedisServer.start() : undefined

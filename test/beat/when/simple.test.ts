@@ -125,13 +125,14 @@ test('whatever is read, the answer is a schedule or an ArgumentError', () => {
   )
 })
 
-test('ten thousand entries are asked for their next moment in well under half a second', () => {
+test('ten thousand entries are asked for their next moment in well under half a second of processor time', () => {
   const texts = ['*/5 * * * *', '30 2 * * *', '0 9-17 * * mon-fri', '0 0 1 * *', '15 3 29 2 *', '*/10 * * * * *']
   const schedules = Array.from({ length: 10_000 }, (_, index) =>
     cron(texts[index % texts.length] as string, { tz: HARD_ZONES[index % HARD_ZONES.length] as string }),
   )
   const after = new Date('2026-03-28T12:00:00Z')
-  const begin = performance.now()
+  const begin = process.cpuUsage()
   for (const schedule of schedules) schedule.next(after)
-  expect(performance.now() - begin).toBeLessThan(400)
+  const { user, system } = process.cpuUsage(begin)
+  expect((user + system) / 1000).toBeLessThan(400)
 })

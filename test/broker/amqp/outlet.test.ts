@@ -6,21 +6,16 @@ import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { Outlet } from '../../../src/stores/rabbitmq/publish/frameBatch.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
-import { RabbitServer } from '../../rabbitmq/server.ts'
+import { emptyRabbit } from '../../rabbitmq/shared.ts'
 
-let server: RabbitServer
 let connection: ChannelModel
 let channel: ConfirmChannel
 
 beforeAll(async () => {
-  server = await RabbitServer.start()
-  connection = await amqplib.connect(server.url())
+  connection = await amqplib.connect(await emptyRabbit())
   channel = await connection.createConfirmChannel()
-}, 30_000)
-afterAll(async () => {
-  await connection.close()
-  await server.stop()
 })
+afterAll(() => connection.close())
 
 async function emptyQueue(): Promise<string> {
   return (await channel.assertQueue('', { exclusive: true })).queue
@@ -119,7 +114,7 @@ describe('Outlet', () => {
 })
 
 test('what was taken ahead does not wait for a worker that became slow', async () => {
-  const broker = new AmqpBroker(await server.empty())
+  const broker = new AmqpBroker(await emptyRabbit())
   try {
     const ids = Array.from({ length: 3000 }, (_, at) => `task-${at}`)
     await Promise.all(ids.map((id) => broker.publish(envelopeOf(id), toQueue('pace'))))

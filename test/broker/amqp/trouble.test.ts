@@ -4,6 +4,7 @@ import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until, within } from '../../../src/testing/kit.ts'
 import { freePort } from '../../redis/server.ts'
+import { inFull } from '../../tier.ts'
 import { AmqpScene, read } from './scene.ts'
 
 const scene = new AmqpScene()
@@ -40,7 +41,7 @@ describe('away', () => {
 })
 
 describe('a restart of the server', () => {
-  test.each([{ kill: false }, { kill: true }])(
+  test.each([{ kill: true }, ...inFull({ kill: false })])(
     '%o: nothing that was confirmed is lost; consumers go on; what is published while it is away waits, and arrives once',
     async (how) => {
       const broker = scene.open()

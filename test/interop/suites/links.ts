@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../app/lab.ts'
+import { eventually } from '../../wait.ts'
 import type { PythonClient, PythonSignature } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
@@ -96,9 +97,12 @@ export function links(kind: FleetOptions = {}): void {
       })
       expect(await python.get(ids.at(-1) as string)).toMatchObject({ result: '112-last' })
       if (fleet.kind.results === 'rpc') return
-      const parents = ids.map((id) => fleet.redis.get(`celery-task-meta-${id}`))
-      const metas = (await Promise.all(parents)).map((text) => JSON.parse(text as string) as { parent_id?: string })
-      expect(metas[2]?.parent_id).toBe(ids[1])
+      // What follows may end before the record of the step before it is written, as with Celery's own workers.
+      const record = await eventually(
+        () => fleet.redis.get(`celery-task-meta-${ids[2]}`),
+        (text) => text !== null,
+      )
+      expect(JSON.parse(record as string)).toMatchObject({ parent_id: ids[1] })
     })
 
     test('a failure ends the chain, and its tail says so', async () => {
@@ -133,7 +137,8 @@ export function links(kind: FleetOptions = {}): void {
       })
     })
 
-    test.skipIf(kind.results === 'rpc')('a group, a task and a group: every member of the last one', async () => {
+    test('a group, a task and a group: every member of the last one', async ({ skip }) => {
+      if (kind.results === 'rpc') skip('Celery has no chord over rpc://')
       const { middle, last } = await python.call<{ middle: string; last: string[] }>('run_groups', {
         first: [ours('ts.add', [1, 1]), ours('ts.add', [2, 2])],
         middle: ours('ts.join'),
