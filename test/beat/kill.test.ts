@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { schedulesOf } from '../../src/beat/schedules.ts'
-import { LEASE } from '../../src/beat/ticker.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { type Lab, until, useLab } from '../app/lab.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -34,13 +33,12 @@ function start(settings: Settings): ChildProcess {
   })
 }
 
-/** One that nobody kills before it has sent all of the minute, also what the dead have claimed. */
+/** A beat that is not killed before it has sent all of the minute, and what the dead had claimed. */
 async function sendRest(lab: Lab, settings: Settings): Promise<void> {
   const child = start(settings)
   const app = lab.app()
-  await until(async () => (await app.queueSize()) >= ENTRIES * 60)
-  // Their claims end with their leases.
-  await sleep((LEASE + 2000) / SPEED)
+  const store = await schedulesOf(app).store()
+  await until(async () => (await app.queueSize()) >= ENTRIES * 60 && (await store.due(0, 1)).claimed.length === 0)
   await kill(child)
 }
 

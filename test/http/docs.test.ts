@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Hono } from 'hono'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -150,8 +151,9 @@ describe('the form', () => {
         tags: z.array(z.string()).default([]),
         address: z.object({ city: z.string() }).optional(),
       }),
-      run: (input, ctx) => {
+      run: async (input, ctx) => {
         if (input.note === 'retry' && ctx.attempt === 1) throw new RangeError('not yet')
+        if (input.note === 'until cancelled' && !ctx.signal.aborted) await once(ctx.signal, 'abort')
         return input
       },
       retry: { max: 1, delay: '500ms' },
@@ -250,7 +252,7 @@ describe('the form', () => {
     expect(await page.locator(':focus').getAttribute('id')).toBe('main')
     await page.getByRole('searchbox').fill('nothing')
     await page.getByRole('status').getByText('No task has “nothing” in its name.').waitFor()
-    await page.getByLabel('note').fill('retry')
+    await page.getByLabel('note').fill('until cancelled')
     await run()
     await page.getByRole('button', { name: 'Cancel' }).focus()
     await page.keyboard.press('Enter')
