@@ -2,6 +2,7 @@
  * Writes a store as an earlier version of celeriac left it: store.db.gz and dump.rdb.gz are of commit 6e94bae. Copied into a checkout of such a
  * version, it is run there by `node --conditions=source write.ts URL`. It has a task taken by a second process, which kills itself.
  */
+import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Celeriac, currentTask, every } from 'celeriac'
