@@ -11,6 +11,7 @@ import {
   patternProblems,
   protocolProblems,
   sizeProblems,
+  statementProblems,
   targetProblems,
 } from './architecture/rules.ts'
 import { parseSource, readSources } from './architecture/source.ts'
@@ -26,6 +27,7 @@ describe('src/', () => {
   test('imports name files, not folders or ourselves', () => expect(targetProblems(sources)).toEqual([]))
   test('no imports form a circle, types included', () => expect(circles(sources)).toEqual([]))
   test('no text becomes a regular expression', () => expect(patternProblems(sources)).toEqual([]))
+  test('statements have no numbered parameters', () => expect(statementProblems(sources)).toEqual([]))
   test('protocol has no input, output, timers or clock', () => expect(protocolProblems(sources)).toEqual([]))
   test('packages are declared, store clients loaded on demand', () =>
     expect(packageProblems(sources, declared)).toEqual([]))
@@ -76,6 +78,11 @@ describe('package.json', () => {
 
 describe('the rules find', () => {
   const files = (texts: Record<string, string>) => Object.entries(texts).map(([path, text]) => parseSource(path, text))
+
+  test('a numbered parameter of SQL', () => {
+    const sources = files({ 'stores/sqlite/a.ts': `export const a = ['= ?', \`id = \${'?'} = ?2\`]\n` })
+    expect(statementProblems(sources)).toEqual(['stores/sqlite/a.ts:1: a numbered parameter'])
+  })
 
   test('an import that goes up, with both names', () => {
     const sources = files({ 'broker/a.ts': `import type { B } from '../app/b.ts'\nexport type A = B\n` })

@@ -177,6 +177,21 @@ export function patternProblems(sources: readonly Source[]): string[] {
   )
 }
 
+/** Numbered parameters of SQL: Node 22's `node:sqlite` binds `?` and `:name` alone. */
+export function statementProblems(sources: readonly Source[]): string[] {
+  const textOf = (node: Node & Record<string, unknown>): string => {
+    if (node.type === 'TemplateElement') return (node.value as { raw: string }).raw
+    return node.type === 'Literal' && typeof node.value === 'string' ? node.value : ''
+  }
+  return sources
+    .filter(({ path }) => path.startsWith('stores/sqlite/'))
+    .flatMap(({ path, program }) =>
+      [...nodesOf(program)]
+        .filter((node) => /[?]\d/.test(textOf(node)))
+        .map((node) => `${path}:${node.loc?.start.line}: a numbered parameter`),
+    )
+}
+
 /** Packages that package.json does not bring, and clients of stores that are not loaded on demand. */
 export function packageProblems(sources: readonly Source[], declared: ReadonlySet<string>): string[] {
   return sources.flatMap(({ path, imports }) =>

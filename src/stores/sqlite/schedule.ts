@@ -80,8 +80,8 @@ class Statements {
     this.addRun = db.prepare(
       'INSERT INTO schedule_run (app, id, until, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
-    this.takeRuns = db.prepare(`UPDATE schedule_run SET until = ? WHERE app = ?2 AND id IN (
-      SELECT id FROM schedule_run WHERE app = ?2 AND (until <= ?3 OR until > ?4) ORDER BY until LIMIT ?5
+    this.takeRuns = db.prepare(`UPDATE schedule_run SET until = ? WHERE app = ? AND id IN (
+      SELECT id FROM schedule_run WHERE app = ? AND (until <= ? OR until > ?) ORDER BY until LIMIT ?
     ) RETURNING id, run AS text`)
     this.endRun = db.prepare('DELETE FROM schedule_run WHERE app = ? AND id = ?')
     this.tell = db.prepare(
@@ -155,8 +155,8 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const far = until + MAX_CLOCK_SKEW
-    return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(until, this.#app, now, far, limit)))
+    const args = [until, this.#app, this.#app, now, until + MAX_CLOCK_SKEW, limit]
+    return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(...args)))
   }
 
   async endRuns(ids: readonly string[]): Promise<void> {

@@ -32,8 +32,8 @@ export class Leases {
       `INSERT INTO binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
     )
-    this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?1, 0, lease) AS patience
-      FROM consumer WHERE lease_until < ?1 OR lease_until > ?1 + lease`)
+    this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?, 0, lease) AS patience
+      FROM consumer WHERE lease_until < ? OR lease_until > ? + lease`)
     this.#loseSome = db.prepare(`UPDATE message SET owner = NULL, lost = lost + 1 WHERE seq IN (
       SELECT seq FROM message WHERE owner = ? LIMIT ?
     )`)
@@ -83,7 +83,7 @@ export class Leases {
    * renewed it, which they do within one lease if they live.
    */
   expired(now: number): Expired[] {
-    return this.#expired.all(now) as unknown as Expired[]
+    return this.#expired.all(now, now, now) as unknown as Expired[]
   }
 
   /** A consumer died: what it held waits again, marked; as much as fits a window. Returns true where there is more to do. */

@@ -98,8 +98,8 @@ export class SqliteBackend implements ResultBackend {
     const task = meta.name ?? null
     const version = this.file.nextVersion()
     if (meta.status !== PENDING) {
-      const update = settling ? settle : put
-      const { changes } = update.run(task, meta.status, final, version, expires, contentType, body, meta.task_id)
+      const row = [task, meta.status, version, contentType, body, final, final, expires, expires, meta.task_id]
+      const { changes } = settling ? settle.run(...row, final) : put.run(...row)
       if (changes === 1) return this.#saved(meta)
     }
     const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)

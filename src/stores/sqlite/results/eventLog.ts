@@ -55,8 +55,8 @@ export class SqliteHistory {
     this.#touch = db.prepare('UPDATE result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
     this.#trim = db.prepare('DELETE FROM event WHERE job = ? AND seq <= ?')
     this.#record = db.prepare('SELECT seq, id, task, state, version, created, format, meta FROM result WHERE id = ?')
-    this.#bounds = db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM event WHERE job = ?1) AS first
-      FROM event WHERE job = ?1 ORDER BY seq DESC LIMIT 1`)
+    this.#bounds = db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM event WHERE job = ?) AS first
+      FROM event WHERE job = ? ORDER BY seq DESC LIMIT 1`)
     this.#after = db.prepare('SELECT seq, version, format, meta FROM event WHERE job = ? AND seq > ? ORDER BY seq')
   }
 
@@ -99,7 +99,7 @@ export class SqliteHistory {
   }
 
   #boundsOf(job: number): Bounds | undefined {
-    return this.#bounds.get(job) as Bounds | undefined
+    return this.#bounds.get(job, job) as Bounds | undefined
   }
 }
 

@@ -2,9 +2,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 const COLUMNS = 'seq, id, task, state, version, created, format, meta'
 // One that is not final is kept at least as long as was said before: it may wait for other things as well.
-const UPDATE = `UPDATE result SET task = coalesce(?1, task), state = ?2, final = ?3, version = ?4,
-  expires = CASE WHEN ?3 = 1 THEN ?5 ELSE max(expires, ?5) END, format = ?6, meta = ?7
-  WHERE id = ?8 AND`
+const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?, final = ?,
+  expires = CASE WHEN ? = 1 THEN ? ELSE max(expires, ?) END
+  WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
 // What was said of jobs comes first: it has far fewer rows, and an index for those of one owner.
@@ -33,7 +33,7 @@ export class ResultStatements {
     this.add = db.prepare(`INSERT INTO result (id, task, state, final, version, created, expires, format, meta)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
     this.put = db.prepare(`${UPDATE} final = 0`)
-    this.settle = db.prepare(`${UPDATE} (final = 0 OR (?3 = 1 AND state <> 'SUCCESS'))`)
+    this.settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
     this.load = db.prepare(`SELECT ${COLUMNS} FROM result WHERE id = ?`)
     this.list = db.prepare(`SELECT ${COLUMNS} FROM result WHERE seq < :before ${LISTED} ORDER BY seq DESC LIMIT :limit`)
     this.listTagged = db.prepare(`${SELECT_ORIGIN} WHERE origin.seq < :before ${LISTED} ${TAGGED}
