@@ -153,10 +153,10 @@ describe('from another app on the same file', () => {
 describe('what waits', () => {
   const lab = useLab('sqlite')
 
-  it('leaves nothing behind: a process that has waited ends by itself', { timeout: 20_000 }, async () => {
+  it('leaves nothing behind: a process that has waited ends by itself', async () => {
     const path = fileURLToPath(new URL('./modules/leave.ts', import.meta.url))
     const flags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
-    const { stdout } = await promisify(execFile)(process.execPath, [...flags, path, lab().url], { timeout: 15_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, path, lab().url], { timeout: 45_000 })
     expect(stdout).toBe('2,4,6\n')
   })
 })
