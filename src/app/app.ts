@@ -36,7 +36,7 @@ import { bindCall, checkArguments, type Given } from '../tasks/bind.ts'
 import {
   childrenHere,
   contextHere,
-  DIRECT,
+  DIRECT_ID,
   lineage,
   requestContext,
   runAs,
@@ -356,7 +356,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #runHere(definition: TaskDefinition, args: readonly unknown[]): unknown {
     const around = lineage()
     const job: Job = {
-      id: DIRECT,
+      id: DIRECT_ID,
       task: definition.name,
       args,
       kwargs: {},
@@ -366,7 +366,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       lost: 0,
       headers: {},
       parentId: around?.parentId,
-      rootId: around?.rootId ?? DIRECT,
+      rootId: around?.rootId ?? DIRECT_ID,
       hostname: this.#origin,
     }
     const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }

@@ -57,9 +57,9 @@ export interface HistoryQuery {
 
 /** States on the way and emissions that are kept per task, unless the app says otherwise. */
 export const DEFAULT_EVENT_LOG = 1000
-/** Bytes that the log of one task may have, about, and the number of states that it keeps all the same. */
-const MOST_BYTES = 2 ** 20
-const FEWEST = 16
+/** A log drops its oldest entries above about this many bytes, but keeps at least `MIN_LOG_ENTRIES`. */
+const MAX_LOG_BYTES = 2 ** 20
+const MIN_LOG_ENTRIES = 16
 
 /** True for what a log keeps: all but the first and the last. */
 export function isOnTheWay(state: string): boolean {
@@ -68,7 +68,7 @@ export function isOnTheWay(state: string): boolean {
 
 /** How many a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones. */
 export function keptChanges(limit: number, size: number): number {
-  return Math.min(limit, Math.max(FEWEST, Math.floor(MOST_BYTES / Math.max(1, size))))
+  return Math.min(limit, Math.max(MIN_LOG_ENTRIES, Math.floor(MAX_LOG_BYTES / Math.max(1, size))))
 }
 
 /** The history of a task in a store without a log. */

@@ -7,8 +7,8 @@ import { ArgumentError } from '../std/errors.ts'
  * and no wildcards.
  */
 
-/** Records looked at for one page of a search, where the store reads them here. */
-export const LOOKED = 10_000
+/** Records read for one page of a search, in stores that search here. */
+export const MAX_SEARCHED_RECORDS = 10_000
 
 /** What a search has to be, for messages. */
 export const EXPECTED_SEARCH = 'expected 1 to 200 printable characters, not blanks alone'

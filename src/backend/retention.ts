@@ -7,14 +7,14 @@ import { isFinal } from '../protocol/states.ts'
  */
 
 /** A record that never becomes final is dropped after this time, or after the result lifetime if that is longer, ms. */
-const STALE = 7 * 86_400_000
+const UNFINISHED_LIFETIME_MS = 7 * 86_400_000
 
 /** A moment after all others, ms since the epoch: what is kept until then is kept for ever. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER
 
 /** How long a record that is not final is kept after its last change, ms; 0: for ever. */
 export function staleAfter(expires: number): number {
-  return expires === 0 ? 0 : Math.max(Math.ceil(expires), STALE)
+  return expires === 0 ? 0 : Math.max(Math.ceil(expires), UNFINISHED_LIFETIME_MS)
 }
 
 /** How long a task has to wait for its time, from now on, ms; 0 where it need not. */

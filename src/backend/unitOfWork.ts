@@ -63,7 +63,7 @@ export interface Settlement {
 }
 
 /** How many submissions are one atomic write. */
-export const MAX_ATOMIC = 1000
+export const MAX_ATOMIC_SUBMISSIONS = 1000
 
 /**
  * Where broker and backend meet. On a shared store each call is one atomic, fenced write;

@@ -23,8 +23,8 @@ export interface BeatOptions {
   logger?: LogOption | undefined
 }
 
-/** While the store is away, it is asked again after these times, ms. */
-const RETRY = { kind: 'exponential', delay: 250, maxDelay: 10_000, jitter: 'full' } as const
+/** Delays between attempts while the store is unavailable, ms. */
+const RETRY_BACKOFF = { kind: 'exponential', delay: 250, maxDelay: 10_000, jitter: 'full' } as const
 
 /**
  * Sends the tasks of an app's schedule when they are due. Any number of beats may run on a store: each due run is claimed by one of them,
@@ -117,7 +117,7 @@ export class Beat {
         // Told once; what it missed meanwhile is dealt with as its entries say.
         if (failures === 0)
           this.app.signals.emit('beat:error', { error, doing: 'the schedule cannot be read or changed' })
-        next = this.#clock.now() + backoffDelay(RETRY, failures++)
+        next = this.#clock.now() + backoffDelay(RETRY_BACKOFF, failures++)
       }
       if (!this.#stopping) await this.#sleeper.sleep(next)
     }

@@ -57,14 +57,14 @@ interface AnyCall extends Omit<NamedCall, 'task'> {
   readonly task: unknown
 }
 
-const OPTIONS = new Set(['missed', 'overlap', 'jitter', 'start', 'end', 'paused'])
-const CALL = new Set(['task', 'args', 'kwargs', 'options', 'subtask_type', 'immutable'])
+const KNOWN_OPTIONS = new Set(['missed', 'overlap', 'jitter', 'start', 'end', 'paused'])
+const SIGNATURE_FIELDS = new Set(['task', 'args', 'kwargs', 'options', 'subtask_type', 'immutable'])
 const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel']
-/** Of one call only. */
-const ONCE = ['taskId', 'eta', 'idempotencyKey', 'note']
-/** Durations: a call reads them when it is sent, which for a schedule is too late to be told. */
-const TIMES = ['countdown', 'expires', 'timeLimit', 'softTimeLimit'] as const
-const MOST_MISSED = 1000
+/** Options that make sense for one call only. */
+const SINGLE_CALL_OPTIONS = ['taskId', 'eta', 'idempotencyKey', 'note']
+/** Durations. A call checks them when it is sent, which is too late for a schedule: they are checked here. */
+const DURATION_OPTIONS = ['countdown', 'expires', 'timeLimit', 'softTimeLimit'] as const
+const MAX_MISSED_RUNS = 1000
 
 /** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
 export function parseDefinition(
@@ -94,7 +94,7 @@ export function parseCall(
   tasks: ReadonlyMap<string, AnyTask>,
 ): Pick<Definition, 'task' | 'args' | 'options'> {
   const given: AnyCall = typeof call === 'object' && call !== null ? call : { task: call }
-  refuseUnknown(given, CALL, where)
+  refuseUnknown(given, SIGNATURE_FIELDS, where)
   if (((given as { subtask_type?: unknown }).subtask_type ?? null) !== null)
     throw new ArgumentError(`${where}: expected one task, got a canvas; schedule a task that sends it`)
   const task = nameOf(given.task, where)
@@ -113,7 +113,7 @@ export function parseOptions(
 ): Pick<Definition, 'missed' | 'overlap' | 'jitter' | 'start' | 'end'> {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`${where}: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, OPTIONS, where)
+  refuseUnknown(options, KNOWN_OPTIONS, where)
   const { start, end, overlap = 'allow', paused = false } = options
   if (start !== undefined) requireDate(start, `${where}: start`)
   if (end !== undefined) requireDate(end, `${where}: end`)
@@ -135,9 +135,9 @@ export function parseOptions(
 function parseMissed(missed: Missed, where: string): Missed {
   if (missed === 'skip' || missed === 'once') return missed
   const { all } = (typeof missed === 'object' ? (missed ?? {}) : {}) as { all?: unknown }
-  if (Number.isInteger(all) && (all as number) >= 1 && (all as number) <= MOST_MISSED) return { all: all as number }
+  if (Number.isInteger(all) && (all as number) >= 1 && (all as number) <= MAX_MISSED_RUNS) return { all: all as number }
   throw new ArgumentError(
-    `${where}: missed: expected 'skip', 'once' or { all: 1 to ${MOST_MISSED} }, got ${shown(missed)}`,
+    `${where}: missed: expected 'skip', 'once' or { all: 1 to ${MAX_MISSED_RUNS} }, got ${shown(missed)}`,
   )
 }
 
@@ -150,14 +150,14 @@ function nameOf(task: unknown, where: string): string {
 
 function parseCallOptions(options: ScheduledOptions, task: string, where: string): ScheduledOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  for (const name of ONCE) {
+  for (const name of SINGLE_CALL_OPTIONS) {
     if (name in given) throw new ArgumentError(`${where}: options: ${name} is of one call, and a schedule makes many`)
   }
   if ((given.expires as unknown) instanceof Date)
     throw new ArgumentError(`${where}: options: expires: expected a time from the sending, as '1h', got a Date`)
   checkCallOptions(given, task)
   const { retry, ...rest } = given as ScheduledOptions
-  for (const name of TIMES) {
+  for (const name of DURATION_OPTIONS) {
     const time = rest[name]
     if (time !== undefined) milliseconds(time, `${where}: options: ${name}`)
   }
@@ -169,7 +169,7 @@ function parseCallOptions(options: ScheduledOptions, task: string, where: string
 function argumentsOf({ args = [], kwargs = {} }: AnyCall, more: Given['kwargs'] = {}, where: string): Given {
   for (const [name, value] of Object.entries({ args, kwargs })) {
     const fits = typeof value === 'object' && value !== null && (name === 'args' || !Array.isArray(value))
-    if (!fits) throw new ArgumentError(`${where}: ${name}: expected ${EXPECTED[name]}, got ${shown(value)}`)
+    if (!fits) throw new ArgumentError(`${where}: ${name}: expected ${EXPECTED_VALUES[name]}, got ${shown(value)}`)
   }
   const own = joinKwargs(where, kwargs, more)
   return Array.isArray(args)
@@ -177,7 +177,7 @@ function argumentsOf({ args = [], kwargs = {} }: AnyCall, more: Given['kwargs'] 
     : { args: [], kwargs: joinKwargs(where, args as Given['kwargs'], own) }
 }
 
-const EXPECTED: Readonly<Record<string, string>> = {
+const EXPECTED_VALUES: Readonly<Record<string, string>> = {
   args: 'an array, or an object of keyword arguments',
   kwargs: 'an object',
 }

@@ -4,7 +4,7 @@ import type { Definition, Entry, Run } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
 /** A run that is later than this was missed, where missed ones are skipped, ms: beats take over from each other within it. */
-const TOLERANCE = 60_000
+const LATE_TOLERANCE_MS = 60_000
 
 /** Why runs were not sent. */
 export type SkipReason = 'missed' | 'overlap'
@@ -48,7 +48,7 @@ export function plan(question: Question): Plan {
   const last = fires.at(-1) as number
   const after: Entry = { ...entry, ...follow(name, definition, schedule, last) }
   const late = now - dueOf(name, definition, schedule, last)
-  if (definition.missed === 'skip' && late > TOLERANCE) return overlapped(question, after, [], true)
+  if (definition.missed === 'skip' && late > LATE_TOLERANCE_MS) return overlapped(question, after, [], true)
   return overlapped(question, after, fires, more)
 }
 

@@ -2,8 +2,8 @@ import type { Definition } from './entry.ts'
 import { scheduleFrom } from './when/parse.ts'
 import type { Schedule } from './when/schedule.ts'
 
-/** Most schedules that are kept read. */
-const MOST = 20_000
+/** Most parsed schedules that are kept. */
+const MAX_CACHED_SCHEDULES = 20_000
 
 /** Reads the schedules of entries; those of the same words once. */
 export class ScheduleReader {
@@ -15,7 +15,7 @@ export class ScheduleReader {
     const known = this.#known.get(words)
     if (known) return known
     const schedule = scheduleFrom(definition.schedule)
-    if (this.#known.size >= MOST) this.#known.clear()
+    if (this.#known.size >= MAX_CACHED_SCHEDULES) this.#known.clear()
     this.#known.set(words, schedule)
     return schedule
   }

@@ -39,10 +39,9 @@ interface Defined {
   readonly digest: string
 }
 
-/** A change that others' changes keep from taking effect is tried again this often. */
-const TRIES = 50
-/** Changes of one transaction. */
-const BATCH = 1000
+/** How often a change is attempted while changes of others get in first. */
+const MAX_CHANGE_ATTEMPTS = 50
+const MAX_CHANGES_PER_TRANSACTION = 1000
 
 /** The schedule of an app: what its code defines, and changes while it runs. Beats obey within moments, in whatever process. */
 export class Schedules {
@@ -150,7 +149,7 @@ export class Schedules {
   /** Remove it. One that the code defines comes back with the next start of a beat: pause it, or take it out of the code. */
   async remove(name: string): Promise<void> {
     const store = await this.store()
-    for (let attempt = 0; attempt < TRIES; attempt++) {
+    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const [stored] = await store.load([name])
       if (!stored) throw await this.#notStored(name)
       const [removed] = await store.swap([{ name, from: stored.token, to: undefined }])
@@ -203,11 +202,11 @@ export class Schedules {
   async sync(now: number): Promise<number> {
     const store = await this.store()
     for (const [name, { definition }] of this.#defined) await this.#requireResults(name, definition)
-    for (let attempt = 0; attempt < TRIES; attempt++) {
+    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const stored = await store.list()
       const changes = this.#syncChanges(stored, now)
       if (changes.length === 0) return stored.length
-      for (const piece of pieces(changes, BATCH)) await store.swap(piece)
+      for (const piece of pieces(changes, MAX_CHANGES_PER_TRANSACTION)) await store.swap(piece)
     }
     throw new CeleriacError('COMMAND_FAILED', 'the schedule is changed by others all the time')
   }
@@ -304,7 +303,7 @@ export class Schedules {
 
   async #change(name: string, change: (entry: Entry) => Promise<Entry>): Promise<void> {
     const store = await this.store()
-    for (let attempt = 0; attempt < TRIES; attempt++) {
+    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const { entry, token } = await this.#known(name)
       const [done] = await store.swap([{ name, from: token, to: storedForm(await change(entry)) }])
       if (done) return

@@ -14,8 +14,8 @@ const NAME_HEADER = 'periodic_task_name'
 /** Header of ours: the moment that the schedule says, ISO 8601. */
 export const TIME_HEADER = 'celeriac_schedule_time'
 
-/** How long it is remembered that a run was sent, ms: far longer than a beat that died keeps others from sending it. */
-const REMEMBERED = 86_400_000
+/** How long the note that a run was sent is kept, ms: far longer than the lease of a beat that died. */
+const SENT_RUN_LIFETIME_MS = 86_400_000
 
 /**
  * Sends what was claimed. A run's task id is made of entry and moment, and its call is one that is sent only where that id is unknown: so
@@ -98,7 +98,7 @@ export class Sender {
     const ignored = ignores(this.#app, task, options)
     if (!ignored && joint) return { idempotencyKey: key }
     if (backend.keep)
-      return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + REMEMBERED } }
+      return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + SENT_RUN_LIFETIME_MS } }
     if (ignored) return { taskId: id }
     const [known] = again ? await backend.load([id]) : []
     return !again || (known && known.status !== PENDING) ? { idempotencyKey: key } : { taskId: id }

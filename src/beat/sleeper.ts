@@ -1,9 +1,9 @@
 import type { Clock } from './clock.ts'
 
-/** Timers do not hear when the clock jumps: it is looked at so often, ms. */
-const LOOK = 5000
-/** After so many looks it ends in any case: should a word of a change be lost, it is found within half a minute. */
-const LOOKS = 6
+/** Timers do not notice a jump of the clock: the clock is compared this often, ms. */
+const CLOCK_CHECK_INTERVAL_MS = 5000
+/** The sleep ends after this many checks in any case: a lost notification delays a change by half a minute at most. */
+const MAX_CLOCK_CHECKS = 6
 
 /** Sleeps until a moment, or until it is woken. */
 export class Sleeper {
@@ -23,10 +23,10 @@ export class Sleeper {
 
   /** Resolves at this moment, when woken, or after half a minute. */
   async sleep(until: number | undefined): Promise<void> {
-    for (let look = 0; look < LOOKS && !this.#woken; look++) {
+    for (let look = 0; look < MAX_CLOCK_CHECKS && !this.#woken; look++) {
       const left = (until ?? Number.POSITIVE_INFINITY) - this.#clock.now()
       if (left <= 0) break
-      await this.#wait(Math.min(left, LOOK))
+      await this.#wait(Math.min(left, CLOCK_CHECK_INTERVAL_MS))
     }
     this.#woken = false
   }

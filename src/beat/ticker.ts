@@ -10,14 +10,12 @@ import { ScheduleReader } from './scheduleCache.ts'
 import type { Sender } from './sender.ts'
 import type { Schedule } from './when/schedule.ts'
 
-/** Most entries of one look. */
-const BATCH = 1000
-/** Most entries of one claim. */
-const PIECE = 250
-/** How long a claimed run is its claimer's to send, ms: if it died, another beat sends it then. */
-export const LEASE = 5000
-/** When another beat was quicker it is looked at again after so long, ms: that beat may die before it sends. */
-const AGAIN = 100
+const MAX_ENTRIES_PER_TICK = 1000
+const MAX_ENTRIES_PER_CLAIM = 250
+/** How long a beat holds the run that it claimed, ms: if that beat died, another one sends the run afterwards. */
+export const RUN_LEASE_MS = 5000
+/** Delay before the next look when another beat claimed first, ms: that beat may die before it sends. */
+const RETRY_DELAY_MS = 100
 
 /** What a look found. */
 export interface Look {
@@ -61,7 +59,7 @@ export class Ticker {
   async look(): Promise<Look> {
     const { store, clock } = this.#parts
     const now = clock.now()
-    const limit = BATCH + this.#bad.size
+    const limit = MAX_ENTRIES_PER_TICK + this.#bad.size
     const { entries, waiting, claimed, next } = await store.due(now, limit)
     const names = new Set(entries.map(({ name }) => name))
     const found = [...entries, ...waiting.filter(({ name }) => !names.has(name))]
@@ -73,7 +71,7 @@ export class Ticker {
     if (entries.length >= limit) return { next: now, awaited }
     if (claimed.length > 0 && (await this.#recover(now)) > 0) return { next: now, awaited }
     // Should the clock be set back, what is claimed now must not wait for as long.
-    const again = claimed.length > 0 ? now + LEASE : undefined
+    const again = claimed.length > 0 ? now + RUN_LEASE_MS : undefined
     const times = [next, soon, again, ...plans.map((one) => one?.entry.due)].filter((time) => typeof time === 'number')
     return { next: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)), awaited }
   }
@@ -81,7 +79,7 @@ export class Ticker {
   /** Send what was claimed and not sent in time; resolves with how many runs that were. */
   async #recover(now: number): Promise<number> {
     const { store, sender } = this.#parts
-    const runs = await store.takeRuns(now, now + LEASE, BATCH)
+    const runs = await store.takeRuns(now, now + RUN_LEASE_MS, MAX_ENTRIES_PER_TICK)
     await sender.sendAgain(runs)
     return runs.length
   }
@@ -100,7 +98,9 @@ export class Ticker {
       return one && one.entry !== entry ? [{ stored, one }] : []
     })
     // All of them, also when one fails: the next look must not run beside this one.
-    const ended = await Promise.allSettled(pieces(changed, PIECE).map((piece) => this.#claim(piece, now)))
+    const ended = await Promise.allSettled(
+      pieces(changed, MAX_ENTRIES_PER_CLAIM).map((piece) => this.#claim(piece, now)),
+    )
     const soon = ended.flatMap((one) => {
       if (one.status === 'rejected') throw one.reason
       return one.value ?? []
@@ -118,8 +118,8 @@ export class Ticker {
     for (const { entry, skipped } of ours) {
       if (skipped) app.signals.emit('beat:skipped', { entry: entry.name, reason: skipped })
     }
-    if (won.includes(false)) return now + AGAIN
-    return sent ? undefined : now + LEASE
+    if (won.includes(false)) return now + RETRY_DELAY_MS
+    return sent ? undefined : now + RUN_LEASE_MS
   }
 
   /** Ids among the last runs of these that still wait or run, or are yet to be sent. */
@@ -175,7 +175,7 @@ function changeOf({ name, token }: StoredEntry, { entry, runs }: Plan, now: numb
     name,
     from: token,
     to: storedForm(entry),
-    runs: runs.map((run) => ({ ...storedRun(run), until: now + LEASE })),
+    runs: runs.map((run) => ({ ...storedRun(run), until: now + RUN_LEASE_MS })),
   }
 }
 

@@ -1,12 +1,12 @@
-/** What is finished in this time is taken ahead, ms: about what a claim takes on a distant server. */
-const REACH = 20
-/** At most so many for each place: Celery's `worker_prefetch_multiplier`. */
-const MOST = 4
-/** What waits longer than this for a place is given back, ms: another worker may have one. */
-const STALE = 500
-/** The pace is measured over so many tasks; where so many do not end within this time, ms, nothing is taken ahead. */
-const LEAST = 16
-const SPAN = 100
+/** The buffer takes what the worker finishes in this time, ms: about what a claim takes on a distant server. */
+const PREFETCH_WINDOW_MS = 20
+/** Most messages ahead for each slot: Celery's `worker_prefetch_multiplier`. */
+const MAX_PREFETCH_PER_SLOT = 4
+/** A message that waits longer than this for a slot is released, ms: another worker may have a free one. */
+const MAX_BUFFERED_MS = 500
+/** The pace is measured over this many tasks. Where fewer end within this time, ms, nothing is prefetched. */
+const PACE_SAMPLE_TASKS = 16
+const MAX_PACE_SAMPLE_MS = 100
 
 /**
  * Messages taken ahead of free places, so that a worker of short tasks need not wait for its server. Only as many as it finishes within
@@ -38,12 +38,12 @@ export class Ahead<Item> {
   /** How many may wait now, with so many places. */
   most(places: number): number {
     const passed = performance.now() - this.#since
-    if (this.#ended >= LEAST || passed >= SPAN) {
-      this.#pace = this.#ended < LEAST ? 0 : this.#ended / Math.max(passed, 1)
+    if (this.#ended >= PACE_SAMPLE_TASKS || passed >= MAX_PACE_SAMPLE_MS) {
+      this.#pace = this.#ended < PACE_SAMPLE_TASKS ? 0 : this.#ended / Math.max(passed, 1)
       this.#ended = 0
       this.#since += passed
     }
-    return Math.min(places * MOST, Math.floor(this.#pace * REACH))
+    return Math.min(places * MAX_PREFETCH_PER_SLOT, Math.floor(this.#pace * PREFETCH_WINDOW_MS))
   }
 
   push(items: readonly Item[]): void {
@@ -69,7 +69,7 @@ export class Ahead<Item> {
       this.#timer.refresh()
       return
     }
-    this.#timer = setTimeout(() => this.#giveBack(this.#items.splice(0)), STALE)
+    this.#timer = setTimeout(() => this.#giveBack(this.#items.splice(0)), MAX_BUFFERED_MS)
     this.#timer.unref()
   }
 }

@@ -56,7 +56,7 @@ export const SQLITE_CODES: ReadonlyMap<number, readonly [name: string, fault: Fa
 ])
 
 /** What our own code and the client libraries throw; the first that fits counts. */
-const CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Error, fault: Fault])[] = [
+const ERROR_CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Error, fault: Fault])[] = [
   [StoreUnavailableError, 'outage'],
   [ConfigError, 'access'],
   [ArgumentError, 'message'],
@@ -91,7 +91,7 @@ export function sqliteCode(error: unknown): number | undefined {
 
 /** What is to be done about whatever a store threw; undefined for what is in no row. */
 export function faultOf(error: unknown): Fault | undefined {
-  const known = CLASSES.find(([kind]) => error instanceof kind)
+  const known = ERROR_CLASSES.find(([kind]) => error instanceof kind)
   if (known) return known[1]
   if (!(error instanceof Error)) return undefined
   // Ours may stand for an answer of the store.

@@ -2,7 +2,7 @@ import { type Change, seqOf } from '../backend/eventLog.ts'
 import type { LogLine } from '../protocol/emission.ts'
 import { isOver, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
-import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
+import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import {
   ArgumentError,
   CeleriacError,
@@ -254,7 +254,7 @@ async function* bounded<Step>(
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
   const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
-  const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, LONGEST_TIMER))
+  const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, MAX_TIMER_MS))
   const attended = check.begin(id, by)
   try {
     yield* begin(stop)

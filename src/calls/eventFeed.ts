@@ -8,8 +8,8 @@ import { UnknownJobError } from '../std/errors.ts'
 /** What a follower gets: a change, or the word that changes before the next one are not kept any more. */
 export type Step = Change | 'gap'
 
-/** Changes of one task that are handed to all of its followers, without asking the store for each. */
-const RECENT = 64
+/** Changes of one task that all of its subscribers get without a read of the store for each. */
+const MAX_RECENT_CHANGES = 64
 
 /** Followers of tasks in this process: one watch of the store per task, however many follow it. */
 export class Follows {
@@ -158,8 +158,8 @@ class Followed {
     } else {
       this.#recent = [...this.#recent.filter(({ seq }) => seq !== undefined), ...fresh]
     }
-    if (this.#recent.length <= RECENT) return
-    this.#recent = this.#recent.slice(-RECENT)
+    if (this.#recent.length <= MAX_RECENT_CHANGES) return
+    this.#recent = this.#recent.slice(-MAX_RECENT_CHANGES)
     this.#from = (this.#recent[0]?.seq ?? this.seen + 1) - 1
   }
 }

@@ -9,8 +9,8 @@ import { pieces } from '../std/chunks.ts'
 import type { Stores } from './stores.ts'
 import { completionOf } from './webhookMessage.ts'
 
-/** Records that a purge reads and writes at once. */
-const SOME = 200
+/** Records that a purge reads and writes in one step. */
+const MAX_RECORDS_PER_WRITE = 200
 
 /**
  * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
@@ -39,7 +39,7 @@ function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBa
 export async function purgeQueue({ broker, backend }: Stores, queue: string): Promise<number> {
   const { count, taskIds } = await broker.purge(queue)
   // In pieces: the store serves others meanwhile.
-  for (const ids of pieces(taskIds, SOME)) {
+  for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
     // Without a record the results were ignored: none is made.
     const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))

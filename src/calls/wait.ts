@@ -23,13 +23,13 @@ export type WaitOutcome = 'completed' | 'already-completed' | 'over' | 'unknown'
 
 /** The name under which a wait has its record. The record's id is no secret; the token holds one beside it. */
 const WAIT_TASK = 'celeriac.wait'
-const TOKEN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{32})$/
-/** The record of a wait is looked after this often, ms. */
-const RENEWAL = 86_400_000
-/** After a store that was away, ms. */
-const AGAIN = 1000
-/** Where results are kept for ever, a token that is used too late is known as such for so long, ms. */
-const REMEMBERED = 30 * 86_400_000
+const TOKEN_PATTERN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{32})$/
+/** How often the record of a wait is renewed, ms. */
+const RENEWAL_INTERVAL_MS = 86_400_000
+/** Delay before the next attempt while the store is unavailable, ms. */
+const RETRY_DELAY_MS = 1000
+/** Where results are kept for ever, a token stays known this long after its wait has ended, ms. */
+const EXPIRED_TOKEN_LIFETIME_MS = 30 * 86_400_000
 
 /** What is remembered of a wait, so that another run of the job goes on with it. */
 interface Note {
@@ -75,12 +75,15 @@ class StoredWait implements Wait {
         const left = this.#note.until - Date.now()
         if (left <= 0) await this.#close()
         else await this.#backend.store({ ...recordOf(this.#id, this.#note.job), date_due: isoNow(this.#note.until) })
-        return await this.#result.get({ timeout: left > 0 ? Math.min(left, RENEWAL) : AGAIN, signal })
+        return await this.#result.get({
+          timeout: left > 0 ? Math.min(left, RENEWAL_INTERVAL_MS) : RETRY_DELAY_MS,
+          signal,
+        })
       } catch (error) {
         if (error instanceof TaskError)
           throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: nobody answered in time`)
         // A wait of days outlives a store that is away.
-        if (error instanceof StoreUnavailableError) await pause(AGAIN, signal)
+        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal)
         else if (!(error instanceof TimeoutError)) throw error
       }
     }
@@ -111,7 +114,7 @@ export async function openWait(
   if (!backend.keep || !backend.recall) throw new NotSupportedError(`waitFor: ${backend.url} remembers no tokens`)
   const id = uuidOf(job, 'wait', name)
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
-  const expires = fresh.until + (config.resultExpires || REMEMBERED)
+  const expires = fresh.until + (config.resultExpires || EXPIRED_TOKEN_LIFETIME_MS)
   await backend.keep({ key: keyOf(id), value: JSON.stringify(fresh), expires })
   // That of the run which asked first.
   const note = (await noteOf(backend, id)) ?? fresh
@@ -123,7 +126,7 @@ export async function completeWait(link: Link, config: Config, token: string, va
   assertEncodable(value, 'value', config.resultSerializer)
   const { backend } = await link.open()
   if (!backend.recall) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
-  const [, id, secret] = (typeof token === 'string' && TOKEN.exec(token)) || []
+  const [, id, secret] = (typeof token === 'string' && TOKEN_PATTERN.exec(token)) || []
   const note = id === undefined ? undefined : await noteOf(backend, id)
   if (id === undefined || secret === undefined || !note || !same(secret, note.secret)) return 'unknown'
   const [record, job] = await backend.load([id, note.job])
@@ -155,12 +158,12 @@ function timeoutOf(name: string, options: WaitForOptions): number {
   requireText(name, 'waitFor: name')
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`waitFor: expected options such as { timeout: '1d' }, got ${shown(options)}`)
-  refuseUnknown(options, OPTIONS, 'waitFor')
+  refuseUnknown(options, KNOWN_OPTIONS, 'waitFor')
   if (options.notify !== undefined && typeof options.notify !== 'function')
     throw new ArgumentError(`waitFor: notify: expected a function, got ${shown(options.notify)}`)
   return milliseconds(options.timeout, 'waitFor: timeout')
 }
-const OPTIONS = new Set(['timeout', 'notify'])
+const KNOWN_OPTIONS = new Set(['timeout', 'notify'])
 
 const keyOf = (id: string): string => `wait:${id}`
 

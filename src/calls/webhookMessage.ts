@@ -32,8 +32,8 @@ interface Subscription {
   readonly queue: string | undefined
 }
 
-/** Characters of JSON; a longer result is left out of the event, to be fetched. */
-const LONGEST_RESULT = 256 * 1024
+/** Characters of JSON. The event leaves out a longer result; the receiver fetches it. */
+const MAX_RESULT_LENGTH = 256 * 1024
 
 /**
  * The delivery that follows from the end of a job; undefined where nobody asked for one. Sent in the same write as the record, so it goes out
@@ -78,13 +78,13 @@ function subscriptionOf(header: unknown): Subscription | undefined {
   }
 }
 
-const TYPES: Readonly<Record<string, string>> = { [SUCCESS]: 'succeeded', [FAILURE]: 'failed' }
+const EVENT_TYPES: Readonly<Record<string, string>> = { [SUCCESS]: 'succeeded', [FAILURE]: 'failed' }
 
 /** A CloudEvent 1.0 in its structured JSON form. Text, since every attempt must send and sign the same bytes. */
 function eventJson(id: string, source: string, meta: TaskMeta): string {
   const info = infoOf(meta)
   const result = info.state === SUCCESS ? toJson(info.result ?? null) : undefined
-  const isLong = result !== undefined && result.length > LONGEST_RESULT
+  const isLong = result !== undefined && result.length > MAX_RESULT_LENGTH
   const data = toJson({
     id: info.id,
     task: info.task ?? null,
@@ -98,7 +98,7 @@ function eventJson(id: string, source: string, meta: TaskMeta): string {
   const event = JSON.stringify({
     specversion: '1.0',
     id,
-    type: `celeriac.job.${TYPES[info.state] ?? 'revoked'}.v1`,
+    type: `celeriac.job.${EVENT_TYPES[info.state] ?? 'revoked'}.v1`,
     source,
     subject: info.id,
     time: (info.finishedAt ?? new Date()).toISOString(),

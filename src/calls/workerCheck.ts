@@ -5,7 +5,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 
 /** How long a call waits for its task before it looks whether a worker is there, ms. */
-const CHECK_AFTER = 5000
+const CHECK_DELAY_MS = 5000
 
 interface Stores {
   readonly broker: Broker
@@ -37,7 +37,7 @@ export class WorkerCheck {
   #timer: NodeJS.Timeout | undefined
   readonly #warned = new Set<'no worker' | 'no slot'>()
 
-  constructor(config: () => Config, stores: () => Promise<Stores>, after: number = CHECK_AFTER) {
+  constructor(config: () => Config, stores: () => Promise<Stores>, after: number = CHECK_DELAY_MS) {
     this.#config = config
     this.#stores = stores
     this.#after = after

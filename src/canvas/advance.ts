@@ -33,7 +33,7 @@ export interface Follower {
 /** How a task ended that did not succeed: what the tasks behind it in its chain end with, too. */
 export type Ending = Pick<TaskMeta, 'status' | 'result' | 'traceback'>
 
-const NOTHING: Following = { publish: [], also: [], children: [] }
+const NO_FOLLOWING: Following = { publish: [], also: [], children: [] }
 
 /**
  * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
@@ -62,13 +62,13 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
 
 /** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
 export function afterSuccess(message: TaskMessage, result: unknown, follower: Follower): Following {
-  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  if (message.embed === NOTHING_EMBEDDED) return NO_FOLLOWING
   return send(callbackCalls(message, result), message, follower)
 }
 
 /** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
 export function afterFailure(message: TaskMessage, ending: Ending, follower: Follower): Following {
-  if (message.embed === NOTHING_EMBEDDED) return NOTHING
+  if (message.embed === NOTHING_EMBEDDED) return NO_FOLLOWING
   const { publish, also, children } = send(errbackCalls(message), message, follower)
   return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
 }

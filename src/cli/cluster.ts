@@ -1,14 +1,17 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import type { Ready } from './ready.ts'
-import { COLD } from './stop.ts'
+import { COLD_EXIT_CODE } from './stop.ts'
 
 /** What a child is told: another has taken its place. */
-export const RETIRE = 'retire'
+export const RETIRE_MESSAGE = 'retire'
 
-/** Wait before the place of a child that has ended is filled again, ms; doubled, up to the longest, each time it fails to get ready. */
-const AGAIN = 200
-const LONGEST = 10_000
+/**
+ * Delay before a child that has ended is replaced, ms; doubled after each child that never became ready, up to the
+ * longest.
+ */
+const RESTART_DELAY_MS = 200
+const MAX_RESTART_DELAY_MS = 10_000
 
 /**
  * So many children that run the same command line and share its port; this process hands connections round and answers none itself. One that
@@ -74,7 +77,7 @@ export class Processes {
         resolve(undefined)
       })
       worker.once('exit', (code, signal) => {
-        resolve(code || COLD)
+        resolve(code || COLD_EXIT_CODE)
         const wasReady = this.#ready.delete(worker)
         if (this.#stopping || !wasReady) return
         this.#say(`process ${worker.process.pid} ended with ${signal ?? `exit code ${code}`}; starting another`)
@@ -88,7 +91,7 @@ export class Processes {
 
   /** One in the place of a child that died, again and again until it is ready. */
   async #refill(): Promise<void> {
-    const pause = Math.min(LONGEST, AGAIN * 2 ** this.#failures++)
+    const pause = Math.min(MAX_RESTART_DELAY_MS, RESTART_DELAY_MS * 2 ** this.#failures++)
     await new Promise((resolve) => setTimeout(resolve, pause))
     if (this.#stopping || this.#ready.size >= this.#count) return
     const code = await this.#start()
@@ -112,7 +115,7 @@ export class Processes {
       }
       // Its end is no loss from now on.
       this.#ready.delete(old)
-      if (old.isConnected()) old.send(RETIRE)
+      if (old.isConnected()) old.send(RETIRE_MESSAGE)
     }
     this.#say(`reloaded: ${this.#ready.size} processes with the code as it is now`)
   }

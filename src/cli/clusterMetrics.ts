@@ -23,9 +23,9 @@ type LeaderMessage =
   | { readonly metrics: 'gathered'; readonly ask: number; readonly all: readonly Reported[] }
 
 /** How long a process has to say what it counts, ms; of one that is too busy, what it said last is taken. */
-const REPORT_TIMEOUT = 1000
+const REPORT_TIMEOUT_MS = 1000
 /** How long the leader has to gather it all, ms. */
-const GATHER_TIMEOUT = 4000
+const GATHER_TIMEOUT_MS = 4000
 
 /** What the processes below this one count. */
 class Ledger {
@@ -61,7 +61,7 @@ class Ledger {
   /** Resolves when it has said what it counts, has ended, or takes too long. */
   #report(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, REPORT_TIMEOUT)
+      const timer = setTimeout(resolve, REPORT_TIMEOUT_MS)
       const done = (): void => {
         clearTimeout(timer)
         resolve()
@@ -107,7 +107,7 @@ export function joinMetrics(metrics: Metrics, logger: Logger): () => Promise<voi
       const timer = setTimeout(() => {
         asking.delete(ask)
         reject(late)
-      }, GATHER_TIMEOUT)
+      }, GATHER_TIMEOUT_MS)
       asking.set(ask, (all) => {
         clearTimeout(timer)
         asking.delete(ask)

@@ -5,9 +5,9 @@ import { PollWatch } from './pollWatch.ts'
 import { CodeWatch, isNoWatch } from './watch.ts'
 
 /** Saving several files is one change, ms. */
-const DEBOUNCE = 150
-/** The exit code of a program that must be mended. */
-const WRONG = 2
+const DEBOUNCE_MS = 150
+/** The exit code of a program whose code must be mended before it can start. */
+const BROKEN_CODE_EXIT_CODE = 2
 
 /**
  * Keeps a program running while its code changes: each change ends it gently and starts it anew. A program that cannot
@@ -80,7 +80,7 @@ export class Supervisor {
       const code = await this.#runOnce()
       if (this.#stopped) return code
       if (this.#ending) continue
-      if (!this.#watches || (!this.#ready && code !== WRONG)) return code
+      if (!this.#watches || (!this.#ready && code !== BROKEN_CODE_EXIT_CODE)) return code
       this.#say(`ended with exit code ${code}; waiting for a change in ${this.#folder}`)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -109,7 +109,7 @@ export class Supervisor {
 
   #changed(path: string): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#restart(path), DEBOUNCE)
+    this.#timer = setTimeout(() => this.#restart(path), DEBOUNCE_MS)
   }
 
   #restart(path: string): void {

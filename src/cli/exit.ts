@@ -2,9 +2,14 @@ import { CommanderError } from 'commander'
 import { codeOf } from '../std/errorCode.ts'
 
 /** Codes of errors that the user mends: by another command line, module, or argument. */
-const WRONG_USE: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'CANNOT_ENCODE', 'INVALID_INPUT', 'INVALID_CONFIG'])
+const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([
+  'INVALID_ARGUMENT',
+  'CANNOT_ENCODE',
+  'INVALID_INPUT',
+  'INVALID_CONFIG',
+])
 /** Codes of failures that need no stack: their message says all. */
-const EXPECTED: ReadonlySet<string> = new Set([
+const EXPECTED_ERROR_CODES: ReadonlySet<string> = new Set([
   'STORE_UNAVAILABLE',
   'CANNOT_DECODE',
   'TIMEOUT',
@@ -18,7 +23,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
 /** 0 after help and version, 2 for wrong use, 1 for what failed. */
 export function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  return isIn(WRONG_USE, error) ? 2 : 1
+  return isIn(USAGE_ERROR_CODES, error) ? 2 : 1
 }
 
 /**
@@ -27,7 +32,7 @@ export function exitCode(error: unknown): number {
  */
 export function failureText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined
-  const known = isIn(WRONG_USE, error) || isIn(EXPECTED, error)
+  const known = isIn(USAGE_ERROR_CODES, error) || isIn(EXPECTED_ERROR_CODES, error)
   const line = `celeriac: ${oneLine(messageOf(error))}`
   return debug || !known ? `${line}\n${stackOf(error)}` : line
 }

@@ -14,7 +14,7 @@ export function workerName(text: string, host: string = hostname()): string {
 }
 
 /** How long a worker of the same name has to answer, ms. */
-const ANSWER = 300
+const REPLY_TIMEOUT_MS = 300
 
 /**
  * The first of `nameOf(1)`, `nameOf(2)`, … that no running worker answers to. One that is too busy to answer is not seen. Rejects with
@@ -24,6 +24,6 @@ export async function freeName(app: App, nameOf: (number: number) => string): Pr
   const control = new Control(app)
   for (let number = 1; ; number++) {
     const name = nameOf(number)
-    if ((await control.ping({ destination: [name], timeout: ANSWER })).length === 0) return name
+    if ((await control.ping({ destination: [name], timeout: REPLY_TIMEOUT_MS })).length === 0) return name
   }
 }

@@ -1,8 +1,8 @@
 import pretty from 'pino-pretty'
 import { createLogger, type Logger, type LogLevel } from '../std/log.ts'
 
-/** Fields that the words of a line say already. */
-const SAID =
+/** Fields that the text of a line contains already. */
+const FIELDS_IN_MESSAGE =
   'id,task,queue,runtime,error,traceback,method,path,status,ms,client,agent,aborted,entry,fire,late,reason,store'
 
 /** Who reads a command's log: people always, or people at a terminal and programs elsewhere. */
@@ -16,7 +16,7 @@ export function commandLogger(level: LogLevel, readers: Readers): Logger {
   const format = pretty.prettyFactory({
     colorize: process.stderr.isTTY === true && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: SAID,
+    ignore: FIELDS_IN_MESSAGE,
     messageFormat: lineText,
   })
   return createLogger(level, { write: (line: string) => void process.stderr.write(format(line)) })

@@ -2,7 +2,7 @@
  * Warnings of Node that tell a user of celeriac nothing new: the store's module is in use, a module is ESM, or was
  * taken for CommonJS (an error follows).
  */
-const NOISE: readonly RegExp[] = [
+const SILENCED_WARNINGS: readonly RegExp[] = [
   /^SQLite is an experimental feature/,
   /^Module type of .* is not specified/,
   /^Failed to load the ES module/,
@@ -23,7 +23,7 @@ export function quiet(own: NodeJS.Process): void {
   const listeners = own.listeners('warning')
   own.removeAllListeners('warning')
   own.on('warning', (warning) => {
-    if (NOISE.some((noise) => noise.test(warning.message))) return
+    if (SILENCED_WARNINGS.some((noise) => noise.test(warning.message))) return
     for (const listener of listeners) listener.call(own, warning)
   })
 }

@@ -1,5 +1,5 @@
 /** Options of most commands that Celery takes before the command: each has a value. */
-const SHARED = /^(?:(-[Abl])(.*)|(--(?:app|broker|result-backend|loglevel))(=.*)?)$/s
+const SHARED_OPTION = /^(?:(-[Abl])(.*)|(--(?:app|broker|result-backend|loglevel))(=.*)?)$/s
 
 /**
  * A command line in Celery's order, `-A tasks worker -c 4`, as ours, `worker -c 4 -A tasks`: options that stand before the command go behind its
@@ -7,7 +7,7 @@ const SHARED = /^(?:(-[Abl])(.*)|(--(?:app|broker|result-backend|loglevel))(=.*)
  */
 export function commandFirst(args: readonly string[]): readonly string[] {
   let at = 0
-  for (let given = SHARED.exec(args[at] ?? ''); given; given = SHARED.exec(args[at] ?? '')) {
+  for (let given = SHARED_OPTION.exec(args[at] ?? ''); given; given = SHARED_OPTION.exec(args[at] ?? '')) {
     const [, short, attached, , equal] = given
     at += (short === undefined ? equal !== undefined : attached !== '') ? 1 : 2
   }

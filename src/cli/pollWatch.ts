@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { CODE, IGNORED } from './watch.ts'
+import { CODE_FILES, IGNORED_FOLDERS } from './watch.ts'
 
 /** How often the folders are read, ms. */
-const EVERY = 1000
+const POLL_INTERVAL_MS = 1000
 
 /** As CodeWatch, without the kernel's help: for file systems that report no changes, as bind mounts and network drives. */
 export class PollWatch {
@@ -13,7 +13,7 @@ export class PollWatch {
   /** Time of the last change and size, by path. */
   #known: ReadonlyMap<string, string>
 
-  constructor(folder: string, changed: (path: string) => void, every: number = EVERY) {
+  constructor(folder: string, changed: (path: string) => void, every: number = POLL_INTERVAL_MS) {
     this.#folder = folder
     this.#changed = changed
     this.#known = codeBelow(folder)
@@ -38,8 +38,8 @@ function codeBelow(folder: string, found: Map<string, string> = new Map()): Map<
   for (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
-      if (!IGNORED.test(entry.name)) codeBelow(path, found)
-    } else if (CODE.test(entry.name)) {
+      if (!IGNORED_FOLDERS.test(entry.name)) codeBelow(path, found)
+    } else if (CODE_FILES.test(entry.name)) {
       const stat = statSync(path, { throwIfNoEntry: false })
       if (stat) found.set(path, `${stat.mtimeMs} ${stat.size}`)
     }

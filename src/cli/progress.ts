@@ -1,6 +1,6 @@
 import type { TaskEvent } from '../calls/asyncResult.ts'
 
-const WIDTH = 30
+const BAR_WIDTH = 30
 /** What remains is estimated once so much is done and so much time has passed: before, one step decides it, ms. */
 const ESTIMATE_FROM = { share: 0.02, after: 1000 }
 
@@ -12,7 +12,7 @@ interface Far {
 }
 
 /** Known names of what is done, and of how much there is. */
-const COUNTS: readonly (readonly [done: string, total: string])[] = [
+const COUNT_FIELDS: readonly (readonly [done: string, total: string])[] = [
   ['current', 'total'],
   ['done', 'total'],
   ['completed', 'total'],
@@ -30,7 +30,7 @@ function farOf(value: unknown): Far | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const fields = value as Record<string, unknown>
   if (typeof fields.percent === 'number') return within(fields.percent / 100)
-  for (const [done, total] of COUNTS) {
+  for (const [done, total] of COUNT_FIELDS) {
     const [part, whole] = [fields[done], fields[total]]
     if (typeof part !== 'number' || typeof whole !== 'number' || whole <= 0) continue
     const far = within(part / whole)
@@ -45,8 +45,8 @@ export function progressText(event: TaskEvent<unknown, unknown>, columns: number
   const meta = metaOf(event)
   const far: Far | undefined = event.type === 'success' ? { share: 1 } : farOf(meta)
   if (far === undefined) return cut(`${event.state}${meta == null ? '' : ` ${JSON.stringify(meta)}`}`, columns)
-  const full = Math.round(far.share * WIDTH)
-  const parts = [`[${'#'.repeat(full)}${'-'.repeat(WIDTH - full)}]`, `${Math.round(far.share * 100)} %`]
+  const full = Math.round(far.share * BAR_WIDTH)
+  const parts = [`[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`, `${Math.round(far.share * 100)} %`]
   if (far.count !== undefined) parts.push(`(${far.count})`)
   if (left !== undefined) parts.push(`${timeText(left)} left`)
   return cut(parts.join(' '), columns)

@@ -11,7 +11,7 @@ export interface SampleCall {
 }
 
 /** How deep a value made from a schema is: some schemas contain themselves. */
-const DEPTH = 6
+const MAX_DEPTH = 6
 
 /** A call to try: of the first task whose input is known. Undefined where there is none. */
 export async function sampleCall(app: App): Promise<SampleCall | undefined> {
@@ -48,7 +48,7 @@ async function bodyFor(
 }
 
 /** A small value that fits a JSON Schema, as far as that can be told: only what is required. */
-export function sampleOf(schema: JsonSchema, root: JsonSchema = schema, depth: number = DEPTH): unknown {
+export function sampleOf(schema: JsonSchema, root: JsonSchema = schema, depth: number = MAX_DEPTH): unknown {
   if (depth === 0) return null
   const inner = (value: unknown): unknown => sampleOf((value ?? {}) as JsonSchema, root, depth - 1)
   const { examples, $ref, enum: choices, const: only, type } = schema
@@ -94,7 +94,7 @@ function numberSample(schema: JsonSchema): number {
 }
 
 /** Text of the formats that are easily guessed. */
-const FORMATS: Readonly<Record<string, string>> = {
+const FORMAT_SAMPLES: Readonly<Record<string, string>> = {
   email: 'mara@example.com',
   uri: 'https://example.com/',
   url: 'https://example.com/',
@@ -106,7 +106,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 }
 
 function textSample({ format, minLength }: JsonSchema): string {
-  const text = (typeof format === 'string' ? FORMATS[format] : undefined) ?? 'text'
+  const text = (typeof format === 'string' ? FORMAT_SAMPLES[format] : undefined) ?? 'text'
   return text.padEnd(numberOf(minLength) ?? 0, 'x')
 }
 

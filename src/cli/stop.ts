@@ -1,5 +1,5 @@
 /** Signals closer than this are one: npm passes on a Ctrl-C that the terminal has sent already, ms. */
-const SAME = 300
+const SAME_SIGNAL_MS = 300
 
 export interface Stopping {
   /** Finish what runs, then end. */
@@ -9,8 +9,8 @@ export interface Stopping {
 }
 
 /** Exit code after a warm stop, and after a cold one (Celery's EX_FAILURE). */
-export const WARM = 0
-export const COLD = 1
+export const WARM_EXIT_CODE = 0
+export const COLD_EXIT_CODE = 1
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
@@ -25,16 +25,16 @@ export function stopped({ warm, cold }: Stopping, signals: readonly NodeJS.Signa
     const begin = (next: number): void => {
       code = next
       since = performance.now()
-      const stop = next === WARM ? warm() : cold()
+      const stop = next === WARM_EXIT_CODE ? warm() : cold()
       stop.then(() => resolve(code as number), reject)
     }
     const signal = (): void => {
-      if (code === undefined) begin(WARM)
-      else if (code === WARM && performance.now() - since > SAME) begin(COLD)
+      if (code === undefined) begin(WARM_EXIT_CODE)
+      else if (code === WARM_EXIT_CODE && performance.now() - since > SAME_SIGNAL_MS) begin(COLD_EXIT_CODE)
     }
     for (const name of signals) process.on(name, signal)
     process.on('SIGQUIT', () => {
-      if (code !== COLD) begin(COLD)
+      if (code !== COLD_EXIT_CODE) begin(COLD_EXIT_CODE)
     })
     // The parent may have gone before this: then nothing more would say so.
     if (process.connected) process.on('disconnect', signal)

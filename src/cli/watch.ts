@@ -4,16 +4,16 @@ import { join } from 'node:path'
 /**
  * Folders without code of the user's. Watching them would cost much, and the store in `.celeriac` changes all the time.
  */
-export const IGNORED: RegExp = /^(?:node_modules|\..*)$/
+export const IGNORED_FOLDERS: RegExp = /^(?:node_modules|\..*)$/
 /** Only code counts: what a task writes beside it must not end that task. */
-export const CODE: RegExp = /\.[cm]?[jt]s$/
+export const CODE_FILES: RegExp = /\.[cm]?[jt]s$/
 
 /** Codes of the system's limits on watches: of this process or user, of the machine. */
-const NO_WATCH: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOSPC', 'ENOSYS', 'EPERM'])
+const WATCH_LIMIT_CODES: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOSPC', 'ENOSYS', 'EPERM'])
 
 /** The system gives no watch on files now. */
 export function isNoWatch(error: unknown): boolean {
-  return NO_WATCH.has((error as { code?: string } | null)?.code)
+  return WATCH_LIMIT_CODES.has((error as { code?: string } | null)?.code)
 }
 
 /** Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the system gives no watch (`isNoWatch`). */
@@ -55,8 +55,8 @@ export class CodeWatch {
   }
 
   #notice(path: string, name: string): void {
-    if (CODE.test(name)) this.#changed(path)
-    else if (!IGNORED.test(name)) this.#explore(path)
+    if (CODE_FILES.test(name)) this.#changed(path)
+    else if (!IGNORED_FOLDERS.test(name)) this.#explore(path)
   }
 
   /** A folder that is new, or back: what is in it counts as changed. */
@@ -72,13 +72,13 @@ export class CodeWatch {
     } catch (error) {
       this.#failed(error)
     }
-    for (const { name } of entries) if (CODE.test(name)) this.#changed(join(path, name))
+    for (const { name } of entries) if (CODE_FILES.test(name)) this.#changed(join(path, name))
   }
 }
 
 function foldersIn(folder: string): string[] {
   const entries = entriesOf(folder) ?? []
-  return entries.filter((entry) => entry.isDirectory() && !IGNORED.test(entry.name)).map(({ name }) => name)
+  return entries.filter((entry) => entry.isDirectory() && !IGNORED_FOLDERS.test(entry.name)).map(({ name }) => name)
 }
 
 /** What is in a folder; undefined where there is none, or it is a file. */

@@ -5,7 +5,7 @@ import type { Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
-import { COLD, stopped } from './stop.ts'
+import { COLD_EXIT_CODE, stopped } from './stop.ts'
 import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
@@ -87,7 +87,7 @@ function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<numbe
       if (reason !== 'store lost') return
       say(worker.app.config.logger, 'stopping: the store is lost')
       // After this event: the stop that it tells of is then under way.
-      setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD), reject))
+      setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD_EXIT_CODE), reject))
     })
   })
 }

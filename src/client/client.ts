@@ -77,7 +77,7 @@ export interface Client<Tasks> {
 }
 
 /** s that the first request of `run` waits, so that a quick task takes one request. */
-const FIRST_WAIT = 10
+const FIRST_WAIT_S = 10
 
 /**
  * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws TypeError for options that cannot be.
@@ -118,7 +118,7 @@ async function run(
   { timeout, onProgress, onChunk, ...options }: RunOptions<unknown>,
 ): Promise<unknown> {
   const end = timeout === undefined ? undefined : Date.now() + timeout
-  const wait = Math.min(FIRST_WAIT, Math.floor((timeout ?? Number.POSITIVE_INFINITY) / 1000))
+  const wait = Math.min(FIRST_WAIT_S, Math.floor((timeout ?? Number.POSITIVE_INFINITY) / 1000))
   const listens = onProgress !== undefined || onChunk !== undefined
   const prefer: Record<string, string> = listens || wait < 1 ? {} : { prefer: `wait=${wait}` }
   const job = await handIn(transport, task, input, { ...options, timeout }, prefer)

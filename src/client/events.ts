@@ -13,10 +13,10 @@ export interface EventOptions {
   signal?: AbortSignal | undefined
 }
 
-/** The server says something every 15 s: after so much silence the connection is dead, ms. */
-const SILENCE = 45_000
-const DEFAULT_RETRY = 2_000
-const ANSWERS_THAT_PASS = new Set([429, 502, 503, 504])
+/** The server sends something every 15 s: after this much silence the connection is dead, ms. */
+const SILENCE_TIMEOUT_MS = 45_000
+const DEFAULT_RETRY_MS = 2_000
+const TRANSIENT_STATUSES = new Set([429, 502, 503, 504])
 
 /**
  * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws
@@ -27,7 +27,7 @@ export async function* jobEvents<Result, Progress, Chunk>(
   id: string,
   { lastEventId = '', signal }: EventOptions,
 ): AsyncGenerator<JobEvent<Result, Progress, Chunk>, void, void> {
-  const place = { id: lastEventId, retry: DEFAULT_RETRY }
+  const place = { id: lastEventId, retry: DEFAULT_RETRY_MS }
   for (let vain = 0; ; vain++) {
     let failure: Error = new ConnectionError(`the events of job ${id} broke off`)
     try {
@@ -38,7 +38,7 @@ export async function* jobEvents<Result, Progress, Chunk>(
         if (event) yield event
         if (event?.type === 'result' || event?.type === 'error') return
       }
-      if (place.retry === ENDED) return
+      if (place.retry === NO_MORE_EVENTS) return
     } catch (error) {
       if (!isPassing(error) || signal?.aborted) throw signal?.aborted ? signal.reason : error
       failure = error
@@ -49,8 +49,8 @@ export async function* jobEvents<Result, Progress, Chunk>(
   }
 }
 
-/** `retry` of a job that has nothing more to tell. */
-const ENDED = -1
+/** `retry` of a job that has no more events. */
+const NO_MORE_EVENTS = -1
 
 /** One connection, to its end. */
 async function* connection(
@@ -62,7 +62,7 @@ async function* connection(
   const stop = new AbortController()
   const abort = (): void => stop.abort(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
-  let timer = setTimeout(silent, SILENCE)
+  let timer = setTimeout(silent, SILENCE_TIMEOUT_MS)
   function silent(): void {
     stop.abort(new ConnectionError(`the events of job ${id} fell silent`))
   }
@@ -70,12 +70,12 @@ async function* connection(
     const headers = { accept: 'text/event-stream', ...(place.id === '' ? {} : { 'last-event-id': place.id }) }
     const response = await transport.once(`/jobs/${encodeURIComponent(id)}/events`, { headers, signal: stop.signal })
     if (response instanceof Error) throw response
-    if (response.status === 204) place.retry = ENDED
+    if (response.status === 204) place.retry = NO_MORE_EVENTS
     else if (!response.ok) throw await problemOf(response)
     const reader = new FrameReader(place.id)
     for await (const text of textOf(response)) {
       clearTimeout(timer)
-      timer = setTimeout(silent, SILENCE)
+      timer = setTimeout(silent, SILENCE_TIMEOUT_MS)
       yield* reader.read(text)
       place.retry = reader.retry ?? place.retry
     }
@@ -107,7 +107,7 @@ async function* textOf({ body }: Response): AsyncGenerator<string, void, void> {
 }
 
 function isPassing(error: unknown): error is Error {
-  return error instanceof ConnectionError || (error instanceof ProblemError && ANSWERS_THAT_PASS.has(error.status))
+  return error instanceof ConnectionError || (error instanceof ProblemError && TRANSIENT_STATUSES.has(error.status))
 }
 
 /** Undefined for an event of a later version, which is left out. */

@@ -22,11 +22,11 @@ export interface CancelOptions {
 }
 
 /** Final states, and that of a record that cannot be read. */
-const ENDED = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'UNKNOWN'])
+const FINAL_STATES = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'UNKNOWN'])
 /** s that one request waits for a change: less than what proxies commonly allow. */
-const LONG_POLL = 25
-/** ms between looks where the server does not wait and does not say when to come back. */
-const POLL = 1_000
+const LONG_POLL_S = 25
+/** ms between requests where the server neither waits nor says when to ask next. */
+const POLL_INTERVAL_MS = 1_000
 
 /** A job on the server, by its id. */
 export class JobHandle<Output = unknown, Progress = unknown, EventResult = Output, Chunk = unknown> {
@@ -73,15 +73,15 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
   /** Resolves when it has ended: the server holds each request until something changes. */
   async #ended(signal: AbortSignal | undefined): Promise<void> {
     for (let etag: string | null = null; ; ) {
-      const headers = { prefer: `wait=${LONG_POLL}`, ...(etag === null ? {} : { 'if-none-match': etag }) }
+      const headers = { prefer: `wait=${LONG_POLL_S}`, ...(etag === null ? {} : { 'if-none-match': etag }) }
       const response: Response = await this.#transport.ask(this.#path, { headers, signal, accept: [304] })
       if (response.status !== 304) {
         const { state } = (await response.json()) as JobDocument
-        if (ENDED.has(state)) return
+        if (FINAL_STATES.has(state)) return
         etag = response.headers.get('etag')
       }
       // Without a tag, which a browser may not see, there is nothing to wait for a change of.
-      if (etag === null) await pause(retryAfterOf(response) ?? POLL, signal)
+      if (etag === null) await pause(retryAfterOf(response) ?? POLL_INTERVAL_MS, signal)
     }
   }
 }

@@ -27,10 +27,10 @@ export interface Ask {
   readonly retries?: number
 }
 
-const KNOWN = new Set(['basePath', 'token', 'headers', 'retries', 'fetch'])
+const KNOWN_OPTIONS = new Set(['basePath', 'token', 'headers', 'retries', 'fetch'])
 const DEFAULT_RETRIES = 5
-/** Answers of servers, and of what stands before them, that may be different next time. */
-const PASSING = new Set([429, 502, 503, 504])
+/** Statuses of servers and proxies that may differ at the next attempt. */
+const TRANSIENT_STATUSES = new Set([429, 502, 503, 504])
 
 /** Asks the server: with the client's headers, again after what may pass. */
 export class Transport {
@@ -42,8 +42,8 @@ export class Transport {
   constructor(url: string, options: ClientOptions) {
     if (typeof url !== 'string') throw new TypeError(`createClient: expected the URL of a server, got ${String(url)}`)
     for (const name of Object.keys(options))
-      if (!KNOWN.has(name))
-        throw new TypeError(`createClient: unknown option ${name}; known are ${[...KNOWN].join(', ')}`)
+      if (!KNOWN_OPTIONS.has(name))
+        throw new TypeError(`createClient: unknown option ${name}; known are ${[...KNOWN_OPTIONS].join(', ')}`)
     const { basePath = '/v1', retries = DEFAULT_RETRIES } = options
     if (!Number.isInteger(retries) || retries < 0)
       throw new TypeError(`createClient: retries: expected a whole number >= 0, got ${String(retries)}`)
@@ -118,7 +118,7 @@ function refuseUser(url: string): void {
 /** It may go well next time. */
 function isPassing(failure: ProblemError | ConnectionError): boolean {
   if (failure instanceof ConnectionError) return true
-  return PASSING.has(failure.status) || failure.kind === 'key-in-use'
+  return TRANSIENT_STATUSES.has(failure.status) || failure.kind === 'key-in-use'
 }
 
 /** Node says why in the cause. */

@@ -23,12 +23,12 @@ const IS_HOST = new RegExp(`^${HOST}$`, 'i')
 const IS_PREFIX = new RegExp(`^${PREFIX}$`)
 const IS_BASE = new RegExp(`^https?:\\/\\/${HOST}${PREFIX}$`, 'i')
 const DOTS = /\/\.\.?(?:\/|$)/
-/** Characters of a header of a proxy that are looked at. */
-const LONGEST = 2048
+/** Characters of a proxy header that are read. */
+const MAX_HEADER_LENGTH = 2048
 
 /** Scheme, host and perhaps a path, without a slash at its end, a query, or a user's name. */
 export function isBaseUrl(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= LONGEST && IS_BASE.test(value) && !DOTS.test(value)
+  return typeof value === 'string' && value.length <= MAX_HEADER_LENGTH && IS_BASE.test(value) && !DOTS.test(value)
 }
 
 /**
@@ -55,7 +55,7 @@ interface ProxyWord {
 
 function xForwarded(facts: RequestFacts): ProxyWord | undefined {
   const [proto, host, prefix] = ['proto', 'host', 'prefix'].map((name) => facts.header(`x-forwarded-${name}`))
-  if ([proto, host, prefix].some((value) => value !== undefined && value.length > LONGEST)) return undefined
+  if ([proto, host, prefix].some((value) => value !== undefined && value.length > MAX_HEADER_LENGTH)) return undefined
   return { proto: last(proto), host: last(host), prefix: last(prefix) }
 }
 
@@ -68,7 +68,7 @@ const PAIR = /\s*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(;|
 function forwarded(facts: RequestFacts): ProxyWord | undefined {
   const header = facts.header('forwarded')
   if (header === undefined) return {}
-  if (header.length > LONGEST) return undefined
+  if (header.length > MAX_HEADER_LENGTH) return undefined
   let word: Record<string, string> = {}
   PAIR.lastIndex = 0
   while (PAIR.lastIndex < header.length) {

@@ -109,7 +109,7 @@ export interface Config {
   readonly logger: Logger
 }
 
-const KNOWN = new Set([
+const KNOWN_OPTIONS = new Set([
   'name',
   'broker',
   'backend',
@@ -139,7 +139,7 @@ const KNOWN = new Set([
 export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`Celeriac: expected an object of options, got ${String(options)}`)
-  refuseUnknown(options, KNOWN, 'Celeriac')
+  refuseUnknown(options, KNOWN_OPTIONS, 'Celeriac')
   const eager = options.alwaysEager ?? false
   const given = urlOf(eager ? 'memory:' : options.broker, 'broker')
   const { url, warning: storeWarning } =

@@ -3,9 +3,9 @@ import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
 import { sqliteUrl } from '../broker/schemes.ts'
 
 /** Below the folder of the application. */
-const FILE = join('.celeriac', 'celeriac.db')
+const DEFAULT_FILE = join('.celeriac', 'celeriac.db')
 /** Options by which Node runs a text: the argument after it is no main file. */
-const EVALUATES = /^(?:-[a-z]*[ep]$|--eval\b|--print\b|-i$|--interactive$)/
+const EVALUATING_OPTION = /^(?:-[a-z]*[ep]$|--eval\b|--print\b|-i$|--interactive$)/
 
 /** What decides where the default store lies. */
 export interface Surroundings {
@@ -30,11 +30,11 @@ export interface DefaultStore {
  * already is used on, with a warning.
  */
 export function defaultStore({ folder: given, main, execArgv, cwd }: Surroundings): DefaultStore {
-  const ran = execArgv.some((option) => EVALUATES.test(option)) ? undefined : main
+  const ran = execArgv.some((option) => EVALUATING_OPTION.test(option)) ? undefined : main
   const start = given === undefined ? (programFolder(ran) ?? cwd) : realPath(resolve(cwd, given))
   const folder = packageFolder(start) ?? cwd
-  const own = join(folder, FILE)
-  const here = join(cwd, FILE)
+  const own = join(folder, DEFAULT_FILE)
+  const here = join(cwd, DEFAULT_FILE)
   if (own === here || !existsSync(here)) return { url: sqliteUrl(own), warning: undefined }
   const warning = `the store ${here} is used, as it is in the working directory; the application's own would be ${own}: move it there, or name it as broker`
   return { url: sqliteUrl(here), warning }

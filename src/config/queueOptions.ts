@@ -2,7 +2,7 @@ import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
 
-const KNOWN: ReadonlySet<string> = new Set(['type', 'maxPriority', 'arguments'])
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['type', 'maxPriority', 'arguments'])
 
 /** Parse the app's option `queues`. Throws ArgumentError. */
 export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Readonly<Record<string, QueueOptions>> {
@@ -10,7 +10,7 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
   for (const [name, options] of Object.entries(queues)) {
     const where = `queues: ${name}`
     requireObject(options, where)
-    refuseUnknown(options, KNOWN, where)
+    refuseUnknown(options, KNOWN_OPTIONS, where)
     const { type, maxPriority, arguments: given = {} } = options
     if (type !== undefined && type !== 'classic' && type !== 'quorum')
       throw new ArgumentError(`${where}: type: expected 'classic' or 'quorum', got ${shown(type)}`)

@@ -34,18 +34,18 @@ export interface RequestConfig extends BaseUrlPolicy {
   readonly limit: number
 }
 
-const KNOWN = new Set(['headers', 'trustProxy', 'baseUrl', 'limit'])
+const KNOWN_OPTIONS = new Set(['headers', 'trustProxy', 'baseUrl', 'limit'])
 const DEFAULT_HEADERS = ['accept-language', 'x-request-id']
-const DEFAULT_LIMIT = 8192
-const NAME = /^(?:[!#$%&'+.^_`|~0-9A-Za-z-]+\*?|\*)$/
+const DEFAULT_LIMIT_BYTES = 8192
+const HEADER_NAME = /^(?:[!#$%&'+.^_`|~0-9A-Za-z-]+\*?|\*)$/
 
 /** Parse the app's options `context` and `request`. Throws ArgumentError. */
 export function parseRequestOptions(schema: Schema | undefined, options: RequestOptions = {}): RequestConfig {
   if (schema !== undefined) requireSchema(schema, 'context')
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`request: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, KNOWN, 'request')
-  const { headers = DEFAULT_HEADERS, trustProxy = false, baseUrl, limit = DEFAULT_LIMIT } = options
+  refuseUnknown(options, KNOWN_OPTIONS, 'request')
+  const { headers = DEFAULT_HEADERS, trustProxy = false, baseUrl, limit = DEFAULT_LIMIT_BYTES } = options
   const names = headerNames(headers)
   if (trustProxy !== false && trustProxy !== 'x-forwarded' && trustProxy !== 'forwarded')
     throw new ArgumentError(
@@ -67,7 +67,7 @@ function headerNames(headers: unknown): string[] {
   if (!Array.isArray(headers))
     throw new ArgumentError(`request: headers: expected a list of names, got ${shown(headers)}`)
   return headers.map((name) => {
-    if (typeof name === 'string' && NAME.test(name)) return name.toLowerCase()
+    if (typeof name === 'string' && HEADER_NAME.test(name)) return name.toLowerCase()
     throw new ArgumentError(`request: headers: expected names of headers, each may end in *, got ${shown(name)}`)
   })
 }
@@ -81,9 +81,9 @@ function baseUrlOf(url: unknown): string | undefined {
   )
 }
 
-const SECRET = /auth|cookie|api[-_]?key|token|secret|passw|session|signature|credential/
+const SECRET_HEADER = /auth|cookie|api[-_]?key|token|secret|passw|session|signature|credential/
 
 /** Whether a header, its name in lower case, is carried. */
 export function isChosen(name: string, { headers, prefixes }: RequestConfig): boolean {
-  return headers.has(name) || (!SECRET.test(name) && prefixes.some((prefix) => name.startsWith(prefix)))
+  return headers.has(name) || (!SECRET_HEADER.test(name) && prefixes.some((prefix) => name.startsWith(prefix)))
 }

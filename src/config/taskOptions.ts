@@ -264,15 +264,15 @@ export function checkCallOptions(options: CallOptions, task: string): void {
 }
 
 const MAX_TAGS = 20
-const MAX_TAG = 100
+const MAX_TAG_LENGTH = 100
 
 function requireTags(tags: unknown, where: string): void {
   if (!Array.isArray(tags) || tags.length > MAX_TAGS)
     throw new ArgumentError(`${where}: tags: expected an array of at most ${MAX_TAGS}, got ${shown(tags)}`)
   for (const tag of tags) {
     requireText(tag, `${where}: tags`)
-    if (tag.length > MAX_TAG)
-      throw new ArgumentError(`${where}: tags: expected at most ${MAX_TAG} characters, got ${tag.length}`)
+    if (tag.length > MAX_TAG_LENGTH)
+      throw new ArgumentError(`${where}: tags: expected at most ${MAX_TAG_LENGTH} characters, got ${tag.length}`)
   }
 }
 

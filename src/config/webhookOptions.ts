@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
+import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isPublicAddress } from '../std/publicAddress.ts'
 import { redactUrl } from '../std/url.ts'
@@ -50,24 +50,33 @@ export interface WebhookConfig {
   readonly probeEvery: number
 }
 
-const KNOWN = new Set(['secret', 'allow', 'source', 'queue', 'timeout', 'retries', 'disableAfter', 'probeEvery'])
-const LONGEST_URL = 2048
+const KNOWN_OPTIONS = new Set([
+  'secret',
+  'allow',
+  'source',
+  'queue',
+  'timeout',
+  'retries',
+  'disableAfter',
+  'probeEvery',
+])
+const MAX_URL_LENGTH = 2048
 const DEFAULT_RETRIES = 16
-/** Longest time that is kept in the store, ms. */
-const YEAR = 365 * 86_400_000
+/** Longest time that the store keeps, ms. */
+const YEAR_MS = 365 * 86_400_000
 
 /** Throws ArgumentError for what cannot be. `name` is the app's. */
 export function parseWebhooks(options: WebhookOptions | undefined, name: string): WebhookConfig | undefined {
   if (options === undefined) return undefined
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`webhooks: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, KNOWN, 'webhooks')
+  refuseUnknown(options, KNOWN_OPTIONS, 'webhooks')
   const { secret, allow = [], source = `urn:celeriac:${encodeURIComponent(name)}`, queue, retries } = options
   if (typeof secret !== 'function') requireSecrets(secret)
   if (queue !== undefined) requireText(queue, 'webhooks: queue')
   requireText(source, 'webhooks: source')
   const timeout = milliseconds(options.timeout ?? '15s', 'webhooks: timeout')
-  if (timeout < 1 || timeout > LONGEST_TIMER)
+  if (timeout < 1 || timeout > MAX_TIMER_MS)
     throw new ArgumentError(`webhooks: timeout: expected 1 ms to 24 days, got ${timeout} ms`)
   if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0))
     throw new ArgumentError(`webhooks: retries: expected a whole number >= 0, got ${shown(retries)}`)
@@ -87,7 +96,8 @@ export function parseWebhooks(options: WebhookOptions | undefined, name: string)
 /** Whole ms of a duration, a year at most. */
 function within(value: Duration, least: number, name: string): number {
   const time = Math.ceil(milliseconds(value, name))
-  if (time < least || time > YEAR) throw new ArgumentError(`${name}: expected ${least} ms to 365 days, got ${time} ms`)
+  if (time < least || time > YEAR_MS)
+    throw new ArgumentError(`${name}: expected ${least} ms to 365 days, got ${time} ms`)
   return time
 }
 
@@ -131,9 +141,9 @@ function parseAllow(allow: readonly string[]): WebhookConfig['allows'] {
  * plainly private; hosts on the allow-list may be both.
  */
 export function webhookUrl(text: unknown, config: WebhookConfig): URL {
-  const url = typeof text === 'string' && text.length <= LONGEST_URL ? URL.parse(text) : null
+  const url = typeof text === 'string' && text.length <= MAX_URL_LENGTH ? URL.parse(text) : null
   if (!url)
-    throw new ArgumentError(`webhook: expected a URL of at most ${LONGEST_URL} characters, got ${shownUrl(text)}`)
+    throw new ArgumentError(`webhook: expected a URL of at most ${MAX_URL_LENGTH} characters, got ${shownUrl(text)}`)
   const { protocol, hostname, username, password, hash } = url
   const wrong = (expected: string): ArgumentError =>
     new ArgumentError(`webhook: expected ${expected}, got ${shownUrl(text)}`)

@@ -9,7 +9,7 @@ import {
   replyQueue,
 } from '../protocol/control.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
+import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { requireNode } from '../std/node.ts'
@@ -36,7 +36,7 @@ export interface RevokeManyOptions extends ControlOptions {
   signal?: string | undefined
 }
 
-const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /**
  * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an answer comes from each
@@ -104,7 +104,7 @@ async function collect(consumer: Consumer, wait: number, limit = Number.POSITIVE
     if (!step || step.done) break
     const { properties, body } = step.value.envelope
     await step.value.ack()
-    replies.push(readReply(deserialize(body, properties.contentType, properties.contentEncoding, ACCEPT)))
+    replies.push(readReply(deserialize(body, properties.contentType, properties.contentEncoding, ALL_CONTENT_TYPES)))
   }
   return replies
 }
@@ -113,7 +113,7 @@ async function collect(consumer: Consumer, wait: number, limit = Number.POSITIVE
 async function within<Value>(wait: number, promise: Promise<Value>): Promise<Value | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), Math.min(wait, LONGEST_TIMER))
+    timer = setTimeout(() => resolve(undefined), Math.min(wait, MAX_TIMER_MS))
   })
   try {
     return await Promise.race([promise, late])

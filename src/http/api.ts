@@ -26,8 +26,8 @@ import { openDirectly } from './server/fastPath.ts'
 export type { ApiInfo } from './openapi/info.ts'
 export type { HttpOptions, ScopedTask } from './options.ts'
 
-/** Seconds after which a client may try again when the store was away. */
-const STORE_RETRY_AFTER = '5'
+/** Seconds after which a client may try again when the store is unavailable. */
+const STORE_RETRY_AFTER_S = '5'
 
 /**
  * The REST API of an app as a Hono app: serve it by `serve`, or mount it by `route` in a larger one.
@@ -69,7 +69,7 @@ function respondError(app: App, error: unknown, method: string, path: string): R
   if (error instanceof StoreUnavailableError) {
     app.config.logger.warn({ err: error, method, path: loggedPath(path) }, 'the store does not answer')
     return respondProblem(
-      { kind: 'store-unavailable', detail: 'try again later', headers: { 'retry-after': STORE_RETRY_AFTER } },
+      { kind: 'store-unavailable', detail: 'try again later', headers: { 'retry-after': STORE_RETRY_AFTER_S } },
       path,
     )
   }

@@ -5,10 +5,10 @@ import { type Count, Counts, gauge, type Timing, Timings } from '../telemetry/me
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 
 /** Bounds of the buckets of requests, s: to the longest wait that is granted. */
-const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 /** Those that have a name of their own: clients may send any. */
-const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-const OTHER = 'other'
+const NAMED_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const OTHER_METHOD = 'other'
 /** The route of what is at no path of the API. */
 const NO_ROUTE = 'none'
 
@@ -52,7 +52,7 @@ export class HttpMetrics {
       name: 'celeriac_http_request_duration_seconds',
       help: 'Time from an HTTP request to the beginning of its answer.',
     },
-    BOUNDS,
+    DURATION_BUCKETS_S,
   )
   readonly #routes = new Map<string, Map<string, RouteCount>>()
 
@@ -71,7 +71,7 @@ export class HttpMetrics {
     this.#routes.set(route, methods)
     const known = methods.get(method)
     if (known) return known
-    const label = METHODS.has(method) ? method : OTHER
+    const label = NAMED_METHODS.has(method) ? method : OTHER_METHOD
     const count = methods.get(label) ?? new RouteCount({ method: label, route }, this.#requests, this.#durations)
     methods.set(label, count)
     return count

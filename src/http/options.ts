@@ -52,7 +52,7 @@ export interface HttpOptions {
   cors?: CorsOptions | undefined
 }
 
-const KNOWN = new Set([
+const KNOWN_OPTIONS = new Set([
   'expose',
   'basePath',
   'maxBody',
@@ -66,7 +66,7 @@ const KNOWN = new Set([
   'info',
   'cors',
 ])
-const DEFAULT_MAX_BODY = 1024 * 1024
+const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 const DEFAULT_MAX_CONCURRENT = 10_000
 
 /** An API's options, parsed once. */
@@ -82,7 +82,7 @@ export interface ParsedHttpOptions {
 export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOptions {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`http: expected an object of options, got ${String(options)}`)
-  refuseUnknown(options, KNOWN, 'http')
+  refuseUnknown(options, KNOWN_OPTIONS, 'http')
   const { expose, basePath = '/v1', authorize, rateLimit, keepInput = true } = options
   if (!Array.isArray(expose))
     throw new ArgumentError(`http: expose: expected an array of tasks or their names, got ${typeof expose}`)
@@ -94,7 +94,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
   const tasks = new Map(expose.map((entry) => exposedTask(app, entry)))
   if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
     throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
-  const maxBody = wholeNumber(options.maxBody ?? DEFAULT_MAX_BODY, 'maxBody', 'bytes')
+  const maxBody = wholeNumber(options.maxBody ?? DEFAULT_MAX_BODY_BYTES, 'maxBody', 'bytes')
   const maxConcurrent = wholeNumber(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT, 'maxConcurrent', 'requests')
   return {
     base: basePath,

@@ -21,7 +21,7 @@ export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanou
 }
 
 /** Longest pattern of host names that is matched, in characters. */
-const MAX_PATTERN = 1000
+const MAX_PATTERN_LENGTH = 1000
 
 /** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
 export function controlQueue(hostname: string, instance: string): string {
@@ -135,9 +135,9 @@ export function isMeant({ destination, pattern, matcher }: ControlRequest, hostn
   if (destination) return destination.includes(hostname)
   if (pattern === undefined || matcher === undefined) return true
   if (matcher !== 'glob') throw new DecodeError(`control request: ${refusalOf(matcher)}`)
-  if (pattern.length > MAX_PATTERN) {
+  if (pattern.length > MAX_PATTERN_LENGTH) {
     throw new DecodeError(
-      `control request: expected a pattern of at most ${MAX_PATTERN} characters, got ${pattern.length}`,
+      `control request: expected a pattern of at most ${MAX_PATTERN_LENGTH} characters, got ${pattern.length}`,
     )
   }
   return fnmatchGlob(pattern).matches(hostname)

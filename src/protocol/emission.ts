@@ -22,7 +22,7 @@ export interface LogLine {
 }
 
 /** We wrote it, whatever it is. */
-const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** An emission as it is stored. Throws EncodeError, in whose words the value is of the emission's kind. */
 export function writeEmission({ kind, attempt, value }: Emission, serializer: SerializerName): string | Uint8Array {
@@ -35,7 +35,7 @@ export function readEmission(body: string | Uint8Array): Emission {
   // JSON is an object in text, which begins as no map of msgpack does.
   const json = typeof body === 'string' || body[0] === 0x7b
   const [type, encoding] = json ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
-  const read = deserialize(body, type, encoding, OURS)
+  const read = deserialize(body, type, encoding, ALL_CONTENT_TYPES)
   if (isRecord(read) && (read.kind === 'chunk' || read.kind === 'log') && typeof read.attempt === 'number')
     return { kind: read.kind, attempt: read.attempt, value: read.value }
   throw new DecodeError('emission: expected an object with kind, attempt and value')

@@ -22,8 +22,8 @@ import { FAILURE, RETRY, REVOKED } from './states.ts'
 const OWN_MODULE = 'celeriac.errors'
 const MAX_CAUSES = 10
 /** Longest message and longest traceback, in characters. */
-const MAX_TEXT = 16_384
-const CUT = '\n… (cut)'
+const MAX_TEXT_LENGTH = 16_384
+const CUT_MARK = '\n… (cut)'
 
 /**
  * Python's builtins that may bear the name of an error of ours and are made from one text. Those that end the process
@@ -39,7 +39,7 @@ const PYTHON_BUILTINS: ReadonlySet<string> = new Set(
 )
 
 /** JavaScript's own names, which a class that extends them has as well unless it sets its own. */
-const JS_NAMES: ReadonlySet<string> = new Set(
+const JS_ERROR_NAMES: ReadonlySet<string> = new Set(
   'Error TypeError RangeError SyntaxError ReferenceError EvalError URIError AggregateError'.split(' '),
 )
 
@@ -81,7 +81,7 @@ function read(target: object, key: string): unknown {
 function typeName(error: object): string {
   const name = read(error, 'name')
   const named = typeof name === 'string' && name !== '' && typeof error !== 'function' ? name : 'Error'
-  if (!JS_NAMES.has(named) || !(error instanceof Error)) return bounded(named)
+  if (!JS_ERROR_NAMES.has(named) || !(error instanceof Error)) return bounded(named)
   const maker = read(error, 'constructor')
   const className = typeof maker === 'function' ? read(maker, 'name') : undefined
   return typeof className === 'string' && className !== '' ? bounded(className) : named
@@ -172,9 +172,11 @@ function partsOf(error: object): object[] {
   return Array.isArray(parts) ? parts.slice(0, MAX_CAUSES).filter(isObject) : []
 }
 
-/** At most MAX_TEXT characters, and well-formed, so that every serializer carries it. */
+/** At most MAX_TEXT_LENGTH characters, and well-formed, so that every serializer carries it. */
 function bounded(text: string): string {
-  return (text.length > MAX_TEXT ? text.slice(0, MAX_TEXT - CUT.length) + CUT : text).toWellFormed()
+  return (
+    text.length > MAX_TEXT_LENGTH ? text.slice(0, MAX_TEXT_LENGTH - CUT_MARK.length) + CUT_MARK : text
+  ).toWellFormed()
 }
 
 /** As Celery stores it. The traceback is not part of it: it has a field of its own in the meta. */

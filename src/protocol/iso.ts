@@ -20,13 +20,13 @@ export function pythonIso(date: Date): string {
   return `${iso.slice(0, 19)}${fraction === '000' ? '' : `.${fraction}000`}+00:00`
 }
 
-const ISO =
+const ISO_TIME =
   /^(\d{4}-\d{2}-(\d{2}))(?:[T ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d+))?(?:Z|([+-])(\d{2}):?(\d{2})?(?::?(\d{2}(?:\.\d+)?))?)?)?$/i
 
 /** Milliseconds since the epoch of an ISO 8601 text; without an offset it is UTC, as in Celery. Throws DecodeError. */
 export function isoTime(text: string): number {
   const [, date, day, time = '00:00', seconds = ':00', fraction = '', sign, hours, minutes = '0', rest = '0'] =
-    ISO.exec(text) ?? []
+    ISO_TIME.exec(text) ?? []
   const utc = new Date(`${date}T${time}${seconds}.${fraction.slice(0, 3).padEnd(3, '0')}Z`)
   if (Number.isNaN(utc.getTime()) || utc.getUTCDate() !== Number(day)) {
     throw new DecodeError(`expected an ISO 8601 time, got ${JSON.stringify(text.slice(0, 80))}`)

@@ -175,7 +175,7 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
     }
   }
   const head = headOf(envelope, envelope.headers)
-  const body = readBody(envelope, accept, EMBED)
+  const body = readBody(envelope, accept, EMBED_INDEX)
   if (!Array.isArray(body) || body.length < 2) {
     throw new DecodeError(`task body: expected [args, kwargs, embed], got ${kindOf(body)}`)
   }
@@ -197,7 +197,7 @@ export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readon
 }
 
 /** Which item of the body says what follows: it is passed on. */
-const EMBED = 2
+const EMBED_INDEX = 2
 
 function readBody(envelope: Envelope, accept: ReadonlySet<string>, kept?: number): unknown {
   const { compression } = envelope.headers

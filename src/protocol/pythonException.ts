@@ -32,7 +32,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
 
 const MAX_ARGS = 100
 /** Longest argument: characters of a text, or of the JSON of anything else. */
-const MAX_LENGTH = 16_384
+const MAX_ARG_LENGTH = 16_384
 
 /** What an error, or its class, says of itself by `pythonClass` and `args`; undefined where it says nothing that can be read. May throw what its getters throw. */
 export function declaredPython(error: object): (PythonClass & { readonly args?: readonly unknown[] }) | undefined {
@@ -55,12 +55,12 @@ export function builtinOf(error: object, type: string): string | undefined {
 
 /** An argument that every serializer carries: what does not fit becomes its repr, as Celery does. */
 function carried(value: unknown): unknown {
-  if (typeof value === 'string') return value.slice(0, MAX_LENGTH).toWellFormed()
+  if (typeof value === 'string') return value.slice(0, MAX_ARG_LENGTH).toWellFormed()
   try {
     assertEncodable(value ?? null, 'args', 'json')
     assertEncodable(value ?? null, 'args', 'msgpack')
     const size = typeof value === 'object' ? JSON.stringify(value).length : 0
-    return size > MAX_LENGTH ? pythonRepr(value) : (value ?? null)
+    return size > MAX_ARG_LENGTH ? pythonRepr(value) : (value ?? null)
   } catch {
     // Said by its repr.
     return safeRepr(value)

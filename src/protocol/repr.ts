@@ -6,8 +6,8 @@ import { PythonValue } from './pythonValue.ts'
  */
 
 /** Longest repr, in characters, before the cut. */
-export const REPR_LENGTH = 1024
-const MAX_LEVEL = 3
+export const MAX_REPR_LENGTH = 1024
+const MAX_REPR_DEPTH = 3
 
 /** Text so far, and how much may follow. */
 interface Printer {
@@ -17,7 +17,7 @@ interface Printer {
 }
 
 /** Positional arguments as a Python tuple: `(1, 'a')`, `(1,)`, `()`. */
-export function reprArgs(args: readonly unknown[], length: number = REPR_LENGTH): string {
+export function reprArgs(args: readonly unknown[], length: number = MAX_REPR_LENGTH): string {
   if (args.length === 0) return '()'
   const printer: Printer = { text: '', left: length, cut: false }
   printItems(printer, args, '(', args.length === 1 ? ',)' : ')', 0)
@@ -25,12 +25,12 @@ export function reprArgs(args: readonly unknown[], length: number = REPR_LENGTH)
 }
 
 /** Keyword arguments as a Python dict: `{'a': 1}`. */
-export function reprKwargs(kwargs: Readonly<Record<string, unknown>>, length: number = REPR_LENGTH): string {
+export function reprKwargs(kwargs: Readonly<Record<string, unknown>>, length: number = MAX_REPR_LENGTH): string {
   return pythonRepr(kwargs, length)
 }
 
 /** Any value as Python would print it. Never throws for values that can be sent. */
-export function pythonRepr(value: unknown, length: number = REPR_LENGTH): string {
+export function pythonRepr(value: unknown, length: number = MAX_REPR_LENGTH): string {
   const printer: Printer = { text: '', left: length, cut: false }
   print(printer, value, 0)
   return printer.text
@@ -40,12 +40,12 @@ function print(printer: Printer, value: unknown, level: number): void {
   if (typeof value === 'string') emitText(printer, value)
   else if (typeof value !== 'object' || value === null) emit(printer, scalar(value))
   else if (Array.isArray(value)) {
-    if (level >= MAX_LEVEL) emit(printer, '[...]')
+    if (level >= MAX_REPR_DEPTH) emit(printer, '[...]')
     else printItems(printer, value, '[', ']', level)
   } else if (value instanceof Date) emit(printer, datetime(value))
   else if (value instanceof PythonValue) emit(printer, pythonValue(value))
   else if (value instanceof Uint8Array) emit(printer, bytes(value, printer.left))
-  else if (level >= MAX_LEVEL) emit(printer, '{...}')
+  else if (level >= MAX_REPR_DEPTH) emit(printer, '{...}')
   else printEntries(printer, value as Record<string, unknown>, level)
 }
 

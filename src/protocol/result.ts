@@ -80,7 +80,7 @@ export function isOver({ status, problem }: TaskMeta): boolean {
 }
 
 /** Bytes at the beginning of a record in which its state is looked for. */
-const HEAD = 128
+const HEAD_BYTES = 128
 const JSON_STATUS = /^\{\s*"status"\s*:\s*"([^"\\]{1,100})"/
 /** A map of msgpack whose first key is `status`, then a short text. */
 const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
@@ -88,7 +88,9 @@ const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
 /** The state of a record that cannot be read to its end: Celery and we write it first. Undefined where it does not begin so. */
 export function statusIn(record: string | Uint8Array): string | undefined {
   const head =
-    typeof record === 'string' ? record.slice(0, HEAD) : Buffer.from(record.subarray(0, HEAD)).toString('latin1')
+    typeof record === 'string'
+      ? record.slice(0, HEAD_BYTES)
+      : Buffer.from(record.subarray(0, HEAD_BYTES)).toString('latin1')
   const json = JSON_STATUS.exec(head)?.[1]
   if (json !== undefined) return json
   const packed = PACKED_STATUS.exec(head)
@@ -108,8 +110,8 @@ export function readMeta(value: unknown): TaskMeta {
   }
   const { task_id, status, result = null, traceback, date_done, children, problem: _, ...others } = value
   const rest: Record<string, unknown> = others
-  for (const name of TEXTS) if (rest[name] !== undefined && typeof rest[name] !== 'string') delete rest[name]
-  for (const name of COUNTS) if (rest[name] !== undefined && !Number.isSafeInteger(rest[name])) delete rest[name]
+  for (const name of TEXT_FIELDS) if (rest[name] !== undefined && typeof rest[name] !== 'string') delete rest[name]
+  for (const name of COUNT_FIELDS) if (rest[name] !== undefined && !Number.isSafeInteger(rest[name])) delete rest[name]
   return {
     ...rest,
     task_id,
@@ -121,5 +123,5 @@ export function readMeta(value: unknown): TaskMeta {
   }
 }
 
-const COUNTS = ['retries', 'lost'] as const
-const TEXTS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const
+const COUNT_FIELDS = ['retries', 'lost'] as const
+const TEXT_FIELDS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const

@@ -48,10 +48,10 @@ export function readSignatures(value: unknown, path: string): readonly Signature
   return value.map((item, index) => readSignature(item, `${path}[${index}]`))
 }
 
-/** Bounds of one search: a message may be made to be searched for ever. */
-const DEEPEST = 100
-const MOST_VALUES = 100_000
-const MOST_IDS = 10_000
+/** Bounds of one search: a message may be built to make the search endless. */
+const MAX_DEPTH = 100
+const MAX_VALUES = 100_000
+const MAX_IDS = 10_000
 
 /**
  * Ids of all tasks that these values would send, at whatever place: plain data from outside, signatures or not. Each with its task's name.
@@ -60,11 +60,11 @@ const MOST_IDS = 10_000
 export function idsWithin(values: readonly unknown[]): Map<string, string> {
   const ids = new Map<string, string>()
   let level: unknown[] = [...values]
-  let left = MOST_VALUES
-  for (let depth = 0; depth < DEEPEST && level.length > 0; depth++) {
+  let left = MAX_VALUES
+  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
     const next: unknown[] = []
     for (const value of level) {
-      if (left-- <= 0 || ids.size >= MOST_IDS) return ids
+      if (left-- <= 0 || ids.size >= MAX_IDS) return ids
       const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids) : []
       for (const one of inner) if (typeof one === 'object' && one !== null) next.push(one)
     }

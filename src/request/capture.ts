@@ -35,8 +35,8 @@ function mostSize(parts: ContextWire): number {
   return size
 }
 
-/** Longest parts first: without them, a context is still worth having. */
-const LEFT_OUT = ['query', 'headers', 'tracestate', 'path'] as const
+/** Longest parts first: a context without them is still useful. */
+const DROPPABLE_PARTS = ['query', 'headers', 'tracestate', 'path'] as const
 
 /** What the request says. It may not take more than half of the room, so that no client makes a call fail. */
 function requestParts(facts: RequestFacts, config: RequestConfig): ContextWire {
@@ -58,7 +58,7 @@ type Parts = { -readonly [Name in keyof ContextWire]: ContextWire[Name] }
 
 function shorten(parts: Parts, room: number): Parts {
   if (mostSize(parts) <= room) return parts
-  for (const part of LEFT_OUT) {
+  for (const part of DROPPABLE_PARTS) {
     if (jsonSize(parts) <= room) break
     if (parts[part] === undefined) continue
     delete parts[part]

@@ -1,5 +1,5 @@
 /** Codes of Node for a module that is not there, or cannot be loaded. */
-const LOADING: ReadonlySet<string> = new Set([
+const LOADING_CODES: ReadonlySet<string> = new Set([
   'ERR_DLOPEN_FAILED',
   'ERR_INVALID_MODULE_SPECIFIER',
   'ERR_INVALID_PACKAGE_CONFIG',
@@ -20,5 +20,5 @@ export function isDefect(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
   if (error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError) return true
   const { code } = error as NodeJS.ErrnoException
-  return code !== undefined && LOADING.has(code)
+  return code !== undefined && LOADING_CODES.has(code)
 }

@@ -1,7 +1,7 @@
 import { Deferred } from './deferred.ts'
 
-/** How many read items are kept at most. */
-const PIECE = 1024
+/** Items that were taken stay in the array up to this many, then are cut off. */
+const MAX_READ_ITEMS = 1024
 
 /** An endless line between one who pushes and one who iterates: the push side never waits. */
 export class AsyncQueue<Item> implements AsyncIterable<Item> {
@@ -44,7 +44,7 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
   #shift(): Item {
     const item = this.#items[this.#head++] as Item
     // What was read is let go in large pieces: taking single items from the front would move the rest each time.
-    if (this.#head === this.#items.length || this.#head === PIECE) this.#items = this.drain()
+    if (this.#head === this.#items.length || this.#head === MAX_READ_ITEMS) this.#items = this.drain()
     return item
   }
 

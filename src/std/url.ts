@@ -17,13 +17,15 @@ export interface UrlParts {
  * An `@` ends the user and stands nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL unreadable, so that no piece
  * of it is taken for a host or a path, and shown.
  */
-const SHAPE = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?]*)@)?(\[[^\]@]*\]|[^@:/?[\]]*)(?::(\d+))?(\/[^?@]*)?(?:\?([^@]*))?$/i
+const URL_PATTERN =
+  /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?]*)@)?(\[[^\]@]*\]|[^@:/?[\]]*)(?::(\d+))?(\/[^?@]*)?(?:\?([^@]*))?$/i
 /** The path of a file, which may have an `@`. */
-const FILE = /^([a-z][a-z0-9+.-]*):\/\/()()()(\/[^?]*)(?:\?([^@]*))?$/i
+const FILE_URL_PATTERN = /^([a-z][a-z0-9+.-]*):\/\/()()()(\/[^?]*)(?:\?([^@]*))?$/i
 
 /** Undefined where it is no URL with `://`, or one that can be read in two ways. */
 export function splitUrl(text: string): UrlParts | undefined {
-  const [, scheme, userinfo, host = '', port, path = '', query] = FILE.exec(text) ?? SHAPE.exec(text) ?? []
+  const [, scheme, userinfo, host = '', port, path = '', query] =
+    FILE_URL_PATTERN.exec(text) ?? URL_PATTERN.exec(text) ?? []
   if (scheme === undefined) return undefined
   const [user, ...rest] = userinfo?.split(':') ?? []
   const password = rest.length > 0 ? rest.join(':') : undefined
@@ -31,7 +33,7 @@ export function splitUrl(text: string): UrlParts | undefined {
 }
 
 /** Parameters whose values are no secrets; what follows the first other one is not shown. */
-const SHOWN: ReadonlySet<string> = new Set([
+const PUBLIC_PARAMETERS: ReadonlySet<string> = new Set([
   'virtual_host',
   'db',
   'master_name',
@@ -54,7 +56,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   'socket_connect_timeout',
 ])
 
-const WORD = /^[\w.-]{0,64}$/
+const SINGLE_WORD = /^[\w.-]{0,64}$/
 
 /**
  * A URL for people to read: the only way from a URL to a text that is printed. Passwords become `**`. Of a URL that cannot be read, as its
@@ -66,7 +68,7 @@ export function redactUrl(url: string): string {
   const [, scheme, slashes] = /^([a-z][a-z0-9+.-]*):(\/\/)?/i.exec(url) ?? []
   if (scheme !== undefined) return slashes ? `${scheme}://**` : `${scheme}:…`
   // A word that is no URL, such as a file's name in the wrong place.
-  return WORD.test(url) ? url : '**'
+  return SINGLE_WORD.test(url) ? url : '**'
 }
 
 function shownUrl(url: string): string | undefined {
@@ -89,7 +91,7 @@ function shownUser({ scheme, user, password }: UrlParts): string {
 function shownQuery({ scheme }: UrlParts, query: string): string {
   if (isWeb(scheme)) return '**'
   const pairs = query.split('&')
-  const end = pairs.findIndex((pair) => !SHOWN.has(nameOf(pair)))
+  const end = pairs.findIndex((pair) => !PUBLIC_PARAMETERS.has(nameOf(pair)))
   if (end < 0) return query
   // A secret with an unescaped & goes on in what seems to be the next parameter.
   return [...pairs.slice(0, end), `${shownName(pairs[end] as string)}**`].join('&')
@@ -111,7 +113,7 @@ function isWeb(scheme: string): boolean {
 /** The name of one of these parameters as it may be shown: behind a secret it may be the rest of that, after an unescaped `&`. */
 export function shownParameter(name: string, names: Iterable<string>): string {
   const all = [...names]
-  const sure = all.slice(0, all.indexOf(name)).every((one) => SHOWN.has(one))
+  const sure = all.slice(0, all.indexOf(name)).every((one) => PUBLIC_PARAMETERS.has(one))
   return sure && /^\w{1,30}$/.test(name) ? name : '**'
 }
 

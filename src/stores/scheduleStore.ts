@@ -53,7 +53,7 @@ export interface Due {
  * How far the clocks of two beats may differ, ms. A claim that lasts by more than this beyond one that is made now was made by a clock that
  * has been set back since: it holds no longer.
  */
-export const MAX_CLOCK_SKEW = 60_000
+export const MAX_CLOCK_SKEW_MS = 60_000
 
 /** What keeps a schedule, for the beats that share it. */
 export interface ScheduleStore {
@@ -76,7 +76,7 @@ export interface ScheduleStore {
   /** At most `limit` due entries. */
   due(now: number, limit: number): Promise<Due>
   /**
-   * Runs that were not sent in time, or are claimed for longer than `until` and MAX_CLOCK_SKEW, at most `limit`: ours until `until` from
+   * Runs that were not sent in time, or are claimed for longer than `until` and MAX_CLOCK_SKEW_MS, at most `limit`: ours until `until` from
    * now on, and nobody else's.
    */
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]>

@@ -106,12 +106,12 @@ export function runWithin<Result>(source: ContextSource | undefined, run: () => 
 }
 
 /** Id of a task that is called directly: no message, no record. */
-export const DIRECT = 'direct'
+export const DIRECT_ID = 'direct'
 
 /** Parent and root of what is sent from here; undefined outside of a task that was itself sent. */
 export function lineage(): { readonly parentId: string; readonly rootId: string } | undefined {
   const task = currentTask()
-  if (task?.id !== DIRECT) return task && { parentId: task.id, rootId: task.rootId }
+  if (task?.id !== DIRECT_ID) return task && { parentId: task.id, rootId: task.rootId }
   return task.parentId === undefined ? undefined : { parentId: task.parentId, rootId: task.rootId }
 }
 

@@ -6,7 +6,7 @@ export interface FunctionParameters {
 }
 
 /** A parameter list longer than this is not read, characters. */
-const MAX_LENGTH = 4096
+const MAX_LIST_LENGTH = 4096
 
 /* Sticky, each for one token, and none can match the same text in two ways: reading takes time in proportion to the text. */
 const SPACE = /(?:[\s\uFEFF]|\/\/[^\n\r\u2028\u2029]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/y
@@ -20,7 +20,7 @@ const DEFAULT = /-?\d[\w.]*|'[^'\\\n\r]*'|"[^"\\\n\r]*"|`[^`\\$]*`|true\b|false\
  */
 export function functionParameters(run: (...args: never[]) => unknown): FunctionParameters | undefined {
   const text = Function.prototype.toString.call(run)
-  const reader = new Reader(text.slice(0, MAX_LENGTH))
+  const reader = new Reader(text.slice(0, MAX_LIST_LENGTH))
   const found = reader.head() ? reader.parameters() : reader.bare()
   if (!found || new Set(found.names).size !== found.names.length) return undefined
   return found.names.length === 0 && !found.rest && /\barguments\b/.test(text) ? undefined : found

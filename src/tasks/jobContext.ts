@@ -34,12 +34,12 @@ export interface JobHost {
 /** How a job's values are stored. */
 type Serializer = 'json' | 'msgpack'
 
-/** Progress reports closer than this are folded into the next, ms. */
-const FOLD = 100
+/** Progress reports closer than this are merged into the next one, ms. */
+const MIN_PROGRESS_INTERVAL_MS = 100
 /** A task that awaits its reports lets other work run at least this often, ms. */
-const TURN = 10
+const MAX_BUSY_MS = 10
 /** States that the program itself sets. */
-const RESERVED: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
+const RESERVED_STATES: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
 
 /** What a job is run in. */
 export interface Surroundings {
@@ -166,7 +166,7 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   async updateState(state: string, meta: unknown = null): Promise<void> {
-    if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED.has(state)) {
+    if (typeof state !== 'string' || state === '' || isFinal(state) || RESERVED_STATES.has(state)) {
       throw new ArgumentError(`updateState: expected a state of the task's own, got ${JSON.stringify(state)}`)
     }
     assertEncodable(meta, 'meta', this.#serializer)
@@ -214,7 +214,7 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   #fold(report: Report): void {
-    const wait = this.#reportedAt + FOLD - performance.now()
+    const wait = this.#reportedAt + MIN_PROGRESS_INTERVAL_MS - performance.now()
     if (wait <= 0) {
       this.#send(report)
       return
@@ -233,7 +233,7 @@ export class JobContext extends JobMessage implements Parent {
   /** Gives timers and messages their turn (a revoke can then arrive), and ends a task that is to stop. */
   async #turn(): Promise<void> {
     const now = performance.now()
-    if (now - this.#turnAt >= TURN) {
+    if (now - this.#turnAt >= MAX_BUSY_MS) {
       this.#turnAt = now
       await new Promise((resolve) => setImmediate(resolve))
     }

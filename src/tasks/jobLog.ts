@@ -5,8 +5,8 @@ import { isRecord } from '../std/isRecord.ts'
 import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
 import type { Outlet } from './outputBuffer.ts'
 
-/** Of a line that is too long, so many characters of its message stay, and none of its fields. */
-const SHORT = 4000
+/** A line that is too long keeps this many characters of its message, and none of its fields. */
+const CUT_MESSAGE_LENGTH = 4000
 
 /** What the lines of one job have in common. */
 interface Exposure {
@@ -58,7 +58,7 @@ function send(outlet: Outlet, level: LineLevel, fields: object, message: string)
     if (!(error instanceof EncodeError)) throw error
     outlet.send('log', {
       ...line,
-      message: `${line.message.slice(0, SHORT).toWellFormed()}…`,
+      message: `${line.message.slice(0, CUT_MESSAGE_LENGTH).toWellFormed()}…`,
       fields: {},
     } satisfies LogLine)
   }

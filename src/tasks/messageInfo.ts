@@ -63,7 +63,7 @@ export interface MessageInfo {
   readonly calledDirectly: boolean
 }
 
-const NOTHING: readonly never[] = Object.freeze([])
+const NO_ITEMS: readonly never[] = Object.freeze([])
 const NO_STAMPS: Readonly<Record<string, never>> = Object.freeze({})
 
 /** Read from the job when asked for: a task that does not look costs nothing. */
@@ -126,16 +126,16 @@ export class JobMessage implements MessageInfo {
     return this.job.message?.embed.chord ?? undefined
   }
   get chain(): readonly Signature[] {
-    return this.job.message?.embed.chain ?? NOTHING
+    return this.job.message?.embed.chain ?? NO_ITEMS
   }
   get callbacks(): readonly Signature[] {
-    return this.job.message?.embed.callbacks ?? NOTHING
+    return this.job.message?.embed.callbacks ?? NO_ITEMS
   }
   get errbacks(): readonly Signature[] {
-    return this.job.message?.embed.errbacks ?? NOTHING
+    return this.job.message?.embed.errbacks ?? NO_ITEMS
   }
   get stampedHeaders(): readonly string[] {
-    return this.job.message?.stampedHeaders ?? NOTHING
+    return this.job.message?.stampedHeaders ?? NO_ITEMS
   }
   get stamps(): Readonly<Record<string, unknown>> {
     return this.job.message?.stamps ?? NO_STAMPS

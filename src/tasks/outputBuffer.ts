@@ -7,11 +7,11 @@ import type { StopSignal } from '../std/stopSignal.ts'
 export type Emit = (emission: string | Uint8Array, taken: () => void) => void
 
 /** Longest emission, bytes as it is stored. */
-export const MAX_EMISSION = 65_536
-/** Beyond either, a job that awaits what it hands out waits for the store. */
-const AHEAD = { count: 1000, bytes: 2 ** 20 }
-/** Beyond either, a job that does not await it fails: this much memory it may take, and no more. */
-const MOST = { count: 10_000, bytes: 2 ** 24 }
+export const MAX_EMISSION_BYTES = 65_536
+/** Beyond either, a job that awaits its emissions waits for the store. */
+const WAIT_ABOVE = { count: 1000, bytes: 2 ** 20 }
+/** Beyond either, a job that does not await its emissions fails: this bounds the memory. */
+const FAIL_ABOVE = { count: 10_000, bytes: 2 ** 24 }
 
 /** What is handed out by one job and has not been kept yet, within bounds. */
 export class Outlet {
@@ -31,20 +31,20 @@ export class Outlet {
 
   /** The store does not keep pace: whoever can wait, waits. */
   get isFull(): boolean {
-    return this.#count >= AHEAD.count || this.#bytes >= AHEAD.bytes
+    return this.#count >= WAIT_ABOVE.count || this.#bytes >= WAIT_ABOVE.bytes
   }
 
   /** Throws EncodeError for a value that cannot be sent or is too long, ArgumentError where far too much is under way. */
   send(kind: Emission['kind'], value: unknown): void {
     const body = writeEmission({ kind, attempt: this.#attempt, value }, this.#serializer)
     const size = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    if (size > MAX_EMISSION)
-      throw new EncodeError(`${kind}: expected at most ${MAX_EMISSION} bytes as it is stored, got ${size}`)
+    if (size > MAX_EMISSION_BYTES)
+      throw new EncodeError(`${kind}: expected at most ${MAX_EMISSION_BYTES} bytes as it is stored, got ${size}`)
     if (!this.#emit) return
-    if (this.#count >= MOST.count || this.#bytes + size > MOST.bytes) {
+    if (this.#count >= FAIL_ABOVE.count || this.#bytes + size > FAIL_ABOVE.bytes) {
       const got = `${this.#count} with ${this.#bytes} bytes`
       throw new ArgumentError(
-        `${kind}: expected at most ${MOST.count} with ${MOST.bytes} bytes that the store has not taken yet, got ${got}: await each`,
+        `${kind}: expected at most ${FAIL_ABOVE.count} with ${FAIL_ABOVE.bytes} bytes that the store has not taken yet, got ${got}: await each`,
       )
     }
     this.#count++

@@ -21,7 +21,7 @@ export interface Parameters {
   readonly declared: boolean
 }
 
-const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
+const PARAMETER_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 
 /**
  * The option `params` of a positional task: names, where `y?` may be left out and a last `...rest` takes what follows; or the names with their
@@ -93,7 +93,7 @@ export function parseObjectParams(option: unknown, input: Schema, where: string)
 
 function requireNames(names: readonly unknown[], where: string): void {
   for (const [index, name] of names.entries()) {
-    if (typeof name !== 'string' || !NAME.test(name) || name === '__proto__')
+    if (typeof name !== 'string' || !PARAMETER_NAME.test(name) || name === '__proto__')
       throw new ArgumentError(`${where}: params: expected names, got ${JSON.stringify(name) ?? String(name)}`)
     if (names.indexOf(name) !== index) throw new ArgumentError(`${where}: params: ${name} comes twice`)
   }

@@ -188,18 +188,18 @@ function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
 }
 
 function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean {
-  if (error instanceof Retry) return retries < (policy.max || EXPLICIT_MAX)
-  if (retries >= policy.max || NEVER_AGAIN.some((kind) => error instanceof kind)) return false
+  if (error instanceof Retry) return retries < (policy.max || DEFAULT_MAX_RETRIES)
+  if (retries >= policy.max || NEVER_RETRIED.some((kind) => error instanceof kind)) return false
   if (policy.except.some((kind) => error instanceof kind)) return false
   if (error instanceof SoftTimeLimitExceeded) return policy.on?.includes(SoftTimeLimitExceeded) ?? false
   return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
 }
 
 /** Whatever the policy says: repeating does not help. */
-const NEVER_AGAIN = [Fatal, CallError, EncodeError]
+const NEVER_RETRIED = [Fatal, CallError, EncodeError]
 
 /** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
-const EXPLICIT_MAX = 3
+const DEFAULT_MAX_RETRIES = 3
 
 function retryDelay(error: unknown, policy: RetryPolicy, retries: number): number {
   const asked = error instanceof Retry ? error.delay : undefined

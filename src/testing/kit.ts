@@ -7,13 +7,13 @@ export interface Kit {
 }
 
 /** Longest that a suite waits for what must come, ms: far above what any store needs, as test machines are busy. */
-export const PATIENCE = 10_000
+export const WAIT_TIMEOUT_MS = 10_000
 
 /** Wait until `test` says so, looking every few milliseconds; fails with `what` when it never does. */
 export async function until(
   what: string,
   test: () => boolean | Promise<boolean>,
-  limit: number = PATIENCE,
+  limit: number = WAIT_TIMEOUT_MS,
 ): Promise<void> {
   const end = performance.now() + limit
   while (!(await test())) {
@@ -23,7 +23,11 @@ export async function until(
 }
 
 /** The promise's value, or a failure that names what was awaited. */
-export async function within<Value>(what: string, promise: Promise<Value>, limit: number = PATIENCE): Promise<Value> {
+export async function within<Value>(
+  what: string,
+  promise: Promise<Value>,
+  limit: number = WAIT_TIMEOUT_MS,
+): Promise<Value> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`waited ${limit} ms in vain: ${what}`)), limit)
   try {

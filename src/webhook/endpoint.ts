@@ -21,8 +21,8 @@ export interface Trouble {
 /** How an attempt failed: to be repeated; for the last time; or told that it shall never be. */
 export type Failed = 'again' | 'for good' | 'gone'
 
-/** A disabled endpoint to which nothing is sent is forgotten after this time and that between two probes, ms. */
-const KEPT = 30 * 86_400_000
+/** The note of a disabled endpoint is kept for this time and that between two probes after the last event, ms. */
+const DISABLED_LIFETIME_MS = 30 * 86_400_000
 
 /** The note on an endpoint: a URL, its query included. Nothing of it can be read in the key. */
 export function troubleKey(url: string): string {
@@ -141,7 +141,7 @@ export class Endpoint {
   }
 
   #write(trouble: Trouble, notes: KeptNotes): Promise<void> {
-    return notes.replace(this.#note(trouble, Date.now() + KEPT + this.#probeEvery))
+    return notes.replace(this.#note(trouble, Date.now() + DISABLED_LIFETIME_MS + this.#probeEvery))
   }
 
   #note(trouble: Trouble, expires: number): Note {

@@ -10,8 +10,8 @@ export interface Answer {
   readonly retryAfter: string | undefined
 }
 
-/** Bytes of an answer that are read, and thrown away; the connection ends there. */
-const LONGEST_ANSWER = 64 * 1024
+/** Bytes of an answer that are read and dropped; the connection is closed there. */
+const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
  * POST to a pinned target on a connection of its own. Redirects are not followed: they are answers like any other. `timeout` (ms) bounds the
@@ -60,7 +60,7 @@ function drain(response: IncomingMessage, done: () => void): void {
   let length = 0
   response.on('data', (chunk: Buffer) => {
     length += chunk.length
-    if (length > LONGEST_ANSWER) response.destroy()
+    if (length > MAX_ANSWER_BYTES) response.destroy()
   })
   response.on('error', done)
   response.on('close', done)

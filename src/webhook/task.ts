@@ -22,10 +22,10 @@ export interface Surroundings {
 }
 
 /** ms between attempts: the first, doubled each time, and the longest. */
-const FIRST_DELAY = 5_000
-const LONGEST_DELAY = 24 * 3_600_000
-/** Part of a delay by which it may be longer or shorter, so that receivers that come back are not met by all at once. */
-const JITTER = 0.1
+const FIRST_DELAY_MS = 5_000
+const MAX_DELAY_MS = 24 * 3_600_000
+/** Part of a delay by which it is longer or shorter at random, so that attempts do not all come at once. */
+const JITTER_SHARE = 0.1
 
 /**
  * Define the task that tells the end of jobs to their webhooks, in an app with the option `webhooks`. It is a task like any other: kept in the
@@ -33,7 +33,7 @@ const JITTER = 0.1
  */
 export function defineWebhookTask(
   app: App,
-  { resolve = resolveBySystem, firstDelay = FIRST_DELAY }: Surroundings = {},
+  { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
   const { webhooks } = app.config
   if (!webhooks) throw new ConfigError('expected an app with the option webhooks, got none')
@@ -122,14 +122,14 @@ function next(refusal: Refusal, wait: number | undefined): Error {
 }
 
 /** Wait after this many attempts, ms. */
-export function delayAfter(attempts: number, first: number = FIRST_DELAY, random: number = Math.random()): number {
-  const delay = Math.min(first * 2 ** (attempts - 1), LONGEST_DELAY)
-  return Math.round(delay * (1 - JITTER + 2 * JITTER * random))
+export function delayAfter(attempts: number, first: number = FIRST_DELAY_MS, random: number = Math.random()): number {
+  const delay = Math.min(first * 2 ** (attempts - 1), MAX_DELAY_MS)
+  return Math.round(delay * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random))
 }
 
 /** `Retry-After` in ms: seconds or a date, a day at most; 0 where there is none. */
 function askedFor(value: string | undefined): number {
   if (value === undefined) return 0
   const delay = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isFinite(delay) ? Math.min(Math.max(0, delay), LONGEST_DELAY) : 0
+  return Number.isFinite(delay) ? Math.min(Math.max(0, delay), MAX_DELAY_MS) : 0
 }

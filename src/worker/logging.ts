@@ -6,7 +6,7 @@ import { isStoreAway } from '../std/errorCode.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
 
 /** Longest result in a log line, in characters. */
-const RESULT_LENGTH = 200
+const MAX_RESULT_LENGTH = 200
 
 /** A signal as a log line. */
 interface Line<Event> {
@@ -123,10 +123,10 @@ function resultText(result: unknown): string {
   const limits = {
     depth: 3,
     maxArrayLength: 50,
-    maxStringLength: RESULT_LENGTH,
+    maxStringLength: MAX_RESULT_LENGTH,
     breakLength: Number.POSITIVE_INFINITY,
     compact: true,
   }
   const text = inspect(result, limits)
-  return text.length > RESULT_LENGTH ? `${text.slice(0, RESULT_LENGTH)}…` : text
+  return text.length > MAX_RESULT_LENGTH ? `${text.slice(0, MAX_RESULT_LENGTH)}…` : text
 }

@@ -4,7 +4,7 @@ import { shareLog } from '../app/shareLog.ts'
 import { MAX_REVOKED } from '../backend/retention.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
-import { type Duration, LONGEST_TIMER, milliseconds } from '../std/duration.ts'
+import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
@@ -48,9 +48,9 @@ export function defaultName(number = 1): string {
   return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
 }
 
-const KNOWN = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace', 'logger'])
-/** After the grace period: how long tasks that were told to stop get before they are ended by force, ms. */
-const LAST_WORDS = 500
+const KNOWN_OPTIONS = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace', 'logger'])
+/** After the grace period: how long aborted tasks get before they are ended by force, ms. */
+const ABORT_GRACE_MS = 500
 
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
 export class Worker {
@@ -75,7 +75,7 @@ export class Worker {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    refuseUnknown(options, KNOWN, 'Worker')
+    refuseUnknown(options, KNOWN_OPTIONS, 'Worker')
     this.app = app
     this.hostname = options.hostname ?? defaultName()
     requireText(this.hostname, 'hostname')
@@ -164,7 +164,7 @@ export class Worker {
     await this.#orTell(this.#consumer?.close())
     await this.#ended(grace)
     for (const request of this.#running.values()) request.abort('shutdown')
-    await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : LAST_WORDS)
+    await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : ABORT_GRACE_MS)
     for (const request of this.#running.values()) request.kill('shutdown')
     // From here on a store that is away is not waited for: the leases give back what it does not take now.
     this.#hurry.abort()
@@ -192,7 +192,7 @@ export class Worker {
     let hurry = (): void => undefined
     const enough = new Promise<void>((resolve) => {
       hurry = resolve
-      timer = setTimeout(resolve, Math.min(limit, LONGEST_TIMER))
+      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
       signal.addEventListener('abort', hurry, { once: true })
     })
     await Promise.race([enough, Promise.all(this.#lives)])

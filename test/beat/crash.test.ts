@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Sender } from '../../src/beat/sender.ts'
-import { LEASE, Ticker } from '../../src/beat/ticker.ts'
+import { RUN_LEASE_MS, Ticker } from '../../src/beat/ticker.ts'
 import { every } from '../../src/beat/when/every.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import type { ScheduleStore } from '../../src/stores/scheduleStore.ts'
@@ -44,7 +44,7 @@ describe('a beat that dies', () => {
       if ((await scene.app.stores()).backend.keep === undefined) return
       await lookAndDie(scene, 'send')
       await scene.beat()
-      await scene.pass(LEASE, 1000)
+      await scene.pass(RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 2)
       expect(await scene.app.queueSize()).toBe(1)
     })
@@ -54,7 +54,7 @@ describe('a beat that dies', () => {
       await lookAndDie(scene, 'claim')
       scene.clock.jump(-1_800_000)
       await scene.beat()
-      await scene.pass(LEASE, 1000)
+      await scene.pass(RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 1)
       expect(scene.sent[0]).toMatchObject({ entry: 'hourly', again: true })
     })
@@ -65,7 +65,7 @@ describe('a beat that dies', () => {
       expect(await scene.app.queueSize()).toBe(0)
       await scene.beat()
       expect(scene.sent).toEqual([])
-      await scene.pass(LEASE, 1000)
+      await scene.pass(RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 1)
       expect(scene.sent[0]).toMatchObject({ entry: 'hourly', again: true })
       await scene.pass(60_000, 5000)
@@ -77,7 +77,7 @@ describe('a beat that dies', () => {
       await lookAndDie(scene, 'send')
       expect(await scene.app.queueSize()).toBe(1)
       await scene.beat()
-      await scene.pass(LEASE, 1000)
+      await scene.pass(RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 2)
       expect(scene.sent[1]?.id).toBe(scene.sent[0]?.id)
       expect(await scene.app.queueSize()).toBe(1)
@@ -96,7 +96,7 @@ describe('a beat that dies', () => {
       const looking = new Ticker({ app, store, sender, clock }).look()
       await until(async () => (await store.due(0, 1)).claimed.length === 1)
       await scene.beat()
-      await scene.pass(LEASE, 1000)
+      await scene.pass(RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 1)
       goOn.resolve()
       await looking
@@ -107,7 +107,7 @@ describe('a beat that dies', () => {
       const scene = await scheduled(lab())
       await scene.schedules.update('hourly', { options: { overlap: 'skip' } })
       await lookAndDie(scene, 'claim')
-      scene.clock.advance(LEASE - 1)
+      scene.clock.advance(RUN_LEASE_MS - 1)
       await scene.beat()
       expect(scene.sent).toEqual([])
       await scene.pass(1)
@@ -130,7 +130,7 @@ describe('a store that is away', () => {
       await scene.beat()
       await until(() => scene.errors.length === 1)
       away = false
-      await scene.pass(2 * LEASE, 1000)
+      await scene.pass(2 * RUN_LEASE_MS, 1000)
       await until(() => scene.sent.length === 1)
       expect([kind, await scene.app.queueSize()]).toEqual([kind, 1])
     })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { AsyncResult } from '../../src/calls/asyncResult.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
-import { TICK } from '../../src/stores/rabbitmq/delays.ts'
+import { TICK_MS } from '../../src/stores/rabbitmq/delays.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { TcpProxy } from '../redis/proxy.ts'
 import { Flow, type FlowOptions } from './flow.ts'
@@ -191,6 +191,6 @@ test('SIGTERM: what does not end in time is given back at once, and that is no d
  * queues that falls into a fault RabbitMQ promises nothing (docs/guarantees.md).
  */
 async function sendLater({ producer }: Flow): Promise<AsyncResult<unknown>[]> {
-  const send = (_: unknown, at: number) => producer.send('flow.run', [at], { countdown: (1024 + 1) * TICK })
+  const send = (_: unknown, at: number) => producer.send('flow.run', [at], { countdown: (1024 + 1) * TICK_MS })
   return Promise.all(Array.from({ length: 20 }, send))
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { pythonRepr, REPR_LENGTH, reprArgs, reprKwargs } from '../../src/protocol/repr.ts'
+import { MAX_REPR_LENGTH, pythonRepr, reprArgs, reprKwargs } from '../../src/protocol/repr.ts'
 import { serialize } from '../../src/protocol/serializer.ts'
 import { output } from '../command.ts'
 
@@ -39,7 +39,7 @@ describe('the cut', () => {
   test('a long list ends with dots, and is closed', () => {
     const text = reprArgs([Array.from({ length: 10_000 }, (_, i) => i)])
     expect(text).toMatch(/^\(\[0, 1, .*, \.\.\.\],\)$/)
-    expect(text.length).toBeLessThan(REPR_LENGTH + 20)
+    expect(text.length).toBeLessThan(MAX_REPR_LENGTH + 20)
   })
 
   test('a long text is cut at a space, never within a surrogate pair', () => {
@@ -51,8 +51,8 @@ describe('the cut', () => {
     const bytes = new Uint8Array(50_000_000)
     const text = 'x'.repeat(50_000_000)
     const started = performance.now()
-    expect(reprArgs([bytes]).length).toBeLessThan(5 * REPR_LENGTH)
-    expect(reprKwargs({ text }).length).toBeLessThan(2 * REPR_LENGTH)
+    expect(reprArgs([bytes]).length).toBeLessThan(5 * MAX_REPR_LENGTH)
+    expect(reprKwargs({ text }).length).toBeLessThan(2 * MAX_REPR_LENGTH)
     expect(performance.now() - started).toBeLessThan(1000)
   })
 })

@@ -1,13 +1,13 @@
 import type { DayRule } from './days.ts'
 
 /** Milliseconds of a day without a change of the clocks. */
-export const DAY = 86_400_000
+export const DAY_MS = 86_400_000
 
 /** No schedule is due after the year 9999, the last one that Python's datetime can hold. */
-export const LATEST: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+export const LATEST_TIME: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** Longer than between any two days that match: 29 February on a given weekday, across 2100. */
-const MONTHS_AHEAD = 41 * 12
+const MAX_MONTHS_AHEAD = 41 * 12
 
 /** What matches: numbers ascending. */
 export interface CalendarRules {
@@ -43,8 +43,8 @@ export class Calendar {
   /** The first match at `from` or later; undefined: none before the year 10000. */
   following(from: number): number | undefined {
     const start = Math.ceil(from / 1000) * 1000
-    if (start > LATEST) return undefined
-    const midnight = Math.floor(start / DAY) * DAY
+    if (start > LATEST_TIME) return undefined
+    const midnight = Math.floor(start / DAY_MS) * DAY_MS
     const time = this.#timeFrom(start - midnight)
     const date = new Date(start)
     const day = this.#dayFrom(
@@ -54,7 +54,7 @@ export class Calendar {
     )
     if (day === undefined) return undefined
     const found = day === midnight ? midnight + (time as number) : day + this.#opening
-    return found > LATEST ? undefined : found
+    return found > LATEST_TIME ? undefined : found
   }
 
   /** First matching time of day at `from` (milliseconds since midnight) or later. */
@@ -74,14 +74,14 @@ export class Calendar {
 
   /** Midnight of the first matching day, `skipped` days into the month (0 to 11) or later. */
   #dayFrom(year: number, month: number, skipped: number): number | undefined {
-    for (let ahead = 0; ahead <= MONTHS_AHEAD; ahead++) {
+    for (let ahead = 0; ahead <= MAX_MONTHS_AHEAD; ahead++) {
       const index = (month + ahead) % 12
       if (!this.#months.has(index + 1)) continue
       const first = monthStart(year, month + ahead)
-      const length = Math.round((monthStart(year, month + ahead + 1) - first) / DAY)
+      const length = Math.round((monthStart(year, month + ahead + 1) - first) / DAY_MS)
       const mask = this.#maskOf(length, weekday(first))
       const rest = ahead > 0 ? mask : skipped > 31 ? 0 : (mask >>> skipped) << skipped
-      if (rest !== 0) return first + (31 - Math.clz32(rest & -rest)) * DAY
+      if (rest !== 0) return first + (31 - Math.clz32(rest & -rest)) * DAY_MS
     }
     return undefined
   }
@@ -114,5 +114,5 @@ function monthStart(year: number, month: number): number {
 
 /** 0 is Sunday; 1970 began on a Thursday. */
 function weekday(midnight: number): number {
-  return (((midnight / DAY + 4) % 7) + 7) % 7
+  return (((midnight / DAY_MS + 4) % 7) + 7) % 7
 }

@@ -4,7 +4,7 @@ import { Calendar } from './calendar.ts'
 import { anyOf, both, type DayRule, dateRule, everyDay, weekdayRule } from './days.ts'
 import { type Field, MONTHS, numbersOf, quoted, type Reading, WEEKDAYS } from './fields.ts'
 import type { CronSpec, Schedule } from './schedule.ts'
-import { EARLY, momentOf, nextGiven, nextWild } from './wallClock.ts'
+import { momentOf, nextGiven, nextWild, SEARCH_START } from './wallClock.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
 /** Whose clocks count. */
@@ -30,7 +30,7 @@ const NICKNAMES: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 }
 
-const MAX_LENGTH = 1000
+const MAX_EXPRESSION_LENGTH = 1000
 
 /**
  * Due at the times of a cron expression: minute, hour, day-of-month, month, day-of-week; with six fields, seconds come
@@ -64,9 +64,9 @@ class Cron implements Schedule {
   readonly #wild: boolean
 
   constructor(expression: string, tz: string) {
-    if (typeof expression !== 'string' || expression.length > MAX_LENGTH) {
+    if (typeof expression !== 'string' || expression.length > MAX_EXPRESSION_LENGTH) {
       const got = typeof expression === 'string' ? `${expression.length}` : shown(expression)
-      throw new ArgumentError(`cron: expected an expression of at most ${MAX_LENGTH} characters, got ${got}`)
+      throw new ArgumentError(`cron: expected an expression of at most ${MAX_EXPRESSION_LENGTH} characters, got ${got}`)
     }
     const reading = { owner: `cron ${quoted(expression)}` }
     const fields = fieldsOf(expression, reading)
@@ -120,7 +120,7 @@ function calendarOf([second, minute, hour, date, month, weekday]: Six, reading: 
     days: daysOf(date, weekday, reading),
     months: numbersOf(month, MONTH, reading),
   })
-  if (calendar.following(EARLY) === undefined) {
+  if (calendar.following(SEARCH_START) === undefined) {
     const days = /^[*?]$/.test(weekday) ? '' : ` and day-of-week ${quoted(weekday)}`
     throw new ArgumentError(
       `${reading.owner}: day-of-month: never happens: no month of ${quoted(month)} has a day ${quoted(date)}${days}`,

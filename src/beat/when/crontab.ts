@@ -5,7 +5,7 @@ import { type ZoneOptions, zoneName } from './cron.ts'
 import { both, onDates, onWeekdays } from './days.ts'
 import { ascending, type Field, MONTHS, numbersOf, WEEKDAYS } from './fields.ts'
 import type { CrontabField, CrontabSpec, Schedule } from './schedule.ts'
-import { EARLY, momentOf, nextGiven, nextWild } from './wallClock.ts'
+import { momentOf, nextGiven, nextWild, SEARCH_START } from './wallClock.ts'
 import { type Zone, zoneOf } from './zone.ts'
 
 /** Celery's fields: one that is absent matches always. */
@@ -31,9 +31,9 @@ const FIELDS = {
 } as const satisfies Record<string, Field>
 
 type FieldName = keyof typeof FIELDS
-const NAMES = Object.keys(FIELDS) as FieldName[]
-const READING = { owner: 'crontab', lenient: true }
-const MAX_LIST = 100
+const FIELD_NAMES = Object.keys(FIELDS) as FieldName[]
+const PARSE_OPTIONS = { owner: 'crontab', lenient: true }
+const MAX_LIST_ITEMS = 100
 
 /**
  * Celery's `crontab`: due in each minute that matches every field. Unlike cron, where one of the two days is enough, both
@@ -55,9 +55,9 @@ class Crontab implements Schedule {
     if (typeof options !== 'object' || options === null) {
       throw new ArgumentError(`crontab: expected options such as { hour: 7 }, got ${shown(options)}`)
     }
-    refuseUnknown(options, new Set([...NAMES, 'tz']), 'crontab')
+    refuseUnknown(options, new Set([...FIELD_NAMES, 'tz']), 'crontab')
     this.#fields = Object.fromEntries(
-      NAMES.flatMap((name) => {
+      FIELD_NAMES.flatMap((name) => {
         const value = options[name]
         return value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : value]]
       }),
@@ -72,7 +72,7 @@ class Crontab implements Schedule {
       days: both(onDates(numbers('dayOfMonth')), onWeekdays(numbers('dayOfWeek'))),
       months: numbers('monthOfYear'),
     })
-    if (this.#calendar.following(EARLY) === undefined) {
+    if (this.#calendar.following(SEARCH_START) === undefined) {
       throw new ArgumentError(`${this.describe()}: dayOfMonth: never happens: no such day in these months`)
     }
     this.#wild = [this.#fields.minute, this.#fields.hour].some(
@@ -97,8 +97,8 @@ class Crontab implements Schedule {
 
 function fieldNumbers(value: CrontabField | undefined, field: Field): number[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value === undefined ? '*' : value]
-  if (list.length === 0 || list.length > MAX_LIST) {
-    throw new ArgumentError(`crontab: ${field.name}: expected a list of 1-${MAX_LIST} values, got ${list.length}`)
+  if (list.length === 0 || list.length > MAX_LIST_ITEMS) {
+    throw new ArgumentError(`crontab: ${field.name}: expected a list of 1-${MAX_LIST_ITEMS} values, got ${list.length}`)
   }
   return ascending(
     list.flatMap((one) => {
@@ -110,7 +110,7 @@ function fieldNumbers(value: CrontabField | undefined, field: Field): number[] {
           `crontab: ${field.name}: expected a whole number from ${field.min} to ${field.max}, got ${one}`,
         )
       }
-      return numbersOf(String(one), field, READING)
+      return numbersOf(String(one), field, PARSE_OPTIONS)
     }),
   )
 }

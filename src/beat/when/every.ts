@@ -1,7 +1,7 @@
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { refuseUnknown, shown } from '../../std/validate.ts'
-import { LATEST } from './calendar.ts'
+import { LATEST_TIME } from './calendar.ts'
 import { dateOf } from './date.ts'
 import type { EverySpec, Schedule } from './schedule.ts'
 import { momentOf } from './wallClock.ts'
@@ -53,7 +53,7 @@ class Every implements Schedule {
       this.#from !== undefined && moment < from
         ? from
         : from + (Math.floor((moment - from) / this.#interval) + 1) * this.#interval
-    return due > LATEST ? undefined : new Date(due)
+    return due > LATEST_TIME ? undefined : new Date(due)
   }
 
   toJSON(): EverySpec {

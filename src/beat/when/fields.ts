@@ -43,7 +43,7 @@ export interface Reading {
 }
 
 /** Longest text read as one field. */
-const MAX_LENGTH = 500
+const MAX_FIELD_LENGTH = 500
 
 /** The error of a field: which one, what was expected, what was got. */
 export function wrong({ owner }: Reading, field: Field, expected: string, got: string): ArgumentError {
@@ -58,7 +58,7 @@ export function quoted(text: string): string {
 
 /** Splits a list at its commas; throws ArgumentError where a part is empty or the text is too long. */
 export function parts(text: string, field: Field, reading: Reading): string[] {
-  if (text.length > MAX_LENGTH) throw wrong(reading, field, `at most ${MAX_LENGTH} characters`, text)
+  if (text.length > MAX_FIELD_LENGTH) throw wrong(reading, field, `at most ${MAX_FIELD_LENGTH} characters`, text)
   const found = text.split(',').map((part) => part.trim().toLowerCase())
   if (found.includes('')) throw wrong(reading, field, `${bounds(field)} on both sides of a comma`, text)
   return found

@@ -1,7 +1,7 @@
 import { getTimes, type SunTimeName } from 'suncalc'
 import { ArgumentError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
-import { DAY, LATEST } from './calendar.ts'
+import { DAY_MS, LATEST_TIME } from './calendar.ts'
 import type { Schedule, SolarEvent, SolarSpec } from './schedule.ts'
 import { momentOf } from './wallClock.ts'
 
@@ -19,7 +19,7 @@ const EVENTS: Readonly<Record<SolarEvent, SunTimeName | 'solarNoon'>> = {
 }
 
 /** Within a year the sun returns; close to a pole (beyond 89.5 degrees) an event may be missed in some years. */
-const DAYS_AHEAD = 3660
+const MAX_DAYS_AHEAD = 3660
 
 /**
  * Due when the sun does something at a place: `lat` and `lon` in degrees, north and east positive. On days without the
@@ -52,9 +52,9 @@ class Solar implements Schedule {
   next(after: Date): Date | undefined {
     const moment = momentOf(after)
     // The sun's day is that of the place, not that of UTC: the first event may belong to the day before or after.
-    for (let ahead = -1; ahead <= DAYS_AHEAD && moment + ahead * DAY <= LATEST; ahead++) {
-      const due = getTimes(new Date(moment + ahead * DAY), this.#lat, this.#lon)[EVENTS[this.#event]]?.getTime()
-      if (due !== undefined && due > moment) return due > LATEST ? undefined : new Date(due)
+    for (let ahead = -1; ahead <= MAX_DAYS_AHEAD && moment + ahead * DAY_MS <= LATEST_TIME; ahead++) {
+      const due = getTimes(new Date(moment + ahead * DAY_MS), this.#lat, this.#lon)[EVENTS[this.#event]]?.getTime()
+      if (due !== undefined && due > moment) return due > LATEST_TIME ? undefined : new Date(due)
     }
     return undefined
   }

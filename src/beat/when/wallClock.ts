@@ -1,14 +1,14 @@
 import { ArgumentError } from '../../std/errors.ts'
-import { type Calendar, DAY } from './calendar.ts'
+import { type Calendar, DAY_MS } from './calendar.ts'
 import type { Zone } from './zone.ts'
 
 /* From times on the wall to moments: where the clocks of a time zone are changed, a time may exist twice or not at all. */
 
 /** Where the search begins that proves that an expression comes true at all. */
-export const EARLY: number = Date.UTC(2000, 0, 1)
+export const SEARCH_START: number = Date.UTC(2000, 0, 1)
 
 /** A gap up to this long moves what is due in it to its end, as in vixie cron; a longer one (a day left out) drops it. */
-const LONGEST_GAP = 3 * 3_600_000
+const MAX_GAP_MS = 3 * 3_600_000
 
 /** Throws ArgumentError for an Invalid Date; else its milliseconds. */
 export function momentOf(after: Date): number {
@@ -33,11 +33,11 @@ export function nextGiven(calendar: Calendar, zone: Zone, after: number): number
 
 /** The moment of a time on the wall: the first of two, or the end of the gap that it falls into. */
 function momentAt(local: number, zone: Zone): number | undefined {
-  const before = zone.offsetAt(local - DAY)
-  const after = zone.offsetAt(local + DAY)
+  const before = zone.offsetAt(local - DAY_MS)
+  const after = zone.offsetAt(local + DAY_MS)
   if (before === after || zone.offsetAt(local - before) === before) return local - before
   if (zone.offsetAt(local - after) === after) return local - after
-  return after - before > LONGEST_GAP ? undefined : zone.changeIn(local - DAY, local + DAY)
+  return after - before > MAX_GAP_MS ? undefined : zone.changeIn(local - DAY_MS, local + DAY_MS)
 }
 
 /**
@@ -51,11 +51,11 @@ export function nextWild(calendar: Calendar, zone: Zone, after: number): number 
     const local = calendar.following(from + offset)
     if (local === undefined) return undefined
     const due = local - offset
-    const horizon = from + 2 * DAY
+    const horizon = from + 2 * DAY_MS
     const change = zone.changeIn(from, Math.min(due, horizon))
     if (change !== undefined) from = change
     else if (due <= horizon) return due
     // No change of the clocks moves a time by more than a day, so that nothing is due before this.
-    else from = due - 2 * DAY
+    else from = due - 2 * DAY_MS
   }
 }

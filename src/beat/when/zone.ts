@@ -1,10 +1,10 @@
 import { ArgumentError } from '../../std/errors.ts'
-import { DAY } from './calendar.ts'
+import { DAY_MS } from './calendar.ts'
 
-/** What a Date can hold. */
-const FARTHEST = 8.64e15
-/** Days kept; then it begins anew. */
-const MAX_KEPT = 20_000
+/** The latest time that a Date can hold, ms since the epoch. */
+const MAX_DATE_MS = 8.64e15
+/** Most days that are kept; above it the cache is emptied. */
+const MAX_CACHED_DAYS = 20_000
 
 const zones = new Map<string, Zone>()
 
@@ -43,7 +43,7 @@ export class Zone {
   /** The offset in force at a moment. */
   offsetAt(moment: number): number {
     if (this.#fixed) return 0
-    const day = Math.floor(moment / DAY)
+    const day = Math.floor(moment / DAY_MS)
     const before = this.#midnight(day)
     const after = this.#midnight(day + 1)
     return before === after || moment < this.#change(day) ? before : after
@@ -52,7 +52,7 @@ export class Zone {
   /** The first moment after `from`, `to` included, at which the offset changes. Looks at every day between. */
   changeIn(from: number, to: number): number | undefined {
     if (this.#fixed) return undefined
-    for (let day = Math.floor(from / DAY); day * DAY < to; day++) {
+    for (let day = Math.floor(from / DAY_MS); day * DAY_MS < to; day++) {
       if (this.#midnight(day) === this.#midnight(day + 1)) continue
       const change = this.#change(day)
       if (change > from && change <= to) return change
@@ -63,8 +63,8 @@ export class Zone {
   #midnight(day: number): number {
     const kept = this.#midnights.get(day)
     if (kept !== undefined) return kept
-    if (this.#midnights.size >= MAX_KEPT) this.#midnights.clear()
-    const offset = this.#ask(day * DAY)
+    if (this.#midnights.size >= MAX_CACHED_DAYS) this.#midnights.clear()
+    const offset = this.#ask(day * DAY_MS)
     this.#midnights.set(day, offset)
     return offset
   }
@@ -74,7 +74,7 @@ export class Zone {
     const kept = this.#changes.get(day)
     if (kept !== undefined) return kept
     const old = this.#midnight(day)
-    let [before, after] = [day * DAY, (day + 1) * DAY]
+    let [before, after] = [day * DAY_MS, (day + 1) * DAY_MS]
     while (after - before > 1000) {
       const middle = Math.floor((before + after) / 2000) * 1000
       if (this.#ask(middle) === old) before = middle
@@ -85,7 +85,7 @@ export class Zone {
   }
 
   #ask(moment: number): number {
-    const text = this.#format.format(Math.max(-FARTHEST, Math.min(FARTHEST, moment)))
+    const text = this.#format.format(Math.max(-MAX_DATE_MS, Math.min(MAX_DATE_MS, moment)))
     const [, sign, hours = 0, minutes = 0, seconds = 0] = /GMT(?:([+-])(\d+):(\d+)(?::(\d+))?)?$/.exec(text) ?? []
     const offset = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
     return sign === '-' ? -offset : offset

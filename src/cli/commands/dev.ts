@@ -16,17 +16,19 @@ export interface DevCommandOptions extends WorkerCommandOptions, HttpCommandOpti
   poll?: boolean
 }
 
-/** Where the tasks are unless told. */
-const MODULES = ['', 'src/'].flatMap((folder) => ['ts', 'mts', 'js', 'mjs'].map((end) => `${folder}tasks.${end}`))
+/** Modules that are tried where the command names none. */
+const DEFAULT_MODULES = ['', 'src/'].flatMap((folder) =>
+  ['ts', 'mts', 'js', 'mjs'].map((end) => `${folder}tasks.${end}`),
+)
 
 /**
  * `celeriac dev`: API and worker in one process; unless `--no-reload`, below a parent that starts it anew when code
  * changes.
  */
 export async function dev(module: string | undefined, options: DevCommandOptions): Promise<void> {
-  const path = module ?? MODULES.find((name) => existsSync(name))
+  const path = module ?? DEFAULT_MODULES.find((name) => existsSync(name))
   if (path === undefined)
-    throw new ConfigError(`dev: expected a module, or one of ${MODULES.join(', ')}; there is none`)
+    throw new ConfigError(`dev: expected a module, or one of ${DEFAULT_MODULES.join(', ')}; there is none`)
   // Fails here, once, where there is no such file.
   const file = fileURLToPath(moduleUrl(path))
   if (options.reload) await supervise(path, dirname(file), options.poll ?? false)

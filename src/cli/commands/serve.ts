@@ -4,12 +4,12 @@ import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { metricsOf } from '../../telemetry/metrics/metrics.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
-import { Processes, RETIRE } from '../cluster.ts'
+import { Processes, RETIRE_MESSAGE } from '../cluster.ts'
 import { joinMetrics, leadMetrics } from '../clusterMetrics.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
-import { stopped, WARM } from '../stop.ts'
+import { stopped, WARM_EXIT_CODE } from '../stop.ts'
 
 export interface ServeCommandOptions extends AppOptions, HttpCommandOptions, BeatCommandOptions {
   /** How many processes; undefined: this one. */
@@ -41,7 +41,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
     // It means the whole group, and is its leader's to hear.
     process.on('SIGHUP', () => undefined)
     process.on('message', (message) => {
-      if (message !== RETIRE) return
+      if (message !== RETIRE_MESSAGE) return
       retired = true
       process.kill(process.pid, 'SIGTERM')
     })
@@ -51,7 +51,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
   if (!cluster.isWorker) process.stdout.write(`${text}\n`)
   sendReady(text)
   const code = await ending
-  if (code === WARM) {
+  if (code === WARM_EXIT_CODE) {
     await tellLast?.()
     await leave()
   }

@@ -13,12 +13,12 @@ export interface StatusCommandOptions extends AppOptions {
   json?: boolean
 }
 
-/** So many of the newest records are counted. */
-const COUNTED = 10_000
-const PAGE = 1000
-/** How long workers have to answer, ms; one that was asked for by name is waited for longer, and no longer than it takes. */
-const PATIENCE = 500
-const NAMED_PATIENCE = 5000
+/** How many of the newest records are counted. */
+const MAX_COUNTED_RECORDS = 10_000
+const PAGE_SIZE = 1000
+/** How long workers have to reply, ms. A worker that the command names gets longer, but ends the wait by its reply. */
+const REPLY_TIMEOUT_MS = 500
+const NAMED_REPLY_TIMEOUT_MS = 5000
 
 interface Status {
   readonly broker: string
@@ -61,7 +61,8 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
 
 /** One that is busy with a task that blocks it may not answer in time. */
 async function workersOf(app: App, worker?: string): Promise<readonly string[]> {
-  const one = worker === undefined ? { timeout: PATIENCE } : { timeout: NAMED_PATIENCE, destination: [worker] }
+  const one =
+    worker === undefined ? { timeout: REPLY_TIMEOUT_MS } : { timeout: NAMED_REPLY_TIMEOUT_MS, destination: [worker] }
   const replies = await new Control(app).ping(one)
   return replies.flatMap((reply) => Object.keys(reply)).sort()
 }
@@ -69,8 +70,8 @@ async function workersOf(app: App, worker?: string): Promise<readonly string[]> 
 async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
   const counts: Record<string, number> = {}
   let cursor: string | undefined
-  for (let seen = 0; seen < COUNTED; seen += PAGE) {
-    const page = await app.jobs({ limit: PAGE, cursor })
+  for (let seen = 0; seen < MAX_COUNTED_RECORDS; seen += PAGE_SIZE) {
+    const page = await app.jobs({ limit: PAGE_SIZE, cursor })
     for (const { state } of page.jobs) counts[state] = (counts[state] ?? 0) + 1
     cursor = page.cursor
     if (cursor === undefined) return { jobs: counts }
@@ -86,7 +87,7 @@ function statusText({ broker, backend, reachable, problem, workers, queues, jobs
   ]
   if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
-  if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${COUNTED})` : ''}`)
+  if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${MAX_COUNTED_RECORDS})` : ''}`)
   return lines.join('\n')
 }
 

@@ -38,8 +38,8 @@ export class Load {
 /** Headers that every answer gets. */
 type More = Record<string, string>
 
-/** Seconds after which a client that was turned away because of too much work may come again. */
-const BUSY_RETRY_AFTER = '1'
+/** Seconds after which a client may try again when the server was too busy. */
+const BUSY_RETRY_AFTER_S = '1'
 
 /**
  * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to, or too often, gets
@@ -107,7 +107,7 @@ function count(c: Context, limiter: RateLimiter, identity: Identity | undefined,
 
 function overloaded(maxConcurrent: number): Problem {
   const detail = `${maxConcurrent} requests are worked on already`
-  return { kind: 'overloaded', detail, headers: { 'retry-after': BUSY_RETRY_AFTER } }
+  return { kind: 'overloaded', detail, headers: { 'retry-after': BUSY_RETRY_AFTER_S } }
 }
 
 function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {

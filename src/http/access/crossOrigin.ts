@@ -29,14 +29,14 @@ export function parseCors(options: CorsOptions | undefined): Cors | undefined {
   return { origins: new Set(origins), credentials }
 }
 
-const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * What is wrong with a request that a page of another origin made a browser send, where it would change something. Browsers say where such a
  * request comes from by `Sec-Fetch-Site` or `Origin`, and no page can keep them from it; who says neither is no browser.
  */
 export function crossOriginProblem(method: string, header: HeaderReader, cors: Cors | undefined): Problem | undefined {
-  if (SAFE.has(method)) return undefined
+  if (SAFE_METHODS.has(method)) return undefined
   const site = header('sec-fetch-site')
   if (site === 'same-origin' || site === 'none') return undefined
   const origin = header('origin')
@@ -54,17 +54,17 @@ function isOwn(origin: string, host: string | null): boolean {
   return host !== null && /^https?:\/\//.test(origin) && origin.slice(origin.indexOf('//') + 2) === host.toLowerCase()
 }
 
-const EXPOSED =
+const EXPOSED_HEADERS =
   'Location, Content-Location, Link, Retry-After, ETag, Preference-Applied, Idempotent-Replayed, Celeriac-Webhook, RateLimit, RateLimit-Policy'
 /** s that a browser may remember the answer to a preflight. */
-const MAX_AGE = '600'
+const PREFLIGHT_MAX_AGE_S = '600'
 
 /** The headers by which a page of an allowed origin may read an answer; none for other pages. */
 export function corsHeaders(origin: string | null, { origins, credentials }: Cors): Record<string, string> {
   const headers: Record<string, string> = { vary: 'Origin' }
   if (origin === null || !origins.has(origin)) return headers
   headers['access-control-allow-origin'] = origin
-  headers['access-control-expose-headers'] = EXPOSED
+  headers['access-control-expose-headers'] = EXPOSED_HEADERS
   if (credentials) headers['access-control-allow-credentials'] = 'true'
   return headers
 }
@@ -78,7 +78,7 @@ export function preflight(method: string, header: HeaderReader, cors: Cors): Res
     answer['access-control-allow-methods'] = 'GET, HEAD, POST, DELETE'
     const asked = header('access-control-request-headers') ?? ''
     if (/^[\w!#$%&'*+.^`|~, -]{1,1000}$/.test(asked)) answer['access-control-allow-headers'] = asked
-    answer['access-control-max-age'] = MAX_AGE
+    answer['access-control-max-age'] = PREFLIGHT_MAX_AGE_S
   }
   return new Response(null, { status: 204, headers: answer })
 }

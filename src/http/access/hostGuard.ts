@@ -1,7 +1,7 @@
 import { ArgumentError } from '../../std/errors.ts'
 import { respondProblem } from '../output/problem.ts'
 
-const LOOPBACK = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+const LOOPBACK_HOST = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 /** The answer to a request under a name that is not the server's; undefined for one that is, and for one without a name (HTTP/1.0). */
 export type HostGuard = (host: string | undefined, path: string) => Response | undefined
@@ -20,7 +20,7 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
         `serve: hosts: expected names without scheme and port, as 'app.example.com', got ${JSON.stringify(host)}`,
       )
   }
-  const isLocal = LOOPBACK.test(address) || address === '::1'
+  const isLocal = LOOPBACK_HOST.test(address) || address === '::1'
   if (hosts === undefined && !isLocal) return undefined
   const known = new Set(hosts?.map((host) => host.toLowerCase()))
   // Most requests come under one name.
@@ -28,7 +28,7 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
   return (host, path) => {
     if (host === undefined || host === latest) return undefined
     const name = host.replace(/:\d*$/, '').toLowerCase()
-    if (known.has(name) || (isLocal && LOOPBACK.test(name))) {
+    if (known.has(name) || (isLocal && LOOPBACK_HOST.test(name))) {
       latest = host
       return undefined
     }

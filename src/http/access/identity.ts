@@ -9,27 +9,27 @@ export interface Identity {
 }
 
 /** The scope that may see everybody's jobs, and send others' input again in another form. */
-export const ADMIN = 'admin'
+export const ADMIN_SCOPE = 'admin'
 
-const KEY = 'celeriac.identity'
+const CONTEXT_KEY = 'celeriac.identity'
 
 /** Remember who sends this request. */
 export function identify(c: Context, identity: Identity): void {
-  c.set(KEY, identity)
+  c.set(CONTEXT_KEY, identity)
 }
 
 /** Who sends this request; undefined where the API has no `authorize`. */
 export function identityOf(c: Context): Identity | undefined {
-  return c.get(KEY) as Identity | undefined
+  return c.get(CONTEXT_KEY) as Identity | undefined
 }
 
 /** True where everything is open, or the sender has the scope `admin`. */
 export function isAdmin(c: Context): boolean {
   const identity = identityOf(c)
-  return identity === undefined || mayAll(identity, [ADMIN])
+  return identity === undefined || mayAll(identity, [ADMIN_SCOPE])
 }
 
 /** True where it has all of these scopes; `admin` has every one. */
 export function mayAll({ scopes = [] }: Identity, needed: readonly string[]): boolean {
-  return scopes.includes(ADMIN) || needed.every((scope) => scopes.includes(scope))
+  return scopes.includes(ADMIN_SCOPE) || needed.every((scope) => scopes.includes(scope))
 }

@@ -6,7 +6,7 @@ import type { Problem } from '../output/problem.ts'
 import { identityOf, isAdmin } from './identity.ts'
 
 /** Ids as the app takes them; others were never submitted. */
-const ID = /^\P{Cc}{1,255}$/u
+const JOB_ID = /^\P{Cc}{1,255}$/u
 
 /**
  * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the outside cannot tell these
@@ -14,7 +14,7 @@ const ID = /^\P{Cc}{1,255}$/u
  */
 export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
   const id = c.req.param('id') ?? ''
-  if (!ID.test(id)) return undefined
+  if (!JOB_ID.test(id)) return undefined
   const [info, seen] = await Promise.all([scope.app.result(id).info(), maySee(c, scope, id)])
   return info?.task !== undefined && scope.exposed.has(info.task) && seen ? info : undefined
 }
@@ -25,7 +25,7 @@ export const NO_EVENTS: number = Number.MAX_SAFE_INTEGER
 /** The same job with the number of its last change. */
 export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
   const id = c.req.param('id') ?? ''
-  if (!ID.test(id)) return undefined
+  if (!JOB_ID.test(id)) return undefined
   if (isAdmin(c)) return historyOf(scope, id)
   const [history, seen] = await Promise.all([historyOf(scope, id), maySee(c, scope, id)])
   return seen ? history : undefined

@@ -26,8 +26,8 @@ interface Bucket {
   at: number
 }
 
-/** Buckets that are remembered: the one that was used least recently makes room, and starts full again. */
-const MOST = 100_000
+/** Most buckets that are kept: the one that was used least recently is dropped, and starts full again. */
+const MAX_BUCKETS = 100_000
 
 /** A bucket of tokens for each who asks, filled evenly. */
 export class RateLimiter {
@@ -71,7 +71,7 @@ export class RateLimiter {
   #bucket(key: string, now: number): Bucket {
     const known = this.#buckets.get(key)
     if (known) this.#buckets.delete(key)
-    else if (this.#buckets.size >= MOST) this.#buckets.delete(this.#buckets.keys().next().value as string)
+    else if (this.#buckets.size >= MAX_BUCKETS) this.#buckets.delete(this.#buckets.keys().next().value as string)
     const bucket = known ?? { tokens: this.#requests, at: now }
     this.#buckets.set(key, bucket)
     return bucket

@@ -20,12 +20,12 @@ export function toNode(api: Hono, { prefix = '' }: PrefixOptions = {}): RequestL
   })
 }
 
-const LOST: Problem = {
+const BODY_LOST: Problem = {
   kind: 'internal-error',
   detail:
     'the body was read before it came to the API, and what is left of it is not JSON: mount the API before what parses bodies',
 }
-const respondLost = listenerOf((request) => respondProblem(LOST, new URL(request.url).pathname))
+const respondLost = listenerOf((request) => respondProblem(BODY_LOST, new URL(request.url).pathname))
 
 /** A listener for requests whose `url` begins with the prefix, with bodies that somebody may have read before. */
 export function nodeListener(api: Hono, prefix: string): (request: IncomingMessage, response: ServerResponse) => void {

@@ -18,7 +18,7 @@ export interface Member {
 /** Most jobs of one batch, and most faults that are told. */
 const MAX_JOBS = 1000
 const MAX_ERRORS = 50
-const MEMBERS = new Set(['task', 'input', 'tags'])
+const JOB_MEMBERS = new Set(['task', 'input', 'tags'])
 
 /**
  * Read `{"jobs": [{"task", "input"?, "tags"?}, …]}`. Each is checked as its own request would be, and all before any is sent: one that
@@ -46,7 +46,7 @@ async function readMember(c: Context, scope: HttpScope, job: unknown): Promise<R
   if (typeof job !== 'object' || job === null || Array.isArray(job))
     return fault('#', 'type', 'expected an object { task, input?, tags? }')
   const { task: name, input: given, tags } = job as Record<string, unknown>
-  const unknown = Object.keys(job).find((key) => !MEMBERS.has(key))
+  const unknown = Object.keys(job).find((key) => !JOB_MEMBERS.has(key))
   if (unknown !== undefined) return fault('#', 'invalid', `unknown member ${JSON.stringify(unknown)}`)
   if (typeof name !== 'string') return fault('#/task', name === undefined ? 'required' : 'type', 'expected a name')
   const barred = taskProblem(c, scope, name)

@@ -17,7 +17,7 @@ type Bytes =
   | { readonly kind: 'refused'; readonly problem: Problem }
 
 const JSON_TYPE = 'application/json'
-const FORM = 'multipart/form-data'
+const FORM_TYPE = 'multipart/form-data'
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
@@ -36,13 +36,13 @@ export async function readBody(c: Context, maxBody: number, accepts: readonly st
   if (type === JSON_TYPE || (type !== null && isJson(type))) return parseBody(bytes)
   const media = (type?.split(';', 1)[0] as string | undefined)?.trim().toLowerCase()
   if (media === undefined || !accepts.some((range) => covers(range, media))) return refused(typeProblem(type, accepts))
-  if (media !== FORM) return { kind: 'raw', bytes }
+  if (media !== FORM_TYPE) return { kind: 'raw', bytes }
   const form = parseMultipart(bytes, type as string)
   return form.kind === 'parts' ? { kind: 'form', parts: form.parts, bytes } : malformed(form.reason)
 }
 
 async function readBytes(request: Request, announced: string | null, maxBody: number): Promise<Bytes> {
-  if (announced !== null && Number(announced) > maxBody) return tooLarge(maxBody, Number(announced) > DRAINED)
+  if (announced !== null && Number(announced) > maxBody) return tooLarge(maxBody, Number(announced) > MAX_DRAINED_BYTES)
   try {
     return announced === null ? await readStream(request, maxBody) : await readWhole(request, maxBody)
   } catch (error) {
@@ -68,7 +68,7 @@ async function readStream(request: Request, maxBody: number): Promise<Bytes> {
 }
 
 /** What is announced to be no longer than this is read and dropped behind the answer, for half a second at most: to close at once would cut off a client that still sends, and the answer with it. */
-const DRAINED = 8 * 1024 * 1024
+const MAX_DRAINED_BYTES = 8 * 1024 * 1024
 
 function tooLarge(maxBody: number, close = true): Bytes {
   const detail = `at most ${maxBody} bytes are accepted`

@@ -36,20 +36,20 @@ export interface Keyed {
 }
 
 /** How long a key is remembered, ms, whatever becomes of the records of its jobs. */
-export const KEY_LIFETIME = 86_400_000
-const RETRY_AFTER = '1'
+export const KEY_LIFETIME_MS = 86_400_000
+const RETRY_AFTER_S = '1'
 
 /** A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients send it. */
-const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/
-const PLAIN = /^[\w!#$%&'*+.^`|~:/=@-]+$/
-const MAX_KEY = 255
+const QUOTED_KEY = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/
+const PLAIN_KEY = /^[\w!#$%&'*+.^`|~:/=@-]+$/
+const MAX_KEY_LENGTH = 255
 
 /** The key of a header, or the problem with it. */
 export function parseKey(header: string): string | Problem {
   const text = header.trim()
-  const key = PLAIN.test(text) ? text : QUOTED.exec(text)?.[1]?.replace(/\\(.)/g, '$1')
-  if (key !== undefined && key.length <= MAX_KEY) return key
-  const detail = `expected Idempotency-Key: a string of 1 to ${MAX_KEY} printable ASCII characters in quotes, got ${JSON.stringify(header.slice(0, 80))}`
+  const key = PLAIN_KEY.test(text) ? text : QUOTED_KEY.exec(text)?.[1]?.replace(/\\(.)/g, '$1')
+  if (key !== undefined && key.length <= MAX_KEY_LENGTH) return key
+  const detail = `expected Idempotency-Key: a string of 1 to ${MAX_KEY_LENGTH} printable ASCII characters in quotes, got ${JSON.stringify(header.slice(0, 80))}`
   return { kind: 'invalid-idempotency-key', detail }
 }
 
@@ -99,7 +99,7 @@ export async function acceptOnce(
     const note = {
       key,
       value: JSON.stringify({ body, id, at, task: keyed.task } satisfies Remembered),
-      expires: at + KEY_LIFETIME,
+      expires: at + KEY_LIFETIME_MS,
     }
     if (await send(id, at, note)) return { id, at, replayed: false }
     const first = await backend.recall(key)
@@ -147,5 +147,5 @@ function replay(value: string, body: string, key: string): Accepted | Problem {
 
 function inUse(key: string): Problem {
   const detail = `the first request with the key ${JSON.stringify(key)} is still being accepted; try again`
-  return { kind: 'key-in-use', detail, headers: { 'retry-after': RETRY_AFTER } }
+  return { kind: 'key-in-use', detail, headers: { 'retry-after': RETRY_AFTER_S } }
 }

@@ -12,7 +12,7 @@ const MAX_DEPTH = 100
 /** Longest integer that is read: Python's own limit. */
 const MAX_DIGITS = 4300
 /** A run of digits that may be beyond 2^53, where a number can begin; an exponent that may be beyond 308. */
-const LARGE = /(?:^|[[:,\s-])\d{16}|\d[eE]\+?\d{3}/
+const LARGE_NUMBER = /(?:^|[[:,\s-])\d{16}|\d[eE]\+?\d{3}/
 const PROTO = '__proto__'
 
 /**
@@ -26,7 +26,7 @@ export function parseJson(text: string): Parsed {
   }
   let value: unknown
   try {
-    value = LARGE.test(text) ? JSON.parse(text, reviveNumber) : JSON.parse(text)
+    value = LARGE_NUMBER.test(text) ? JSON.parse(text, reviveNumber) : JSON.parse(text)
   } catch (error) {
     if (error instanceof TooLargeError) return { kind: 'unsendable', reason: error.message }
     if (error instanceof RangeError) return { kind: 'error', reason: error.message, position: undefined }

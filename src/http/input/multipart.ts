@@ -13,9 +13,9 @@ export type Form =
 
 const MAX_PARTS = 100
 /** Bytes of one part's headers. */
-const MAX_HEADERS = 8 * 1024
-const NAME = /;\s*name\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
-const FILENAME = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
+const MAX_HEADER_BYTES = 8 * 1024
+const NAME_PARAMETER = /;\s*name\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
+const FILENAME_PARAMETER = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Parse a body of multipart/form-data (RFC 7578): at most 100 parts, each with a name. The files' own names are not kept. */
@@ -64,15 +64,15 @@ function parsePart(body: Buffer, start: number, end: number): Part | string {
   const empty = body.toString('latin1', start, start + 2) === '\r\n'
   const blank = empty ? start - 2 : body.indexOf('\r\n\r\n', start)
   if (blank === -1 || blank + 4 > end + (empty ? 2 : 0)) return 'expected headers, then an empty line'
-  if (blank - start > MAX_HEADERS) return `expected at most ${MAX_HEADERS} bytes of headers`
+  if (blank - start > MAX_HEADER_BYTES) return `expected at most ${MAX_HEADER_BYTES} bytes of headers`
   const headers = body.toString('utf8', start, Math.max(start, blank)).split('\r\n')
   const disposition = headerOf(headers, 'content-disposition') ?? ''
-  const name = parameterOf(disposition, NAME)
+  const name = parameterOf(disposition, NAME_PARAMETER)
   if (!/^form-data\s*(?:;|$)/i.test(disposition) || name === undefined || name === '')
     return 'expected Content-Disposition: form-data with a name'
   if (name === '__proto__') return 'the name __proto__ is not accepted'
   const content = body.subarray(blank + 4, end)
-  const isFile = parameterOf(disposition, FILENAME) !== undefined
+  const isFile = parameterOf(disposition, FILENAME_PARAMETER) !== undefined
   return partOf(name, content, isFile, headerOf(headers, 'content-type'))
 }
 

@@ -5,10 +5,10 @@ export interface Preferences {
   readonly respondAsync: boolean
 }
 
-const NONE: Preferences = { wait: undefined, respondAsync: false }
-/** Longest header that is looked at, and longest wait that the server grants, s. */
-const MAX_LENGTH = 1000
-const MAX_WAIT = 30
+const NO_PREFERENCES: Preferences = { wait: undefined, respondAsync: false }
+/** Longest header that is read, and longest wait that the server grants, s. */
+const MAX_HEADER_LENGTH = 1000
+const MAX_WAIT_S = 30
 
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+"
 const QUOTED = '"(?:[^"\\\\]|\\\\.)*"'
@@ -20,7 +20,8 @@ const PREFERENCE = new RegExp(`[ \\t]*${PAIR}(?:${PARAMETER})*[ \\t]*(?:,|$)`, '
 
 /** Read `Prefer`, of one or of many lines. Of a preference that is given twice the first counts (RFC 7240 §2). */
 export function parsePrefer(header: string | null | undefined): Preferences {
-  if (header === null || header === undefined || header === '' || header.length > MAX_LENGTH) return NONE
+  if (header === null || header === undefined || header === '' || header.length > MAX_HEADER_LENGTH)
+    return NO_PREFERENCES
   const found = new Map<string, string>()
   PREFERENCE.lastIndex = 0
   while (PREFERENCE.lastIndex < header.length) {
@@ -47,7 +48,7 @@ export function parsePrefer(header: string | null | undefined): Preferences {
 
 /** The wait that is granted, s: at most 30. */
 export function grantedWait({ wait }: Preferences): number | undefined {
-  return wait === undefined ? undefined : Math.min(wait, MAX_WAIT)
+  return wait === undefined ? undefined : Math.min(wait, MAX_WAIT_S)
 }
 
 /** `Preference-Applied` of these preferences, in the order of the standard's examples; undefined where none was applied. */

@@ -11,7 +11,7 @@ import { webhookOf, webhookProblem } from './webhook.ts'
 
 /** Most tags of one job. */
 const MAX_TAGS = 20
-const MAX_TAG = 100
+const MAX_TAG_LENGTH = 100
 
 /** Why this sender may not call the task; undefined where it may. A task that is not exposed does not exist. */
 export function taskProblem(c: Context, scope: HttpScope, name: string): Problem | undefined {
@@ -38,12 +38,12 @@ export function callOptions(c: Context, scope: HttpScope, tags: readonly string[
 
 /** The same where nobody is asked who he is, and nothing more is said. */
 export function openOptions({ keepInput }: HttpScope): CallOptions {
-  return keepInput ? PLAIN_KEPT : PLAIN
+  return keepInput ? DEFAULT_CALL_WITH_INPUT : DEFAULT_CALL
 }
 
 const NO_TAGS: readonly string[] = []
-const PLAIN: CallOptions = { ignoreResult: false, tags: NO_TAGS }
-const PLAIN_KEPT: CallOptions = { ignoreResult: false, keepInput: true }
+const DEFAULT_CALL: CallOptions = { ignoreResult: false, tags: NO_TAGS }
+const DEFAULT_CALL_WITH_INPUT: CallOptions = { ignoreResult: false, keepInput: true }
 
 /** Hand in one call. Throws as `callTask` and `send` do. */
 export function send(
@@ -72,7 +72,7 @@ export function tagsOf(url: string): readonly string[] | Problem | undefined {
 
 /** What is wrong with a tag; undefined where nothing is. */
 export function tagProblem(tag: string): string | undefined {
-  if (tag.length > MAX_TAG) return `expected at most ${MAX_TAG} characters, got ${tag.length}`
+  if (tag.length > MAX_TAG_LENGTH) return `expected at most ${MAX_TAG_LENGTH} characters, got ${tag.length}`
   try {
     requireWord(tag)
     return undefined

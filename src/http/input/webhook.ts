@@ -6,11 +6,11 @@ import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'
 import { headersOf } from './header.ts'
 
-const HEADER = 'celeriac-webhook'
+const WEBHOOK_URL_HEADER = 'celeriac-webhook'
 
 /** Where the sender of a request wants to be told of the end of its job. */
 export function webhookOf(c: Context): string | undefined {
-  return headersOf(c)(HEADER) ?? undefined
+  return headersOf(c)(WEBHOOK_URL_HEADER) ?? undefined
 }
 
 /** What is wrong with that; undefined where nothing is. */
@@ -36,6 +36,6 @@ export function addWebhookMark(api: Hono, base: string, { app }: HttpScope): voi
     await next()
     const url = webhookOf(c)
     if (url === undefined || !c.res.ok) return
-    if (await new Endpoint(url, app, webhooks, logger).isDisabled()) c.res.headers.set(HEADER, 'disabled')
+    if (await new Endpoint(url, app, webhooks, logger).isDisabled()) c.res.headers.set(WEBHOOK_URL_HEADER, 'disabled')
   })
 }

@@ -129,7 +129,9 @@ export class Answers {
 }
 
 /** Members of a problem beside those of RFC 9457. */
-const MEMBERS: Readonly<Partial<Record<ProblemKind, { readonly schema: JsonSchema; readonly example: unknown }>>> = {
+const PROBLEM_MEMBERS: Readonly<
+  Partial<Record<ProblemKind, { readonly schema: JsonSchema; readonly example: unknown }>>
+> = {
   'invalid-input': {
     schema: {
       type: 'object',
@@ -159,12 +161,12 @@ function schemaOf(kind: ProblemKind): JsonSchema {
     type: 'object',
     properties: { type: { const: problemType(kind) }, status: { const: PROBLEMS[kind].status } },
   }
-  const more = MEMBERS[kind]?.schema
+  const more = PROBLEM_MEMBERS[kind]?.schema
   return { allOf: [ref('schemas', 'Problem'), own, ...(more ? [more] : [])] }
 }
 
 function exampleOf(kind: ProblemKind): JsonSchema {
   const { status, title } = PROBLEMS[kind]
-  const more = MEMBERS[kind]?.example ?? {}
+  const more = PROBLEM_MEMBERS[kind]?.example ?? {}
   return { type: problemType(kind), title, status, detail: 'What happened this time.', instance: '/v1/…', ...more }
 }

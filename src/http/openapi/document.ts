@@ -1,7 +1,7 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { Answers } from './answers.ts'
 import type { ApiInfo } from './info.ts'
-import { batchPaths, jobPaths, metricsPath, PARAMETERS, systemPaths, waitPaths } from './jobs.ts'
+import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPaths } from './jobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './schemas.ts'
 import { delivery, type ExposedTask, taskParts } from './tasks.ts'
 
@@ -64,7 +64,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
         ...(webhooks ? WEBHOOK_SCHEMAS : {}),
         ...Object.assign({}, ...own.map(({ schemas }) => schemas)),
       },
-      parameters: used(PARAMETERS, 'parameters', paths),
+      parameters: used(SUBMIT_HEADERS, 'parameters', paths),
       headers: used(HEADERS, 'headers', { paths, responses }),
       responses,
       ...(scheme ? { securitySchemes: { [scheme]: { type: 'http', scheme } } } : {}),

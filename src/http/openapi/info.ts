@@ -18,7 +18,7 @@ export interface ApiInfo {
 }
 
 /** The members of `info` with their kinds. */
-const MEMBERS: Readonly<Record<string, readonly string[] | 'text'>> = {
+const INFO_MEMBERS: Readonly<Record<string, readonly string[] | 'text'>> = {
   title: 'text',
   version: 'text',
   description: 'text',
@@ -31,9 +31,9 @@ const MEMBERS: Readonly<Record<string, readonly string[] | 'text'>> = {
 export function parseInfo(info: ApiInfo | undefined): ApiInfo {
   if (info === undefined) return {}
   if (typeof info !== 'object' || info === null) throw wrong('', 'an object', info)
-  refuseUnknown(info, new Set(Object.keys(MEMBERS)), 'http: info')
+  refuseUnknown(info, new Set(Object.keys(INFO_MEMBERS)), 'http: info')
   for (const [name, value] of Object.entries(info)) {
-    const members = MEMBERS[name] as readonly string[] | 'text'
+    const members = INFO_MEMBERS[name] as readonly string[] | 'text'
     if (value === undefined) continue
     if (members === 'text') requireText(value, `.${name}`)
     else requireObject(value, name, members)

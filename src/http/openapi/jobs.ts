@@ -10,10 +10,10 @@ const etag = { ETag: ref('headers', 'ETag') }
 const applied = { 'Preference-Applied': ref('headers', 'PreferenceApplied') }
 const retryPending = { 'Retry-After': ref('headers', 'RetryAfterPending') }
 
-export const ID: JsonSchema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
+export const ID_PARAMETER: JsonSchema = { name: 'id', in: 'path', required: true, schema: { type: 'string' } }
 
 /** Request headers of everything that submits jobs. */
-export const PARAMETERS: Readonly<Record<string, JsonSchema>> = {
+export const SUBMIT_HEADERS: Readonly<Record<string, JsonSchema>> = {
   Prefer: {
     name: 'Prefer',
     in: 'header',
@@ -43,7 +43,7 @@ export const PARAMETERS: Readonly<Record<string, JsonSchema>> = {
 }
 
 /** The headers of a 202. */
-export const ACCEPTED: JsonSchema = {
+export const ACCEPTED_HEADERS: JsonSchema = {
   Location: ref('headers', 'Location'),
   'Retry-After': ref('headers', 'RetryAfter'),
   Link: ref('headers', 'JobLinkHeader'),
@@ -61,10 +61,10 @@ export function jobPaths(base: string, tasks: readonly string[], answers: Answer
   const job = `${base}/jobs/{id}`
   return {
     [`${base}/jobs`]: { get: listJobs(tasks, answers) },
-    [job]: { parameters: [ID], get: getJob(answers), delete: cancelJob(answers) },
-    [`${job}/result`]: { parameters: [ID], get: getResult(answers) },
-    [`${job}/events`]: { parameters: [ID], get: getEvents(answers) },
-    [`${job}/retry`]: { parameters: [ID], post: retryJob(answers, webhooks) },
+    [job]: { parameters: [ID_PARAMETER], get: getJob(answers), delete: cancelJob(answers) },
+    [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
+    [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },
+    [`${job}/retry`]: { parameters: [ID_PARAMETER], post: retryJob(answers, webhooks) },
   }
 }
 
@@ -237,7 +237,7 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
     responses: {
       202: answers.ok('Submitted: a new job.', {
         content: jobContent,
-        headers: { ...ACCEPTED, ...webhookMark(webhooks) },
+        headers: { ...ACCEPTED_HEADERS, ...webhookMark(webhooks) },
         links: linksFromBody('getJob', 'getResult', 'getEvents', 'cancelJob'),
       }),
       ...answers.problems(
@@ -266,7 +266,7 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
   }
   const jobs = { type: 'array', minItems: 1, maxItems: 1000, items: member }
   const accepted = Object.fromEntries(
-    Object.entries(ACCEPTED).filter(([name]) => name !== 'Link' && name !== 'Preference-Applied'),
+    Object.entries(ACCEPTED_HEADERS).filter(([name]) => name !== 'Link' && name !== 'Preference-Applied'),
   )
   const submitBatch = {
     operationId: 'submitBatch',
@@ -304,7 +304,7 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
   }
   return {
     [`${base}/batches`]: { post: submitBatch },
-    [`${base}/batches/{id}`]: { parameters: [ID], get: getBatch },
+    [`${base}/batches/{id}`]: { parameters: [ID_PARAMETER], get: getBatch },
   }
 }
 

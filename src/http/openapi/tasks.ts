@@ -2,7 +2,7 @@ import { type JsonSchema, jsonSchemaOf } from '../../std/jsonSchema.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Parameters } from '../../tasks/parameters.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
-import { ACCEPTED, webhookMark } from './jobs.ts'
+import { ACCEPTED_HEADERS, webhookMark } from './jobs.ts'
 import { linksFromBody } from './links.ts'
 
 /** A task that is exposed. */
@@ -102,7 +102,7 @@ function operation(
       }),
       202: answers.ok('Submitted: follow the job at Location.', {
         content: body,
-        headers: { ...ACCEPTED, ...webhookMark(webhooks) },
+        headers: { ...ACCEPTED_HEADERS, ...webhookMark(webhooks) },
         links: linksFromBody('getJob', 'getResult', 'getEvents', 'cancelJob'),
       }),
       ...answers.problems(

@@ -14,8 +14,8 @@ export interface EventSource {
   readonly hangUp: (() => void) | undefined
 }
 
-/** A reader that takes nothing for so many signs of life is hung up on. */
-const PATIENCE = 8
+/** The connection of a reader that takes nothing for this many heartbeats is closed. */
+const MAX_UNREAD_HEARTBEATS = 8
 const encoder = new TextEncoder()
 
 /**
@@ -99,7 +99,7 @@ class Writing {
 
   #beat(): void {
     if (this.#wanted) this.#send(HEARTBEAT)
-    else if (++this.#missed >= PATIENCE) {
+    else if (++this.#missed >= MAX_UNREAD_HEARTBEATS) {
       this.#end()
       if (this.#source.hangUp) this.#source.hangUp()
       else this.#controller?.error(new Error('the reader takes nothing'))

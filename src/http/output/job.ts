@@ -42,11 +42,11 @@ export function listedJob(info: JobInfo, base: string): JobDocument {
 }
 
 /** Ids of our own are among them. */
-const UNESCAPED = /^[\w.~-]*$/
+const UNESCAPED_ID = /^[\w.~-]*$/
 
 /** Path of a job; the id is escaped, so that it fits a header too. */
 export function jobPath(base: string, id: string): string {
-  return `${base}/jobs/${UNESCAPED.test(id) ? id : encodeURIComponent(id)}`
+  return `${base}/jobs/${UNESCAPED_ID.test(id) ? id : encodeURIComponent(id)}`
 }
 
 /** The answer that shows a job. While it is not final, the client is told when to ask again: after 1 s, unless `more` says otherwise. */

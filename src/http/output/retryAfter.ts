@@ -1,11 +1,11 @@
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal, SUCCESS } from '../../protocol/states.ts'
 
-/** Jobs that are remembered per task, the newest. */
-const KEPT = 64
-/** Bounds of what a client is told, s. */
-const SHORTEST = 1
-const LONGEST = 60
+/** Most jobs per task whose duration is kept, the newest. */
+const MAX_JOBS_PER_TASK = 64
+/** Bounds of `Retry-After`, s. */
+const MIN_RETRY_AFTER_S = 1
+const MAX_RETRY_AFTER_S = 60
 
 interface Sample {
   readonly id: string
@@ -24,7 +24,7 @@ export class Durations {
     const samples = this.#samples.get(task) ?? []
     if (samples.some((sample) => sample.id === id)) return
     samples.push({ id, ms: Math.max(0, finishedAt.getTime() - submittedAt.getTime()) })
-    if (samples.length > KEPT) samples.shift()
+    if (samples.length > MAX_JOBS_PER_TASK) samples.shift()
     this.#samples.set(task, samples)
     this.#medians.delete(task)
   }
@@ -42,7 +42,7 @@ export class Durations {
   retryAfter({ task, submittedAt }: Pick<JobInfo, 'task' | 'submittedAt'>, now: number = Date.now()): number {
     const median = this.#median(task ?? '')
     const elapsed = submittedAt ? Math.max(0, now - submittedAt.getTime()) : 0
-    return Math.min(LONGEST, Math.max(SHORTEST, Math.ceil((median - elapsed) / 1000)))
+    return Math.min(MAX_RETRY_AFTER_S, Math.max(MIN_RETRY_AFTER_S, Math.ceil((median - elapsed) / 1000)))
   }
 
   /** The headers that tell it; none where the job has ended. */

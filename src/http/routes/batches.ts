@@ -8,7 +8,7 @@ import { baseOf, type HttpScope } from '../apiContext.ts'
 import { type Member, readBatch } from '../input/batch.ts'
 import { readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
-import { type Accepted, acceptOnce, KEY_LIFETIME, parseKey } from '../input/idempotency.ts'
+import { type Accepted, acceptOnce, KEY_LIFETIME_MS, parseKey } from '../input/idempotency.ts'
 import { callOptions, isProblem, send } from '../input/submit.ts'
 import { jobLinks } from '../output/job.ts'
 import { methodNotAllowed } from '../output/method.ts'
@@ -23,8 +23,8 @@ interface Batch {
   readonly jobs: readonly (readonly [id: string, task: string])[]
 }
 
-/** Shortest time that a batch is remembered, ms: as long as a record that never becomes final. */
-const LIFETIME = 7 * 86_400_000
+/** Shortest time that a batch is kept, ms: as long as a record that never becomes final. */
+const MIN_BATCH_LIFETIME_MS = 7 * 86_400_000
 
 /** `POST /batches`: hand in many jobs. `GET /batches/{id}`: how far they are, together. */
 export function addBatchRoutes(api: Hono, base: string, scope: HttpScope): void {
@@ -85,7 +85,7 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   const results = await Promise.all(sent)
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
   const { resultExpires } = app.config
-  const expires = resultExpires === 0 ? NEVER : at + Math.max(LIFETIME, resultExpires)
+  const expires = resultExpires === 0 ? NEVER : at + Math.max(MIN_BATCH_LIFETIME_MS, resultExpires)
   await backend.keep?.({ key: noteKey(id), value: JSON.stringify(batch), expires })
   return batch
 }
@@ -93,7 +93,10 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
 /** What makes a job of a batch the same one for whoever sends it again. */
 function placeIn({ id, at }: Accepted, index: number): Pick<CallOptions, 'taskId' | 'note'> {
   const key = `http-batch-job ${id} ${index}`
-  return { taskId: uuidOf('http-batch', id, String(index)), note: { key, value: '', expires: at + 2 * KEY_LIFETIME } }
+  return {
+    taskId: uuidOf('http-batch', id, String(index)),
+    note: { key, value: '', expires: at + 2 * KEY_LIFETIME_MS },
+  }
 }
 
 async function batchOf(id: string, app: HttpScope['app']): Promise<Batch | undefined> {

@@ -13,7 +13,7 @@ import { type Problem, respondProblem } from '../output/problem.ts'
 import { closingOf, hangUpOf } from '../server/shutdownSignal.ts'
 
 /** A compressor or proxy must neither change the stream (RFC 9111, 5.2.2.6) nor collect it: each event is for now. */
-const HEADERS = {
+const STREAM_HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
@@ -40,7 +40,7 @@ async function follow(c: Context, scope: HttpScope): Promise<Response> {
   if (hasAll(history, after)) return new Response(null, { status: 204, headers: { 'cache-control': 'no-cache' } })
   // Hono answers HEAD by the answer to GET, whose body would never be read.
   const body = c.req.method === 'HEAD' ? null : bodyOf(c, scope, history.meta.task_id, after)
-  return new Response(body, { headers: HEADERS })
+  return new Response(body, { headers: STREAM_HEADERS })
 }
 
 /** The client knows the end: an answer without a body tells an EventSource not to come again. */

@@ -10,7 +10,7 @@ import { listedJob } from '../output/job.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
 
-const READERS = {
+const FILTER_READERS = {
   state: requireWord,
   task: requireWord,
   tag: requireWord,
@@ -53,7 +53,7 @@ interface Filter {
 
 async function list(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
-  const query = readQuery(c.req.url, READERS)
+  const query = readQuery(c.req.url, FILTER_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { state, task, tag, q, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
   if (task !== undefined && !scope.exposed.has(task))

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { App } from '../../app/app.ts'
 import { METRICS_TYPE, type Metrics, metricsOf } from '../../telemetry/metrics/metrics.ts'
-import { ADMIN, identityOf, mayAll } from '../access/identity.ts'
+import { ADMIN_SCOPE, identityOf, mayAll } from '../access/identity.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
 
@@ -14,7 +14,7 @@ export function addMetricsRoute(api: Hono, metrics: Metrics): void {
   api.get(PATH, async (c) => {
     const identity = identityOf(c)
     if (identity && !mayAll(identity, [SCOPE]))
-      return respondProblem({ kind: 'forbidden', detail: `${PATH} needs ${SCOPE} or ${ADMIN}` }, c.req.path)
+      return respondProblem({ kind: 'forbidden', detail: `${PATH} needs ${SCOPE} or ${ADMIN_SCOPE}` }, c.req.path)
     const text = await metrics.text()
     return new Response(text, { headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' } })
   })

@@ -53,7 +53,7 @@ function isJson(type: string): boolean {
 }
 
 /** Types that a browser runs scripts of: what is in a result may come from strangers. */
-const ACTIVE = /^(?:text\/html|[^;]*xml)/i
+const ACTIVE_TYPES = /^(?:text\/html|[^;]*xml)/i
 
 function respondContent(c: Context, { type, bytes }: Content): Response {
   const etag = contentEtag(bytes)
@@ -64,7 +64,8 @@ function respondContent(c: Context, { type, bytes }: Content): Response {
     'x-content-type-options': 'nosniff',
   }
   if (isNamed(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
-  if (ACTIVE.test(type)) headers['content-security-policy'] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+  if (ACTIVE_TYPES.test(type))
+    headers['content-security-policy'] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
   const part = partOf(wantedRange(c, etag), bytes.length)
   if (part === 'none') return respondUnsatisfiable(c, bytes.length)
   headers['content-type'] = type

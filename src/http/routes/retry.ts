@@ -5,7 +5,7 @@ import type { AnyTask } from '../../calls/task.ts'
 import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Kwargs } from '../../tasks/bind.ts'
-import { ADMIN, isAdmin } from '../access/identity.ts'
+import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
 import { findJob, unknownJob } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { type Body, readBody } from '../input/body.ts'
@@ -84,7 +84,7 @@ function newInput(
   origin: Origin | undefined,
 ): KeptInput | Problem {
   if (body.kind === 'none') return origin?.input === undefined ? notKept(c) : keptInput(task, origin.input)
-  if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN}; send no body` }
+  if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN_SCOPE}; send no body` }
   const { input, error } = inputOf(task, body)
   return error ? invalidInput([error]) : { input }
 }

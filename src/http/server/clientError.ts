@@ -4,7 +4,7 @@ import { RequestError } from '@hono/node-server'
 import { PROBLEMS, type ProblemKind, problemDocument, respondProblem } from '../output/problem.ts'
 
 /** Codes of Node's errors for what never becomes a request, or not in time. */
-const KINDS: Readonly<Record<string, ProblemKind>> = {
+const PROBLEM_KINDS: Readonly<Record<string, ProblemKind>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
   HPE_HEADER_OVERFLOW: 'headers-too-large',
 }
@@ -26,9 +26,9 @@ export function respondThrown(error: unknown): Response {
 }
 
 function answerTo({ code }: NodeJS.ErrnoException): string {
-  const kind = KINDS[code ?? ''] ?? 'malformed-request'
+  const kind = PROBLEM_KINDS[code ?? ''] ?? 'malformed-request'
   const { status } = PROBLEMS[kind]
-  const body = JSON.stringify(problemDocument({ kind, detail: DETAILS[kind] ?? '' }))
+  const body = JSON.stringify(problemDocument({ kind, detail: PROBLEM_DETAILS[kind] ?? '' }))
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/problem+json',
@@ -39,7 +39,7 @@ function answerTo({ code }: NodeJS.ErrnoException): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
-const DETAILS: Partial<Record<ProblemKind, string>> = {
+const PROBLEM_DETAILS: Partial<Record<ProblemKind, string>> = {
   'request-timeout': 'the request did not arrive in the time that this server gives it',
   'headers-too-large': 'the headers are longer than this server reads',
   'malformed-request': 'this is not HTTP/1.1 as RFC 9112 has it',

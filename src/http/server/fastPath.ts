@@ -48,10 +48,10 @@ export function openDirectly(api: Hono, direct: DirectApi): void {
 }
 
 /** A name or an id that no encoding changes. */
-const WORD = /^\w[\w.-]{0,254}$/
+const PLAIN_SEGMENT = /^\w[\w.-]{0,254}$/
 const HOST = /^[\w.-]+(?::\d{1,5})?$/
-/** Any of these makes a call more than plain. */
-const TELLING = [
+/** A request with any of these headers takes the ordinary path. */
+const ORDINARY_HEADERS = [
   'prefer',
   'idempotency-key',
   'celeriac-webhook',
@@ -76,7 +76,7 @@ export function directListener(api: Hono, ordinary: Listener): Listener {
     if (!open.has(api) || !HOST.test(host)) return ordinary(request, response)
     if (request.method === 'GET' && url.startsWith(jobs)) {
       const id = url.slice(jobs.length)
-      if (WORD.test(id) && headers['if-none-match'] === undefined && headers.prefer === undefined)
+      if (PLAIN_SEGMENT.test(id) && headers['if-none-match'] === undefined && headers.prefer === undefined)
         return show(direct, id, new Exchange(direct, request, response, ordinary, looks))
     } else if (request.method === 'POST' && url.startsWith(tasks)) {
       const name = url.slice(tasks.length)
@@ -92,10 +92,10 @@ function isPlainCall({ headers }: IncomingMessage, name: string, { exposed, scop
   if (type !== 'application/json' || length === undefined || !(Number(length) > 0 && Number(length) <= maxBody))
     return false
   return (
-    WORD.test(name) &&
+    PLAIN_SEGMENT.test(name) &&
     exposed.has(name) &&
     (scopesOf.get(name) ?? []).length === 0 &&
-    TELLING.every((header) => headers[header] === undefined)
+    ORDINARY_HEADERS.every((header) => headers[header] === undefined)
   )
 }
 

@@ -60,7 +60,7 @@ export interface ServeOptions {
   accessLog?: Logger | undefined
 }
 
-const KNOWN = new Set(['host', 'port', 'hosts', 'requestTimeout', 'accessLog'])
+const KNOWN_OPTIONS = new Set(['host', 'port', 'hosts', 'requestTimeout', 'accessLog'])
 
 /** A running server. */
 export interface HttpServer {
@@ -77,31 +77,31 @@ export interface HttpServer {
 }
 
 /** A client gets this long for its headers, and this long for its whole request; ms between looks for those that took longer. */
-const HEADERS_TIMEOUT = 10_000
-const REQUEST_TIMEOUT = '60s'
-const TIMEOUT_INTERVAL = 5_000
+const HEADERS_TIMEOUT_MS = 10_000
+const DEFAULT_REQUEST_TIMEOUT = '60s'
+const TIMEOUT_CHECK_INTERVAL_MS = 5_000
 /** ms that an idle connection is kept. */
-const KEEP_ALIVE_TIMEOUT = 5_000
+const KEEP_ALIVE_TIMEOUT_MS = 5_000
 /** ms that `close` waits for running requests, for the first request of a connection, and between looks for those that became idle. */
-const CLOSE_TIMEOUT = 10_000
-const SILENCE_TIMEOUT = 500
-const CLOSE_INTERVAL = 50
+const CLOSE_TIMEOUT_MS = 10_000
+const SILENCE_TIMEOUT_MS = 500
+const CLOSE_CHECK_INTERVAL_MS = 50
 
 /** Serve an API by Node's HTTP server. Resolves when it listens; throws ConfigError when it cannot listen there. */
 export async function serve(api: Hono, options: ServeOptions = {}): Promise<HttpServer> {
-  refuseUnknown(options, KNOWN, 'serve')
+  refuseUnknown(options, KNOWN_OPTIONS, 'serve')
   const { host = '127.0.0.1', port = 5000, hosts } = options
-  const requestTimeout = milliseconds(options.requestTimeout ?? REQUEST_TIMEOUT, 'serve: requestTimeout')
+  const requestTimeout = milliseconds(options.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT, 'serve: requestTimeout')
   const stop = new Stop()
   const ordinary = getRequestListener(servedBy(api, stop), { errorHandler: respondThrown })
   const server = createServer(
     {
-      headersTimeout: Math.min(HEADERS_TIMEOUT, requestTimeout),
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeout),
       requestTimeout,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       // `checkTarget` refuses what needs one and has none, with a problem document.
       requireHostHeader: false,
-      connectionsCheckingInterval: Math.min(TIMEOUT_INTERVAL, Math.ceil(requestTimeout / 2)),
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL_MS, Math.ceil(requestTimeout / 2)),
     },
     checkTarget(
       directListener(api, (request, response) => void ordinary(request, response)),
@@ -124,7 +124,7 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
     },
     retire: () => {
       stop.abort('closing')
-      closing ??= retire(server, CLOSE_TIMEOUT)
+      closing ??= retire(server, CLOSE_TIMEOUT_MS)
       return closing
     },
   }
@@ -186,11 +186,11 @@ function silentSockets(server: Server): ReadonlySet<Socket> {
 }
 
 async function close(server: Server, silent: ReadonlySet<Socket>): Promise<void> {
-  const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_INTERVAL)
+  const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_CHECK_INTERVAL_MS)
   const hush = setTimeout(() => {
     for (const socket of silent) socket.destroy()
-  }, SILENCE_TIMEOUT)
-  const bound = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT)
+  }, SILENCE_TIMEOUT_MS)
+  const bound = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS)
   try {
     await new Promise<void>((resolve) => server.close(() => resolve()))
   } finally {

@@ -11,7 +11,7 @@ import {
   type LoggedChange,
 } from '../../backend/eventLog.ts'
 import { fits } from '../../backend/jobFilter.ts'
-import { hasWords, LOOKED, wordsOf } from '../../backend/jobSearch.ts'
+import { hasWords, MAX_SEARCHED_RECORDS, wordsOf } from '../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
 import type { Note, Origin, Reply } from '../../backend/unitOfWork.ts'
 import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
@@ -20,7 +20,7 @@ import type { ErrorInfo } from '../../protocol/outcome.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
-import { LONGEST_TIMER } from '../../std/duration.ts'
+import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 
 interface Stored {
@@ -133,11 +133,15 @@ export class MemoryBackend implements ResultBackend {
     const fitting = [...this.#records]
       .filter(([, one]) => one.seq < before && isListed(one, filter))
       .sort(([, a], [, b]) => b.seq - a.seq)
-    const found = words ? fitting.slice(0, LOOKED).filter(([id, one]) => this.#has(id, one, words)) : fitting
+    const found = words
+      ? fitting.slice(0, MAX_SEARCHED_RECORDS).filter(([id, one]) => this.#has(id, one, words))
+      : fitting
     const page = found.slice(0, limit)
     const metas = this.#load(page.map(([id]) => id)).flatMap((record) => (record ? [record.meta] : []))
     if (found.length > limit) return { metas, cursor: String(page.at(-1)?.[1].seq) }
-    return words && fitting.length > LOOKED ? { metas, cursor: String(fitting[LOOKED - 1]?.[1].seq) } : { metas }
+    return words && fitting.length > MAX_SEARCHED_RECORDS
+      ? { metas, cursor: String(fitting[MAX_SEARCHED_RECORDS - 1]?.[1].seq) }
+      : { metas }
   }
 
   async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
@@ -216,7 +220,7 @@ export class MemoryBackend implements ResultBackend {
   #expire(id: string, end: number): void {
     clearTimeout(this.#timers.get(id))
     if (end === NEVER) return
-    const wait = Math.min(end - Date.now(), LONGEST_TIMER)
+    const wait = Math.min(end - Date.now(), MAX_TIMER_MS)
     const late = (): void => (end > Date.now() ? this.#expire(id, end) : this.#drop(id))
     this.#timers.set(id, setTimeout(late, wait).unref())
   }

@@ -10,7 +10,7 @@ import type {
   Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../protocol/envelope.ts'
-import { LONGEST_TIMER } from '../../std/duration.ts'
+import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
@@ -178,7 +178,7 @@ class MemoryConsumer implements Consumer {
     }
     const due = this.#broker.nextDue(now)
     if (due !== undefined)
-      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), LONGEST_TIMER))
+      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), MAX_TIMER_MS))
   }
 
   #hold(item: Item): void {

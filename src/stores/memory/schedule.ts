@@ -2,7 +2,7 @@ import { uuid } from '../../std/id.ts'
 import {
   type Due,
   type EntryChange,
-  MAX_CLOCK_SKEW,
+  MAX_CLOCK_SKEW_MS,
   type ScheduleStore,
   type StoredEntry,
   type StoredRun,
@@ -58,7 +58,7 @@ export class MemoryScheduleStore implements ScheduleStore {
   }
 
   async takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const isFree = (run: { until: number }): boolean => run.until <= now || run.until > until + MAX_CLOCK_SKEW
+    const isFree = (run: { until: number }): boolean => run.until <= now || run.until > until + MAX_CLOCK_SKEW_MS
     const late = [...this.#runs.values()].filter(isFree).slice(0, limit)
     for (const run of late) this.#runs.set(run.id, { ...run, until })
     return late

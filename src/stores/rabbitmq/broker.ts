@@ -31,9 +31,9 @@ export interface AmqpOptions {
   readonly warn?: (message: string) => void
 }
 
-const WAIT = 10_000
+const STORE_TIMEOUT_MS = 10_000
 /** How many messages of a queue a purge reads for their task ids; the rest is dropped unread. */
-const PURGE_TELLS = 10_000
+const MAX_PURGED_IDS = 10_000
 
 /** Messages in RabbitMQ, in queues as Celery declares them, so that its workers and clients share them. */
 export class AmqpBroker implements Broker {
@@ -55,7 +55,10 @@ export class AmqpBroker implements Broker {
   readonly #consumers = new Set<AmqpConsumer>()
 
   /** Throws ConfigError for a URL that cannot be read, ArgumentError for a name of a queue that is too long. */
-  constructor(url: string, { queues = {}, storeTimeout: wait = WAIT, consumerTimeout, probe, warn }: AmqpOptions = {}) {
+  constructor(
+    url: string,
+    { queues = {}, storeTimeout: wait = STORE_TIMEOUT_MS, consumerTimeout, probe, warn }: AmqpOptions = {},
+  ) {
     const addresses = parseAmqpUrl(url)
     for (const name of Object.keys(queues)) requireShort(name, 'queues')
     this.url = redactUrl(url)
@@ -140,7 +143,7 @@ export class AmqpBroker implements Broker {
       if ((await this.#topology.size(name)) === undefined) continue
       count += await this.#topology.declare(async (channel) => {
         let told = 0
-        for (; told < PURGE_TELLS; told++) {
+        for (; told < MAX_PURGED_IDS; told++) {
           const message = await channel.get(name, { noAck: true })
           if (!message) return told
           const { correlationId } = message.properties

@@ -12,15 +12,15 @@ import type { Topology } from './topology.ts'
  */
 
 /** Short enough not to be noticed, long enough that the steps themselves do not count, ms. */
-export const TICK = 16
+export const TICK_MS = 16
 /** 2^28 ticks are 49 days: about the longest that RabbitMQ can count. Who waits longer comes in between, and is sent on. */
 const LEVELS = 28
-const MOST = 2 ** LEVELS - 1
-const PREFIX = 'celeriac.delay'
-const PASSED = /\.delayed(?:\.\d+)?$|\.held\.[\da-f-]{36}$/
-/** Bytes that the bits and the dots leave of a routing key, and what is added to a queue's name leaves of a name. */
-const LONGEST_WORD = 255 - 2 * LEVELS
-const LONGEST_NAME = 255 - '.delayed.27'.length
+const MAX_TICKS = 2 ** LEVELS - 1
+const EXCHANGE_PREFIX = 'celeriac.delay'
+const PASSAGE_NAME = /\.delayed(?:\.\d+)?$|\.held\.[\da-f-]{36}$/
+/** Bytes that the bits and the dots leave of a routing key, and that the suffix leaves of a queue name. */
+const MAX_NAME_KEY_BYTES = 255 - 2 * LEVELS
+const MAX_QUEUE_NAME_BYTES = 255 - '.delayed.27'.length
 
 /** Where a message goes to wait. */
 export interface DelayRoute {
@@ -30,7 +30,7 @@ export interface DelayRoute {
 
 /** True of a queue that messages only pass through: where they wait for their time, or are held for long (`Keeper`). */
 export function isPassage(name: string): boolean {
-  return PASSED.test(name)
+  return PASSAGE_NAME.test(name)
 }
 
 /** The queues of one task queue in which messages wait, the longest stay first. */
@@ -39,15 +39,15 @@ export function delayQueues(queue: string): string[] {
 }
 
 function levelQueue(queue: string, level: number): string {
-  return `${namePart(queue, LONGEST_NAME)}.delayed.${level}`
+  return `${namePart(queue, MAX_QUEUE_NAME_BYTES)}.delayed.${level}`
 }
 
 function lastQueue(queue: string): string {
-  return `${namePart(queue, LONGEST_NAME)}.delayed`
+  return `${namePart(queue, MAX_QUEUE_NAME_BYTES)}.delayed`
 }
 
 function exchangeOf(level: number): string {
-  return level < 0 ? PREFIX : `${PREFIX}.${level}`
+  return level < 0 ? EXCHANGE_PREFIX : `${EXCHANGE_PREFIX}.${level}`
 }
 
 /** Makes the queues and exchanges of delays as they are needed, and says where a message goes. */
@@ -73,7 +73,7 @@ export class Delays {
   async route(queue: string, wait: number): Promise<DelayRoute> {
     const word = wordOf(queue)
     // The last stay is one tick; rounded up, so that nothing is early.
-    const ticks = Math.min(MOST, Math.max(0, Math.ceil(wait / TICK) - 1))
+    const ticks = Math.min(MAX_TICKS, Math.max(0, Math.ceil(wait / TICK_MS) - 1))
     // Those above the highest one-bit have nothing to say.
     const first = Math.max(0, Math.floor(Math.log2(Math.max(1, ticks))))
     await this.#makeExchanges(first)
@@ -125,8 +125,8 @@ export class Delays {
     const name = level < 0 ? lastQueue(queue) : levelQueue(queue, level)
     const next =
       level < 0
-        ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue, 'x-message-ttl': TICK }
-        : { 'x-dead-letter-exchange': exchangeOf(level - 1), 'x-message-ttl': TICK * 2 ** level }
+        ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue, 'x-message-ttl': TICK_MS }
+        : { 'x-dead-letter-exchange': exchangeOf(level - 1), 'x-message-ttl': TICK_MS * 2 ** level }
     const kind = this.#topology.isQuorum(queue)
       ? // Then each step is confirmed before the last is forgotten, as the queue that it is for is replicated, too.
         { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
@@ -146,6 +146,6 @@ function bitOf(ticks: number, level: number): boolean {
 function wordOf(queue: string): string {
   return namePart(
     queue.replace(/[.*#%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`),
-    LONGEST_WORD,
+    MAX_NAME_KEY_BYTES,
   )
 }

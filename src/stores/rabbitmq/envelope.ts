@@ -26,8 +26,8 @@ export const LOST_HEADER = 'x-celeriac-lost'
 /** The server's word on a copy that went back: `rejected` when it was given back, `expired` when its holder was gone. */
 export const REASON_HEADER = 'x-first-death-reason'
 
-/** What the server says of a message's way, by headers of its own: no part of the envelope. */
-const WAY =
+/** Headers by which the server describes a message's way: no part of the envelope. */
+const SERVER_HEADER =
   /^x-(?:celeriac-held|celeriac-lost|delivery-count|death|first-death-(?:exchange|queue|reason)|last-death-(?:exchange|queue|reason)|acquired-count)$/
 
 /** `ours`: true of queues that messages pass through on the way, whose traces are of no interest to anybody. */
@@ -50,7 +50,9 @@ export function withoutWay(headers: Readonly<Record<string, unknown>>): Readonly
 }
 
 function own(headers: Readonly<Record<string, unknown>>, deaths: boolean): Readonly<Record<string, unknown>> {
-  const kept = Object.entries(headers).filter(([name]) => (deaths ? !WAY.test(name) : name !== 'x-delivery-count'))
+  const kept = Object.entries(headers).filter(([name]) =>
+    deaths ? !SERVER_HEADER.test(name) : name !== 'x-delivery-count',
+  )
   return Object.fromEntries(kept)
 }
 

@@ -4,21 +4,20 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { ArgumentError } from '../../std/errors.ts'
 
 /** AMQP writes the length of names and of a message's properties in one byte. */
-const MAX_BYTES = 255
+const MAX_SHORT_STRING_BYTES = 255
 /** A worker's name is part of a queue's (`<name>.<uuid>.celery.pidbox`) and of consumer tags. */
 const MAX_NAME_BYTES = 200
 /** The longest time that the server lets a message live, ms: 32 bits. */
-const MAX_EXPIRATION = 0xffff_ffff
-/** A character has at most so many bytes. */
-const CHARACTER = 3
-const SHOWN = 40
+const MAX_EXPIRATION_MS = 0xffff_ffff
+const MAX_CHARACTER_BYTES = 3
+const MAX_SHOWN_LENGTH = 40
 
 /** Throws ArgumentError for a text of more than 255 bytes: AMQP has no room for it. */
-export function requireShort(text: string, what: string, most: number = MAX_BYTES): void {
-  if (text.length * CHARACTER <= most) return
+export function requireShort(text: string, what: string, most: number = MAX_SHORT_STRING_BYTES): void {
+  if (text.length * MAX_CHARACTER_BYTES <= most) return
   const bytes = Buffer.byteLength(text)
   if (bytes <= most) return
-  const begin = JSON.stringify(`${text.slice(0, SHOWN)}…`)
+  const begin = JSON.stringify(`${text.slice(0, MAX_SHOWN_LENGTH)}…`)
   throw new ArgumentError(`RabbitMQ: ${what}: expected at most ${most} bytes, got ${bytes}: ${begin}`)
 }
 
@@ -53,13 +52,15 @@ function requireNames(headers: object): void {
 
 function requireExpiration(expiration: unknown): void {
   const text = String(expiration)
-  if (/^\d+$/.test(text) && Number(text) <= MAX_EXPIRATION) return
-  const got = JSON.stringify(text.slice(0, SHOWN))
-  throw new ArgumentError(`RabbitMQ: expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION}, got ${got}`)
+  if (/^\d+$/.test(text) && Number(text) <= MAX_EXPIRATION_MS) return
+  const got = JSON.stringify(text.slice(0, MAX_SHOWN_LENGTH))
+  throw new ArgumentError(
+    `RabbitMQ: expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION_MS}, got ${got}`,
+  )
 }
 
 /** The name of a queue as part of a longer name: where it is longer than `most` bytes, a digest stands for it. */
 export function namePart(queue: string, most: number): string {
-  if (queue.length * CHARACTER <= most || Buffer.byteLength(queue) <= most) return queue
+  if (queue.length * MAX_CHARACTER_BYTES <= most || Buffer.byteLength(queue) <= most) return queue
   return `celeriac-${createHash('sha256').update(queue).digest('hex').slice(0, 32)}`
 }

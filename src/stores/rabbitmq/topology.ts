@@ -13,17 +13,17 @@ const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durab
 }
 
 /** How long a queue that lives as long as its consumer is kept without one, ms: over a lost connection, and not for ever after a crash. */
-const REPLIES_EXPIRE = 3_600_000
+const REPLY_QUEUE_EXPIRES_MS = 3_600_000
 /** The same where it would gather all that is broadcast meanwhile. */
-const BROADCASTS_EXPIRE = 60_000
-const BROADCAST_TTL = 300_000
+const BROADCAST_QUEUE_EXPIRES_MS = 60_000
+const BROADCAST_TTL_MS = 300_000
 
 const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
 const RESOURCE_LOCKED = 405
 const PRECONDITION_FAILED = 406
 /** The server's words where a queue differs by being a quorum queue, or not. */
-const OF_A_TYPE = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
+const TYPE_MISMATCH = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
 
 /**
  * Queues, exchanges and bindings as Celery lays them out: queue X, durable, bound to the direct exchange X by X. What is there already is
@@ -67,7 +67,7 @@ export class Topology {
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      if (!OF_A_TYPE.test((error as Error).message)) throw undeclared(name, args, error)
+      if (!TYPE_MISMATCH.test((error as Error).message)) throw undeclared(name, args, error)
     }
   }
 
@@ -75,8 +75,8 @@ export class Topology {
   async transient({ name, bindings = [] }: Queue): Promise<void> {
     const args =
       bindings.length > 0
-        ? { 'x-expires': BROADCASTS_EXPIRE, 'x-message-ttl': BROADCAST_TTL }
-        : { 'x-expires': REPLIES_EXPIRE }
+        ? { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS, 'x-message-ttl': BROADCAST_TTL_MS }
+        : { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {

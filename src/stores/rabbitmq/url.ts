@@ -37,10 +37,10 @@ const TLS_ALIASES: Readonly<Record<string, string>> = {
   verify: 'ssl_cert_reqs',
 }
 const VERIFY: Readonly<Record<string, string>> = { verify_peer: 'required', verify_none: 'none' }
-const MAX_HEARTBEAT = 65_535
+const MAX_HEARTBEAT_S = 65_535
 
 /** AMQP's longest name, bytes. */
-const MAX_VHOST = 255
+const MAX_VHOST_BYTES = 255
 
 /**
  * Read a URL as Celery has them: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
@@ -65,7 +65,7 @@ function addressOf(text: string, url: string): AmqpAddress {
   const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
   const vhost = decode(path.slice(1)) || '/'
   const bytes = Buffer.byteLength(vhost)
-  if (bytes > MAX_VHOST) throw wrong(url, `a virtual host of at most ${MAX_VHOST} bytes`, `${bytes}`)
+  if (bytes > MAX_VHOST_BYTES) throw wrong(url, `a virtual host of at most ${MAX_VHOST_BYTES} bytes`, `${bytes}`)
   return {
     hostname,
     port: port === undefined ? (secure ? 5671 : 5672) : Number(port),
@@ -91,8 +91,8 @@ function queryOf(search: string): ReadonlyMap<string, string> {
 function heartbeatOf(text: string | undefined, url: string): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
-  if (/^\d+(?:\.0+)?$/.test(text) && seconds <= MAX_HEARTBEAT) return seconds
-  throw wrong(url, `heartbeat in whole seconds, 0 to ${MAX_HEARTBEAT}`, text)
+  if (/^\d+(?:\.0+)?$/.test(text) && seconds <= MAX_HEARTBEAT_S) return seconds
+  throw wrong(url, `heartbeat in whole seconds, 0 to ${MAX_HEARTBEAT_S}`, text)
 }
 
 function wrong(url: string, expected: string, got: string = redactUrl(url)): ConfigError {

@@ -4,7 +4,7 @@ import { uuid } from '../../std/id.ts'
 import {
   type Due,
   type EntryChange,
-  MAX_CLOCK_SKEW,
+  MAX_CLOCK_SKEW_MS,
   type ScheduleStore,
   type StoredEntry,
   type StoredRun,
@@ -111,8 +111,8 @@ end
 `,
 }
 
-/** Most changes of one script, so that it does not keep the server for long. */
-const MOST = 500
+/** Most changes of one script, so that it does not block the server for long. */
+const MAX_CHANGES_PER_SCRIPT = 500
 
 /** A schedule on the Redis of the app's broker or, where that is elsewhere, of its result backend. */
 export class RedisScheduleStore implements ScheduleStore {
@@ -151,7 +151,9 @@ export class RedisScheduleStore implements ScheduleStore {
     { quiet = false }: { quiet?: boolean } = {},
   ): Promise<readonly boolean[]> {
     const answers = await Promise.all(
-      pieces(changes, MOST).map((piece) => this.#run(SWAP, [quiet ? '' : this.#channel, ...piece.flatMap(changeArgs)])),
+      pieces(changes, MAX_CHANGES_PER_SCRIPT).map((piece) =>
+        this.#run(SWAP, [quiet ? '' : this.#channel, ...piece.flatMap(changeArgs)]),
+      ),
     )
     return answers.flatMap((answer) => (answer as number[]).map((done) => done === 1))
   }
@@ -168,12 +170,12 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 
   async takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const found = (await this.#run(TAKE_RUNS, [now, until, limit, until + MAX_CLOCK_SKEW])) as string[]
+    const found = (await this.#run(TAKE_RUNS, [now, until, limit, until + MAX_CLOCK_SKEW_MS])) as string[]
     return pairs(found).map(([id, text]) => ({ id, text }))
   }
 
   async endRuns(ids: readonly string[]): Promise<void> {
-    await Promise.all(pieces(ids, MOST).map((some) => this.#run(END_RUNS, some)))
+    await Promise.all(pieces(ids, MAX_CHANGES_PER_SCRIPT).map((some) => this.#run(END_RUNS, some)))
   }
 
   async onChange(listener: () => void): Promise<() => Promise<void>> {

@@ -1,4 +1,4 @@
-import { isSelfTimed, MAX_ATOMIC, type Message, type Submission } from '../../backend/unitOfWork.ts'
+import { isSelfTimed, MAX_ATOMIC_SUBMISSIONS, type Message, type Submission } from '../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
@@ -116,8 +116,8 @@ for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.
 /** Ids that need no escape in JSON. */
 const PLAIN_ID = /^[\w-]+$/
 
-/** So many calls of one turn leave before it is over. */
-const FIRST = 16
+/** This many submissions of one turn of the event loop are sent before the turn is over. */
+const MAX_EARLY_SUBMISSIONS = 16
 
 /** Turns a meta into what is stored. */
 export type Recorder = (meta: TaskMeta) => StoredRecord
@@ -155,7 +155,7 @@ export class RedisSubmitter {
   readonly #record: Recorder
   readonly #notes: RedisNotes
   readonly #index: RedisIndex
-  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items), FIRST)
+  readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items), MAX_EARLY_SUBMISSIONS)
 
   constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
     this.#broker = broker
@@ -174,7 +174,7 @@ export class RedisSubmitter {
     for (const { message } of submissions) requireQueue(message)
     // What was submitted before goes first.
     this.#batch.flush()
-    const answers = await Promise.all(pieces(submissions, MAX_ATOMIC).map((some) => this.#together(some)))
+    const answers = await Promise.all(pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#together(some)))
     return answers.flat().map((answer) => {
       if (answer instanceof Error) throw answer
       return answer
@@ -193,7 +193,11 @@ export class RedisSubmitter {
       const first = items[from] as Submission
       const plain = isPlain(first)
       do to++
-      while (to < items.length && to - from < MAX_ATOMIC && (plain ? isLike(items[to], first) : !isPlain(items[to])))
+      while (
+        to < items.length &&
+        to - from < MAX_ATOMIC_SUBMISSIONS &&
+        (plain ? isLike(items[to], first) : !isPlain(items[to]))
+      )
       const some = items.slice(from, to)
       const sending = plain ? this.#alike(some) : this.#each(some)
       calls.push(sending.catch((error: Error) => some.map(() => error)))

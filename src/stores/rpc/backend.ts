@@ -54,7 +54,7 @@ export class RpcBackend implements ResultBackend {
     }
     if (!reply && meta.status === PENDING) await this.#listen()
     else if (!reply && !this.#shelf.get(meta.task_id)) return true
-    return this.#keep(readReply(serialized, OWN), serialized.body.length)
+    return this.#keep(readReply(serialized, ALL_CONTENT_TYPES), serialized.body.length)
   }
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -143,7 +143,7 @@ export class RpcBackend implements ResultBackend {
 }
 
 /** Whatever we wrote ourselves, we read. */
-const OWN: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Anybody may write to the queue: undefined for what is no message at all. */
 function readableEnvelope(delivery: Delivery): Envelope | undefined {

@@ -4,11 +4,11 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 
-/** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `OVERHEAD`. */
-const ROOM = 64 * 2 ** 20
-const OVERHEAD = 512
-/** How often what has expired is dropped, ms. */
-const CLEAN_EVERY = 60_000
+/** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `RECORD_OVERHEAD_BYTES`. */
+const MAX_KEPT_BYTES = 64 * 2 ** 20
+const RECORD_OVERHEAD_BYTES = 512
+/** How often expired records are dropped, ms. */
+const CLEAN_INTERVAL_MS = 60_000
 
 /** A record in memory. */
 export interface Shelved extends Versioned {
@@ -31,7 +31,7 @@ export class Shelf {
   /** `expires`: how long a finished record is kept, ms; 0: for ever, as long as there is room. */
   constructor(expires: number) {
     this.#expires = expires
-    this.#cleaning = setInterval(() => this.#clean(Date.now()), CLEAN_EVERY).unref()
+    this.#cleaning = setInterval(() => this.#clean(Date.now()), CLEAN_INTERVAL_MS).unref()
   }
 
   get(id: string): Shelved | undefined {
@@ -45,7 +45,7 @@ export class Shelf {
     const end = endOf(lifetimeOf(meta, this.#expires, now), now)
     // One that is not final is kept at least as long as was said before.
     const before = isFinal(meta.status) ? 0 : (this.#records.get(id)?.end ?? 0)
-    const record = { meta, version: ++this.#version, end: Math.max(end, before), size: size + OVERHEAD }
+    const record = { meta, version: ++this.#version, end: Math.max(end, before), size: size + RECORD_OVERHEAD_BYTES }
     this.#records.set(id, record)
     if (isFinal(meta.status)) this.#finish(id, record)
     return record
@@ -73,7 +73,7 @@ export class Shelf {
     this.#finished.add(id)
     this.#size += size
     for (const oldest of this.#finished) {
-      if (this.#size <= ROOM || oldest === id) return
+      if (this.#size <= MAX_KEPT_BYTES || oldest === id) return
       this.drop(oldest)
     }
   }

@@ -1,10 +1,13 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { isStoreTrouble } from './database.ts'
 
-/** How often it looks by itself, ms: for file systems that tell of no changes. */
-const LOOK = 500
-/** The log is written a moment before the commit can be seen: after a word without a change it looks again, this many times, each later, ms. */
-const GLANCES = [1, 4, 20]
+/** How often the file is checked without a file event, ms: some file systems send none. */
+const POLL_INTERVAL_MS = 500
+/**
+ * The WAL is written shortly before the commit becomes visible. After a file event without a version change, check
+ * again after these delays, ms.
+ */
+const RECHECK_DELAYS_MS = [1, 4, 20]
 
 /**
  * Tells its listeners that another connection, in whatever process, has committed. The kernel says so: every commit writes
@@ -49,7 +52,7 @@ export class Wake {
   #start(): void {
     this.#seen = this.#counter()
     this.#watcher = this.#watch()
-    this.#timer = setInterval(() => (this.#isLost() ? this.#notify() : this.#look()), LOOK)
+    this.#timer = setInterval(() => (this.#isLost() ? this.#notify() : this.#look()), POLL_INTERVAL_MS)
   }
 
   /** Undefined where it cannot be watched, as by the limits of the kernel: the slow look needs no watcher. */
@@ -86,7 +89,7 @@ export class Wake {
     clearTimeout(this.#glance)
     // After a change too: the kernel may have made one word of two commits, and the second cannot be seen yet.
     const next = this.#look() ? 0 : tries
-    const wait = GLANCES[next]
+    const wait = RECHECK_DELAYS_MS[next]
     if (wait === undefined || this.#listeners.size === 0) return
     this.#glance = setTimeout(() => this.#glanceAgain(next + 1), wait)
   }

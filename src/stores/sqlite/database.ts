@@ -28,17 +28,17 @@ function decodePath(path: string): string | undefined {
 }
 
 /** Bytes of the write-ahead log that are kept for the next writes. */
-const MAX_LOG = 64 * 2 ** 20
+const MAX_LOG_BYTES = 64 * 2 ** 20
 
 /** Longest that opening waits for other processes that open the same file, ms. */
-const OPEN_LIMIT = 10_000
+const OPEN_TIMEOUT_MS = 10_000
 
-const BUSY = 5
-const NOTADB = 26
+const SQLITE_BUSY = 5
+const SQLITE_NOTADB = 26
 
 /** Another process is writing. */
 export function isBusy(error: unknown): boolean {
-  return sqliteCode(error) === BUSY
+  return sqliteCode(error) === SQLITE_BUSY
 }
 
 /** The store cannot be read or written now; the same may succeed later. */
@@ -53,7 +53,7 @@ export function isStoreTrouble(error: unknown): boolean {
 export function openDatabase(path: string): DatabaseSync {
   try {
     mkdirSync(dirname(path), { recursive: true })
-    const db = new DatabaseSync(path, { timeout: OPEN_LIMIT })
+    const db = new DatabaseSync(path, { timeout: OPEN_TIMEOUT_MS })
     try {
       prepare(db, path)
     } catch (error) {
@@ -63,7 +63,7 @@ export function openDatabase(path: string): DatabaseSync {
     return db
   } catch (error) {
     if (error instanceof ConfigError || isDefect(error)) throw error
-    if (sqliteCode(error) === NOTADB)
+    if (sqliteCode(error) === SQLITE_NOTADB)
       throw new ConfigError(`${path} is no database; choose another file for the store`, { cause: error })
     throw new StoreUnavailableError(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error })
   }
@@ -71,7 +71,7 @@ export function openDatabase(path: string): DatabaseSync {
 
 /** SQLite does not wait by itself where two might wait for each other, as when both turn the same new file to WAL: so we do. */
 function prepare(db: DatabaseSync, path: string): void {
-  const end = performance.now() + OPEN_LIMIT
+  const end = performance.now() + OPEN_TIMEOUT_MS
   for (;;) {
     try {
       prepareOnce(db, path)
@@ -91,7 +91,7 @@ function prepareOnce(db: DatabaseSync, path: string): void {
   // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   // A log that one large transaction has made longer is cut back when it is begun anew.
-  db.exec(`PRAGMA journal_size_limit = ${MAX_LOG}`)
+  db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)
   if (isNew) create(db, path)
   db.exec(ADDITIONS)
   db.exec('PRAGMA busy_timeout = 0')

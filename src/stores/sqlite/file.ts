@@ -9,7 +9,7 @@ import { Writer } from './writer.ts'
 export type Topic = 'messages' | 'results' | 'schedules'
 
 /** Longest that a read waits for a busy store, ms. */
-const READ_LIMIT = 5000
+const READ_TIMEOUT_MS = 5000
 
 /** One open file: the connection, its group commit, and who wants to know of changes. Broker and backend of one URL share it. */
 export class SqliteStore {
@@ -69,7 +69,7 @@ export class SqliteStore {
 
   /** Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it cannot be read. */
   async read<Value>(work: () => Value): Promise<Value> {
-    const end = performance.now() + READ_LIMIT
+    const end = performance.now() + READ_TIMEOUT_MS
     for (;;) {
       if (!this.db.isOpen) throw new StoreUnavailableError('the store is closed')
       if (this.lost) throw this.lost

@@ -3,11 +3,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { isBusy } from './database.ts'
 
-/** How long one look at the files is good for, ms. */
-const CHECK_EVERY = 500
+/** How long one check of the files is valid, ms. */
+const CHECK_INTERVAL_MS = 500
 /** Bytes of the header of a write-ahead log, and of the header of each page in it: https://sqlite.org/fileformat2.html#the_write_ahead_log */
-const LOG_HEADER = 32
-const FRAME_HEADER = 24
+const LOG_HEADER_BYTES = 32
+const FRAME_HEADER_BYTES = 24
 
 /**
  * Notices that the files of an open database are no longer those that other processes see: removed, replaced, or a log that was cut. SQLite
@@ -35,7 +35,7 @@ export class FileCheck {
   /** Why the database must not be used any more; undefined as long as its files are there. Once there is a problem it stays. */
   problem(): StoreUnavailableError | undefined {
     const now = performance.now()
-    if (this.#problem || now - this.#looked < CHECK_EVERY) return this.#problem
+    if (this.#problem || now - this.#looked < CHECK_INTERVAL_MS) return this.#problem
     this.#looked = now
     const what = this.#changed() ?? (this.#isLogCut() ? `${this.#path}-wal was cut` : undefined)
     if (what !== undefined) {
@@ -68,7 +68,7 @@ export class FileCheck {
       const { page_size: page } = this.#db.prepare('PRAGMA page_size').get() as { page_size: number }
       const now = sizeOf(`${this.#path}-wal`)
       this.#size = now
-      return log > 0 && now < LOG_HEADER + log * (FRAME_HEADER + page)
+      return log > 0 && now < LOG_HEADER_BYTES + log * (FRAME_HEADER_BYTES + page)
     } catch (error) {
       // Another process checkpoints: the next look tells.
       return !isBusy(error)

@@ -4,7 +4,7 @@ import { uuid } from '../../std/id.ts'
 import {
   type Due,
   type EntryChange,
-  MAX_CLOCK_SKEW,
+  MAX_CLOCK_SKEW_MS,
   type ScheduleStore,
   type StoredEntry,
   type StoredRun,
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS schedule_change (
 ) WITHOUT ROWID, STRICT;
 `
 
-const ENTRY = 'name, token, entry AS text'
+const ENTRY_COLUMNS = 'name, token, entry AS text'
 
 class Statements {
   readonly list: StatementSync
@@ -63,8 +63,8 @@ class Statements {
   readonly told: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.list = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? ORDER BY name`)
-    this.load = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND name = ?`)
+    this.list = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? ORDER BY name`)
+    this.load = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND name = ?`)
     this.add = db.prepare(
       'INSERT INTO schedule (app, name, token, due, waiting, entry) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
@@ -72,8 +72,8 @@ class Statements {
       'UPDATE schedule SET token = ?, due = ?, waiting = ?, entry = ? WHERE app = ? AND name = ? AND token = ?',
     )
     this.remove = db.prepare('DELETE FROM schedule WHERE app = ? AND name = ? AND token = ?')
-    this.due = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND due <= ? ORDER BY due LIMIT ?`)
-    this.waiting = db.prepare(`SELECT ${ENTRY} FROM schedule WHERE app = ? AND waiting = 1`)
+    this.due = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND due <= ? ORDER BY due LIMIT ?`)
+    this.waiting = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND waiting = 1`)
     this.claimed = db.prepare('SELECT id FROM schedule_run WHERE app = ?')
     this.nextDue = db.prepare('SELECT min(due) AS at FROM schedule WHERE app = ? AND due > ?')
     this.nextRun = db.prepare('SELECT min(until) AS at FROM schedule_run WHERE app = ?')
@@ -155,7 +155,7 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const args = [until, this.#app, this.#app, now, until + MAX_CLOCK_SKEW, limit]
+    const args = [until, this.#app, this.#app, now, until + MAX_CLOCK_SKEW_MS, limit]
     return this.#file.writer.write(() => rows<StoredRun>(this.#own.takeRuns.all(...args)))
   }
 

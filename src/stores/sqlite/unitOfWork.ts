@@ -1,7 +1,7 @@
 import type { Handout } from '../../backend/eventLog.ts'
 import {
   type Joint,
-  MAX_ATOMIC,
+  MAX_ATOMIC_SUBMISSIONS,
   type Message,
   type Origin,
   type Settlement,
@@ -40,7 +40,7 @@ export class SqliteJoint implements Joint {
     const { writer } = this.#broker.store
     const sent: boolean[] = []
     // One after the other: each is a transaction, between which others write.
-    for (const some of pieces(submissions, MAX_ATOMIC)) {
+    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
       sent.push(...(await writer.write(() => some.map((submission) => this.#submit(submission)))))
     }
     return sent

@@ -19,12 +19,12 @@ export interface Participant {
   rolledBack(error: Error | undefined): void
 }
 
-/** How long a write waits for other processes before it fails, unless told otherwise, ms. */
-const BUSY_LIMIT = 30_000
-/** Wait before participants are asked again after a failure, ms. */
-const AGAIN = 500
-/** Works per transaction: bounds how long others wait for the lock. */
-const BATCH = 2_000
+/** How long a write waits for other processes before it fails, unless the caller sets it, ms. */
+const BUSY_TIMEOUT_MS = 30_000
+/** Delay before participants are asked again after a failure, ms. */
+const RETRY_DELAY_MS = 500
+/** Bounds how long others wait for the lock. */
+const MAX_WORKS_PER_TRANSACTION = 2_000
 
 /**
  * Group commit: all writes asked for in one turn of the event loop are one transaction. When another process is writing,
@@ -49,7 +49,7 @@ export class Writer {
   /** `lost`: why nothing can be written any more, which is asked before each transaction. */
   constructor(
     db: DatabaseSync,
-    limit: number = BUSY_LIMIT,
+    limit: number = BUSY_TIMEOUT_MS,
     lost: () => StoreUnavailableError | undefined = () => undefined,
   ) {
     this.#db = db
@@ -101,7 +101,7 @@ export class Writer {
       return
     }
     if (!this.#lock()) return
-    const jobs = this.#jobs.splice(0, BATCH)
+    const jobs = this.#jobs.splice(0, MAX_WORKS_PER_TRANSACTION)
     const values = this.#attempt(jobs, participants)
     if (values) {
       for (const [index, job] of jobs.entries()) job.resolve(values[index] as never)
@@ -190,7 +190,7 @@ export class Writer {
   #tellFailure(participants: readonly Participant[], error: unknown): void {
     if (participants.length === 0) return
     for (const one of participants) one.rolledBack(error as Error)
-    if (!this.#lost()) setTimeout(() => this.#schedule(), AGAIN).unref()
+    if (!this.#lost()) setTimeout(() => this.#schedule(), RETRY_DELAY_MS).unref()
   }
 }
 

@@ -19,11 +19,11 @@ export interface Family {
 }
 
 /** What only grows. */
-const GROWING: ReadonlySet<string> = new Set(['counter', 'histogram'])
+const CUMULATIVE_TYPES: ReadonlySet<string> = new Set(['counter', 'histogram'])
 
 /** The sums of what only grows in several processes: what is left of them when they have ended. */
 export function sumsOf(reports: readonly (readonly Family[])[]): Family[] {
-  const growing = reports.flat().filter(({ type }) => GROWING.has(type))
+  const growing = reports.flat().filter(({ type }) => CUMULATIVE_TYPES.has(type))
   return [...Map.groupBy(growing, ({ name }) => name).values()].map((families) => ({
     ...(families[0] as Family),
     values: sums(families.flatMap(({ values }) => values)),

@@ -5,7 +5,7 @@ import { gauge } from './counters.ts'
 import type { Family } from './family.ts'
 
 /** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
-const PATIENCE = 2000
+const STORE_TIMEOUT_MS = 2000
 const UP = { name: 'celeriac_store_up', help: 'Whether the broker answered: 1 or 0.' }
 const MESSAGES = {
   name: 'celeriac_queue_messages',
@@ -38,7 +38,7 @@ export class StoreLook {
     })
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), PATIENCE)
+      timer = setTimeout(() => resolve(undefined), STORE_TIMEOUT_MS)
     })
     try {
       return await Promise.race([this.#looking, late])

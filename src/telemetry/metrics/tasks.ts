@@ -5,10 +5,10 @@ import { type Count, Counts, gauge, type Timing, Timings } from './counters.ts'
 import type { Family } from './family.ts'
 
 /** Bounds of the buckets of runs, s: from a quick query to an hour. */
-const BOUNDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
+const DURATION_BUCKETS_S = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 
 /** The signals that a run ends with, by the task's state; the last three are none: given back or dropped, done by another, left to another. */
-const ENDS = {
+const END_SIGNALS = {
   'task:success': SUCCESS,
   'task:failure': FAILURE,
   'task:retry': RETRY,
@@ -35,7 +35,7 @@ export class TaskMetrics {
   readonly #ends = new Counts({ name: 'celeriac_tasks_total', help: 'Ends of task runs, by state.' })
   readonly #durations = new Timings(
     { name: 'celeriac_task_duration_seconds', help: 'How long task runs took.' },
-    BOUNDS,
+    DURATION_BUCKETS_S,
   )
   readonly #submittedOf = new Map<string, Count>()
   readonly #runsOf = new Map<string, Runs>()
@@ -52,7 +52,7 @@ export class TaskMetrics {
       this.#running.delete(id)
       this.#runs(task)?.timing.observe(runtime / 1000)
     })
-    for (const [signal, state] of Object.entries(ENDS) as [keyof typeof ENDS, string][]) {
+    for (const [signal, state] of Object.entries(END_SIGNALS) as [keyof typeof END_SIGNALS, string][]) {
       app.on(signal, ({ task }) => this.#end(task, state))
     }
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Case } from '../brokerFixture.ts'
 import { envelopeOf, idsOf, toQueue } from '../factories.ts'
-import { PATIENCE, within } from '../kit.ts'
+import { WAIT_TIMEOUT_MS, within } from '../kit.ts'
 
 /** The part of `brokerSuite` on messages that are not to be delivered yet. */
 export function delays(it: Case): void {
@@ -69,6 +69,6 @@ function underLoad(it: Case): void {
         await delivery.ack()
       }
     }
-    await within('the delayed message', serve(), PATIENCE)
+    await within('the delayed message', serve(), WAIT_TIMEOUT_MS)
   })
 }

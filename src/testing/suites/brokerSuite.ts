@@ -3,7 +3,7 @@ import type { Binding, Queue } from '../../broker/broker.ts'
 import { CONTROL_BINDING } from '../../protocol/control.ts'
 import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
-import { type Kit, PATIENCE, stays, until, within } from '../kit.ts'
+import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
@@ -296,7 +296,7 @@ function traffic(it: Case): void {
     const ids = Array.from({ length: 5000 }, (_, at) => String(at))
     const sent = ids.map((id, at) => (at % 2 ? broker : second).publish(envelopeOf(id), toQueue('q')))
     await Promise.all(sent)
-    await until('all have come', () => seen.length >= 5000, 2 * PATIENCE)
+    await until('all have come', () => seen.length >= 5000, 2 * WAIT_TIMEOUT_MS)
     await Promise.all(consumers.map((consumer) => consumer.close()))
     await within('both loops end', Promise.all(loops))
     assert.deepEqual(new Set(seen), new Set(ids))

@@ -13,8 +13,8 @@ export interface AgingBackend {
   close(): Promise<void>
 }
 
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 /** How long every backend keeps what it knows: `expires` of `BackendOptions`, in which it is opened. */
 export function lifetimeSuite(kit: Kit, name: string, open: (expires: number) => Promise<AgingBackend>): void {
@@ -48,22 +48,22 @@ function due(status: string, after: number, fields: Partial<TaskMeta> = {}): Tas
 
 function ended(it: Case): void {
   for (const status of [SUCCESS, FAILURE, REVOKED]) {
-    it(`${status} is kept for the result lifetime, and no longer`, HOUR, async (place) => {
+    it(`${status} is kept for the result lifetime, and no longer`, HOUR_MS, async (place) => {
       await place.backend.store(metaOf('1', PENDING))
       await place.backend.store(metaOf('1', status))
-      await place.pass(HOUR - 60_000)
+      await place.pass(HOUR_MS - 60_000)
       assert.equal(await known(place), true)
       await place.pass(3 * 60_000)
       assert.equal(await known(place), false)
     })
   }
 
-  it('a result lifetime of months is kept to its end', 60 * DAY, async (place) => {
+  it('a result lifetime of months is kept to its end', 60 * DAY_MS, async (place) => {
     await place.backend.store(metaOf('1', PENDING))
     await place.backend.store(metaOf('1', SUCCESS))
-    await place.pass(59 * DAY)
+    await place.pass(59 * DAY_MS)
     assert.equal(await known(place), true)
-    await place.pass(2 * DAY)
+    await place.pass(2 * DAY_MS)
     assert.equal(await known(place), false)
   })
 
@@ -73,20 +73,20 @@ function ended(it: Case): void {
       await place.backend.store(metaOf(status, PENDING))
       await place.backend.store(metaOf(status, status))
     }
-    await place.pass(400 * DAY)
+    await place.pass(400 * DAY_MS)
     for (const status of states) assert.equal(await known(place, status), true, status)
   })
 }
 
 function waiting(it: Case): void {
-  it('one that never becomes final is kept for a week after its last change', HOUR, async (place) => {
+  it('one that never becomes final is kept for a week after its last change', HOUR_MS, async (place) => {
     await place.backend.store(metaOf('1', PENDING))
     await place.backend.store(metaOf('2', PENDING))
-    await place.pass(6 * DAY)
+    await place.pass(6 * DAY_MS)
     await place.backend.store(metaOf('1', STARTED))
-    await place.pass(2 * DAY)
+    await place.pass(2 * DAY_MS)
     assert.deepEqual([await known(place), await known(place, '2')], [true, false])
-    await place.pass(6 * DAY)
+    await place.pass(6 * DAY_MS)
     assert.equal(await known(place), false)
   })
 
@@ -95,43 +95,43 @@ function waiting(it: Case): void {
     [RETRY, 'a retry with a long delay'],
     [WAITING, 'one that waits for an answer'],
   ] as const) {
-    it(`one that is not final lives from its moment on: ${what}`, HOUR, async (place) => {
+    it(`one that is not final lives from its moment on: ${what}`, HOUR_MS, async (place) => {
       const { backend } = place
       const origin = { owner: 'mara', tags: ['x'] }
       if (status !== PENDING) await backend.store(metaOf('1', PENDING), undefined, origin)
-      assert.equal(await backend.store(due(status, 30 * DAY), undefined, origin), true)
-      await place.pass(36 * DAY)
+      assert.equal(await backend.store(due(status, 30 * DAY_MS), undefined, origin), true)
+      await place.pass(36 * DAY_MS)
       assert.equal((await backend.load(['1']))[0]?.status, status)
       // By which an idempotency key holds.
       assert.equal(await backend.store(metaOf('1', PENDING)), false)
       if (backend.origins) assert.equal((await backend.origins(['1']))[0]?.owner, 'mara')
       if (backend.list) assert.equal((await backend.list({ owner: 'mara', limit: 9 })).metas.length, 1)
-      await place.pass(2 * DAY)
+      await place.pass(2 * DAY_MS)
       assert.equal(await known(place), false)
     })
   }
 
-  it('another state on the way does not shorten what was said before; the end does', HOUR, async (place) => {
+  it('another state on the way does not shorten what was said before; the end does', HOUR_MS, async (place) => {
     const { backend } = place
     await backend.store(metaOf('1', PENDING))
-    await backend.store(due(WAITING, 30 * DAY))
+    await backend.store(due(WAITING, 30 * DAY_MS))
     await backend.store(metaOf('1', PROGRESS, { result: 1 }))
-    await place.pass(36 * DAY)
+    await place.pass(36 * DAY_MS)
     assert.equal((await backend.load(['1']))[0]?.status, PROGRESS)
     await backend.store(metaOf('1', SUCCESS))
-    await place.pass(2 * HOUR)
+    await place.pass(2 * HOUR_MS)
     assert.equal(await known(place), false)
   })
 }
 
 function marks(it: Case): void {
-  it('that a task is revoked is remembered from its moment on', HOUR, async (place) => {
+  it('that a task is revoked is remembered from its moment on', HOUR_MS, async (place) => {
     const { backend } = place
     await backend.revoke(['now'])
-    await backend.revoke(['later'], Date.now() + 30 * DAY)
-    await place.pass(6 * DAY)
+    await backend.revoke(['later'], Date.now() + 30 * DAY_MS)
+    await place.pass(6 * DAY_MS)
     assert.deepEqual([...(await backend.revoked())].sort(), ['later', 'now'])
-    await place.pass(30 * DAY)
+    await place.pass(30 * DAY_MS)
     assert.equal((await backend.revoked()).includes('later'), true)
   })
 }

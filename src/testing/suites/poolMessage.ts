@@ -38,7 +38,7 @@ export function toldJob(job: Job): Job {
 }
 
 /** What the task `message` of `definePoolTasks` returns of such a job. */
-export const TOLD: Readonly<Record<string, unknown>> = {
+export const MESSAGE_REPORT: Readonly<Record<string, unknown>> = {
   eta: '2026-01-02T03:04:05.678Z',
   expires: '2026-01-03T00:00:00.000Z',
   timeLimit: 30_000,

@@ -5,7 +5,7 @@ import type { ErrorInfo, Outcome, StopReason } from '../../protocol/outcome.ts'
 import { Stop } from '../../std/stopSignal.ts'
 import type { Pool } from '../../worker/pool/pool.ts'
 import { type Kit, pause, stays, until, within } from '../kit.ts'
-import { TOLD, toldJob } from './poolMessage.ts'
+import { MESSAGE_REPORT, toldJob } from './poolMessage.ts'
 
 /** What a pool can do, which decides the cases that it must pass. */
 export interface PoolTraits {
@@ -51,7 +51,7 @@ export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: Po
 
 function outcomes(one: Case): void {
   one('the task reads what its message said', async (open) => {
-    assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: TOLD })
+    assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: MESSAGE_REPORT })
   })
 
   one('success', async (open) => {

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
-import { type EntryChange, MAX_CLOCK_SKEW, type ScheduleStore, type StoredEntry } from '../../stores/scheduleStore.ts'
+import {
+  type EntryChange,
+  MAX_CLOCK_SKEW_MS,
+  type ScheduleStore,
+  type StoredEntry,
+} from '../../stores/scheduleStore.ts'
 import { type Kit, pause, until } from '../kit.ts'
 
 /** An empty schedule store, and how to leave it. */
@@ -210,7 +215,7 @@ function claiming(it: Case): void {
   })
 
   it('takeRuns: a claim of a clock that was ahead by far holds no longer', async ({ store, other }) => {
-    const far = 200 + MAX_CLOCK_SKEW
+    const far = 200 + MAX_CLOCK_SKEW_MS
     const runs = ['late', 'held', 'far'].map((id, at) => ({ id, text: id, until: [50, far, far + 1][at] as number }))
     await store.swap([{ ...add('a', 500), runs }])
     assert.equal((await other.takeRuns(100, 200, 1)).length, 1)

@@ -28,10 +28,10 @@ export interface Controlled {
 }
 
 /** All that we can read: commands hold nothing that could do harm. */
-const ACCEPT: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Longest task id that a command may name, in characters: ids are remembered. */
-const MAX_ID = 1000
+const MAX_ID_LENGTH = 1000
 
 type Arguments = ControlRequest['arguments']
 
@@ -90,7 +90,7 @@ export class ControlListener {
   async #hear({ envelope }: Delivery, broker: Broker): Promise<void> {
     const { hostname } = this.#worker
     const { contentType, contentEncoding } = envelope.properties
-    const request = readRequest(deserialize(envelope.body, contentType, contentEncoding, ACCEPT))
+    const request = readRequest(deserialize(envelope.body, contentType, contentEncoding, ALL_CONTENT_TYPES))
     const value = this.#obey(request)
     const { replyTo: to, ticket } = request
     if (!to || value === undefined) return
@@ -119,8 +119,10 @@ function errorAnswer(error: unknown): { readonly error: string } {
 
 function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown {
   const ids = [...new Set(Array.isArray(task_id) ? task_id : [task_id])]
-  if (!ids.every((id) => typeof id === 'string' && id.length <= MAX_ID))
-    throw new TypeError(`revoke: expected task_id to be an id or a list of ids, of at most ${MAX_ID} characters each`)
+  if (!ids.every((id) => typeof id === 'string' && id.length <= MAX_ID_LENGTH))
+    throw new TypeError(
+      `revoke: expected task_id to be an id or a list of ids, of at most ${MAX_ID_LENGTH} characters each`,
+    )
   const running = worker.revoke({ ids, terminate: terminate === true })
   if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
   return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }

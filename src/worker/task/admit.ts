@@ -37,8 +37,8 @@ export interface Receiver extends Follower {
   readonly accept: ReadonlySet<string>
 }
 
-/** How often the worker that held a message may die before it is given up: it may be what kills them. */
-export const MAX_LOST = 10
+/** How often the worker that holds a message may die before the message is given up: it may be the cause. */
+export const MAX_LOST_RUNS = 10
 
 /** Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds. */
 export function receive(delivery: Delivery, receiver: Receiver): Request | Refusal {
@@ -66,7 +66,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const request = new Request(delivery, message, definition, hostname)
   const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver)
-  const error = delivery.lost >= MAX_LOST ? tooOftenLost(delivery) : linkProblem(message, receiver)
+  const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
   return {
     ...failedLinked(delivery, receiver, message, error),
@@ -180,7 +180,7 @@ function headersOf(delivery: Delivery): Readonly<Record<string, unknown>> {
   return envelopeOf(delivery).headers
 }
 
-const NOTHING: Envelope = {
+const EMPTY_ENVELOPE: Envelope = {
   headers: {},
   properties: { contentType: 'application/octet-stream', contentEncoding: 'binary' },
   body: '',
@@ -190,10 +190,10 @@ const NOTHING: Envelope = {
 function envelopeOf(delivery: Delivery): Envelope {
   try {
     const { headers, properties, body } = delivery.envelope
-    return { headers: headers ?? NOTHING.headers, properties: properties ?? NOTHING.properties, body }
+    return { headers: headers ?? EMPTY_ENVELOPE.headers, properties: properties ?? EMPTY_ENVELOPE.properties, body }
   } catch {
     // Said already: this is asked only after reading the message has failed.
-    return NOTHING
+    return EMPTY_ENVELOPE
   }
 }
 

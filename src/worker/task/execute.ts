@@ -68,12 +68,12 @@ async function live(request: Request, bench: Bench): Promise<void> {
   await conclude(request, outcome, bench)
 }
 
-/** Clocks and timers differ by a little: what is due within this time is due, ms. */
-const CLOSE = 50
+/** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
+const CLOCK_TOLERANCE_MS = 50
 
 /** A broker without delays delivers before the time. */
 function isEarly({ message }: Request): boolean {
-  return message.eta !== undefined && isoTime(message.eta) > Date.now() + CLOSE
+  return message.eta !== undefined && isoTime(message.eta) > Date.now() + CLOCK_TOLERANCE_MS
 }
 
 /** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */

@@ -5,8 +5,8 @@ import { backoffDelay } from '../../std/backoff.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 
-/** Most of one write: a part of what a log keeps, so that followers see it before it is pushed out. */
-const MOST = { count: 250, bytes: 2 ** 18 }
+/** Most of one write: a part of what a log keeps, so that subscribers see it before it is dropped. */
+const MAX_WRITE = { count: 250, bytes: 2 ** 18 }
 
 interface Emitted {
   readonly body: string | Uint8Array
@@ -92,7 +92,7 @@ export class Handouts {
     const batch: Emitted[] = []
     let bytes = 0
     for (const entry of this.#entries) {
-      if ('meta' in entry || batch.length >= MOST.count || bytes >= MOST.bytes) break
+      if ('meta' in entry || batch.length >= MAX_WRITE.count || bytes >= MAX_WRITE.bytes) break
       batch.push(entry)
       bytes += entry.body.length
     }

@@ -1,5 +1,5 @@
-/** How long they are remembered at least, ms: longer than the word of a revoke is on its way. */
-const REMEMBERED = 10_000
+/** How long the ids are kept at least, ms: longer than a revoke takes to arrive. */
+const MIN_REMEMBERED_MS = 10_000
 
 /**
  * Tasks that came before their time and were put back a moment ago, by id, with their queues. Whoever revoked one of them in that moment
@@ -26,6 +26,6 @@ export class Postponed {
       this.#recent = new Map()
       this.#timer = undefined
       if (this.#older.size > 0) this.#wait()
-    }, REMEMBERED).unref()
+    }, MIN_REMEMBERED_MS).unref()
   }
 }

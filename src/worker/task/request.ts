@@ -8,7 +8,7 @@ import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isoNow } from '../../std/clock.ts'
-import { LONGEST_TIMER } from '../../std/duration.ts'
+import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
@@ -85,7 +85,7 @@ export class Request {
 
   /** Do something when it has run for this long, ms, unless it ended. */
   after(delay: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, Math.min(delay, LONGEST_TIMER)))
+    this.#timers.push(setTimeout(action, Math.min(delay, MAX_TIMER_MS)))
   }
 
   /** It does not run any more. */

@@ -30,9 +30,9 @@ export interface Settled {
   readonly reason?: unknown
 }
 
-/** How often an error of unknown kind is repeated before it is the message's. */
-const REPEATS = 4
-const PAUSE = { kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' } as const
+/** How often an error of unknown kind is repeated before the message is blamed for it. */
+const MAX_REPEATS = 4
+const RETRY_BACKOFF = { kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' } as const
 
 /**
  * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and then the wanted one is
@@ -93,7 +93,7 @@ async function attempt(
       const mine = fault === 'message' && !last
       const away = isAway(fault, plain, last) || (parts.hurry.aborted && !mine)
       if (!mine) tell(error, parts)
-      if (mine || away || repeat === REPEATS) return { error, away }
+      if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
     await pause(repeat)
   }
@@ -109,5 +109,5 @@ function tell(error: unknown, { app }: SettlerParts): void {
 }
 
 function pause(attempt: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, backoffDelay(PAUSE, attempt)))
+  return new Promise((resolve) => setTimeout(resolve, backoffDelay(RETRY_BACKOFF, attempt)))
 }

@@ -8,7 +8,7 @@ import { relay } from './relay.ts'
  * Seconds between heartbeats. The server gives a connection up after two without a sign, and what it held to others; consumers are relayed
  * for that reason. Silence of the server is found out much sooner, by `Prober`.
  */
-export const HEARTBEAT = 60
+export const HEARTBEAT_S = 60
 
 /**
  * Opens a connection with amqplib, which is loaded here. Rejects with ConfigError where it is not installed, and where the server refuses
@@ -35,7 +35,7 @@ export async function dialRelayed(address: AmqpAddress, name: string, timeout: n
 }
 
 async function connect(
-  { hostname, port, username, password, vhost, heartbeat = HEARTBEAT }: AmqpAddress,
+  { hostname, port, username, password, vhost, heartbeat = HEARTBEAT_S }: AmqpAddress,
   protocol: 'amqp' | 'amqps',
   socket: object,
   name: string,

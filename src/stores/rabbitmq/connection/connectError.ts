@@ -5,19 +5,19 @@ import { askWhy, type Refusal } from './handshakeProbe.ts'
 const ACCESS_REFUSED = 403
 const NOT_ALLOWED = 530
 
-const AT_LOGIN = /^Handshake terminated by server: (\d+) .* with message "(.*)"$/s
+const LOGIN_REFUSED = /^Handshake terminated by server: (\d+) .* with message "(.*)"$/s
 /** The client library keeps the server's reason to itself. */
-const AT_VHOST = /Expected ConnectionOpenOk; got <ConnectionClose/
+const VHOST_REFUSED = /Expected ConnectionOpenOk; got <ConnectionClose/
 
 /** What Node says of a certificate by which the server's is not trusted, and of one for others. */
-const UNTRUSTED = new Set([
+const UNTRUSTED_CODES = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
-const OF_ANOTHER = 'ERR_TLS_CERT_ALTNAME_INVALID'
+const WRONG_HOST_CODE = 'ERR_TLS_CERT_ALTNAME_INVALID'
 
 /**
  * Why a connection could not be opened, with what mends it. ConfigError where the server refuses this user (403) or this virtual host
@@ -42,22 +42,22 @@ export async function openingError(error: Error, address: AmqpAddress, timeout: 
 
 /** True for what waiting does not mend, with a server that has never let us in. */
 export function isLasting(error: unknown): boolean {
-  return error instanceof ConfigError || UNTRUSTED.has(codeOf(error)) || codeOf(error) === OF_ANOTHER
+  return error instanceof ConfigError || UNTRUSTED_CODES.has(codeOf(error)) || codeOf(error) === WRONG_HOST_CODE
 }
 
 function certificateHint(error: Error, { hostname }: AmqpAddress): string | undefined {
   const otherwise = 'ssl_cert_reqs=none believes any certificate'
-  if (UNTRUSTED.has(codeOf(error)))
+  if (UNTRUSTED_CODES.has(codeOf(error)))
     return `expected a certificate of an authority that is known here; give its own by ?ssl_ca_certs=<PEM file> (${otherwise})`
-  if (codeOf(error) === OF_ANOTHER)
+  if (codeOf(error) === WRONG_HOST_CODE)
     return `expected a certificate for ${hostname}; connect by a name that it has (${otherwise})`
   return undefined
 }
 
 async function readRefusal(error: Error, address: AmqpAddress, timeout: number): Promise<Refusal | undefined> {
-  const [, code, text = ''] = AT_LOGIN.exec(error.message) ?? []
+  const [, code, text = ''] = LOGIN_REFUSED.exec(error.message) ?? []
   if (code !== undefined) return { code: Number(code), text }
-  if (!AT_VHOST.test(error.message)) return undefined
+  if (!VHOST_REFUSED.test(error.message)) return undefined
   return askWhy(address, timeout)
 }
 

@@ -27,9 +27,9 @@ export interface Standing {
   accepted: boolean
 }
 
-const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
+const RECONNECT_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
 /** Longest that opening may take, ms. */
-const OPEN_LIMIT = 5000
+const OPEN_TIMEOUT_MS = 5000
 
 /** Keeps one connection open: opens it when first needed, and again, at the next address, whenever it ends, until it is closed. */
 export class AmqpConnection {
@@ -118,7 +118,7 @@ export class AmqpConnection {
     this.#lost(undefined)
     if (!model) return
     // A server that does not answer cannot be told.
-    const end = setTimeout(() => destroy(model), OPEN_LIMIT)
+    const end = setTimeout(() => destroy(model), OPEN_TIMEOUT_MS)
     const ended = new Promise((resolve) => model.once('close', resolve))
     // Where the connection is lost meanwhile, the library never answers.
     await Promise.race([ended, model.close().catch(() => undefined)])
@@ -157,7 +157,7 @@ export class AmqpConnection {
     this.#reconnecting = undefined
     try {
       const { dial, name, wait } = this.#options
-      const model = await dial(this.#address, name, Math.min(OPEN_LIMIT, Math.max(wait, 1000)))
+      const model = await dial(this.#address, name, Math.min(OPEN_TIMEOUT_MS, Math.max(wait, 1000)))
       if (this.#closed) {
         model.on('error', () => undefined)
         await model.close().catch(() => undefined)
@@ -241,7 +241,7 @@ export class AmqpConnection {
   #again(error: unknown): void {
     if (this.#closed) return
     this.#problem = this.unavailable(error)
-    const delay = Math.max(20, backoffDelay(RECONNECT, this.#failures++))
+    const delay = Math.max(20, backoffDelay(RECONNECT_BACKOFF, this.#failures++))
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }
 

@@ -1,9 +1,9 @@
-const HEADER = 7
+const HEADER_BYTES = 7
 /** Type, channel and size before the payload, one byte behind it. */
-const OVERHEAD = 8
-/** `AMQP0091`, which the client begins with. */
-const GREETING = 8
-const METHOD = 1
+const FRAME_OVERHEAD_BYTES = 8
+/** `AMQP0091`, the first bytes of the client. */
+const GREETING_BYTES = 8
+const METHOD_FRAME = 1
 /** Connection.TuneOk: class 10, method 31. */
 const TUNE_OK = 0x000a001f
 
@@ -22,13 +22,13 @@ export class FrameSplitter {
   take(chunk: Buffer): Buffer {
     const all = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
     let end = 0
-    if (!this.#greeted && all.length >= GREETING) {
+    if (!this.#greeted && all.length >= GREETING_BYTES) {
       this.#greeted = true
-      end = GREETING
+      end = GREETING_BYTES
     }
     if (this.#greeted) {
-      while (all.length >= end + HEADER) {
-        const next = end + OVERHEAD + all.readUInt32BE(end + 3)
+      while (all.length >= end + HEADER_BYTES) {
+        const next = end + FRAME_OVERHEAD_BYTES + all.readUInt32BE(end + 3)
         if (next > all.length) break
         if (this.#heartbeat === 0) this.#read(all.subarray(end, next))
         end = next
@@ -39,8 +39,8 @@ export class FrameSplitter {
   }
 
   #read(frame: Buffer): void {
-    const isTuneOk = frame[0] === METHOD && frame.length === 20 && frame.readUInt32BE(HEADER) === TUNE_OK
+    const isTuneOk = frame[0] === METHOD_FRAME && frame.length === 20 && frame.readUInt32BE(HEADER_BYTES) === TUNE_OK
     // Highest channel (2 bytes), longest frame (4), heartbeat (2).
-    if (isTuneOk) this.#heartbeat = frame.readUInt16BE(HEADER + 4 + 2 + 4)
+    if (isTuneOk) this.#heartbeat = frame.readUInt16BE(HEADER_BYTES + 4 + 2 + 4)
   }
 }

@@ -9,12 +9,12 @@ export interface Refusal {
   readonly text: string
 }
 
-const PROTOCOL = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')
+const PROTOCOL_HEADER = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')
 /** Type, channel and length before the content; then one byte. */
 const [HEAD, TAIL] = [7, 1]
-const END = Buffer.of(0xce)
-/** More than that is no answer, bytes. */
-const MOST = 128 * 1024
+const FRAME_END = Buffer.of(0xce)
+/** More bytes than this are no answer to a handshake. */
+const MAX_ANSWER_BYTES = 128 * 1024
 /** Methods of the class `connection` as 32 bits (AMQP 0-9-1, 1.4). */
 const [START, START_OK, TUNE, TUNE_OK, OPEN, CLOSE] = [0xa000a, 0xa000b, 0xa001e, 0xa001f, 0xa0028, 0xa0032]
 
@@ -43,9 +43,9 @@ export function askWhy(address: AmqpAddress, timeout: number): Promise<Refusal |
         return
       }
     }
-    if (read.length > MOST) socket.destroy()
+    if (read.length > MAX_ANSWER_BYTES) socket.destroy()
   })
-  socket.write(PROTOCOL)
+  socket.write(PROTOCOL_HEADER)
   return promise
 }
 
@@ -76,7 +76,7 @@ function refusalIn(method: Buffer): Refusal | undefined {
 /** Of channel 0. */
 function frame(method: number, ...fields: readonly Buffer[]): Buffer {
   const content = Buffer.concat([uint32(method), ...fields])
-  return Buffer.concat([Buffer.of(1, 0, 0), uint32(content.length), content, END])
+  return Buffer.concat([Buffer.of(1, 0, 0), uint32(content.length), content, FRAME_END])
 }
 
 function uint32(value: number): Buffer {

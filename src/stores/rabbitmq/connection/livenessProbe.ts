@@ -6,7 +6,7 @@ export interface ProbePace {
   readonly limit: number
 }
 
-const PACE: ProbePace = { every: 5000, limit: 3000 }
+const DEFAULT_PACE: ProbePace = { every: 5000, limit: 3000 }
 
 /**
  * Asks a connection for a sign of life: one that is open and carries nothing (a cable pulled, a firewall that forgot) is found out in
@@ -23,7 +23,12 @@ export class Prober {
   #stopped = false
 
   /** `excused`: a blocked connection answers nothing, and is not dead. */
-  constructor(model: ChannelModel, excused: () => boolean, dead: () => void, { every, limit }: ProbePace = PACE) {
+  constructor(
+    model: ChannelModel,
+    excused: () => boolean,
+    dead: () => void,
+    { every, limit }: ProbePace = DEFAULT_PACE,
+  ) {
     this.#model = model
     this.#excused = excused
     this.#dead = dead

@@ -9,7 +9,7 @@ import type { RelayAnswer, RelayRequest } from './relay.ts'
 const port = parentPort as NonNullable<typeof parentPort>
 const HEARTBEAT_FRAME = Buffer.from([8, 0, 0, 0, 0, 0, 0, 206])
 /** How much may wait for a blocked event loop, bytes. The prefetch count keeps it below; past it the server has to wait, and loses patience. */
-const MOST_WAITING = 128 * 1024 * 1024
+const MAX_WAITING_BYTES = 128 * 1024 * 1024
 
 port.on('message', (request: RelayRequest) => {
   const { path } = request
@@ -66,7 +66,7 @@ function carry(client: Socket, server: Socket): void {
   server.on('data', (chunk) => {
     silent = 0
     client.write(chunk)
-    if (client.writableLength > MOST_WAITING) server.pause()
+    if (client.writableLength > MAX_WAITING_BYTES) server.pause()
   })
   client.on('drain', () => server.resume())
   client.on('data', (chunk) => {

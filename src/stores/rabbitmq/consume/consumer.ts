@@ -27,7 +27,7 @@ interface Session {
   told: number
 }
 
-const REOPEN = { kind: 'exponential', delay: 50, maxDelay: 2000, jitter: 'full' } as const
+const REOPEN_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 2000, jitter: 'full' } as const
 
 /** Takes what the server pushes, at most `prefetch` at once, and takes up its queues again after every trouble, until it is closed. */
 export class AmqpConsumer implements Consumer {
@@ -201,7 +201,7 @@ export class AmqpConsumer implements Consumer {
 
   #again(): void {
     if (this.#closed || this.#retry) return
-    const delay = backoffDelay(REOPEN, this.#failures++)
+    const delay = backoffDelay(REOPEN_BACKOFF, this.#failures++)
     this.#retry = setTimeout(() => {
       this.#retry = undefined
       if (this.#closed || this.#session) return
@@ -311,7 +311,7 @@ export class AmqpConsumer implements Consumer {
         this.#problem = error
         setTimeout(() => {
           if (this.#session === session && !this.#closed) this.#cancelled(session, queue)
-        }, REOPEN.maxDelay).unref()
+        }, REOPEN_BACKOFF.maxDelay).unref()
       },
     )
   }

@@ -5,8 +5,11 @@ import { isPassage } from '../delays.ts'
 import { HELD_HEADER, LOST_HEADER, REASON_HEADER, readEnvelope } from '../envelope.ts'
 import type { Settle } from './ackBatch.ts'
 
-/** How often quorum queues have a message come back before it is looked into why: they do not tell a death from what was given back. */
-const SUSPECT = 3
+/**
+ * How often a quorum queue redelivers a message before the consumer looks into the reason: the queue counts deaths
+ * and releases alike.
+ */
+const MIN_SUSPECT_RETURNS = 3
 
 /** A message in our hands, for as long as the channel lives that brought it. */
 export class AmqpDelivery implements Delivery {
@@ -64,7 +67,7 @@ export class AmqpDelivery implements Delivery {
   get suspect(): boolean {
     if (this.#fromTheDead) return true
     const counted: unknown = this.message.properties.headers?.['x-delivery-count']
-    return typeof counted === 'number' ? counted >= SUSPECT : this.message.fields.redelivered
+    return typeof counted === 'number' ? counted >= MIN_SUSPECT_RETURNS : this.message.fields.redelivered
   }
 
   /** A copy that somebody held, and gave back or did not live to settle. */

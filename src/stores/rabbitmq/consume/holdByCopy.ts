@@ -21,11 +21,11 @@ export interface KeeperOptions extends KeeperParts {
   lost(): void
 }
 
-/** How long a copy waits for us before it goes back to where it came from, ms: when we are dead, or have given it back. */
-const COPY_TTL = 1000
-const QUEUE_EXPIRES = 600_000
+/** How long a copy waits for this consumer before the server sends it back to its queue, ms. */
+const COPY_TTL_MS = 1000
+const QUEUE_EXPIRES_MS = 600_000
 /** Bytes that `.held.` and a UUID leave of a queue's name. */
-const LONGEST_NAME = 255 - 42
+const MAX_QUEUE_NAME_BYTES = 255 - 42
 
 interface Session {
   readonly channel: Channel
@@ -55,7 +55,7 @@ export class Keeper {
   /** Make a copy that is ours; resolves to how it is settled. Rejects with StoreUnavailableError, and may then have left one to run again. */
   async copy({ queue, message, lost }: AmqpDelivery): Promise<Settle> {
     const { channel } = await this.#open()
-    const name = `${namePart(queue, LONGEST_NAME)}.held.${this.#name}`
+    const name = `${namePart(queue, MAX_QUEUE_NAME_BYTES)}.held.${this.#name}`
     await this.#consume(channel, queue, name)
     const key = String(++this.#count)
     const coming = new Deferred<Settle>()
@@ -127,8 +127,8 @@ export class Keeper {
     const args = {
       'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': queue,
-      'x-message-ttl': COPY_TTL,
-      'x-expires': QUEUE_EXPIRES,
+      'x-message-ttl': COPY_TTL_MS,
+      'x-expires': QUEUE_EXPIRES_MS,
       ...(topology.isQuorum(queue) && {
         'x-queue-type': 'quorum',
         'x-dead-letter-strategy': 'at-least-once',

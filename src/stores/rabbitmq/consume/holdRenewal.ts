@@ -4,11 +4,14 @@ import type { AmqpDelivery } from './delivery.ts'
 import { Keeper, type KeeperParts } from './holdByCopy.ts'
 
 /** RabbitMQ's own default of `consumer_timeout`, ms. */
-const CONSUMER_TIMEOUT = 1_800_000
-/** The server counts in steps of a minute, and we look now and then: half of it leaves room for both. */
-const SHARE = 0.5
-/** Longest time between two looks, ms. */
-const LOOK = 10_000
+const DEFAULT_CONSUMER_TIMEOUT_MS = 1_800_000
+/**
+ * Part of the timeout after which a message is renewed: the server counts in steps of a minute, and we check now and
+ * then.
+ */
+const RENEWAL_SHARE = 0.5
+/** Longest time between two checks, ms. */
+const MAX_CHECK_INTERVAL_MS = 10_000
 
 export interface LongHoldsParts extends KeeperParts {
   /** How long the server lets a delivery be unacknowledged, as far as we know, ms. */
@@ -25,7 +28,7 @@ export class ConsumerClock {
   #refused = false
   timeout: number
 
-  constructor(timeout: number = CONSUMER_TIMEOUT, warn?: (message: string) => void) {
+  constructor(timeout: number = DEFAULT_CONSUMER_TIMEOUT_MS, warn?: (message: string) => void) {
     this.timeout = timeout
     this.#warn = warn
   }
@@ -114,7 +117,7 @@ export class LongHolds {
   }
 
   get #limit(): number {
-    return this.#parts.clock.timeout * SHARE
+    return this.#parts.clock.timeout * RENEWAL_SHARE
   }
 
   #wait(): void {
@@ -128,7 +131,7 @@ export class LongHolds {
         }
         if (this.#held.size > 0) this.#wait()
       },
-      Math.min(this.#limit / 10, LOOK),
+      Math.min(this.#limit / 10, MAX_CHECK_INTERVAL_MS),
     )
     this.#timer.unref()
   }

@@ -9,10 +9,10 @@ export interface PlacesParts {
   changed(): void
 }
 
-/** How often the pace is looked at while there is any, ms. */
-const LOOK = 50
-/** A new number is worth telling the server when it differs by this share. */
-const WORTH = 0.5
+/** How often the pace is checked while tasks run, ms. */
+const PACE_CHECK_INTERVAL_MS = 50
+/** The server gets a new prefetch count when it differs by this share. */
+const MIN_CHANGE_SHARE = 0.5
 
 /**
  * Who works on what the server has pushed. It pushes no more than it is told may be unacknowledged: with as many as there are places, a place
@@ -44,7 +44,7 @@ export class Places {
   settled(delivery: AmqpDelivery): void {
     if (!this.#taken.delete(delivery)) return
     this.#ahead.ended()
-    this.#looking ??= setTimeout(() => this.#look(), LOOK).unref()
+    this.#looking ??= setTimeout(() => this.#look(), PACE_CHECK_INTERVAL_MS).unref()
     this.fill()
   }
 
@@ -77,8 +77,8 @@ export class Places {
 
   #look(): void {
     const most = this.#ahead.most(this.#parts.count())
-    this.#looking = most > 0 ? setTimeout(() => this.#look(), LOOK).unref() : undefined
-    if (Math.abs(most - this.#extra) > WORTH * Math.max(most, this.#extra)) this.#tell(most)
+    this.#looking = most > 0 ? setTimeout(() => this.#look(), PACE_CHECK_INTERVAL_MS).unref() : undefined
+    if (Math.abs(most - this.#extra) > MIN_CHANGE_SHARE * Math.max(most, this.#extra)) this.#tell(most)
   }
 
   #tell(extra: number): void {

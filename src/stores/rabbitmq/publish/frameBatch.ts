@@ -19,10 +19,10 @@ interface Insides {
 
 type Confirmed = (error: unknown) => void
 
-/** Longest message that is written here: copying long ones twice costs more than it spares. */
-const LONGEST = 16_384
-/** What is gathered is handed over when it is this long, characters. */
-const FULL = 65_536
+/** Longest message that is written here: to copy a longer one twice costs more than it saves. */
+const MAX_BATCHED_LENGTH = 16_384
+/** A batch of this many characters is written at once. */
+const MAX_BATCH_LENGTH = 65_536
 
 /**
  * What goes out on a channel with confirmations: messages of one turn become one piece of bytes, and one packet. Where amqplib is not as
@@ -39,7 +39,7 @@ export class Outlet {
     this.#channel = channel
     this.#insides = insidesOf(channel)
     this.#sendMessage = this.#insides?.sendMessage
-    this.#most = Math.min(LONGEST, longestContent(this.#insides?.connection.frameMax ?? 0))
+    this.#most = Math.min(MAX_BATCHED_LENGTH, longestContent(this.#insides?.connection.frameMax ?? 0))
   }
 
   /** Throws where the channel is closed, or the message cannot be written. `confirmed`: told of its confirmation, in the order of the calls or not. */
@@ -53,7 +53,7 @@ export class Outlet {
     insides.pushConfirmCallback(confirmed)
     if (this.#gathered === '') setImmediate(() => this.#flush())
     this.#gathered += frames
-    if (this.#gathered.length >= FULL) this.#flush()
+    if (this.#gathered.length >= MAX_BATCH_LENGTH) this.#flush()
   }
 
   /** To the library. */

@@ -9,21 +9,21 @@ export interface Target {
 }
 
 const [METHOD, HEADER, BODY] = ['\x01', '\x02', '\x03']
-const END = '\xce'
+const FRAME_END = '\xce'
 /** basic.publish with the reserved ticket. */
-const PUBLISH = '\x00\x3c\x00\x28\x00\x00'
+const PUBLISH_METHOD = '\x00\x3c\x00\x28\x00\x00'
 /** Properties of the class basic, and a weight of 0. */
-const BASIC = '\x00\x3c\x00\x00'
+const BASIC_HEADER = '\x00\x3c\x00\x00'
 /** A frame without its content. */
-const FRAMING = 8
-const LONGEST_SHORT = 255
+const FRAME_OVERHEAD_BYTES = 8
+const MAX_SHORT_STRING_BYTES = 255
 /** How deep headers may be nested here. */
-const DEPTH = 20
-/** How many names and routes are remembered in their written form: more than anybody has, and no leak. */
-const REMEMBERED = 1000
+const MAX_DEPTH = 20
+/** Most names and routes that are kept in their written form: more than any program has, and a bound. */
+const MAX_CACHED_NAMES = 1000
 
 /** What we set of a message's properties, in the order of the wire, with its flag. */
-const FLAGS = {
+const PROPERTY_FLAGS = {
   contentType: 0x8000,
   contentEncoding: 0x4000,
   headers: 0x2000,
@@ -56,14 +56,14 @@ export function writeFrames(
       : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1')
   const basic = writeProperties(properties, table)
   if (basic === undefined || content.length > most || basic.length > most) return undefined
-  const head = `${BASIC}\x00\x00\x00\x00${uint32(content.length)}${basic}`
+  const head = `${BASIC_HEADER}\x00\x00\x00\x00${uint32(content.length)}${basic}`
   const at = uint16(channel)
-  return `${METHOD}${at}${publishing(target)}${HEADER}${at}${uint32(head.length)}${head}${END}${BODY}${at}${uint32(content.length)}${content}${END}`
+  return `${METHOD}${at}${publishing(target)}${HEADER}${at}${uint32(head.length)}${head}${FRAME_END}${BODY}${at}${uint32(content.length)}${content}${FRAME_END}`
 }
 
 /** How long a frame's content may be where frames are no longer than this. */
 export function longestContent(frameMax: number): number {
-  return frameMax - FRAMING
+  return frameMax - FRAME_OVERHEAD_BYTES
 }
 
 const targets = new Map<string, string>()
@@ -73,43 +73,43 @@ function publishing({ exchange, routingKey, mandatory }: Target): string {
   const name = `${mandatory ? '!' : ''}${exchange}\0${routingKey}`
   return remember(targets, name, () => {
     const [to, key] = [utf8(exchange), utf8(routingKey)]
-    if (to.length > LONGEST_SHORT || key.length > LONGEST_SHORT)
+    if (to.length > MAX_SHORT_STRING_BYTES || key.length > MAX_SHORT_STRING_BYTES)
       throw new TypeError(
         `expected an exchange and a routing key of at most 255 bytes, got ${exchange} and ${routingKey}`,
       )
-    const content = `${PUBLISH}${octet(to.length)}${to}${octet(key.length)}${key}${mandatory ? '\x01' : '\x00'}`
-    return `${uint32(content.length)}${content}${END}`
+    const content = `${PUBLISH_METHOD}${octet(to.length)}${to}${octet(key.length)}${key}${mandatory ? '\x01' : '\x00'}`
+    return `${uint32(content.length)}${content}${FRAME_END}`
   })
 }
 
 /** Flags and values; undefined with one that is too long, or of no kind that we send. */
 function writeProperties(given: Options.Publish, table: string): string | undefined {
   const bare = table === NO_FIELDS
-  let flags: number = bare ? 0 : FLAGS.headers
+  let flags: number = bare ? 0 : PROPERTY_FLAGS.headers
   let wrong = false
   const text = (value: string | number | undefined, flag: number): string => {
     if (value === undefined) return ''
     flags |= flag
     const written = utf8(String(value))
-    if (written.length > LONGEST_SHORT) wrong = true
-    return octet(written.length & LONGEST_SHORT) + written
+    if (written.length > MAX_SHORT_STRING_BYTES) wrong = true
+    return octet(written.length & MAX_SHORT_STRING_BYTES) + written
   }
   const number = (value: unknown, flag: number): string => {
     if (value === undefined) return ''
     flags |= flag
-    if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_SHORT)) wrong = true
-    return octet(Number(value) & LONGEST_SHORT)
+    if (typeof value !== 'number' || !(value >= 0 && value <= MAX_SHORT_STRING_BYTES)) wrong = true
+    return octet(Number(value) & MAX_SHORT_STRING_BYTES)
   }
   const values =
-    text(given.contentType, FLAGS.contentType) +
-    text(given.contentEncoding, FLAGS.contentEncoding) +
+    text(given.contentType, PROPERTY_FLAGS.contentType) +
+    text(given.contentEncoding, PROPERTY_FLAGS.contentEncoding) +
     (bare ? '' : table) +
-    number(given.deliveryMode, FLAGS.deliveryMode) +
-    number(given.priority, FLAGS.priority) +
-    text(given.correlationId, FLAGS.correlationId) +
-    text(given.replyTo, FLAGS.replyTo) +
-    text(given.expiration, FLAGS.expiration) +
-    text(given.messageId, FLAGS.messageId)
+    number(given.deliveryMode, PROPERTY_FLAGS.deliveryMode) +
+    number(given.priority, PROPERTY_FLAGS.priority) +
+    text(given.correlationId, PROPERTY_FLAGS.correlationId) +
+    text(given.replyTo, PROPERTY_FLAGS.replyTo) +
+    text(given.expiration, PROPERTY_FLAGS.expiration) +
+    text(given.messageId, PROPERTY_FLAGS.messageId)
   return wrong ? undefined : uint16(flags) + values
 }
 
@@ -127,9 +127,9 @@ function writeTable(table: object, depth: number): string | undefined {
     if (written === undefined) return undefined
     const key = remember(names, name, () => {
       const bytes = utf8(name)
-      return octet(bytes.length & LONGEST_SHORT) + bytes
+      return octet(bytes.length & MAX_SHORT_STRING_BYTES) + bytes
     })
-    if (key.length > LONGEST_SHORT) return undefined
+    if (key.length > MAX_SHORT_STRING_BYTES) return undefined
     fields += key + written
   }
   return uint32(fields.length) + fields
@@ -148,7 +148,7 @@ function writeValue(value: unknown, depth: number): string | undefined {
     case 'number':
       return writeInteger(value)
     case 'object':
-      return depth < DEPTH ? writeNested(value, depth + 1) : undefined
+      return depth < MAX_DEPTH ? writeNested(value, depth + 1) : undefined
     default:
       return undefined
   }
@@ -196,7 +196,7 @@ function uint32(value: number): string {
 function remember(known: Map<string, string>, name: string, write: () => string): string {
   let written = known.get(name)
   if (written === undefined) {
-    if (known.size === REMEMBERED) known.clear()
+    if (known.size === MAX_CACHED_NAMES) known.clear()
     written = write()
     known.set(name, written)
   }

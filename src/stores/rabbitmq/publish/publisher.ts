@@ -25,8 +25,8 @@ interface Pending {
   returned: boolean
 }
 
-/** How often it is looked whether a confirmation is late, ms. */
-const LOOK = 250
+/** How often the publisher checks for late confirmations, ms. */
+const CONFIRM_CHECK_INTERVAL_MS = 250
 
 /**
  * Publishes on one channel with confirmations, each as soon as it is asked for: many are under way at once. A message whose connection
@@ -203,10 +203,10 @@ export class Publisher {
     let last = performance.now()
     this.#looking = setInterval(() => {
       const now = performance.now()
-      const late = now - last - LOOK
+      const late = now - last - CONFIRM_CHECK_INTERVAL_MS
       last = now
       // While the event loop was blocked nothing could be heard: that time does not count.
-      if (late > LOOK) for (const pending of this.#pending.values()) pending.since += late
+      if (late > CONFIRM_CHECK_INTERVAL_MS) for (const pending of this.#pending.values()) pending.since += late
       for (const [id, { since, done }] of this.#pending) {
         if (now - since < this.#wait) break
         this.#remove(id)
@@ -215,7 +215,7 @@ export class Publisher {
       if (this.#pending.size > 0) return
       clearInterval(this.#looking)
       this.#looking = undefined
-    }, LOOK)
+    }, CONFIRM_CHECK_INTERVAL_MS)
     this.#looking.unref()
   }
 

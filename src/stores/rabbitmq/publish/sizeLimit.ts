@@ -1,9 +1,11 @@
 import { PayloadTooLargeError } from '../../../std/errors.ts'
 
-/** The server's words when it closes a channel because of a message's size. */
-const WORDS = /message size (\d+) (?:is )?larger than (?:configured )?max size (\d+)/
-/** Sizes up to this are taken for accepted without a proof, bytes: a server with a smaller limit is hardly ever met. */
-const FLOOR = 16_384
+/** The server's text when it closes a channel because of a message's size. */
+const SIZE_ERROR = /message size (\d+) (?:is )?larger than (?:configured )?max size (\d+)/
+/**
+ * A message up to this size needs no proof that the server accepts it, bytes: hardly any server has a smaller limit.
+ */
+const MIN_LIMIT_BYTES = 16_384
 
 /**
  * The longest message that the server takes (RabbitMQ's `max_message_size`), as far as one connection knows it. The server never announces its
@@ -11,12 +13,12 @@ const FLOOR = 16_384
  */
 export class SizeLimit {
   #limit: number | undefined
-  #proven = FLOOR
+  #proven = MIN_LIMIT_BYTES
 
   /** Another connection: the limit may be another. */
   forget(): void {
     this.#limit = undefined
-    this.#proven = FLOOR
+    this.#proven = MIN_LIMIT_BYTES
   }
 
   /** Why a body of this many bytes is not sent; undefined where it may be. */
@@ -41,7 +43,7 @@ export class SizeLimit {
 
   /** The server closed a channel with these words. True where they name its limit. */
   heard(words: string): boolean {
-    const [, , limit] = WORDS.exec(words) ?? []
+    const [, , limit] = SIZE_ERROR.exec(words) ?? []
     if (limit === undefined) return false
     this.#limit = Number(limit)
     return true

@@ -40,10 +40,10 @@ export interface RedisOptions {
 }
 
 /** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
-const FANOUT: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
-const HOUR = 3_600_000
-/** How long a transient queue is kept after what was last sent to it, ms. */
-const TRANSIENT = 24 * HOUR
+const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
+const HOUR_MS = 3_600_000
+/** How long a transient queue is kept after its last message, ms. */
+const TRANSIENT_QUEUE_LIFETIME_MS = 24 * HOUR_MS
 
 /** A message on its way into its list. */
 export interface Push {
@@ -66,7 +66,7 @@ export class RedisBroker implements Broker {
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
-  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR, storeTimeout, warn }: RedisOptions) {
+  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR_MS, storeTimeout, warn }: RedisOptions) {
     this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn, wait: storeTimeout })
     this.url = this.connection.url
     this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : this.connection.db)
@@ -93,7 +93,7 @@ export class RedisBroker implements Broker {
       const push = this.pushOf(envelope, route)
       await this.#pushes.add(push)
       // A queue whose reader is gone is not kept for ever. Celery gives its reply queues the same day.
-      if (transient) await this.connection.command('PEXPIRE', push.list, TRANSIENT)
+      if (transient) await this.connection.command('PEXPIRE', push.list, TRANSIENT_QUEUE_LIFETIME_MS)
     }
   }
 
@@ -207,7 +207,7 @@ export class RedisBroker implements Broker {
   /** True when the message went to everybody; a direct exchange's goes into the lists that are bound to it. */
   async #broadcast(envelope: Envelope, route: Route): Promise<boolean> {
     const { exchange, routingKey } = route
-    if (!FANOUT.has(exchange)) {
+    if (!FANOUT_EXCHANGES.has(exchange)) {
       const members = (await this.connection.command('SMEMBERS', this.keys.binding(exchange))) as string[]
       const queues = boundQueues(members, routingKey)
       const step = stepOf(envelope.properties.priority ?? 0)

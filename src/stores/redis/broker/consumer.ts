@@ -4,7 +4,7 @@ import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
-import { bindingMember, type Keys, STEPS } from './keys.ts'
+import { bindingMember, type Keys, PRIORITY_STEPS } from './keys.ts'
 import type { LeaseKeeper } from './leaseRenewer.ts'
 import { Waiter } from './listWaiter.ts'
 import type { Sweeper } from './rescuer.ts'
@@ -209,7 +209,7 @@ export class RedisConsumer implements Consumer, Holder {
       // Whoever is full claims nothing; a wait that goes on failing says so again.
       if (this.#places >= this.#prefetch) this.#problem = undefined
       this.#soon()
-    }, AGAIN).unref()
+    }, RETRY_DELAY_MS).unref()
   }
 
   async #take(places: number): Promise<number> {
@@ -217,12 +217,12 @@ export class RedisConsumer implements Consumer, Holder {
     const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
     this.#turn++
     // As kombu: the first step of all queues, then the next step. A transient queue has one list.
-    const lists = STEPS.flatMap((step) =>
+    const lists = PRIORITY_STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
     )
     // Whatever has been settled by now goes out before it.
     this.#parts.flush()
-    const claim: Claim = { name: `${TAG} ${this.#id} claim ${++this.#claims} message `, left: 0 }
+    const claim: Claim = { name: `${TAG_PREFIX} ${this.#id} claim ${++this.#claims} message `, left: 0 }
     const answer = (await connection.script(
       CLAIM,
       [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
@@ -303,7 +303,7 @@ export class RedisConsumer implements Consumer, Holder {
 }
 
 /** How tags begin. Longer than 64 bytes they are, on purpose: with such members Redis keeps the index as a skip list from the first on, not as a list to be searched. */
-const TAG = 'celeriac consumer'
+const TAG_PREFIX = 'celeriac consumer'
 
-/** After a failed claim or wait it is claimed again in this time at the latest, ms. */
-const AGAIN = 1000
+/** Longest delay before the next claim after a failed claim or wait, ms. */
+const RETRY_DELAY_MS = 1000

@@ -4,10 +4,10 @@ import type { RedisConnection } from '../connection/connection.ts'
 import type { Keys } from './keys.ts'
 import { FIND, FIND_DELAYED } from './searchScripts.ts'
 
-/** How far back in each list, and among how many delayed messages, a task is looked for. */
-const MAX_LOOKED = 10_000
+/** How many messages of each list, and how many delayed ones, are searched for a task. */
+const MAX_SEARCHED_MESSAGES = 10_000
 /** Ids that one walk looks for: each step sends them all. */
-const MAX_IDS = 1000
+const MAX_IDS_PER_WALK = 1000
 
 export interface FinderFacts {
   readonly connection: RedisConnection
@@ -55,7 +55,7 @@ export class Finder {
 
   async #walkAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const some = this.#waiting.splice(0, MAX_IDS)
+      const some = this.#waiting.splice(0, MAX_IDS_PER_WALK)
       try {
         await this.#walk(some)
       } catch (error) {
@@ -79,7 +79,7 @@ export class Finder {
     const { keys, scoreOffset } = this.#facts
     const lists = [keys.unacked, keys.index, ...keys.lists(queue)]
     for (let list = 1, from = 0; list > 0 && ids.size > 0; ) {
-      const args = [scoreOffset, `celeriac take ${uuid()}.`, queue, list, from, MAX_LOOKED, ...ids]
+      const args = [scoreOffset, `celeriac take ${uuid()}.`, queue, list, from, MAX_SEARCHED_MESSAGES, ...ids]
       const [at, looked, ...found] = (await this.#facts.connection.script(FIND, lists, args)) as [
         number,
         number,
@@ -94,7 +94,7 @@ export class Finder {
   async #walkDelayed(open: Map<string, Wanted[]>): Promise<void> {
     const { keys, scoreOffset } = this.#facts
     const held = [keys.unacked, keys.index, keys.parked]
-    for (let cursor = '', looked = 0; cursor !== '0' && looked < MAX_LOOKED && open.size > 0; ) {
+    for (let cursor = '', looked = 0; cursor !== '0' && looked < MAX_SEARCHED_MESSAGES && open.size > 0; ) {
       const args = [scoreOffset, `celeriac take ${uuid()}.`, cursor === '' ? '0' : cursor, ...open.keys()]
       const [next, count, ...found] = (await this.#facts.connection.script(FIND_DELAYED, held, args)) as [
         string,

@@ -1,11 +1,11 @@
 /** The priorities that have a list of their own, in the order in which they are served: kombu's `priority_steps` (celery-wire §2.1). */
-export const STEPS: readonly number[] = [0, 3, 6, 9]
+export const PRIORITY_STEPS: readonly number[] = [0, 3, 6, 9]
 /** Parts of list names and binding members: kombu's separator. */
 const SEPARATOR = '\x06\x16'
 
 /** The step of a priority: the highest that is not above it. */
 export function stepOf(priority: number): number {
-  return STEPS.findLast((step) => step <= priority) ?? 0
+  return PRIORITY_STEPS.findLast((step) => step <= priority) ?? 0
 }
 
 /** Kombu's keys, and a few of ours, under one prefix. */
@@ -34,7 +34,7 @@ export class Keys {
 
   /** The lists of a queue, the first served first. */
   lists(queue: string): string[] {
-    return STEPS.map((step) => this.list(queue, step))
+    return PRIORITY_STEPS.map((step) => this.list(queue, step))
   }
 
   /** The set of queues bound to a direct exchange. */

@@ -7,8 +7,7 @@ import { RENEW } from './scripts.ts'
 
 /* The thread of `LeaseKeeper`. */
 
-/** How many leases one command renews. */
-const BATCH = 500
+const MAX_LEASES_PER_COMMAND = 500
 
 const { url, prefix, lease, scoreOffset } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
@@ -20,7 +19,7 @@ const claims = new Map<string, number>()
 async function renew(): Promise<void> {
   const tags = [...claims].flatMap(([name, count]) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
   try {
-    for (const some of pieces(tags, BATCH)) {
+    for (const some of pieces(tags, MAX_LEASES_PER_COMMAND)) {
       await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...some])
     }
     report(undefined)

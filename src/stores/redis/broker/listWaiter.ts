@@ -1,9 +1,9 @@
 import type { RedisConnection } from '../connection/connection.ts'
 
-/** How long one wait lasts before it is begun anew, ms: bounds how long a connection that died unheard goes unnoticed. */
-const WAIT = 12_000
-/** Pause after a failed wait, ms. */
-const AGAIN = 500
+/** How long one wait lasts before the next begins, ms: bounds how long a silently dead connection goes unnoticed. */
+const WAIT_TIMEOUT_MS = 12_000
+/** Delay after a failed wait, ms. */
+const RETRY_DELAY_MS = 500
 
 export interface WaiterEvents {
   /** There is something in the list. */
@@ -54,13 +54,21 @@ export class Waiter {
       const connection = this.#connection ?? this.#source.duplicate()
       this.#connection = connection
       try {
-        const seconds = WAIT / 1000
-        const found = await connection.blocking(WAIT, 'BLMOVE', this.#list, this.#list, 'RIGHT', 'RIGHT', seconds)
+        const seconds = WAIT_TIMEOUT_MS / 1000
+        const found = await connection.blocking(
+          WAIT_TIMEOUT_MS,
+          'BLMOVE',
+          this.#list,
+          this.#list,
+          'RIGHT',
+          'RIGHT',
+          seconds,
+        )
         if (found !== null) break
       } catch (error) {
         if (this.#connection !== connection) continue
         if (!this.#stopped) this.#events.failed(error as Error)
-        await new Promise((resolve) => setTimeout(resolve, AGAIN).unref())
+        await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS).unref())
       }
     }
     this.#armed = false

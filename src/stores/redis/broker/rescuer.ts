@@ -2,8 +2,7 @@ import type { RedisConnection } from '../connection/connection.ts'
 import type { Keys } from './keys.ts'
 import { SWEEP } from './scripts.ts'
 
-/** How many messages one step gives back. */
-const BATCH = 100
+const MAX_MESSAGES_PER_STEP = 100
 
 export interface SweeperFacts {
   readonly connection: RedisConnection
@@ -70,11 +69,11 @@ export class Sweeper {
     const answer = await connection.script(
       SWEEP,
       [keys.unacked, keys.index, keys.parked],
-      [keys.prefix, visibility, BATCH],
+      [keys.prefix, visibility, MAX_MESSAGES_PER_STEP],
     )
     const [count, next] = answer as [number, string]
     if (count > 0) for (const tell of this.#users) tell()
-    if (count === BATCH) return 0
+    if (count === MAX_MESSAGES_PER_STEP) return 0
     const due = Number(next) * 1000
     return due < 0 && next === '-1' ? every : Math.min(every, Math.max(1, due))
   }

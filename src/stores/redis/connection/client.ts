@@ -22,8 +22,8 @@ export interface RedisOptions {
   readonly warn?: (message: string) => void
 }
 
-const TIMEOUT = 10_000
-const AGAIN = { kind: 'exponential', delay: 50, maxDelay: 500, jitter: 'full' } as const
+const DEFAULT_TIMEOUT_MS = 10_000
+const RETRY_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 500, jitter: 'full' } as const
 
 /** A connection to the server of a URL (see `parseRedisUrl`), opened by the first command. Throws ConfigError for a URL that cannot be read. */
 export function connectRedis(url: string, options: RedisOptions = {}): RedisConnection {
@@ -45,7 +45,7 @@ class Client implements RedisConnection {
   #closed = false
 
   constructor(address: RedisAddress, options: RedisOptions) {
-    const { keyPrefix = '', name, timeout = TIMEOUT, wait = timeout, warn } = options
+    const { keyPrefix = '', name, timeout = DEFAULT_TIMEOUT_MS, wait = timeout, warn } = options
     for (const limit of [timeout, wait]) {
       if (!(limit > 0)) throw new ConfigError(`Redis: expected a timeout above 0 ms, got ${limit}`)
     }
@@ -163,7 +163,7 @@ class Client implements RedisConnection {
     for (let attempt = 0; ; attempt++) {
       const left = until - performance.now()
       if (left <= 0 || this.#closed || !isPassing(error)) throw errorOf(error, this.url)
-      await new Promise((resolve) => setTimeout(resolve, Math.min(left, backoffDelay(AGAIN, attempt))))
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, backoffDelay(RETRY_BACKOFF, attempt))))
       try {
         return await send(Math.max(1, until - performance.now()))
       } catch (reason) {

@@ -44,12 +44,12 @@ export function isReadOnly(error: unknown): boolean {
   return isReply(error) && /(?:^|\s-?)READONLY\s/.test((error as Error).message)
 }
 
-/** Replies of a server that cannot answer now, and has done nothing of what it was asked: as if it was away. */
-const PASSING = /(?:^|\s-?)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)\s/
+/** Replies of a server that cannot answer now and has done nothing: handled as if the server were unavailable. */
+const TRANSIENT_REPLY = /(?:^|\s-?)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)\s/
 
 /** True where the same may be sent again, for as long as a call waits: a failover, a restart, a long script. */
 export function isPassing(error: unknown): boolean {
-  return isReply(error) && PASSING.test((error as Error).message)
+  return isReply(error) && TRANSIENT_REPLY.test((error as Error).message)
 }
 
 /** True for the reply to EVALSHA where the script is not known. */

@@ -15,11 +15,11 @@ export interface SessionEvents {
 /** An answer's bytes as text, or as they are. */
 export type Reading = 'utf8' | null
 
-/** A command of so many arguments does not wait for others: the server begins on it while we make the next. */
-const MANY = 32
+/** A command of this many arguments does not wait for others: the server starts on it while we make the next. */
+const MIN_URGENT_ARGUMENTS = 32
 
 /** Only pings are unanswered for this long, or a blocking command after its time: the peer is gone, ms. */
-const SILENT = 2500
+const SILENCE_TIMEOUT_MS = 2500
 
 /**
  * One socket to a Redis server, from its opening to its end; it never reconnects. It knows whether answers come.
@@ -74,7 +74,7 @@ export class Session {
     this.#used = now
     if (this.#open++ === 0) this.#due = now
     const answered = this.#redis.sendCommand(command) as Promise<unknown>
-    if (args.length >= MANY) this.#uncork()
+    if (args.length >= MIN_URGENT_ARGUMENTS) this.#uncork()
     return answered.then(
       (answer) => {
         this.#answered()
@@ -103,7 +103,7 @@ export class Session {
     }
     const blocked = this.#blockedUntil > 0
     const silent = now - Math.max(this.#due, this.#blockedUntil)
-    const patience = Math.min(SILENT, limit)
+    const patience = Math.min(SILENCE_TIMEOUT_MS, limit)
     if (silent < patience) return undefined
     const error = new StoreUnavailableError(`${this.#place}: no answer for ${Math.round(silent)} ms`)
     if (blocked || this.#open === this.#pings || silent >= limit) this.end(error)
@@ -223,7 +223,7 @@ function optionsOf(address: RedisAddress, name: string | undefined, limit: numbe
     password,
     connectionName: name,
     connectTimeout: limit,
-    sentinelCommandTimeout: SILENT,
+    sentinelCommandTimeout: SILENCE_TIMEOUT_MS,
     sentinelRetryStrategy: () => null,
     // 2 serves old servers too; with 3 we would gain nothing.
     protocol: 2,

@@ -27,13 +27,13 @@ interface Waiting {
   readonly fail: (error: Error) => void
 }
 
-/** After this time without traffic a sign of life is asked for; and the longest that opening may take, ms. */
-const IDLE = 5000
-const OPEN_LIMIT = 5000
-const RECONNECT = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
-const TICK = 250
-/** A connection that has lived this long was a good one, ms. */
-const LASTING = 1000
+/** The connection is pinged after this time without traffic; and the longest time that opening may take, ms. */
+const PING_DELAY_MS = 5000
+const OPEN_TIMEOUT_MS = 5000
+const RECONNECT_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
+const CHECK_INTERVAL_MS = 250
+/** A connection that lived this long was a good one: the backoff begins anew, ms. */
+const MIN_GOOD_LIFETIME_MS = 1000
 
 /** How one command is sent. */
 export interface SendOptions {
@@ -142,7 +142,7 @@ export class Supervisor {
       end = error
       if (session && session === this.#session) this.#lost(error)
     }
-    const limit = Math.min(OPEN_LIMIT, this.#patience.timeout)
+    const limit = Math.min(OPEN_TIMEOUT_MS, this.#patience.timeout)
     session = await Session.open(this.#address, this.#name, limit, { closed, message: this.#events.message })
     const preparing = session
     const timer = setTimeout(() => preparing.end(new StoreUnavailableError(`${this.#address.url}: no answer`)), limit)
@@ -161,7 +161,7 @@ export class Supervisor {
     this.#session = undefined
     this.#silence = undefined
     // One that ends at once is as good as none: a replica that was the master lets everybody in, and sends away whoever writes.
-    if (performance.now() - this.#openedAt > LASTING) this.#failures = 0
+    if (performance.now() - this.#openedAt > MIN_GOOD_LIFETIME_MS) this.#failures = 0
     if (!this.#closed) this.#failed(error)
   }
 
@@ -171,14 +171,14 @@ export class Supervisor {
     // Waiting does not mend a wrong password. One that was right before may be so again, and what is held waits for that.
     const lasting = (error instanceof ConfigError && !this.#opened) || isDefect(error)
     if (lasting) for (const { fail } of this.#waiting.splice(0)) fail(error)
-    const delay = Math.max(20, backoffDelay(RECONNECT, this.#failures++))
+    const delay = Math.max(20, backoffDelay(RECONNECT_BACKOFF, this.#failures++))
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }
 
   #tickOn(): void {
     if (this.#ticking) return
     this.#ticked = performance.now()
-    const every = Math.max(10, Math.min(TICK, this.#patience.timeout / 4, this.#patience.wait / 4))
+    const every = Math.max(10, Math.min(CHECK_INTERVAL_MS, this.#patience.timeout / 4, this.#patience.wait / 4))
     this.#ticking = setInterval(() => this.#tick(every), every)
     this.#ticking.unref()
   }
@@ -192,7 +192,7 @@ export class Supervisor {
     for (const { fail } of late) fail(this.#waitedError())
     const session = this.#session
     if (stoodStill) session?.excuse()
-    const silence = session?.watch(IDLE, this.#patience.timeout)
+    const silence = session?.watch(PING_DELAY_MS, this.#patience.timeout)
     this.#silence = session === this.#session ? silence : undefined
   }
 

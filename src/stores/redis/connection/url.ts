@@ -41,7 +41,7 @@ export const REDIS_IGNORED: IgnoredParameters = ignoring(
     visibility_timeout: 'the option visibilityTimeout',
   },
 )
-const COMMON = ['virtual_host', 'db', 'username', 'password', 'family']
+const COMMON_PARAMETERS = ['virtual_host', 'db', 'username', 'password', 'family']
 
 interface Parts {
   readonly scheme: string
@@ -65,7 +65,7 @@ export function parseRedisUrl(url: string): RedisAddress {
   if (first.scheme === 'sentinel') return sentinelAddress(parts, url)
   if (parts.length > 1) throw wrong(url, 'one server', 'several')
   const secure = first.scheme === 'rediss'
-  const ignored = ignoredOf(first, [...COMMON, ...(secure ? TLS_PARAMETERS : [])], url)
+  const ignored = ignoredOf(first, [...COMMON_PARAMETERS, ...(secure ? TLS_PARAMETERS : [])], url)
   const { query } = first
   const username = first.username ?? query.get('username')
   const common = { url: redactUrl(url), username, password: first.password ?? query.get('password'), ignored }
@@ -84,7 +84,7 @@ function sentinelAddress(parts: readonly Parts[], url: string): RedisAddress {
   const ignored: string[] = []
   for (const part of parts) {
     if (part.scheme !== 'sentinel') throw wrong(url, 'sentinel:// in each part', `${part.scheme}://`)
-    ignored.push(...ignoredOf(part, [...COMMON, 'master_name', 'masterName', 'sentinel_password'], url))
+    ignored.push(...ignoredOf(part, [...COMMON_PARAMETERS, 'master_name', 'masterName', 'sentinel_password'], url))
   }
   const masterName = query.get('master_name') ?? query.get('masterName')
   if (!masterName) throw wrong(url, 'the name of the master, as in ?master_name=mymaster', 'none')

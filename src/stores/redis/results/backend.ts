@@ -26,9 +26,8 @@ export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
 }
 
 /** Celery's prefix of the records' keys. */
-const RECORD = 'celery-task-meta-'
-/** Most keys of one command. */
-const MOST = 1000
+const RECORD_PREFIX = 'celery-task-meta-'
+const MAX_KEYS_PER_COMMAND = 1000
 /** ARGV: until when, ms since the epoch, and how many at most. */
 const DROP_REVOKED: Script = {
   name: 'drop revoked',
@@ -39,7 +38,7 @@ return #ids
 `,
 }
 /** Beyond any moment: what never expires. */
-const NEVER = '+inf'
+const NEVER_SCORE = '+inf'
 
 /** Records in Redis, where Python's Celery keeps its own: each side reads the other's. */
 export class RedisBackend implements ResultBackend {
@@ -95,7 +94,7 @@ export class RedisBackend implements ResultBackend {
 
   /** Key of a task's record, and channel on which it is published. */
   keyOf(id: string): string {
-    return `${this.#prefix}${RECORD}${id}`
+    return `${this.#prefix}${RECORD_PREFIX}${id}`
   }
 
   /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
@@ -163,30 +162,34 @@ export class RedisBackend implements ResultBackend {
   async forget(ids: readonly string[]): Promise<void> {
     const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
     await Promise.all([
-      ...pieces(keys, MOST).map((some) => this.connection.command('DEL', ...some)),
-      ...pieces(ids, MOST).map((some) => this.#index.remove(some)),
+      ...pieces(keys, MAX_KEYS_PER_COMMAND).map((some) => this.connection.command('DEL', ...some)),
+      ...pieces(ids, MAX_KEYS_PER_COMMAND).map((some) => this.#index.remove(some)),
     ])
     this.#watches.forgotten(ids)
   }
 
   async revoke(ids: readonly string[], due?: number): Promise<void> {
     const stale = staleAfter(this.#options.expires)
-    const expiry = stale === 0 ? NEVER : Math.max(Date.now(), due ?? 0) + stale
-    const calls = pieces(ids, MOST).map((some) =>
+    const expiry = stale === 0 ? NEVER_SCORE : Math.max(Date.now(), due ?? 0) + stale
+    const calls = pieces(ids, MAX_KEYS_PER_COMMAND).map((some) =>
       this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
     )
     await Promise.all([...calls, this.#dropRevoked()])
   }
 
   async revoked(): Promise<readonly string[]> {
-    while ((await this.#dropRevoked()) === MOST);
+    while ((await this.#dropRevoked()) === MAX_KEYS_PER_COMMAND);
     const ids = await this.connection.command('ZREVRANGE', this.#revokedKey(), 0, MAX_REVOKED - 1)
     return (ids as string[]).reverse()
   }
 
   /** Drop revoke marks that have expired, at most 1000. Resolves with how many. */
   async #dropRevoked(): Promise<number> {
-    return (await this.connection.script(DROP_REVOKED, [this.#revokedKey()], [Date.now(), MOST])) as number
+    return (await this.connection.script(
+      DROP_REVOKED,
+      [this.#revokedKey()],
+      [Date.now(), MAX_KEYS_PER_COMMAND],
+    )) as number
   }
 
   joint(broker: Broker): Joint | undefined {
@@ -218,7 +221,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   #fetchWanted(): void {
-    for (const some of pieces(this.#wanted, MOST)) {
+    for (const some of pieces(this.#wanted, MAX_KEYS_PER_COMMAND)) {
       this.connection.commandBytes('MGET', ...some.map(({ key }) => key)).then(
         (values) => {
           for (const [at, one] of some.entries()) one.resolve((values as (Buffer | null)[])[at] ?? null)

@@ -19,7 +19,7 @@ export function logKeyOf(recordKey: string): string {
  * KEYS are a record and its log, for each; ARGV the number after which it is asked for. Answers the record (nil: none), 1 where it is the
  * newest of the states there, the first and the last number, the elements after the one asked for, and the number of the newest state.
  */
-const HISTORY = `
+const READ_LOG_LUA = `
 local out = {}
 for at = 1, #KEYS, 2 do
   local item = {redis.call('GET', KEYS[at]), 0, 1, 1, {}, 1}
@@ -46,8 +46,7 @@ end
 return out
 `
 
-/** Most keys of one command. */
-const MOST = 1000
+const MAX_KEYS_PER_COMMAND = 1000
 
 /** `logged`: it may have a log, as one of those has that were asked for together with it. */
 interface Found {
@@ -84,7 +83,7 @@ export class RedisHistory {
       const keys = queries.flatMap(({ id }) => [source.keyOf(id), this.#logOf(id)])
       const afters = queries.map(({ after }) => after)
       // Not by its hash: the answer holds bytes, and the text is short.
-      return (await connection.commandBytes('EVAL', HISTORY, keys.length, ...keys, ...afters)) as Item[]
+      return (await connection.commandBytes('EVAL', READ_LOG_LUA, keys.length, ...keys, ...afters)) as Item[]
     })
     this.#records = new Batch((ids) => this.#find(ids))
   }
@@ -101,7 +100,7 @@ export class RedisHistory {
   /** The records first: a log that is not there afterwards was not there before the end of its task either. */
   async #find(ids: readonly string[]): Promise<Found[]> {
     const found: Found[] = []
-    for (const some of pieces(ids, MOST)) {
+    for (const some of pieces(ids, MAX_KEYS_PER_COMMAND)) {
       const [records, logs] = await Promise.all([
         this.#connection.commandBytes('MGET', ...some.map((id) => this.#source.keyOf(id))),
         this.#connection.command('EXISTS', ...some.map((id) => this.#logOf(id))),

@@ -74,16 +74,16 @@ return redis.call('ZREVRANGE', KEYS[1], from, from + ARGV[3] - 1, 'WITHSCORES')
 }
 
 /** Least time between two sweeps of one process, ms. */
-const SWEEP_EVERY = 1000
-/** Most ids that one sweep looks at, so that it does not keep the server for long. */
-const SWEEP_MOST = 5000
+const SWEEP_INTERVAL_MS = 1000
+/** Most ids that one sweep reads, so that it does not block the server for long. */
+const MAX_SWEPT_IDS = 5000
 /** Records that are read at once: each may hold a long result. */
-const STEP = 200
-/** Records looked at for one page: so many, or so many times its limit, whichever is more. */
-const LOOKED = 1000
-const LOOKED_PER_LIMIT = 10
+const RECORDS_PER_READ = 200
+/** Records read for one page: this many, or this many times the limit of the page, whichever is more. */
+const MIN_SEARCHED_RECORDS = 1000
+const SEARCHED_PER_RESULT = 10
 /** Bytes at the beginning of a record, among them its state. */
-const HEAD = 128
+const HEAD_BYTES = 128
 
 /** A place in the index. */
 interface Place {
@@ -145,8 +145,8 @@ export class RedisIndex {
     // Without submissions nobody sweeps: by then all records are gone, and so is the index.
     const ttl = staleAfter(this.#expires) + this.#expires + delay
     if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
-    if (now - this.#swept < SWEEP_EVERY) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
-    const most = Math.min(100 + 2 * this.#added, SWEEP_MOST)
+    if (now - this.#swept < SWEEP_INTERVAL_MS) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
+    const most = Math.min(100 + 2 * this.#added, MAX_SWEPT_IDS)
     this.#swept = now
     this.#added = 0
     return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
@@ -163,13 +163,13 @@ export class RedisIndex {
     const filter = { ...rest, words: q === undefined ? undefined : wordsOf(q) }
     let place = cursor === undefined ? undefined : placeOf(cursor)
     const found: Found[] = []
-    const most = Math.max(LOOKED, limit * LOOKED_PER_LIMIT)
-    for (let looked = 0; looked < most; looked += STEP) {
+    const most = Math.max(MIN_SEARCHED_RECORDS, limit * SEARCHED_PER_RESULT)
+    for (let looked = 0; looked < most; looked += RECORDS_PER_READ) {
       const places = (await this.#below(place)).filter(({ score }) => score >= since)
       found.push(...(await this.#find(places, filter)))
       const last = found[limit - 1]
       if (last && found.length > limit) return { metas: metasOf(found.slice(0, limit)), cursor: cursorOf(last.place) }
-      if (places.length < STEP) return { metas: metasOf(found) }
+      if (places.length < RECORDS_PER_READ) return { metas: metasOf(found) }
       place = places.at(-1)
     }
     return { metas: metasOf(found), cursor: place && cursorOf(place) }
@@ -181,7 +181,7 @@ export class RedisIndex {
   }
 
   async #below(place: Place | undefined): Promise<Place[]> {
-    const args = [place?.score ?? '+inf', place?.id ?? '', STEP]
+    const args = [place?.score ?? '+inf', place?.id ?? '', RECORDS_PER_READ]
     const flat = (await this.#connection.script(BELOW, [this.#key], args)) as string[]
     const places: Place[] = []
     for (let at = 0; at < flat.length; at += 2) places.push({ id: flat[at] as string, score: Number(flat[at + 1]) })
@@ -223,7 +223,7 @@ export class RedisIndex {
     const open = listed.filter(isOpen)
     if (open.length === 0) return [...listed]
     const heads = await this.#connection.pipeline(
-      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, HEAD - 1] as const),
+      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, HEAD_BYTES - 1] as const),
     )
     const out = new Set(open.filter((_, at) => isWithoutError(heads[at] as string)))
     return listed.filter((one) => !out.has(one))

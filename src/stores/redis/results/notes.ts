@@ -30,7 +30,7 @@ interface Head {
 export type Said = Omit<Head, 'input'>
 
 /** Bytes of an origin that are read for its first line; where that is longer, all is read. */
-const FIRST_LINE = 4096
+const FIRST_LINE_BYTES = 4096
 
 /** Writes and reads notes and origins. */
 export class RedisNotes {
@@ -104,7 +104,7 @@ export class RedisNotes {
   async said(ids: readonly string[]): Promise<(Said | undefined)[]> {
     if (ids.length === 0) return []
     const heads = await this.#connection.pipeline(
-      ids.map((id) => ['GETRANGE', this.originKey(id), 0, FIRST_LINE - 1] as const),
+      ids.map((id) => ['GETRANGE', this.originKey(id), 0, FIRST_LINE_BYTES - 1] as const),
     )
     return Promise.all((heads as string[]).map((head, at) => this.#saidOf(ids[at] as string, head)))
   }

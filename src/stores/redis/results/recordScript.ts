@@ -170,9 +170,9 @@ function beginsWithStatus(meta: TaskMeta): boolean {
   return keys[0] === 'status' && keys[1] === 'date_submitted'
 }
 
-/** Bounds of one call, so that it does not keep the server for long: records, and bytes of all but the last. */
-const MOST = 500
-const LARGEST = 1_000_000
+/** Bounds of one call, so that it does not block the server for long: records, and bytes of all but the last. */
+const MAX_RECORDS_PER_CALL = 500
+const MAX_CALL_BYTES = 1_000_000
 
 interface Job {
   readonly record: StoredRecord
@@ -204,7 +204,7 @@ export class RedisWriter {
     for (const job of jobs) {
       batch.push(job)
       size += job.record.value.length
-      if (batch.length < MOST && size < LARGEST) continue
+      if (batch.length < MAX_RECORDS_PER_CALL && size < MAX_CALL_BYTES) continue
       void this.#send(batch)
       batch = []
       size = 0

@@ -21,8 +21,8 @@ export interface WatchSource {
   read(bytes: Buffer, id: string): TaskMeta
 }
 
-/** When records could not be read after a reconnection, they are read again after this time, ms. */
-const READ_AGAIN = 500
+/** Delay before the next attempt when records could not be read after a reconnection, ms. */
+const READ_RETRY_DELAY_MS = 500
 
 /**
  * Who watches which task, on the connection's one subscription. A channel is heard first, then the record is read: nothing falls
@@ -150,7 +150,7 @@ export class RedisWatches {
     } catch (error) {
       if (error instanceof StoreUnavailableError) {
         clearTimeout(this.#again)
-        this.#again = setTimeout(() => void this.#reread(), READ_AGAIN)
+        this.#again = setTimeout(() => void this.#reread(), READ_RETRY_DELAY_MS)
       } else for (const { id } of watched) this.#hub.fail(id, error)
     }
   }

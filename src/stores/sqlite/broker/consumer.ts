@@ -1,5 +1,5 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
-import { LONGEST_TIMER } from '../../../std/duration.ts'
+import { MAX_TIMER_MS } from '../../../std/duration.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { SqliteStore } from '../file.ts'
 import { pauseAfter } from '../window.ts'
@@ -211,7 +211,7 @@ export class SqliteConsumer implements Consumer, Participant {
     clearTimeout(this.#dueTimer)
     if (this.#nextDue === undefined) return false
     const wait = Math.max(this.#nextDue - Date.now(), this.#promoteFrom - performance.now())
-    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, LONGEST_TIMER))
+    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, MAX_TIMER_MS))
     return wait <= 0
   }
 }

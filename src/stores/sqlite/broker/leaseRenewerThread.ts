@@ -8,10 +8,13 @@ import { Leases } from './leases.ts'
 
 /* The thread of `Housekeeper`. It may block: nobody waits for it. */
 
-/** How often it looks at the log's size, ms; above the first size it moves pages into the file, above the second it has the log begun anew. */
-const CHECKPOINT_EVERY = 500
-const CHECKPOINT_FROM = 4 * 2 ** 20
-const RESTART_FROM = 64 * 2 ** 20
+/**
+ * How often the thread checks the log's size, ms. Above the first size it moves pages into the file, above the second
+ * it has the log begun anew.
+ */
+const CHECKPOINT_INTERVAL_MS = 500
+const CHECKPOINT_MIN_BYTES = 4 * 2 ** 20
+const RESTART_MIN_BYTES = 64 * 2 ** 20
 
 const { path, lease } = workerData as HouseFacts
 const port = parentPort as NonNullable<typeof parentPort>
@@ -82,10 +85,10 @@ function transaction(lost: readonly number[], work: () => void): boolean {
 
 function checkpoint(): void {
   const size = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-  if (size < CHECKPOINT_FROM) return
+  if (size < CHECKPOINT_MIN_BYTES) return
   try {
     db.exec('PRAGMA wal_checkpoint(PASSIVE)')
-    if (size > RESTART_FROM) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    if (size > RESTART_MIN_BYTES) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   } catch (error) {
     report(error as Error)
   }
@@ -96,7 +99,7 @@ function report(problem: Error | undefined, lost: readonly number[] = []): void 
 }
 
 const keeping = setInterval(keep, lease / 4)
-const checkpointing = setInterval(checkpoint, CHECKPOINT_EVERY)
+const checkpointing = setInterval(checkpoint, CHECKPOINT_INTERVAL_MS)
 
 // It listens from now on.
 report(undefined)

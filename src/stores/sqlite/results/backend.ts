@@ -32,17 +32,17 @@ interface Row extends StoredRow {
   readonly seq: number
 }
 
-/** How often expired records are dropped, ms, and how many are looked at for one transaction. */
-const CLEAN_EVERY = 60_000
-const CLEAN_WINDOW = 1000
-/** Ids of one transaction: each may have a log of a thousand lines. */
-const SOME = 100
+/** How often expired records are dropped, ms, and how many records one transaction reads for it. */
+const CLEAN_INTERVAL_MS = 60_000
+const MAX_CLEANED_PER_TRANSACTION = 1000
+/** Each id may have a log of a thousand lines. */
+const MAX_IDS_PER_TRANSACTION = 100
 
-/** When a change could not be read, it is read again after this time, ms. */
-const READ_AGAIN = 500
+/** Delay before the next attempt when a change could not be read, ms. */
+const READ_RETRY_DELAY_MS = 500
 
 /** The file is our own: whatever is in it, we wrote. */
-const OURS: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Records in a SQLite file; where the broker has the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
@@ -79,7 +79,7 @@ export class SqliteBackend implements ResultBackend {
     this.#cleaning = setInterval(() => {
       // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
       this.#clean().catch(() => undefined)
-    }, CLEAN_EVERY).unref()
+    }, CLEAN_INTERVAL_MS).unref()
   }
 
   store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
@@ -166,7 +166,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    for (const some of pieces(ids, SOME)) {
+    for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
         for (const id of some) this.#statements.forget.run(id)
       })
@@ -176,7 +176,7 @@ export class SqliteBackend implements ResultBackend {
 
   async revoke(ids: readonly string[], due?: number): Promise<void> {
     const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
-    for (const some of pieces(ids, SOME)) {
+    for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
         for (const id of some) this.#statements.revoke.run(id, expires)
       })
@@ -217,7 +217,7 @@ export class SqliteBackend implements ResultBackend {
     const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
     const read = readable(
       id,
-      () => readMeta(deserialize(meta, format, encoding, OURS)),
+      () => readMeta(deserialize(meta, format, encoding, ALL_CONTENT_TYPES)),
       () => ({ status: state ?? statusIn(meta) ?? UNKNOWN }),
     )
     const name = read.name ?? task ?? undefined
@@ -240,7 +240,7 @@ export class SqliteBackend implements ResultBackend {
       if (!isStoreTrouble(error)) throw error
       // Nobody is waiting for this very read. What it would have told is told when the store can be read again.
       clearTimeout(this.#again)
-      this.#again = setTimeout(() => this.#announce(), READ_AGAIN).unref()
+      this.#again = setTimeout(() => this.#announce(), READ_RETRY_DELAY_MS).unref()
     }
   }
 
@@ -274,7 +274,11 @@ export class SqliteBackend implements ResultBackend {
     const { window, drop, dropRevoked } = this.#statements
     for (let after = 0; ; ) {
       const now = Date.now()
-      const rows = window.all(after, CLEAN_WINDOW) as unknown as { seq: number; created: number; expires: number }[]
+      const rows = window.all(after, MAX_CLEANED_PER_TRANSACTION) as unknown as {
+        seq: number
+        created: number
+        expires: number
+      }[]
       const gone = rows.filter((row) => row.expires < now)
       if (gone.length > 0) {
         await this.#changeAll((limit) => {
@@ -284,7 +288,8 @@ export class SqliteBackend implements ResultBackend {
         })
       }
       const last = rows.at(-1)
-      if (rows.length < CLEAN_WINDOW || !last || last.created > now - (this.#options.expires || NEVER)) break
+      if (rows.length < MAX_CLEANED_PER_TRANSACTION || !last || last.created > now - (this.#options.expires || NEVER))
+        break
       after = last.seq
     }
     await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))

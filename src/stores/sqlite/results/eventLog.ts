@@ -30,9 +30,9 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
 }
 
 /** A log is shortened at every so many. */
-const TRIM_EVERY = 16
+const TRIM_INTERVAL_ENTRIES = 16
 /** Format of an emission, with the number of the newest state before it. */
-const EMISSION = 'emission; state='
+const EMISSION_FORMAT = 'emission; state='
 
 /** The states on the way of each task and what it handed out, as the table `event` keeps them. */
 export class SqliteHistory {
@@ -64,7 +64,7 @@ export class SqliteHistory {
   log(id: string): void {
     if (this.#limit === 0) return
     const { job, seq, size } = this.#add.get(id) as { job: number; seq: number; size: number }
-    if (seq % TRIM_EVERY === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
+    if (seq % TRIM_INTERVAL_ENTRIES === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
   }
 
   /** Inside a transaction: keep what is handed out. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
@@ -73,10 +73,10 @@ export class SqliteHistory {
     const record = this.#touch.get(version, id) as { seq: number } | undefined
     if (!record) return false
     const bounds = this.#boundsOf(record.seq)
-    const format = EMISSION + stateOf(bounds)
+    const format = EMISSION_FORMAT + stateOf(bounds)
     let seq = bounds?.last ?? 1
     for (const body of emissions) this.#emit.run(record.seq, ++seq, version, format, body)
-    const isDue = Math.floor(seq / TRIM_EVERY) > Math.floor((seq - emissions.length) / TRIM_EVERY)
+    const isDue = Math.floor(seq / TRIM_INTERVAL_ENTRIES) > Math.floor((seq - emissions.length) / TRIM_INTERVAL_ENTRIES)
     const longest = Math.max(...emissions.map(({ length }) => length))
     if (isDue) this.#trim.run(record.seq, seq - keptChanges(this.#limit, longest))
     return true
@@ -91,7 +91,7 @@ export class SqliteHistory {
     const { first, last, version } = bounds
     const rows = last > after ? (this.#after.all(record.seq, after) as unknown as LoggedRow[]) : []
     const logged = rows.map((row) =>
-      row.format.startsWith(EMISSION)
+      row.format.startsWith(EMISSION_FORMAT)
         ? emitted(row.seq, row.meta, meta)
         : { seq: row.seq, meta: metaOf({ ...record, ...row, state: undefined }) },
     )
@@ -115,5 +115,5 @@ interface Bounds {
 function stateOf(bounds: Bounds | undefined): number {
   if (!bounds) return 1
   const { format, last } = bounds
-  return format.startsWith(EMISSION) ? Number(format.slice(EMISSION.length)) : last
+  return format.startsWith(EMISSION_FORMAT) ? Number(format.slice(EMISSION_FORMAT.length)) : last
 }

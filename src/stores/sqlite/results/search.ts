@@ -2,7 +2,7 @@ import type { StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ListFilter, MetaPage } from '../../../backend/backend.ts'
 import { fits } from '../../../backend/jobFilter.ts'
-import { hasWords, LOOKED } from '../../../backend/jobSearch.ts'
+import { hasWords, MAX_SEARCHED_RECORDS } from '../../../backend/jobSearch.ts'
 import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
 import type { ErrorInfo } from '../../../protocol/outcome.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
@@ -30,7 +30,7 @@ interface Found {
 type Filter = Omit<ListFilter, 'q' | 'limit' | 'cursor'>
 
 /** Records looked at in one go; between two, whatever else waits in this process has its turn. */
-const STEP = 500
+const RECORDS_PER_STEP = 500
 
 const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, format,
   CASE WHEN state IN (${ERROR_STATES.map((state) => `'${state}'`).join(', ')}) THEN meta END AS meta`
@@ -52,11 +52,11 @@ export class SqliteSearch {
     this.#file = file
     this.#metaOf = metaOf
     this.#all = db.prepare(`SELECT ${COLUMNS} FROM result LEFT JOIN origin USING (seq)
-      WHERE result.seq < :before ORDER BY result.seq DESC LIMIT ${STEP}`)
+      WHERE result.seq < :before ORDER BY result.seq DESC LIMIT ${RECORDS_PER_STEP}`)
     this.#tagged = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
-      WHERE origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
+      WHERE origin.seq < :before ORDER BY origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
     this.#owned = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
-      WHERE origin.owner = :owner AND origin.seq < :before ORDER BY origin.seq DESC LIMIT ${STEP}`)
+      WHERE origin.owner = :owner AND origin.seq < :before ORDER BY origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
     this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM result WHERE seq = ?')
   }
 
@@ -68,7 +68,7 @@ export class SqliteSearch {
   ): Promise<MetaPage> {
     const found: Found[] = []
     let place = before
-    for (let looked = 0; looked < LOOKED; looked += STEP) {
+    for (let looked = 0; looked < MAX_SEARCHED_RECORDS; looked += RECORDS_PER_STEP) {
       if (looked > 0) await turn()
       const rows = await this.#file.read(() => {
         const candidates = this.#below(place, filter)
@@ -78,7 +78,7 @@ export class SqliteSearch {
       const last = found[limit - 1]
       if (last && found.length > limit) return { metas: metasOf(found.slice(0, limit)), cursor: String(last.seq) }
       const end = rows.at(-1)
-      if (!end || rows.length < STEP) return { metas: metasOf(found) }
+      if (!end || rows.length < RECORDS_PER_STEP) return { metas: metasOf(found) }
       place = end.seq
     }
     return { metas: metasOf(found), cursor: String(place) }

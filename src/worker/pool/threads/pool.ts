@@ -23,7 +23,7 @@ export interface ThreadPoolOptions {
 }
 
 /** Between tries to replace a thread that dies without having run a job. */
-const RESPAWN: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
+const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
 
 /** Runs each job in a thread of its own: CPU work does not hold up the worker, and a job that does not stop is ended with its thread. */
 export class ThreadPool implements Pool {
@@ -153,7 +153,7 @@ export class ThreadPool implements Pool {
   }
 
   async #pause(failures: number): Promise<void> {
-    const delay = backoffDelay(RESPAWN, failures - 1)
+    const delay = backoffDelay(RESPAWN_BACKOFF, failures - 1)
     await Promise.race([sleep(delay, undefined, { ref: false }), this.#end.promise])
   }
 

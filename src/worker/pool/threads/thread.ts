@@ -13,7 +13,7 @@ import { stopped } from '../stopped.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
 
 /** How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms. */
-const PATIENCE = 1000
+const CLOSE_TIMEOUT_MS = 1000
 
 interface Running {
   readonly job: Job
@@ -102,7 +102,7 @@ export class JobThread {
     if (this.#state === 'alive') {
       this.#leave()
       this.#send({ type: 'close' })
-      await Promise.race([this.#closed.promise, sleep(PATIENCE, undefined, { ref: false })])
+      await Promise.race([this.#closed.promise, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
     }
     this.#leave()
     await this.#terminate()
@@ -165,11 +165,11 @@ export class JobThread {
 
   async #terminate(): Promise<void> {
     const dead = this.#worker.terminate().then(() => true)
-    if (await Promise.race([dead, sleep(PATIENCE, false, { ref: false })])) return
+    if (await Promise.race([dead, sleep(CLOSE_TIMEOUT_MS, false, { ref: false })])) return
     this.#worker.unref()
     this.#log.warn(
       {},
-      `a terminated thread has not ended within ${PATIENCE} ms: it is in native code, and ends after it`,
+      `a terminated thread has not ended within ${CLOSE_TIMEOUT_MS} ms: it is in native code, and ends after it`,
     )
   }
 
