@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { rejectedError } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED, SUCCESS } from '../protocol/states.ts'
@@ -62,11 +63,7 @@ function endOf(outcome: Outcome): Pick<TaskEnd, 'state' | 'result' | 'error'> | 
       return { state: FAILURE, result: undefined, error: outcome.error }
     case 'reject':
       if (outcome.requeue) return undefined
-      return {
-        state: FAILURE,
-        result: undefined,
-        error: { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' },
-      }
+      return { state: FAILURE, result: undefined, error: rejectedError(outcome.reason) }
     case 'stopped':
       if (outcome.by === 'shutdown') return undefined
       return { state: outcome.by === 'revoke' ? REVOKED : FAILURE, result: undefined, error: outcome.error }

@@ -1,9 +1,10 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { encodeException } from '../protocol/exception.ts'
+import { encodeException, rejectedError } from '../protocol/exception.ts'
 import { type Job, type JobFacts, jobOf } from '../protocol/job.ts'
 import { decodeTask } from '../protocol/message.ts'
-import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import { emptyRecord } from '../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
@@ -24,7 +25,7 @@ export async function runEagerly(
   log: JobHost['log'],
 ): Promise<{ outcome: Outcome; retries: number; runtime: number }> {
   const begun = performance.now()
-  const base = pending ?? { task_id: job.id, children: [], traceback: null, date_done: null, result: null, status: '' }
+  const base = pending ?? emptyRecord(job.id, '')
   const started = new Date().toISOString()
   const report: JobHost['report'] = ({ state, meta }) => {
     if (pending) void backend.store({ ...base, status: state, result: meta, date_started: started })
@@ -51,10 +52,7 @@ export async function runEagerly(
   if (outcome.kind === 'success') {
     await backend.store({ ...end, status: SUCCESS, result: outcome.result })
   } else {
-    const error: ErrorInfo =
-      outcome.kind === 'reject'
-        ? { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' }
-        : outcome.error
+    const error = outcome.kind === 'reject' ? rejectedError(outcome.reason) : outcome.error
     await backend.store({ ...end, status: FAILURE, result: encodeException(error), traceback: error.traceback ?? null })
   }
   return ended

@@ -1,4 +1,5 @@
 import { type Emission, readEmission } from '../protocol/emission.ts'
+import { emptyRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING, STARTED } from '../protocol/states.ts'
 import { DecodeError } from '../std/errors.ts'
@@ -122,6 +123,5 @@ export function emitted(seq: number, body: string | Uint8Array, record: TaskMeta
 
 /** The record as it was when the task had just been submitted. */
 function pendingOf({ task_id, name, queue, parent_id, date_submitted }: TaskMeta): TaskMeta {
-  const known = { task_id, name, queue, parent_id, date_submitted }
-  return { ...known, status: PENDING, result: null, traceback: null, date_done: null, children: [], retries: 0 }
+  return emptyRecord(task_id, PENDING, { name, queue, parent_id, date_submitted, retries: 0 })
 }

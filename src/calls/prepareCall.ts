@@ -2,10 +2,9 @@ import type { Origin, Submission as Sent } from '../backend/unitOfWork.ts'
 import type { Config } from '../config/config.ts'
 import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from '../config/taskOptions.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { isoTime, pythonIso } from '../protocol/iso.ts'
-import { encodeTask, type TaskMessage } from '../protocol/message.ts'
-import type { TaskMeta } from '../protocol/result.ts'
-import { PENDING } from '../protocol/states.ts'
+import { pythonIso } from '../protocol/iso.ts'
+import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import { pendingRecord } from '../protocol/record.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoNow } from '../std/clock.ts'
@@ -70,7 +69,7 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const envelope = encode(call, message, serializer, config.typedJson)
   const submission: Sent = {
     message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
-    meta: ignored ? undefined : pendingMeta(message, queue, now),
+    meta: ignored ? undefined : pendingRecord(message, queue, isoNow(now)),
     once: options.idempotencyKey !== undefined,
     origin: originOf(options, envelope),
     note: options.note,
@@ -117,7 +116,7 @@ function messageOf(
     task,
     args: call.args,
     kwargs: call.kwargs,
-    embed: { callbacks: null, errbacks: null, chain: null, chord: null },
+    embed: NOTHING_EMBEDDED,
     eta: facts.eta && pythonIso(facts.eta),
     expires: expires && pythonIso(expires),
     retries: 0,
@@ -155,25 +154,6 @@ function retryHeader({ retry }: CallOptions, task: string): Record<string, unkno
   if (retry === undefined) return {}
   const { max, kind, delay, maxDelay, jitter } = parseRetry(retry, `task ${task}`)
   return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
-}
-
-/** The record of a task that was just sent. */
-export function pendingMeta(message: TaskMessage, queue: string, now: number): TaskMeta {
-  const meta: TaskMeta = {
-    task_id: message.id,
-    status: PENDING,
-    result: null,
-    traceback: null,
-    date_done: null,
-    children: [],
-    name: message.task,
-    queue,
-    retries: 0,
-    parent_id: message.parentId ?? null,
-    date_submitted: isoNow(now),
-  }
-  // Not a key without a value: msgpack would carry it as one.
-  return message.eta === undefined ? meta : { ...meta, date_due: isoNow(isoTime(message.eta)) }
 }
 
 function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {

@@ -2,10 +2,11 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
-import { encodeException } from '../protocol/exception.ts'
+import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { isFinal, REVOKED } from '../protocol/states.ts'
+import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
+import { isoNow } from '../std/clock.ts'
 import type { Stores } from './stores.ts'
 import { completionOf } from './webhookMessage.ts'
 
@@ -21,7 +22,7 @@ export async function revokeTask({ broker, backend, joint }: Stores, id: string,
   if (known && isFinal(known.status)) return false
   await backend.revoke([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
-  if (delivery) return joint.settle(revokedSettlement(delivery, revokedMeta(id, known, 'revoked'), backend))
+  if (delivery) return joint.settle(revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend))
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
@@ -42,26 +43,8 @@ export async function purgeQueue({ broker, backend }: Stores, queue: string): Pr
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
     // Without a record the results were ignored: none is made.
-    const metas = known.flatMap((meta) => (meta ? [revokedMeta(meta.task_id, meta, 'purged')] : []))
+    const metas = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', isoNow())] : []))
     await Promise.all(metas.map((meta) => backend.store(meta)))
   }
   return count
-}
-
-/** The record of a task that was revoked: `reason` is Celery's word for why, `purged` is ours. */
-function revokedMeta(
-  id: string,
-  known: Partial<TaskMeta> | undefined,
-  reason: 'revoked' | 'expired' | 'terminated' | 'purged',
-): TaskMeta {
-  const { problem: _, ...facts } = known ?? {}
-  return {
-    children: [],
-    ...facts,
-    task_id: id,
-    status: REVOKED,
-    result: encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }),
-    traceback: null,
-    date_done: new Date().toISOString(),
-  }
 }

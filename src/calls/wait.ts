@@ -4,6 +4,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Config } from '../config/config.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { encodeException } from '../protocol/exception.ts'
+import { emptyRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PENDING, SUCCESS } from '../protocol/states.ts'
 import { isoNow } from '../std/clock.ts'
@@ -97,7 +98,7 @@ class StoredWait implements Wait {
   async #close(): Promise<void> {
     const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
     const record = recordOf(this.#id, this.#note.job)
-    await this.#backend.store({ ...record, status: FAILURE, result, date_done: isoNow(Date.now()) })
+    await this.#backend.store({ ...record, status: FAILURE, result, date_done: isoNow() })
   }
 }
 
@@ -132,7 +133,7 @@ export async function completeWait(link: Link, config: Config, token: string, va
   const [record, job] = await backend.load([id, note.job])
   if (record && isFinal(record.status)) return outcomeOf(record)
   if (note.until <= Date.now() || (job && isFinal(job.status))) return 'over'
-  const end = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow(Date.now()) }
+  const end = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow() }
   if (await backend.store(end)) return 'completed'
   const [other] = await backend.load([id])
   return other ? outcomeOf(other) : 'over'
@@ -173,15 +174,5 @@ async function noteOf(backend: ResultBackend, id: string): Promise<Note | undefi
 }
 
 function recordOf(id: string, job: string): TaskMeta {
-  return {
-    task_id: id,
-    status: PENDING,
-    result: null,
-    traceback: null,
-    date_done: null,
-    children: [],
-    name: WAIT_TASK,
-    parent_id: job,
-    date_submitted: isoNow(Date.now()),
-  }
+  return emptyRecord(id, PENDING, { name: WAIT_TASK, parent_id: job, date_submitted: isoNow() })
 }

@@ -1,13 +1,14 @@
 import type { Message } from '../backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { toJson } from '../protocol/plainJson.ts'
+import { pendingRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, SUCCESS } from '../protocol/states.ts'
+import { isoNow } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { redactUrl } from '../std/url.ts'
 import { infoOf } from './jobInfo.ts'
-import { pendingMeta } from './prepareCall.ts'
 import { WEBHOOK_HEADER, WEBHOOK_TASK } from './webhookHeader.ts'
 
 /** A job at its end: its record, and what its message said of it. */
@@ -61,7 +62,7 @@ export function completionOf(ended: Ended): Completion | undefined {
   }
   return {
     message: { envelope: encodeTask(message, 'json'), route: { exchange: '', routingKey: queue } },
-    meta: pendingMeta(message, queue, Date.now()),
+    meta: pendingRecord(message, queue, isoNow()),
   }
 }
 

@@ -4,10 +4,12 @@ import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { idsWithin } from '../protocol/signature.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
+import { isoNow } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
@@ -29,9 +31,6 @@ export interface Follower {
   /** Throws for a message that its store can never send. */
   check(message: Message): void
 }
-
-/** How a task ended that did not succeed: what the tasks behind it in its chain end with, too. */
-export type Ending = Pick<TaskMeta, 'status' | 'result' | 'traceback'>
 
 const NO_FOLLOWING: Following = { publish: [], also: [], children: [] }
 
@@ -67,14 +66,14 @@ export function afterSuccess(message: TaskMessage, result: unknown, follower: Fo
 }
 
 /** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
-export function afterFailure(message: TaskMessage, ending: Ending, follower: Follower): Following {
+export function afterFailure(message: TaskMessage, ending: RecordState, follower: Follower): Following {
   if (message.embed === NOTHING_EMBEDDED) return NO_FOLLOWING
   const { publish, also, children } = send(errbackCalls(message), message, follower)
   return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
 }
 
 /** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
-export function neverSent({ id, embed }: TaskMessage, ending: Ending, follower: Follower): readonly TaskMeta[] {
+export function neverSent({ id, embed }: TaskMessage, ending: RecordState, follower: Follower): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
   const { chain, chord, callbacks } = embed
   return recordsWithin([chain, chord, callbacks], id, ending, follower)
@@ -84,14 +83,14 @@ export function neverSent({ id, embed }: TaskMessage, ending: Ending, follower: 
 export function recordsWithin(
   values: readonly unknown[],
   parent: string,
-  ending: Ending,
+  ending: RecordState,
   { hostname }: Pick<Follower, 'hostname'>,
 ): readonly TaskMeta[] {
-  const date_done = new Date().toISOString()
-  return [...idsWithin(values)].flatMap(([task_id, name]) => {
+  const done = isoNow()
+  return [...idsWithin(values)].flatMap(([id, name]) => {
     // Its own record is written beside these.
-    if (task_id === parent) return []
-    return [{ ...ending, task_id, name, date_done, children: [], worker: hostname, parent_id: parent || null }]
+    if (id === parent) return []
+    return [unsentRecord(id, ending, done, { name, worker: hostname, parent_id: parent || null })]
   })
 }
 

@@ -1,11 +1,13 @@
 import type { App } from '../app/app.ts'
-import { type Prepared, pendingMeta } from '../calls/prepareCall.ts'
+import type { Prepared } from '../calls/prepareCall.ts'
 import { isPriority } from '../config/taskOptions.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
+import { pendingRecord } from '../protocol/record.ts'
 import { canvasOf, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
+import { isoNow } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 
@@ -70,7 +72,7 @@ export function prepareSignature(
         route: { exchange, routingKey },
         notBefore: message.eta === undefined ? undefined : isoTime(message.eta),
       },
-      meta: ignored ? undefined : pendingMeta(message, routingKey, now),
+      meta: ignored ? undefined : pendingRecord(message, routingKey, isoNow(now)),
     },
   }
 }

@@ -179,6 +179,16 @@ function bounded(text: string): string {
   ).toWellFormed()
 }
 
+/** The error of a task that was revoked, as Celery names it. */
+export function revokedError(reason: string): ErrorInfo {
+  return { type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }
+}
+
+/** The error of a task that rejected its message, as Celery names it. */
+export function rejectedError(reason: string): ErrorInfo {
+  return { type: 'Reject', message: reason, module: 'celery.exceptions' }
+}
+
 /** As Celery stores it. The traceback is not part of it: it has a field of its own in the meta. */
 export function encodeException(error: ErrorInfo): EncodedException {
   const { type, message, module = OWN_MODULE, pythonType = type, args = [message] } = error

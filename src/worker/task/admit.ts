@@ -2,20 +2,15 @@ import type { Ended } from '../../app/afterTask.ts'
 import type { App } from '../../app/app.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import {
-  afterFailure,
-  type Ending,
-  type Follower,
-  linkProblem,
-  neverSent,
-  recordsWithin,
-} from '../../canvas/advance.ts'
+import { afterFailure, type Follower, linkProblem, neverSent, recordsWithin } from '../../canvas/advance.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
-import { encodeException, errorInfo } from '../../protocol/exception.ts'
+import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
+import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
+import { isoNow } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { withCompletion } from '../../webhook/completion.ts'
 import { Request } from './request.ts'
@@ -77,7 +72,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
 
 function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver): Refusal {
   const { delivery, message, facts } = request
-  const info = { type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' }
+  const info = revokedError(reason)
   const error = encodeException(info)
   const full = request.meta(REVOKED, error, null, true)
   const meta = message.ignoreResult ? undefined : full
@@ -113,17 +108,8 @@ function failed(
   message: { id: string; task?: string; ignoreResult?: boolean },
   error: ErrorInfo,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
-  const meta = {
-    task_id: message.id,
-    status: FAILURE,
-    result: encodeException(error),
-    traceback: null,
-    date_done: new Date().toISOString(),
-    children: [],
-    name: message.task,
-    queue: delivery.queue,
-    worker: receiver.hostname,
-  }
+  const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname }
+  const meta = failedRecord(message.id, error, isoNow(), facts)
   const kept = message.ignoreResult ? undefined : meta
   const dead = deadLetter(delivery, error)
   const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
@@ -172,7 +158,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting] }, dead, tell }
 }
 
-function endingOf(error: ErrorInfo): Ending {
+function endingOf(error: ErrorInfo): RecordState {
   return { status: FAILURE, result: encodeException(error), traceback: null }
 }
 

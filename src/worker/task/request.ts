@@ -6,6 +6,7 @@ import { jobOf } from '../../protocol/job.ts'
 import { lostRuns } from '../../protocol/lostRuns.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
+import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isoNow } from '../../std/clock.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
@@ -26,7 +27,7 @@ export class Request {
   readonly #timers: NodeJS.Timeout[] = []
   #startedAt = 0
   #runtime = 0
-  #started = ''
+  #started: string | undefined
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
   /** Its end is written, or given up in a hurry. */
@@ -106,27 +107,11 @@ export class Request {
 
   /** Its record in this state. */
   meta(status: string, result: unknown, traceback: string | null = null, done = false): TaskMeta {
-    const { id, task, retries, parentId, group } = this.message
-    const submitted = timeOf(id)
-    const meta: { -readonly [Key in keyof TaskMeta]: TaskMeta[Key] } = {
-      status,
-      // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
-      date_submitted: submitted === undefined ? undefined : new Date(submitted).toISOString(),
-      task_id: id,
-      result,
-      traceback,
-      date_done: done ? isoNow() : null,
-      children: [],
-      name: task,
-      queue: this.delivery.queue,
-      worker: this.hostname,
-      retries,
-      parent_id: parentId ?? null,
-      group_id: group ?? null,
-    }
-    // Not a key without a value: msgpack would carry it as one.
-    if (this.#started) meta.date_started = this.#started
-    if (this.lost > 0) meta.lost = this.lost
-    return meta
+    const { message, hostname: worker, lost } = this
+    const time = timeOf(message.id)
+    // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
+    const submitted = time === undefined ? undefined : new Date(time).toISOString()
+    const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
+    return runRecord(run, { status, result, traceback }, done ? isoNow() : null)
   }
 }

@@ -1,11 +1,12 @@
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { WEBHOOK_TASK } from '../../calls/webhookHeader.ts'
 import { afterFailure, afterSuccess, type Follower, neverSent } from '../../canvas/advance.ts'
-import { encodeException, errorInfo } from '../../protocol/exception.ts'
+import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
 import { encodeTask } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
+import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
@@ -66,11 +67,9 @@ function ending(request: Request, outcome: Outcome, follower: Follower): Settlem
       return failure(request, outcome.error, outcome, follower)
     case 'retry':
       return retry(request, outcome)
-    case 'reject': {
+    case 'reject':
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      const error = { type: 'Reject', message: outcome.reason, module: 'celery.exceptions' }
-      return { ...failure(request, error, outcome, follower), end: 'drop' }
-    }
+      return { ...failure(request, rejectedError(outcome.reason), outcome, follower), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'stopped':
@@ -112,7 +111,7 @@ function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, follo
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
   if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, follower)
   const reason = outcome.terminated ? 'terminated' : 'revoked'
-  const error = encodeException({ type: 'TaskRevokedError', message: reason, module: 'celery.exceptions' })
+  const error = encodeException(revokedError(reason))
   const meta = request.meta(REVOKED, error, null, true)
   const also = neverSent(message, endingOf(meta), follower)
   const settlement: Settlement = { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
@@ -127,7 +126,7 @@ function kept(request: Request, meta: TaskMeta, outcome: Outcome, more: readonly
   return { ...meta, children: childTuples([...children, ...more]) }
 }
 
-function endingOf({ status, result, traceback }: TaskMeta): Pick<TaskMeta, 'status' | 'result' | 'traceback'> {
+function endingOf({ status, result, traceback }: TaskMeta): RecordState {
   return { status, result, traceback }
 }
 

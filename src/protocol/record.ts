@@ -1,0 +1,114 @@
+import { encodeException, revokedError } from './exception.ts'
+import { isoTime } from './iso.ts'
+import type { TaskMessage } from './message.ts'
+import type { ErrorInfo } from './outcome.ts'
+import type { TaskMeta } from './result.ts'
+import { FAILURE, PENDING, REVOKED } from './states.ts'
+
+/*
+ * Every record is built here. The order of the fields is the order in which they are stored. Times are ISO 8601. A fact
+ * that is unknown has no key: msgpack would carry a key without a value.
+ */
+
+/** What a record says of its task beside its state and its result. */
+export type RecordFacts = Partial<Omit<TaskMeta, 'task_id' | 'status' | 'result' | 'traceback' | 'problem'>>
+
+/** A state with the result and the traceback that belong to it. */
+export type RecordState = Pick<TaskMeta, 'status' | 'result' | 'traceback'>
+
+/** A record without a result. */
+export function emptyRecord(id: string, status: string, facts: RecordFacts = {}): TaskMeta {
+  return { task_id: id, status, result: null, traceback: null, date_done: null, children: [], ...facts }
+}
+
+/** The record of a task that was just submitted. */
+export function pendingRecord(message: TaskMessage, queue: string, submitted: string): TaskMeta {
+  const meta: TaskMeta = {
+    task_id: message.id,
+    status: PENDING,
+    result: null,
+    traceback: null,
+    date_done: null,
+    children: [],
+    name: message.task,
+    queue,
+    retries: 0,
+    parent_id: message.parentId ?? null,
+    date_submitted: submitted,
+  }
+  return message.eta === undefined ? meta : { ...meta, date_due: new Date(isoTime(message.eta)).toISOString() }
+}
+
+/** One run of a task, as its worker knows it. */
+export interface RunFacts {
+  readonly message: TaskMessage
+  readonly queue: string
+  readonly worker: string
+  /** How many runs before ended with their workers. */
+  readonly lost: number
+  /** Absent where its id does not contain it. */
+  readonly submitted: string | undefined
+  /** Absent where the task never ran. */
+  readonly started: string | undefined
+}
+
+/** The record that a worker stores of a run; `done`: when it ended, null in a state on the way. */
+export function runRecord(run: RunFacts, state: RecordState, done: string | null): TaskMeta {
+  const { id, task, retries, parentId, group } = run.message
+  const meta: { -readonly [Key in keyof TaskMeta]: TaskMeta[Key] } = {
+    // These two first: stores look for them there.
+    status: state.status,
+    date_submitted: run.submitted,
+    task_id: id,
+    result: state.result,
+    traceback: state.traceback,
+    date_done: done,
+    children: [],
+    name: task,
+    queue: run.queue,
+    worker: run.worker,
+    retries,
+    parent_id: parentId ?? null,
+    group_id: group ?? null,
+  }
+  if (run.started !== undefined) meta.date_started = run.started
+  if (run.lost > 0) meta.lost = run.lost
+  return meta
+}
+
+/** FAILURE of a task that never ran. */
+export function failedRecord(id: string, error: ErrorInfo, done: string, facts: RecordFacts): TaskMeta {
+  return {
+    task_id: id,
+    status: FAILURE,
+    result: encodeException(error),
+    traceback: null,
+    date_done: done,
+    children: [],
+    ...facts,
+  }
+}
+
+/** REVOKED: `known` is the record before, `reason` is a word of Celery, or our `purged`. */
+export function revokedRecord(
+  id: string,
+  known: Partial<TaskMeta> | undefined,
+  reason: 'revoked' | 'expired' | 'terminated' | 'purged',
+  done: string,
+): TaskMeta {
+  const { problem: _, ...facts } = known ?? {}
+  return {
+    children: [],
+    ...facts,
+    task_id: id,
+    status: REVOKED,
+    result: encodeException(revokedError(reason)),
+    traceback: null,
+    date_done: done,
+  }
+}
+
+/** The record of a task that is never sent: it ends as the task before it did. */
+export function unsentRecord(id: string, state: RecordState, done: string, facts: RecordFacts): TaskMeta {
+  return { ...state, task_id: id, date_done: done, children: [], ...facts }
+}
