@@ -1,5 +1,5 @@
 import type { CallOptions } from '../config/taskOptions.ts'
-import { CONTENT_TYPES, deserialize, serialize } from '../protocol/serializer.ts'
+import { CONTENT_TYPES, deserialize, JSON_ONLY, serialize } from '../protocol/serializer.ts'
 import { DecodeError } from '../std/errors.ts'
 import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 import type { ScheduleSpec } from './when/schedule.ts'
@@ -77,8 +77,6 @@ export interface Run {
   /** Id of the run before, which is to be stopped first. */
   readonly cancels: string | null
 }
-
-const JSON_ONLY: ReadonlySet<string> = new Set([CONTENT_TYPES.json])
 
 /** How an entry is kept. Throws EncodeError for arguments that JSON cannot carry. */
 export function storedForm(entry: Entry): NewEntry {

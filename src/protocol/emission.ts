@@ -2,7 +2,7 @@ import { DecodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import type { LineLevel } from '../std/log.ts'
 import { encodePlain, type SerializerName } from './encoding.ts'
-import { CONTENT_TYPES, deserialize, write } from './serializer.ts'
+import { ALL_CONTENT_TYPES, deserializeObject, write } from './serializer.ts'
 
 /** What a running task hands out: a part of its output, or a line of its log. */
 export interface Emission {
@@ -21,9 +21,6 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** We wrote it, whatever it is. */
-const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
-
 /** An emission as it is stored. Throws EncodeError, in whose words the value is of the emission's kind. */
 export function writeEmission({ kind, attempt, value }: Emission, serializer: SerializerName): string | Uint8Array {
   const plain = value === undefined ? null : encodePlain(value, kind, serializer, 1)
@@ -32,10 +29,7 @@ export function writeEmission({ kind, attempt, value }: Emission, serializer: Se
 
 /** Throws DecodeError for what `writeEmission` has not written. */
 export function readEmission(body: string | Uint8Array): Emission {
-  // JSON is an object in text, which begins as no map of msgpack does.
-  const json = typeof body === 'string' || body[0] === 0x7b
-  const [type, encoding] = json ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
-  const read = deserialize(body, type, encoding, ALL_CONTENT_TYPES)
+  const read = deserializeObject(body, ALL_CONTENT_TYPES)
   if (isRecord(read) && (read.kind === 'chunk' || read.kind === 'log') && typeof read.attempt === 'number')
     return { kind: read.kind, attempt: read.attempt, value: read.value }
   throw new DecodeError('emission: expected an object with kind, attempt and value')

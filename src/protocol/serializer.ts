@@ -19,6 +19,9 @@ export const CONTENT_TYPES: Readonly<Record<SerializerName, string>> = {
   msgpack: 'application/x-msgpack',
 }
 
+/** Content types of all serializers: accepted where the message can only be our own, or holds nothing that could harm. */
+export const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
+
 /** What is accepted unless the configuration says otherwise, as in Celery. */
 export const JSON_ONLY: ReadonlySet<string> = new Set([CONTENT_TYPES.json])
 
@@ -62,6 +65,17 @@ export function deserialize(
   throw new DecodeError(
     `content type ${quote(contentType)} is not known; known: ${Object.values(CONTENT_TYPES).join(', ')}`,
   )
+}
+
+/**
+ * Read an object that was stored without its content type. JSON begins with `{`, and no map of msgpack begins with that
+ * byte. Throws as `deserialize`.
+ */
+export function deserializeObject(body: string | Uint8Array, accept: ReadonlySet<string>): unknown {
+  const isJson = typeof body === 'string' || body[0] === 0x7b
+  return isJson
+    ? deserialize(body, CONTENT_TYPES.json, 'utf-8', accept)
+    : deserialize(body, CONTENT_TYPES.msgpack, 'binary', accept)
 }
 
 function quote(text: unknown): string {

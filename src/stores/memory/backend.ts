@@ -18,7 +18,7 @@ import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
 import { errorOf } from '../../protocol/exception.ts'
 import type { ErrorInfo } from '../../protocol/outcome.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
-import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
+import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { RecentIds } from '../../std/recentIds.ts'
@@ -204,7 +204,7 @@ export class MemoryBackend implements ResultBackend {
   }
 
   #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {
-    const meta = readMeta(deserialize(body, contentType, contentEncoding, new Set(Object.values(CONTENT_TYPES))))
+    const meta = readMeta(deserialize(body, contentType, contentEncoding, ALL_CONTENT_TYPES))
     return { ...meta, name: task, date_submitted: submitted }
   }
 

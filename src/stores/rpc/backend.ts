@@ -5,7 +5,7 @@ import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Consumer, Delivery } from '../../broker/broker.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/result.ts'
-import { CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
+import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
 import { Shelf } from './records.ts'
@@ -141,9 +141,6 @@ export class RpcBackend implements ResultBackend {
     return ids.map((id) => this.#shelf.get(id))
   }
 }
-
-/** Whatever we wrote ourselves, we read. */
-const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Anybody may write to the queue: undefined for what is no message at all. */
 function readableEnvelope(delivery: Delivery): Envelope | undefined {

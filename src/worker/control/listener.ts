@@ -10,7 +10,7 @@ import {
   readRequest,
 } from '../../protocol/control.ts'
 import { pythonRepr } from '../../protocol/repr.ts'
-import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
+import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { uuid } from '../../std/id.ts'
 
 /** A command to every worker: to end or never begin tasks. */
@@ -26,9 +26,6 @@ export interface Controlled {
   revoke(command: RevokeCommand): readonly string[]
   error(error: unknown): void
 }
-
-/** All that we can read: commands hold nothing that could do harm. */
-const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Longest task id that a command may name, in characters: ids are remembered. */
 const MAX_ID_LENGTH = 1000

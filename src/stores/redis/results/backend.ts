@@ -4,7 +4,7 @@ import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
 import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
-import { CONTENT_TYPES, deserialize } from '../../../protocol/serializer.ts'
+import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
 import { UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { RedisBroker } from '../broker/broker.ts'
@@ -234,13 +234,11 @@ export class RedisBackend implements ResultBackend {
     this.#wanted = []
   }
 
-  /** JSON is an object in text, which begins as no map of msgpack does. Whatever its bytes say, it is the record of the id in its key. */
+  /** Whatever the bytes say, this is the record of the id in its key. */
   #read(bytes: Buffer, id: string): TaskMeta {
-    const json = bytes[0] === 0x7b
-    const type = json ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
     const meta = readable(
       id,
-      () => ({ ...readMeta(deserialize(bytes, type, json ? 'utf-8' : 'binary', this.#accept)), task_id: id }),
+      () => ({ ...readMeta(deserializeObject(bytes, this.#accept)), task_id: id }),
       () => ({ status: statusIn(bytes) ?? UNKNOWN }),
     )
     // Celery up to 5.3 writes UTC without saying so, which everybody else takes for local time.

@@ -15,7 +15,7 @@ import type { Broker } from '../../../broker/broker.ts'
 import { sqliteUrl } from '../../../broker/schemes.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
-import { CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
+import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { SqliteBroker } from '../broker/broker.ts'
@@ -40,9 +40,6 @@ const MAX_IDS_PER_TRANSACTION = 100
 
 /** Delay before the next attempt when a change could not be read, ms. */
 const READ_RETRY_DELAY_MS = 500
-
-/** The file is our own: whatever is in it, we wrote. */
-const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** Records in a SQLite file; where the broker has the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
