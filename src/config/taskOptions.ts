@@ -263,8 +263,9 @@ export function checkCallOptions(options: CallOptions, task: string): void {
   assertEncodable(headers, 'headers', 'json')
 }
 
-const MAX_TAGS = 20
-const MAX_TAG_LENGTH = 100
+/** Most tags of one job, and the longest tag. */
+export const MAX_TAGS = 20
+export const MAX_TAG_LENGTH = 100
 
 function requireTags(tags: unknown, where: string): void {
   if (!Array.isArray(tags) || tags.length > MAX_TAGS)

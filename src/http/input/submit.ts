@@ -1,17 +1,13 @@
 import type { Context } from 'hono'
 import type { AsyncResult } from '../../calls/asyncResult.ts'
 import { type AnyTask, callTask } from '../../calls/task.ts'
-import type { CallOptions } from '../../config/taskOptions.ts'
+import { type CallOptions, MAX_TAG_LENGTH, MAX_TAGS } from '../../config/taskOptions.ts'
 import { identityOf, mayAll } from '../access/identity.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'
 import { givenOf, type Input } from './input.ts'
 import { requireWord, wrongParameter } from './query.ts'
 import { webhookOf, webhookProblem } from './webhook.ts'
-
-/** Most tags of one job. */
-const MAX_TAGS = 20
-const MAX_TAG_LENGTH = 100
 
 /** Why this sender may not call the task; undefined where it may. A task that is not exposed does not exist. */
 export function taskProblem(c: Context, scope: HttpScope, name: string): Problem | undefined {

@@ -1,3 +1,4 @@
+import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/taskOptions.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { EVENT_STREAM } from './events.ts'
@@ -37,8 +38,8 @@ export const SUBMIT_HEADERS: Readonly<Record<string, JsonSchema>> = {
   Tag: {
     name: 'tag',
     in: 'query',
-    description: 'Words to find the job by, at most 20.',
-    schema: { type: 'array', items: { type: 'string', maxLength: 100 }, maxItems: 20 },
+    description: `Words to find the job by, at most ${MAX_TAGS}.`,
+    schema: { type: 'array', items: { type: 'string', maxLength: MAX_TAG_LENGTH }, maxItems: MAX_TAGS },
   },
 }
 
