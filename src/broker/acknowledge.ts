@@ -1,7 +1,5 @@
-import { backoffDelay } from '../std/backoff.ts'
 import type { Delivery } from './broker.ts'
-
-const RETRY_BACKOFF = { kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' } as const
+import { pauseForStore } from './storeBackoff.ts'
 
 /**
  * Acknowledge a delivery of which nothing is stored, for as long as it takes: one that is given up keeps its slot, and its lease is renewed.
@@ -14,7 +12,7 @@ export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortS
       return
     } catch {
       // Whatever it is, it concerns every acknowledgement: the store's own health is told elsewhere.
-      await new Promise((resolve) => setTimeout(resolve, backoffDelay(RETRY_BACKOFF, attempt)))
+      await pauseForStore(attempt)
     }
   }
 }

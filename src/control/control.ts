@@ -8,8 +8,9 @@ import {
   readReply,
   replyQueue,
 } from '../protocol/control.ts'
-import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
+import { ALL_CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
+import { withDeadline } from '../std/deadline.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { requireNode } from '../std/node.ts'
@@ -35,8 +36,6 @@ export interface RevokeManyOptions extends ControlOptions {
   /** Signal by which Celery's own workers end a running task. Default `'SIGTERM'`. */
   signal?: string | undefined
 }
-
-const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /**
  * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an answer comes from each
@@ -100,24 +99,11 @@ async function collect(consumer: Consumer, wait: number, limit = Number.POSITIVE
   const replies: ControlReply[] = []
   const deliveries = consumer[Symbol.asyncIterator]()
   while (replies.length < limit) {
-    const step = await within(wait, deliveries.next())
+    const step = await withDeadline(deliveries.next(), wait, () => undefined)
     if (!step || step.done) break
     const { properties, body } = step.value.envelope
     await step.value.ack()
     replies.push(readReply(deserialize(body, properties.contentType, properties.contentEncoding, ALL_CONTENT_TYPES)))
   }
   return replies
-}
-
-/** Undefined where it takes longer than `wait` ms. */
-async function within<Value>(wait: number, promise: Promise<Value>): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), Math.min(wait, MAX_TIMER_MS))
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { hostAddress, webhookUrl } from '../config/webhookOptions.ts'
+import { withDeadline } from '../std/deadline.ts'
 import { ArgumentError, Fatal } from '../std/errors.ts'
 import { isPublicAddress } from '../std/publicAddress.ts'
 
@@ -26,7 +27,7 @@ export async function resolveBySystem(hostname: string): Promise<readonly string
 export async function pinUrl(text: string, config: WebhookConfig, resolve: Resolve): Promise<Target> {
   const url = judged(text, config)
   const literal = hostAddress(url.hostname)
-  const addresses = isIP(literal) ? [literal] : await within(resolve(literal), config.timeout, literal)
+  const addresses = isIP(literal) ? [literal] : await resolved(literal, resolve, config.timeout)
   const [address] = addresses
   if (address === undefined) throw new Error(`webhook: ${literal} has no address`)
   const refused = config.allows(url) ? undefined : addresses.find((one) => !isPublicAddress(one))
@@ -37,17 +38,11 @@ export async function pinUrl(text: string, config: WebhookConfig, resolve: Resol
   return { url, address }
 }
 
-/** The system's resolver cannot be stopped, but need not be waited for. */
-async function within<Value>(answer: Promise<Value>, timeout: number, name: string): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`webhook: no address of ${name} within ${timeout} ms`)), timeout)
+/** The addresses of a host name; the system's resolver cannot be stopped, but the delivery waits for a limited time. */
+function resolved(name: string, resolve: Resolve, timeout: number): Promise<readonly string[]> {
+  return withDeadline(resolve(name), timeout, () => {
+    throw new Error(`webhook: no address of ${name} within ${timeout} ms`)
   })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function judged(text: string, config: WebhookConfig): URL {

@@ -138,7 +138,7 @@ export class Topology {
     try {
       return await this.#run(step)
     } catch (error) {
-      if (codeOf(error) === NOT_FOUND) return undefined
+      if (replyCodeOf(error) === NOT_FOUND) return undefined
       throw error
     }
   }
@@ -163,8 +163,8 @@ export class Topology {
           channel.close().catch(() => undefined)
           throw error
         }
-        if (codeOf(error) === ACCESS_REFUSED) throw forbidden(error as Error)
-        throw codeOf(error) === undefined ? this.#connection.errorOf(error) : error
+        if (replyCodeOf(error) === ACCESS_REFUSED) throw forbidden(error as Error)
+        throw replyCodeOf(error) === undefined ? this.#connection.errorOf(error) : error
       }
     })
     this.#line = done.catch(() => undefined)
@@ -226,7 +226,7 @@ function forbidden(error: Error): ConfigError {
  * first that differs, with both values.
  */
 function undeclared(queue: string, args: object, error: unknown): unknown {
-  const code = codeOf(error)
+  const code = replyCodeOf(error)
   if (code !== PRECONDITION_FAILED && code !== RESOURCE_LOCKED) return error
   const { message } = error as Error
   const says = /"(?:PRECONDITION_FAILED|RESOURCE_LOCKED) - ([^"]*)"/.exec(message)?.[1] ?? message
@@ -238,7 +238,7 @@ function undeclared(queue: string, args: object, error: unknown): unknown {
 }
 
 /** The server's reply code, where it has refused something. */
-export function codeOf(error: unknown): number | undefined {
+export function replyCodeOf(error: unknown): number | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'number' ? code : undefined
 }

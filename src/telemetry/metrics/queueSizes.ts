@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
+import { withDeadline } from '../../std/deadline.ts'
 import { isStoreAway } from '../../std/errorCode.ts'
 import { gauge } from './counters.ts'
 import type { Family } from './family.ts'
@@ -36,17 +37,11 @@ export class StoreLook {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
     })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), STORE_TIMEOUT_MS)
-    })
     try {
-      return await Promise.race([this.#looking, late])
+      return await withDeadline(this.#looking, STORE_TIMEOUT_MS, () => undefined)
     } catch (error) {
       if (!isStoreAway(error)) this.#app.config.logger.error({ err: error }, 'metrics: asking the store failed')
       return undefined
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Handout } from '../../backend/eventLog.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { pauseForStore } from '../../broker/storeBackoff.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { backoffDelay } from '../../std/backoff.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 
@@ -122,8 +122,7 @@ export class Handouts {
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || hurry.aborted) throw error
         if (attempt === 0) this.#to.fail(error, `storing what task ${id} hands out`)
-        const delay = backoffDelay({ kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' }, attempt)
-        await new Promise((resolve) => setTimeout(resolve, delay))
+        await pauseForStore(attempt)
       }
     }
   }

@@ -1,8 +1,8 @@
 import type { App } from '../../app/app.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
+import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
-import { backoffDelay } from '../../std/backoff.ts'
 import { writeApart } from '../../stores/sequentialUnitOfWork.ts'
 
 /** What writing a settlement needs of the worker. */
@@ -32,7 +32,6 @@ export interface Settled {
 
 /** How often an error of unknown kind is repeated before the message is blamed for it. */
 const MAX_REPEATS = 4
-const RETRY_BACKOFF = { kind: 'exponential', delay: 100, maxDelay: 1000, jitter: 'full' } as const
 
 /**
  * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and then the wanted one is
@@ -51,7 +50,7 @@ export async function settleSurely(
     if (typeof first === 'boolean') return { done: first, step: 0 }
     const settled = first.away ? undefined : await fallBack(fallbacks(first.error), first.error, parts, acked)
     if (settled || parts.hurry.aborted) return settled
-    await pause(round)
+    await pauseForStore(round)
   }
 }
 
@@ -95,7 +94,7 @@ async function attempt(
       if (!mine) tell(error, parts)
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
-    await pause(repeat)
+    await pauseForStore(repeat)
   }
 }
 
@@ -106,8 +105,4 @@ function isAway(fault: Fault | undefined, plain: boolean, last: boolean): boolea
 
 function tell(error: unknown, { app }: SettlerParts): void {
   app.signals.emit('worker:error', { error, doing: 'settling a task' })
-}
-
-function pause(attempt: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, backoffDelay(RETRY_BACKOFF, attempt)))
 }

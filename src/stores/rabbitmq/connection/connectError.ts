@@ -1,3 +1,4 @@
+import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError } from '../../../std/errors.ts'
 import type { AmqpAddress } from '../url.ts'
 import { askWhy, type Refusal } from './handshakeProbe.ts'
@@ -10,7 +11,7 @@ const LOGIN_REFUSED = /^Handshake terminated by server: (\d+) .* with message "(
 const VHOST_REFUSED = /Expected ConnectionOpenOk; got <ConnectionClose/
 
 /** What Node says of a certificate by which the server's is not trusted, and of one for others. */
-const UNTRUSTED_CODES = new Set([
+const UNTRUSTED_CODES: ReadonlySet<string | undefined> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -59,8 +60,4 @@ async function readRefusal(error: Error, address: AmqpAddress, timeout: number):
   if (code !== undefined) return { code: Number(code), text }
   if (!VHOST_REFUSED.test(error.message)) return undefined
   return askWhy(address, timeout)
-}
-
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException | undefined)?.code)
 }

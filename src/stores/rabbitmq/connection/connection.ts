@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
 import { backoffDelay } from '../../../std/backoff.ts'
+import { withDeadline } from '../../../std/deadline.ts'
 import { isDefect } from '../../../std/defect.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
@@ -80,7 +81,9 @@ export class AmqpConnection {
     const until = performance.now() + this.#options.wait
     while (this.#blocked && this.#unblocked) {
       const blocked = this.#blocked
-      await limited(this.#unblocked.promise, until - performance.now(), () => blocked)
+      await withDeadline(this.#unblocked.promise, until - performance.now(), () => {
+        throw blocked
+      })
     }
   }
 
@@ -143,12 +146,12 @@ export class AmqpConnection {
     this.start()
     const waiting = new Deferred<ChannelModel>()
     this.#waiting.add(waiting)
-    return limited(waiting.promise, this.#options.wait, () => {
+    return withDeadline(waiting.promise, this.#options.wait, () => {
       this.#waiting.delete(waiting)
       const [refusal] = this.#refusals.values()
       const cause = refusal ?? this.#problem
       const why = cause ? `: ${cause.message}` : ''
-      return new StoreUnavailableError(`${this.#label}: not connected for ${this.#options.wait} ms${why}`, { cause })
+      throw new StoreUnavailableError(`${this.#label}: not connected for ${this.#options.wait} ms${why}`, { cause })
     })
   }
 
@@ -275,15 +278,4 @@ export class AmqpConnection {
 function destroy(model: ChannelModel): void {
   const { stream } = model.connection as unknown as { stream: { destroy(error: Error): void } }
   stream.destroy(new Error('no answer'))
-}
-
-/** The promise, or the rejection with `late()` when it has not settled within `ms`. */
-export async function limited<Value>(promise: Promise<Value>, ms: number, late: () => Error): Promise<Value> {
-  const { promise: limit, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(late()), Math.max(0, ms))
-  try {
-    return await Promise.race([promise, limit])
-  } finally {
-    clearTimeout(timer)
-  }
 }

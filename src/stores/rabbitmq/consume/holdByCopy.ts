@@ -6,7 +6,7 @@ import type { AmqpConnection } from '../connection/connection.ts'
 import { HELD_HEADER, LOST_HEADER, withoutWay } from '../envelope.ts'
 import { namePart } from '../limits.ts'
 import type { Fate, Outgoing } from '../publish/publisher.ts'
-import { codeOf, type Topology } from '../topology.ts'
+import { replyCodeOf, type Topology } from '../topology.ts'
 import { type Settle, Settler } from './ackBatch.ts'
 import type { AmqpDelivery } from './delivery.ts'
 
@@ -141,7 +141,7 @@ export class Keeper {
       else this.#queues.delete(name)
     }
     await channel.consume(name, heard).catch((error: unknown) => {
-      throw codeOf(error) === undefined ? connection.errorOf(error) : error
+      throw replyCodeOf(error) === undefined ? connection.errorOf(error) : error
     })
   }
 

@@ -1,5 +1,5 @@
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
-import { codeOf } from '../topology.ts'
+import { replyCodeOf } from '../topology.ts'
 import type { AmqpDelivery } from './delivery.ts'
 import { Keeper, type KeeperParts } from './holdByCopy.ts'
 
@@ -163,7 +163,7 @@ export class LongHolds {
     } catch (error) {
       // Tried again at the next look; until it is too late there are several.
       if (error instanceof StoreUnavailableError) return
-      if (codeOf(error) === undefined && !isLasting(error)) throw error
+      if (replyCodeOf(error) === undefined && !isLasting(error)) throw error
       this.#parts.clock.refused(error as Error)
     }
   }

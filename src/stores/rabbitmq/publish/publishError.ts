@@ -1,5 +1,5 @@
 import { ConfigError, EncodeError, type StoreUnavailableError } from '../../../std/errors.ts'
-import { codeOf } from '../topology.ts'
+import { replyCodeOf } from '../topology.ts'
 import type { Target } from './frames.ts'
 import type { SizeLimit } from './sizeLimit.ts'
 
@@ -28,7 +28,7 @@ export function refusalOf(
   away: StoreUnavailableError,
 ): PublishRefusal | undefined {
   if (!reason) return undefined
-  const code = codeOf(reason)
+  const code = replyCodeOf(reason)
   if (code === PRECONDITION_FAILED) {
     sizes.heard(reason.message)
     const error = new EncodeError(`RabbitMQ: the server refuses the message: ${reason.message}`, { cause: reason })

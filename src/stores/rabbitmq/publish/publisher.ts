@@ -1,7 +1,8 @@
 import type { Message, Options } from 'amqplib'
+import { withDeadline } from '../../../std/deadline.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, StoreUnavailableError } from '../../../std/errors.ts'
-import { type AmqpConnection, limited } from '../connection/connection.ts'
+import type { AmqpConnection } from '../connection/connection.ts'
 import { Outlet } from './frameBatch.ts'
 import type { Target } from './frames.ts'
 import { refusalOf } from './publishError.ts'
@@ -92,7 +93,9 @@ export class Publisher {
   }
 
   #within(turn: Promise<void>, until: number): Promise<void> {
-    return limited(turn, until - performance.now(), () => this.#late())
+    return withDeadline(turn, until - performance.now(), () => {
+      throw this.#late()
+    })
   }
 
   async #sendWhenOpen(message: Outgoing, size: number): Promise<Fate> {
