@@ -1,9 +1,11 @@
 import type { CallOptions } from '../config/taskOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { shown } from '../std/validate.ts'
+import { requireObject, shown } from '../std/validate.ts'
 import { bindCall, checkArguments, type Given, joinKwargs, wireForm } from '../tasks/bind.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { Call } from './prepareCall.ts'
+
+const ONE_OBJECT = 'one object of arguments'
 
 /** The call of a registered task: its arguments checked, then as they were given (only what the caller said crosses the wire). */
 export function checkedCall(definition: TaskDefinition, given: Given, options: CallOptions): Call | Promise<Call> {
@@ -12,7 +14,7 @@ export function checkedCall(definition: TaskDefinition, given: Given, options: C
     return { task, ...given, options, definition }
   // By position only where that is declared, as the types say.
   const asInput = style === 'object' && !params && given.args.length > 0
-  if (asInput) requireObject(given.args[0], task)
+  if (asInput) requireObject(given.args[0], `task ${task}`, ONE_OBJECT)
   const bound = bindCall(definition, asInput ? { ...given, args: given.args.slice(0, 1) } : given)
   const call: Call = { task, ...wireForm(definition, bound), options, definition }
   const checked = checkArguments(definition, bound)
@@ -35,12 +37,13 @@ export function namedCall(
   options: CallOptions,
 ): Call {
   const { kwargs = {} } = options
-  return Array.isArray(args)
-    ? { task, args, kwargs, options, definition }
-    : { task, args: [], kwargs: joinKwargs(`task ${task}`, requireObject(args, task), kwargs), options, definition }
-}
-
-function requireObject(value: unknown, task: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new ArgumentError(`task ${task}: expected one object of arguments, got ${shown(value)}`)
+  if (Array.isArray(args)) return { task, args, kwargs, options, definition }
+  requireObject(args, `task ${task}`, ONE_OBJECT)
+  return {
+    task,
+    args: [],
+    kwargs: joinKwargs(`task ${task}`, args as Readonly<Record<string, unknown>>, kwargs),
+    options,
+    definition,
+  }
 }

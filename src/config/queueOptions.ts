@@ -1,6 +1,6 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown, shown } from '../std/validate.ts'
+import { refuseUnknown, requireObject, shown } from '../std/validate.ts'
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['type', 'maxPriority', 'arguments'])
 
@@ -21,9 +21,4 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
       throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   }
   return queues
-}
-
-function requireObject(value: unknown, where: string): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
-  throw new ArgumentError(`${where}: expected an object, got ${shown(value)}`)
 }

@@ -26,6 +26,12 @@ export function requireText(value: unknown, where: string): asserts value is str
   }
 }
 
+/** An object that is no array, else ArgumentError. */
+export function requireObject(value: unknown, where: string, expected = 'an object'): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new ArgumentError(`${where}: expected ${expected}, got ${shown(value)}`)
+}
+
 export function requireDate(value: unknown, where: string): asserts value is Date {
   if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
     throw new ArgumentError(`${where}: expected a valid Date, got ${String(value)}`)

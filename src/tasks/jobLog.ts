@@ -67,7 +67,7 @@ function send(outlet: Outlet, level: LineLevel, fields: object, message: string)
 /** Fields as JSON has them; an error without its stack, a secret without its value. */
 function plain(fields: object): Record<string, unknown> {
   try {
-    return JSON.parse(toJson(shown(fields, 2))) as Record<string, unknown>
+    return JSON.parse(toJson(redacted(fields, 2))) as Record<string, unknown>
   } catch {
     // A circle, or what throws when it is looked at: a log line is not worth an error, so they go as text.
     return Object.fromEntries(Object.keys(fields).map((key) => [key, 'not shown']))
@@ -75,11 +75,11 @@ function plain(fields: object): Record<string, unknown> {
 }
 
 /** Secrets are looked for at the top and one level down, as in the worker's own log. */
-function shown(value: unknown, levels: number): unknown {
+function redacted(value: unknown, levels: number): unknown {
   if (value instanceof Error) return { type: value.name, message: value.message }
   if (levels === 0 || !isRecord(value)) return value
   const entries = Object.entries(value).map(([key, inner]) => {
-    return [key, SECRETS.includes(key) ? '[redacted]' : shown(inner, levels - 1)]
+    return [key, SECRETS.includes(key) ? '[redacted]' : redacted(inner, levels - 1)]
   })
   return Object.fromEntries(entries)
 }

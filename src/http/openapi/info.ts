@@ -36,7 +36,7 @@ export function parseInfo(info: ApiInfo | undefined): ApiInfo {
     const members = INFO_MEMBERS[name] as readonly string[] | 'text'
     if (value === undefined) continue
     if (members === 'text') requireText(value, `.${name}`)
-    else requireObject(value, name, members)
+    else requireMembers(value, name, members)
   }
   const { license } = info
   if (license) {
@@ -47,7 +47,7 @@ export function parseInfo(info: ApiInfo | undefined): ApiInfo {
   return info
 }
 
-function requireObject(value: unknown, name: string, members: readonly string[]): void {
+function requireMembers(value: unknown, name: string, members: readonly string[]): void {
   if (typeof value !== 'object' || value === null)
     throw wrong(`.${name}`, `an object with ${members.join(', ')}`, value)
   refuseUnknown(value, new Set(members), `http: info.${name}`)

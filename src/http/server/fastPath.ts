@@ -221,11 +221,11 @@ function call(scope: HttpScope, { name, task, input, base, bytes }: Given, excha
 function show({ base, scope }: DirectApi, id: string, exchange: Exchange): void {
   if (!exchange.enter()) return
   historyOf(scope, id)
-    .then((history) => (history ? shown(scope, history, base, exchange) : exchange.handOn()))
+    .then((history) => (history ? answerJob(scope, history, base, exchange) : exchange.handOn()))
     .catch((error: unknown) => exchange.fail(error))
 }
 
-function shown({ durations }: HttpScope, history: History, base: string, exchange: Exchange): void {
+function answerJob({ durations }: HttpScope, history: History, base: string, exchange: Exchange): void {
   const info = infoOf(history.meta)
   durations.see(info)
   exchange.answer(200, shownHeaders(history, info, durations), jobText(info, base))
