@@ -1,8 +1,9 @@
 import type { Origin, Submission as Sent } from '../backend/unitOfWork.ts'
+import type { Route } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from '../config/taskOptions.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { pythonIso } from '../protocol/iso.ts'
+import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
@@ -67,14 +68,26 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   })
   const serializer = options.serializer ?? own?.serializer ?? config.serializer
   const envelope = encode(call, message, serializer, config.typedJson)
-  const submission: Sent = {
-    message: { envelope, route: { exchange: '', routingKey: queue }, notBefore: eta?.getTime() },
-    meta: ignored ? undefined : pendingRecord(message, queue, isoNow(now)),
+  return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, {
     once: options.idempotencyKey !== undefined,
     origin: originOf(options, envelope),
     note: options.note,
-  }
-  return { id, message, queue, ignored, submission }
+  })
+}
+
+/** A message with its envelope and its route, made ready for the store. `extra`: what its submission says beside. */
+export function preparedOf(
+  message: TaskMessage,
+  envelope: Envelope,
+  route: Route,
+  now: number,
+  extra?: Pick<Sent, 'once' | 'origin' | 'note'>,
+): Prepared {
+  const { id, eta, ignoreResult: ignored } = message
+  const queue = route.routingKey
+  const notBefore = eta === undefined ? undefined : isoTime(eta)
+  const meta = ignored ? undefined : pendingRecord(message, queue, isoNow(now))
+  return { id, message, queue, ignored, submission: { message: { envelope, route, notBefore }, meta, ...extra } }
 }
 
 function originOf({ owner, tags, keepInput }: CallOptions, { body }: Envelope): Origin | undefined {

@@ -1,13 +1,11 @@
 import type { App } from '../app/app.ts'
-import type { Prepared } from '../calls/prepareCall.ts'
+import { type Prepared, preparedOf } from '../calls/prepareCall.ts'
 import { isPriority } from '../config/taskOptions.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
-import { pendingRecord } from '../protocol/record.ts'
 import { canvasOf, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
-import { isoNow } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 
@@ -61,20 +59,8 @@ export function prepareSignature(
   const key = text(options, 'routing_key')
   const routingKey =
     queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route(task) ?? config.queue
-  return {
-    id: message.id,
-    message,
-    queue: routingKey,
-    ignored,
-    submission: {
-      message: {
-        envelope: encodeTask(message, serializer, config.typedJson),
-        route: { exchange, routingKey },
-        notBefore: message.eta === undefined ? undefined : isoTime(message.eta),
-      },
-      meta: ignored ? undefined : pendingRecord(message, routingKey, isoNow(now)),
-    },
-  }
+  const envelope = encodeTask(message, serializer, config.typedJson)
+  return preparedOf(message, envelope, { exchange, routingKey }, now)
 }
 
 function messageOf(
