@@ -5,7 +5,7 @@ import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
 import { isoTime } from './iso.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
-import { deserialize, JSON_ONLY, type SerializerName, write } from './serializer.ts'
+import { deserialize, type SerializerName, write } from './serializer.ts'
 import { readSignature, readSignatures, type Signature } from './signature.ts'
 
 /*
@@ -152,17 +152,6 @@ function addCustom(headers: Record<string, unknown>, name: string, value: unknow
 
 function seconds(milliseconds: number | undefined): number | null {
   return milliseconds === undefined ? null : milliseconds / 1000
-}
-
-/**
- * Read what the headers tell, without the body. Protocol 1 has its fields in the body, which is then read too, within
- * `accept`.
- * Throws DecodeError where it is neither protocol or a field has the wrong shape.
- */
-export function peekTask(envelope: Envelope, accept: ReadonlySet<string> = JSON_ONLY): TaskHead {
-  return envelope.headers.task === undefined
-    ? headOfV1(envelope, readV1(envelope, accept))
-    : headOf(envelope, envelope.headers)
 }
 
 /** Read a message of either protocol. Throws DecodeError where it cannot be read, or its parts have the wrong shape. */

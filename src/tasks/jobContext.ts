@@ -242,7 +242,7 @@ export class JobContext extends JobMessage implements Parent {
 }
 
 /** The error that stands for an AbortReason inside a task. */
-export function abortError(reason: unknown, id: string): Error {
+function abortError(reason: unknown, id: string): Error {
   if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
   if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
   return new CeleriacError('SHUTDOWN', 'the worker shuts down')

@@ -7,7 +7,7 @@ import type { StopSignal } from '../std/stopSignal.ts'
 export type Emit = (emission: string | Uint8Array, taken: () => void) => void
 
 /** Longest emission, bytes as it is stored. */
-export const MAX_EMISSION_BYTES = 65_536
+const MAX_EMISSION_BYTES = 65_536
 /** Beyond either, a job that awaits its emissions waits for the store. */
 const WAIT_ABOVE = { count: 1000, bytes: 2 ** 20 }
 /** Beyond either, a job that does not await its emissions fails: this bounds the memory. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeException, encodeException } from '../../src/protocol/exception.ts'
 import { pythonIso } from '../../src/protocol/iso.ts'
-import { decodeTask, encodeTask, peekTask, type TaskMessage } from '../../src/protocol/message.ts'
+import { decodeTask, encodeTask, type TaskMessage } from '../../src/protocol/message.ts'
 import { readMeta } from '../../src/protocol/result.ts'
 import { deserialize, type SerializerName } from '../../src/protocol/serializer.ts'
 import { capture, envelopeOf, type RawMessage, readByPython } from './golden/golden.ts'
@@ -36,12 +36,6 @@ describe('messages of Python Celery', () => {
     const { headers } = encodeTask(decoded('positional'), 'json')
     expect(Object.keys(headers).slice(-4)).toEqual(['ignore_result', ...NEWER])
     expect(headers).toMatchObject({ replaced_task_nesting: 0, stamped_headers: null, stamps: {} })
-  })
-
-  test.each(v2)('%s: the head is what the whole message says', (_name, raw) => {
-    const { args, kwargs, embed, ...head } = decodeTask(envelopeOf(raw), ALL)
-    expect(peekTask(envelopeOf(raw))).toEqual(head)
-    expect(peekTask({ ...envelopeOf(raw), body: 'not read' })).toEqual(head)
   })
 
   test('each part is found', () => {
@@ -96,8 +90,6 @@ describe('messages of Python Celery', () => {
     })
     expect(message.rootId).toBe(message.id)
     expect(message.eta).toMatch(/\+00:00$/)
-    const { args, kwargs, embed, ...head } = message
-    expect(peekTask(envelopeOf(messages['protocol 1'] as RawMessage))).toEqual(head)
   })
 })
 
