@@ -59,8 +59,11 @@ export interface HistoryQuery {
 /** States on the way and emissions that are kept per task, unless the app says otherwise. */
 export const DEFAULT_EVENT_LOG = 1000
 /** A log drops its oldest entries above about this many bytes, but keeps at least `MIN_LOG_ENTRIES`. */
-const MAX_LOG_BYTES = 2 ** 20
-const MIN_LOG_ENTRIES = 16
+export const MAX_LOG_BYTES: number = 2 ** 20
+export const MIN_LOG_ENTRIES = 16
+
+/** A log is shortened at every so many entries. */
+export const LOG_TRIM_INTERVAL = 16
 
 /** True for what a log keeps: all but the first and the last. */
 export function isOnTheWay(state: string): boolean {

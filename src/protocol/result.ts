@@ -80,7 +80,7 @@ export function isOver({ status, problem }: TaskMeta): boolean {
 }
 
 /** Bytes at the beginning of a record in which its state is looked for. */
-const HEAD_BYTES = 128
+export const STATUS_HEAD_BYTES = 128
 const JSON_STATUS = /^\{\s*"status"\s*:\s*"([^"\\]{1,100})"/
 /** A map of msgpack whose first key is `status`, then a short text. */
 const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
@@ -89,8 +89,8 @@ const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
 export function statusIn(record: string | Uint8Array): string | undefined {
   const head =
     typeof record === 'string'
-      ? record.slice(0, HEAD_BYTES)
-      : Buffer.from(record.subarray(0, HEAD_BYTES)).toString('latin1')
+      ? record.slice(0, STATUS_HEAD_BYTES)
+      : Buffer.from(record.subarray(0, STATUS_HEAD_BYTES)).toString('latin1')
   const json = JSON_STATUS.exec(head)?.[1]
   if (json !== undefined) return json
   const packed = PACKED_STATUS.exec(head)

@@ -1,4 +1,5 @@
 import type { Script } from '../connection/connection.ts'
+import { PRIORITY_STEPS } from './keys.ts'
 
 /*
  * What must be one step in the server. Every script first loads what it needs of the pieces below; keys come by KEYS, all else by ARGV.
@@ -67,11 +68,11 @@ end
 `
 
 /** `lists_for(exchange, routing_key, priority)`: where a message goes that is given back. */
-const LISTS = `
+const LISTS: string = `
 local prefix = ARGV[1]
 local function list_of(queue, priority)
   local step = 0
-  for _, s in ipairs({0, 3, 6, 9}) do if s <= (priority or 0) then step = s end end
+  for _, s in ipairs({${PRIORITY_STEPS.join(', ')}}) do if s <= (priority or 0) then step = s end end
   if step == 0 then return prefix .. queue end
   return prefix .. queue .. '\\6\\22' .. step
 end

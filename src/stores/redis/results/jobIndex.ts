@@ -5,7 +5,7 @@ import { hasWords, wordsBeside, wordsOf } from '../../../backend/jobSearch.ts'
 import { delayOf, staleAfter } from '../../../backend/retention.ts'
 import type { Submission } from '../../../backend/unitOfWork.ts'
 import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
-import type { TaskMeta } from '../../../protocol/result.ts'
+import { STATUS_HEAD_BYTES, type TaskMeta } from '../../../protocol/result.ts'
 import { ArgumentError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import type { RedisNotes, Said } from './notes.ts'
@@ -82,8 +82,6 @@ const RECORDS_PER_READ = 200
 /** Records read for one page: this many, or this many times the limit of the page, whichever is more. */
 const MIN_SEARCHED_RECORDS = 1000
 const SEARCHED_PER_RESULT = 10
-/** Bytes at the beginning of a record, among them its state. */
-const HEAD_BYTES = 128
 
 /** A place in the index. */
 interface Place {
@@ -223,7 +221,7 @@ export class RedisIndex {
     const open = listed.filter(isOpen)
     if (open.length === 0) return [...listed]
     const heads = await this.#connection.pipeline(
-      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, HEAD_BYTES - 1] as const),
+      open.map(({ place }) => ['GETRANGE', this.#source.keyOf(place.id), 0, STATUS_HEAD_BYTES - 1] as const),
     )
     const out = new Set(open.filter((_, at) => isWithoutError(heads[at] as string)))
     return listed.filter((one) => !out.has(one))

@@ -1,4 +1,4 @@
-import { type Handout, keptChanges } from '../../../backend/eventLog.ts'
+import { type Handout, keptChanges, LOG_TRIM_INTERVAL } from '../../../backend/eventLog.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
@@ -40,7 +40,7 @@ local function append(key, list, ttl, kept, run, from, known, texts)
       redis.call('RPUSH', list, last .. ' ' .. state .. ' ' .. run .. ':' .. place .. ' ' .. text)
     end
   end
-  if math.floor(last / 16) > math.floor(before / 16) then redis.call('LTRIM', list, -kept, -1) end
+  if math.floor(last / ${LOG_TRIM_INTERVAL}) > math.floor(before / ${LOG_TRIM_INTERVAL}) then redis.call('LTRIM', list, -kept, -1) end
   if redis.call('PTTL', list) < tonumber(ttl) then redis.call('PEXPIRE', list, ttl) end
   redis.pcall('PUBLISH', key, redis.call('GET', key))
 end

@@ -5,6 +5,7 @@ import {
   type History,
   type HistoryQuery,
   keptChanges,
+  LOG_TRIM_INTERVAL,
   unlogged,
 } from '../../../backend/eventLog.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
@@ -29,8 +30,6 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
   readonly seq: number
 }
 
-/** A log is shortened at every so many. */
-const TRIM_INTERVAL_ENTRIES = 16
 /** Format of an emission, with the number of the newest state before it. */
 const EMISSION_FORMAT = 'emission; state='
 
@@ -64,7 +63,7 @@ export class SqliteHistory {
   log(id: string): void {
     if (this.#limit === 0) return
     const { job, seq, size } = this.#add.get(id) as { job: number; seq: number; size: number }
-    if (seq % TRIM_INTERVAL_ENTRIES === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
+    if (seq % LOG_TRIM_INTERVAL === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
   }
 
   /** Inside a transaction: keep what is handed out. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
@@ -76,7 +75,7 @@ export class SqliteHistory {
     const format = EMISSION_FORMAT + stateOf(bounds)
     let seq = bounds?.last ?? 1
     for (const body of emissions) this.#emit.run(record.seq, ++seq, version, format, body)
-    const isDue = Math.floor(seq / TRIM_INTERVAL_ENTRIES) > Math.floor((seq - emissions.length) / TRIM_INTERVAL_ENTRIES)
+    const isDue = Math.floor(seq / LOG_TRIM_INTERVAL) > Math.floor((seq - emissions.length) / LOG_TRIM_INTERVAL)
     const longest = Math.max(...emissions.map(({ length }) => length))
     if (isDue) this.#trim.run(record.seq, seq - keptChanges(this.#limit, longest))
     return true
