@@ -219,12 +219,10 @@ describe('watching', () => {
 })
 
 test('without a server: an error within the limit, and abort ends a watch at once', async () => {
-  const connection = connectRedis('redis://127.0.0.1:1', { wait: 300 })
-  const backend = new RedisBackend('', { ...options, connection })
+  const backend = new RedisBackend('redis://127.0.0.1:1', { ...options, storeTimeout: 300 })
   await expect(backend.store(metaOf('1', SUCCESS))).rejects.toThrow(StoreUnavailableError)
   await expect(backend.load(['1'])).rejects.toThrow(StoreUnavailableError)
   await expect(lastOf(backend, '1')).rejects.toThrow(StoreUnavailableError)
   for await (const meta of backend.watch(['1'], AbortSignal.timeout(50))) expect.fail(meta.status)
   await backend.close()
-  await connection.close()
 })

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Follows } from '../../src/calls/eventFeed.ts'
 import { writeEmission } from '../../src/protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
+import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { until, within } from '../../src/testing/kit.ts'
@@ -21,7 +22,13 @@ describe('logs in Redis', () => {
   afterEach(() => backend.close())
 
   const open = (more: { keyPrefix?: string; eventLog?: number } = {}): RedisBackend =>
-    new RedisBackend(server.url(), { expires: 60_000, serializer: 'json', accept: ['json'], ...more })
+    new RedisBackend(server.url(), {
+      expires: 60_000,
+      serializer: 'json',
+      accept: ['json'],
+      broker: new MemoryBroker(),
+      ...more,
+    })
   /** As Celery's Redis backend stores a state. */
   const storeAsPython = async (status: string, result: string): Promise<void> => {
     const record = `{"status": "${status}", "result": ${result}, "traceback": null, "children": [], "date_done": null, "task_id": "1"}`

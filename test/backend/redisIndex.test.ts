@@ -1,15 +1,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { BackendOptions } from '../../src/backend/backend.ts'
 import type { Origin, Submission } from '../../src/backend/unitOfWork.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
-import { RedisBackend, type RedisBackendOptions } from '../../src/stores/redis/results/backend.ts'
+import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { RedisServer } from '../redis/server.ts'
 
 const DAY = 86_400_000
 /** What is final is kept for a minute. */
-const options: Omit<RedisBackendOptions, 'broker'> = {
+const options: Omit<BackendOptions, 'broker'> = {
   expires: 60_000,
   serializer: 'json',
   accept: ['json', 'msgpack'],
@@ -27,7 +28,7 @@ beforeEach(async () => {
 })
 afterEach(() => broker.close())
 
-function open(more: Partial<RedisBackendOptions> = {}): RedisBackend {
+function open(more: Partial<BackendOptions> = {}): RedisBackend {
   return new RedisBackend(server.url(), { ...options, broker, ...more })
 }
 

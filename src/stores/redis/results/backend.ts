@@ -8,6 +8,7 @@ import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.t
 import { UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { RedisBroker } from '../broker/broker.ts'
+import { Batch } from '../connection/batch.ts'
 import { connectRedis } from '../connection/client.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 import { parseRedisUrl } from '../connection/url.ts'
@@ -18,12 +19,6 @@ import { RedisNotes } from './notes.ts'
 import { RedisEmissions } from './output.ts'
 import { RedisWriter, recordOf, type StoredRecord } from './recordScript.ts'
 import { RedisWatches } from './watch.ts'
-
-export interface RedisBackendOptions extends Omit<BackendOptions, 'broker'> {
-  readonly broker?: Broker
-  /** Somebody else's connection to the same server, not closed with this backend. */
-  readonly connection?: RedisConnection
-}
 
 /** Celery's prefix of the records' keys. */
 const RECORD_PREFIX = 'celery-task-meta-'
@@ -48,7 +43,7 @@ export class RedisBackend implements ResultBackend {
   readonly connection: RedisConnection
   /** The broker, where it is of the same server and database. */
   readonly #shared: RedisBroker | undefined
-  readonly #options: RedisBackendOptions
+  readonly #options: BackendOptions
   readonly #prefix: string
   readonly #accept: ReadonlySet<string>
   readonly #writer: RedisWriter
@@ -57,19 +52,15 @@ export class RedisBackend implements ResultBackend {
   readonly #index: RedisIndex
   readonly #history: RedisHistory
   readonly #emissions: RedisEmissions
-  #wanted: {
-    readonly key: string
-    readonly resolve: (bytes: Buffer | null) => void
-    readonly reject: (error: unknown) => void
-  }[] = []
+  readonly #reads = new Batch<string, Buffer | null>((keys) => this.#readAll(keys))
 
   /** Throws ConfigError for a URL that cannot be read. */
-  constructor(url: string, options: RedisBackendOptions) {
+  constructor(url: string, options: BackendOptions) {
     const { broker } = options
     this.#shared = broker instanceof RedisBroker && broker.url === parseRedisUrl(url).url ? broker : undefined
-    const given = options.connection ?? this.#shared?.connection
     this.connection =
-      given ?? connectRedis(url, { name: 'celeriac-results', warn: options.warn, wait: options.storeTimeout })
+      this.#shared?.connection ??
+      connectRedis(url, { name: 'celeriac-results', warn: options.warn, wait: options.storeTimeout })
     this.url = this.connection.url
     this.#options = options
     this.#prefix = resultPrefix(options.keyPrefix ?? '')
@@ -201,37 +192,29 @@ export class RedisBackend implements ResultBackend {
 
   async close(): Promise<void> {
     this.#watches.close()
-    if (!this.#options.connection && !this.#shared) await this.connection.close()
+    if (!this.#shared) await this.connection.close()
   }
 
   #revokedKey(): string {
     return `${this.#prefix}celeriac.revoked`
   }
 
-  /** Bytes as they are stored; what is asked for in one turn of the event loop goes out in one command. */
+  /** Bytes as they are stored; those that are read in one turn of the event loop are one command. */
   #fetch(ids: readonly string[]): Promise<(Buffer | null)[]> {
-    const reads = ids.map(
-      (id) =>
-        new Promise<Buffer | null>((resolve, reject) => {
-          const count = this.#wanted.push({ key: this.keyOf(id), resolve, reject })
-          if (count === 1) setImmediate(() => this.#fetchWanted())
-        }),
-    )
-    return Promise.all(reads)
+    return Promise.all(ids.map((id) => this.#reads.add(this.keyOf(id))))
   }
 
-  #fetchWanted(): void {
-    for (const some of pieces(this.#wanted, MAX_KEYS_PER_COMMAND)) {
-      this.connection.commandBytes('MGET', ...some.map(({ key }) => key)).then(
-        (values) => {
-          for (const [at, one] of some.entries()) one.resolve((values as (Buffer | null)[])[at] ?? null)
-        },
-        (error: unknown) => {
-          for (const one of some) one.reject(error)
-        },
-      )
+  async #readAll(keys: readonly string[]): Promise<(Buffer | null | Error)[]> {
+    return (await Promise.all(pieces(keys, MAX_KEYS_PER_COMMAND).map((some) => this.#readSome(some)))).flat()
+  }
+
+  /** A command that fails is the failure of its own keys alone. */
+  async #readSome(keys: readonly string[]): Promise<(Buffer | null | Error)[]> {
+    try {
+      return (await this.connection.commandBytes('MGET', ...keys)) as (Buffer | null)[]
+    } catch (error) {
+      return keys.map(() => error as Error)
     }
-    this.#wanted = []
   }
 
   /** Whatever the bytes say, this is the record of the id in its key. */

@@ -1,8 +1,9 @@
-import { isOnTheWay } from '../../../backend/eventLog.ts'
+import { isOnTheWay, LOG_TRIM_INTERVAL, MAX_LOG_BYTES, MIN_LOG_ENTRIES } from '../../../backend/eventLog.ts'
 import { delayOf, lifetimeOf } from '../../../backend/retention.ts'
 import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
-import type { TaskMeta } from '../../../protocol/result.ts'
+import { STATUS_HEAD_BYTES, type TaskMeta } from '../../../protocol/result.ts'
 import { write } from '../../../protocol/serializer.ts'
+import { Batch } from '../connection/batch.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
 
@@ -17,7 +18,7 @@ import { readAnswers } from '../connection/errors.ts'
  * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. `unwritable(key, status, ttl)`: why it could not
  * be saved, as the server would answer, else nil: to be asked before the first write. Put before a script's own text.
  */
-export const STORE_LUA = `
+export const STORE_LUA: string = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
 -- Of msgpack that begins with the state: that, and where what follows it begins.
 local function packed_status(head)
@@ -46,12 +47,12 @@ local function submission_of(head)
   return nil, string.sub(head, at, at + 15 + (string.byte(head, at + 15) or 160) - 160)
 end
 local function with_submission(value, head)
-  local own_text, own_packed = submission_of(string.sub(value, 1, 128))
+  local own_text, own_packed = submission_of(string.sub(value, 1, ${STATUS_HEAD_BYTES}))
   if own_text or own_packed then return value end
   local text, packed = submission_of(head)
   local _, to = string.find(value, '^{"status":"[^"]*",')
   if text and to then return string.sub(value, 1, to) .. text .. ',' .. string.sub(value, to + 1) end
-  local _, at = packed_status(string.sub(value, 1, 128))
+  local _, at = packed_status(string.sub(value, 1, ${STATUS_HEAD_BYTES}))
   if not packed or not at then return value end
   local first, high, low = string.byte(value, 1, 3)
   local wide = first == 222
@@ -66,14 +67,14 @@ local function log(key, value, ttl, limit)
   local newest = redis.call('LINDEX', list, -1)
   local number = newest and (tonumber(string.match(newest, '^%d+') or 1)) + 1 or 2
   redis.call('RPUSH', list, number .. ' ' .. value)
-  local kept = math.min(limit, math.max(16, math.floor(1048576 / #value)))
-  if number % 16 == 0 then redis.call('LTRIM', list, -kept, -1) end
+  local kept = math.min(limit, math.max(${MIN_LOG_ENTRIES}, math.floor(${MAX_LOG_BYTES} / #value)))
+  if number % ${LOG_TRIM_INTERVAL} == 0 then redis.call('LTRIM', list, -kept, -1) end
   if tonumber(ttl) > 0 then redis.call('PEXPIRE', list, ttl) end
 end
 local heads = {}
 local function unwritable(key, status, ttl)
   if status == 'PENDING' then return end
-  local head = redis.pcall('GETRANGE', key, 0, 127)
+  local head = redis.pcall('GETRANGE', key, 0, ${STATUS_HEAD_BYTES - 1})
   if type(head) == 'table' then return head.err end
   heads[key] = head
   local newest = string.find(ttl, '/', 1, true) and redis.pcall('LINDEX', log_of(key), -1)
@@ -89,7 +90,7 @@ local function outlive(key, ttl)
 end
 local function store(key, value, status, ttl, settling)
   if status == 'PENDING' then return put(key, value, ttl, 'NX') and 1 or 0 end
-  local head = heads[key] or redis.call('GETRANGE', key, 0, 127)
+  local head = heads[key] or redis.call('GETRANGE', key, 0, ${STATUS_HEAD_BYTES - 1})
   heads[key] = nil
   local known
   if head ~= '' then
@@ -174,16 +175,10 @@ function beginsWithStatus(meta: TaskMeta): boolean {
 const MAX_RECORDS_PER_CALL = 500
 const MAX_CALL_BYTES = 1_000_000
 
-interface Job {
-  readonly record: StoredRecord
-  readonly resolve: (saved: boolean) => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Saves records; those of one turn of the event loop in one call. */
 export class RedisWriter {
   readonly #connection: RedisConnection
-  #jobs: Job[] = []
+  readonly #batch = new Batch<StoredRecord, boolean>((records) => this.#saveAll(records))
 
   constructor(connection: RedisConnection) {
     this.#connection = connection
@@ -191,39 +186,36 @@ export class RedisWriter {
 
   /** True when it was saved. */
   save(record: StoredRecord): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      if (this.#jobs.push({ record, resolve, reject }) === 1) setImmediate(() => this.#flush())
-    })
+    return this.#batch.add(record)
   }
 
-  #flush(): void {
-    const jobs = this.#jobs
-    this.#jobs = []
-    let batch: Job[] = []
-    let size = 0
-    for (const job of jobs) {
-      batch.push(job)
-      size += job.record.value.length
-      if (batch.length < MAX_RECORDS_PER_CALL && size < MAX_CALL_BYTES) continue
-      void this.#send(batch)
-      batch = []
-      size = 0
-    }
-    if (batch.length > 0) void this.#send(batch)
+  async #saveAll(records: readonly StoredRecord[]): Promise<(boolean | Error)[]> {
+    return (await Promise.all(callsOf(records).map((call) => this.#send(call)))).flat()
   }
 
-  async #send(jobs: readonly Job[]): Promise<void> {
+  /** A call that fails is the failure of its own records alone. */
+  async #send(records: readonly StoredRecord[]): Promise<(boolean | Error)[]> {
     try {
-      const keys = jobs.map(({ record }) => record.key)
-      const args = jobs.flatMap(({ record: { value, status, ttl } }) => [value, status, ttl])
-      const saved = readAnswers(await this.#connection.script(STORE, keys, args), this.#connection.url)
-      for (const [at, job] of jobs.entries()) {
-        const answer = saved[at]
-        if (answer instanceof Error) job.reject(answer)
-        else job.resolve(answer === true)
-      }
+      const keys = records.map(({ key }) => key)
+      const args = records.flatMap(({ value, status, ttl }) => [value, status, ttl])
+      return readAnswers(await this.#connection.script(STORE, keys, args), this.#connection.url)
     } catch (error) {
-      for (const job of jobs) job.reject(error)
+      return records.map(() => error as Error)
     }
   }
+}
+
+function callsOf(records: readonly StoredRecord[]): StoredRecord[][] {
+  const calls: StoredRecord[][] = []
+  let call: StoredRecord[] = []
+  let size = 0
+  for (const record of records) {
+    if (call.length === 0) calls.push(call)
+    call.push(record)
+    size += record.value.length
+    if (call.length < MAX_RECORDS_PER_CALL && size < MAX_CALL_BYTES) continue
+    call = []
+    size = 0
+  }
+  return calls
 }
