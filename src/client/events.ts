@@ -2,7 +2,7 @@ import { parse } from './json.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, ProblemError, problemOf } from './problem.ts'
 import { type Frame, FrameReader } from './sseReader.ts'
-import type { Transport } from './transport.ts'
+import { TRANSIENT_STATUSES, type Transport } from './transport.ts'
 import type { JobError, JobEvent, LoggedLine } from './types.ts'
 
 /** Which events of a job are read, and until when. */
@@ -16,7 +16,6 @@ export interface EventOptions {
 /** The server sends something every 15 s: after this much silence the connection is dead, ms. */
 const SILENCE_TIMEOUT_MS = 45_000
 const DEFAULT_RETRY_MS = 2_000
-const TRANSIENT_STATUSES = new Set([429, 502, 503, 504])
 
 /**
  * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws

@@ -30,7 +30,7 @@ export interface Ask {
 const KNOWN_OPTIONS = new Set(['basePath', 'token', 'headers', 'retries', 'fetch'])
 const DEFAULT_RETRIES = 5
 /** Statuses of servers and proxies that may differ at the next attempt. */
-const TRANSIENT_STATUSES = new Set([429, 502, 503, 504])
+export const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /** Asks the server: with the client's headers, again after what may pass. */
 export class Transport {
