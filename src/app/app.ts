@@ -6,7 +6,7 @@ import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
 import { Submission } from '../calls/resultPromise.ts'
 import { purgeQueue } from '../calls/revoke.ts'
-import { Link, type Stores } from '../calls/stores.ts'
+import { AppStores, type Stores } from '../calls/stores.ts'
 import {
   type AnyTask,
   makeTask,
@@ -81,19 +81,19 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** What happens, as typed events; see `on`. */
   readonly signals: Emitter<Signals>
   readonly #tasks = new Map<string, AnyTask>()
-  readonly #link: Link
+  readonly #stores: AppStores
   readonly #origin = `gen${process.pid}@${hostname()}`
   #config: Config
   #options: CeleriacOptions
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
   readonly #afterTask = new Set<AfterTask>()
-  readonly #openWait: OpenWait = (...wait) => openWait(this.#link, this.#config, ...wait)
+  readonly #openWait: OpenWait = (...wait) => openWait(this.#stores, this.#config, ...wait)
 
   constructor(options: CeleriacOptions<Context> = {}) {
     this.#options = options
     this.#config = parseConfig(options)
-    this.#link = new Link(() => this.#config)
+    this.#stores = new AppStores(() => this.#config)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
@@ -164,7 +164,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** The handle of a task from its id alone. */
   result<Result = unknown, Progress = unknown>(id: string): AsyncResult<Result, Progress> {
     requireText(id, 'task id')
-    return new AsyncResult(id, this.#link)
+    return new AsyncResult(id, this.#stores)
   }
 
   /** Add layers around sending (in the caller) and running (where the task runs); the first added is the outermost. */
@@ -243,17 +243,17 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
    * cannot be sent, NotSupportedError with `rpc://` results.
    */
   completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
-    return completeWait(this.#link, this.#config, token, value)
+    return completeWait(this.#stores, this.#config, token, value)
   }
 
   /** The stores, opened at the first call. */
   stores(): Promise<Stores> {
-    return this.#link.open()
+    return this.#stores.open()
   }
 
   /** Change settings before the stores are first used; later it is a ConfigError. `folder` says where the application is: its default store belongs there. */
   configure(options: Pick<CeleriacOptions, 'broker' | 'backend' | 'logger'>, folder?: string): void {
-    if (this.#link.used) throw new ConfigError('configure: the stores of this app are in use already')
+    if (this.#stores.used) throw new ConfigError('configure: the stores of this app are in use already')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     this.#options = { ...this.#options, ...given }
     this.#config = parseConfig(this.#options, folder)
@@ -267,7 +267,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   async close(): Promise<void> {
-    await this.#link.close()
+    await this.#stores.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -275,7 +275,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   get #sender(): Sender {
-    return { origin: this.#origin, replyTo: this.#link.replyTo }
+    return { origin: this.#origin, replyTo: this.#stores.replyTo }
   }
 
   /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
@@ -301,7 +301,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
-    const { joint } = this.#link.stores ?? (await this.#link.open())
+    const { joint } = this.#stores.opened ?? (await this.#stores.open())
     if (!joint.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
     for (const one of prepared) this.#beforeSending(one)
     const sent = await joint.submitMany(prepared.map(({ submission }) => submission))
@@ -311,8 +311,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #submit(prepared: Prepared): Promise<AsyncResult> {
     // Before it is sent: nobody need await that, and the task around may have ended by then.
     childrenHere()?.push(prepared.id)
-    const { stores } = this.#link
-    return stores ? this.#handIn(prepared, stores) : this.#link.open().then((opened) => this.#handIn(prepared, opened))
+    const { opened } = this.#stores
+    return opened
+      ? this.#handIn(prepared, opened)
+      : this.#stores.open().then((stores) => this.#handIn(prepared, stores))
   }
 
   /** Without a promise more than it takes: every call pays for them. */
@@ -329,7 +331,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
     if (sent) this.signals.emit('task:after-publish', factsOf(prepared))
-    return new AsyncResult(prepared.id, this.#link, prepared.ignored, sent)
+    return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }
 
   /** The eager mode. False where its idempotency key, or its note, was there already. */

@@ -8,7 +8,7 @@ import { logBeat } from './logging.ts'
 import { type Schedules, schedulesOf } from './schedules.ts'
 import { Sender } from './sender.ts'
 import { Sleeper } from './sleeper.ts'
-import { Follower } from './taskWatcher.ts'
+import { TaskWatcher } from './taskWatcher.ts'
 import { Ticker } from './ticker.ts'
 
 export type { Clock } from './clock.ts'
@@ -38,7 +38,7 @@ export class Beat {
   readonly #logger: LogOption | undefined
   #endLog: () => void = () => undefined
   #parts:
-    | { readonly ticker: Ticker; readonly follower: Follower; readonly unsubscribe: () => Promise<void> }
+    | { readonly ticker: Ticker; readonly follower: TaskWatcher; readonly unsubscribe: () => Promise<void> }
     | undefined
   #starting: Promise<void> | undefined
   #loop: Promise<void> | undefined
@@ -75,7 +75,7 @@ export class Beat {
     const { backend } = await this.app.stores()
     const sender = new Sender(this.app, store, this.#clock)
     const ticker = new Ticker({ app: this.app, store, sender, clock: this.#clock })
-    const follower = new Follower(backend, () => this.#sleeper.wake())
+    const follower = new TaskWatcher(backend, () => this.#sleeper.wake())
     this.#parts = { ticker, follower, unsubscribe }
     this.app.signals.emit('beat:ready', { entries, store: store.url })
     this.#loop = this.#run(ticker, follower)
@@ -103,7 +103,7 @@ export class Beat {
     this.#endLog()
   }
 
-  async #run(ticker: Ticker, follower: Follower): Promise<void> {
+  async #run(ticker: Ticker, follower: TaskWatcher): Promise<void> {
     let failures = 0
     while (!this.#stopping) {
       let next: number | undefined

@@ -3,7 +3,7 @@ import { isOver } from '../protocol/result.ts'
 import { codeOf } from '../std/errorCode.ts'
 
 /** Watches tasks that others wait for, and tells when one has ended. */
-export class Follower {
+export class TaskWatcher {
   readonly #backend: ResultBackend
   readonly #ended: () => void
   readonly #watched = new Map<string, AbortController>()

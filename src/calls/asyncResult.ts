@@ -14,7 +14,7 @@ import {
 import { currentTask, lineage } from '../tasks/current.ts'
 import { infoOf, type JobError, type JobInfo } from './jobInfo.ts'
 import { revokeTask } from './revoke.ts'
-import type { Link } from './stores.ts'
+import type { AppStores } from './stores.ts'
 import type { WorkerCheck } from './workerCheck.ts'
 
 /** A change in the life of a task, or what it handed out while it ran. */
@@ -67,14 +67,14 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   readonly id: string
   /** False where the call that made this sent nothing: its idempotency key, or its note, was there already. */
   readonly sent: boolean
-  readonly #link: Link
+  readonly #stores: AppStores
   readonly #ignored: boolean
 
   /** Made by `delay`, `applyAsync` and `app.result(id)`. `ignored`: the call keeps no record. */
-  constructor(id: string, link: Link, ignored = false, sent = true) {
+  constructor(id: string, stores: AppStores, ignored = false, sent = true) {
     this.id = id
     this.sent = sent
-    this.#link = link
+    this.#stores = stores
     this.#ignored = ignored
   }
 
@@ -142,17 +142,17 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
    * a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
    */
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
-    return revokeTask(await this.#link.open(), this.id, options.terminate ?? false)
+    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */
   async forget(): Promise<void> {
-    const { backend } = await this.#link.open()
+    const { backend } = await this.#stores.open()
     await backend.forget([this.id])
   }
 
   async #meta(): Promise<TaskMeta | undefined> {
-    const { backend } = await this.#link.open()
+    const { backend } = await this.#stores.open()
     return (await backend.load([this.id]))[0]
   }
 
@@ -169,7 +169,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   async *#changes(stop: AbortController): AsyncGenerator<Change, void, void> {
-    const { backend } = await this.#link.open()
+    const { backend } = await this.#stores.open()
     const metas = backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
     try {
       const first = metas.next()
@@ -187,14 +187,14 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   async *#follow(options: WaitOptions, after: number): AsyncGenerator<Change, void, void> {
-    const { follows } = await this.#link.open()
-    for await (const step of bounded(this.#waiting(options), ({ signal }) => follows.follow(this.id, after, signal))) {
+    const { feed } = await this.#stores.open()
+    for await (const step of bounded(this.#waiting(options), ({ signal }) => feed.follow(this.id, after, signal))) {
       if (step !== 'gap') yield step
     }
   }
 
   #waiting({ timeout, signal }: WaitOptions): Waiting {
-    return { id: this.id, timeout, signal, by: taskHere(), check: this.#link.workerCheck }
+    return { id: this.id, timeout, signal, by: taskHere(), check: this.#stores.workerCheck }
   }
 
   #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
@@ -203,14 +203,14 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
 
   /** As `#changes`; where the store keeps a log, none is left out after the first. */
   async *#since(stop: AbortController): AsyncGenerator<Change, void, void> {
-    const { backend, follows } = await this.#link.open()
+    const { backend, feed } = await this.#stores.open()
     if (!backend.history) return yield* this.#changes(stop)
     await this.#known(stop.signal)
     if (stop.signal.aborted) return
-    const history = await follows.history(this.id, Number.MAX_SAFE_INTEGER)
+    const history = await feed.history(this.id, Number.MAX_SAFE_INTEGER)
     if (!history) throw new UnknownJobError(this.id, backend.hint)
     const state = seqOf(history)
-    for await (const step of follows.follow(this.id, state === undefined ? history.last : state - 1, stop.signal))
+    for await (const step of feed.follow(this.id, state === undefined ? history.last : state - 1, stop.signal))
       if (step !== 'gap') yield step
   }
 

@@ -5,24 +5,24 @@ import { isFinal } from '../protocol/states.ts'
 import { Deferred } from '../std/deferred.ts'
 import { UnknownJobError } from '../std/errors.ts'
 
-/** What a follower gets: a change, or the word that changes before the next one are not kept any more. */
+/** What a subscriber gets: a change, or the notice that changes before the next one are not kept any more. */
 export type Step = Change | 'gap'
 
 /** Changes of one task that all of its subscribers get without a read of the store for each. */
 const MAX_RECENT_CHANGES = 64
 
-/** Followers of tasks in this process: one watch of the store per task, however many follow it. */
-export class Follows {
+/** Subscribers to tasks in this process: one watch of the store per task, for any number of subscribers. */
+export class EventFeed {
   readonly #backend: ResultBackend
-  readonly #followed = new Map<string, Followed>()
+  readonly #tasks = new Map<string, TaskFeed>()
 
   constructor(backend: ResultBackend) {
     this.#backend = backend
   }
 
-  /** Tasks that somebody follows now. */
+  /** Tasks that have a subscriber now. */
   get size(): number {
-    return this.#followed.size
+    return this.#tasks.size
   }
 
   /** The task's history; undefined where it is not known. */
@@ -38,68 +38,68 @@ export class Follows {
    * come faster than they are read. Throws UnknownJobError for a task that is not known, or is forgotten meanwhile.
    */
   async *follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<Step, void, void> {
-    const followed = this.#join(id)
-    const follower = new Follower(after, signal)
-    followed.followers.add(follower)
+    const task = this.#join(id)
+    const subscriber = new Subscriber(after, signal)
+    task.subscribers.add(subscriber)
     try {
       while (!signal.aborted) {
-        const woken = follower.rest()
-        for (const step of await this.#steps(followed, follower)) {
+        const woken = subscriber.rest()
+        for (const step of await this.#steps(task, subscriber)) {
           yield step
           if (signal.aborted || (step !== 'gap' && isFinal(step.meta.status))) return
         }
         // Whoever knows its end already.
-        if (followed.end !== undefined && follower.after === followed.end) return
+        if (task.end !== undefined && subscriber.after === task.end) return
         await woken
       }
     } finally {
-      follower.end()
-      followed.followers.delete(follower)
-      if (followed.followers.size === 0) this.#leave(id, followed)
+      subscriber.end()
+      task.subscribers.delete(subscriber)
+      if (task.subscribers.size === 0) this.#leave(id, task)
     }
   }
 
-  /** What the follower has not seen. */
-  async #steps(followed: Followed, follower: Follower): Promise<readonly Step[]> {
-    const { after } = follower
-    const recent = followed.since(after)
-    if (recent) return follower.take(recent)
-    const history = await this.history(followed.id, after)
-    if (!history) throw new UnknownJobError(followed.id, this.#backend.hint)
+  /** What the subscriber has not seen. */
+  async #steps(task: TaskFeed, subscriber: Subscriber): Promise<readonly Step[]> {
+    const { after } = subscriber
+    const recent = task.since(after)
+    if (recent) return subscriber.take(recent)
+    const history = await this.history(task.id, after)
+    if (!history) throw new UnknownJobError(task.id, this.#backend.hint)
     if (after > newestOf(history)) {
-      const whole = await this.history(followed.id, 0)
-      follower.after = 0
-      return whole ? ['gap', ...follower.take(changesAfter(whole, 0))] : []
+      const whole = await this.history(task.id, 0)
+      subscriber.after = 0
+      return whole ? ['gap', ...subscriber.take(changesAfter(whole, 0))] : []
     }
-    const steps = follower.take(changesAfter(history, after))
+    const steps = subscriber.take(changesAfter(history, after))
     return isBroken(history, after) ? withGap(steps) : steps
   }
 
-  #join(id: string): Followed {
-    const known = this.#followed.get(id)
+  #join(id: string): TaskFeed {
+    const known = this.#tasks.get(id)
     if (known) return known
-    const followed = new Followed(id)
-    this.#followed.set(id, followed)
-    void this.#watch(followed)
-    return followed
+    const task = new TaskFeed(id)
+    this.#tasks.set(id, task)
+    void this.#watch(task)
+    return task
   }
 
-  #leave(id: string, followed: Followed): void {
-    followed.stop.abort()
-    if (this.#followed.get(id) === followed) this.#followed.delete(id)
+  #leave(id: string, task: TaskFeed): void {
+    task.stop.abort()
+    if (this.#tasks.get(id) === task) this.#tasks.delete(id)
   }
 
-  /** Reads what each change brought once, and wakes the followers. */
-  async #watch(followed: Followed): Promise<void> {
+  /** Reads what each change brought once, and wakes the subscribers. */
+  async #watch(task: TaskFeed): Promise<void> {
     try {
-      for await (const _meta of this.#backend.watch([followed.id], followed.stop.signal)) {
-        const history = await this.history(followed.id, followed.seen)
-        if (history) followed.add(history)
+      for await (const _meta of this.#backend.watch([task.id], task.stop.signal)) {
+        const history = await this.history(task.id, task.seen)
+        if (history) task.add(history)
       }
     } catch (error) {
-      followed.failure = { error }
+      task.failure = { error }
     }
-    followed.wake()
+    task.wake()
   }
 }
 
@@ -109,10 +109,10 @@ function withGap(steps: readonly Step[]): readonly Step[] {
   return first !== 'gap' && first?.seq === 1 ? [first, 'gap', ...rest] : ['gap', ...steps]
 }
 
-/** A task that somebody follows. */
-class Followed {
+/** A task that has a subscriber. */
+class TaskFeed {
   readonly id: string
-  readonly followers = new Set<Follower>()
+  readonly subscribers = new Set<Subscriber>()
   readonly stop = new AbortController()
   failure: { readonly error: unknown } | undefined
   /** Number up to which it was read. */
@@ -136,7 +136,7 @@ class Followed {
   add(history: History): void {
     const newest = newestOf(history)
     if (newest < this.seen) {
-      // A store that has lost what it had: each follower asks for itself.
+      // A store that has lost what it had: each subscriber asks for itself.
       this.#recent = []
     } else {
       this.#append(history)
@@ -147,7 +147,7 @@ class Followed {
   }
 
   wake(): void {
-    for (const follower of this.followers) follower.wake()
+    for (const subscriber of this.subscribers) subscriber.wake()
   }
 
   #append(history: History): void {
@@ -164,8 +164,8 @@ class Followed {
   }
 }
 
-/** How far one follower is. */
-class Follower {
+/** How far one subscriber is. */
+class Subscriber {
   /** Number of the last change it was given. */
   after: number
   readonly #signal: AbortSignal

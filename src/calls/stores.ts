@@ -6,26 +6,26 @@ import { uuid } from '../std/id.ts'
 import { openBackend } from '../stores/openBackend.ts'
 import { openBroker } from '../stores/openBroker.ts'
 import { jointOf } from '../stores/sequentialUnitOfWork.ts'
-import { Follows } from './eventFeed.ts'
+import { EventFeed } from './eventFeed.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 export interface Stores {
   readonly broker: Broker
   readonly backend: ResultBackend
   readonly joint: Joint
-  /** Who follows which task, in this process. */
-  readonly follows: Follows
+  /** The subscribers to tasks, in this process. */
+  readonly feed: EventFeed
 }
 
-/** The app's one way to its stores: opened when first needed, closed once. */
-export class Link {
+/** The stores of an app: opened when first needed, closed once. */
+export class AppStores {
   readonly #config: () => Config
   readonly #queue = uuid()
   #opening: Promise<Stores> | undefined
   /** Says so when calls wait and no worker is there. */
   readonly workerCheck: WorkerCheck
   /** Set while open: lets a hot path go on without waiting. */
-  stores: Stores | undefined
+  opened: Stores | undefined
 
   constructor(config: () => Config) {
     this.#config = config
@@ -54,8 +54,8 @@ export class Link {
       if (config.storeWarning !== undefined) warn(config.storeWarning)
       const broker = await openBroker(config.broker.reveal(), { ...config, warn })
       const backend = await this.#openBackend(config, broker, warn)
-      this.stores = { broker, backend, joint: jointOf(broker, backend), follows: new Follows(backend) }
-      return this.stores
+      this.opened = { broker, backend, joint: jointOf(broker, backend), feed: new EventFeed(backend) }
+      return this.opened
     } catch (error) {
       this.#opening = undefined
       throw error
@@ -86,10 +86,10 @@ export class Link {
     const opening = this.#opening
     if (!opening) return
     this.#opening = undefined
-    this.stores = undefined
+    this.opened = undefined
     // Why they cannot be opened is told to the caller who needed them.
     const opened = await opening.catch(() => undefined)
-    this.stores = undefined
+    this.opened = undefined
     for (const store of opened ? [opened.backend, opened.broker] : []) await this.#closed(store)
   }
 

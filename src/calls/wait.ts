@@ -14,7 +14,7 @@ import { uuidOf } from '../std/id.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import type { Wait, WaitForOptions } from '../tasks/waitTypes.ts'
 import { AsyncResult } from './asyncResult.ts'
-import type { Link } from './stores.ts'
+import type { AppStores } from './stores.ts'
 
 /**
  * What became of an answer: it was the first and is taken; another came before; nobody waits any more (too late, or the job has ended); or there
@@ -47,14 +47,14 @@ class StoredWait implements Wait {
   readonly #note: Note
   readonly #name: string
   readonly #backend: ResultBackend
-  readonly #link: Link
+  readonly #stores: AppStores
 
-  constructor(id: string, note: Note, name: string, backend: ResultBackend, link: Link) {
+  constructor(id: string, note: Note, name: string, backend: ResultBackend, stores: AppStores) {
     this.#id = id
     this.#note = note
     this.#name = name
     this.#backend = backend
-    this.#link = link
+    this.#stores = stores
   }
 
   get token(): string {
@@ -91,7 +91,7 @@ class StoredWait implements Wait {
   }
 
   get #result(): AsyncResult {
-    return new AsyncResult(this.#id, this.#link)
+    return new AsyncResult(this.#id, this.#stores)
   }
 
   /** From now on no answer is taken, unless one came in this very moment. */
@@ -104,14 +104,14 @@ class StoredWait implements Wait {
 
 /** Throws as OpenWait. */
 export async function openWait(
-  link: Link,
+  stores: AppStores,
   config: Config,
   job: string,
   name: string,
   options: WaitForOptions,
 ): Promise<Wait> {
   const timeout = timeoutOf(name, options)
-  const { backend } = await link.open()
+  const { backend } = await stores.open()
   if (!backend.keep || !backend.recall) throw new NotSupportedError(`waitFor: ${backend.url} remembers no tokens`)
   const id = uuidOf(job, 'wait', name)
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
@@ -119,13 +119,18 @@ export async function openWait(
   await backend.keep({ key: keyOf(id), value: JSON.stringify(fresh), expires })
   // That of the run which asked first.
   const note = (await noteOf(backend, id)) ?? fresh
-  return new StoredWait(id, note, name, backend, link)
+  return new StoredWait(id, note, name, backend, stores)
 }
 
 /** Hand in the answer that a job waits for. Throws EncodeError for a value that cannot be sent, NotSupportedError as `openWait`. */
-export async function completeWait(link: Link, config: Config, token: string, value: unknown): Promise<WaitOutcome> {
+export async function completeWait(
+  stores: AppStores,
+  config: Config,
+  token: string,
+  value: unknown,
+): Promise<WaitOutcome> {
   assertEncodable(value, 'value', config.resultSerializer)
-  const { backend } = await link.open()
+  const { backend } = await stores.open()
   if (!backend.recall) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
   const [, id, secret] = (typeof token === 'string' && TOKEN_PATTERN.exec(token)) || []
   const note = id === undefined ? undefined : await noteOf(backend, id)

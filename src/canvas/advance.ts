@@ -15,15 +15,15 @@ import { uuidOf } from '../std/id.ts'
 import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
 
 /** What follows from the end of a task: what is sent, and the records that go with it. */
-export interface Following {
+export interface Advance {
   readonly publish: readonly Message[]
   readonly also: readonly TaskMeta[]
   /** Ids of what is sent. */
   readonly children: readonly string[]
 }
 
-/** Who sends what follows from the end of a task. */
-export interface Follower {
+/** The worker that sends what follows from the end of a task. */
+export interface Advancer {
   readonly app: Pick<App, 'config' | 'tasks'>
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
@@ -32,19 +32,19 @@ export interface Follower {
   check(message: Message): void
 }
 
-const NO_FOLLOWING: Following = { publish: [], also: [], children: [] }
+const NO_ADVANCE: Advance = { publish: [], also: [], children: [] }
 
 /**
  * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
  * this worker itself would have to send counts: what lies deeper is for the worker that gets there.
  */
-export function linkProblem(message: TaskMessage, follower: Follower): ErrorInfo | undefined {
+export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo | undefined {
   const { embed } = message
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
     refuseChords(message)
-    const { publish } = send([...callbackCalls(message, null), ...errbackCalls(message)], message, follower)
-    for (const one of publish) follower.check(one)
+    const { publish } = send([...callbackCalls(message, null), ...errbackCalls(message)], message, advancer)
+    for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
     // Without a traceback: it would show this file, and not what its sender did.
@@ -60,23 +60,23 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
 }
 
 /** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
-export function afterSuccess(message: TaskMessage, result: unknown, follower: Follower): Following {
-  if (message.embed === NOTHING_EMBEDDED) return NO_FOLLOWING
-  return send(callbackCalls(message, result), message, follower)
+export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer): Advance {
+  if (message.embed === NOTHING_EMBEDDED) return NO_ADVANCE
+  return send(callbackCalls(message, result), message, advancer)
 }
 
 /** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
-export function afterFailure(message: TaskMessage, ending: RecordState, follower: Follower): Following {
-  if (message.embed === NOTHING_EMBEDDED) return NO_FOLLOWING
-  const { publish, also, children } = send(errbackCalls(message), message, follower)
-  return { publish, also: [...also, ...neverSent(message, ending, follower)], children }
+export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer): Advance {
+  if (message.embed === NOTHING_EMBEDDED) return NO_ADVANCE
+  const { publish, also, children } = send(errbackCalls(message), message, advancer)
+  return { publish, also: [...also, ...neverSent(message, ending, advancer)], children }
 }
 
 /** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
-export function neverSent({ id, embed }: TaskMessage, ending: RecordState, follower: Follower): readonly TaskMeta[] {
+export function neverSent({ id, embed }: TaskMessage, ending: RecordState, advancer: Advancer): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
   const { chain, chord, callbacks } = embed
-  return recordsWithin([chain, chord, callbacks], id, ending, follower)
+  return recordsWithin([chain, chord, callbacks], id, ending, advancer)
 }
 
 /** The same of a message that is refused: nothing at all is sent of what these values, its links as they came, would send. */
@@ -84,7 +84,7 @@ export function recordsWithin(
   values: readonly unknown[],
   parent: string,
   ending: RecordState,
-  { hostname }: Pick<Follower, 'hostname'>,
+  { hostname }: Pick<Advancer, 'hostname'>,
 ): readonly TaskMeta[] {
   const done = isoNow()
   return [...idsWithin(values)].flatMap(([id, name]) => {
@@ -111,7 +111,7 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
   })
 }
 
-function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Follower): Following {
+function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Advancer): Advance {
   const { id, rootId, replyTo, headers } = message
   const context = contextOf(headers, app.config.request)
   const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }

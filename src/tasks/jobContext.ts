@@ -18,7 +18,7 @@ import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
 import { JobMessage } from './messageInfo.ts'
-import { type Emit, Outlet } from './outputBuffer.ts'
+import { type Emit, OutputBuffer } from './outputBuffer.ts'
 import type { OpenWait, WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
@@ -66,7 +66,7 @@ export class JobContext extends JobMessage implements Parent {
   readonly #openWait: OpenWait | undefined
   #abort: AbortController | undefined
   #log: Logger | undefined
-  #outlet: Outlet | undefined
+  #output: OutputBuffer | undefined
   #ended = false
   #folded: Report | undefined
   #foldTimer: NodeJS.Timeout | undefined
@@ -144,9 +144,9 @@ export class JobContext extends JobMessage implements Parent {
 
   chunk(value: unknown): Promise<void> {
     if (this.#ended) return Promise.resolve()
-    const outlet = this.#open()
-    outlet.send('chunk', this.#checked(value))
-    const done = this.#paced(outlet)
+    const output = this.#open()
+    output.send('chunk', this.#checked(value))
+    const done = this.#paced(output)
     // Who does not await it is not to die of an abort, either.
     done.catch(() => undefined)
     return done
@@ -189,13 +189,13 @@ export class JobContext extends JobMessage implements Parent {
   #makeLog(): Logger {
     const log = this.#host.log.child({ task: this.task, id: this.id })
     const level = this.#definition.options.exposeLogs
-    return level && this.#host.emit ? new ExposedLog(log, { outlet: this.#open(), level, left: 0 }) : log
+    return level && this.#host.emit ? new ExposedLog(log, { output: this.#open(), level, left: 0 }) : log
   }
 
   /** Made when first needed, as the signal. */
-  #open(): Outlet {
-    this.#outlet ??= new Outlet(this.#host.emit, this.#serializer, this.attempt)
-    return this.#outlet
+  #open(): OutputBuffer {
+    this.#output ??= new OutputBuffer(this.#host.emit, this.#serializer, this.attempt)
+    return this.#output
   }
 
   #checked(value: unknown): unknown {
@@ -208,8 +208,8 @@ export class JobContext extends JobMessage implements Parent {
     )
   }
 
-  async #paced(outlet: Outlet): Promise<void> {
-    for (let room = outlet.room(this.#host.signal); room; room = outlet.room(this.#host.signal)) await room
+  async #paced(output: OutputBuffer): Promise<void> {
+    for (let room = output.room(this.#host.signal); room; room = output.room(this.#host.signal)) await room
     await this.#turn()
   }
 

@@ -3,14 +3,14 @@ import { toJson } from '../protocol/plainJson.ts'
 import { EncodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
-import type { Outlet } from './outputBuffer.ts'
+import type { OutputBuffer } from './outputBuffer.ts'
 
 /** A line that is too long keeps this many characters of its message, and none of its fields. */
 const CUT_MESSAGE_LENGTH = 4000
 
 /** What the lines of one job have in common. */
 interface Exposure {
-  readonly outlet: Outlet
+  readonly output: OutputBuffer
   /** Lines below it are not exposed. */
   readonly level: LineLevel
   /** Lines that were left out since the last that was not. */
@@ -36,27 +36,27 @@ export class ExposedLog extends LeveledLogger {
 
   protected override line(level: LineLevel, fields: object, message: string): void {
     this.#log[level](fields, message)
-    const { outlet, level: least, left } = this.#exposure
+    const { output, level: least, left } = this.#exposure
     if (LINE_LEVELS.indexOf(level) < LINE_LEVELS.indexOf(least)) return
     // A line is not worth a wait: what the store does not keep pace with is left out, and counted.
-    if (outlet.isFull) {
+    if (output.isFull) {
       this.#exposure.left++
       return
     }
     this.#exposure.left = 0
     if (left > 0)
-      send(outlet, 'warn', {}, `${left} lines are left out here: they came faster than the store takes them`)
-    send(outlet, level, { ...this.#fields, ...fields }, message)
+      send(output, 'warn', {}, `${left} lines are left out here: they came faster than the store takes them`)
+    send(output, level, { ...this.#fields, ...fields }, message)
   }
 }
 
-function send(outlet: Outlet, level: LineLevel, fields: object, message: string): void {
+function send(output: OutputBuffer, level: LineLevel, fields: object, message: string): void {
   const line = { level, time: new Date().toISOString(), message: String(message).toWellFormed() }
   try {
-    outlet.send('log', { ...line, fields: plain(fields) } satisfies LogLine)
+    output.send('log', { ...line, fields: plain(fields) } satisfies LogLine)
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error
-    outlet.send('log', {
+    output.send('log', {
       ...line,
       message: `${line.message.slice(0, CUT_MESSAGE_LENGTH).toWellFormed()}…`,
       fields: {},

@@ -13,8 +13,8 @@ const WAIT_ABOVE = { count: 1000, bytes: 2 ** 20 }
 /** Beyond either, a job that does not await its emissions fails: this bounds the memory. */
 const FAIL_ABOVE = { count: 10_000, bytes: 2 ** 24 }
 
-/** What is handed out by one job and has not been kept yet, within bounds. */
-export class Outlet {
+/** Emissions of one job that the store has not kept yet, within bounds. */
+export class OutputBuffer {
   readonly #emit: Emit | undefined
   readonly #serializer: SerializerName
   readonly #attempt: number

@@ -14,7 +14,7 @@ import { ControlListener, type RevokeCommand } from './control/listener.ts'
 import { logSignals } from './logging.ts'
 import { openPool, type PoolKind } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
-import { type Bench, execute, retract } from './task/execute.ts'
+import { execute, retract, type WorkerContext } from './task/execute.ts'
 import { Postponed } from './task/postponed.ts'
 import type { Request } from './task/request.ts'
 
@@ -62,8 +62,8 @@ export class Worker {
   readonly #revokeGrace: number
   readonly #revoked = new RecentIds(MAX_REVOKED)
   readonly #running = new Map<string, Request>()
-  readonly #lives = new Set<Promise<void>>()
-  #bench: Bench | undefined
+  readonly #executions = new Set<Promise<void>>()
+  #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   #endLog: () => void = () => undefined
   readonly #control: ControlListener
@@ -71,7 +71,7 @@ export class Worker {
   #loop: Promise<void> = Promise.resolve()
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
-  readonly #hurry = new AbortController()
+  readonly #stopNow = new AbortController()
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
@@ -101,7 +101,7 @@ export class Worker {
 
   /** How many tasks it holds now. */
   get busy(): number {
-    return this.#lives.size
+    return this.#executions.size
   }
 
   /** Resolves when it is ready to take tasks; a second call waits for the first. Rejects when the store or the pool cannot be opened. */
@@ -128,7 +128,7 @@ export class Worker {
     for (const id of await stores.backend.revoked()) this.#revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
     this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
-    const bench: Bench = {
+    const context: WorkerContext = {
       app: this.app,
       stores,
       pool: this.pool,
@@ -136,13 +136,13 @@ export class Worker {
       revoked: this.#revoked,
       running: this.#running,
       postponed: new Postponed(),
-      hurry: this.#hurry.signal,
+      stopNow: this.#stopNow.signal,
       check: (message) => stores.joint.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
-    this.#bench = bench
-    this.#loop = this.#take(this.#consumer, bench)
+    this.#context = context
+    this.#loop = this.#take(this.#consumer, context)
     this.app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
@@ -152,7 +152,7 @@ export class Worker {
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
-    if (grace === 0) this.#hurry.abort()
+    if (grace === 0) this.#stopNow.abort()
     this.#stopping ??= this.#stop(grace, options.reason ?? 'stop')
     await this.#stopping
   }
@@ -164,11 +164,11 @@ export class Worker {
     await this.#orTell(this.#consumer?.close())
     await this.#ended(grace)
     for (const request of this.#running.values()) request.abort('shutdown')
-    await this.#ended(grace === 0 || this.#hurry.signal.aborted ? 0 : ABORT_GRACE_MS)
+    await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
     for (const request of this.#running.values()) request.kill('shutdown')
     // From here on a store that is away is not waited for: the leases give back what it does not take now.
-    this.#hurry.abort()
-    await Promise.all([this.#loop, ...this.#lives])
+    this.#stopNow.abort()
+    await Promise.all([this.#loop, ...this.#executions])
     await this.#orTell(this.#control.stop())
     await this.#orTell(this.#consumer?.release())
     await this.#orTell(this.pool.close())
@@ -184,33 +184,33 @@ export class Worker {
     }
   }
 
-  /** Resolves when nothing runs any more, after `limit` ms, or when somebody is in a hurry. */
+  /** Resolves when nothing runs any more, after `limit` ms, or when the worker must stop at once. */
   async #ended(limit: number): Promise<void> {
-    const { signal } = this.#hurry
-    if (this.#lives.size === 0 || limit === 0 || signal.aborted) return
+    const { signal } = this.#stopNow
+    if (this.#executions.size === 0 || limit === 0 || signal.aborted) return
     let timer: NodeJS.Timeout | undefined
-    let hurry = (): void => undefined
+    let stopNow = (): void => undefined
     const enough = new Promise<void>((resolve) => {
-      hurry = resolve
+      stopNow = resolve
       timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
-      signal.addEventListener('abort', hurry, { once: true })
+      signal.addEventListener('abort', stopNow, { once: true })
     })
-    await Promise.race([enough, Promise.all(this.#lives)])
+    await Promise.race([enough, Promise.all(this.#executions)])
     clearTimeout(timer)
-    signal.removeEventListener('abort', hurry)
+    signal.removeEventListener('abort', stopNow)
   }
 
-  async #take(consumer: Consumer, bench: Bench): Promise<void> {
-    for await (const delivery of consumer) this.#live(execute(delivery, bench))
+  async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
+    for await (const delivery of consumer) this.#track(execute(delivery, context))
     if (this.#stopping !== undefined) return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
 
-  #live(life: Promise<void>): void {
-    this.#lives.add(life)
-    void life.then(() => this.#lives.delete(life))
+  #track(execution: Promise<void>): void {
+    this.#executions.add(execution)
+    void execution.then(() => this.#executions.delete(execution))
   }
 
   /** Returns which of them run here. */
@@ -221,8 +221,8 @@ export class Worker {
       request.abort('revoke')
       if (terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
     }
-    const bench = this.#bench
-    for (const id of ids) if (bench?.postponed.queueOf(id) !== undefined) this.#live(retract(id, bench))
+    const context = this.#context
+    for (const id of ids) if (context?.postponed.queueOf(id) !== undefined) this.#track(retract(id, context))
     return running.map(({ id }) => id)
   }
 }

@@ -235,7 +235,7 @@ onEachStore((lab, kind) => {
     })
 })
 
-/** What a housekeeper does when a lease has run out: the message waits again. */
+/** What a lease renewer does when a lease has run out: the message waits again. */
 async function takeAway(lab: ReturnType<ReturnType<typeof useLab>>): Promise<void> {
   if (lab.kind === 'sqlite') {
     lab.database().exec('UPDATE message SET owner = NULL')

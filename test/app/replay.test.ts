@@ -56,7 +56,7 @@ describe('events({ after })', () => {
       stop.abort(new RangeError('enough'))
       await expect(reading).rejects.toThrow('enough')
       await expect(collect(handle.events({ after: 6, timeout: 50 }))).rejects.toThrow(TimeoutError)
-      expect((await app.stores()).follows.size).toBe(0)
+      expect((await app.stores()).feed.size).toBe(0)
     })
 
     it('refuses a wrong number, and an unknown task', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Follows } from '../../src/calls/eventFeed.ts'
+import { EventFeed } from '../../src/calls/eventFeed.ts'
 import { writeEmission } from '../../src/protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
@@ -82,12 +82,12 @@ describe('logs in Redis', () => {
   })
 
   test('what a Python worker stores is told without a number, its end with one', async () => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     await backend.store(metaOf('1', PENDING))
     await backend.store(metaOf('1', PROGRESS, { result: 'ours' }))
     const seen: string[] = []
     const reading = (async () => {
-      for await (const step of follows.follow('1', 0, new AbortController().signal))
+      for await (const step of feed.follow('1', 0, new AbortController().signal))
         if (step !== 'gap') seen.push(`${step.seq} ${step.meta.status} ${step.meta.result}`)
     })()
     await until('ours', () => seen.length === 2)
@@ -103,11 +103,11 @@ describe('logs in Redis', () => {
 
   test('nothing is missed while the connections are away', async () => {
     const writer = open()
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     await writer.store(metaOf('1', PENDING))
     const seen: (number | undefined)[] = []
     const reading = (async () => {
-      for await (const step of follows.follow('1', 0, new AbortController().signal))
+      for await (const step of feed.follow('1', 0, new AbortController().signal))
         seen.push(step === 'gap' ? -1 : step.seq)
     })()
     await until('it is followed', () => seen.length === 1)

@@ -47,10 +47,10 @@ test.each(Object.entries(hosts))(
     for (const client of clients) expect(client.header('cache-control')).toBe('no-cache, no-transform')
     await service.record({ task_id: 'one', status: 'PROGRESS', result: 1 })
     await until(() => clients.every(({ events }) => events.length === 2))
-    const { follows } = await service.app.stores()
-    expect(follows.size).toBe(1)
+    const { feed } = await service.app.stores()
+    expect(feed.size).toBe(1)
     for (const client of clients) client.close()
-    await until(() => follows.size === 0)
+    await until(() => feed.size === 0)
   },
 )
 

@@ -183,8 +183,8 @@ describe.each(stores)('events on %s', (store) => {
     await until(() => clients.every(({ events }) => events.length === 1))
     for (const client of clients) client.close()
     await Promise.all(clients.map(({ ended }) => ended))
-    const { follows } = await service.app.stores()
-    await until(() => follows.size === 0)
+    const { feed } = await service.app.stores()
+    await until(() => feed.size === 0)
     const last = listen(id)
     await is('SUCCESS', 1)
     await last.ended
@@ -200,17 +200,17 @@ test('by default there is a sign of life every 15 s', () => {
 
 test('a reader that takes nothing for eight heartbeats is hung up on, and comes again for the rest', async () => {
   await using service = await startService('memory:', { heartbeat: 20 })
-  const { follows } = await service.app.stores()
+  const { feed } = await service.app.stores()
   await service.record({ task_id: 'one' })
   const client = new EventClient(service.server.port, '/v1/jobs/one/events')
   await until(() => client.events.length === 1)
   client.socket.pause()
   const long = 'z'.repeat(100_000)
-  for (let at = 0; follows.size > 0 && at < 2000; at++) {
+  for (let at = 0; feed.size > 0 && at < 2000; at++) {
     await service.record({ task_id: 'one', status: 'PROGRESS', result: `${at} ${long}` })
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
-  await until(() => follows.size === 0)
+  await until(() => feed.size === 0)
   await service.record({ task_id: 'one', status: 'SUCCESS', result: 1, date_done: DONE })
   client.socket.resume()
   expect(await client.ended).toBe(false)

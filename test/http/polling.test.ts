@@ -46,8 +46,8 @@ describe.each(stores)('ETag and long poll on %s', (store) => {
   test('a wait ends with the change', async () => {
     const id = await begin()
     const polls = Array.from({ length: 20 }, () => get(id, { 'if-none-match': '"1"', prefer: 'wait=25' }))
-    const { follows } = await service.app.stores()
-    expect(follows.size).toBe(0)
+    const { feed } = await service.app.stores()
+    expect(feed.size).toBe(0)
     await service.record({ task_id: id, status: 'PROGRESS', result: { page: 1 } })
     for (const response of await Promise.all(polls)) {
       expect([response.status, response.headers.get('preference-applied')]).toEqual([200, 'wait=25'])

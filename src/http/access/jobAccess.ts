@@ -33,8 +33,8 @@ export async function findHistory(c: Context, scope: HttpScope): Promise<History
 
 /** The same of any job of an exposed task, whosever it is. */
 export async function historyOf({ app, exposed }: HttpScope, id: string): Promise<History | undefined> {
-  const { follows } = await app.stores()
-  const history = await follows.history(id, NO_EVENTS)
+  const { feed } = await app.stores()
+  const history = await feed.history(id, NO_EVENTS)
   const task = history?.meta.name
   return task !== undefined && exposed.has(task) ? history : undefined
 }

@@ -61,8 +61,8 @@ function bodyOf(
     async *events(signal) {
       if (metrics) metrics.streams++
       try {
-        const { follows } = await app.stores()
-        for await (const step of follows.follow(id, after, signal)) yield eventText(step)
+        const { feed } = await app.stores()
+        for await (const step of feed.follow(id, after, signal)) yield eventText(step)
       } finally {
         if (metrics) metrics.streams--
       }

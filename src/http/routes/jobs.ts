@@ -56,12 +56,12 @@ function respond(
 
 /** The job once it is another than this, within `wait` s and as long as client and server are there. */
 async function nextChange(c: Context, { app }: HttpScope, known: History, wait: number): Promise<History | undefined> {
-  const { backend, follows } = await app.stores()
+  const { backend, feed } = await app.stores()
   const id = known.meta.task_id
   const end = endOfWait(c, wait * 1000)
   try {
     for await (const _meta of backend.watch([id], end.signal)) {
-      const history = await follows.history(id, NO_EVENTS)
+      const history = await feed.history(id, NO_EVENTS)
       if (history && jobEtag(history) !== jobEtag(known)) return history
     }
     return undefined

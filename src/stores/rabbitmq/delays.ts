@@ -28,7 +28,7 @@ export interface DelayRoute {
   readonly routingKey: string
 }
 
-/** True of a queue that messages only pass through: where they wait for their time, or are held for long (`Keeper`). */
+/** True of a queue that messages only pass through: where they wait for their time, or are held for long (`HoldByCopy`). */
 export function isPassage(name: string): boolean {
   return PASSAGE_NAME.test(name)
 }

@@ -88,7 +88,7 @@ function prepareOnce(db: DatabaseSync, path: string): void {
   const isNew = transaction(db, 'BEGIN', () => checkOwner(db, path)) === 'empty'
   // A process crash loses nothing that was committed; a power cut may lose the last moments, never the file's integrity.
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
-  // Checkpoints are the housekeeper's; this is the bound for when no worker runs (pages of 4 KiB).
+  // Checkpoints are made by the lease renewer's thread; this is the bound for when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   // A log that one large transaction has made longer is cut back when it is begun anew.
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { type Change, changesAfter, type History, isBroken, seqOf } from '../../backend/eventLog.ts'
-import { Follows, type Step } from '../../calls/eventFeed.ts'
+import { EventFeed, type Step } from '../../calls/eventFeed.ts'
 import { type Emission, writeEmission } from '../../protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
 import { UnknownJobError } from '../../std/errors.ts'
@@ -12,7 +12,7 @@ import { type Kit, until, within } from '../kit.ts'
 /** How many states the backend of this suite must be opened to keep (`eventLog`). */
 export const SUITE_EVENT_LOG = 100
 
-/** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `Follows` makes of it. */
+/** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes of it. */
 export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
   const one = casesOn(kit, open)
   kit.describe(`history of backend ${name}`, () => {
@@ -149,8 +149,8 @@ class Following {
   readonly ended: Promise<void>
   readonly #abort = new AbortController()
 
-  constructor(follows: Follows, id: string, after = 0) {
-    this.ended = this.#read(follows.follow(id, after, this.#abort.signal))
+  constructor(feed: EventFeed, id: string, after = 0) {
+    this.ended = this.#read(feed.follow(id, after, this.#abort.signal))
   }
 
   async stop(): Promise<void> {
@@ -165,13 +165,13 @@ class Following {
 
 function following(it: Case): void {
   it('follow: each state once, in order, to the end, however fast they come', async ({ backend, other }) => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     await backend.store(metaOf('1', PENDING))
-    const all = new Following(follows, '1')
+    const all = new Following(feed, '1')
     const expected = ['1 PENDING']
     for (let at = 2; at <= 50; at++) expected.push(`${at} PROGRESS ${at}`)
     await Promise.all(expected.slice(1).map((_, at) => other.store(metaOf('1', PROGRESS, { result: at + 2 }))))
-    const late = new Following(follows, '1', 30)
+    const late = new Following(feed, '1', 30)
     await until('the last but one', () => all.steps.length === 50 && late.steps.length === 20)
     await other.store(metaOf('1', SUCCESS, { result: 'end' }))
     await within('the end', Promise.all([all.ended, late.ended]))
@@ -180,37 +180,37 @@ function following(it: Case): void {
   })
 
   it('follow: what was dropped, and a number that was never reached, is told as a gap', async ({ backend }) => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     for (let at = 1; at <= SUITE_EVENT_LOG * 3; at++) await backend.store(metaOf('1', PROGRESS, { result: at }))
     await backend.store(metaOf('1', SUCCESS))
-    const old = new Following(follows, '1', 5)
-    const all = new Following(follows, '1')
+    const old = new Following(feed, '1', 5)
+    const all = new Following(feed, '1')
     await within('the end', Promise.all([old.ended, all.ended]))
     assert.equal(old.steps[0], 'gap')
     assert.deepEqual(all.steps.slice(0, 2), ['1 PENDING', 'gap'])
     assert.deepEqual(all.steps.slice(2), old.steps.slice(1))
     await backend.store(metaOf('2', SUCCESS))
-    const beyond = new Following(follows, '2', 77)
+    const beyond = new Following(feed, '2', 77)
     await within('the end', beyond.ended)
     assert.deepEqual(beyond.steps, ['gap', '1 PENDING', '2 SUCCESS null'])
   })
 
   it('follow: from the end nothing but the end of it; an unknown one is an error', async ({ backend }) => {
-    const follows = new Follows(backend)
-    await assert.rejects(new Following(follows, 'nobody').ended, UnknownJobError)
+    const feed = new EventFeed(backend)
+    await assert.rejects(new Following(feed, 'nobody').ended, UnknownJobError)
     await backend.store(metaOf('1', STARTED))
-    const following = new Following(follows, '1')
+    const following = new Following(feed, '1')
     await until('it is followed', () => following.steps.length === 2)
     await backend.forget(['1'])
     await assert.rejects(following.ended, UnknownJobError)
   })
 
   it('follow: stops at once on abort, and may be begun anew', async ({ backend, other }) => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     await backend.store(metaOf('1', STARTED))
-    const first = new Following(follows, '1', 2)
+    const first = new Following(feed, '1', 2)
     await first.stop()
-    const again = new Following(follows, '1', 2)
+    const again = new Following(feed, '1', 2)
     await other.store(metaOf('1', SUCCESS, { result: 1 }))
     await within('the end', again.ended)
     assert.deepEqual([first.steps, again.steps], [[], ['3 SUCCESS 1']])
@@ -219,16 +219,16 @@ function following(it: Case): void {
 
 function followingMany(it: Case): void {
   it('follow: a hundred of ten tasks, some of which come and go', async ({ backend, other }) => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     const ids = Array.from({ length: 10 }, (_, at) => `t${at}`)
     for (const id of ids) await backend.store(metaOf(id, PENDING))
-    const all = ids.flatMap((id) => Array.from({ length: 10 }, () => new Following(follows, id)))
+    const all = ids.flatMap((id) => Array.from({ length: 10 }, () => new Following(feed, id)))
     const work = ids.map(async (id) => {
       for (let at = 2; at <= 90; at++) await other.store(metaOf(id, PROGRESS, { result: at }))
       await other.store(metaOf(id, SUCCESS, { result: 91 }))
     })
     const passing = ids.map(async (id, at) => {
-      const one = new Following(follows, id, at)
+      const one = new Following(feed, id, at)
       await until('something came', () => one.steps.length > 0)
       await one.stop()
     })
@@ -318,10 +318,10 @@ function emittingElsewhere(it: Case): void {
 
 function emittingMuch(it: Case): void {
   it('emit: followers get each once, in order, from wherever they come', async ({ backend, other }) => {
-    const follows = new Follows(backend)
+    const feed = new EventFeed(backend)
     await backend.store(metaOf('1', PENDING))
     await backend.store(metaOf('1', STARTED))
-    const all = new Following(follows, '1')
+    const all = new Following(feed, '1')
     const expected = ['1 PENDING', '2 STARTED']
     for (let at = 0; at < 30; at++) {
       expected.push(
@@ -332,7 +332,7 @@ function emittingMuch(it: Case): void {
       await emit(other, '1', [`a${at}`, `b${at}`])
       await other.store(metaOf('1', PROGRESS, { result: at }))
     }
-    const late = new Following(follows, '1', 33)
+    const late = new Following(feed, '1', 33)
     await until('all of them', () => all.steps.length === 92)
     await emit(other, '1', ['last'])
     await until('the last', () => all.steps.length === 93 && late.steps.length === 60)

@@ -2,7 +2,7 @@ import type { Ended } from '../../app/afterTask.ts'
 import type { App } from '../../app/app.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import { afterFailure, type Follower, linkProblem, neverSent, recordsWithin } from '../../canvas/advance.ts'
+import { type Advancer, afterFailure, linkProblem, neverSent, recordsWithin } from '../../canvas/advance.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
@@ -25,7 +25,7 @@ export interface Refusal {
   tell(): void
 }
 
-export interface Receiver extends Follower {
+export interface Receiver extends Advancer {
   readonly app: App
   readonly revoked: Pick<ReadonlySet<string>, 'has'>
   /** Content types that are read. */

@@ -12,14 +12,14 @@ import type { Emit } from '../../tasks/outputBuffer.ts'
 import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
-import { Handouts, type HandoutsTo } from './outputWriter.ts'
+import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponed } from './postponed.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
 
-/** What the life of a task needs of its worker. */
-export interface Bench extends Receiver, SettlerParts {
+/** What the execution of a task needs of its worker. */
+export interface WorkerContext extends Receiver, SettlerParts {
   readonly app: App
   readonly stores: Stores
   readonly pool: Pool
@@ -29,43 +29,43 @@ export interface Bench extends Receiver, SettlerParts {
 }
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
-export async function execute(delivery: Delivery, bench: Bench): Promise<void> {
-  const request = receive(delivery, bench)
-  if (!(request instanceof Request)) return refuse(request, bench)
+export async function execute(delivery: Delivery, context: WorkerContext): Promise<void> {
+  const request = receive(delivery, context)
+  if (!(request instanceof Request)) return refuse(request, context)
   try {
-    await live(request, bench)
+    await live(request, context)
   } catch (error) {
-    bench.app.signals.emit('worker:error', { error, doing: 'executing a task' })
-    end(request, bench)
-    if (!request.settled) await conclude(request, { kind: 'failure', error: errorInfo(error) }, bench)
+    context.app.signals.emit('worker:error', { error, doing: 'executing a task' })
+    end(request, context)
+    if (!request.settled) await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
   }
 }
 
-async function refuse({ settlement, dead, ended, tell }: Refusal, bench: Bench): Promise<void> {
+async function refuse({ settlement, dead, ended, tell }: Refusal, context: WorkerContext): Promise<void> {
   const settled = await settleSurely(
     () => settlement,
     () => lessOf(settlement, dead),
-    bench,
+    context,
   )
   if (!settled?.done) return
-  if (settled.step > 0) bench.app.signals.emit('worker:error', { error: settled.reason, doing: 'settling a task' })
+  if (settled.step > 0) context.app.signals.emit('worker:error', { error: settled.reason, doing: 'settling a task' })
   tell()
-  if (ended) await bench.app.taskEnded(ended)
+  if (ended) await context.app.taskEnded(ended)
 }
 
-async function live(request: Request, bench: Bench): Promise<void> {
-  bench.app.signals.emit('task:received', request.facts)
+async function live(request: Request, context: WorkerContext): Promise<void> {
+  context.app.signals.emit('task:received', request.facts)
   if (isEarly(request)) {
-    await postpone(request, bench)
+    await postpone(request, context)
     return
   }
-  if (!request.definition.options.acksLate && !(await acknowledge(request, bench))) return
-  begin(request, bench)
-  const ended = await bench.pool.run(request.job, runOptions(request, bench))
-  end(request, bench)
+  if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
+  begin(request, context)
+  const ended = await context.pool.run(request.job, runOptions(request, context))
+  end(request, context)
   const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
-  if (request.handouts) await request.handouts.drain()
-  await conclude(request, outcome, bench)
+  if (request.output) await request.output.drain()
+  await conclude(request, outcome, context)
 }
 
 /** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
@@ -77,62 +77,66 @@ function isEarly({ message }: Request): boolean {
 }
 
 /** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
-async function postpone(request: Request, bench: Bench): Promise<void> {
+async function postpone(request: Request, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
   const route = { exchange: '', routingKey: delivery.queue }
   const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
-  const settled = await settleSurely(back, (reason) => fallbacksOf(request, { kind: 'ignore' }, reason, bench), bench)
+  const settled = await settleSurely(
+    back,
+    (reason) => fallbacksOf(request, { kind: 'ignore' }, reason, context),
+    context,
+  )
   request.settled = settled !== undefined
   if (!settled?.done) return
   if (settled.step > 0) {
-    await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, bench)
+    await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, context)
     return
   }
-  bench.postponed.add(message.id, delivery.queue)
-  if (bench.revoked.has(message.id)) await retract(message.id, bench)
+  context.postponed.add(message.id, delivery.queue)
+  if (context.revoked.has(message.id)) await retract(message.id, context)
 }
 
 /** One that was put back, and is revoked: out of the queue, where the store can find it there, and to its end. Never rejects. */
-export async function retract(id: string, bench: Bench): Promise<void> {
+export async function retract(id: string, context: WorkerContext): Promise<void> {
   try {
-    const delivery = await bench.stores.broker.take?.(id, bench.postponed.queueOf(id))
-    if (delivery) await execute(delivery, bench)
+    const delivery = await context.stores.broker.take?.(id, context.postponed.queueOf(id))
+    if (delivery) await execute(delivery, context)
   } catch (error) {
-    bench.app.signals.emit('worker:error', { error, doing: 'revoking a task' })
+    context.app.signals.emit('worker:error', { error, doing: 'revoking a task' })
   }
 }
 
 /** Early acknowledgement: from here on, a crash loses the task. False when it was another's already: then it runs there. */
-async function acknowledge(request: Request, bench: Bench): Promise<boolean> {
+async function acknowledge(request: Request, context: WorkerContext): Promise<boolean> {
   // Found by a revoke from now on: it will not be read again whether one has come meanwhile.
-  bench.running.set(request.id, request)
+  context.running.set(request.id, request)
   const alone = (): Settlement => ({ delivery: request.delivery, end: 'ack' })
-  const settled = await settleSurely(alone, () => [{ settlement: alone }], bench)
+  const settled = await settleSurely(alone, () => [{ settlement: alone }], context)
   request.acked = settled?.done === true
   if (!request.acked) {
     request.settled = true
-    bench.running.delete(request.id)
-    bench.app.signals.emit('task:lost', request.facts)
+    context.running.delete(request.id)
+    context.app.signals.emit('task:lost', request.facts)
   }
   return request.acked
 }
 
-function begin(request: Request, bench: Bench): void {
+function begin(request: Request, context: WorkerContext): void {
   const { definition, message } = request
-  const { config, signals } = bench.app
+  const { config, signals } = context.app
   request.begin()
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
   if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
-    record(request, STARTED, startedBy(request), bench)
+    record(request, STARTED, startedBy(request), context)
   }
-  bench.running.set(request.id, request)
+  context.running.set(request.id, request)
   signals.emit('task:prerun', request.facts)
 }
 
 /** The message's limits, else the task's own: whoever sends by name alone does not know them. */
-function runOptions(request: Request, bench: Bench): RunOptions {
+function runOptions(request: Request, context: WorkerContext): RunOptions {
   const { message, definition } = request
   const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
   const timeLimit = message.timeLimit ?? definition.options.timeLimit
@@ -148,58 +152,58 @@ function runOptions(request: Request, bench: Bench): RunOptions {
     signal: request.signal,
     kill: request.killed,
     report: ({ state, meta, until }) => {
-      beginAgain(request, bench)
-      record(request, state, meta, bench, until)
+      beginAgain(request, context)
+      record(request, state, meta, context, until)
     },
-    emit: message.ignoreResult || !bench.stores.backend.emit ? undefined : emitter(request, bench),
+    emit: message.ignoreResult || !context.stores.backend.emit ? undefined : emitter(request, context),
   }
 }
 
 /** The first that a run says where another was lost is STARTED: whoever follows sees that what came before is told anew. */
-function beginAgain(request: Request, bench: Bench): void {
-  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), bench)
+function beginAgain(request: Request, context: WorkerContext): void {
+  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
 }
 
 /** The first that is handed out begins with STARTED, unless the run has a state already: whoever follows sees where each run begins. */
-function emitter(request: Request, bench: Bench): Emit {
+function emitter(request: Request, context: WorkerContext): Emit {
   return (emission, taken) => {
-    if (!request.handouts) {
-      if (!request.stored) record(request, STARTED, startedBy(request), bench)
-      request.handouts = handoutsOf(request, bench)
+    if (!request.output) {
+      if (!request.stored) record(request, STARTED, startedBy(request), context)
+      request.output = outputOf(request, context)
     }
-    request.handouts.emit(emission, taken)
+    request.output.emit(emission, taken)
   }
 }
 
-function handoutsOf(request: Request, { stores, app: { signals }, hurry }: Bench): Handouts {
-  const to: HandoutsTo = {
+function outputOf(request: Request, { stores, app: { signals }, stopNow }: WorkerContext): OutputWriter {
+  const to: OutputTarget = {
     id: request.id,
     delivery: request.acked ? undefined : request.delivery,
     emit: (handout, delivery) => stores.joint.emit(handout, delivery),
     store: (meta) => stores.backend.store(meta, request.reply),
     fail: (error, doing) => signals.emit('worker:error', { error, doing }),
-    hurry,
+    stopNow,
   }
-  return new Handouts(to, request.stored)
+  return new OutputWriter(to, request.stored)
 }
 
-function end(request: Request, { running, app: { signals } }: Bench): void {
+function end(request: Request, { running, app: { signals } }: WorkerContext): void {
   request.end()
   if (running.get(request.id) === request) running.delete(request.id)
   if (signals.has('task:postrun')) signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
 }
 
 /** Store a state on the way, without waiting: the end waits behind it in the same line. `until`: how long it may stay in this state. */
-function record(request: Request, state: string, meta: unknown, bench: Bench, until?: number): void {
+function record(request: Request, state: string, meta: unknown, context: WorkerContext, until?: number): void {
   if (request.message.ignoreResult) return
   const plain = request.meta(state, meta)
   const full = until === undefined ? plain : { ...plain, date_due: isoNow(until) }
-  if (request.handouts) {
-    request.handouts.state(full)
+  if (request.output) {
+    request.output.state(full)
     return
   }
-  request.stored = bench.stores.backend.store(full, request.reply).catch((error: unknown) => {
-    bench.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
+  request.stored = context.stores.backend.store(full, request.reply).catch((error: unknown) => {
+    context.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
   })
 }
 
@@ -208,22 +212,23 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
 }
 
 /** Write down how it ended, then tell. What the store does not take, for what it holds, is a failure that says so. */
-async function conclude(request: Request, outcome: Outcome, bench: Bench): Promise<void> {
+async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<void> {
   const settled = await settleSurely(
-    () => settlementOf(request, outcome, bench),
-    (reason) => fallbacksOf(request, outcome, reason, bench),
-    bench,
+    () => settlementOf(request, outcome, context),
+    (reason) => fallbacksOf(request, outcome, reason, context),
+    context,
     request.acked,
   )
   request.settled = true
   if (!settled) return
-  if (!settled.done) bench.app.signals.emit('task:lost', request.facts)
-  else if (settled.step === 0) await tellEnd(request, outcome, bench)
-  else await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }, bench)
+  if (!settled.done) context.app.signals.emit('task:lost', request.facts)
+  else if (settled.step === 0) await tellEnd(request, outcome, context)
+  else
+    await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }, context)
 }
 
 /** It is stored: to the signals, and to the hooks where there are any. */
-async function tellEnd(request: Request, outcome: Outcome, { app }: Bench): Promise<void> {
+async function tellEnd(request: Request, outcome: Outcome, { app }: WorkerContext): Promise<void> {
   tell(request, outcome, app.signals)
   const hooks = app.taskEnded(endedOf(request, outcome))
   if (hooks !== undefined) await hooks

@@ -14,24 +14,24 @@ interface Emitted {
 }
 type Entry = Emitted | { readonly meta: TaskMeta }
 
-/** Where one run's emissions go. */
-export interface HandoutsTo {
+/** Where the emissions of one run are written. */
+export interface OutputTarget {
   readonly id: string
   /** While it is ours, they are kept; undefined where it was acknowledged. */
   readonly delivery: Delivery | undefined
   emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
   store(meta: TaskMeta): Promise<unknown>
   fail(error: unknown, doing: string): void
-  /** Aborts when a store that is away is not waited for any more. */
-  readonly hurry: AbortSignal
+  /** Aborts when the writer must not wait any longer for a store that is unavailable. */
+  readonly stopNow: AbortSignal
 }
 
 /**
- * What one run hands out, and the states that it reports between, on their way to the store: in order, one write at a time, and all
- * that came meanwhile in the next. A store that is away is waited for.
+ * Writes what one run emits, and the states that it reports between, to the store: in order, one write at a time; what
+ * is emitted during a write is in the next one. Waits for a store that is unavailable.
  */
-export class Handouts {
-  readonly #to: HandoutsTo
+export class OutputWriter {
+  readonly #to: OutputTarget
   /** What was written before by others. */
   readonly #before: Promise<unknown> | undefined
   readonly #run = uuid()
@@ -40,7 +40,7 @@ export class Handouts {
   #closed = false
   #flow: Promise<void> | undefined
 
-  constructor(to: HandoutsTo, before: Promise<unknown> | undefined) {
+  constructor(to: OutputTarget, before: Promise<unknown> | undefined) {
     this.#to = to
     this.#before = before
   }
@@ -113,14 +113,14 @@ export class Handouts {
   }
 
   async #keep(batch: readonly Emitted[]): Promise<boolean> {
-    const { id, delivery, hurry } = this.#to
+    const { id, delivery, stopNow } = this.#to
     const emissions = batch.map(({ body }) => body)
     for (let attempt = 0; ; attempt++) {
       const handout = { id, run: this.#run, from: this.#written + 1, emissions, again: attempt > 0 }
       try {
         return await this.#to.emit(handout, delivery)
       } catch (error) {
-        if (!(error instanceof StoreUnavailableError) || hurry.aborted) throw error
+        if (!(error instanceof StoreUnavailableError) || stopNow.aborted) throw error
         if (attempt === 0) this.#to.fail(error, `storing what task ${id} hands out`)
         await pauseForStore(attempt)
       }

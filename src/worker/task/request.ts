@@ -13,7 +13,7 @@ import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
-import type { Handouts } from './outputWriter.ts'
+import type { OutputWriter } from './outputWriter.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -30,10 +30,10 @@ export class Request {
   #started: string | undefined
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
-  /** Its end is written, or given up in a hurry. */
+  /** Its end is written, or given up because the worker stops at once. */
   settled = false
-  /** What it hands out; absent until it does. */
-  handouts: Handouts | undefined
+  /** Writes what it emits; absent until it emits. */
+  output: OutputWriter | undefined
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 

@@ -1,6 +1,6 @@
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { WEBHOOK_TASK } from '../../calls/webhookHeader.ts'
-import { afterFailure, afterSuccess, type Follower, neverSent } from '../../canvas/advance.ts'
+import { type Advancer, afterFailure, afterSuccess, neverSent } from '../../canvas/advance.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
@@ -20,23 +20,23 @@ import type { Ending } from './settler.ts'
  * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message. Pure.
  * Throws for a result that cannot be sent to what follows.
  */
-export function settlementOf(request: Request, outcome: Outcome, follower: Follower): Settlement {
-  return { ...ending(request, outcome, follower), reply: request.reply }
+export function settlementOf(request: Request, outcome: Outcome, advancer: Advancer): Settlement {
+  return { ...ending(request, outcome, advancer), reply: request.reply }
 }
 
 /**
  * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue. First with all that
  * follows from a failure, then with nothing that its message names.
  */
-export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, follower: Follower): Ending[] {
+export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, advancer: Advancer): Ending[] {
   const { delivery, message } = request
   const error = errorInfo(reason)
   const failed: Outcome = { kind: 'failure', error, children: outcome.children }
   const dead = deadLetter(delivery, error)
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  const also = neverSent(message, endingOf(meta), follower)
+  const also = neverSent(message, endingOf(meta), advancer)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
-  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, follower), dead) }, ...lessOf(plain, dead)]
+  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, advancer), dead) }, ...lessOf(plain, dead)]
 }
 
 /** The same of what never ran: its own settlement, with less and less of what its message names. */
@@ -58,43 +58,43 @@ function withDeadLetter(settlement: Settlement, dead: Message): Settlement {
     : { ...settlement, publish: [...publish, dead] }
 }
 
-function ending(request: Request, outcome: Outcome, follower: Follower): Settlement {
+function ending(request: Request, outcome: Outcome, advancer: Advancer): Settlement {
   const { delivery } = request
   switch (outcome.kind) {
     case 'success':
-      return success(request, outcome, follower)
+      return success(request, outcome, advancer)
     case 'failure':
-      return failure(request, outcome.error, outcome, follower)
+      return failure(request, outcome.error, outcome, advancer)
     case 'retry':
       return retry(request, outcome)
     case 'reject':
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      return { ...failure(request, rejectedError(outcome.reason), outcome, follower), end: 'drop' }
+      return { ...failure(request, rejectedError(outcome.reason), outcome, advancer), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'stopped':
-      return stopped(request, outcome, follower)
+      return stopped(request, outcome, advancer)
   }
 }
 
-function success(request: Request, outcome: Outcome & { kind: 'success' }, follower: Follower): Settlement {
+function success(request: Request, outcome: Outcome & { kind: 'success' }, advancer: Advancer): Settlement {
   const { delivery, message } = request
   const result = outcome.result ?? null
-  const { publish, also, children } = afterSuccess(message, result, follower)
+  const { publish, also, children } = afterSuccess(message, result, advancer)
   const meta = request.meta(SUCCESS, result, null, true)
   const settlement: Settlement = { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, follower)
+  return withCompletion(settlement, meta, message.headers, advancer)
 }
 
-function failure(request: Request, error: ErrorInfo, outcome: Outcome, follower: Follower): Settlement {
+function failure(request: Request, error: ErrorInfo, outcome: Outcome, advancer: Advancer): Settlement {
   const { delivery, message } = request
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  const { publish, also, children } = afterFailure(message, endingOf(meta), follower)
+  const { publish, also, children } = afterFailure(message, endingOf(meta), advancer)
   // Somebody was to be told and could not be: kept, to be told by hand.
   const dead = message.task === WEBHOOK_TASK ? [deadLetter(delivery, error)] : []
   const own = kept(request, meta, outcome, children)
   const settlement: Settlement = { delivery, meta: own, publish: [...publish, ...dead], also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, follower)
+  return withCompletion(settlement, meta, message.headers, advancer)
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
@@ -105,17 +105,17 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settleme
   return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
 }
 
-function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, follower: Follower): Settlement {
+function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, advancer: Advancer): Settlement {
   const { delivery, message } = request
   // What was acknowledged early cannot be given back: it is lost, but not without trace.
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
-  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, follower)
+  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, advancer)
   const reason = outcome.terminated ? 'terminated' : 'revoked'
   const error = encodeException(revokedError(reason))
   const meta = request.meta(REVOKED, error, null, true)
-  const also = neverSent(message, endingOf(meta), follower)
+  const also = neverSent(message, endingOf(meta), advancer)
   const settlement: Settlement = { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, follower)
+  return withCompletion(settlement, meta, message.headers, advancer)
 }
 
 /** The record as it is stored, with all that the task has sent; none where results are ignored. */

@@ -9,8 +9,8 @@ import { writeApart } from '../../stores/sequentialUnitOfWork.ts'
 export interface SettlerParts {
   readonly app: Pick<App, 'signals'>
   readonly stores: Stores
-  /** Aborts when the worker is to end at once: a store that is away is then not waited for. */
-  readonly hurry: AbortSignal
+  /** Aborts when the worker must end at once: a store that is unavailable is then not waited for. */
+  readonly stopNow: AbortSignal
 }
 
 /** One way in which a delivery may end. */
@@ -37,7 +37,7 @@ const MAX_REPEATS = 4
  * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and then the wanted one is
  * tried again: an outcome is not lost because the store is away. An ending that is refused for what it holds is followed by the next of
  * `fallbacks`, which holds less; the last must hold the acknowledgement alone, and is repeated until it is done. So every delivery ends.
- * Undefined in a hurry alone: the lease gives it back. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
+ * Undefined only after `stopNow`: then the lease releases the message. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
  */
 export async function settleSurely(
   wanted: () => Settlement,
@@ -49,7 +49,7 @@ export async function settleSurely(
     const first = await attempt({ settlement: wanted }, false, parts, acked)
     if (typeof first === 'boolean') return { done: first, step: 0 }
     const settled = first.away ? undefined : await fallBack(fallbacks(first.error), first.error, parts, acked)
-    if (settled || parts.hurry.aborted) return settled
+    if (settled || parts.stopNow.aborted) return settled
     await pauseForStore(round)
   }
 }
@@ -90,7 +90,7 @@ async function attempt(
     } catch (error) {
       const fault = faultOf(error)
       const mine = fault === 'message' && !last
-      const away = isAway(fault, plain, last) || (parts.hurry.aborted && !mine)
+      const away = isAway(fault, plain, last) || (parts.stopNow.aborted && !mine)
       if (!mine) tell(error, parts)
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
-import { Outlet } from '../../../src/stores/rabbitmq/publish/frameBatch.ts'
+import { FrameBatch } from '../../../src/stores/rabbitmq/publish/frameBatch.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
@@ -21,10 +21,10 @@ async function emptyQueue(): Promise<string> {
   return (await channel.assertQueue('', { exclusive: true })).queue
 }
 
-function write(outlet: Outlet, queue: string, options: Options.Publish, body: string | Uint8Array): Promise<void> {
+function write(frames: FrameBatch, queue: string, options: Options.Publish, body: string | Uint8Array): Promise<void> {
   const target = { exchange: '', routingKey: queue, mandatory: true }
   return new Promise((resolve, reject) => {
-    outlet.write(target, options, body, (error) => (error ? reject(error) : resolve()))
+    frames.write(target, options, body, (error) => (error ? reject(error) : resolve()))
   })
 }
 
@@ -63,13 +63,13 @@ const properties = fc.record({
 })
 const bodies = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 2000 }), fc.uint8Array({ maxLength: 2000 }))
 
-describe('Outlet', () => {
+describe('FrameBatch', () => {
   test('what it writes arrives as what amqplib writes', async () => {
     const queue = await emptyQueue()
-    const outlet = new Outlet(channel)
+    const frames = new FrameBatch(channel)
     await fc.assert(
       fc.asyncProperty(properties, bodies, async (options, body) => {
-        await write(outlet, queue, options, body)
+        await write(frames, queue, options, body)
         await new Promise((resolve) => channel.sendToQueue(queue, Buffer.from(body as string), options, resolve))
         const [ours, theirs] = [await take(queue), await take(queue)]
         expect(ours.content).toEqual(theirs.content)
@@ -82,12 +82,12 @@ describe('Outlet', () => {
 
   test('short, long and unusual ones: in the order of the calls, each with its own confirmation', async () => {
     const queue = await emptyQueue()
-    const outlet = new Outlet(channel)
+    const frames = new FrameBatch(channel)
     const sizes = [10, 16_000, 20_000, 300_000, 10, 0, 10, 60_000, 5]
     const told: number[] = []
     await Promise.all(
       sizes.map(async (size, at) => {
-        await write(outlet, queue, { headers: { at, half: at % 2 ? 0.5 : 1 } }, 'x'.repeat(size))
+        await write(frames, queue, { headers: { at, half: at % 2 ? 0.5 : 1 } }, 'x'.repeat(size))
         told.push(at)
       }),
     )
@@ -102,13 +102,13 @@ describe('Outlet', () => {
 
   test('a channel that ends with messages gathered: their confirmations fail, and later ones are refused', async () => {
     const own = await connection.createConfirmChannel()
-    const outlet = new Outlet(own)
-    const gathered = write(outlet, 'nowhere', {}, 'x')
+    const frames = new FrameBatch(own)
+    const gathered = write(frames, 'nowhere', {}, 'x')
     const closing = own.close()
-    await expect(write(outlet, 'nowhere', {}, 'x')).rejects.toThrow('Channel closing')
+    await expect(write(frames, 'nowhere', {}, 'x')).rejects.toThrow('Channel closing')
     await expect(gathered).rejects.toThrow('channel closed')
     await closing
-    await expect(write(outlet, 'nowhere', {}, 'x')).rejects.toThrow('Channel closed')
+    await expect(write(frames, 'nowhere', {}, 'x')).rejects.toThrow('Channel closed')
     expect((await channel.assertQueue('', { exclusive: true })).messageCount).toBe(0)
   })
 })

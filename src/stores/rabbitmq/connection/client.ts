@@ -6,7 +6,7 @@ import { relay } from './relay.ts'
 
 /**
  * Seconds between heartbeats. The server gives a connection up after two without a sign, and what it held to others; consumers are relayed
- * for that reason. Silence of the server is found out much sooner, by `Prober`.
+ * for that reason. Silence of the server is found out much sooner, by `LivenessProbe`.
  */
 export const HEARTBEAT_S = 60
 

@@ -6,7 +6,7 @@ import { Deferred } from '../../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import type { AmqpAddress } from '../url.ts'
 import { isLasting } from './connectError.ts'
-import { type ProbePace, Prober } from './livenessProbe.ts'
+import { LivenessProbe, type ProbePace } from './livenessProbe.ts'
 
 /** The part of amqplib that we use. */
 export type Dial = (address: AmqpAddress, name: string, timeout: number) => Promise<ChannelModel>
@@ -38,7 +38,7 @@ export class AmqpConnection {
   readonly #opened = new Set<() => void>()
   readonly #waiting = new Set<Deferred<ChannelModel>>()
   #model: ChannelModel | undefined
-  #prober: Prober | undefined
+  #probe: LivenessProbe | undefined
   #opening = false
   #closed = false
   #at = 0
@@ -217,7 +217,7 @@ export class AmqpConnection {
       this.#blocked = new StoreUnavailableError(`${this.#label}: the server takes no messages now: ${why}`)
     })
     model.on('unblocked', () => this.#unblock())
-    this.#prober = new Prober(
+    this.#probe = new LivenessProbe(
       model,
       () => this.#blocked !== undefined,
       () => destroy(model),
@@ -236,7 +236,7 @@ export class AmqpConnection {
 
   #lost(error: unknown): void {
     this.#model = undefined
-    this.#prober?.stop()
+    this.#probe?.stop()
     this.#unblock()
     if (!this.#closed) this.#again(error)
   }

@@ -12,7 +12,7 @@ const DEFAULT_PACE: ProbePace = { every: 5000, limit: 3000 }
  * Asks a connection for a sign of life: one that is open and carries nothing (a cable pulled, a firewall that forgot) is found out in
  * seconds. Heartbeats do it too, but their pace also tells the server when to give us up, and that must be slow.
  */
-export class Prober {
+export class LivenessProbe {
   readonly #model: ChannelModel
   readonly #excused: () => boolean
   readonly #dead: () => void

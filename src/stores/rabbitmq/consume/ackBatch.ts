@@ -12,7 +12,7 @@ export type Settle = (ending: Ending) => Promise<boolean>
  * behind them. So true means that the server has heard it; false that the channel has ended before: the message comes again, or was settled
  * in the last moment.
  */
-export class Settler {
+export class AckBatch {
   readonly #channel: Channel
   readonly #question: () => Promise<unknown>
   /** Unsettled ones, in the order that they came. */

@@ -2,15 +2,15 @@ import type { Channel, ConsumeMessage } from 'amqplib'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { backoffDelay } from '../../../std/backoff.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
-import { Settler } from './ackBatch.ts'
-import { Recount } from './deathCount.ts'
+import { AckBatch } from './ackBatch.ts'
+import { DeathCount } from './deathCount.ts'
 import { AmqpDelivery } from './delivery.ts'
-import type { KeeperParts } from './holdByCopy.ts'
-import { type ConsumerClock, LongHolds } from './holdRenewal.ts'
-import { Places } from './slots.ts'
+import type { HoldByCopyParts } from './holdByCopy.ts'
+import { type ConsumerClock, HoldRenewal } from './holdRenewal.ts'
+import { Slots } from './slots.ts'
 
 /** What a consumer works with. */
-export interface ConsumerParts extends KeeperParts {
+export interface ConsumerParts extends HoldByCopyParts {
   readonly clock: ConsumerClock
   /** Why the broker as a whole does not work. */
   problem(): Error | undefined
@@ -20,7 +20,7 @@ export interface ConsumerParts extends KeeperParts {
 /** One channel and what came by it; a new one after each trouble. */
 interface Session {
   readonly channel: Channel
-  readonly settler: Settler
+  readonly acks: AckBatch
   /** Consumer tags by queue. */
   readonly tags: Map<string, string>
   /** The limit that the server was told last. */
@@ -35,9 +35,9 @@ export class AmqpConsumer implements Consumer {
   readonly #queues: readonly Queue[]
   readonly #name: string
   readonly #line = new AsyncQueue<AmqpDelivery>()
-  readonly #holds: LongHolds
-  readonly #recount: Recount
-  readonly #places: Places
+  readonly #holds: HoldRenewal
+  readonly #deaths: DeathCount
+  readonly #slots: Slots
   #session: Session | undefined
   #prefetch: number
   #closed = false
@@ -57,12 +57,12 @@ export class AmqpConsumer implements Consumer {
     this.#queues = queues
     this.#prefetch = prefetch
     this.#name = name
-    this.#holds = new LongHolds({ ...parts, changed: () => this.#adjust(), copiesLost: () => this.#forgetLost() })
-    this.#recount = new Recount({
+    this.#holds = new HoldRenewal({ ...parts, changed: () => this.#adjust(), copiesLost: () => this.#forgetLost() })
+    this.#deaths = new DeathCount({
       renew: (delivery) => this.#holds.renew(delivery),
       ready: (delivery) => this.#handOn(delivery),
     })
-    this.#places = new Places({
+    this.#slots = new Slots({
       count: () => this.#prefetch,
       hand: (delivery) => this.#line.push(delivery),
       changed: () => void this.#adjust(),
@@ -93,7 +93,7 @@ export class AmqpConsumer implements Consumer {
 
   prefetch(count: number): void {
     this.#prefetch = count
-    this.#places.fill()
+    this.#slots.fill()
     void this.#adjust()
   }
 
@@ -102,7 +102,7 @@ export class AmqpConsumer implements Consumer {
     this.#closed = true
     clearTimeout(this.#retry)
     await this.#adjust()
-    const unread = [...this.#line.drain(), ...this.#places.drain()]
+    const unread = [...this.#line.drain(), ...this.#slots.drain()]
     this.#line.end()
     await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
   }
@@ -116,13 +116,13 @@ export class AmqpConsumer implements Consumer {
     this.#session = undefined
     // To give something back between copy and acknowledgement would leave both.
     await this.#holds.still()
-    await this.#recount.idle()
+    await this.#deaths.idle()
     await Promise.all(this.#holds.copies.map((delivery) => delivery.reject({ requeue: true })))
     await this.#holds.close()
-    if (!session || session.settler.ended) return
-    const { channel, settler } = session
-    await settler.settleRest('requeue')
-    settler.end()
+    if (!session || session.acks.ended) return
+    const { channel, acks } = session
+    await acks.settleRest('requeue')
+    acks.end()
     // Should the connection end now, the server gives back what is held, and drops what was ours alone, by itself.
     await channel.close().catch(() => undefined)
     if (!this.#parts.connection.open) return
@@ -160,7 +160,7 @@ export class AmqpConsumer implements Consumer {
     const session: Session = {
       channel,
       // Its own limit again: RabbitMQ drops that of the channel when it is asked for one of consumers to come.
-      settler: new Settler(channel, () => this.#limit(session)),
+      acks: new AckBatch(channel, () => this.#limit(session)),
       tags: new Map(),
       told: -1,
     }
@@ -178,7 +178,7 @@ export class AmqpConsumer implements Consumer {
 
   /** The channel has ended: what it brought comes again by the next one, also what nobody has read. */
   #lost(session: Session, reason: Error | undefined): void {
-    session.settler.end()
+    session.acks.end()
     if (reason) this.#parts.clock.heard(reason.message)
     this.#holds.lost()
     if (this.#session !== session) return
@@ -196,7 +196,7 @@ export class AmqpConsumer implements Consumer {
   /** What nobody has read yet, and is ours no longer: it comes again. */
   #forgetLost(): void {
     for (const delivery of this.#line.drain()) if (this.#holds.has(delivery)) this.#line.push(delivery)
-    this.#places.keep((delivery) => this.#holds.has(delivery))
+    this.#slots.keep((delivery) => this.#holds.has(delivery))
   }
 
   #again(): void {
@@ -234,7 +234,7 @@ export class AmqpConsumer implements Consumer {
     const { channel, tags } = session
     const places = this.#closed ? 0 : Math.max(0, this.#prefetch - this.#holds.moved)
     // A limit of consumers can only be changed by beginning anew; and quorum queues count what is given back.
-    const most = places === 0 || this.#perQueue ? places : places + this.#places.extra
+    const most = places === 0 || this.#perQueue ? places : places + this.#slots.extra
     if (most === 0 || (this.#perQueue && session.told !== most)) await this.#cancel(session)
     if (most === 0) return
     if (session.told !== most) {
@@ -266,18 +266,18 @@ export class AmqpConsumer implements Consumer {
       return
     }
     const { deliveryTag } = message.fields
-    session.settler.add(deliveryTag)
+    session.acks.add(deliveryTag)
     const delivery: AmqpDelivery = new AmqpDelivery(
       message,
       queue,
-      (ending) => session.settler.settle(deliveryTag, ending),
+      (ending) => session.acks.settle(deliveryTag, ending),
       () => {
         this.#holds.settled(delivery)
-        this.#places.settled(delivery)
+        this.#slots.settled(delivery)
       },
     )
     this.#holds.add(delivery)
-    if (this.#recount.busy || (delivery.suspect && this.#canRecount(queue))) this.#recount.add(delivery)
+    if (this.#deaths.busy || (delivery.suspect && this.#canRecount(queue))) this.#deaths.add(delivery)
     else if (this.#prefetch - this.#holds.moved <= 0) void delivery.reject({ requeue: true })
     else this.#handOn(delivery)
   }
@@ -293,7 +293,7 @@ export class AmqpConsumer implements Consumer {
 
   #handOn(delivery: AmqpDelivery): void {
     if (this.#closed) void delivery.reject({ requeue: true })
-    else if (this.#holds.has(delivery)) this.#places.add(delivery)
+    else if (this.#holds.has(delivery)) this.#slots.add(delivery)
   }
 
   /** The queue was deleted: make it again, on the same channel, as others of our deliveries hang on it. */

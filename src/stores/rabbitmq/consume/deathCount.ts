@@ -1,6 +1,6 @@
 import type { AmqpDelivery } from './delivery.ts'
 
-export interface RecountParts {
+export interface DeathCountParts {
   /** Hold it by a copy that counts. */
   renew(delivery: AmqpDelivery): Promise<void>
   /** Take it now. */
@@ -12,13 +12,13 @@ export interface RecountParts {
  * not count, and quorum queues count what was given back on purpose as well. None of it is handed on before all of it is copied: it may be
  * what kills workers, and to die between copy and acknowledgement of the others would double them.
  */
-export class Recount {
-  readonly #parts: RecountParts
+export class DeathCount {
+  readonly #parts: DeathCountParts
   #waiting: AmqpDelivery[] = []
   #busy = false
   #running: Promise<void> = Promise.resolve()
 
-  constructor(parts: RecountParts) {
+  constructor(parts: DeathCountParts) {
     this.#parts = parts
   }
 

@@ -7,16 +7,16 @@ import { HELD_HEADER, LOST_HEADER, withoutWay } from '../envelope.ts'
 import { namePart } from '../limits.ts'
 import type { Fate, Outgoing } from '../publish/publisher.ts'
 import { replyCodeOf, type Topology } from '../topology.ts'
-import { type Settle, Settler } from './ackBatch.ts'
+import { AckBatch, type Settle } from './ackBatch.ts'
 import type { AmqpDelivery } from './delivery.ts'
 
-export interface KeeperParts {
+export interface HoldByCopyParts {
   readonly connection: AmqpConnection
   readonly topology: Topology
   publish(message: Outgoing): Promise<Fate>
 }
 
-export interface KeeperOptions extends KeeperParts {
+export interface HoldByCopyOptions extends HoldByCopyParts {
   /** Called when no copy is ours any more. */
   lost(): void
 }
@@ -29,7 +29,7 @@ const MAX_QUEUE_NAME_BYTES = 255 - 42
 
 interface Session {
   readonly channel: Channel
-  readonly settler: Settler
+  readonly acks: AckBatch
 }
 
 /**
@@ -39,8 +39,8 @@ interface Session {
  * what we give back goes there at once. Between copy and acknowledgement both exist: to die there runs the task twice, to die elsewhere
  * once more, as ever.
  */
-export class Keeper {
-  readonly #parts: KeeperOptions
+export class HoldByCopy {
+  readonly #parts: HoldByCopyOptions
   readonly #name: string = uuid()
   readonly #coming = new Map<string, Deferred<Settle>>()
   /** By the names of our own ones: consumed, or about to be. */
@@ -48,7 +48,7 @@ export class Keeper {
   #session: Promise<Session> | undefined
   #count = 0
 
-  constructor(parts: KeeperOptions) {
+  constructor(parts: HoldByCopyOptions) {
     this.#parts = parts
   }
 
@@ -86,7 +86,7 @@ export class Keeper {
     const session = await this.#session?.catch(() => undefined)
     this.#session = undefined
     // To where they came from: told now, it is no death.
-    await session?.settler.settleRest('drop')
+    await session?.acks.settleRest('drop')
     await session?.channel.close().catch(() => undefined)
   }
 
@@ -100,16 +100,16 @@ export class Keeper {
 
   async #prepare(): Promise<Session> {
     const channel = await this.#parts.connection.channel()
-    const settler = new Settler(channel, () => channel.prefetch(0, false))
+    const acks = new AckBatch(channel, () => channel.prefetch(0, false))
     channel.once('close', () => {
       this.#session = undefined
       this.#queues.clear()
-      settler.end()
+      acks.end()
       const error = new StoreUnavailableError('RabbitMQ: the channel of what is held for long has ended')
       for (const coming of this.#coming.values()) coming.reject(error)
       this.#parts.lost()
     })
-    return { channel, settler }
+    return { channel, acks }
   }
 
   #consume(channel: Channel, queue: string, name: string): Promise<void> {
@@ -149,11 +149,11 @@ export class Keeper {
     const session = await this.#session
     const { deliveryTag } = message.fields
     if (!session) return
-    const { settler } = session
-    settler.add(deliveryTag)
+    const { acks } = session
+    acks.add(deliveryTag)
     const coming = this.#coming.get(String(message.properties.headers?.[HELD_HEADER]))
     // One that nobody waits for any more goes back, as all that is refused here does: it may be the only one.
-    if (coming) coming.resolve((ending) => settler.settle(deliveryTag, ending === 'requeue' ? 'drop' : 'ack'))
-    else void settler.settle(deliveryTag, 'drop')
+    if (coming) coming.resolve((ending) => acks.settle(deliveryTag, ending === 'requeue' ? 'drop' : 'ack'))
+    else void acks.settle(deliveryTag, 'drop')
   }
 }

@@ -1,7 +1,7 @@
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { replyCodeOf } from '../topology.ts'
 import type { AmqpDelivery } from './delivery.ts'
-import { Keeper, type KeeperParts } from './holdByCopy.ts'
+import { HoldByCopy, type HoldByCopyParts } from './holdByCopy.ts'
 
 /** RabbitMQ's own default of `consumer_timeout`, ms. */
 const DEFAULT_CONSUMER_TIMEOUT_MS = 1_800_000
@@ -13,7 +13,7 @@ const RENEWAL_SHARE = 0.5
 /** Longest time between two checks, ms. */
 const MAX_CHECK_INTERVAL_MS = 10_000
 
-export interface LongHoldsParts extends KeeperParts {
+export interface HoldRenewalParts extends HoldByCopyParts {
   /** How long the server lets a delivery be unacknowledged, as far as we know, ms. */
   readonly clock: ConsumerClock
   /** Called when one more of what is held, or one less, no longer counts for the consumer's own channel. Resolves when that has heard of it. */
@@ -55,9 +55,9 @@ export class ConsumerClock {
 }
 
 /** What a consumer holds, and that none is held for longer than the server allows. */
-export class LongHolds {
-  readonly #parts: LongHoldsParts
-  readonly #keeper: Keeper
+export class HoldRenewal {
+  readonly #parts: HoldRenewalParts
+  readonly #copies: HoldByCopy
   /** The longest held first. */
   readonly #held = new Set<AmqpDelivery>()
   readonly #moved = new Set<AmqpDelivery>()
@@ -65,9 +65,9 @@ export class LongHolds {
   #timer: NodeJS.Timeout | undefined
   #still = false
 
-  constructor(parts: LongHoldsParts) {
+  constructor(parts: HoldRenewalParts) {
     this.#parts = parts
-    this.#keeper = new Keeper({ ...parts, lost: () => this.#copiesLost() })
+    this.#copies = new HoldByCopy({ ...parts, lost: () => this.#copiesLost() })
   }
 
   /** How many of what is held do not count for the consumer's own channel. */
@@ -113,7 +113,7 @@ export class LongHolds {
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#held.clear()
-    await this.#keeper.close()
+    await this.#copies.close()
   }
 
   get #limit(): number {
@@ -150,7 +150,7 @@ export class LongHolds {
 
   async #move(delivery: AmqpDelivery): Promise<void> {
     try {
-      const copy = await this.#keeper.copy(delivery)
+      const copy = await this.#copies.copy(delivery)
       // Before the first one is acknowledged: its place on the channel must not go to another.
       if (this.#held.has(delivery) && !this.#moved.has(delivery)) {
         this.#moved.add(delivery)

@@ -1,7 +1,7 @@
 import { Ahead } from '../../../broker/prefetchBuffer.ts'
 import type { AmqpDelivery } from './delivery.ts'
 
-export interface PlacesParts {
+export interface SlotsParts {
   /** How many may be worked on at once. */
   count(): number
   hand(delivery: AmqpDelivery): void
@@ -19,14 +19,14 @@ const MIN_CHANGE_SHARE = 0.5
  * is empty from its task's end until the server has heard of it. So a worker of short tasks takes some ahead, by its pace: what it
  * finishes in a moment, no more, so that no task waits here while another worker is free; what waits all the same is given back.
  */
-export class Places {
-  readonly #parts: PlacesParts
+export class Slots {
+  readonly #parts: SlotsParts
   readonly #ahead = new Ahead<AmqpDelivery>((stale) => this.#giveBack(stale))
   readonly #taken = new Set<AmqpDelivery>()
   #extra = 0
   #looking: NodeJS.Timeout | undefined
 
-  constructor(parts: PlacesParts) {
+  constructor(parts: SlotsParts) {
     this.#parts = parts
   }
 

@@ -28,7 +28,7 @@ const MAX_BATCH_LENGTH = 65_536
  * What goes out on a channel with confirmations: messages of one turn become one piece of bytes, and one packet. Where amqplib is not as
  * we know it, or a message is long or unusual, the library writes it itself, in the same order.
  */
-export class Outlet {
+export class FrameBatch {
   readonly #channel: ConfirmChannel
   readonly #insides: Insides | undefined
   readonly #most: number

@@ -3,7 +3,7 @@ import { withDeadline } from '../../../std/deadline.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, StoreUnavailableError } from '../../../std/errors.ts'
 import type { AmqpConnection } from '../connection/connection.ts'
-import { Outlet } from './frameBatch.ts'
+import { FrameBatch } from './frameBatch.ts'
 import type { Target } from './frames.ts'
 import { refusalOf } from './publishError.ts'
 import type { SizeLimit } from './sizeLimit.ts'
@@ -44,8 +44,8 @@ export class Publisher {
   readonly #pending = new Map<string, Pending>()
   /** What the end of the channel has taken along, in the order of the calls. */
   #fallen: Pending[] = []
-  #outlet: Outlet | undefined
-  #opening: Promise<Outlet> | undefined
+  #frames: FrameBatch | undefined
+  #opening: Promise<FrameBatch> | undefined
   /** Resolves when the last message that had to wait for its turn has left. */
   #line: Promise<void> | undefined
   /** How many wait for the channel to be open. */
@@ -67,8 +67,8 @@ export class Publisher {
     const { content } = message
     const size = typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength
     if (this.#line || this.#sizes.isUnproven(size)) return this.#sendInTurn(message, size)
-    return this.#outlet && !this.#connection.blocked
-      ? this.#send(this.#outlet, message, size)
+    return this.#frames && !this.#connection.blocked
+      ? this.#send(this.#frames, message, size)
       : this.#sendWhenOpen(message, size)
   }
 
@@ -103,7 +103,7 @@ export class Publisher {
     let sent: Promise<Fate>
     try {
       if (this.#connection.blocked) await this.#connection.flowing()
-      sent = this.#send(this.#outlet ?? (await this.#open()), message, size)
+      sent = this.#send(this.#frames ?? (await this.#open()), message, size)
     } finally {
       this.#entering--
       this.#tellDrained()
@@ -111,7 +111,7 @@ export class Publisher {
     return sent
   }
 
-  #send(outlet: Outlet, message: Outgoing, size: number): Promise<Fate> {
+  #send(frames: FrameBatch, message: Outgoing, size: number): Promise<Fate> {
     const problem = this.#sizes.problem(size)
     if (problem) return Promise.reject(problem)
     // By this number a message that comes back is known again: Celery makes no use of the property.
@@ -120,7 +120,7 @@ export class Publisher {
     this.#pending.set(messageId, pending)
     this.#look()
     try {
-      outlet.write(message, { ...message.options, messageId }, message.content, (error: unknown) => {
+      frames.write(message, { ...message.options, messageId }, message.content, (error: unknown) => {
         this.#ended(messageId, pending, error)
       })
     } catch (error) {
@@ -154,14 +154,14 @@ export class Publisher {
     this.#drained = undefined
   }
 
-  #open(): Promise<Outlet> {
+  #open(): Promise<FrameBatch> {
     this.#opening ??= this.#prepare().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
   }
 
-  async #prepare(): Promise<Outlet> {
+  async #prepare(): Promise<FrameBatch> {
     const channel = await this.#connection.confirmChannel()
     channel.on('return', ({ properties }: Message) => {
       const pending = this.#pending.get(String(properties.messageId))
@@ -172,14 +172,14 @@ export class Publisher {
     channel.once('error', (error) => {
       reason = error
     })
-    const outlet = new Outlet(channel)
+    const frames = new FrameBatch(channel)
     // Told behind it: the library's own listener is the first.
     channel.once('close', () => {
-      if (this.#outlet === outlet) this.#outlet = undefined
+      if (this.#frames === frames) this.#frames = undefined
       this.#pickUp(reason)
     })
-    this.#outlet = outlet
-    return outlet
+    this.#frames = frames
+    return frames
   }
 
   /** The channel has ended. Where one message was the reason, the others are published again, in their order. */

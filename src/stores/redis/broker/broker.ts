@@ -21,8 +21,8 @@ import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
 import { writeEnvelope } from './envelope.ts'
 import { Finder } from './finder.ts'
 import { boundQueues, Keys, stepOf } from './keys.ts'
-import { LeaseKeeper } from './leaseRenewer.ts'
-import { Sweeper } from './rescuer.ts'
+import { LeaseRenewer } from './leaseRenewer.ts'
+import { Rescuer } from './rescuer.ts'
 import { PARK, SETTLE } from './scripts.ts'
 import { PURGE } from './searchScripts.ts'
 
@@ -57,8 +57,8 @@ export class RedisBroker implements Broker {
   readonly first = 'lowest'
   readonly connection: RedisConnection
   readonly keys: Keys
-  readonly #keeper: LeaseKeeper
-  readonly #sweeper: Sweeper
+  readonly #renewer: LeaseRenewer
+  readonly #rescuer: Rescuer
   readonly #finder: Finder
   readonly #visibility: number
   readonly #scoreOffset: number
@@ -72,9 +72,9 @@ export class RedisBroker implements Broker {
     this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : this.connection.db)
     this.#visibility = visibilityTimeout / 1000
     this.#scoreOffset = lease / 1000 - this.#visibility
-    this.#keeper = new LeaseKeeper({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
+    this.#renewer = new LeaseRenewer({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
     const { connection, keys } = this
-    this.#sweeper = new Sweeper({ connection, keys, visibility: this.#visibility, every: lease / 4 })
+    this.#rescuer = new Rescuer({ connection, keys, visibility: this.#visibility, every: lease / 4 })
     this.#finder = new Finder({ connection, keys, scoreOffset: this.#scoreOffset })
     this.#pushes = new Batch((pushes) => this.#push(pushes))
     this.#endings = new Batch((endings) => this.#end(endings))
@@ -98,12 +98,12 @@ export class RedisBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    await this.#keeper.open()
+    await this.#renewer.open()
     const parts = {
       connection: this.connection,
       keys: this.keys,
-      keeper: this.#keeper,
-      sweeper: this.#sweeper,
+      renewer: this.#renewer,
+      rescuer: this.#rescuer,
       scoreOffset: this.#scoreOffset,
       settle: (hold: Hold, ending: Ending) => this.#endings.add({ hold, ending }),
       flush: () => this.#endings.flush(),
@@ -171,7 +171,7 @@ export class RedisBroker implements Broker {
     try {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
-      await this.#keeper.close()
+      await this.#renewer.close()
       await this.connection.close()
     }
   }
@@ -188,7 +188,7 @@ export class RedisBroker implements Broker {
 
   /** It is settled, by whatever script: no lease to renew any more. */
   forget(holds: readonly Hold[]): void {
-    this.#keeper.remove(holds)
+    this.#renewer.remove(holds)
   }
 
   /** A message of exchange '' as it goes into its list. */

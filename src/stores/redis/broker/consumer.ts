@@ -5,17 +5,17 @@ import { AsyncQueue } from '../../../std/queue.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
 import { bindingMember, type Keys, PRIORITY_STEPS } from './keys.ts'
-import type { LeaseKeeper } from './leaseRenewer.ts'
+import type { LeaseRenewer } from './leaseRenewer.ts'
 import { Waiter } from './listWaiter.ts'
-import type { Sweeper } from './rescuer.ts'
+import type { Rescuer } from './rescuer.ts'
 import { CLAIM } from './scripts.ts'
 
 /** What a consumer works with. */
 export interface ConsumerParts {
   readonly connection: RedisConnection
   readonly keys: Keys
-  readonly keeper: LeaseKeeper
-  readonly sweeper: Sweeper
+  readonly renewer: LeaseRenewer
+  readonly rescuer: Rescuer
   /** Seconds: lease minus visibility timeout, added to the server's time for the score of what we hold. */
   readonly scoreOffset: number
   settle(hold: Hold, ending: Ending): Promise<boolean>
@@ -59,7 +59,7 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   async start(): Promise<this> {
-    const { connection, keys, sweeper } = this.#parts
+    const { connection, keys, rescuer } = this.#parts
     for (const queue of this.#queues) await this.#bind(queue)
     const events = {
       found: () => this.#found(),
@@ -71,7 +71,7 @@ export class RedisConsumer implements Consumer, Holder {
     }
     if (this.#waiters.length > 0) {
       this.#stops.push(
-        sweeper.use(() => this.#soon()),
+        rescuer.use(() => this.#soon()),
         connection.onReconnect(() => {
           for (const waiter of this.#waiters) waiter.renew()
           this.#soon()
@@ -84,7 +84,7 @@ export class RedisConsumer implements Consumer, Holder {
 
   get problem(): Error | undefined {
     return (
-      this.#parts.connection.problem ?? this.#parts.keeper.problem ?? this.#problem ?? this.#kept.values().next().value
+      this.#parts.connection.problem ?? this.#parts.renewer.problem ?? this.#problem ?? this.#kept.values().next().value
     )
   }
 
@@ -119,7 +119,7 @@ export class RedisConsumer implements Consumer, Holder {
     } finally {
       // When the store is away, the leases give back what is held: nothing of this may go on.
       await Promise.allSettled(this.#stops.splice(0).map((stop) => stop()))
-      this.#parts.keeper.remove([...this.#held.values()])
+      this.#parts.renewer.remove([...this.#held.values()])
       this.#held.clear()
       this.#parts.released(this)
     }
@@ -213,7 +213,7 @@ export class RedisConsumer implements Consumer, Holder {
   }
 
   async #take(places: number): Promise<number> {
-    const { connection, keys, keeper, scoreOffset } = this.#parts
+    const { connection, keys, renewer, scoreOffset } = this.#parts
     const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
     this.#turn++
     // As kombu: the first step of all queues, then the next step. A transient queue has one list.
@@ -235,7 +235,7 @@ export class RedisConsumer implements Consumer, Holder {
         taken.push(new RedisDelivery(text, answer[at] as string, hold, this))
       }
     }
-    keeper.add(claim)
+    renewer.add(claim)
     this.#receive(taken)
     return taken.length
   }

@@ -32,7 +32,7 @@ export interface LeaseFacts {
  * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
  * the event loop does not lose its message. It knows claims, not single messages: to renew what is settled already does nothing.
  */
-export class LeaseKeeper {
+export class LeaseRenewer {
   readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
   readonly #claims = new Map<string, ClaimFacts>()
   #added: ClaimFacts[] = []

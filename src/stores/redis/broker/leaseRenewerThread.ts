@@ -5,7 +5,7 @@ import { Keys } from './keys.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
 import { RENEW } from './scripts.ts'
 
-/* The thread of `LeaseKeeper`. */
+/* The thread of `LeaseRenewer`. */
 
 const MAX_LEASES_PER_COMMAND = 500
 

@@ -4,7 +4,7 @@ import { SWEEP } from './scripts.ts'
 
 const MAX_MESSAGES_PER_STEP = 100
 
-export interface SweeperFacts {
+export interface RescuerFacts {
   readonly connection: RedisConnection
   readonly keys: Keys
   /** Seconds. */
@@ -14,8 +14,8 @@ export interface SweeperFacts {
 }
 
 /** Gives back what is due: messages whose holder died, whoever that was, and delayed ones whose time has come. Runs while it is used. */
-export class Sweeper {
-  readonly #facts: SweeperFacts
+export class Rescuer {
+  readonly #facts: RescuerFacts
   readonly #users = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   /** When the next look was to be, ms since the epoch: far later than that, this process stood still. */
@@ -25,7 +25,7 @@ export class Sweeper {
   #starting: Promise<void> | undefined
   #stopHearing: (() => Promise<void>) | undefined
 
-  constructor(facts: SweeperFacts) {
+  constructor(facts: RescuerFacts) {
     this.#facts = facts
   }
 

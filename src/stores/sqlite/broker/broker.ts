@@ -15,7 +15,7 @@ import { sqlitePath } from '../database.ts'
 import { SqliteStore } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { SqliteDelivery } from './delivery.ts'
-import { Housekeeper } from './leaseRenewer.ts'
+import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 import { Messages, type PurgeStep } from './messages.ts'
 
@@ -33,7 +33,7 @@ export class SqliteBroker implements Broker {
   readonly store: SqliteStore
   readonly messages: Messages
   readonly #leases: Leases
-  readonly #housekeeper: Housekeeper
+  readonly #renewer: LeaseRenewer
   readonly #lease: number
   readonly #consumers = new Set<SqliteConsumer>()
 
@@ -45,7 +45,7 @@ export class SqliteBroker implements Broker {
     this.messages = new Messages(this.store)
     this.#leases = new Leases(this.store.db)
     this.#lease = lease
-    this.#housekeeper = new Housekeeper({ path: this.store.path, lease })
+    this.#renewer = new LeaseRenewer({ path: this.store.path, lease })
   }
 
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
@@ -53,12 +53,12 @@ export class SqliteBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    await this.#housekeeper.open()
+    await this.#renewer.open()
     const parts = {
       store: this.store,
       messages: this.messages,
       leases: this.#leases,
-      housekeeper: this.#housekeeper,
+      renewer: this.#renewer,
       lease: this.#lease,
       consumers: this.#consumers,
     }
@@ -100,7 +100,7 @@ export class SqliteBroker implements Broker {
     try {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
-      await this.#housekeeper.close()
+      await this.#renewer.close()
       await this.store.release()
     }
   }

@@ -5,7 +5,7 @@ import type { SqliteStore } from '../file.ts'
 import { pauseAfter } from '../window.ts'
 import type { Participant } from '../writer.ts'
 import { SqliteDelivery } from './delivery.ts'
-import type { Housekeeper } from './leaseRenewer.ts'
+import type { LeaseRenewer } from './leaseRenewer.ts'
 import type { Leases } from './leases.ts'
 import type { Messages, Row } from './messages.ts'
 
@@ -14,7 +14,7 @@ export interface ConsumerParts {
   readonly store: SqliteStore
   readonly messages: Messages
   readonly leases: Leases
-  readonly housekeeper: Housekeeper
+  readonly renewer: LeaseRenewer
   /** ms */
   readonly lease: number
   /** Those that are not released. */
@@ -32,7 +32,7 @@ export class SqliteConsumer implements Consumer, Participant {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #stops: (() => void)[] = []
   #id = 0
-  /** The id that the housekeeper keeps alive: the last whose registration was committed. */
+  /** The id that the renewer keeps alive: the last whose registration was committed. */
   #kept = 0
   #prefetch: number
   #held = 0
@@ -72,7 +72,7 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   get problem(): Error | undefined {
-    return this.#problem ?? this.#parts.housekeeper.problem
+    return this.#problem ?? this.#parts.renewer.problem
   }
 
   prefetch(count: number): void {
@@ -92,8 +92,8 @@ export class SqliteConsumer implements Consumer, Participant {
 
   async release(): Promise<void> {
     await this.close()
-    const { store, messages, leases, housekeeper } = this.#parts
-    housekeeper.remove(this.#kept)
+    const { store, messages, leases, renewer } = this.#parts
+    renewer.remove(this.#kept)
     const endSome = (): boolean => messages.giveSome(this.#kept) || leases.endSome(this.#kept)
     // Of a store that is lost nothing is left to give back.
     while (!store.lost && (await store.writer.write(endSome)));
@@ -143,10 +143,10 @@ export class SqliteConsumer implements Consumer, Participant {
 
   /** Have the lease renewed from now on; should it be lost all the same, be a new consumer soon, as transient queues went with the old one. */
   #keep(): void {
-    const { store, housekeeper } = this.#parts
-    housekeeper.remove(this.#kept)
+    const { store, renewer } = this.#parts
+    renewer.remove(this.#kept)
     this.#kept = this.#id
-    housekeeper.add(this.#id, () => {
+    renewer.add(this.#id, () => {
       this.#more = true
       store.writer.wake()
     })

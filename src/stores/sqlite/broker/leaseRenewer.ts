@@ -2,16 +2,16 @@ import { packageFile } from '../../../std/packageFile.ts'
 import { ServiceThread } from '../../../std/serviceThread.ts'
 
 /** What the thread says after each round. */
-export interface HouseReport {
+export interface LeaseReport {
   readonly problem: Error | undefined
   /** Consumers that are no more: somebody found their leases run out, as when this process was stopped for a while. */
   readonly lost?: readonly number[]
 }
 
 /** What the thread is told. */
-export type HouseCommand = { readonly add: number } | { readonly remove: number } | { readonly close: true }
+export type LeaseCommand = { readonly add: number } | { readonly remove: number } | { readonly close: true }
 
-export interface HouseFacts {
+export interface LeaseFacts {
   readonly path: string
   /** ms */
   readonly lease: number
@@ -21,15 +21,15 @@ export interface HouseFacts {
  * A thread of its own that keeps the leases of this process's consumers, so that a task which blocks the event loop
  * does not lose them; it also takes the messages of dead consumers back, and moves the write-ahead log into the file.
  */
-export class Housekeeper {
-  readonly #thread: ServiceThread<HouseCommand, HouseReport>
+export class LeaseRenewer {
+  readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
   readonly #lost = new Map<number, () => void>()
   #closed = false
 
   /** Why leases cannot be kept, while that is so. */
   problem: Error | undefined
 
-  constructor(facts: HouseFacts) {
+  constructor(facts: LeaseFacts) {
     this.#thread = new ServiceThread({
       name: 'celeriac leases',
       file: threadFile,
@@ -65,7 +65,7 @@ export class Housekeeper {
     await this.#thread.close()
   }
 
-  #hear({ problem, lost = [] }: HouseReport): void {
+  #hear({ problem, lost = [] }: LeaseReport): void {
     this.problem = problem
     for (const id of lost) {
       const tell = this.#lost.get(id)

@@ -3,10 +3,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase } from '../database.ts'
 import { pauseAfter } from '../window.ts'
-import type { HouseCommand, HouseFacts, HouseReport } from './leaseRenewer.ts'
+import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 
-/* The thread of `Housekeeper`. It may block: nobody waits for it. */
+/* The thread of `LeaseRenewer`. It may block: nobody waits for it. */
 
 /**
  * How often the thread checks the log's size, ms. Above the first size it moves pages into the file, above the second
@@ -16,7 +16,7 @@ const CHECKPOINT_INTERVAL_MS = 500
 const CHECKPOINT_MIN_BYTES = 4 * 2 ** 20
 const RESTART_MIN_BYTES = 64 * 2 ** 20
 
-const { path, lease } = workerData as HouseFacts
+const { path, lease } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
 const db: DatabaseSync = openDatabase(path)
 db.exec('PRAGMA busy_timeout = 5000')
@@ -95,7 +95,7 @@ function checkpoint(): void {
 }
 
 function report(problem: Error | undefined, lost: readonly number[] = []): void {
-  port.postMessage({ problem, lost } satisfies HouseReport)
+  port.postMessage({ problem, lost } satisfies LeaseReport)
 }
 
 const keeping = setInterval(keep, lease / 4)
@@ -103,7 +103,7 @@ const checkpointing = setInterval(checkpoint, CHECKPOINT_INTERVAL_MS)
 
 // It listens from now on.
 report(undefined)
-port.on('message', (command: HouseCommand) => {
+port.on('message', (command: LeaseCommand) => {
   if ('add' in command) {
     ids.add(command.add)
     // The first look at once: whoever is dead already is so found a quarter of a lease from now.
