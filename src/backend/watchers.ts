@@ -15,7 +15,7 @@ interface Listener {
 }
 
 /** Who waits for changes of which task, in this process. The backend feeds it; `watchRecords` reads from it. */
-export class Hub {
+export class Watchers {
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #onUse: (used: boolean) => void
 
@@ -56,7 +56,7 @@ export class Hub {
 
 /** `ResultBackend.watch` over a hub: subscribe first, then read, so that no change falls between. */
 export async function* watchRecords(
-  hub: Hub,
+  watchers: Watchers,
   load: (ids: readonly string[]) => Promise<(Versioned | undefined)[]>,
   ids: readonly string[],
   signal: AbortSignal,
@@ -77,7 +77,7 @@ export async function* watchRecords(
     failures.push(error)
     wake()
   }
-  const stops = [...open].map((id) => hub.on(id, { offer, fail }))
+  const stops = [...open].map((id) => watchers.on(id, { offer, fail }))
   signal.addEventListener('abort', wake, { once: true })
   try {
     for (const record of await load([...open])) if (record) offer(record)

@@ -12,7 +12,7 @@ const MAX_PACE_SAMPLE_MS = 100
  * Messages taken ahead of free places, so that a worker of short tasks need not wait for its server. Only as many as it finishes within
  * 20 ms: slow tasks take nothing ahead, and what is stuck behind one that became slow is given back.
  */
-export class Ahead<Item> {
+export class PrefetchBuffer<Item> {
   readonly #giveBack: (stale: Item[]) => unknown
   readonly #items: Item[] = []
   #timer: NodeJS.Timeout | undefined

@@ -18,7 +18,7 @@ const MAX_RESTART_DELAY_MS = 10_000
  * dies is replaced. `reload` replaces them all by processes that load the code anew: each goes when another is ready in its place,
  * so that no request finds nobody.
  */
-export class Processes {
+export class Cluster {
   readonly #count: number
   readonly #say: (text: string) => void
   readonly #greet: (text: string) => void

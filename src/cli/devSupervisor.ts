@@ -14,7 +14,7 @@ const BROKEN_CODE_EXIT_CODE = 2
  * start for what is wrong in its code (exit code 2), or that ends after it was ready, waits for the next change; any
  * other end is ours too.
  */
-export class Supervisor {
+export class DevSupervisor {
   readonly #command: readonly string[]
   readonly #folder: string
   readonly #say: (text: string) => void

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { moduleUrl } from '../../app/loadApp.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { startBeatIfUseful } from '../beatService.ts'
-import { Supervisor } from '../devSupervisor.ts'
+import { DevSupervisor } from '../devSupervisor.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
@@ -40,7 +40,7 @@ async function supervise(module: string, folder: string, poll: boolean): Promise
   const rest = process.argv.slice(3)
   const given = rest.includes(module) ? rest : [module, ...rest]
   const command = [...process.execArgv, resolve(process.argv[1] as string), 'dev', ...given, '--no-reload']
-  const supervisor = new Supervisor(command, folder, (text) => process.stderr.write(`celeriac: ${text}\n`), poll)
+  const supervisor = new DevSupervisor(command, folder, (text) => process.stderr.write(`celeriac: ${text}\n`), poll)
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(signal, () => supervisor.stop(signal))
   }

@@ -4,7 +4,7 @@ import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { metricsOf } from '../../telemetry/metrics/metrics.ts'
 import { type BeatCommandOptions, startBeat } from '../beatService.ts'
-import { Processes, RETIRE_MESSAGE } from '../cluster.ts'
+import { Cluster, RETIRE_MESSAGE } from '../cluster.ts'
 import { joinMetrics, leadMetrics } from '../clusterMetrics.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../loadApp.ts'
@@ -84,7 +84,7 @@ function taskNames(app: App): string {
 
 /** So many processes with the same command line. SIGHUP replaces them one by one. */
 async function lead(count: number): Promise<number> {
-  const processes = new Processes(
+  const processes = new Cluster(
     count,
     (text) => process.stderr.write(`celeriac: ${text}\n`),
     (text) => {

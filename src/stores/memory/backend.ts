@@ -14,7 +14,7 @@ import { fits } from '../../backend/jobFilter.ts'
 import { hasWords, MAX_SEARCHED_RECORDS, wordsOf } from '../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
 import type { Note, Origin, Reply } from '../../backend/unitOfWork.ts'
-import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
+import { Watchers, type Versioned, watchRecords } from '../../backend/watchers.ts'
 import { errorOf } from '../../protocol/exception.ts'
 import type { ErrorInfo } from '../../protocol/outcome.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
@@ -56,7 +56,7 @@ export class MemoryBackend implements ResultBackend {
   readonly #revoked = new RecentIds(MAX_REVOKED)
   readonly #notes = new Map<string, Note>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
-  readonly #hub = new Hub()
+  readonly #watchers = new Watchers()
   #count = 0
 
   constructor(options: BackendOptions) {
@@ -83,7 +83,7 @@ export class MemoryBackend implements ResultBackend {
     })
     this.#expire(meta.task_id, end)
     const [record] = this.#load([meta.task_id])
-    if (record) this.#hub.tell(record)
+    if (record) this.#watchers.tell(record)
     return true
   }
 
@@ -92,7 +92,7 @@ export class MemoryBackend implements ResultBackend {
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
-    return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
+    return watchRecords(this.#watchers, async (wanted) => this.#load(wanted), ids, signal)
   }
 
   async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
@@ -123,7 +123,7 @@ export class MemoryBackend implements ResultBackend {
     const kept = keptChanges(limit, Math.max(...emissions.map(({ length }) => length)))
     this.#records.set(id, { ...known, version, log: [...known.log, ...added].slice(-kept) })
     const [record] = this.#load([id])
-    if (record) this.#hub.tell(record)
+    if (record) this.#watchers.tell(record)
     return true
   }
 
@@ -172,7 +172,7 @@ export class MemoryBackend implements ResultBackend {
 
   async forget(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#drop(id)
-    this.#hub.forgotten(ids)
+    this.#watchers.forgotten(ids)
   }
 
   async revoke(ids: readonly string[], due = 0): Promise<void> {

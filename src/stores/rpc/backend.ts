@@ -1,6 +1,6 @@
 import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
-import { Hub, type Versioned, watchRecords } from '../../backend/watchers.ts'
+import { Watchers, type Versioned, watchRecords } from '../../backend/watchers.ts'
 import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Consumer, Delivery } from '../../broker/broker.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
@@ -8,7 +8,7 @@ import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/resu
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
-import { Shelf } from './records.ts'
+import { RpcRecords } from './records.ts'
 
 /** Replies are settled as they come: this only bounds what is on its way to us. */
 const PREFETCH = 1000
@@ -24,8 +24,8 @@ export class RpcBackend implements ResultBackend {
   readonly #options: BackendOptions
   readonly #replyTo: string
   readonly #accept: ReadonlySet<string>
-  readonly #shelf: Shelf
-  readonly #hub = new Hub()
+  readonly #records: RpcRecords
+  readonly #watchers = new Watchers()
   readonly #closing = new AbortController()
   #listening: Promise<Consumer> | undefined
   #loop: Promise<void> = Promise.resolve()
@@ -37,7 +37,7 @@ export class RpcBackend implements ResultBackend {
     this.#options = options
     this.#replyTo = replyTo
     this.#accept = new Set(accept.map((name) => CONTENT_TYPES[name]))
-    this.#shelf = new Shelf(expires)
+    this.#records = new RpcRecords(expires)
   }
 
   /**
@@ -53,7 +53,7 @@ export class RpcBackend implements ResultBackend {
       return true
     }
     if (!reply && meta.status === PENDING) await this.#listen()
-    else if (!reply && !this.#shelf.get(meta.task_id)) return true
+    else if (!reply && !this.#records.get(meta.task_id)) return true
     return this.#keep(readReply(serialized, ALL_CONTENT_TYPES), serialized.body.length)
   }
 
@@ -62,25 +62,25 @@ export class RpcBackend implements ResultBackend {
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
-    return watchRecords(this.#hub, async (wanted) => this.#load(wanted), ids, signal)
+    return watchRecords(this.#watchers, async (wanted) => this.#load(wanted), ids, signal)
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#shelf.drop(id)
-    this.#hub.forgotten(ids)
+    for (const id of ids) this.#records.drop(id)
+    this.#watchers.forgotten(ids)
   }
 
   /** In memory only: workers that run now are told by remote control, one that starts later is not. */
   async revoke(ids: readonly string[], due?: number): Promise<void> {
-    for (const id of ids) this.#shelf.revoke(id, due)
+    for (const id of ids) this.#records.revoke(id, due)
   }
 
   async revoked(): Promise<readonly string[]> {
-    return this.#shelf.revoked()
+    return this.#records.revoked()
   }
 
   async close(): Promise<void> {
-    this.#shelf.close()
+    this.#records.close()
     this.#closing.abort()
     try {
       const consumer = await this.#listening
@@ -125,20 +125,20 @@ export class RpcBackend implements ResultBackend {
       () => readReply({ ...properties, body }, this.#accept),
       () => ({ status: statusIn(body) ?? UNKNOWN }),
     )
-    if (!meta.problem || this.#shelf.get(id)) this.#keep(meta, body.length)
+    if (!meta.problem || this.#records.get(id)) this.#keep(meta, body.length)
   }
 
   #keep(meta: TaskMeta, size: number): boolean {
-    const known = this.#shelf.get(meta.task_id)?.meta
+    const known = this.#records.get(meta.task_id)?.meta
     if (known && (meta.status === PENDING || isFinal(known.status))) return false
     // A Python worker tells less than we know already.
     const facts = known && { name: known.name, queue: known.queue, date_submitted: known.date_submitted }
-    this.#hub.tell(this.#shelf.put({ ...facts, ...meta }, size))
+    this.#watchers.tell(this.#records.put({ ...facts, ...meta }, size))
     return true
   }
 
   #load(ids: readonly string[]): (Versioned | undefined)[] {
-    return ids.map((id) => this.#shelf.get(id))
+    return ids.map((id) => this.#records.get(id))
   }
 }
 

@@ -18,7 +18,7 @@ export interface Shelved extends Versioned {
 }
 
 /** Records and revoke marks in this process's memory, and no more of them than fit. */
-export class Shelf {
+export class RpcRecords {
   readonly #records = new Map<string, Shelved>()
   /** Ids in the order in which they became final. */
   readonly #finished = new Set<string>()

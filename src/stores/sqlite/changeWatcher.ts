@@ -13,7 +13,7 @@ const RECHECK_DELAYS_MS = [1, 4, 20]
  * Tells its listeners that another connection, in whatever process, has committed. The kernel says so: every commit writes
  * the write-ahead log. Looks at SQLite's change counter at each word, and now and then without one.
  */
-export class Wake {
+export class ChangeWatcher {
   readonly #path: string
   readonly #counter: () => number
   readonly #isLost: () => boolean

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StoreUnavailableError } from '../../std/errors.ts'
-import { Wake } from './changeWatcher.ts'
+import { ChangeWatcher } from './changeWatcher.ts'
 import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
 import { FileCheck } from './fileCheck.ts'
 import { Writer } from './writer.ts'
@@ -16,7 +16,7 @@ export class SqliteStore {
   readonly path: string
   readonly db: DatabaseSync
   readonly writer: Writer
-  readonly #wake: Wake
+  readonly #watcher: ChangeWatcher
   readonly #check: FileCheck
   readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = {
     messages: new Set(),
@@ -48,7 +48,7 @@ export class SqliteStore {
     }
     const counter = this.db.prepare('PRAGMA data_version')
     const version = (): number => (counter.get() as { data_version: number }).data_version
-    this.#wake = new Wake(path, version, () => this.lost !== undefined)
+    this.#watcher = new ChangeWatcher(path, version, () => this.lost !== undefined)
   }
 
   /** Why this store must not be used any more: its files were removed, replaced or cut under it. */
@@ -94,7 +94,7 @@ export class SqliteStore {
   onChange(topic: Topic, listener: () => void): () => void {
     const own = this.#listeners[topic]
     own.add(listener)
-    const stop = this.#wake.on(listener)
+    const stop = this.#watcher.on(listener)
     return () => {
       own.delete(listener)
       stop()
@@ -110,7 +110,7 @@ export class SqliteStore {
     this.#users--
     if (this.#users > 0) return
     await this.writer.close()
-    this.#wake.close()
+    this.#watcher.close()
     this.db.close()
   }
 

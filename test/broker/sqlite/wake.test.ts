@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { Wake } from '../../../src/stores/sqlite/changeWatcher.ts'
+import { ChangeWatcher } from '../../../src/stores/sqlite/changeWatcher.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
@@ -42,7 +42,7 @@ describe('a wake-up', () => {
   it('costs nothing while nothing happens: it looks a few times a second', async () => {
     writeFileSync(folder.file('store.db-wal'), '')
     let looks = 0
-    const wake = new Wake(folder.file(), () => {
+    const wake = new ChangeWatcher(folder.file(), () => {
       looks++
       return 1
     })
@@ -56,7 +56,7 @@ describe('a wake-up', () => {
     let counter = 1
     let broken = true
     let heard = 0
-    const wake = new Wake(folder.file('nowhere/store.db'), () => {
+    const wake = new ChangeWatcher(folder.file('nowhere/store.db'), () => {
       if (counter === 2 && broken) {
         broken = false
         throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
@@ -74,7 +74,7 @@ describe('a wake-up', () => {
     writeFileSync(folder.file('store.db-wal'), '')
     let counter = 1
     const heard: string[] = []
-    const wake = new Wake(folder.file(), () => counter)
+    const wake = new ChangeWatcher(folder.file(), () => counter)
     const stops = ['a', 'b'].map((name) => wake.on(() => heard.push(name)))
     stops[0]?.()
     counter++

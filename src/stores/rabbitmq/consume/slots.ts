@@ -1,4 +1,4 @@
-import { Ahead } from '../../../broker/prefetchBuffer.ts'
+import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
 import type { AmqpDelivery } from './delivery.ts'
 
 export interface SlotsParts {
@@ -15,13 +15,14 @@ const PACE_CHECK_INTERVAL_MS = 50
 const MIN_CHANGE_SHARE = 0.5
 
 /**
- * Who works on what the server has pushed. It pushes no more than it is told may be unacknowledged: with as many as there are places, a place
- * is empty from its task's end until the server has heard of it. So a worker of short tasks takes some ahead, by its pace: what it
- * finishes in a moment, no more, so that no task waits here while another worker is free; what waits all the same is given back.
+ * The slots of concurrency, and the deliveries in them. The server pushes only as many unacknowledged messages as the
+ * prefetch count allows. With one for each slot, a slot is empty from the end of its task until the server has read the
+ * acknowledgement. So a worker of short tasks prefetches what it finishes in a moment, by its pace, and no more: no task
+ * waits here while another worker is free. A message that waits too long is released.
  */
 export class Slots {
   readonly #parts: SlotsParts
-  readonly #ahead = new Ahead<AmqpDelivery>((stale) => this.#giveBack(stale))
+  readonly #ahead = new PrefetchBuffer<AmqpDelivery>((stale) => this.#giveBack(stale))
   readonly #taken = new Set<AmqpDelivery>()
   #extra = 0
   #looking: NodeJS.Timeout | undefined
@@ -30,7 +31,7 @@ export class Slots {
     this.#parts = parts
   }
 
-  /** How many the server may push beyond the places. */
+  /** How many messages the server may push beyond the slots. */
   get extra(): number {
     return this.#extra
   }
@@ -40,7 +41,7 @@ export class Slots {
     else this.#ahead.push([delivery])
   }
 
-  /** It is settled: its place goes to the next. */
+  /** The delivery is settled: its slot goes to the next one. */
   settled(delivery: AmqpDelivery): void {
     if (!this.#taken.delete(delivery)) return
     this.#ahead.ended()
@@ -48,7 +49,7 @@ export class Slots {
     this.fill()
   }
 
-  /** There may be more places than before. */
+  /** Fill the slots: there may be more than before. */
   fill(): void {
     while (this.#taken.size < this.#parts.count()) {
       const next = this.#ahead.shift()

@@ -1,12 +1,12 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
-import { Ahead } from '../../../broker/prefetchBuffer.ts'
+import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
 import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
 import { bindingMember, type Keys, PRIORITY_STEPS } from './keys.ts'
 import type { LeaseRenewer } from './leaseRenewer.ts'
-import { Waiter } from './listWaiter.ts'
+import { ListWaiter } from './listWaiter.ts'
 import type { Rescuer } from './rescuer.ts'
 import { CLAIM } from './scripts.ts'
 
@@ -34,11 +34,11 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #id = uuid()
   readonly #line = new AsyncQueue<Delivery>()
   /** Taken ahead of a free place. */
-  readonly #ahead = new Ahead<RedisDelivery>((stale) => this.#tooLong(stale))
+  readonly #ahead = new PrefetchBuffer<RedisDelivery>((stale) => this.#tooLong(stale))
   readonly #held = new Map<string, Hold>()
   /** Why what is held could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
-  readonly #waiters: Waiter[] = []
+  readonly #waiters: ListWaiter[] = []
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
@@ -67,7 +67,7 @@ export class RedisConsumer implements Consumer, Holder {
     }
     for (const { name, transient } of this.#fed) {
       const lists = transient ? [keys.list(name)] : keys.lists(name)
-      for (const list of lists) this.#waiters.push(new Waiter(connection, list, events))
+      for (const list of lists) this.#waiters.push(new ListWaiter(connection, list, events))
     }
     if (this.#waiters.length > 0) {
       this.#stops.push(

@@ -16,7 +16,7 @@ export interface WaiterEvents {
  * Waits for a list to have something, without taking it: moves its last element onto its own place, which blocks while there is
  * none (Redis >= 6.2). One connection for one list.
  */
-export class Waiter {
+export class ListWaiter {
   readonly #source: RedisConnection
   readonly #list: string
   readonly #events: WaiterEvents

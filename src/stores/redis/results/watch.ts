@@ -1,4 +1,4 @@
-import { Hub, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import { Watchers, type Versioned, watchRecords } from '../../../backend/watchers.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { RedisConnection } from '../connection/connection.ts'
@@ -32,7 +32,7 @@ const READ_RETRY_DELAY_MS = 500
 export class RedisWatches {
   readonly #connection: RedisConnection
   readonly #source: WatchSource
-  readonly #hub = new Hub()
+  readonly #watchers = new Watchers()
   readonly #watched = new Map<string, Watched>()
   readonly #stopListening: () => void
   #count = 0
@@ -52,7 +52,7 @@ export class RedisWatches {
     const abort = (): void => resolve([])
     signal.addEventListener('abort', abort, { once: true })
     try {
-      yield* watchRecords(this.#hub, () => Promise.race([this.#load(held), aborted]), ids, signal)
+      yield* watchRecords(this.#watchers, () => Promise.race([this.#load(held), aborted]), ids, signal)
     } finally {
       signal.removeEventListener('abort', abort)
       for (const watched of held) this.#release(watched)
@@ -61,14 +61,14 @@ export class RedisWatches {
 
   /** Whoever watches one of these gets UnknownJobError. */
   forgotten(ids: readonly string[]): void {
-    this.#hub.forgotten(ids)
+    this.#watchers.forgotten(ids)
   }
 
   close(): void {
     clearTimeout(this.#again)
     this.#stopListening()
     const error = new StoreUnavailableError(`${this.#connection.url}: the backend is closed`)
-    for (const id of [...this.#watched.keys()]) this.#hub.fail(id, error)
+    for (const id of [...this.#watched.keys()]) this.#watchers.fail(id, error)
     this.#watched.clear()
   }
 
@@ -99,7 +99,7 @@ export class RedisWatches {
   }
 
   #hear(watched: Watched, message: Buffer): void {
-    this.#hub.tell(this.#keep(watched, this.#source.read(message, watched.id)))
+    this.#watchers.tell(this.#keep(watched, this.#source.read(message, watched.id)))
   }
 
   #keep(watched: Watched, meta: TaskMeta): Versioned {
@@ -145,13 +145,13 @@ export class RedisWatches {
       const records = await this.#read(watched)
       for (const [at, one] of watched.entries()) {
         const record = records[at]
-        if (record) this.#hub.tell(this.#keep(one, record.meta))
+        if (record) this.#watchers.tell(this.#keep(one, record.meta))
       }
     } catch (error) {
       if (error instanceof StoreUnavailableError) {
         clearTimeout(this.#again)
         this.#again = setTimeout(() => void this.#reread(), READ_RETRY_DELAY_MS)
-      } else for (const { id } of watched) this.#hub.fail(id, error)
+      } else for (const { id } of watched) this.#watchers.fail(id, error)
     }
   }
 }

@@ -10,7 +10,7 @@ import {
 import { wordsOf } from '../../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
 import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
-import { Hub, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import { Watchers, type Versioned, watchRecords } from '../../../backend/watchers.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { sqliteUrl } from '../../../broker/schemes.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
@@ -48,7 +48,7 @@ export class SqliteBackend implements ResultBackend {
   readonly url: string
   readonly file: SqliteStore
   readonly #options: BackendOptions
-  readonly #hub: Hub
+  readonly #watchers: Watchers
   readonly #statements: ResultStatements
   readonly #notes: SqliteNotes
   readonly #history: SqliteHistory
@@ -72,7 +72,7 @@ export class SqliteBackend implements ResultBackend {
     this.#notes = new SqliteNotes(this.file.db)
     this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
-    this.#hub = new Hub((used) => (used ? this.#listen() : this.#stopListening()))
+    this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
       // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
       this.#clean().catch(() => undefined)
@@ -111,7 +111,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
-    return watchRecords(this.#hub, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
+    return watchRecords(this.#watchers, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
   }
 
   history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
@@ -168,7 +168,7 @@ export class SqliteBackend implements ResultBackend {
         for (const id of some) this.#statements.forget.run(id)
       })
     }
-    this.#hub.forgotten(ids)
+    this.#watchers.forgotten(ids)
   }
 
   async revoke(ids: readonly string[], due?: number): Promise<void> {
@@ -230,7 +230,7 @@ export class SqliteBackend implements ResultBackend {
     try {
       const rows = this.#statements.changed.all(this.#seen) as unknown as { id: string; version: number }[]
       for (const { id, version } of rows) {
-        if (this.#hub.watches(id)) this.#tell(id)
+        if (this.#watchers.watches(id)) this.#tell(id)
         this.#seen = version
       }
     } catch (error) {
@@ -244,10 +244,10 @@ export class SqliteBackend implements ResultBackend {
   #tell(id: string): void {
     try {
       const [record] = this.#load([id])
-      if (record) this.#hub.tell(record)
+      if (record) this.#watchers.tell(record)
     } catch (error) {
       if (isStoreTrouble(error)) throw error
-      this.#hub.fail(id, error)
+      this.#watchers.fail(id, error)
     }
   }
 
