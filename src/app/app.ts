@@ -301,10 +301,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
-    const { joint } = this.#stores.opened ?? (await this.#stores.open())
-    if (!joint.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
+    const { unitOfWork } = this.#stores.opened ?? (await this.#stores.open())
+    if (!unitOfWork.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
     for (const one of prepared) this.#beforeSending(one)
-    const sent = await joint.submitMany(prepared.map(({ submission }) => submission))
+    const sent = await unitOfWork.submitMany(prepared.map(({ submission }) => submission))
     return prepared.map((one, at) => this.#afterSending(one, sent[at] === true))
   }
 
@@ -318,9 +318,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /** Without a promise more than it takes: every call pays for them. */
-  #handIn(prepared: Prepared, { joint, backend }: Stores): Promise<AsyncResult> {
+  #handIn(prepared: Prepared, { unitOfWork, backend }: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', factsOf(prepared))
-    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : joint.submit(prepared.submission)
+    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : unitOfWork.submit(prepared.submission)
     return sending.then((sent) => this.#afterSending(prepared, sent))
   }
 

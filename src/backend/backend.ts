@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Handout, History, HistoryQuery } from './eventLog.ts'
-import type { Joint, Note, Origin, Reply } from './unitOfWork.ts'
+import type { Note, Origin, Reply, UnitOfWork } from './unitOfWork.ts'
 
 /*
  * The result backend seam: what is known of each task.
@@ -114,7 +114,7 @@ export interface ResultBackend {
   /** Remember that a task must not run, as long as a record that is not final: from `due` on, ms since the epoch, where it waits for that moment. `revoked` answers the newest 50,000, the oldest first, across restarts. */
   revoke(ids: readonly string[], due?: number): Promise<void>
   revoked(): Promise<readonly string[]>
-  /** The joint with this broker, where both share one store: submission and settlement are then one atomic write each. */
-  joint?(broker: Broker): Joint | undefined
+  /** The unit of work with this broker, where both share one store: submission and settlement are then one atomic write each. */
+  unitOfWork?(broker: Broker): UnitOfWork | undefined
   close(): Promise<void>
 }

@@ -69,7 +69,7 @@ export const MAX_ATOMIC_SUBMISSIONS = 1000
  * Where broker and backend meet. On a shared store each call is one atomic, fenced write;
  * on separate stores the order makes a crash repeat work, never lose it.
  */
-export interface Joint {
+export interface UnitOfWork {
   /**
    * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written. On separate stores
    * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.

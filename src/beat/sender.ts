@@ -83,7 +83,11 @@ export class Sender {
 
   async #look(): Promise<Place> {
     const { backend, broker } = await this.#app.stores()
-    this.#known = { backend, rpc: schemeOf(backend.url) === 'rpc', joint: backend.joint?.(broker) !== undefined }
+    this.#known = {
+      backend,
+      rpc: schemeOf(backend.url) === 'rpc',
+      unitOfWork: backend.unitOfWork?.(broker) !== undefined,
+    }
     return this.#known
   }
 
@@ -92,11 +96,15 @@ export class Sender {
    * result backend keeps such. On two stores without notes a record that is PENDING says only that it was about to be sent: it is
    * sent again, by the same id, which may run twice and is not lost.
    */
-  async #guard({ id, key, task, options }: Run, { backend, rpc, joint }: Place, again: boolean): Promise<CallOptions> {
+  async #guard(
+    { id, key, task, options }: Run,
+    { backend, rpc, unitOfWork }: Place,
+    again: boolean,
+  ): Promise<CallOptions> {
     // Nobody but its sender could read it.
     if (rpc) return { taskId: id, ignoreResult: true }
     const ignored = ignores(this.#app, task, options)
-    if (!ignored && joint) return { idempotencyKey: key }
+    if (!ignored && unitOfWork) return { idempotencyKey: key }
     if (backend.keep)
       return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + SENT_RUN_LIFETIME_MS } }
     if (ignored) return { taskId: id }
@@ -110,7 +118,7 @@ interface Place {
   readonly backend: ResultBackend
   readonly rpc: boolean
   /** Broker and backend are one store. */
-  readonly joint: boolean
+  readonly unitOfWork: boolean
 }
 
 /** The calls of this entry keep no record. */

@@ -17,12 +17,17 @@ const MAX_RECORDS_PER_WRITE = 200
  * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
  * else whoever has it is told. False when the task had ended already.
  */
-export async function revokeTask({ broker, backend, joint }: Stores, id: string, terminate: boolean): Promise<boolean> {
+export async function revokeTask(
+  { broker, backend, unitOfWork }: Stores,
+  id: string,
+  terminate: boolean,
+): Promise<boolean> {
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoke([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
-  if (delivery) return joint.settle(revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend))
+  if (delivery)
+    return unitOfWork.settle(revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend))
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true

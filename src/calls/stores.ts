@@ -1,18 +1,18 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Joint } from '../backend/unitOfWork.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import { uuid } from '../std/id.ts'
 import { openBackend } from '../stores/openBackend.ts'
 import { openBroker } from '../stores/openBroker.ts'
-import { jointOf } from '../stores/sequentialUnitOfWork.ts'
+import { unitOfWorkOf } from '../stores/sequentialUnitOfWork.ts'
 import { EventFeed } from './eventFeed.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 export interface Stores {
   readonly broker: Broker
   readonly backend: ResultBackend
-  readonly joint: Joint
+  readonly unitOfWork: UnitOfWork
   /** The subscribers to tasks, in this process. */
   readonly feed: EventFeed
 }
@@ -54,7 +54,7 @@ export class AppStores {
       if (config.storeWarning !== undefined) warn(config.storeWarning)
       const broker = await openBroker(config.broker.reveal(), { ...config, warn })
       const backend = await this.#openBackend(config, broker, warn)
-      this.opened = { broker, backend, joint: jointOf(broker, backend), feed: new EventFeed(backend) }
+      this.opened = { broker, backend, unitOfWork: unitOfWorkOf(broker, backend), feed: new EventFeed(backend) }
       return this.opened
     } catch (error) {
       this.#opening = undefined

@@ -2,25 +2,25 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { Handout } from '../backend/eventLog.ts'
 import {
   isSelfTimed,
-  type Joint,
   type Message,
   type Note,
   type Reply,
   type Settlement,
   type Submission,
+  type UnitOfWork,
 } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
 import { isFinal } from '../protocol/states.ts'
 import { NotSupportedError } from '../std/errors.ts'
 
-/** The joint of two seams: the store's own where they share one, else the ordered sequence. */
-export function jointOf(broker: Broker, backend: ResultBackend): Joint {
-  return backend.joint?.(broker) ?? new SeparateJoint(broker, backend)
+/** The unit of work of two seams: the store's own where they share one, else the ordered sequence. */
+export function unitOfWorkOf(broker: Broker, backend: ResultBackend): UnitOfWork {
+  return backend.unitOfWork?.(broker) ?? new SequentialUnitOfWork(broker, backend)
 }
 
 /** Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
-class SeparateJoint implements Joint {
+class SequentialUnitOfWork implements UnitOfWork {
   readonly #broker: Broker
   readonly #backend: ResultBackend
   /** Submissions with a note that are on their way, by its key: others of that key wait for how they end. */

@@ -1,7 +1,7 @@
 /** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams themselves. */
 export type { ListFilter, MetaPage, ResultBackend } from '../backend/backend.ts'
 export type { Change, History, HistoryQuery, LoggedChange } from '../backend/eventLog.ts'
-export type { Joint, Message, Note, Origin, Reply, Settlement, Submission } from '../backend/unitOfWork.ts'
+export type { Message, Note, Origin, Reply, Settlement, Submission, UnitOfWork } from '../backend/unitOfWork.ts'
 export type {
   Binding,
   Broker,
@@ -26,8 +26,6 @@ export type { Kit } from './kit.ts'
 export { backendSuite } from './suites/backendSuite.ts'
 export { brokerSuite } from './suites/brokerSuite.ts'
 export { historySuite, SUITE_EVENT_LOG } from './suites/historySuite.ts'
-export type { OpenedStores } from './suites/jointSuite.ts'
-export { jointSuite } from './suites/jointSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
 export type { MakePool, PoolTraits } from './suites/poolSuite.ts'
@@ -35,3 +33,5 @@ export { poolSuite } from './suites/poolSuite.ts'
 export { definePoolTasks } from './suites/poolTasks.ts'
 export type { OpenedScheduleStore } from './suites/schedulerSuite.ts'
 export { schedulerSuite } from './suites/schedulerSuite.ts'
+export type { OpenedStores } from './suites/unitOfWorkSuite.ts'
+export { unitOfWorkSuite } from './suites/unitOfWorkSuite.ts'

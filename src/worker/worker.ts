@@ -137,7 +137,7 @@ export class Worker {
       running: this.#running,
       postponed: new Postponed(),
       stopNow: this.#stopNow.signal,
-      check: (message) => stores.joint.check?.(message),
+      check: (message) => stores.unitOfWork.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.list !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }

@@ -28,10 +28,10 @@ const unnumbered = (told: readonly string[]): string[] => told.map((text) => tex
 onEachStore((lab, kind) => {
   it('each part once, in order, among the states, to everybody; what is emitted in one turn is one write', async () => {
     const app = lab().app()
-    const { joint } = await app.stores()
+    const { unitOfWork } = await app.stores()
     const sizes: number[] = []
-    const emit = joint.emit.bind(joint)
-    joint.emit = (handout, delivery) => {
+    const emit = unitOfWork.emit.bind(unitOfWork)
+    unitOfWork.emit = (handout, delivery) => {
       sizes.push(handout.emissions.length)
       return emit(handout, delivery)
     }

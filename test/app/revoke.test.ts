@@ -51,13 +51,13 @@ onEachStore((lab, kind) => {
     it.each(when)('a delayed one that a worker is putting back, told %s', async (told) => {
       const [app, other] = [lab().app(), lab().app()]
       const task = app.task('task', () => undefined)
-      const { joint } = await app.stores()
+      const { unitOfWork } = await app.stores()
       const { broker } = await other.stores()
       const [looked, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-      const [settle, publish] = [joint.settle.bind(joint), broker.publish.bind(broker)]
+      const [settle, publish] = [unitOfWork.settle.bind(unitOfWork), broker.publish.bind(broker)]
       let revoking: Promise<boolean> | undefined
       // The moment after the other has looked for it: whether the worker hears of it first, or the store.
-      joint.settle = async (settlement) => {
+      unitOfWork.settle = async (settlement) => {
         if (revoking !== undefined) return settle(settlement)
         revoking = other.result(handle.id).revoke()
         await looked.promise

@@ -5,7 +5,7 @@ import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
-import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
+import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
 const open = (broker: MemoryBroker, serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
   new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], broker, eventLog: SUITE_EVENT_LOG })
@@ -19,7 +19,7 @@ for (const serializer of ['json', 'msgpack'] as const) {
   historySuite({ describe, it }, `memory, ${serializer}`, opened)
 }
 
-jointSuite({ describe, it }, 'memory', async () => {
+unitOfWorkSuite({ describe, it }, 'memory', async () => {
   const broker = new MemoryBroker()
   const backend = open(broker)
   const close = async (): Promise<void> => {

@@ -40,9 +40,9 @@ function submissionOf(id: string, age: number, origin?: Origin, fields: Partial<
 
 /** Hand in together, as one turn of the event loop does it. */
 async function submit(backend: RedisBackend, submissions: readonly Submission[]): Promise<boolean[]> {
-  const joint = backend.joint(broker)
-  if (!joint) throw new TypeError('expected a joint')
-  return Promise.all(submissions.map((one) => joint.submit(one)))
+  const unitOfWork = backend.unitOfWork(broker)
+  if (!unitOfWork) throw new TypeError('expected a unit of work')
+  return Promise.all(submissions.map((one) => unitOfWork.submit(one)))
 }
 
 async function calls(command: string): Promise<number> {

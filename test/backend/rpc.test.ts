@@ -10,12 +10,12 @@ import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError, UnknownJobError } from '../../src/std/errors.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
-import { jointOf } from '../../src/stores/sequentialUnitOfWork.ts'
+import { unitOfWorkOf } from '../../src/stores/sequentialUnitOfWork.ts'
 import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { Reader } from '../../src/testing/reader.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
-import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
+import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { type Lab, next, until, useLab } from '../app/lab.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -49,7 +49,7 @@ for (const serializer of ['json', 'msgpack'] as const) {
   })
 }
 
-jointSuite({ describe, it }, 'memory, rpc', async () => {
+unitOfWorkSuite({ describe, it }, 'memory, rpc', async () => {
   const broker = new MemoryBroker()
   const backend = new Replying({ ...OPTIONS, broker, replyTo: 'own' })
   const close = async (): Promise<void> => {
@@ -144,8 +144,10 @@ describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind
       await caller.store(metaOf('1', PENDING))
       await broker.publish(envelopeOf('1', { replyTo: 'caller' }), toQueue('q'))
       const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'test' }))
-      const joint = jointOf(broker, worker)
-      expect(await joint.settle({ delivery: await reader.next(), meta: metaOf('1', 'REVOKED'), end: 'ack' })).toBe(true)
+      const unitOfWork = unitOfWorkOf(broker, worker)
+      expect(await unitOfWork.settle({ delivery: await reader.next(), meta: metaOf('1', 'REVOKED'), end: 'ack' })).toBe(
+        true,
+      )
       await until(async () => (await caller.load(['1']))[0]?.status === 'REVOKED')
       await caller.close()
       await worker.close()
@@ -181,11 +183,11 @@ it('settle: the reply goes before the acknowledgement; where it cannot be sent, 
   const gone = new SqliteBroker(folder.url(), { lease: 30_000 })
   await gone.close()
   const broker = new MemoryBroker()
-  const joint = jointOf(broker, open(gone, 'worker'))
+  const unitOfWork = unitOfWorkOf(broker, open(gone, 'worker'))
   await broker.publish(envelopeOf('1', { replyTo: 'caller' }), toQueue('q'))
   const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'test' }))
   const delivery = await reader.next()
-  await expect(joint.settle({ delivery, meta: metaOf('1', SUCCESS), end: 'ack' })).rejects.toThrow(
+  await expect(unitOfWork.settle({ delivery, meta: metaOf('1', SUCCESS), end: 'ack' })).rejects.toThrow(
     StoreUnavailableError,
   )
   expect(await delivery.ack()).toBe(true)

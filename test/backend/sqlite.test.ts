@@ -9,7 +9,7 @@ import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
-import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
+import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 
 const options: Omit<BackendOptions, 'broker'> = { expires: 60_000, serializer: 'json', accept: ['json'] }
@@ -37,7 +37,7 @@ for (const serializer of ['json', 'msgpack'] as const) {
   historySuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
 
-jointSuite({ describe, it }, 'sqlite, one file', async () => {
+unitOfWorkSuite({ describe, it }, 'sqlite, one file', async () => {
   const folder = new Folder()
   const broker = new SqliteBroker(folder.url(), { lease: 30_000 })
   const backend = new SqliteBackend(folder.url(), { ...options, broker })
@@ -49,7 +49,7 @@ jointSuite({ describe, it }, 'sqlite, one file', async () => {
   return { broker, backend, close }
 })
 
-jointSuite({ describe, it }, 'sqlite, two files', async () => {
+unitOfWorkSuite({ describe, it }, 'sqlite, two files', async () => {
   const folder = new Folder()
   const broker = new SqliteBroker(folder.url('messages.db'), { lease: 30_000 })
   const backend = new SqliteBackend(folder.url('results.db'), { ...options, broker })

@@ -120,12 +120,12 @@ describe('a store that is away', () => {
   onEachStore((lab, kind) => {
     test('what was claimed is sent when it is back, and the schedule goes on', async () => {
       const scene = await scheduled(lab())
-      const { joint } = await scene.app.stores()
-      const { submit } = joint
+      const { unitOfWork } = await scene.app.stores()
+      const { submit } = unitOfWork
       let away = true
-      joint.submit = (submission) => {
+      unitOfWork.submit = (submission) => {
         const error = new StoreUnavailableError('away')
-        return away ? Promise.reject(error) : submit.call(joint, submission)
+        return away ? Promise.reject(error) : submit.call(unitOfWork, submission)
       }
       await scene.beat()
       await until(() => scene.errors.length === 1)

@@ -20,7 +20,7 @@ export async function killSender(scene: Scene, when: CrashPoint | typeof RANDOM_
 }
 
 /** A scene whose store writes a message and its record in one step. */
-export interface JointScene extends Scene {
+export interface UnitOfWorkScene extends Scene {
   /** Ids of the tasks that have a message, sorted. */
   messageIds(): Promise<string[]>
   /** Ids of the tasks that have a record, sorted. */
@@ -28,7 +28,7 @@ export interface JointScene extends Scene {
 }
 
 /** Checks that all is there that a killed client was told to be sent, nothing is that it did not send, and that each of it runs once. */
-export async function checkSent(scene: JointScene, client: Actor): Promise<void> {
+export async function checkSent(scene: UnitOfWorkScene, client: Actor): Promise<void> {
   const messages = await scene.messageIds()
   const records = await scene.recordIds()
   expect(messages, 'a message for each record, a record for each message').toEqual(records)

@@ -143,10 +143,10 @@ export async function feed(lab: Lab, seed: number, count: number): Promise<void>
   const app = lab.app({ queue: 'celery' })
   define(app)
   const stores = await app.stores()
-  const settle = stores.joint.settle.bind(stores.joint)
+  const settle = stores.unitOfWork.settle.bind(stores.unitOfWork)
   let away = false
   let asked = 0
-  stores.joint.settle = async (settlement) => {
+  stores.unitOfWork.settle = async (settlement) => {
     if (!away) return settle(settlement)
     asked++
     throw new StoreUnavailableError('OOM')

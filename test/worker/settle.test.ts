@@ -12,9 +12,9 @@ type Trouble = (settlement: Settlement) => Error | undefined
 
 /** The app's stores refuse what `trouble` says, as if they had answered so. */
 async function refuse(app: App, trouble: Trouble): Promise<void> {
-  const { joint } = await app.stores()
-  const settle = joint.settle.bind(joint)
-  joint.settle = async (settlement) => {
+  const { unitOfWork } = await app.stores()
+  const settle = unitOfWork.settle.bind(unitOfWork)
+  unitOfWork.settle = async (settlement) => {
     const error = trouble(settlement)
     if (error) throw error
     return settle(settlement)

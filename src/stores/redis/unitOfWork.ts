@@ -1,5 +1,5 @@
 import type { Handout } from '../../backend/eventLog.ts'
-import type { Joint, Message, Settlement, Submission } from '../../backend/unitOfWork.ts'
+import type { Message, Settlement, Submission, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
@@ -88,7 +88,7 @@ interface Ended {
 type Emit = (handout: Handout, tag: string | undefined) => Promise<boolean>
 
 /** Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one turn are one call. */
-export class RedisJoint implements Joint {
+export class RedisUnitOfWork implements UnitOfWork {
   readonly #broker: RedisBroker
   readonly #record: Recorder
   readonly #submitter: RedisSubmitter

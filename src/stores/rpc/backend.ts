@@ -1,6 +1,6 @@
 import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
-import { Watchers, type Versioned, watchRecords } from '../../backend/watchers.ts'
+import { type Versioned, Watchers, watchRecords } from '../../backend/watchers.ts'
 import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Consumer, Delivery } from '../../broker/broker.ts'
 import type { Envelope } from '../../protocol/envelope.ts'

@@ -1,11 +1,11 @@
 import type { Handout } from '../../backend/eventLog.ts'
 import {
-  type Joint,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
   type Origin,
   type Settlement,
   type Submission,
+  type UnitOfWork,
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -21,7 +21,7 @@ interface Records {
 }
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
-export class SqliteJoint implements Joint {
+export class SqliteUnitOfWork implements UnitOfWork {
   readonly #broker: SqliteBroker
   readonly #records: Records
   readonly #notes: SqliteNotes

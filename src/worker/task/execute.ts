@@ -179,7 +179,7 @@ function outputOf(request: Request, { stores, app: { signals }, stopNow }: Worke
   const to: OutputTarget = {
     id: request.id,
     delivery: request.acked ? undefined : request.delivery,
-    emit: (handout, delivery) => stores.joint.emit(handout, delivery),
+    emit: (handout, delivery) => stores.unitOfWork.emit(handout, delivery),
     store: (meta) => stores.backend.store(meta, request.reply),
     fail: (error, doing) => signals.emit('worker:error', { error, doing }),
     stopNow,

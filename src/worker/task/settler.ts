@@ -76,17 +76,17 @@ interface Refused {
   readonly away: boolean
 }
 
-/** True or false as the joint answers; else why it was not written. */
+/** True or false as the unit of work answers; else why it was not written. */
 async function attempt(
   { settlement, plain = false }: Ending,
   last: boolean,
   parts: SettlerParts,
   acked: boolean,
 ): Promise<boolean | Refused> {
-  const { joint, broker, backend } = parts.stores
+  const { unitOfWork, broker, backend } = parts.stores
   for (let repeat = 0; ; repeat++) {
     try {
-      return await (acked ? writeApart(settlement(), broker, backend) : joint.settle(settlement()))
+      return await (acked ? writeApart(settlement(), broker, backend) : unitOfWork.settle(settlement()))
     } catch (error) {
       const fault = faultOf(error)
       const mine = fault === 'message' && !last

@@ -1,5 +1,5 @@
 /* Submits, works and reads at once for a while, then works until it is told to end. Arguments: URL, name, time (ms). */
-import { jointOf } from '../../../src/stores/sequentialUnitOfWork.ts'
+import { unitOfWorkOf } from '../../../src/stores/sequentialUnitOfWork.ts'
 import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
@@ -12,7 +12,7 @@ await new Promise((resolve) => process.once('message', resolve))
 const end = performance.now() + Number(time)
 const broker = new SqliteBroker(url, { lease: 30_000 })
 const backend = new SqliteBackend(url, { expires: 600_000, serializer: 'json', accept: ['json'], broker })
-const joint = jointOf(broker, backend)
+const unitOfWork = unitOfWorkOf(broker, backend)
 const sent: string[] = []
 const done: string[] = []
 let reads = 0
@@ -22,7 +22,7 @@ async function submit(): Promise<void> {
     const id = `${name}-${sent.length}`
     sent.push(id)
     const message = { envelope: envelopeOf(id), route: toQueue('q') }
-    await joint.submit({ message, meta: metaOf(id, 'PENDING') })
+    await unitOfWork.submit({ message, meta: metaOf(id, 'PENDING') })
     await pause(1)
   }
 }
@@ -49,7 +49,7 @@ async function watch(): Promise<void> {
 async function work(): Promise<void> {
   for await (const delivery of consumer) {
     const id = delivery.envelope.properties.correlationId ?? ''
-    const settled = await joint.settle({ delivery, meta: metaOf(id, 'SUCCESS', { result: name }), end: 'ack' })
+    const settled = await unitOfWork.settle({ delivery, meta: metaOf(id, 'SUCCESS', { result: name }), end: 'ack' })
     if (settled) done.push(id)
   }
 }

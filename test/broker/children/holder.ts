@@ -1,7 +1,7 @@
 /* Takes what is in queue `q`, and settles it when told so. Arguments: URL, lease (ms), prefetch. */
 import type { Settlement } from '../../../src/backend/unitOfWork.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { jointOf } from '../../../src/stores/sequentialUnitOfWork.ts'
+import { unitOfWorkOf } from '../../../src/stores/sequentialUnitOfWork.ts'
 import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { ackAll, metaOf } from '../../../src/testing/factories.ts'
@@ -11,14 +11,14 @@ type Command = { readonly settle: string } | { readonly block: number }
 const [url = '', lease, prefetch] = process.argv.slice(2)
 const broker = new SqliteBroker(url, { lease: Number(lease) })
 const backend = new SqliteBackend(url, { expires: 60_000, serializer: 'json', accept: ['json'], broker })
-const joint = jointOf(broker, backend)
+const unitOfWork = unitOfWorkOf(broker, backend)
 const held: Delivery[] = []
 const say = (message: Record<string, unknown>): boolean | undefined => process.send?.(message)
 
 async function settle(result: string): Promise<void> {
   const ours = held.splice(0).map((delivery) => {
     const meta = metaOf(delivery.envelope.properties.correlationId ?? '', 'SUCCESS', { result })
-    return joint.settle({ delivery, meta, end: 'ack' } satisfies Settlement)
+    return unitOfWork.settle({ delivery, meta, end: 'ack' } satisfies Settlement)
   })
   say({ settled: await Promise.all(ours) })
 }

@@ -67,9 +67,9 @@ describe('a lease', () => {
     child.tell({ settle: 'stale' })
     expect(await child.says('settled')).toEqual([false])
     expect(await backend.load(['1'])).toEqual([undefined])
-    const joint = backend.joint(broker)
+    const unitOfWork = backend.unitOfWork(broker)
     const meta = metaOf('1', 'SUCCESS', { result: 'newer' })
-    expect(await joint?.settle({ delivery: newer, meta, end: 'ack' })).toBe(true)
+    expect(await unitOfWork?.settle({ delivery: newer, meta, end: 'ack' })).toBe(true)
     expect((await backend.load(['1']))[0]?.result).toBe('newer')
   })
 

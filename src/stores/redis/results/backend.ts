@@ -1,7 +1,7 @@
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from '../../../backend/eventLog.ts'
 import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
-import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
+import type { Note, Origin, Reply, UnitOfWork } from '../../../backend/unitOfWork.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
@@ -12,7 +12,7 @@ import { Batch } from '../connection/batch.ts'
 import { connectRedis } from '../connection/client.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 import { parseRedisUrl } from '../connection/url.ts'
-import { RedisJoint } from '../unitOfWork.ts'
+import { RedisUnitOfWork } from '../unitOfWork.ts'
 import { logKeyOf, RedisHistory } from './eventLog.ts'
 import { RedisIndex } from './jobIndex.ts'
 import { RedisNotes } from './notes.ts'
@@ -183,11 +183,11 @@ export class RedisBackend implements ResultBackend {
     )) as number
   }
 
-  joint(broker: Broker): Joint | undefined {
+  unitOfWork(broker: Broker): UnitOfWork | undefined {
     if (broker !== this.#shared) return undefined
     const emit = (handout: Handout, tag: string | undefined): Promise<boolean> =>
       this.#emissions.add(this.keyOf(handout.id), handout, tag)
-    return new RedisJoint(this.#shared, (meta) => this.record(meta), this.#notes, this.#index, emit)
+    return new RedisUnitOfWork(this.#shared, (meta) => this.record(meta), this.#notes, this.#index, emit)
   }
 
   async close(): Promise<void> {

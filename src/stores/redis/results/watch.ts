@@ -1,4 +1,4 @@
-import { Watchers, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { RedisConnection } from '../connection/connection.ts'

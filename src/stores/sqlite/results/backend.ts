@@ -9,8 +9,8 @@ import {
 } from '../../../backend/eventLog.ts'
 import { wordsOf } from '../../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
-import type { Joint, Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
-import { Watchers, type Versioned, watchRecords } from '../../../backend/watchers.ts'
+import type { Note, Origin, Reply, UnitOfWork } from '../../../backend/unitOfWork.ts'
+import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { sqliteUrl } from '../../../broker/schemes.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
@@ -21,7 +21,7 @@ import { pieces } from '../../../std/chunks.ts'
 import { SqliteBroker } from '../broker/broker.ts'
 import { isStoreTrouble, sqlitePath } from '../database.ts'
 import { SqliteStore } from '../file.ts'
-import { SqliteJoint } from '../unitOfWork.ts'
+import { SqliteUnitOfWork } from '../unitOfWork.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
 import { SqliteHistory, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
@@ -185,9 +185,9 @@ export class SqliteBackend implements ResultBackend {
     return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
   }
 
-  joint(broker: Broker): Joint | undefined {
+  unitOfWork(broker: Broker): UnitOfWork | undefined {
     if (!(broker instanceof SqliteBroker) || broker.store !== this.file) return undefined
-    return new SqliteJoint(broker, this, this.#notes)
+    return new SqliteUnitOfWork(broker, this, this.#notes)
   }
 
   async close(): Promise<void> {

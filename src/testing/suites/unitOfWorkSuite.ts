@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../../backend/backend.ts'
-import type { Joint, Message, Note } from '../../backend/unitOfWork.ts'
+import type { Message, Note, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../../broker/broker.ts'
 import { writeEmission } from '../../protocol/emission.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
-import { jointOf } from '../../stores/sequentialUnitOfWork.ts'
+import { unitOfWorkOf } from '../../stores/sequentialUnitOfWork.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../factories.ts'
 import type { Kit } from '../kit.ts'
 import { Reader } from '../reader.ts'
@@ -20,7 +20,7 @@ export interface OpenedStores {
 interface Place {
   readonly broker: Broker
   readonly backend: ResultBackend
-  readonly joint: Joint
+  readonly unitOfWork: UnitOfWork
   /** One reader of queue `q`, ten at a time. */
   read(): Promise<Reader>
 }
@@ -28,14 +28,14 @@ interface Place {
 type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
 /** What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`. */
-export function jointSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
+export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {
       const { broker, backend, close } = await open()
       const read: Place['read'] = async () =>
         new Reader(await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@suite' }))
       try {
-        await body({ broker, backend, joint: jointOf(broker, backend), read })
+        await body({ broker, backend, unitOfWork: unitOfWorkOf(broker, backend), read })
       } finally {
         await close()
       }
@@ -60,30 +60,33 @@ async function stateOf(backend: ResultBackend, id: string): Promise<string | und
 }
 
 function submitting(it: Case): void {
-  it('submit: the message, and its record', async ({ backend, broker, joint, read }) => {
-    assert.equal(await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING, { name: 'task' }) }), true)
-    assert.equal(await joint.submit({ message: messageOf('2') }), true)
+  it('submit: the message, and its record', async ({ backend, broker, unitOfWork, read }) => {
+    assert.equal(
+      await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING, { name: 'task' }) }),
+      true,
+    )
+    assert.equal(await unitOfWork.submit({ message: messageOf('2') }), true)
     assert.deepEqual([await stateOf(backend, '1'), await stateOf(backend, '2')], [PENDING, undefined])
     assert.deepEqual(idsOf(await (await read()).take(2)), ['1', '2'])
-    assert.equal(await joint.submit({ message: messageOf('3', Date.now() + 60_000) }), true)
+    assert.equal(await unitOfWork.submit({ message: messageOf('3', Date.now() + 60_000) }), true)
     assert.equal(await broker.size('q'), 0)
   })
 
-  it('submit once: false when the id is known, and nothing is sent', async ({ backend, broker, joint }) => {
+  it('submit once: false when the id is known, and nothing is sent', async ({ backend, broker, unitOfWork }) => {
     const submission = { message: messageOf('1'), meta: metaOf('1', PENDING), once: true }
-    const sent = await Promise.all([1, 2, 3, 4].map(() => joint.submit(submission)))
+    const sent = await Promise.all([1, 2, 3, 4].map(() => unitOfWork.submit(submission)))
     assert.deepEqual(sent, [true, false, false, false])
     assert.equal(await broker.size('q'), 1)
     await backend.store(metaOf('1', SUCCESS))
-    assert.equal(await joint.submit(submission), false)
+    assert.equal(await unitOfWork.submit(submission), false)
     await backend.forget(['1'])
-    assert.equal(await joint.submit(submission), true)
+    assert.equal(await unitOfWork.submit(submission), true)
     assert.equal(await broker.size('q'), 2)
   })
 
-  it('submit without once: sent again, and the record stays', async ({ backend, broker, joint }) => {
+  it('submit without once: sent again, and the record stays', async ({ backend, broker, unitOfWork }) => {
     await backend.store(metaOf('1', SUCCESS))
-    assert.equal(await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) }), true)
+    assert.equal(await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) }), true)
     assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [1, SUCCESS])
   })
 }
@@ -92,10 +95,10 @@ function remembering(it: Case): void {
   const note = (value: string, expires = Date.now() + 60_000): Note => ({ key: 'a key', value, expires })
 
   it('submit with a note: the first of its key is sent, no other, until it expires', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     if (!backend.keep || !backend.recall) return
     const submit = (id: string, with_: Note): Promise<boolean> =>
-      joint.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: with_ })
+      unitOfWork.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: with_ })
     const sent = await Promise.all(['1', '2', '3'].map((id) => submit(id, note(id))))
     assert.deepEqual(sent, [true, false, false])
     assert.deepEqual([await broker.size('q'), await backend.recall('a key')], [1, '1'])
@@ -108,14 +111,18 @@ function remembering(it: Case): void {
   })
 
   it('submit with an origin: kept through all later states, read by id, and gone with the record', async (place) => {
-    const { backend, joint } = place
+    const { backend, unitOfWork } = place
     if (!backend.origins) return
     const origin = { owner: 'ann', tags: ['a', 'b'], input: '[[1],{},{}]' }
-    await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING), origin })
-    await joint.submit({ message: messageOf('2'), meta: metaOf('2', PENDING), origin: { input: new Uint8Array([1]) } })
-    await joint.submit({ message: messageOf('3'), meta: metaOf('3', PENDING) })
+    await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING), origin })
+    await unitOfWork.submit({
+      message: messageOf('2'),
+      meta: metaOf('2', PENDING),
+      origin: { input: new Uint8Array([1]) },
+    })
+    await unitOfWork.submit({ message: messageOf('3'), meta: metaOf('3', PENDING) })
     const reader = await place.read()
-    await joint.settle({ delivery: await reader.next(), meta: metaOf('1', SUCCESS), end: 'ack' })
+    await unitOfWork.settle({ delivery: await reader.next(), meta: metaOf('1', SUCCESS), end: 'ack' })
     const [first, second, ...others] = await backend.origins(['1', '2', '3', '4'])
     assert.deepEqual([first?.owner, first?.tags, first?.input], ['ann', ['a', 'b'], '[[1],{},{}]'])
     assert.deepEqual([second?.owner, second?.tags, [...(second?.input ?? [])]], [undefined, undefined, [1]])
@@ -126,7 +133,7 @@ function remembering(it: Case): void {
 }
 
 function submittingMany(it: Case): void {
-  it('submit many at once: each keeps what is its own', async ({ backend, joint }) => {
+  it('submit many at once: each keeps what is its own', async ({ backend, unitOfWork }) => {
     const many = [
       { fields: { name: 'a' }, origin: { owner: 'ann', tags: ['x'], input: '1' } },
       { fields: { name: 'a' }, origin: { owner: 'bob', tags: ['y'], input: '2' } },
@@ -137,7 +144,7 @@ function submittingMany(it: Case): void {
       { fields: { name: 'b', parent_id: 'p' } },
     ]
     const sent = many.map(({ fields, origin }, index) =>
-      joint.submit({ message: messageOf(`${index}`), meta: metaOf(`${index}`, PENDING, fields), origin }),
+      unitOfWork.submit({ message: messageOf(`${index}`), meta: metaOf(`${index}`, PENDING, fields), origin }),
     )
     assert.ok((await Promise.all(sent)).every(Boolean))
     const ids = many.map((_, index) => `${index}`)
@@ -159,19 +166,19 @@ function submittingMany(it: Case): void {
   })
 }
 
-async function held({ joint, read }: Place): Promise<{ delivery: Delivery; reader: Reader }> {
-  await joint.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) })
+async function held({ unitOfWork, read }: Place): Promise<{ delivery: Delivery; reader: Reader }> {
+  await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) })
   const reader = await read()
   return { delivery: await reader.next(), reader }
 }
 
 function settling(it: Case): void {
   it('settle: the result, what is sent next, and the acknowledgement', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     const { delivery, reader } = await held(place)
     const publish = [messageOf('2'), messageOf('later', Date.now() + 60_000), messageOf('3')]
     const meta = metaOf('1', SUCCESS, { result: [1, 2] })
-    assert.equal(await joint.settle({ delivery, meta, publish, end: 'ack' }), true)
+    assert.equal(await unitOfWork.settle({ delivery, meta, publish, end: 'ack' }), true)
     assert.deepEqual((await backend.load(['1']))[0]?.result, [1, 2])
     assert.deepEqual(idsOf(await reader.take(2)), ['2', '3'])
     await reader.nothing()
@@ -179,36 +186,39 @@ function settling(it: Case): void {
   })
 
   it('settle: a retry leaves the message for another', async (place) => {
-    const { backend, joint } = place
+    const { backend, unitOfWork } = place
     const { delivery, reader } = await held(place)
     const meta = metaOf('1', RETRY)
-    assert.equal(await joint.settle({ delivery, meta, publish: [messageOf('1')], end: 'ack' }), true)
+    assert.equal(await unitOfWork.settle({ delivery, meta, publish: [messageOf('1')], end: 'ack' }), true)
     const next = await reader.next()
     assert.deepEqual([next.redelivered, await stateOf(backend, '1')], [false, RETRY])
   })
 
   it('settle: requeue gives the message back', async (place) => {
-    const { backend, joint } = place
+    const { backend, unitOfWork } = place
     const { delivery, reader } = await held(place)
-    assert.equal(await joint.settle({ delivery, end: 'requeue' }), true)
+    assert.equal(await unitOfWork.settle({ delivery, end: 'requeue' }), true)
     const again = await reader.next()
     assert.deepEqual([...idsOf([again]), again.redelivered], ['1', true])
     assert.equal(await stateOf(backend, '1'), PENDING)
   })
 
   it('settle: drop forgets it, with or without a record', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     const { delivery, reader } = await held(place)
-    assert.equal(await joint.settle({ delivery, meta: metaOf('1', REVOKED), end: 'drop' }), true)
+    assert.equal(await unitOfWork.settle({ delivery, meta: metaOf('1', REVOKED), end: 'drop' }), true)
     await reader.nothing()
     assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [0, REVOKED])
   })
 
   it('settle: a success that was stored stays, and the message goes', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     const { delivery } = await held(place)
     await backend.store(metaOf('1', SUCCESS, { result: 'first' }))
-    assert.equal(await joint.settle({ delivery, meta: metaOf('1', SUCCESS, { result: 'second' }), end: 'ack' }), true)
+    assert.equal(
+      await unitOfWork.settle({ delivery, meta: metaOf('1', SUCCESS, { result: 'second' }), end: 'ack' }),
+      true,
+    )
     assert.equal((await backend.load(['1']))[0]?.result, 'first')
     assert.equal(await broker.size('q'), 0)
   })
@@ -216,12 +226,12 @@ function settling(it: Case): void {
 
 function settlingOthers(it: Case): void {
   it('settle: records of other tasks, which leave those that ended as they are', async (place) => {
-    const { backend, joint } = place
+    const { backend, unitOfWork } = place
     const { delivery } = await held(place)
     await backend.store(metaOf('ended', SUCCESS, { result: 'first' }))
     const also = [metaOf('2', PENDING), metaOf('3', FAILURE), metaOf('ended', FAILURE)]
     const settlement = { delivery, meta: metaOf('1', FAILURE), publish: [messageOf('2')], also, end: 'ack' } as const
-    assert.equal(await joint.settle(settlement), true)
+    assert.equal(await unitOfWork.settle(settlement), true)
     assert.deepEqual(
       [await stateOf(backend, '1'), await stateOf(backend, '3'), await stateOf(backend, 'ended')],
       [FAILURE, FAILURE, SUCCESS],
@@ -232,36 +242,36 @@ function settlingOthers(it: Case): void {
 
 function fencing(it: Case): void {
   it('settle: false when the delivery is no longer ours; on a shared store nothing is written', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     const { delivery: stale, reader } = await held(place)
     await stale.reject({ requeue: true })
     const current = await reader.next()
-    const shared = backend.joint?.(broker) !== undefined
+    const shared = backend.unitOfWork?.(broker) !== undefined
     const late = shared ? { meta: metaOf('1', SUCCESS, { result: 'stale' }), publish: [messageOf('stale')] } : {}
     for (const end of ['ack', 'requeue', 'drop'] as const) {
-      assert.equal(await joint.settle({ delivery: stale, ...late, end }), false, end)
+      assert.equal(await unitOfWork.settle({ delivery: stale, ...late, end }), false, end)
     }
     assert.equal(await stateOf(backend, '1'), PENDING)
     await reader.nothing()
     const meta = metaOf('1', SUCCESS, { result: 'newer' })
-    assert.equal(await joint.settle({ delivery: current, meta, end: 'ack' }), true)
-    assert.equal(await joint.settle({ delivery: current, meta: metaOf('1', REVOKED), end: 'ack' }), false)
+    assert.equal(await unitOfWork.settle({ delivery: current, meta, end: 'ack' }), true)
+    assert.equal(await unitOfWork.settle({ delivery: current, meta: metaOf('1', REVOKED), end: 'ack' }), false)
     assert.equal((await backend.load(['1']))[0]?.result, 'newer')
     assert.equal(await broker.size('q'), 0)
   })
 
   it('emit: false when the delivery is no longer ours, on a shared store; then nothing is kept', async (place) => {
-    const { backend, broker, joint } = place
+    const { backend, broker, unitOfWork } = place
     if (!backend.emit) return
     const { delivery: stale, reader } = await held(place)
     await backend.store(metaOf('1', STARTED))
     const say = (value: string, delivery: Delivery | undefined): Promise<boolean> => {
       const emissions = [writeEmission({ kind: 'chunk', attempt: 1, value }, 'json')]
-      return joint.emit({ id: '1', run: 'run-1', from: 1, emissions, again: false }, delivery)
+      return unitOfWork.emit({ id: '1', run: 'run-1', from: 1, emissions, again: false }, delivery)
     }
     assert.equal(await say('first', stale), true)
     await stale.reject({ requeue: true })
-    const shared = backend.joint?.(broker) !== undefined
+    const shared = backend.unitOfWork?.(broker) !== undefined
     assert.equal(await say('given back', stale), !shared)
     const current = await reader.next()
     assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])
@@ -270,7 +280,7 @@ function fencing(it: Case): void {
     const said = history?.logged.map(({ emission }) => emission?.value)
     const ours = ['first', 'second', 'acknowledged early']
     assert.deepEqual(said, shared ? ours : ['first', 'given back', 'late', 'second', 'acknowledged early'])
-    assert.equal(await joint.settle({ delivery: current, meta: metaOf('1', SUCCESS), end: 'ack' }), true)
+    assert.equal(await unitOfWork.settle({ delivery: current, meta: metaOf('1', SUCCESS), end: 'ack' }), true)
     assert.equal(await say('too late', undefined), false)
   })
 }

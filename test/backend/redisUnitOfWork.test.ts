@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
-import { jointSuite } from '../../src/testing/suites/jointSuite.ts'
+import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
 let server: RedisServer
@@ -15,7 +15,7 @@ for (const [name, database, serializer] of [
   ['one database, msgpack', 0, 'msgpack'],
   ['two databases', 1, 'json'],
 ] as const) {
-  jointSuite({ describe, it }, `redis, ${name}`, async () => {
+  unitOfWorkSuite({ describe, it }, `redis, ${name}`, async () => {
     await server.cli('FLUSHALL')
     const broker = new RedisBroker(server.url(), { lease: 30_000 })
     const backend = new RedisBackend(server.url(database), {
