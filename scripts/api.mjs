@@ -1,17 +1,19 @@
 // @ts-check
-// npm run docs:api: docs/api.md from the declarations of src/, for each entry point of package.json.
+// npm run docs:api: docs/api.md from the declarations of src/, for each entry point of package.json, and docs/contributing/api-types.md: the
+// types that these name and do not export. A test compares both pages with the code, so that no public type changes unnoticed.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exportsOf, headOf, membersOf } from './declarations.mjs'
+import { exportsOf, headOf, membersOf, typesBehind } from './declarations.mjs'
 import { ensureInstalled, node, root } from './lib.mjs'
 
 /**
  * @typedef {import('./declarations.mjs').Declaration} Declaration
  * @typedef {import('./declarations.mjs').Piece} Piece
  * @typedef {{ readonly name: string, readonly exports: readonly Declaration[] }} Entry an entry point, as `celeriac/worker`
+ * @typedef {{ readonly file: string, readonly text: string }} Behind a type that entry points name and do not export, and its file in src/
  */
 
 /** @type {Readonly<Record<string, string>>} */
@@ -29,20 +31,29 @@ const TITLE = `# API
 
 Every name that the package exports, from the declarations and their comments. Written by \`npm run docs:api\`: change the comments in \`src/\`, not this page.
 What belongs together, and why, is in the [reference](reference.md).`
+const TYPES_TITLE = `# Types behind the API
+
+Types that the [API](../api.md) names and that no entry point exports by name. Users meet their members all the same: a change of one of them is a
+change of the API. Written by \`npm run docs:api\`.`
 /** Between declarations that are formatted together. */
 const MARK = '// --8<--'
 
-/** The entry points of the package with their exports, compiled from src/. @returns {Entry[]} */
+/** The entry points of the package with their exports, and the types behind these, compiled from src/. @returns {{ entries: Entry[], behind: Behind[] }} */
 export function readApi() {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-api-'))
   try {
     tool(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--outDir', folder])
     const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    const entries = Object.entries(exports).filter(([, target]) => target.types !== undefined)
-    return entries.map(([subpath, { types }]) => ({
+    const typed = Object.entries(exports).filter(([, target]) => target.types !== undefined)
+    const entries = typed.map(([subpath, { types }]) => ({
       name: subpath.replace('.', 'celeriac'),
       exports: exportsOf(join(folder, types.replace('./dist/', ''))),
     }))
+    const behind = typesBehind(entries.flatMap((entry) => entry.exports)).flatMap(({ texts, origin }) => {
+      const file = join('src', relative(folder, origin.file)).replace(/\.d\.ts$/, '.ts')
+      return texts.map((text) => ({ file, text: publicPart(text) }))
+    })
+    return { entries, behind }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -59,6 +70,22 @@ export function apiReference(entries) {
     ...entry.exports.flatMap((each) => sectionOf(each, codes.get(each))),
   ])
   return format('docs/api.md', [TITLE, ...parts].join('\n\n'))
+}
+
+/** The text of docs/contributing/api-types.md. @param {readonly Behind[]} behind */
+export function typesReference(behind) {
+  const files = Map.groupBy(behind, ({ file }) => file)
+  const parts = [...files].map(([file, types]) => [`// ${file}`, ...types.map(({ text }) => text)].join('\n'))
+  const code = format('docs/api-types.d.ts', parts.join('\n\n')).trim()
+  return format('docs/contributing/api-types.md', `${TYPES_TITLE}\n\n\`\`\`ts\n${code}\n\`\`\`\n`)
+}
+
+/** A declaration without comments and private members. @param {string} text */
+function publicPart(text) {
+  const hasBody = /^(?:export )?(?:declare )?(?:abstract )?(?:class|interface) /.test(text)
+  const members = () => membersOf(text).map((member) => member.text)
+  const whole = hasBody ? `${headOf(text)} {\n${members().join('\n')}\n}` : text
+  return whole.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^export (?:declare )?/, '')
 }
 
 /** Members of an interface of options are a table. @param {Declaration} declaration */
@@ -196,5 +223,7 @@ function tool(args, input) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   ensureInstalled()
-  writeFileSync(join(root, 'docs/api.md'), apiReference(readApi()))
+  const { entries, behind } = readApi()
+  writeFileSync(join(root, 'docs/api.md'), apiReference(entries))
+  writeFileSync(join(root, 'docs/contributing/api-types.md'), typesReference(behind))
 }

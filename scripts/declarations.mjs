@@ -8,8 +8,10 @@ import { dirname, resolve } from 'node:path'
  * @typedef {{ readonly doc: readonly string[], readonly text: string }} Piece
  * @typedef {'class' | 'interface' | 'type' | 'function' | 'const' | 'module'} Kind
  * What a name stands for. A function has a text for each overload; a module (`export * as name`) has its exports in place of them.
+ * `origin` is where it is declared, by file and name there.
  * @typedef {{ readonly name: string, readonly kind: Kind, readonly doc: readonly string[], readonly texts: readonly string[],
- *   readonly exports: readonly Declaration[] }} Declaration
+ *   readonly exports: readonly Declaration[], readonly origin: Origin }} Declaration
+ * @typedef {{ readonly file: string, readonly name: string }} Origin
  */
 
 const TOKENS =
@@ -18,6 +20,7 @@ const OPENING = new Set(['{', '(', '[', '<'])
 const CLOSING = new Set(['}', ')', ']', '>'])
 const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|type|function|const) ([\w$]+)/
 const IMPORTED = /^import\b|^export \{\s*\};$/
+const BROUGHT = /^import (?:type )?\{([^}]*)\} from '(\.[^']+)';$/
 const LISTED = /^export (?:type )?\{([^}]*)\} from '([^']+)';$/
 const STARRED = /^export \* (?:as ([\w$]+) )?from '([^']+)';$/
 
@@ -25,6 +28,28 @@ const STARRED = /^export \* (?:as ([\w$]+) )?from '([^']+)';$/
 export function exportsOf(file) {
   const found = piecesOf(readFileSync(file, 'utf8')).flatMap((piece) => exportedBy(piece, file))
   return merged(found).sort((one, other) => compare(one.name, other.name))
+}
+
+/**
+ * Declarations that these name, directly or through others, without being among them: types that a user meets although no entry point exports
+ * them. In the order of their files. @param {readonly Declaration[]} declarations @returns {Declaration[]}
+ */
+export function typesBehind(declarations) {
+  const all = declarations.flatMap((each) => [each, ...each.exports])
+  const known = new Set(all.map((each) => keyOf(each.origin)))
+  /** @type {Declaration[]} */
+  const found = []
+  // The list grows while it is read.
+  for (const { origin, texts } of all) {
+    for (const word of new Set(texts.flatMap(wordsIn))) {
+      const target = declaredAs(word, origin.file)
+      if (!target || known.has(keyOf(target.origin))) continue
+      known.add(keyOf(target.origin))
+      found.push(target)
+      all.push(target)
+    }
+  }
+  return found.sort((one, other) => compare(keyOf(one.origin), keyOf(other.origin)))
 }
 
 /** The members of a class or an interface, without its private ones. @param {string} text @returns {Piece[]} */
@@ -50,6 +75,39 @@ function compare(one, other) {
   return one < other ? -1 : one > other ? 1 : 0
 }
 
+/** @param {Origin} origin */
+function keyOf({ file, name }) {
+  return `${file}#${name}`
+}
+
+/** Identifiers in a declaration, without its comments and private members. @param {string} text @returns {string[]} */
+function wordsIn(text) {
+  const isBody = hasBody(text)
+  const parts = isBody ? [headOf(text), ...membersOf(text).map((member) => member.text)] : [text]
+  return parts.flatMap((part) =>
+    [...part.matchAll(TOKENS)].map(([token]) => token).filter((token) => /^[\w$]+$/.test(token)),
+  )
+}
+
+/** What a name means in a file: declared there, or imported from another one of ours. @param {string} name @param {string} file @returns {Declaration | undefined} */
+function declaredAs(name, file) {
+  const pieces = piecesOf(readFileSync(file, 'utf8'))
+  const own = pieces.filter(({ text }) => DECLARED.exec(text)?.[2] === name)
+  if (own.length > 0) return merged(own.map((piece) => declared(piece, file)))[0]
+  for (const { text } of pieces) {
+    const [, list = '', specifier] = BROUGHT.exec(text) ?? LISTED.exec(text) ?? []
+    const source = namesIn(list).find(([, as]) => as === name)
+    if (source && specifier) return declaredAs(source[0], target(file, specifier))
+  }
+  return undefined
+}
+
+/** @param {Piece} piece a declaration @param {string} file @returns {Declaration} */
+function declared({ doc, text }, file) {
+  const [, kind, name = ''] = DECLARED.exec(text) ?? []
+  return { name, kind: /** @type {Kind} */ (kind), doc, texts: [text], exports: [], origin: { file, name } }
+}
+
 /** @param {Piece} piece @param {string} file @returns {Declaration[]} */
 function exportedBy({ doc, text }, file) {
   const listed = LISTED.exec(text)
@@ -58,11 +116,7 @@ function exportedBy({ doc, text }, file) {
   const starred = STARRED.exec(text)
   if (starred?.[1]) return [moduleAs(starred[1], target(file, starred[2]))]
   if (starred) return exportsOf(target(file, starred[2]))
-  const [, kind, name = ''] = DECLARED.exec(text) ?? []
-  if (kind)
-    return text.startsWith('export ')
-      ? [{ name, kind: /** @type {Kind} */ (kind), doc, texts: [text], exports: [] }]
-      : []
+  if (DECLARED.test(text)) return text.startsWith('export ') ? [declared({ doc, text }, file)] : []
   if (IMPORTED.test(text)) return []
   throw new Error(`expected declarations, imports and exports in ${file}, got ${text}`)
 }
@@ -86,7 +140,7 @@ function declarationOf(name, file) {
 /** A whole module under a name: the comment that its file begins with is its own. @param {string} name @param {string} file @returns {Declaration} */
 function moduleAs(name, file) {
   const [doc = []] = piecesOf(readFileSync(file, 'utf8')).map((piece) => piece.doc)
-  return { name, kind: 'module', doc, texts: [], exports: exportsOf(file) }
+  return { name, kind: 'module', doc, texts: [], exports: exportsOf(file), origin: { file, name: '*' } }
 }
 
 /** The declaration file that a specifier means. @param {string} from @param {string | undefined} specifier */

@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { apiReference, isOptions, optionNames, readApi } from '../../scripts/api.mjs'
+import { apiReference, isOptions, optionNames, readApi, typesReference } from '../../scripts/api.mjs'
 import { membersOf } from '../../scripts/declarations.mjs'
 
-const api = readApi()
-const names = api.flatMap((entry) => entry.exports.map((each) => ({ entry: entry.name, ...each })))
+const { entries, behind } = readApi()
+const names = entries.flatMap((entry) => entry.exports.map((each) => ({ entry: entry.name, ...each })))
 
-it('docs/api.md is what the code says now', () => {
-  const message = 'docs/api.md is not what scripts/api.mjs makes of the code: run `npm run docs:api`'
-  expect(apiReference(api) === page('docs/api.md'), message).toBe(true)
+// Together the pages hold every type that a user of the package meets: none of them changes unnoticed.
+it.each([
+  ['docs/api.md', () => apiReference(entries)],
+  ['docs/contributing/api-types.md', () => typesReference(behind)],
+])('%s is what the code says now', (path, write) => {
+  const message = `${path} is not what scripts/api.mjs makes of the code: run \`npm run docs:api\``
+  expect(write() === page(path), message).toBe(true)
 })
 
 it('what the package exports has a doc comment, and so has each option', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { exportsOf, headOf, membersOf } from '../../scripts/declarations.mjs'
+import { exportsOf, headOf, membersOf, typesBehind } from '../../scripts/declarations.mjs'
 
 let folder = ''
 
@@ -79,6 +79,27 @@ it('takes overloads for one function, and leaves out private members', () => {
   }).sort((one, other) => (one.name > other.name ? -1 : 1))
   expect(twice).toMatchObject({ doc: ['Doubles.'], texts: { length: 2 } })
   expect(Open?.texts.flatMap(membersOf).map(({ text }) => text)).toEqual(['close(): void;'])
+})
+
+it('finds the types that exports name and do not export, in other files too', () => {
+  const found = read({
+    'index.d.ts': "export { one, type Shown } from './a/one.ts';\nexport * as all from './a/all.ts';",
+    'a/one.d.ts': [
+      "import type { Far as Near, Unused } from './far.ts';",
+      "import type { Outer } from 'elsewhere';",
+      'interface Base {\n    /** Unused */\n    own: 1;\n}',
+      'export interface Shown extends Base {\n    near: Near;\n    outer: Outer;\n}',
+      'export declare class one {\n    private hidden: Unused;\n    shown: Shown;\n}',
+    ].join('\n'),
+    'a/far.d.ts': 'export type Far = Deep | "Other";\ntype Deep = 5;\ntype Other = 6;\nexport type Unused = 7;\n',
+    'a/all.d.ts': 'type Value = 8;\nexport declare const VALUE: Value;\n',
+  })
+  expect(typesBehind(found).map(({ name, texts }) => [name, texts.length])).toEqual([
+    ['Value', 1],
+    ['Deep', 1],
+    ['Far', 1],
+    ['Base', 1],
+  ])
 })
 
 it('refuses what it cannot read', () => {
