@@ -33,8 +33,8 @@ Every name that the package exports, from the declarations and their comments. W
 What belongs together, and why, is in the [reference](reference.md).`
 const TYPES_TITLE = `# Types behind the API
 
-Types that the [API](../api.md) names and that no entry point exports by name. Users meet their members all the same: a change of one of them is a
-change of the API. Written by \`npm run docs:api\`.`
+Types that the [API](../api.md) names and that no entry point exports by name. Users meet their members all the same: a
+change of one of them is a change of the API. Written by \`npm run docs:api\`.`
 /** Between declarations that are formatted together. */
 const MARK = '// --8<--'
 

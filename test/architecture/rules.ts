@@ -3,7 +3,7 @@ import type { Node } from 'acorn'
 import { nodesOf, type Source } from './source.ts'
 
 /** The floors, lowest first; an import may only go down, or stay in its own folder. */
-const floors: Readonly<Record<string, number>> = {
+export const floors: Readonly<Record<string, number>> = {
   std: 1,
   protocol: 2,
   broker: 3,
