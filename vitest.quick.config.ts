@@ -13,7 +13,7 @@ config.test.projects = projects(
     'test/{backend,broker}/{memory,sqlite,search}*.test.ts',
     'test/broker/sqlite/**/*.test.ts',
   ],
-  ['**/*.full.test.ts', 'test/package.test.ts', '**/*.golden.test.ts'],
+  ['**/*.full.test.ts', '**/*.golden.test.ts'],
 )
 
 export default config

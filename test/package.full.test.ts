@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { output } from './command.ts'
 import { COMMON, Consumer, MODULE, modules, OPTIONS } from './consumer.ts'
 import { pack } from './pack.ts'
-import { inFull } from './tier.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
@@ -65,7 +64,7 @@ describe('the package in an empty project', () => {
   })
 
   test.each([
-    ...inFull({ title: 'moduleResolution nodenext', options: { module: 'nodenext' }, files: [MODULE] }),
+    { title: 'moduleResolution nodenext', options: { module: 'nodenext' }, files: [MODULE] },
     { title: 'moduleResolution bundler', options: { module: 'preserve' }, files: [MODULE] },
     {
       title: 'exactOptionalPropertyTypes, without the DOM, from a CommonJS file',

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
-import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Running, resultOf } from './running.ts'
 
@@ -14,7 +13,7 @@ vi.setConfig({ testTimeout: 60_000 })
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }
 
-describe.each(['redis', ...inFull('sqlite', 'rabbitmq')])('results over rpc:// and a broker of %s', (kind) => {
+describe.each(['sqlite', 'redis', 'rabbitmq'])('results over rpc:// and a broker of %s', (kind) => {
   let folder = ''
   let redis: RedisServer | undefined
   let broker = ''
