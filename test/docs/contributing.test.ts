@@ -21,6 +21,8 @@ import { Document } from './document.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const PAGES = [
   'CONTRIBUTING.md',
+  'docs/internals.md',
+  'docs/glossary.md',
   ...readdirSync(join(root, 'docs/contributing')).map((name) => `docs/contributing/${name}`),
 ]
 const manifest = JSON.parse(text('package.json'))
