@@ -29,7 +29,7 @@ const STORES: Readonly<Record<string, () => Promise<{ url: string; stop?: () => 
   rabbitmq: async () => ({ url: await emptyRabbit() }),
 }
 
-test.each(Object.entries(STORES))(`Node ${OLDEST} imports celeriac and runs tasks: %s`, async (_, open) => {
+test.each(Object.entries(STORES))(`Node ${OLDEST} imports celeriac and runs tasks: %s`, async (kind, open) => {
   const { url, stop } = await open()
   try {
     const flags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
@@ -37,7 +37,10 @@ test.each(Object.entries(STORES))(`Node ${OLDEST} imports celeriac and runs task
     const printed = await output(join(folder, 'node_modules/node/bin/node'), [...flags, script, url], { cwd: folder })
     const [version, ...results] = JSON.parse(printed)
     expect(version).toMatch(/^v22[.]18[.]/)
-    expect(results).toEqual([42, 'once more', 'TypeError', ['PENDING', 'PROGRESS', 'SUCCESS'], 'REVOKED'])
+    // RabbitMQ with rpc:// keeps no states on the way, and finds no message in a queue.
+    const isRpc = kind === 'rabbitmq'
+    const states = isRpc ? ['PENDING', 'SUCCESS'] : ['PENDING', 'PROGRESS', 'SUCCESS']
+    expect(results).toEqual([42, 'once more', 'TypeError', states, isRpc ? 'PENDING' : 'REVOKED'])
   } finally {
     await stop?.()
   }
