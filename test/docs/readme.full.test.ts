@@ -6,6 +6,7 @@ import { Running } from '../cli/harness.ts'
 import { output, shellEnv } from '../command.ts'
 import { pack } from '../pack.ts'
 import { freePort } from '../redis/server.ts'
+import { within } from '../wait.ts'
 import { Document } from './document.ts'
 
 const limit = 280_000
@@ -41,13 +42,14 @@ test.each(['10', '11'])(
     writeFileSync(join(folder, 'call.ts'), call)
 
     const port = String(await freePort())
-    const server = new Running('sh', ['-ec', `exec ${line('npx celeriac dev')} --port ${port}`], folder, env)
+    // A terminal's Ctrl-C reaches all processes of its group: npx does not pass the signal on.
+    const server = new Running('setsid', ['sh', '-ec', `exec ${line('npx celeriac dev')} --port ${port}`], folder, env)
     await server.until(/ ready/)
     expect(await sh(line('npx celeriac call'))).toBe('5\n')
     expect(await sh(line('curl').replace('5000', port))).toContain('"state":"PENDING"')
     expect(await sh('node call.ts')).toMatch(/\n5 pages\n$/)
-    server.child.kill('SIGINT')
-    await server.ended
+    process.kill(-(server.child.pid as number), 'SIGINT')
+    await within(() => 'the end of npx celeriac dev', server.ended)
   },
 )
 
