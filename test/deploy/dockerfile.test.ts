@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
@@ -12,7 +12,9 @@ const textOf = (name: string): string | undefined =>
   last?.instructions.findLast((instruction) => instruction.name === name)?.text
 
 it('every stage begins with a small official Node of the major version that the repository tests with', () => {
-  const [major] = process.versions.node.split('.')
+  // `npm test` may run on another, which it is told.
+  const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const [major] = /\d+/.exec(devDependencies.node) ?? []
   expect(stages.map(({ image }) => image)).toEqual(stages.map(() => `node:${major}-slim`))
 })
 
