@@ -127,18 +127,29 @@ function isNothing(value: unknown): value is null | undefined {
   return value === undefined || value === null
 }
 
-function text(options: Options, name: string): string | undefined {
+/** An option of this kind; undefined where it is absent or null. Throws ArgumentError for any other value. */
+function typed<Value>(
+  options: Options,
+  name: string,
+  isKind: (value: unknown) => value is Value,
+  expected: string,
+): Value | undefined {
   const value = options[name]
   if (isNothing(value)) return undefined
-  if (typeof value === 'string') return value
-  throw wrong(name, 'text', value)
+  if (isKind(value)) return value
+  throw wrong(name, expected, value)
+}
+
+function text(options: Options, name: string): string | undefined {
+  return typed(options, name, (value) => typeof value === 'string', 'text')
 }
 
 function number(options: Options, name: string): number | undefined {
-  const value = options[name]
-  if (isNothing(value)) return undefined
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw wrong(name, 'a number', value)
+  return typed(options, name, isFiniteNumber, 'a number')
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
 }
 
 function priority(options: Options): number | undefined {
@@ -148,17 +159,11 @@ function priority(options: Options): number | undefined {
 }
 
 function flag(options: Options, name: string): boolean | undefined {
-  const value = options[name]
-  if (isNothing(value)) return undefined
-  if (typeof value === 'boolean') return value
-  throw wrong(name, 'true or false', value)
+  return typed(options, name, (value) => typeof value === 'boolean', 'true or false')
 }
 
 function record(options: Options, name: string): Options | undefined {
-  const value = options[name]
-  if (isNothing(value)) return undefined
-  if (isRecord(value)) return value
-  throw wrong(name, 'an object', value)
+  return typed(options, name, isRecord, 'an object')
 }
 
 /** A moment, as text or Date; or seconds from now. */
