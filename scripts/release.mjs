@@ -11,7 +11,7 @@ import { fail, root } from './lib.mjs'
 
 /**
  * The fields of package.json that say where the public repository is. There is none yet, so they are missing, and no release can be made.
- * Whoever creates the repository adds them: this is the only place that checks.
+ * The maintainers add them with the public repository: this is the only place that checks.
  */
 const REPOSITORY_FIELDS = ['repository', 'bugs', 'homepage']
 const CHANGELOG = 'CHANGELOG.md'

@@ -218,7 +218,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /**
-   * Records, newest submission first: all, but on `redis:` those of jobs handed in over HTTP, or with `tags`, `owner` or `keepInput`; there, and
+   * Records, newest submission first: all, but on `redis:` those of jobs submitted over HTTP, or with `tags`, `owner` or `keepInput`; there, and
    * with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
    */
   async jobs(filter: JobFilter = {}): Promise<JobPage> {

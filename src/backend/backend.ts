@@ -23,7 +23,7 @@ export interface ListFilter {
   /** Whose they are (`Origin.owner`), and a tag that they have. */
   readonly owner?: string | undefined
   readonly tag?: string | undefined
-  /** Handed in at this moment or later, ms since the epoch. */
+  /** Submitted at this moment or later, ms since the epoch. */
   readonly since?: number | undefined
   /**
    * Text of 1 to 200 characters, and not blanks alone: each of its words, parted by blanks, is found in the id, the task's name, a tag, or the
@@ -91,7 +91,7 @@ export interface ResultBackend {
    */
   emit?(handout: Handout): Promise<boolean>
   /**
-   * Which records `list` has: `all`, or `marked`, those that were handed in with an origin, be it an empty one. Absent where there is no
+   * Which records `list` has: `all`, or `marked`, those that were submitted with an origin, be it an empty one. Absent where there is no
    * `list`.
    */
   readonly lists?: 'all' | 'marked'
@@ -101,7 +101,7 @@ export interface ResultBackend {
    * a search (`q`) anywhere, which looks at a bounded number of records. ArgumentError for a limit, a cursor or a search that is none.
    */
   list?(filter: ListFilter): Promise<MetaPage>
-  /** What was said of jobs when they were handed in; undefined where nothing was, or it has expired. Kept as long as the record, on `redis:` for the same time from the submission. */
+  /** Submission metadata of jobs; undefined where nothing was, or it has expired. Kept as long as the record, on `redis:` for the same time from the submission. */
   origins?(ids: readonly string[]): Promise<(Origin | undefined)[]>
   /** Keep a note, unless one of its key is there that has not expired. Resolves true when it was kept. */
   keep?(note: Note): Promise<boolean>

@@ -15,7 +15,7 @@ export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
 }
 
-/** What was said of a job when it was handed in. Nothing that is stored of it later changes it. An empty one says that it is to be listed (`ResultBackend.lists`). */
+/** Submission metadata: what was known of a job at its submission. No later write changes it. An empty one says that it is to be listed (`ResultBackend.lists`). */
 export interface Origin {
   /** Whose it is. */
   readonly owner?: string
@@ -32,7 +32,7 @@ export interface Note {
   readonly expires: number
 }
 
-/** A task handed in: its message and, unless results are ignored, its PENDING record. */
+/** A submitted task: its message and, unless results are ignored, its PENDING record. */
 export interface Submission {
   readonly message: Message
   readonly meta?: TaskMeta
@@ -88,7 +88,7 @@ export interface UnitOfWork {
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>
   /**
-   * Keep what a run hands out, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run says
+   * Keep what a run emits, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run emits
    * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.
    */
   emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>

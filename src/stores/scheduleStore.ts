@@ -77,7 +77,7 @@ export interface ScheduleStore {
   due(now: number, limit: number): Promise<Due>
   /**
    * Runs that were not sent in time, or are claimed for longer than `until` and MAX_CLOCK_SKEW_MS, at most `limit`: ours until `until` from
-   * now on, and nobody else's.
+   * now on; no other beat gets them.
    */
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]>
   /** These were sent. Unknown ids are no error. */

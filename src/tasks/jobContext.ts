@@ -26,7 +26,7 @@ export interface JobHost {
   /** Tells the task to stop; its reason is an AbortReason. */
   readonly signal: StopSignal
   report(report: Report): void
-  /** Takes what the task hands out; absent where nobody keeps it. */
+  /** Takes what the task emits; absent where no store keeps it. */
   readonly emit?: Emit | undefined
   readonly log: Logger
 }

@@ -17,7 +17,6 @@ export const floors: Readonly<Record<string, number>> = {
   canvas: 11,
   control: 11,
   webhook: 11,
-  events: 11,
   beat: 11,
   worker: 12,
   telemetry: 13,

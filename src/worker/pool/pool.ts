@@ -11,7 +11,7 @@ export interface RunOptions {
   readonly kill: StopSignal
   /** Called with each state that it says of itself. */
   report(report: Report): void
-  /** Takes what the task hands out, in the order of its reports; absent where nobody keeps it. */
+  /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
 }
 

@@ -17,7 +17,7 @@ import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
 
 /**
- * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message. Pure.
+ * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message.
  * Throws for a result that cannot be sent to what follows.
  */
 export function settlementOf(request: Request, outcome: Outcome, advancer: Advancer): Settlement {

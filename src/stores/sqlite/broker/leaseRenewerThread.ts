@@ -6,7 +6,7 @@ import { pauseAfter } from '../window.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 
-/* The thread of `LeaseRenewer`. It may block: nobody waits for it. */
+/* The thread of `LeaseRenewer`. It may block: no other thread waits for it. */
 
 /**
  * How often the thread checks the log's size, ms. Above the first size it moves pages into the file, above the second
