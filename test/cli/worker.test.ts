@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { inFull } from '../tier.ts'
 import { project, run, start, startWorker } from './harness.ts'
 
 describe('worker', () => {
@@ -74,20 +75,23 @@ describe('worker', () => {
 })
 
 describe('stopping a worker', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s: what runs is finished, exit code 0', async (signal) => {
-    const folder = project()
-    const worker = await startWorker(folder)
-    await run(folder, ['call', 'slow', '20', '--task-id', 's1'])
-    await worker.until(/slow\[s1\] received/)
-    worker.child.kill(signal)
-    const { code, stderr } = await worker.ended
-    expect(stderr).toMatch(
-      /"msg":"stopping: 1 task runs, waiting at most 25 s, then given back; a second signal stops at once"/,
-    )
-    expect(stderr).toContain('Task slow[s1] succeeded')
-    expect(code).toBe(0)
-    expect((await run(folder, ['result', 's1'])).stdout).toContain('state:     SUCCESS\n')
-  })
+  test.each(['SIGTERM', ...inFull('SIGINT' as const)] as const)(
+    '%s: what runs is finished, exit code 0',
+    async (signal) => {
+      const folder = project()
+      const worker = await startWorker(folder)
+      await run(folder, ['call', 'slow', '20', '--task-id', 's1'])
+      await worker.until(/slow\[s1\] received/)
+      worker.child.kill(signal)
+      const { code, stderr } = await worker.ended
+      expect(stderr).toMatch(
+        /"msg":"stopping: 1 task runs, waiting at most 25 s, then given back; a second signal stops at once"/,
+      )
+      expect(stderr).toContain('Task slow[s1] succeeded')
+      expect(code).toBe(0)
+      expect((await run(folder, ['result', 's1'])).stdout).toContain('state:     SUCCESS\n')
+    },
+  )
 
   test('with nothing to do it ends at once', async () => {
     const worker = await startWorker(project())

@@ -40,7 +40,7 @@ describe('an example', () => {
     await expect(fetch(service.url)).rejects.toThrow()
   })
 
-  it('stops at once at the second, and gives back what runs', async () => {
+  it.each(inFull('stops at once at the second Ctrl-C, and gives back what runs'))('%s', async () => {
     const service = await folder.start('long-running')
     await handIn(service.url)
     service.child.kill('SIGINT')
@@ -62,7 +62,7 @@ describe('an example', () => {
     )
   })
 
-  it('leaves nothing behind when it is killed before its processes listen', async () => {
+  it.each(inFull('leaves nothing behind when it is killed before its processes listen'))('%s', async () => {
     const { child, ended } = folder.run('examples/numbers/main.ts', ['--port', '0'])
     await eventually(
       () => childrenOf(child.pid),
