@@ -15,7 +15,7 @@ import { welcome } from './welcome.ts'
  */
 
 /** Seconds that running integrals may go on when the service stops; what is not done then goes back to the queue. */
-const GRACE = 5
+const GRACE = 10
 
 /** One line on standard error, and the end. */
 function fail(error: unknown, code: number): never {

@@ -7,7 +7,7 @@ export interface Kit {
 }
 
 /** Longest that a suite waits for what must come, ms: far above what any store needs, as test machines are busy. */
-export const WAIT_TIMEOUT_MS = 10_000
+export const WAIT_TIMEOUT_MS = 25_000
 
 /** Wait until `test` says so, looking every few milliseconds; fails with `what` when it never does. */
 export async function until(

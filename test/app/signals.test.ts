@@ -65,6 +65,8 @@ onEachStore((lab) => {
     await lab().work(app)
     const { id } = await fail.delay()
     await failed
+    // The message of the second run is out before the first run says so.
+    await until(() => facts(told, 'task:retry').length === 1)
     const [retry] = facts(told, 'task:retry')
     expect(retry).toMatchObject({ id, retries: 0, delay: 30, error: { type: 'RangeError', message: 'attempt 1' } })
     const [failure] = facts(told, 'task:failure')

@@ -122,8 +122,8 @@ describe('a service that is killed', () => {
 describe('a service that is told to stop', () => {
   it('finishes what runs, also when it is told twice at once', async () => {
     const first = await start()
-    // Far less than the grace of five seconds, also on a busy machine.
-    await first.put({ ...CIRCLE, size: 8_000_000 })
+    // Far less than the grace of ten seconds, also on a busy machine.
+    await first.put({ ...CIRCLE, size: 6_000_000 })
     await eventually(
       () => first.get('/v1/jobs'),
       ({ jobs }) => jobs[0].state !== 'PENDING',

@@ -9,6 +9,22 @@ export async function slowCommands(redis: Redis, limit: number, work: () => Prom
   return entries.map(([, , microseconds]) => microseconds / 1000).sort((a, b) => b - a)
 }
 
+/** The server's own processor time for one script on average, ms, of those that `work` runs: a machine that is busy elsewhere does not count. */
+export async function scriptCost(redis: Redis, work: () => Promise<unknown>): Promise<number> {
+  await redis.config('RESETSTAT')
+  const before = await processorTime(redis)
+  await work()
+  const used = (await processorTime(redis)) - before
+  const calls = [...(await redis.info('commandstats')).matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)]
+  return used / calls.reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+/** What the server has used since its start, ms. */
+async function processorTime(redis: Redis): Promise<number> {
+  const times = [...(await redis.info('cpu')).matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)]
+  return times.reduce((sum, [, seconds]) => sum + Number(seconds) * 1000, 0)
+}
+
 /** Put `count` messages into a list, as celeriac writes them, of the tasks t0, t1, t2 … */
 export async function fill(redis: Redis, list: string, count: number): Promise<void> {
   for (let from = 0; from < count; from += 1000) {
