@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
-import type { ListFilter, ResultBackend } from '../backend/backend.ts'
+import type { ListFilter } from '../backend/backend.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
@@ -320,7 +321,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Without a promise more than it takes: every call pays for them. */
   #handIn(prepared: Prepared, { unitOfWork, backend }: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', factsOf(prepared))
-    const sending = this.#config.alwaysEager ? this.#runNow(prepared, backend) : unitOfWork.submit(prepared.submission)
+    const sending = this.#config.alwaysEager
+      ? this.#runNow(prepared, unitOfWork, backend.emit !== undefined)
+      : unitOfWork.submit(prepared.submission)
     return sending.then((sent) => this.#afterSending(prepared, sent))
   }
 
@@ -335,11 +338,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /** The eager mode. False where its idempotency key, or its note, was there already. */
-  async #runNow({ queue, submission }: Prepared, backend: ResultBackend): Promise<boolean> {
-    const { meta, message, once, origin, note } = submission
-    if (note && !(await backend.keep?.(note))) return false
-    const fresh = meta === undefined || (await backend.store(meta, undefined, origin))
-    if (once && !fresh) return false
+  async #runNow({ queue, submission }: Prepared, unitOfWork: UnitOfWork, emits: boolean): Promise<boolean> {
+    const { message, ...rest } = submission
+    if (!(await unitOfWork.submit(rest))) return false
     const job = jobOfEnvelope(message.envelope, {
       queue,
       redelivered: false,
@@ -347,8 +348,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       hostname: this.#origin,
       eager: true,
     })
+    const to = { unitOfWork, emits }
     const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
-    const { outcome, retries, runtime } = await runEagerly(job, meta, backend, run, this.#config.logger)
+    const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, this.#config.logger)
     const facts = { id: job.id, task: job.task, queue, retries }
     await this.taskEnded({ facts, headers: job.headers, outcome, runtime })
     return true

@@ -1,4 +1,4 @@
-import type { ResultBackend } from '../backend/backend.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeException, rejectedError } from '../protocol/exception.ts'
 import { type Job, type JobFacts, jobOf } from '../protocol/job.ts'
@@ -16,11 +16,18 @@ export function jobOfEnvelope(envelope: Envelope, facts: JobFacts): Job {
   return jobOf(decodeTask(envelope, new Set([properties.contentType])), properties, facts)
 }
 
+/** Where an eager run is recorded. */
+export interface EagerStore {
+  readonly unitOfWork: UnitOfWork
+  /** The result backend keeps an event log. */
+  readonly emits: boolean
+}
+
 /** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */
 export async function runEagerly(
   job: Job,
   pending: TaskMeta | undefined,
-  backend: ResultBackend,
+  { unitOfWork, emits }: EagerStore,
   run: (job: Job, host: JobHost) => Promise<Outcome>,
   log: JobHost['log'],
 ): Promise<{ outcome: Outcome; retries: number; runtime: number }> {
@@ -28,16 +35,15 @@ export async function runEagerly(
   const base = pending ?? emptyRecord(job.id, '')
   const started = new Date().toISOString()
   const report: JobHost['report'] = ({ state, meta }) => {
-    if (pending) void backend.store({ ...base, status: state, result: meta, date_started: started })
+    if (pending) void unitOfWork.write({ meta: { ...base, status: state, result: meta, date_started: started } })
   }
   let handed: Promise<unknown> = Promise.resolve()
   let count = 0
-  const keep = backend.emit?.bind(backend)
   const emit: Emit = (emission, taken) => {
     const handout = { id: job.id, run: 'eager', from: ++count, emissions: [emission], again: false }
-    handed = handed.then(() => keep?.(handout)).finally(taken)
+    handed = handed.then(() => unitOfWork.emit(handout, undefined)).finally(taken)
   }
-  const host: JobHost = { signal: new AbortController().signal, report, emit: pending && keep ? emit : undefined, log }
+  const host: JobHost = { signal: new AbortController().signal, report, emit: pending && emits ? emit : undefined, log }
   let retries = job.retries
   let outcome = await run(job, host)
   while (outcome.kind === 'retry') {
@@ -50,10 +56,11 @@ export async function runEagerly(
   const children = childTuples(outcome.children ?? [])
   const end = { ...base, children, retries, date_started: started, date_done: new Date().toISOString() }
   if (outcome.kind === 'success') {
-    await backend.store({ ...end, status: SUCCESS, result: outcome.result })
+    await unitOfWork.write({ meta: { ...end, status: SUCCESS, result: outcome.result } })
   } else {
     const error = outcome.kind === 'reject' ? rejectedError(outcome.reason) : outcome.error
-    await backend.store({ ...end, status: FAILURE, result: encodeException(error), traceback: error.traceback ?? null })
+    const traceback = error.traceback ?? null
+    await unitOfWork.write({ meta: { ...end, status: FAILURE, result: encodeException(error), traceback } })
   }
   return ended
 }

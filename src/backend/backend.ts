@@ -1,7 +1,6 @@
-import type { Broker } from '../broker/broker.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Handout, History, HistoryQuery } from './eventLog.ts'
-import type { Note, Origin, Reply, UnitOfWork } from './unitOfWork.ts'
+import type { Note, Origin, Reply } from './unitOfWork.ts'
 
 /*
  * The result backend seam: what is known of each task.
@@ -42,10 +41,6 @@ export interface BackendOptions {
   readonly expires: number
   readonly serializer: 'json' | 'msgpack'
   readonly accept: readonly ('json' | 'msgpack')[]
-  /** The app's broker: where it is of the same store, the backend shares it. */
-  readonly broker: Broker
-  /** Queue of this app's replies, for rpc://. */
-  readonly replyTo?: string
   /** Redis: Celery's `global_keyprefix`. */
   readonly keyPrefix?: string
   /** Told of settings of the store by which it could lose what it holds. */
@@ -65,6 +60,8 @@ export interface ResultBackend {
    * clients), so whoever waits for such an id waits on.
    */
   readonly knowsAll: boolean
+  /** True: only the process that submitted a task reads its record. */
+  readonly callerOnly?: boolean
   /** For people: why an id may be unknown here although it was submitted. */
   readonly hint?: string
   /**
@@ -114,7 +111,5 @@ export interface ResultBackend {
   /** Remember that a task must not run, as long as a record that is not final: from `due` on, ms since the epoch, where it waits for that moment. `revoked` answers the newest 50,000, the oldest first, across restarts. */
   revoke(ids: readonly string[], due?: number): Promise<void>
   revoked(): Promise<readonly string[]>
-  /** The unit of work with this broker, where both share one store: submission and settlement are then one atomic write each. */
-  unitOfWork?(broker: Broker): UnitOfWork | undefined
   close(): Promise<void>
 }

@@ -34,7 +34,8 @@ export interface Note {
 
 /** A submitted task: its message and, unless results are ignored, its PENDING record. */
 export interface Submission {
-  readonly message: Message
+  /** Absent: its caller runs it (the eager mode). */
+  readonly message?: Message
   readonly meta?: TaskMeta
   /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
   readonly once?: boolean
@@ -50,15 +51,19 @@ export interface Reply {
   readonly correlationId: string
 }
 
-/** A delivery at its end: what to remember, what to send, and what becomes of the message. */
-export interface Settlement {
-  readonly delivery: Delivery
+/** What is written of a task: its record, and what follows from it. */
+export interface Writing {
   readonly meta?: TaskMeta
   /** Where the caller waits for the record, with rpc://. */
   readonly reply?: Reply
   readonly publish?: readonly Message[]
   /** Records of other tasks: PENDING of those that `publish` sends, and how those end that will never be sent. */
   readonly also?: readonly TaskMeta[]
+}
+
+/** A delivery at its end: what is written, and what becomes of the message. */
+export interface Settlement extends Writing {
+  readonly delivery: Delivery
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 
@@ -70,6 +75,8 @@ export const MAX_ATOMIC_SUBMISSIONS = 1000
  * on separate stores the order makes a crash repeat work, never lose it.
  */
 export interface UnitOfWork {
+  /** Broker and backend are one store: each call is one atomic write. */
+  readonly atomic: boolean
   /**
    * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written. On separate stores
    * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.
@@ -87,6 +94,11 @@ export interface UnitOfWork {
   submitMany?(submissions: readonly Submission[]): Promise<boolean[]>
   /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
   settle(settlement: Settlement): Promise<boolean>
+  /**
+   * Write without a delivery: a state on the way, or the end of a task whose message was acknowledged before, or was taken out of its queue.
+   * Resolves as `ResultBackend.store` for `meta`; true without one.
+   */
+  write(writing: Writing): Promise<boolean>
   /**
    * Keep what a run emits, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run emits
    * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.

@@ -5,9 +5,7 @@ import { webhookHeader } from '../calls/webhookHeader.ts'
 import { pieces } from '../std/chunks.ts'
 import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
-import { schemeOf } from '../std/url.ts'
 import { requireText } from '../std/validate.ts'
-import { openScheduleStore } from '../stores/openSchedule.ts'
 import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
 import { infoOf, type ScheduleInfo } from './info.ts'
@@ -182,8 +180,7 @@ export class Schedules {
   async store(): Promise<ScheduleStore> {
     const stores = await this.#app.stores()
     if (this.#opened?.stores !== stores) {
-      const { name: app, keyPrefix: prefix } = this.#app.config
-      const opened = { stores, store: openScheduleStore(stores, { app, prefix }) }
+      const opened = { stores, store: stores.schedule(this.#app.config.name) }
       this.#opened = opened
       // Not kept: the next call tries again.
       opened.store.catch(() => {
@@ -269,7 +266,7 @@ export class Schedules {
   async #requireResults(name: string, { overlap }: Definition): Promise<void> {
     if (overlap === 'allow') return
     const { backend } = await this.#app.stores()
-    if (schemeOf(backend.url) !== 'rpc') return
+    if (!backend.callerOnly) return
     throw new ConfigError(`schedule ${name}: overlap ${overlap} needs results that are kept; rpc:// keeps none`)
   }
 

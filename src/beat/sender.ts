@@ -4,7 +4,6 @@ import type { AsyncResult } from '../calls/asyncResult.ts'
 import type { CallOptions } from '../config/taskOptions.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isStoreAway } from '../std/errorCode.ts'
-import { schemeOf } from '../std/url.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
 import type { Clock } from './clock.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
@@ -82,11 +81,11 @@ export class Sender {
   }
 
   async #look(): Promise<Place> {
-    const { backend, broker } = await this.#app.stores()
+    const { backend, unitOfWork } = await this.#app.stores()
     this.#known = {
       backend,
-      rpc: schemeOf(backend.url) === 'rpc',
-      unitOfWork: backend.unitOfWork?.(broker) !== undefined,
+      callerOnly: backend.callerOnly === true,
+      atomic: unitOfWork.atomic,
     }
     return this.#known
   }
@@ -98,13 +97,12 @@ export class Sender {
    */
   async #guard(
     { id, key, task, options }: Run,
-    { backend, rpc, unitOfWork }: Place,
+    { backend, callerOnly, atomic }: Place,
     again: boolean,
   ): Promise<CallOptions> {
-    // Nobody but its sender could read it.
-    if (rpc) return { taskId: id, ignoreResult: true }
+    if (callerOnly) return { taskId: id, ignoreResult: true }
     const ignored = ignores(this.#app, task, options)
-    if (!ignored && unitOfWork) return { idempotencyKey: key }
+    if (!ignored && atomic) return { idempotencyKey: key }
     if (backend.keep)
       return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + SENT_RUN_LIFETIME_MS } }
     if (ignored) return { taskId: id }
@@ -116,9 +114,10 @@ export class Sender {
 /** What the stores of an app can do. */
 interface Place {
   readonly backend: ResultBackend
-  readonly rpc: boolean
+  /** Only the process that submitted a task reads its record. */
+  readonly callerOnly: boolean
   /** Broker and backend are one store. */
-  readonly unitOfWork: boolean
+  readonly atomic: boolean
 }
 
 /** The calls of this entry keep no record. */

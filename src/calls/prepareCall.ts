@@ -1,4 +1,4 @@
-import type { Origin, Submission as Sent } from '../backend/unitOfWork.ts'
+import type { Message, Origin, Submission as Sent } from '../backend/unitOfWork.ts'
 import type { Route } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from '../config/taskOptions.ts'
@@ -40,7 +40,7 @@ export interface Prepared {
   readonly message: TaskMessage
   readonly queue: string
   readonly ignored: boolean
-  readonly submission: Sent
+  readonly submission: Sent & { readonly message: Message }
 }
 
 /** Turn a call into its message and record. Throws ArgumentError and its kinds for whatever cannot be sent. */

@@ -42,14 +42,14 @@ function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBa
 }
 
 /** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
-export async function purgeQueue({ broker, backend }: Stores, queue: string): Promise<number> {
+export async function purgeQueue({ broker, backend, unitOfWork }: Stores, queue: string): Promise<number> {
   const { count, taskIds } = await broker.purge(queue)
   // In pieces: the store serves others meanwhile.
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
     // Without a record the results were ignored: none is made.
-    const metas = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', isoNow())] : []))
-    await Promise.all(metas.map((meta) => backend.store(meta)))
+    const also = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', isoNow())] : []))
+    await unitOfWork.write({ also })
   }
   return count
 }

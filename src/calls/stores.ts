@@ -1,18 +1,10 @@
-import type { ResultBackend } from '../backend/backend.ts'
-import type { UnitOfWork } from '../backend/unitOfWork.ts'
-import type { Broker } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import { uuid } from '../std/id.ts'
-import { openBackend } from '../stores/openBackend.ts'
-import { openBroker } from '../stores/openBroker.ts'
-import { unitOfWorkOf } from '../stores/sequentialUnitOfWork.ts'
+import { type OpenStores, openStores, repliesTo } from '../stores/open.ts'
 import { EventFeed } from './eventFeed.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
-export interface Stores {
-  readonly broker: Broker
-  readonly backend: ResultBackend
-  readonly unitOfWork: UnitOfWork
+export interface Stores extends OpenStores {
   /** The subscribers to tasks, in this process. */
   readonly feed: EventFeed
 }
@@ -34,7 +26,7 @@ export class AppStores {
 
   /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
   get replyTo(): string | undefined {
-    return this.#config().backend.scheme === 'rpc' ? this.#queue : undefined
+    return repliesTo(this.#config().backend.reveal()) ? this.#queue : undefined
   }
 
   /** True once somebody asked for the stores: the configuration is then fixed. */
@@ -52,31 +44,13 @@ export class AppStores {
       const config = this.#config()
       const warn = (message: string): void => config.logger.warn({}, message)
       if (config.storeWarning !== undefined) warn(config.storeWarning)
-      const broker = await openBroker(config.broker.reveal(), { ...config, warn })
-      const backend = await this.#openBackend(config, broker, warn)
-      this.opened = { broker, backend, unitOfWork: unitOfWorkOf(broker, backend), feed: new EventFeed(backend) }
+      const urls = { broker: config.broker.reveal(), backend: config.backend.reveal() }
+      const { resultExpires: expires, resultSerializer: serializer } = config
+      const stores = await openStores(urls, { ...config, expires, serializer, warn, replyTo: this.replyTo })
+      this.opened = { ...stores, feed: new EventFeed(stores.backend) }
       return this.opened
     } catch (error) {
       this.#opening = undefined
-      throw error
-    }
-  }
-
-  async #openBackend(config: Config, broker: Broker, warn: (message: string) => void): Promise<ResultBackend> {
-    try {
-      return await openBackend(config.backend.reveal(), {
-        expires: config.resultExpires,
-        serializer: config.resultSerializer,
-        accept: config.accept,
-        broker,
-        keyPrefix: config.keyPrefix,
-        warn,
-        storeTimeout: config.storeTimeout,
-        eventLog: config.eventLog,
-        replyTo: this.replyTo,
-      })
-    } catch (error) {
-      await this.#closed(broker)
       throw error
     }
   }
@@ -87,17 +61,13 @@ export class AppStores {
     if (!opening) return
     this.#opening = undefined
     this.opened = undefined
-    // Why they cannot be opened is told to the caller who needed them.
+    // Its failure was reported to the caller that needed the stores.
     const opened = await opening.catch(() => undefined)
     this.opened = undefined
-    for (const store of opened ? [opened.backend, opened.broker] : []) await this.#closed(store)
-  }
-
-  async #closed(store: Broker | ResultBackend): Promise<void> {
     try {
-      await store.close()
+      await opened?.close()
     } catch (error) {
-      this.#config().logger.debug({ err: error }, `${store.url}: closed without the store`)
+      this.#config().logger.debug({ err: error }, 'the stores were closed while one was unavailable')
     }
   }
 }

@@ -14,7 +14,7 @@ import { uuidOf } from '../std/id.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import type { Wait, WaitForOptions } from '../tasks/waitTypes.ts'
 import { AsyncResult } from './asyncResult.ts'
-import type { AppStores } from './stores.ts'
+import type { AppStores, Stores } from './stores.ts'
 
 /**
  * What became of an answer: it was the first and is taken; another came before; nobody waits any more (too late, or the job has ended); or there
@@ -46,14 +46,14 @@ class StoredWait implements Wait {
   readonly #id: string
   readonly #note: Note
   readonly #name: string
-  readonly #backend: ResultBackend
+  readonly #opened: Stores
   readonly #stores: AppStores
 
-  constructor(id: string, note: Note, name: string, backend: ResultBackend, stores: AppStores) {
+  constructor(id: string, note: Note, name: string, opened: Stores, stores: AppStores) {
     this.#id = id
     this.#note = note
     this.#name = name
-    this.#backend = backend
+    this.#opened = opened
     this.#stores = stores
   }
 
@@ -66,7 +66,7 @@ class StoredWait implements Wait {
   }
 
   async ended(): Promise<boolean> {
-    const [record] = await this.#backend.load([this.#id])
+    const [record] = await this.#opened.backend.load([this.#id])
     return record !== undefined && isFinal(record.status)
   }
 
@@ -75,7 +75,7 @@ class StoredWait implements Wait {
       try {
         const left = this.#note.until - Date.now()
         if (left <= 0) await this.#close()
-        else await this.#backend.store({ ...recordOf(this.#id, this.#note.job), date_due: isoNow(this.#note.until) })
+        else await this.#write({ date_due: isoNow(this.#note.until) })
         return await this.#result.get({
           timeout: left > 0 ? Math.min(left, RENEWAL_INTERVAL_MS) : RETRY_DELAY_MS,
           signal,
@@ -97,8 +97,11 @@ class StoredWait implements Wait {
   /** From now on no answer is taken, unless one came in this very moment. */
   async #close(): Promise<void> {
     const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
-    const record = recordOf(this.#id, this.#note.job)
-    await this.#backend.store({ ...record, status: FAILURE, result, date_done: isoNow() })
+    await this.#write({ status: FAILURE, result, date_done: isoNow() })
+  }
+
+  async #write(change: Partial<TaskMeta>): Promise<void> {
+    await this.#opened.unitOfWork.write({ meta: { ...recordOf(this.#id, this.#note.job), ...change } })
   }
 }
 
@@ -111,7 +114,8 @@ export async function openWait(
   options: WaitForOptions,
 ): Promise<Wait> {
   const timeout = timeoutOf(name, options)
-  const { backend } = await stores.open()
+  const opened = await stores.open()
+  const { backend } = opened
   if (!backend.keep || !backend.recall) throw new NotSupportedError(`waitFor: ${backend.url} remembers no tokens`)
   const id = uuidOf(job, 'wait', name)
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
@@ -119,7 +123,7 @@ export async function openWait(
   await backend.keep({ key: keyOf(id), value: JSON.stringify(fresh), expires })
   // That of the run which asked first.
   const note = (await noteOf(backend, id)) ?? fresh
-  return new StoredWait(id, note, name, backend, stores)
+  return new StoredWait(id, note, name, opened, stores)
 }
 
 /** Hand in the answer that a job waits for. Throws EncodeError for a value that cannot be sent, NotSupportedError as `openWait`. */
@@ -130,7 +134,7 @@ export async function completeWait(
   value: unknown,
 ): Promise<WaitOutcome> {
   assertEncodable(value, 'value', config.resultSerializer)
-  const { backend } = await stores.open()
+  const { backend, unitOfWork } = await stores.open()
   if (!backend.recall) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
   const [, id, secret] = (typeof token === 'string' && TOKEN_PATTERN.exec(token)) || []
   const note = id === undefined ? undefined : await noteOf(backend, id)
@@ -138,8 +142,8 @@ export async function completeWait(
   const [record, job] = await backend.load([id, note.job])
   if (record && isFinal(record.status)) return outcomeOf(record)
   if (note.until <= Date.now() || (job && isFinal(job.status))) return 'over'
-  const end = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow() }
-  if (await backend.store(end)) return 'completed'
+  const meta = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow() }
+  if (await unitOfWork.write({ meta })) return 'completed'
   const [other] = await backend.load([id])
   return other ? outcomeOf(other) : 'over'
 }

@@ -1,6 +1,5 @@
 import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
-import { AMQP_SCHEMES } from '../broker/schemes.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
@@ -8,6 +7,7 @@ import { createLogger, type Logger, type LogOption } from '../std/log.ts'
 import type { Schema } from '../std/schema.ts'
 import { SecretUrl } from '../std/secretUrl.ts'
 import { refuseUnknown, requireText } from '../std/validate.ts'
+import { defaultBackendOf } from '../stores/open.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
 import { parseQueues } from './queueOptions.ts'
 import { parseRequestOptions, type RequestConfig, type RequestOptions } from './requestOptions.ts'
@@ -188,7 +188,7 @@ function urlOf(url: unknown, where: string): SecretUrl | undefined {
 }
 
 function backendOf(broker: SecretUrl): SecretUrl {
-  return AMQP_SCHEMES.has(broker.scheme) ? new SecretUrl('rpc://') : broker
+  return new SecretUrl(defaultBackendOf(broker.reveal()))
 }
 
 function requireEventLog(limit: unknown): number {

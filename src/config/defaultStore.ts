@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
-import { sqliteUrl } from '../broker/schemes.ts'
+import { sqliteUrl } from '../stores/sqlite/url.ts'
 
 /** Below the folder of the application. */
 const DEFAULT_FILE = join('.celeriac', 'celeriac.db')

@@ -8,19 +8,16 @@ import {
   type Settlement,
   type Submission,
   type UnitOfWork,
+  type Writing,
 } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
 import { isFinal } from '../protocol/states.ts'
 import { NotSupportedError } from '../std/errors.ts'
 
-/** The unit of work of two seams: the store's own where they share one, else the ordered sequence. */
-export function unitOfWorkOf(broker: Broker, backend: ResultBackend): UnitOfWork {
-  return backend.unitOfWork?.(broker) ?? new SequentialUnitOfWork(broker, backend)
-}
-
-/** Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
-class SequentialUnitOfWork implements UnitOfWork {
+/** Of two stores. Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
+export class SequentialUnitOfWork implements UnitOfWork {
+  readonly atomic = false
   readonly #broker: Broker
   readonly #backend: ResultBackend
   /** Submissions with a note that are on their way, by its key: others of that key wait for how they end. */
@@ -60,6 +57,7 @@ class SequentialUnitOfWork implements UnitOfWork {
     // The record first: an id that its caller holds must never be unknown while its task runs.
     const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, origin))
     if (meta && once && !fresh) return false
+    if (!message) return true
     try {
       await publishTo(this.#broker, message, isSelfTimed(message))
     } catch (error) {
@@ -75,8 +73,13 @@ class SequentialUnitOfWork implements UnitOfWork {
 
   async settle(settlement: Settlement): Promise<boolean> {
     const { delivery, end } = settlement
-    await writeApart(settlement, this.#broker, this.#backend)
+    // A caller who waits also hears of a task that a worker refuses, or another process takes out of the queue.
+    await this.write({ ...settlement, reply: settlement.reply ?? replyOf(delivery) })
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
+  }
+
+  write(writing: Writing): Promise<boolean> {
+    return writeInOrder(writing, this.#broker, this.#backend)
   }
 
   async emit(handout: Handout): Promise<boolean> {
@@ -85,22 +88,20 @@ class SequentialUnitOfWork implements UnitOfWork {
 }
 
 /**
- * Write what a settlement holds beside its acknowledgement, by two stores. A final record comes last: what follows from it may be refused,
- * and a success that is stored can never be the failure that tells so. A retry's record comes first: the next run's must not be before it.
+ * `UnitOfWork.write`, one step after the other. A final record comes last: what follows from it may be refused, and a success that is stored
+ * can never become the failure that says so. A retry's record comes first: it must not replace that of the next run.
  */
-export async function writeApart(
-  { delivery, meta, reply, publish = [], also = [] }: Settlement,
+export async function writeInOrder(
+  { meta, reply, publish = [], also = [] }: Writing,
   broker: Broker,
   backend: ResultBackend,
-): Promise<true> {
-  // Also what a worker refuses, or somebody else takes out of the queue, is told to the caller who waits for it.
-  const caller = reply ?? replyOf(delivery)
-  const last = meta && isFinal(meta.status)
-  if (meta && !last) await backend.store(meta, caller)
-  await Promise.all(also.map((other) => backend.store(other, caller && { ...caller, correlationId: other.task_id })))
+): Promise<boolean> {
+  if (meta && publish.length + also.length === 0) return backend.store(meta, reply)
+  const last = meta !== undefined && isFinal(meta.status)
+  const first = meta && !last ? await backend.store(meta, reply) : true
+  await Promise.all(also.map((other) => backend.store(other, reply && { ...reply, correlationId: other.task_id })))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
-  if (meta && last) await backend.store(meta, caller)
-  return true
+  return meta && last ? backend.store(meta, reply) : first
 }
 
 function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {

@@ -15,10 +15,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App } from '../../src/app/app.ts'
-import { sqliteUrl } from '../../src/broker/schemes.ts'
 import { defaultStore, type Surroundings } from '../../src/config/defaultStore.ts'
 import { createLogger } from '../../src/std/log.ts'
-import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
+import { sqliteUrl } from '../../src/stores/sqlite/url.ts'
+import { StandaloneSqliteBroker } from '../stores/standalone.ts'
 
 const execute = promisify(execFile)
 
@@ -159,8 +159,8 @@ describe('the default store belongs to the application', () => {
   it.each(['a b', 'ü', 'what?', '100%', 'a%20b', 'x#y'])('in a folder %s: the URL is read back', (name) => {
     const path = join(root, name, 'celeriac.db')
     mkdirSync(dirname(path), { recursive: true })
-    const broker = new SqliteBroker(sqliteUrl(path), { lease: 30_000 })
-    expect(broker.store.path).toBe(path)
+    const broker = new StandaloneSqliteBroker(sqliteUrl(path), { lease: 30_000 })
+    expect(broker.file.path).toBe(path)
     expect(broker.url).toBe(sqliteUrl(path))
     return broker.close()
   })

@@ -4,15 +4,14 @@ import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING } from '../../src/protocol/states.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
-import { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
 import { lifetimeSuite } from '../../src/testing/suites/lifetimeSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
+import { StandaloneRedisBackend, StandaloneSqliteBackend } from '../stores/standalone.ts'
 
 function optionsOf(expires: number): BackendOptions {
-  return { expires, serializer: 'json', accept: ['json'], broker: new MemoryBroker() }
+  return { expires, serializer: 'json', accept: ['json'] }
 }
 
 lifetimeSuite({ describe, it }, 'memory', async (expires) => {
@@ -39,7 +38,7 @@ class Replying extends RpcBackend {
 
 lifetimeSuite({ describe, it }, 'rpc', async (expires) => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
-  const backend = new Replying({ ...optionsOf(expires), replyTo: 'own' })
+  const backend = new Replying({ ...optionsOf(expires), replyTo: 'own' }, new MemoryBroker())
   return {
     backend,
     pass: async (ms) => {
@@ -57,7 +56,7 @@ lifetimeSuite({ describe, it }, 'rpc', async (expires) => {
 lifetimeSuite({ describe, it }, 'sqlite', async (expires) => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const folder = new Folder()
-  const backend = new SqliteBackend(folder.url(), optionsOf(expires))
+  const backend = new StandaloneSqliteBackend(folder.url(), optionsOf(expires))
   return {
     backend,
     pass: async (ms) => {
@@ -88,7 +87,7 @@ for _, id in ipairs(redis.call('ZRANGE', 'celeriac.revoked', 0, -1)) do redis.ca
 
 lifetimeSuite({ describe, it }, 'redis', async (expires) => {
   const server = await RedisServer.start()
-  const backend = new RedisBackend(server.url(), optionsOf(expires))
+  const backend = new StandaloneRedisBackend(server.url(), optionsOf(expires))
   return {
     backend,
     pass: async (ms) => {

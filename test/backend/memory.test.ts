@@ -2,17 +2,18 @@ import { describe, it } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
+import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
-const open = (broker: MemoryBroker, serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
-  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], broker, eventLog: SUITE_EVENT_LOG })
+const open = (serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
+  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], eventLog: SUITE_EVENT_LOG })
 
 for (const serializer of ['json', 'msgpack'] as const) {
   const opened = async (): Promise<OpenedBackend> => {
-    const backend = open(new MemoryBroker(), serializer)
+    const backend = open(serializer)
     return { backend, close: () => backend.close() }
   }
   backendSuite({ describe, it }, `memory, ${serializer}`, opened)
@@ -21,10 +22,10 @@ for (const serializer of ['json', 'msgpack'] as const) {
 
 unitOfWorkSuite({ describe, it }, 'memory', async () => {
   const broker = new MemoryBroker()
-  const backend = open(broker)
+  const backend = open()
   const close = async (): Promise<void> => {
     await broker.close()
     await backend.close()
   }
-  return { broker, backend, close }
+  return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close }
 })

@@ -3,9 +3,8 @@ import type { BackendOptions } from '../../src/backend/backend.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { DecodeError, StoreUnavailableError } from '../../src/std/errors.ts'
-import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { connectRedis } from '../../src/stores/redis/connection/client.ts'
-import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
+import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { pause, until, within } from '../../src/testing/kit.ts'
@@ -13,12 +12,12 @@ import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
 import { TcpProxy } from '../redis/proxy.ts'
 import { RedisServer } from '../redis/server.ts'
+import { StandaloneRedisBackend } from '../stores/standalone.ts'
 
 const options: BackendOptions = {
   expires: 60_000,
   serializer: 'json',
   accept: ['json', 'msgpack'],
-  broker: new MemoryBroker(),
 }
 
 let server: RedisServer
@@ -30,7 +29,7 @@ afterAll(() => server.stop())
 for (const serializer of ['json', 'msgpack'] as const) {
   const opened = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     await server.cli('FLUSHALL')
-    const open = (): RedisBackend => new RedisBackend(server.url(), { ...options, serializer, ...more })
+    const open = (): RedisBackend => new StandaloneRedisBackend(server.url(), { ...options, serializer, ...more })
     const backend = open()
     const spoil = (id: string, record: Uint8Array): Promise<unknown> =>
       backend.connection.command('SET', backend.keyOf(id), record, 'KEEPTTL')
@@ -44,7 +43,7 @@ describe('records', () => {
   let backend: RedisBackend
   beforeEach(async () => {
     await server.cli('FLUSHALL')
-    backend = new RedisBackend(server.url(), options)
+    backend = new StandaloneRedisBackend(server.url(), options)
   })
   afterEach(() => backend.close())
 
@@ -71,7 +70,7 @@ describe('records', () => {
   test('what is not final is kept for longer; with resultExpires 0 all is, for ever', async () => {
     await backend.store(metaOf('1', STARTED))
     expect(Number(await server.cli('PTTL', 'celery-task-meta-1'))).toBeGreaterThan(6 * 86_400_000)
-    const eternal = new RedisBackend(server.url(), { ...options, expires: 0 })
+    const eternal = new StandaloneRedisBackend(server.url(), { ...options, expires: 0 })
     await Promise.all([eternal.store(metaOf('2', PENDING)), eternal.store(metaOf('3', SUCCESS)), eternal.revoke(['4'])])
     for (const id of ['2', '3']) expect(await server.cli('PTTL', `celery-task-meta-${id}`)).toBe('-1')
     expect(await backend.revoked()).toEqual(['4'])
@@ -79,7 +78,7 @@ describe('records', () => {
   })
 
   test.each(['json', 'msgpack'] as const)('the moment of the submission is kept: %s', async (serializer) => {
-    const keeper = new RedisBackend(server.url(), { ...options, serializer })
+    const keeper = new StandaloneRedisBackend(server.url(), { ...options, serializer })
     const date_submitted = '2026-11-01T12:00:00.123Z'
     await keeper.store(metaOf('1', PENDING, { date_submitted }))
     for (const state of [STARTED, 'STEP 1', 'S'.repeat(31), SUCCESS]) {
@@ -121,7 +120,7 @@ describe('records', () => {
     ['app:', 'app:'],
     ['app.', 'app.'],
   ])('keyPrefix %j', async (keyPrefix, expected) => {
-    const prefixed = new RedisBackend(server.url(), { ...options, keyPrefix })
+    const prefixed = new StandaloneRedisBackend(server.url(), { ...options, keyPrefix })
     await prefixed.store(metaOf('1', SUCCESS))
     await prefixed.revoke(['2'])
     const keys = (await server.cli('KEYS', '*')).split('\n').sort()
@@ -162,7 +161,7 @@ async function lastOf(backend: RedisBackend, id: string): Promise<TaskMeta | und
 describe('watching', () => {
   test('one subscription for all, ended with the last who watches; no polling', async () => {
     await server.cli('FLUSHALL')
-    const backend = new RedisBackend(server.url(), options)
+    const backend = new StandaloneRedisBackend(server.url(), options)
     const ids = Array.from({ length: 50 }, (_, at) => String(at))
     const all = [...ids, ...ids].map((id) => lastOf(backend, id))
     await until('heard', async () => (await server.cli('PUBSUB', 'CHANNELS')).split('\n').length === 50)
@@ -180,8 +179,8 @@ describe('watching', () => {
   test('what was published while the subscription was away is read', async () => {
     await server.cli('FLUSHALL')
     const proxy = await TcpProxy.start(server.port)
-    const watcher = new RedisBackend(proxy.url(), options)
-    const writer = new RedisBackend(server.url(), options)
+    const watcher = new StandaloneRedisBackend(proxy.url(), options)
+    const writer = new StandaloneRedisBackend(server.url(), options)
     await writer.store(metaOf('1', STARTED))
     const last = lastOf(watcher, '1')
     const other = lastOf(watcher, '2')
@@ -200,7 +199,7 @@ describe('watching', () => {
 
   test('a restart of the server does not end it', async () => {
     const own = await RedisServer.start({ appendonly: true })
-    const backend = new RedisBackend(own.url(), options)
+    const backend = new StandaloneRedisBackend(own.url(), options)
     const last = lastOf(backend, '1')
     await until('heard', async () => (await own.cli('PUBSUB', 'CHANNELS')) !== '')
     // A read that the restart cuts off is an error of its own.
@@ -213,7 +212,7 @@ describe('watching', () => {
   })
 
   test('closing ends it', async () => {
-    const backend = new RedisBackend(server.url(), options)
+    const backend = new StandaloneRedisBackend(server.url(), options)
     const last = lastOf(backend, 'never')
     await until('heard', async () => (await server.cli('PUBSUB', 'CHANNELS')) !== '')
     await Promise.all([expect(within('the end', last)).rejects.toThrow(StoreUnavailableError), backend.close()])
@@ -221,7 +220,7 @@ describe('watching', () => {
 })
 
 test('without a server: an error within the limit, and abort ends a watch at once', async () => {
-  const backend = new RedisBackend('redis://127.0.0.1:1', { ...options, storeTimeout: 300 })
+  const backend = new StandaloneRedisBackend('redis://127.0.0.1:1', { ...options, storeTimeout: 300 })
   await expect(backend.store(metaOf('1', SUCCESS))).rejects.toThrow(StoreUnavailableError)
   await expect(backend.load(['1'])).rejects.toThrow(StoreUnavailableError)
   await expect(lastOf(backend, '1')).rejects.toThrow(StoreUnavailableError)

@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { EventFeed } from '../../src/calls/eventFeed.ts'
 import { writeEmission } from '../../src/protocol/emission.ts'
 import { FAILURE, PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
-import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
+import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { until, within } from '../../src/testing/kit.ts'
 import { RedisServer } from '../redis/server.ts'
+import { StandaloneRedisBackend } from '../stores/standalone.ts'
 
 describe('logs in Redis', () => {
   let server: RedisServer
@@ -22,11 +22,10 @@ describe('logs in Redis', () => {
   afterEach(() => backend.close())
 
   const open = (more: { keyPrefix?: string; eventLog?: number } = {}): RedisBackend =>
-    new RedisBackend(server.url(), {
+    new StandaloneRedisBackend(server.url(), {
       expires: 60_000,
       serializer: 'json',
       accept: ['json'],
-      broker: new MemoryBroker(),
       ...more,
     })
   /** As Celery's Redis backend stores a state. */

@@ -4,19 +4,23 @@ import type { Origin, Submission } from '../../src/backend/unitOfWork.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
+import { connectRedis } from '../../src/stores/redis/connection/client.ts'
+import type { RedisConnection } from '../../src/stores/redis/connection/connection.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
+import { RedisUnitOfWork } from '../../src/stores/redis/unitOfWork.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { RedisServer } from '../redis/server.ts'
 
 const DAY = 86_400_000
 /** What is final is kept for a minute. */
-const options: Omit<BackendOptions, 'broker'> = {
+const options: BackendOptions = {
   expires: 60_000,
   serializer: 'json',
   accept: ['json', 'msgpack'],
 }
 
 let server: RedisServer
+let connection: RedisConnection
 let broker: RedisBroker
 beforeAll(async () => {
   server = await RedisServer.start()
@@ -24,15 +28,19 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 beforeEach(async () => {
   await server.cli('FLUSHALL')
-  broker = new RedisBroker(server.url(), { lease: 30_000 })
+  connection = connectRedis(server.url())
+  broker = new RedisBroker(server.url(), connection, { lease: 30_000 })
 })
-afterEach(() => broker.close())
+afterEach(async () => {
+  await broker.close()
+  await connection.close()
+})
 
 function open(more: Partial<BackendOptions> = {}): RedisBackend {
-  return new RedisBackend(server.url(), { ...options, broker, ...more })
+  return new RedisBackend(connection, { ...options, ...more }, broker.keys.unacked)
 }
 
-function submissionOf(id: string, age: number, origin?: Origin, fields: Partial<TaskMeta> = {}): Submission {
+function submissionOf(id: string, age: number, origin?: Origin, fields: Partial<TaskMeta> = {}) {
   const date_submitted = new Date(Date.now() - age).toISOString()
   const meta = metaOf(id, PENDING, { name: 'task', date_submitted, ...fields })
   return { message: { envelope: envelopeOf(id), route: toQueue('q') }, meta, origin }
@@ -40,8 +48,7 @@ function submissionOf(id: string, age: number, origin?: Origin, fields: Partial<
 
 /** Hand in together, as one turn of the event loop does it. */
 async function submit(backend: RedisBackend, submissions: readonly Submission[]): Promise<boolean[]> {
-  const unitOfWork = backend.unitOfWork(broker)
-  if (!unitOfWork) throw new TypeError('expected a unit of work')
+  const unitOfWork = new RedisUnitOfWork(broker, backend)
   return Promise.all(submissions.map((one) => unitOfWork.submit(one)))
 }
 

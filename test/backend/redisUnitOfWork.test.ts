@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
-import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
+import { openStores } from '../../src/stores/open.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
@@ -17,17 +16,9 @@ for (const [name, database, serializer] of [
 ] as const) {
   unitOfWorkSuite({ describe, it }, `redis, ${name}`, async () => {
     await server.cli('FLUSHALL')
-    const broker = new RedisBroker(server.url(), { lease: 30_000 })
-    const backend = new RedisBackend(server.url(database), {
-      expires: 60_000,
-      serializer,
-      accept: ['json', 'msgpack'],
-      broker,
-    })
-    const close = async (): Promise<void> => {
-      await backend.close()
-      await broker.close()
-    }
-    return { broker, backend, close }
+    return openStores(
+      { broker: server.url(), backend: server.url(database) },
+      { lease: 30_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
+    )
   })
 }

@@ -10,8 +10,7 @@ import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError, UnknownJobError } from '../../src/std/errors.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
-import { unitOfWorkOf } from '../../src/stores/sequentialUnitOfWork.ts'
-import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
+import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { Reader } from '../../src/testing/reader.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
@@ -19,14 +18,15 @@ import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { type Lab, next, until, useLab } from '../app/lab.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
+import { StandaloneSqliteBroker } from '../stores/standalone.ts'
 import { runs } from '../tier.ts'
 import { define } from './modules/rpcTasks.ts'
 
 const WORKER = fileURLToPath(new URL('modules/rpcWorker.ts', import.meta.url))
-const OPTIONS: Omit<BackendOptions, 'broker'> = { expires: 60_000, serializer: 'json', accept: ['json', 'msgpack'] }
+const OPTIONS: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json', 'msgpack'] }
 
 function open(broker: Broker, replyTo: string, options: Partial<BackendOptions> = {}): RpcBackend {
-  return new RpcBackend({ ...OPTIONS, broker, replyTo, ...options })
+  return new RpcBackend({ ...OPTIONS, replyTo, ...options }, broker)
 }
 
 /** As a worker in the caller's own process stores: everything but PENDING is a reply. */
@@ -39,7 +39,7 @@ class Replying extends RpcBackend {
 for (const serializer of ['json', 'msgpack'] as const) {
   backendSuite({ describe, it }, `rpc, ${serializer}`, async () => {
     const broker = new MemoryBroker()
-    const backend = new Replying({ ...OPTIONS, serializer, broker, replyTo: 'own' })
+    const backend = new Replying({ ...OPTIONS, serializer, replyTo: 'own' }, broker)
     const spoil = async (id: string, body: Uint8Array): Promise<void> => {
       const contentType = body[0] === 0x7b ? 'application/json' : 'application/x-msgpack'
       const properties = { contentType, contentEncoding: 'utf-8', correlationId: id, deliveryMode: 1 } as const
@@ -52,18 +52,18 @@ for (const serializer of ['json', 'msgpack'] as const) {
 
 unitOfWorkSuite({ describe, it }, 'memory, rpc', async () => {
   const broker = new MemoryBroker()
-  const backend = new Replying({ ...OPTIONS, broker, replyTo: 'own' })
+  const backend = new Replying({ ...OPTIONS, replyTo: 'own' }, broker)
   const close = async (): Promise<void> => {
     await backend.close()
     await broker.close()
   }
-  return { broker, backend, close }
+  return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close }
 })
 
 describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind) => {
   async function place(body: (broker: Broker) => Promise<void>): Promise<void> {
     const folder = new Folder()
-    const broker = kind === 'memory' ? new MemoryBroker() : new SqliteBroker(folder.url(), { lease: 30_000 })
+    const broker = kind === 'memory' ? new MemoryBroker() : new StandaloneSqliteBroker(folder.url(), { lease: 30_000 })
     try {
       await body(broker)
     } finally {
@@ -145,7 +145,7 @@ describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind
       await caller.store(metaOf('1', PENDING))
       await broker.publish(envelopeOf('1', { replyTo: 'caller' }), toQueue('q'))
       const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'test' }))
-      const unitOfWork = unitOfWorkOf(broker, worker)
+      const unitOfWork = new SequentialUnitOfWork(broker, worker)
       expect(await unitOfWork.settle({ delivery: await reader.next(), meta: metaOf('1', 'REVOKED'), end: 'ack' })).toBe(
         true,
       )
@@ -181,10 +181,10 @@ describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind
 
 it('settle: the reply goes before the acknowledgement; where it cannot be sent, the message stays ours', async () => {
   const folder = new Folder()
-  const gone = new SqliteBroker(folder.url(), { lease: 30_000 })
+  const gone = new StandaloneSqliteBroker(folder.url(), { lease: 30_000 })
   await gone.close()
   const broker = new MemoryBroker()
-  const unitOfWork = unitOfWorkOf(broker, open(gone, 'worker'))
+  const unitOfWork = new SequentialUnitOfWork(broker, open(gone, 'worker'))
   await broker.publish(envelopeOf('1', { replyTo: 'caller' }), toQueue('q'))
   const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'test' }))
   const delivery = await reader.next()
@@ -197,7 +197,7 @@ it('settle: the reply goes before the acknowledgement; where it cannot be sent, 
 })
 
 it('keeps the newest results up to 64 MiB, and all that is not finished', async () => {
-  const backend = new Replying({ ...OPTIONS, broker: new MemoryBroker(), replyTo: 'own' })
+  const backend = new Replying({ ...OPTIONS, replyTo: 'own' }, new MemoryBroker())
   await backend.store(metaOf('open', PENDING))
   const result = 'x'.repeat(2 ** 20)
   for (let at = 0; at < 70; at++) await backend.store(metaOf(`${at}`, SUCCESS, { result }))
@@ -209,7 +209,7 @@ it('keeps the newest results up to 64 MiB, and all that is not finished', async 
 })
 
 it('needs a queue for replies', () => {
-  expect(() => new RpcBackend({ ...OPTIONS, broker: new MemoryBroker() })).toThrow(ConfigError)
+  expect(() => new RpcBackend(OPTIONS, new MemoryBroker())).toThrow(ConfigError)
 })
 
 describe('apps on rpc://', () => {

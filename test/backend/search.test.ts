@@ -3,18 +3,17 @@ import type { BackendOptions, ResultBackend } from '../../src/backend/backend.ts
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { FAILURE, PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
-import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
-import { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
+import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
+import type { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
+import { StandaloneRedisBackend, StandaloneSqliteBackend } from '../stores/standalone.ts'
 
 const options: BackendOptions = {
   expires: 60_000,
   serializer: 'json',
   accept: ['json', 'msgpack'],
-  broker: new MemoryBroker(),
 }
 const COUNT = 10_500
 const idsOf = (metas: readonly TaskMeta[]): string[] => metas.map(({ task_id }) => task_id)
@@ -58,7 +57,7 @@ describe('a search looks at a bounded number of records for a page', () => {
 
   test('sqlite, and has others take their turns between', async () => {
     const folder = new Folder()
-    const backend = new SqliteBackend(folder.url(), options)
+    const backend = new StandaloneSqliteBackend(folder.url(), options)
     fillSqlite(backend)
     await expectBounded(backend)
     let turns = 0
@@ -78,7 +77,7 @@ describe('a search looks at a bounded number of records for a page', () => {
 describe('on redis', () => {
   const redis = async (run: (server: RedisServer, backend: RedisBackend) => Promise<void>): Promise<void> => {
     const server = await RedisServer.start()
-    const backend = new RedisBackend(server.url(), options)
+    const backend = new StandaloneRedisBackend(server.url(), options)
     try {
       await run(server, backend)
     } finally {
@@ -128,7 +127,7 @@ describe('on redis', () => {
 
   test.each(['json', 'msgpack'] as const)('long results are not read where they cannot matter, %s', (serializer) =>
     redis(async (server) => {
-      const backend = new RedisBackend(server.url(), { ...options, serializer })
+      const backend = new StandaloneRedisBackend(server.url(), { ...options, serializer })
       for (const at of [0, 1, 2]) {
         const fields = { name: `task${at}`, date_submitted: moment(at) }
         await backend.store(metaOf(`t${at}`, PENDING, fields), undefined, { tags: [] })

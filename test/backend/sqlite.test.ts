@@ -2,23 +2,23 @@ import { isUtf8 } from 'node:buffer'
 import { describe, expect, it, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
-import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
+import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
+import type { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
+import { openSqliteParts, StandaloneSqliteBackend, StandaloneSqliteBroker } from '../stores/standalone.ts'
 
-const options: Omit<BackendOptions, 'broker'> = { expires: 60_000, serializer: 'json', accept: ['json'] }
+const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }
 
 for (const serializer of ['json', 'msgpack'] as const) {
   const open = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     const folder = new Folder()
     const second = async (): Promise<SqliteBackend> =>
-      new SqliteBackend(folder.url(), { ...options, serializer, broker: new MemoryBroker(), ...more })
+      new StandaloneSqliteBackend(folder.url(), { ...options, serializer, ...more })
     const backend = await second()
     const close = async (): Promise<void> => {
       await backend.close()
@@ -39,31 +39,29 @@ for (const serializer of ['json', 'msgpack'] as const) {
 
 unitOfWorkSuite({ describe, it }, 'sqlite, one file', async () => {
   const folder = new Folder()
-  const broker = new SqliteBroker(folder.url(), { lease: 30_000 })
-  const backend = new SqliteBackend(folder.url(), { ...options, broker })
+  const parts = openSqliteParts(folder.url(), { ...options, lease: 30_000 })
   const close = async (): Promise<void> => {
-    await broker.close()
-    await backend.close()
+    await parts.close()
     folder.remove()
   }
-  return { broker, backend, close }
+  return { ...parts, close }
 })
 
 unitOfWorkSuite({ describe, it }, 'sqlite, two files', async () => {
   const folder = new Folder()
-  const broker = new SqliteBroker(folder.url('messages.db'), { lease: 30_000 })
-  const backend = new SqliteBackend(folder.url('results.db'), { ...options, broker })
+  const broker = new StandaloneSqliteBroker(folder.url('messages.db'), { lease: 30_000 })
+  const backend = new StandaloneSqliteBackend(folder.url('results.db'), options)
   const close = async (): Promise<void> => {
     await broker.close()
     await backend.close()
     folder.remove()
   }
-  return { broker, backend, close }
+  return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close }
 })
 
 test('a record takes its log along', async () => {
   const folder = new Folder()
-  const backend = new SqliteBackend(folder.url(), { ...options, broker: new MemoryBroker() })
+  const backend = new StandaloneSqliteBackend(folder.url(), options)
   for (const id of ['1', '2']) {
     await backend.store(metaOf(id, PENDING))
     await backend.store(metaOf(id, STARTED))

@@ -1,19 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { App } from '../../src/app/app.ts'
-import type { Stores } from '../../src/calls/stores.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { MemoryScheduleStore } from '../../src/stores/memory/schedule.ts'
-import { openScheduleStore } from '../../src/stores/openSchedule.ts'
 import { schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
 
 const kit = { describe, it }
-const owner = { app: 'shop', prefix: '' }
+const owner = { name: 'shop', keyPrefix: '' }
 
 async function opened(broker: string, backend = broker, own = owner) {
-  const app = new App({ broker, backend, logger: createLogger('silent') })
-  const store = await openScheduleStore(await app.stores(), own)
+  const app = new App({ broker, backend, ...own, logger: createLogger('silent') })
+  const store = await (await app.stores()).schedule(own.name)
   return { store, close: () => app.close() }
 }
 
@@ -34,10 +32,8 @@ for (const [name, broker] of [
 
 /** With a broker that keeps no schedule, as RabbitMQ is. */
 async function openedBeside(url: string) {
-  const app = new App({ broker: 'memory:', backend: url, logger: createLogger('silent') })
-  const { backend } = await app.stores()
-  const broker = { url: 'amqp://host' } as Stores['broker']
-  const store = await openScheduleStore({ broker, backend }, owner)
+  const app = new App({ broker: 'amqp://host', backend: url, logger: createLogger('silent') })
+  const store = await (await app.stores()).schedule(owner.name)
   return { store, close: () => app.close() }
 }
 
@@ -62,8 +58,8 @@ describe('on Redis', () => {
     await server.cli('FLUSHALL')
     const all = await Promise.all([
       opened(server.url()),
-      opened(server.url(), server.url(), { app: 'other', prefix: '' }),
-      opened(server.url(), server.url(), { app: 'shop', prefix: 'x:' }),
+      opened(server.url(), server.url(), { name: 'other', keyPrefix: '' }),
+      opened(server.url(), server.url(), { name: 'shop', keyPrefix: 'x:' }),
     ])
     await all[0].store.swap([{ name: 'a', from: undefined, to: { text: 'a', due: 1, waiting: false } }])
     const counts = await Promise.all(all.map(async ({ store }) => (await store.list()).length))
@@ -74,8 +70,8 @@ describe('on Redis', () => {
 })
 
 test('stores that can keep no schedule are a ConfigError that names them', async () => {
-  const stores = { broker: { url: 'amqp://host' }, backend: { url: 'rpc://' } } as Stores
-  await expect(openScheduleStore(stores, owner)).rejects.toThrow(
+  const app = new App({ broker: 'amqp://host', backend: 'rpc://', logger: createLogger('silent') })
+  await expect((await app.stores()).schedule('shop')).rejects.toThrow(
     /^a schedule needs a broker or result backend that can keep it: .*amqp:\/\/host and rpc:\/\//,
   )
 })

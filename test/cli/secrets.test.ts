@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseConfig } from '../../src/config/config.ts'
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
-import { openBroker } from '../../src/stores/openBroker.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
 import { printed, traces } from '../secrets.ts'
@@ -71,9 +69,9 @@ test('neither do errors of Redis with their causes, /readyz and its log', async 
 
 test('neither do errors of RabbitMQ with their causes', { timeout: 120_000 }, async () => {
   const server = new URL(await emptyRabbit())
-  const broker = await openBroker(`amqp://guest:${WRONG}@${server.host}${server.pathname}`, parseConfig({}))
-  const error = await broker.size('celery').then(undefined, (reason: unknown) => reason)
-  await broker.close()
+  const app = new Celeriac({ broker: `amqp://guest:${WRONG}@${server.host}${server.pathname}` })
+  const error = await app.queueSize().then(undefined, (reason: unknown) => reason)
+  await app.close()
   const all = printed(error).join('\n')
   expect(all).toContain('ACCESS_REFUSED')
   expect([all, shows(all)]).toEqual([all, []])

@@ -1,14 +1,12 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { BackendOptions } from '../../src/backend/backend.ts'
 import { createClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { SecretUrl } from '../../src/std/secretUrl.ts'
 import { redactUrl } from '../../src/std/url.ts'
-import { MemoryBroker } from '../../src/stores/memory/broker.ts'
-import { openBackend } from '../../src/stores/openBackend.ts'
-import { openBroker } from '../../src/stores/openBroker.ts'
+import { openStores } from '../../src/stores/open.ts'
+import type { StoreOptions } from '../../src/stores/store.ts'
 import { endpointUrl } from '../../src/webhook/endpoint.ts'
 import { printed, traces } from '../secrets.ts'
 
@@ -71,22 +69,22 @@ const place = fc.constantFrom<(secret: string) => string>(
   (secret) => `http://me:${secret}@host/hook?token=${secret}`,
 )
 
-const BACKEND: BackendOptions = { expires: 1000, serializer: 'json', accept: ['json'], broker: new MemoryBroker() }
+const OPTIONS: StoreOptions = { lease: 1000, expires: 1000, serializer: 'json', accept: ['json'], replyTo: 'replies' }
 
 async function outputs(url: string): Promise<string[]> {
   const secret = new SecretUrl(url)
   const texts = [redactUrl(url), String(secret), `${secret}`, JSON.stringify({ secret }), inspect([secret])]
   const tries: (() => unknown)[] = [
-    () => openBroker(url, { lease: 1000 }),
-    () => openBackend(url, BACKEND),
+    () => openStores({ broker: url, backend: 'memory:' }, OPTIONS),
+    () => openStores({ broker: 'memory:', backend: url }, OPTIONS),
     () => parseConfig({ request: { baseUrl: url } }),
     () => createClient(url),
     () => void endpointUrl(url),
   ]
   for (const step of tries) {
     try {
-      const opened = (await step()) as { url?: string; close?(): Promise<void> }
-      texts.push(String(opened?.url), inspect(opened, { depth: 4 }))
+      const opened = (await step()) as { close?(): Promise<void> }
+      texts.push(inspect(opened, { depth: 5 }))
       await opened?.close?.()
     } catch (error) {
       texts.push(...printed(error))

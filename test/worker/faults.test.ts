@@ -9,7 +9,7 @@ import { onEachStore, record, until, useLab } from '../app/lab.ts'
 /** The app's own connection to its file: what breaks there is broken for the app. */
 async function connection(app: App): Promise<DatabaseSync> {
   const { broker } = await app.stores()
-  if (broker instanceof SqliteBroker) return broker.store.db
+  if (broker instanceof SqliteBroker) return broker.file.db
   throw new TypeError('expected a store in a file')
 }
 

@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'node:tls'
-import { AMQP_SCHEMES } from '../../broker/schemes.ts'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../../broker/urlParameters.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { redactUrl, splitUrl, unescaped } from '../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
+import { AMQP_SCHEMES } from './schemes.ts'
 
 /** One node, and who we are there. */
 export interface AmqpAddress {
@@ -53,7 +53,7 @@ export function parseAmqpUrl(url: string): readonly AmqpAddress[] {
 
 function addressOf(text: string, url: string): AmqpAddress {
   const parts = splitUrl(text)
-  if (!parts || !AMQP_SCHEMES.has(parts.scheme))
+  if (!parts || !AMQP_SCHEMES.includes(parts.scheme))
     throw wrong(url, 'amqp://[user:password@]host[:port][/vhost] (special characters as %xx)')
   const { scheme, user, password, host, port, path, query: search = '' } = parts
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)

@@ -1,5 +1,4 @@
 import { pieces } from '../../std/chunks.ts'
-import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import {
   type Due,
@@ -9,9 +8,7 @@ import {
   type StoredEntry,
   type StoredRun,
 } from '../scheduleStore.ts'
-import { RedisBroker } from './broker/broker.ts'
 import type { Arg, RedisConnection, Script } from './connection/connection.ts'
-import { RedisBackend } from './results/backend.ts'
 
 /*
  * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due` (sorted set: name by
@@ -114,19 +111,17 @@ end
 /** Most changes of one script, so that it does not block the server for long. */
 const MAX_CHANGES_PER_SCRIPT = 500
 
-/** A schedule on the Redis of the app's broker or, where that is elsewhere, of its result backend. */
+/** A schedule in Redis. */
 export class RedisScheduleStore implements ScheduleStore {
   readonly url: string
   readonly #connection: RedisConnection
   readonly #keys: readonly string[]
   readonly #channel: string
 
-  /** `store`: the broker or backend whose connection it uses, who also closes it. */
-  constructor(store: unknown, prefix: string, app: string) {
-    if (!(store instanceof RedisBroker || store instanceof RedisBackend))
-      throw new ConfigError('schedule: expected a broker or backend of Redis')
-    this.#connection = store.connection
-    this.url = store.url
+  /** `prefix` begins every key. Apps that share a database have a schedule each. */
+  constructor(connection: RedisConnection, prefix: string, app: string) {
+    this.#connection = connection
+    this.url = connection.url
     const base = `${prefix}celeriac.schedule.${app}.`
     this.#keys = ['entries', 'due', 'waiting', 'runs', 'leases', 'touched'].map((part) => base + part)
     this.#channel = `${base}changes`

@@ -34,7 +34,7 @@ local function send(kind, a, b, c)
       texts[a] = {}
     end
     texts[a][#texts[a] + 1] = b
-  else
+  elseif kind == 'park' then
     redis.call('HSET', unacked, a, c)
     redis.call('ZADD', index, string.format('%.6f', tonumber(b) - visibility), a)
     redis.call('SADD', parked, a)
@@ -129,8 +129,9 @@ export function recordArgs(record: Recorder, meta: TaskMeta | undefined): readon
   return [key, value, status, ttl]
 }
 
-/** Arguments of `send` for a message. */
-export function messageArgs(broker: RedisBroker, message: Message, selfTimed: boolean): readonly Arg[] {
+/** Arguments of `send` for a message; without one, empty. */
+export function messageArgs(broker: RedisBroker, message: Message | undefined, selfTimed: boolean): readonly Arg[] {
+  if (!message) return ['', '', '', '']
   const { envelope, route, notBefore } = message
   requireQueue(message)
   if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
@@ -165,13 +166,13 @@ export class RedisSubmitter {
   }
 
   submit(submission: Submission): Promise<boolean> {
-    requireQueue(submission.message)
+    if (submission.message) requireQueue(submission.message)
     return this.#batch.add(submission)
   }
 
   /** Each 1000 in one script. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    for (const { message } of submissions) requireQueue(message)
+    for (const { message } of submissions) if (message) requireQueue(message)
     // What was submitted before goes first.
     this.#batch.flush()
     const answers = await Promise.all(pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#together(some)))
@@ -182,7 +183,7 @@ export class RedisSubmitter {
   }
 
   #together(items: readonly Submission[]): Promise<(boolean | Error)[]> {
-    const first = items[0] as Submission
+    const first = items[0]
     return isPlain(first) && items.every((one) => isLike(one, first)) ? this.#alike(items) : this.#each(items)
   }
 
@@ -190,16 +191,16 @@ export class RedisSubmitter {
   async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const calls: Promise<(boolean | Error)[]>[] = []
     for (let from = 0, to = 0; from < items.length; from = to) {
-      const first = items[from] as Submission
-      const plain = isPlain(first)
+      const first = items[from]
+      const plain = isPlain(first) ? first : undefined
       do to++
       while (
         to < items.length &&
         to - from < MAX_ATOMIC_SUBMISSIONS &&
-        (plain ? isLike(items[to], first) : !isPlain(items[to]))
+        (plain ? isLike(items[to], plain) : !isPlain(items[to]))
       )
       const some = items.slice(from, to)
-      const sending = plain ? this.#alike(some) : this.#each(some)
+      const sending = plain ? this.#alike(some as PlainSubmission[]) : this.#each(some)
       calls.push(sending.catch((error: Error) => some.map(() => error)))
     }
     return (await Promise.all(calls)).flat()
@@ -213,15 +214,15 @@ export class RedisSubmitter {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
       args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta, origin))
       args.push(...(meta && origin ? [meta.task_id, scoreOf(meta)] : ['', '']))
-      args.push(...messageArgs(this.#broker, message, isSelfTimed(message)))
+      args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
     }
     return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
   }
 
-  async #alike(items: readonly Submission[]): Promise<(boolean | Error)[]> {
-    const [first] = items as readonly [Submission, ...Submission[]]
-    const { task_id: id } = first.meta as TaskMeta
-    const { key, value, ttl } = this.#record(first.meta as TaskMeta)
+  async #alike(items: readonly PlainSubmission[]): Promise<(boolean | Error)[]> {
+    const [first] = items as readonly [PlainSubmission, ...PlainSubmission[]]
+    const { task_id: id } = first.meta
+    const { key, value, ttl } = this.#record(first.meta)
     // Of msgpack the length is part of the value.
     if (typeof value !== 'string') return this.#each(items)
     const member = `"task_id":"${id}"`
@@ -237,12 +238,11 @@ export class RedisSubmitter {
       first.origin ? this.#notes.originPrefix : '',
     ]
     if (first.origin) {
-      args.push(this.#notes.originTtl(first.meta as TaskMeta, first.origin), scoreOf(first.meta as TaskMeta))
+      args.push(this.#notes.originTtl(first.meta, first.origin), scoreOf(first.meta))
       args.push(...this.#index.indexArgs(items))
     }
     for (const { meta, message, origin } of items) {
-      const { task_id } = meta as TaskMeta
-      args.push(task_id, this.#broker.pushOf(message.envelope, message.route).text)
+      args.push(meta.task_id, this.#broker.pushOf(message.envelope, message.route).text)
       if (origin) args.push(this.#notes.originArgs(meta, origin)[1])
     }
     await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
@@ -250,15 +250,20 @@ export class RedisSubmitter {
   }
 }
 
-/** It goes into its queue at once, with a new record. */
-function isPlain(submission: Submission | undefined): boolean {
+/** Into its queue at once, with a new record. */
+interface PlainSubmission extends Submission {
+  readonly message: Message
+  readonly meta: TaskMeta
+}
+
+function isPlain(submission: Submission | undefined): submission is PlainSubmission {
   const { meta, once, message, note } = submission ?? {}
   if (!meta || once || note || !message || meta.status !== PENDING) return false
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 
-/** Goes into the same list with the same record, but for the id. */
-function isLike(submission: Submission | undefined, first: Submission): boolean {
+/** Into the same list with the same record, but for the id. */
+function isLike(submission: Submission | undefined, first: PlainSubmission): submission is PlainSubmission {
   if (!submission || !isPlain(submission)) return false
   const { route, envelope } = submission.message
   const { priority } = first.message.envelope.properties

@@ -1,14 +1,14 @@
 import type { Handout } from '../../backend/eventLog.ts'
-import type { Message, Settlement, Submission, UnitOfWork } from '../../backend/unitOfWork.ts'
+import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { writeInOrder } from '../sequentialUnitOfWork.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
-import type { RedisIndex } from './results/jobIndex.ts'
-import type { RedisNotes } from './results/notes.ts'
+import type { RedisBackend } from './results/backend.ts'
 import { STORE_LUA } from './results/recordScript.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
 
@@ -84,22 +84,20 @@ interface Ended {
   readonly args: readonly Arg[]
 }
 
-/** `RedisBackend.emit`, while the message with this tag is held. */
-type Emit = (handout: Handout, tag: string | undefined) => Promise<boolean>
-
 /** Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one turn are one call. */
 export class RedisUnitOfWork implements UnitOfWork {
+  readonly atomic = true
   readonly #broker: RedisBroker
+  readonly #backend: RedisBackend
   readonly #record: Recorder
   readonly #submitter: RedisSubmitter
   readonly #settlements: Batch<Ended, boolean>
-  readonly #emit: Emit
 
-  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex, emit: Emit) {
+  constructor(broker: RedisBroker, backend: RedisBackend) {
     this.#broker = broker
-    this.#record = record
-    this.#emit = emit
-    this.#submitter = new RedisSubmitter(broker, record, notes, index)
+    this.#backend = backend
+    this.#record = (meta) => backend.record(meta)
+    this.#submitter = new RedisSubmitter(broker, this.#record, backend.notes, backend.index)
     this.#settlements = new Batch((items) => this.#settle(items))
   }
 
@@ -116,8 +114,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   }
 
   settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
-    if (!(delivery instanceof RedisDelivery)) throw new TypeError('settle: expected a delivery of this store')
-    const { hold } = delivery
+    const own = RedisDelivery.of(delivery)
+    const { hold } = own
     const more = also.length + publish.length > 0
     const args: Arg[] = [
       `${end === 'requeue' ? 'requeue' : 'ack'}${more ? '+' : ''}`,
@@ -128,13 +126,16 @@ export class RedisUnitOfWork implements UnitOfWork {
       for (const one of also) args.push(...recordArgs(this.#record, one))
       for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
     }
-    return delivery.ending(end, () => this.#settlements.add({ hold, args }))
+    return own.ending(end, () => this.#settlements.add({ hold, args }))
+  }
+
+  /** Nothing is held that could fence it, and a crash on the way is one at the caller: in order is enough. */
+  write(writing: Writing): Promise<boolean> {
+    return writeInOrder(writing, this.#broker, this.#backend)
   }
 
   async emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
-    if (delivery !== undefined && !(delivery instanceof RedisDelivery))
-      throw new TypeError('emit: expected a delivery of this store')
-    return this.#emit(handout, delivery?.hold.tag)
+    return this.#backend.emit(handout, delivery && RedisDelivery.of(delivery).hold.tag)
   }
 
   async #settle(items: readonly Ended[]): Promise<(boolean | Error)[]> {

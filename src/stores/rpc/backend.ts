@@ -2,13 +2,16 @@ import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../backend/watchers.ts'
 import { acknowledge } from '../../broker/acknowledge.ts'
-import type { Consumer, Delivery } from '../../broker/broker.ts'
+import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
 import { RpcRecords } from './records.ts'
+
+/** `replyTo`: queue of this app's replies. */
+export type RpcOptions = BackendOptions & { readonly replyTo?: string }
 
 /** Replies are settled as they come: this only bounds what is on its way to us. */
 const PREFETCH = 1000
@@ -19,9 +22,11 @@ const PREFETCH = 1000
  */
 export class RpcBackend implements ResultBackend {
   readonly knowsAll = true
+  readonly callerOnly = true
   readonly hint = 'results of rpc:// belong to the process that sent the task, and end with it'
   readonly url = 'rpc://'
   readonly #options: BackendOptions
+  readonly #broker: Broker
   readonly #replyTo: string
   readonly #accept: ReadonlySet<string>
   readonly #records: RpcRecords
@@ -30,11 +35,12 @@ export class RpcBackend implements ResultBackend {
   #listening: Promise<Consumer> | undefined
   #loop: Promise<void> = Promise.resolve()
 
-  /** Throws ConfigError without `replyTo`. */
-  constructor(options: BackendOptions) {
+  /** `broker` carries the replies. Throws ConfigError without `replyTo`. */
+  constructor(options: RpcOptions, broker: Broker) {
     const { replyTo, accept, expires } = options
     if (replyTo === undefined) throw new ConfigError('rpc://: expected a queue for replies, got none')
     this.#options = options
+    this.#broker = broker
     this.#replyTo = replyTo
     this.#accept = new Set(accept.map((name) => CONTENT_TYPES[name]))
     this.#records = new RpcRecords(expires)
@@ -49,7 +55,7 @@ export class RpcBackend implements ResultBackend {
     const serialized = serialize(meta, this.#options.serializer, 'meta')
     if (reply && reply.to !== this.#replyTo) {
       const route = { exchange: '', routingKey: reply.to }
-      await this.#options.broker.publish(envelopeOf(serialized, reply), route, { transient: true })
+      await this.#broker.publish(envelopeOf(serialized, reply), route, { transient: true })
       return true
     }
     if (!reply && meta.status === PENDING) await this.#listen()
@@ -103,7 +109,7 @@ export class RpcBackend implements ResultBackend {
 
   async #consume(): Promise<Consumer> {
     const queue = { name: this.#replyTo, transient: true }
-    const consumer = await this.#options.broker.consume([queue], { prefetch: PREFETCH, name: this.#replyTo })
+    const consumer = await this.#broker.consume([queue], { prefetch: PREFETCH, name: this.#replyTo })
     this.#loop = this.#hear(consumer)
     return consumer
   }

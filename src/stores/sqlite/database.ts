@@ -1,31 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode, sqliteFault } from '../../broker/storeErrors.ts'
 import { isDefect } from '../../std/defect.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
-
-/** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. */
-export function sqlitePath(url: string): string {
-  const given = url.replace(/^sqlite:(\/\/(?=\/))?/, '')
-  const path = given.includes('?') ? undefined : decodePath(given)
-  if (path === undefined || path === '' || path.startsWith('//') || path === ':memory:') {
-    throw new ConfigError(
-      `broker URL: expected sqlite:path or sqlite:///absolute/path, got ${url} (for a store in memory: memory:)`,
-    )
-  }
-  return resolve(path)
-}
-
-function decodePath(path: string): string | undefined {
-  try {
-    return decodeURIComponent(path)
-  } catch (error) {
-    if (error instanceof URIError) return undefined
-    throw error
-  }
-}
 
 /** Bytes of the write-ahead log that are kept for the next writes. */
 const MAX_LOG_BYTES = 64 * 2 ** 20

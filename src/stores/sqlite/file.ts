@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '../../std/errors.ts'
 import { ChangeWatcher } from './changeWatcher.ts'
 import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
 import { FileCheck } from './fileCheck.ts'
+import { sqliteUrl } from './url.ts'
 import { Writer } from './writer.ts'
 
 /** What changed in a transaction of our own; others' changes may be of either kind. */
@@ -11,8 +12,9 @@ export type Topic = 'messages' | 'results' | 'schedules'
 /** Longest that a read waits for a busy store, ms. */
 const READ_TIMEOUT_MS = 5000
 
-/** One open file: the connection, its group commit, and who wants to know of changes. Broker and backend of one URL share it. */
-export class SqliteStore {
+/** One open file: the connection, its group commit, and the listeners to its changes. Broker, backend and schedule of one URL share it. */
+export class SqliteFile {
+  readonly url: string
   readonly path: string
   readonly db: DatabaseSync
   readonly writer: Writer
@@ -28,11 +30,11 @@ export class SqliteStore {
   readonly #writeVersion: StatementSync
   /** The counter within the transaction that is open: read once, written once. */
   #version: number | undefined
-  #users = 0
 
   /** `timeout`: how long a write waits for other processes, ms. */
   constructor(path: string, timeout?: number) {
     this.path = path
+    this.url = sqliteUrl(path)
     this.db = openDatabase(path)
     this.#check = new FileCheck(path, this.db)
     this.writer = new Writer(this.db, timeout, () => this.#check.problem())
@@ -101,14 +103,7 @@ export class SqliteStore {
     }
   }
 
-  /** Broker and backend each hold the store, and close it for themselves: the last one out closes the file. */
-  hold(): void {
-    this.#users++
-  }
-
-  async release(): Promise<void> {
-    this.#users--
-    if (this.#users > 0) return
+  async close(): Promise<void> {
     await this.writer.close()
     this.#watcher.close()
     this.db.close()

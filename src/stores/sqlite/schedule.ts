@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { ConfigError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import {
   type Due,
@@ -9,10 +8,8 @@ import {
   type StoredEntry,
   type StoredRun,
 } from '../scheduleStore.ts'
-import { SqliteBroker } from './broker/broker.ts'
 import { isStoreTrouble } from './database.ts'
-import type { SqliteStore } from './file.ts'
-import { SqliteBackend } from './results/backend.ts'
+import type { SqliteFile } from './file.ts'
 
 /** Made when a schedule is first used, so that files of before have them too. `app`: several apps may share a file. */
 const TABLES = `
@@ -91,24 +88,22 @@ class Statements {
   }
 }
 
-/** A schedule in the file of the app's broker or, where that is elsewhere, of its result backend. */
+/** A schedule in a SQLite file. */
 export class SqliteScheduleStore implements ScheduleStore {
   readonly url: string
-  readonly #file: SqliteStore
+  readonly #file: SqliteFile
   readonly #app: string
   readonly #own: Statements
 
-  /** `store`: the broker or backend whose file it is; it also closes it. Rejects with StoreUnavailableError. */
-  static async open(store: unknown, app: string): Promise<SqliteScheduleStore> {
-    const file = store instanceof SqliteBroker ? store.store : store instanceof SqliteBackend ? store.file : undefined
-    if (!file) throw new ConfigError('schedule: expected a broker or backend of SQLite')
+  /** Rejects with StoreUnavailableError. Apps that share a file have a schedule each. */
+  static async open(file: SqliteFile, app: string): Promise<SqliteScheduleStore> {
     await file.writer.write(() => file.db.exec(TABLES))
-    return new SqliteScheduleStore(file, (store as SqliteBroker | SqliteBackend).url, app)
+    return new SqliteScheduleStore(file, app)
   }
 
-  private constructor(file: SqliteStore, url: string, app: string) {
+  private constructor(file: SqliteFile, app: string) {
     this.#file = file
-    this.url = url
+    this.url = file.url
     this.#app = app
     this.#own = new Statements(file.db)
   }

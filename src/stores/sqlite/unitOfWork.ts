@@ -2,42 +2,34 @@ import type { Handout } from '../../backend/eventLog.ts'
 import {
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
-  type Origin,
   type Settlement,
   type Submission,
   type UnitOfWork,
+  type Writing,
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import type { TaskMeta } from '../../protocol/result.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
-import type { SqliteNotes } from './results/notes.ts'
-
-/** The records, inside a transaction. */
-interface Records {
-  save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean
-  log(handout: Handout): boolean
-}
+import type { SqliteBackend } from './results/backend.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
+  readonly atomic = true
   readonly #broker: SqliteBroker
-  readonly #records: Records
-  readonly #notes: SqliteNotes
+  readonly #backend: SqliteBackend
 
-  constructor(broker: SqliteBroker, records: Records, notes: SqliteNotes) {
+  constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
-    this.#records = records
-    this.#notes = notes
+    this.#backend = backend
   }
 
   submit(submission: Submission): Promise<boolean> {
-    return this.#broker.store.writer.write(() => this.#submit(submission))
+    return this.#broker.file.writer.write(() => this.#submit(submission))
   }
 
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const { writer } = this.#broker.store
+    const { writer } = this.#broker.file
     const sent: boolean[] = []
     // One after the other: each is a transaction, between which others write.
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
@@ -47,32 +39,40 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   #submit({ message, meta, once, origin, note }: Submission): boolean {
-    if (note && this.#notes.recall(note.key) !== undefined) return false
-    const fresh = meta === undefined || this.#records.save(meta, false, origin)
+    const { notes } = this.#backend
+    if (note && notes.recall(note.key) !== undefined) return false
+    const fresh = meta === undefined || this.#backend.save(meta, false, origin)
     if (once && !fresh) return false
-    if (note) this.#notes.keep(note)
-    this.#publish(message)
+    if (note) notes.keep(note)
+    if (message) this.#publish(message)
     return true
   }
 
   settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
-    if (!(delivery instanceof SqliteDelivery)) throw new TypeError('settle: expected a delivery of this store')
     const { messages } = this.#broker
-    return delivery.settle(() => {
-      const ours = end === 'requeue' ? messages.give(delivery.hold) : messages.ack(delivery.hold)
+    const own = SqliteDelivery.of(delivery)
+    return own.settle(() => {
+      const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
       if (!ours) return false
-      if (meta) this.#records.save(meta, true)
-      for (const other of also) this.#records.save(other, false)
+      if (meta) this.#backend.save(meta, true)
+      for (const other of also) this.#backend.save(other, false)
       for (const message of publish) this.#publish(message)
       return true
     })
   }
 
+  write({ meta, publish = [], also = [] }: Writing): Promise<boolean> {
+    return this.#broker.file.writer.write(() => {
+      for (const other of also) this.#backend.save(other, false)
+      for (const message of publish) this.#publish(message)
+      return meta === undefined || this.#backend.save(meta, false)
+    })
+  }
+
   emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
-    if (delivery !== undefined && !(delivery instanceof SqliteDelivery))
-      throw new TypeError('emit: expected a delivery of this store')
-    const { store, messages } = this.#broker
-    return store.writer.write(() => (!delivery || messages.holds(delivery.hold)) && this.#records.log(handout))
+    const { file, messages } = this.#broker
+    const hold = delivery && SqliteDelivery.of(delivery).hold
+    return file.writer.write(() => (!hold || messages.holds(hold)) && this.#backend.log(handout))
   }
 
   #publish({ envelope, route, notBefore }: Message): void {

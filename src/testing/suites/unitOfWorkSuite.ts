@@ -4,15 +4,15 @@ import type { Message, Note, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../../broker/broker.ts'
 import { writeEmission } from '../../protocol/emission.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
-import { unitOfWorkOf } from '../../stores/sequentialUnitOfWork.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../factories.ts'
 import type { Kit } from '../kit.ts'
 import { Reader } from '../reader.ts'
 
-/** An empty broker and backend, and how to leave them. */
+/** An empty broker and backend with their unit of work. */
 export interface OpenedStores {
   readonly broker: Broker
   readonly backend: ResultBackend
+  readonly unitOfWork: UnitOfWork
   /** Close both and remove their store. */
   close(): Promise<void>
 }
@@ -31,11 +31,11 @@ type Case = (name: string, body: (place: Place) => Promise<void>) => void
 export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {
-      const { broker, backend, close } = await open()
+      const { broker, backend, unitOfWork, close } = await open()
       const read: Place['read'] = async () =>
         new Reader(await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@suite' }))
       try {
-        await body({ broker, backend, unitOfWork: unitOfWorkOf(broker, backend), read })
+        await body({ broker, backend, unitOfWork, read })
       } finally {
         await close()
       }
@@ -47,6 +47,7 @@ export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<Open
     submittingMany(one)
     settling(one)
     settlingOthers(one)
+    writing(one)
     fencing(one)
   })
 }
@@ -240,13 +241,41 @@ function settlingOthers(it: Case): void {
   })
 }
 
+function writing(it: Case): void {
+  it('submit without a message: the record and the note alone', async ({ broker, backend, unitOfWork }) => {
+    assert.equal(await unitOfWork.submit({ meta: metaOf('1', PENDING), once: true }), true)
+    assert.equal(await unitOfWork.submit({ meta: metaOf('1', PENDING), once: true }), false)
+    assert.deepEqual([await stateOf(backend, '1'), await broker.size('q')], [PENDING, 0])
+    if (!backend.keep) return
+    const note: Note = { key: 'eager', value: '2', expires: Date.now() + 60_000 }
+    assert.equal(await unitOfWork.submit({ meta: metaOf('2', PENDING), note }), true)
+    assert.equal(await unitOfWork.submit({ meta: metaOf('3', PENDING), note }), false)
+    assert.deepEqual([await stateOf(backend, '2'), await stateOf(backend, '3')], [PENDING, undefined])
+  })
+
+  it('write: records and messages without a delivery; a final state stays', async ({ backend, unitOfWork, read }) => {
+    const reader = await read()
+    await backend.store(metaOf('1', PENDING))
+    await backend.store(metaOf('2', PENDING))
+    assert.equal(await unitOfWork.write({ meta: metaOf('1', STARTED) }), true)
+    assert.equal(await stateOf(backend, '1'), STARTED)
+    const [meta, also, publish] = [metaOf('1', SUCCESS), [metaOf('2', REVOKED)], [messageOf('3')]]
+    assert.equal(await unitOfWork.write({ meta, also, publish }), true)
+    assert.deepEqual([await stateOf(backend, '1'), await stateOf(backend, '2')], [SUCCESS, REVOKED])
+    assert.deepEqual(idsOf([await reader.next()]), ['3'])
+    assert.equal(await unitOfWork.write({ meta: metaOf('1', FAILURE) }), false)
+    assert.equal(await unitOfWork.write({ also: [metaOf('2', SUCCESS)] }), true)
+    assert.deepEqual([await stateOf(backend, '1'), await stateOf(backend, '2')], [SUCCESS, REVOKED])
+  })
+}
+
 function fencing(it: Case): void {
   it('settle: false when the delivery is no longer ours; on a shared store nothing is written', async (place) => {
     const { backend, broker, unitOfWork } = place
     const { delivery: stale, reader } = await held(place)
     await stale.reject({ requeue: true })
     const current = await reader.next()
-    const shared = backend.unitOfWork?.(broker) !== undefined
+    const shared = unitOfWork.atomic
     const late = shared ? { meta: metaOf('1', SUCCESS, { result: 'stale' }), publish: [messageOf('stale')] } : {}
     for (const end of ['ack', 'requeue', 'drop'] as const) {
       assert.equal(await unitOfWork.settle({ delivery: stale, ...late, end }), false, end)
@@ -261,7 +290,7 @@ function fencing(it: Case): void {
   })
 
   it('emit: false when the delivery is no longer ours, on a shared store; then nothing is kept', async (place) => {
-    const { backend, broker, unitOfWork } = place
+    const { backend, unitOfWork } = place
     if (!backend.emit) return
     const { delivery: stale, reader } = await held(place)
     await backend.store(metaOf('1', STARTED))
@@ -271,7 +300,7 @@ function fencing(it: Case): void {
     }
     assert.equal(await say('first', stale), true)
     await stale.reject({ requeue: true })
-    const shared = backend.unitOfWork?.(broker) !== undefined
+    const shared = unitOfWork.atomic
     assert.equal(await say('given back', stale), !shared)
     const current = await reader.next()
     assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])

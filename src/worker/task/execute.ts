@@ -180,7 +180,7 @@ function outputOf(request: Request, { stores, app: { signals }, stopNow }: Worke
     id: request.id,
     delivery: request.acked ? undefined : request.delivery,
     emit: (handout, delivery) => stores.unitOfWork.emit(handout, delivery),
-    store: (meta) => stores.backend.store(meta, request.reply),
+    store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
     fail: (error, doing) => signals.emit('worker:error', { error, doing }),
     stopNow,
   }
@@ -202,7 +202,7 @@ function record(request: Request, state: string, meta: unknown, context: WorkerC
     request.output.state(full)
     return
   }
-  request.stored = context.stores.backend.store(full, request.reply).catch((error: unknown) => {
+  request.stored = context.stores.unitOfWork.write({ meta: full, reply: request.reply }).catch((error: unknown) => {
     context.app.signals.emit('worker:error', { error, doing: `storing ${state} of task ${request.id}` })
   })
 }

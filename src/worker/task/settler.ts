@@ -3,7 +3,6 @@ import type { Settlement } from '../../backend/unitOfWork.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
-import { writeApart } from '../../stores/sequentialUnitOfWork.ts'
 
 /** What writing a settlement needs of the worker. */
 export interface SettlerParts {
@@ -83,10 +82,12 @@ async function attempt(
   parts: SettlerParts,
   acked: boolean,
 ): Promise<boolean | Refused> {
-  const { unitOfWork, broker, backend } = parts.stores
+  const { unitOfWork } = parts.stores
   for (let repeat = 0; ; repeat++) {
     try {
-      return await (acked ? writeApart(settlement(), broker, backend) : unitOfWork.settle(settlement()))
+      if (!acked) return await unitOfWork.settle(settlement())
+      await unitOfWork.write(settlement())
+      return true
     } catch (error) {
       const fault = faultOf(error)
       const mine = fault === 'message' && !last

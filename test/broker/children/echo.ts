@@ -1,8 +1,8 @@
 /* Sends each message of queue `ping` back to queue `pong`. Argument: URL. */
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { toQueue } from '../../../src/testing/factories.ts'
+import { StandaloneSqliteBroker } from '../../stores/standalone.ts'
 
-const broker = new SqliteBroker(process.argv[2] ?? '', { lease: 30_000 })
+const broker = new StandaloneSqliteBroker(process.argv[2] ?? '', { lease: 30_000 })
 process.once('disconnect', () => broker.close())
 const consumer = await broker.consume([{ name: 'ping' }], { prefetch: 1, name: 'celery@echo' })
 process.send?.({ ready: true })

@@ -1,18 +1,19 @@
-/* Submits, works and reads at once for a while, then works until it is told to end. Arguments: URL, name, time (ms). */
-import { unitOfWorkOf } from '../../../src/stores/sequentialUnitOfWork.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
+/* Submits, works and reads at once for a while, until it has submitted something at least, then works until it is told to end. Arguments: URL, name, time (ms). */
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause } from '../../../src/testing/kit.ts'
+import { openSqliteParts } from '../../stores/standalone.ts'
 
 const [url = '', name = '', time] = process.argv.slice(2)
 // All at once: opening the new file together is part of it.
 process.send?.({ loaded: true })
 await new Promise((resolve) => process.once('message', resolve))
 const end = performance.now() + Number(time)
-const broker = new SqliteBroker(url, { lease: 30_000 })
-const backend = new SqliteBackend(url, { expires: 600_000, serializer: 'json', accept: ['json'], broker })
-const unitOfWork = unitOfWorkOf(broker, backend)
+const { broker, backend, unitOfWork, close } = openSqliteParts(url, {
+  lease: 30_000,
+  expires: 600_000,
+  serializer: 'json',
+  accept: ['json'],
+})
 const sent: string[] = []
 const done: string[] = []
 let reads = 0
@@ -62,6 +63,5 @@ process.send?.({ sent: sent.length, reads })
 await new Promise((resolve) => process.once('message', resolve))
 await consumer.release()
 await working
-await broker.close()
-await backend.close()
+await close()
 process.send?.({ done }, () => process.disconnect())

@@ -1,17 +1,18 @@
 /* Takes what is in queue `q`, and settles it when told so. Arguments: URL, lease (ms), prefetch. */
 import type { Settlement } from '../../../src/backend/unitOfWork.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { unitOfWorkOf } from '../../../src/stores/sequentialUnitOfWork.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { ackAll, metaOf } from '../../../src/testing/factories.ts'
+import { openSqliteParts } from '../../stores/standalone.ts'
 
 type Command = { readonly settle: string } | { readonly block: number }
 
 const [url = '', lease, prefetch] = process.argv.slice(2)
-const broker = new SqliteBroker(url, { lease: Number(lease) })
-const backend = new SqliteBackend(url, { expires: 60_000, serializer: 'json', accept: ['json'], broker })
-const unitOfWork = unitOfWorkOf(broker, backend)
+const { broker, unitOfWork, close } = openSqliteParts(url, {
+  lease: Number(lease),
+  expires: 60_000,
+  serializer: 'json',
+  accept: ['json'],
+})
 const held: Delivery[] = []
 const say = (message: Record<string, unknown>): boolean | undefined => process.send?.(message)
 
@@ -33,10 +34,7 @@ process.on('message', async (command: Command) => {
   if ('block' in command) block(command.block)
   else await settle(command.settle)
 })
-process.once('disconnect', async () => {
-  await broker.close()
-  await backend.close()
-})
+process.once('disconnect', () => close())
 
 const news = await broker.consume(
   [{ name: `news.${process.pid}`, bindings: [{ exchange: 'news', kind: 'fanout' }], transient: true }],

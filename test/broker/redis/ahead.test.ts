@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Consumer, Delivery } from '../../../src/broker/broker.ts'
-import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
+import type { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { RedisServer } from '../../redis/server.ts'
+import { StandaloneRedisBroker } from '../../stores/standalone.ts'
 
 let server: RedisServer
 let broker: RedisBroker
@@ -12,7 +13,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await server.cli('FLUSHALL')
-  broker = new RedisBroker(server.url(), { lease: 5000 })
+  broker = new StandaloneRedisBroker(server.url(), { lease: 5000 })
   return () => broker.close()
 })
 afterAll(() => server.stop())

@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
+import type { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { RedisServer } from '../../redis/server.ts'
+import { StandaloneRedisBroker } from '../../stores/standalone.ts'
 import { fill, scriptCost, messageText as text } from './slow.ts'
 
 let server: RedisServer
@@ -15,7 +16,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await redis.flushall()
-  broker = new RedisBroker(server.url(), { lease: 1000 })
+  broker = new StandaloneRedisBroker(server.url(), { lease: 1000 })
 })
 afterEach(() => broker.close())
 afterAll(async () => {

@@ -3,11 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import { App } from '../../../src/app/app.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import { createLogger } from '../../../src/std/log.ts'
-import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
+import type { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { until, within } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { RedisServer } from '../../redis/server.ts'
+import { StandaloneRedisBroker } from '../../stores/standalone.ts'
 
 /* Anybody may write to the lists: what is in them that no client of Celery's would write, or that Lua cannot read. */
 
@@ -21,7 +22,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await redis.flushall()
-  broker = new RedisBroker(server.url(), { lease: 1000 })
+  broker = new StandaloneRedisBroker(server.url(), { lease: 1000 })
 })
 afterEach(() => broker.close())
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { RedisServer } from '../../redis/server.ts'
+import { StandaloneRedisBroker } from '../../stores/standalone.ts'
 
 let server: RedisServer
 
@@ -13,7 +13,7 @@ afterAll(() => server.stop())
 test.each([{ lease: 1500 }, { lease: 1001, visibilityTimeout: 4321 }, { lease: 30_000, visibilityTimeout: 5500 }])(
   'what is held with $lease ms and a visibility timeout of $visibilityTimeout ms is ours for that long, and settled',
   async (options) => {
-    const broker = new RedisBroker(server.url(), options)
+    const broker = new StandaloneRedisBroker(server.url(), options)
     const body = '[[],{},{}]'
     const properties = { contentType: 'application/json', contentEncoding: 'utf-8' }
     await broker.publish({ headers: { task: 'a', id: '1' }, properties, body }, { exchange: '', routingKey: 'q' })

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
+import type { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
 import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { RedisServer } from '../../redis/server.ts'
+import { StandaloneRedisBroker } from '../../stores/standalone.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -11,7 +12,7 @@ afterAll(() => server.stop())
 
 brokerSuite({ describe, it }, 'redis', async () => {
   await server.cli('FLUSHALL')
-  const open = (): RedisBroker => new RedisBroker(server.url(), { lease: 30_000 })
+  const open = (): RedisBroker => new StandaloneRedisBroker(server.url(), { lease: 30_000 })
   const broker = open()
   return { broker, second: async () => open(), close: () => broker.close() }
 })

@@ -86,7 +86,7 @@ test('a log that is begun anew, in whatever process, is none of that', async () 
   try {
     await worker.start()
     const { broker } = await other.stores()
-    const { db } = (broker as unknown as { store: { db: { exec(sql: string): void } } }).store
+    const { db } = (broker as unknown as { file: { db: { exec(sql: string): void } } }).file
     for (let round = 0; round < 40; round++) {
       expect(await task.delay('x'.repeat(50_000)).get()).toBe(50_000)
       db.exec('PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)')

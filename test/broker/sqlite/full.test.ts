@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/std/errors.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
+import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import type { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { command, output } from '../../command.ts'
+import { openSqliteParts, type SqliteParts } from '../../stores/standalone.ts'
 import { Folder } from './folder.ts'
 
 const folder = new Folder()
@@ -21,6 +22,7 @@ async function mount(): Promise<boolean> {
 
 describe('a full disk', () => {
   let hasDisk = false
+  let parts: SqliteParts
   let broker: SqliteBroker
   let backend: SqliteBackend
   const url = `sqlite:${disk}/store.db`
@@ -28,16 +30,15 @@ describe('a full disk', () => {
   beforeAll(async () => {
     hasDisk = await mount()
     if (!hasDisk) return
-    broker = new SqliteBroker(url, { lease: 1000 })
-    backend = new SqliteBackend(url, { expires: 60_000, serializer: 'json', accept: ['json'], broker })
+    parts = openSqliteParts(url, { lease: 1000, expires: 60_000, serializer: 'json', accept: ['json'] })
+    ;({ broker, backend } = parts)
   })
 
   afterAll(async () => {
     if (!hasDisk) return
     rmSync(`${disk}/ballast`, { force: true })
     try {
-      await broker.close()
-      await backend.close()
+      await parts.close()
     } finally {
       await output('umount', [disk])
       folder.remove()

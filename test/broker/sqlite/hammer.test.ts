@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { until } from '../../../src/testing/kit.ts'
+import { openSqliteParts } from '../../stores/standalone.ts'
 import { Child } from './child.ts'
 import { Folder } from './folder.ts'
 
@@ -24,9 +23,13 @@ describe('one file', () => {
     for (const child of children) child.tell({})
     const sent = (await Promise.all(children.map((child) => child.says('sent')))) as number[]
     const total = sent.reduce((sum, count) => sum + count, 0)
-    const broker = new SqliteBroker(folder.url(), { lease: 30_000 })
-    const backend = new SqliteBackend(folder.url(), { expires: 1000, serializer: 'json', accept: ['json'], broker })
-    const rows = broker.store.db.prepare(`SELECT count(*) AS n FROM result WHERE state = 'SUCCESS'`)
+    const { broker, close } = openSqliteParts(folder.url(), {
+      lease: 30_000,
+      expires: 1000,
+      serializer: 'json',
+      accept: ['json'],
+    })
+    const rows = broker.file.db.prepare(`SELECT count(*) AS n FROM result WHERE state = 'SUCCESS'`)
     await until('all are done', () => rows.get()?.n === total, 20_000)
     expect(await broker.size('q')).toBe(0)
     for (const child of children) child.tell({})
@@ -36,9 +39,8 @@ describe('one file', () => {
     expect(new Set(done.flat()).size).toBe(total)
     // Each had its share: the lock starves nobody.
     expect(Math.min(...sent)).toBeGreaterThan(0)
-    expect(broker.store.db.prepare('SELECT count(*) AS n FROM message').get()?.n).toBe(0)
-    expect(broker.store.db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
-    await broker.close()
-    await backend.close()
+    expect(broker.file.db.prepare('SELECT count(*) AS n FROM message').get()?.n).toBe(0)
+    expect(broker.file.db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+    await close()
   })
 })

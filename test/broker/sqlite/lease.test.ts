@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
+import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import type { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
+import { openSqliteParts, type SqliteParts } from '../../stores/standalone.ts'
 import { Child } from './child.ts'
 import { Folder } from './folder.ts'
 
@@ -11,6 +12,7 @@ const LEASE = 800
 
 describe('a lease', () => {
   let folder: Folder
+  let parts: SqliteParts
   let broker: SqliteBroker
   let backend: SqliteBackend
   const children: Child[] = []
@@ -27,14 +29,13 @@ describe('a lease', () => {
 
   beforeEach(() => {
     folder = new Folder()
-    broker = new SqliteBroker(folder.url(), { lease: LEASE })
-    backend = new SqliteBackend(folder.url(), { expires: 60_000, serializer: 'json', accept: ['json'], broker })
+    parts = openSqliteParts(folder.url(), { lease: LEASE, expires: 60_000, serializer: 'json', accept: ['json'] })
+    ;({ broker, backend } = parts)
   })
 
   afterEach(async () => {
     await Promise.all(children.splice(0).map((child) => child.kill()))
-    await broker.close()
-    await backend.close()
+    await parts.close()
     folder.remove()
   })
 
@@ -67,9 +68,8 @@ describe('a lease', () => {
     child.tell({ settle: 'stale' })
     expect(await child.says('settled')).toEqual([false])
     expect(await backend.load(['1'])).toEqual([undefined])
-    const unitOfWork = backend.unitOfWork(broker)
     const meta = metaOf('1', 'SUCCESS', { result: 'newer' })
-    expect(await unitOfWork?.settle({ delivery: newer, meta, end: 'ack' })).toBe(true)
+    expect(await parts.unitOfWork.settle({ delivery: newer, meta, end: 'ack' })).toBe(true)
     expect((await backend.load(['1']))[0]?.result).toBe('newer')
   })
 
@@ -77,7 +77,7 @@ describe('a lease', () => {
     const child = await start()
     const keeper = await read()
     child.process.kill('SIGSTOP')
-    const bound = broker.store.db.prepare('SELECT count(*) AS n FROM binding')
+    const bound = broker.file.db.prepare('SELECT count(*) AS n FROM binding')
     await until('its lease is over', () => bound.get()?.n === 0)
     child.process.kill('SIGCONT')
     await until('its queue is bound again', () => Number(bound.get()?.n) > 0)
@@ -105,7 +105,7 @@ describe('a lease', () => {
     const child = await start()
     await child.says('held 1')
     expect(await child.end()).toBe(0)
-    const tables = broker.store.db.prepare(
+    const tables = broker.file.db.prepare(
       'SELECT (SELECT count(*) FROM consumer) + (SELECT count(*) FROM binding) AS n',
     )
     expect(tables.get()?.n).toBe(0)

@@ -2,10 +2,11 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { sqlitePath } from '../../../src/stores/sqlite/database.ts'
+import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts'
+import { sqlitePath } from '../../../src/stores/sqlite/url.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
+import { StandaloneSqliteBroker } from '../../stores/standalone.ts'
 import { Folder } from './folder.ts'
 
 describe('a sqlite: store', () => {
@@ -13,7 +14,7 @@ describe('a sqlite: store', () => {
   const brokers: SqliteBroker[] = []
 
   const open = (name?: string): SqliteBroker => {
-    const broker = new SqliteBroker(folder.url(name), { lease: 30_000 })
+    const broker = new StandaloneSqliteBroker(folder.url(name), { lease: 30_000 })
     brokers.push(broker)
     return broker
   }

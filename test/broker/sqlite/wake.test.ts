@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import { ChangeWatcher } from '../../../src/stores/sqlite/changeWatcher.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
+import { StandaloneSqliteBroker } from '../../stores/standalone.ts'
 import { Child } from './child.ts'
 import { Folder } from './folder.ts'
 
@@ -20,7 +20,7 @@ describe('a wake-up', () => {
   it('reaches another process, and its answer this one, within milliseconds', async () => {
     const child = new Child('echo.ts', [folder.url()])
     await child.says('ready')
-    const broker = new SqliteBroker(folder.url(), { lease: 30_000 })
+    const broker = new StandaloneSqliteBroker(folder.url(), { lease: 30_000 })
     const reader = new Reader(await broker.consume([{ name: 'pong' }], { prefetch: 1, name: 'celery@test' }))
     const times: number[] = []
     for (let round = 0; round < 60; round++) {

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import { PENDING } from '../../../src/protocol/states.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import type { SqliteDelivery } from '../../../src/stores/sqlite/broker/delivery.ts'
-import { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
+import type { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
+import { openSqliteParts, type SqliteParts, StandaloneSqliteBroker } from '../../stores/standalone.ts'
 import { Folder } from './folder.ts'
 
 const LEASE = 400
@@ -15,18 +16,18 @@ const seqOf = (delivery: Delivery): number => (delivery as SqliteDelivery).hold.
 
 describe('what changes very many rows holds the lock for a moment each time', () => {
   let folder: Folder
+  let parts: SqliteParts
   let broker: SqliteBroker
   let backend: SqliteBackend
 
   beforeEach(() => {
     folder = new Folder()
-    broker = new SqliteBroker(folder.url(), { lease: LEASE })
-    backend = new SqliteBackend(folder.url(), { expires: 60_000, serializer: 'json', accept: ['json'], broker })
+    parts = openSqliteParts(folder.url(), { lease: LEASE, expires: 60_000, serializer: 'json', accept: ['json'] })
+    ;({ broker, backend } = parts)
   })
 
   afterEach(async () => {
-    await broker.close()
-    await backend.close()
+    await parts.close()
     folder.remove()
   })
 
@@ -34,7 +35,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
   const transactions = (): number[] => {
     const durations: number[] = []
     let started = process.cpuUsage()
-    broker.store.writer.join({
+    broker.file.writer.join({
       wants: () => true,
       join: () => {
         started = process.cpuUsage()
@@ -52,7 +53,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
   const insert = (count: number, fields: { queue?: string; due?: string; owner?: string; priority?: string } = {}) => {
     const { queue = "'q'", due = 'NULL', owner = 'NULL', priority = '0' } = fields
     const { headers, properties, body } = envelopeOf('x')
-    broker.store.db
+    broker.file.db
       .prepare(
         `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ? - 1)
         INSERT INTO message (queue, priority, due, owner, task_id, head, body)
@@ -61,7 +62,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
       .run(count, JSON.stringify([headers, properties]), body)
   }
   const count = (where: string): number =>
-    (broker.store.db.prepare(`SELECT count(*) AS n FROM message WHERE ${where}`).get() as { n: number }).n
+    (broker.file.db.prepare(`SELECT count(*) AS n FROM message WHERE ${where}`).get() as { n: number }).n
 
   it('delayed messages that are due at once: in their order, with all that is ready meanwhile', async () => {
     insert(30_000, { due: '1000 + n / 10' })
@@ -90,7 +91,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
   })
 
   it('what a dead consumer held', async () => {
-    const { lastInsertRowid: id } = broker.store.db
+    const { lastInsertRowid: id } = broker.file.db
       .prepare("INSERT INTO consumer (name, lease, lease_until) VALUES ('dead', 400, 1000)")
       .run()
     insert(10_000, { owner: String(id) })
@@ -100,7 +101,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
     await until('all are given back', () => left() === 0)
     expect(count('lost = 1')).toBe(10_000)
     await until('it is forgotten', () => {
-      const { n } = broker.store.db.prepare('SELECT count(*) AS n FROM consumer WHERE id = ?').get(id) as { n: number }
+      const { n } = broker.file.db.prepare('SELECT count(*) AS n FROM consumer WHERE id = ?').get(id) as { n: number }
       return n === 0
     })
   })
@@ -138,10 +139,10 @@ describe('what changes very many rows holds the lock for a moment each time', ()
 
 it('a lease that ends later than any could is none: the clock was set back', async () => {
   const folder = new Folder()
-  const broker = new SqliteBroker(folder.url(), { lease: LEASE })
-  const other = new SqliteBroker(folder.url(), { lease: 60_000 })
+  const broker = new StandaloneSqliteBroker(folder.url(), { lease: LEASE })
+  const other = new StandaloneSqliteBroker(folder.url(), { lease: 60_000 })
   try {
-    const { db } = broker.store
+    const { db } = broker.file
     const hour = Date.now() + 3_600_000
     const insert = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
     const { lastInsertRowid: dead } = insert.run('dead', LEASE, hour)

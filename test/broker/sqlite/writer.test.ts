@@ -2,11 +2,12 @@ import { openSync, readSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/std/errors.ts'
-import { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import type { SqliteStore } from '../../../src/stores/sqlite/file.ts'
+import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
+import type { SqliteFile } from '../../../src/stores/sqlite/file.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
+import { StandaloneSqliteBroker } from '../../stores/standalone.ts'
 import { Folder } from './folder.ts'
 
 /** SQLite's counter of transactions, in the index of the write-ahead log: https://sqlite.org/walformat.html §2.1 */
@@ -19,7 +20,7 @@ function transactions(path: string): number {
 describe('writes', () => {
   let folder: Folder
   let broker: SqliteBroker
-  let store: SqliteStore
+  let store: SqliteFile
 
   const count = async (work: () => Promise<unknown>): Promise<number> => {
     const before = transactions(store.path)
@@ -32,8 +33,8 @@ describe('writes', () => {
 
   beforeEach(() => {
     folder = new Folder()
-    broker = new SqliteBroker(folder.url(), { lease: 30_000 })
-    store = broker.store
+    broker = new StandaloneSqliteBroker(folder.url(), { lease: 30_000 })
+    store = broker.file
   })
 
   afterEach(async () => {
@@ -120,7 +121,7 @@ describe('writes', () => {
   })
 
   it('asked for before close are done, also those that follow from them; later ones are refused', async () => {
-    const other = new SqliteBroker(folder.url(), { lease: 30_000 })
+    const other = new StandaloneSqliteBroker(folder.url(), { lease: 30_000 })
     const follow = other.publish(envelopeOf('1'), toQueue('q')).then(() => other.publish(envelopeOf('2'), toQueue('q')))
     await other.close()
     // Done or refused, but never left open.

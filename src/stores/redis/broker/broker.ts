@@ -12,7 +12,6 @@ import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { uuid } from '../../../std/id.ts'
 import { Batch } from '../connection/batch.ts'
-import { connectRedis } from '../connection/client.ts'
 import type { Command, RedisConnection } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
 import { parseRedisUrl } from '../connection/url.ts'
@@ -33,10 +32,6 @@ export interface RedisOptions {
   readonly keyPrefix?: string
   /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
   readonly visibilityTimeout?: number
-  /** How long a call waits for a server that is away, ms. Default 10 s. */
-  readonly storeTimeout?: number
-  /** Told of settings of the server by which tasks could be lost. */
-  readonly warn?: (message: string) => void
 }
 
 /** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
@@ -66,14 +61,19 @@ export class RedisBroker implements Broker {
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
-  constructor(url: string, { lease, keyPrefix = '', visibilityTimeout = HOUR_MS, storeTimeout, warn }: RedisOptions) {
-    this.connection = connectRedis(url, { keyPrefix, name: 'celeriac', warn, wait: storeTimeout })
-    this.url = this.connection.url
-    this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : this.connection.db)
+  /** `url` is that of the connection, password included: leases are renewed by a connection of their own. `close` leaves `connection` open. */
+  constructor(
+    url: string,
+    connection: RedisConnection,
+    { lease, keyPrefix = '', visibilityTimeout = HOUR_MS }: RedisOptions,
+  ) {
+    this.connection = connection
+    this.url = connection.url
+    this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : connection.db)
     this.#visibility = visibilityTimeout / 1000
     this.#scoreOffset = lease / 1000 - this.#visibility
     this.#renewer = new LeaseRenewer({ url, prefix: keyPrefix, lease, scoreOffset: this.#scoreOffset })
-    const { connection, keys } = this
+    const { keys } = this
     this.#rescuer = new Rescuer({ connection, keys, visibility: this.#visibility, every: lease / 4 })
     this.#finder = new Finder({ connection, keys, scoreOffset: this.#scoreOffset })
     this.#pushes = new Batch((pushes) => this.#push(pushes))
@@ -172,7 +172,6 @@ export class RedisBroker implements Broker {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
       await this.#renewer.close()
-      await this.connection.close()
     }
   }
 

@@ -41,6 +41,12 @@ export class RedisDelivery implements Delivery {
   #freed = false
   #failed = false
 
+  /** Throws TypeError for a delivery of another store. */
+  static of(delivery: Delivery): RedisDelivery {
+    if (#holder in delivery) return delivery
+    throw new TypeError('expected a delivery of this store')
+  }
+
   constructor(text: string, queue: string, hold: Hold, holder: Holder) {
     this.#text = text
     this.queue = queue

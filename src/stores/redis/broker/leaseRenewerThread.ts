@@ -11,7 +11,7 @@ const MAX_LEASES_PER_COMMAND = 500
 
 const { url, prefix, lease, scoreOffset } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
-const connection = connectRedis(url, { keyPrefix: prefix })
+const connection = connectRedis(url)
 const keys = new Keys(prefix, connection.db)
 /** How many messages each claim took, by its name. */
 const claims = new Map<string, number>()

@@ -10,8 +10,6 @@ import { type Patience, Supervisor } from './supervisor.ts'
 import { parseRedisUrl, REDIS_IGNORED, type RedisAddress } from './url.ts'
 
 export interface RedisOptions {
-  /** Put before every key and channel by whoever makes them: kombu's `global_keyprefix`. */
-  readonly keyPrefix?: string
   /** Shown by the server's CLIENT LIST. */
   readonly name?: string
   /** A socket is given up when an answer is this late, ms. Default 10 s. */
@@ -33,7 +31,6 @@ export function connectRedis(url: string, options: RedisOptions = {}): RedisConn
 class Client implements RedisConnection {
   readonly url: string
   readonly db: number
-  readonly prefix: string
   readonly #address: RedisAddress
   readonly #options: RedisOptions
   readonly #patience: Patience
@@ -45,14 +42,13 @@ class Client implements RedisConnection {
   #closed = false
 
   constructor(address: RedisAddress, options: RedisOptions) {
-    const { keyPrefix = '', name, timeout = DEFAULT_TIMEOUT_MS, wait = timeout, warn } = options
+    const { name, timeout = DEFAULT_TIMEOUT_MS, wait = timeout, warn } = options
     for (const limit of [timeout, wait]) {
       if (!(limit > 0)) throw new ConfigError(`Redis: expected a timeout above 0 ms, got ${limit}`)
     }
     if (address.ignored.length > 0) warn?.(ignoredWarning(address.url, address.ignored, REDIS_IGNORED))
     this.url = address.url
     this.db = address.db
-    this.prefix = keyPrefix
     this.#address = address
     this.#options = options
     this.#patience = { timeout, wait }

@@ -20,8 +20,6 @@ export interface RedisConnection {
   readonly url: string
   /** Number of the database. */
   readonly db: number
-  /** Put before every key and channel (kombu's `global_keyprefix`), by whoever makes the key: see `keys.ts`. */
-  readonly prefix: string
   /** Why it does not work now; undefined while it does. */
   readonly problem: Error | undefined
   /** One command, one answer (text, number, null or a list of them). Those of one turn of the event loop go out together. */

@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'node:tls'
-import { REDIS_SCHEMES } from '../../../broker/schemes.ts'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../../../broker/urlParameters.ts'
 import { ConfigError } from '../../../std/errors.ts'
 import { redactUrl, splitUrl, unescaped } from '../../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../../tls.ts'
+import { REDIS_SCHEMES } from '../schemes.ts'
 
 /** Where a Redis server is, and who we are there. */
 export interface RedisAddress {
@@ -107,7 +107,7 @@ function partsOf(text: string, url: string): Parts {
   const split = splitUrl(text)
   if (!split) throw wrong(url, 'redis://[user:password@]host[:port][/db] (special characters as %xx)')
   const { scheme, user, password, host, port, path, query } = split
-  if (!REDIS_SCHEMES.has(scheme)) throw wrong(url, [...REDIS_SCHEMES].join(', '), scheme)
+  if (!REDIS_SCHEMES.includes(scheme)) throw wrong(url, REDIS_SCHEMES.join(', '), scheme)
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw wrong(url, 'a port of 1 to 65535', port)
   const decode = (part: string): string => unescaped(part, (expected, got) => wrong(url, expected, got))
   return {

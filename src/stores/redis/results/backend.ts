@@ -1,18 +1,13 @@
 import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
 import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from '../../../backend/eventLog.ts'
 import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
-import type { Note, Origin, Reply, UnitOfWork } from '../../../backend/unitOfWork.ts'
-import type { Broker } from '../../../broker/broker.ts'
+import type { Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
 import { UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
-import { RedisBroker } from '../broker/broker.ts'
 import { Batch } from '../connection/batch.ts'
-import { connectRedis } from '../connection/client.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
-import { parseRedisUrl } from '../connection/url.ts'
-import { RedisUnitOfWork } from '../unitOfWork.ts'
 import { logKeyOf, RedisHistory } from './eventLog.ts'
 import { RedisIndex } from './jobIndex.ts'
 import { RedisNotes } from './notes.ts'
@@ -41,46 +36,38 @@ export class RedisBackend implements ResultBackend {
   readonly lists = 'marked'
   readonly url: string
   readonly connection: RedisConnection
-  /** The broker, where it is of the same server and database. */
-  readonly #shared: RedisBroker | undefined
   readonly #options: BackendOptions
   readonly #prefix: string
   readonly #accept: ReadonlySet<string>
   readonly #writer: RedisWriter
   readonly #watches: RedisWatches
-  readonly #notes: RedisNotes
-  readonly #index: RedisIndex
+  readonly notes: RedisNotes
+  readonly index: RedisIndex
   readonly #history: RedisHistory
   readonly #emissions: RedisEmissions
   readonly #reads = new Batch<string, Buffer | null>((keys) => this.#readAll(keys))
 
-  /** Throws ConfigError for a URL that cannot be read. */
-  constructor(url: string, options: BackendOptions) {
-    const { broker } = options
-    this.#shared = broker instanceof RedisBroker && broker.url === parseRedisUrl(url).url ? broker : undefined
-    this.connection =
-      this.#shared?.connection ??
-      connectRedis(url, { name: 'celeriac-results', warn: options.warn, wait: options.storeTimeout })
-    this.url = this.connection.url
+  /** `heldKey`: key of the messages that are held, where the broker is on this database. `close` leaves `connection` open. */
+  constructor(connection: RedisConnection, options: BackendOptions, heldKey = '') {
+    this.connection = connection
+    this.url = connection.url
     this.#options = options
     this.#prefix = resultPrefix(options.keyPrefix ?? '')
     this.#accept = new Set(options.accept.map((name) => CONTENT_TYPES[name]))
-    this.#writer = new RedisWriter(this.connection)
-    this.#notes = new RedisNotes(this.connection, this.#prefix, options.expires)
+    this.#writer = new RedisWriter(connection)
+    this.notes = new RedisNotes(connection, this.#prefix, options.expires)
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer, id: string): TaskMeta => this.#read(bytes, id)
-    this.#index = new RedisIndex(this.connection, { prefix: this.#prefix, expires: options.expires }, this.#notes, {
+    this.index = new RedisIndex(connection, { prefix: this.#prefix, expires: options.expires }, this.notes, {
       keyOf,
       fetch,
       read,
     })
-    this.#history = new RedisHistory(this.connection, { keyOf, read })
+    this.#history = new RedisHistory(connection, { keyOf, read })
     const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
-    // Of a broker elsewhere nothing is held here.
-    const held = this.#shared?.heldKeys[0] ?? ''
-    this.#emissions = new RedisEmissions(this.connection, held, { ttl: staleAfter(expires), limit })
-    this.#watches = new RedisWatches(this.connection, { channelOf: keyOf, fetch, read })
+    this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })
+    this.#watches = new RedisWatches(connection, { channelOf: keyOf, fetch, read })
   }
 
   /** Key of a task's record, and channel on which it is published. */
@@ -96,17 +83,17 @@ export class RedisBackend implements ResultBackend {
 
   async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
     // First: whose it is must be known as soon as it can be seen.
-    if (origin) await this.#notes.addOrigin(meta, origin)
+    if (origin) await this.notes.addOrigin(meta, origin)
     const saved = await this.#writer.save(this.record(meta))
     // Last: what is in the index without a record is dropped from it.
-    if (origin) await this.#index.add(meta)
+    if (origin) await this.index.add(meta)
     return saved
   }
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
     const stored = await this.#fetch(ids)
     return [
-      ...(await this.#notes.named(
+      ...(await this.notes.named(
         stored.map((bytes, at) => (bytes ? this.#read(bytes, ids[at] as string) : undefined)),
       )),
     ]
@@ -114,20 +101,21 @@ export class RedisBackend implements ResultBackend {
 
   async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
     const histories = await Promise.all(queries.map((query) => this.#history.read(query)))
-    const metas = await this.#notes.named(histories.map((history) => history?.meta))
+    const metas = await this.notes.named(histories.map((history) => history?.meta))
     return histories.map((history, at) => {
       const meta = metas[at]
       return history && meta && meta !== history.meta ? { ...history, meta } : history
     })
   }
 
-  emit(handout: Handout): Promise<boolean> {
-    return this.#emissions.add(this.keyOf(handout.id), handout)
+  /** `tag`: only while the message with this tag is held. */
+  emit(handout: Handout, tag?: string): Promise<boolean> {
+    return this.#emissions.add(this.keyOf(handout.id), handout, tag)
   }
 
   /** Those that were handed in with an origin: Redis keeps no list of its own. Such a one is in it as soon as its message is in the queue. */
   list(filter: ListFilter): Promise<MetaPage> {
-    return this.#index.list(filter)
+    return this.index.list(filter)
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
@@ -135,26 +123,26 @@ export class RedisBackend implements ResultBackend {
   }
 
   origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
-    return this.#notes.origins(ids)
+    return this.notes.origins(ids)
   }
 
   keep(note: Note): Promise<boolean> {
-    return this.#notes.keep(note)
+    return this.notes.keep(note)
   }
 
   recall(key: string): Promise<string | undefined> {
-    return this.#notes.recall(key)
+    return this.notes.recall(key)
   }
 
   replace(note: Note): Promise<void> {
-    return this.#notes.replace(note)
+    return this.notes.replace(note)
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.#notes.originKey(id)])
+    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.notes.originKey(id)])
     await Promise.all([
       ...pieces(keys, MAX_KEYS_PER_COMMAND).map((some) => this.connection.command('DEL', ...some)),
-      ...pieces(ids, MAX_KEYS_PER_COMMAND).map((some) => this.#index.remove(some)),
+      ...pieces(ids, MAX_KEYS_PER_COMMAND).map((some) => this.index.remove(some)),
     ])
     this.#watches.forgotten(ids)
   }
@@ -183,16 +171,8 @@ export class RedisBackend implements ResultBackend {
     )) as number
   }
 
-  unitOfWork(broker: Broker): UnitOfWork | undefined {
-    if (broker !== this.#shared) return undefined
-    const emit = (handout: Handout, tag: string | undefined): Promise<boolean> =>
-      this.#emissions.add(this.keyOf(handout.id), handout, tag)
-    return new RedisUnitOfWork(this.#shared, (meta) => this.record(meta), this.#notes, this.#index, emit)
-  }
-
   async close(): Promise<void> {
     this.#watches.close()
-    if (!this.#shared) await this.connection.close()
   }
 
   #revokedKey(): string {

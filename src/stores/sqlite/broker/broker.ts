@@ -8,11 +8,9 @@ import type {
   Queue,
   Route,
 } from '../../../broker/broker.ts'
-import { sqliteUrl } from '../../../broker/schemes.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
-import { sqlitePath } from '../database.ts'
-import { SqliteStore } from '../file.ts'
+import type { SqliteFile } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { SqliteDelivery } from './delivery.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
@@ -22,40 +20,37 @@ import { Messages, type PurgeStep } from './messages.ts'
 export interface SqliteOptions {
   /** How long a silent consumer keeps what it holds, ms. */
   readonly lease: number
-  /** How long a write waits for other processes, ms. Default 30 s. */
-  readonly storeTimeout?: number
 }
 
 /** Messages in one SQLite file that several processes share: nothing to install, nothing to run. */
 export class SqliteBroker implements Broker {
   readonly url: string
   readonly first = 'highest'
-  readonly store: SqliteStore
+  readonly file: SqliteFile
   readonly messages: Messages
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
   readonly #lease: number
   readonly #consumers = new Set<SqliteConsumer>()
 
-  constructor(url: string, { lease, storeTimeout }: SqliteOptions) {
-    const path = sqlitePath(url)
-    this.url = sqliteUrl(path)
-    this.store = new SqliteStore(path, storeTimeout)
-    this.store.hold()
-    this.messages = new Messages(this.store)
-    this.#leases = new Leases(this.store.db)
+  /** `close` leaves `file` open. */
+  constructor(file: SqliteFile, { lease }: SqliteOptions) {
+    this.file = file
+    this.url = file.url
+    this.messages = new Messages(file)
+    this.#leases = new Leases(file.db)
     this.#lease = lease
-    this.#renewer = new LeaseRenewer({ path: this.store.path, lease })
+    this.#renewer = new LeaseRenewer({ path: file.path, lease })
   }
 
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
-    return this.store.writer.write(() => this.messages.publish(envelope, route, options))
+    return this.file.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     await this.#renewer.open()
     const parts = {
-      store: this.store,
+      file: this.file,
       messages: this.messages,
       leases: this.#leases,
       renewer: this.#renewer,
@@ -67,7 +62,7 @@ export class SqliteBroker implements Broker {
 
   /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */
   async take(taskId: string): Promise<Delivery | undefined> {
-    return this.store.writer.write(() => {
+    return this.file.writer.write(() => {
       const owner = this.#leases.register('take', this.#lease, Date.now())
       const row = this.messages.take(owner, taskId)
       if (!row) this.#leases.endSome(owner)
@@ -76,18 +71,18 @@ export class SqliteBroker implements Broker {
   }
 
   size(queue: string): Promise<number> {
-    return this.store.read(() => this.messages.size(queue))
+    return this.file.read(() => this.messages.size(queue))
   }
 
   async workers(): Promise<number> {
-    return this.store.read(() => this.#leases.listeners(CONTROL_EXCHANGE, Date.now()))
+    return this.file.read(() => this.#leases.listeners(CONTROL_EXCHANGE, Date.now()))
   }
 
   async purge(queue: string): Promise<Purged> {
     const taskIds: string[] = []
     let count = 0
     for (let next: PurgeStep['next'], done = false; !done; ) {
-      const step: PurgeStep = await this.store.writer.write(() => this.messages.purge(queue, next))
+      const step: PurgeStep = await this.file.writer.write(() => this.messages.purge(queue, next))
       count += step.dropped.length
       for (const { task_id } of step.dropped) if (task_id !== null) taskIds.push(task_id)
       next = step.next
@@ -101,7 +96,6 @@ export class SqliteBroker implements Broker {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
       await this.#renewer.close()
-      await this.store.release()
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { MAX_TIMER_MS } from '../../../std/duration.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
-import type { SqliteStore } from '../file.ts'
+import type { SqliteFile } from '../file.ts'
 import { pauseAfter } from '../window.ts'
 import type { Participant } from '../writer.ts'
 import { SqliteDelivery } from './delivery.ts'
@@ -11,7 +11,7 @@ import type { Messages, Row } from './messages.ts'
 
 /** What a consumer works with. */
 export interface ConsumerParts {
-  readonly store: SqliteStore
+  readonly file: SqliteFile
   readonly messages: Messages
   readonly leases: Leases
   readonly renewer: LeaseRenewer
@@ -55,13 +55,13 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   async start(): Promise<this> {
-    const { store } = this.#parts
-    await store.writer.write(() => this.#register())
+    const { file } = this.#parts
+    await file.writer.write(() => this.#register())
     this.#keep()
     this.#parts.consumers.add(this)
     this.#stops.push(
-      store.onChange('messages', () => this.#look()),
-      store.writer.join(this),
+      file.onChange('messages', () => this.#look()),
+      file.writer.join(this),
     )
     this.#look()
     return this
@@ -92,11 +92,11 @@ export class SqliteConsumer implements Consumer, Participant {
 
   async release(): Promise<void> {
     await this.close()
-    const { store, messages, leases, renewer } = this.#parts
+    const { file, messages, leases, renewer } = this.#parts
     renewer.remove(this.#kept)
     const endSome = (): boolean => messages.giveSome(this.#kept) || leases.endSome(this.#kept)
     // Of a store that is lost nothing is left to give back.
-    while (!store.lost && (await store.writer.write(endSome)));
+    while (!file.lost && (await file.writer.write(endSome)));
     this.#parts.consumers.delete(this)
   }
 
@@ -143,12 +143,12 @@ export class SqliteConsumer implements Consumer, Participant {
 
   /** Have the lease renewed from now on; should it be lost all the same, be a new consumer soon, as transient queues went with the old one. */
   #keep(): void {
-    const { store, renewer } = this.#parts
+    const { file, renewer } = this.#parts
     renewer.remove(this.#kept)
     this.#kept = this.#id
     renewer.add(this.#id, () => {
       this.#more = true
-      store.writer.wake()
+      file.writer.wake()
     })
   }
 
@@ -178,9 +178,9 @@ export class SqliteConsumer implements Consumer, Participant {
   /** Something was written: see, by reading only, whether it is for us. */
   #look(): void {
     if (this.#closed) return
-    const { store, messages } = this.#parts
-    if (store.lost) {
-      this.#end(store.lost)
+    const { file, messages } = this.#parts
+    if (file.lost) {
+      this.#end(file.lost)
       return
     }
     try {
@@ -189,7 +189,7 @@ export class SqliteConsumer implements Consumer, Participant {
         this.#more = true
       } else if (due || this.#queues.some(({ name }) => messages.ready(name))) {
         this.#more = true
-        store.writer.wake()
+        file.writer.wake()
       }
       this.#problem = undefined
     } catch (error) {

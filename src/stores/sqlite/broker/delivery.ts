@@ -1,6 +1,6 @@
 import type { Delivery } from '../../../broker/broker.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
-import type { SqliteStore } from '../file.ts'
+import type { SqliteFile } from '../file.ts'
 import { envelopeOf, type Hold, type Messages, type Row } from './messages.ts'
 
 /** A claimed message. Its hold (sequence number, owner, number of claims) is the fence that a stale holder fails. */
@@ -10,20 +10,26 @@ export class SqliteDelivery implements Delivery {
   readonly lost: number
   readonly hold: Hold
   readonly #messages: Messages
-  readonly store: SqliteStore
+  readonly #file: SqliteFile
   readonly #row: Row
   readonly #onSettle: () => void
   #envelope: Envelope | undefined
   #freed = false
 
-  constructor(parts: { store: SqliteStore; messages: Messages }, row: Row, owner: number, onSettle: () => void) {
+  /** Throws TypeError for a delivery of another store. */
+  static of(delivery: Delivery): SqliteDelivery {
+    if (#row in delivery) return delivery
+    throw new TypeError('expected a delivery of this store')
+  }
+
+  constructor(parts: { file: SqliteFile; messages: Messages }, row: Row, owner: number, onSettle: () => void) {
     this.#row = row
     this.queue = row.queue
     this.redelivered = row.claims > 1
     this.lost = row.lost
     this.hold = { seq: row.seq, owner, claims: row.claims }
     this.#messages = parts.messages
-    this.store = parts.store
+    this.#file = parts.file
     this.#onSettle = onSettle
   }
 
@@ -44,6 +50,6 @@ export class SqliteDelivery implements Delivery {
   settle(work: () => boolean): Promise<boolean> {
     if (!this.#freed) this.#onSettle()
     this.#freed = true
-    return this.store.writer.write(work)
+    return this.#file.writer.write(work)
   }
 }

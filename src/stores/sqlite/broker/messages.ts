@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope, type Properties } from '../../../protocol/envelope.ts'
-import type { SqliteStore } from '../file.ts'
+import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
 
 /** A message as claimed. `claims` is the fence: whoever settles must name it. */
@@ -41,9 +41,9 @@ export interface PurgeStep {
 
 const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
 
-/** Every statement on messages. Those that write are for use inside a transaction of the store's writer. */
+/** Every statement on messages. Those that write are for use inside a transaction of the file's writer. */
 export class Messages {
-  readonly #store: SqliteStore
+  readonly #file: SqliteFile
   readonly #insert: StatementSync
   readonly #bound: StatementSync
   readonly #owned: StatementSync
@@ -61,9 +61,9 @@ export class Messages {
   readonly #delayed: StatementSync
   readonly #purgeDelayed: StatementSync
 
-  constructor(store: SqliteStore) {
-    const { db } = store
-    this.#store = store
+  constructor(file: SqliteFile) {
+    const { db } = file
+    this.#file = file
     this.#insert = db.prepare(
       'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
     )
@@ -109,7 +109,7 @@ export class Messages {
     const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
       this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
-    this.#store.touch('messages')
+    this.#file.touch('messages')
   }
 
   /** Take up to `limit` messages of a queue, the first in turn first. */
@@ -127,7 +127,7 @@ export class Messages {
   promote(now: number): boolean {
     return changeWindow((limit) => {
       const changes = Number(this.#promote.run(now, limit).changes)
-      if (changes > 0) this.#store.touch('messages')
+      if (changes > 0) this.#file.touch('messages')
       return changes
     })
   }
@@ -139,7 +139,7 @@ export class Messages {
 
   /** Give back; true when the holding was still valid. */
   give({ seq, owner, claims }: Hold): boolean {
-    this.#store.touch('messages')
+    this.#file.touch('messages')
     return Number(this.#give.run(seq, owner, claims).changes) === 1
   }
 
@@ -150,7 +150,7 @@ export class Messages {
 
   /** Give back what the consumer holds, as much as fits a window. Returns true where there may be more. */
   giveSome(owner: number): boolean {
-    this.#store.touch('messages')
+    this.#file.touch('messages')
     return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
   }
 

@@ -9,19 +9,15 @@ import {
 } from '../../../backend/eventLog.ts'
 import { wordsOf } from '../../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
-import type { Note, Origin, Reply, UnitOfWork } from '../../../backend/unitOfWork.ts'
+import type { Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
-import type { Broker } from '../../../broker/broker.ts'
-import { sqliteUrl } from '../../../broker/schemes.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
-import { SqliteBroker } from '../broker/broker.ts'
-import { isStoreTrouble, sqlitePath } from '../database.ts'
-import { SqliteStore } from '../file.ts'
-import { SqliteUnitOfWork } from '../unitOfWork.ts'
+import { isStoreTrouble } from '../database.ts'
+import type { SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
 import { SqliteHistory, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
@@ -46,11 +42,11 @@ export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
   readonly lists = 'all'
   readonly url: string
-  readonly file: SqliteStore
+  readonly file: SqliteFile
   readonly #options: BackendOptions
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
-  readonly #notes: SqliteNotes
+  readonly notes: SqliteNotes
   readonly #history: SqliteHistory
   readonly #search: SqliteSearch
   readonly #cleaning: NodeJS.Timeout
@@ -58,18 +54,13 @@ export class SqliteBackend implements ResultBackend {
   #again: NodeJS.Timeout | undefined
   #stopListening: () => void = () => undefined
 
-  constructor(url: string, options: BackendOptions) {
-    const path = sqlitePath(url)
-    const { broker } = options
-    this.url = sqliteUrl(path)
-    this.file =
-      broker instanceof SqliteBroker && broker.store.path === path
-        ? broker.store
-        : new SqliteStore(path, options.storeTimeout)
-    this.file.hold()
+  /** `close` leaves `file` open. */
+  constructor(file: SqliteFile, options: BackendOptions) {
+    this.file = file
+    this.url = file.url
     this.#options = options
     this.#statements = new ResultStatements(this.file.db)
-    this.#notes = new SqliteNotes(this.file.db)
+    this.notes = new SqliteNotes(this.file.db)
     this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
@@ -102,7 +93,7 @@ export class SqliteBackend implements ResultBackend {
     const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
     const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
     if (added.changes !== 1) return false
-    if (origin) this.#notes.addOrigin(added.lastInsertRowid, origin)
+    if (origin) this.notes.addOrigin(added.lastInsertRowid, origin)
     return this.#saved(meta)
   }
 
@@ -147,19 +138,19 @@ export class SqliteBackend implements ResultBackend {
   }
 
   origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
-    return this.file.read(() => ids.map((id) => this.#notes.origin(id)))
+    return this.file.read(() => ids.map((id) => this.notes.origin(id)))
   }
 
   keep(note: Note): Promise<boolean> {
-    return this.file.writer.write(() => this.#notes.keep(note))
+    return this.file.writer.write(() => this.notes.keep(note))
   }
 
   recall(key: string): Promise<string | undefined> {
-    return this.file.read(() => this.#notes.recall(key))
+    return this.file.read(() => this.notes.recall(key))
   }
 
   replace(note: Note): Promise<void> {
-    return this.file.writer.write(() => this.#notes.replace(note))
+    return this.file.writer.write(() => this.notes.replace(note))
   }
 
   async forget(ids: readonly string[]): Promise<void> {
@@ -185,16 +176,10 @@ export class SqliteBackend implements ResultBackend {
     return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
   }
 
-  unitOfWork(broker: Broker): UnitOfWork | undefined {
-    if (!(broker instanceof SqliteBroker) || broker.store !== this.file) return undefined
-    return new SqliteUnitOfWork(broker, this, this.#notes)
-  }
-
   async close(): Promise<void> {
     clearInterval(this.#cleaning)
     clearTimeout(this.#again)
     this.#stopListening()
-    await this.file.release()
   }
 
   #saved({ task_id, status }: TaskMeta): true {
@@ -290,6 +275,6 @@ export class SqliteBackend implements ResultBackend {
       after = last.seq
     }
     await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
-    await this.#changeAll((limit) => this.#notes.clean(Date.now(), limit))
+    await this.#changeAll((limit) => this.notes.clean(Date.now(), limit))
   }
 }

@@ -6,7 +6,7 @@ import { hasWords, MAX_SEARCHED_RECORDS } from '../../../backend/jobSearch.ts'
 import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
 import type { ErrorInfo } from '../../../protocol/outcome.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
-import type { SqliteStore } from '../file.ts'
+import type { SqliteFile } from '../file.ts'
 import type { StoredRow } from './eventLog.ts'
 
 /** What is looked at of each record: all but a result, which may be long; `meta` only where it is an error. */
@@ -40,14 +40,14 @@ const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, for
  * looked at here, newest first, a bounded number for a page.
  */
 export class SqliteSearch {
-  readonly #file: SqliteStore
+  readonly #file: SqliteFile
   readonly #metaOf: (row: StoredRow) => TaskMeta
   readonly #all: StatementSync
   readonly #tagged: StatementSync
   readonly #owned: StatementSync
   readonly #load: StatementSync
 
-  constructor(file: SqliteStore, metaOf: (row: StoredRow) => TaskMeta) {
+  constructor(file: SqliteFile, metaOf: (row: StoredRow) => TaskMeta) {
     const { db } = file
     this.#file = file
     this.#metaOf = metaOf

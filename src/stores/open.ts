@@ -1,0 +1,154 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
+import type { Broker } from '../broker/broker.ts'
+import { ConfigError } from '../std/errors.ts'
+import { redactUrl, schemeOf } from '../std/url.ts'
+import { AMQP_SCHEMES } from './rabbitmq/schemes.ts'
+import { REDIS_SCHEMES } from './redis/schemes.ts'
+import type { ScheduleStore } from './scheduleStore.ts'
+import { SequentialUnitOfWork } from './sequentialUnitOfWork.ts'
+import type { Store, StoreDriver, StoreOptions, StoreUse } from './store.ts'
+
+/** A kind of store, by the schemes of its URLs. */
+interface StoreKind {
+  readonly schemes: readonly string[]
+  /** It can be a broker, a result backend. */
+  readonly broker: boolean
+  readonly backend: boolean
+  /** Default result backend of an app with this broker. Absent: the same URL. */
+  readonly defaultBackend?: string
+  /** Its results are messages to the process that submitted the task, which needs a queue for them. */
+  readonly replies?: true
+  /** Its code, loaded when a URL of it is used. */
+  readonly load: () => Promise<StoreDriver>
+}
+
+/** Every store. A new one is a folder and a row. */
+const STORE_KINDS: readonly StoreKind[] = [
+  {
+    schemes: ['sqlite'],
+    broker: true,
+    backend: true,
+    load: async () => (await import('./sqlite/store.ts')).sqliteStore,
+  },
+  {
+    schemes: REDIS_SCHEMES,
+    broker: true,
+    backend: true,
+    load: async () => (await import('./redis/store.ts')).redisStore,
+  },
+  {
+    schemes: AMQP_SCHEMES,
+    broker: true,
+    backend: false,
+    defaultBackend: 'rpc://',
+    load: async () => (await import('./rabbitmq/store.ts')).rabbitmqStore,
+  },
+  {
+    schemes: ['rpc'],
+    broker: false,
+    backend: true,
+    replies: true,
+    load: async () => (await import('./rpc/store.ts')).rpcStore,
+  },
+  {
+    schemes: ['memory'],
+    broker: true,
+    backend: true,
+    load: async () => (await import('./memory/store.ts')).memoryStore,
+  },
+]
+
+/** URLs of the two stores of an app, passwords included. */
+export interface StoreUrls {
+  readonly broker: string
+  readonly backend: string
+}
+
+/** The stores of an app: two, or one that is both. */
+export interface OpenStores {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  readonly unitOfWork: UnitOfWork
+  /**
+   * The schedule of an app beside its other data: on the broker where that keeps schedules, else on the result backend. `close` closes it.
+   * Rejects with ConfigError where neither keeps one.
+   */
+  schedule(app: string): Promise<ScheduleStore>
+  /** Close all. Rejects with the first error, after all were tried. */
+  close(): Promise<void>
+}
+
+/** Open the stores of these URLs; their connections are made by the first call. Throws ConfigError for a URL that no store knows or can read. */
+export async function openStores(urls: StoreUrls, options: StoreOptions): Promise<OpenStores> {
+  const [brokerKind, backendKind] = [kindOf(urls.broker, 'broker'), kindOf(urls.backend, 'backend')]
+  const [driver, resultDriver] = await Promise.all([brokerKind.load(), backendKind.load()])
+  const shared = driver === resultDriver && driver.identity?.(urls.broker) === driver.identity?.(urls.backend)
+  const store = driver.open(urls.broker, options, { broker: true, backend: shared })
+  const broker = partOf(store.broker)
+  const results = shared ? store : await openResults(resultDriver, urls.backend, options, store)
+  const backend = partOf(results.backend)
+  const unitOfWork = (shared ? store.unitOfWork : undefined) ?? new SequentialUnitOfWork(broker, backend)
+  return {
+    broker,
+    backend,
+    unitOfWork,
+    schedule: (app) => scheduleOf(store, results, app),
+    // Results first: `rpc://` has a consumer of the broker.
+    close: () => closeAll(shared ? [store] : [results, store]),
+  }
+}
+
+/** True where results are messages to the process that submitted the task. Throws ConfigError. */
+export function repliesTo(url: string): boolean {
+  return kindOf(url, 'backend').replies === true
+}
+
+/** URL of the default result backend of an app with this broker. A URL that no store knows is its own: opening it says so. */
+export function defaultBackendOf(broker: string): string {
+  return findKind(broker, 'broker')?.defaultBackend ?? broker
+}
+
+function findKind(url: string, part: keyof StoreUse): StoreKind | undefined {
+  const scheme = schemeOf(url)
+  return STORE_KINDS.find((kind) => kind[part] && scheme !== undefined && kind.schemes.includes(scheme))
+}
+
+function kindOf(url: string, part: keyof StoreUse): StoreKind {
+  const kind = findKind(url, part)
+  if (kind) return kind
+  const known = STORE_KINDS.filter((one) => one[part]).map(({ schemes }) => `${schemes[0]}:`)
+  throw new ConfigError(
+    `${part}: expected a URL of ${known.slice(0, -1).join(', ')} or ${known.at(-1)}, got ${redactUrl(url)}`,
+  )
+}
+
+async function openResults(driver: StoreDriver, url: string, options: StoreOptions, messages: Store): Promise<Store> {
+  try {
+    return driver.open(url, options, { broker: false, backend: true }, messages.broker)
+  } catch (error) {
+    // Nothing is connected yet; the error that counts is the first one.
+    await messages.close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** A part that was asked for of a kind that has it. */
+function partOf<Part>(part: Part | undefined): Part {
+  if (part === undefined) throw new TypeError('the driver of this store opened no such part')
+  return part
+}
+
+async function scheduleOf(store: Store, results: Store, app: string): Promise<ScheduleStore> {
+  const keeper = store.schedule ? store : results
+  if (keeper.schedule) return keeper.schedule(app)
+  throw new ConfigError(
+    `a schedule needs a broker or result backend that can keep it: expected one of sqlite: or redis:, got ${store.broker?.url} and ${results.backend?.url}`,
+  )
+}
+
+async function closeAll(stores: readonly Store[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const store of stores) await store.close().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}

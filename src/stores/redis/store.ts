@@ -1,0 +1,35 @@
+import type { Store, StoreDriver, StoreOptions, StoreUse } from '../store.ts'
+import { RedisBroker } from './broker/broker.ts'
+import { connectRedis } from './connection/client.ts'
+import { parseRedisUrl } from './connection/url.ts'
+import { RedisBackend } from './results/backend.ts'
+import { RedisScheduleStore } from './schedule.ts'
+import { RedisUnitOfWork } from './unitOfWork.ts'
+
+/** One database of a Redis server. */
+export const redisStore: StoreDriver = {
+  identity: (url) => parseRedisUrl(url).url,
+  open: openRedis,
+}
+
+function openRedis(url: string, options: StoreOptions, use: StoreUse): Store {
+  const { warn, storeTimeout: wait, keyPrefix = '' } = options
+  const name = use.broker ? 'celeriac' : 'celeriac-results'
+  const connection = connectRedis(url, { name, warn, wait })
+  const broker = use.broker ? new RedisBroker(url, connection, options) : undefined
+  const backend = use.backend ? new RedisBackend(connection, options, broker?.keys.unacked) : undefined
+  return {
+    broker,
+    backend,
+    unitOfWork: broker && backend && new RedisUnitOfWork(broker, backend),
+    schedule: async (app) => new RedisScheduleStore(connection, keyPrefix, app),
+    close: async () => {
+      await backend?.close()
+      try {
+        await broker?.close()
+      } finally {
+        await connection.close()
+      }
+    },
+  }
+}

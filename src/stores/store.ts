@@ -1,0 +1,43 @@
+import type { BackendOptions, ResultBackend } from '../backend/backend.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { ScheduleStore } from './scheduleStore.ts'
+
+/** What a store is opened with. Times are ms. */
+export interface StoreOptions extends BackendOptions {
+  /** How long a silent consumer keeps what it holds. */
+  readonly lease: number
+  /** Redis: kombu's `visibility_timeout`. Default 1 h. */
+  readonly visibilityTimeout?: number
+  /** RabbitMQ: how task queues are made, by name. */
+  readonly queues?: Readonly<Record<string, QueueOptions>>
+  /** `rpc://`: queue of this app's replies. */
+  readonly replyTo?: string
+}
+
+/** Which parts of a store are opened. */
+export interface StoreUse {
+  readonly broker: boolean
+  readonly backend: boolean
+}
+
+/** One file, server or database: opened once for its URL, shared by all its parts. Parts that were not asked for are absent. */
+export interface Store {
+  readonly broker?: Broker
+  readonly backend?: ResultBackend
+  /** Where the store has both parts and can: submission and settlement are one atomic write each. */
+  readonly unitOfWork?: UnitOfWork
+  /** The schedule of an app. Absent where the store keeps none. */
+  schedule?(app: string): Promise<ScheduleStore>
+  /** Close all parts, then the store itself. */
+  close(): Promise<void>
+}
+
+/** What the folder of a store exports: how a URL of its schemes is opened. */
+export interface StoreDriver {
+  /** URLs of the same identity are one store. Absent: all of its URLs are. Throws ConfigError for a URL that cannot be read. */
+  identity?(url: string): string
+  /** `messages`: the app's broker, for a store that keeps results in messages. Throws ConfigError. */
+  open(url: string, options: StoreOptions, use: StoreUse, messages?: Broker): Store
+}
