@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { ListFilter } from '../backend/backend.ts'
+import type { ListFilter } from '../backend/jobIndex.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
@@ -224,8 +224,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
    */
   async jobs(filter: JobFilter = {}): Promise<JobPage> {
     const { backend } = await this.stores()
-    if (!backend.list) throw new ConfigError(`${backend.url} cannot list tasks`)
-    const { metas, cursor } = await backend.list({ ...filter, limit: filter.limit ?? 50 })
+    if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
+    const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
     return { jobs: metas.map(infoOf), cursor }
   }
 
@@ -322,7 +322,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #handIn(prepared: Prepared, { unitOfWork, backend }: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', factsOf(prepared))
     const sending = this.#config.alwaysEager
-      ? this.#runNow(prepared, unitOfWork, backend.emit !== undefined)
+      ? this.#runNow(prepared, unitOfWork, backend.events !== undefined)
       : unitOfWork.submit(prepared.submission)
     return sending.then((sent) => this.#afterSending(prepared, sent))
   }

@@ -40,8 +40,8 @@ export async function runEagerly(
   let handed: Promise<unknown> = Promise.resolve()
   let count = 0
   const emit: Emit = (emission, taken) => {
-    const handout = { id: job.id, run: 'eager', from: ++count, emissions: [emission], again: false }
-    handed = handed.then(() => unitOfWork.emit(handout, undefined)).finally(taken)
+    const output = { id: job.id, run: 'eager', from: ++count, emissions: [emission], again: false }
+    handed = handed.then(() => unitOfWork.emit(output, undefined)).finally(taken)
   }
   const host: JobHost = { signal: new AbortController().signal, report, emit: pending && emits ? emit : undefined, log }
   let retries = job.retries

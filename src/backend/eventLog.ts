@@ -4,16 +4,16 @@ import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING, STARTED } from '../protocol/states.ts'
 import { DecodeError } from '../std/errors.ts'
 
-/** A state that a task was in, or what it handed out while it ran. */
+/** A state that a task was in, or what it emitted while it ran. */
 export interface Change {
   /**
    * Its place in the task's life, which never changes: 1 is PENDING, each later one is higher, the end is the highest.
-   * Absent where nobody counted it: a state on the way that a Python worker wrote, or any where the store keeps no log.
+   * Absent where it was not counted: a state on the way that a Python worker wrote, or any where the store keeps no log.
    */
   readonly seq: number | undefined
   /** The record in this state; with an emission what it tells of the record: STARTED, and which attempt. */
   readonly meta: TaskMeta
-  /** It was handed out, and no state was changed by it. */
+  /** What was emitted; the state did not change. */
   readonly emission?: Emission
 }
 
@@ -37,8 +37,8 @@ export interface History {
   readonly logged: readonly LoggedChange[]
 }
 
-/** What one run of a task hands out, in order. */
-export interface Handout {
+/** What one run of a task emits, in order. */
+export interface Output {
   readonly id: string
   /** Name of the run, of letters, digits and `-`: another for each. */
   readonly run: string
@@ -46,7 +46,7 @@ export interface Handout {
   readonly from: number
   /** As `writeEmission` writes them. */
   readonly emissions: readonly (string | Uint8Array)[]
-  /** They were handed in before, and the store was away: a store that may have kept them all the same keeps no one twice. */
+  /** They were sent before, and the store was unavailable: a store that may have kept them all the same keeps none twice. */
   readonly again: boolean
 }
 
@@ -54,6 +54,20 @@ export interface Handout {
 export interface HistoryQuery {
   readonly id: string
   readonly after: number
+}
+
+/** The states on the way and the emissions of each task, a part of the result backend. Its suite is `testing/suites/eventLogSuite.ts`. */
+export interface EventLog {
+  /**
+   * The record and what its log keeps, at one moment, in the order asked: each state on the way is logged in the write that saves it, numbered
+   * from 2 without a gap, and kept as long as the record. Undefined where nothing is known.
+   */
+  read(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]>
+  /**
+   * Add what a task emits to its log, numbered on, in one write; watches of the task yield its record again. False, and nothing is kept, where
+   * the task is not known, has ended, or has no log.
+   */
+  append(output: Output): Promise<boolean>
 }
 
 /** States on the way and emissions that are kept per task, unless the app says otherwise. */

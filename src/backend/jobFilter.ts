@@ -1,4 +1,4 @@
-import type { ListFilter } from './backend.ts'
+import type { ListFilter } from './jobIndex.ts'
 
 /** Of a record, what a list is filtered by in every store. */
 export interface Fitting {

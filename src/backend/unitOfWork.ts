@@ -1,7 +1,8 @@
 import type { Delivery, Route } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { Handout } from './eventLog.ts'
+import type { Output } from './eventLog.ts'
+import type { Note } from './notes.ts'
 
 /** A message on its way, with where and when. */
 export interface Message {
@@ -15,21 +16,13 @@ export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
 }
 
-/** Submission metadata: what was known of a job at its submission. No later write changes it. An empty one says that it is to be listed (`ResultBackend.lists`). */
-export interface Origin {
+/** What was known of a job at its submission. No later write changes it. An empty one says that the job is to be listed (`JobIndex.scope`). */
+export interface SubmissionMetadata {
   /** Whose it is. */
   readonly owner?: string
   readonly tags?: readonly string[]
   /** Body of its message, so that the same can be sent again: text is JSON, bytes are msgpack. */
   readonly input?: string | Uint8Array
-}
-
-/** A line that is remembered for a while, under a key of its own. */
-export interface Note {
-  readonly key: string
-  readonly value: string
-  /** Until when, ms since the epoch. */
-  readonly expires: number
 }
 
 /** A submitted task: its message and, unless results are ignored, its PENDING record. */
@@ -39,8 +32,8 @@ export interface Submission {
   readonly meta?: TaskMeta
   /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
   readonly once?: boolean
-  /** Kept with the record, where the store keeps such things (`ResultBackend.origins`). Needs `meta`. */
-  readonly origin?: Origin
+  /** Kept with the record, where the store keeps such things (`ResultBackend.jobs`). Needs `meta`. */
+  readonly metadata?: SubmissionMetadata
   /** Send only if no note of this key is there, and leave this one. Needs a backend that keeps notes. */
   readonly note?: Note
 }
@@ -100,8 +93,8 @@ export interface UnitOfWork {
    */
   write(writing: Writing): Promise<boolean>
   /**
-   * Keep what a run emits, as `ResultBackend.emit`. On a shared store only while the delivery is ours, in the same write: what a run emits
+   * Keep what a run emits, as `EventLog.append`. On a shared store only while the delivery is ours, in the same write: what a run emits
    * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.
    */
-  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
+  emit(output: Output, delivery: Delivery | undefined): Promise<boolean>
 }

@@ -103,7 +103,7 @@ export class Sender {
     if (callerOnly) return { taskId: id, ignoreResult: true }
     const ignored = ignores(this.#app, task, options)
     if (!ignored && atomic) return { idempotencyKey: key }
-    if (backend.keep)
+    if (backend.notes)
       return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + SENT_RUN_LIFETIME_MS } }
     if (ignored) return { taskId: id }
     const [known] = again ? await backend.load([id]) : []

@@ -204,7 +204,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   /** As `#changes`; where the store keeps a log, none is left out after the first. */
   async *#since(stop: AbortController): AsyncGenerator<Change, void, void> {
     const { backend, feed } = await this.#stores.open()
-    if (!backend.history) return yield* this.#changes(stop)
+    if (!backend.events) return yield* this.#changes(stop)
     await this.#known(stop.signal)
     if (stop.signal.aborted) return
     const history = await feed.history(this.id, Number.MAX_SAFE_INTEGER)

@@ -27,7 +27,8 @@ export class EventFeed {
 
   /** The task's history; undefined where it is not known. */
   async history(id: string, after: number): Promise<History | undefined> {
-    if (this.#backend.history) return (await this.#backend.history([{ id, after }]))[0]
+    const { events } = this.#backend
+    if (events) return (await events.read([{ id, after }]))[0]
     const [meta] = await this.#backend.load([id])
     return meta && unlogged(meta)
   }

@@ -1,4 +1,4 @@
-import type { Message, Origin, Submission as Sent } from '../backend/unitOfWork.ts'
+import type { Message, Submission as Sent, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Route } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from '../config/taskOptions.ts'
@@ -70,7 +70,7 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const envelope = encode(call, message, serializer, config.typedJson)
   return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, {
     once: options.idempotencyKey !== undefined,
-    origin: originOf(options, envelope),
+    metadata: metadataOf(options, envelope),
     note: options.note,
   })
 }
@@ -81,7 +81,7 @@ export function preparedOf(
   envelope: Envelope,
   route: Route,
   now: number,
-  extra?: Pick<Sent, 'once' | 'origin' | 'note'>,
+  extra?: Pick<Sent, 'once' | 'metadata' | 'note'>,
 ): Prepared {
   const { id, eta, ignoreResult: ignored } = message
   const queue = route.routingKey
@@ -90,7 +90,7 @@ export function preparedOf(
   return { id, message, queue, ignored, submission: { message: { envelope, route, notBefore }, meta, ...extra } }
 }
 
-function originOf({ owner, tags, keepInput }: CallOptions, { body }: Envelope): Origin | undefined {
+function metadataOf({ owner, tags, keepInput }: CallOptions, { body }: Envelope): SubmissionMetadata | undefined {
   if (owner === undefined && tags === undefined && !keepInput) return undefined
   return { owner, tags, input: keepInput ? body : undefined }
 }

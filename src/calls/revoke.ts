@@ -24,7 +24,7 @@ export async function revokeTask(
 ): Promise<boolean> {
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
-  await backend.revoke([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
+  await backend.revoked.add([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
   if (delivery)
     return unitOfWork.settle(revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend))
@@ -37,7 +37,7 @@ export async function revokeTask(
 function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBackend): Settlement {
   const { envelope, queue } = delivery
   const completion = completionOf({ meta, headers: envelope.headers, queue })
-  const also = completion && backend.knowsAll && backend.list ? [completion.meta] : []
+  const also = completion && backend.knowsAll && backend.jobs ? [completion.meta] : []
   return { delivery, meta, publish: completion ? [completion.message] : [], also, end: 'ack' }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ResultBackend } from '../backend/backend.ts'
+import type { NoteStore } from '../backend/notes.ts'
 import type { Config } from '../config/config.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { encodeException } from '../protocol/exception.ts'
@@ -115,14 +115,14 @@ export async function openWait(
 ): Promise<Wait> {
   const timeout = timeoutOf(name, options)
   const opened = await stores.open()
-  const { backend } = opened
-  if (!backend.keep || !backend.recall) throw new NotSupportedError(`waitFor: ${backend.url} remembers no tokens`)
+  const { notes, url } = opened.backend
+  if (!notes) throw new NotSupportedError(`waitFor: ${url} remembers no tokens`)
   const id = uuidOf(job, 'wait', name)
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
   const expires = fresh.until + (config.resultExpires || EXPIRED_TOKEN_LIFETIME_MS)
-  await backend.keep({ key: keyOf(id), value: JSON.stringify(fresh), expires })
+  await notes.putIfAbsent({ key: keyOf(id), value: JSON.stringify(fresh), expires })
   // That of the run which asked first.
-  const note = (await noteOf(backend, id)) ?? fresh
+  const note = (await noteOf(notes, id)) ?? fresh
   return new StoredWait(id, note, name, opened, stores)
 }
 
@@ -135,9 +135,10 @@ export async function completeWait(
 ): Promise<WaitOutcome> {
   assertEncodable(value, 'value', config.resultSerializer)
   const { backend, unitOfWork } = await stores.open()
-  if (!backend.recall) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
+  const { notes } = backend
+  if (!notes) throw new NotSupportedError(`completeWait: ${backend.url} remembers no tokens`)
   const [, id, secret] = (typeof token === 'string' && TOKEN_PATTERN.exec(token)) || []
-  const note = id === undefined ? undefined : await noteOf(backend, id)
+  const note = id === undefined ? undefined : await noteOf(notes, id)
   if (id === undefined || secret === undefined || !note || !same(secret, note.secret)) return 'unknown'
   const [record, job] = await backend.load([id, note.job])
   if (record && isFinal(record.status)) return outcomeOf(record)
@@ -177,8 +178,8 @@ const KNOWN_OPTIONS = new Set(['timeout', 'notify'])
 
 const keyOf = (id: string): string => `wait:${id}`
 
-async function noteOf(backend: ResultBackend, id: string): Promise<Note | undefined> {
-  const text = await backend.recall?.(keyOf(id))
+async function noteOf(notes: NoteStore, id: string): Promise<Note | undefined> {
+  const text = await notes.get(keyOf(id))
   return text === undefined ? undefined : (JSON.parse(text) as Note)
 }
 

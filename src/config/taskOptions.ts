@@ -1,4 +1,4 @@
-import type { Note } from '../backend/unitOfWork.ts'
+import type { Note } from '../backend/notes.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import type { Backoff } from '../std/backoff.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'

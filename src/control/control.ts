@@ -62,7 +62,7 @@ export class Control {
     const all = typeof ids === 'string' ? [ids] : ids
     for (const id of all) requireText(id, 'revoke: ids')
     const { backend } = await this.#app.stores()
-    await backend.revoke(all)
+    await backend.revoked.add(all)
     return this.#ask({ method: 'revoke', arguments: { task_id: all, terminate, signal } }, rest)
   }
 

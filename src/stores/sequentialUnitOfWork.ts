@@ -1,9 +1,9 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { Handout } from '../backend/eventLog.ts'
+import type { Output } from '../backend/eventLog.ts'
+import type { Note } from '../backend/notes.ts'
 import {
   isSelfTimed,
   type Message,
-  type Note,
   type Reply,
   type Settlement,
   type Submission,
@@ -46,16 +46,16 @@ export class SequentialUnitOfWork implements UnitOfWork {
   }
 
   async #sendNoted(submission: Submission, note: Note): Promise<boolean> {
-    const backend = this.#backend
-    if (!backend.keep || !backend.recall) throw new NotSupportedError(`submit: ${backend.url} keeps no notes`)
-    if ((await backend.recall(note.key)) !== undefined || !(await this.#send(submission))) return false
-    await backend.keep(note)
+    const { notes, url } = this.#backend
+    if (!notes) throw new NotSupportedError(`submit: ${url} keeps no notes`)
+    if ((await notes.get(note.key)) !== undefined || !(await this.#send(submission))) return false
+    await notes.putIfAbsent(note)
     return true
   }
 
-  async #send({ message, meta, once, origin }: Submission): Promise<boolean> {
+  async #send({ message, meta, once, metadata }: Submission): Promise<boolean> {
     // The record first: an id that its caller holds must never be unknown while its task runs.
-    const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, origin))
+    const fresh = meta !== undefined && (await this.#backend.store(meta, undefined, metadata))
     if (meta && once && !fresh) return false
     if (!message) return true
     try {
@@ -82,8 +82,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
     return writeInOrder(writing, this.#broker, this.#backend)
   }
 
-  async emit(handout: Handout): Promise<boolean> {
-    return (await this.#backend.emit?.(handout)) ?? false
+  async emit(output: Output): Promise<boolean> {
+    return (await this.#backend.events?.append(output)) ?? false
   }
 }
 

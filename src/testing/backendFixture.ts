@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict'
 import type { ResultBackend } from '../backend/backend.ts'
+import type { JobIndex } from '../backend/jobIndex.ts'
 import type { Kit } from './kit.ts'
 
 /** An empty store, and how to leave it. */
@@ -36,4 +38,10 @@ export function casesOn(kit: Kit, open: () => Promise<OpenedBackend>): Case {
       }
     })
   }
+}
+
+/** The lists of a backend whose suite needs them. */
+export function jobsOf({ jobs }: ResultBackend): JobIndex {
+  assert.ok(jobs, 'the backend lists jobs')
+  return jobs
 }

@@ -1,7 +1,18 @@
 /** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams themselves. */
-export type { ListFilter, MetaPage, ResultBackend } from '../backend/backend.ts'
-export type { Change, History, HistoryQuery, LoggedChange } from '../backend/eventLog.ts'
-export type { Message, Note, Origin, Reply, Settlement, Submission, UnitOfWork } from '../backend/unitOfWork.ts'
+export type { ResultBackend } from '../backend/backend.ts'
+export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
+export type { JobIndex, ListFilter, MetaPage } from '../backend/jobIndex.ts'
+export type { Note, NoteStore } from '../backend/notes.ts'
+export type { RevokedIds } from '../backend/revokedIds.ts'
+export type {
+  Message,
+  Reply,
+  Settlement,
+  Submission,
+  SubmissionMetadata,
+  UnitOfWork,
+  Writing,
+} from '../backend/unitOfWork.ts'
 export type {
   Binding,
   Broker,
@@ -25,12 +36,15 @@ export type { OpenedBroker } from './brokerFixture.ts'
 export type { Kit } from './kit.ts'
 export { backendSuite } from './suites/backendSuite.ts'
 export { brokerSuite } from './suites/brokerSuite.ts'
-export { historySuite, SUITE_EVENT_LOG } from './suites/historySuite.ts'
+export { eventLogSuite, SUITE_EVENT_LOG } from './suites/eventLogSuite.ts'
+export { jobIndexSuite } from './suites/jobIndexSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
+export { notesSuite } from './suites/notesSuite.ts'
 export type { MakePool, PoolTraits } from './suites/poolSuite.ts'
 export { poolSuite } from './suites/poolSuite.ts'
 export { definePoolTasks } from './suites/poolTasks.ts'
+export { revokedSuite } from './suites/revokedSuite.ts'
 export type { OpenedScheduleStore } from './suites/schedulerSuite.ts'
 export { schedulerSuite } from './suites/schedulerSuite.ts'
 export type { OpenedStores } from './suites/unitOfWorkSuite.ts'

@@ -1,14 +1,10 @@
 import crypto from 'node:crypto'
 import type { App } from '../app/app.ts'
-import type { ResultBackend } from '../backend/backend.ts'
-import type { Note } from '../backend/unitOfWork.ts'
+import type { Note, NoteStore } from '../backend/notes.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { redactUrl } from '../std/url.ts'
-
-/** What a result backend does with notes. */
-export type KeptNotes = Required<Pick<ResultBackend, 'keep' | 'recall' | 'replace'>>
 
 /** What is remembered of an endpoint that fails. Of one that works there is nothing. */
 export interface Trouble {
@@ -42,27 +38,24 @@ export function endpointUrl(text: string): string {
 }
 
 /** What is known against an endpoint; undefined where nothing is. */
-export async function troubleOf(url: string, notes: KeptNotes): Promise<Trouble | undefined> {
-  const value = await notes.recall(troubleKey(url))
+export async function troubleOf(url: string, notes: NoteStore): Promise<Trouble | undefined> {
+  const value = await notes.get(troubleKey(url))
   return value === undefined ? undefined : (JSON.parse(value) as Trouble)
 }
 
 /** Forget what is known against an endpoint: the next delivery goes to it. True when it was disabled. */
-export async function enable(url: string, notes: KeptNotes): Promise<boolean> {
+export async function enable(url: string, notes: NoteStore): Promise<boolean> {
   const trouble = await troubleOf(url, notes)
-  for (const key of [troubleKey(url), probeKey(url)]) await notes.replace({ key, value: '', expires: 0 })
+  for (const key of [troubleKey(url), probeKey(url)]) await notes.put({ key, value: '', expires: 0 })
   return trouble?.disabled !== undefined
 }
 
 /** Where the notes on endpoints are kept. Rejects with ConfigError where they cannot be. */
-export async function endpointNotes(app: Pick<App, 'stores'>): Promise<KeptNotes> {
+export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore> {
   const { backend } = await app.stores()
-  if (!keepsNotes(backend)) throw new ConfigError(`${backend.url} remembers nothing of webhooks: none is ever disabled`)
-  return backend
-}
-
-function keepsNotes(notes: Partial<KeptNotes>): notes is KeptNotes {
-  return notes.keep !== undefined && notes.recall !== undefined && notes.replace !== undefined
+  const { notes, url } = backend
+  if (!notes) throw new ConfigError(`${url} remembers nothing of webhooks: none is ever disabled`)
+  return notes
 }
 
 /**
@@ -128,20 +121,20 @@ export class Endpoint {
       if (how === 'gone' || (how === 'for good' && now - since >= disableAfter))
         return this.#disable({ since, disabled: `${reason} (failing since ${new Date(since).toISOString()})` }, notes)
       // After twice the time an old failure says no more of the endpoint.
-      if (!known) await notes.keep(this.#note({ since }, now + 2 * disableAfter))
+      if (!known) await notes.putIfAbsent(this.#note({ since }, now + 2 * disableAfter))
     })
   }
 
   /** One of all who come to it at once does it, and says so. */
-  async #disable(trouble: Trouble, notes: KeptNotes): Promise<void> {
+  async #disable(trouble: Trouble, notes: NoteStore): Promise<void> {
     if (!(await this.#takeProbe(notes))) return
     await this.#write(trouble, notes)
     const fields = { url: redactUrl(this.#url), reason: trouble.disabled }
     this.#log.error(fields, 'a webhook endpoint is disabled: deliveries to it fail at once')
   }
 
-  #write(trouble: Trouble, notes: KeptNotes): Promise<void> {
-    return notes.replace(this.#note(trouble, Date.now() + DISABLED_LIFETIME_MS + this.#probeEvery))
+  #write(trouble: Trouble, notes: NoteStore): Promise<void> {
+    return notes.put(this.#note(trouble, Date.now() + DISABLED_LIFETIME_MS + this.#probeEvery))
   }
 
   #note(trouble: Trouble, expires: number): Note {
@@ -149,18 +142,18 @@ export class Endpoint {
   }
 
   /** False where somebody had the turn within the time between two probes. */
-  #takeProbe(notes: KeptNotes): Promise<boolean> {
-    return notes.keep({ key: probeKey(this.#url), value: '', expires: Date.now() + this.#probeEvery })
+  #takeProbe(notes: NoteStore): Promise<boolean> {
+    return notes.putIfAbsent({ key: probeKey(this.#url), value: '', expires: Date.now() + this.#probeEvery })
   }
 
   /** Deliveries do not depend on what is remembered: undefined where nothing is to be, nothing can be, or the store is away. */
   async #remembered<Value>(
-    step: (notes: KeptNotes, disableAfter: number) => Promise<Value>,
+    step: (notes: NoteStore, disableAfter: number) => Promise<Value>,
   ): Promise<Value | undefined> {
     if (this.#disableAfter === undefined) return undefined
     try {
       const { backend } = await this.#app.stores()
-      return keepsNotes(backend) ? await step(backend, this.#disableAfter) : undefined
+      return backend.notes && (await step(backend.notes, this.#disableAfter))
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
       this.#log.warn(

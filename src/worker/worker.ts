@@ -125,7 +125,7 @@ export class Worker {
     await this.pool.start()
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start(stores)
-    for (const id of await stores.backend.revoked()) this.#revoked.add(id)
+    for (const id of await stores.backend.revoked.all()) this.#revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
     this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
     const context: WorkerContext = {
@@ -138,7 +138,7 @@ export class Worker {
       postponed: new Postponed(),
       stopNow: this.#stopNow.signal,
       check: (message) => stores.unitOfWork.check?.(message),
-      listed: stores.backend.knowsAll && stores.backend.list !== undefined,
+      listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
     this.#context = context

@@ -31,9 +31,9 @@ onEachStore((lab, kind) => {
     const { unitOfWork } = await app.stores()
     const sizes: number[] = []
     const emit = unitOfWork.emit.bind(unitOfWork)
-    unitOfWork.emit = (handout, delivery) => {
-      sizes.push(handout.emissions.length)
-      return emit(handout, delivery)
+    unitOfWork.emit = (output, delivery) => {
+      sizes.push(output.emissions.length)
+      return emit(output, delivery)
     }
     const task = app.task('task', async () => {
       const ctx = current()
@@ -198,7 +198,7 @@ onEachStore((lab, kind) => {
       const seen = collect(handle.events({ after: 0 }))
       const { backend } = await app.stores()
       const keeps = (count: number) =>
-        until(async () => (await backend.history?.([{ id: handle.id, after: 0 }]))?.[0]?.last === count)
+        until(async () => (await backend.events?.read([{ id: handle.id, after: 0 }]))?.[0]?.last === count)
       await keeps(3)
       await takeAway(lab())
       await keeps(5)
@@ -225,7 +225,7 @@ onEachStore((lab, kind) => {
       await lab().work(app)
       const handle = await task.delay()
       const { backend } = await app.stores()
-      await until(async () => (await backend.history?.([{ id: handle.id, after: 0 }]))?.[0]?.last === 2)
+      await until(async () => (await backend.events?.read([{ id: handle.id, after: 0 }]))?.[0]?.last === 2)
       await takeAway(lab())
       expect(await handle.get({ timeout: '20s' })).toBe(1)
       gate.resolve()

@@ -12,7 +12,7 @@ describe('what is said of a call', () => {
     const job = await add.applyAsync([1, 2], { owner: 'ann', tags: ['a', 'b'], keepInput: true })
     await add.delay(3, 4)
     const { backend } = await app.stores()
-    expect(await backend.origins?.([job.id])).toEqual([
+    expect(await backend.jobs?.metadata([job.id])).toEqual([
       { owner: 'ann', tags: ['a', 'b'], input: expect.stringMatching(/^\[\[1,2\],/) },
     ])
     expect((await app.jobs({ tag: 'b' })).jobs.map(({ id }) => id)).toEqual([job.id])

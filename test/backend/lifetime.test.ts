@@ -65,7 +65,7 @@ lifetimeSuite({ describe, it }, 'sqlite', async (expires) => {
       db.prepare('UPDATE revoked SET expires = expires - ?').run(ms)
       await vi.advanceTimersByTimeAsync(60_000)
       // Behind the transaction that drops.
-      await backend.keep({ key: 'k', value: '', expires: 0 })
+      await backend.notes.putIfAbsent({ key: 'k', value: '', expires: 0 })
     },
     close: async () => {
       vi.useRealTimers()

@@ -5,7 +5,10 @@ import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
-import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
+import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
+import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
+import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
 const open = (serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
@@ -17,7 +20,10 @@ for (const serializer of ['json', 'msgpack'] as const) {
     return { backend, close: () => backend.close() }
   }
   backendSuite({ describe, it }, `memory, ${serializer}`, opened)
-  historySuite({ describe, it }, `memory, ${serializer}`, opened)
+  jobIndexSuite({ describe, it }, `memory, ${serializer}`, opened)
+  notesSuite({ describe, it }, `memory, ${serializer}`, opened)
+  revokedSuite({ describe, it }, `memory, ${serializer}`, opened)
+  eventLogSuite({ describe, it }, `memory, ${serializer}`, opened)
 }
 
 unitOfWorkSuite({ describe, it }, 'memory', async () => {

@@ -9,7 +9,10 @@ import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { pause, until, within } from '../../src/testing/kit.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
-import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
+import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
+import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
+import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { TcpProxy } from '../redis/proxy.ts'
 import { RedisServer } from '../redis/server.ts'
 import { StandaloneRedisBackend } from '../stores/standalone.ts'
@@ -36,7 +39,10 @@ for (const serializer of ['json', 'msgpack'] as const) {
     return { backend, second: async () => open(), spoil, close: () => backend.close() }
   }
   backendSuite({ describe, it }, `redis, ${serializer}`, opened)
-  historySuite({ describe, it }, `redis, ${serializer}`, () => opened({ eventLog: SUITE_EVENT_LOG }))
+  jobIndexSuite({ describe, it }, `redis, ${serializer}`, opened)
+  notesSuite({ describe, it }, `redis, ${serializer}`, opened)
+  revokedSuite({ describe, it }, `redis, ${serializer}`, opened)
+  eventLogSuite({ describe, it }, `redis, ${serializer}`, () => opened({ eventLog: SUITE_EVENT_LOG }))
 }
 
 describe('records', () => {
@@ -71,9 +77,13 @@ describe('records', () => {
     await backend.store(metaOf('1', STARTED))
     expect(Number(await server.cli('PTTL', 'celery-task-meta-1'))).toBeGreaterThan(6 * 86_400_000)
     const eternal = new StandaloneRedisBackend(server.url(), { ...options, expires: 0 })
-    await Promise.all([eternal.store(metaOf('2', PENDING)), eternal.store(metaOf('3', SUCCESS)), eternal.revoke(['4'])])
+    await Promise.all([
+      eternal.store(metaOf('2', PENDING)),
+      eternal.store(metaOf('3', SUCCESS)),
+      eternal.revoked.add(['4']),
+    ])
     for (const id of ['2', '3']) expect(await server.cli('PTTL', `celery-task-meta-${id}`)).toBe('-1')
-    expect(await backend.revoked()).toEqual(['4'])
+    expect(await backend.revoked.all()).toEqual(['4'])
     await eternal.close()
   })
 
@@ -122,7 +132,7 @@ describe('records', () => {
   ])('keyPrefix %j', async (keyPrefix, expected) => {
     const prefixed = new StandaloneRedisBackend(server.url(), { ...options, keyPrefix })
     await prefixed.store(metaOf('1', SUCCESS))
-    await prefixed.revoke(['2'])
+    await prefixed.revoked.add(['2'])
     const keys = (await server.cli('KEYS', '*')).split('\n').sort()
     expect(keys).toEqual([`${expected}celery-task-meta-1`, `${expected}celeriac.revoked`].sort())
     expect((await prefixed.load(['1']))[0]?.status).toBe(SUCCESS)

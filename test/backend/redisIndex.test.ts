@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
-import type { Origin, Submission } from '../../src/backend/unitOfWork.ts'
+import type { Submission, SubmissionMetadata } from '../../src/backend/unitOfWork.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
@@ -40,10 +40,10 @@ function open(more: Partial<BackendOptions> = {}): RedisBackend {
   return new RedisBackend(connection, { ...options, ...more }, broker.keys.unacked)
 }
 
-function submissionOf(id: string, age: number, origin?: Origin, fields: Partial<TaskMeta> = {}) {
+function submissionOf(id: string, age: number, metadata?: SubmissionMetadata, fields: Partial<TaskMeta> = {}) {
   const date_submitted = new Date(Date.now() - age).toISOString()
   const meta = metaOf(id, PENDING, { name: 'task', date_submitted, ...fields })
-  return { message: { envelope: envelopeOf(id), route: toQueue('q') }, meta, origin }
+  return { message: { envelope: envelopeOf(id), route: toQueue('q') }, meta, metadata }
 }
 
 /** Hand in together, as one turn of the event loop does it. */
@@ -61,12 +61,12 @@ const idsOf = (metas: readonly TaskMeta[]): string[] => metas.map(({ task_id }) 
 
 describe('the index', () => {
   test.each(['json', 'msgpack'] as const)(
-    'one ZADD for all of a write, and nothing for those without an origin: %s',
+    'one ZADD for all of a write, and nothing for those without metadata: %s',
     async (serializer) => {
       const backend = open({ serializer })
       const date_submitted = new Date().toISOString()
-      const many = (name: string, origin?: Origin): Submission[] =>
-        Array.from({ length: 300 }, (_, at) => submissionOf(`${name}${at}`, 0, origin, { date_submitted }))
+      const many = (name: string, metadata?: SubmissionMetadata): Submission[] =>
+        Array.from({ length: 300 }, (_, at) => submissionOf(`${name}${at}`, 0, metadata, { date_submitted }))
       await submit(backend, [submissionOf('first', 0, {})])
       await server.cli('CONFIG', 'RESETSTAT')
       await submit(backend, many('plain'))
@@ -95,7 +95,7 @@ describe('the index', () => {
       { ...submissionOf('plain', 0), once: true },
     ])
     expect(sent).toEqual([true, false, true, true])
-    expect(idsOf((await backend.list({ limit: 10 })).metas).sort()).toEqual(['later', 'noted'])
+    expect(idsOf((await backend.jobs.list({ limit: 10 })).metas).sort()).toEqual(['later', 'noted'])
     await backend.close()
   })
 
@@ -110,7 +110,7 @@ describe('the index', () => {
     const found: string[] = []
     let cursor: string | undefined
     do {
-      const page = await backend.list({ limit: 1, cursor })
+      const page = await backend.jobs.list({ limit: 1, cursor })
       found.push(...idsOf(page.metas))
       cursor = page.cursor
       if (found.length % 2) await backend.forget(found.slice(-1))
@@ -123,8 +123,8 @@ describe('the index', () => {
     const [one, other] = [open({ keyPrefix: 'one' }), open({ keyPrefix: 'other:' })]
     await submit(one, [submissionOf('1', 0, { owner: 'ann' })])
     await submit(other, [submissionOf('2', 0, {})])
-    expect(idsOf((await one.list({ limit: 10, owner: 'ann' })).metas)).toEqual(['1'])
-    expect(idsOf((await other.list({ limit: 10 })).metas)).toEqual(['2'])
+    expect(idsOf((await one.jobs.list({ limit: 10, owner: 'ann' })).metas)).toEqual(['1'])
+    expect(idsOf((await other.jobs.list({ limit: 10 })).metas)).toEqual(['2'])
     const keys = await server.cli('KEYS', '*celeriac.jobs')
     expect(keys.split('\n').sort()).toEqual(['one_celeriac.jobs', 'other:celeriac.jobs'])
     await Promise.all([one.close(), other.close()])
@@ -140,14 +140,19 @@ describe('the index', () => {
       await server.cli('SET', `celery-task-meta-${id}`, text)
     }
     const task = 'python.task'
-    const { metas } = await backend.list({ limit: 10, task, state: SUCCESS, since: Date.parse(fields.date_submitted) })
+    const { metas } = await backend.jobs.list({
+      limit: 10,
+      task,
+      state: SUCCESS,
+      since: Date.parse(fields.date_submitted),
+    })
     expect(metas).toMatchObject([
       { task_id: '2', result: 3, ...fields },
       { task_id: '1', result: 3, ...fields },
     ])
-    expect(idsOf((await backend.list({ limit: 10, task, owner: 'ann', tag: 'a' })).metas)).toEqual(['1'])
+    expect(idsOf((await backend.jobs.list({ limit: 10, task, owner: 'ann', tag: 'a' })).metas)).toEqual(['1'])
     expect((await backend.load(['1', '2', 'unknown'])).map((meta) => meta?.name)).toEqual([task, task, undefined])
-    const [history] = await backend.history([{ id: '2', after: 0 }])
+    const [history] = await backend.events.read([{ id: '2', after: 0 }])
     expect(history?.meta).toMatchObject({ name: task, result: 3 })
     await backend.close()
   })
@@ -160,9 +165,9 @@ describe('the index', () => {
       submissionOf('1', 0, said),
       submissionOf('2', 0, { tags: ['x'], input: 'é'.repeat(50_000) }),
     ])
-    expect(idsOf((await backend.list({ limit: 10, owner })).metas)).toEqual(['1'])
-    expect(idsOf((await backend.list({ limit: 10, tag: 'x' })).metas)).toEqual(['2'])
-    expect(await backend.origins(['1'])).toEqual([said])
+    expect(idsOf((await backend.jobs.list({ limit: 10, owner })).metas)).toEqual(['1'])
+    expect(idsOf((await backend.jobs.list({ limit: 10, tag: 'x' })).metas)).toEqual(['2'])
+    expect(await backend.jobs.metadata(['1'])).toEqual([said])
     await backend.close()
   })
 })
@@ -175,12 +180,12 @@ describe('what has expired', () => {
       Array.from({ length: 9 }, (_, at) => submissionOf(`t${at}`, 100 - at, {})),
     )
     await server.cli('DEL', 'celery-task-meta-t7', 'celery-task-meta-t1')
-    const page = await backend.list({ limit: 2 })
+    const page = await backend.jobs.list({ limit: 2 })
     expect(idsOf(page.metas)).toEqual(['t8', 't6'])
     expect(await server.cli('ZCARD', 'celeriac.jobs')).toBe('7')
     await backend.forget(['t6', 'unknown'])
     expect(await server.cli('ZCARD', 'celeriac.jobs')).toBe('6')
-    const rest = await backend.list({ limit: 10, cursor: page.cursor })
+    const rest = await backend.jobs.list({ limit: 10, cursor: page.cursor })
     expect([idsOf(rest.metas), rest.cursor]).toEqual([['t5', 't4', 't3', 't2', 't0'], undefined])
     await backend.close()
   })
@@ -203,7 +208,7 @@ describe('what has expired', () => {
     const backend = open({ expires: 0 })
     await submit(backend, [submissionOf('1', 400 * DAY, {})])
     await submit(backend, [submissionOf('2', 0, { tags: [] })])
-    expect(idsOf((await backend.list({ limit: 10 })).metas)).toEqual(['2', '1'])
+    expect(idsOf((await backend.jobs.list({ limit: 10 })).metas)).toEqual(['2', '1'])
     expect(await server.cli('PTTL', 'celeriac.jobs')).toBe('-1')
     await backend.close()
   })
@@ -221,11 +226,11 @@ test('a page looks at a bounded number of records, and may be empty with a next 
       meta: { ...one.meta, date_submitted: new Date(1e12 + at).toISOString() } as TaskMeta,
     })),
   )
-  const first = await backend.list({ limit: 1, tag: 'rare' })
+  const first = await backend.jobs.list({ limit: 1, tag: 'rare' })
   expect([first.metas, typeof first.cursor]).toEqual([[], 'string'])
-  const second = await backend.list({ limit: 1, tag: 'rare', cursor: first.cursor })
+  const second = await backend.jobs.list({ limit: 1, tag: 'rare', cursor: first.cursor })
   expect([idsOf(second.metas), second.cursor]).toEqual([['t0'], undefined])
-  const all = await backend.list({ limit: 1000, tag: 'common' })
+  const all = await backend.jobs.list({ limit: 1000, tag: 'common' })
   expect([all.metas.length, all.metas.at(-1)?.task_id]).toEqual([1000, 't500'])
   await backend.close()
 })

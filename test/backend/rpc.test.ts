@@ -11,9 +11,11 @@ import { ConfigError, DecodeError, StoreUnavailableError, UnknownJobError } from
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
 import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
+import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { envelopeOf, metaOf, toQueue } from '../../src/testing/factories.ts'
 import { Reader } from '../../src/testing/reader.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
+import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { type Lab, next, until, useLab } from '../app/lab.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
@@ -37,7 +39,7 @@ class Replying extends RpcBackend {
 }
 
 for (const serializer of ['json', 'msgpack'] as const) {
-  backendSuite({ describe, it }, `rpc, ${serializer}`, async () => {
+  const opened = async (): Promise<OpenedBackend> => {
     const broker = new MemoryBroker()
     const backend = new Replying({ ...OPTIONS, serializer, replyTo: 'own' }, broker)
     const spoil = async (id: string, body: Uint8Array): Promise<void> => {
@@ -47,7 +49,9 @@ for (const serializer of ['json', 'msgpack'] as const) {
       await until(async () => (await backend.load([id]))[0]?.problem !== undefined)
     }
     return { backend, spoil, close: () => backend.close() }
-  })
+  }
+  backendSuite({ describe, it }, `rpc, ${serializer}`, opened)
+  revokedSuite({ describe, it }, `rpc, ${serializer}`, opened)
 }
 
 unitOfWorkSuite({ describe, it }, 'memory, rpc', async () => {

@@ -5,6 +5,7 @@ import { FAILURE, PENDING, SUCCESS } from '../../src/protocol/states.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
 import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import type { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
+import { jobsOf } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -31,8 +32,7 @@ function fillSqlite({ file: { db } }: SqliteBackend): void {
 }
 
 async function expectBounded(backend: ResultBackend): Promise<void> {
-  const list = backend.list?.bind(backend)
-  if (!list) throw new TypeError('expected a list')
+  const { list } = jobsOf(backend)
   const first = await list({ limit: 2, q: 'rare' })
   expect([first.metas, typeof first.cursor]).toEqual([[], 'string'])
   const second = await list({ limit: 2, q: 'rare', cursor: first.cursor })
@@ -66,7 +66,7 @@ describe('a search looks at a bounded number of records for a page', () => {
       next = setImmediate(count)
     }
     let next = setImmediate(count)
-    await backend.list({ limit: 1, q: 'nowhere' })
+    await backend.jobs.list({ limit: 1, q: 'nowhere' })
     clearImmediate(next)
     expect(turns).toBeGreaterThan(10)
     await backend.close()
@@ -92,9 +92,9 @@ describe('on redis', () => {
       const add = (at: number, fields: Partial<TaskMeta>): Promise<boolean> =>
         backend.store(metaOf(`t${at}`, PENDING, { date_submitted: moment(at), ...fields }), undefined, {})
       await Promise.all(Array.from({ length: 1500 }, (_, at) => add(at, { name: at === 7 ? 'rare' : 'task' })))
-      const first = await backend.list({ limit: 1, q: 'rare' })
+      const first = await backend.jobs.list({ limit: 1, q: 'rare' })
       expect([first.metas, typeof first.cursor]).toEqual([[], 'string'])
-      const second = await backend.list({ limit: 1, q: 'rare', cursor: first.cursor })
+      const second = await backend.jobs.list({ limit: 1, q: 'rare', cursor: first.cursor })
       expect([idsOf(second.metas), second.cursor]).toEqual([['t7'], undefined])
     }))
 
@@ -117,7 +117,7 @@ describe('on redis', () => {
       await server.cli('DEL', 'celeriac.origin-3')
       await backend.store(metaOf('4', PENDING, { name: 'named', date_submitted: moment(4) }), undefined, {})
       await server.cli('DEL', 'celery-task-meta-4')
-      const find = async (q: string): Promise<string[]> => idsOf((await backend.list({ limit: 9, q })).metas)
+      const find = async (q: string): Promise<string[]> => idsOf((await backend.jobs.list({ limit: 9, q })).metas)
       expect(await find('keyerror äpfel')).toEqual(['1', '0'])
       expect(await find('äpfel PYTHON.TASK1')).toEqual(['1'])
       expect(await find('tag2')).toEqual(['2'])
@@ -136,9 +136,9 @@ describe('on redis', () => {
       const sent = async (): Promise<number> =>
         Number(/total_net_output_bytes:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1])
       const before = await sent()
-      expect(idsOf((await backend.list({ limit: 9, q: 'nowhere' })).metas)).toEqual([])
+      expect(idsOf((await backend.jobs.list({ limit: 9, q: 'nowhere' })).metas)).toEqual([])
       expect((await sent()) - before).toBeLessThan(50_000)
-      expect(idsOf((await backend.list({ limit: 9, q: 'task1' })).metas)).toEqual(['t1'])
+      expect(idsOf((await backend.jobs.list({ limit: 9, q: 'task1' })).metas)).toEqual(['t1'])
       expect((await sent()) - before).toBeLessThan(1_100_000)
       await backend.close()
     }),

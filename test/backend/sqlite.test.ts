@@ -7,7 +7,10 @@ import type { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
-import { historySuite, SUITE_EVENT_LOG } from '../../src/testing/suites/historySuite.ts'
+import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
+import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
+import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { openSqliteParts, StandaloneSqliteBackend, StandaloneSqliteBroker } from '../stores/standalone.ts'
@@ -34,7 +37,10 @@ for (const serializer of ['json', 'msgpack'] as const) {
     return { backend, second, spoil, close }
   }
   backendSuite({ describe, it }, `sqlite, ${serializer}`, open)
-  historySuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))
+  jobIndexSuite({ describe, it }, `sqlite, ${serializer}`, open)
+  notesSuite({ describe, it }, `sqlite, ${serializer}`, open)
+  revokedSuite({ describe, it }, `sqlite, ${serializer}`, open)
+  eventLogSuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
 
 unitOfWorkSuite({ describe, it }, 'sqlite, one file', async () => {

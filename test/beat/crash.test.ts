@@ -41,7 +41,7 @@ describe('a beat that dies', () => {
   onEachStore((lab) => {
     test('after it has sent what keeps no record: nothing is sent twice', async () => {
       const scene = await scheduled(lab(), { ignoreResult: true })
-      if ((await scene.app.stores()).backend.keep === undefined) return
+      if ((await scene.app.stores()).backend.notes === undefined) return
       await lookAndDie(scene, 'send')
       await scene.beat()
       await scene.pass(RUN_LEASE_MS, 1000)

@@ -60,7 +60,7 @@ describe('without a worker', () => {
     onTestFinished(() => app.close())
     const { backend } = await app.stores()
     const know = (trouble: object) =>
-      backend.replace?.({ key: troubleKey(url), value: JSON.stringify(trouble), expires: Date.now() + 60_000 })
+      backend.notes?.put({ key: troubleKey(url), value: JSON.stringify(trouble), expires: Date.now() + 60_000 })
     await know({ since: 0 })
     expect(await state('-A', 'tasks.ts')).toBe(`${url} has failed since 1970-01-01T00:00:00.000Z\n`)
     await know({ since: 0, disabled: 'no address' })

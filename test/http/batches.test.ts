@@ -42,7 +42,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
     const [first] = done.json.jobs
     expect((await house.ask('GET', first.links.self)).json).toMatchObject({ state: 'SUCCESS', result: 3 })
     const { backend } = await house.app.stores()
-    expect(await backend.origins?.([first.id])).toMatchObject([{ tags: ['first'] }])
+    expect(await backend.jobs?.metadata([first.id])).toMatchObject([{ tags: ['first'] }])
   })
 
   test('one that is wrong refuses all, each fault with its pointer', async () => {

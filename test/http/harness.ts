@@ -60,7 +60,7 @@ export async function startService(
         name: 'tasks.add',
       }
       const { backend } = await app.stores()
-      if (backend.lists !== 'marked') return void (await backend.store({ ...base, ...meta }))
+      if (backend.jobs?.scope !== 'marked') return void (await backend.store({ ...base, ...meta }))
       // As it would be of a job handed in over HTTP; each a moment later than the one before.
       const date_submitted = new Date(started + recorded++).toISOString()
       await backend.store({ ...base, date_submitted, ...meta }, undefined, {})

@@ -42,7 +42,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
     expect(answer.headers.link).toContain(`</v1/jobs/${id}/events>; rel="monitor"`)
     expect(await house.app.result(id).get({ timeout: '10s' })).toEqual(result)
     const { backend } = await house.app.stores()
-    expect(await backend.origins?.([id])).toMatchObject([{ owner: 'ann', tags: ['t1'] }])
+    expect(await backend.jobs?.metadata([id])).toMatchObject([{ owner: 'ann', tags: ['t1'] }])
   })
 
   test('bytes are kept, too', async () => {
@@ -119,5 +119,5 @@ test('keepInput: false keeps nothing', async () => {
   await using house = await build('sqlite:', define, { http: { keepInput: false } })
   const { json } = await house.post('/v1/tasks/tasks.echo', ['secret'])
   const { backend } = await house.app.stores()
-  expect(await backend.origins?.([json.id])).toEqual([undefined])
+  expect(await backend.jobs?.metadata([json.id])).toEqual([undefined])
 })

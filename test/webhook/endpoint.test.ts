@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import type { ResultBackend } from '../../src/backend/backend.ts'
+import type { NoteStore } from '../../src/backend/notes.ts'
 import { Celeriac } from '../../src/celeriac.ts'
 import { parseWebhooks, type WebhookOptions } from '../../src/config/webhookOptions.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
@@ -58,20 +59,20 @@ async function endOf(app: App, job: string): Promise<string> {
   )
 }
 
-async function notesOf(app: App): Promise<Required<ResultBackend>> {
-  return (await app.stores()).backend as Required<ResultBackend>
+async function notesOf(app: App): Promise<NoteStore> {
+  return (await app.stores()).backend.notes as NoteStore
 }
 
 /** As if the endpoint had failed for so long, ms. */
 async function failedFor(app: App, ago: number): Promise<void> {
   const value = JSON.stringify({ since: Date.now() - ago })
-  await (await notesOf(app)).replace({ key: troubleKey(receiver.url), value, expires: Date.now() + DAY })
+  await (await notesOf(app)).put({ key: troubleKey(receiver.url), value, expires: Date.now() + DAY })
 }
 
 /** As if the time between two probes were over. */
 async function probeIsDue(app: App): Promise<void> {
   const key = `${troubleKey(receiver.url)} probe`
-  await (await notesOf(app)).replace({ key, value: '', expires: 0 })
+  await (await notesOf(app)).put({ key, value: '', expires: 0 })
 }
 
 onEachStore((lab, kind) => {
@@ -218,7 +219,7 @@ describe('an endpoint is disabled', () => {
     const app = open(lab(), { disableAfter: 0, probeEvery: '1h' })
     await lab().work(app)
     const notes = await notesOf(app)
-    await notes.keep({ key: `${troubleKey(receiver.url)} probe`, value: '', expires: Date.now() + 3_600_000 })
+    await notes.putIfAbsent({ key: `${troubleKey(receiver.url)} probe`, value: '', expires: Date.now() + 3_600_000 })
     answer(500)
     await told(app, receiver.url)
     expect((await troubleOf(receiver.url, notes))?.disabled).toBeUndefined()
@@ -235,7 +236,7 @@ describe('an endpoint is disabled', () => {
     const app = open(lab(), {}, { lease: '1s' })
     const disabled = { since: Date.now() - 6 * DAY, disabled: 'got 500' }
     const note = { key: troubleKey(receiver.url), value: JSON.stringify(disabled), expires: Date.now() + DAY }
-    await (await notesOf(app)).replace(note)
+    await (await notesOf(app)).put(note)
     const { id } = await app.send('add', [1, 1], { webhook: receiver.url })
     await receiver.nth(1)
     child.kill('SIGKILL')
@@ -267,7 +268,7 @@ describe('an endpoint is disabled', () => {
     await lab().work(app)
     const notes = await notesOf(app)
     const calls: string[] = []
-    for (const name of ['keep', 'recall', 'replace'] as const) {
+    for (const name of ['get', 'put', 'putIfAbsent'] as const) {
       const own = notes[name].bind(notes) as (...args: unknown[]) => unknown
       const counted = (...args: unknown[]): unknown => {
         calls.push(name)
@@ -276,7 +277,7 @@ describe('an endpoint is disabled', () => {
       Object.assign(notes, { [name]: counted })
     }
     expect(await told(app, receiver.url)).toBe('delivered')
-    expect(calls).toEqual(['recall'])
+    expect(calls).toEqual(['get'])
   })
 })
 

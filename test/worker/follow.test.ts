@@ -161,7 +161,7 @@ onEachStore((lab) => {
     const app = lab().app()
     calculator(app)
     const { backend } = await app.stores()
-    await backend.revoke(['parent'])
+    await backend.revoked.add(['parent'])
     await lab().work(app)
     await send(app, messageOf({ embed: { chain: [sig('add', { options: { task_id: 'next' } })] } }))
     expect(await ended(app, 'next')).toMatchObject({ state: 'REVOKED', error: { message: 'revoked' } })

@@ -50,7 +50,7 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     const { broker, backend } = await app.stores()
     const sizes: Record<string, number> = {}
     for (const queue of queues) sizes[queue] = await broker.size(queue)
-    const counts = backend.lists === 'all' ? await countStates(app) : {}
+    const counts = backend.jobs?.scope === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
     return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {

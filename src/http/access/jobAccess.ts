@@ -42,7 +42,7 @@ export async function historyOf({ app, exposed }: HttpScope, id: string): Promis
 async function maySee(c: Context, { app }: HttpScope, id: string): Promise<boolean> {
   if (isAdmin(c)) return true
   const { backend } = await app.stores()
-  const [origin] = (await backend.origins?.([id])) ?? []
+  const [origin] = (await backend.jobs?.metadata([id])) ?? []
   return origin?.owner !== undefined && origin.owner === identityOf(c)?.id
 }
 

@@ -1,6 +1,6 @@
 import crypto from 'node:crypto'
 import type { Context } from 'hono'
-import type { Note } from '../../backend/unitOfWork.ts'
+import type { Note } from '../../backend/notes.ts'
 import type { AsyncResult } from '../../calls/asyncResult.ts'
 import type { CallOptions } from '../../config/taskOptions.ts'
 import { uuid } from '../../std/id.ts'
@@ -85,14 +85,14 @@ export async function acceptOnce(
   send: (id: string, at: number, note: Note) => Promise<boolean>,
 ): Promise<Accepted | Problem> {
   const { backend } = await app.stores()
-  if (!backend.recall)
+  if (!backend.notes)
     return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
   const key = noteKey(keyed)
   const body = crypto.hash('sha256', keyed.body, 'base64url')
   if (accepting.has(key)) return inUse(keyed.key)
   accepting.add(key)
   try {
-    const known = await backend.recall(key)
+    const known = await backend.notes.get(key)
     if (known !== undefined) return replay(known, body, keyed.key)
     const at = Date.now()
     const id = uuid(at)
@@ -102,7 +102,7 @@ export async function acceptOnce(
       expires: at + KEY_LIFETIME_MS,
     }
     if (await send(id, at, note)) return { id, at, replayed: false }
-    const first = await backend.recall(key)
+    const first = await backend.notes.get(key)
     return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
   } finally {
     accepting.delete(key)
@@ -119,7 +119,7 @@ export async function recallCall(
   const key = header === null ? undefined : parseKey(header)
   if (key === undefined || isProblem(key)) return undefined
   const { backend } = await app.stores()
-  const value = await backend.recall?.(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
+  const value = await backend.notes?.get(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
   const task = value === undefined ? undefined : (JSON.parse(value) as Remembered).task
   if (value === undefined || task === undefined) return undefined
   return { task, accepted: (body) => replay(value, crypto.hash('sha256', body, 'base64url'), key) }

@@ -56,14 +56,14 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
 
 async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<Accepted | Problem> {
   const { backend } = await scope.app.stores()
-  if (!backend.keep) return { kind: 'cannot-remember', detail: `${backend.url} cannot remember a batch` }
+  if (!backend.notes) return { kind: 'cannot-remember', detail: `${backend.url} cannot remember a batch` }
   const at = Date.now()
   const header = headersOf(c)('idempotency-key')
   if (header === null) return { id: uuid(at), at, replayed: false }
   const key = parseKey(header)
   if (isProblem(key)) return key
   const keyed = { key, identity: identityOf(c)?.id ?? '', route: 'batches', body }
-  return acceptOnce(scope, keyed, async (_id, _at, note) => (await backend.keep?.(note)) ?? false)
+  return acceptOnce(scope, keyed, async (_id, _at, note) => (await backend.notes?.putIfAbsent(note)) ?? false)
 }
 
 /**
@@ -86,7 +86,7 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
   const { resultExpires } = app.config
   const expires = resultExpires === 0 ? NEVER : at + Math.max(MIN_BATCH_LIFETIME_MS, resultExpires)
-  await backend.keep?.({ key: noteKey(id), value: JSON.stringify(batch), expires })
+  await backend.notes?.putIfAbsent({ key: noteKey(id), value: JSON.stringify(batch), expires })
   return batch
 }
 
@@ -101,7 +101,7 @@ function placeIn({ id, at }: Accepted, index: number): Pick<CallOptions, 'taskId
 
 async function batchOf(id: string, app: HttpScope['app']): Promise<Batch | undefined> {
   const { backend } = await app.stores()
-  const value = await backend.recall?.(noteKey(id))
+  const value = await backend.notes?.get(noteKey(id))
   return value === undefined ? undefined : (JSON.parse(value) as Batch)
 }
 

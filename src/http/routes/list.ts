@@ -70,7 +70,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     limit,
   }
   const { backend } = await scope.app.stores()
-  if (!backend.list)
+  if (!backend.jobs)
     return respondProblem(
       { kind: 'cannot-list', detail: `${backend.url} can only be asked for one job by its id` },
       path,

@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono'
-import type { Origin } from '../../backend/unitOfWork.ts'
+import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { AnyTask } from '../../calls/task.ts'
 import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
@@ -31,17 +31,17 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const barred = taskProblem(c, scope, task) ?? activeProblem(job)
   if (barred) return respondProblem(barred, path)
   const { backend } = await scope.app.stores()
-  const [origin] = (await backend.origins?.([job.id])) ?? []
+  const [metadata] = (await backend.jobs?.metadata([job.id])) ?? []
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
-  const given = newInput(c, definition, body, origin)
+  const given = newInput(c, definition, body, metadata)
   if (isProblem(given)) return respondProblem(given, path)
   const { input, kwargs } = given
-  const own = callOptions(c, scope, origin?.tags)
+  const own = callOptions(c, scope, metadata?.tags)
   try {
     // Still its owner's, also where an admin asks.
-    const options = { ...own, owner: origin?.owner ?? own.owner, queue: job.queue }
+    const options = { ...own, owner: metadata?.owner ?? own.owner, queue: job.queue }
     const accepted = await acceptCall(c, scope, { route: routeOf(job.id), body: body.bytes, task }, (more) =>
       send(scope, task, definition, input, { ...options, ...more, kwargs }),
     )
@@ -81,9 +81,9 @@ function newInput(
   c: Context,
   task: AnyTask | undefined,
   body: Exclude<Body, { kind: 'refused' }>,
-  origin: Origin | undefined,
+  metadata: SubmissionMetadata | undefined,
 ): KeptInput | Problem {
-  if (body.kind === 'none') return origin?.input === undefined ? notKept(c) : keptInput(task, origin.input)
+  if (body.kind === 'none') return metadata?.input === undefined ? notKept(c) : keptInput(task, metadata.input)
   if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN_SCOPE}; send no body` }
   const { input, error } = inputOf(task, body)
   return error ? invalidInput([error]) : { input }

@@ -1,19 +1,22 @@
-import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../backend/backend.ts'
+import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
 import { positionOf } from '../../backend/cursor.ts'
 import {
   DEFAULT_EVENT_LOG,
+  type EventLog,
   emitted,
-  type Handout,
   type History,
   type HistoryQuery,
   isOnTheWay,
   keptChanges,
   type LoggedChange,
+  type Output,
 } from '../../backend/eventLog.ts'
 import { fits } from '../../backend/jobFilter.ts'
+import type { JobIndex, ListFilter, MetaPage } from '../../backend/jobIndex.ts'
 import { hasWords, MAX_SEARCHED_RECORDS, wordsOf } from '../../backend/jobSearch.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
-import type { Note, Origin, Reply } from '../../backend/unitOfWork.ts'
+import type { RevokedIds } from '../../backend/revokedIds.ts'
+import type { Reply, SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../backend/watchers.ts'
 import { errorOf } from '../../protocol/exception.ts'
 import type { ErrorInfo } from '../../protocol/outcome.ts'
@@ -22,6 +25,7 @@ import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../.
 import { isFinal, PENDING } from '../../protocol/states.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { RecentIds } from '../../std/recentIds.ts'
+import { MemoryNotes } from './notes.ts'
 
 interface Stored {
   readonly seq: number
@@ -29,7 +33,7 @@ interface Stored {
   readonly state: string
   readonly task: string | undefined
   readonly submitted: string | undefined
-  readonly origin: Origin | undefined
+  readonly metadata: SubmissionMetadata | undefined
   readonly serialized: Serialized
   readonly log: readonly Logged[]
   /** When it is dropped, ms since the epoch. */
@@ -49,12 +53,27 @@ interface Logged {
 /** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
 export class MemoryBackend implements ResultBackend {
   readonly knowsAll = true
-  readonly lists = 'all'
   readonly url = 'memory:'
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()
+  readonly notes = new MemoryNotes()
+  readonly events: EventLog = {
+    read: async (queries) => queries.map((query) => this.#history(query)),
+    append: async (output) => this.#append(output),
+  }
+  readonly jobs: JobIndex = {
+    scope: 'all',
+    list: async (filter) => this.#list(filter),
+    metadata: async (ids) => ids.map((id) => this.#records.get(id)?.metadata),
+  }
+  readonly revoked: RevokedIds = {
+    add: async (ids, due = 0) => {
+      const until = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due))
+      for (const id of ids) this.#revoked.add(id, until)
+    },
+    all: async () => this.#revoked.all(),
+  }
   readonly #revoked = new RecentIds(MAX_REVOKED)
-  readonly #notes = new Map<string, Note>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
   readonly #watchers = new Watchers()
   #count = 0
@@ -63,7 +82,7 @@ export class MemoryBackend implements ResultBackend {
     this.#options = options
   }
 
-  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+  async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
     const known = this.#records.get(meta.task_id)
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
     const version = ++this.#count
@@ -76,7 +95,7 @@ export class MemoryBackend implements ResultBackend {
       state: meta.status,
       task: meta.name ?? known?.task,
       submitted: known?.submitted ?? meta.date_submitted ?? new Date().toISOString(),
-      origin: known ? known.origin : origin,
+      metadata: known ? known.metadata : metadata,
       serialized,
       log: this.#logged(known?.log ?? [], { version, state: meta.status, serialized }),
       end,
@@ -95,24 +114,22 @@ export class MemoryBackend implements ResultBackend {
     return watchRecords(this.#watchers, async (wanted) => this.#load(wanted), ids, signal)
   }
 
-  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
-    return queries.map(({ id, after }) => {
-      const stored = this.#records.get(id)
-      if (!stored) return undefined
-      const { log, version } = stored
-      const newest = log.at(-1)
-      const meta = this.#read(stored, stored.serialized)
-      const logged: LoggedChange[] = log
-        .filter(({ seq }) => seq > after)
-        .map(({ seq, serialized = stored.serialized, emission }) =>
-          emission === undefined ? { seq, meta: this.#read(stored, serialized) } : emitted(seq, emission, meta),
-        )
-      const [counted, state] = [newest?.version === version, newest?.state ?? 1]
-      return { meta, counted, state, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
-    })
+  #history({ id, after }: HistoryQuery): History | undefined {
+    const stored = this.#records.get(id)
+    if (!stored) return undefined
+    const { log, version } = stored
+    const newest = log.at(-1)
+    const meta = this.#read(stored, stored.serialized)
+    const logged: LoggedChange[] = log
+      .filter(({ seq }) => seq > after)
+      .map(({ seq, serialized = stored.serialized, emission }) =>
+        emission === undefined ? { seq, meta: this.#read(stored, serialized) } : emitted(seq, emission, meta),
+      )
+    const [counted, state] = [newest?.version === version, newest?.state ?? 1]
+    return { meta, counted, state, first: log[0]?.seq ?? 1, last: newest?.seq ?? 1, logged }
   }
 
-  async emit({ id, emissions }: Handout): Promise<boolean> {
+  #append({ id, emissions }: Output): boolean {
     const known = this.#records.get(id)
     const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
     if (!known || isFinal(known.state) || limit === 0) return false
@@ -127,7 +144,7 @@ export class MemoryBackend implements ResultBackend {
     return true
   }
 
-  async list({ limit, cursor, q, ...filter }: ListFilter): Promise<MetaPage> {
+  #list({ limit, cursor, q, ...filter }: ListFilter): MetaPage {
     const before = positionOf(limit, cursor)
     const words = q === undefined ? undefined : wordsOf(q)
     const fitting = [...this.#records]
@@ -144,44 +161,9 @@ export class MemoryBackend implements ResultBackend {
       : { metas }
   }
 
-  async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
-    return ids.map((id) => this.#records.get(id)?.origin)
-  }
-
-  async keep(note: Note): Promise<boolean> {
-    const now = Date.now()
-    for (const [key, { expires }] of this.#notes) {
-      // The oldest come first: those that expire late hold back others for a while, which `recall` does not show.
-      if (expires > now) break
-      this.#notes.delete(key)
-    }
-    if ((this.#notes.get(note.key)?.expires ?? 0) > now) return false
-    this.#notes.set(note.key, note)
-    return true
-  }
-
-  async replace(note: Note): Promise<void> {
-    this.#notes.delete(note.key)
-    this.#notes.set(note.key, note)
-  }
-
-  async recall(key: string): Promise<string | undefined> {
-    const note = this.#notes.get(key)
-    return note && note.expires > Date.now() ? note.value : undefined
-  }
-
   async forget(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#drop(id)
     this.#watchers.forgotten(ids)
-  }
-
-  async revoke(ids: readonly string[], due = 0): Promise<void> {
-    const until = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due))
-    for (const id of ids) this.#revoked.add(id, until)
-  }
-
-  async revoked(): Promise<readonly string[]> {
-    return this.#revoked.all()
   }
 
   async close(): Promise<void> {
@@ -198,9 +180,9 @@ export class MemoryBackend implements ResultBackend {
   }
 
   #has(id: string, stored: Stored, words: readonly string[]): boolean {
-    const { task, state: status, origin, serialized } = stored
+    const { task, state: status, metadata, serialized } = stored
     const error = (): ErrorInfo | undefined => errorOf(this.#read(stored, serialized))
-    return hasWords(words, { id, task, tags: origin?.tags, status, error })
+    return hasWords(words, { id, task, tags: metadata?.tags, status, error })
   }
 
   #read({ task, submitted }: Stored, { body, contentType, contentEncoding }: Serialized): TaskMeta {
@@ -234,8 +216,8 @@ export class MemoryBackend implements ResultBackend {
 
 function isListed(stored: Stored, filter: Omit<ListFilter, 'q' | 'limit' | 'cursor'>): boolean {
   if (!fits(stored, filter)) return false
-  const { submitted = '', origin } = stored
-  if (filter.owner !== undefined && origin?.owner !== filter.owner) return false
-  if (filter.tag !== undefined && !origin?.tags?.includes(filter.tag)) return false
+  const { submitted = '', metadata } = stored
+  if (filter.owner !== undefined && metadata?.owner !== filter.owner) return false
+  if (filter.tag !== undefined && !metadata?.tags?.includes(filter.tag)) return false
   return filter.since === undefined || Date.parse(submitted) >= filter.since
 }

@@ -8,7 +8,7 @@ import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
-import { INDEX_ARGS, INDEX_LUA, type RedisIndex, scoreOf } from './results/jobIndex.ts'
+import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex, scoreOf } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
@@ -47,8 +47,8 @@ end
 `
 
 /**
- * ARGV[3…] what `index_jobs` takes ('' alone: nothing has an origin); then for each: `once`, key, value, status, ttl of its record (key '':
- * none), key, value, ttl of its note and of its origin (key '': none), id and score for the index, and what is sent. Answers 1 for each that
+ * ARGV[3…] what `index_jobs` takes ('' alone: nothing has metadata); then for each: `once`, key, value, status, ttl of its record (key '':
+ * none), key, value, ttl of its note and of its metadata (key '': none), id and score for the index, and what is sent. Answers 1 for each that
  * was sent, else 0; a text of why it cannot be.
  */
 const SUBMIT: Script = {
@@ -82,8 +82,8 @@ return out
 
 /**
  * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] how the keys
- * of these begin, ARGV[5] and ARGV[6] how their values begin and end around the id; ARGV[7] how the keys of their origins begin ('': none),
- * ARGV[8…] then their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, origin of each.
+ * of these begin, ARGV[5] and ARGV[6] how their values begin and end around the id; ARGV[7] how the keys of their metadata begin ('': none),
+ * ARGV[8…] then their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, metadata of each.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
@@ -155,10 +155,10 @@ export class RedisSubmitter {
   readonly #broker: RedisBroker
   readonly #record: Recorder
   readonly #notes: RedisNotes
-  readonly #index: RedisIndex
+  readonly #index: RedisJobIndex
   readonly #batch = new Batch<Submission, boolean>((items) => this.#run(items), MAX_EARLY_SUBMISSIONS)
 
-  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisIndex) {
+  constructor(broker: RedisBroker, record: Recorder, notes: RedisNotes, index: RedisJobIndex) {
     this.#broker = broker
     this.#record = record
     this.#notes = notes
@@ -208,12 +208,12 @@ export class RedisSubmitter {
 
   async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
-    const marked = items.filter(({ meta, origin }) => meta && origin)
+    const marked = items.filter(({ meta, metadata }) => meta && metadata)
     const args: Arg[] = [keys.prefix, visibility, ...(marked.length > 0 ? this.#index.indexArgs(marked) : [''])]
-    for (const { once, meta, message, note, origin } of items) {
+    for (const { once, meta, message, note, metadata } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
-      args.push(...this.#notes.noteArgs(note), ...this.#notes.originArgs(meta, origin))
-      args.push(...(meta && origin ? [meta.task_id, scoreOf(meta)] : ['', '']))
+      args.push(...this.#notes.noteArgs(note), ...this.#notes.metadataArgs(meta, metadata))
+      args.push(...(meta && metadata ? [meta.task_id, scoreOf(meta)] : ['', '']))
       args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
     }
     return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
@@ -235,15 +235,15 @@ export class RedisSubmitter {
       key.slice(0, -id.length),
       value.slice(0, at),
       value.slice(at + id.length),
-      first.origin ? this.#notes.originPrefix : '',
+      first.metadata ? this.#notes.metadataPrefix : '',
     ]
-    if (first.origin) {
-      args.push(this.#notes.originTtl(first.meta, first.origin), scoreOf(first.meta))
+    if (first.metadata) {
+      args.push(this.#notes.metadataTtl(first.meta, first.metadata), scoreOf(first.meta))
       args.push(...this.#index.indexArgs(items))
     }
-    for (const { meta, message, origin } of items) {
+    for (const { meta, message, metadata } of items) {
       args.push(meta.task_id, this.#broker.pushOf(message.envelope, message.route).text)
-      if (origin) args.push(this.#notes.originArgs(meta, origin)[1])
+      if (metadata) args.push(this.#notes.metadataArgs(meta, metadata)[1])
     }
     await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
     return items.map(() => true)
@@ -268,10 +268,10 @@ function isLike(submission: Submission | undefined, first: PlainSubmission): sub
   const { route, envelope } = submission.message
   const { priority } = first.message.envelope.properties
   if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
-  const { origin: said } = submission
-  const { origin } = first
+  const { metadata: said } = submission
+  const { metadata } = first
   // Each is written as it is; they share how long they are kept.
-  if (!said !== !origin || (said && origin && isOwned(said) !== isOwned(origin))) return false
+  if (!said !== !metadata || (said && metadata && isOwned(said) !== isOwned(metadata))) return false
   const meta = submission.meta as unknown as Record<string, unknown>
   const other = first.meta as unknown as Record<string, unknown>
   // What only the other has would not be written.

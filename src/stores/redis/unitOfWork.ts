@@ -1,4 +1,4 @@
-import type { Handout } from '../../backend/eventLog.ts'
+import type { Output } from '../../backend/eventLog.ts'
 import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
@@ -134,8 +134,8 @@ export class RedisUnitOfWork implements UnitOfWork {
     return writeInOrder(writing, this.#broker, this.#backend)
   }
 
-  async emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
-    return this.#backend.emit(handout, delivery && RedisDelivery.of(delivery).hold.tag)
+  async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
+    return this.#backend.append(output, delivery && RedisDelivery.of(delivery).hold.tag)
   }
 
   async #settle(items: readonly Ended[]): Promise<(boolean | Error)[]> {

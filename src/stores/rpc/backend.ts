@@ -1,4 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
+import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../backend/watchers.ts'
 import { acknowledge } from '../../broker/acknowledge.ts'
@@ -23,6 +24,13 @@ const PREFETCH = 1000
 export class RpcBackend implements ResultBackend {
   readonly knowsAll = true
   readonly callerOnly = true
+  /** In memory only: workers that run now get the ids by remote control, one that starts later does not. */
+  readonly revoked: RevokedIds = {
+    add: async (ids, due) => {
+      for (const id of ids) this.#records.revoke(id, due)
+    },
+    all: async () => this.#records.revoked(),
+  }
   readonly hint = 'results of rpc:// belong to the process that sent the task, and end with it'
   readonly url = 'rpc://'
   readonly #options: BackendOptions
@@ -74,15 +82,6 @@ export class RpcBackend implements ResultBackend {
   async forget(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#records.drop(id)
     this.#watchers.forgotten(ids)
-  }
-
-  /** In memory only: workers that run now are told by remote control, one that starts later is not. */
-  async revoke(ids: readonly string[], due?: number): Promise<void> {
-    for (const id of ids) this.#records.revoke(id, due)
-  }
-
-  async revoked(): Promise<readonly string[]> {
-    return this.#records.revoked()
   }
 
   async close(): Promise<void> {

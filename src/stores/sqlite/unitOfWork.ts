@@ -1,4 +1,4 @@
-import type { Handout } from '../../backend/eventLog.ts'
+import type { Output } from '../../backend/eventLog.ts'
 import {
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
@@ -38,12 +38,12 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return sent
   }
 
-  #submit({ message, meta, once, origin, note }: Submission): boolean {
-    const { notes } = this.#backend
-    if (note && notes.recall(note.key) !== undefined) return false
-    const fresh = meta === undefined || this.#backend.save(meta, false, origin)
+  #submit({ message, meta, once, metadata, note }: Submission): boolean {
+    const { noteRows } = this.#backend
+    if (note && noteRows.get(note.key) !== undefined) return false
+    const fresh = meta === undefined || this.#backend.save(meta, false, metadata)
     if (once && !fresh) return false
-    if (note) notes.keep(note)
+    if (note) noteRows.putIfAbsent(note)
     if (message) this.#publish(message)
     return true
   }
@@ -69,10 +69,10 @@ export class SqliteUnitOfWork implements UnitOfWork {
     })
   }
 
-  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean> {
+  emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
     const { file, messages } = this.#broker
     const hold = delivery && SqliteDelivery.of(delivery).hold
-    return file.writer.write(() => (!hold || messages.holds(hold)) && this.#backend.log(handout))
+    return file.writer.write(() => (!hold || messages.holds(hold)) && this.#backend.log(output))
   }
 
   #publish({ envelope, route, notBefore }: Message): void {

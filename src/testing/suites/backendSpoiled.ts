@@ -39,7 +39,7 @@ async function three({ backend, spoil }: Place, record: Uint8Array): Promise<voi
 export function spoiling(it: Case): void {
   for (const [what, record, state] of SPOILED) {
     it(`unreadable: ${what}: one job with its id and a problem`, async (place) => {
-      const { backend, other, spoil } = place
+      const { other, spoil } = place
       if (!spoil) return
       await three(place, record)
       const [before, bad, after] = await other.load(['before', 'bad', 'after'])
@@ -48,14 +48,14 @@ export function spoiling(it: Case): void {
       assert.ok(bad.problem instanceof DecodeError)
       // A store may keep the state beside the record.
       assert.ok([state ?? UNKNOWN, PENDING].includes(bad.status), bad.status)
-      if (backend.list) {
-        const { metas } = (await other.list?.({ limit: 10 })) ?? { metas: [] }
+      if (other.jobs) {
+        const { metas } = await other.jobs.list({ limit: 10 })
         assert.deepEqual(metas.map(({ task_id }) => task_id).sort(), ['after', 'bad', 'before'])
         assert.ok(metas.find(({ task_id }) => task_id === 'bad')?.problem instanceof DecodeError)
-        assert.equal((await other.list?.({ limit: 10, q: 'before' }))?.metas.length, 1)
+        assert.equal((await other.jobs.list({ limit: 10, q: 'before' })).metas.length, 1)
       }
-      const [history] = (await other.history?.([{ id: 'bad', after: 0 }])) ?? []
-      if (other.history) assert.ok(history?.meta.problem instanceof DecodeError)
+      const [history] = (await other.events?.read([{ id: 'bad', after: 0 }])) ?? []
+      if (other.events) assert.ok(history?.meta.problem instanceof DecodeError)
     })
   }
 
@@ -77,7 +77,7 @@ export function spoiling(it: Case): void {
     if (!spoil) return
     const odd = { name: 5, queue: ['q'], worker: 1, retries: 'three', date_done: 3, date_started: {}, children: 'none' }
     // rpc: waits for a problem, which this is not.
-    if (!other.list) return
+    if (!other.jobs) return
     await three(place, bytes(JSON.stringify({ status: 'FAILURE', task_id: 'bad', result: 'no', ...odd })))
     const [bad] = await other.load(['bad'])
     assert.deepEqual([bad?.problem, bad?.queue, bad?.retries, bad?.date_done], [undefined, undefined, undefined, null])

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict'
 import type { ResultBackend } from '../../backend/backend.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { FAILURE, PENDING, PROGRESS, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
-import { ArgumentError, EncodeError, UnknownJobError } from '../../std/errors.ts'
+import { EncodeError, UnknownJobError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import { type Case, casesOn, type OpenedBackend, type Place } from '../backendFixture.ts'
 import { metaOf } from '../factories.ts'
 import { type Kit, pause, stays, until, within } from '../kit.ts'
-import { listingByOrigin, noting } from './backendNotes.ts'
-import { searching, searchingAmong, searchingText } from './backendSearch.ts'
 import { spoiling } from './backendSpoiled.ts'
 
 /** What every result backend must do: each case is a sentence of the contract in `backend/backend.ts`. */
@@ -20,16 +18,8 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     loading(one)
     watching(one)
     watchingMany(one)
-    listing(one)
-    listingAll(one)
-    listingByOrigin(one)
-    searching(one)
-    searchingText(one)
-    searchingAmong(one)
-    noting(one)
     forgetting(one)
     forgettingWatched(one)
-    revoking(one)
     spoiling(one)
   })
 }
@@ -256,85 +246,6 @@ function watchingMany(it: Case): void {
   })
 }
 
-/** A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its own. */
-function submit(backend: ResultBackend, at: number, fields: Partial<TaskMeta> = {}): Promise<boolean> {
-  if (backend.lists !== 'marked') return backend.store(metaOf(`t${at}`, PENDING, fields))
-  const date_submitted = new Date(Date.parse('2026-11-01T10:00:00Z') + at).toISOString()
-  return backend.store(metaOf(`t${at}`, PENDING, { ...fields, date_submitted }), undefined, {})
-}
-
-function listing(it: Case): void {
-  const fill = async ({ backend }: Place): Promise<void> => {
-    for (let at = 0; at < 10; at++) await submit(backend, at, { name: at % 2 ? 'odd' : 'even' })
-    for (const at of [0, 3, 5]) await backend.store(metaOf(`t${at}`, SUCCESS, { name: at % 2 ? 'odd' : 'even' }))
-  }
-  const ids = (metas: readonly TaskMeta[]): string => metas.map((meta) => meta.task_id.slice(1)).join('')
-
-  it('list: newest submission first, by pages, whatever changes meanwhile', async (place) => {
-    const { backend, other } = place
-    if (!backend.list) return
-    await fill(place)
-    const first = await backend.list({ limit: 4 })
-    assert.deepEqual([ids(first.metas), typeof first.cursor], ['9876', 'string'])
-    await submit(other, 10)
-    await other.store(metaOf('t1', FAILURE))
-    const second = await backend.list({ limit: 4, cursor: first.cursor })
-    const third = await backend.list({ limit: 4, cursor: second.cursor })
-    assert.deepEqual([ids(second.metas), ids(third.metas), third.cursor], ['5432', '10', undefined])
-    const exact = await backend.list({ limit: 11 })
-    assert.deepEqual([exact.metas.length, exact.cursor, exact.metas[0]?.name], [11, undefined, undefined])
-  })
-
-  it('list: by state and by task', async (place) => {
-    const { backend } = place
-    if (!backend.list) return
-    await fill(place)
-    assert.equal(ids((await backend.list({ limit: 100, state: SUCCESS })).metas), '530')
-    assert.equal(ids((await backend.list({ limit: 100, task: 'odd' })).metas), '97531')
-    const page = await backend.list({ limit: 2, task: 'odd', state: PENDING })
-    assert.equal(ids(page.metas), '97')
-    assert.equal(ids((await backend.list({ limit: 2, task: 'odd', state: PENDING, cursor: page.cursor })).metas), '1')
-    assert.deepEqual(await backend.list({ limit: 5, task: 'none' }), { metas: [] })
-  })
-
-  it('list: a limit or cursor out of bounds is an ArgumentError', async ({ backend }) => {
-    if (!backend.list) return
-    for (const limit of [0, -1, 1001, 1.5, Number.NaN]) await assert.rejects(backend.list({ limit }), ArgumentError)
-    for (const cursor of ['', '-1', 'x', '1e3', '0x10', '99999999999999999999']) {
-      await assert.rejects(backend.list({ limit: 10, cursor }), ArgumentError, cursor)
-    }
-  })
-}
-
-/** Which records are in the list, and whether each is found. */
-function listingAll(it: Case): void {
-  it('list: all records, or those that were handed in with an origin, as `lists` says', async ({ backend }) => {
-    assert.equal(backend.lists === undefined, backend.list === undefined)
-    if (!backend.list) return
-    await backend.store(metaOf('plain', PENDING))
-    await backend.store(metaOf('marked', PENDING), undefined, {})
-    const listed = (await backend.list({ limit: 10 })).metas.map(({ task_id }) => task_id)
-    assert.deepEqual(listed.sort(), backend.lists === 'all' ? ['marked', 'plain'] : ['marked'])
-  })
-
-  it('list: each once where all were submitted in one moment, also where the last of a page is forgotten', async (place) => {
-    const { backend, other } = place
-    if (!backend.list) return
-    const date_submitted = '2026-11-01T10:00:00.000Z'
-    const given = Array.from({ length: 23 }, (_, at) => `t${at}${'é'.repeat(at % 3)}`)
-    for (const id of given) await backend.store(metaOf(id, PENDING, { date_submitted }), undefined, {})
-    const found: string[] = []
-    let cursor: string | undefined
-    do {
-      const page = await backend.list({ limit: 4, cursor })
-      found.push(...page.metas.map(({ task_id }) => task_id))
-      cursor = page.cursor
-      await other.forget(found.slice(-1))
-    } while (cursor !== undefined)
-    assert.deepEqual(found.sort(), given.sort())
-  })
-}
-
 function forgetting(it: Case): void {
   it('forget: drops the records; unknown ids are no error', async (place) => {
     const { backend, other } = place
@@ -357,16 +268,5 @@ function forgettingWatched(it: Case): void {
     await Promise.all([assert.rejects(within('the error', first.ended), UnknownJobError), backend.forget(['a'])])
     await backend.store(metaOf('b', SUCCESS))
     await within('the end', second.ended)
-  })
-}
-
-function revoking(it: Case): void {
-  it('revoke: is remembered, and told on every connection', async ({ backend, other }) => {
-    assert.deepEqual(await backend.revoked(), [])
-    await backend.revoke(['a', 'b'])
-    await other.revoke(['b', 'c'])
-    assert.deepEqual([...(await backend.revoked())].sort(), ['a', 'b', 'c'])
-    assert.deepEqual([...(await other.revoked())].sort(), ['a', 'b', 'c'])
-    assert.deepEqual(await backend.load(['a']), [undefined])
   })
 }

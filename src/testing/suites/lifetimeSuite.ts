@@ -104,8 +104,9 @@ function waiting(it: Case): void {
       assert.equal((await backend.load(['1']))[0]?.status, status)
       // By which an idempotency key holds.
       assert.equal(await backend.store(metaOf('1', PENDING)), false)
-      if (backend.origins) assert.equal((await backend.origins(['1']))[0]?.owner, 'mara')
-      if (backend.list) assert.equal((await backend.list({ owner: 'mara', limit: 9 })).metas.length, 1)
+      const { jobs } = backend
+      if (jobs) assert.equal((await jobs.metadata(['1']))[0]?.owner, 'mara')
+      if (jobs) assert.equal((await jobs.list({ owner: 'mara', limit: 9 })).metas.length, 1)
       await place.pass(2 * DAY_MS)
       assert.equal(await known(place), false)
     })
@@ -127,11 +128,11 @@ function waiting(it: Case): void {
 function marks(it: Case): void {
   it('that a task is revoked is remembered from its moment on', HOUR_MS, async (place) => {
     const { backend } = place
-    await backend.revoke(['now'])
-    await backend.revoke(['later'], Date.now() + 30 * DAY_MS)
+    await backend.revoked.add(['now'])
+    await backend.revoked.add(['later'], Date.now() + 30 * DAY_MS)
     await place.pass(6 * DAY_MS)
-    assert.deepEqual([...(await backend.revoked())].sort(), ['later', 'now'])
+    assert.deepEqual([...(await backend.revoked.all())].sort(), ['later', 'now'])
     await place.pass(30 * DAY_MS)
-    assert.equal((await backend.revoked()).includes('later'), true)
+    assert.equal((await backend.revoked.all()).includes('later'), true)
   })
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../../backend/backend.ts'
-import type { Message, Note, UnitOfWork } from '../../backend/unitOfWork.ts'
+import type { Note } from '../../backend/notes.ts'
+import type { Message, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../../broker/broker.ts'
 import { writeEmission } from '../../protocol/emission.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
@@ -97,55 +98,55 @@ function remembering(it: Case): void {
 
   it('submit with a note: the first of its key is sent, no other, until it expires', async (place) => {
     const { backend, broker, unitOfWork } = place
-    if (!backend.keep || !backend.recall) return
+    if (!backend.notes) return
     const submit = (id: string, with_: Note): Promise<boolean> =>
       unitOfWork.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: with_ })
     const sent = await Promise.all(['1', '2', '3'].map((id) => submit(id, note(id))))
     assert.deepEqual(sent, [true, false, false])
-    assert.deepEqual([await broker.size('q'), await backend.recall('a key')], [1, '1'])
+    assert.deepEqual([await broker.size('q'), await backend.notes.get('a key')], [1, '1'])
     assert.deepEqual(await backend.load(['2', '3']), [undefined, undefined])
     assert.equal(await submit('4', { ...note('4'), key: 'another' }), true)
     assert.equal(await submit('5', { ...note('5', Date.now() - 1), key: 'short' }), true)
-    assert.equal(await backend.recall('short'), undefined)
+    assert.equal(await backend.notes.get('short'), undefined)
     assert.equal(await submit('6', { ...note('6'), key: 'short' }), true)
-    assert.deepEqual([await broker.size('q'), await backend.recall('short')], [4, '6'])
+    assert.deepEqual([await broker.size('q'), await backend.notes.get('short')], [4, '6'])
   })
 
-  it('submit with an origin: kept through all later states, read by id, and gone with the record', async (place) => {
+  it('submit with metadata: kept through all later states, read by id, and gone with the record', async (place) => {
     const { backend, unitOfWork } = place
-    if (!backend.origins) return
-    const origin = { owner: 'ann', tags: ['a', 'b'], input: '[[1],{},{}]' }
-    await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING), origin })
+    if (!backend.jobs) return
+    const metadata = { owner: 'ann', tags: ['a', 'b'], input: '[[1],{},{}]' }
+    await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING), metadata })
     await unitOfWork.submit({
       message: messageOf('2'),
       meta: metaOf('2', PENDING),
-      origin: { input: new Uint8Array([1]) },
+      metadata: { input: new Uint8Array([1]) },
     })
     await unitOfWork.submit({ message: messageOf('3'), meta: metaOf('3', PENDING) })
     const reader = await place.read()
     await unitOfWork.settle({ delivery: await reader.next(), meta: metaOf('1', SUCCESS), end: 'ack' })
-    const [first, second, ...others] = await backend.origins(['1', '2', '3', '4'])
+    const [first, second, ...others] = await backend.jobs.metadata(['1', '2', '3', '4'])
     assert.deepEqual([first?.owner, first?.tags, first?.input], ['ann', ['a', 'b'], '[[1],{},{}]'])
     assert.deepEqual([second?.owner, second?.tags, [...(second?.input ?? [])]], [undefined, undefined, [1]])
     assert.deepEqual(others, [undefined, undefined])
     await backend.forget(['1'])
-    assert.deepEqual(await backend.origins(['1']), [undefined])
+    assert.deepEqual(await backend.jobs.metadata(['1']), [undefined])
   })
 }
 
 function submittingMany(it: Case): void {
   it('submit many at once: each keeps what is its own', async ({ backend, unitOfWork }) => {
     const many = [
-      { fields: { name: 'a' }, origin: { owner: 'ann', tags: ['x'], input: '1' } },
-      { fields: { name: 'a' }, origin: { owner: 'bob', tags: ['y'], input: '2' } },
-      { fields: { name: 'a' }, origin: { input: '3' } },
+      { fields: { name: 'a' }, metadata: { owner: 'ann', tags: ['x'], input: '1' } },
+      { fields: { name: 'a' }, metadata: { owner: 'bob', tags: ['y'], input: '2' } },
+      { fields: { name: 'a' }, metadata: { input: '3' } },
       { fields: { name: 'a' } },
       { fields: { name: 'a', group_id: 'g' } },
       { fields: { name: 'b' } },
       { fields: { name: 'b', parent_id: 'p' } },
     ]
-    const sent = many.map(({ fields, origin }, index) =>
-      unitOfWork.submit({ message: messageOf(`${index}`), meta: metaOf(`${index}`, PENDING, fields), origin }),
+    const sent = many.map(({ fields, metadata }, index) =>
+      unitOfWork.submit({ message: messageOf(`${index}`), meta: metaOf(`${index}`, PENDING, fields), metadata }),
     )
     assert.ok((await Promise.all(sent)).every(Boolean))
     const ids = many.map((_, index) => `${index}`)
@@ -160,9 +161,11 @@ function submittingMany(it: Case): void {
         parent_id,
       ]),
     )
-    const origins = await backend.origins?.(ids)
-    const kept = origins?.map((origin) => origin && [origin.owner, origin.tags && [...origin.tags], origin.input])
-    const given = many.map(({ origin }) => origin && [origin.owner, origin.tags, origin.input])
+    const metadata = await backend.jobs?.metadata(ids)
+    const kept = metadata?.map(
+      (metadata) => metadata && [metadata.owner, metadata.tags && [...metadata.tags], metadata.input],
+    )
+    const given = many.map(({ metadata }) => metadata && [metadata.owner, metadata.tags, metadata.input])
     if (kept) assert.deepEqual(kept, given)
   })
 }
@@ -237,7 +240,7 @@ function settlingOthers(it: Case): void {
       [await stateOf(backend, '1'), await stateOf(backend, '3'), await stateOf(backend, 'ended')],
       [FAILURE, FAILURE, SUCCESS],
     )
-    if (backend.list) assert.equal(await stateOf(backend, '2'), PENDING)
+    if (backend.jobs) assert.equal(await stateOf(backend, '2'), PENDING)
   })
 }
 
@@ -246,7 +249,7 @@ function writing(it: Case): void {
     assert.equal(await unitOfWork.submit({ meta: metaOf('1', PENDING), once: true }), true)
     assert.equal(await unitOfWork.submit({ meta: metaOf('1', PENDING), once: true }), false)
     assert.deepEqual([await stateOf(backend, '1'), await broker.size('q')], [PENDING, 0])
-    if (!backend.keep) return
+    if (!backend.notes) return
     const note: Note = { key: 'eager', value: '2', expires: Date.now() + 60_000 }
     assert.equal(await unitOfWork.submit({ meta: metaOf('2', PENDING), note }), true)
     assert.equal(await unitOfWork.submit({ meta: metaOf('3', PENDING), note }), false)
@@ -291,7 +294,7 @@ function fencing(it: Case): void {
 
   it('emit: false when the delivery is no longer ours, on a shared store; then nothing is kept', async (place) => {
     const { backend, unitOfWork } = place
-    if (!backend.emit) return
+    if (!backend.events) return
     const { delivery: stale, reader } = await held(place)
     await backend.store(metaOf('1', STARTED))
     const say = (value: string, delivery: Delivery | undefined): Promise<boolean> => {
@@ -305,7 +308,7 @@ function fencing(it: Case): void {
     const current = await reader.next()
     assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])
     assert.equal(await say('acknowledged early', undefined), true)
-    const [history] = (await backend.history?.([{ id: '1', after: 2 }])) ?? []
+    const [history] = (await backend.events?.read([{ id: '1', after: 2 }])) ?? []
     const said = history?.logged.map(({ emission }) => emission?.value)
     const ours = ['first', 'second', 'acknowledged early']
     assert.deepEqual(said, shared ? ours : ['first', 'given back', 'late', 'second', 'acknowledged early'])

@@ -155,7 +155,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
       beginAgain(request, context)
       record(request, state, meta, context, until)
     },
-    emit: message.ignoreResult || !context.stores.backend.emit ? undefined : emitter(request, context),
+    emit: message.ignoreResult || !context.stores.backend.events ? undefined : emitter(request, context),
   }
 }
 
@@ -179,7 +179,7 @@ function outputOf(request: Request, { stores, app: { signals }, stopNow }: Worke
   const to: OutputTarget = {
     id: request.id,
     delivery: request.acked ? undefined : request.delivery,
-    emit: (handout, delivery) => stores.unitOfWork.emit(handout, delivery),
+    emit: (output, delivery) => stores.unitOfWork.emit(output, delivery),
     store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
     fail: (error, doing) => signals.emit('worker:error', { error, doing }),
     stopNow,

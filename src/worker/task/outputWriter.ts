@@ -1,4 +1,4 @@
-import type { Handout } from '../../backend/eventLog.ts'
+import type { Output } from '../../backend/eventLog.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -19,7 +19,7 @@ export interface OutputTarget {
   readonly id: string
   /** While it is ours, they are kept; undefined where it was acknowledged. */
   readonly delivery: Delivery | undefined
-  emit(handout: Handout, delivery: Delivery | undefined): Promise<boolean>
+  emit(output: Output, delivery: Delivery | undefined): Promise<boolean>
   store(meta: TaskMeta): Promise<unknown>
   fail(error: unknown, doing: string): void
   /** Aborts when the writer must not wait any longer for a store that is unavailable. */
@@ -116,9 +116,9 @@ export class OutputWriter {
     const { id, delivery, stopNow } = this.#to
     const emissions = batch.map(({ body }) => body)
     for (let attempt = 0; ; attempt++) {
-      const handout = { id, run: this.#run, from: this.#written + 1, emissions, again: attempt > 0 }
+      const output = { id, run: this.#run, from: this.#written + 1, emissions, again: attempt > 0 }
       try {
-        return await this.#to.emit(handout, delivery)
+        return await this.#to.emit(output, delivery)
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || stopNow.aborted) throw error
         if (attempt === 0) this.#to.fail(error, `storing what task ${id} hands out`)

@@ -33,8 +33,8 @@ async function read(): Promise<void> {
   while (performance.now() < end) {
     await broker.size('q')
     await backend.load(sent.slice(-10))
-    await backend.list({ limit: 10 })
-    await backend.revoked()
+    await backend.jobs.list({ limit: 10 })
+    await backend.revoked.all()
     reads += 4
     await pause(1)
   }

@@ -1,39 +1,34 @@
-import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
-import { DEFAULT_EVENT_LOG, type Handout, type History, type HistoryQuery } from '../../../backend/eventLog.ts'
-import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
-import type { Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
+import type { BackendOptions, ResultBackend } from '../../../backend/backend.ts'
+import {
+  DEFAULT_EVENT_LOG,
+  type EventLog,
+  type History,
+  type HistoryQuery,
+  type Output,
+} from '../../../backend/eventLog.ts'
+import type { JobIndex } from '../../../backend/jobIndex.ts'
+import { staleAfter } from '../../../backend/retention.ts'
+import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
 import { UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { Batch } from '../connection/batch.ts'
-import type { RedisConnection, Script } from '../connection/connection.ts'
-import { logKeyOf, RedisHistory } from './eventLog.ts'
-import { RedisIndex } from './jobIndex.ts'
+import type { RedisConnection } from '../connection/connection.ts'
+import { logKeyOf, RedisEventLog } from './eventLog.ts'
+import { RedisJobIndex } from './jobIndex.ts'
 import { RedisNotes } from './notes.ts'
 import { RedisEmissions } from './output.ts'
 import { RedisWriter, recordOf, type StoredRecord } from './recordScript.ts'
+import { RedisRevoked } from './revoked.ts'
 import { RedisWatches } from './watch.ts'
 
 /** Celery's prefix of the records' keys. */
 const RECORD_PREFIX = 'celery-task-meta-'
 const MAX_KEYS_PER_COMMAND = 1000
-/** ARGV: until when, ms since the epoch, and how many at most. */
-const DROP_REVOKED: Script = {
-  name: 'drop revoked',
-  source: `
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-if #ids > 0 then redis.call('ZREM', KEYS[1], unpack(ids)) end
-return #ids
-`,
-}
-/** Beyond any moment: what never expires. */
-const NEVER_SCORE = '+inf'
-
 /** Records in Redis, where Python's Celery keeps its own: each side reads the other's. */
 export class RedisBackend implements ResultBackend {
   readonly knowsAll = false
-  readonly lists = 'marked'
   readonly url: string
   readonly connection: RedisConnection
   readonly #options: BackendOptions
@@ -42,8 +37,14 @@ export class RedisBackend implements ResultBackend {
   readonly #writer: RedisWriter
   readonly #watches: RedisWatches
   readonly notes: RedisNotes
-  readonly index: RedisIndex
-  readonly #history: RedisHistory
+  readonly index: RedisJobIndex
+  readonly jobs: JobIndex
+  readonly revoked: RedisRevoked
+  readonly events: EventLog = {
+    read: (queries) => this.#histories(queries),
+    append: (output) => this.append(output),
+  }
+  readonly #log: RedisEventLog
   readonly #emissions: RedisEmissions
   readonly #reads = new Batch<string, Buffer | null>((keys) => this.#readAll(keys))
 
@@ -59,12 +60,19 @@ export class RedisBackend implements ResultBackend {
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer, id: string): TaskMeta => this.#read(bytes, id)
-    this.index = new RedisIndex(connection, { prefix: this.#prefix, expires: options.expires }, this.notes, {
+    this.index = new RedisJobIndex(connection, { prefix: this.#prefix, expires: options.expires }, this.notes, {
       keyOf,
       fetch,
       read,
     })
-    this.#history = new RedisHistory(connection, { keyOf, read })
+    // Redis keeps no list of its own: those that were submitted with metadata, each listed as soon as its message is in the queue.
+    this.jobs = {
+      scope: 'marked',
+      list: (filter) => this.index.list(filter),
+      metadata: (ids) => this.notes.metadata(ids),
+    }
+    this.revoked = new RedisRevoked(connection, `${this.#prefix}celeriac.revoked`, options.expires)
+    this.#log = new RedisEventLog(connection, { keyOf, read })
     const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
     this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })
     this.#watches = new RedisWatches(connection, { channelOf: keyOf, fetch, read })
@@ -81,12 +89,12 @@ export class RedisBackend implements ResultBackend {
     return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog })
   }
 
-  async store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
+  async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
     // First: whose it is must be known as soon as it can be seen.
-    if (origin) await this.notes.addOrigin(meta, origin)
+    if (metadata) await this.notes.addMetadata(meta, metadata)
     const saved = await this.#writer.save(this.record(meta))
     // Last: what is in the index without a record is dropped from it.
-    if (origin) await this.index.add(meta)
+    if (metadata) await this.index.add(meta)
     return saved
   }
 
@@ -99,8 +107,8 @@ export class RedisBackend implements ResultBackend {
     ]
   }
 
-  async history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
-    const histories = await Promise.all(queries.map((query) => this.#history.read(query)))
+  async #histories(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
+    const histories = await Promise.all(queries.map((query) => this.#log.read(query)))
     const metas = await this.notes.named(histories.map((history) => history?.meta))
     return histories.map((history, at) => {
       const meta = metas[at]
@@ -108,38 +116,17 @@ export class RedisBackend implements ResultBackend {
     })
   }
 
-  /** `tag`: only while the message with this tag is held. */
-  emit(handout: Handout, tag?: string): Promise<boolean> {
-    return this.#emissions.add(this.keyOf(handout.id), handout, tag)
-  }
-
-  /** Those that were handed in with an origin: Redis keeps no list of its own. Such a one is in it as soon as its message is in the queue. */
-  list(filter: ListFilter): Promise<MetaPage> {
-    return this.index.list(filter)
+  /** `EventLog.append`; with `tag` only while the message with this tag is held. */
+  append(output: Output, tag?: string): Promise<boolean> {
+    return this.#emissions.add(this.keyOf(output.id), output, tag)
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return this.#watches.watch(ids, signal)
   }
 
-  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
-    return this.notes.origins(ids)
-  }
-
-  keep(note: Note): Promise<boolean> {
-    return this.notes.keep(note)
-  }
-
-  recall(key: string): Promise<string | undefined> {
-    return this.notes.recall(key)
-  }
-
-  replace(note: Note): Promise<void> {
-    return this.notes.replace(note)
-  }
-
   async forget(ids: readonly string[]): Promise<void> {
-    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.notes.originKey(id)])
+    const keys = ids.flatMap((id) => [this.keyOf(id), logKeyOf(this.keyOf(id)), this.notes.metadataKey(id)])
     await Promise.all([
       ...pieces(keys, MAX_KEYS_PER_COMMAND).map((some) => this.connection.command('DEL', ...some)),
       ...pieces(ids, MAX_KEYS_PER_COMMAND).map((some) => this.index.remove(some)),
@@ -147,36 +134,8 @@ export class RedisBackend implements ResultBackend {
     this.#watches.forgotten(ids)
   }
 
-  async revoke(ids: readonly string[], due?: number): Promise<void> {
-    const stale = staleAfter(this.#options.expires)
-    const expiry = stale === 0 ? NEVER_SCORE : Math.max(Date.now(), due ?? 0) + stale
-    const calls = pieces(ids, MAX_KEYS_PER_COMMAND).map((some) =>
-      this.connection.command('ZADD', this.#revokedKey(), ...some.flatMap((id) => [expiry, id])),
-    )
-    await Promise.all([...calls, this.#dropRevoked()])
-  }
-
-  async revoked(): Promise<readonly string[]> {
-    while ((await this.#dropRevoked()) === MAX_KEYS_PER_COMMAND);
-    const ids = await this.connection.command('ZREVRANGE', this.#revokedKey(), 0, MAX_REVOKED - 1)
-    return (ids as string[]).reverse()
-  }
-
-  /** Drop revoke marks that have expired, at most 1000. Resolves with how many. */
-  async #dropRevoked(): Promise<number> {
-    return (await this.connection.script(
-      DROP_REVOKED,
-      [this.#revokedKey()],
-      [Date.now(), MAX_KEYS_PER_COMMAND],
-    )) as number
-  }
-
   async close(): Promise<void> {
     this.#watches.close()
-  }
-
-  #revokedKey(): string {
-    return `${this.#prefix}celeriac.revoked`
   }
 
   /** Bytes as they are stored; those that are read in one turn of the event loop are one command. */

@@ -70,7 +70,7 @@ export interface HistorySource {
 }
 
 /** Reads histories; those of one turn of the event loop in one call. */
-export class RedisHistory {
+export class RedisEventLog {
   readonly #connection: RedisConnection
   readonly #source: HistorySource
   readonly #reads: Batch<HistoryQuery, Item>

@@ -1,6 +1,6 @@
-import type { ListFilter, MetaPage } from '../../../backend/backend.ts'
 import { requireLimit } from '../../../backend/cursor.ts'
 import { fits } from '../../../backend/jobFilter.ts'
+import type { ListFilter, MetaPage } from '../../../backend/jobIndex.ts'
 import { hasWords, wordsBeside, wordsOf } from '../../../backend/jobSearch.ts'
 import { delayOf, staleAfter } from '../../../backend/retention.ts'
 import type { Submission } from '../../../backend/unitOfWork.ts'
@@ -11,7 +11,7 @@ import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import type { RedisNotes, Said } from './notes.ts'
 
 /*
- * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of those that were handed in with an origin, by
+ * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of those that were handed in with metadata, by
  * the moment of their submission in ms. Records expire by themselves, so their ids are dropped when they are met, in a list or in the
  * sweep that goes along with a submission now and then.
  */
@@ -110,7 +110,7 @@ export interface IndexSource {
 }
 
 /** Writes and reads the index. */
-export class RedisIndex {
+export class RedisJobIndex {
   readonly #connection: RedisConnection
   readonly #key: string
   readonly #expires: number

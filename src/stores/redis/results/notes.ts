@@ -1,12 +1,13 @@
+import type { Note, NoteStore } from '../../../backend/notes.ts'
 import { delayOf, lifetimeOf } from '../../../backend/retention.ts'
-import type { Note, Origin } from '../../../backend/unitOfWork.ts'
+import type { SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { isRecord } from '../../../std/isRecord.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection } from '../connection/connection.ts'
 
 /*
- * Notes, and what was said of jobs when they were handed in, each at a key of its own that expires by itself. An origin is a line of JSON,
+ * Notes, and what was said of jobs when they were handed in, each at a key of its own that expires by itself. An metadata is a line of JSON,
  * then the input as it is: Celery, which rewrites records whole, never touches it.
  */
 
@@ -16,7 +17,7 @@ export type KeptArgs = readonly [key: string, value: string | Uint8Array, ttl: A
 const NOTHING: KeptArgs = ['', '', '']
 const NEWLINE = 0x0a
 
-/** The first line of an origin. */
+/** The first line of metadata. */
 interface Head {
   readonly owner?: string
   readonly tags?: readonly string[]
@@ -29,13 +30,13 @@ interface Head {
 /** What is said of a job, but for its input. */
 export type Said = Omit<Head, 'input'>
 
-/** Bytes of an origin that are read for its first line; where that is longer, all is read. */
+/** Bytes of metadata that are read for its first line; where that is longer, all is read. */
 const FIRST_LINE_BYTES = 4096
 
-/** Writes and reads notes and origins. */
-export class RedisNotes {
-  /** How the key of an origin begins; its id follows. */
-  readonly originPrefix: string
+/** Writes and reads notes and metadata. */
+export class RedisNotes implements NoteStore {
+  /** How the key of metadata begins; its id follows. */
+  readonly metadataPrefix: string
   readonly #connection: RedisConnection
   readonly #prefix: string
   readonly #expires: number
@@ -46,70 +47,70 @@ export class RedisNotes {
     this.#connection = connection
     this.#prefix = prefix
     this.#expires = expires
-    this.originPrefix = `${prefix}celeriac.origin-`
+    this.metadataPrefix = `${prefix}celeriac.origin-`
     this.#reads = new Batch(
       async (ids) =>
-        (await connection.commandBytes('MGET', ...ids.map((id) => this.originKey(id)))) as (Buffer | null)[],
+        (await connection.commandBytes('MGET', ...ids.map((id) => this.metadataKey(id)))) as (Buffer | null)[],
     )
   }
 
-  originKey(id: string): string {
-    return this.originPrefix + id
+  metadataKey(id: string): string {
+    return this.metadataPrefix + id
   }
 
   noteArgs(note: Note | undefined): KeptArgs {
     return note ? [this.#noteKey(note.key), note.value, note.expires - Date.now()] : NOTHING
   }
 
-  /** `origin` of the job with this record. */
-  originArgs(meta: TaskMeta | undefined, origin: Origin | undefined): KeptArgs {
-    if (!meta || !origin) return NOTHING
-    return [this.originKey(meta.task_id), textOf(origin, meta.name), this.originTtl(meta, origin)]
+  /** `metadata` of the job with this record. */
+  metadataArgs(meta: TaskMeta | undefined, metadata: SubmissionMetadata | undefined): KeptArgs {
+    if (!meta || !metadata) return NOTHING
+    return [this.metadataKey(meta.task_id), textOf(metadata, meta.name), this.metadataTtl(meta, metadata)]
   }
 
   /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
-  originTtl(meta: TaskMeta, origin: Origin): number {
-    if (isOwned(origin)) return lifetimeOf(meta, this.#expires)
+  metadataTtl(meta: TaskMeta, metadata: SubmissionMetadata): number {
+    if (isOwned(metadata)) return lifetimeOf(meta, this.#expires)
     return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta)
   }
 
-  async keep(note: Note): Promise<boolean> {
+  async putIfAbsent(note: Note): Promise<boolean> {
     const [key, value, ttl] = this.noteArgs(note)
     if (Number(ttl) <= 0) return (await this.#connection.command('EXISTS', key)) === 0
     return (await this.#connection.command('SET', key, value, 'PX', ttl, 'NX')) !== null
   }
 
-  async replace(note: Note): Promise<void> {
+  async put(note: Note): Promise<void> {
     const [key, value, ttl] = this.noteArgs(note)
     if (Number(ttl) <= 0) await this.#connection.command('DEL', key)
     else await this.#connection.command('SET', key, value, 'PX', ttl)
   }
 
-  async recall(key: string): Promise<string | undefined> {
+  async get(key: string): Promise<string | undefined> {
     return ((await this.#connection.command('GET', this.#noteKey(key))) as string | null) ?? undefined
   }
 
   /** Of the first record of this id; later ones change nothing. */
-  async addOrigin(meta: TaskMeta, origin: Origin): Promise<void> {
-    const [key, value, ttl] = this.originArgs(meta, origin)
+  async addMetadata(meta: TaskMeta, metadata: SubmissionMetadata): Promise<void> {
+    const [key, value, ttl] = this.metadataArgs(meta, metadata)
     await this.#connection.command('SET', key, value, ...(Number(ttl) > 0 ? ['PX', ttl] : []), 'NX')
   }
 
-  async origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
+  async metadata(ids: readonly string[]): Promise<(SubmissionMetadata | undefined)[]> {
     const stored = await Promise.all(ids.map((id) => this.#reads.add(id)))
-    return stored.map((bytes) => (bytes ? originOf(bytes) : undefined))
+    return stored.map((bytes) => (bytes ? metadataOf(bytes) : undefined))
   }
 
   /** The same without the input, which may be long. */
   async said(ids: readonly string[]): Promise<(Said | undefined)[]> {
     if (ids.length === 0) return []
     const heads = await this.#connection.pipeline(
-      ids.map((id) => ['GETRANGE', this.originKey(id), 0, FIRST_LINE_BYTES - 1] as const),
+      ids.map((id) => ['GETRANGE', this.metadataKey(id), 0, FIRST_LINE_BYTES - 1] as const),
     )
     return Promise.all((heads as string[]).map((head, at) => this.#saidOf(ids[at] as string, head)))
   }
 
-  /** The metas, those without a name with that of their origin. */
+  /** The metas, those without a name with that of their metadata. */
   async named<Meta extends TaskMeta | undefined>(metas: readonly Meta[]): Promise<readonly Meta[]> {
     const nameless = metas.flatMap((meta) => (meta && meta.name === undefined ? [meta.task_id] : []))
     if (nameless.length === 0) return metas
@@ -124,7 +125,7 @@ export class RedisNotes {
   async #saidOf(id: string, head: string): Promise<Said | undefined> {
     if (head === '') return undefined
     const end = head.indexOf('\n')
-    const line = end === -1 ? await this.#connection.command('GET', this.originKey(id)) : head.slice(0, end)
+    const line = end === -1 ? await this.#connection.command('GET', this.metadataKey(id)) : head.slice(0, end)
     return line === null ? undefined : headOf(String(line).split('\n', 1)[0] as string)
   }
 
@@ -134,11 +135,11 @@ export class RedisNotes {
 }
 
 /** It tells more than the input. */
-export function isOwned({ owner, tags }: Origin): boolean {
+export function isOwned({ owner, tags }: SubmissionMetadata): boolean {
   return owner !== undefined || tags !== undefined
 }
 
-function textOf({ owner, tags, input }: Origin, task: string | undefined): string | Uint8Array {
+function textOf({ owner, tags, input }: SubmissionMetadata, task: string | undefined): string | Uint8Array {
   // Most have nothing but an input, which is JSON.
   if (owner === undefined && tags === undefined && typeof input === 'string' && task !== undefined)
     return `{"input":"text","task":${JSON.stringify(task)}}\n${input}`
@@ -148,7 +149,7 @@ function textOf({ owner, tags, input }: Origin, task: string | undefined): strin
   return typeof input === 'string' ? head + input : Buffer.concat([Buffer.from(head), input])
 }
 
-function originOf(bytes: Buffer): Origin {
+function metadataOf(bytes: Buffer): SubmissionMetadata {
   const end = bytes.indexOf(NEWLINE)
   const { owner, tags, input: kind } = headOf(bytes.toString('utf8', 0, end)) ?? {}
   const rest = bytes.subarray(end + 1)

@@ -1,4 +1,4 @@
-import { type Handout, keptChanges, LOG_TRIM_INTERVAL } from '../../../backend/eventLog.ts'
+import { keptChanges, LOG_TRIM_INTERVAL, type Output } from '../../../backend/eventLog.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
@@ -68,7 +68,7 @@ interface Item {
   readonly key: string
   /** Tag of the message that must be held; undefined: it is not looked at. */
   readonly tag: string | undefined
-  readonly handout: Handout
+  readonly output: Output
 }
 
 /** How logs are kept. */
@@ -88,8 +88,8 @@ export class RedisEmissions {
   constructor(connection: RedisConnection, held: string, { ttl, limit }: Keeping) {
     this.#limit = limit
     this.#items = new Batch(async (items) => {
-      const args = items.flatMap(({ tag = '', handout }): Arg[] => {
-        const { run, from, again, emissions } = handout
+      const args = items.flatMap(({ tag = '', output }): Arg[] => {
+        const { run, from, again, emissions } = output
         const kept = keptChanges(limit, Math.max(...emissions.map(({ length }) => length)))
         return [tag, ttl, kept, run, from, again ? 1 : 0, emissions.length, ...emissions]
       })
@@ -98,7 +98,7 @@ export class RedisEmissions {
   }
 
   /** True when it was kept. */
-  async add(key: string, handout: Handout, tag?: string): Promise<boolean> {
-    return this.#limit > 0 && this.#items.add({ key, tag, handout })
+  async add(key: string, output: Output, tag?: string): Promise<boolean> {
+    return this.#limit > 0 && this.#items.add({ key, tag, output })
   }
 }

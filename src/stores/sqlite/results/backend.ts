@@ -1,15 +1,19 @@
-import type { BackendOptions, ListFilter, MetaPage, ResultBackend } from '../../../backend/backend.ts'
+import type { BackendOptions, ResultBackend } from '../../../backend/backend.ts'
 import { positionOf } from '../../../backend/cursor.ts'
 import {
   DEFAULT_EVENT_LOG,
-  type Handout,
+  type EventLog,
   type History,
   type HistoryQuery,
   isOnTheWay,
+  type Output,
 } from '../../../backend/eventLog.ts'
+import type { JobIndex, ListFilter, MetaPage } from '../../../backend/jobIndex.ts'
 import { wordsOf } from '../../../backend/jobSearch.ts'
+import type { NoteStore } from '../../../backend/notes.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
-import type { Note, Origin, Reply } from '../../../backend/unitOfWork.ts'
+import type { RevokedIds } from '../../../backend/revokedIds.ts'
+import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
@@ -19,7 +23,7 @@ import { pieces } from '../../../std/chunks.ts'
 import { isStoreTrouble } from '../database.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
-import { SqliteHistory, type StoredRow } from './eventLog.ts'
+import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
 import { SqliteSearch } from './search.ts'
 import { ResultStatements } from './statements.ts'
@@ -40,14 +44,31 @@ const READ_RETRY_DELAY_MS = 500
 /** Records in a SQLite file; where the broker has the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
-  readonly lists = 'all'
   readonly url: string
   readonly file: SqliteFile
   readonly #options: BackendOptions
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
-  readonly notes: SqliteNotes
-  readonly #history: SqliteHistory
+  readonly noteRows: SqliteNotes
+  readonly notes: NoteStore = {
+    get: (key) => this.file.read(() => this.noteRows.get(key)),
+    put: (note) => this.file.writer.write(() => this.noteRows.put(note)),
+    putIfAbsent: (note) => this.file.writer.write(() => this.noteRows.putIfAbsent(note)),
+  }
+  readonly events: EventLog = {
+    read: (queries) => this.file.read(() => queries.map((query) => this.#history(query))),
+    append: (output) => this.file.writer.write(() => this.log(output)),
+  }
+  readonly jobs: JobIndex = {
+    scope: 'all',
+    list: (filter) => this.#list(filter),
+    metadata: (ids) => this.file.read(() => ids.map((id) => this.noteRows.metadata(id))),
+  }
+  readonly revoked: RevokedIds = {
+    add: (ids, due) => this.#revoke(ids, due),
+    all: () => this.file.read(() => this.#revokedIds()),
+  }
+  readonly #log: SqliteEventLog
   readonly #search: SqliteSearch
   readonly #cleaning: NodeJS.Timeout
   #seen = 0
@@ -60,8 +81,8 @@ export class SqliteBackend implements ResultBackend {
     this.url = file.url
     this.#options = options
     this.#statements = new ResultStatements(this.file.db)
-    this.notes = new SqliteNotes(this.file.db)
-    this.#history = new SqliteHistory(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
+    this.noteRows = new SqliteNotes(this.file.db)
+    this.#log = new SqliteEventLog(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
@@ -70,12 +91,12 @@ export class SqliteBackend implements ResultBackend {
     }, CLEAN_INTERVAL_MS).unref()
   }
 
-  store(meta: TaskMeta, _reply?: Reply, origin?: Origin): Promise<boolean> {
-    return this.file.writer.write(() => this.save(meta, false, origin))
+  store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
+    return this.file.writer.write(() => this.save(meta, false, metadata))
   }
 
   /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
-  save(meta: TaskMeta, settling: boolean, origin?: Origin): boolean {
+  save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
     const now = Date.now()
     const final = isFinal(meta.status) ? 1 : 0
     const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
@@ -93,7 +114,7 @@ export class SqliteBackend implements ResultBackend {
     const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
     const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
     if (added.changes !== 1) return false
-    if (origin) this.notes.addOrigin(added.lastInsertRowid, origin)
+    if (metadata) this.noteRows.addMetadata(added.lastInsertRowid, metadata)
     return this.#saved(meta)
   }
 
@@ -105,23 +126,18 @@ export class SqliteBackend implements ResultBackend {
     return watchRecords(this.#watchers, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
   }
 
-  history(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {
-    const metaOf = (row: StoredRow): TaskMeta => this.#read(row).meta
-    return this.file.read(() => queries.map((query) => this.#history.read(query, metaOf)))
+  #history(query: HistoryQuery): History | undefined {
+    return this.#log.read(query, (row) => this.#read(row).meta)
   }
 
-  emit(handout: Handout): Promise<boolean> {
-    return this.file.writer.write(() => this.log(handout))
-  }
-
-  /** Inside a transaction: what `emit` does. */
-  log(handout: Handout): boolean {
-    const kept = this.#history.emit(handout, this.file.nextVersion())
+  /** Inside a transaction: `EventLog.append`. */
+  log(output: Output): boolean {
+    const kept = this.#log.append(output, this.file.nextVersion())
     if (kept) this.file.touch('results')
     return kept
   }
 
-  async list({ q, limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
+  async #list({ q, limit, cursor, ...filter }: ListFilter): Promise<MetaPage> {
     const before = positionOf(limit, cursor)
     if (q !== undefined) return this.#search.page(wordsOf(q), filter, { before, limit })
     const { state = null, task = null, tasks, owner, tag, since = null } = filter
@@ -137,22 +153,6 @@ export class SqliteBackend implements ResultBackend {
     return rows.length > limit ? { metas, cursor: String(page.at(-1)?.seq) } : { metas }
   }
 
-  origins(ids: readonly string[]): Promise<(Origin | undefined)[]> {
-    return this.file.read(() => ids.map((id) => this.notes.origin(id)))
-  }
-
-  keep(note: Note): Promise<boolean> {
-    return this.file.writer.write(() => this.notes.keep(note))
-  }
-
-  recall(key: string): Promise<string | undefined> {
-    return this.file.read(() => this.notes.recall(key))
-  }
-
-  replace(note: Note): Promise<void> {
-    return this.file.writer.write(() => this.notes.replace(note))
-  }
-
   async forget(ids: readonly string[]): Promise<void> {
     for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
@@ -162,7 +162,7 @@ export class SqliteBackend implements ResultBackend {
     this.#watchers.forgotten(ids)
   }
 
-  async revoke(ids: readonly string[], due?: number): Promise<void> {
+  async #revoke(ids: readonly string[], due?: number): Promise<void> {
     const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
     for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
@@ -171,8 +171,8 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
-  async revoked(): Promise<readonly string[]> {
-    const rows = await this.file.read(() => this.#statements.revoked.all(Date.now(), MAX_REVOKED))
+  #revokedIds(): readonly string[] {
+    const rows = this.#statements.revoked.all(Date.now(), MAX_REVOKED)
     return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
   }
 
@@ -183,7 +183,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   #saved({ task_id, status }: TaskMeta): true {
-    if (isOnTheWay(status)) this.#history.log(task_id)
+    if (isOnTheWay(status)) this.#log.add(task_id)
     this.file.touch('results')
     return true
   }
@@ -275,6 +275,6 @@ export class SqliteBackend implements ResultBackend {
       after = last.seq
     }
     await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
-    await this.#changeAll((limit) => this.notes.clean(Date.now(), limit))
+    await this.#changeAll((limit) => this.noteRows.clean(Date.now(), limit))
   }
 }

@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
   emitted,
-  type Handout,
   type History,
   type HistoryQuery,
   keptChanges,
   LOG_TRIM_INTERVAL,
+  type Output,
   unlogged,
 } from '../../../backend/eventLog.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
@@ -34,7 +34,7 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
 const EMISSION_FORMAT = 'emission; state='
 
 /** The states on the way of each task and what it handed out, as the table `event` keeps them. */
-export class SqliteHistory {
+export class SqliteEventLog {
   readonly #limit: number
   readonly #add: StatementSync
   readonly #emit: StatementSync
@@ -60,14 +60,14 @@ export class SqliteHistory {
   }
 
   /** Inside the transaction that saved this state on the way: keep it. */
-  log(id: string): void {
+  add(id: string): void {
     if (this.#limit === 0) return
     const { job, seq, size } = this.#add.get(id) as { job: number; seq: number; size: number }
     if (seq % LOG_TRIM_INTERVAL === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
   }
 
-  /** Inside a transaction: keep what is handed out. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
-  emit({ id, emissions }: Handout, version: number): boolean {
+  /** Inside a transaction: keep what a run emits. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
+  append({ id, emissions }: Output, version: number): boolean {
     if (this.#limit === 0) return false
     const record = this.#touch.get(version, id) as { seq: number } | undefined
     if (!record) return false

@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { ListFilter, MetaPage } from '../../../backend/backend.ts'
 import { fits } from '../../../backend/jobFilter.ts'
+import type { ListFilter, MetaPage } from '../../../backend/jobIndex.ts'
 import { hasWords, MAX_SEARCHED_RECORDS } from '../../../backend/jobSearch.ts'
 import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
 import type { ErrorInfo } from '../../../protocol/outcome.ts'

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import type { ListFilter, ResultBackend } from '../../backend/backend.ts'
-import type { Origin } from '../../backend/unitOfWork.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { ListFilter } from '../../backend/jobIndex.ts'
+import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import type { Case } from '../backendFixture.ts'
+import { type Case, jobsOf } from '../backendFixture.ts'
 import { metaOf } from '../factories.ts'
 
 const START = Date.parse('2026-11-01T10:00:00Z')
@@ -18,9 +19,9 @@ class Filler {
     this.#backend = backend
   }
 
-  async add(id: string, fields: Partial<TaskMeta> = {}, origin: Origin = {}): Promise<void> {
+  async add(id: string, fields: Partial<TaskMeta> = {}, metadata: SubmissionMetadata = {}): Promise<void> {
     const date_submitted = new Date(START + this.#count++ * 1000).toISOString()
-    await this.#backend.store(metaOf(id, PENDING, { name: 'task', ...fields, date_submitted }), undefined, origin)
+    await this.#backend.store(metaOf(id, PENDING, { name: 'task', ...fields, date_submitted }), undefined, metadata)
   }
 }
 
@@ -33,7 +34,7 @@ async function search(backend: ResultBackend, filter: Omit<ListFilter, 'limit'>,
   const found: string[] = []
   let cursor: string | undefined
   do {
-    const page = await backend.list?.({ ...filter, limit, cursor })
+    const page = await backend.jobs?.list({ ...filter, limit, cursor })
     assert.ok(page && page.metas.length <= limit)
     found.push(...page.metas.map(({ task_id }) => task_id))
     cursor = page.cursor
@@ -44,7 +45,6 @@ async function search(backend: ResultBackend, filter: Omit<ListFilter, 'limit'>,
 /** What `list` finds by a search. */
 export function searching(it: Case): void {
   it('list: by words, each in the id, the name of the task, a tag or the error', async ({ backend }) => {
-    if (!backend.list) return
     const all = new Filler(backend)
     await all.add('job-a', { name: 'shop.Pay' })
     await all.add('job-b', { name: 'shop.refund', result: { note: 'needle' }, status: STARTED })
@@ -70,7 +70,6 @@ export function searching(it: Case): void {
   })
 
   it('list: by a search, no character is special', async ({ backend }) => {
-    if (!backend.list) return
     const all = new Filler(backend)
     const signs = ['50%', 'a_b', 'x*y', 'w\\v', '[a-z]+', '%d', '.^$', "o'clock", '"q"', '?', '(', 'n\u{1f331}m']
     for (const [at, sign] of signs.entries()) await all.add(`t${at}`, failed('E', `<${sign}>`))
@@ -84,7 +83,6 @@ export function searching(it: Case): void {
 /** What is the same text, and what is no search. */
 export function searchingText(it: Case): void {
   it('list: by a search, upper and lower case as Unicode has them', async ({ backend, other }) => {
-    if (!backend.list) return
     const all = new Filler(backend)
     await all.add('1', failed('E', 'ÄPFEL'))
     await all.add('2', { name: 'äpfel' })
@@ -101,9 +99,8 @@ export function searchingText(it: Case): void {
   })
 
   it('list: a search that is none is an ArgumentError', async ({ backend }) => {
-    if (!backend.list) return
     for (const q of ['', ' ', '\t\u00a0', 'x'.repeat(201), 'a\ud800', 'a\u0000b', '\u0007']) {
-      await assert.rejects(backend.list({ limit: 1, q }), ArgumentError, JSON.stringify(q))
+      await assert.rejects(jobsOf(backend).list({ limit: 1, q }), ArgumentError, JSON.stringify(q))
     }
     assert.equal(await search(backend, { q: '\u{1f331}'.repeat(200) }), '')
   })
@@ -112,7 +109,6 @@ export function searchingText(it: Case): void {
 /** A search together with whatever else a list is filtered by. */
 export function searchingAmong(it: Case): void {
   it('list: by a search and all else, every record once, whatever comes meanwhile', async ({ backend, other }) => {
-    if (!backend.list || !backend.origins) return
     const all = new Filler(backend)
     for (let at = 0; at < 24; at++) {
       const fields = at % 2 ? failed('E', at % 4 === 1 ? 'disk full' : 'no disk') : { name: 'even' }
@@ -128,10 +124,10 @@ export function searchingAmong(it: Case): void {
     assert.equal(await search(backend, { q: 't2', tasks: ['even', 'other'] }), 't22 t20 t2')
     assert.equal(await search(backend, { tasks: ['even', 'other'], since: START + 20_000 }), 't22 t20')
     assert.equal(await search(backend, { q: 't2', tasks: ['even'], task: 'task' }), '')
-    const first = await backend.list({ limit: 2, q: 'full' })
+    const first = await jobsOf(backend).list({ limit: 2, q: 'full' })
     await all.add('later', failed('E', 'disk full'))
     await other.forget(['t17'])
-    const rest = await backend.list({ limit: 1000, q: 'full', cursor: first.cursor })
+    const rest = await jobsOf(backend).list({ limit: 1000, q: 'full', cursor: first.cursor })
     const found = [...first.metas, ...rest.metas].map(({ task_id }) => task_id).join(' ')
     assert.equal(found, 't21 t17 t13 t9 t5 t1')
   })

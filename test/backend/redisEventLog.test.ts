@@ -67,13 +67,13 @@ describe('logs in Redis', () => {
   test('what was handed in twice, as its answer was lost, is kept once; the log has the life time of what is not final', async () => {
     await backend.store(metaOf('1', STARTED))
     const parts = ['a', 'b', 'c', 'd'].map((value) => writeEmission({ kind: 'chunk', attempt: 1, value }, 'json'))
-    const handout = { id: '1', run: 'run-1', from: 1, emissions: parts.slice(0, 2), again: false }
-    await backend.emit(handout)
+    const output = { id: '1', run: 'run-1', from: 1, emissions: parts.slice(0, 2), again: false }
+    await backend.events.append(output)
     await backend.store(metaOf('1', PROGRESS, { result: 1 }))
-    expect(await backend.emit({ ...handout, again: true })).toBe(true)
-    expect(await backend.emit({ ...handout, from: 2, emissions: parts.slice(1, 3), again: true })).toBe(true)
-    expect(await backend.emit({ ...handout, run: 'run-2', emissions: parts.slice(3), again: true })).toBe(true)
-    const [history] = await backend.history([{ id: '1', after: 2 }])
+    expect(await backend.events.append({ ...output, again: true })).toBe(true)
+    expect(await backend.events.append({ ...output, from: 2, emissions: parts.slice(1, 3), again: true })).toBe(true)
+    expect(await backend.events.append({ ...output, run: 'run-2', emissions: parts.slice(3), again: true })).toBe(true)
+    const [history] = await backend.events.read([{ id: '1', after: 2 }])
     expect(history?.logged.map(({ emission, meta }) => emission?.value ?? meta.status)).toEqual([
       ...['a', 'b', PROGRESS, 'c', 'd'],
     ])
@@ -97,7 +97,7 @@ describe('logs in Redis', () => {
     expect(seen).toEqual(['1 PENDING null', '2 PROGRESS ours', 'undefined PROGRESS theirs', '3 SUCCESS 42'])
     const failed = metaOf('2', FAILURE)
     await backend.store(failed)
-    expect((await backend.history([{ id: '2', after: 0 }]))[0]).toMatchObject({ last: 1, counted: false })
+    expect((await backend.events.read([{ id: '2', after: 0 }]))[0]).toMatchObject({ last: 1, counted: false })
   })
 
   test('nothing is missed while the connections are away', async () => {

@@ -13,7 +13,7 @@ import { type Kit, until, within } from '../kit.ts'
 export const SUITE_EVENT_LOG = 100
 
 /** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes of it. */
-export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
+export function eventLogSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
   const one = casesOn(kit, open)
   kit.describe(`history of backend ${name}`, () => {
     numbering(one)
@@ -27,11 +27,11 @@ export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedB
 }
 
 async function historyOf(backend: ResultBackend, id: string, after = 0): Promise<History | undefined> {
-  assert.ok(backend.history, 'the backend has a history')
-  return (await backend.history([{ id, after }]))[0]
+  assert.ok(backend.events, 'the backend has an event log')
+  return (await backend.events.read([{ id, after }]))[0]
 }
 
-/** `3 PROGRESS 7` for the third state, PROGRESS with 7; `4 chunk x of 2` for what the second attempt handed out. */
+/** `3 PROGRESS 7` for the third state, PROGRESS with 7; `4 chunk x of 2` for what the second attempt emitted. */
 function shown({ seq, meta, emission }: Change): string {
   if (emission) return `${seq} ${emission.kind} ${String(emission.value)} of ${emission.attempt}`
   const value = meta.status === PROGRESS || meta.status === SUCCESS ? ` ${String(meta.result)}` : ''
@@ -101,7 +101,7 @@ function numbering(it: Case): void {
   it('many at once, in the order asked', async ({ backend }) => {
     await backend.store(metaOf('a', STARTED))
     await backend.store(metaOf('b', PENDING))
-    const found = await backend.history?.(['b', 'nobody', 'a'].map((id) => ({ id, after: 0 })))
+    const found = await backend.events?.read(['b', 'nobody', 'a'].map((id) => ({ id, after: 0 })))
     assert.deepEqual(
       found?.map((history) => history && changesAfter(history, 0).map(shown).join(', ')),
       ['1 PENDING', undefined, '1 PENDING, 2 STARTED'],
@@ -245,9 +245,9 @@ function emit(
   values: readonly unknown[],
   { kind = 'chunk', attempt = 1 }: Partial<Emission> = {},
 ): Promise<boolean> {
-  assert.ok(backend.emit, 'the backend keeps emissions')
+  assert.ok(backend.events, 'the backend has an event log')
   const emissions = values.map((value) => writeEmission({ kind, attempt, value }, 'json'))
-  return backend.emit({ id, run: `run-${attempt}`, from: 1, emissions, again: false })
+  return backend.events.append({ id, run: `run-${attempt}`, from: 1, emissions, again: false })
 }
 
 function emitting(it: Case): void {

@@ -1,0 +1,22 @@
+/*
+ * Notes, a part of the result backend: keys and values that expire.
+ * Each sentence of these docs is a case of `testing/suites/notesSuite.ts`.
+ */
+
+/** A value under a key of its own, until it expires. */
+export interface Note {
+  readonly key: string
+  readonly value: string
+  /** Until when, ms since the epoch. */
+  readonly expires: number
+}
+
+/** Notes of all processes that share the store. */
+export interface NoteStore {
+  /** The value; undefined where there is none, or it has expired. */
+  get(key: string): Promise<string | undefined>
+  /** Keep a note, whatever is there under its key. One that has expired already drops it. */
+  put(note: Note): Promise<void>
+  /** Keep a note, unless one is there under its key that has not expired. Resolves true when it was kept. */
+  putIfAbsent(note: Note): Promise<boolean>
+}

@@ -1,0 +1,28 @@
+import type { Note, NoteStore } from '../../backend/notes.ts'
+
+/** Notes in this process's memory. */
+export class MemoryNotes implements NoteStore {
+  readonly #notes = new Map<string, Note>()
+
+  async get(key: string): Promise<string | undefined> {
+    const note = this.#notes.get(key)
+    return note && note.expires > Date.now() ? note.value : undefined
+  }
+
+  async put(note: Note): Promise<void> {
+    this.#notes.delete(note.key)
+    this.#notes.set(note.key, note)
+  }
+
+  async putIfAbsent(note: Note): Promise<boolean> {
+    const now = Date.now()
+    for (const [key, { expires }] of this.#notes) {
+      // The oldest come first. One that expires late keeps later ones in the map for a while, which `get` does not show.
+      if (expires > now) break
+      this.#notes.delete(key)
+    }
+    if ((this.#notes.get(note.key)?.expires ?? 0) > now) return false
+    this.#notes.set(note.key, note)
+    return true
+  }
+}
