@@ -36,14 +36,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** A working tree in which the reader has written the files of the page; all others are those of this repository. */
 function workingTree(): string[] {
-  const [suite = '', backend = '', ...more] = new Document('docs/contributing/add-a-store.md').code('ts')
+  const [suite = '', backend = '', store = '', ...more] = new Document('docs/contributing/add-a-store.md').code('ts')
   expect(more).toEqual([])
   for (const made of ['src/stores/example', 'test/backend']) mkdirSync(join(folder, made), { recursive: true })
   for (const parent of ['src', 'src/stores'])
     for (const name of readdirSync(join(root, parent)))
       if (name !== 'stores') symlinkSync(join(root, parent, name), join(folder, parent, name))
   for (const name of ['node_modules', 'package.json', 'biome.json']) symlinkSync(join(root, name), join(folder, name))
-  const files = { 'src/stores/example/backend.ts': backend, 'test/backend/example.test.ts': suite }
+  const files = {
+    'src/stores/example/backend.ts': backend,
+    'src/stores/example/store.ts': store,
+    'test/backend/example.test.ts': suite,
+  }
   for (const [name, code] of Object.entries(files)) writeFileSync(join(folder, name), code)
   const { compilerOptions } = JSON.parse(text('tsconfig.json'))
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }))
