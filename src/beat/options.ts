@@ -1,5 +1,5 @@
 import type { AnyTask, Task } from '../calls/task.ts'
-import { checkCallOptions, parseRetry } from '../config/taskOptions.ts'
+import { parseCallOptions } from '../config/callOptions.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, ValidationError } from '../std/errors.ts'
 import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.ts'
@@ -62,8 +62,6 @@ const SIGNATURE_FIELDS = new Set(['task', 'args', 'kwargs', 'options', 'subtask_
 const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel']
 /** Options that make sense for one call only. */
 const SINGLE_CALL_OPTIONS = ['taskId', 'eta', 'idempotencyKey', 'note']
-/** Durations. A call checks them when it is sent, which is too late for a schedule: they are checked here. */
-const DURATION_OPTIONS = ['countdown', 'expires', 'timeLimit', 'softTimeLimit'] as const
 const MAX_MISSED_RUNS = 1000
 
 /** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
@@ -98,7 +96,7 @@ export function parseCall(
   if (((given as { subtask_type?: unknown }).subtask_type ?? null) !== null)
     throw new ArgumentError(`${where}: expected one task, got a canvas; schedule a task that sends it`)
   const task = nameOf(given.task, where)
-  const options = parseCallOptions(given.options ?? {}, task, where)
+  const options = checkScheduled(given.options ?? {}, `${where}: options`)
   const { args, kwargs } = argumentsOf(given, options.kwargs, where)
   checkCall(tasks.get(task), { args, kwargs }, where)
   const { kwargs: _, ...rest } = options
@@ -148,20 +146,14 @@ function nameOf(task: unknown, where: string): string {
   return name
 }
 
-function parseCallOptions(options: ScheduledOptions, task: string, where: string): ScheduledOptions {
+function checkScheduled(options: ScheduledOptions, where: string): ScheduledOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   for (const name of SINGLE_CALL_OPTIONS) {
-    if (name in given) throw new ArgumentError(`${where}: options: ${name} is of one call, and a schedule makes many`)
+    if (name in given) throw new ArgumentError(`${where}: ${name} is of one call, and a schedule makes many`)
   }
   if ((given.expires as unknown) instanceof Date)
-    throw new ArgumentError(`${where}: options: expires: expected a time from the sending, as '1h', got a Date`)
-  checkCallOptions(given, task)
-  const { retry, ...rest } = given as ScheduledOptions
-  for (const name of DURATION_OPTIONS) {
-    const time = rest[name]
-    if (time !== undefined) milliseconds(time, `${where}: options: ${name}`)
-  }
-  if (retry !== undefined) parseRetry(retry, `${where}: options`)
+    throw new ArgumentError(`${where}: expires: expected a time from the sending, as '1h', got a Date`)
+  parseCallOptions(given, where)
   return given as ScheduledOptions
 }
 
