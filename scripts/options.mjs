@@ -10,6 +10,7 @@ import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { defaultCode } from '../src/config/optionTable.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
+import { WORKER_OPTIONS } from '../src/worker/options.ts'
 import { node, root } from './lib.mjs'
 
 /**
@@ -23,6 +24,7 @@ const GROUPS = {
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
+  WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
 }
 /** Columns of a comment with its indentation. */
 const WIDTH = 120
