@@ -5,11 +5,15 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { defaultCode } from '../src/config/optionTable.ts'
+import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
+import { HTTP_OPTIONS } from '../src/http/options.ts'
+import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { WORKER_OPTIONS } from '../src/worker/options.ts'
 import { node, root } from './lib.mjs'
 
@@ -25,6 +29,10 @@ const GROUPS = {
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
+  REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },
+  SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
+  HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
+  SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
 }
 /** Columns of a comment with its indentation. */
 const WIDTH = 120
@@ -67,7 +75,8 @@ function memberOf([name, row]) {
 /** @param {Row} row */
 function typeOf({ kind, type, values = [] }) {
   if (type !== undefined) return type
-  if (kind === 'choice') return values.map((value) => `'${value}'`).join(' | ')
+  if (kind === 'choice')
+    return values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value))).join(' | ')
   return TYPES[/** @type {keyof typeof TYPES} */ (kind)]
 }
 
@@ -88,7 +97,12 @@ function commentOf(row) {
 /** @param {Row} row */
 function defaultSentence(row) {
   if (row.required) return ''
-  return row.absent === undefined ? `Default \`${defaultCode(row)}\`.` : `Default: ${row.absent}.`
+  return row.absent === undefined ? `Default ${defaultOf(row)}.` : `Default: ${row.absent}.`
+}
+
+/** @param {Row} row */
+function defaultOf(row) {
+  return [`\`${defaultCode(row)}\``, row.unit].filter(Boolean).join(' ')
 }
 
 /** Without links: an editor would not find the pages. @param {string} markdown */
@@ -101,7 +115,7 @@ function tableOf(rows, page) {
   const hasCelery = rows.some(([, { celery }]) => celery !== undefined)
   const columns = ['option', 'default', ...(hasCelery ? ["Celery's name"] : []), 'meaning']
   const lines = rows.map(([name, row]) => {
-    const fallback = row.required ? 'required' : (row.absent ?? `\`${defaultCode(row)}\``)
+    const fallback = row.required ? 'required' : (row.absent ?? defaultOf(row))
     const celery = row.celery === undefined ? '' : `\`${row.celery}\``
     const meaning = row.more === undefined ? row.doc : `${row.doc}. ${row.more}`
     return [`\`${name}\``, fallback, ...(hasCelery ? [celery] : []), meaning]

@@ -11,16 +11,10 @@ import { openScheduleStore } from '../stores/openSchedule.ts'
 import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
 import { infoOf, type ScheduleInfo } from './info.ts'
-import {
-  parseCall,
-  parseDefinition,
-  parseOptions,
-  requireSchedule,
-  type ScheduledCall,
-  type ScheduleOptions,
-} from './options.ts'
+import { parseCall, parseDefinition, requireSchedule, type ScheduledCall } from './options.ts'
 import { begin } from './plan.ts'
 import { ScheduleReader } from './scheduleCache.ts'
+import { parseOptions, type ScheduleOptions } from './scheduleOptions.ts'
 import { callRun, ignores } from './sender.ts'
 import type { Schedule } from './when/schedule.ts'
 

@@ -32,8 +32,8 @@ interface DurationKind {
 type PlainKind<Given> =
   /** 1 to 255 printable characters. */
   | { readonly kind: 'text' }
-  /** A whole number within these bounds. `expected`: what the error says in place of them. */
-  | { readonly kind: 'count'; readonly min: number; readonly max?: number; readonly expected?: string }
+  /** A whole number within these bounds. `unit`: of what. */
+  | { readonly kind: 'count'; readonly min: number; readonly max?: number; readonly unit?: string }
   /** True or false. Not checked, unless `check` does: other values count as JavaScript takes them. */
   | { readonly kind: 'flag'; readonly check?: Check<Given> }
   /** One of these. `expected`: what the error says in place of the quoted values. */
@@ -79,6 +79,7 @@ export interface AnyRow extends Words {
   readonly type?: string
   readonly min?: number
   readonly max?: number
+  readonly unit?: string
   readonly values?: readonly unknown[]
   readonly expected?: string
   readonly check?: (value: never, where: string) => void
@@ -146,11 +147,14 @@ function isCount({ min = 0, max = Number.MAX_SAFE_INTEGER }: AnyRow, value: unkn
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
-function expectedOf({ kind, expected, values = [], min, max }: AnyRow): string {
+function expectedOf({ kind, expected, values = [], min, max, unit }: AnyRow): string {
   if (expected !== undefined) return expected
-  if (kind === 'count') return `a whole number ${max === undefined ? `>= ${min}` : `from ${min} to ${max}`}`
-  const quoted = values.map((value) => `'${value}'`)
-  return [...quoted.slice(0, -2), quoted.slice(-2).join(' or ')].join(', ')
+  if (kind === 'count') {
+    const what = unit === undefined ? 'a whole number' : `a whole number of ${unit}`
+    return max === undefined ? what : `${what} from ${min} to ${max}`
+  }
+  const all = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)))
+  return [...all.slice(0, -2), all.slice(-2).join(' or ')].join(', ')
 }
 
 /** The default of an option as code, as `'30s'`; undefined where there is none. */
