@@ -51,6 +51,7 @@ export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' |
   readonly revokeGrace: number
 }
 
+export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'solo']
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
