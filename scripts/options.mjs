@@ -82,8 +82,8 @@ function typeOf({ kind, type, values = [] }) {
 
 /** @param {Row} row */
 function commentOf(row) {
-  const doc = row.doc.replace(/^[a-z]/, (letter) => letter.toUpperCase())
-  const text = plain([`${doc}.`, row.more, defaultSentence(row)].filter(Boolean).join(' ')).replaceAll('*/', '*\\/')
+  const sentences = plain([`${row.doc}.`, row.more, defaultSentence(row)].filter(Boolean).join(' '))
+  const text = sentences.replace(/^[a-z]/, (letter) => letter.toUpperCase()).replaceAll('*/', '*\\/')
   if (text.length + 9 <= WIDTH) return `  /** ${text} */`
   const lines = ['']
   for (const word of text.split(' ')) {

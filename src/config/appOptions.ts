@@ -3,14 +3,15 @@ import type { QueueOptions } from '../broker/queueOptions.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
-import type { LogOption } from '../std/log.ts'
+import type { Logger, LogOption } from '../std/log.ts'
 import type { Schema } from '../std/schema.ts'
+import type { SecretUrl } from '../std/secretUrl.ts'
 import { requireText, shown } from '../std/validate.ts'
 import type { OptionTable } from './optionTable.ts'
 import { parseQueues } from './queueOptions.ts'
-import type { RequestOptions } from './requestOptions.ts'
+import type { RequestConfig, RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
-import type { WebhookOptions } from './webhookOptions.ts'
+import type { WebhookConfig, WebhookOptions } from './webhookOptions.ts'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
@@ -88,7 +89,7 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   alwaysEager?: boolean | undefined
   /**
-   * webhooks, which notify other servers when jobs end: the secret that signs them, and which hosts may be notified.
+   * Webhooks, which notify other servers when jobs end: the secret that signs them, and which hosts may be notified.
    * Default: none.
    */
   webhooks?: WebhookOptions | undefined
@@ -107,30 +108,46 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   // </APP_OPTIONS>
 }
 
-type Serializer = 'json' | 'msgpack'
-
-/** The options, parsed each by itself: what is made of several is in `parseConfig`. Times in ms. */
-export interface ParsedAppOptions
-  extends Pick<CeleriacOptions, 'broker' | 'backend' | 'webhooks' | 'context' | 'request' | 'logger'> {
+/** An app's options as parsed: every value present, times in ms. */
+export interface Config {
   readonly name: string
+  readonly broker: SecretUrl
+  readonly backend: SecretUrl
+  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
+  readonly storeWarning: string | undefined
   readonly queue: string
-  readonly routes: (task: string) => string | undefined
-  readonly serializer: Serializer
-  readonly resultSerializer: Serializer
-  readonly accept: readonly Serializer[]
+  readonly route: (task: string) => string | undefined
+  readonly serializer: 'json' | 'msgpack'
+  readonly resultSerializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
   readonly typedJson: boolean
+  /** ms */
   readonly resultExpires: number
   readonly keyPrefix: string
+  /** ms */
   readonly lease: number
+  /** ms */
   readonly visibilityTimeout: number
-  /** undefined: the store's own default. */
+  /** ms; undefined: the store's own default. */
   readonly storeTimeout: number | undefined
   readonly queues: Readonly<Record<string, QueueOptions>>
   readonly ignoreResult: boolean
   readonly trackStarted: boolean
   readonly eventLog: number
   readonly alwaysEager: boolean
+  readonly webhooks: WebhookConfig | undefined
+  readonly request: RequestConfig
+  readonly logger: Logger
 }
+
+/** Each option parsed by itself; what is made of several is in `parseConfig`. */
+interface ParsedAppOptions
+  extends Omit<Config, 'broker' | 'backend' | 'storeWarning' | 'route' | 'webhooks' | 'request' | 'logger'>,
+    Pick<CeleriacOptions, 'broker' | 'backend' | 'webhooks' | 'context' | 'request' | 'logger'> {
+  readonly routes: Config['route']
+}
+
+type Serializer = 'json' | 'msgpack'
 
 const MIN_LEASE_MS = 1000
 const SERIALIZERS: readonly Serializer[] = ['json', 'msgpack']
@@ -319,7 +336,7 @@ function parseAccept(names: readonly Serializer[], where: string): readonly Seri
   })
 }
 
-function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>, where: string): ParsedAppOptions['routes'] {
+function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>, where: string): Config['route'] {
   if (typeof routes === 'function') return routes
   const rules = Object.entries(routes).map(([pattern, queue]) => {
     requireText(queue, `${where}: ${pattern}`)

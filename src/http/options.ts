@@ -45,13 +45,13 @@ export interface HttpOptions {
   /** Title, version, description, license and contact of the API in its OpenAPI document. Default: none. */
   info?: ApiInfo | undefined
   /**
-   * who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
+   * Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
    * admins. Default: anybody.
    */
   authorize?: Authorize | undefined
   /** How often an identity, or an address, may ask: `{ requests, per, by? }`, see Limits. Default: none. */
   rateLimit?: RateLimit | undefined
-  /** pages of other origins that may call it from a browser: `{ origins, credentials? }`. Default: none. */
+  /** Pages of other origins that may call it from a browser: `{ origins, credentials? }`. Default: none. */
   cors?: CorsOptions | undefined
   /** A page for people at `/docs`, which shows the tasks and can call them. Default `true`. */
   docs?: boolean | undefined
