@@ -57,7 +57,7 @@ export class Schedules {
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} is defined already in this app`)
     const entry = this.#fresh(name, definition, Date.now(), null, false)
     const digest = uuidOf(storedForm({ ...entry, fire: null, due: null }).text)
-    this.#defined.set(name, { definition, paused: options.paused ?? false, digest })
+    this.#defined.set(name, { definition, paused: options.paused === true, digest })
   }
 
   /** All entries by name, also those of the code that no beat has stored yet. Rejects with ConfigError, StoreUnavailableError. */
@@ -88,7 +88,7 @@ export class Schedules {
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} exists already`)
     const store = await this.store()
     await this.#requireResults(name, definition)
-    const entry = this.#fresh(name, definition, Date.now(), null, options.paused ?? false)
+    const entry = this.#fresh(name, definition, Date.now(), null, options.paused === true)
     const [added] = await store.swap([{ name, from: undefined, to: storedForm(entry) }])
     if (!added) throw new ArgumentError(`schedule ${name} exists already`)
   }
