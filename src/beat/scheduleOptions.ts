@@ -29,7 +29,7 @@ export interface ScheduleOptions {
   start?: Date | undefined
   /** Nothing is due after this moment. Default: none. */
   end?: Date | undefined
-  /** Begin paused; of new entries only. Later `pause` and `resume` say. Default `false`. */
+  /** Begin paused; of new entries only. Later use `pause` and `resume`. Default `false`. */
   paused?: boolean | undefined
   // </SCHEDULE_OPTIONS>
 }
@@ -87,7 +87,7 @@ export const SCHEDULE_OPTIONS: OptionTable<ScheduleOptions, ParsedScheduleOption
     check: requireFlag,
     default: false,
     doc: 'begin paused; of new entries only',
-    more: 'Later `pause` and `resume` say.',
+    more: 'Later use `pause` and `resume`.',
   },
 }
 

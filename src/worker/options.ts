@@ -28,8 +28,8 @@ export interface WorkerOptions {
    */
   module?: string | URL | undefined
   /**
-   * How long running tasks may go on when it stops. What runs then is told to stop, ended, and goes back to its queue.
-   * Default `'25s'`.
+   * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
+   * queue. Default `'25s'`.
    */
   grace?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
@@ -96,7 +96,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     kind: 'duration',
     default: '25s',
     doc: 'how long running tasks may go on when it stops',
-    more: 'What runs then is told to stop, ended, and goes back to its queue.',
+    more: 'Then the rest is aborted, ended by force, and goes back to its queue.',
   },
   revokeGrace: {
     kind: 'duration',
