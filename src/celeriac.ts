@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { App } from './app/app.ts'
-import type { ScheduledCall, ScheduleOptions } from './beat/options.ts'
+import type { ScheduledCall } from './beat/options.ts'
+import type { ScheduleOptions } from './beat/scheduleOptions.ts'
 import { Schedules } from './beat/schedules.ts'
 import type { Schedule } from './beat/when/schedule.ts'
 import type { CeleriacOptions } from './config/config.ts'

@@ -20,9 +20,10 @@ import {
   type Task,
 } from '../calls/task.ts'
 import { completeWait, openWait, type WaitOutcome } from '../calls/wait.ts'
+import type { CallOptions } from '../config/callOptions.ts'
 import { type CeleriacOptions, type Config, parseConfig } from '../config/config.ts'
 import type { ContextValues } from '../config/requestValues.ts'
-import type { CallOptions, TaskOptions } from '../config/taskOptions.ts'
+import type { TaskOptions } from '../config/taskOptions.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { RequestContext } from '../request/requestContext.ts'

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../config/taskOptions.ts'
+import type { CallOptions } from '../config/callOptions.ts'
 import { CONTENT_TYPES, deserialize, JSON_ONLY, serialize } from '../protocol/serializer.ts'
 import { DecodeError } from '../std/errors.ts'
 import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'

@@ -1,34 +1,11 @@
 import type { AnyTask, Task } from '../calls/task.ts'
-import { checkCallOptions, parseRetry } from '../config/taskOptions.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { parseCallOptions } from '../config/callOptions.ts'
 import { ArgumentError, ValidationError } from '../std/errors.ts'
-import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.ts'
+import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import { bindCall, checkArguments, type Given, joinKwargs } from '../tasks/bind.ts'
-import type { CallArgs, Definition, Missed, Overlap, ScheduledOptions } from './entry.ts'
+import type { CallArgs, Definition, ScheduledOptions } from './entry.ts'
+import { parseOptions, type ScheduleOptions } from './scheduleOptions.ts'
 import type { Schedule } from './when/schedule.ts'
-
-/** How an entry of the schedule behaves. */
-export interface ScheduleOptions {
-  /**
-   * Runs whose time passed while no beat ran: `'once'` (default) sends one for all of them, the newest; `'skip'` none, unless it is less than
-   * a minute late; `{ all: n }` each of them, the newest n at most (1 to 1000).
-   */
-  missed?: Missed | undefined
-  /**
-   * The run before still waits or runs: `'allow'` (default) sends the next all the same; `'skip'` does not; `'queue'` sends it when that one
-   * has ended, one at most; `'cancel'` first revokes that one, by force: what does not heed its signal ends some seconds later, in pool threads.
-   * All but `allow` need the tasks' results.
-   */
-  overlap?: Overlap | undefined
-  /** Each run is sent up to so much later, drawn by its time, never beyond the next. Default 0. */
-  jitter?: Duration | undefined
-  /** Nothing is due before this moment. */
-  start?: Date | undefined
-  /** Nothing is due after this moment. */
-  end?: Date | undefined
-  /** Begin paused. Only of new entries: later `pause` and `resume` say. */
-  paused?: boolean | undefined
-}
 
 /** A call of a task by its name. */
 export interface NamedCall {
@@ -57,14 +34,9 @@ interface AnyCall extends Omit<NamedCall, 'task'> {
   readonly task: unknown
 }
 
-const KNOWN_OPTIONS = new Set(['missed', 'overlap', 'jitter', 'start', 'end', 'paused'])
 const SIGNATURE_FIELDS = new Set(['task', 'args', 'kwargs', 'options', 'subtask_type', 'immutable'])
-const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel']
 /** Options that make sense for one call only. */
 const SINGLE_CALL_OPTIONS = ['taskId', 'eta', 'idempotencyKey', 'note']
-/** Durations. A call checks them when it is sent, which is too late for a schedule: they are checked here. */
-const DURATION_OPTIONS = ['countdown', 'expires', 'timeLimit', 'softTimeLimit'] as const
-const MAX_MISSED_RUNS = 1000
 
 /** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
 export function parseDefinition(
@@ -98,47 +70,12 @@ export function parseCall(
   if (((given as { subtask_type?: unknown }).subtask_type ?? null) !== null)
     throw new ArgumentError(`${where}: expected one task, got a canvas; schedule a task that sends it`)
   const task = nameOf(given.task, where)
-  const options = parseCallOptions(given.options ?? {}, task, where)
+  const options = checkScheduled(given.options ?? {}, `${where}: options`)
   const { args, kwargs } = argumentsOf(given, options.kwargs, where)
   checkCall(tasks.get(task), { args, kwargs }, where)
   const { kwargs: _, ...rest } = options
   if (args.length === 0) return { task, args: Object.keys(kwargs).length === 0 ? args : kwargs, options: rest }
   return { task, args, options: Object.keys(kwargs).length === 0 ? rest : { ...rest, kwargs } }
-}
-
-/** Throws ArgumentError. */
-export function parseOptions(
-  options: ScheduleOptions,
-  where: string,
-): Pick<Definition, 'missed' | 'overlap' | 'jitter' | 'start' | 'end'> {
-  if (typeof options !== 'object' || options === null)
-    throw new ArgumentError(`${where}: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, KNOWN_OPTIONS, where)
-  const { start, end, overlap = 'allow', paused = false } = options
-  if (start !== undefined) requireDate(start, `${where}: start`)
-  if (end !== undefined) requireDate(end, `${where}: end`)
-  if (start && end && end < start)
-    throw new ArgumentError(`${where}: end: expected a moment after start, got ${end.toISOString()}`)
-  if (!OVERLAPS.includes(overlap))
-    throw new ArgumentError(`${where}: overlap: expected ${OVERLAPS.join(', ')}, got ${shown(overlap)}`)
-  if (typeof paused !== 'boolean')
-    throw new ArgumentError(`${where}: paused: expected true or false, got ${shown(paused)}`)
-  return {
-    missed: parseMissed(options.missed ?? 'once', where),
-    overlap,
-    jitter: milliseconds(options.jitter ?? 0, `${where}: jitter`),
-    start: start?.getTime() ?? null,
-    end: end?.getTime() ?? null,
-  }
-}
-
-function parseMissed(missed: Missed, where: string): Missed {
-  if (missed === 'skip' || missed === 'once') return missed
-  const { all } = (typeof missed === 'object' ? (missed ?? {}) : {}) as { all?: unknown }
-  if (Number.isInteger(all) && (all as number) >= 1 && (all as number) <= MAX_MISSED_RUNS) return { all: all as number }
-  throw new ArgumentError(
-    `${where}: missed: expected 'skip', 'once' or { all: 1 to ${MAX_MISSED_RUNS} }, got ${shown(missed)}`,
-  )
 }
 
 function nameOf(task: unknown, where: string): string {
@@ -148,20 +85,14 @@ function nameOf(task: unknown, where: string): string {
   return name
 }
 
-function parseCallOptions(options: ScheduledOptions, task: string, where: string): ScheduledOptions {
+function checkScheduled(options: ScheduledOptions, where: string): ScheduledOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   for (const name of SINGLE_CALL_OPTIONS) {
-    if (name in given) throw new ArgumentError(`${where}: options: ${name} is of one call, and a schedule makes many`)
+    if (name in given) throw new ArgumentError(`${where}: ${name} is of one call, and a schedule makes many`)
   }
   if ((given.expires as unknown) instanceof Date)
-    throw new ArgumentError(`${where}: options: expires: expected a time from the sending, as '1h', got a Date`)
-  checkCallOptions(given, task)
-  const { retry, ...rest } = given as ScheduledOptions
-  for (const name of DURATION_OPTIONS) {
-    const time = rest[name]
-    if (time !== undefined) milliseconds(time, `${where}: options: ${name}`)
-  }
-  if (retry !== undefined) parseRetry(retry, `${where}: options`)
+    throw new ArgumentError(`${where}: expires: expected a time from the sending, as '1h', got a Date`)
+  parseCallOptions(given, where)
   return given as ScheduledOptions
 }
 

@@ -9,16 +9,10 @@ import { requireText } from '../std/validate.ts'
 import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
 import { infoOf, type ScheduleInfo } from './info.ts'
-import {
-  parseCall,
-  parseDefinition,
-  parseOptions,
-  requireSchedule,
-  type ScheduledCall,
-  type ScheduleOptions,
-} from './options.ts'
+import { parseCall, parseDefinition, requireSchedule, type ScheduledCall } from './options.ts'
 import { begin } from './plan.ts'
 import { ScheduleReader } from './scheduleCache.ts'
+import { parseOptions, type ScheduleOptions } from './scheduleOptions.ts'
 import { callRun, ignores } from './sender.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -61,7 +55,7 @@ export class Schedules {
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} is defined already in this app`)
     const entry = this.#fresh(name, definition, Date.now(), null, false)
     const digest = uuidOf(storedForm({ ...entry, fire: null, due: null }).text)
-    this.#defined.set(name, { definition, paused: options.paused ?? false, digest })
+    this.#defined.set(name, { definition, paused: options.paused === true, digest })
   }
 
   /** All entries by name, also those of the code that no beat has stored yet. Rejects with ConfigError, StoreUnavailableError. */
@@ -92,7 +86,7 @@ export class Schedules {
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} exists already`)
     const store = await this.store()
     await this.#requireResults(name, definition)
-    const entry = this.#fresh(name, definition, Date.now(), null, options.paused ?? false)
+    const entry = this.#fresh(name, definition, Date.now(), null, options.paused === true)
     const [added] = await store.swap([{ name, from: undefined, to: storedForm(entry) }])
     if (!added) throw new ArgumentError(`schedule ${name} exists already`)
   }

@@ -1,7 +1,7 @@
 import type { App } from '../app/app.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import type { AsyncResult } from '../calls/asyncResult.ts'
-import type { CallOptions } from '../config/taskOptions.ts'
+import type { CallOptions } from '../config/callOptions.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'

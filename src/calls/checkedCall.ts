@@ -1,4 +1,4 @@
-import type { CallOptions } from '../config/taskOptions.ts'
+import type { CallOptions } from '../config/callOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireObject, shown } from '../std/validate.ts'
 import { bindCall, checkArguments, type Given, joinKwargs, wireForm } from '../tasks/bind.ts'

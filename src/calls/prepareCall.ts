@@ -1,7 +1,8 @@
 import type { Message, Submission as Sent, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Route } from '../broker/broker.ts'
+import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
-import { type CallOptions, checkCallOptions, type ParsedTaskOptions, parseRetry } from '../config/taskOptions.ts'
+import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -9,10 +10,8 @@ import { pendingRecord } from '../protocol/record.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoNow } from '../std/clock.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
-import { requireDate } from '../std/validate.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { RETRY_HEADER } from '../tasks/runJob.ts'
@@ -45,19 +44,19 @@ export interface Prepared {
 
 /** Turn a call into its message and record. Throws ArgumentError and its kinds for whatever cannot be sent. */
 export function prepare(call: Call, config: Config, sender: Sender): Prepared {
-  const { options, task } = call
-  checkCallOptions(options, task)
+  const { task } = call
+  const options = parseCallOptions(call.options, `task ${task}`)
   const own = call.definition?.options
   const now = Date.now()
   const id = options.taskId ?? (options.idempotencyKey === undefined ? uuid(now) : uuidOf(task, options.idempotencyKey))
-  const eta = etaOf(options, now)
+  const eta = options.eta ?? momentOf(options.countdown, now)
   const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
   if (ignored && options.idempotencyKey !== undefined)
     throw new ArgumentError(
       `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
     )
-  const message = messageOf(call, {
+  const message = messageOf(call, options, {
     id,
     eta,
     ignored,
@@ -90,7 +89,7 @@ export function preparedOf(
   return { id, message, queue, ignored, submission: { message: { envelope, route, notBefore }, meta, ...extra } }
 }
 
-function metadataOf({ owner, tags, keepInput }: CallOptions, { body }: Envelope): SubmissionMetadata | undefined {
+function metadataOf({ owner, tags, keepInput }: ParsedCallOptions, { body }: Envelope): SubmissionMetadata | undefined {
   if (owner === undefined && tags === undefined && !keepInput) return undefined
   return { owner, tags, input: keepInput ? body : undefined }
 }
@@ -113,16 +112,15 @@ function encode(
 
 function messageOf(
   call: Call,
+  options: ParsedCallOptions,
   facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<
       Config,
       'webhooks' | 'request'
     >,
 ): TaskMessage {
-  const { options, definition, task } = call
+  const { definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
-  const expires =
-    expiresOf(options.expires, facts.now, task) ??
-    (own?.expires === undefined ? undefined : new Date(facts.now + own.expires))
+  const expires = momentOf(options.expires ?? own?.expires, facts.now)
   const parent = lineage()
   return {
     id: facts.id,
@@ -133,8 +131,8 @@ function messageOf(
     eta: facts.eta && pythonIso(facts.eta),
     expires: expires && pythonIso(expires),
     retries: 0,
-    timeLimit: limitOf(options.timeLimit, `task ${task}: timeLimit`) ?? own?.timeLimit,
-    softTimeLimit: limitOf(options.softTimeLimit, `task ${task}: softTimeLimit`) ?? own?.softTimeLimit,
+    timeLimit: options.timeLimit ?? own?.timeLimit,
+    softTimeLimit: options.softTimeLimit ?? own?.softTimeLimit,
     rootId: parent?.rootId ?? facts.id,
     parentId: parent?.parentId,
     origin: facts.origin,
@@ -145,10 +143,10 @@ function messageOf(
   }
 }
 
-function headersOf(options: CallOptions, task: string, webhooks: Config['webhooks']): Record<string, unknown> {
+function headersOf(options: ParsedCallOptions, task: string, webhooks: Config['webhooks']): Record<string, unknown> {
   if (options.retry === undefined && options.webhook === undefined) return options.headers ?? {}
   const webhook = options.webhook === undefined ? {} : webhookHeader(options.webhook, webhooks, task)
-  return { ...options.headers, ...retryHeader(options, task), ...webhook }
+  return { ...options.headers, ...retryHeader(options), ...webhook }
 }
 
 /** With the context of the request in which this is called, unless the caller gave one by hand: that is then checked as ours would be. */
@@ -163,23 +161,13 @@ function inContext(headers: Record<string, unknown>, config: Config['request']):
   return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
 }
 
-function retryHeader({ retry }: CallOptions, task: string): Record<string, unknown> {
+function retryHeader({ retry }: ParsedCallOptions): Record<string, unknown> {
   if (retry === undefined) return {}
-  const { max, kind, delay, maxDelay, jitter } = parseRetry(retry, `task ${task}`)
+  const { max, kind, delay, maxDelay, jitter } = retry
   return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
 }
 
-function etaOf({ eta, countdown }: CallOptions, now: number): Date | undefined {
-  if (eta) return eta
-  return countdown === undefined ? undefined : new Date(now + milliseconds(countdown, 'countdown'))
-}
-
-function expiresOf(expires: Date | Duration | undefined, now: number, task: string): Date | undefined {
-  if (expires instanceof Date) requireDate(expires, `task ${task}: expires`)
-  if (expires === undefined || expires instanceof Date) return expires
-  return new Date(now + milliseconds(expires, `task ${task}: expires`))
-}
-
-function limitOf(limit: Duration | undefined, where: string): number | undefined {
-  return limit === undefined ? undefined : milliseconds(limit, where)
+/** A moment, or this many ms from now. */
+function momentOf(time: Date | number | undefined, now: number): Date | undefined {
+  return typeof time === 'number' ? new Date(now + time) : time
 }

@@ -1,5 +1,6 @@
+import type { CallOptions } from '../config/callOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
-import { type CallOptions, parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
+import { parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from '../std/schema.ts'

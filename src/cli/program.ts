@@ -1,8 +1,20 @@
 import { Command, Option } from 'commander'
+import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
+import { APP_OPTIONS } from '../config/appOptions.ts'
+import { CALL_OPTIONS } from '../config/callOptions.ts'
+import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
 import { redactUrl } from '../std/url.ts'
+import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
+import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
 import { duration, logLevel, moment, momentOrDuration, names, wholeNumber } from './values.ts'
 import { version } from './version.ts'
+
+const OF_APP = { absent: "the app's" }
+const HOSTNAME = {
+  as: 'mail@%h (%h: host name)',
+  absent: 'celeriac@%h, with a number where that is taken',
+}
 
 /** The command line: what may be written. What a command does is in its own file, loaded when it is called. */
 export function program(): Command {
@@ -42,13 +54,13 @@ function addServers(root: Command): void {
     .option('--no-metrics', 'count nothing for Prometheus')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
   const worker = command(root, 'worker', 'run the tasks of a module')
-  withBeat(withWorker(withStores(withModule(worker, true), 'info'), '25s'))
+  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .option(
       '--metrics-port <number>',
       'tell metrics to Prometheus at this port; 0: any free one',
       wholeNumber(0, 65_535),
     )
-    .option('--metrics-host <host>', 'address of that port', '127.0.0.1')
+    .option('--metrics-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
@@ -100,17 +112,10 @@ function addScheduleAdd(own: Command): void {
     .option('--tz <zone>', 'time zone of --cron, as Europe/Berlin')
     .option('--every <time>', 'when: at the multiples of this time, as 30s', duration)
     .option('--at <moment>', 'when: once, as 2026-11-21T08:00:00Z', moment)
-    .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
-    .option('-q, --queue <name>', 'queue to send it to')
-    .addOption(new Option('--missed <policy>', 'runs missed while no beat ran').choices(['skip', 'once']))
-    .addOption(
-      new Option('--overlap <policy>', 'when the run before has not ended').choices([
-        'allow',
-        'skip',
-        'queue',
-        'cancel',
-      ]),
-    )
+    .addOption(flag('-k, --kwargs <json>', CALL_OPTIONS.kwargs, { as: 'a JSON object' }))
+    .addOption(flag('-q, --queue <name>', CALL_OPTIONS.queue))
+    .addOption(choiceFlag('--missed <policy>', SCHEDULE_OPTIONS.missed, ['skip', 'once']))
+    .addOption(choiceFlag('--overlap <policy>', SCHEDULE_OPTIONS.overlap))
     .action(async (name, task, args, options) =>
       (await import('./commands/schedule.ts')).add(name, task, args, options),
     )
@@ -119,13 +124,13 @@ function addScheduleAdd(own: Command): void {
 function addCall(root: Command): void {
   const call = command(root, 'call <name> [args...]', 'send a task; each argument is JSON')
   withStores(withModule(call, false), 'warn')
-    .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
-    .option('-q, --queue <name>', 'queue to send it to')
-    .option('--countdown <time>', 'not before this time from now, as 10s', duration)
-    .option('--eta <moment>', 'not before this moment, as 2026-11-21T08:00:00Z', moment)
-    .option('--expires <time>', 'not started after this time from now, or this moment', momentOrDuration)
-    .option('--priority <number>', '0 to 255, the highest first (on Redis the lowest)', wholeNumber(0, 255))
-    .option('--task-id <id>', 'its id; default: a new one')
+    .addOption(flag('-k, --kwargs <json>', CALL_OPTIONS.kwargs, { as: 'a JSON object' }))
+    .addOption(flag('-q, --queue <name>', CALL_OPTIONS.queue))
+    .addOption(flag('--countdown <time>', CALL_OPTIONS.countdown, { as: '10s' }).argParser(duration))
+    .addOption(flag('--eta <moment>', CALL_OPTIONS.eta, { as: '2026-11-21T08:00:00Z' }).argParser(moment))
+    .addOption(flag('--expires <time>', CALL_OPTIONS.expires).argParser(momentOrDuration))
+    .addOption(countFlag('--priority <number>', CALL_OPTIONS.priority))
+    .addOption(flag('--task-id <id>', CALL_OPTIONS.taskId))
     .option('-w, --wait [time]', 'wait for the result, at most this long, and print it', duration)
     .action(async (name, args, options) => (await import('./commands/call.ts')).call(name, args, options))
 }
@@ -171,8 +176,8 @@ function withModule(own: Command, required: boolean): Command {
 
 function withStores(own: Command, level: string): Command {
   return own
-    .addOption(new Option('-b, --broker <url>', "the broker; default: the app's").env('CELERIAC_BROKER'))
-    .addOption(new Option('--result-backend <url>', "the result backend; default: the app's").env('CELERIAC_BACKEND'))
+    .addOption(flag('-b, --broker <url>', APP_OPTIONS.broker, OF_APP).env('CELERIAC_BROKER'))
+    .addOption(flag('--result-backend <url>', APP_OPTIONS.backend, OF_APP).env('CELERIAC_BACKEND'))
     .addOption(
       new Option('-l, --loglevel <level>', 'debug, info, warn or error')
         .default(logLevel(level), level)
@@ -182,27 +187,21 @@ function withStores(own: Command, level: string): Command {
 
 function withAddress(own: Command): Command {
   return own
-    .option('--host <host>', 'address to listen on', '127.0.0.1')
-    .option('--port <port>', 'port to listen on; 0: any free one', wholeNumber(0, 65_535), 5000)
-    .option('--hosts <names>', 'names by which clients may call it, behind a proxy that passes Host on', names)
+    .addOption(flagWithDefault('--host <host>', SERVE_OPTIONS.host))
+    .addOption(flagWithDefault('--port <port>', SERVE_OPTIONS.port).argParser(wholeNumber(0, 65_535)))
+    .addOption(flag('--hosts <names>', SERVE_OPTIONS.hosts).argParser(names))
 }
 
 function withBeat(own: Command): Command {
   return own.option('-B, --beat', 'run a beat beside it: it sends the tasks of the schedule')
 }
 
-function withWorker(own: Command, grace: string): Command {
+/** `grace`: the command's own default. */
+function withWorker(own: Command, grace?: string): Command {
   return own
-    .option('-c, --concurrency <number>', 'tasks at once', wholeNumber(1, 100_000))
-    .addOption(new Option('-P, --pool <pool>', 'where tasks run').choices(['inline', 'threads', 'solo']))
-    .option('-Q, --queues <names>', "queues to take from, as fast,slow; default: the app's", names)
-    .option(
-      '-n, --hostname <name>',
-      'name of the worker, as mail@%h (%h: host name); default: celeriac@%h, with a number where that is taken',
-    )
-    .addOption(
-      new Option('--grace <time>', 'how long running tasks may go on when it stops')
-        .default(duration(grace), grace)
-        .argParser(duration),
-    )
+    .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
+    .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
+    .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
+    .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
+    .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))
 }

@@ -1,26 +1,38 @@
 import { ArgumentError } from '../std/errors.ts'
 import { requireSchema, type Schema } from '../std/schema.ts'
 import { redactUrl } from '../std/url.ts'
-import { refuseUnknown, shown } from '../std/validate.ts'
+import { shown } from '../std/validate.ts'
 import { type BaseUrlPolicy, isBaseUrl } from './baseUrl.ts'
+import { type OptionTable, readOptions } from './optionTable.ts'
 
 /** What of a request tasks may know. */
 export interface RequestOptions {
+  // <REQUEST_OPTIONS> written by `npm run docs:api` from the table below
   /**
-   * Names of the headers that are carried; a name may end in `*`. Default `accept-language` and `x-request-id`. A pattern never takes one that
-   * looks like a secret (`authorization`, `cookie`, `x-api-key`, tokens…): only its full name does.
+   * Names of the headers that are carried; `'x-*'` takes all that begin so. But never one that looks like a secret:
+   * `authorization`, `cookie`, `proxy-authorization`, `x-api-key`, anything with _auth_, _token_, _secret_, _session_…:
+   * those only by their full name. Default `['accept-language', 'x-request-id']`.
    */
   headers?: readonly string[] | undefined
   /**
-   * Which headers of a proxy tell the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto, -Host, -Prefix) or
-   * `forwarded` (RFC 7239). Only for a server that nobody reaches past a proxy which sets them itself. Of a list the last counts,
-   * which the nearest proxy wrote. Default: none is believed.
+   * The public address of the application, as `https://shop.example/eu`. **Set it in production**: the host name of a
+   * request is chosen by its sender, and ends up in your mails. Default: from the request.
+   */
+  baseUrl?: string | undefined
+  /**
+   * Which headers of a proxy say the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto,
+   * -Host, -Prefix) or `forwarded` (RFC 7239). Only for a server that can be reached through a proxy alone, which sets
+   * them itself. Only one of the two, as what your proxy does not set, clients may. Of a list the last entry counts,
+   * which the nearest proxy wrote. Default `false`.
    */
   trustProxy?: 'x-forwarded' | 'forwarded' | false | undefined
-  /** The public address of the application, as `https://shop.example/eu`. Takes the place of what a request says, which its sender chose. */
-  baseUrl?: string | undefined
-  /** Longest context as JSON, bytes. Default 8192. What came from the client gets at most half of it. */
+  /**
+   * Longest context as JSON. What the client sent (path, query, headers) gets half of it, and what does not fit is left
+   * out: no client can make a call fail. Identity and values that do not fit are an ArgumentError. Default `8192`
+   * bytes.
+   */
   limit?: number | undefined
+  // </REQUEST_OPTIONS>
 }
 
 /** Parsed. */
@@ -34,50 +46,77 @@ export interface RequestConfig extends BaseUrlPolicy {
   readonly limit: number
 }
 
-const KNOWN_OPTIONS = new Set(['headers', 'trustProxy', 'baseUrl', 'limit'])
-const DEFAULT_HEADERS = ['accept-language', 'x-request-id']
-const DEFAULT_LIMIT_BYTES = 8192
+/** The options by themselves. */
+interface ParsedRequestOptions {
+  /** In lower case. */
+  readonly headers: readonly string[]
+  readonly trustProxy: BaseUrlPolicy['trustProxy']
+  readonly baseUrl: string | undefined
+  readonly limit: number
+}
+
 const HEADER_NAME = /^(?:[!#$%&'+.^_`|~0-9A-Za-z-]+\*?|\*)$/
+
+export const REQUEST_OPTIONS: OptionTable<RequestOptions, ParsedRequestOptions> = {
+  headers: {
+    kind: 'value',
+    type: 'readonly string[]',
+    parse: headerNames,
+    default: ['accept-language', 'x-request-id'],
+    doc: "names of the headers that are carried; `'x-*'` takes all that begin so",
+    more: 'But never one that looks like a secret: `authorization`, `cookie`, `proxy-authorization`, `x-api-key`, anything with _auth_, _token_, _secret_, _session_…: those only by their full name.',
+  },
+  baseUrl: {
+    kind: 'value',
+    type: 'string',
+    parse: baseUrlOf,
+    absent: 'from the request',
+    doc: 'the public address of the application, as `https://shop.example/eu`',
+    more: '**Set it in production**: the host name of a request is chosen by its sender, and ends up in your mails.',
+  },
+  trustProxy: {
+    kind: 'choice',
+    values: ['x-forwarded', 'forwarded', false],
+    default: false,
+    doc: 'which headers of a proxy say the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto, -Host, -Prefix) or `forwarded` (RFC 7239)',
+    more: 'Only for a server that can be reached through a proxy alone, which sets them itself. Only one of the two, as what your proxy does not set, clients may. Of a list the last entry counts, which the nearest proxy wrote.',
+  },
+  limit: {
+    kind: 'count',
+    min: 256,
+    max: 1024 * 1024,
+    unit: 'bytes',
+    default: 8192,
+    doc: 'longest context as JSON',
+    more: 'What the client sent (path, query, headers) gets half of it, and what does not fit is left out: no client can make a call fail. Identity and values that do not fit are an ArgumentError.',
+  },
+}
 
 /** Parse the app's options `context` and `request`. Throws ArgumentError. */
 export function parseRequestOptions(schema: Schema | undefined, options: RequestOptions = {}): RequestConfig {
   if (schema !== undefined) requireSchema(schema, 'context')
-  if (typeof options !== 'object' || options === null)
-    throw new ArgumentError(`request: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, KNOWN_OPTIONS, 'request')
-  const { headers = DEFAULT_HEADERS, trustProxy = false, baseUrl, limit = DEFAULT_LIMIT_BYTES } = options
-  const names = headerNames(headers)
-  if (trustProxy !== false && trustProxy !== 'x-forwarded' && trustProxy !== 'forwarded')
-    throw new ArgumentError(
-      `request: trustProxy: expected 'x-forwarded', 'forwarded' or false, got ${shown(trustProxy)}`,
-    )
-  if (!Number.isSafeInteger(limit) || limit < 256 || limit > 1024 * 1024)
-    throw new ArgumentError(`request: limit: expected a whole number of bytes from 256 to 1048576, got ${shown(limit)}`)
+  const { headers, ...parsed } = readOptions(REQUEST_OPTIONS, options, 'request')
   return Object.freeze({
     schema,
-    headers: new Set(names.filter((name) => !name.endsWith('*'))),
-    prefixes: names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)),
-    trustProxy,
-    baseUrl: baseUrlOf(baseUrl),
-    limit,
+    headers: new Set(headers.filter((name) => !name.endsWith('*'))),
+    prefixes: headers.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)),
+    ...parsed,
   })
 }
 
-function headerNames(headers: unknown): string[] {
-  if (!Array.isArray(headers))
-    throw new ArgumentError(`request: headers: expected a list of names, got ${shown(headers)}`)
+function headerNames(headers: unknown, where: string): string[] {
+  if (!Array.isArray(headers)) throw new ArgumentError(`${where}: expected a list of names, got ${shown(headers)}`)
   return headers.map((name) => {
     if (typeof name === 'string' && HEADER_NAME.test(name)) return name.toLowerCase()
-    throw new ArgumentError(`request: headers: expected names of headers, each may end in *, got ${shown(name)}`)
+    throw new ArgumentError(`${where}: expected names of headers, each may end in *, got ${shown(name)}`)
   })
 }
 
-function baseUrlOf(url: unknown): string | undefined {
-  if (url === undefined) return undefined
+function baseUrlOf(url: unknown, where: string): string {
   const text = typeof url === 'string' ? url.replace(/\/$/, '') : url
   if (isBaseUrl(text)) return text
   throw new ArgumentError(
-    `request: baseUrl: expected http or https, a host and perhaps a path, as 'https://shop.example/eu', got ${typeof url === 'string' ? redactUrl(url) : shown(url)}`,
+    `${where}: expected http or https, a host and perhaps a path, as 'https://shop.example/eu', got ${typeof url === 'string' ? redactUrl(url) : shown(url)}`,
   )
 }
 

@@ -1,8 +1,9 @@
 import type { App } from '../app/app.ts'
 import type { AnyTask } from '../calls/task.ts'
-import { type Duration, milliseconds } from '../std/duration.ts'
+import { type OptionTable, readOptions } from '../config/optionTable.ts'
+import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown } from '../std/validate.ts'
+import { refuseUnknown, requireFlag, shown } from '../std/validate.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { type GateOptions, Load } from './access/admission.ts'
 import type { Authorize } from './access/auth.ts'
@@ -21,53 +22,140 @@ export interface ScopedTask {
 
 /** How an app shows itself over HTTP. */
 export interface HttpOptions {
+  // <HTTP_OPTIONS> written by `npm run docs:api` from the table below
   /**
-   * The tasks that may be called and whose jobs may be seen: tasks of this app, or names, also of tasks whose code lives elsewhere; each
-   * may ask for scopes. Nothing else exists for the outside.
+   * The tasks that may be called and whose jobs may be seen: tasks of this app, or names; each may ask for scopes. A
+   * name may also be that of a task whose code lives elsewhere (a Python worker): its calls are sent without a check.
+   * Nothing else exists for the outside.
    */
   expose: readonly (AnyTask | string | ScopedTask)[]
-  /** Path before `/tasks` and `/jobs`. Default `/v1`. */
+  /** Path before `/tasks` and `/jobs`. Default `'/v1'`. */
   basePath?: string | undefined
-  /** Longest request body in bytes. Default 1 MiB. */
-  maxBody?: number | undefined
-  /** Requests that are worked on at once, streams that were begun not counted; more are answered with 503. Default 10,000. */
-  maxConcurrent?: number | undefined
-  /** Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true. */
-  keepInput?: boolean | undefined
-  /** Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by admins. Default: anybody. */
-  authorize?: Authorize | undefined
-  /** How often an identity, or an address, may ask. Default: as often as it likes. */
-  rateLimit?: RateLimit | undefined
-  /** Time between two signs of life on a stream of events; shorter than any proxy waits. Default 15 s. */
+  /** Time between two signs of life on a stream of events; shorter than any proxy waits. Default `'15s'`. */
   heartbeat?: Duration | undefined
-  /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
+  /** Longest request body. Default `1048576` bytes. */
+  maxBody?: number | undefined
+  /**
+   * Requests that are worked on at once (streams that have begun are not counted); more get **503**. Default `10000`
+   * requests.
+   */
+  maxConcurrent?: number | undefined
+  /** Keep each job's input with its record, for retry by `POST /jobs/{id}/retry`. Default `true`. */
+  keepInput?: boolean | undefined
+  /** Title, version, description, license and contact of the API in its OpenAPI document. Default: none. */
+  info?: ApiInfo | undefined
+  /**
+   * Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
+   * admins. Default: anybody.
+   */
+  authorize?: Authorize | undefined
+  /** How often an identity, or an address, may ask: `{ requests, per, by? }`, see Limits. Default: none. */
+  rateLimit?: RateLimit | undefined
+  /** Pages of other origins that may call it from a browser: `{ origins, credentials? }`. Default: none. */
+  cors?: CorsOptions | undefined
+  /** A page for people at `/docs`, which shows the tasks and can call them. Default `true`. */
   docs?: boolean | undefined
   /**
-   * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope `metrics`. Default true.
+   * Count requests and tasks, and report them to Prometheus at `/metrics`. With `authorize` only to those with the
+   * scope `metrics`. Default `true`.
    */
   metrics?: boolean | undefined
-  /** What `/openapi.json` says of the API as a whole: its title, version, license and the like. */
-  info?: ApiInfo | undefined
-  /** Pages of other origins that may call this from a browser. Default: none. */
-  cors?: CorsOptions | undefined
+  // </HTTP_OPTIONS>
 }
 
-const KNOWN_OPTIONS = new Set([
-  'expose',
-  'basePath',
-  'maxBody',
-  'maxConcurrent',
-  'keepInput',
-  'authorize',
-  'rateLimit',
-  'heartbeat',
-  'docs',
-  'metrics',
-  'info',
-  'cors',
-])
-const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
-const DEFAULT_MAX_CONCURRENT = 10_000
+/** Each option by itself: times in ms. */
+interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rateLimit' | 'info' | 'cors'> {
+  readonly basePath: string
+  readonly maxBody: number
+  readonly maxConcurrent: number
+  readonly keepInput: boolean
+  readonly heartbeat: number
+  readonly docs: boolean
+  readonly metrics: boolean
+}
+
+const MIN_HEARTBEAT_MS = 10
+
+export const HTTP_OPTIONS: OptionTable<HttpOptions, ParsedOptions> = {
+  expose: {
+    kind: 'value',
+    type: 'readonly (AnyTask | string | ScopedTask)[]',
+    required: true,
+    doc: 'the tasks that may be called and whose jobs may be seen: tasks of this app, or names; each may ask for scopes',
+    more: 'A name may also be that of a task whose code lives elsewhere (a Python worker): its calls are sent without a check. Nothing else exists for the outside.',
+  },
+  basePath: {
+    kind: 'value',
+    type: 'string',
+    check: requirePath,
+    default: '/v1',
+    doc: 'path before `/tasks` and `/jobs`',
+  },
+  heartbeat: {
+    kind: 'duration',
+    check: requireHeartbeat,
+    default: '15s',
+    doc: 'time between two signs of life on a stream of [events](http.md#events); shorter than any proxy waits',
+  },
+  maxBody: {
+    kind: 'count',
+    min: 1,
+    unit: 'bytes',
+    default: 1024 * 1024,
+    doc: 'longest request body',
+  },
+  maxConcurrent: {
+    kind: 'count',
+    min: 1,
+    unit: 'requests',
+    default: 10_000,
+    doc: 'requests that are worked on at once (streams that have begun are not counted); more get **503**',
+  },
+  keepInput: {
+    kind: 'flag',
+    default: true,
+    doc: "keep each job's input with its record, for [retry](http.md#retry) by `POST /jobs/{id}/retry`",
+  },
+  info: {
+    kind: 'value',
+    type: 'ApiInfo',
+    absent: 'none',
+    doc: 'title, version, description, license and contact of the API in its [OpenAPI document](http.md#described-by-itself)',
+  },
+  authorize: {
+    kind: 'value',
+    type: 'Authorize',
+    check: requireAuthorize,
+    absent: 'anybody',
+    doc: '[who may ask](http.md#who-may-ask): `bearer(tokens)`, `basic(users)`, or a function',
+    more: 'Jobs are then seen by their owner only, and by admins.',
+  },
+  rateLimit: {
+    kind: 'value',
+    type: 'RateLimit',
+    absent: 'none',
+    doc: 'how often an identity, or an address, may ask: `{ requests, per, by? }`, see [Limits](http.md#limits)',
+  },
+  cors: {
+    kind: 'value',
+    type: 'CorsOptions',
+    absent: 'none',
+    doc: '[pages of other origins](http.md#pages-of-other-origins) that may call it from a browser: `{ origins, credentials? }`',
+  },
+  docs: {
+    kind: 'flag',
+    check: requireFlag,
+    default: true,
+    doc: 'a [page](http.md#the-page) for people at `/docs`, which shows the tasks and can call them',
+  },
+  metrics: {
+    kind: 'flag',
+    check: requireFlag,
+    default: true,
+    doc: 'count requests and tasks, and report them to Prometheus at [`/metrics`](http.md#metrics)',
+    more: 'With `authorize` only to those with the scope `metrics`.',
+  },
+}
 
 /** An API's options, parsed once. */
 export interface ParsedHttpOptions {
@@ -80,43 +168,33 @@ export interface ParsedHttpOptions {
 
 /** Throws ArgumentError for whatever is wrong, also in JavaScript. */
 export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new ArgumentError(`http: expected an object of options, got ${String(options)}`)
-  refuseUnknown(options, KNOWN_OPTIONS, 'http')
-  const { expose, basePath = '/v1', authorize, rateLimit, keepInput = true } = options
+  const { expose, basePath, authorize, rateLimit, ...parsed } = readOptions(HTTP_OPTIONS, options, 'http')
   if (!Array.isArray(expose))
     throw new ArgumentError(`http: expose: expected an array of tasks or their names, got ${typeof expose}`)
-  if (typeof basePath !== 'string' || !/^(?:\/[\w.~-]+)*$/.test(basePath)) {
-    throw new ArgumentError(`http: basePath: expected a path such as '/v1', or '', got ${JSON.stringify(basePath)}`)
-  }
-  if (authorize !== undefined && typeof authorize !== 'function')
-    throw new ArgumentError(`http: authorize: expected a function, got ${typeof authorize}`)
   const tasks = new Map(expose.map((entry) => exposedTask(app, entry)))
   if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
     throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
-  const maxBody = wholeNumber(options.maxBody ?? DEFAULT_MAX_BODY_BYTES, 'maxBody', 'bytes')
-  const maxConcurrent = wholeNumber(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT, 'maxConcurrent', 'requests')
   return {
     base: basePath,
     scope: {
       app,
       exposed: new Set(tasks.keys()),
       scopesOf: tasks,
-      maxBody,
-      keepInput,
+      maxBody: parsed.maxBody,
+      keepInput: parsed.keepInput,
       accepting: new Set(),
       durations: new Durations(),
-      metrics: flag(options.metrics ?? true, 'metrics') ? counted(app, tasks.keys()) : undefined,
-      heartbeat: heartbeatOf(options),
+      metrics: parsed.metrics ? counted(app, tasks.keys()) : undefined,
+      heartbeat: parsed.heartbeat,
     },
     gate: {
       authorize,
       limiter: rateLimit && new RateLimiter(rateLimit),
-      cors: parseCors(options.cors),
-      load: new Load(maxConcurrent),
+      cors: parseCors(parsed.cors),
+      load: new Load(parsed.maxConcurrent),
     },
-    docs: flag(options.docs ?? true, 'docs'),
-    info: parseInfo(options.info),
+    docs: parsed.docs,
+    info: parseInfo(parsed.info),
   }
 }
 
@@ -126,20 +204,17 @@ function counted(app: App, tasks: Iterable<string>): HttpMetrics {
   return httpMetricsOf(app)
 }
 
-function heartbeatOf({ heartbeat = '15s' }: HttpOptions): number {
-  const ms = milliseconds(heartbeat, 'http: heartbeat')
-  if (ms >= 10) return ms
-  throw new ArgumentError(`http: heartbeat: expected at least 10 ms, got ${ms}`)
+function requirePath(path: unknown, where: string): void {
+  if (typeof path !== 'string' || !/^(?:\/[\w.~-]+)*$/.test(path))
+    throw new ArgumentError(`${where}: expected a path such as '/v1', or '', got ${shown(path)}`)
 }
 
-function flag(value: boolean, name: string): boolean {
-  if (typeof value === 'boolean') return value
-  throw new ArgumentError(`http: ${name}: expected true or false, got ${String(value)}`)
+function requireAuthorize(authorize: unknown, where: string): void {
+  if (typeof authorize !== 'function') throw new ArgumentError(`${where}: expected a function, got ${typeof authorize}`)
 }
 
-function wholeNumber(value: number, name: string, unit: string): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new ArgumentError(`http: ${name}: expected a whole number of ${unit}, got ${String(value)}`)
+function requireHeartbeat(ms: number, where: string): void {
+  if (ms < MIN_HEARTBEAT_MS) throw new ArgumentError(`${where}: expected at least ${MIN_HEARTBEAT_MS} ms, got ${ms}`)
 }
 
 function exposedTask(app: App, entry: AnyTask | string | ScopedTask): [name: string, scopes: readonly string[]] {

@@ -38,6 +38,10 @@ export function requireDate(value: unknown, where: string): asserts value is Dat
   }
 }
 
+export function requireFlag(value: unknown, where: string): asserts value is boolean {
+  if (typeof value !== 'boolean') throw new ArgumentError(`${where}: expected true or false, got ${shown(value)}`)
+}
+
 function hasControl(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)

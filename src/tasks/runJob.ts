@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from '../config/taskOptions.ts'
+import { parseRetry, type RetryOptions, type RetryPolicy } from '../config/retryOptions.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
@@ -180,8 +180,8 @@ function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
   if (header === undefined) return task
   const { max, kind, delay, maxDelay, jitter } = (header ?? {}) as Partial<RetryPolicy>
   try {
-    const said = parseRetry({ max, backoff: kind, delay, maxDelay, jitter } as RetryOptions, `header ${RETRY_HEADER}`)
-    return { ...said, on: task.on, except: task.except }
+    const options = { max, backoff: kind, delay, maxDelay, jitter } as RetryOptions
+    return { ...parseRetry(options, `header ${RETRY_HEADER}: retry`), on: task.on, except: task.except }
   } catch (error) {
     throw new Fatal((error as Error).message, { cause: error })
   }

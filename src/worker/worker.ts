@@ -5,50 +5,28 @@ import { MAX_REVOKED } from '../backend/retention.ts'
 import type { Consumer } from '../broker/broker.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { RecentIds } from '../std/recentIds.ts'
-import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import { ControlListener, type RevokeCommand } from './control/listener.ts'
 import { logSignals } from './logging.ts'
-import { openPool, type PoolKind } from './pool/open.ts'
+import { parseWorkerOptions, type WorkerOptions } from './options.ts'
+import { openPool } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import { Postponed } from './task/postponed.ts'
 import type { Request } from './task/request.ts'
 
-export type { PoolKind } from './pool/open.ts'
+export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
 
 requireNode()
-
-/** What a worker takes, and how it runs it. */
-export interface WorkerOptions {
-  /** `inline` (default): many at once in this thread; `threads`: each in a thread of its own, which can be killed; `solo`: one at a time, here. */
-  pool?: PoolKind | undefined
-  /** Tasks at once. Default: 100 inline, one per core in threads; solo is always 1. */
-  concurrency?: number | undefined
-  /** Default: the app's queue. */
-  queues?: readonly string[] | undefined
-  /** Name for people and remote control. Each running worker needs its own. Default `celeriac@<host>`. */
-  hostname?: string | undefined
-  /** Path or file URL (text or URL) of the module that defines the app: needed by `threads`, which load it once each. */
-  module?: string | URL | undefined
-  /** How long `stop` waits for running tasks. Default `'25s'`. */
-  grace?: Duration | undefined
-  /** Where its log goes: a line when it is ready, for each task, and when it stops. `false`: nowhere. Default: the app's `logger`. */
-  logger?: LogOption | undefined
-  /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
-  revokeGrace?: Duration | undefined
-}
 
 /** The name of a worker that is given none; `number` tells several of one machine apart. */
 export function defaultName(number = 1): string {
   return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
 }
 
-const KNOWN_OPTIONS = new Set(['pool', 'concurrency', 'queues', 'hostname', 'module', 'grace', 'revokeGrace', 'logger'])
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
 
@@ -75,18 +53,14 @@ export class Worker {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    refuseUnknown(options, KNOWN_OPTIONS, 'Worker')
+    const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
     this.app = app
-    this.hostname = options.hostname ?? defaultName()
-    requireText(this.hostname, 'hostname')
-    this.queues = options.queues ?? [app.config.queue]
-    if (!Array.isArray(this.queues) || this.queues.length === 0)
-      throw new ArgumentError(`queues: expected a list of at least one, got ${shown(this.queues)}`)
-    for (const queue of this.queues) requireText(queue, 'queues')
-    this.#grace = milliseconds(options.grace ?? '25s', 'grace')
-    this.#revokeGrace = milliseconds(options.revokeGrace ?? '5s', 'revokeGrace')
-    this.pool = openPool(app, options)
-    this.#logger = options.logger
+    this.hostname = hostname ?? defaultName()
+    this.queues = queues ?? [app.config.queue]
+    this.#grace = grace
+    this.#revokeGrace = revokeGrace
+    this.pool = openPool(app, pool)
+    this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
       revoke: (command) => this.#revoke(command),

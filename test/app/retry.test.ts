@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { RetryOptions } from '../../src/config/taskOptions.ts'
+import type { RetryOptions } from '../../src/config/retryOptions.ts'
 import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, type Told, until } from './lab.ts'

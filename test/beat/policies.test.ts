@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ScheduleOptions } from '../../src/beat/options.ts'
+import type { ScheduleOptions } from '../../src/beat/scheduleOptions.ts'
 import { at } from '../../src/beat/when/at.ts'
 import { cron } from '../../src/beat/when/cron.ts'
 import { every } from '../../src/beat/when/every.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Beat } from '../../src/beat/beat.ts'
-import type { ScheduledCall, ScheduleOptions } from '../../src/beat/options.ts'
+import type { ScheduledCall } from '../../src/beat/options.ts'
+import type { ScheduleOptions } from '../../src/beat/scheduleOptions.ts'
 import { type Schedules, schedulesOf } from '../../src/beat/schedules.ts'
 import { at } from '../../src/beat/when/at.ts'
 import { cron } from '../../src/beat/when/cron.ts'

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { moduleUrl } from '../../app/loadApp.ts'
+import { HTTP_OPTIONS } from '../../http/options.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { startBeatIfUseful } from '../beatService.ts'
 import { DevSupervisor } from '../devSupervisor.ts'
@@ -67,16 +68,17 @@ async function run(options: DevCommandOptions): Promise<void> {
 
 /** Where the API is, and a first call to try. */
 function hint(url: string, sample: SampleCall | undefined): string {
+  const api = `${url}${HTTP_OPTIONS.basePath.default}`
   const lines = [
     '',
     ' [http]',
-    ` .> ${url}/v1 (OpenAPI: ${url}/openapi.json)`,
+    ` .> ${api} (OpenAPI: ${url}/openapi.json)`,
     ` .> ${url}/docs: every task, to try in the browser`,
   ]
   if (sample) {
     const data = `'${sample.body.replaceAll("'", "'\\''")}'`
     const header = "-H 'content-type: application/json'"
-    lines.push(` .> try: curl ${url}/v1/tasks/${encodeURIComponent(sample.task)} ${header} -d ${data}`)
+    lines.push(` .> try: curl ${api}/tasks/${encodeURIComponent(sample.task)} ${header} -d ${data}`)
   }
   return lines.join('\n')
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { AsyncResult } from '../../calls/asyncResult.ts'
 import { type AnyTask, callTask } from '../../calls/task.ts'
-import { type CallOptions, MAX_TAG_LENGTH, MAX_TAGS } from '../../config/taskOptions.ts'
+import { type CallOptions, MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
 import { identityOf, mayAll } from '../access/identity.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'

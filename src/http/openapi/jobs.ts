@@ -1,4 +1,4 @@
-import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/taskOptions.ts'
+import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { EVENT_STREAM } from './events.ts'

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
 import { NEVER } from '../../backend/retention.ts'
-import type { CallOptions } from '../../config/taskOptions.ts'
+import type { CallOptions } from '../../config/callOptions.ts'
 import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
 import { uuid, uuidOf } from '../../std/id.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'

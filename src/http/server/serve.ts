@@ -2,17 +2,16 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import { type Duration, milliseconds } from '../../std/duration.ts'
+import { readOptions } from '../../config/optionTable.ts'
 import { ConfigError } from '../../std/errors.ts'
-import type { Logger } from '../../std/log.ts'
 import { requireNode } from '../../std/node.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
-import { refuseUnknown } from '../../std/validate.ts'
 import { hostGuard } from '../access/hostGuard.ts'
 import { logAccess } from './accessLog.ts'
 import { answerClientErrors, respondThrown } from './clientError.ts'
 import { directListener } from './fastPath.ts'
 import { retire } from './gracefulClose.ts'
+import { SERVE_OPTIONS, type ServeOptions } from './serveOptions.ts'
 import type { ServedBy } from './shutdownSignal.ts'
 import { checkTarget } from './target.ts'
 
@@ -40,27 +39,9 @@ export {
 export { type FetchHandler, type PrefixOptions, toFetch } from '../adapters/fetch.ts'
 export { toNode } from '../adapters/node.ts'
 export { type ApiInfo, createHttp, type HttpOptions, type ScopedTask } from '../api.ts'
+export type { ServeOptions } from './serveOptions.ts'
 
 requireNode()
-
-/** Where and how a server listens. */
-export interface ServeOptions {
-  /** Address to listen at. Default `127.0.0.1`: this machine alone. */
-  host?: string | undefined
-  /** Default 5000; 0 takes any that is free. */
-  port?: number | undefined
-  /**
-   * Names by which clients may call it, as `app.example.com`: needed behind a proxy on the same machine that passes `Host` on. Others are
-   * refused with 421. Default: at a loopback address the names of this machine, elsewhere any.
-   */
-  hosts?: readonly string[] | undefined
-  /** How long a client may take for one request, its body included. Default `'60s'`. */
-  requestTimeout?: Duration | undefined
-  /** Told of each request, one line when it has ended. Default: nobody. */
-  accessLog?: Logger | undefined
-}
-
-const KNOWN_OPTIONS = new Set(['host', 'port', 'hosts', 'requestTimeout', 'accessLog'])
 
 /** A running server. */
 export interface HttpServer {
@@ -78,7 +59,6 @@ export interface HttpServer {
 
 /** A client gets this long for its headers, and this long for its whole request; ms between looks for those that took longer. */
 const HEADERS_TIMEOUT_MS = 10_000
-const DEFAULT_REQUEST_TIMEOUT = '60s'
 const TIMEOUT_CHECK_INTERVAL_MS = 5_000
 /** ms that an idle connection is kept. */
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
@@ -89,9 +69,7 @@ const CLOSE_CHECK_INTERVAL_MS = 50
 
 /** Serve an API by Node's HTTP server. Resolves when it listens; throws ConfigError when it cannot listen there. */
 export async function serve(api: Hono, options: ServeOptions = {}): Promise<HttpServer> {
-  refuseUnknown(options, KNOWN_OPTIONS, 'serve')
-  const { host = '127.0.0.1', port = 5000, hosts } = options
-  const requestTimeout = milliseconds(options.requestTimeout ?? DEFAULT_REQUEST_TIMEOUT, 'serve: requestTimeout')
+  const { host, port, hosts, requestTimeout, accessLog } = readOptions(SERVE_OPTIONS, options, 'serve')
   const stop = new Stop()
   const ordinary = getRequestListener(servedBy(api, stop), { errorHandler: respondThrown })
   const server = createServer(
@@ -109,7 +87,7 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
     ),
   )
   answerClientErrors(server)
-  if (options.accessLog) logAccess(server, options.accessLog)
+  if (accessLog) logAccess(server, accessLog)
   const silent = silentSockets(server)
   await listen(server, host, port)
   const bound = (server.address() as AddressInfo).port

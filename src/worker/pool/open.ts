@@ -2,31 +2,23 @@ import { availableParallelism } from 'node:os'
 import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
+import { DEFAULT_CONCURRENCY, DEFAULT_POOL, type WorkerOptions } from '../options.ts'
 import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
 import { ThreadPool } from './threads/pool.ts'
 
-/** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
-export type PoolKind = 'inline' | 'threads' | 'solo'
-
-export interface PoolOptions {
-  /** Default `inline`. */
-  readonly pool?: PoolKind
-  /** Jobs at once. Default: 100 inline, one per CPU for threads, 1 solo. */
-  readonly concurrency?: number
-  /** Path or file URL of the task module: threads load it. */
-  readonly module?: string | URL
-}
+/** The options of a worker that its pool needs. */
+export type PoolOptions = Pick<WorkerOptions, 'pool' | 'concurrency' | 'module'>
 
 /** A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, or threads without a module. */
 export function openPool(app: App, options: PoolOptions): Pool {
-  const { pool = 'inline', concurrency, module } = options
+  const { pool = DEFAULT_POOL, concurrency, module } = options
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new ConfigError(`concurrency: expected a whole number >= 1, got ${JSON.stringify(concurrency)}`)
   }
   switch (pool) {
     case 'inline':
-      return new InlinePool(app, concurrency ?? 100)
+      return new InlinePool(app, concurrency ?? DEFAULT_CONCURRENCY)
     case 'solo':
       if (concurrency !== undefined && concurrency !== 1) {
         throw new ConfigError(`concurrency: expected 1 with pool solo, got ${concurrency}`)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { AsyncResult } from '../../../src/calls/asyncResult.ts'
-import type { CallOptions } from '../../../src/config/taskOptions.ts'
+import type { CallOptions } from '../../../src/config/callOptions.ts'
 import { TaskError } from '../../../src/std/errors.ts'
 import { until } from '../../app/lab.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'

@@ -1,0 +1,145 @@
+// @ts-check
+// npm run docs:api: what is written from the tables of options: the interfaces in src/ that users see, and the tables in docs/. It stands
+// between two marks, as <TASK_OPTIONS> and </TASK_OPTIONS>. A test compares both with the tables.
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
+import { APP_OPTIONS } from '../src/config/appOptions.ts'
+import { CALL_OPTIONS } from '../src/config/callOptions.ts'
+import { defaultCode } from '../src/config/optionTable.ts'
+import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
+import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
+import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
+import { HTTP_OPTIONS } from '../src/http/options.ts'
+import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
+import { WORKER_OPTIONS } from '../src/worker/options.ts'
+import { node, root } from './lib.mjs'
+
+/**
+ * @typedef {import('../src/config/optionTable.ts').AnyRow} Row
+ * @typedef {{ readonly table: object, readonly source: string, readonly page: string }} Group a table, the file of its interface, its page in docs/
+ */
+
+/** @type {Readonly<Record<string, Group>>} */
+const GROUPS = {
+  APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/appOptions.ts', page: 'docs/reference.md' },
+  TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
+  RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
+  CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
+  WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
+  REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },
+  SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
+  HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
+  SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
+}
+/** Columns of a comment with its indentation. */
+const WIDTH = 120
+/** Kinds whose values are `Duration`, `number` and so on in TypeScript. */
+const TYPES = { duration: 'Duration', count: 'number', text: 'string', flag: 'boolean' }
+
+/** Each file that has a part from a table, as it should be. @returns {Map<string, string>} */
+export function optionFiles() {
+  /** @type {Map<string, string>} */
+  const files = new Map()
+  for (const [name, { table, source, page }] of Object.entries(GROUPS)) {
+    /** @type {[string, Row][]} */
+    const rows = Object.entries(table)
+    const put = (/** @type {string} */ path, /** @type {string} */ part) => {
+      const text = files.get(path) ?? readFileSync(join(root, path), 'utf8')
+      files.set(path, withPart(text, name, part, path))
+    }
+    put(source, rows.map(memberOf).join('\n'))
+    put(page, tableOf(rows, page))
+  }
+  return new Map([...files].map(([path, text]) => [path, format(path, text)]))
+}
+
+/** The text with the part between the marks of this name. @param {string} text @param {string} name @param {string} part @param {string} path */
+function withPart(text, name, part, path) {
+  const [before, , after, ...more] = text.split(new RegExp(`^(.*</?${name}>.*)$`, 'm')).filter((_, at) => at % 2 === 0)
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new Error(`expected the marks <${name}> and </${name}> once in ${path}`)
+  const [open, close] = text.match(new RegExp(`^.*</?${name}>.*$`, 'gm')) ?? []
+  return `${before}${open}\n${path.endsWith('.md') ? `\n${part}\n` : part}\n${close}${after}`
+}
+
+/** A member of the interface. @param {[name: string, row: Row]} option */
+function memberOf([name, row]) {
+  const type = typeOf(row)
+  const optional = type.includes('=>') && !type.includes('|') ? `(${type})` : type
+  return `${commentOf(row)}\n  ${name}${row.required ? `: ${type}` : `?: ${optional} | undefined`}`
+}
+
+/** @param {Row} row */
+function typeOf({ kind, type, values = [] }) {
+  if (type !== undefined) return type
+  if (kind === 'choice')
+    return values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value))).join(' | ')
+  return TYPES[/** @type {keyof typeof TYPES} */ (kind)]
+}
+
+/** @param {Row} row */
+function commentOf(row) {
+  const sentences = plain([`${row.doc}.`, row.more, defaultSentence(row)].filter(Boolean).join(' '))
+  const text = sentences.replace(/^[a-z]/, (letter) => letter.toUpperCase()).replaceAll('*/', '*\\/')
+  if (text.length + 9 <= WIDTH) return `  /** ${text} */`
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = [lines.at(-1), word].filter(Boolean).join(' ')
+    if (line.length + 5 > WIDTH) lines.push(word)
+    else lines[lines.length - 1] = line
+  }
+  return ['  /**', ...lines.map((line) => `   * ${line}`), '   */'].join('\n')
+}
+
+/** @param {Row} row */
+function defaultSentence(row) {
+  if (row.required) return ''
+  return row.absent === undefined ? `Default ${defaultOf(row)}.` : `Default: ${row.absent}.`
+}
+
+/** @param {Row} row */
+function defaultOf(row) {
+  return [`\`${defaultCode(row)}\``, row.unit].filter(Boolean).join(' ')
+}
+
+/** Without links: an editor would not find the pages. @param {string} markdown */
+function plain(markdown) {
+  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+}
+
+/** @param {readonly [name: string, row: Row][]} rows @param {string} page */
+function tableOf(rows, page) {
+  const hasCelery = rows.some(([, { celery }]) => celery !== undefined)
+  const columns = ['option', 'default', ...(hasCelery ? ["Celery's name"] : []), 'meaning']
+  const lines = rows.map(([name, row]) => {
+    const fallback = row.required ? 'required' : (row.absent ?? defaultOf(row))
+    const celery = row.celery === undefined ? '' : `\`${row.celery}\``
+    const meaning = row.more === undefined ? row.doc : `${row.doc}. ${row.more}`
+    return [`\`${name}\``, fallback, ...(hasCelery ? [celery] : []), meaning]
+  })
+  return [columns, columns.map(() => '---'), ...lines]
+    .map((cells) => `| ${cells.map((cell) => linked(cell, page).replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n')
+}
+
+/** A page's links to itself need no name of a file. @param {string} markdown @param {string} page */
+function linked(markdown, page) {
+  return markdown.replaceAll(`](${page.replace('docs/', '')}#`, '](#')
+}
+
+/** @param {string} path tells the language @param {string} text */
+function format(path, text) {
+  const biome = join(root, 'node_modules/@biomejs/biome/bin/biome')
+  return execFileSync(node, [biome, 'format', `--stdin-file-path=${path}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [path, text] of optionFiles()) writeFileSync(join(root, path), text)
+}

@@ -1,0 +1,346 @@
+import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
+import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Duration } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { starGlob } from '../std/glob.ts'
+import type { Logger, LogOption } from '../std/log.ts'
+import type { Schema } from '../std/schema.ts'
+import type { SecretUrl } from '../std/secretUrl.ts'
+import { requireText, shown } from '../std/validate.ts'
+import type { OptionTable } from './optionTable.ts'
+import { parseQueues } from './queueOptions.ts'
+import type { RequestConfig, RequestOptions } from './requestOptions.ts'
+import type { ContextValues } from './requestValues.ts'
+import type { WebhookConfig, WebhookOptions } from './webhookOptions.ts'
+
+/** Options of an app. Durations: ms, or text such as `'30s'`. */
+export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
+  // <APP_OPTIONS> written by `npm run docs:api` from the table below
+  /** Name for people. Default `'celeriac'`. */
+  name?: string | undefined
+  /**
+   * URL of the broker, where messages wait. `sqlite:path` (relative to the working directory),
+   * `sqlite:///absolute/path`, `redis://host:6379/0` and related URLs, `amqp://host:5672/` and related URLs, `memory:`.
+   * Default: its own file, `.celeriac/celeriac.db` in the application's folder.
+   */
+  broker?: string | undefined
+  /**
+   * URL of the result backend, where results are kept. The same URLs, or `rpc://`: sent to the process that called, and
+   * kept there alone. On the same file or server, result and acknowledgement are one transaction. Default: the
+   * broker's; on RabbitMQ `rpc://`.
+   */
+  backend?: string | undefined
+  /** Queue of tasks that name none. Default `'celery'`. */
+  queue?: string | undefined
+  /**
+   * Task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or a
+   * function of the name. Default: none.
+   */
+  routes?: Readonly<Record<string, string>> | ((task: string) => string | undefined) | undefined
+  /** How arguments are sent: `'json'` or `'msgpack'`. Default `'json'`. */
+  serializer?: 'json' | 'msgpack' | undefined
+  /** How results are stored. Default `'json'`. */
+  resultSerializer?: 'json' | 'msgpack' | undefined
+  /** Which serializers are read from messages. Default: both. */
+  accept?: readonly ('json' | 'msgpack')[] | undefined
+  /**
+   * Send Dates and bytes in JSON arguments as Celery's typed objects. `false` is for Python peers before Celery 5.3,
+   * which would take them for plain objects: such arguments are then refused. They are read in any case. Default
+   * `true`.
+   */
+  typedJson?: boolean | undefined
+  /**
+   * How long the record of a finished task is kept; `0`: for ever, as in Celery, in every store. One that has not
+   * finished is kept for seven days (or this time, if longer) after its last change, or after the moment that it waits
+   * for: its `eta`, its next attempt, the end of a `waitFor`. Default `'1d'`.
+   */
+  resultExpires?: Duration | undefined
+  /** A worker that is silent for this long has lost its tasks to others; at least 1 s. Default `'30s'`. */
+  lease?: Duration | undefined
+  /** Redis: put before every key and channel, so that several systems share a database. Default: none. */
+  keyPrefix?: string | undefined
+  /**
+   * How long a call waits for a store that is unavailable or busy before it fails with `StoreUnavailableError`: short
+   * to fail fast, long to sit it out. What workers have to store is tried until it is stored. Default: `'10s'` on Redis
+   * and RabbitMQ, `'30s'` on SQLite.
+   */
+  storeTimeout?: Duration | undefined
+  /**
+   * RabbitMQ: how task queues are made, by name: `{ name: { type, maxPriority, arguments } }`. `type` is `classic` or
+   * `quorum`, `maxPriority` 1 to 255, any other argument is in `arguments`. A queue that exists must be the same.
+   * Default: durable, without arguments, as Celery's.
+   */
+  queues?: Readonly<Record<string, QueueOptions>> | undefined
+  /**
+   * Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`.
+   */
+  visibilityTimeout?: Duration | undefined
+  /** Default of the tasks' option of that name. Default `false`. */
+  ignoreResult?: boolean | undefined
+  /** Default of the tasks' option of that name. Default `false`. */
+  trackStarted?: boolean | undefined
+  /**
+   * States on the way (STARTED, progress, RETRY), and what tasks emit, that the store keeps per task, the newest, for
+   * `events` and event streams: 0 to 100,000; 0 keeps none. About 1 MiB at most. Default `1000`.
+   */
+  eventLog?: number | undefined
+  /**
+   * Run tasks at once in the caller's process instead of sending them, on stores in memory: for tests. Default `false`.
+   */
+  alwaysEager?: boolean | undefined
+  /**
+   * Webhooks, which notify other servers when jobs end: the secret that signs them, and which hosts may be notified.
+   * Default: none.
+   */
+  webhooks?: WebhookOptions | undefined
+  /**
+   * Schema of the values of the request context, which `withContext` sets: checks them, and gives them their types.
+   * Default: none.
+   */
+  context?: Context | undefined
+  /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
+  request?: RequestOptions | undefined
+  /**
+   * Where its log goes: anything with pino's `debug`, `info`, `warn`, `error`, `child`; `false`: nowhere. Default: JSON
+   * lines on standard error, level info.
+   */
+  logger?: LogOption | undefined
+  // </APP_OPTIONS>
+}
+
+/** An app's options as parsed: every value present, times in ms. */
+export interface Config {
+  readonly name: string
+  readonly broker: SecretUrl
+  readonly backend: SecretUrl
+  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
+  readonly storeWarning: string | undefined
+  readonly queue: string
+  readonly route: (task: string) => string | undefined
+  readonly serializer: 'json' | 'msgpack'
+  readonly resultSerializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
+  readonly typedJson: boolean
+  /** ms */
+  readonly resultExpires: number
+  readonly keyPrefix: string
+  /** ms */
+  readonly lease: number
+  /** ms */
+  readonly visibilityTimeout: number
+  /** ms; undefined: the store's own default. */
+  readonly storeTimeout: number | undefined
+  readonly queues: Readonly<Record<string, QueueOptions>>
+  readonly ignoreResult: boolean
+  readonly trackStarted: boolean
+  readonly eventLog: number
+  readonly alwaysEager: boolean
+  readonly webhooks: WebhookConfig | undefined
+  readonly request: RequestConfig
+  readonly logger: Logger
+}
+
+/** Each option parsed by itself; what is made of several is in `parseConfig`. */
+interface ParsedAppOptions
+  extends Omit<Config, 'broker' | 'backend' | 'storeWarning' | 'route' | 'webhooks' | 'request' | 'logger'>,
+    Pick<CeleriacOptions, 'broker' | 'backend' | 'webhooks' | 'context' | 'request' | 'logger'> {
+  readonly routes: Config['route']
+}
+
+type Serializer = 'json' | 'msgpack'
+
+const MIN_LEASE_MS = 1000
+const SERIALIZERS: readonly Serializer[] = ['json', 'msgpack']
+
+export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
+  name: {
+    kind: 'value',
+    type: 'string',
+    default: 'celeriac',
+    doc: 'name for people',
+    celery: 'main',
+  },
+  broker: {
+    kind: 'value',
+    type: 'string',
+    absent: "[its own file](reference.md#the-default-store), `.celeriac/celeriac.db` in the application's folder",
+    doc: 'URL of the broker, where messages wait',
+    more: '`sqlite:path` (relative to the working directory), `sqlite:///absolute/path`, `redis://host:6379/0` and [related URLs](redis.md#urls), `amqp://host:5672/` and [related URLs](rabbitmq.md#urls), `memory:`.',
+    celery: 'broker_url',
+  },
+  backend: {
+    kind: 'value',
+    type: 'string',
+    absent: "the broker's; on RabbitMQ `rpc://`",
+    doc: 'URL of the result backend, where results are kept',
+    more: 'The same URLs, or [`rpc://`](redis.md#results): sent to the process that called, and kept there alone. On the same file or server, result and acknowledgement are one transaction.',
+    celery: 'result_backend',
+  },
+  queue: {
+    kind: 'text',
+    default: 'celery',
+    doc: 'queue of tasks that name none',
+    celery: 'task_default_queue',
+  },
+  routes: {
+    kind: 'value',
+    type: 'Readonly<Record<string, string>> | ((task: string) => string | undefined)',
+    parse: parseRoutes,
+    default: {},
+    absent: 'none',
+    doc: "task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or a function of the name",
+    celery: 'task_routes',
+  },
+  serializer: {
+    kind: 'choice',
+    values: SERIALIZERS,
+    default: 'json',
+    doc: "how arguments are sent: `'json'` or `'msgpack'`",
+    celery: 'task_serializer',
+  },
+  resultSerializer: {
+    kind: 'choice',
+    values: SERIALIZERS,
+    default: 'json',
+    doc: 'how results are stored',
+    celery: 'result_serializer',
+  },
+  accept: {
+    kind: 'value',
+    type: "readonly ('json' | 'msgpack')[]",
+    parse: parseAccept,
+    default: SERIALIZERS,
+    absent: 'both',
+    doc: 'which serializers are read from messages',
+    celery: 'accept_content',
+  },
+  typedJson: {
+    kind: 'flag',
+    default: true,
+    doc: "send Dates and bytes in JSON arguments as Celery's typed objects",
+    more: '`false` is for Python peers before Celery 5.3, which would take them for plain objects: such arguments are then refused. They are read in any case.',
+  },
+  resultExpires: {
+    kind: 'duration',
+    default: '1d',
+    doc: 'how long the record of a finished task is kept; `0`: for ever, as in Celery, in every store',
+    more: 'One that has not finished is kept for seven days (or this time, if longer) after its last change, or after the moment that it waits for: its `eta`, its next attempt, the end of a `waitFor`.',
+    celery: 'result_expires',
+  },
+  lease: {
+    kind: 'duration',
+    check: requireLease,
+    default: '30s',
+    doc: 'a worker that is silent for this long has lost its tasks to others; at least 1 s',
+  },
+  keyPrefix: {
+    kind: 'value',
+    type: 'string',
+    check: requirePrefix,
+    default: '',
+    absent: 'none',
+    doc: 'Redis: put before every key and channel, so that several systems share a database',
+    celery: 'global_keyprefix',
+  },
+  storeTimeout: {
+    kind: 'duration',
+    check: requireStoreTimeout,
+    absent: "`'10s'` on Redis and RabbitMQ, `'30s'` on SQLite",
+    doc: 'how long a call waits for a store that is unavailable or busy before it fails with `StoreUnavailableError`: short to fail fast, long to sit it out',
+    more: 'What workers have to store is tried until it is stored.',
+  },
+  queues: {
+    kind: 'value',
+    type: 'Readonly<Record<string, QueueOptions>>',
+    parse: parseQueues,
+    default: {},
+    absent: "durable, without arguments, as Celery's",
+    doc: 'RabbitMQ: [how task queues are made](rabbitmq.md#queues), by name: `{ name: { type, maxPriority, arguments } }`',
+    more: '`type` is `classic` or `quorum`, `maxPriority` 1 to 255, any other argument is in `arguments`. A queue that exists must be the same.',
+    celery: 'task_queues',
+  },
+  visibilityTimeout: {
+    kind: 'duration',
+    default: '1h',
+    doc: "Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues",
+    celery: 'visibility_timeout',
+  },
+  ignoreResult: {
+    kind: 'flag',
+    default: false,
+    doc: "default of the tasks' option of that name",
+    celery: 'task_ignore_result',
+  },
+  trackStarted: {
+    kind: 'flag',
+    default: false,
+    doc: "default of the tasks' option of that name",
+    celery: 'task_track_started',
+  },
+  eventLog: {
+    kind: 'count',
+    min: 0,
+    max: 100_000,
+    default: DEFAULT_EVENT_LOG,
+    doc: 'states on the way (STARTED, progress, RETRY), and what tasks [emit](how-to/stream-output.md), that the store keeps per task, the newest, for [`events`](reference.md#results-asyncresult) and [event streams](http.md#events): 0 to 100,000; 0 keeps none',
+    more: 'About 1 MiB at most.',
+  },
+  alwaysEager: {
+    kind: 'flag',
+    default: false,
+    doc: "run tasks at once in the caller's process instead of sending them, on stores in memory: for tests",
+    celery: 'task_always_eager',
+  },
+  webhooks: {
+    kind: 'value',
+    type: 'WebhookOptions',
+    absent: 'none',
+    doc: '[webhooks](webhooks.md), which notify other servers when jobs end: the secret that signs them, and which hosts may be notified',
+  },
+  context: {
+    kind: 'value',
+    type: 'Context',
+    absent: 'none',
+    doc: 'schema of the values of the [request context](request-context.md), which `withContext` sets: checks them, and gives them their types',
+  },
+  request: {
+    kind: 'value',
+    type: 'RequestOptions',
+    absent: 'their own defaults',
+    doc: 'what of a [request](request-context.md) its tasks may know: which headers, proxy and public address',
+  },
+  logger: {
+    kind: 'value',
+    type: 'LogOption',
+    absent: 'JSON lines on standard error, level info',
+    doc: "where its log goes: anything with pino's `debug`, `info`, `warn`, `error`, `child`; `false`: nowhere",
+  },
+}
+
+function requireLease(ms: number, where: string): void {
+  if (ms < MIN_LEASE_MS) throw new ArgumentError(`${where}: expected at least 1 s, got ${ms} ms`)
+}
+
+function requireStoreTimeout(ms: number, where: string): void {
+  if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
+}
+
+function requirePrefix(prefix: unknown, where: string): void {
+  if (typeof prefix !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(prefix)}`)
+}
+
+function parseAccept(names: readonly Serializer[], where: string): readonly Serializer[] {
+  return names.map((name) => {
+    if (SERIALIZERS.includes(name)) return name
+    throw new ArgumentError(`${where}: expected 'json' or 'msgpack', got ${shown(name)}`)
+  })
+}
+
+function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>, where: string): Config['route'] {
+  if (typeof routes === 'function') return routes
+  const rules = Object.entries(routes).map(([pattern, queue]) => {
+    requireText(queue, `${where}: ${pattern}`)
+    return { glob: starGlob(pattern), queue }
+  })
+  return (task) => rules.find(({ glob }) => glob.matches(task))?.queue
+}

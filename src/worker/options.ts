@@ -1,0 +1,124 @@
+import { type OptionTable, readOptions } from '../config/optionTable.ts'
+import type { Duration } from '../std/duration.ts'
+import { ArgumentError } from '../std/errors.ts'
+import type { LogOption } from '../std/log.ts'
+import { requireText, shown } from '../std/validate.ts'
+
+/** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
+export type PoolKind = 'inline' | 'threads' | 'solo'
+
+/** What a worker takes, and how it runs it. */
+export interface WorkerOptions {
+  // <WORKER_OPTIONS> written by `npm run docs:api` from the table below
+  /**
+   * Where tasks run. `'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its
+   * own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread. Default
+   * `'inline'`.
+   */
+  pool?: PoolKind | undefined
+  /** Tasks at once, and how many messages it holds. Default: 100 inline, one per core in threads; solo is always 1. */
+  concurrency?: number | undefined
+  /** Queues to take from. Default: the app's queue. */
+  queues?: readonly string[] | undefined
+  /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
+  hostname?: string | undefined
+  /**
+   * Path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each. Default:
+   * none.
+   */
+  module?: string | URL | undefined
+  /**
+   * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
+   * queue. Default `'25s'`.
+   */
+  grace?: Duration | undefined
+  /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
+  revokeGrace?: Duration | undefined
+  /**
+   * Where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it
+   * stops; `false`: nowhere. Workers of one app share one log. Default: the app's `logger`.
+   */
+  logger?: LogOption | undefined
+  // </WORKER_OPTIONS>
+}
+
+/** Parsed: times in ms. What the pool needs is checked where it is opened. */
+export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' | 'module' | 'logger'> {
+  readonly pool: PoolKind
+  readonly queues: readonly string[] | undefined
+  readonly hostname: string | undefined
+  readonly grace: number
+  readonly revokeGrace: number
+}
+
+export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'solo']
+export const DEFAULT_POOL: PoolKind = 'inline'
+/** Tasks at once in the pool `inline`. */
+export const DEFAULT_CONCURRENCY = 100
+
+export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
+  pool: {
+    kind: 'value',
+    type: 'PoolKind',
+    default: DEFAULT_POOL,
+    doc: 'where tasks run',
+    more: "`'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread.",
+    celery: 'worker_pool',
+  },
+  concurrency: {
+    kind: 'value',
+    type: 'number',
+    absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads; solo is always 1`,
+    doc: 'tasks at once, and how many messages it holds',
+    celery: 'worker_concurrency',
+  },
+  queues: {
+    kind: 'value',
+    type: 'readonly string[]',
+    check: requireQueues,
+    absent: "the app's queue",
+    doc: 'queues to take from',
+    celery: '--queues',
+  },
+  hostname: {
+    kind: 'text',
+    absent: '`celeriac@<host>`',
+    doc: 'name for people and remote control; each running worker needs its own',
+    celery: '--hostname',
+  },
+  module: {
+    kind: 'value',
+    type: 'string | URL',
+    absent: 'none',
+    doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+  },
+  grace: {
+    kind: 'duration',
+    default: '25s',
+    doc: 'how long running tasks may go on when it stops',
+    more: 'Then the rest is aborted, ended by force, and goes back to its queue.',
+  },
+  revokeGrace: {
+    kind: 'duration',
+    default: '5s',
+    doc: 'how long a running task that is revoked with `terminate` may take to stop by itself',
+  },
+  logger: {
+    kind: 'value',
+    type: 'LogOption',
+    absent: "the app's `logger`",
+    doc: 'where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it stops; `false`: nowhere',
+    more: 'Workers of one app share one log.',
+  },
+}
+
+/** Throws ArgumentError. */
+export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
+  return readOptions(WORKER_OPTIONS, options, 'Worker', '')
+}
+
+function requireQueues(queues: unknown, where: string): void {
+  if (!Array.isArray(queues) || queues.length === 0)
+    throw new ArgumentError(`${where}: expected a list of at least one, got ${shown(queues)}`)
+  for (const queue of queues) requireText(queue, where)
+}
