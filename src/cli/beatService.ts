@@ -8,7 +8,10 @@ export interface BeatCommandOptions {
   beat?: boolean
 }
 
-/** A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not answer. */
+/**
+ * A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not
+ * answer.
+ */
 export async function startBeat(app: App): Promise<Beat> {
   const { Beat } = await import('../beat/beat.ts')
   const beat = new Beat(app)

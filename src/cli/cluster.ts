@@ -14,9 +14,9 @@ const RESTART_DELAY_MS = 200
 const MAX_RESTART_DELAY_MS = 10_000
 
 /**
- * So many children that run the same command line and share its port; this process hands connections round and answers none itself. One that
- * dies is replaced. `reload` replaces them all by processes that load the code anew: each goes when another is ready in its place,
- * so that no request finds nobody.
+ * So many children that run the same command line and share its port; this process hands connections round and answers
+ * none itself. One that dies is replaced. `reload` replaces them all by processes that load the code anew: each goes
+ * when another is ready in its place, so that no request finds nobody.
  */
 export class Cluster {
   readonly #count: number
@@ -35,7 +35,9 @@ export class Cluster {
     this.#greet = greet
   }
 
-  /** Start them. Resolves when all have been started, or with the exit code of the first where that cannot start at all. */
+  /**
+   * Start them. Resolves when all have been started, or with the exit code of the first where that cannot start at all.
+   */
   async start(): Promise<number | undefined> {
     // Alone: what is wrong with the module or the address is said once.
     let greeting = ''
@@ -48,7 +50,9 @@ export class Cluster {
     return undefined
   }
 
-  /** Children with the code as it is now, in the places of all. While one reload runs, another waits for nothing more. */
+  /**
+   * Children with the code as it is now, in the places of all. While one reload runs, another waits for nothing more.
+   */
   reload(): Promise<void> {
     this.#reloading ??= this.#replaceAll().finally(() => {
       this.#reloading = undefined

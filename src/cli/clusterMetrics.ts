@@ -5,13 +5,17 @@ import { type Family, sumsOf } from '../telemetry/metrics/family.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /*
- * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The leader remembers what
- * it was told last by each, and keeps the sums of those that have ended: counters do not run backwards when processes are replaced.
+ * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The
+ * leader remembers what it was told last by each, and keeps the sums of those that have ended: counters do not run
+ * backwards when processes are replaced.
  */
 
 type Reported = readonly Family[]
 
-/** From a child: it can be asked; it wants to know what all count, and says what it does; its answer; the last it has to say. */
+/**
+ * From a child: it can be asked; it wants to know what all count, and says what it does; its answer; the last it has to
+ * say.
+ */
 type ChildMessage =
   | { readonly metrics: 'here' }
   | { readonly metrics: 'gather'; readonly ask: number; readonly own: Reported }
@@ -87,7 +91,10 @@ export function leadMetrics(): void {
   cluster.on('exit', (worker) => ledger.ended(worker))
 }
 
-/** Have a scrape of this process show what all processes below its leader count. The returned function is for when it has counted its last: call it before it leaves. */
+/**
+ * Have a scrape of this process show what all processes below its leader count. The returned function is for when it
+ * has counted its last: call it before it leaves.
+ */
 export function joinMetrics(metrics: Metrics, logger: Logger): () => Promise<void> {
   const asking = new Map<number, (all: readonly Reported[]) => void>()
   let asks = 0

@@ -28,8 +28,8 @@ export class DevSupervisor {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * `command`: what Node is to run, options first. The program tells that it runs by any message over its IPC channel. `poll`: read the
-   * folders again and again, where the system does not report changes.
+   * `command`: what Node is to run, options first. The program tells that it runs by any message over its IPC channel.
+   * `poll`: read the folders again and again, where the system does not report changes.
    */
   constructor(command: readonly string[], folder: string, say: (text: string) => void, poll: boolean) {
     this.#command = command

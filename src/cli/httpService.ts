@@ -20,7 +20,8 @@ export interface HttpCommandOptions extends Address {
 }
 
 /**
- * What the module exports as `http`, else the HTTP API of all tasks of the app. An address that cannot be had is a failure, not wrong use: it may be free later.
+ * What the module exports as `http`, else the HTTP API of all tasks of the app. An address that cannot be had is a
+ * failure, not wrong use: it may be free later.
  */
 export async function startHttp(
   app: App,
@@ -45,7 +46,9 @@ export async function serveHttp(api: Hono, options: ServeOptions): Promise<HttpS
   }
 }
 
-/** The module's own application, if it has one: the export `http`. Rejects with ConfigError when it cannot be served. */
+/**
+ * The module's own application, if it has one: the export `http`. Rejects with ConfigError when it cannot be served.
+ */
 async function ownHttp(module: string | undefined): Promise<Hono | undefined> {
   if (module === undefined) return undefined
   const { http } = (await import(moduleUrl(module))) as { http?: Partial<Hono> | null }

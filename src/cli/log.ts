@@ -9,7 +9,8 @@ const FIELDS_IN_MESSAGE =
 export type Readers = 'people' | 'people at a terminal'
 
 /**
- * The program's log on standard error: lines for people, or JSON lines for programs. Written at once: nothing is lost at exit.
+ * The program's log on standard error: lines for people, or JSON lines for programs. Written at once: nothing is lost
+ * at exit.
  */
 export function commandLogger(level: LogLevel, readers: Readers): Logger {
   if (readers !== 'people' && process.stderr.isTTY !== true) return createLogger(level)

@@ -40,7 +40,10 @@ function farOf(value: unknown): Far | undefined {
   return typeof share === 'number' ? within(share) : undefined
 }
 
-/** One line about a task that runs: a bar where it says how far it is, else its state and what goes with it. `left`: ms that it may take yet. */
+/**
+ * One line about a task that runs: a bar where it says how far it is, else its state and what goes with it. `left`: ms
+ * that it may take yet.
+ */
 export function progressText(event: TaskEvent<unknown, unknown>, columns: number, left?: number): string {
   const meta = metaOf(event)
   const far: Far | undefined = event.type === 'success' ? { share: 1 } : farOf(meta)

@@ -16,7 +16,10 @@ export function isNoWatch(error: unknown): boolean {
   return WATCH_LIMIT_CODES.has((error as { code?: string } | null)?.code)
 }
 
-/** Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the system gives no watch (`isNoWatch`). */
+/**
+ * Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the
+ * system gives no watch (`isNoWatch`).
+ */
 export class CodeWatch {
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #changed: (path: string) => void

@@ -27,7 +27,10 @@ export type {
 
 /** How a job is handed in. */
 export interface SubmitOptions {
-  /** Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a repeat by this client is one call. */
+  /**
+   * Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a
+   * repeat by this client is one call.
+   */
   idempotencyKey?: string | undefined
   /** URL that the server tells when the job has ended. */
   webhook?: string | undefined
@@ -70,8 +73,8 @@ export interface Client<Tasks> {
   /** Ask that a job does not run, or stops. */
   cancel(id: string, options?: CancelOptions): Promise<JobDocument>
   /**
-   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. ProblemError where another answer came before, or nobody waits. Not
-   * repeated by itself: after a ConnectionError the answer may have been taken.
+   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. ProblemError where another answer came
+   * before, or nobody waits. Not repeated by itself: after a ConnectionError the answer may have been taken.
    */
   completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
 }
@@ -80,8 +83,9 @@ export interface Client<Tasks> {
 const FIRST_WAIT_S = 10
 
 /**
- * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws TypeError for options that cannot be.
- * `import type * as tasks from './tasks.ts'`, then `createClient<typeof tasks>(url)`.
+ * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws
+ * TypeError for options that cannot be. `import type * as tasks from './tasks.ts'`, then `createClient<typeof
+ * tasks>(url)`.
  */
 export function createClient<Tasks>(url: string, options: ClientOptions = {}): Client<Tasks> {
   const transport = new Transport(url, options)
@@ -173,7 +177,10 @@ async function watch(handle: JobHandle, { onProgress, onChunk }: Listeners, sign
   }
 }
 
-/** A repeat must be the same call, so it has a key. Where the server cannot remember keys and nobody asked for one, it goes without, once. */
+/**
+ * A repeat must be the same call, so it has a key. Where the server cannot remember keys and nobody asked for one, it
+ * goes without, once.
+ */
 async function post(
   transport: Transport,
   task: string,

@@ -18,8 +18,9 @@ const SILENCE_TIMEOUT_MS = 45_000
 const DEFAULT_RETRY_MS = 2_000
 
 /**
- * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws
- * ProblemError, and ConnectionError after as many vain attempts as the transport has retries.
+ * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken
+ * up behind the last event. Throws ProblemError, and ConnectionError after as many vain attempts as the transport has
+ * retries.
  */
 export async function* jobEvents<Result, Progress, Chunk>(
   transport: Transport,

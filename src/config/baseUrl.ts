@@ -32,8 +32,8 @@ export function isBaseUrl(value: unknown): value is string {
 }
 
 /**
- * Where the application is, in the client's eyes; undefined where that cannot be told: no host, or one that is none. What is garbled
- * is never repaired or passed over: the URL would lead somewhere else.
+ * Where the application is, in the client's eyes; undefined where that cannot be told: no host, or one that is none.
+ * What is garbled is never repaired or passed over: the URL would lead somewhere else.
  */
 export function baseUrlOf(facts: RequestFacts, { baseUrl, trustProxy }: BaseUrlPolicy): string | undefined {
   if (baseUrl !== undefined) return baseUrl

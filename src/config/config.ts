@@ -18,7 +18,10 @@ import { parseWebhooks, type WebhookConfig, type WebhookOptions } from './webhoo
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** Name for people. Default `celeriac`. */
   name?: string | undefined
-  /** URL of the broker: `sqlite:path`, `redis:`, `amqp:` or `memory:`. Default: the file `.celeriac/celeriac.db` in the application's folder. */
+  /**
+   * URL of the broker: `sqlite:path`, `redis:`, `amqp:` or `memory:`. Default: the file `.celeriac/celeriac.db` in the
+   * application's folder.
+   */
   broker?: string | undefined
   /** URL of the result backend. Default: the broker's; on RabbitMQ `rpc://`. */
   backend?: string | undefined
@@ -33,26 +36,33 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Which serializers are read. Default both. */
   accept?: readonly ('json' | 'msgpack')[] | undefined
   /**
-   * Send Dates and bytes in JSON arguments as Celery's typed objects. Default true. False for Python peers before Celery 5.3, which would
-   * take them for plain objects: such arguments are then refused. They are read in any case.
+   * Send Dates and bytes in JSON arguments as Celery's typed objects. Default true. False for Python peers before
+   * Celery 5.3, which would take them for plain objects: such arguments are then refused. They are read in any case.
    */
   typedJson?: boolean | undefined
   /** How long records of finished tasks are kept; 0: for ever, as in Celery. Default `'1d'`. */
   resultExpires?: Duration | undefined
-  /** Redis: put before every key and channel, Celery's `global_keyprefix`, so that several systems share a database. Default none. */
+  /**
+   * Redis: put before every key and channel, Celery's `global_keyprefix`, so that several systems share a database.
+   * Default none.
+   */
   keyPrefix?: string | undefined
   /** A worker that is silent for this long has lost its tasks to others. Default `'30s'`. */
   lease?: Duration | undefined
-  /** Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`, as theirs. */
+  /**
+   * Redis: Celery's `visibility_timeout`, which must be that of the Python workers on the same queues. Default `'1h'`,
+   * as theirs.
+   */
   visibilityTimeout?: Duration | undefined
   /**
-   * How long a call waits for a store that is away or busy before it fails with StoreUnavailableError: short to fail fast, long to sit it out.
-   * Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is tried until it is stored.
+   * How long a call waits for a store that is away or busy before it fails with StoreUnavailableError: short to fail
+   * fast, long to sit it out. Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is
+   * tried until it is stored.
    */
   storeTimeout?: Duration | undefined
   /**
-   * RabbitMQ: how task queues are made, by name: `type` (`classic` or `quorum`), `maxPriority` (1 to 255), any other argument in
-   * `arguments`. One that exists must be the same. Default: durable, without arguments, as Celery's.
+   * RabbitMQ: how task queues are made, by name: `type` (`classic` or `quorum`), `maxPriority` (1 to 255), any other
+   * argument in `arguments`. One that exists must be the same. Default: durable, without arguments, as Celery's.
    */
   queues?: Readonly<Record<string, QueueOptions>> | undefined
   /** Default of the tasks' option of that name. Default false. */
@@ -60,12 +70,13 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Default of the tasks' option of that name. Default false. */
   trackStarted?: boolean | undefined
   /**
-   * States on the way (STARTED, progress, RETRY) and what it hands out (`ctx.chunk`) that are kept per task, the newest, for whoever follows it: 0 to
-   * 100,000; 0 keeps none.
-   * Default 1000, and about 1 MiB.
+   * States on the way (STARTED, progress, RETRY) and what it hands out (`ctx.chunk`) that are kept per task, the
+   * newest, for whoever follows it: 0 to 100,000; 0 keeps none. Default 1000, and about 1 MiB.
    */
   eventLog?: number | undefined
-  /** Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false. */
+  /**
+   * Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false.
+   */
   alwaysEager?: boolean | undefined
   /** Tell other servers when jobs end: the secret that signs it, and which hosts may be told. Default: no webhooks. */
   webhooks?: WebhookOptions | undefined
@@ -135,7 +146,10 @@ const KNOWN_OPTIONS = new Set([
   'logger',
 ])
 
-/** Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws ArgumentError. */
+/**
+ * Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws
+ * ArgumentError.
+ */
 export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`Celeriac: expected an object of options, got ${String(options)}`)

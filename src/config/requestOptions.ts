@@ -7,17 +7,21 @@ import { type BaseUrlPolicy, isBaseUrl } from './baseUrl.ts'
 /** What of a request tasks may know. */
 export interface RequestOptions {
   /**
-   * Names of the headers that are carried; a name may end in `*`. Default `accept-language` and `x-request-id`. A pattern never takes one that
-   * looks like a secret (`authorization`, `cookie`, `x-api-key`, tokens…): only its full name does.
+   * Names of the headers that are carried; a name may end in `*`. Default `accept-language` and `x-request-id`. A
+   * pattern never takes one that looks like a secret (`authorization`, `cookie`, `x-api-key`, tokens…): only its full
+   * name does.
    */
   headers?: readonly string[] | undefined
   /**
-   * Which headers of a proxy tell the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto, -Host, -Prefix) or
-   * `forwarded` (RFC 7239). Only for a server that nobody reaches past a proxy which sets them itself. Of a list the last counts,
-   * which the nearest proxy wrote. Default: none is believed.
+   * Which headers of a proxy tell the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto,
+   * -Host, -Prefix) or `forwarded` (RFC 7239). Only for a server that nobody reaches past a proxy which sets them
+   * itself. Of a list the last counts, which the nearest proxy wrote. Default: none is believed.
    */
   trustProxy?: 'x-forwarded' | 'forwarded' | false | undefined
-  /** The public address of the application, as `https://shop.example/eu`. Takes the place of what a request says, which its sender chose. */
+  /**
+   * The public address of the application, as `https://shop.example/eu`. Takes the place of what a request says, which
+   * its sender chose.
+   */
   baseUrl?: string | undefined
   /** Longest context as JSON, bytes. Default 8192. What came from the client gets at most half of it. */
   limit?: number | undefined

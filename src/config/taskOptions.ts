@@ -13,8 +13,9 @@ import { refuseUnknown, requireDate, requireText, shown } from '../std/validate.
 export type ErrorClass = abstract new (...args: any[]) => Error
 
 /**
- * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread (WorkerLostError) count as failures.
- * Never repeated: Fatal, arguments that do not fit the task (CallError), and a result that cannot be encoded (EncodeError).
+ * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread
+ * (WorkerLostError) count as failures. Never repeated: Fatal, arguments that do not fit the task (CallError), and a
+ * result that cannot be encoded (EncodeError).
  */
 export interface RetryOptions {
   /** How often at most after the first attempt. */
@@ -27,7 +28,10 @@ export interface RetryOptions {
   backoff?: 'exponential' | 'fixed' | undefined
   /** Default full: a random wait between 0 and the computed one. */
   jitter?: 'full' | 'none' | undefined
-  /** Only these error classes are retried. Default: all but SoftTimeLimitExceeded, which is retried where it is named here. */
+  /**
+   * Only these error classes are retried. Default: all but SoftTimeLimitExceeded, which is retried where it is named
+   * here.
+   */
   on?: readonly ErrorClass[] | undefined
   /** These error classes are not. */
   except?: readonly ErrorClass[] | undefined
@@ -58,27 +62,37 @@ export interface TaskOptions {
   expires?: Duration | undefined
   /** Keep no record: neither state nor result. */
   ignoreResult?: boolean | undefined
-  /** Acknowledge when it ends (default), so that a crash runs it again; false: when it starts, so that a crash loses it. */
+  /**
+   * Acknowledge when it ends (default), so that a crash runs it again; false: when it starts, so that a crash loses it.
+   */
   acksLate?: boolean | undefined
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean | undefined
   /**
-   * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP too, with their fields, an error as its
-   * class and message. Default false: what a log says is for those who run the worker.
+   * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP
+   * too, with their fields, an error as its class and message. Default false: what a log says is for those who run the
+   * worker.
    */
   exposeLogs?: boolean | LineLevel | undefined
-  /** Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as `application/octet-stream`, text as JSON. */
+  /**
+   * Media type of its result over HTTP, where that is bytes or text: `image/png`, `text/csv`. Default: bytes as
+   * `application/octet-stream`, text as JSON.
+   */
   contentType?: string | undefined
   /** One line for people: shown in OpenAPI and lists. */
   description?: string | undefined
   /** Values as they are over HTTP, for OpenAPI and the page at `/docs`. Default: those in its schemas. */
   example?: TaskExample | undefined
-  /** Content types, beside JSON, of bodies that it takes over HTTP: `'image/*'`, `'application/pdf'`, `'multipart/form-data'`. */
+  /**
+   * Content types, beside JSON, of bodies that it takes over HTTP: `'image/*'`, `'application/pdf'`,
+   * `'multipart/form-data'`.
+   */
   accepts?: string | readonly string[] | undefined
   /**
-   * Names of its parameters, in order, for calls by position and by name. Of a positional task: `['x', 'y?', '...rest']`, or an object of schemas that
-   * check each argument, `{ x: z.number() }`; default: the names in the function's source. Of a task with an input schema: names of its properties;
-   * default: their order in the schema. Declared ones are checked: a call with a missing or surplus argument is refused.
+   * Names of its parameters, in order, for calls by position and by name. Of a positional task: `['x', 'y?',
+   * '...rest']`, or an object of schemas that check each argument, `{ x: z.number() }`; default: the names in the
+   * function's source. Of a task with an input schema: names of its properties; default: their order in the schema.
+   * Declared ones are checked: a call with a missing or surplus argument is refused.
    */
   params?: ParamsOption | undefined
 }
@@ -112,7 +126,10 @@ export interface CallOptions {
   kwargs?: Readonly<Record<string, unknown>> | undefined
   /** Custom headers, plain data: `ctx.headers` in the task. */
   headers?: Record<string, unknown> | undefined
-  /** Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the task's. */
+  /**
+   * Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the
+   * task's.
+   */
   retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
   /** Stopped by force after this time (threads); abandoned (inline). Default: the task's. */
   timeLimit?: Duration | undefined
@@ -122,7 +139,10 @@ export interface CallOptions {
   ignoreResult?: boolean | undefined
   /** How its arguments are sent. Default: the task's. */
   serializer?: 'json' | 'msgpack' | undefined
-  /** A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's handle. */
+  /**
+   * A second call with the same key (per task) within the result lifetime sends nothing and returns the first call's
+   * handle.
+   */
   idempotencyKey?: string | undefined
   /** Words to find it by, at most 20, each of 1 to 100 printable characters. Nothing on `rpc:`. */
   tags?: readonly string[] | undefined
@@ -130,9 +150,14 @@ export interface CallOptions {
   owner?: string | undefined
   /** Keep the input with the record, for a later retry over HTTP. Default false. */
   keepInput?: boolean | undefined
-  /** Send only if no note of this key is in the store, and leave this one, in one write where broker and backend are one store. Not on `rpc:`. */
+  /**
+   * Send only if no note of this key is in the store, and leave this one, in one write where broker and backend are one
+   * store. Not on `rpc:`.
+   */
   note?: Note | undefined
-  /** URL that is told when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option `webhooks`. */
+  /**
+   * URL that is told when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option `webhooks`.
+   */
   webhook?: string | undefined
 }
 

@@ -38,8 +38,9 @@ export interface RevokeManyOptions extends ControlOptions {
 }
 
 /**
- * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an answer comes from each
- * that hears the command, and the wait ends when as many have answered as were named, or nothing more comes.
+ * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an
+ * answer comes from each that hears the command, and the wait ends when as many have answered as were named, or nothing
+ * more comes.
  */
 export class Control {
   readonly #app: App
@@ -48,14 +49,16 @@ export class Control {
     this.#app = app
   }
 
-  /** Who is there: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away. */
+  /**
+   * Who is there: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away.
+   */
   ping(options: ControlOptions = {}): Promise<ControlReply[]> {
     return this.#ask({ method: 'ping', arguments: {} }, options)
   }
 
   /**
-   * Ask that these tasks do not run, or stop, and remember it for workers that start later. Answers what each worker said.
-   * As `AsyncResult.revoke`, for many at once, and without looking what became of them.
+   * Ask that these tasks do not run, or stop, and remember it for workers that start later. Answers what each worker
+   * said. As `AsyncResult.revoke`, for many at once, and without looking what became of them.
    */
   async revoke(ids: string | readonly string[], options: RevokeManyOptions = {}): Promise<ControlReply[]> {
     const { terminate = false, signal = 'SIGTERM', ...rest } = options

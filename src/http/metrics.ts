@@ -105,7 +105,10 @@ export function countRequests(api: Hono, metrics: HttpMetrics): void {
   })
 }
 
-/** The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where the API is mounted. */
+/**
+ * The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where
+ * the API is mounted.
+ */
 function routeOf(c: Context, at: number, known: ReadonlySet<string>): string {
   const routes = matchedRoutes(c)
   const mount = (routes[at]?.path ?? '').replace(/\/?\*$/, '')

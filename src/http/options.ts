@@ -22,19 +22,27 @@ export interface ScopedTask {
 /** How an app shows itself over HTTP. */
 export interface HttpOptions {
   /**
-   * The tasks that may be called and whose jobs may be seen: tasks of this app, or names, also of tasks whose code lives elsewhere; each
-   * may ask for scopes. Nothing else exists for the outside.
+   * The tasks that may be called and whose jobs may be seen: tasks of this app, or names, also of tasks whose code
+   * lives elsewhere; each may ask for scopes. Nothing else exists for the outside.
    */
   expose: readonly (AnyTask | string | ScopedTask)[]
   /** Path before `/tasks` and `/jobs`. Default `/v1`. */
   basePath?: string | undefined
   /** Longest request body in bytes. Default 1 MiB. */
   maxBody?: number | undefined
-  /** Requests that are worked on at once, streams that were begun not counted; more are answered with 503. Default 10,000. */
+  /**
+   * Requests that are worked on at once, streams that were begun not counted; more are answered with 503. Default
+   * 10,000.
+   */
   maxConcurrent?: number | undefined
-  /** Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true. */
+  /**
+   * Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true.
+   */
   keepInput?: boolean | undefined
-  /** Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by admins. Default: anybody. */
+  /**
+   * Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
+   * admins. Default: anybody.
+   */
   authorize?: Authorize | undefined
   /** How often an identity, or an address, may ask. Default: as often as it likes. */
   rateLimit?: RateLimit | undefined
@@ -43,7 +51,8 @@ export interface HttpOptions {
   /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
   docs?: boolean | undefined
   /**
-   * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope `metrics`. Default true.
+   * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope
+   * `metrics`. Default true.
    */
   metrics?: boolean | undefined
   /** What `/openapi.json` says of the API as a whole: its title, version, license and the like. */

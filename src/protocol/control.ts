@@ -23,7 +23,9 @@ export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanou
 /** Longest pattern of host names that is matched, in characters. */
 const MAX_PATTERN_LENGTH = 1000
 
-/** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
+/**
+ * Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command.
+ */
 export function controlQueue(hostname: string, instance: string): string {
   return `${hostname}.${instance}.celery.pidbox`
 }
@@ -130,7 +132,10 @@ function replyToOf(value: unknown): ReplyTo | undefined {
   return { exchange: textOf(value.exchange) ?? '', routingKey: value.routing_key }
 }
 
-/** True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too long. */
+/**
+ * True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too
+ * long.
+ */
 export function isMeant({ destination, pattern, matcher }: ControlRequest, hostname: string): boolean {
   if (destination) return destination.includes(hostname)
   if (pattern === undefined || matcher === undefined) return true

@@ -239,7 +239,9 @@ function argsOf(message: unknown): readonly unknown[] {
   return message === undefined || message === null || message === '' ? [] : [message]
 }
 
-/** Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so. */
+/**
+ * Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so.
+ */
 export function errorOf({
   status,
   result,

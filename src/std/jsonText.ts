@@ -1,6 +1,9 @@
 /* JSON as text: where its strings end. */
 
-/** Index of the closing quote of the string that opens at `start`; the text's length where there is none. Linear over all strings of a text. */
+/**
+ * Index of the closing quote of the string that opens at `start`; the text's length where there is none. Linear over
+ * all strings of a text.
+ */
 export function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1)

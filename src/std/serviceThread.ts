@@ -18,8 +18,8 @@ export interface ServiceThreadParts<Report> {
 const RESTART_DELAY_MS = 1000
 
 /**
- * A thread that serves this process until `close`, and is started anew when it dies. It does not keep the process alive,
- * but for its start and its end. It must end by itself after the message `{ close: true }`.
+ * A thread that serves this process until `close`, and is started anew when it dies. It does not keep the process
+ * alive, but for its start and its end. It must end by itself after the message `{ close: true }`.
  */
 export class ServiceThread<Command, Report> {
   readonly #parts: ServiceThreadParts<Report>
@@ -32,8 +32,8 @@ export class ServiceThread<Command, Report> {
   }
 
   /**
-   * Start it, if it does not run: resolves when it listens. Rejects when its code is missing, or when it dies before; then
-   * the next call tries again.
+   * Start it, if it does not run: resolves when it listens. Rejects when its code is missing, or when it dies before;
+   * then the next call tries again.
    */
   open(): Promise<void> {
     this.#ready ??= this.#begin().catch((error: unknown) => {

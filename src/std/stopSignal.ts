@@ -7,7 +7,10 @@ export interface StopSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** Both ends of a StopSignal in one small object: two are made for every task, where AbortControllers would cost more than the task. */
+/**
+ * Both ends of a StopSignal in one small object: two are made for every task, where AbortControllers would cost more
+ * than the task.
+ */
 export class Stop implements StopSignal {
   #aborted = false
   #reason: unknown

@@ -34,7 +34,9 @@ export class OutputBuffer {
     return this.#count >= WAIT_ABOVE.count || this.#bytes >= WAIT_ABOVE.bytes
   }
 
-  /** Throws EncodeError for a value that cannot be sent or is too long, ArgumentError where far too much is under way. */
+  /**
+   * Throws EncodeError for a value that cannot be sent or is too long, ArgumentError where far too much is under way.
+   */
   send(kind: Emission['kind'], value: unknown): void {
     const body = writeEmission({ kind, attempt: this.#attempt, value }, this.#serializer)
     const size = typeof body === 'string' ? Buffer.byteLength(body) : body.length

@@ -8,7 +8,10 @@ export interface Parameter {
   readonly name: string
   /** Checks its argument, where one was declared. */
   readonly schema: Schema | undefined
-  /** A call without it is refused. False where that is not known: of parameters that are not declared, or have an asynchronous schema. */
+  /**
+   * A call without it is refused. False where that is not known: of parameters that are not declared, or have an
+   * asynchronous schema.
+   */
   readonly required: boolean
 }
 
@@ -24,8 +27,8 @@ export interface Parameters {
 const PARAMETER_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 
 /**
- * The option `params` of a positional task: names, where `y?` may be left out and a last `...rest` takes what follows; or the names with their
- * schemas. Throws ArgumentError.
+ * The option `params` of a positional task: names, where `y?` may be left out and a last `...rest` takes what follows;
+ * or the names with their schemas. Throws ArgumentError.
  */
 export function parsePositionalParams(option: unknown, where: string): Parameters | undefined {
   if (option === undefined) return undefined

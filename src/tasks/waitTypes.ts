@@ -16,9 +16,15 @@ export interface Wait {
   readonly until: number
   /** It is answered, or was not in time: `answer` does not wait. */
   ended(): Promise<boolean>
-  /** The answer, when it comes. Throws TimeoutError, the signal's reason, or TaskRevokedError where somebody revoked the wait by its id. */
+  /**
+   * The answer, when it comes. Throws TimeoutError, the signal's reason, or TaskRevokedError where somebody revoked the
+   * wait by its id.
+   */
   answer(signal: AbortSignal): Promise<unknown>
 }
 
-/** Opens what a job waits for. Throws ArgumentError for what cannot be, NotSupportedError where the store does not remember. */
+/**
+ * Opens what a job waits for. Throws ArgumentError for what cannot be, NotSupportedError where the store does not
+ * remember.
+ */
 export type OpenWait = (job: string, name: string, options: WaitForOptions) => Promise<Wait>

@@ -1,4 +1,7 @@
-/** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams themselves. */
+/**
+ * `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams
+ * themselves.
+ */
 export type { ListFilter, MetaPage, ResultBackend } from '../backend/backend.ts'
 export type { Change, History, HistoryQuery, LoggedChange } from '../backend/eventLog.ts'
 export type { Message, Note, Origin, Reply, Settlement, Submission, UnitOfWork } from '../backend/unitOfWork.ts'

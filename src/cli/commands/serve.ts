@@ -60,8 +60,8 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
 }
 
 /**
- * The leader hands connections to a child until it has heard that the child listens no more. What was on its way goes to another child as
- * long as this one is there to say so; with it gone, the client would wait for ever.
+ * The leader hands connections to a child until it has heard that the child listens no more. What was on its way goes
+ * to another child as long as this one is there to say so; with it gone, the client would wait for ever.
  */
 async function leave(): Promise<void> {
   const { worker } = cluster

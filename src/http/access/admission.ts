@@ -42,8 +42,8 @@ type More = Record<string, string>
 const BUSY_RETRY_AFTER_S = '1'
 
 /**
- * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to, or too often, gets
- * no further.
+ * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to,
+ * or too often, gets no further.
  */
 export function addGate(api: Hono, options: GateOptions): void {
   const { cors, limiter, load } = options

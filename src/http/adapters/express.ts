@@ -12,7 +12,10 @@ export type ExpressMiddleware<Request extends IncomingMessage = ExpressRequest> 
   next: (error?: unknown) => void,
 ) => void
 
-/** The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may stand behind `express.json()`. */
+/**
+ * The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may stand behind
+ * `express.json()`.
+ */
 export function toExpress(api: Hono): ExpressMiddleware {
   return (request, response) => {
     const { baseUrl = '', originalUrl } = request

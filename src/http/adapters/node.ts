@@ -8,7 +8,9 @@ import type { PrefixOptions } from './fetch.ts'
 import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
 import { restoreBody } from './parsedBody.ts'
 
-/** The API as a listener of Node's HTTP server: `createServer(toNode(api))`. Throws ArgumentError for a wrong prefix. */
+/**
+ * The API as a listener of Node's HTTP server: `createServer(toNode(api))`. Throws ArgumentError for a wrong prefix.
+ */
 export function toNode(api: Hono, { prefix = '' }: PrefixOptions = {}): RequestListener {
   checkPrefix(prefix, 'toNode')
   const listen = nodeListener(api, prefix)

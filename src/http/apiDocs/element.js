@@ -1,6 +1,6 @@
 /**
- * An element: its properties (`class`, `for`, listeners as `onclick`, everything else an attribute) and its children. Text is always text: nothing of
- * a server's answer is ever read as HTML.
+ * An element: its properties (`class`, `for`, listeners as `onclick`, everything else an attribute) and its children.
+ * Text is always text: nothing of a server's answer is ever read as HTML.
  */
 export function h(tag, properties, ...children) {
   const element = document.createElement(tag)

@@ -20,8 +20,8 @@ export function taskProblem(c: Context, scope: HttpScope, name: string): Problem
 }
 
 /**
- * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and something is said of it, if
- * only that it has no tags: some stores list no others.
+ * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and something
+ * is said of it, if only that it has no tags: some stores list no others.
  */
 export function callOptions(c: Context, scope: HttpScope, tags: readonly string[] | undefined): CallOptions {
   const owner = identityOf(c)?.id

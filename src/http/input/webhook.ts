@@ -28,7 +28,10 @@ export function webhookProblem(c: Context, { app }: HttpScope): Problem | undefi
   }
 }
 
-/** Let the answers to requests that hand in jobs say that their webhook is disabled: the job runs, and its end is not told. */
+/**
+ * Let the answers to requests that hand in jobs say that their webhook is disabled: the job runs, and its end is not
+ * told.
+ */
 export function addWebhookMark(api: Hono, base: string, { app }: HttpScope): void {
   const { webhooks, logger } = app.config
   if (!webhooks) return

@@ -27,7 +27,9 @@ const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result
 
 Errors are problem documents (RFC 9457); their \`type\` never changes.`
 
-/** The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated. */
+/**
+ * The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated.
+ */
 const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */

@@ -130,7 +130,10 @@ function requestBody(definition: TaskDefinition | undefined, key: string): JsonS
   }
 }
 
-/** Positional tasks take a list, each of whose items has its parameter's name as title; where the code lives elsewhere, a list or an object. */
+/**
+ * Positional tasks take a list, each of whose items has its parameter's name as title; where the code lives elsewhere,
+ * a list or an object.
+ */
 function inputSchema(definition: TaskDefinition | undefined, place: string): JsonSchema {
   if (definition?.style === 'object') return jsonSchemaOf(definition.input, 'input', place)
   const list = { type: 'array', description: 'The arguments, in order.', items: {} }
@@ -191,7 +194,9 @@ export function delivery(schema: string, operationId?: string): JsonSchema {
   }
 }
 
-/** A task's name as OpenAPI allows component keys: other characters as `_` and their code, so that no two names meet. */
+/**
+ * A task's name as OpenAPI allows component keys: other characters as `_` and their code, so that no two names meet.
+ */
 function componentKey(name: string): string {
   return name.replace(/[^A-Za-z0-9.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)
 }

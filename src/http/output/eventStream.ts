@@ -19,8 +19,9 @@ const MAX_UNREAD_HEARTBEATS = 8
 const encoder = new TextEncoder()
 
 /**
- * The body of an event stream. Nothing is kept for a slow reader but one event: the next is fetched when it has taken that one, from the
- * log that all followers of the job share. One that takes nothing for eight heartbeats is hung up on, and may come back with `Last-Event-ID`.
+ * The body of an event stream. Nothing is kept for a slow reader but one event: the next is fetched when it has taken
+ * that one, from the log that all followers of the job share. One that takes nothing for eight heartbeats is hung up
+ * on, and may come back with `Last-Event-ID`.
  */
 export function eventStream(source: EventSource): ReadableStream<Uint8Array> {
   const writing = new Writing(source)

@@ -102,10 +102,16 @@ export interface Problem {
   readonly members?: Readonly<Record<string, unknown>>
 }
 
-/** One thing that is wrong with the input: where (a JSON Pointer as a URI fragment, RFC 6901 §6), a word for programs, and one for people. */
+/**
+ * One thing that is wrong with the input: where (a JSON Pointer as a URI fragment, RFC 6901 §6), a word for programs,
+ * and one for people.
+ */
 export interface InputError {
   readonly pointer: string
-  /** `required`: nothing is there; `type`: not the kind of value that is taken here; `invalid`: the schema refuses it; `unsendable`: it cannot be carried. */
+  /**
+   * `required`: nothing is there; `type`: not the kind of value that is taken here; `invalid`: the schema refuses it;
+   * `unsendable`: it cannot be carried.
+   */
   readonly code: 'required' | 'type' | 'invalid' | 'unsendable'
   readonly detail: string
 }

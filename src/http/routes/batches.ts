@@ -67,9 +67,9 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
 }
 
 /**
- * The jobs, then the note of the batch, which says that all were handed in: whoever repeats the request later gets that. Where it is not there
- * yet, a repeat with the same key sends what a crash has left out, and nothing twice: with a key each job has an id of its place in the batch,
- * and a note as long as the key holds.
+ * The jobs, then the note of the batch, which says that all were handed in: whoever repeats the request later gets
+ * that. Where it is not there yet, a repeat with the same key sends what a crash has left out, and nothing twice: with
+ * a key each job has an id of its place in the batch, and a note as long as the key holds.
  */
 async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members: readonly Member[]): Promise<Batch> {
   const { id, at, replayed } = accepted

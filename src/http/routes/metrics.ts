@@ -9,7 +9,9 @@ const PATH = '/metrics'
 /** The scope that an identity needs to read it. */
 const SCOPE = 'metrics'
 
-/** `GET /metrics`: what is counted, for Prometheus. Where somebody asks who it is, for those with the scope `metrics`. */
+/**
+ * `GET /metrics`: what is counted, for Prometheus. Where somebody asks who it is, for those with the scope `metrics`.
+ */
 export function addMetricsRoute(api: Hono, metrics: Metrics): void {
   api.get(PATH, async (c) => {
     const identity = identityOf(c)

@@ -9,7 +9,10 @@ const PROBLEM_KINDS: Readonly<Record<string, ProblemKind>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
 }
 
-/** Answer what cannot be read as HTTP, or does not come within the server's time, with a problem document; then end the connection. */
+/**
+ * Answer what cannot be read as HTTP, or does not come within the server's time, with a problem document; then end the
+ * connection.
+ */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // An answer that has begun cannot be taken back.

@@ -18,9 +18,10 @@ import { jobPath, jobText } from '../output/job.ts'
 import { shownHeaders } from '../output/jobHeaders.ts'
 
 /*
- * The two requests that come most, in their plainest form, straight from Node's server: a call whose body is JSON, and a look at a job. It
- * saves them the half of their time that a router and the standard's Request and Response take. Whatever is not plain, and whatever goes
- * wrong before something was done, takes the ordinary way, which alone knows all the rules.
+ * The two requests that come most, in their plainest form, straight from Node's server: a call whose body is JSON, and
+ * a look at a job. It saves them the half of their time that a router and the standard's Request and Response take.
+ * Whatever is not plain, and whatever goes wrong before something was done, takes the ordinary way, which alone knows
+ * all the rules.
  */
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
@@ -99,7 +100,10 @@ function isPlainCall({ headers }: IncomingMessage, name: string, { exposed, scop
   )
 }
 
-/** One request and its answer. It counts among those that are worked on until it is answered, handed on, or its client has gone. */
+/**
+ * One request and its answer. It counts among those that are worked on until it is answered, handed on, or its client
+ * has gone.
+ */
 class Exchange {
   readonly request: IncomingMessage
   readonly path: string

@@ -50,8 +50,8 @@ export interface ServeOptions {
   /** Default 5000; 0 takes any that is free. */
   port?: number | undefined
   /**
-   * Names by which clients may call it, as `app.example.com`: needed behind a proxy on the same machine that passes `Host` on. Others are
-   * refused with 421. Default: at a loopback address the names of this machine, elsewhere any.
+   * Names by which clients may call it, as `app.example.com`: needed behind a proxy on the same machine that passes
+   * `Host` on. Others are refused with 421. Default: at a loopback address the names of this machine, elsewhere any.
    */
   hosts?: readonly string[] | undefined
   /** How long a client may take for one request, its body included. Default `'60s'`. */
@@ -70,19 +70,25 @@ export interface HttpServer {
   /** Take no more, finish the requests that run (at most 10 s), close every connection. Twice is harmless. */
   close(): Promise<void>
   /**
-   * The same without failing a client, for who is replaced: streams and long polls end at once, each connection after its next answer
-   * or when it has been idle for 5 s, all within 10 s.
+   * The same without failing a client, for who is replaced: streams and long polls end at once, each connection after
+   * its next answer or when it has been idle for 5 s, all within 10 s.
    */
   retire(): Promise<void>
 }
 
-/** A client gets this long for its headers, and this long for its whole request; ms between looks for those that took longer. */
+/**
+ * A client gets this long for its headers, and this long for its whole request; ms between looks for those that took
+ * longer.
+ */
 const HEADERS_TIMEOUT_MS = 10_000
 const DEFAULT_REQUEST_TIMEOUT = '60s'
 const TIMEOUT_CHECK_INTERVAL_MS = 5_000
 /** ms that an idle connection is kept. */
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-/** ms that `close` waits for running requests, for the first request of a connection, and between looks for those that became idle. */
+/**
+ * ms that `close` waits for running requests, for the first request of a connection, and between looks for those that
+ * became idle.
+ */
 const CLOSE_TIMEOUT_MS = 10_000
 const SILENCE_TIMEOUT_MS = 500
 const CLOSE_CHECK_INTERVAL_MS = 50

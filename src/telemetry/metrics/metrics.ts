@@ -10,8 +10,8 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 export class Metrics {
   readonly tasks: TaskMetrics
   /**
-   * Where several processes answer for one: given what this one counts, what all of them do, this one included. What it rejects with fails the
-   * scrape: half of the numbers would look as if the others had begun anew.
+   * Where several processes answer for one: given what this one counts, what all of them do, this one included. What it
+   * rejects with fails the scrape: half of the numbers would look as if the others had begun anew.
    */
   peers: ((own: readonly Family[]) => Promise<readonly (readonly Family[])[]>) | undefined
   readonly #store: StoreLook
@@ -55,7 +55,9 @@ export class Metrics {
   }
 }
 
-/** What prom-client knows of the process: CPU, memory, event loop, garbage collection. Times are observed from now on. */
+/**
+ * What prom-client knows of the process: CPU, memory, event loop, garbage collection. Times are observed from now on.
+ */
 async function processFamilies(): Promise<() => Promise<Family[]>> {
   const { Registry, collectDefaultMetrics } = await import('prom-client')
   const register = new Registry()

@@ -7,7 +7,10 @@ import type { Family } from './family.ts'
 /** Bounds of the buckets of runs, s: from a quick query to an hour. */
 const DURATION_BUCKETS_S = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 
-/** The signals that a run ends with, by the task's state; the last three are none: given back or dropped, done by another, left to another. */
+/**
+ * The signals that a run ends with, by the task's state; the last three are none: given back or dropped, done by
+ * another, left to another.
+ */
 const END_SIGNALS = {
   'task:success': SUCCESS,
   'task:failure': FAILURE,
@@ -24,7 +27,10 @@ interface Runs {
   readonly ends: Map<string, Count>
 }
 
-/** What an app hands in, and what its workers in this process do, by its signals. Tasks that nobody knows here are not counted: their names could be any. */
+/**
+ * What an app hands in, and what its workers in this process do, by its signals. Tasks that nobody knows here are not
+ * counted: their names could be any.
+ */
 export class TaskMetrics {
   readonly #app: App
   readonly #elsewhere = new Set<string>()

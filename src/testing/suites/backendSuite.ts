@@ -256,7 +256,10 @@ function watchingMany(it: Case): void {
   })
 }
 
-/** A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its own. */
+/**
+ * A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its
+ * own.
+ */
 function submit(backend: ResultBackend, at: number, fields: Partial<TaskMeta> = {}): Promise<boolean> {
   if (backend.lists !== 'marked') return backend.store(metaOf(`t${at}`, PENDING, fields))
   const date_submitted = new Date(Date.parse('2026-11-01T10:00:00Z') + at).toISOString()

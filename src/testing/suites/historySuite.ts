@@ -12,7 +12,10 @@ import { type Kit, until, within } from '../kit.ts'
 /** How many states the backend of this suite must be opened to keep (`eventLog`). */
 export const SUITE_EVENT_LOG = 100
 
-/** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes of it. */
+/**
+ * What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes
+ * of it.
+ */
 export function historySuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
   const one = casesOn(kit, open)
   kit.describe(`history of backend ${name}`, () => {

@@ -13,7 +13,10 @@ export interface PoolTraits {
   readonly isolated: boolean
 }
 
-/** A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory to 64 MB or so. */
+/**
+ * A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory
+ * to 64 MB or so.
+ */
 export type MakePool = (size: number) => Pool
 
 type Case = (title: string, body: (open: Open) => Promise<void>) => void

@@ -2,7 +2,10 @@ import type { App } from '../../app/app.ts'
 import { Fatal, Ignore, Reject } from '../../std/errors.ts'
 import { currentTask, type TaskContext } from '../../tasks/current.ts'
 
-/** Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app = definePoolTasks(new Celeriac())`. */
+/**
+ * Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app =
+ * definePoolTasks(new Celeriac())`.
+ */
 export function definePoolTasks<Target extends App>(app: Target): Target {
   defineOutcomes(app)
   defineStops(app)

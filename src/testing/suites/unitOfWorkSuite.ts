@@ -27,7 +27,9 @@ interface Place {
 
 type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
-/** What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`. */
+/**
+ * What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`.
+ */
 export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {
