@@ -4,7 +4,7 @@ import type { LineLevel } from '../std/log.ts'
 import { encodePlain, type SerializerName } from './encoding.ts'
 import { ALL_CONTENT_TYPES, deserializeObject, write } from './serializer.ts'
 
-/** What a running task hands out: a part of its output, or a line of its log. */
+/** What a running task emits: a part of its output, or a line of its log. */
 export interface Emission {
   readonly kind: 'chunk' | 'log'
   /**

@@ -206,8 +206,7 @@ export function hasError(state: string): boolean {
 }
 
 /**
- * Read an encoded exception, by whomever it was written; what does not look like one becomes the message of an
- * `Error`. Never throws.
+ * Read an encoded exception of any writer; what does not look like one becomes the message of an `Error`. Never throws.
  */
 export function decodeException(value: unknown): ErrorInfo {
   if (typeof value === 'string') return { type: 'Error', message: value }

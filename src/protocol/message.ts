@@ -183,7 +183,7 @@ export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readon
     const { callbacks, errbacks, chord } = body
     return [callbacks, errbacks, chord]
   } catch {
-    // Its sender's ids are then in nobody's reach.
+    // Without a readable body there is no way to find the ids that the sender gave.
     return []
   }
 }

@@ -37,8 +37,8 @@ export interface TaskMeta {
    */
   readonly date_due?: string
   /**
-   * Never stored: why the stored record cannot be read. The other fields are what is known of it all the same; `status`
-   * is UNKNOWN where its state is not.
+   * Never stored: why the stored record cannot be read. The other fields are what is known nevertheless; `status` is
+   * UNKNOWN where its state is not.
    */
   readonly problem?: DecodeError
 }
@@ -48,7 +48,7 @@ export function childTuples(ids: readonly string[]): readonly unknown[] {
   return ids.map((id) => [[id, null], null])
 }
 
-/** The ids in such a list, by whomever it was written; a group has its own id there. What has no id is left out. */
+/** The ids in such a list of any writer; a group has its own id there. What has no id is left out. */
 export function childIds(children: readonly unknown[]): readonly string[] {
   return children.flatMap((child) => {
     const [own] = Array.isArray(child) ? child : []
@@ -79,7 +79,7 @@ export function readable(id: string, read: () => TaskMeta, known: () => Partial<
   }
 }
 
-/** No later state is to be waited for: it has ended, or the record cannot be read so far as to tell its state. */
+/** No later state will come: the job has ended, or not even the state of its record can be read. */
 export function isOver({ status, problem }: TaskMeta): boolean {
   return isFinal(status) || (problem !== undefined && status === UNKNOWN)
 }
@@ -109,8 +109,8 @@ export function statusIn(record: string | Uint8Array): string | undefined {
 }
 
 /**
- * Read a stored meta, by whomever it was written; fields that we do not know are kept, and of ours those of another
- * type are left out. Throws DecodeError for anything else.
+ * Read a stored meta of any writer; fields that we do not know are kept, and of ours those of another type are left
+ * out. Throws DecodeError for anything else.
  */
 export function readMeta(value: unknown): TaskMeta {
   if (!isRecord(value) || typeof value.task_id !== 'string' || typeof value.status !== 'string') {

@@ -6,7 +6,7 @@ import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
 
-/** A value as it travels, with the two properties that tell its reader how to read it. */
+/** A value as it travels, with the two properties that say how to read it. */
 export interface Serialized {
   readonly body: string | Uint8Array
   readonly contentType: string

@@ -37,8 +37,8 @@ function blockList(networks: readonly string[]): BlockList {
 }
 
 /**
- * True for an IP address of the public internet: not private, loopback, link-local, multicast, reserved, nor IPv4 in
- * IPv6 clothes.
+ * True for an IP address of the public internet: not private, loopback, link-local, multicast, reserved, nor an
+ * IPv4-mapped IPv6 address of these.
  */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {

@@ -14,11 +14,11 @@ export interface ServiceThreadParts<Report> {
   readonly restarted: () => void
 }
 
-/** Wait before a thread that died is started anew, ms. */
+/** Wait before a thread that died is started again, ms. */
 const RESTART_DELAY_MS = 1000
 
 /**
- * A thread that serves this process until `close`, and is started anew when it dies. It does not keep the process
+ * A thread that serves this process until `close`, and is started again when it dies. It does not keep the process
  * alive, but for its start and its end. It must end by itself after the message `{ close: true }`.
  */
 export class ServiceThread<Command, Report> {
