@@ -55,9 +55,9 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   visibilityTimeout?: Duration | undefined
   /**
-   * How long a call waits for a store that is away or busy before it fails with StoreUnavailableError: short to fail
-   * fast, long to sit it out. Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to store is
-   * tried until it is stored.
+   * How long a call waits for a store that is unavailable or busy before it fails with StoreUnavailableError: short to
+   * fail fast, long to survive an outage. Default `'10s'` on Redis, `'30s'` on the embedded store. What workers have to
+   * store is tried until it is stored.
    */
   storeTimeout?: Duration | undefined
   /**
@@ -70,15 +70,17 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Default of the tasks' option of that name. Default false. */
   trackStarted?: boolean | undefined
   /**
-   * States on the way (STARTED, progress, RETRY) and what it hands out (`ctx.chunk`) that are kept per task, the
-   * newest, for whoever follows it: 0 to 100,000; 0 keeps none. Default 1000, and about 1 MiB.
+   * How many intermediate states (STARTED, progress, RETRY) and emitted chunks (`ctx.chunk`) are kept per job for its
+   * subscribers, the newest: 0 to 100,000; 0 keeps none. Default 1000, and about 1 MiB.
    */
   eventLog?: number | undefined
   /**
    * Run tasks at once in the caller's process instead of sending them, on stores in memory. For tests. Default false.
    */
   alwaysEager?: boolean | undefined
-  /** Tell other servers when jobs end: the secret that signs it, and which hosts may be told. Default: no webhooks. */
+  /**
+   * Notify other servers when jobs end: the secret that signs it, and the hosts that are allowed. Default: no webhooks.
+   */
   webhooks?: WebhookOptions | undefined
   /** Checks the values of the request context, which `withContext` sets, and gives them their types. */
   context?: Context | undefined

@@ -13,9 +13,9 @@ export interface RequestOptions {
    */
   headers?: readonly string[] | undefined
   /**
-   * Which headers of a proxy tell the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto,
-   * -Host, -Prefix) or `forwarded` (RFC 7239). Only for a server that nobody reaches past a proxy which sets them
-   * itself. Of a list the last counts, which the nearest proxy wrote. Default: none is believed.
+   * Which headers of a proxy contain the scheme, host and path that its clients see: `x-forwarded` (X-Forwarded-Proto,
+   * -Host, -Prefix) or `forwarded` (RFC 7239). Only for a server that clients reach through a proxy alone, and a proxy
+   * that sets them itself. Of a list the last entry counts, which the nearest proxy wrote. Default: none is trusted.
    */
   trustProxy?: 'x-forwarded' | 'forwarded' | false | undefined
   /**

@@ -69,9 +69,9 @@ export interface TaskOptions {
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean | undefined
   /**
-   * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: for whoever may see it, over HTTP
-   * too, with their fields, an error as its class and message. Default false: what a log says is for those who run the
-   * worker.
+   * Lines of `ctx.log`, from this level (`true`: info), are also events of the job: all who may see the job see them,
+   * over HTTP too, with their fields, an error as its class and message. Default false: the log is for those who run
+   * the worker.
    */
   exposeLogs?: boolean | LineLevel | undefined
   /**
@@ -156,7 +156,8 @@ export interface CallOptions {
    */
   note?: Note | undefined
   /**
-   * URL that is told when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option `webhooks`.
+   * URL that is notified when the job has ended, in any final state: a signed CloudEvent. Needs the app's option
+   * `webhooks`.
    */
   webhook?: string | undefined
 }
@@ -284,7 +285,7 @@ export function checkCallOptions(options: CallOptions, task: string): void {
   if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
     throw new ArgumentError(`${where}: headers: expected an object, got ${shown(headers)}`)
   }
-  // A Map, say, has no keys of its own: its entries would be lost without a word.
+  // A Map, for example, has no own keys: its entries would be lost without an error.
   assertEncodable(headers, 'headers', 'json')
 }
 

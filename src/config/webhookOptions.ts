@@ -11,7 +11,7 @@ import { refuseUnknown, requireText, shown } from '../std/validate.ts'
  */
 export type WebhookSecret = string | readonly string[]
 
-/** How an app tells other servers that a job has ended. Every worker of the app needs the same. */
+/** How an app notifies other servers that a job has ended. Every worker of the app needs the same. */
 export interface WebhookOptions {
   /**
    * Signs what is sent; while there are several, each signs, so that receivers can change over. A function gives each
@@ -37,8 +37,8 @@ export interface WebhookOptions {
    */
   disableAfter?: Duration | false | undefined
   /**
-   * How often one delivery goes to a disabled endpoint all the same; when it is accepted, the endpoint is enabled
-   * again. Default `'1h'`.
+   * How often one delivery goes to a disabled endpoint as a probe; when it is accepted, the endpoint is enabled again.
+   * Default `'1h'`.
    */
   probeEvery?: Duration | undefined
 }

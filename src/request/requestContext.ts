@@ -48,10 +48,7 @@ export interface Carried {
   readonly wire: ContextWire
 }
 
-/**
- * Where a context comes from. It is made when somebody first asks: most requests call no task. Throws what makes it
- * wrong.
- */
+/** Where a context comes from. It is made at the first use: most requests call no task. Throws what makes it wrong. */
 export interface ContextSource {
   readonly carried: Carried
 }

@@ -12,8 +12,8 @@ import { type Carried, type ContextWire, carriedOf } from './requestContext.ts'
 const MAX_DEPTH = 20
 
 /**
- * The context of these parts, its values checked and copied: whoever changes them afterwards changes nothing. Throws
- * EncodeError, with the path, for what cannot be sent, ValidationError for values that do not fit the schema,
+ * The context of these parts, its values checked and copied, so that later changes of the originals have no effect.
+ * Throws EncodeError, with the path, for what cannot be sent, ValidationError for values that do not fit the schema,
  * ArgumentError for a context that is too large.
  */
 export function sealContext(parts: ContextWire, config: RequestConfig): Carried {
@@ -51,7 +51,7 @@ function checkValues(values: ContextValues, { schema }: RequestConfig): ContextV
   if (!schema) return values
   const checked = validate(schema, values, 'context')
   if (checked instanceof Promise) {
-    // Its end interests nobody any more.
+    // Its result is not used: only its rejection must be handled.
     checked.catch(() => undefined)
     throw new ArgumentError('context: expected a schema that checks at once, got one that is asynchronous')
   }
@@ -70,7 +70,7 @@ export function readContext(
   try {
     return { carried: carriedOf(wire, wire.values && checkValues(wire.values, config)) }
   } catch (error) {
-    // Told by whoever asked: the values do not fit the schema of this app, which may be newer.
+    // The caller reports it: the values do not fit the schema of this app, which may be newer.
     return { problem: error instanceof Error ? error.message : String(error) }
   }
 }

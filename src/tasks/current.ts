@@ -41,17 +41,17 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
    */
   progress(value: Progress): Promise<void>
   /**
-   * Hand out a part of the output, as a token of text or a row: an event of its own, and no state. All of them are
-   * told, in their order. Awaited, it waits while the store does not keep pace, and rejects as `progress`. Throws
+   * Emit a part of the output, as a token of text or a row: an event of its own, and no state. Subscribers receive all
+   * of them, in order. Awaited, it waits while the store does not keep pace, and rejects as `progress`. Throws
    * EncodeError for a value that cannot be sent or takes more than 64 KiB, ArgumentError for one that is not awaited
    * when 10,000 others, or 16 MiB, have not been stored yet.
    */
   chunk(value: Chunk): Promise<void>
   /**
-   * Wait for an answer from outside, as a person's approval: `notify` is given a token, and whoever has it answers with
-   * `POST /v1/waits/{token}` or `app.completeWait`. The state is WAITING meanwhile, and the task keeps its place in the
-   * worker. The answer is kept: another run of this job, after a crash or a retry, gets the same for the same name.
-   * Throws TimeoutError when nobody answered in time, the signal's reason, ArgumentError, NotSupportedError with
+   * Wait for an answer from outside, as a person's approval: `notify` is called with a token, and its holder answers
+   * with `POST /v1/waits/{token}` or `app.completeWait`. The state is WAITING meanwhile, and the task keeps its slot in
+   * the worker. The answer is kept: another run of this job, after a crash or a retry, gets the same for the same name.
+   * Throws TimeoutError when no answer came in time, the signal's reason, ArgumentError, NotSupportedError with
    * `rpc://` results and in a direct call.
    */
   waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value>

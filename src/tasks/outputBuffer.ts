@@ -3,7 +3,7 @@ import type { SerializerName } from '../protocol/encoding.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
 
-/** Takes what a job hands out; calls `taken` when it is kept, or nobody will keep it. In order. */
+/** Takes what a job emits; calls `taken` when it is stored, or will never be stored. In order. */
 export type Emit = (emission: string | Uint8Array, taken: () => void) => void
 
 /** Longest emission, bytes as it is stored. */
@@ -29,7 +29,7 @@ export class OutputBuffer {
     this.#attempt = attempt
   }
 
-  /** The store does not keep pace: whoever can wait, waits. */
+  /** The store does not keep pace: callers that can wait must wait. */
   get isFull(): boolean {
     return this.#count >= WAIT_ABOVE.count || this.#bytes >= WAIT_ABOVE.bytes
   }

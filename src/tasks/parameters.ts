@@ -76,7 +76,7 @@ function isRequired(schema: Schema): boolean {
     result.catch(() => undefined)
     return false
   } catch {
-    // It was not made for a look without a value: the calls tell.
+    // The schema cannot check `undefined`: the calls will show what it requires.
     return false
   }
 }
@@ -106,13 +106,13 @@ function namesOnly(names: readonly string[], declared: boolean, rest = false): P
   return { list: names.map((name) => ({ name, schema: undefined, required: false })), rest, declared }
 }
 
-/** What the function's source tells; undefined where it tells nothing for certain. */
+/** The parameters in the function's source; undefined where they cannot be read with certainty. */
 export function parametersOfFunction(run: (...args: never[]) => unknown): Parameters | undefined {
   const found = functionParameters(run)
   return found && namesOnly(found.names, false, found.rest)
 }
 
-/** What the schema of an input tells: the order of its properties. */
+/** The parameters in the schema of an input: its properties in their order. */
 export function parametersOfInput(input: Schema): Parameters | undefined {
   const names = propertiesOf(input)
   return names && names.length > 0 ? namesOnly(names, false) : undefined

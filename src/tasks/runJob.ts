@@ -65,7 +65,8 @@ export async function runJob(
 }
 
 /**
- * The request that a job was called in. What cannot be read is told and passed over: it is no reason to lose the job.
+ * The request that a job was called in. A context that cannot be read is logged and skipped: it is no reason to lose
+ * the job.
  */
 export function requestOf(
   { id, task, headers }: Pick<Job, 'id' | 'task' | 'headers'>,
@@ -212,7 +213,7 @@ function retryDelay(error: unknown, policy: RetryPolicy, retries: number): numbe
   return Math.round(delay)
 }
 
-/** The failure of a job whose task nobody registered. */
+/** The failure of a job whose task is not registered. */
 export function notRegistered(task: string): ErrorInfo {
   return { type: 'NotRegistered', message: task, module: 'celery.exceptions' }
 }
