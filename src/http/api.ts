@@ -38,7 +38,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
-  // Before the gate: whoever watches over the process needs no identity.
+  // Before the gate: health probes need no identity.
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)
   if (docs) addDocsRoutes(api)

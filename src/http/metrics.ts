@@ -87,7 +87,7 @@ export function httpMetricsOf(app: App): HttpMetrics {
   return known
 }
 
-/** Put before every route, so that each answer is counted, also where somebody is not let in. */
+/** Added before every route, so that each answer is counted, also where a request is refused. */
 export function countRequests(api: Hono, metrics: HttpMetrics): void {
   let known: ReadonlySet<string> | undefined
   api.use('*', async (c, next) => {

@@ -36,12 +36,12 @@ export interface HttpOptions {
    */
   maxConcurrent?: number | undefined
   /**
-   * Keep each job's input with its record, so that it can be handed in again by `POST /jobs/{id}/retry`. Default true.
+   * Keep each job's input with its record, so that it can be submitted again by `POST /jobs/{id}/retry`. Default true.
    */
   keepInput?: boolean | undefined
   /**
    * Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
-   * admins. Default: anybody.
+   * admins. Default: no authentication.
    */
   authorize?: Authorize | undefined
   /** How often an identity, or an address, may ask. Default: as often as it likes. */

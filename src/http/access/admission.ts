@@ -116,7 +116,7 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   return answer
 }
 
-/** Where Node's HTTP server calls, it hands over its own request. */
+/** Below Node's HTTP server, the environment contains Node's own request. */
 function addressOf(c: Context): string | undefined {
   return (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket?.remoteAddress
 }

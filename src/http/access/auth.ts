@@ -4,7 +4,7 @@ import type { Identity } from './identity.ts'
 
 /** What is known of a request beside what it says. */
 export interface Caller {
-  /** Address of the client, where the server can tell. */
+  /** Address of the client, where the server knows it. */
   readonly address: string | undefined
 }
 
@@ -75,7 +75,7 @@ export function basic(users: Readonly<Record<string, string | BasicUser>>): Auth
   })
 }
 
-/** All are looked at, whichever fits: how long it takes tells nothing. */
+/** All keys are compared, even after a match: the time that it takes reveals nothing. */
 function find(keys: readonly Key[], secret: string | undefined): Identity | undefined {
   if (secret === undefined) return undefined
   const digest = digestOf(secret)

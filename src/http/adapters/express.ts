@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import { nodeListener } from './node.ts'
 
-/** A request as Express and its kin hand it on: `url` without the path where the middleware is mounted. */
+/** A request as Express and similar frameworks pass it on: `url` without the path where the middleware is mounted. */
 export type ExpressRequest = IncomingMessage & { originalUrl?: string; baseUrl?: string }
 
-/** Middleware of Express, Connect and their kin. */
+/** Middleware of Express, Connect and similar frameworks. */
 export type ExpressMiddleware<Request extends IncomingMessage = ExpressRequest> = (
   request: Request,
   response: ServerResponse,

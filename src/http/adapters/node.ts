@@ -29,7 +29,7 @@ const BODY_LOST: Problem = {
 }
 const respondLost = listenerOf((request) => respondProblem(BODY_LOST, new URL(request.url).pathname))
 
-/** A listener for requests whose `url` begins with the prefix, with bodies that somebody may have read before. */
+/** A listener for requests whose `url` begins with the prefix, with bodies that a middleware may have read before. */
 export function nodeListener(api: Hono, prefix: string): (request: IncomingMessage, response: ServerResponse) => void {
   const { fetch } = mountedAt(api, prefix)
   const listen = listenerOf(fetch)

@@ -14,7 +14,7 @@ export function h(tag, properties, ...children) {
   return element
 }
 
-/** JSON for people, with its strings, numbers and words told apart. */
+/** JSON for people, with strings, numbers and literals in different colours. */
 export function jsonView(value, label) {
   const view = h('pre', { tabindex: 0, role: 'region', 'aria-label': label ?? 'JSON' })
   const text = JSON.stringify(value, null, 2) ?? ''

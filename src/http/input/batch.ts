@@ -15,7 +15,7 @@ export interface Member {
   readonly tags: readonly string[] | undefined
 }
 
-/** Most jobs of one batch, and most faults that are told. */
+/** Most jobs of one batch, and most faults that are reported. */
 const MAX_JOBS = 1000
 const MAX_ERRORS = 50
 const JOB_MEMBERS = new Set(['task', 'input', 'tags'])

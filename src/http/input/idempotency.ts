@@ -60,8 +60,8 @@ export function parseKey(header: string): string | Problem {
 }
 
 /**
- * Hand in one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as
- * `tasks/reports.render`; `send` hands it in with these options besides its own.
+ * Submit one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as
+ * `tasks/reports.render`; `send` submits it with these options besides its own.
  */
 export async function acceptCall(
   c: Context,

@@ -73,7 +73,7 @@ export function requireSearch(text: string): string {
  * epoch.
  */
 export function requireMoment(text: string): number {
-  // A plus sign in a query that nobody escaped is a space.
+  // A plus sign in a query that was not escaped is a space.
   const moment = text.replace(' ', '+')
   const form = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
   const ms = form.test(moment) ? Date.parse(moment) : Number.NaN

@@ -13,13 +13,13 @@ export interface ApiFacts {
   /** Path before `/tasks` and `/jobs`. */
   readonly base: string
   readonly tasks: readonly ExposedTask[]
-  /** How callers say who they are: the scheme of HTTP authentication. Undefined where nobody asks. */
+  /** The scheme of HTTP authentication. Undefined where none is required. */
   readonly scheme: 'bearer' | 'basic' | undefined
   /** Requests are counted. */
   readonly limited: boolean
-  /** Webhooks can be told. */
+  /** The app sends webhooks. */
   readonly webhooks: boolean
-  /** Metrics are told. */
+  /** Metrics are served. */
   readonly metrics: boolean
 }
 

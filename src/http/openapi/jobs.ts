@@ -32,7 +32,7 @@ export const SUBMIT_HEADERS: Readonly<Record<string, JsonSchema>> = {
   Webhook: {
     name: 'Celeriac-Webhook',
     in: 'header',
-    description: 'URL that is told when the job has ended: a CloudEvent, signed as by Standard Webhooks.',
+    description: 'URL that is notified when the job has ended: a CloudEvent, signed as by Standard Webhooks.',
     schema: { type: 'string', format: 'uri', maxLength: 2048 },
   },
   Tag: {
@@ -210,7 +210,7 @@ function getEvents(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'What happens to a job, as server-sent events',
     description:
-      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that comes back with the last it has seen gets what follows. The stream ends with the job, and 204 tells an EventSource not to come again.',
+      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
     parameters: [
       { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
       { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },
@@ -353,7 +353,7 @@ export function systemPaths(answers: Answers): JsonSchema {
       get: health(
         'livez',
         'Does the process answer?',
-        'For a liveness probe: it asks no store. Nobody needs to say who they are.',
+        'For a liveness probe: it does not use the store, and needs no authentication.',
         answers.byStatus(['misdirected-request']),
       ),
     },
@@ -381,7 +381,7 @@ export function systemPaths(answers: Answers): JsonSchema {
   }
 }
 
-/** The metrics. `secured`: somebody asks who it is. */
+/** The metrics. `secured`: authentication is required. */
 export function metricsPath(answers: Answers, secured: boolean): JsonSchema {
   const get = {
     operationId: 'getMetrics',

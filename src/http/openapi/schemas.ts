@@ -104,7 +104,7 @@ const jobEnded: JsonSchema = {
   type: 'object',
   properties: {
     specversion: { const: '1.0' },
-    id: { ...text, description: 'The same in every attempt: keep it to tell repeats.' },
+    id: { ...text, description: 'The same in every attempt: store it to recognise repeats.' },
     type: { enum: ['succeeded', 'failed', 'revoked'].map((end) => `celeriac.job.${end}.v1`) },
     source: text,
     subject: { ...text, description: 'Id of the job.' },
@@ -169,7 +169,7 @@ export const HEADERS: Readonly<Record<string, JsonSchema>> = {
     false,
   ),
   WebhookMark: header(
-    '`disabled`: the webhook has failed for long, or is gone: the job runs, but is not told of unless the endpoint works again.',
+    '`disabled`: the webhook has failed for long, or is gone: the job runs, but no webhook is sent unless the endpoint works again.',
     { const: 'disabled' },
     false,
   ),

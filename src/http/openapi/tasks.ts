@@ -24,7 +24,7 @@ export interface TaskParts {
 export interface TaskFacts {
   readonly base: string
   readonly webhooks: boolean
-  /** Name of the scheme by which callers say who they are. */
+  /** Name of the authentication scheme. */
   readonly scheme: string | undefined
 }
 
@@ -141,7 +141,7 @@ function inputSchema(definition: TaskDefinition | undefined, place: string): Jso
   return definition ? list : { oneOf: [list, { type: 'object', description: 'The keyword arguments.' }] }
 }
 
-/** How many there are is said where parameters are declared: else more or fewer are no fault. */
+/** The number of items is limited where parameters are declared: else more or fewer are no fault. */
 function itemsOf({ list, rest, declared }: Parameters, place: string): JsonSchema {
   const least = list.filter(({ required }) => required).length
   return {
@@ -162,7 +162,7 @@ function withExample(schema: JsonSchema, example: unknown): JsonSchema {
   return example === undefined ? schema : { ...schema, examples: [example] }
 }
 
-/** How a webhook is told: what a receiver has to answer. `operationId`: where it stands once in the document. */
+/** How a webhook is delivered: what a receiver has to answer. `operationId`: where it is in the document once. */
 export function delivery(schema: string, operationId?: string): JsonSchema {
   const header = (name: string, description: string): JsonSchema => ({
     name,

@@ -4,7 +4,7 @@ import { timeOf } from '../../std/id.ts'
 import type { Accepted } from '../input/idempotency.ts'
 import { jobPath } from './job.ts'
 
-/** The answer to a call that was just handed in. */
+/** The answer to a call that was just submitted. */
 export function respondAccepted(
   { id, at, replayed }: Accepted,
   task: string,

@@ -4,7 +4,7 @@ import { HEARTBEAT, OPENING } from './eventFormat.ts'
 export interface EventSource {
   /** The events, each as it is written; ends when there are no more, or on abort. */
   events(signal: AbortSignal): AsyncIterable<string>
-  /** Told of an error that ended the stream. */
+  /** Called with an error that ended the stream. */
   fail(error: unknown): void
   /** ms between two signs of life. */
   readonly heartbeat: number

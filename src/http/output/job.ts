@@ -50,7 +50,7 @@ export function jobPath(base: string, id: string): string {
 }
 
 /**
- * The answer that shows a job. While it is not final, the client is told when to ask again: after 1 s, unless `more`
+ * The answer that shows a job. While it is not final, `Retry-After` says when to ask again: after 1 s, unless `more`
  * says otherwise.
  */
 export function respondJob(

@@ -104,7 +104,7 @@ function respondUnsatisfiable(c: Context, length: number): Response {
 
 /**
  * 409 and not a 5xx: the same answer comes next time, so no proxy should try again. The traceback is of the server's
- * code: for admins, and for nobody where nobody is asked who he is.
+ * code: for admins, and never shown without authentication.
  */
 function respondEnd(c: Context, { state, error }: JobInfo): Response {
   const { type, message, traceback } = error ?? { type: 'Error', message: '', traceback: undefined }

@@ -32,6 +32,6 @@ async function complete(c: Context, { app, maxBody }: HttpScope): Promise<Respon
 
 const REFUSALS: Readonly<Record<Exclude<WaitOutcome, 'completed'>, Problem>> = {
   'already-completed': { kind: 'wait-completed', detail: 'another answer came before, and that one counts' },
-  over: { kind: 'wait-over', detail: 'nobody waits for it any more: the time is over, or the job has ended' },
-  unknown: { kind: 'unknown-wait', detail: 'no task gave out this token, or it has expired' },
+  over: { kind: 'wait-over', detail: 'the task does not wait for it any more: the time is over, or the job has ended' },
+  unknown: { kind: 'unknown-wait', detail: 'no task issued this token, or it has expired' },
 }

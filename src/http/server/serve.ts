@@ -56,7 +56,7 @@ export interface ServeOptions {
   hosts?: readonly string[] | undefined
   /** How long a client may take for one request, its body included. Default `'60s'`. */
   requestTimeout?: Duration | undefined
-  /** Told of each request, one line when it has ended. Default: nobody. */
+  /** Receives one line for each request when it has ended. Default: none. */
   accessLog?: Logger | undefined
 }
 

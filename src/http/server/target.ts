@@ -8,7 +8,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i
 /** A host and a port, without a user (RFC 9110, 4.2). */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
 
-/** Hands on requests whose target and `Host` are right and whose host the guard lets in; answers the others. */
+/** Passes on requests whose target and `Host` are valid and whose host the guard accepts; answers the others. */
 export function checkTarget(next: RequestListener, guard?: HostGuard): RequestListener {
   return (request, response) => {
     const wrong = readTarget(request)
