@@ -6,8 +6,8 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /*
  * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The
- * leader remembers what it was told last by each, and keeps the sums of those that have ended: counters do not run
- * backwards when processes are replaced.
+ * leader keeps the last report of each, and the sums of those that have ended: counters do not run backwards when
+ * processes are replaced.
  */
 
 type Reported = readonly Family[]
@@ -62,7 +62,7 @@ class Ledger {
     tellChild(by, { metrics: 'gathered', ask, all })
   }
 
-  /** Resolves when it has said what it counts, has ended, or takes too long. */
+  /** Resolves when the process has reported its counts, has ended, or takes too long. */
   #report(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, REPORT_TIMEOUT_MS)
@@ -137,7 +137,7 @@ function tell(message: ChildMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
-/** `gone`: it cannot be told, as it has ended. */
+/** `gone`: the message cannot be sent, as the process has ended. */
 function tellChild(worker: Worker, message: LeaderMessage, gone: () => void = () => undefined): void {
   if (worker.isConnected()) worker.send(message, (error) => error && gone())
   else gone()

@@ -28,7 +28,7 @@ export function exitCode(error: unknown): number {
 
 /**
  * What to say of an error: one line, with `debug` its stack too. An error that is neither wrong use nor an expected
- * failure is a bug, whose stack always shows. Undefined where everything was said already.
+ * failure is a bug, whose stack always shows. Undefined where everything was printed already.
  */
 export function failureText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined

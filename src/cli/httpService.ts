@@ -15,7 +15,7 @@ export interface Address {
 export interface HttpCommandOptions extends Address {
   /** The module with the app. */
   app?: string
-  /** Whether the API tells metrics. */
+  /** Whether the API serves metrics. */
   metrics: boolean
 }
 

@@ -32,7 +32,7 @@ export function lineText(line: Record<string, unknown>): string {
   return rest === '' ? owned : `${owned}\n${rest}`
 }
 
-/** A stack starts with the error's type and message, of one line or several, which the text has said. */
+/** A stack starts with the error's type and message, of one line or several, which the text contains already. */
 export function withoutHead(traceback: string, text: string): string {
   const lines = traceback.split('\n')
   let said = 0

@@ -46,7 +46,7 @@ export class CodeWatch {
   #add(folder: string): void {
     if (this.#watchers.has(folder)) return
     const watcher = watch(folder, (_, name) => name !== null && this.#notice(join(folder, name), name))
-    // A folder that was removed: its parent tells of it.
+    // A folder that was removed: the watch of its parent reports it.
     watcher.on('error', () => this.#remove(folder))
     this.#watchers.set(folder, watcher)
     for (const name of foldersIn(folder)) this.#add(join(folder, name))
