@@ -3,7 +3,7 @@ import { PENDING, SUCCESS } from '../../protocol/states.ts'
 import type { Case } from '../backendFixture.ts'
 import { metaOf } from '../factories.ts'
 
-/** What a backend keeps beside the records: notes, and what was said of jobs when they were handed in. */
+/** What a backend keeps beside the records: notes, and submission metadata. */
 export function noting(it: Case): void {
   it('keep: the first note of a key stays until it expires, for all who share the store', async ({
     backend,
@@ -19,7 +19,7 @@ export function noting(it: Case): void {
     assert.equal(kept.filter(Boolean).length, 2)
     assert.equal(await other.recall('k'), kept[0] ? 'one' : 'two')
     assert.equal(await other.recall('k é\n"'), 'three')
-    assert.equal(await backend.recall('nobody'), undefined)
+    assert.equal(await backend.recall('unknown'), undefined)
     assert.equal(await backend.keep(note('gone', 'old', -1)), true)
     assert.equal(await other.recall('gone'), undefined)
     assert.equal(await other.keep(note('gone', 'new', 60_000)), true)
@@ -51,7 +51,7 @@ export function noting(it: Case): void {
     const [origin] = await other.origins(['1'])
     assert.deepEqual([origin?.owner, origin?.tags, [...(origin?.input ?? [])]], ['ann', ['x', 'é"'], [0, 10, 255]])
     await other.forget(['1'])
-    assert.deepEqual(await backend.origins(['1', 'nobody']), [undefined, undefined])
+    assert.deepEqual(await backend.origins(['1', 'unknown']), [undefined, undefined])
   })
 }
 

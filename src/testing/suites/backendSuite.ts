@@ -125,7 +125,7 @@ function values(it: Case): void {
 function loading(it: Case): void {
   it('load: in the order asked, undefined where nothing is known', async ({ backend }) => {
     await Promise.all(['a', 'b', 'c'].map((id) => backend.store(metaOf(id, SUCCESS))))
-    const metas = await backend.load(['c', 'nobody', 'a', 'c'])
+    const metas = await backend.load(['c', 'unknown', 'a', 'c'])
     assert.deepEqual(
       metas.map((meta) => meta?.task_id),
       ['c', undefined, 'a', 'c'],
@@ -177,7 +177,7 @@ function watching(it: Case): void {
     assert.deepEqual(watched.states, ['1 PENDING', '1 STARTED', '1 STEP 1', '1 STEP 2', '1 SUCCESS'])
   })
 
-  it('watch: one that is final already is told, and ends it', async ({ backend }) => {
+  it('watch: one that is final already is reported, and ends it', async ({ backend }) => {
     await backend.store(metaOf('1', REVOKED))
     const watched = new Watched(backend, ['1'])
     await within('the end', watched.ended)
@@ -311,7 +311,7 @@ function listing(it: Case): void {
 
 /** Which records are in the list, and whether each is found. */
 function listingAll(it: Case): void {
-  it('list: all records, or those that were handed in with an origin, as `lists` says', async ({ backend }) => {
+  it('list: all records, or those with submission metadata, as `lists` says', async ({ backend }) => {
     assert.equal(backend.lists === undefined, backend.list === undefined)
     if (!backend.list) return
     await backend.store(metaOf('plain', PENDING))
@@ -342,7 +342,7 @@ function forgetting(it: Case): void {
   it('forget: drops the records; unknown ids are no error', async (place) => {
     const { backend, other } = place
     await Promise.all(['a', 'b'].map((id) => backend.store(metaOf(id, SUCCESS))))
-    await other.forget(['a', 'nobody'])
+    await other.forget(['a', 'unknown'])
     assert.deepEqual([await stateOf(place, 'a'), await stateOf(place, 'b')], [undefined, SUCCESS])
     assert.equal(await backend.store(metaOf('a', PENDING)), true)
     const watched = new Watched(backend, ['a'])
@@ -352,7 +352,7 @@ function forgetting(it: Case): void {
 }
 
 function forgettingWatched(it: Case): void {
-  it('forget: whoever watches one in this process gets UnknownJobError', async ({ backend }) => {
+  it('forget: subscribers in this process get UnknownJobError', async ({ backend }) => {
     await Promise.all(['a', 'b'].map((id) => backend.store(metaOf(id, STARTED))))
     const first = new Watched(backend, ['a'])
     const second = new Watched(backend, ['b'])
@@ -364,7 +364,7 @@ function forgettingWatched(it: Case): void {
 }
 
 function revoking(it: Case): void {
-  it('revoke: is remembered, and told on every connection', async ({ backend, other }) => {
+  it('revoke: is remembered, and visible on every connection', async ({ backend, other }) => {
     assert.deepEqual(await backend.revoked(), [])
     await backend.revoke(['a', 'b'])
     await other.revoke(['b', 'c'])

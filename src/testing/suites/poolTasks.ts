@@ -90,7 +90,7 @@ function defineStops(app: App): void {
     for (let step = 1; step <= count; step++) await task.updateState(`STEP ${step}`, { step })
     return count
   })
-  /** Says that it runs, then waits until it is told to stop. */
+  /** Reports that it runs, then waits until it is asked to stop. */
   app.task('obedient', async () => {
     const task = current()
     await task.updateState('RUNNING')

@@ -274,14 +274,14 @@ function fencing(it: Case): void {
     assert.equal(await say('first', stale), true)
     await stale.reject({ requeue: true })
     const shared = backend.unitOfWork?.(broker) !== undefined
-    assert.equal(await say('given back', stale), !shared)
+    assert.equal(await say('requeued', stale), !shared)
     const current = await reader.next()
     assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])
     assert.equal(await say('acknowledged early', undefined), true)
     const [history] = (await backend.history?.([{ id: '1', after: 2 }])) ?? []
     const said = history?.logged.map(({ emission }) => emission?.value)
     const ours = ['first', 'second', 'acknowledged early']
-    assert.deepEqual(said, shared ? ours : ['first', 'given back', 'late', 'second', 'acknowledged early'])
+    assert.deepEqual(said, shared ? ours : ['first', 'requeued', 'late', 'second', 'acknowledged early'])
     assert.equal(await unitOfWork.settle({ delivery: current, meta: metaOf('1', SUCCESS), end: 'ack' }), true)
     assert.equal(await say('too late', undefined), false)
   })
