@@ -12,7 +12,7 @@ import { defineWebhookTask } from './webhook/task.ts'
 
 /** An application: tasks, stores, settings, and its face to HTTP. */
 export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
-  /** The schedule as it stands in the store, and changes to it while the app runs. */
+  /** The schedule as it is stored, and changes to it while the app runs. */
   readonly schedules: Schedules = new Schedules(this)
 
   constructor(options: CeleriacOptions<Context> = {}) {

@@ -91,7 +91,7 @@ export class Cluster {
     return starting
   }
 
-  /** One in the place of a child that died, again and again until it is ready. */
+  /** Start a successor of a child that died, again and again until one is ready. */
   async #refill(): Promise<void> {
     const pause = Math.min(MAX_RESTART_DELAY_MS, RESTART_DELAY_MS * 2 ** this.#failures++)
     await new Promise((resolve) => setTimeout(resolve, pause))

@@ -12,10 +12,7 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 type Reported = readonly Family[]
 
-/**
- * From a child: it can be asked; it wants to know what all count, and says what it does; its answer; the last it has to
- * say.
- */
+/** From a child: it can be asked; it wants the counts of all, and sends its own; its answer; its last counts. */
 type ChildMessage =
   | { readonly metrics: 'here' }
   | { readonly metrics: 'gather'; readonly ask: number; readonly own: Reported }
@@ -26,7 +23,7 @@ type LeaderMessage =
   | { readonly metrics: 'report' }
   | { readonly metrics: 'gathered'; readonly ask: number; readonly all: readonly Reported[] }
 
-/** How long a process has to say what it counts, ms; of one that is too busy, what it said last is taken. */
+/** How long a process has to report its counts, ms; for one that is too busy, the last report counts. */
 const REPORT_TIMEOUT_MS = 1000
 /** How long the leader has to gather it all, ms. */
 const GATHER_TIMEOUT_MS = 4000

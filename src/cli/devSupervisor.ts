@@ -6,7 +6,7 @@ import { CodeWatch, isNoWatch } from './watch.ts'
 
 /** Saving several files is one change, ms. */
 const DEBOUNCE_MS = 150
-/** The exit code of a program whose code must be mended before it can start. */
+/** The exit code of a program whose code must be corrected before it can start. */
 const BROKEN_CODE_EXIT_CODE = 2
 
 /**
@@ -121,7 +121,7 @@ export class DevSupervisor {
   }
 }
 
-/** What the system said, and what can be done. */
+/** The message of the system, and what can be done. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   const limit =

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { codeOf } from '../std/errorCode.ts'
 
-/** Codes of errors that the user mends: by another command line, module, or argument. */
+/** Codes of errors that the user corrects: by another command line, module, or argument. */
 const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([
   'INVALID_ARGUMENT',
   'CANNOT_ENCODE',

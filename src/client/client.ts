@@ -133,7 +133,7 @@ async function run(
   return listens ? follow(handle, { onProgress, onChunk }, left) : handle.result(left)
 }
 
-/** The job, as the server answers a request that hands it in. The wait for that counts, too. */
+/** The job, as the server answers a request that submits it. The wait for that counts, too. */
 async function handIn(
   transport: Transport,
   task: string,

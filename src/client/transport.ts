@@ -70,7 +70,7 @@ export class Transport {
     }
   }
 
-  /** One attempt: the answer, or what stands in its place. Rejects with the signal's reason alone. */
+  /** One attempt: the answer, or the error instead. Rejects with the signal's reason alone. */
   async #try(path: string, ask: Ask): Promise<Response | ProblemError | ConnectionError> {
     const response = await this.#whole(path, ask)
     if (response instanceof Error) return response

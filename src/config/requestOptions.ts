@@ -19,8 +19,8 @@ export interface RequestOptions {
    */
   trustProxy?: 'x-forwarded' | 'forwarded' | false | undefined
   /**
-   * The public address of the application, as `https://shop.example/eu`. Takes the place of what a request says, which
-   * its sender chose.
+   * The public address of the application, as `https://shop.example/eu`. Replaces the address in a request, which its
+   * sender chose.
    */
   baseUrl?: string | undefined
   /** Longest context as JSON, bytes. Default 8192. What came from the client gets at most half of it. */

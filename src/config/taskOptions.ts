@@ -44,7 +44,7 @@ export interface RetryPolicy extends Backoff {
   readonly except: readonly ErrorClass[]
 }
 
-/** What a task is and how it runs by default; a call may say otherwise (`CallOptions`). */
+/** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
   /** Queue it goes to. Default: the app's routes, then the app's queue. */
   queue?: string | undefined
@@ -108,7 +108,7 @@ export interface TaskExample {
   readonly result?: unknown | undefined
 }
 
-/** What one call says in place of its task's options, and what only a call can say. */
+/** Options of one call: they override those of its task; some exist for calls only. */
 export interface CallOptions {
   /** Not before this much time from now. */
   countdown?: Duration | undefined
@@ -127,7 +127,7 @@ export interface CallOptions {
   /** Custom headers, plain data: `ctx.headers` in the task. */
   headers?: Record<string, unknown> | undefined
   /**
-   * Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the
+   * Repeats after a failure, in place of the task's; which errors are repeated, only the task defines. Default: the
    * task's.
    */
   retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
@@ -262,7 +262,7 @@ function parseExample(example: TaskExample | undefined, where: string): TaskExam
   return example
 }
 
-/** Throws ArgumentError for anything that a call may not say. */
+/** Throws ArgumentError for options that a call may not have. */
 export function checkCallOptions(options: CallOptions, task: string): void {
   const where = `task ${task}`
   if (typeof options !== 'object' || options === null)

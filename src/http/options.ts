@@ -51,8 +51,8 @@ export interface HttpOptions {
   /** A page for people at `/docs`, that shows the tasks and can call them. Default true. */
   docs?: boolean | undefined
   /**
-   * Count requests and tasks, and say so to Prometheus at `/metrics`; with `authorize` only to those with the scope
-   * `metrics`. Default true.
+   * Count requests and tasks, and serve the counts to Prometheus at `/metrics`; with `authorize` only to those with the
+   * scope `metrics`. Default true.
    */
   metrics?: boolean | undefined
   /** What `/openapi.json` says of the API as a whole: its title, version, license and the like. */

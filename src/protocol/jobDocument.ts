@@ -7,7 +7,7 @@ export interface JobDocument {
    * task's own; or UNKNOWN where the record cannot be read so far.
    */
   readonly state: string
-  /** Last value that the task reported, or what went with its own state; null where it said nothing. */
+  /** Last value that the task reported, or what went with its own state; null where it reported none. */
   readonly progress: unknown
   /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
   readonly attempt: number

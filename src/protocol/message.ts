@@ -172,8 +172,8 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
 }
 
 /**
- * What a message would send after its task, as it stands there: also of one that `decodeTask` refuses. Empty where its
- * body cannot be read.
+ * What a message would send after its task, unchanged: also of one that `decodeTask` refuses. Empty where its body
+ * cannot be read.
  */
 export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readonly unknown[] {
   try {

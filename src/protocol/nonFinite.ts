@@ -3,9 +3,9 @@ import { endOfString } from '../std/jsonText.ts'
 
 /*
  * NaN and the infinities in JSON text. JSON has no tokens for them; Python's json module, and so Celery, writes and
- * reads the tokens `NaN`, `Infinity` and `-Infinity`. JavaScript's JSON does neither, so a number of JSON stands in for
- * each while it works: one with an exponent that each process chooses at random and never sends, so that no text from
- * outside contains it.
+ * reads the tokens `NaN`, `Infinity` and `-Infinity`. JavaScript's JSON does neither, so a number of JSON replaces each
+ * meanwhile: one with an exponent that each process chooses at random and never sends, so that no text from outside
+ * contains it.
  */
 
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown }

@@ -15,7 +15,7 @@ export class CeleriacError extends Error {
   }
 }
 
-/** Mend the call: an argument or option has the wrong type or value. Thrown at the call site. */
+/** Correct the call: an argument or option has the wrong type or value. Thrown at the call site. */
 export class ArgumentError extends TypeError {
   readonly code: string = 'INVALID_ARGUMENT'
   constructor(message: string, options?: ErrorOptions) {
@@ -24,7 +24,7 @@ export class ArgumentError extends TypeError {
   }
 }
 
-/** Mend the value: it cannot be carried by the serializer. The message names the path, as in `args[0].user.socket`. */
+/** Correct the value: the serializer cannot encode it. The message names the path, as in `args[0].user.socket`. */
 export class EncodeError extends ArgumentError {
   override readonly code = 'CANNOT_ENCODE'
 }
@@ -52,7 +52,7 @@ export interface ValidationIssue {
   readonly message: string
 }
 
-/** Mend the input: it does not fit the task's schema. */
+/** Correct the input: it does not fit the task's schema. */
 export class ValidationError extends ArgumentError {
   override readonly code = 'INVALID_INPUT'
   readonly issues: readonly ValidationIssue[]
@@ -62,7 +62,7 @@ export class ValidationError extends ArgumentError {
   }
 }
 
-/** Mend the configuration: an option of the app, worker or command line is unknown or wrong. */
+/** Correct the configuration: an option of the app, worker or command line is unknown or wrong. */
 export class ConfigError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {
     super('INVALID_CONFIG', message, options)
@@ -118,7 +118,7 @@ export class TaskError extends CeleriacError {
   /** Class name of the error in the worker, as `ValueError` or `TypeError`. */
   readonly type: string
   readonly traceback: string | undefined
-  /** Module of the class in Python, as `shop.errors`, `builtins`; undefined where the worker did not say. */
+  /** Module of the class in Python, as `shop.errors`, `builtins`; undefined where the worker stored none. */
   readonly module: string | undefined
   /**
    * The class in Python, as `shop.errors.OutOfStock`; of a RangeError it is `builtins.ValueError`. Undefined without a

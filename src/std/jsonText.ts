@@ -10,7 +10,7 @@ export function endOfString(text: string, start: number): number {
   return end === -1 ? text.length : end
 }
 
-/** An odd number of backslashes stands before it. */
+/** True after an odd number of backslashes. */
 function isEscaped(text: string, index: number): boolean {
   let before = index - 1
   while (text.charCodeAt(before) === 0x5c) before--

@@ -10,7 +10,7 @@ export interface ServiceThreadParts<Report> {
   readonly hear: (report: Report) => void
   /** Called with what ended a thread. */
   readonly failed: (error: Error) => void
-  /** Called when a thread has been started in the place of one that died: it knows nothing. */
+  /** Called when a thread has replaced one that died: the new thread has no state. */
   readonly restarted: () => void
 }
 

@@ -14,7 +14,7 @@ export interface UrlParts {
 }
 
 /**
- * An `@` ends the user and stands nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL
+ * An `@` ends the user and is allowed nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL
  * unreadable, so that no piece of it is taken for a host or a path, and shown.
  */
 const URL_PATTERN =
@@ -68,7 +68,7 @@ export function redactUrl(url: string): string {
   if (shown.every((one) => one !== undefined)) return shown.join(';')
   const [, scheme, slashes] = /^([a-z][a-z0-9+.-]*):(\/\/)?/i.exec(url) ?? []
   if (scheme !== undefined) return slashes ? `${scheme}://**` : `${scheme}:…`
-  // A word that is no URL, such as a file's name in the wrong place.
+  // A single name that is no URL, such as a file's name given by mistake.
   return SINGLE_WORD.test(url) ? url : '**'
 }
 

@@ -7,7 +7,7 @@ import type { Logger } from '../std/log.ts'
 import type { MessageInfo } from './messageInfo.ts'
 import type { WaitForOptions } from './waitTypes.ts'
 
-/** What a running task knows of itself, and how it speaks. */
+/** What a running task knows of itself, and what it can report. */
 export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> extends MessageInfo {
   readonly id: string
   /** Task name. */

@@ -13,8 +13,8 @@ export type ExpressMiddleware<Request extends IncomingMessage = ExpressRequest> 
 ) => void
 
 /**
- * The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may stand behind
- * `express.json()`.
+ * The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may be mounted
+ * after `express.json()`.
  */
 export function toExpress(api: Hono): ExpressMiddleware {
   return (request, response) => {

@@ -82,8 +82,8 @@ export async function acceptCall(
 }
 
 /**
- * Accept a request once. `send` hands it in under the given id and time with the given note, and answers false where
- * the note was there already: another process was quicker.
+ * Accept a request once. `send` submits it under the given id and time with the given note, and answers false where the
+ * note was there already: another process was quicker.
  */
 export async function acceptOnce(
   { app, accepting }: HttpScope,

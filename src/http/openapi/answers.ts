@@ -65,7 +65,7 @@ export class Answers {
     }
   }
 
-  /** The problems of an operation that the gate stands before, by status. `writes`: it changes something. */
+  /** The problems of an operation behind the gate, by status. `writes`: it changes something. */
   problems(writes: boolean, ...kinds: readonly ProblemKind[]): JsonSchema {
     const { secured, limited } = this.#facts
     return this.byStatus([

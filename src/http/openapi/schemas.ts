@@ -17,7 +17,7 @@ const job: JsonSchema = {
       description: "Celery's state, or one of the task's own.",
       examples: ['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'SUCCESS', 'FAILURE', 'REVOKED'],
     },
-    progress: { description: 'Last value that the task reported; null where it said nothing.' },
+    progress: { description: 'Last value that the task reported; null where it reported none.' },
     attempt: {
       type: 'integer',
       minimum: 1,
@@ -176,7 +176,7 @@ export const HEADERS: Readonly<Record<string, JsonSchema>> = {
   AcceptRanges: header('`bytes`', { const: 'bytes' }),
   ContentRange: header('Which part this is, or how long the whole.', { type: 'string', pattern: '^bytes ' }),
   AccelBuffering: header('`no`: proxies must not hold events back.', { const: 'no' }),
-  WwwAuthenticate: header('How to say who you are (RFC 9110).', text),
+  WwwAuthenticate: header('How to authenticate (RFC 9110).', text),
   RateLimit: header('What is left of it.', text),
   RateLimitPolicy: header('How many requests are allowed in which time.', text),
 }

@@ -46,7 +46,7 @@ interface Given {
   readonly body: Exclude<Body, { kind: 'refused' }>
 }
 
-/** Hand it in; or say what is wrong with it. */
+/** Submit the job; or return what is wrong with it. */
 async function accept(c: Context, scope: HttpScope, { name, task, body }: Given): Promise<Accepted | Problem> {
   const tags = tagsOf(c.req.url)
   if (isProblem(tags)) return tags

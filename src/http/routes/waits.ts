@@ -7,7 +7,10 @@ import { inputErrors, invalidInput } from '../input/input.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
-/** `POST /waits/{token}`: answer a task that waits. The token is the right to do so: whose job it is plays no part. */
+/**
+ * `POST /waits/{token}`: answer a task that waits. The token is the right to do so: the owner of the job does not
+ * matter.
+ */
 export function addWaitRoute(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/waits/:token`
   api.post(path, (c) => complete(c, scope))

@@ -139,7 +139,7 @@ export function settling(it: Case): void {
     assert.equal((await reader.next()).redelivered, false)
   })
 
-  it('drop: never comes again', async ({ broker, read, send }) => {
+  it('drop: is never delivered again', async ({ broker, read, send }) => {
     await send('q', ['1', '2'])
     const reader = await read(['q'], 1)
     assert.equal(await (await reader.next()).reject({ requeue: false }), true)

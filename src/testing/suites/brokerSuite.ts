@@ -57,7 +57,7 @@ function counting(it: Case): void {
     const count = () => broker.workers?.('q') ?? 0
     const elsewhere = await other()
     const control = await consume([{ ...CONTROL_QUEUE, bindings: [CONTROL_BINDING] }], 10, elsewhere)
-    // With a place free: RabbitMQ counts no consumer that takes nothing.
+    // With a free slot: RabbitMQ does not count a consumer that takes nothing.
     const worker = await consume(['q'], 1, elsewhere)
     await until('a worker is counted', async () => (await count()) > 0)
     for (const consumer of [worker, control]) {
@@ -117,7 +117,7 @@ function taking(it: Case): void {
     assert.equal(await broker.take('2', 'q'), undefined)
   })
 
-  it('take: a delayed one too; after its release it comes again', async ({ broker, read }) => {
+  it('take: a delayed one too; after its release it is delivered again', async ({ broker, read }) => {
     if (!broker.take) return
     await broker.publish(envelopeOf('1'), toQueue('q'), { notBefore: Date.now() + 60_000 })
     const taken = await broker.take('1', 'q')
