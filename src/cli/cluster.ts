@@ -111,7 +111,7 @@ export class Cluster {
       const code = await this.#start()
       if (code !== undefined) {
         this.#say(
-          `a process with the new code ended with exit code ${code} before it was ready; the others go on as they are`,
+          `a process with the new code ended with exit code ${code} before it was ready; the old processes go on`,
         )
         return
       }
@@ -119,6 +119,6 @@ export class Cluster {
       this.#ready.delete(old)
       if (old.isConnected()) old.send(RETIRE_MESSAGE)
     }
-    this.#say(`reloaded: ${this.#ready.size} processes with the code as it is now`)
+    this.#say(`reloaded: ${this.#ready.size} processes with the current code`)
   }
 }

@@ -29,7 +29,7 @@ export async function startHttp(
   accessLog?: Logger,
 ): Promise<HttpServer> {
   const own = await ownHttp(module)
-  if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: say `metrics: false` there')
+  if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: set `metrics: false` there')
   const { createHttp } = await import('../http/api.ts')
   const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics })
   return serveHttp(api, { host, port, hosts, accessLog })

@@ -82,8 +82,8 @@ function addSchedule(root: Command): void {
     (await import('./commands/schedule.ts')).run(name, options),
   )
   const changes = {
-    pause: 'send nothing of it until it is resumed',
-    resume: 'send it again',
+    pause: 'send no runs of it until it is resumed',
+    resume: 'end its pause',
     remove: 'remove it',
   } as const
   for (const doing of ['pause', 'resume', 'remove'] as const) {
@@ -102,9 +102,9 @@ function addScheduleAdd(own: Command): void {
     .option('--at <moment>', 'when: once, as 2026-11-21T08:00:00Z', moment)
     .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
     .option('-q, --queue <name>', 'queue to send it to')
-    .addOption(new Option('--missed <policy>', 'runs missed while no beat ran').choices(['skip', 'once']))
+    .addOption(new Option('--missed <policy>', 'what to do with runs missed while no beat ran').choices(['skip', 'once']))
     .addOption(
-      new Option('--overlap <policy>', 'when the run before has not ended').choices([
+      new Option('--overlap <policy>', 'what to do when the previous run has not ended').choices([
         'allow',
         'skip',
         'queue',
@@ -158,7 +158,7 @@ function addStore(root: Command): void {
   withStores(withModule(webhook, false), 'warn')
     .option('--enable', 'enable it: deliveries go to it again')
     .action(async (url, options) => (await import('./commands/webhook.ts')).webhook(url, options))
-  const shell = command(root, 'shell', "JavaScript with a module's app and tasks at hand, and await")
+  const shell = command(root, 'shell', "a JavaScript prompt with a module's app and tasks, and await")
   withStores(withModule(shell, true), 'warn').action(async (options) =>
     (await import('./commands/shell.ts')).shell(options),
   )
@@ -193,7 +193,7 @@ function withBeat(own: Command): Command {
 
 function withWorker(own: Command, grace: string): Command {
   return own
-    .option('-c, --concurrency <number>', 'tasks at once', wholeNumber(1, 100_000))
+    .option('-c, --concurrency <number>', 'how many tasks run at the same time', wholeNumber(1, 100_000))
     .addOption(new Option('-P, --pool <pool>', 'where tasks run').choices(['inline', 'threads', 'solo']))
     .option('-Q, --queues <names>', "queues to take from, as fast,slow; default: the app's", names)
     .option(
@@ -201,7 +201,7 @@ function withWorker(own: Command, grace: string): Command {
       'name of the worker, as mail@%h (%h: host name); default: celeriac@%h, with a number where that is taken',
     )
     .addOption(
-      new Option('--grace <time>', 'how long running tasks may go on when it stops')
+      new Option('--grace <time>', 'how long running tasks may continue when it stops')
         .default(duration(grace), grace)
         .argParser(duration),
     )

@@ -64,7 +64,7 @@ async function* connection(
   signal?.addEventListener('abort', abort, { once: true })
   let timer = setTimeout(silent, SILENCE_TIMEOUT_MS)
   function silent(): void {
-    stop.abort(new ConnectionError(`the events of job ${id} fell silent`))
+    stop.abort(new ConnectionError(`the events of job ${id} sent nothing for too long`))
   }
   try {
     const headers = { accept: 'text/event-stream', ...(place.id === '' ? {} : { 'last-event-id': place.id }) }

@@ -76,5 +76,5 @@ function respondError(app: App, error: unknown, method: string, path: string): R
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
-  return respondProblem({ kind: 'internal-error', detail: 'the log of the server says more' }, path)
+  return respondProblem({ kind: 'internal-error', detail: "internal error; see the server's log" }, path)
 }

@@ -98,7 +98,7 @@ function requireNames(names: readonly unknown[], where: string): void {
   for (const [index, name] of names.entries()) {
     if (typeof name !== 'string' || !PARAMETER_NAME.test(name) || name === '__proto__')
       throw new ArgumentError(`${where}: params: expected names, got ${JSON.stringify(name) ?? String(name)}`)
-    if (names.indexOf(name) !== index) throw new ArgumentError(`${where}: params: ${name} comes twice`)
+    if (names.indexOf(name) !== index) throw new ArgumentError(`${where}: params: ${name} is given twice`)
   }
 }
 

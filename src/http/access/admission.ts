@@ -88,7 +88,7 @@ async function authorizeAndCount(
     // Guesses are counted, too: by their address.
     const tooMany = limiter && count(c, limiter, undefined, more)
     const challenge = authorize.challenge?.(raw) ?? 'Bearer'
-    const detail = 'expected an Authorization header that is known here'
+    const detail = 'expected valid credentials in the header Authorization'
     return tooMany ?? respondProblem({ kind: 'unauthorized', detail, headers: { 'www-authenticate': challenge } }, path)
   }
   requireIdentity(found, 'authorize')

@@ -23,7 +23,7 @@ async function start() {
     access(/basic/i.test(response.headers.get('www-authenticate') ?? '') ? 'basic' : 'bearer')
     main.replaceChildren(
       h('h1', { tabindex: -1 }, 'Who are you?'),
-      h('p', { class: 'lead' }, 'This API answers only those that it knows. Sign in above.'),
+      h('p', { class: 'lead' }, 'This API requires authentication. Sign in above.'),
     )
     return
   }

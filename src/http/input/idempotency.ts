@@ -150,7 +150,7 @@ interface Remembered {
 function replay(value: string, body: string, key: string): Accepted | Problem {
   const first = JSON.parse(value) as Remembered
   if (first.body === body) return { id: first.id, at: first.at, replayed: true }
-  const detail = `the key ${JSON.stringify(key)} came with another body before; use a new key for another request`
+  const detail = `the key ${JSON.stringify(key)} was used with another body before; use a new key for another request`
   return { kind: 'key-reused', detail }
 }
 

@@ -65,7 +65,7 @@ function endedSchema(name: string, key: string): JsonSchema {
 }
 
 const SUBMITTING =
-  'Submits a job and answers at once: `Location` is where its state and its result are to be had, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
+  'Submits a job and answers at once: `Location` is the URL of its state and its result, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
 
 function operation(
   { name, definition, scopes }: ExposedTask,

@@ -160,7 +160,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'something else listens there already; choose another port',
+  EADDRINUSE: 'another process listens there already; choose another port',
   EACCES: 'this user may not listen there; choose a port of 1024 or above',
   EADDRNOTAVAIL: 'the address is not one of this machine',
   ENOTFOUND: 'the host is not known',
