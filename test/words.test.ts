@@ -26,10 +26,16 @@ describe('plain words', () => {
     expect(filesOf('src', /[.](?:html|css)$/).flatMap((path) => pageProblems(path, read(path)))).toEqual([])
   })
 
-  test('in README, docs/ and what lies beside them', () => {
+  test('in README, docs/, the READMEs of examples/ and the pages beside them', () => {
     const pages = filesOf('docs', /[.]md$/).filter((path) => !generated.test(path))
-    const texts = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages].map((path) => [path, read(path)] as const)
-    expect(texts.flatMap(([path, text]) => pageProblems(path, text))).toEqual([])
+    const all = [
+      'README.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
+      ...pages,
+      ...filesOf('examples', /^[^/]+\/README[.]md$/),
+    ]
+    expect(all.flatMap((path) => pageProblems(path, read(path)))).toEqual([])
   })
 
   test('in the section Unreleased of CHANGELOG.md', () => {

@@ -102,7 +102,9 @@ function addScheduleAdd(own: Command): void {
     .option('--at <moment>', 'when: once, as 2026-11-21T08:00:00Z', moment)
     .option('-k, --kwargs <json>', 'keyword arguments: a JSON object')
     .option('-q, --queue <name>', 'queue to send it to')
-    .addOption(new Option('--missed <policy>', 'what to do with runs missed while no beat ran').choices(['skip', 'once']))
+    .addOption(
+      new Option('--missed <policy>', 'what to do with runs missed while no beat ran').choices(['skip', 'once']),
+    )
     .addOption(
       new Option('--overlap <policy>', 'what to do when the previous run has not ended').choices([
         'allow',

@@ -25,7 +25,10 @@ export function answerClientErrors(server: Server): void {
 /** The answer to what was thrown before an API could answer: by a request whose target or `Host` makes no URL. */
 export function respondThrown(error: unknown): Response {
   if (error instanceof RequestError) return respondProblem({ kind: 'malformed-request', detail: error.message })
-  return respondProblem({ kind: 'internal-error', detail: 'internal error; the server failed before it reached the API' })
+  return respondProblem({
+    kind: 'internal-error',
+    detail: 'internal error; the server failed before it reached the API',
+  })
 }
 
 function answerTo({ code }: NodeJS.ErrnoException): string {
