@@ -13,7 +13,7 @@ import { defineWebhookTask } from './webhook/task.ts'
 
 /** An application: tasks, stores, settings, and its face to HTTP. */
 export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
-  /** The schedule as it stands in the store, and changes to it while the app runs. */
+  /** The schedule as it is stored, and changes to it while the app runs. */
   readonly schedules: Schedules = new Schedules(this)
 
   constructor(options: CeleriacOptions<Context> = {}) {
@@ -22,8 +22,9 @@ export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValu
   }
 
   /**
-   * Have a task sent at times: `when` is `cron()`, `crontab()`, `every()`, `at()` or `solar()`; `call` a task, its name, or
-   * `{ task, args, options }`. A beat sends it: `celeriac beat`, `worker -B` or `dev`. Throws ArgumentError for what cannot be scheduled.
+   * Have a task sent at times: `when` is `cron()`, `crontab()`, `every()`, `at()` or `solar()`; `call` a task, its
+   * name, or `{ task, args, options }`. A beat sends it: `celeriac beat`, `worker -B` or `dev`. Throws ArgumentError
+   * for what cannot be scheduled.
    */
   schedule<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options?: ScheduleOptions): this {
     this.schedules.define(name, when, call, options)
@@ -31,8 +32,9 @@ export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValu
   }
 
   /**
-   * Let deliveries go to a webhook's endpoint again that was disabled because it failed. True when it was disabled. Rejects with ConfigError where
-   * the result backend keeps nothing of endpoints, so that none is disabled, and with ArgumentError for what is no URL.
+   * Let deliveries go to a webhook's endpoint again that was disabled because it failed. True when it was disabled.
+   * Rejects with ConfigError where the result backend keeps nothing of endpoints, so that none is disabled, and with
+   * ArgumentError for what is no URL.
    */
   async enableWebhook(url: string): Promise<boolean> {
     return enable(endpointUrl(url), await endpointNotes(this))

@@ -8,7 +8,10 @@ export interface BeatCommandOptions {
   beat?: boolean
 }
 
-/** A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not answer. */
+/**
+ * A beat that runs, and logs what it does. Rejects with ConfigError, or StoreUnavailableError when the store does not
+ * answer.
+ */
 export async function startBeat(app: App): Promise<Beat> {
   const { Beat } = await import('../beat/beat.ts')
   const beat = new Beat(app)
@@ -16,7 +19,10 @@ export async function startBeat(app: App): Promise<Beat> {
   return beat
 }
 
-/** The same where nobody has asked for one: none, where the stores can keep no schedule and the code has none. */
+/**
+ * The same where the command line does not require a beat: none where the stores can keep no schedule and the code has
+ * none.
+ */
 export async function startBeatIfUseful(app: App): Promise<Beat | undefined> {
   const schedules = schedulesOf(app)
   try {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Ready } from './ready.ts'
 import { COLD_EXIT_CODE } from './stop.ts'
 
-/** What a child is told: another has taken its place. */
+/** Message to a child: another process has replaced it. */
 export const RETIRE_MESSAGE = 'retire'
 
 /**
@@ -14,9 +14,9 @@ const RESTART_DELAY_MS = 200
 const MAX_RESTART_DELAY_MS = 10_000
 
 /**
- * So many children that run the same command line and share its port; this process hands connections round and answers none itself. One that
- * dies is replaced. `reload` replaces them all by processes that load the code anew: each goes when another is ready in its place,
- * so that no request finds nobody.
+ * So many children that run the same command line and share its port; this process distributes connections and answers
+ * none itself. A child that dies is replaced. `reload` replaces them all by processes that load the code again: each
+ * ends when its successor is ready, so that there is always a process that answers.
  */
 export class Cluster {
   readonly #count: number
@@ -35,9 +35,11 @@ export class Cluster {
     this.#greet = greet
   }
 
-  /** Start them. Resolves when all have been started, or with the exit code of the first where that cannot start at all. */
+  /**
+   * Start them. Resolves when all have been started, or with the exit code of the first where that cannot start at all.
+   */
   async start(): Promise<number | undefined> {
-    // Alone: what is wrong with the module or the address is said once.
+    // One first, alone: an error in the module or the address is then reported once.
     let greeting = ''
     const code = await this.#start((text) => {
       greeting = text
@@ -48,7 +50,7 @@ export class Cluster {
     return undefined
   }
 
-  /** Children with the code as it is now, in the places of all. While one reload runs, another waits for nothing more. */
+  /** Replace all children by children with the code as it is now. While one reload runs, another does nothing more. */
   reload(): Promise<void> {
     this.#reloading ??= this.#replaceAll().finally(() => {
       this.#reloading = undefined
@@ -89,7 +91,7 @@ export class Cluster {
     return starting
   }
 
-  /** One in the place of a child that died, again and again until it is ready. */
+  /** Start a successor of a child that died, again and again until one is ready. */
   async #refill(): Promise<void> {
     const pause = Math.min(MAX_RESTART_DELAY_MS, RESTART_DELAY_MS * 2 ** this.#failures++)
     await new Promise((resolve) => setTimeout(resolve, pause))
@@ -109,7 +111,7 @@ export class Cluster {
       const code = await this.#start()
       if (code !== undefined) {
         this.#say(
-          `a process with the new code ended with exit code ${code} before it was ready; the others go on as they are`,
+          `a process with the new code ended with exit code ${code} before it was ready; the old processes go on`,
         )
         return
       }
@@ -117,6 +119,6 @@ export class Cluster {
       this.#ready.delete(old)
       if (old.isConnected()) old.send(RETIRE_MESSAGE)
     }
-    this.#say(`reloaded: ${this.#ready.size} processes with the code as it is now`)
+    this.#say(`reloaded: ${this.#ready.size} processes with the current code`)
   }
 }

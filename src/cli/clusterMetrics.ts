@@ -5,13 +5,14 @@ import { type Family, sumsOf } from '../telemetry/metrics/family.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /*
- * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The leader remembers what
- * it was told last by each, and keeps the sums of those that have ended: counters do not run backwards when processes are replaced.
+ * A scrape of `serve --workers N` reaches one of its processes, which asks the leader for what all of them count. The
+ * leader keeps the last report of each, and the sums of those that have ended: counters do not run backwards when
+ * processes are replaced.
  */
 
 type Reported = readonly Family[]
 
-/** From a child: it can be asked; it wants to know what all count, and says what it does; its answer; the last it has to say. */
+/** From a child: it can be asked; it wants the counts of all, and sends its own; its answer; its last counts. */
 type ChildMessage =
   | { readonly metrics: 'here' }
   | { readonly metrics: 'gather'; readonly ask: number; readonly own: Reported }
@@ -22,7 +23,7 @@ type LeaderMessage =
   | { readonly metrics: 'report' }
   | { readonly metrics: 'gathered'; readonly ask: number; readonly all: readonly Reported[] }
 
-/** How long a process has to say what it counts, ms; of one that is too busy, what it said last is taken. */
+/** How long a process has to report its counts, ms; for one that is too busy, the last report counts. */
 const REPORT_TIMEOUT_MS = 1000
 /** How long the leader has to gather it all, ms. */
 const GATHER_TIMEOUT_MS = 4000
@@ -58,7 +59,7 @@ class Ledger {
     tellChild(by, { metrics: 'gathered', ask, all })
   }
 
-  /** Resolves when it has said what it counts, has ended, or takes too long. */
+  /** Resolves when the process has reported its counts, has ended, or takes too long. */
   #report(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, REPORT_TIMEOUT_MS)
@@ -87,7 +88,10 @@ export function leadMetrics(): void {
   cluster.on('exit', (worker) => ledger.ended(worker))
 }
 
-/** Have a scrape of this process show what all processes below its leader count. The returned function is for when it has counted its last: call it before it leaves. */
+/**
+ * Have a scrape of this process show what all processes below its leader count. The returned function is for when it
+ * has counted its last: call it before it leaves.
+ */
 export function joinMetrics(metrics: Metrics, logger: Logger): () => Promise<void> {
   const asking = new Map<number, (all: readonly Reported[]) => void>()
   let asks = 0
@@ -130,7 +134,7 @@ function tell(message: ChildMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
-/** `gone`: it cannot be told, as it has ended. */
+/** `gone`: the message cannot be sent, as the process has ended. */
 function tellChild(worker: Worker, message: LeaderMessage, gone: () => void = () => undefined): void {
   if (worker.isConnected()) worker.send(message, (error) => error && gone())
   else gone()

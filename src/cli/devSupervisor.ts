@@ -6,11 +6,11 @@ import { CodeWatch, isNoWatch } from './watch.ts'
 
 /** Saving several files is one change, ms. */
 const DEBOUNCE_MS = 150
-/** The exit code of a program whose code must be mended before it can start. */
+/** The exit code of a program whose code must be corrected before it can start. */
 const BROKEN_CODE_EXIT_CODE = 2
 
 /**
- * Keeps a program running while its code changes: each change ends it gently and starts it anew. A program that cannot
+ * Keeps a program running while its code changes: each change ends it gently and starts it again. A program that cannot
  * start for what is wrong in its code (exit code 2), or that ends after it was ready, waits for the next change; any
  * other end is ours too.
  */
@@ -28,8 +28,8 @@ export class DevSupervisor {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * `command`: what Node is to run, options first. The program tells that it runs by any message over its IPC channel. `poll`: read the
-   * folders again and again, where the system does not report changes.
+   * `command`: what Node is to run, options first. The program reports that it runs by any message over its IPC
+   * channel. `poll`: read the folders again and again, where the system does not report changes.
    */
   constructor(command: readonly string[], folder: string, say: (text: string) => void, poll: boolean) {
     this.#command = command
@@ -49,7 +49,7 @@ export class DevSupervisor {
     }
   }
 
-  /** Undefined where the system gives no watch: the program runs all the same. */
+  /** Undefined where the system gives no watch: the program runs without one. */
   #watch(): { close(): void } | undefined {
     const changed = (path: string): void => this.#changed(path)
     if (this.#poll) return new PollWatch(this.#folder, changed)
@@ -60,7 +60,7 @@ export class DevSupervisor {
     } catch (error) {
       if (!isNoWatch(error)) throw error
       this.#watches = false
-      this.#say(`the code is not watched, so that a change starts nothing anew: ${reasonOf(error)}`)
+      this.#say(`the code is not watched, so a change restarts nothing: ${reasonOf(error)}`)
       return undefined
     }
   }
@@ -114,14 +114,14 @@ export class DevSupervisor {
 
   #restart(path: string): void {
     if (this.#stopped) return
-    this.#say(`${relative(process.cwd(), path)} changed: starting anew`)
+    this.#say(`${relative(process.cwd(), path)} changed: restarting`)
     if (this.#child && !this.#ending) this.#child.kill('SIGTERM')
     this.#ending = true
     this.#wake()
   }
 }
 
-/** What the system said, and what can be done. */
+/** The message of the system, and what can be done. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   const limit =

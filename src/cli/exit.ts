@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { codeOf } from '../std/errorCode.ts'
 
-/** Codes of errors that the user mends: by another command line, module, or argument. */
+/** Codes of errors that the user corrects: by another command line, module, or argument. */
 const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([
   'INVALID_ARGUMENT',
   'CANNOT_ENCODE',
@@ -28,7 +28,7 @@ export function exitCode(error: unknown): number {
 
 /**
  * What to say of an error: one line, with `debug` its stack too. An error that is neither wrong use nor an expected
- * failure is a bug, whose stack always shows. Undefined where everything was said already.
+ * failure is a bug, whose stack always shows. Undefined where everything was printed already.
  */
 export function failureText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined

@@ -17,8 +17,8 @@ export function workerName(text: string, host: string = hostname()): string {
 const REPLY_TIMEOUT_MS = 300
 
 /**
- * The first of `nameOf(1)`, `nameOf(2)`, … that no running worker answers to. One that is too busy to answer is not seen. Rejects with
- * StoreUnavailableError.
+ * The first of `nameOf(1)`, `nameOf(2)`, … that no running worker answers to. One that is too busy to answer is not
+ * seen. Rejects with StoreUnavailableError.
  */
 export async function freeName(app: App, nameOf: (number: number) => string): Promise<string> {
   const control = new Control(app)

@@ -15,12 +15,13 @@ export interface Address {
 export interface HttpCommandOptions extends Address {
   /** The module with the app. */
   app?: string
-  /** Whether the API tells metrics. */
+  /** Whether the API serves metrics. */
   metrics: boolean
 }
 
 /**
- * What the module exports as `http`, else the HTTP API of all tasks of the app. An address that cannot be had is a failure, not wrong use: it may be free later.
+ * What the module exports as `http`, else the HTTP API of all tasks of the app. An address that cannot be had is a
+ * failure, not wrong use: it may be free later.
  */
 export async function startHttp(
   app: App,
@@ -28,7 +29,7 @@ export async function startHttp(
   accessLog?: Logger,
 ): Promise<HttpServer> {
   const own = await ownHttp(module)
-  if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: say `metrics: false` there')
+  if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: set `metrics: false` there')
   const { createHttp } = await import('../http/api.ts')
   const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics })
   return serveHttp(api, { host, port, hosts, accessLog })
@@ -45,7 +46,9 @@ export async function serveHttp(api: Hono, options: ServeOptions): Promise<HttpS
   }
 }
 
-/** The module's own application, if it has one: the export `http`. Rejects with ConfigError when it cannot be served. */
+/**
+ * The module's own application, if it has one: the export `http`. Rejects with ConfigError when it cannot be served.
+ */
 async function ownHttp(module: string | undefined): Promise<Hono | undefined> {
   if (module === undefined) return undefined
   const { http } = (await import(moduleUrl(module))) as { http?: Partial<Hono> | null }

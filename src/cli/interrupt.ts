@@ -1,8 +1,8 @@
 import { CeleriacError } from '../std/errors.ts'
 
 /**
- * Wait for a task until Ctrl-C, or SIGTERM, ends the wait: it rejects then with an error that says that the task goes on. A second one ends the
- * process as usual.
+ * Wait for a task until Ctrl-C, or SIGTERM, ends the wait: it rejects then with an error that says that the task goes
+ * on. A second one ends the process as usual.
  */
 export async function untilInterrupted<Result>(
   id: string,

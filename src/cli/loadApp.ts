@@ -27,7 +27,8 @@ export async function openApp(options: AppOptions, readers: Readers = 'people at
     backend: options.resultBackend || undefined,
     logger: commandLogger(options.loglevel, readers),
   }
-  // Without a module the store is that of the folder where the command is given, wherever the command itself is installed.
+  // Without a module the store is that of the folder where the command is given, wherever the command itself is
+  // installed.
   app.configure(settings, options.app === undefined ? process.cwd() : await folderOf(options.app))
   return app
 }

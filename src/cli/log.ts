@@ -9,7 +9,8 @@ const FIELDS_IN_MESSAGE =
 export type Readers = 'people' | 'people at a terminal'
 
 /**
- * The program's log on standard error: lines for people, or JSON lines for programs. Written at once: nothing is lost at exit.
+ * The program's log on standard error: lines for people, or JSON lines for programs. Written at once: nothing is lost
+ * at exit.
  */
 export function commandLogger(level: LogLevel, readers: Readers): Logger {
   if (readers !== 'people' && process.stderr.isTTY !== true) return createLogger(level)
@@ -31,7 +32,7 @@ export function lineText(line: Record<string, unknown>): string {
   return rest === '' ? owned : `${owned}\n${rest}`
 }
 
-/** A stack starts with the error's type and message, of one line or several, which the text has said. */
+/** A stack starts with the error's type and message, of one line or several, which the text contains already. */
 export function withoutHead(traceback: string, text: string): string {
   const lines = traceback.split('\n')
   let said = 0

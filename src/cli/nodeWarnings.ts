@@ -1,6 +1,6 @@
 /**
- * Warnings of Node that tell a user of celeriac nothing new: the store's module is in use, a module is ESM, or was
- * taken for CommonJS (an error follows).
+ * Warnings of Node that do not help a user of celeriac: the store's module is in use, a module is ESM, or was taken for
+ * CommonJS (an error follows).
  */
 const SILENCED_WARNINGS: readonly RegExp[] = [
   /^SQLite is an experimental feature/,

@@ -2,8 +2,9 @@
 const SHARED_OPTION = /^(?:(-[Abl])(.*)|(--(?:app|broker|result-backend|loglevel))(=.*)?)$/s
 
 /**
- * A command line in Celery's order, `-A tasks worker -c 4`, as ours, `worker -c 4 -A tasks`: options that stand before the command go behind its
- * own, or before `--`. One that is not shared by the commands stays, and is refused as any unknown option.
+ * A command line in Celery's order, `-A tasks worker -c 4`, as ours, `worker -c 4 -A tasks`: options before the command
+ * are moved behind its own, or before `--`. One that is not shared by the commands stays, and is refused as any unknown
+ * option.
  */
 export function commandFirst(args: readonly string[]): readonly string[] {
   let at = 0

@@ -5,7 +5,9 @@ import { CODE_FILES, IGNORED_FOLDERS } from './watch.ts'
 /** How often the folders are read, ms. */
 const POLL_INTERVAL_MS = 1000
 
-/** As CodeWatch, without the kernel's help: for file systems that report no changes, as bind mounts and network drives. */
+/**
+ * As CodeWatch, without the kernel's help: for file systems that report no changes, as bind mounts and network drives.
+ */
 export class PollWatch {
   readonly #folder: string
   readonly #changed: (path: string) => void
@@ -33,7 +35,10 @@ export class PollWatch {
   }
 }
 
-/** Every code file below a folder, with what changes when it is written. What cannot be read now is left out: the next look may find it. */
+/**
+ * Every code file below a folder, with what changes when it is written. What cannot be read now is left out: the next
+ * look may find it.
+ */
 function codeBelow(folder: string, found: Map<string, string> = new Map()): Map<string, string> {
   for (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name)

@@ -47,17 +47,17 @@ function command(root: Command, name: string, summary: string): Command {
 }
 
 function addServers(root: Command): void {
-  const dev = command(root, 'dev [module]', 'HTTP API and worker in one process, started anew when the code changes')
+  const dev = command(root, 'dev [module]', 'HTTP API and worker in one process, restarted when the code changes')
   withWorker(withAddress(withStores(dev, 'info')), '2s')
     .option('--no-reload', 'do not watch the code')
-    .option('--poll', 'watch the code by reading it again and again: for bind mounts and network drives')
-    .option('--no-metrics', 'count nothing for Prometheus')
+    .option('--poll', 'watch the code by polling: for bind mounts and network drives')
+    .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
   const worker = command(root, 'worker', 'run the tasks of a module')
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .option(
       '--metrics-port <number>',
-      'tell metrics to Prometheus at this port; 0: any free one',
+      'serve metrics for Prometheus at this port; 0: any free one',
       wholeNumber(0, 65_535),
     )
     .option('--metrics-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
@@ -66,15 +66,15 @@ function addServers(root: Command): void {
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
     .option(
       '-w, --workers <number>',
-      'so many processes; SIGHUP replaces them by the code as it is then',
+      'number of processes; SIGHUP replaces them by processes with the current code',
       wholeNumber(1, 1024),
     )
     .option('--no-access-log', 'do not log requests')
-    .option('--no-metrics', 'count nothing for Prometheus')
+    .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options))
 }
 
-/** Beat, and what is said of its schedule. */
+/** Beat, and the commands for its schedule. */
 function addSchedule(root: Command): void {
   const beat = command(root, 'beat', 'send the tasks of the schedule when they are due')
   withStores(withModule(beat, true), 'info').action(async (options) =>
@@ -83,7 +83,7 @@ function addSchedule(root: Command): void {
   const group = command(root, 'schedule', 'the entries of the schedule')
   const own = (words: string, summary: string): Command =>
     withStores(withModule(command(group, words, summary), true), 'warn')
-  own('list', 'every entry, and how it stands')
+  own('list', 'every entry, and its state')
     .option('--json', 'as JSON')
     .action(async (options) => (await import('./commands/schedule.ts')).list(options))
   own('next [name]', 'the next times of one entry, or of all together')
@@ -94,8 +94,8 @@ function addSchedule(root: Command): void {
     (await import('./commands/schedule.ts')).run(name, options),
   )
   const changes = {
-    pause: 'send nothing of it until it is resumed',
-    resume: 'send it again',
+    pause: 'send no runs of it until it is resumed',
+    resume: 'end its pause',
     remove: 'remove it',
   } as const
   for (const doing of ['pause', 'resume', 'remove'] as const) {
@@ -141,7 +141,7 @@ function addRecords(root: Command): void {
     .option('-w, --wait [time]', 'wait for its end, at most this long', duration)
     .option('--json', 'the whole record as JSON')
     .action(async (id, options) => (await import('./commands/result.ts')).result(id, options))
-  const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is told to stop')
+  const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is asked to stop')
   withStores(withModule(revoke, false), 'warn')
     .option('--terminate', 'end a running one by force, in pool threads')
     .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
@@ -161,9 +161,9 @@ function addStore(root: Command): void {
     .action(async (options) => (await import('./commands/purge.ts')).purge(options))
   const webhook = command(root, 'webhook <url>', 'whether an endpoint of webhooks was disabled because it fails')
   withStores(withModule(webhook, false), 'warn')
-    .option('--enable', 'let deliveries go to it again')
+    .option('--enable', 'enable it: deliveries go to it again')
     .action(async (url, options) => (await import('./commands/webhook.ts')).webhook(url, options))
-  const shell = command(root, 'shell', "JavaScript with a module's app and tasks at hand, and await")
+  const shell = command(root, 'shell', "a JavaScript prompt with a module's app and tasks, and await")
   withStores(withModule(shell, true), 'warn').action(async (options) =>
     (await import('./commands/shell.ts')).shell(options),
   )
@@ -193,7 +193,7 @@ function withAddress(own: Command): Command {
 }
 
 function withBeat(own: Command): Command {
-  return own.option('-B, --beat', 'run a beat beside it: it sends the tasks of the schedule')
+  return own.option('-B, --beat', 'also run a beat, which sends the tasks of the schedule')
 }
 
 /** `grace`: the command's own default. */

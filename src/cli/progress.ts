@@ -40,7 +40,10 @@ function farOf(value: unknown): Far | undefined {
   return typeof share === 'number' ? within(share) : undefined
 }
 
-/** One line about a task that runs: a bar where it says how far it is, else its state and what goes with it. `left`: ms that it may take yet. */
+/**
+ * One line about a task that runs: a bar where it says how far it is, else its state and what goes with it. `left`: ms
+ * that it may take yet.
+ */
 export function progressText(event: TaskEvent<unknown, unknown>, columns: number, left?: number): string {
   const meta = metaOf(event)
   const far: Far | undefined = event.type === 'success' ? { share: 1 } : farOf(meta)
@@ -64,7 +67,7 @@ export class ProgressLine {
     this.#now = now
   }
 
-  /** What a task hands out is no word about how far it is. A terminal that does not know its width has 0 columns. */
+  /** Chunks and log lines do not show how far a task is. A terminal that does not know its width has 0 columns. */
   show(event: TaskEvent<unknown, unknown>): void {
     if (event.type === 'chunk' || event.type === 'log') return
     this.#stream.write(`\r\u001b[K${progressText(event, this.#stream.columns || 80, this.#left(event))}`)
@@ -75,12 +78,12 @@ export class ProgressLine {
     this.#stream.write('\r\u001b[K')
   }
 
-  /** How long it takes yet at the speed since the first word, ms; undefined while that cannot be said. */
+  /** Remaining time at the speed since the first report, ms; undefined while that cannot be estimated. */
   #left(event: TaskEvent<unknown, unknown>): number | undefined {
     const share = event.type === 'success' ? undefined : shareOf(metaOf(event))
     if (share === undefined) return undefined
     const at = this.#now()
-    // It began anew, as after a retry.
+    // It began again, as after a retry.
     if (!this.#first || share < this.#first.share) this.#first = { share, at }
     const { share: from, at: since } = this.#first
     if (share >= 1 || share - from < ESTIMATE_FROM.share || at - since < ESTIMATE_FROM.after) return undefined

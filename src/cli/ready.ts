@@ -3,7 +3,7 @@ export interface Ready {
   readonly ready: string
 }
 
-/** Tell the parent, where there is one that listens. */
+/** Notify the parent process, where there is one. */
 export function sendReady(text: string): void {
   if (process.connected) process.send?.({ ready: text } satisfies Ready, undefined, undefined, () => undefined)
 }

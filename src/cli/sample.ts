@@ -47,7 +47,7 @@ async function bodyFor(
   }
 }
 
-/** A small value that fits a JSON Schema, as far as that can be told: only what is required. */
+/** A small value that fits a JSON Schema, as far as that is possible: only what is required. */
 export function sampleOf(schema: JsonSchema, root: JsonSchema = schema, depth: number = MAX_DEPTH): unknown {
   if (depth === 0) return null
   const inner = (value: unknown): unknown => sampleOf((value ?? {}) as JsonSchema, root, depth - 1)

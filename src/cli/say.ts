@@ -1,6 +1,6 @@
 import type { Logger } from '../std/log.ts'
 
-/** Tell whoever sits at the terminal, whatever the log level is; elsewhere it is a log line. */
+/** Print a text on the terminal, at any log level; without a terminal it is a log line. */
 export function say(logger: Logger, text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\n${text}\n`)
   else logger.info({}, text)

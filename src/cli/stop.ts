@@ -15,8 +15,9 @@ export const COLD_EXIT_CODE = 1
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
- * Waits for one of `signals` (default SIGTERM, SIGINT or SIGHUP): a warm stop; a second one, or SIGQUIT, makes it cold. A process that was started
- * with an IPC channel also stops warmly when its parent goes away. Resolves with the exit code once it has stopped.
+ * Waits for one of `signals` (default SIGTERM, SIGINT or SIGHUP): a warm stop; a second one, or SIGQUIT, makes it cold.
+ * A process that was started with an IPC channel also stops warmly when its parent goes away. Resolves with the exit
+ * code once it has stopped.
  */
 export function stopped({ warm, cold }: Stopping, signals: readonly NodeJS.Signals[] = SIGNALS): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -5,7 +5,9 @@ import { ArgumentError, DecodeError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
 import type { Given } from '../tasks/bind.ts'
 
-/* Values of the command line, from text. Those for commander throw its InvalidArgumentError; it adds option and text. */
+/*
+ * Values of the command line, from text. Those for commander throw its InvalidArgumentError; it adds option and text.
+ */
 
 /** Celery's words beside ours. */
 const LEVELS: Readonly<Record<string, LogLevel>> = {

@@ -16,7 +16,10 @@ export function isNoWatch(error: unknown): boolean {
   return WATCH_LIMIT_CODES.has((error as { code?: string } | null)?.code)
 }
 
-/** Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the system gives no watch (`isNoWatch`). */
+/**
+ * Calls `changed` with the path, each time a code file below a folder is written, made or removed. Throws where the
+ * system gives no watch (`isNoWatch`).
+ */
 export class CodeWatch {
   readonly #watchers = new Map<string, FSWatcher>()
   readonly #changed: (path: string) => void
@@ -43,7 +46,7 @@ export class CodeWatch {
   #add(folder: string): void {
     if (this.#watchers.has(folder)) return
     const watcher = watch(folder, (_, name) => name !== null && this.#notice(join(folder, name), name))
-    // A folder that was removed: its parent tells of it.
+    // A folder that was removed: the watch of its parent reports it.
     watcher.on('error', () => this.#remove(folder))
     this.#watchers.set(folder, watcher)
     for (const name of foldersIn(folder)) this.#add(join(folder, name))

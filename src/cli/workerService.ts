@@ -27,7 +27,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const settings = { concurrency, pool, queues, grace, module }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
-  // What is wrong with the options is said before the store is asked.
+  // Wrong options are reported before the store is opened.
   if (named === undefined) worker = new Worker(app, { ...settings, hostname: await freeName(app, defaultName) })
   const { broker, backend } = await app.stores()
   await Promise.all(worker.queues.map((queue) => broker.size(queue)))
@@ -47,7 +47,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   )
   // One task's forgotten promise must not end the process with all the others that run in it.
   process.on('unhandledRejection', (error) => {
-    app.signals.emit('worker:error', { error, doing: 'a promise was rejected and nobody handled it' })
+    app.signals.emit('worker:error', { error, doing: 'a promise was rejected without a handler' })
   })
   return worker
 }
@@ -68,7 +68,7 @@ export async function runWorker(
       await Promise.all([hooks.close?.(), worker.stop({ reason: 'signal' })])
     },
     cold: async () => {
-      say(logger, 'stopping at once: what runs is given back')
+      say(logger, 'stopping at once: running tasks are requeued')
       await starting
       await worker.stop({ grace: 0, reason: 'signal' })
     },
@@ -86,15 +86,15 @@ function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<numbe
     worker.app.on('worker:shutdown', ({ reason }) => {
       if (reason !== 'store lost') return
       say(worker.app.config.logger, 'stopping: the store is lost')
-      // After this event: the stop that it tells of is then under way.
+      // After this event: the stop that it announces has then begun.
       setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD_EXIT_CODE), reject))
     })
   })
 }
 
-/** What it says when it is told to stop, and how to make it hurry. */
+/** The text of a worker that begins to stop, and how to stop it at once. */
 function stopText(busy: number, grace: number): string {
   if (busy === 0) return 'stopping: no task runs'
   const tasks = busy === 1 ? '1 task runs' : `${busy} tasks run`
-  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then given back; a second signal stops at once`
+  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then requeued; a second signal stops at once`
 }

@@ -25,23 +25,26 @@ export type {
   TasksOf,
 } from './types.ts'
 
-/** How a job is handed in. */
+/** How a job is submitted. */
 export interface SubmitOptions {
-  /** Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a repeat by this client is one call. */
+  /**
+   * Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a
+   * repeat by this client is one call.
+   */
   idempotencyKey?: string | undefined
-  /** URL that the server tells when the job has ended. */
+  /** URL that the server notifies when the job has ended. */
   webhook?: string | undefined
-  /** Ends the request, and the wait of `run`, with its reason; a job that was handed in goes on. */
+  /** Ends the request, and the wait of `run`, with its reason; a job that was submitted goes on. */
   signal?: AbortSignal | undefined
 }
 
-/** How a job is handed in and waited for. */
+/** How a job is submitted and waited for. */
 export interface RunOptions<Progress, Chunk = unknown> extends SubmitOptions {
   /** Longest wait for the result, ms; then WaitTimeoutError, and the job goes on. */
   timeout?: number | undefined
   /** Called with each value that the task reports. */
   onProgress?: ((progress: Progress) => void) | undefined
-  /** Called with each part that the task hands out; one of a higher attempt begins the output anew. */
+  /** Called with each part that the task emits; a higher attempt repeats the output from the beginning. */
   onChunk?: ((chunk: Chunk, attempt: number) => void) | undefined
 }
 
@@ -51,13 +54,13 @@ type HandleOf<T> = JobHandle<OutputOf<T>, ProgressOf<T>, EventResultOf<T>, Chunk
 
 /** Calls tasks over HTTP. `Tasks`: the type of a module or object with the tasks, as `typeof tasks`. */
 export interface Client<Tasks> {
-  /** Hand in a job. Resolves when the server has it. */
+  /** Submit a job. Resolves when the server has stored it. */
   submit<Name extends Names<Tasks>>(
     task: Name,
     input: InputOf<Named<Tasks, Name>>,
     options?: SubmitOptions,
   ): Promise<HandleOf<Named<Tasks, Name>>>
-  /** Hand in a job and wait for its result. Aborting ends the wait, not the job. */
+  /** Submit a job and wait for its result. Aborting ends the wait, not the job. */
   run<Name extends Names<Tasks>>(
     task: Name,
     input: InputOf<Named<Tasks, Name>>,
@@ -70,8 +73,8 @@ export interface Client<Tasks> {
   /** Ask that a job does not run, or stops. */
   cancel(id: string, options?: CancelOptions): Promise<JobDocument>
   /**
-   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. ProblemError where another answer came before, or nobody waits. Not
-   * repeated by itself: after a ConnectionError the answer may have been taken.
+   * Answer a task that waits (`ctx.waitFor`), by its token. ProblemError where another answer came before, or no task
+   * waits any more. Not repeated by itself: after a ConnectionError the answer may have been taken.
    */
   completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
 }
@@ -80,8 +83,9 @@ export interface Client<Tasks> {
 const FIRST_WAIT_S = 10
 
 /**
- * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws TypeError for options that cannot be.
- * `import type * as tasks from './tasks.ts'`, then `createClient<typeof tasks>(url)`.
+ * A client of the API at this URL: where it is mounted, without `/v1`; in a browser also a path, as `/`. Throws
+ * TypeError for options that cannot be. `import type * as tasks from './tasks.ts'`, then `createClient<typeof
+ * tasks>(url)`.
  */
 export function createClient<Tasks>(url: string, options: ClientOptions = {}): Client<Tasks> {
   const transport = new Transport(url, options)
@@ -122,14 +126,14 @@ async function run(
   const listens = onProgress !== undefined || onChunk !== undefined
   const prefer: Record<string, string> = listens || wait < 1 ? {} : { prefer: `wait=${wait}` }
   const job = await handIn(transport, task, input, { ...options, timeout }, prefer)
-  // Text may stand for bytes, which only the result itself tells apart.
+  // A text may be bytes in base64: only the route of the result shows which.
   if (job.state === 'SUCCESS' && typeof job.result !== 'string' && !listens) return job.result
   const handle = new JobHandle(job.id, transport)
   const left: WaitOptions = { signal: options.signal, timeout: end && Math.max(0, end - Date.now()) }
   return listens ? follow(handle, { onProgress, onChunk }, left) : handle.result(left)
 }
 
-/** The job, as the server answers a request that hands it in. The wait for that counts, too. */
+/** The job, as the server answers a request that submits it. The wait for that counts, too. */
 async function handIn(
   transport: Transport,
   task: string,
@@ -173,7 +177,10 @@ async function watch(handle: JobHandle, { onProgress, onChunk }: Listeners, sign
   }
 }
 
-/** A repeat must be the same call, so it has a key. Where the server cannot remember keys and nobody asked for one, it goes without, once. */
+/**
+ * A repeat must be the same call, so it has a key. Where the server cannot store keys and the caller gave none, it is
+ * sent without one, once.
+ */
 async function post(
   transport: Transport,
   task: string,

@@ -18,8 +18,9 @@ const SILENCE_TIMEOUT_MS = 45_000
 const DEFAULT_RETRY_MS = 2_000
 
 /**
- * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken up behind the last event. Throws
- * ProblemError, and ConnectionError after as many vain attempts as the transport has retries.
+ * What happens to a job, from its beginning to its end, each event once and in order: a stream that breaks off is taken
+ * up behind the last event. Throws ProblemError, and ConnectionError after as many vain attempts as the transport has
+ * retries.
  */
 export async function* jobEvents<Result, Progress, Chunk>(
   transport: Transport,
@@ -63,7 +64,7 @@ async function* connection(
   signal?.addEventListener('abort', abort, { once: true })
   let timer = setTimeout(silent, SILENCE_TIMEOUT_MS)
   function silent(): void {
-    stop.abort(new ConnectionError(`the events of job ${id} fell silent`))
+    stop.abort(new ConnectionError(`the events of job ${id} sent nothing for too long`))
   }
   try {
     const headers = { accept: 'text/event-stream', ...(place.id === '' ? {} : { 'last-event-id': place.id }) }

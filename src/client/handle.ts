@@ -46,7 +46,10 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
     return (await (await this.#transport.ask(this.#path, options)).json()) as JobDocument
   }
 
-  /** Wait for the end; the result. Throws ProblemError (`job-failed`, `job-revoked`, `job-unreadable`, `unknown-job`), WaitTimeoutError, ConnectionError. */
+  /**
+   * Wait for the end; the result. Throws ProblemError (`job-failed`, `job-revoked`, `job-unreadable`, `unknown-job`),
+   * WaitTimeoutError, ConnectionError.
+   */
   async result({ timeout, signal }: WaitOptions = {}): Promise<Output> {
     const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
     const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
@@ -64,7 +67,10 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
     return jobEvents(this.#transport, this.id, options)
   }
 
-  /** Ask that it does not run, or stops. The job as it is then. Throws ProblemError `job-final` when it had ended already. */
+  /**
+   * Ask that it does not run, or stops. The job as it is then. Throws ProblemError `job-final` when it had ended
+   * already.
+   */
   async cancel({ terminate = false, signal }: CancelOptions = {}): Promise<JobDocument> {
     const path = terminate ? `${this.#path}?terminate=1` : this.#path
     return (await (await this.#transport.ask(path, { method: 'DELETE', signal })).json()) as JobDocument

@@ -14,7 +14,10 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** ms before the next of several attempts, the first being 0: doubled each time up to half a minute, and random, so that clients do not come all at once. */
+/**
+ * ms before the next of several attempts, the first being 0: doubled each time up to half a minute, and random, so that
+ * clients do not come all at once.
+ */
 export function backoff(attempt: number, first = 250): number {
   return Math.min(30_000, first * 2 ** attempt) * (0.5 + Math.random() / 2)
 }

@@ -13,7 +13,10 @@ export class ProblemError extends Error {
   override readonly name: string = 'ProblemError'
   readonly problem: ProblemDocument
   readonly status: number
-  /** Last part of the type, as `invalid-input`, `job-failed`, `rate-limited`; the whole of it where it is another server's. */
+  /**
+   * Last part of the type, as `invalid-input`, `job-failed`, `rate-limited`; the whole of it where it is another
+   * server's.
+   */
   readonly kind: string
   /** ms after which another attempt makes sense, where the server said so. */
   readonly retryAfter: number | undefined

@@ -9,7 +9,10 @@ export interface ClientOptions {
   token?: string | (() => string | Promise<string>) | undefined
   /** Headers of every request. */
   headers?: Readonly<Record<string, string>> | undefined
-  /** How often a request that did not get through is repeated, and a broken event stream is taken up again without an event between. Default 5. */
+  /**
+   * How often a request that did not get through is repeated, and a broken event stream is taken up again without an
+   * event between. Default 5.
+   */
   retries?: number | undefined
   /** Used in place of the global one. */
   fetch?: typeof fetch | undefined
@@ -54,8 +57,8 @@ export class Transport {
   }
 
   /**
-   * The answer. What did not get through, and what the server asks to be repeated, is repeated: give it only what may be. Throws ProblemError,
-   * ConnectionError, and the signal's reason.
+   * The answer. What did not get through, and what the server asks to be repeated, is repeated: give it only what may
+   * be. Throws ProblemError, ConnectionError, and the signal's reason.
    */
   async ask(path: string, ask: Ask = {}): Promise<Response> {
     for (let attempt = 0; ; attempt++) {
@@ -67,7 +70,7 @@ export class Transport {
     }
   }
 
-  /** One attempt: the answer, or what stands in its place. Rejects with the signal's reason alone. */
+  /** One attempt: the answer, or the error instead. Rejects with the signal's reason alone. */
   async #try(path: string, ask: Ask): Promise<Response | ProblemError | ConnectionError> {
     const response = await this.#whole(path, ask)
     if (response instanceof Error) return response
@@ -107,7 +110,10 @@ export class Transport {
   }
 }
 
-/** `fetch` refuses a URL with a user at each call, and repeats it in its error. An unescaped password may reach into the path. */
+/**
+ * `fetch` refuses a URL with a user at each call, and repeats it in its error. An unescaped password may reach into the
+ * path.
+ */
 function refuseUser(url: string): void {
   if (/^https?:\/\//i.test(url) && (url.includes('@') || !URL.canParse(url)))
     throw new TypeError(

@@ -52,7 +52,7 @@ export type JsonOf<Value> = unknown extends Value
           ? { [Key in keyof Value]: JsonOf<Value[Key]> }
           : never
 
-/** What a task hands out while it runs, as the client gets it. */
+/** What a task emits while it runs, as the client gets it. */
 export type ChunkOf<T> = T extends Task<Any, Any, Any, Any, Any, Any, infer Chunk> ? JsonOf<Chunk> : never
 
 /** A line of a task's log. */
@@ -77,7 +77,7 @@ export type JobEvent<Result = unknown, Progress = unknown, Chunk = unknown> =
       readonly error?: JobError
     }
   | { readonly type: 'progress'; readonly id: string; readonly data: Progress }
-  /** A part of its output that it handed out. */
+  /** A part of its output that it emitted. */
   | { readonly type: 'chunk'; readonly id: string; readonly attempt: number; readonly data: Chunk }
   /** A line of its log, where the task exposes them. */
   | ({ readonly type: 'log'; readonly id: string } & LoggedLine)

@@ -11,7 +11,7 @@ export interface RequestFacts {
 
 /** What decides where the application is. */
 export interface BaseUrlPolicy {
-  /** Which headers of a proxy are believed. */
+  /** Which headers of a proxy are trusted. */
   readonly trustProxy: 'x-forwarded' | 'forwarded' | false
   /** Where it is, whatever a request says. */
   readonly baseUrl: string | undefined
@@ -32,8 +32,8 @@ export function isBaseUrl(value: unknown): value is string {
 }
 
 /**
- * Where the application is, in the client's eyes; undefined where that cannot be told: no host, or one that is none. What is garbled
- * is never repaired or passed over: the URL would lead somewhere else.
+ * Where the application is, in the client's eyes; undefined where that is not known: no host, or an invalid one. A
+ * malformed value is never repaired or skipped: the URL would lead somewhere else.
  */
 export function baseUrlOf(facts: RequestFacts, { baseUrl, trustProxy }: BaseUrlPolicy): string | undefined {
   if (baseUrl !== undefined) return baseUrl

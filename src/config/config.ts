@@ -10,7 +10,10 @@ import { parseWebhooks } from './webhookOptions.ts'
 
 export type { CeleriacOptions, Config } from './appOptions.ts'
 
-/** Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws ArgumentError. */
+/**
+ * Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws
+ * ArgumentError.
+ */
 export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   const { routes, context, request, logger, ...parsed } = readOptions(APP_OPTIONS, options, 'Celeriac', '')
   const eager = parsed.alwaysEager

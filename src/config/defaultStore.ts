@@ -25,9 +25,9 @@ export interface DefaultStore {
 }
 
 /**
- * The default store belongs to the application, whatever the working directory is: it lies in the package of the task module, else of the
- * program's main file unless that is a tool in node_modules, else of the working directory. A store that is in the working directory
- * already is used on, with a warning.
+ * The default store belongs to the application, whatever the working directory is: it lies in the package of the task
+ * module, else of the program's main file unless that is a tool in node_modules, else of the working directory. A store
+ * that is in the working directory already is used on, with a warning.
  */
 export function defaultStore({ folder: given, main, execArgv, cwd }: Surroundings): DefaultStore {
   const ran = execArgv.some((option) => EVALUATING_OPTION.test(option)) ? undefined : main
@@ -40,7 +40,9 @@ export function defaultStore({ folder: given, main, execArgv, cwd }: Surrounding
   return { url: sqliteUrl(here), warning }
 }
 
-/** The folder of the main file; undefined where there is none, or where it is a tool's: a test runner's, a framework's. */
+/**
+ * The folder of the main file; undefined where there is none, or where it is a tool's: a test runner's, a framework's.
+ */
 function programFolder(main: string | undefined): string | undefined {
   if (main === undefined || !isAbsolute(main)) return undefined
   const real = realPath(main)
@@ -65,8 +67,8 @@ function realPath(path: string): string {
 }
 
 /**
- * The folder of the nearest package.json, at or above a folder. Build tools write one without a name into their output, which only says how
- * the files there are read: without node_modules beside it, it counts where no other is found.
+ * The folder of the nearest package.json, at or above a folder. Build tools write one without a name into their output,
+ * which only says how the files there are read: without node_modules beside it, it counts where no other is found.
  */
 function packageFolder(start: string): string | undefined {
   let output: string | undefined

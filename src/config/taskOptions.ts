@@ -7,7 +7,7 @@ import { refuseUnknown, shown } from '../std/validate.ts'
 import { type OptionTable, readOptions } from './optionTable.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 
-/** What a task is and how it runs by default; a call may say otherwise (`CallOptions`). */
+/** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
   // <TASK_OPTIONS> written by `npm run docs:api` from the table below
   /** Queue it goes to. Default: the app's routes, then the app's queue. */

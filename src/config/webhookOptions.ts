@@ -5,16 +5,22 @@ import { isPublicAddress } from '../std/publicAddress.ts'
 import { redactUrl } from '../std/url.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 
-/** One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the current one. */
+/**
+ * One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the
+ * current one.
+ */
 export type WebhookSecret = string | readonly string[]
 
-/** How an app tells other servers that a job has ended. Every worker of the app needs the same. */
+/** How an app notifies other servers that a job has ended. Every worker of the app needs the same. */
 export interface WebhookOptions {
-  /** Signs what is sent; while there are several, each signs, so that receivers can change over. A function gives each URL its own. */
+  /**
+   * Signs what is sent; while there are several, each signs, so that receivers can change over. A function gives each
+   * URL its own.
+   */
   secret: WebhookSecret | ((url: string) => WebhookSecret | Promise<WebhookSecret>)
   /**
-   * Hosts that may be private and may be spoken to without TLS: `'localhost'`, `'10.0.0.5'`, `'*.internal'`, with `:port` for one port alone.
-   * Default none: `https:` to public addresses.
+   * Hosts that may be private and may be spoken to without TLS: `'localhost'`, `'10.0.0.5'`, `'*.internal'`, with
+   * `:port` for one port alone. Default none: `https:` to public addresses.
    */
   allow?: readonly string[] | undefined
   /** `source` of the events, a URI reference. Default `urn:celeriac:<name of the app>`. */
@@ -26,11 +32,14 @@ export interface WebhookOptions {
   /** Repeats after a failed attempt, from 5 s apart to 24 h. Default 16: about three days. */
   retries?: number | undefined
   /**
-   * An endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one that answers 410 is at
-   * once. `false`: none ever is. Default `'5d'`.
+   * An endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one
+   * that answers 410 is at once. `false`: none ever is. Default `'5d'`.
    */
   disableAfter?: Duration | false | undefined
-  /** How often one delivery goes to a disabled endpoint all the same; when it is accepted, the endpoint is enabled again. Default `'1h'`. */
+  /**
+   * How often one delivery goes to a disabled endpoint as a probe; when it is accepted, the endpoint is enabled again.
+   * Default `'1h'`.
+   */
   probeEvery?: Duration | undefined
 }
 
@@ -137,8 +146,8 @@ function parseAllow(allow: readonly string[]): WebhookConfig['allows'] {
 }
 
 /**
- * The URL of a webhook, as far as it can be judged without asking DNS. Throws ArgumentError unless it is `https:` to a host that is not
- * plainly private; hosts on the allow-list may be both.
+ * The URL of a webhook, as far as it can be judged without asking DNS. Throws ArgumentError unless it is `https:` to a
+ * host that is not plainly private; hosts on the allow-list may be both.
  */
 export function webhookUrl(text: unknown, config: WebhookConfig): URL {
   const url = typeof text === 'string' && text.length <= MAX_URL_LENGTH ? URL.parse(text) : null

@@ -25,7 +25,7 @@ export type ControlReply = Readonly<Record<string, unknown>>
 export interface ControlOptions {
   /** Host names of the workers that are meant. Default: all. */
   destination?: readonly string[] | undefined
-  /** Longest wait for one more answer, counted anew with each. Default `'1s'`. */
+  /** Longest wait for the next answer. Default `'1s'`. */
   timeout?: Duration | undefined
 }
 
@@ -38,8 +38,8 @@ export interface RevokeManyOptions extends ControlOptions {
 }
 
 /**
- * Remote control of the workers on an app's broker, ours and Celery's. Nobody knows how many workers there are: an answer comes from each
- * that hears the command, and the wait ends when as many have answered as were named, or nothing more comes.
+ * Remote control of the workers on an app's broker, ours and Celery's. The number of workers is not known: each that
+ * receives the command answers, and the wait ends when as many have answered as were named, or no more answers come.
  */
 export class Control {
   readonly #app: App
@@ -48,14 +48,14 @@ export class Control {
     this.#app = app
   }
 
-  /** Who is there: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError when the broker is away. */
+  /** Which workers run: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError. */
   ping(options: ControlOptions = {}): Promise<ControlReply[]> {
     return this.#ask({ method: 'ping', arguments: {} }, options)
   }
 
   /**
-   * Ask that these tasks do not run, or stop, and remember it for workers that start later. Answers what each worker said.
-   * As `AsyncResult.revoke`, for many at once, and without looking what became of them.
+   * Ask that these tasks do not run, or stop, and remember it for workers that start later. Resolves with the answers
+   * of the workers. As `AsyncResult.revoke`, for many at once, and without looking what became of them.
    */
   async revoke(ids: string | readonly string[], options: RevokeManyOptions = {}): Promise<ControlReply[]> {
     const { terminate = false, signal = 'SIGTERM', ...rest } = options
@@ -81,13 +81,13 @@ export class Control {
       await broker.publish(envelope, route)
       return await collect(consumer, wait, destination?.length)
     } finally {
-      // The queue goes by itself where the store is away: the answers count.
+      // Where the store is unavailable the queue expires by itself: the answers count.
       await consumer.release().catch(() => undefined)
     }
   }
 }
 
-/** Before the command goes out: a fast answer would find nobody. */
+/** Before the command is sent: a fast answer would find no consumer. */
 function listen(broker: Broker, { exchange, routingKey }: ReplyTo): Promise<Consumer> {
   const bindings = [{ exchange, kind: 'direct', routingKey }] as const
   const queue = { name: replyQueue(routingKey), bindings, transient: true }

@@ -38,7 +38,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
-  // Before the gate: whoever watches over the process needs no identity.
+  // Before the gate: health probes need no identity.
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)
   if (docs) addDocsRoutes(api)
@@ -76,5 +76,5 @@ function respondError(app: App, error: unknown, method: string, path: string): R
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
-  return respondProblem({ kind: 'internal-error', detail: 'the log of the server says more' }, path)
+  return respondProblem({ kind: 'internal-error', detail: "internal error; see the server's log" }, path)
 }

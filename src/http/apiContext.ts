@@ -25,8 +25,8 @@ export interface HttpScope {
 }
 
 /**
- * The prefix that a client must put before the API's own paths: the request's path without its last `segments` segments.
- * Taken from the request, so that links stay right where the API is mounted below another path.
+ * The prefix that a client must put before the API's own paths: the request's path without its last `segments`
+ * segments. Taken from the request, so that links stay right where the API is mounted below another path.
  */
 export function baseOf(path: string, segments: number): string {
   let end = path.length

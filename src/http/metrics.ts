@@ -87,7 +87,7 @@ export function httpMetricsOf(app: App): HttpMetrics {
   return known
 }
 
-/** Put before every route, so that each answer is counted, also where somebody is not let in. */
+/** Added before every route, so that each answer is counted, also where a request is refused. */
 export function countRequests(api: Hono, metrics: HttpMetrics): void {
   let known: ReadonlySet<string> | undefined
   api.use('*', async (c, next) => {
@@ -105,7 +105,10 @@ export function countRequests(api: Hono, metrics: HttpMetrics): void {
   })
 }
 
-/** The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where the API is mounted. */
+/**
+ * The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where
+ * the API is mounted.
+ */
 function routeOf(c: Context, at: number, known: ReadonlySet<string>): string {
   const routes = matchedRoutes(c)
   const mount = (routes[at]?.path ?? '').replace(/\/?\*$/, '')

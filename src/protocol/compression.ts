@@ -5,14 +5,14 @@ import { DecodeError } from '../std/errors.ts'
 export const MAX_BODY_BYTES: number = 64 * 1024 * 1024
 
 /**
- * Names of the header `compression`. All three mean zlib data (RFC 1950), whatever the name says: kombu compresses with Python's `zlib`
- * (celery-wire §1.6).
+ * Names of the header `compression`. All three mean zlib data (RFC 1950), whatever the name says: kombu compresses with
+ * Python's `zlib` (celery-wire §1.6).
  */
 const ZLIB_NAMES: ReadonlySet<unknown> = new Set(['application/x-gzip', 'gzip', 'zlib'])
 
 /**
- * The body as it was before it was compressed. Throws DecodeError for a compression that is not known, data that is not of it, and more
- * than `limit` bytes.
+ * The body as it was before it was compressed. Throws DecodeError for a compression that is not known, data that is not
+ * of it, and more than `limit` bytes.
  */
 export function decompress(
   body: string | Uint8Array,

@@ -6,7 +6,7 @@ import { type SerializerName, write } from './serializer.ts'
 
 /*
  * Remote control in Celery's pidbox format (celery-wire §5.2): requests to all workers by fanout, and their replies to
- * the queue of whoever asked.
+ * the queue of the sender.
  */
 
 /** Fanout exchange of remote control. */
@@ -14,7 +14,7 @@ export const CONTROL_EXCHANGE = 'celery.pidbox'
 /** Direct exchange of the replies. */
 export const REPLY_EXCHANGE = 'reply.celery.pidbox'
 
-/** How a worker hears of all that is sent there. */
+/** How a worker receives all requests that are sent there. */
 export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanout' } = {
   exchange: CONTROL_EXCHANGE,
   kind: 'fanout',
@@ -23,7 +23,10 @@ export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanou
 /** Longest pattern of host names that is matched, in characters. */
 const MAX_PATTERN_LENGTH = 1000
 
-/** Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must hear every command. */
+/**
+ * Queue of one worker's remote control. `instance` keeps two workers of one name apart: each must receive every
+ * command.
+ */
 export function controlQueue(hostname: string, instance: string): string {
   return `${hostname}.${instance}.celery.pidbox`
 }
@@ -48,7 +51,7 @@ export interface ControlRequest {
   /** Host names that are meant, as `matcher` reads it. */
   readonly pattern?: string
   readonly matcher?: string
-  /** Tells the replies to one request from others. */
+  /** Distinguishes the replies to one request from others. */
   readonly ticket?: string
   /** Undefined: no reply is wanted. */
   readonly replyTo?: ReplyTo
@@ -114,7 +117,7 @@ export function readReply(body: unknown): Readonly<Record<string, unknown>> {
   throw new DecodeError('control reply: expected an object of host names')
 }
 
-/** One text or a list of them; undefined for none, which means everybody. */
+/** One text or a list of them; undefined for none, which means all workers. */
 function textsOf(value: unknown): readonly string[] | undefined {
   const texts = Array.isArray(value) ? value : [value]
   const given = texts.filter((text) => typeof text === 'string')
@@ -130,7 +133,10 @@ function replyToOf(value: unknown): ReplyTo | undefined {
   return { exchange: textOf(value.exchange) ?? '', routingKey: value.routing_key }
 }
 
-/** True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too long. */
+/**
+ * True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too
+ * long.
+ */
 export function isMeant({ destination, pattern, matcher }: ControlRequest, hostname: string): boolean {
   if (destination) return destination.includes(hostname)
   if (pattern === undefined || matcher === undefined) return true

@@ -6,8 +6,9 @@ import { readPythonValue } from './pythonValue.ts'
 /* How JSON is read that we or Celery wrote: what `encoding.ts` carries by it. */
 
 /**
- * Read JSON text, also with Python's tokens for NaN and infinities: depth checked, bigint and typed objects restored. `kept` is the item of a body that is
- * only passed on: what JavaScript has no value for is a PythonValue in it, elsewhere as far as JavaScript holds it. Throws DecodeError.
+ * Read JSON text, also with Python's tokens for NaN and infinities: depth checked, bigint and typed objects restored.
+ * `kept` is the item of a body that is only passed on: what JavaScript has no value for is a PythonValue in it,
+ * elsewhere as far as JavaScript holds it. Throws DecodeError.
  */
 export function decodePlain(text: string, kept?: number): unknown {
   const value = parsePythonJson(text, LONG_INTEGER.test(text) ? reviveInteger : undefined)

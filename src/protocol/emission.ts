@@ -4,10 +4,12 @@ import type { LineLevel } from '../std/log.ts'
 import { encodePlain, type SerializerName } from './encoding.ts'
 import { ALL_CONTENT_TYPES, deserializeObject, write } from './serializer.ts'
 
-/** What a running task hands out: a part of its output, or a line of its log. */
+/** What a running task emits: a part of its output, or a line of its log. */
 export interface Emission {
   readonly kind: 'chunk' | 'log'
-  /** Of the run that handed it out: 1 at the first, 1 more after each retry and each run that was lost with its worker. */
+  /**
+   * Of the run that handed it out: 1 at the first, 1 more after each retry and each run that was lost with its worker.
+   */
   readonly attempt: number
   readonly value: unknown
 }

@@ -206,8 +206,7 @@ export function hasError(state: string): boolean {
 }
 
 /**
- * Read an encoded exception, by whomever it was written; what does not look like one becomes the message of an
- * `Error`. Never throws.
+ * Read an encoded exception of any writer; what does not look like one becomes the message of an `Error`. Never throws.
  */
 export function decodeException(value: unknown): ErrorInfo {
   if (typeof value === 'string') return { type: 'Error', message: value }
@@ -239,7 +238,9 @@ function argsOf(message: unknown): readonly unknown[] {
   return message === undefined || message === null || message === '' ? [] : [message]
 }
 
-/** Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so. */
+/**
+ * Why a task failed, was revoked or is repeated, or why its record cannot be read; undefined where none of these is so.
+ */
 export function errorOf({
   status,
   result,

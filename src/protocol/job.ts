@@ -46,7 +46,7 @@ export interface Report {
   readonly until?: number
 }
 
-/** Why a task is told to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */
+/** Why a task is asked to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */
 export type AbortReason = 'soft time limit' | 'revoke' | 'shutdown'
 
 /** What a job needs beside its message. */

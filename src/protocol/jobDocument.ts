@@ -2,9 +2,12 @@
 export interface JobDocument {
   readonly id: string
   readonly task: string | null
-  /** Celery's: PENDING, RECEIVED, STARTED (PROGRESS is shown so, too), RETRY, SUCCESS, FAILURE, REVOKED; one of the task's own; or UNKNOWN where the record cannot be read so far. */
+  /**
+   * Celery's: PENDING, RECEIVED, STARTED (PROGRESS is shown so, too), RETRY, SUCCESS, FAILURE, REVOKED; one of the
+   * task's own; or UNKNOWN where the record cannot be read so far.
+   */
   readonly state: string
-  /** Last value that the task reported, or what went with its own state; null where it said nothing. */
+  /** Last value that the task reported, or what went with its own state; null where it reported none. */
   readonly progress: unknown
   /** 1 at the first run, 1 more after each retry and each run that was lost with its worker. */
   readonly attempt: number
@@ -14,7 +17,10 @@ export interface JobDocument {
   readonly finishedAt: string | null
   /** After SUCCESS, unless it cannot be read; not in lists. */
   readonly result?: unknown
-  /** After FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read, whatever the state. */
+  /**
+   * After FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read, whatever
+   * the state.
+   */
   readonly error?: JobError
   readonly links: JobLinks
 }

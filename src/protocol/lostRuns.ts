@@ -3,7 +3,10 @@ const LOST_RUNS_HEADER = 'celeriac_lost_runs'
 
 type Headers = Readonly<Record<string, unknown>>
 
-/** How many runs of a task ended with their workers: before its last retry, as the headers say, and since, as its store counts. */
+/**
+ * How many runs of a task ended with their workers: before its last retry, as the headers say, and since, as its store
+ * counts.
+ */
 export function lostRuns(headers: Headers, since: number): number {
   const before = headers[LOST_RUNS_HEADER]
   return since + (typeof before === 'number' && Number.isSafeInteger(before) && before > 0 ? before : 0)

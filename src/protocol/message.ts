@@ -171,7 +171,10 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
   return { ...head, ...call(body[0], body[1], body[2] ?? {}) }
 }
 
-/** What a message would send after its task, as it stands there: also of one that `decodeTask` refuses. Empty where its body cannot be read. */
+/**
+ * What a message would send after its task, unchanged: also of one that `decodeTask` refuses. Empty where its body
+ * cannot be read.
+ */
 export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readonly unknown[] {
   try {
     const body = readBody(envelope, accept)
@@ -180,7 +183,7 @@ export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readon
     const { callbacks, errbacks, chord } = body
     return [callbacks, errbacks, chord]
   } catch {
-    // Its sender's ids are then in nobody's reach.
+    // Without a readable body there is no way to find the ids that the sender gave.
     return []
   }
 }

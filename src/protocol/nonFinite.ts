@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { endOfString } from '../std/jsonText.ts'
 
 /*
- * NaN and the infinities in JSON text. JSON has no word for them; Python's json module, and so Celery, writes and reads the tokens `NaN`,
- * `Infinity` and `-Infinity`. JavaScript's JSON does neither, so a number of JSON stands in for each while it works: one with an exponent that
- * is made anew in every process and never leaves it, so that no text from outside holds it.
+ * NaN and the infinities in JSON text. JSON has no tokens for them; Python's json module, and so Celery, writes and
+ * reads the tokens `NaN`, `Infinity` and `-Infinity`. JavaScript's JSON does neither, so a number of JSON replaces each
+ * meanwhile: one with an exponent that each process chooses at random and never sends, so that no text from outside
+ * contains it.
  */
 
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown }
@@ -20,7 +21,9 @@ const TOKENS = /(?<![\w.+])(?:NaN|Infinity)(?![\w.+-])/g
 
 let used = false
 
-/** What is prepared for `JSON.stringify` in place of a number that is not finite. The text must go through `withTokens`. */
+/**
+ * What is prepared for `JSON.stringify` in place of a number that is not finite. The text must go through `withTokens`.
+ */
 export function standIn(value: number): unknown {
   used = true
   if (Number.isNaN(value)) return rawJSON(NAN)
@@ -38,8 +41,8 @@ export function withTokens(text: string): string {
 export type Revive = (key: string, value: unknown, context?: { source: string }) => unknown
 
 /**
- * `JSON.parse` that also reads Python's tokens. A text without them costs nothing more, one with them is read twice, in linear time. Throws
- * SyntaxError.
+ * `JSON.parse` that also reads Python's tokens. A text without them costs nothing more, one with them is read twice, in
+ * linear time. Throws SyntaxError.
  */
 export function parsePythonJson(text: string, revive?: Revive): unknown {
   try {

@@ -1,6 +1,9 @@
 /** How a task ended. Plain data, so that it crosses threads and processes as it is. */
 export type Outcome = Ending & {
-  /** Ids of the tasks that it sent while it ran; absent where it sent none, or nobody could tell any more. */
+  /**
+   * Ids of the tasks that it sent while it ran; absent where it sent none, or where they are not known, as after its
+   * thread died.
+   */
   readonly children?: readonly string[]
 }
 

@@ -1,6 +1,9 @@
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown }
 
-/** JSON of any stored value, for the outside: bigint as an integer of all its digits, bytes as base64, Date as ISO 8601, no number (NaN, infinities) as null. */
+/**
+ * JSON of any stored value, for the outside: bigint as an integer of all its digits, bytes as base64, Date as ISO 8601,
+ * no number (NaN, infinities) as null.
+ */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, carry) ?? 'null'
 }

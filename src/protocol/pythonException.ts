@@ -34,7 +34,10 @@ const MAX_ARGS = 100
 /** Longest argument: characters of a text, or of the JSON of anything else. */
 const MAX_ARG_LENGTH = 16_384
 
-/** What an error, or its class, says of itself by `pythonClass` and `args`; undefined where it says nothing that can be read. May throw what its getters throw. */
+/**
+ * What an error, or its class, says of itself by `pythonClass` and `args`; undefined where it says nothing that can be
+ * read. May throw what its getters throw.
+ */
 export function declaredPython(error: object): (PythonClass & { readonly args?: readonly unknown[] }) | undefined {
   const { pythonClass, args } = error as { pythonClass?: unknown; args?: unknown }
   const own = pythonClass ?? (error.constructor as { pythonClass?: unknown } | undefined)?.pythonClass
@@ -42,7 +45,10 @@ export function declaredPython(error: object): (PythonClass & { readonly args?: 
   return found && Array.isArray(args) ? { ...found, args: args.slice(0, MAX_ARGS).map(carried) } : found
 }
 
-/** The builtin that an error of JavaScript or of the operating system is to Python; undefined for errors of other classes. */
+/**
+ * The builtin that an error of JavaScript or of the operating system is to Python; undefined for errors of other
+ * classes.
+ */
 export function builtinOf(error: object, type: string): string | undefined {
   if (!(error instanceof Error) || error instanceof CeleriacError) return undefined
   if (type === 'RangeError' && /call stack/.test(error.message)) return 'RecursionError'

@@ -1,13 +1,19 @@
 import { ArgumentError, DecodeError } from '../std/errors.ts'
 import { isoTime } from './iso.ts'
 
-/** Types of Python that JavaScript has no value for, by kombu's names; of `datetime` a Date holds no more than milliseconds, and no offset. */
+/**
+ * Types of Python that JavaScript has no value for, by kombu's names; of `datetime` a Date holds no more than
+ * milliseconds, and no offset.
+ */
 export type PythonType = 'datetime' | 'date' | 'time' | 'decimal' | 'uuid'
 
 const TYPES: ReadonlySet<string> = new Set(['datetime', 'date', 'time', 'decimal', 'uuid'])
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
-/** A value that Python is to get as this type: in arguments, results, or whatever else is sent as JSON with types (Celery 5.3 and newer). */
+/**
+ * A value that Python is to get as this type: in arguments, results, or whatever else is sent as JSON with types
+ * (Celery 5.3 and newer).
+ */
 export class PythonValue {
   readonly type: PythonType
   /** As Python's `str` or `isoformat` has it. */
@@ -59,7 +65,10 @@ export function textOf(date: Date): string | undefined {
   return text !== undefined && isoTime(text) === date.getTime() ? text : undefined
 }
 
-/** The value of kombu's typed object; undefined for a type that is none of these. Throws DecodeError for another value than the type's. */
+/**
+ * The value of kombu's typed object; undefined for a type that is none of these. Throws DecodeError for another value
+ * than the type's.
+ */
 export function readPythonValue(type: unknown, value: unknown): PythonValue | undefined {
   if (typeof type !== 'string' || !TYPES.has(type)) return undefined
   const text = type === 'uuid' ? dashed(value) : value

@@ -89,7 +89,7 @@ export function failedRecord(id: string, error: ErrorInfo, done: string, facts: 
   }
 }
 
-/** REVOKED: `known` is the record before, `reason` is a word of Celery, or our `purged`. */
+/** REVOKED: `known` is the record before, `reason` is one of Celery's reasons, or our `purged`. */
 export function revokedRecord(
   id: string,
   known: Partial<TaskMeta> | undefined,

@@ -31,11 +31,14 @@ export interface TaskMeta {
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */
   readonly date_submitted?: string
   readonly date_started?: string
-  /** Ours: the moment that it waits for in this state, ISO 8601; absent where it waits for none. Records that are not final are kept from then on. */
+  /**
+   * Ours: the moment that it waits for in this state, ISO 8601; absent where it waits for none. Records that are not
+   * final are kept from then on.
+   */
   readonly date_due?: string
   /**
-   * Never stored: why the stored record cannot be read. The other fields are what is known of it all the same; `status` is UNKNOWN where its
-   * state is not.
+   * Never stored: why the stored record cannot be read. The other fields are what is known nevertheless; `status` is
+   * UNKNOWN where its state is not.
    */
   readonly problem?: DecodeError
 }
@@ -45,7 +48,7 @@ export function childTuples(ids: readonly string[]): readonly unknown[] {
   return ids.map((id) => [[id, null], null])
 }
 
-/** The ids in such a list, by whomever it was written; a group has its own id there. What has no id is left out. */
+/** The ids in such a list of any writer; a group has its own id there. What has no id is left out. */
 export function childIds(children: readonly unknown[]): readonly string[] {
   return children.flatMap((child) => {
     const [own] = Array.isArray(child) ? child : []
@@ -63,7 +66,9 @@ export interface EncodedException {
   readonly celeriac?: { readonly type: string; readonly message: string }
 }
 
-/** A record that `read` cannot read: one job with what is known of it and a problem, so that it takes no other along. */
+/**
+ * A record that `read` cannot read: one job with what is known of it and a problem, so that it takes no other along.
+ */
 export function readable(id: string, read: () => TaskMeta, known: () => Partial<TaskMeta> = () => ({})): TaskMeta {
   try {
     return read()
@@ -74,7 +79,7 @@ export function readable(id: string, read: () => TaskMeta, known: () => Partial<
   }
 }
 
-/** No later state is to be waited for: it has ended, or the record cannot be read so far as to tell its state. */
+/** No later state will come: the job has ended, or not even the state of its record can be read. */
 export function isOver({ status, problem }: TaskMeta): boolean {
   return isFinal(status) || (problem !== undefined && status === UNKNOWN)
 }
@@ -85,7 +90,10 @@ const JSON_STATUS = /^\{\s*"status"\s*:\s*"([^"\\]{1,100})"/
 /** A map of msgpack whose first key is `status`, then a short text. */
 const PACKED_STATUS = /^(?:[\x80-\x8f]|\xde..)\xa6status([\xa0-\xbf])/s
 
-/** The state of a record that cannot be read to its end: Celery and we write it first. Undefined where it does not begin so. */
+/**
+ * The state of a record that cannot be read to its end: Celery and we write it first. Undefined where it does not begin
+ * so.
+ */
 export function statusIn(record: string | Uint8Array): string | undefined {
   const head =
     typeof record === 'string'
@@ -101,8 +109,8 @@ export function statusIn(record: string | Uint8Array): string | undefined {
 }
 
 /**
- * Read a stored meta, by whomever it was written; fields that we do not know are kept, and of ours those of another type are left out. Throws
- * DecodeError for anything else.
+ * Read a stored meta of any writer; fields that we do not know are kept, and of ours those of another type are left
+ * out. Throws DecodeError for anything else.
  */
 export function readMeta(value: unknown): TaskMeta {
   if (!isRecord(value) || typeof value.task_id !== 'string' || typeof value.status !== 'string') {

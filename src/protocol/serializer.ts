@@ -6,7 +6,7 @@ import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
 
-/** A value as it travels, with the two properties that tell its reader how to read it. */
+/** A value as it travels, with the two properties that say how to read it. */
 export interface Serialized {
   readonly body: string | Uint8Array
   readonly contentType: string
@@ -19,7 +19,9 @@ export const CONTENT_TYPES: Readonly<Record<SerializerName, string>> = {
   msgpack: 'application/x-msgpack',
 }
 
-/** Content types of all serializers: accepted where the message can only be our own, or holds nothing that could harm. */
+/**
+ * Content types of all serializers: accepted where the message can only be our own, or holds nothing that could harm.
+ */
 export const ALL_CONTENT_TYPES: ReadonlySet<string> = new Set(Object.values(CONTENT_TYPES))
 
 /** What is accepted unless the configuration says otherwise, as in Celery. */
@@ -40,8 +42,8 @@ export function write(prepared: unknown, name: SerializerName): Serialized {
 }
 
 /**
- * Read what `serialize` or Celery wrote; `kept` as for `decodePlain`. Throws DecodeError for a content type outside `accept` and for whatever is
- * unreadable.
+ * Read what `serialize` or Celery wrote; `kept` as for `decodePlain`. Throws DecodeError for a content type outside
+ * `accept` and for whatever is unreadable.
  */
 export function deserialize(
   body: string | Uint8Array,

@@ -54,8 +54,9 @@ const MAX_VALUES = 100_000
 const MAX_IDS = 10_000
 
 /**
- * Ids of all tasks that these values would send, at whatever place: plain data from outside, signatures or not. Each with its task's name.
- * Arguments of a plain task are its own affair; those of a canvas are made of signatures. Bounded: of a monster, the first ones.
+ * Ids of all tasks that these values would send, at any depth: plain data from outside, signatures or not. Each with
+ * its task's name. Arguments of a plain task are not searched; those of a canvas are made of signatures. Bounded: of a
+ * huge value, the first ones.
  */
 export function idsWithin(values: readonly unknown[]): Map<string, string> {
   const ids = new Map<string, string>()

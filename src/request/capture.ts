@@ -10,7 +10,10 @@ export interface Added {
   readonly values?: ContextValues
 }
 
-/** The context of a request. `around` is that of what is mounted around: its identity and values hold where none are added. Throws as `sealContext`. */
+/**
+ * The context of a request. `around` is that of what is mounted around: its identity and values hold where none are
+ * added. Throws as `sealContext`.
+ */
 export function captureRequest(
   facts: RequestFacts,
   added: Added,

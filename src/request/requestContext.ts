@@ -8,7 +8,10 @@ export interface RequestContext<Values = ContextValues> {
   readonly method: string | undefined
   /** As the client asked for it, with the path where the handler is mounted, without the query. */
   readonly path: string | undefined
-  /** Scheme, host and, where one is configured, the path before the application's own: `https://shop.example`. Never ends in a slash. */
+  /**
+   * Scheme, host and, where one is configured, the path before the application's own: `https://shop.example`. Never
+   * ends in a slash.
+   */
   readonly baseUrl: string | undefined
   /** Parameters of the query, decoded; a list where one came more than once. */
   readonly query: Readonly<Record<string, string | readonly string[]>>
@@ -45,7 +48,7 @@ export interface Carried {
   readonly wire: ContextWire
 }
 
-/** Where a context comes from. It is made when somebody first asks: most requests call no task. Throws what makes it wrong. */
+/** Where a context comes from. It is made at the first use: most requests call no task. Throws what makes it wrong. */
 export interface ContextSource {
   readonly carried: Carried
 }

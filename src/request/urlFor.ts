@@ -6,7 +6,9 @@ type Single = string | number | boolean
 /** Parameters of a query. A list is repeated; null and undefined are left out. */
 export type UrlQuery = Readonly<Record<string, Single | readonly Single[] | null | undefined>>
 
-/** The absolute URL of a path of the application. Throws ConfigError without a base, ArgumentError for what is no path. */
+/**
+ * The absolute URL of a path of the application. Throws ConfigError without a base, ArgumentError for what is no path.
+ */
 export function absoluteUrl(base: string | undefined, path: string, query: UrlQuery = {}): string {
   const escaped = escapePath(path)
   if (base === undefined)
@@ -18,7 +20,10 @@ export function absoluteUrl(base: string | undefined, path: string, query: UrlQu
   return base + escaped + (search === '' ? '' : `?${search}`)
 }
 
-/** Data in a path is the caller's to escape, since only it knows which slashes are data; what would lead elsewhere is refused. */
+/**
+ * Data in a path is the caller's to escape, since only it knows which slashes are data; what would lead elsewhere is
+ * refused.
+ */
 function escapePath(path: unknown): string {
   const fail = (expected: string): never => {
     throw new ArgumentError(`urlFor: expected ${expected}, got ${shown(path)}`)

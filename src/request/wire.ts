@@ -12,8 +12,9 @@ import { type Carried, type ContextWire, carriedOf } from './requestContext.ts'
 const MAX_DEPTH = 20
 
 /**
- * The context of these parts, its values checked and copied: whoever changes them afterwards changes nothing. Throws EncodeError, with the path,
- * for what cannot be sent, ValidationError for values that do not fit the schema, ArgumentError for a context that is too large.
+ * The context of these parts, its values checked and copied, so that later changes of the originals have no effect.
+ * Throws EncodeError, with the path, for what cannot be sent, ValidationError for values that do not fit the schema,
+ * ArgumentError for a context that is too large.
  */
 export function sealContext(parts: ContextWire, config: RequestConfig): Carried {
   const { identity, values, ...rest } = parts
@@ -50,7 +51,7 @@ function checkValues(values: ContextValues, { schema }: RequestConfig): ContextV
   if (!schema) return values
   const checked = validate(schema, values, 'context')
   if (checked instanceof Promise) {
-    // Its end interests nobody any more.
+    // Its result is not used: only its rejection must be handled.
     checked.catch(() => undefined)
     throw new ArgumentError('context: expected a schema that checks at once, got one that is asynchronous')
   }
@@ -69,7 +70,7 @@ export function readContext(
   try {
     return { carried: carriedOf(wire, wire.values && checkValues(wire.values, config)) }
   } catch (error) {
-    // Told by whoever asked: the values do not fit the schema of this app, which may be newer.
+    // The caller reports it: the values do not fit the schema of this app, which may be newer.
     return { problem: error instanceof Error ? error.message : String(error) }
   }
 }
@@ -106,8 +107,8 @@ const FIELDS: Readonly<Record<string, readonly [expected: string, fits: (value: 
 const TOO_LARGE = 'larger than'
 
 /**
- * Look through a value without trusting it: plain JSON, not too deep, not too large. Counts less than its JSON takes, so that nothing is
- * refused that was within the limit where it was sent.
+ * Look through a value without trusting it: plain JSON, not too deep, not too large. Counts less than its JSON takes,
+ * so that nothing is refused that was within the limit where it was sent.
  */
 function weigh(value: unknown, depth: number, budget: { left: number }): string | undefined {
   budget.left -= typeof value === 'string' ? value.length + 2 : 1

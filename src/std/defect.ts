@@ -13,8 +13,8 @@ const LOADING_CODES: ReadonlySet<string> = new Set([
 ])
 
 /**
- * True for an error of a program or its installation: a method that this Node does not have, a module that is not installed. No waiting
- * mends it, so it is told at once, as what it is.
+ * True for an error of a program or its installation: a method that this Node does not have, a module that is not
+ * installed. Waiting does not repair it, so it is reported at once, as it is.
  */
 export function isDefect(error: unknown): error is Error {
   if (!(error instanceof Error)) return false

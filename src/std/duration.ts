@@ -15,7 +15,10 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 }
 
-/** Milliseconds of a duration; `name` is the option it came from, for the error. Throws ArgumentError for anything else or below zero. */
+/**
+ * Milliseconds of a duration; `name` is the option it came from, for the error. Throws ArgumentError for anything else
+ * or below zero.
+ */
 export function milliseconds(value: Duration, name: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   if (typeof value === 'string') {

@@ -20,7 +20,7 @@ export class Emitter<Events extends object> {
     }
   }
 
-  /** True when somebody listens: lets a hot path skip building the event. */
+  /** True when there is a listener: lets a hot path skip building the event. */
   has(name: keyof Events): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0
   }

@@ -1,4 +1,7 @@
-/** The `code` of what was thrown, whatever it is and of whichever copy of this package its class; undefined where it has none. */
+/**
+ * The `code` of what was thrown, whatever it is and of whichever copy of this package its class; undefined where it has
+ * none.
+ */
 export function codeOf(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
   return typeof code === 'string' ? code : undefined

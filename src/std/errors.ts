@@ -15,7 +15,7 @@ export class CeleriacError extends Error {
   }
 }
 
-/** Mend the call: an argument or option has the wrong type or value. Thrown at the call site. */
+/** Correct the call: an argument or option has the wrong type or value. Thrown at the call site. */
 export class ArgumentError extends TypeError {
   readonly code: string = 'INVALID_ARGUMENT'
   constructor(message: string, options?: ErrorOptions) {
@@ -24,12 +24,15 @@ export class ArgumentError extends TypeError {
   }
 }
 
-/** Mend the value: it cannot be carried by the serializer. The message names the path, as in `args[0].user.socket`. */
+/** Correct the value: the serializer cannot encode it. The message names the path, as in `args[0].user.socket`. */
 export class EncodeError extends ArgumentError {
   override readonly code = 'CANNOT_ENCODE'
 }
 
-/** Send less: the broker takes no message of this size. Waiting does not help. A large value belongs in a file or a database, and its address in the message. */
+/**
+ * Send less: the broker takes no message of this size. Waiting does not help. A large value belongs in a file or a
+ * database, and its address in the message.
+ */
 export class PayloadTooLargeError extends ArgumentError {
   override readonly code = 'PAYLOAD_TOO_LARGE'
   /** Bytes of the message's body. */
@@ -49,7 +52,7 @@ export interface ValidationIssue {
   readonly message: string
 }
 
-/** Mend the input: it does not fit the task's schema. */
+/** Correct the input: it does not fit the task's schema. */
 export class ValidationError extends ArgumentError {
   override readonly code = 'INVALID_INPUT'
   readonly issues: readonly ValidationIssue[]
@@ -59,7 +62,7 @@ export class ValidationError extends ArgumentError {
   }
 }
 
-/** Mend the configuration: an option of the app, worker or command line is unknown or wrong. */
+/** Correct the configuration: an option of the app, worker or command line is unknown or wrong. */
 export class ConfigError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {
     super('INVALID_CONFIG', message, options)
@@ -107,17 +110,20 @@ export interface PythonDetails {
 }
 
 /**
- * The task failed: what its worker recorded. A task that does not catch the error of another fails with the same class and arguments, as far as Python
- * sees.
+ * The task failed: what its worker recorded. A task that does not catch the error of another fails with the same class
+ * and arguments, as far as Python sees.
  */
 export class TaskError extends CeleriacError {
   readonly taskId: string
   /** Class name of the error in the worker, as `ValueError` or `TypeError`. */
   readonly type: string
   readonly traceback: string | undefined
-  /** Module of the class in Python, as `shop.errors`, `builtins`; undefined where the worker did not say. */
+  /** Module of the class in Python, as `shop.errors`, `builtins`; undefined where the worker stored none. */
   readonly module: string | undefined
-  /** The class in Python, as `shop.errors.OutOfStock`; of a RangeError it is `builtins.ValueError`. Undefined without a module. */
+  /**
+   * The class in Python, as `shop.errors.OutOfStock`; of a RangeError it is `builtins.ValueError`. Undefined without a
+   * module.
+   */
   readonly pythonClass: string | undefined
   /** All arguments of the error, as plain data; the message alone where it had no others. */
   readonly args: readonly unknown[]
@@ -138,7 +144,9 @@ export class TaskError extends CeleriacError {
   }
 }
 
-/** The task was revoked or had expired before it could run. The message says which: `revoked`, `expired`, `terminated`. */
+/**
+ * The task was revoked or had expired before it could run. The message says which: `revoked`, `expired`, `terminated`.
+ */
 export class TaskRevokedError extends CeleriacError {
   readonly taskId: string
   constructor(taskId: string, message: string) {
@@ -182,7 +190,9 @@ export class WorkerLostError extends CeleriacError {
   }
 }
 
-/** The arguments of a call do not fit its task: found in the worker, and never repeated. To Python it is a `TypeError`. */
+/**
+ * The arguments of a call do not fit its task: found in the worker, and never repeated. To Python it is a `TypeError`.
+ */
 export class CallError extends CeleriacError {
   static readonly pythonClass = 'TypeError'
   constructor(message: string, options?: ErrorOptions) {
@@ -200,9 +210,10 @@ export class Fatal extends CeleriacError {
 }
 
 /**
- * Fail with an exception of Python: callers there see this class, if their program has imported it, with these arguments. `pythonClass` is a
- * builtin, `ValueError`, or a class by its module, `shop.errors.OutOfStock` (`shop.errors:Order.Missing` for one inside of another). `args` are plain
- * data; what cannot be sent arrives as its repr. Throws ArgumentError for another name, and for exceptions that end the caller's program.
+ * Fail with an exception of Python: callers there see this class, if their program has imported it, with these
+ * arguments. `pythonClass` is a builtin, `ValueError`, or a class by its module, `shop.errors.OutOfStock`
+ * (`shop.errors:Order.Missing` for one inside of another). `args` are plain data; what cannot be sent arrives as its
+ * repr. Throws ArgumentError for another name, and for exceptions that end the caller's program.
  *
  * An error class of your own says the same by a static property `pythonClass`, and `args` of its instances.
  */
@@ -240,7 +251,9 @@ export interface PythonNamed {
   readonly args?: readonly unknown[] | undefined
 }
 
-/** Run again: thrown by `ctx.retry()`. Counts as a retry; beyond the maximum the cause (or this) becomes the failure. */
+/**
+ * Run again: thrown by `ctx.retry()`. Counts as a retry; beyond the maximum the cause (or this) becomes the failure.
+ */
 export class Retry extends CeleriacError {
   /** Milliseconds until then; absent: the task's backoff decides. */
   readonly delay: number | undefined

@@ -2,8 +2,8 @@
 type Step = 'any' | ((character: string) => boolean)
 
 /**
- * A pattern with wildcards. It is matched without a regular expression, which a hostile pattern would keep busy for minutes: the steps are
- * at most the length of the pattern times that of the text, whatever both are.
+ * A pattern with wildcards. It is matched without a regular expression, which a hostile pattern would keep busy for
+ * minutes: the steps are at most the length of the pattern times that of the text, whatever both are.
  */
 export class Glob {
   readonly #steps: readonly Step[]
@@ -17,7 +17,8 @@ export class Glob {
     const steps = this.#steps
     let step = 0
     let at = 0
-    // The last `any`, and how far the text is that it stands for: only this one can still take more. Earlier ones need not.
+    // The last `any`, and how far the text is that it stands for: only this one can still take more. Earlier ones need
+    // not.
     let any = -1
     let taken = 0
     while (at < text.length) {
@@ -68,7 +69,10 @@ function is(character: string): Step {
   return (other) => other === character
 }
 
-/** Where the set that begins at `start` ends; -1: nowhere, the bracket stands for itself. A `]` at its beginning is of the set. */
+/**
+ * Where the set that begins at `start` ends; -1: nowhere, the bracket stands for itself. A `]` at its beginning is of
+ * the set.
+ */
 function setEnd(pattern: string, start: number): number {
   const first = pattern[start + 1] === '!' ? start + 2 : start + 1
   return pattern.indexOf(']', first + 1)

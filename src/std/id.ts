@@ -8,8 +8,8 @@ let lastTime = 0
 let head = ''
 
 /**
- * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, so that ids made later sort later and index well.
- * Never goes back in this process, also when the clock does.
+ * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, so that ids made later sort later and index
+ * well. Never goes back in this process, also when the clock does.
  */
 export function uuid(now: number = Date.now()): string {
   if (now > lastTime || head === '') {

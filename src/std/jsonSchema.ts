@@ -5,8 +5,9 @@ import type { Schema } from './schema.ts'
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 /**
- * The JSON Schema of what goes into (`input`) or comes out of (`output`) a schema, for a place in a larger document: its own
- * references are made to start at `place`, as `#/components/schemas/x`. `{}`, anything, where the schema's library cannot tell.
+ * The JSON Schema of what goes into (`input`) or comes out of (`output`) a schema, for a place in a larger document:
+ * its own references are made to start at `place`, as `#/components/schemas/x`. `{}`, anything, where the schema's
+ * library cannot convert it.
  */
 export function jsonSchemaOf(schema: Schema | undefined, side: 'input' | 'output', place: string): JsonSchema {
   const converter = (schema as Partial<StandardJSONSchemaV1> | undefined)?.['~standard']?.jsonSchema

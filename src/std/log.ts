@@ -22,7 +22,9 @@ export const LOG_LEVELS: readonly LogLevel[] = [...LINE_LEVELS, 'silent']
 /** Where log lines go; false: nowhere. */
 export type LogOption = Logger | false
 
-/** The least level that a logger writes, where it can tell, as pino can; else each is taken as written. */
+/**
+ * The least level that a logger writes, if the logger can report it, as pino can; else each level counts as written.
+ */
 export function leastLevel(logger: Logger): LogLevel {
   const { isLevelEnabled } = logger as { isLevelEnabled?: (this: Logger, level: string) => boolean }
   if (typeof isLevelEnabled !== 'function') return 'debug'

@@ -4,9 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { ConfigError } from './errors.ts'
 
 /**
- * URL of a file of this package, for what is not imported: the code of a thread, a page. `from`: the caller's `import.meta.url`. `own`: the
- * caller's path below src/, without extension; `path`: that of the file. A path without extension is that of code: .ts in the sources, .js in
- * the package. Throws ConfigError where the file is not there, as in a bundle, which has the caller's code and no other file.
+ * URL of a file of this package, for what is not imported: the code of a thread, a page. `from`: the caller's
+ * `import.meta.url`. `own`: the caller's path below src/, without extension; `path`: that of the file. A path without
+ * extension is that of code: .ts in the sources, .js in the package. Throws ConfigError where the file is not there, as
+ * in a bundle, which has the caller's code and no other file.
  */
 export function packageFile(from: string | undefined, own: string, path: string): URL {
   // Some bundlers leave import.meta empty.

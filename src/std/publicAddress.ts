@@ -1,6 +1,9 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 
-/** Networks that are not the public internet, or that lead to such by another name (IANA special-purpose registries; NAT64, 6to4, Teredo). */
+/**
+ * Networks that are not the public internet, or that lead to such by another name (IANA special-purpose registries;
+ * NAT64, 6to4, Teredo).
+ */
 const PRIVATE_4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -33,7 +36,10 @@ function blockList(networks: readonly string[]): BlockList {
   return list
 }
 
-/** True for an IP address of the public internet: not private, loopback, link-local, multicast, reserved, nor IPv4 in IPv6 clothes. */
+/**
+ * True for an IP address of the public internet: not private, loopback, link-local, multicast, reserved, nor an
+ * IPv4-mapped IPv6 address of these.
+ */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:

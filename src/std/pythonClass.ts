@@ -14,7 +14,9 @@ const MAX_NAME_LENGTH = 255
 /** They end the program that asks for a result. */
 const ENDS_PROCESS: ReadonlySet<string> = new Set(['SystemExit', 'KeyboardInterrupt', 'GeneratorExit'])
 
-/** Read `ValueError`, a builtin, `shop.errors.OutOfStock` or `shop.errors:Order.Missing`; undefined for anything else. */
+/**
+ * Read `ValueError`, a builtin, `shop.errors.OutOfStock` or `shop.errors:Order.Missing`; undefined for anything else.
+ */
 export function readPythonClass(text: unknown): PythonClass | undefined {
   if (typeof text !== 'string' || text.length > MAX_NAME_LENGTH) return undefined
   const [, module = 'builtins', name] = PLAIN.exec(text) ?? QUALIFIED.exec(text) ?? []

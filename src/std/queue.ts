@@ -22,7 +22,7 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
     this.#wake()
   }
 
-  /** Take out all that nobody has read yet. */
+  /** Take out all items that were not read yet. */
   drain(): Item[] {
     const rest = this.#items.slice(this.#head)
     this.#items = []
@@ -43,7 +43,7 @@ export class AsyncQueue<Item> implements AsyncIterable<Item> {
 
   #shift(): Item {
     const item = this.#items[this.#head++] as Item
-    // What was read is let go in large pieces: taking single items from the front would move the rest each time.
+    // Items that were read are removed in large blocks: removing one from the front would move all others each time.
     if (this.#head === this.#items.length || this.#head === MAX_READ_ITEMS) this.#items = this.drain()
     return item
   }

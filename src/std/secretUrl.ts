@@ -1,7 +1,8 @@
 import { redactUrl, schemeOf } from './url.ts'
 
 /**
- * A URL with a password in it. Printed in any way, as text, JSON or by `console.log`, it is redacted: only `reveal` gives what was given.
+ * A URL with a password in it. Printed in any way, as text, JSON or by `console.log`, it is redacted: only `reveal`
+ * gives what was given.
  */
 export class SecretUrl {
   static {

@@ -10,16 +10,16 @@ export interface ServiceThreadParts<Report> {
   readonly hear: (report: Report) => void
   /** Called with what ended a thread. */
   readonly failed: (error: Error) => void
-  /** Called when a thread has been started in the place of one that died: it knows nothing. */
+  /** Called when a thread has replaced one that died: the new thread has no state. */
   readonly restarted: () => void
 }
 
-/** Wait before a thread that died is started anew, ms. */
+/** Wait before a thread that died is started again, ms. */
 const RESTART_DELAY_MS = 1000
 
 /**
- * A thread that serves this process until `close`, and is started anew when it dies. It does not keep the process alive,
- * but for its start and its end. It must end by itself after the message `{ close: true }`.
+ * A thread that serves this process until `close`, and is started again when it dies. It does not keep the process
+ * alive, but for its start and its end. It must end by itself after the message `{ close: true }`.
  */
 export class ServiceThread<Command, Report> {
   readonly #parts: ServiceThreadParts<Report>
@@ -32,8 +32,8 @@ export class ServiceThread<Command, Report> {
   }
 
   /**
-   * Start it, if it does not run: resolves when it listens. Rejects when its code is missing, or when it dies before; then
-   * the next call tries again.
+   * Start it, if it does not run: resolves when it listens. Rejects when its code is missing, or when it dies before;
+   * then the next call tries again.
    */
   open(): Promise<void> {
     this.#ready ??= this.#begin().catch((error: unknown) => {

@@ -1,13 +1,16 @@
-/** What AbortSignal and `Stop` share: enough to hear of an end, once. */
+/** What AbortSignal and `Stop` share: enough to be notified of an end, once. */
 export interface StopSignal {
   readonly aborted: boolean
-  // biome-ignore lint/suspicious/noExplicitAny: as AbortSignal has it; whoever aborts and whoever listens agree on it.
+  // biome-ignore lint/suspicious/noExplicitAny: as in AbortSignal; both ends agree on the type.
   readonly reason: any
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** Both ends of a StopSignal in one small object: two are made for every task, where AbortControllers would cost more than the task. */
+/**
+ * Both ends of a StopSignal in one small object: two are made for every task, where AbortControllers would cost more
+ * than the task.
+ */
 export class Stop implements StopSignal {
   #aborted = false
   #reason: unknown
@@ -31,7 +34,7 @@ export class Stop implements StopSignal {
     if (at >= 0) this.#listeners?.splice(at, 1)
   }
 
-  /** Tell all listeners, once. */
+  /** Notify all listeners, once. */
   abort(reason: unknown): void {
     if (this.#aborted) return
     this.#aborted = true

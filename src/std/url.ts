@@ -14,8 +14,8 @@ export interface UrlParts {
 }
 
 /**
- * An `@` ends the user and stands nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL unreadable, so that no piece
- * of it is taken for a host or a path, and shown.
+ * An `@` ends the user and is allowed nowhere else: a password with an unescaped `@`, `/` or `?` in it makes the URL
+ * unreadable, so that no piece of it is taken for a host or a path, and shown.
  */
 const URL_PATTERN =
   /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?]*)@)?(\[[^\]@]*\]|[^@:/?[\]]*)(?::(\d+))?(\/[^?@]*)?(?:\?([^@]*))?$/i
@@ -59,15 +59,16 @@ const PUBLIC_PARAMETERS: ReadonlySet<string> = new Set([
 const SINGLE_WORD = /^[\w.-]{0,64}$/
 
 /**
- * A URL for people to read: the only way from a URL to a text that is printed. Passwords become `**`. Of a URL that cannot be read, as its
- * password is not escaped, the scheme is shown; a single word is no URL and is shown. Several with `;` between them, as brokers have, are shown if each can be read.
+ * A URL for people to read: the only way from a URL to a text that is printed. Passwords become `**`. Of a URL that
+ * cannot be read, as its password is not escaped, the scheme is shown; a single word is no URL and is shown. Several
+ * with `;` between them, as brokers have, are shown if each can be read.
  */
 export function redactUrl(url: string): string {
   const shown = url.split(';').map((one) => shownUrl(one.trim()))
   if (shown.every((one) => one !== undefined)) return shown.join(';')
   const [, scheme, slashes] = /^([a-z][a-z0-9+.-]*):(\/\/)?/i.exec(url) ?? []
   if (scheme !== undefined) return slashes ? `${scheme}://**` : `${scheme}:…`
-  // A word that is no URL, such as a file's name in the wrong place.
+  // A single name that is no URL, such as a file's name given by mistake.
   return SINGLE_WORD.test(url) ? url : '**'
 }
 
@@ -110,7 +111,10 @@ function isWeb(scheme: string): boolean {
   return scheme === 'http' || scheme === 'https'
 }
 
-/** The name of one of these parameters as it may be shown: behind a secret it may be the rest of that, after an unescaped `&`. */
+/**
+ * The name of one of these parameters as it may be shown: behind a secret it may be the rest of that, after an
+ * unescaped `&`.
+ */
 export function shownParameter(name: string, names: Iterable<string>): string {
   const all = [...names]
   const sure = all.slice(0, all.indexOf(name)).every((one) => PUBLIC_PARAMETERS.has(one))

@@ -18,7 +18,10 @@ export function shown(value: unknown): string {
   }
 }
 
-/** Text of 1 to 255 characters without control characters and halves of surrogate pairs, which no store keeps, else ArgumentError. */
+/**
+ * Text of 1 to 255 characters without control characters and halves of surrogate pairs, which no store keeps, else
+ * ArgumentError.
+ */
 export function requireText(value: unknown, where: string): asserts value is string {
   const isText = typeof value === 'string' && value.length > 0 && value.length <= 255 && value.isWellFormed()
   if (!isText || hasControl(value)) {

@@ -6,8 +6,8 @@ import type { TaskDefinition } from './definition.ts'
 import type { Parameter, Parameters } from './parameters.ts'
 
 /*
- * Celery's args and kwargs as the arguments of a function, with the rules and words of Python. Every fault is a ValidationError whose issues have
- * the parameter's name as their path.
+ * Celery's args and kwargs as the arguments of a function, with the rules and words of Python. Every fault is a
+ * ValidationError whose issues have the parameter's name as their path.
  */
 
 export type Kwargs = Readonly<Record<string, unknown>>
@@ -18,7 +18,9 @@ export interface Given {
   readonly kwargs: Kwargs
 }
 
-/** The arguments of the function: for an object task its one input. Not checked by schemas yet. Throws ValidationError. */
+/**
+ * The arguments of the function: for an object task its one input. Not checked by schemas yet. Throws ValidationError.
+ */
 export function bindCall(definition: TaskDefinition, { args, kwargs }: Given): readonly unknown[] {
   if (definition.style === 'object') return [bindInput(definition, args, kwargs)]
   if (isEmpty(kwargs)) return definition.params ? bindDeclared(definition, definition.params, args) : args
@@ -49,8 +51,9 @@ function bindInput(definition: TaskDefinition, args: readonly unknown[], kwargs:
 }
 
 /**
- * Whether a single positional argument is the input itself. An object is, unless its task declares parameters and it has none of their names: then
- * it is the first of them. Anything else is where no parameters are known, for schemas of other things than objects.
+ * Whether a single positional argument is the input itself. An object is, unless its task declares parameters and it
+ * has none of their names: then it is the first of them. Anything else is where no parameters are known, for schemas of
+ * other things than objects.
  */
 function isInput(definition: TaskDefinition, value: unknown): boolean {
   const { params } = definition
@@ -117,8 +120,8 @@ function refusal(task: string, message: string, names: readonly string[] = []): 
 }
 
 /**
- * Bound arguments checked by the schemas of their task: what these make of them. A promise only where a schema is asynchronous. Throws
- * ValidationError with every issue.
+ * Bound arguments checked by the schemas of their task: what these make of them. A promise only where a schema is
+ * asynchronous. Throws ValidationError with every issue.
  */
 export function checkArguments(
   definition: TaskDefinition,
@@ -154,8 +157,8 @@ function checkEach(
 }
 
 /**
- * Bound arguments as they are sent: a list where it has no gaps, else what follows the first gap by name. What crosses the wire is what the caller
- * wrote.
+ * Bound arguments as they are sent: a list where it has no gaps, else what follows the first gap by name. What crosses
+ * the wire is what the caller wrote.
  */
 export function wireForm(definition: TaskDefinition, bound: readonly unknown[]): Given {
   if (definition.style === 'object') return { args: [], kwargs: requireInput(definition.name, bound[0]) }

@@ -7,7 +7,7 @@ import type { Logger } from '../std/log.ts'
 import type { MessageInfo } from './messageInfo.ts'
 import type { WaitForOptions } from './waitTypes.ts'
 
-/** What a running task knows of itself, and how it speaks. */
+/** What a running task knows of itself, and what it can report. */
 export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk = unknown> extends MessageInfo {
   readonly id: string
   /** Task name. */
@@ -25,7 +25,10 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly hostname: string
   /** The message was held before by a worker that did not finish it. */
   readonly redelivered: boolean
-  /** Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke (TaskRevokedError) and at shutdown. */
+  /**
+   * Aborts at the soft time limit, or when the hard one abandons it (reason SoftTimeLimitExceeded), on revoke
+   * (TaskRevokedError) and at shutdown.
+   */
   readonly signal: AbortSignal
   /** Lines for the worker's log; with the task's option `exposeLogs` also for those who follow the job. */
   readonly log: Logger
@@ -33,20 +36,23 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly request: RequestContext<Values> | undefined
   /**
    * Say how far it is: state PROGRESS with this value. Values that follow within 100 ms are folded, the last one stays.
-   * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop that awaits it can be cancelled.
+   * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop
+   * that awaits it can be cancelled.
    */
   progress(value: Progress): Promise<void>
   /**
-   * Hand out a part of the output, as a token of text or a row: an event of its own, and no state. All of them are told, in their order. Awaited, it
-   * waits while the store does not keep pace, and rejects as `progress`. Throws EncodeError for a value that cannot be sent or takes more than 64 KiB,
-   * ArgumentError for one that is not awaited when 10,000 others, or 16 MiB, have not been stored yet.
+   * Emit a part of the output, as a token of text or a row: an event of its own, and no state. Subscribers receive all
+   * of them, in order. Awaited, it waits while the store does not keep pace, and rejects as `progress`. Throws
+   * EncodeError for a value that cannot be sent or takes more than 64 KiB, ArgumentError for one that is not awaited
+   * when 10,000 others, or 16 MiB, have not been stored yet.
    */
   chunk(value: Chunk): Promise<void>
   /**
-   * Wait for an answer from outside, as a person's approval: `notify` is given a token, and whoever has it answers with `POST /v1/waits/{token}` or
-   * `app.completeWait`. The state is WAITING meanwhile, and the task keeps its place in the worker. The answer is kept: another run of this job, after a
-   * crash or a retry, gets the same for the same name. Throws TimeoutError when nobody answered in time, the signal's reason, ArgumentError,
-   * NotSupportedError with `rpc://` results and in a direct call.
+   * Wait for an answer from outside, as a person's approval: `notify` is called with a token, and its holder answers
+   * with `POST /v1/waits/{token}` or `app.completeWait`. The state is WAITING meanwhile, and the task keeps its slot in
+   * the worker. The answer is kept: another run of this job, after a crash or a retry, gets the same for the same name.
+   * Throws TimeoutError when no answer came in time, the signal's reason, ArgumentError, NotSupportedError with
+   * `rpc://` results and in a direct call.
    */
   waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value>
   /** A state of its own, as `STEP 1`, with what goes with it. */
@@ -78,14 +84,18 @@ export function currentTask(): TaskContext | undefined {
 }
 
 /**
- * The request in which this runs: that of the handler, or the one in which the task was called; undefined where there is none.
- * `app.requestContext()` is the same with the types of the app's values. Throws what makes the context wrong, as values that cannot be sent.
+ * The request in which this runs: that of the handler, or the one in which the task was called; undefined where there
+ * is none. `app.requestContext()` is the same with the types of the app's values. Throws what makes the context wrong,
+ * as values that cannot be sent.
  */
 export function requestContext(): RequestContext | undefined {
   return contextHere()?.view
 }
 
-/** The absolute URL of a path of this application, for links in mails. Throws ConfigError where its address is not known. */
+/**
+ * The absolute URL of a path of this application, for links in mails. Throws ConfigError where its address is not
+ * known.
+ */
 export function urlFor(path: string, query?: UrlQuery): string {
   return absoluteUrl(contextHere()?.view.baseUrl ?? storage.getStore()?.parent?.baseUrl, path, query)
 }

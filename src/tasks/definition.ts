@@ -11,7 +11,10 @@ export interface TaskDefinition {
   readonly style: 'positional' | 'object'
   /** Its parameters, where they were declared. */
   readonly params: Parameters | undefined
-  /** Its parameters as far as they are known: those declared, else what the function or the schema tells, read when first asked for. */
+  /**
+   * Its parameters as far as they are known: those declared, else those of the function or the schema, read at the
+   * first use.
+   */
   readonly parameters: Parameters | undefined
   readonly input: Schema | undefined
   readonly output: Schema | undefined

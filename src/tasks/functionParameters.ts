@@ -8,15 +8,18 @@ export interface FunctionParameters {
 /** A parameter list longer than this is not read, characters. */
 const MAX_LIST_LENGTH = 4096
 
-/* Sticky, each for one token, and none can match the same text in two ways: reading takes time in proportion to the text. */
+/*
+ * Sticky, each for one token, and none can match the same text in two ways: reading takes time in proportion to the
+ * text.
+ */
 const SPACE = /(?:[\s\uFEFF]|\/\/[^\n\r\u2028\u2029]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*/y
 const NAME = /#?[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/uy
 const DEFAULT = /-?\d[\w.]*|'[^'\\\n\r]*'|"[^"\\\n\r]*"|`[^`\\$]*`|true\b|false\b|null\b|undefined\b|\[\s*\]|\{\s*\}/y
 
 /**
- * The names of a function's parameters, read from its source text; undefined where that is not certain: destructuring, defaults other than plain
- * literals, functions of the engine, bound functions, and functions without parameters that look at `arguments`. A bundler that renames
- * identifiers renames these, too.
+ * The names of a function's parameters, read from its source text; undefined where that is not certain: destructuring,
+ * defaults other than plain literals, functions of the engine, bound functions, and functions without parameters that
+ * look at `arguments`. A bundler that renames identifiers renames these, too.
  */
 export function functionParameters(run: (...args: never[]) => unknown): FunctionParameters | undefined {
   const text = Function.prototype.toString.call(run)

@@ -23,7 +23,7 @@ import type { OpenWait, WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
 export interface JobHost {
-  /** Tells the task to stop; its reason is an AbortReason. */
+  /** Asks the task to stop; its reason is an AbortReason. */
   readonly signal: StopSignal
   report(report: Report): void
   /** Takes what the task emits; absent where no store keeps it. */
@@ -154,7 +154,9 @@ export class JobContext extends JobMessage implements Parent {
 
   async waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value> {
     if (!this.#openWait)
-      throw new NotSupportedError(`waitFor: task ${this.task} was called directly: nobody can answer it`)
+      throw new NotSupportedError(
+        `waitFor: task ${this.task} was called directly, so it has no job that can be answered`,
+      )
     const wait = await this.#openWait(this.id, name, options)
     if (!(await wait.ended())) {
       this.#send({ state: WAITING, meta: { wait: name }, until: wait.until })

@@ -17,7 +17,9 @@ interface Exposure {
   left: number
 }
 
-/** A task's logger whose lines are events of the job, too. What is written to the worker's log is what it is without. */
+/**
+ * A task's logger whose lines are events of the job, too. What is written to the worker's log is what it is without.
+ */
 export class ExposedLog extends LeveledLogger {
   readonly #log: Logger
   readonly #exposure: Exposure

@@ -4,7 +4,10 @@ import { isoTime } from '../protocol/iso.ts'
 import type { DeliveryInfo, Job } from '../protocol/job.ts'
 import type { Signature } from '../protocol/signature.ts'
 
-/** What a task can read of the message that called it: what Python's `self.request` has. In a direct call there is no message, and most of it is undefined. */
+/**
+ * What a task can read of the message that called it: what Python's `self.request` has. In a direct call there is no
+ * message, and most of it is undefined.
+ */
 export interface MessageInfo {
   /** Positional arguments as they were sent. */
   readonly args: readonly unknown[]

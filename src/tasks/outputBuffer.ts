@@ -3,7 +3,7 @@ import type { SerializerName } from '../protocol/encoding.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
 
-/** Takes what a job hands out; calls `taken` when it is kept, or nobody will keep it. In order. */
+/** Takes what a job emits; calls `taken` when it is stored, or will never be stored. In order. */
 export type Emit = (emission: string | Uint8Array, taken: () => void) => void
 
 /** Longest emission, bytes as it is stored. */
@@ -29,12 +29,14 @@ export class OutputBuffer {
     this.#attempt = attempt
   }
 
-  /** The store does not keep pace: whoever can wait, waits. */
+  /** The store does not keep pace: callers that can wait must wait. */
   get isFull(): boolean {
     return this.#count >= WAIT_ABOVE.count || this.#bytes >= WAIT_ABOVE.bytes
   }
 
-  /** Throws EncodeError for a value that cannot be sent or is too long, ArgumentError where far too much is under way. */
+  /**
+   * Throws EncodeError for a value that cannot be sent or is too long, ArgumentError where far too much is under way.
+   */
   send(kind: Emission['kind'], value: unknown): void {
     const body = writeEmission({ kind, attempt: this.#attempt, value }, this.#serializer)
     const size = typeof body === 'string' ? Buffer.byteLength(body) : body.length

@@ -8,7 +8,10 @@ export interface Parameter {
   readonly name: string
   /** Checks its argument, where one was declared. */
   readonly schema: Schema | undefined
-  /** A call without it is refused. False where that is not known: of parameters that are not declared, or have an asynchronous schema. */
+  /**
+   * A call without it is refused. False where that is not known: of parameters that are not declared, or have an
+   * asynchronous schema.
+   */
   readonly required: boolean
 }
 
@@ -24,8 +27,8 @@ export interface Parameters {
 const PARAMETER_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 
 /**
- * The option `params` of a positional task: names, where `y?` may be left out and a last `...rest` takes what follows; or the names with their
- * schemas. Throws ArgumentError.
+ * The option `params` of a positional task: names, where `y?` may be left out and a last `...rest` takes what follows;
+ * or the names with their schemas. Throws ArgumentError.
  */
 export function parsePositionalParams(option: unknown, where: string): Parameters | undefined {
   if (option === undefined) return undefined
@@ -73,7 +76,7 @@ function isRequired(schema: Schema): boolean {
     result.catch(() => undefined)
     return false
   } catch {
-    // It was not made for a look without a value: the calls tell.
+    // The schema cannot check `undefined`: the calls will show what it requires.
     return false
   }
 }
@@ -95,7 +98,7 @@ function requireNames(names: readonly unknown[], where: string): void {
   for (const [index, name] of names.entries()) {
     if (typeof name !== 'string' || !PARAMETER_NAME.test(name) || name === '__proto__')
       throw new ArgumentError(`${where}: params: expected names, got ${JSON.stringify(name) ?? String(name)}`)
-    if (names.indexOf(name) !== index) throw new ArgumentError(`${where}: params: ${name} comes twice`)
+    if (names.indexOf(name) !== index) throw new ArgumentError(`${where}: params: ${name} is given twice`)
   }
 }
 
@@ -103,13 +106,13 @@ function namesOnly(names: readonly string[], declared: boolean, rest = false): P
   return { list: names.map((name) => ({ name, schema: undefined, required: false })), rest, declared }
 }
 
-/** What the function's source tells; undefined where it tells nothing for certain. */
+/** The parameters in the function's source; undefined where they cannot be read with certainty. */
 export function parametersOfFunction(run: (...args: never[]) => unknown): Parameters | undefined {
   const found = functionParameters(run)
   return found && namesOnly(found.names, false, found.rest)
 }
 
-/** What the schema of an input tells: the order of its properties. */
+/** The parameters in the schema of an input: its properties in their order. */
 export function parametersOfInput(input: Schema): Parameters | undefined {
   const names = propertiesOf(input)
   return names && names.length > 0 ? namesOnly(names, false) : undefined

@@ -37,8 +37,8 @@ export interface Run {
 export const RETRY_HEADER = 'celeriac_retry'
 
 /**
- * Run one job to its end: arguments checked, middleware around the function, the result checked, and whatever was thrown
- * turned into an outcome by the retry policy. Never rejects.
+ * Run one job to its end: arguments checked, middleware around the function, the result checked, and whatever was
+ * thrown turned into an outcome by the retry policy. Never rejects.
  */
 export async function runJob(
   definition: TaskDefinition,
@@ -64,7 +64,10 @@ export async function runJob(
   }
 }
 
-/** The request that a job was called in. What cannot be read is told and passed over: it is no reason to lose the job. */
+/**
+ * The request that a job was called in. A context that cannot be read is logged and skipped: it is no reason to lose
+ * the job.
+ */
 export function requestOf(
   { id, task, headers }: Pick<Job, 'id' | 'task' | 'headers'>,
   config: Config['request'],
@@ -155,8 +158,8 @@ function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost)
 }
 
 /**
- * A run that was ended from outside by its hard time limit, or by the death of its thread, is retried by the task's policy as if it had
- * thrown that error. Any other end stays as it is.
+ * A run that was ended from outside by its hard time limit, or by the death of its thread, is retried by the task's
+ * policy as if it had thrown that error. Any other end stays as it is.
  */
 export function retryStopped(definition: TaskDefinition, job: Job, outcome: Outcome & { kind: 'stopped' }): Outcome {
   const { by, error } = outcome
@@ -168,7 +171,10 @@ export function retryStopped(definition: TaskDefinition, job: Job, outcome: Outc
   return { kind: 'retry', delay: retryDelay(thrown, policy, job.retries), error }
 }
 
-/** What takes a signal often rejects with an AbortError of its own (Node's timers, fetch): at the soft limit it stands for that. */
+/**
+ * What takes a signal often rejects with an AbortError of its own (Node's timers, fetch): at the soft limit it stands
+ * for that.
+ */
 function limitError(error: unknown, host: JobHost): unknown {
   const aborted = host.signal.aborted && error instanceof Error && error.name === 'AbortError'
   return aborted ? new SoftTimeLimitExceeded(undefined, { cause: error }) : error
@@ -207,7 +213,7 @@ function retryDelay(error: unknown, policy: RetryPolicy, retries: number): numbe
   return Math.round(delay)
 }
 
-/** The failure of a job whose task nobody registered. */
+/** The failure of a job whose task is not registered. */
 export function notRegistered(task: string): ErrorInfo {
   return { type: 'NotRegistered', message: task, module: 'celery.exceptions' }
 }

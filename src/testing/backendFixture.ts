@@ -8,7 +8,10 @@ export interface OpenedBackend {
   readonly backend: ResultBackend
   /** Another connection to the same store, where the store is shared. The suite closes it. */
   readonly second?: (() => Promise<ResultBackend>) | undefined
-  /** Put this in place of the record of an id, which is known, where the store is outside of this process: it may be damaged, or written by others. */
+  /**
+   * Put this in place of the record of an id, which is known, where the store is outside of this process: it may be
+   * damaged, or written by others.
+   */
   readonly spoil?: ((id: string, record: Uint8Array) => Promise<unknown>) | undefined
   /** Close the backend and remove its store. */
   close(): Promise<void>

@@ -18,7 +18,7 @@ export interface Place {
   other(): Promise<Broker>
   consume(queues: readonly string[] | readonly Queue[], prefetch: number, broker?: Broker): Promise<Consumer>
   read(queues: readonly string[] | readonly Queue[], prefetch: number, broker?: Broker): Promise<Reader>
-  /** Hand in these task ids, in this order. */
+  /** Submit messages with these task ids, in this order. */
   send(queue: string, ids: readonly string[]): Promise<void>
 }
 

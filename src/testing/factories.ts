@@ -35,7 +35,7 @@ export function metaOf(id: string, status: string, fields: Partial<TaskMeta> = {
   }
 }
 
-/** Settle whatever comes as done, until the consumer closes; tells each as it comes. */
+/** Acknowledge all deliveries until the consumer closes; `tell` is called with the id of each. */
 export async function ackAll(consumer: Consumer, tell: (id: string) => void): Promise<void> {
   for await (const delivery of consumer) {
     tell(delivery.envelope.properties.correlationId ?? '')

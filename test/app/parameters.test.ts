@@ -161,7 +161,7 @@ describe('declared parameters', () => {
 
   it.each<[unknown, string]>([
     [{ params: 'x' }, 'params: expected names or an object of schemas, got x'],
-    [{ params: ['x', 'x'] }, 'params: x comes twice'],
+    [{ params: ['x', 'x'] }, 'params: x is given twice'],
     [{ params: ['x y'] }, 'params: expected names, got "x y"'],
     [{ params: [1] }, 'params: expected names, got 1'],
     [{ params: ['x?', 'y'] }, 'params: y follows one that may be left out'],

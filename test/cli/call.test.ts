@@ -98,7 +98,7 @@ describe('without a worker', () => {
 
   test('revoke of an id without a record says so', async () => {
     const { code, stdout } = await run(project(), ['revoke', 'nobody'])
-    expect(stdout).toBe('revoked nobody (no record of it here: if it comes, it will not run)\n')
+    expect(stdout).toBe('revoked nobody (no record of it here: if a worker takes it, it will not run)\n')
     expect(code).toBe(0)
   })
 

@@ -32,7 +32,7 @@ describe('dev', () => {
 
     writeFileSync(join(folder, 'lib/bonus.ts'), 'export const bonus = 100\n')
     await dev.until(/ \.> try: /, 2)
-    expect(dev.stderr).toContain('celeriac: lib/bonus.ts changed: starting anew\n')
+    expect(dev.stderr).toContain('celeriac: lib/bonus.ts changed: restarting\n')
     const second = await post(`${urlOf(dev)}/v1/tasks/add`, [1, 2])
     expect((await run(folder, ['result', second.id, '--wait', '10s'])).stdout).toContain('result:    103\n')
 
@@ -57,7 +57,7 @@ describe('dev', () => {
     mkdirSync(join(folder, 'fresh'))
     writeFileSync(join(folder, 'fresh/mark.ts'), '')
     await dev.until(/ \.> try: /, 2)
-    expect(dev.stderr.match(/changed: starting anew/g)).toHaveLength(1)
+    expect(dev.stderr.match(/changed: restarting/g)).toHaveLength(1)
     expect(dev.stderr).toContain('celeriac: fresh/mark.ts changed')
   })
 

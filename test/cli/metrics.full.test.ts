@@ -113,7 +113,7 @@ test('serve --workers with an http of the module’s own; --no-metrics', async (
   await server.ended
   const refused = await run(folder, ['serve', '-A', 'tasks.ts', '--port', '0', '--no-metrics'])
   expect(refused.code).toBe(2)
-  expect(refused.stderr).toMatch(/^celeriac: --no-metrics: the module has its own http: say `metrics: false` there\n$/)
+  expect(refused.stderr).toMatch(/^celeriac: --no-metrics: the module has its own http: set `metrics: false` there\n$/)
   writeFileSync(join(folder, 'tasks.ts'), TASKS)
   const silent = start(folder, ['serve', '-A', 'tasks.ts', '--port', '0', '--no-metrics'])
   await silent.until(/HTTP API at/)

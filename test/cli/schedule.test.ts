@@ -91,7 +91,7 @@ describe('schedule', () => {
     expect(await own('remove', 'often')).toMatchObject({ code: 0, stdout: 'removed often\n' })
     expect(await own('remove', 'ticks')).toMatchObject({
       code: 0,
-      stdout: 'removed ticks; the code defines it: it comes back when a beat starts\n',
+      stdout: 'removed ticks; the code defines it: the next start of a beat adds it again\n',
     })
     const { stdout } = await own('run', 'nightly')
     expect((await run(folder, ['result', stdout.trim(), ...module])).stdout).toMatch(/PENDING/)

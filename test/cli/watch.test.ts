@@ -57,7 +57,7 @@ test('dev --poll needs none, and starts anew', async () => {
   await dev.until(/ \.> try: /)
   writeFileSync(join(folder, 'more.ts'), 'export const more = 1\n')
   await dev.until(/ \.> try: /, 2)
-  expect(dev.stderr).toContain('celeriac: more.ts changed: starting anew')
+  expect(dev.stderr).toContain('celeriac: more.ts changed: restarting')
   dev.child.kill('SIGTERM')
   expect((await dev.ended).code).toBe(0)
 })

@@ -52,7 +52,7 @@ describe('worker', () => {
     const folder = project()
     const worker = await startWorker(folder)
     expect(await run(folder, ['call', 'stray', '--wait'])).toMatchObject({ code: 0, stdout: '"ok"\n' })
-    await worker.until(/"msg":"a promise was rejected and nobody handled it: forgotten"/)
+    await worker.until(/"msg":"a promise was rejected without a handler: forgotten"/)
     expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0 })
   })
 
@@ -85,7 +85,7 @@ describe('stopping a worker', () => {
       worker.child.kill(signal)
       const { code, stderr } = await worker.ended
       expect(stderr).toMatch(
-        /"msg":"stopping: 1 task runs, waiting at most 25 s, then given back; a second signal stops at once"/,
+        /"msg":"stopping: 1 task runs, waiting at most 25 s, then requeued; a second signal stops at once"/,
       )
       expect(stderr).toContain('Task slow[s1] succeeded')
       expect(code).toBe(0)
@@ -127,7 +127,7 @@ describe('stopping a worker', () => {
     worker.child.kill('SIGINT')
     const { code, stderr } = await worker.ended
     expect(performance.now() - since).toBeLessThan(3000)
-    expect(stderr).toContain('"msg":"stopping at once: what runs is given back"')
+    expect(stderr).toContain('"msg":"stopping at once: running tasks are requeued"')
     expect(code).toBe(1)
     expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })

@@ -115,7 +115,7 @@ describe('serve', () => {
     const error = await serve(new Hono(), { port: first.port }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(ConfigError)
     expect((error as Error).message).toBe(
-      `cannot listen at 127.0.0.1:${first.port}: something else listens there already; choose another port`,
+      `cannot listen at 127.0.0.1:${first.port}: another process listens there already; choose another port`,
     )
     await first.close()
   })

@@ -191,7 +191,7 @@ describe('its command line', () => {
     const taken = await folder.run('examples/plots/main.ts', ['--port', String(port)]).ended
     other.close()
     expect(taken.code).toBe(1)
-    expect(taken.stderr).toMatch(/cannot listen at 127\.0\.0\.1:\d+: something else listens there/)
+    expect(taken.stderr).toMatch(/cannot listen at 127\.0\.0\.1:\d+: another process listens there/)
     const wrong = await folder.run('examples/plots/main.ts', ['--port', '0', '--broker', 'ftp://x']).ended
     expect(wrong.code).toBe(2)
     expect(wrong.stderr).toMatch(/expected a URL/)

@@ -19,7 +19,9 @@ export interface CalendarRules {
   readonly months: readonly number[]
 }
 
-/** Finds matching times on a clock on the wall, which knows no time zone: a time is the milliseconds it would be in UTC. */
+/**
+ * Finds matching times on a clock on the wall, which knows no time zone: a time is the milliseconds it would be in UTC.
+ */
 export class Calendar {
   readonly #seconds: Follower
   readonly #minutes: Follower

@@ -9,7 +9,9 @@ import { type Zone, zoneOf } from './zone.ts'
 
 /** Whose clocks count. */
 export interface ZoneOptions {
-  /** IANA name of the time zone whose clocks count, as `'Europe/Berlin'`. Default UTC, whatever the machine's own is. */
+  /**
+   * IANA name of the time zone whose clocks count, as `'Europe/Berlin'`. Default UTC, whatever the machine's own is.
+   */
   tz?: string | undefined
 }
 
@@ -37,9 +39,9 @@ const MAX_EXPRESSION_LENGTH = 1000
  * first. Where both days are restricted one of them is enough, as in vixie cron; `+` before the day-of-week asks for
  * both. Throws ArgumentError for an expression that is wrong, naming the field, or that never comes true.
  *
- * Where the clocks are changed: an expression without `*` or `/` in second, minute and hour is due once per day and time
- * (the first time of two; after the gap where the time does not exist). Any other follows the clock: it runs through
- * both passes of an hour that comes twice, and leaves out what does not exist.
+ * Where the clocks are changed: an expression without `*` or `/` in second, minute and hour is due once per day and
+ * time (the first time of two; after the gap where the time does not exist). Any other follows the clock: it runs
+ * through both passes of an hour that comes twice, and leaves out what does not exist.
  */
 export function cron(expression: string, options: ZoneOptions = {}): Schedule {
   return new Cron(expression, zoneName(options, 'cron'))

@@ -36,8 +36,8 @@ const PARSE_OPTIONS = { owner: 'crontab', lenient: true }
 const MAX_LIST_ITEMS = 100
 
 /**
- * Celery's `crontab`: due in each minute that matches every field. Unlike cron, where one of the two days is enough, both
- * must match; ranges may wrap (`22-2`, `sat-mon`). Where the clocks are changed it does as `cron()` does. Throws
+ * Celery's `crontab`: due in each minute that matches every field. Unlike cron, where one of the two days is enough,
+ * both must match; ranges may wrap (`22-2`, `sat-mon`). Where the clocks are changed it does as `cron()` does. Throws
  * ArgumentError for a field that is wrong, naming it, or for a date that never comes.
  */
 export function crontab(options: CrontabOptions = {}): Schedule {

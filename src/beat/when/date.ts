@@ -2,7 +2,10 @@ import { inPythonYears, isoTime } from '../../protocol/iso.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 
-/** A moment given as a Date or as ISO 8601 text (UTC where it says no offset), in the years 1 to 9999. Throws ArgumentError. */
+/**
+ * A moment given as a Date or as ISO 8601 text (UTC where it says no offset), in the years 1 to 9999. Throws
+ * ArgumentError.
+ */
 export function dateOf(value: Date | string, where: string): Date {
   const date =
     value instanceof Date ? new Date(value) : new Date(typeof value === 'string' ? read(value, where) : Number.NaN)

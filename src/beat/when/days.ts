@@ -35,7 +35,10 @@ export function both(one: DayRule, other: DayRule): DayRule {
   return (month) => one(month) & other(month)
 }
 
-/** Cron's day-of-month: numbers, and `L` (the last), `15W` (the weekday nearest to the 15th), `LW`. Throws ArgumentError. */
+/**
+ * Cron's day-of-month: numbers, and `L` (the last), `15W` (the weekday nearest to the 15th), `LW`. Throws
+ * ArgumentError.
+ */
 export function dateRule(text: string, field: Field, reading: Reading): DayRule {
   const dates: number[] = []
   const rules: DayRule[] = []
@@ -51,7 +54,9 @@ export function dateRule(text: string, field: Field, reading: Reading): DayRule 
   return anyOf([onDates(dates), ...rules])
 }
 
-/** Cron's day-of-week: numbers, names, and `5#2` (the second Friday), `5#L` or `5L` (the last). Throws ArgumentError. */
+/**
+ * Cron's day-of-week: numbers, names, and `5#2` (the second Friday), `5#L` or `5L` (the last). Throws ArgumentError.
+ */
 export function weekdayRule(text: string, field: Field, reading: Reading): DayRule {
   return anyOf(
     parts(text, field, reading).map((part) => {
@@ -75,7 +80,9 @@ function nthWeekday(weekday: number, which?: number | 'last'): DayRule {
   }
 }
 
-/** The day from Monday to Friday that is nearest to the date, in the same month; none where the month has no such date. */
+/**
+ * The day from Monday to Friday that is nearest to the date, in the same month; none where the month has no such date.
+ */
 function nearest(date: number, { first, length }: Month): number {
   if (date > length) return 0
   const weekday = (first + date - 1) % 7

@@ -8,7 +8,10 @@ import { momentOf } from './wallClock.ts'
 
 /** From where an interval counts. */
 export interface EveryOptions {
-  /** First due moment, from which the intervals are counted; as a text, ISO 8601. Default: they are counted from 1970 on. */
+  /**
+   * First due moment, from which the intervals are counted; as a text, ISO 8601. Default: they are counted from 1970
+   * on.
+   */
   from?: Date | string | undefined
 }
 
@@ -20,9 +23,9 @@ const UNITS: readonly (readonly [string, number])[] = [
 ]
 
 /**
- * Due at the multiples of an interval since 1970-01-01T00:00:00Z, or from `from` on. Unlike Celery, which counts from the
- * last run, the moments are fixed: every beat computes the same ones, and a restart moves none. Time zones and changes
- * of the clocks do not matter to it: `'1d'` is 24 hours. Throws ArgumentError for an interval below 1 ms.
+ * Due at the multiples of an interval since 1970-01-01T00:00:00Z, or from `from` on. Unlike Celery, which counts from
+ * the last run, the moments are fixed: every beat computes the same ones, and a restart moves none. Time zones and
+ * changes of the clocks do not matter to it: `'1d'` is 24 hours. Throws ArgumentError for an interval below 1 ms.
  */
 export function every(interval: Duration, options: EveryOptions = {}): Schedule {
   return new Every(interval, options)

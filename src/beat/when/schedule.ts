@@ -5,7 +5,9 @@ export interface Schedule {
    * Throws ArgumentError where `after` is an Invalid Date, whatever the schedule.
    */
   next(after: Date): Date | undefined
-  /** The schedule as plain data: stored, sent, and read back by `scheduleFrom` to one that is due at the same moments. */
+  /**
+   * The schedule as plain data: stored, sent, and read back by `scheduleFrom` to one that is due at the same moments.
+   */
   toJSON(): ScheduleSpec
   /** For people, one line: `cron 30 2 * * * (Europe/Berlin)`, `every 30s`. */
   describe(): string

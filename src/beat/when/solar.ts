@@ -23,8 +23,9 @@ const MAX_DAYS_AHEAD = 3660
 
 /**
  * Due when the sun does something at a place: `lat` and `lon` in degrees, north and east positive. On days without the
- * event (polar day, polar night) nothing is due; the next one is the first day within ten years that has it. Correct to about a
- * minute, at sea level. Throws ArgumentError for an unknown event, a place out of range, and one where it never happens.
+ * event (polar day, polar night) nothing is due; the next one is the first day within ten years that has it. Correct to
+ * about a minute, at sea level. Throws ArgumentError for an unknown event, a place out of range, and one where it never
+ * happens.
  */
 export function solar(event: SolarEvent, lat: number, lon: number): Schedule {
   return new Solar(event, lat, lon)

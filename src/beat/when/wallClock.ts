@@ -2,12 +2,16 @@ import { ArgumentError } from '../../std/errors.ts'
 import { type Calendar, DAY_MS } from './calendar.ts'
 import type { Zone } from './zone.ts'
 
-/* From times on the wall to moments: where the clocks of a time zone are changed, a time may exist twice or not at all. */
+/*
+ * From times on the wall to moments: where the clocks of a time zone are changed, a time may exist twice or not at all.
+ */
 
 /** Where the search begins that proves that an expression comes true at all. */
 export const SEARCH_START: number = Date.UTC(2000, 0, 1)
 
-/** A gap up to this long moves what is due in it to its end, as in vixie cron; a longer one (a day left out) drops it. */
+/**
+ * A gap up to this long moves what is due in it to its end, as in vixie cron; a longer one (a day left out) drops it.
+ */
 const MAX_GAP_MS = 3 * 3_600_000
 
 /** Throws ArgumentError for an Invalid Date; else its milliseconds. */
@@ -41,8 +45,8 @@ function momentAt(local: number, zone: Zone): number | undefined {
 }
 
 /**
- * The first due moment after `after` of a job at intervals: it follows the wall clock as it goes, through both passes of
- * an hour that exists twice; times that do not exist are left out.
+ * The first due moment after `after` of a job at intervals: it follows the wall clock as it goes, through both passes
+ * of an hour that exists twice; times that do not exist are left out.
  */
 export function nextWild(calendar: Calendar, zone: Zone, after: number): number | undefined {
   let from = Math.floor(after / 1000) * 1000 + 1000

@@ -17,8 +17,8 @@ export function zoneOf(name: string): Zone {
 }
 
 /**
- * How far the clocks of a time zone are ahead of UTC, in milliseconds: asked of Intl once per day, as that is slow. Takes
- * it for granted that they change at most once between two midnights in UTC, which is so since 1970.
+ * How far the clocks of a time zone are ahead of UTC, in milliseconds: asked of Intl once per day, as that is slow.
+ * Takes it for granted that they change at most once between two midnights in UTC, which is so since 1970.
  */
 export class Zone {
   readonly #format: Intl.DateTimeFormat

@@ -10,7 +10,7 @@ export async function beat(options: AppOptions): Promise<void> {
   const running = await startBeat(app)
   const ending = stopped({
     warm: async () => {
-      say(app.config.logger, 'stopping: what was claimed is sent')
+      say(app.config.logger, 'stopping: claimed runs are still sent')
       await running.stop()
     },
     cold: async () => undefined,

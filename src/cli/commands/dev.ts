@@ -23,7 +23,7 @@ const DEFAULT_MODULES = ['', 'src/'].flatMap((folder) =>
 )
 
 /**
- * `celeriac dev`: API and worker in one process; unless `--no-reload`, below a parent that starts it anew when code
+ * `celeriac dev`: API and worker in one process; unless `--no-reload`, below a parent that restarts it when code
  * changes.
  */
 export async function dev(module: string | undefined, options: DevCommandOptions): Promise<void> {

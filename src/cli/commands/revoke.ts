@@ -14,7 +14,7 @@ export async function revoke(id: string, options: RevokeCommandOptions): Promise
       throw new CeleriacError('COMMAND_FAILED', `task ${id} has ended already: ${await handle.state()}`)
     }
     // Tasks that keep no record can be revoked too, so that no record is no error.
-    const note = info ? '' : ' (no record of it here: if it comes, it will not run)'
+    const note = info ? '' : ' (no record of it here: if a worker takes it, it will not run)'
     process.stdout.write(`revoked ${id}${note}\n`)
   })
 }

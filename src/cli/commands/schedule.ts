@@ -60,7 +60,7 @@ export async function change(doing: 'pause' | 'resume' | 'remove', name: string,
     if (doing === 'pause') return ''
     if (doing === 'remove') {
       const ofCode = (await schedules.list()).some((entry) => entry.name === name)
-      return ofCode ? '; the code defines it: it comes back when a beat starts' : ''
+      return ofCode ? '; the code defines it: the next start of a beat adds it again' : ''
     }
     const { nextRunAt } = await schedules.get(name)
     return nextRunAt ? `; next: ${momentText(nextRunAt)}` : '; it is never due again'

@@ -38,7 +38,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
     cluster.isWorker ? ['SIGTERM', 'SIGINT'] : undefined,
   )
   if (cluster.isWorker) {
-    // It means the whole group, and is its leader's to hear.
+    // The signal goes to the whole group, and the leader handles it.
     process.on('SIGHUP', () => undefined)
     process.on('message', (message) => {
       if (message !== RETIRE_MESSAGE) return
@@ -60,8 +60,9 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
 }
 
 /**
- * The leader hands connections to a child until it has heard that the child listens no more. What was on its way goes to another child as
- * long as this one is there to say so; with it gone, the client would wait for ever.
+ * The leader passes connections to a child until it has received the message that the child no longer listens.
+ * Connections on their way then go to another child, as long as this process is there to refuse them; if it were gone,
+ * the client would wait for ever.
  */
 async function leave(): Promise<void> {
   const { worker } = cluster

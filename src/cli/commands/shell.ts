@@ -58,7 +58,7 @@ async function obey(scope: Record<string, unknown>): Promise<void> {
   await ended
 }
 
-/** Resolves when the REPL has done with a line and would ask for the next; it asks nobody here. */
+/** Resolves when the REPL has evaluated a line and would show the prompt for the next; no prompt is shown here. */
 function nextPrompt(server: REPLServer): Promise<void> {
   return new Promise((resolve) => {
     server.displayPrompt = () => resolve()

@@ -36,7 +36,10 @@ interface Status {
   readonly more?: boolean
 }
 
-/** `celeriac status`: the stores and what is in them; the exit code is 1 when they cannot be reached, or the worker that was asked for does not answer. */
+/**
+ * `celeriac status`: the stores and what is in them; the exit code is 1 when they cannot be reached, or the worker that
+ * was asked for does not answer.
+ */
 export async function status(options: StatusCommandOptions): Promise<void> {
   const worker = options.worker === undefined ? undefined : workerName(options.worker)
   const found = await withApp(options, (app) => look(app, options.queues ?? queuesOf(app), worker))

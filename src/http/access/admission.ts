@@ -42,8 +42,8 @@ type More = Record<string, string>
 const BUSY_RETRY_AFTER_S = '1'
 
 /**
- * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to, or too often, gets
- * no further.
+ * Put before every route that is added after it: who asks too much, from a page of another origin, without a right to,
+ * or too often, gets no further.
  */
 export function addGate(api: Hono, options: GateOptions): void {
   const { cors, limiter, load } = options
@@ -88,7 +88,7 @@ async function authorizeAndCount(
     // Guesses are counted, too: by their address.
     const tooMany = limiter && count(c, limiter, undefined, more)
     const challenge = authorize.challenge?.(raw) ?? 'Bearer'
-    const detail = 'expected an Authorization header that is known here'
+    const detail = 'expected valid credentials in the header Authorization'
     return tooMany ?? respondProblem({ kind: 'unauthorized', detail, headers: { 'www-authenticate': challenge } }, path)
   }
   requireIdentity(found, 'authorize')
@@ -116,7 +116,7 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   return answer
 }
 
-/** Where Node's HTTP server calls, it hands over its own request. */
+/** Below Node's HTTP server, the environment contains Node's own request. */
 function addressOf(c: Context): string | undefined {
   return (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket?.remoteAddress
 }

@@ -4,13 +4,13 @@ import type { Identity } from './identity.ts'
 
 /** What is known of a request beside what it says. */
 export interface Caller {
-  /** Address of the client, where the server can tell. */
+  /** Address of the client, where the server knows it. */
   readonly address: string | undefined
 }
 
 /**
- * Says who sends a request: an identity; nothing, which is answered with 401; or an answer of its own, given as it is. Called for every
- * request but `/livez` and `/readyz`. What it throws is a 500.
+ * Says who sends a request: an identity; nothing, which is answered with 401; or an answer of its own, given as it is.
+ * Called for every request but `/livez` and `/readyz`. What it throws is a 500.
  */
 export interface Authorize {
   // biome-ignore lint/suspicious/noConfusingVoidType: a hook may end without a return.
@@ -29,8 +29,9 @@ interface Key {
 }
 
 /**
- * `authorize` by `Authorization: Bearer <token>` (RFC 6750): each token with its identity. Tokens are compared in constant time.
- * Throws ArgumentError for a token of less than 16 characters, which could be guessed, or one that no header can hold.
+ * `authorize` by `Authorization: Bearer <token>` (RFC 6750): each token with its identity. Tokens are compared in
+ * constant time. Throws ArgumentError for a token of less than 16 characters, which could be guessed, or one that no
+ * header can hold.
  */
 export function bearer(tokens: Readonly<Record<string, Granted>>): Authorize {
   const keys = Object.entries(tokens).map(([token, granted]) => {
@@ -55,8 +56,8 @@ export interface BasicUser {
 }
 
 /**
- * `authorize` by `Authorization: Basic` (RFC 7617): passwords by user name, which is the identity's id. Only over TLS, or on this machine.
- * Throws ArgumentError for an empty password, or a name that no header can hold.
+ * `authorize` by `Authorization: Basic` (RFC 7617): passwords by user name, which is the identity's id. Only over TLS,
+ * or on this machine. Throws ArgumentError for an empty password, or a name that no header can hold.
  */
 export function basic(users: Readonly<Record<string, string | BasicUser>>): Authorize {
   const keys = Object.entries(users).map(([name, user]) => {
@@ -74,7 +75,7 @@ export function basic(users: Readonly<Record<string, string | BasicUser>>): Auth
   })
 }
 
-/** All are looked at, whichever fits: how long it takes tells nothing. */
+/** All keys are compared, even after a match: the time that it takes reveals nothing. */
 function find(keys: readonly Key[], secret: string | undefined): Identity | undefined {
   if (secret === undefined) return undefined
   const digest = digestOf(secret)

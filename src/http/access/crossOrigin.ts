@@ -32,8 +32,9 @@ export function parseCors(options: CorsOptions | undefined): Cors | undefined {
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * What is wrong with a request that a page of another origin made a browser send, where it would change something. Browsers say where such a
- * request comes from by `Sec-Fetch-Site` or `Origin`, and no page can keep them from it; who says neither is no browser.
+ * What is wrong with a request that a page of another origin made a browser send, where it would change something.
+ * Browsers say where such a request comes from by `Sec-Fetch-Site` or `Origin`, and no page can keep them from it; who
+ * says neither is no browser.
  */
 export function crossOriginProblem(method: string, header: HeaderReader, cors: Cors | undefined): Problem | undefined {
   if (SAFE_METHODS.has(method)) return undefined
@@ -69,7 +70,10 @@ export function corsHeaders(origin: string | null, { origins, credentials }: Cor
   return headers
 }
 
-/** The answer to a preflight (Fetch standard §3.3.2): what an allowed origin may send. Undefined where it is no preflight. */
+/**
+ * The answer to a preflight (Fetch standard §3.3.2): what an allowed origin may send. Undefined where it is no
+ * preflight.
+ */
 export function preflight(method: string, header: HeaderReader, cors: Cors): Response | undefined {
   const wanted = header('access-control-request-method')
   if (method !== 'OPTIONS' || wanted === null) return undefined

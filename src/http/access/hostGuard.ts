@@ -3,15 +3,18 @@ import { respondProblem } from '../output/problem.ts'
 
 const LOOPBACK_HOST = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
-/** The answer to a request under a name that is not the server's; undefined for one that is, and for one without a name (HTTP/1.0). */
+/**
+ * The answer to a request under a name that is not the server's; undefined for one that is, and for one without a name
+ * (HTTP/1.0).
+ */
 export type HostGuard = (host: string | undefined, path: string) => Response | undefined
 
 /**
- * Refuses requests under another name than the server's own (421). A page whose name was turned to this machine (DNS rebinding) is of the
- * server's own origin to the browser, and only `Host` still says where it came from. Undefined where every name is taken: at an address
- * that others reach, unless `hosts` says which. At a loopback address the names of this machine are taken, and those in `hosts`. A request
- * that names no host is taken: browsers always name one, and a health check in HTTP/1.0 does not.
- * Throws ArgumentError for what is no host name.
+ * Refuses requests under another name than the server's own (421). A page whose name was turned to this machine (DNS
+ * rebinding) is of the server's own origin to the browser, and only `Host` still says where it came from. Undefined
+ * where every name is taken: at an address that others reach, unless `hosts` says which. At a loopback address the
+ * names of this machine are taken, and those in `hosts`. A request that names no host is taken: browsers always name
+ * one, and a health check in HTTP/1.0 does not. Throws ArgumentError for what is no host name.
  */
 export function hostGuard(address: string, hosts: readonly string[] | undefined): HostGuard | undefined {
   for (const host of hosts ?? []) {

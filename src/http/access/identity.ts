@@ -8,7 +8,7 @@ export interface Identity {
   readonly scopes?: readonly string[] | undefined
 }
 
-/** The scope that may see everybody's jobs, and send others' input again in another form. */
+/** The scope that may see all jobs, and submit the input of others again in another form. */
 export const ADMIN_SCOPE = 'admin'
 
 const CONTEXT_KEY = 'celeriac.identity'

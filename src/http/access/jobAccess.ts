@@ -9,8 +9,9 @@ import { identityOf, isAdmin } from './identity.ts'
 const JOB_ID = /^\P{Cc}{1,255}$/u
 
 /**
- * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the outside cannot tell these
- * apart. A job belongs to whoever handed it in over HTTP; one that was not handed in over HTTP is for admins.
+ * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the answer is the
+ * same for all three. A job belongs to the identity that submitted it over HTTP; one that was not submitted over HTTP
+ * is for admins.
  */
 export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
   const id = c.req.param('id') ?? ''
@@ -58,8 +59,9 @@ export function unknownJob(c: Context): Problem {
 const TIMED_ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
 /**
- * The answer where there is no such job to be read. No trace is kept of what has expired, but our ids tell their time: where that is
- * longer ago than results are kept, 410. Whether the job exists unseen by this client plays no part, so nothing is given away.
+ * The answer where there is no such job to be read. No trace is kept of expired jobs, but our ids contain their time:
+ * where that is longer ago than results are kept, 410. The answer does not depend on whether the job exists unseen by
+ * this client, so it reveals nothing.
  */
 export function missingJob(c: Context, { app }: HttpScope): Problem {
   const [, high, low] = TIMED_ID.exec(c.req.param('id') ?? '') ?? []

@@ -2,7 +2,7 @@ import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import type { Identity } from './identity.ts'
 
-/** How often somebody may ask. Counted in this process alone: with N processes, up to N times as often. */
+/** How many requests a client may make. Counted in this process alone: with N processes, up to N times as often. */
 export interface RateLimit {
   /** So many requests at once, and again in each `per`. */
   readonly requests: number

@@ -12,9 +12,9 @@ import { fetchFacts, nodeFacts } from './facts.ts'
 import type { FastifyPlugin, FastifyRequest } from './fastify.ts'
 
 /*
- * One function per framework, all alike: every task that is called while a request is handled, however deep, carries what the app's option
- * `request` lets it know. The context is made when the first task is called or when it is first read: what a later middleware finds
- * (who the user is) is then known.
+ * One function per framework, all alike: every task that is called while a request is handled, however deep, carries
+ * what the app's option `request` lets it know. The context is made when the first task is called or when it is first
+ * read: what a later middleware finds (who the user is) is then known.
  */
 
 /** What the application knows of a request beside what it says itself. */
@@ -63,7 +63,10 @@ export function expressContext<Request extends IncomingMessage = ExpressRequest>
   }
 }
 
-/** A Fastify plugin: `fastify.register(fastifyContext(app))`. It holds for the instance on which it is registered, and all below. */
+/**
+ * A Fastify plugin: `fastify.register(fastifyContext(app))`. It holds for the instance on which it is registered, and
+ * all below.
+ */
 export function fastifyContext<Request extends FastifyRequest = FastifyRequest>(
   app: App,
   options: ContextOptions<Request> = {},

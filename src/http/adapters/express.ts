@@ -2,17 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Hono } from 'hono'
 import { nodeListener } from './node.ts'
 
-/** A request as Express and its kin hand it on: `url` without the path where the middleware is mounted. */
+/** A request as Express and similar frameworks pass it on: `url` without the path where the middleware is mounted. */
 export type ExpressRequest = IncomingMessage & { originalUrl?: string; baseUrl?: string }
 
-/** Middleware of Express, Connect and their kin. */
+/** Middleware of Express, Connect and similar frameworks. */
 export type ExpressMiddleware<Request extends IncomingMessage = ExpressRequest> = (
   request: Request,
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void
 
-/** The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may stand behind `express.json()`. */
+/**
+ * The API as Express middleware: `outer.use('/api', toExpress(api))`. It answers everything below; it may be mounted
+ * after `express.json()`.
+ */
 export function toExpress(api: Hono): ExpressMiddleware {
   return (request, response) => {
     const { baseUrl = '', originalUrl } = request

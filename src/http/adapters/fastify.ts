@@ -33,7 +33,10 @@ export interface FastifyReply {
 /** A Fastify plugin. */
 export type FastifyPlugin = (instance: FastifyInstance, options: unknown, done: (error?: Error) => void) => void
 
-/** The API as a Fastify plugin: `fastify.register(toFastify(api), { prefix: '/api' })`. Hooks of the instance run before it; headers that they set are sent. */
+/**
+ * The API as a Fastify plugin: `fastify.register(toFastify(api), { prefix: '/api' })`. Hooks of the instance run before
+ * it; headers that they set are sent.
+ */
 export function toFastify(api: Hono): FastifyPlugin {
   return (instance, _options, done) => {
     const listen = nodeListener(api, instance.prefix)

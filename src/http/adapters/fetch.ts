@@ -10,7 +10,9 @@ export interface PrefixOptions {
 /** A handler of fetch requests. */
 export type FetchHandler = (request: Request, ...rest: unknown[]) => Response | Promise<Response>
 
-/** The API as a function from Request to Response, for any host that has these. Throws ArgumentError for a wrong prefix. */
+/**
+ * The API as a function from Request to Response, for any host that has these. Throws ArgumentError for a wrong prefix.
+ */
 export function toFetch(api: Hono, { prefix = '' }: PrefixOptions = {}): FetchHandler {
   checkPrefix(prefix, 'toFetch')
   const { fetch } = mountedAt(api, prefix)

@@ -6,8 +6,8 @@ import { respondProblem } from '../output/problem.ts'
 const mounted = new WeakMap<Hono, Map<number, Hono>>()
 
 /**
- * The API below a prefix, for requests whose path still has it: links and `Location` then follow. Which prefix does not matter, only how many
- * segments it has, so that a router may have parameters in it.
+ * The API below a prefix, for requests whose path still has it: links and `Location` then follow. Which prefix does not
+ * matter, only how many segments it has, so that a router may have parameters in it.
  */
 export function mountedAt(api: Hono, prefix: string): Hono {
   const depth = prefix.split('/').filter((segment) => segment !== '').length

@@ -8,7 +8,9 @@ import type { PrefixOptions } from './fetch.ts'
 import { checkPrefix, isBelow, mountedAt, notBelow } from './mounted.ts'
 import { restoreBody } from './parsedBody.ts'
 
-/** The API as a listener of Node's HTTP server: `createServer(toNode(api))`. Throws ArgumentError for a wrong prefix. */
+/**
+ * The API as a listener of Node's HTTP server: `createServer(toNode(api))`. Throws ArgumentError for a wrong prefix.
+ */
 export function toNode(api: Hono, { prefix = '' }: PrefixOptions = {}): RequestListener {
   checkPrefix(prefix, 'toNode')
   const listen = nodeListener(api, prefix)
@@ -27,7 +29,7 @@ const BODY_LOST: Problem = {
 }
 const respondLost = listenerOf((request) => respondProblem(BODY_LOST, new URL(request.url).pathname))
 
-/** A listener for requests whose `url` begins with the prefix, with bodies that somebody may have read before. */
+/** A listener for requests whose `url` begins with the prefix, with bodies that a middleware may have read before. */
 export function nodeListener(api: Hono, prefix: string): (request: IncomingMessage, response: ServerResponse) => void {
   const { fetch } = mountedAt(api, prefix)
   const listen = listenerOf(fetch)

@@ -5,8 +5,8 @@ import { setRawHeader } from '../input/rawHeader.ts'
 type Parsed = IncomingMessage & { body?: unknown; rawBody?: unknown }
 
 /**
- * Put back a body that a parser of the framework around has read: its bytes where they were kept, else the JSON of what was parsed.
- * False where that cannot be done.
+ * Put back a body that a parser of the framework around has read: its bytes where they were kept, else the JSON of what
+ * was parsed. False where that cannot be done.
  */
 export function restoreBody(request: Parsed): boolean {
   if (!request.readableDidRead && !request.readableEnded) return true

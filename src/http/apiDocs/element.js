@@ -1,6 +1,6 @@
 /**
- * An element: its properties (`class`, `for`, listeners as `onclick`, everything else an attribute) and its children. Text is always text: nothing of
- * a server's answer is ever read as HTML.
+ * An element: its properties (`class`, `for`, listeners as `onclick`, everything else an attribute) and its children.
+ * Text is always text: nothing of a server's answer is ever read as HTML.
  */
 export function h(tag, properties, ...children) {
   const element = document.createElement(tag)
@@ -14,7 +14,7 @@ export function h(tag, properties, ...children) {
   return element
 }
 
-/** JSON for people, with its strings, numbers and words told apart. */
+/** JSON for people, with strings, numbers and literals in different colours. */
 export function jsonView(value, label) {
   const view = h('pre', { tabindex: 0, role: 'region', 'aria-label': label ?? 'JSON' })
   const text = JSON.stringify(value, null, 2) ?? ''

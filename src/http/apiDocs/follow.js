@@ -4,8 +4,8 @@ const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])
 const EVENTS = ['state', 'progress', 'chunk', 'log', 'result', 'error', 'reset']
 
 /**
- * Follow a job to its end. `tell(type, data)` is called for each event; resolves when it has ended, or was let go. An EventSource cannot say who it is, so with an
- * authorization the job is asked for instead, as it is where events do not get through.
+ * Follow a job to its end. `tell(type, data)` is called for each event; resolves when it has ended, or was let go. An
+ * EventSource cannot send an authorization, so with one the job is polled instead, as it is where events do not arrive.
  */
 export async function follow(api, job, { authorized, signal, tell }) {
   if (authorized || !(await byEvents(job.links.events, signal, tell))) await byAsking(api, job, signal, tell)

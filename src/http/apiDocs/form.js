@@ -2,8 +2,9 @@ import { h } from './element.js'
 import { resolve, rulesOf, sampleOf, typeOf } from './schema.js'
 
 /**
- * The input of a task, to be filled in: by a field for each member or parameter, or as JSON. A member that is not simple is a field of JSON. `read` gives
- * the input, or throws a SyntaxError; `tell` shows what the server found wrong; `changed` is called after each change.
+ * The input of a task, to be filled in: by a field for each member or parameter, or as JSON. A member that is not
+ * simple is a field of JSON. `read` gives the input, or throws a SyntaxError; `tell` shows what the server found wrong;
+ * `changed` is called after each change.
  */
 export function inputForm(document, schema, changed) {
   const sample = sampleOf(document, schema)
@@ -168,7 +169,10 @@ function write(fields, input) {
   for (const field of fields) fill(field, input?.[field.key])
 }
 
-/** A field that is empty and need not be filled is left out; of arguments, those behind the last that is filled, and null stands for others. */
+/**
+ * A field that is empty and need not be filled is left out; of arguments, those behind the last that is filled, and
+ * null stands for others.
+ */
 function readFields(fields, positional) {
   const entries = fields.flatMap((field) => {
     const value = readField(field)

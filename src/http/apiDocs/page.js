@@ -11,7 +11,7 @@ const root = location.pathname.replace(/\/docs\/?$/, '')
 let token = sessionStorage.getItem('token') ?? ''
 let leave = new AbortController()
 
-/** Ask the server, as whoever is signed in. */
+/** Ask the server, with the credentials of the user. */
 function api(url, options = {}) {
   const headers = { ...options.headers, ...(token ? { authorization: token } : {}) }
   return fetch(url, { ...options, headers })
@@ -23,7 +23,7 @@ async function start() {
     access(/basic/i.test(response.headers.get('www-authenticate') ?? '') ? 'basic' : 'bearer')
     main.replaceChildren(
       h('h1', { tabindex: -1 }, 'Who are you?'),
-      h('p', { class: 'lead' }, 'This API answers only those that it knows. Sign in above.'),
+      h('p', { class: 'lead' }, 'This API requires authentication. Sign in above.'),
     )
     return
   }
@@ -107,7 +107,7 @@ function overview({ info, paths }, tasks) {
   ]
 }
 
-/** Where the API asks who it is: a token or a user, kept until the browser's tab is closed. */
+/** Where the API requires credentials: a token or a user, kept until the browser's tab is closed. */
 function access(scheme) {
   const place = document.querySelector('.access')
   const label = scheme === 'basic' ? 'User:password' : 'Token'

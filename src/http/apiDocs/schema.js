@@ -58,7 +58,10 @@ export function rulesOf(schema) {
   )
 }
 
-/** A schema as a table of its members, those inside of them by their path. What is given says what it must have, what comes what it may lack. */
+/**
+ * A schema as a table of its members, those inside of them by their path. What is given says what it must have, what
+ * comes what it may lack.
+ */
 export function schemaView(document, given, isInput = false) {
   const schema = resolve(document, given)
   const rows = rowsOf(document, schema, { path: '', depth: 0, isInput })

@@ -85,7 +85,7 @@ function tray(document, api, { path, input, types, authorized, signal, curl }) {
       const stop = new AbortController()
       const both = AbortSignal.any([signal, stop.signal])
       const { element, ended } = jobView(api, answer, { authorized: authorized(), signal: both })
-      // The newest stands first, and those of before stay to be compared.
+      // The newest job is shown first, and earlier ones stay for comparison.
       jobs.prepend(element)
       followed.push(stop)
       void ended.then(() => followed.splice(followed.indexOf(stop), 1))

@@ -15,14 +15,14 @@ export interface Member {
   readonly tags: readonly string[] | undefined
 }
 
-/** Most jobs of one batch, and most faults that are told. */
+/** Most jobs of one batch, and most faults that are reported. */
 const MAX_JOBS = 1000
 const MAX_ERRORS = 50
 const JOB_MEMBERS = new Set(['task', 'input', 'tags'])
 
 /**
- * Read `{"jobs": [{"task", "input"?, "tags"?}, …]}`. Each is checked as its own request would be, and all before any is sent: one that
- * is wrong refuses the batch, with a pointer to whatever is.
+ * Read `{"jobs": [{"task", "input"?, "tags"?}, …]}`. Each is checked as its own request would be, and all before any is
+ * sent: one that is wrong refuses the batch, with a pointer to whatever is.
  */
 export async function readBatch(c: Context, scope: HttpScope, value: unknown): Promise<readonly Member[] | Problem> {
   const jobs = (value as { jobs?: unknown } | null)?.jobs

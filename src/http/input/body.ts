@@ -4,7 +4,10 @@ import { headersOf } from './header.ts'
 import { parseJson } from './json.ts'
 import { type Part, parseMultipart } from './multipart.ts'
 
-/** A request's body: none, a JSON value, bytes of a type that is taken, a form, or the problem with it. `bytes` are as they came. */
+/**
+ * A request's body: none, a JSON value, bytes of a type that is taken, a form, or the problem with it. `bytes` are as
+ * they came.
+ */
 export type Body =
   | { readonly kind: 'none'; readonly bytes: Uint8Array }
   | { readonly kind: 'value'; readonly value: unknown; readonly bytes: Uint8Array }
@@ -21,8 +24,9 @@ const FORM_TYPE = 'multipart/form-data'
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Read a request's body as JSON, or as one of the media types in `accepts` (`image/*` is all of them). An empty body is none, of whatever
- * type. Never holds more than `maxBody` bytes (and the last chunk), whether the length was announced or not.
+ * Read a request's body as JSON, or as one of the media types in `accepts` (`image/*` is all of them). An empty body is
+ * none, of whatever type. Never holds more than `maxBody` bytes (and the last chunk), whether the length was announced
+ * or not.
  */
 export async function readBody(c: Context, maxBody: number, accepts: readonly string[] = []): Promise<Body> {
   const header = headersOf(c)
@@ -67,7 +71,10 @@ async function readStream(request: Request, maxBody: number): Promise<Bytes> {
   return { kind: 'bytes', bytes: Buffer.concat(chunks, length) }
 }
 
-/** What is announced to be no longer than this is read and dropped behind the answer, for half a second at most: to close at once would cut off a client that still sends, and the answer with it. */
+/**
+ * What is announced to be no longer than this is read and dropped behind the answer, for half a second at most: to
+ * close at once would cut off a client that still sends, and the answer with it.
+ */
 const MAX_DRAINED_BYTES = 8 * 1024 * 1024
 
 function tooLarge(maxBody: number, close = true): Bytes {

@@ -5,8 +5,8 @@ import type { Context } from 'hono'
 export type HeaderReader = (name: string) => string | null
 
 /**
- * The headers of a request. Behind Node's HTTP server they are read as Node has them: that spares every request a `Headers` object of its
- * own.
+ * The headers of a request. Behind Node's HTTP server they are read as Node has them: that spares every request a
+ * `Headers` object of its own.
  */
 export function headersOf(c: Context): HeaderReader {
   const incoming = (c.env as { incoming?: { headers?: IncomingHttpHeaders } } | undefined)?.incoming?.headers
@@ -15,8 +15,8 @@ export function headersOf(c: Context): HeaderReader {
 }
 
 /**
- * The server adapter's stand-in for a request: made from Node's, and the same to the letter. A real `Request`, which some outer handler
- * has made and may have changed, has a prototype that names its class.
+ * The server adapter's stand-in for a request: made from Node's, and the same to the letter. A real `Request`, which
+ * some outer handler has made and may have changed, has a prototype that names its class.
  */
 function isLight(request: Request): boolean {
   return !Object.hasOwn(Object.getPrototypeOf(request) as object, 'constructor')

@@ -11,8 +11,8 @@ import { headersOf } from './header.ts'
 import { isProblem } from './submit.ts'
 
 /*
- * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the first request with a key is accepted, later ones get the same
- * answer. What is remembered is a note, written together with the job.
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): the first request with a key is accepted, later
+ * ones get the same answer. What is remembered is a note, written together with the job.
  */
 
 /** A request that was accepted now, or before by the same key. */
@@ -31,7 +31,10 @@ export interface Keyed {
   /** What it is sent to, as `tasks/reports.render`. */
   readonly route: string
   readonly body: Uint8Array
-  /** Of a call that is made by another job: its task, which is remembered, as that job's record may be gone when it is sent again. */
+  /**
+   * Of a call that is made by another job: its task, which is remembered, as that job's record may be gone when it is
+   * sent again.
+   */
   readonly task?: string
 }
 
@@ -39,7 +42,10 @@ export interface Keyed {
 export const KEY_LIFETIME_MS = 86_400_000
 const RETRY_AFTER_S = '1'
 
-/** A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients send it. */
+/**
+ * A string of structured fields (RFC 9651 §3.3.3) of 1 to 255 characters, or the same without quotes, as many clients
+ * send it.
+ */
 const QUOTED_KEY = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/
 const PLAIN_KEY = /^[\w!#$%&'*+.^`|~:/=@-]+$/
 const MAX_KEY_LENGTH = 255
@@ -54,8 +60,8 @@ export function parseKey(header: string): string | Problem {
 }
 
 /**
- * Hand in one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as `tasks/reports.render`;
- * `send` hands it in with these options besides its own.
+ * Submit one job for a request: once for its `Idempotency-Key`, where it has one. `route` is what it is sent to, as
+ * `tasks/reports.render`; `send` submits it with these options besides its own.
  */
 export async function acceptCall(
   c: Context,
@@ -76,8 +82,8 @@ export async function acceptCall(
 }
 
 /**
- * Accept a request once. `send` hands it in under the given id and time with the given note, and answers false where the note was there
- * already: another process was quicker.
+ * Accept a request once. `send` submits it under the given id and time with the given note, and answers false where the
+ * note was there already: another process was quicker.
  */
 export async function acceptOnce(
   { app, accepting }: HttpScope,
@@ -109,7 +115,10 @@ export async function acceptOnce(
   }
 }
 
-/** What was accepted under the key of this request, and of which task; undefined where nothing was. For a route that names the task. */
+/**
+ * What was accepted under the key of this request, and of which task; undefined where nothing was. For a route that
+ * names the task.
+ */
 export async function recallCall(
   c: Context,
   { app }: HttpScope,
@@ -141,7 +150,7 @@ interface Remembered {
 function replay(value: string, body: string, key: string): Accepted | Problem {
   const first = JSON.parse(value) as Remembered
   if (first.body === body) return { id: first.id, at: first.at, replayed: true }
-  const detail = `the key ${JSON.stringify(key)} came with another body before; use a new key for another request`
+  const detail = `the key ${JSON.stringify(key)} was used with another body before; use a new key for another request`
   return { kind: 'key-reused', detail }
 }
 

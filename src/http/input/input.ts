@@ -16,8 +16,9 @@ export function givenOf(input: Input): Given {
 }
 
 /**
- * A body as the task takes it. JSON: an object, or a list of arguments; either where the names of its parameters are known, or its code lives
- * elsewhere. Bytes: the one argument, or `body` of the input. A form: its parts in their order, or by their names.
+ * A body as the task takes it. JSON: an object, or a list of arguments; either where the names of its parameters are
+ * known, or its code lives elsewhere. Bytes: the one argument, or `body` of the input. A form: its parts in their
+ * order, or by their names.
  */
 export function inputOf(task: AnyTask | undefined, body: Exclude<Body, { kind: 'refused' }>): ReadInput {
   const asObject = task?.definition.style === 'object'

@@ -16,8 +16,8 @@ const LARGE_NUMBER = /(?:^|[[:,\s-])\d{16}|\d[eE]\+?\d{3}/
 const PROTO = '__proto__'
 
 /**
- * Parse JSON from strangers: nested at most 100 deep, without `__proto__` as a key, and an integer that a number
- * cannot hold exactly as a bigint instead of rounded; other numbers beyond all doubles are refused. Says where it is wrong.
+ * Parse JSON from strangers: nested at most 100 deep, without `__proto__` as a key, and an integer that a number cannot
+ * hold exactly as a bigint instead of rounded; other numbers beyond all doubles are refused. Says where it is wrong.
  */
 export function parseJson(text: string): Parsed {
   if (text.length > MAX_DEPTH) {

@@ -18,7 +18,10 @@ const NAME_PARAMETER = /;\s*name\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
 const FILENAME_PARAMETER = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Parse a body of multipart/form-data (RFC 7578): at most 100 parts, each with a name. The files' own names are not kept. */
+/**
+ * Parse a body of multipart/form-data (RFC 7578): at most 100 parts, each with a name. The files' own names are not
+ * kept.
+ */
 export function parseMultipart(bytes: Uint8Array, contentType: string): Form {
   const boundary = boundaryOf(contentType)
   if (boundary === undefined) return wrong('expected a boundary of 1 to 70 characters in Content-Type')

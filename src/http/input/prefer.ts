@@ -1,4 +1,7 @@
-/** What a client would rather have (RFC 7240). A preference is never a reason to refuse: what cannot be read or is not known is left out. */
+/**
+ * What a client would rather have (RFC 7240). A preference is never a reason to refuse: what cannot be read or is not
+ * known is left out.
+ */
 export interface Preferences {
   /** How long the answer may take, s, as it was asked for. */
   readonly wait: number | undefined
@@ -51,7 +54,9 @@ export function grantedWait({ wait }: Preferences): number | undefined {
   return wait === undefined ? undefined : Math.min(wait, MAX_WAIT_S)
 }
 
-/** `Preference-Applied` of these preferences, in the order of the standard's examples; undefined where none was applied. */
+/**
+ * `Preference-Applied` of these preferences, in the order of the standard's examples; undefined where none was applied.
+ */
 export function preferenceApplied(wait: number | undefined, respondAsync: boolean): string | undefined {
   const applied = [...(respondAsync ? ['respond-async'] : []), ...(wait === undefined ? [] : [`wait=${wait}`])]
   return applied.length === 0 ? undefined : applied.join(', ')

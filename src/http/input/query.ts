@@ -8,7 +8,10 @@ export type Query<Readers extends Record<string, Reader<unknown>>> =
   | { readonly kind: 'values'; readonly values: { readonly [Name in keyof Readers]?: ReturnType<Readers[Name]> } }
   | { readonly kind: 'refused'; readonly problem: Problem }
 
-/** The query of a URL by a reader for each parameter. An unknown or repeated one is refused: a filter that is ignored misleads. */
+/**
+ * The query of a URL by a reader for each parameter. An unknown or repeated one is refused: a filter that is ignored
+ * misleads.
+ */
 export function readQuery<Readers extends Record<string, Reader<unknown>>>(
   url: string,
   readers: Readers,
@@ -65,9 +68,12 @@ export function requireSearch(text: string): string {
   return text
 }
 
-/** A moment as ISO 8601 (RFC 3339) with its offset, or a date alone, which is its midnight in UTC; in ms since the epoch. */
+/**
+ * A moment as ISO 8601 (RFC 3339) with its offset, or a date alone, which is its midnight in UTC; in ms since the
+ * epoch.
+ */
 export function requireMoment(text: string): number {
-  // A plus sign in a query that nobody escaped is a space.
+  // A plus sign in a query that was not escaped is a space.
   const moment = text.replace(' ', '+')
   const form = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
   const ms = form.test(moment) ? Date.parse(moment) : Number.NaN

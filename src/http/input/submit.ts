@@ -20,8 +20,8 @@ export function taskProblem(c: Context, scope: HttpScope, name: string): Problem
 }
 
 /**
- * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and something is said of it, if
- * only that it has no tags: some stores list no others.
+ * Options of a call over HTTP: its job always keeps a record, as its client has nothing else to ask for, and always has
+ * submission metadata, if only an empty list of tags: some stores list no other jobs.
  */
 export function callOptions(c: Context, scope: HttpScope, tags: readonly string[] | undefined): CallOptions {
   const owner = identityOf(c)?.id
@@ -32,7 +32,7 @@ export function callOptions(c: Context, scope: HttpScope, tags: readonly string[
     : { ignoreResult: false, keepInput, owner, tags: tags ?? (keepInput ? undefined : NO_TAGS), webhook }
 }
 
-/** The same where nobody is asked who he is, and nothing more is said. */
+/** The same without authentication and without tags. */
 export function openOptions({ keepInput }: HttpScope): CallOptions {
   return keepInput ? DEFAULT_CALL_WITH_INPUT : DEFAULT_CALL
 }
@@ -41,7 +41,7 @@ const NO_TAGS: readonly string[] = []
 const DEFAULT_CALL: CallOptions = { ignoreResult: false, tags: NO_TAGS }
 const DEFAULT_CALL_WITH_INPUT: CallOptions = { ignoreResult: false, keepInput: true }
 
-/** Hand in one call. Throws as `callTask` and `send` do. */
+/** Submit one call. Throws as `callTask` and `send` do. */
 export function send(
   { app }: HttpScope,
   name: string,

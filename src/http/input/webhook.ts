@@ -8,7 +8,7 @@ import { headersOf } from './header.ts'
 
 const WEBHOOK_URL_HEADER = 'celeriac-webhook'
 
-/** Where the sender of a request wants to be told of the end of its job. */
+/** The URL that the sender of a request wants notified of the end of its job. */
 export function webhookOf(c: Context): string | undefined {
   return headersOf(c)(WEBHOOK_URL_HEADER) ?? undefined
 }
@@ -28,7 +28,9 @@ export function webhookProblem(c: Context, { app }: HttpScope): Problem | undefi
   }
 }
 
-/** Let the answers to requests that hand in jobs say that their webhook is disabled: the job runs, and its end is not told. */
+/**
+ * Mark the answers to requests that submit jobs whose webhook is disabled: the job runs, and the webhook is not sent.
+ */
 export function addWebhookMark(api: Hono, base: string, { app }: HttpScope): void {
   const { webhooks, logger } = app.config
   if (!webhooks) return

@@ -5,7 +5,7 @@ import { PROBLEMS, type ProblemKind, problemType } from '../output/problem.ts'
 
 /** What of an API changes every one of its answers. */
 export interface AnswerFacts {
-  /** Somebody asks who it is. */
+  /** Authentication is required. */
   readonly secured: boolean
   /** Requests are counted. */
   readonly limited: boolean
@@ -25,7 +25,7 @@ const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemKind, JsonSchema>>> = {
   'store-unavailable': { 'Retry-After': ref('headers', 'RetryAfter') },
 }
 
-/** What may be wrong with any job that is handed in. */
+/** What may be wrong with any job that is submitted. */
 export const SUBMIT_PROBLEMS: readonly ProblemKind[] = [
   'key-in-use',
   'body-too-large',
@@ -65,7 +65,7 @@ export class Answers {
     }
   }
 
-  /** The problems of an operation that the gate stands before, by status. `writes`: it changes something. */
+  /** The problems of an operation behind the gate, by status. `writes`: it changes something. */
   problems(writes: boolean, ...kinds: readonly ProblemKind[]): JsonSchema {
     const { secured, limited } = this.#facts
     return this.byStatus([
@@ -80,7 +80,7 @@ export class Answers {
     ])
   }
 
-  /** Problems by status. One alone is a component; several of one status are told apart by their type. */
+  /** Problems by status. One alone is a component; several of one status are distinguished by their type. */
   byStatus(kinds: readonly ProblemKind[]): JsonSchema {
     const groups = Map.groupBy(kinds, (kind) => PROBLEMS[kind].status)
     const answers = [...groups].map(([status, [first, ...more]]) => {

@@ -13,13 +13,13 @@ export interface ApiFacts {
   /** Path before `/tasks` and `/jobs`. */
   readonly base: string
   readonly tasks: readonly ExposedTask[]
-  /** How callers say who they are: the scheme of HTTP authentication. Undefined where nobody asks. */
+  /** The scheme of HTTP authentication. Undefined where none is required. */
   readonly scheme: 'bearer' | 'basic' | undefined
   /** Requests are counted. */
   readonly limited: boolean
-  /** Webhooks can be told. */
+  /** The app sends webhooks. */
   readonly webhooks: boolean
-  /** Metrics are told. */
+  /** Metrics are served. */
   readonly metrics: boolean
 }
 
@@ -27,7 +27,9 @@ const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result
 
 Errors are problem documents (RFC 9457); their \`type\` never changes.`
 
-/** The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated. */
+/**
+ * The license is the application's to choose (`info` of its options); this is SPDX' word for one that is not stated.
+ */
 const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */

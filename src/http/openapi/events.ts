@@ -16,7 +16,7 @@ function object(properties: JsonSchema, ...required: readonly string[]): JsonSch
 const EVENTS: JsonSchema = {
   state: object({ state: text, attempt, progress: {}, error: ref('schemas', 'JobError') }, 'state', 'attempt'),
   progress: { description: 'What the task reported.' },
-  chunk: object({ attempt, data: { description: 'A part of its output that the task handed out.' } }),
+  chunk: object({ attempt, data: { description: 'A part of its output that the task emitted.' } }),
   log: object({
     attempt,
     level: { enum: ['debug', 'info', 'warn', 'error'] },

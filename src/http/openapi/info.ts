@@ -9,7 +9,10 @@ export interface ApiInfo {
   version?: string | undefined
   /** Text in Markdown, instead of the usual words. */
   description?: string | undefined
-  /** Under which conditions the API may be used: a name, and the SPDX identifier or a URL. Default: a name that says that none is stated. */
+  /**
+   * Under which conditions the API may be used: a name, and the SPDX identifier or a URL. Default: a name that says
+   * that none is stated.
+   */
   license?: { name: string; identifier?: string | undefined; url?: string | undefined } | undefined
   /** Whom users of the API may ask. */
   contact?: { name?: string | undefined; url?: string | undefined; email?: string | undefined } | undefined

@@ -32,7 +32,7 @@ export const SUBMIT_HEADERS: Readonly<Record<string, JsonSchema>> = {
   Webhook: {
     name: 'Celeriac-Webhook',
     in: 'header',
-    description: 'URL that is told when the job has ended: a CloudEvent, signed as by Standard Webhooks.',
+    description: 'URL that is notified when the job has ended: a CloudEvent, signed as by Standard Webhooks.',
     schema: { type: 'string', format: 'uri', maxLength: 2048 },
   },
   Tag: {
@@ -115,7 +115,7 @@ function getJob(answers: Answers): JsonSchema {
     operationId: 'getJob',
     tags: ['jobs'],
     summary: 'A job as it is now, or as soon as it changes',
-    description: 'With `If-None-Match` and `Prefer: wait=25` it answers when the job is another than that, else 304.',
+    description: 'With `If-None-Match` and `Prefer: wait=25` it answers when the job has changed, else 304.',
     parameters: [
       { name: 'If-None-Match', in: 'header', description: 'The `ETag` that is known.', schema: { type: 'string' } },
       ref('parameters', 'Prefer'),
@@ -190,7 +190,7 @@ function getResult(answers: Answers): JsonSchema {
         content: { '*/*': {} },
         headers: { ...headers, 'Content-Range': ref('headers', 'ContentRange') },
       }),
-      304: answers.ok('It is what you have.', { headers }),
+      304: answers.ok('Your copy is current.', { headers }),
       ...answers.problems(
         false,
         'unknown-job',
@@ -210,7 +210,7 @@ function getEvents(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'What happens to a job, as server-sent events',
     description:
-      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that comes back with the last it has seen gets what follows. The stream ends with the job, and 204 tells an EventSource not to come again.',
+      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
     parameters: [
       { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
       { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },
@@ -220,7 +220,7 @@ function getEvents(answers: Answers): JsonSchema {
         content: EVENT_STREAM,
         headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
       }),
-      204: answers.ok('All of it is known: there is nothing more to come.'),
+      204: answers.ok('The client has all events: there is nothing more to come.'),
       ...answers.problems(false, 'invalid-query', 'invalid-event-id', 'unknown-job', 'job-expired'),
     },
   }
@@ -274,7 +274,7 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
     tags: ['batches'],
     summary: 'Submit many jobs: all, or none',
     description:
-      'Either all of the jobs are submitted or none of them: one that cannot be is a problem, whose pointer says which.',
+      'Either all of the jobs are submitted or none of them: one that cannot be submitted is a problem, whose pointer says which.',
     parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
     requestBody: { required: true, content: json({ type: 'object', properties: { jobs }, required: ['jobs'] }) },
     responses: {
@@ -296,7 +296,7 @@ export function batchPaths(base: string, answers: Answers, webhooks: boolean): J
   const getBatch = {
     operationId: 'getBatch',
     tags: ['batches'],
-    summary: 'How far the jobs of a batch are, together',
+    summary: 'The states of the jobs of a batch, together',
     description: 'How many of its jobs are in which state, and each of them with its links.',
     responses: {
       200: answers.ok('The batch.', { content, headers: retryPending }),
@@ -346,14 +346,14 @@ export function systemPaths(answers: Answers): JsonSchema {
     summary,
     description,
     security: [],
-    responses: { 200: { description: 'It does.', content: json(status) }, ...more },
+    responses: { 200: { description: 'The process answers.', content: json(status) }, ...more },
   })
   return {
     '/livez': {
       get: health(
         'livez',
         'Does the process answer?',
-        'For a liveness probe: it asks no store. Nobody needs to say who they are.',
+        'For a liveness probe: it does not use the store, and needs no authentication.',
         answers.byStatus(['misdirected-request']),
       ),
     },
@@ -381,7 +381,7 @@ export function systemPaths(answers: Answers): JsonSchema {
   }
 }
 
-/** The metrics. `secured`: somebody asks who it is. */
+/** The metrics. `secured`: authentication is required. */
 export function metricsPath(answers: Answers, secured: boolean): JsonSchema {
   const get = {
     operationId: 'getMetrics',

@@ -5,10 +5,10 @@ import type { JsonSchema } from '../../std/jsonSchema.ts'
 const DESCRIPTIONS = {
   getJob: 'The state of the job.',
   getResult: 'The result of the job alone.',
-  getEvents: 'What happens to the job, as it happens.',
+  getEvents: 'The events of the job, as they happen.',
   cancelJob: 'Cancel the job.',
   retryJob: 'Submit the job once more, when it has ended.',
-  getBatch: 'How far the jobs of the batch are.',
+  getBatch: 'The states of the jobs of the batch.',
 } as const
 
 type LinkedOperation = keyof typeof DESCRIPTIONS

@@ -24,7 +24,7 @@ export interface TaskParts {
 export interface TaskFacts {
   readonly base: string
   readonly webhooks: boolean
-  /** Name of the scheme by which callers say who they are. */
+  /** Name of the authentication scheme. */
   readonly scheme: string | undefined
 }
 
@@ -65,7 +65,7 @@ function endedSchema(name: string, key: string): JsonSchema {
 }
 
 const SUBMITTING =
-  'Submits a job and answers at once: `Location` is where its state and its result are to be had, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
+  'Submits a job and answers at once: `Location` is the URL of its state and its result, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
 
 function operation(
   { name, definition, scopes }: ExposedTask,
@@ -130,7 +130,10 @@ function requestBody(definition: TaskDefinition | undefined, key: string): JsonS
   }
 }
 
-/** Positional tasks take a list, each of whose items has its parameter's name as title; where the code lives elsewhere, a list or an object. */
+/**
+ * Positional tasks take a list, each of whose items has its parameter's name as title; where the code lives elsewhere,
+ * a list or an object.
+ */
 function inputSchema(definition: TaskDefinition | undefined, place: string): JsonSchema {
   if (definition?.style === 'object') return jsonSchemaOf(definition.input, 'input', place)
   const list = { type: 'array', description: 'The arguments, in order.', items: {} }
@@ -138,7 +141,7 @@ function inputSchema(definition: TaskDefinition | undefined, place: string): Jso
   return definition ? list : { oneOf: [list, { type: 'object', description: 'The keyword arguments.' }] }
 }
 
-/** How many there are is said where parameters are declared: else more or fewer are no fault. */
+/** The number of items is limited where parameters are declared: else more or fewer are no fault. */
 function itemsOf({ list, rest, declared }: Parameters, place: string): JsonSchema {
   const least = list.filter(({ required }) => required).length
   return {
@@ -159,7 +162,7 @@ function withExample(schema: JsonSchema, example: unknown): JsonSchema {
   return example === undefined ? schema : { ...schema, examples: [example] }
 }
 
-/** How a webhook is told: what a receiver has to answer. `operationId`: where it stands once in the document. */
+/** How a webhook is delivered: what a receiver has to answer. `operationId`: where it is in the document once. */
 export function delivery(schema: string, operationId?: string): JsonSchema {
   const header = (name: string, description: string): JsonSchema => ({
     name,
@@ -191,7 +194,9 @@ export function delivery(schema: string, operationId?: string): JsonSchema {
   }
 }
 
-/** A task's name as OpenAPI allows component keys: other characters as `_` and their code, so that no two names meet. */
+/**
+ * A task's name as OpenAPI allows component keys: other characters as `_` and their code, so that no two names meet.
+ */
 function componentKey(name: string): string {
   return name.replace(/[^A-Za-z0-9.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)
 }

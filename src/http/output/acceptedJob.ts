@@ -4,7 +4,7 @@ import { timeOf } from '../../std/id.ts'
 import type { Accepted } from '../input/idempotency.ts'
 import { jobPath } from './job.ts'
 
-/** The answer to a call that was just handed in. */
+/** The answer to a call that was just submitted. */
 export function respondAccepted(
   { id, at, replayed }: Accepted,
   task: string,
@@ -17,8 +17,8 @@ export function respondAccepted(
 }
 
 /**
- * The job document of such a call, as `jobDocument` would have it, made from what is known: no read of the store. Written by hand, as every
- * call pays for it. `at` is ms since the epoch, `self` the job's path.
+ * The job document of such a call, as `jobDocument` would have it, made from what is known: no read of the store.
+ * Written by hand, as every call pays for it. `at` is ms since the epoch, `self` the job's path.
  */
 export function acceptedText(id: string, at: number, task: string, self: string): string {
   const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`

@@ -3,7 +3,7 @@ import { type History, seqOf } from '../../backend/eventLog.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 
-/** The entity tag of a job: the number of its last change; where nobody counted that one, made of the record. */
+/** The entity tag of a job: the number of its last change; where the store did not count it, a hash of the record. */
 export function jobEtag(history: History): string {
   const { meta } = history
   const seq = seqOf(history)

@@ -4,11 +4,11 @@ import { HEARTBEAT, OPENING } from './eventFormat.ts'
 export interface EventSource {
   /** The events, each as it is written; ends when there are no more, or on abort. */
   events(signal: AbortSignal): AsyncIterable<string>
-  /** Told of an error that ended the stream. */
+  /** Called with an error that ended the stream. */
   fail(error: unknown): void
   /** ms between two signs of life. */
   readonly heartbeat: number
-  /** The server closes: the stream ends, and its client comes again. */
+  /** The server closes: the stream ends, and its client reconnects. */
   readonly closing: StopSignal | undefined
   /** Ends the connection; absent where the host does not show it: the stream then fails, and the host ends it. */
   readonly hangUp: (() => void) | undefined
@@ -19,8 +19,9 @@ const MAX_UNREAD_HEARTBEATS = 8
 const encoder = new TextEncoder()
 
 /**
- * The body of an event stream. Nothing is kept for a slow reader but one event: the next is fetched when it has taken that one, from the
- * log that all followers of the job share. One that takes nothing for eight heartbeats is hung up on, and may come back with `Last-Event-ID`.
+ * The body of an event stream. Nothing is kept for a slow reader but one event: the next is fetched when it has taken
+ * that one, from the log that all followers of the job share. One that takes nothing for eight heartbeats is
+ * disconnected, and may reconnect with `Last-Event-ID`.
  */
 export function eventStream(source: EventSource): ReadableStream<Uint8Array> {
   const writing = new Writing(source)

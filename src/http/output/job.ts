@@ -49,7 +49,10 @@ export function jobPath(base: string, id: string): string {
   return `${base}/jobs/${UNESCAPED_ID.test(id) ? id : encodeURIComponent(id)}`
 }
 
-/** The answer that shows a job. While it is not final, the client is told when to ask again: after 1 s, unless `more` says otherwise. */
+/**
+ * The answer that shows a job. While it is not final, `Retry-After` says when to ask again: after 1 s, unless `more`
+ * says otherwise.
+ */
 export function respondJob(
   info: JobInfo,
   base: string,

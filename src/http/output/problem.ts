@@ -55,11 +55,11 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'invalid-event-id': { status: 400, title: 'The id of the last event cannot be read' },
   'invalid-query': { status: 400, title: 'A query parameter is wrong' },
   'invalid-idempotency-key': { status: 400, title: 'The idempotency key cannot be read' },
-  'invalid-webhook': { status: 400, title: 'The webhook may not be told' },
-  unauthorized: { status: 401, title: 'Say who you are' },
-  forbidden: { status: 403, title: 'This is not allowed to you' },
+  'invalid-webhook': { status: 400, title: 'The webhook is not allowed' },
+  unauthorized: { status: 401, title: 'Authentication is required' },
+  forbidden: { status: 403, title: 'This is not permitted' },
   'cross-origin': { status: 403, title: 'A page of another origin may not do this' },
-  'not-found': { status: 404, title: 'Nothing is here' },
+  'not-found': { status: 404, title: 'There is nothing at this path' },
   'unknown-task': { status: 404, title: 'No such task' },
   'unknown-job': { status: 404, title: 'No such job' },
   'unknown-batch': { status: 404, title: 'No such batch' },
@@ -75,7 +75,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'job-unreadable': { status: 409, title: 'The record of the job cannot be read' },
   'wait-completed': { status: 409, title: 'It has been answered already' },
   'job-expired': { status: 410, title: 'The job is not kept any more' },
-  'wait-over': { status: 410, title: 'Nobody waits any more' },
+  'wait-over': { status: 410, title: 'The task does not wait any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not of an accepted type' },
   'range-not-satisfiable': { status: 416, title: 'The result has no such part' },
@@ -84,10 +84,10 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'invalid-input': { status: 422, title: "The input does not fit the task's schema" },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
-  'internal-error': { status: 500, title: 'The server failed' },
+  'internal-error': { status: 500, title: 'Internal server error' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
-  'cannot-remember': { status: 501, title: 'The store remembers nothing but jobs' },
-  overloaded: { status: 503, title: 'Too much is going on' },
+  'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
+  overloaded: { status: 503, title: 'The server is overloaded' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },
 }
 
@@ -102,10 +102,16 @@ export interface Problem {
   readonly members?: Readonly<Record<string, unknown>>
 }
 
-/** One thing that is wrong with the input: where (a JSON Pointer as a URI fragment, RFC 6901 §6), a word for programs, and one for people. */
+/**
+ * One thing that is wrong with the input: where (a JSON Pointer as a URI fragment, RFC 6901 §6), a code for programs,
+ * and a text for people.
+ */
 export interface InputError {
   readonly pointer: string
-  /** `required`: nothing is there; `type`: not the kind of value that is taken here; `invalid`: the schema refuses it; `unsendable`: it cannot be carried. */
+  /**
+   * `required`: nothing is there; `type`: not the kind of value that is taken here; `invalid`: the schema refuses it;
+   * `unsendable`: it cannot be carried.
+   */
   readonly code: 'required' | 'type' | 'invalid' | 'unsendable'
   readonly detail: string
 }

@@ -18,7 +18,7 @@ export class Durations {
   /** Half of a task's jobs took at most so many ms; of those that were asked for since the last one was seen. */
   readonly #medians = new Map<string, number>()
 
-  /** A job is shown to somebody: if it has succeeded, it counts, once. */
+  /** A job is shown to a client: if it has succeeded, it counts, once. */
   see({ id, task, state, submittedAt, finishedAt }: JobInfo): void {
     if (state !== SUCCESS || task === undefined || !submittedAt || !finishedAt) return
     const samples = this.#samples.get(task) ?? []
@@ -45,7 +45,7 @@ export class Durations {
     return Math.min(MAX_RETRY_AFTER_S, Math.max(MIN_RETRY_AFTER_S, Math.ceil((median - elapsed) / 1000)))
   }
 
-  /** The headers that tell it; none where the job has ended. */
+  /** The headers with the time; none where the job has ended. */
   headersOf(info: JobInfo): Record<string, string> {
     return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info)) }
   }

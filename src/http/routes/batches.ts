@@ -26,7 +26,7 @@ interface Batch {
 /** Shortest time that a batch is kept, ms: as long as a record that never becomes final. */
 const MIN_BATCH_LIFETIME_MS = 7 * 86_400_000
 
-/** `POST /batches`: hand in many jobs. `GET /batches/{id}`: how far they are, together. */
+/** `POST /batches`: submit many jobs. `GET /batches/{id}`: their states, together. */
 export function addBatchRoutes(api: Hono, base: string, scope: HttpScope): void {
   api.post(`${base}/batches`, (c) => submit(c, scope))
   api.all(`${base}/batches`, methodNotAllowed('POST'))
@@ -67,9 +67,9 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
 }
 
 /**
- * The jobs, then the note of the batch, which says that all were handed in: whoever repeats the request later gets that. Where it is not there
- * yet, a repeat with the same key sends what a crash has left out, and nothing twice: with a key each job has an id of its place in the batch,
- * and a note as long as the key holds.
+ * Submit the jobs, then store the note of the batch, which says that all were submitted: a later repeat of the request
+ * gets that note. Where it is not stored yet, a repeat with the same key submits what a crash has left out, and nothing
+ * twice: with a key each job has an id made of its index in the batch, and a note as long as the key holds.
  */
 async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members: readonly Member[]): Promise<Batch> {
   const { id, at, replayed } = accepted
@@ -90,7 +90,7 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   return batch
 }
 
-/** What makes a job of a batch the same one for whoever sends it again. */
+/** What makes a job of a batch the same one when the batch is sent again. */
 function placeIn({ id, at }: Accepted, index: number): Pick<CallOptions, 'taskId' | 'note'> {
   const key = `http-batch-job ${id} ${index}`
   return {

@@ -31,7 +31,7 @@ const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ')
 
-/** `GET /docs`: a page for people, from the package itself. It has no secret in it, so it is there before anybody is asked who it is. */
+/** `GET /docs`: a page for people, from the package itself. It contains no secret, so it needs no authentication. */
 export function addDocsRoutes(api: Hono): void {
   for (const [path, { file, type }] of Object.entries(FILES)) {
     let read: Promise<{ text: string; etag: string }> | undefined

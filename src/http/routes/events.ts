@@ -43,7 +43,7 @@ async function follow(c: Context, scope: HttpScope): Promise<Response> {
   return new Response(body, { headers: STREAM_HEADERS })
 }
 
-/** The client knows the end: an answer without a body tells an EventSource not to come again. */
+/** The client knows the end: after an answer without a body an EventSource does not reconnect. */
 function hasAll(history: History, after: number): boolean {
   return isFinal(history.meta.status) && seqOf(history) === after
 }
@@ -68,7 +68,7 @@ function bodyOf(
       }
     },
     fail(error) {
-      // The client comes again by itself, and is told then what there is to be told.
+      // The client reconnects by itself, and gets the reason as a problem then.
       if (error instanceof UnknownJobError || error instanceof StoreUnavailableError) return
       app.config.logger.error({ err: error, job: id }, 'a stream of events failed')
     },

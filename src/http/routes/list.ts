@@ -42,9 +42,9 @@ interface Filter {
   readonly task: string | undefined
   readonly tag: string | undefined
   readonly q: string | undefined
-  /** Of a search: a cursor would tell what is found in jobs of other tasks, even if they are not shown. */
+  /** Of a search: a cursor would reveal what is found in jobs of other tasks, even if they are not shown. */
   readonly tasks: readonly string[] | undefined
-  /** Whose jobs; undefined is everybody's. */
+  /** Owner of the jobs; undefined: all owners. */
   readonly owner: string | undefined
   /** ms since the epoch */
   readonly since: number | undefined

@@ -9,7 +9,7 @@ const PATH = '/metrics'
 /** The scope that an identity needs to read it. */
 const SCOPE = 'metrics'
 
-/** `GET /metrics`: what is counted, for Prometheus. Where somebody asks who it is, for those with the scope `metrics`. */
+/** `GET /metrics`: metrics for Prometheus. With authentication, for identities with the scope `metrics`. */
 export function addMetricsRoute(api: Hono, metrics: Metrics): void {
   api.get(PATH, async (c) => {
     const identity = identityOf(c)
@@ -28,7 +28,7 @@ export function createMetricsHttp(app: App): Hono {
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => {
     app.config.logger.error({ err: error }, 'metrics: a scrape failed')
-    return respondProblem({ kind: 'internal-error', detail: 'the log of the worker says more' }, c.req.path)
+    return respondProblem({ kind: 'internal-error', detail: "see the worker's log" }, c.req.path)
   })
   return api
 }

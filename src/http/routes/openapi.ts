@@ -31,7 +31,7 @@ export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate
   api.all(PATH, methodNotAllowed('GET, HEAD'))
 }
 
-/** What `authorize` asks for when somebody says nothing. */
+/** What `authorize` asks for when a request has no credentials. */
 function schemeOf(authorize: Authorize): 'bearer' | 'basic' {
   const challenge = authorize.challenge?.(new Request('http://localhost/'))
   return /^basic\b/i.test(challenge ?? '') ? 'basic' : 'bearer'

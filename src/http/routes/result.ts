@@ -37,7 +37,10 @@ interface Content {
 const JSON_TYPE = 'application/json'
 const BYTES_TYPE = 'application/octet-stream'
 
-/** Bytes and text are of the task's type, where it names one; everything else, and text of a task that names none, is JSON. */
+/**
+ * Bytes and text are of the task's type, where it names one; everything else, and text of a task that names none, is
+ * JSON.
+ */
 function contentOf({ task = '', result }: JobInfo, { app }: HttpScope): Content {
   const own = app.tasks.get(task)?.definition.options.contentType
   if (result instanceof Uint8Array) return { type: own ?? BYTES_TYPE, bytes: result }
@@ -70,13 +73,17 @@ function respondContent(c: Context, { type, bytes }: Content): Response {
   if (part === 'none') return respondUnsatisfiable(c, bytes.length)
   headers['content-type'] = type
   if (part === 'all') return send(bytes, 200, headers)
-  // The range counts the bytes of the result: a part that a compressor changed could not be put together with the others.
+  // The range counts the bytes of the result: a part that a compressor changed could not be put together with the
+  // others.
   headers['cache-control'] = 'no-cache, no-transform'
   headers['content-range'] = `bytes ${part.start}-${part.end}/${bytes.length}`
   return send(bytes.subarray(part.start, part.end + 1), 206, headers)
 }
 
-/** `Range`, unless it is meant for other bytes than these (`If-Range`) or the method is not GET, for which alone it is defined. */
+/**
+ * `Range`, unless it is meant for other bytes than these (`If-Range`) or the method is not GET, for which alone it is
+ * defined.
+ */
 function wantedRange(c: Context, etag: string): string | undefined {
   const same = c.req.header('if-range')
   return c.req.method === 'GET' && (same === undefined || same === etag) ? c.req.header('range') : undefined
@@ -96,8 +103,8 @@ function respondUnsatisfiable(c: Context, length: number): Response {
 }
 
 /**
- * 409 and not a 5xx: the same answer comes next time, so no proxy should try again. The traceback is of the server's code: for admins, and for
- * nobody where nobody is asked who he is.
+ * 409 and not a 5xx: the same answer comes next time, so no proxy should try again. The traceback is of the server's
+ * code: for admins, and never shown without authentication.
  */
 function respondEnd(c: Context, { state, error }: JobInfo): Response {
   const { type, message, traceback } = error ?? { type: 'Error', message: '', traceback: undefined }

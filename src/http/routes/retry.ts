@@ -16,7 +16,10 @@ import { respondAccepted } from '../output/acceptedJob.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
-/** `POST /jobs/{id}/retry`: hand in a job that has ended once more, as a new job with the same input; an admin may give another. */
+/**
+ * `POST /jobs/{id}/retry`: submit a job that has ended once more, as a new job with the same input; an admin may give
+ * another input.
+ */
 export function addRetryRoute(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/jobs/:id/retry`
   api.post(path, (c) => retry(c, scope))

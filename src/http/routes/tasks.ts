@@ -17,7 +17,7 @@ import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 import { endOfWait } from '../server/shutdownSignal.ts'
 
-/** `POST /tasks/{name}`: hand in a job. */
+/** `POST /tasks/{name}`: submit a job. */
 export function addTaskRoutes(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/tasks/:name`
   api.post(path, (c) => submit(c, scope))
@@ -46,7 +46,7 @@ interface Given {
   readonly body: Exclude<Body, { kind: 'refused' }>
 }
 
-/** Hand it in; or say what is wrong with it. */
+/** Submit the job; or return what is wrong with it. */
 async function accept(c: Context, scope: HttpScope, { name, task, body }: Given): Promise<Accepted | Problem> {
   const tags = tagsOf(c.req.url)
   if (isProblem(tags)) return tags
@@ -91,12 +91,12 @@ async function respondPreferred(
   return new Response(document, { status: 200, headers })
 }
 
-/** Of a job that was handed in before, the record may have expired: nothing is to be waited for. */
+/** The record of a job that was submitted before may have expired: then there is nothing to wait for. */
 async function isThere({ id, replayed }: Accepted, { app }: HttpScope): Promise<boolean> {
   return !replayed || (await app.result(id).info()) !== undefined
 }
 
-/** A wait that failed. The job was handed in all the same: its client must learn where it is. */
+/** After a wait that failed. The job is submitted nevertheless: its client must get its URL. */
 async function infoAfter(error: unknown, id: string, { app }: HttpScope): Promise<JobInfo | undefined> {
   if (error instanceof DecodeError) return app.result(id).info()
   if (!(error instanceof UnknownJobError || error instanceof StoreUnavailableError))
@@ -113,7 +113,7 @@ async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number
   try {
     for await (const event of job.events({ signal: end.signal })) info = event.info
   } catch (error) {
-    // Nobody reads the answer any more; whoever said so does not want the job either.
+    // The client has disconnected; by the header it asked to revoke the job in that case.
     if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()
     if (!end.signal.aborted) info = await infoAfter(error, id, scope)
   } finally {

@@ -7,7 +7,10 @@ import { inputErrors, invalidInput } from '../input/input.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
-/** `POST /waits/{token}`: answer a task that waits. The token is the right to do so: whose job it is plays no part. */
+/**
+ * `POST /waits/{token}`: answer a task that waits. The token is the right to do so: the owner of the job does not
+ * matter.
+ */
 export function addWaitRoute(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/waits/:token`
   api.post(path, (c) => complete(c, scope))
@@ -32,6 +35,6 @@ async function complete(c: Context, { app, maxBody }: HttpScope): Promise<Respon
 
 const REFUSALS: Readonly<Record<Exclude<WaitOutcome, 'completed'>, Problem>> = {
   'already-completed': { kind: 'wait-completed', detail: 'another answer came before, and that one counts' },
-  over: { kind: 'wait-over', detail: 'nobody waits for it any more: the time is over, or the job has ended' },
-  unknown: { kind: 'unknown-wait', detail: 'no task gave out this token, or it has expired' },
+  over: { kind: 'wait-over', detail: 'the task does not wait for it any more: the time is over, or the job has ended' },
+  unknown: { kind: 'unknown-wait', detail: 'no task issued this token, or it has expired' },
 }

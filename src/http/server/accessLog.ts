@@ -3,8 +3,8 @@ import type { Logger } from '../../std/log.ts'
 import { loggedPath } from '../output/path.ts'
 
 /**
- * One line for each request when its answer has gone, or its client. The path only: a query may hold what is not for logs.
- * `ms` is the time until then, which for a stream is how long it was followed.
+ * One line for each request when its answer has gone, or its client. The path only: a query may hold what is not for
+ * logs. `ms` is the time until then, which for a stream is how long it was followed.
  */
 export function logAccess(server: Server, logger: Logger): void {
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {

@@ -9,7 +9,10 @@ const PROBLEM_KINDS: Readonly<Record<string, ProblemKind>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
 }
 
-/** Answer what cannot be read as HTTP, or does not come within the server's time, with a problem document; then end the connection. */
+/**
+ * Answer what cannot be read as HTTP, or does not come within the server's time, with a problem document; then end the
+ * connection.
+ */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // An answer that has begun cannot be taken back.
@@ -22,7 +25,10 @@ export function answerClientErrors(server: Server): void {
 /** The answer to what was thrown before an API could answer: by a request whose target or `Host` makes no URL. */
 export function respondThrown(error: unknown): Response {
   if (error instanceof RequestError) return respondProblem({ kind: 'malformed-request', detail: error.message })
-  return respondProblem({ kind: 'internal-error', detail: 'what serves here failed' })
+  return respondProblem({
+    kind: 'internal-error',
+    detail: 'internal error; the server failed before it reached the API',
+  })
 }
 
 function answerTo({ code }: NodeJS.ErrnoException): string {

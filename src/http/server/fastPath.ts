@@ -18,9 +18,10 @@ import { jobPath, jobText } from '../output/job.ts'
 import { shownHeaders } from '../output/jobHeaders.ts'
 
 /*
- * The two requests that come most, in their plainest form, straight from Node's server: a call whose body is JSON, and a look at a job. It
- * saves them the half of their time that a router and the standard's Request and Response take. Whatever is not plain, and whatever goes
- * wrong before something was done, takes the ordinary way, which alone knows all the rules.
+ * The two requests that come most, in their plainest form, straight from Node's server: a call whose body is JSON, and
+ * a look at a job. It saves them the half of their time that a router and the standard's Request and Response take.
+ * Whatever is not plain, and whatever goes wrong before something was done, takes the ordinary way, which alone knows
+ * all the rules.
  */
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void
@@ -36,11 +37,11 @@ export interface DirectApi {
 
 const open = new WeakMap<Hono, DirectApi>()
 
-/** Let an API that asks nobody who he is, counts nothing and serves no pages of other origins be reached directly. */
+/** Serve an API directly, where it has no `authorize`, no rate limit and no allowed origins. */
 export function openDirectly(api: Hono, direct: DirectApi): void {
   open.set(api, direct)
   const { onError } = api
-  // Whoever handles errors himself must see them all.
+  // An error handler of the application must see all errors.
   api.onError = (handler) => {
     open.delete(api)
     return onError(handler)
@@ -99,7 +100,10 @@ function isPlainCall({ headers }: IncomingMessage, name: string, { exposed, scop
   )
 }
 
-/** One request and its answer. It counts among those that are worked on until it is answered, handed on, or its client has gone. */
+/**
+ * One request and its answer. It counts among those that are worked on until it is answered, passed on, or its client
+ * has disconnected.
+ */
 class Exchange {
   readonly request: IncomingMessage
   readonly path: string
@@ -126,7 +130,7 @@ class Exchange {
     this.#ordinary = ordinary
   }
 
-  /** False where too many are worked on: it is then handed on, to be refused. */
+  /** False where too many requests are worked on: it is then passed on, to be refused. */
   enter(): boolean {
     if (!this.#api.load.enter()) {
       this.handOn()
@@ -144,7 +148,7 @@ class Exchange {
   /** The ordinary way from the beginning, with the body where it was read. */
   handOn(body?: Buffer): void {
     this.leave()
-    // Where the adapter looks for a body that somebody has read.
+    // Where the adapter looks for a body that was read before.
     if (body) Object.assign(this.request, { rawBody: body })
     this.#ordinary(this.request, this.#response)
   }

@@ -51,18 +51,24 @@ export interface HttpServer {
   /** Take no more, finish the requests that run (at most 10 s), close every connection. Twice is harmless. */
   close(): Promise<void>
   /**
-   * The same without failing a client, for who is replaced: streams and long polls end at once, each connection after its next answer
-   * or when it has been idle for 5 s, all within 10 s.
+   * The same without failing a client, for who is replaced: streams and long polls end at once, each connection after
+   * its next answer or when it has been idle for 5 s, all within 10 s.
    */
   retire(): Promise<void>
 }
 
-/** A client gets this long for its headers, and this long for its whole request; ms between looks for those that took longer. */
+/**
+ * A client gets this long for its headers, and this long for its whole request; ms between looks for those that took
+ * longer.
+ */
 const HEADERS_TIMEOUT_MS = 10_000
 const TIMEOUT_CHECK_INTERVAL_MS = 5_000
 /** ms that an idle connection is kept. */
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-/** ms that `close` waits for running requests, for the first request of a connection, and between looks for those that became idle. */
+/**
+ * ms that `close` waits for running requests, for the first request of a connection, and between looks for those that
+ * became idle.
+ */
 const CLOSE_TIMEOUT_MS = 10_000
 const SILENCE_TIMEOUT_MS = 500
 const CLOSE_CHECK_INTERVAL_MS = 50
@@ -132,7 +138,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'something else listens there already; choose another port',
+  EADDRINUSE: 'another process listens there already; choose another port',
   EACCES: 'this user may not listen there; choose a port of 1024 or above',
   EADDRNOTAVAIL: 'the address is not one of this machine',
   ENOTFOUND: 'the host is not known',

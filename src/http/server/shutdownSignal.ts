@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import type { StopSignal } from '../../std/stopSignal.ts'
 
-/** What `serve` hands over with a request, beside Node's own. */
+/** What `serve` passes along with a request, beside Node's own. */
 export interface ServedBy {
-  /** Aborts when the server closes: whoever keeps a client waiting then lets it go. */
+  /** Aborts when the server closes: handlers that keep a client waiting must then answer. */
   closing?: StopSignal
 }
 

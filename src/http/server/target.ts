@@ -8,7 +8,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i
 /** A host and a port, without a user (RFC 9110, 4.2). */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
 
-/** Hands on requests whose target and `Host` are right and whose host the guard lets in; answers the others. */
+/** Passes on requests whose target and `Host` are valid and whose host the guard accepts; answers the others. */
 export function checkTarget(next: RequestListener, guard?: HostGuard): RequestListener {
   return (request, response) => {
     const wrong = readTarget(request)
@@ -24,9 +24,10 @@ export function checkTarget(next: RequestListener, guard?: HostGuard): RequestLi
 }
 
 /**
- * Apply to a request of Node's what RFC 9112 (3.2) says of its target and its `Host`, before anything reads either: an absolute target
- * replaces `Host`, and leaves its path in `url`; HTTP/1.1 needs one `Host`, and no version may have two. Returns the problem of a request
- * that breaks this. An HTTP/1.0 request may lack `Host`: `addHost` then completes it.
+ * Apply to a request of Node's what RFC 9112 (3.2) says of its target and its `Host`, before anything reads either: an
+ * absolute target replaces `Host`, and leaves its path in `url`; HTTP/1.1 needs one `Host`, and no version may have
+ * two. Returns the problem of a request that breaks this. An HTTP/1.0 request may lack `Host`: `addHost` then completes
+ * it.
  */
 function readTarget(request: IncomingMessage): Problem | undefined {
   // HTTP/2 has `:authority`, which its own parser has checked.

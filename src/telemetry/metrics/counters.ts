@@ -1,8 +1,8 @@
 import type { Family, Labels } from './family.ts'
 
 /*
- * Counting, as little as it can cost: whoever counts keeps a cell and adds to it. The library that writes it all down is loaded when somebody
- * asks for that.
+ * Counting, at the least cost: the code that counts keeps a cell and adds to it. The library that formats the metrics
+ * is loaded at the first scrape.
  */
 
 /** Name of a metric, and what it says. */

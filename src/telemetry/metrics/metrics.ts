@@ -10,8 +10,8 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 export class Metrics {
   readonly tasks: TaskMetrics
   /**
-   * Where several processes answer for one: given what this one counts, what all of them do, this one included. What it rejects with fails the
-   * scrape: half of the numbers would look as if the others had begun anew.
+   * Where several processes answer for one: given what this one counts, what all of them do, this one included. What it
+   * rejects with fails the scrape: half of the numbers would look as if the other processes had been reset.
    */
   peers: ((own: readonly Family[]) => Promise<readonly (readonly Family[])[]>) | undefined
   readonly #store: StoreLook
@@ -29,7 +29,7 @@ export class Metrics {
     this.#sources.push(source)
   }
 
-  /** Somebody has asked: what is told from now on must not be less. */
+  /** There was a scrape: later ones must not report less. */
   get asked(): boolean {
     return this.#process !== undefined
   }
@@ -48,14 +48,18 @@ export class Metrics {
     return AggregatorRegistry.aggregate([...all, store]).metrics()
   }
 
-  /** Nothing else is waited for in between: what is handed on must not be older than what was said already. */
+  /**
+   * Nothing else is awaited in between: the counts that are passed on must not be older than those reported already.
+   */
   async #all(): Promise<readonly (readonly Family[])[]> {
     const own = await this.own()
     return this.peers ? this.peers(own) : [own]
   }
 }
 
-/** What prom-client knows of the process: CPU, memory, event loop, garbage collection. Times are observed from now on. */
+/**
+ * What prom-client knows of the process: CPU, memory, event loop, garbage collection. Times are observed from now on.
+ */
 async function processFamilies(): Promise<() => Promise<Family[]>> {
   const { Registry, collectDefaultMetrics } = await import('prom-client')
   const register = new Registry()
@@ -72,7 +76,7 @@ async function processFamilies(): Promise<() => Promise<Family[]>> {
   }
 }
 
-/** Some of the library's gauges are named as counters; what they sum up is told beside them. */
+/** Some of the library's gauges are named as counters; the gauges that they sum up are reported beside them. */
 function isWellNamed({ name, type }: Family): boolean {
   return type === 'counter' || !name.endsWith('_total')
 }

@@ -17,7 +17,7 @@ const MESSAGES = {
 export class StoreLook {
   readonly #app: App
   readonly #tasks: () => Iterable<string>
-  /** One at a time: a store that is away for hours is not asked more and more. */
+  /** One at a time: requests to a store that is unavailable for hours must not pile up. */
   #looking: Promise<ReadonlyMap<string, number>> | undefined
 
   /** `tasks`: whose queues are of interest, too. */
@@ -26,7 +26,9 @@ export class StoreLook {
     this.#tasks = tasks
   }
 
-  /** How it is now. A store that is away, or does not answer in time, is told of, and no failure. */
+  /**
+   * The state now. A store that is unavailable, or does not answer in time, is reported as such and fails no scrape.
+   */
   async families(): Promise<Family[]> {
     const sizes = await this.#sizes()
     const values = [...(sizes ?? [])].map(([queue, value]) => ({ labels: { queue }, value }))

@@ -7,7 +7,10 @@ import type { Family } from './family.ts'
 /** Bounds of the buckets of runs, s: from a quick query to an hour. */
 const DURATION_BUCKETS_S = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 
-/** The signals that a run ends with, by the task's state; the last three are none: given back or dropped, done by another, left to another. */
+/**
+ * The signals that a run ends with, by the task's state; the last three are no states: released or dropped, done by
+ * another worker, left to another worker.
+ */
 const END_SIGNALS = {
   'task:success': SUCCESS,
   'task:failure': FAILURE,
@@ -24,13 +27,16 @@ interface Runs {
   readonly ends: Map<string, Count>
 }
 
-/** What an app hands in, and what its workers in this process do, by its signals. Tasks that nobody knows here are not counted: their names could be any. */
+/**
+ * What an app submits, and what its workers in this process do, by its signals. Tasks that are not registered here are
+ * not counted: the number of names would have no limit.
+ */
 export class TaskMetrics {
   readonly #app: App
   readonly #elsewhere = new Set<string>()
   readonly #submitted = new Counts({
     name: 'celeriac_jobs_submitted_total',
-    help: 'Jobs that this process handed in.',
+    help: 'Jobs that this process submitted.',
   })
   readonly #ends = new Counts({ name: 'celeriac_tasks_total', help: 'Ends of task runs, by state.' })
   readonly #durations = new Timings(
@@ -68,7 +74,7 @@ export class TaskMetrics {
   }
 
   families(): Family[] {
-    // Those that were never handed in are 0, so that the first time is seen as a step.
+    // Tasks that were never submitted are 0, so that the first submission is seen as a step.
     for (const name of this.names) if (!this.#submittedOf.has(name)) this.#submittedAnew(name)
     const running = { name: 'celeriac_tasks_running', help: 'Tasks that run now.' }
     return [

@@ -5,7 +5,7 @@ import type { Case, Place } from '../backendFixture.ts'
 import { metaOf } from '../factories.ts'
 import { within } from '../kit.ts'
 
-/** What no reader makes a record of, and the state that it can be told all the same. */
+/** What no reader makes a record of, and the state that can be read nevertheless. */
 const SPOILED: readonly (readonly [what: string, record: Uint8Array, state?: string])[] = [
   ['half of JSON', bytes('{"status": "STARTED", "result": {"pid": 1'), STARTED],
   ['JSON of another shape', bytes('[1, 2]')],
@@ -59,7 +59,7 @@ export function spoiling(it: Case): void {
     })
   }
 
-  it('unreadable: whoever watches it is told, and what is stored after it is read again', async (place) => {
+  it('unreadable: subscribers are notified, and what is stored after it is read again', async (place) => {
     const { backend, other, spoil } = place
     if (!spoil) return
     await three(place, bytes('{"status": "STARTED", "resu'))

@@ -115,7 +115,7 @@ function values(it: Case): void {
 function loading(it: Case): void {
   it('load: in the order asked, undefined where nothing is known', async ({ backend }) => {
     await Promise.all(['a', 'b', 'c'].map((id) => backend.store(metaOf(id, SUCCESS))))
-    const metas = await backend.load(['c', 'nobody', 'a', 'c'])
+    const metas = await backend.load(['c', 'unknown', 'a', 'c'])
     assert.deepEqual(
       metas.map((meta) => meta?.task_id),
       ['c', undefined, 'a', 'c'],
@@ -167,7 +167,7 @@ function watching(it: Case): void {
     assert.deepEqual(watched.states, ['1 PENDING', '1 STARTED', '1 STEP 1', '1 STEP 2', '1 SUCCESS'])
   })
 
-  it('watch: one that is final already is told, and ends it', async ({ backend }) => {
+  it('watch: one that is final already is reported, and ends it', async ({ backend }) => {
     await backend.store(metaOf('1', REVOKED))
     const watched = new Watched(backend, ['1'])
     await within('the end', watched.ended)
@@ -250,7 +250,7 @@ function forgetting(it: Case): void {
   it('forget: drops the records; unknown ids are no error', async (place) => {
     const { backend, other } = place
     await Promise.all(['a', 'b'].map((id) => backend.store(metaOf(id, SUCCESS))))
-    await other.forget(['a', 'nobody'])
+    await other.forget(['a', 'unknown'])
     assert.deepEqual([await stateOf(place, 'a'), await stateOf(place, 'b')], [undefined, SUCCESS])
     assert.equal(await backend.store(metaOf('a', PENDING)), true)
     const watched = new Watched(backend, ['a'])
@@ -260,7 +260,7 @@ function forgetting(it: Case): void {
 }
 
 function forgettingWatched(it: Case): void {
-  it('forget: whoever watches one in this process gets UnknownJobError', async ({ backend }) => {
+  it('forget: subscribers in this process get UnknownJobError', async ({ backend }) => {
     await Promise.all(['a', 'b'].map((id) => backend.store(metaOf(id, STARTED))))
     const first = new Watched(backend, ['a'])
     const second = new Watched(backend, ['b'])

@@ -44,7 +44,7 @@ export function delays(it: Case): void {
     await reader.nothing()
   })
 
-  it('notBefore: is kept while nobody consumes', async ({ broker, read }) => {
+  it('notBefore: is kept while there is no consumer', async ({ broker, read }) => {
     const due = Date.now() + 100
     await broker.publish(envelopeOf('1'), toQueue('q'), { notBefore: due })
     assert.equal(await broker.size('q'), 0)
@@ -56,7 +56,7 @@ export function delays(it: Case): void {
 }
 
 function underLoad(it: Case): void {
-  it('notBefore: a consumer that is never idle takes it in its turn all the same', async ({ broker, read, send }) => {
+  it('notBefore: a consumer that is never idle takes it in its turn too', async ({ broker, read, send }) => {
     await send('q', ['b0', 'b1'])
     const reader = await read(['q'], 1)
     const priority = broker.first === 'highest' ? 9 : 0

@@ -12,7 +12,7 @@ export function order(it: Case): void {
     assert.deepEqual(idsOf(await reader.take(7)), order[broker.first])
   })
 
-  it('keeps the order of what one turn hands in', async ({ read, send }) => {
+  it('keeps the order of what is published in one turn', async ({ read, send }) => {
     const ids = Array.from({ length: 500 }, (_, at) => String(at))
     await send('q', ids)
     const reader = await read(['q'], 500)
@@ -123,12 +123,12 @@ export function settling(it: Case): void {
     assert.equal(await broker.size('q'), 0)
     assert.equal(await third.reject({ requeue: true }), true)
     const newer = await reader.next()
-    // The message is in our hands again, but this delivery of it is over.
+    // We hold the message again, but this delivery of it is over.
     assert.deepEqual([await third.ack(), await third.reject({ requeue: true })], [false, false])
     assert.deepEqual([newer.envelope.body, await newer.ack()], ['"3"', true])
   })
 
-  it('requeue: given back ahead of later ones, and marked', async ({ read, send }) => {
+  it('requeue: returned ahead of later ones, and marked', async ({ read, send }) => {
     await send('q', ['1', '2', '3'])
     const reader = await read(['q'], 1)
     const first = await reader.next()
@@ -139,7 +139,7 @@ export function settling(it: Case): void {
     assert.equal((await reader.next()).redelivered, false)
   })
 
-  it('drop: never comes again', async ({ broker, read, send }) => {
+  it('drop: is never delivered again', async ({ broker, read, send }) => {
     await send('q', ['1', '2'])
     const reader = await read(['q'], 1)
     assert.equal(await (await reader.next()).reject({ requeue: false }), true)

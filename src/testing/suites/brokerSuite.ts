@@ -57,7 +57,7 @@ function counting(it: Case): void {
     const count = () => broker.workers?.('q') ?? 0
     const elsewhere = await other()
     const control = await consume([{ ...CONTROL_QUEUE, bindings: [CONTROL_BINDING] }], 10, elsewhere)
-    // With a place free: RabbitMQ counts no consumer that takes nothing.
+    // With a free slot: RabbitMQ does not count a consumer that takes nothing.
     const worker = await consume(['q'], 1, elsewhere)
     await until('a worker is counted', async () => (await count()) > 0)
     for (const consumer of [worker, control]) {
@@ -67,7 +67,7 @@ function counting(it: Case): void {
     await until('none is counted any more', async () => (await count()) === 0)
   })
 
-  it('purge: drops what waits or is delayed, tells how many, and keeps what is held', async ({
+  it('purge: drops what waits or is delayed, returns how many, and keeps what is held', async ({
     broker,
     read,
     send,
@@ -79,7 +79,7 @@ function counting(it: Case): void {
     const held = await reader.next()
     const { count, taskIds } = await broker.purge('q')
     assert.equal(count, 3)
-    // Where the store can tell them.
+    // Where the store can read them.
     if (taskIds.length > 0) assert.deepEqual([...taskIds].sort(), ['2', '3', 'later'])
     assert.deepEqual(await broker.purge('q'), { count: 0, taskIds: [] })
     assert.deepEqual([await broker.size('q'), await broker.size('elsewhere')], [0, 1])
@@ -110,14 +110,14 @@ function taking(it: Case): void {
     assert.equal(await broker.size('q'), 2)
     const held = await (await read(['q'], 5)).take(2)
     assert.deepEqual(idsOf(held), ['1', '3'])
-    assert.equal(await broker.take('1', 'q'), undefined, 'held by somebody')
+    assert.equal(await broker.take('1', 'q'), undefined, 'held by another consumer')
     assert.equal(await broker.take('2', 'q'), undefined, 'held by ourselves')
-    assert.equal(await broker.take('nobody', 'q'), undefined)
+    assert.equal(await broker.take('unknown', 'q'), undefined)
     assert.deepEqual([await taken.ack(), await taken.ack()], [true, false])
     assert.equal(await broker.take('2', 'q'), undefined)
   })
 
-  it('take: a delayed one too; given back, it comes again', async ({ broker, read }) => {
+  it('take: a delayed one too; after its release it is delivered again', async ({ broker, read }) => {
     if (!broker.take) return
     await broker.publish(envelopeOf('1'), toQueue('q'), { notBefore: Date.now() + 60_000 })
     const taken = await broker.take('1', 'q')
@@ -142,7 +142,7 @@ function fanout(it: Case): void {
     other,
     read,
   }) => {
-    await broker.publish(envelopeOf('nobody listens'), { exchange: 'news', routingKey: '' })
+    await broker.publish(envelopeOf('no consumer'), { exchange: 'news', routingKey: '' })
     const first = await read(replies('a', 'news'), 10)
     const second = await read(replies('b', 'news', 'weather'), 10, await other())
     const leaving = await consume(replies('c', 'news'), 10)
@@ -167,7 +167,7 @@ function fanout(it: Case): void {
     for (const id of ['1', '2']) await broker.publish(envelopeOf(id), { exchange: 'orders', routingKey: 'mine' })
     const got = await Promise.all(readers.map((reader) => reader.next()))
     assert.deepEqual(idsOf(got).sort(), ['1', '2'])
-    // Not every store keeps it: those that do tell it as it was.
+    // Not every store keeps it: those that do return it unchanged.
     for (const { route } of got)
       assert.deepEqual(route ?? { exchange: 'orders', routingKey: 'mine' }, { exchange: 'orders', routingKey: 'mine' })
   })
@@ -205,7 +205,7 @@ function ending(it: Case): void {
     await consumer.close()
   })
 
-  it('close gives back what nobody has read; what was read may still be settled', async ({
+  it('close releases deliveries that were not read; those that were read may still be settled', async ({
     broker,
     consume,
     read,
@@ -221,7 +221,7 @@ function ending(it: Case): void {
     assert.equal(await first.ack(), true)
   })
 
-  it('release gives back at once what is unsettled', async ({ consume, other, read, send }) => {
+  it('release returns unsettled deliveries at once', async ({ consume, other, read, send }) => {
     await send('q', ['1', '2'])
     const consumer = await consume(['q'], 2)
     const held = await new Reader(consumer).take(2)

@@ -71,7 +71,7 @@ async function live({ backend, other }: Place, id: string): Promise<void> {
 }
 
 function numbering(it: Case): void {
-  it('numbers each state from 1, whoever saves it, the same ones too', async (place) => {
+  it('numbers each state from 1, from any writer, equal ones too', async (place) => {
     await live(place, '1')
     assert.deepEqual(await changes(place.backend, '1'), LIFE)
     assert.deepEqual(await changes(place.other, '1'), LIFE)
@@ -80,7 +80,7 @@ function numbering(it: Case): void {
     assert.deepEqual(await changes(place.other, '1', 8), [])
   })
 
-  it('tells the record and its number as they are now', async ({ backend, other }) => {
+  it('returns the record and its number as they are now', async ({ backend, other }) => {
     assert.equal(await historyOf(backend, '1'), undefined)
     for (const [at, status] of [PENDING, STARTED, PROGRESS, FAILURE].entries()) {
       await other.store(metaOf('1', status))
@@ -179,7 +179,7 @@ function following(it: Case): void {
     assert.deepEqual(late.steps, [...expected.slice(30), '51 SUCCESS end'])
   })
 
-  it('follow: what was dropped, and a number that was never reached, is told as a gap', async ({ backend }) => {
+  it('follow: what was dropped, and a number that was never reached, is reported as a gap', async ({ backend }) => {
     const feed = new EventFeed(backend)
     for (let at = 1; at <= SUITE_EVENT_LOG * 3; at++) await backend.store(metaOf('1', PROGRESS, { result: at }))
     await backend.store(metaOf('1', SUCCESS))
@@ -197,7 +197,7 @@ function following(it: Case): void {
 
   it('follow: from the end nothing but the end of it; an unknown one is an error', async ({ backend }) => {
     const feed = new EventFeed(backend)
-    await assert.rejects(new Following(feed, 'nobody').ended, UnknownJobError)
+    await assert.rejects(new Following(feed, 'unknown').ended, UnknownJobError)
     await backend.store(metaOf('1', STARTED))
     const following = new Following(feed, '1')
     await until('it is followed', () => following.steps.length === 2)
@@ -205,7 +205,7 @@ function following(it: Case): void {
     await assert.rejects(following.ended, UnknownJobError)
   })
 
-  it('follow: stops at once on abort, and may be begun anew', async ({ backend, other }) => {
+  it('follow: stops at once on abort, and may begin again', async ({ backend, other }) => {
     const feed = new EventFeed(backend)
     await backend.store(metaOf('1', STARTED))
     const first = new Following(feed, '1', 2)
@@ -290,8 +290,8 @@ function emitting(it: Case): void {
 
 function emittingElsewhere(it: Case): void {
   it('emit: false where the task is not known or has ended, and nothing is kept', async ({ backend }) => {
-    assert.equal(await emit(backend, 'nobody', ['a']), false)
-    assert.equal(await historyOf(backend, 'nobody'), undefined)
+    assert.equal(await emit(backend, 'unknown', ['a']), false)
+    assert.equal(await historyOf(backend, 'unknown'), undefined)
     for (const end of [SUCCESS, FAILURE, REVOKED]) {
       await backend.store(metaOf(end, STARTED))
       await backend.store(metaOf(end, end))
@@ -300,7 +300,7 @@ function emittingElsewhere(it: Case): void {
     }
   })
 
-  it('emit: a watch is told the record again', async ({ backend, other }) => {
+  it('emit: a watch gets the record again', async ({ backend, other }) => {
     await backend.store(metaOf('1', STARTED))
     const stop = new AbortController()
     const seen: string[] = []
@@ -309,7 +309,7 @@ function emittingElsewhere(it: Case): void {
     })()
     await until('it is watched', () => seen.length === 1)
     await emit(backend, '1', ['a'])
-    await until('it is told', () => seen.length === 2)
+    await until('it is notified', () => seen.length === 2)
     stop.abort()
     await within('the end', watching)
     assert.deepEqual(seen, [STARTED, STARTED])
@@ -343,7 +343,7 @@ function emittingMuch(it: Case): void {
     assert.deepEqual(late.steps, expected.slice(33))
   })
 
-  it('emit: the newest are kept; a state that they have pushed out, and which lasts, is told', async ({ backend }) => {
+  it('emit: the newest are kept; a state that they pushed out and which lasts is reported', async ({ backend }) => {
     await backend.store(metaOf('1', STARTED))
     const count = SUITE_EVENT_LOG * 3
     for (let at = 0; at < count; at += 5) await emit(backend, '1', [0, 1, 2, 3, 4])

@@ -112,7 +112,7 @@ function waiting(it: Case): void {
     })
   }
 
-  it('another state on the way does not shorten what was said before; the end does', HOUR_MS, async (place) => {
+  it('another intermediate state does not shorten an earlier retention; the end does', HOUR_MS, async (place) => {
     const { backend } = place
     await backend.store(metaOf('1', PENDING))
     await backend.store(due(WAITING, 30 * DAY_MS))

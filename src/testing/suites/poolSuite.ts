@@ -13,7 +13,10 @@ export interface PoolTraits {
   readonly isolated: boolean
 }
 
-/** A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory to 64 MB or so. */
+/**
+ * A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory
+ * to 64 MB or so.
+ */
 export type MakePool = (size: number) => Pool
 
 type Case = (title: string, body: (open: Open) => Promise<void>) => void
@@ -67,7 +70,7 @@ function outcomes(one: Case): void {
   one('failure without a repeat, of a fatal error and of an unknown task', async (open) => {
     const pool = await open(1)
     assert.equal(failureOf(await start(pool, 'fatal').outcome).type, 'Fatal')
-    assert.equal(failureOf(await start(pool, 'nobody').outcome).type, 'NotRegistered')
+    assert.equal(failureOf(await start(pool, 'unknown').outcome).type, 'NotRegistered')
   })
 
   one('retry, as the policy of the task says', async (open) => {
@@ -108,7 +111,7 @@ function values(one: Case): void {
 
 function stops(one: Case): void {
   for (const reason of ['revoke', 'shutdown'] as const) {
-    one(`a task that hears the signal stops by itself: ${reason}`, async (open) => {
+    one(`a task that observes the signal stops by itself: ${reason}`, async (open) => {
       const run = start(await open(1), 'obedient')
       await run.running
       run.stop(reason)
@@ -123,7 +126,7 @@ function stops(one: Case): void {
     assert.equal(failureOf(await run.outcome).type, 'SoftTimeLimitExceeded')
   })
 
-  one('a signal that has aborted before the start is heard', async (open) => {
+  one('a signal that has aborted before the start is observed', async (open) => {
     const run = start(await open(1), 'steps', [1000], { stop: 'revoke' })
     assertStopped(await run.outcome, 'revoke', false)
   })
@@ -131,7 +134,7 @@ function stops(one: Case): void {
 
 function kills(one: Case): void {
   for (const reason of ['time limit', 'revoke', 'shutdown'] as const) {
-    one(`a sleeper is killed, and its place is free: ${reason}`, async (open) => {
+    one(`a sleeper is killed, and its slot is free: ${reason}`, async (open) => {
       const pool = await open(1)
       const run = start(pool, 'stubborn', [60_000])
       await run.running
@@ -142,7 +145,7 @@ function kills(one: Case): void {
     })
   }
 
-  one('a killed job is not heard any more', async (open) => {
+  one('a killed job reports nothing more', async (open) => {
     const pool = await open(1)
     const run = start(pool, 'stubborn', [100])
     await run.running
@@ -160,7 +163,7 @@ function kills(one: Case): void {
 }
 
 function places(one: Case): void {
-  one('tells its size and how many run, and never runs more', async (open) => {
+  one('reports its size and how many run, and never runs more', async (open) => {
     const pool = await open(2)
     assert.equal(pool.busy, 0)
     const runs = Array.from({ length: pool.size }, () => start(pool, 'obedient'))
@@ -257,7 +260,7 @@ function failureOf(outcome: Outcome): ErrorInfo {
 }
 
 function emissions(one: Case): void {
-  one('what is handed out comes in the order of the reports, all before the outcome', async (open) => {
+  one('emissions come in the order of the reports, all before the outcome', async (open) => {
     const run = start(await open(1), 'parts', [4, 0])
     assert.deepEqual(await run.outcome, { kind: 'success', result: 4 })
     assert.deepEqual(run.told, ['1 ', '2 ', 'THIRD', '3 ', '4 '])
@@ -277,14 +280,14 @@ function emissions(one: Case): void {
     assert.match(error.message, /expected at most 10000 .* not taken yet, got 10000 with \d+ bytes: await each/)
   })
 
-  one('one that waits for what takes it is told to stop', async (open) => {
+  one('one that waits for its emissions to be taken is asked to stop', async (open) => {
     const run = start(await open(1), 'parts', [1000, 50_000], {}, 'held')
     await until('it waits', () => run.told.length >= 20)
     run.stop('revoke')
     assert.equal((await run.outcome).kind, 'stopped')
   })
 
-  one('too long: refused with its size; where nobody listens all the same', async (open) => {
+  one('too long: refused with its size; also without a listener', async (open) => {
     const pool = await open(1)
     for (const listen of ['taken', 'absent'] as const) {
       const error = failureOf(await start(pool, 'parts', [1, 65_536], {}, listen).outcome)
@@ -308,10 +311,10 @@ function emissions(one: Case): void {
 interface Started {
   readonly outcome: Promise<Outcome>
   readonly reports: Report[]
-  /** States that it reported and parts that it handed out, as they came. */
+  /** States that it reported and chunks that it emitted, as they came. */
   readonly told: string[]
   readonly lines: unknown[]
-  /** Take what was handed out, and what comes. */
+  /** Take what was emitted, and what comes. */
   take(): void
   /** After the first report. */
   readonly running: Promise<void>

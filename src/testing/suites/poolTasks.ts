@@ -2,7 +2,10 @@ import type { App } from '../../app/app.ts'
 import { Fatal, Ignore, Reject } from '../../std/errors.ts'
 import { currentTask, type TaskContext } from '../../tasks/current.ts'
 
-/** Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app = definePoolTasks(new Celeriac())`. */
+/**
+ * Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app =
+ * definePoolTasks(new Celeriac())`.
+ */
 export function definePoolTasks<Target extends App>(app: Target): Target {
   defineOutcomes(app)
   defineStops(app)
@@ -87,7 +90,7 @@ function defineStops(app: App): void {
     for (let step = 1; step <= count; step++) await task.updateState(`STEP ${step}`, { step })
     return count
   })
-  /** Says that it runs, then waits until it is told to stop. */
+  /** Reports that it runs, then waits until it is asked to stop. */
   app.task('obedient', async () => {
     const task = current()
     await task.updateState('RUNNING')

@@ -178,7 +178,7 @@ function dueness(it: Case): void {
     assert.deepEqual((await store.due(0, 10)).next, undefined)
   })
 
-  it('due: entries of which a run waits are told whenever they are due', async ({ store, other }) => {
+  it('due: entries of which a run waits are returned at any due time', async ({ store, other }) => {
     await store.swap([add('a', undefined, true), add('b', 5, true), add('c', 5)])
     const { waiting } = await other.due(0, 10)
     assert.equal(
@@ -225,7 +225,7 @@ function claiming(it: Case): void {
     assert.deepEqual((await other.takeRuns(far, far + 100, 10)).map(({ id }) => id).sort(), ['far', 'held', 'late'])
   })
 
-  it('endRuns: what ended is taken by nobody, and goes with no entry', async ({ store, other }) => {
+  it('endRuns: a run that ended is never taken, and returned with no entry', async ({ store, other }) => {
     await store.swap([{ ...add('a'), runs: [{ id: 'r', text: 'run', until: 1 }] }])
     const { token } = await only(store, 'a')
     await store.swap([{ name: 'a', from: token, to: undefined }])
@@ -250,14 +250,11 @@ function telling(it: Case): void {
     assert.equal(await other.untouched(), false)
   })
 
-  it('onChange: told of changes in whatever process, not of quiet ones, not after its end', async ({
-    store,
-    other,
-  }) => {
+  it('onChange: notified of changes in any process, not of quiet ones, not after its end', async ({ store, other }) => {
     let told = 0
     const end = await store.onChange(() => told++)
     await other.swap([add('a')])
-    await until('the change is told', () => told > 0)
+    await until('the change is notified', () => told > 0)
     await pause(50)
     const before = told
     await other.swap([add('b')], { quiet: true })
@@ -265,7 +262,7 @@ function telling(it: Case): void {
     await pause(100)
     assert.equal(told, before)
     await store.swap([add('c')])
-    await until('the own change is told', () => told > before)
+    await until('the own change is notified', () => told > before)
     await end()
     await pause(50)
     const last = told

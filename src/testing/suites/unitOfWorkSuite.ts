@@ -28,7 +28,9 @@ interface Place {
 
 type Case = (name: string, body: (place: Place) => Promise<void>) => void
 
-/** What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`. */
+/**
+ * What every broker and backend must do together: each case is a sentence of the contract in `backend/unitOfWork.ts`.
+ */
 export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<OpenedStores>): void {
   const one: Case = (title, body) => {
     kit.it(title, async () => {
@@ -311,7 +313,7 @@ function fencing(it: Case): void {
     const [history] = (await backend.events?.read([{ id: '1', after: 2 }])) ?? []
     const said = history?.logged.map(({ emission }) => emission?.value)
     const ours = ['first', 'second', 'acknowledged early']
-    assert.deepEqual(said, shared ? ours : ['first', 'given back', 'late', 'second', 'acknowledged early'])
+    assert.deepEqual(said, shared ? ours : ['first', 'requeued', 'late', 'second', 'acknowledged early'])
     assert.equal(await unitOfWork.settle({ delivery: current, meta: metaOf('1', SUCCESS), end: 'ack' }), true)
     assert.equal(await say('too late', undefined), false)
   })
