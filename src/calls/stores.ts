@@ -7,6 +7,7 @@ import { openBackend } from '../stores/openBackend.ts'
 import { openBroker } from '../stores/openBroker.ts'
 import { unitOfWorkOf } from '../stores/sequentialUnitOfWork.ts'
 import { EventFeed } from './eventFeed.ts'
+import type { Extension } from './extension.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 export interface Stores {
@@ -24,11 +25,14 @@ export class AppStores {
   #opening: Promise<Stores> | undefined
   /** Says so when calls wait and no worker is there. */
   readonly workerCheck: WorkerCheck
+  /** Those of the app: `revoke` writes what follows by them. */
+  readonly extensions: readonly Extension[]
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
-  constructor(config: () => Config) {
+  constructor(config: () => Config, extensions: readonly Extension[]) {
     this.#config = config
+    this.extensions = extensions
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
