@@ -9,7 +9,7 @@ import type { ContextValues } from './config/requestValues.ts'
 import { createHttp, type HttpOptions } from './http/api.ts'
 import type { Schema } from './std/schema.ts'
 import { enable, endpointNotes, endpointUrl } from './webhook/endpoint.ts'
-import { defineWebhookTask } from './webhook/task.ts'
+import { addWebhooks } from './webhook/webhooks.ts'
 
 /** An application: tasks, stores, settings, and its face to HTTP. */
 export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
@@ -18,7 +18,7 @@ export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValu
 
   constructor(options: CeleriacOptions<Context> = {}) {
     super(options)
-    if (this.config.webhooks) defineWebhookTask(this)
+    addWebhooks(this)
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   sizeProblems,
   statementProblems,
   targetProblems,
+  wordProblems,
 } from './architecture/rules.ts'
 import { parseSource, readSources } from './architecture/source.ts'
 
@@ -24,6 +25,7 @@ describe('src/', () => {
   const sources = readSources(fileURLToPath(new URL('src', root)))
 
   test('imports only go down the floors', () => expect(floorProblems(sources)).toEqual([]))
+  test('app, beat and worker know nothing of webhooks', () => expect(wordProblems(sources)).toEqual([]))
   test('imports name files, not folders or ourselves', () => expect(targetProblems(sources)).toEqual([]))
   test('no imports form a circle, types included', () => expect(circles(sources)).toEqual([]))
   test('no text becomes a regular expression', () => expect(patternProblems(sources)).toEqual([]))
@@ -135,6 +137,7 @@ describe('the rules find', () => {
       sizeProblems,
       folderProblems,
       patternProblems,
+      wordProblems,
     ]
     for (const rule of rules) expect(rule(sources), rule.name).toEqual([])
     expect(packageProblems(sources, new Set())).toEqual([])
@@ -211,6 +214,14 @@ describe('the rules find', () => {
   test('what a folder does without, though it lies below', () => {
     const sources = files({ 'http/a.ts': `import type { B } from '../worker/b.ts'\nexport type A = B\n` })
     expect(floorProblems(sources)).toEqual(['http/a.ts imports worker/b.ts: http does without worker'])
+  })
+
+  test('a word that the folder does not know, also in a comment', () => {
+    const text = `// no hook here\nexport const sendWebhook = 1\n/* a webhook */\n`
+    expect(wordProblems(files({ 'worker/task/a.ts': text, 'webhook/a.ts': text }))).toEqual([
+      'worker/task/a.ts:2: the word Webhook',
+      'worker/task/a.ts:3: the word webhook',
+    ])
   })
 
   test('a long file and a long function', () => {

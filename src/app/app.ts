@@ -3,6 +3,7 @@ import type { ListFilter } from '../backend/jobIndex.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
+import type { Extension } from '../calls/extension.ts'
 import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
 import { Submission } from '../calls/resultPromise.ts'
@@ -82,6 +83,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
   readonly signals: Emitter<Signals>
+  /** Call options with what follows from them at the end of a task, as `Celeriac` adds them. Workers read the list when they start. */
+  readonly extensions: Extension[] = []
   readonly #tasks = new Map<string, AnyTask>()
   readonly #stores: AppStores
   readonly #origin = `gen${process.pid}@${hostname()}`
@@ -95,7 +98,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   constructor(options: CeleriacOptions<Context> = {}) {
     this.#options = options
     this.#config = parseConfig(options)
-    this.#stores = new AppStores(() => this.#config)
+    this.#stores = new AppStores(() => this.#config, this.extensions)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
@@ -277,7 +280,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   get #sender(): Sender {
-    return { origin: this.#origin, replyTo: this.#stores.replyTo }
+    return { origin: this.#origin, replyTo: this.#stores.replyTo, extensions: this.extensions }
   }
 
   /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
@@ -342,13 +345,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   async #runNow({ queue, submission }: Prepared, unitOfWork: UnitOfWork, emits: boolean): Promise<boolean> {
     const { message, ...rest } = submission
     if (!(await unitOfWork.submit(rest))) return false
-    const job = jobOfEnvelope(message.envelope, {
-      queue,
-      redelivered: false,
-      lost: 0,
-      hostname: this.#origin,
-      eager: true,
-    })
+    const delivered = { queue, redelivered: false, lost: 0, hostname: this.#origin, eager: true }
+    const job = jobOfEnvelope(message.envelope, delivered)
     const to = { unitOfWork, emits }
     const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
     const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, this.#config.logger)

@@ -1,7 +1,7 @@
 import type { App } from '../app/app.ts'
 import type { AsyncResult } from '../calls/asyncResult.ts'
+import { extensionHeaders } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
-import { webhookHeader } from '../calls/webhookHeader.ts'
 import { pieces } from '../std/chunks.ts'
 import { ArgumentError, CeleriacError, ConfigError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
@@ -250,7 +250,7 @@ export class Schedules {
 
   /** What the app's settings and the task's own rule out. */
   #requireSettings(name: string, { overlap, task, options }: Definition): void {
-    if (options.webhook !== undefined) webhookHeader(options.webhook, this.#app.config.webhooks, task)
+    extensionHeaders(options, task, this.#app.extensions)
     if (overlap === 'allow' || !ignores(this.#app, task, options)) return
     throw new ArgumentError(
       `schedule ${name}: overlap ${overlap} needs to know when a run has ended, and ignoreResult keeps no record`,

@@ -142,7 +142,9 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
    * a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
    */
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
-    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false)
+    const { extensions } = this.#stores
+    const followUps = extensions.map(({ followUp }) => followUp)
+    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false, followUps)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */

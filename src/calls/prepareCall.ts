@@ -15,7 +15,7 @@ import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { RETRY_HEADER } from '../tasks/runJob.ts'
-import { webhookHeader } from './webhookHeader.ts'
+import { type Extension, extensionHeaders } from './extension.ts'
 
 /** What send middleware sees: a call on its way, before it is encoded. */
 export interface Call {
@@ -27,10 +27,11 @@ export interface Call {
   readonly definition: TaskDefinition | undefined
 }
 
-/** Who sends: its name for people, and the queue of its replies, if results are sent there. */
+/** Who sends: its name for people, the queue of its replies, if results are sent there, and what implements more call options. */
 export interface Sender {
   readonly origin: string
   readonly replyTo: string | undefined
+  readonly extensions: readonly Extension[]
 }
 
 /** A call made ready: nothing but the store can refuse it now. */
@@ -61,7 +62,6 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
     eta,
     ignored,
     now,
-    webhooks: config.webhooks,
     request: config.request,
     ...sender,
   })
@@ -113,10 +113,7 @@ function encode(
 function messageOf(
   call: Call,
   options: ParsedCallOptions,
-  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<
-      Config,
-      'webhooks' | 'request'
-    >,
+  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<Config, 'request'>,
 ): TaskMessage {
   const { definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
@@ -139,14 +136,18 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
-    headers: inContext(headersOf(options, task, facts.webhooks), facts.request),
+    headers: inContext(headersOf(options, task, facts.extensions), facts.request),
   }
 }
 
-function headersOf(options: ParsedCallOptions, task: string, webhooks: Config['webhooks']): Record<string, unknown> {
-  if (options.retry === undefined && options.webhook === undefined) return options.headers ?? {}
-  const webhook = options.webhook === undefined ? {} : webhookHeader(options.webhook, webhooks, task)
-  return { ...options.headers, ...retryHeader(options), ...webhook }
+function headersOf(
+  options: ParsedCallOptions,
+  task: string,
+  extensions: readonly Extension[],
+): Record<string, unknown> {
+  const extended = extensionHeaders(options, task, extensions)
+  if (options.retry === undefined && extended === undefined) return options.headers ?? {}
+  return { ...options.headers, ...retryHeader(options), ...extended }
 }
 
 /** With the context of the request in which this is called, unless the caller gave one by hand: that is then checked as ours would be. */

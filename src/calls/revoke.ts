@@ -1,4 +1,5 @@
 import type { ResultBackend } from '../backend/backend.ts'
+import { type FollowUp, followingOf } from '../backend/followUp.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
@@ -8,7 +9,6 @@ import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { isoNow } from '../std/clock.ts'
 import type { Stores } from './stores.ts'
-import { completionOf } from './webhookMessage.ts'
 
 /** Records that a purge reads and writes in one step. */
 const MAX_RECORDS_PER_WRITE = 200
@@ -21,24 +21,32 @@ export async function revokeTask(
   { broker, backend, unitOfWork }: Stores,
   id: string,
   terminate: boolean,
+  followUps: readonly FollowUp[],
 ): Promise<boolean> {
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoked.add([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
   if (delivery)
-    return unitOfWork.settle(revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend))
+    return unitOfWork.settle(
+      revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend, followUps),
+    )
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
 }
 
-/** It never runs: its record, and whoever asked to be told. */
-function revokedSettlement(delivery: Delivery, meta: TaskMeta, backend: ResultBackend): Settlement {
+/** It never runs: its record, and what follows from that. */
+function revokedSettlement(
+  delivery: Delivery,
+  meta: TaskMeta,
+  backend: ResultBackend,
+  followUps: readonly FollowUp[],
+): Settlement {
   const { envelope, queue } = delivery
-  const completion = completionOf({ meta, headers: envelope.headers, queue })
-  const also = completion && backend.knowsAll && backend.jobs ? [completion.meta] : []
-  return { delivery, meta, publish: completion ? [completion.message] : [], also, end: 'ack' }
+  const listed = backend.knowsAll && backend.jobs !== undefined
+  const { publish, also } = followingOf({ meta, headers: envelope.headers, queue, listed }, followUps)
+  return { delivery, meta, publish, also, end: 'ack' }
 }
 
 /** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */

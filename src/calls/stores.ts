@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import { uuid } from '../std/id.ts'
 import { type OpenStores, openStores, repliesTo } from '../stores/open.ts'
 import { EventFeed } from './eventFeed.ts'
+import type { Extension } from './extension.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 export interface Stores extends OpenStores {
@@ -16,11 +17,14 @@ export class AppStores {
   #opening: Promise<Stores> | undefined
   /** Says so when calls wait and no worker is there. */
   readonly workerCheck: WorkerCheck
+  /** Those of the app: `revoke` writes what follows by them. */
+  readonly extensions: readonly Extension[]
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
-  constructor(config: () => Config) {
+  constructor(config: () => Config, extensions: readonly Extension[]) {
     this.#config = config
+    this.extensions = extensions
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 

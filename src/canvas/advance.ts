@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -7,20 +8,13 @@ import type { ErrorInfo } from '../protocol/outcome.ts'
 import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { idsWithin } from '../protocol/signature.ts'
+import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoNow } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
-
-/** What follows from the end of a task: what is sent, and the records that go with it. */
-export interface Advance {
-  readonly publish: readonly Message[]
-  readonly also: readonly TaskMeta[]
-  /** Ids of what is sent. */
-  readonly children: readonly string[]
-}
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -32,7 +26,17 @@ export interface Advancer {
   check(message: Message): void
 }
 
-const NO_ADVANCE: Advance = { publish: [], also: [], children: [] }
+/** The links and the chain of a task, at its end. */
+export function linkFollowUp(advancer: Advancer): FollowUp {
+  return ({ message, meta }) => {
+    if (!message || message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
+    const { status, result, traceback } = meta
+    const ending: RecordState = { status, result, traceback }
+    if (status === SUCCESS) return afterSuccess(message, result, advancer)
+    if (status === FAILURE) return afterFailure(message, ending, advancer)
+    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer) }
+  }
+}
 
 /**
  * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
@@ -60,14 +64,14 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
 }
 
 /** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
-export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer): Advance {
-  if (message.embed === NOTHING_EMBEDDED) return NO_ADVANCE
+export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   return send(callbackCalls(message, result), message, advancer)
 }
 
 /** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
-export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer): Advance {
-  if (message.embed === NOTHING_EMBEDDED) return NO_ADVANCE
+export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer): Following {
+  if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   const { publish, also, children } = send(errbackCalls(message), message, advancer)
   return { publish, also: [...also, ...neverSent(message, ending, advancer)], children }
 }
@@ -111,7 +115,7 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
   })
 }
 
-function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Advancer): Advance {
+function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Advancer): Following {
   const { id, rootId, replyTo, headers } = message
   const context = contextOf(headers, app.config.request)
   const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }

@@ -49,8 +49,11 @@ async function folderOf(module: string): Promise<string> {
 }
 
 async function plainApp(): Promise<App> {
-  const { App } = await import('../app/app.ts')
-  return new App()
+  const [{ App }, { addWebhooks }] = await Promise.all([import('../app/app.ts'), import('../webhook/webhooks.ts')])
+  const app = new App()
+  // The end of a job that a command revokes is delivered too.
+  addWebhooks(app)
+  return app
 }
 
 async function load(module: string): Promise<App> {

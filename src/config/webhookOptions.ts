@@ -1,8 +1,5 @@
-import { isIP } from 'node:net'
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { isPublicAddress } from '../std/publicAddress.ts'
-import { redactUrl } from '../std/url.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 
 /**
@@ -69,7 +66,6 @@ const KNOWN_OPTIONS = new Set([
   'disableAfter',
   'probeEvery',
 ])
-const MAX_URL_LENGTH = 2048
 const DEFAULT_RETRIES = 16
 /** Longest time that the store keeps, ms. */
 const YEAR_MS = 365 * 86_400_000
@@ -143,36 +139,4 @@ function parseAllow(allow: readonly string[]): WebhookConfig['allows'] {
         (rule.port === undefined || rule.port === given),
     )
   }
-}
-
-/**
- * The URL of a webhook, as far as it can be judged without asking DNS. Throws ArgumentError unless it is `https:` to a
- * host that is not plainly private; hosts on the allow-list may be both.
- */
-export function webhookUrl(text: unknown, config: WebhookConfig): URL {
-  const url = typeof text === 'string' && text.length <= MAX_URL_LENGTH ? URL.parse(text) : null
-  if (!url)
-    throw new ArgumentError(`webhook: expected a URL of at most ${MAX_URL_LENGTH} characters, got ${shownUrl(text)}`)
-  const { protocol, hostname, username, password, hash } = url
-  const wrong = (expected: string): ArgumentError =>
-    new ArgumentError(`webhook: expected ${expected}, got ${shownUrl(text)}`)
-  if (protocol !== 'https:' && protocol !== 'http:') throw wrong('an https: URL')
-  if (username !== '' || password !== '') throw wrong('a URL without a user')
-  if (hash !== '') throw wrong('a URL without a fragment')
-  if (config.allows(url)) return url
-  if (protocol !== 'https:') throw wrong('https:, as the host is not on the allow-list')
-  const address = hostAddress(hostname)
-  if (isIP(address) ? !isPublicAddress(address) : /^(?:.*\.)?localhost\.?$/.test(hostname))
-    throw wrong('a public host, or one on the allow-list')
-  return url
-}
-
-/** A URL may hold a password or a token. */
-function shownUrl(url: unknown): string {
-  return typeof url === 'string' ? shown(redactUrl(url)) : shown(url)
-}
-
-/** A URL's hostname as an address, without the brackets of IPv6. */
-export function hostAddress(hostname: string): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
 }

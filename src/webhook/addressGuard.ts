@@ -1,10 +1,10 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
-import { hostAddress, webhookUrl } from '../config/webhookOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { ArgumentError, Fatal } from '../std/errors.ts'
 import { isPublicAddress } from '../std/publicAddress.ts'
+import { hostAddress, webhookUrl } from './url.ts'
 
 /** All addresses of a host name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>

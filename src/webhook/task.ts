@@ -1,10 +1,10 @@
 import type { App } from '../app/app.ts'
-import { WEBHOOK_TASK } from '../calls/webhookHeader.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
-import { ConfigError, Fatal, Retry } from '../std/errors.ts'
+import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
 import { pinUrl, type Resolve, resolveBySystem } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
+import { WEBHOOK_TASK } from './header.ts'
 import { type Answer, post } from './post.ts'
 import { signedHeaders } from './sign.ts'
 
@@ -33,10 +33,9 @@ const JITTER_SHARE = 0.1
  */
 export function defineWebhookTask(
   app: App,
+  webhooks: WebhookConfig,
   { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
-  const { webhooks } = app.config
-  if (!webhooks) throw new ConfigError('expected an app with the option webhooks, got none')
   app.task(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {

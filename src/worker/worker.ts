@@ -3,6 +3,7 @@ import type { App } from '../app/app.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { MAX_REVOKED } from '../backend/retention.ts'
 import type { Consumer } from '../broker/broker.ts'
+import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
@@ -102,17 +103,22 @@ export class Worker {
     for (const id of await stores.backend.revoked.all()) this.#revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
     this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const advancer: Advancer = {
+      app: this.app,
+      hostname: this.hostname,
+      check: (message) => stores.unitOfWork.check?.(message),
+      listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
+    }
     const context: WorkerContext = {
+      ...advancer,
       app: this.app,
       stores,
       pool: this.pool,
-      hostname: this.hostname,
+      followUps: [linkFollowUp(advancer), ...this.app.extensions.map(({ followUp }) => followUp)],
       revoked: this.#revoked,
       running: this.#running,
       postponed: new Postponed(),
       stopNow: this.#stopNow.signal,
-      check: (message) => stores.unitOfWork.check?.(message),
-      listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
     this.#context = context

@@ -43,6 +43,9 @@ const without: Readonly<Record<string, readonly string[]>> = {
   cli: ['testing'],
 }
 
+/** Words that a folder does not know: what they mean reaches it as a `FollowUp` or as an `Extension` of the app. */
+const unknownWords: Readonly<Record<string, RegExp>> = { app: /webhook/i, beat: /webhook/i, worker: /webhook/i }
+
 const inputOutput =
   /^node:(?:fs|net|https?|http2|dns|dgram|tls|child_process|cluster|worker_threads|timers|sqlite|readline|stream|process|os|perf_hooks|inspector|repl)(?:\/|$)/
 const clockGlobals = new Set([
@@ -79,6 +82,16 @@ export function floorProblems(sources: readonly Source[]): string[] {
       if (floors[to] < (floors[from] as number)) return []
       return [`${path} (floor ${floors[from]}) imports ${target} (floor ${floors[to]})`]
     })
+  })
+}
+
+/** Lines with a word that the folder does not know, in code or in comments. */
+export function wordProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const word = unknownWords[partOf(path)]
+    if (!word) return []
+    const lines = text.split('\n').map((line, at) => ({ found: word.exec(line)?.[0], number: at + 1 }))
+    return lines.flatMap(({ found, number }) => (found ? [`${path}:${number}: the word ${found}`] : []))
   })
 }
 

@@ -18,6 +18,8 @@ export interface Source {
   /** Relative to src/, with forward slashes. */
   readonly path: string
   readonly lines: number
+  /** As it is written, comments included. */
+  readonly text: string
   readonly imports: readonly Import[]
   readonly program: Program
 }
@@ -37,7 +39,8 @@ export function parseSource(path: string, text: string): Source {
     // Types become blanks, so that every line and column stays where it was.
     const script = stripTypeScriptTypes(text, { mode: 'strip' })
     const program = parse(script, { ecmaVersion: 'latest', sourceType: 'module', locations: true, allowHashBang: true })
-    return { path, lines: text.trimEnd().split('\n').length, imports: importsOf(path, program, text), program }
+    const lines = text.trimEnd().split('\n').length
+    return { path, lines, text, imports: importsOf(path, program, text), program }
   } catch (error) {
     throw new SyntaxError(`${path}: ${(error as Error).message}`, { cause: error })
   }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Celeriac } from '../../src/index.ts'
+import { uuidOf } from '../../src/std/id.ts'
 import { troubleKey } from '../../src/webhook/endpoint.ts'
+import { secretOf } from '../webhook/receiver.ts'
 import { project, run, start, startWorker } from './harness.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n$/
@@ -75,6 +77,21 @@ describe('without a worker', () => {
     expect((await run(folder, ['webhook', url, '--result-backend', 'rpc://'])).stderr).toMatch(
       /^celeriac: rpc:.* remembers nothing of webhooks: none is ever disabled\n$/,
     )
+  })
+
+  test('revoke without a module sends the delivery of the webhook', async () => {
+    const folder = project()
+    const webhooks = { secret: secretOf('one') }
+    const app = new Celeriac({ broker: `sqlite:${join(folder, '.celeriac/celeriac.db')}`, webhooks })
+    onTestFinished(() => app.close())
+    const { id } = await app.send('add', [1, 2], { webhook: 'https://example.com/hook', queue: 'late' })
+    expect(await run(folder, ['revoke', id])).toEqual({ code: 0, stdout: `revoked ${id}\n`, stderr: '' })
+    expect(await app.queueSize('late')).toBe(1)
+    expect(await app.result(uuidOf(id, 'webhook', 'REVOKED')).info()).toMatchObject({
+      task: 'celeriac.webhook',
+      state: 'PENDING',
+      queue: 'late',
+    })
   })
 
   test('result of an unknown id: one line, exit code 1', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { App } from '../../src/app/app.ts'
+import { Celeriac } from '../../src/celeriac.ts'
 import { Worker } from '../../src/worker/worker.ts'
 
 /*
@@ -15,7 +15,7 @@ import { Worker } from '../../src/worker/worker.ts'
 const src = new URL('../../src/', import.meta.url).href
 const folder = mkdtempSync(join(tmpdir(), 'celeriac-trip-'))
 // The thread of the lease renewer reports every quarter of a lease: not while the files are counted.
-const app = new App({ broker: `sqlite:${join(folder, 'tasks.db')}`, lease: '1h' })
+const app = new Celeriac({ broker: `sqlite:${join(folder, 'tasks.db')}`, lease: '1h' })
 const add = app.task('add', (a: number, b: number) => a + b)
 const worker = new Worker(app)
 const session = new Session()

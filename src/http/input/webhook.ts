@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
-import { webhookUrl } from '../../config/webhookOptions.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { Endpoint } from '../../webhook/endpoint.ts'
+import { webhookUrl } from '../../webhook/url.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'
 import { headersOf } from './header.ts'

@@ -1,8 +1,9 @@
 import type { Ended } from '../../app/afterTask.ts'
 import type { App } from '../../app/app.ts'
+import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import { type Advancer, afterFailure, linkProblem, neverSent, recordsWithin } from '../../canvas/advance.ts'
+import { type Advancer, afterFailure, linkProblem, recordsWithin } from '../../canvas/advance.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
@@ -12,7 +13,6 @@ import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoNow } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
-import { withCompletion } from '../../webhook/completion.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
@@ -25,7 +25,13 @@ export interface Refusal {
   tell(): void
 }
 
-export interface Receiver extends Advancer {
+/** The worker that writes down how tasks end. */
+export interface Finisher extends Advancer {
+  /** What follows from the end of a task. */
+  readonly followUps: readonly FollowUp[]
+}
+
+export interface Receiver extends Finisher {
   readonly app: App
   readonly revoked: Pick<ReadonlySet<string>, 'has'>
   /** Content types that are read. */
@@ -76,9 +82,9 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const error = encodeException(info)
   const full = request.meta(REVOKED, error, null, true)
   const meta = message.ignoreResult ? undefined : full
-  const also = neverSent(message, { status: REVOKED, result: error, traceback: null }, receiver)
+  const { publish, also } = followingOf(request.endedWith(full, receiver.listed), receiver.followUps)
   return {
-    settlement: withCompletion({ delivery, meta, also, end: 'ack' }, full, message.headers, receiver),
+    settlement: { delivery, meta, publish, also, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
@@ -113,8 +119,11 @@ function failed(
   const kept = message.ignoreResult ? undefined : meta
   const dead = deadLetter(delivery, error)
   const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
+  const { hostname: origin, listed, followUps } = receiver
+  const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, origin, listed }
   try {
-    return { settlement: withCompletion(settlement, meta, headersOf(delivery), receiver), dead }
+    const { publish, also } = followingOf(ended, followUps)
+    return { settlement: { ...settlement, publish: [dead, ...publish], also }, dead }
   } catch {
     // Headers from outside that ask for what cannot be made: the reason that is stored is the one above.
     return { settlement, dead }

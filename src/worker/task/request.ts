@@ -1,4 +1,5 @@
 import type { TaskFacts } from '../../app/signals.ts'
+import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
@@ -113,5 +114,11 @@ export class Request {
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
     const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
     return runRecord(run, { status, result, traceback }, done ? isoNow() : null)
+  }
+
+  /** It ends with this record: what decides what follows. */
+  endedWith(meta: TaskMeta, listed: boolean): EndedTask {
+    const { message, hostname: origin } = this
+    return { meta, headers: message.headers, message, queue: this.delivery.queue, origin, listed }
   }
 }

@@ -1,6 +1,6 @@
+import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
-import { WEBHOOK_TASK } from '../../calls/webhookHeader.ts'
-import { type Advancer, afterFailure, afterSuccess, neverSent } from '../../canvas/advance.ts'
+import { neverSent } from '../../canvas/advance.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
@@ -11,8 +11,7 @@ import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
 import { isoNow } from '../../std/clock.ts'
-import { withCompletion } from '../../webhook/completion.ts'
-import { deadLetter } from './admit.ts'
+import { deadLetter, type Finisher } from './admit.ts'
 import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
 
@@ -20,23 +19,23 @@ import type { Ending } from './settler.ts'
  * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message.
  * Throws for a result that cannot be sent to what follows.
  */
-export function settlementOf(request: Request, outcome: Outcome, advancer: Advancer): Settlement {
-  return { ...ending(request, outcome, advancer), reply: request.reply }
+export function settlementOf(request: Request, outcome: Outcome, finisher: Finisher): Settlement {
+  return { ...ending(request, outcome, finisher), reply: request.reply }
 }
 
 /**
  * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue. First with all that
  * follows from a failure, then with nothing that its message names.
  */
-export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, advancer: Advancer): Ending[] {
+export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, finisher: Finisher): Ending[] {
   const { delivery, message } = request
   const error = errorInfo(reason)
   const failed: Outcome = { kind: 'failure', error, children: outcome.children }
   const dead = deadLetter(delivery, error)
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  const also = neverSent(message, endingOf(meta), advancer)
+  const also = neverSent(message, endingOf(meta), finisher)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
-  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, advancer), dead) }, ...lessOf(plain, dead)]
+  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, finisher), dead) }, ...lessOf(plain, dead)]
 }
 
 /** The same of what never ran: its own settlement, with less and less of what its message names. */
@@ -58,43 +57,48 @@ function withDeadLetter(settlement: Settlement, dead: Message): Settlement {
     : { ...settlement, publish: [...publish, dead] }
 }
 
-function ending(request: Request, outcome: Outcome, advancer: Advancer): Settlement {
+function ending(request: Request, outcome: Outcome, finisher: Finisher): Settlement {
   const { delivery } = request
   switch (outcome.kind) {
     case 'success':
-      return success(request, outcome, advancer)
+      return success(request, outcome, finisher)
     case 'failure':
-      return failure(request, outcome.error, outcome, advancer)
+      return failure(request, outcome.error, outcome, finisher)
     case 'retry':
       return retry(request, outcome)
     case 'reject':
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      return { ...failure(request, rejectedError(outcome.reason), outcome, advancer), end: 'drop' }
+      return { ...failure(request, rejectedError(outcome.reason), outcome, finisher), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'stopped':
-      return stopped(request, outcome, advancer)
+      return stopped(request, outcome, finisher)
   }
 }
 
-function success(request: Request, outcome: Outcome & { kind: 'success' }, advancer: Advancer): Settlement {
-  const { delivery, message } = request
-  const result = outcome.result ?? null
-  const { publish, also, children } = afterSuccess(message, result, advancer)
-  const meta = request.meta(SUCCESS, result, null, true)
-  const settlement: Settlement = { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, advancer)
+function success(request: Request, outcome: Outcome & { kind: 'success' }, finisher: Finisher): Settlement {
+  return finalSettlement(request, request.meta(SUCCESS, outcome.result ?? null, null, true), outcome, finisher)
 }
 
-function failure(request: Request, error: ErrorInfo, outcome: Outcome, advancer: Advancer): Settlement {
-  const { delivery, message } = request
+function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher): Settlement {
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  const { publish, also, children } = afterFailure(message, endingOf(meta), advancer)
-  // Somebody was to be told and could not be: kept, to be told by hand.
-  const dead = message.task === WEBHOOK_TASK ? [deadLetter(delivery, error)] : []
-  const own = kept(request, meta, outcome, children)
-  const settlement: Settlement = { delivery, meta: own, publish: [...publish, ...dead], also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, advancer)
+  return finalSettlement(request, meta, outcome, finisher, error)
+}
+
+/** The final record, and all that follows from it. `error`: why it failed. */
+function finalSettlement(
+  request: Request,
+  meta: TaskMeta,
+  outcome: Outcome,
+  { followUps, listed }: Finisher,
+  error?: ErrorInfo,
+): Settlement {
+  const { delivery } = request
+  const following = followingOf(request.endedWith(meta, listed), followUps)
+  const { also, children } = following
+  const publish =
+    following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
+  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
@@ -105,17 +109,14 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settleme
   return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
 }
 
-function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, advancer: Advancer): Settlement {
-  const { delivery, message } = request
+function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, finisher: Finisher): Settlement {
+  const { delivery } = request
   // What was acknowledged early cannot be given back: it is lost, but not without trace.
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
-  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, advancer)
+  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, finisher)
   const reason = outcome.terminated ? 'terminated' : 'revoked'
-  const error = encodeException(revokedError(reason))
-  const meta = request.meta(REVOKED, error, null, true)
-  const also = neverSent(message, endingOf(meta), advancer)
-  const settlement: Settlement = { delivery, meta: kept(request, meta, outcome), also, end: 'ack' }
-  return withCompletion(settlement, meta, message.headers, advancer)
+  const meta = request.meta(REVOKED, encodeException(revokedError(reason)), null, true)
+  return finalSettlement(request, meta, outcome, finisher)
 }
 
 /** The record as it is stored, with all that the task has sent; none where results are ignored. */

@@ -1,7 +1,7 @@
 import type { App } from '../../../src/app/app.ts'
 import type { WebhookOptions } from '../../../src/config/webhookOptions.ts'
 import { currentTask } from '../../../src/tasks/current.ts'
-import { defineWebhookTask } from '../../../src/webhook/task.ts'
+import { addWebhooks } from '../../../src/webhook/webhooks.ts'
 import { secretOf } from '../receiver.ts'
 
 export const webhooks: WebhookOptions = { secret: secretOf('one'), allow: ['127.0.0.1'], timeout: '2s' }
@@ -18,6 +18,6 @@ export function define<A extends App>(app: A): A {
     await task?.updateState('WAITING')
     await new Promise((_, reject) => task?.signal.addEventListener('abort', () => reject(task.signal.reason)))
   })
-  defineWebhookTask(app, { firstDelay: 50 })
+  addWebhooks(app, { firstDelay: 50 })
   return app
 }

@@ -1,4 +1,6 @@
+import type { EndedTask } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
+import { infoOf } from '../calls/jobInfo.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { toJson } from '../protocol/plainJson.ts'
 import { pendingRecord } from '../protocol/record.ts'
@@ -8,21 +10,10 @@ import { isoNow } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { redactUrl } from '../std/url.ts'
-import { infoOf } from './jobInfo.ts'
-import { WEBHOOK_HEADER, WEBHOOK_TASK } from './webhookHeader.ts'
+import { WEBHOOK_HEADER, WEBHOOK_TASK } from './header.ts'
 
-/** A job at its end: its record, and what its message said of it. */
-export interface Ended {
-  readonly meta: TaskMeta
-  readonly headers: Readonly<Record<string, unknown>>
-  /** Queue that it came from. */
-  readonly queue: string
-  /** Who says so, for people. */
-  readonly origin?: string
-}
-
-/** What tells the job's webhook: a message to send with the final record, and its own record. */
-export interface Completion {
+/** The call of the task that delivers a webhook: its message, to send with the final record of the job, and its own record. */
+export interface WebhookDelivery {
   readonly message: Message
   readonly meta: TaskMeta
 }
@@ -37,10 +28,10 @@ interface Subscription {
 const MAX_RESULT_LENGTH = 256 * 1024
 
 /**
- * The delivery that follows from the end of a job; undefined where nobody asked for one. Sent in the same write as the record, so it goes out
- * when and only when the job has ended. Its id is fixed by the job and its state: a job that ends twice tells once.
+ * The delivery that follows from the end of a job; undefined for a job without a webhook. It is sent in the same write as the record, so it
+ * goes out when and only when the job has ended. Its id is fixed by the job and its state: a job that ends twice has one delivery.
  */
-export function completionOf(ended: Ended): Completion | undefined {
+export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   const { meta, headers } = ended
   const subscription = subscriptionOf(headers[WEBHOOK_HEADER])
   if (!subscription || !isFinal(meta.status)) return undefined
@@ -66,13 +57,13 @@ export function completionOf(ended: Ended): Completion | undefined {
   }
 }
 
-/** Python clients may give the URL alone. Another shape is nobody's: the header's name is ours. */
+/** The header holds the URL alone where a Python client wrote it. No other program uses a header of this name. */
 function subscriptionOf(header: unknown): Subscription | undefined {
   if (header === undefined || header === null) return undefined
   const given = isRecord(header) ? header : { url: header }
   const { url, source, queue } = given
   return {
-    // What is no URL is refused by the delivery, which then fails for all to see.
+    // Any text: the delivery refuses what is no URL, and its record says so.
     url: String(url),
     source: typeof source === 'string' ? source : 'urn:celeriac',
     queue: typeof queue === 'string' && queue !== '' ? queue : undefined,

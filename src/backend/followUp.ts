@@ -1,0 +1,56 @@
+import type { TaskMessage } from '../protocol/message.ts'
+import type { TaskMeta } from '../protocol/result.ts'
+import type { Message } from './unitOfWork.ts'
+
+/** A task at its end, as its final record and its message describe it. */
+export interface EndedTask {
+  /** The final record, with the result; also of a task that keeps no record. */
+  readonly meta: TaskMeta
+  /** Headers of its message. */
+  readonly headers: Readonly<Record<string, unknown>>
+  /** Absent if the message was not decoded, or if its links cannot be followed. */
+  readonly message?: TaskMessage
+  /** Queue that the message came from. */
+  readonly queue: string
+  /** Sender of what follows, for people. */
+  readonly origin?: string
+  /** The store lists its tasks: each task that is sent gets its PENDING record. */
+  readonly listed: boolean
+}
+
+/** What follows from the end of a task. It is written together with the final record. */
+export interface Following {
+  readonly publish: readonly Message[]
+  /** Records of other tasks: PENDING of those that are sent, and the ends of those that never will be. */
+  readonly also: readonly TaskMeta[]
+  /** Ids of the tasks that are sent and count as children of the ended task. */
+  readonly children: readonly string[]
+  /** The worker keeps a copy of the failed task's message in the dead-letter queue. */
+  readonly deadLetter?: boolean
+}
+
+/** A rule for what follows from the end of a task, as its links or its webhook. Throws for what cannot be sent. */
+export type FollowUp = (end: EndedTask) => Following
+
+/** The usual answer: most tasks have neither links nor a webhook. */
+export const NOTHING_FOLLOWS: Following = { publish: [], also: [], children: [] }
+
+/** All that follows from one end, by all rules, in their order. */
+export function followingOf(end: EndedTask, followUps: readonly FollowUp[]): Following {
+  let all = NOTHING_FOLLOWS
+  for (const followUp of followUps) {
+    const next = followUp(end)
+    if (all === NOTHING_FOLLOWS) all = next
+    else if (next !== NOTHING_FOLLOWS) all = joined(all, next)
+  }
+  return all
+}
+
+function joined(one: Following, other: Following): Following {
+  return {
+    publish: [...one.publish, ...other.publish],
+    also: [...one.also, ...other.also],
+    children: [...one.children, ...other.children],
+    deadLetter: one.deadLetter || other.deadLetter,
+  }
+}
