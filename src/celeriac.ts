@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { App } from './app/app.ts'
+import { App as CoreApp } from './app/app.ts'
 import type { ScheduledCall } from './beat/options.ts'
 import type { ScheduleOptions } from './beat/scheduleOptions.ts'
 import { Schedules } from './beat/schedules.ts'
@@ -11,15 +11,18 @@ import type { Schema } from './std/schema.ts'
 import { enable, endpointNotes, endpointUrl } from './webhook/endpoint.ts'
 import { addWebhooks } from './webhook/webhooks.ts'
 
-/** An application: tasks, stores, settings, and its face to HTTP. */
-export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
-  /** The schedule as it is stored, and changes to it while the app runs. */
-  readonly schedules: Schedules = new Schedules(this)
-
+/** An application without HTTP and schedules: tasks, stores and settings. */
+export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> extends CoreApp<Context> {
   constructor(options: CeleriacOptions<Context> = {}) {
     super(options)
     addWebhooks(this)
   }
+}
+
+/** An application: tasks, stores, settings, and its face to HTTP. */
+export class Celeriac<Context extends Schema<ContextValues> = Schema<ContextValues>> extends App<Context> {
+  /** The schedule as it is stored, and changes to it while the app runs. */
+  readonly schedules: Schedules = new Schedules(this)
 
   /**
    * Have a task sent at times: `when` is `cron()`, `crontab()`, `every()`, `at()` or `solar()`; `call` a task, its
