@@ -1,8 +1,16 @@
-import { isSelfTimed, MAX_ATOMIC_SUBMISSIONS, type Message, type Submission } from '../../backend/unitOfWork.ts'
+import type { Note } from '../../backend/notes.ts'
+import {
+  isSelfTimed,
+  MAX_ATOMIC_SUBMISSIONS,
+  type Message,
+  type Submission,
+  type SubmissionMetadata,
+} from '../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import { NotSupportedError } from '../../std/errors.ts'
+import { MESSAGE, METADATA, NOTE, READER_LUA, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
@@ -13,31 +21,26 @@ import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
 /**
- * `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value). `sent()` does the pushes.
- * `unsendable(kind, a)`: why not, else nil; to be asked before the first write.
+ * `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes. `unsendable(kind, target)`: why it cannot be sent, as
+ * the server would answer, else nil: to be asked before the first write. A script with it has the visibility timeout, s, as ARGV[2].
  */
 export const SEND_LUA = `
 local visibility = tonumber(ARGV[2])
-local at = 3
-local function take()
-  at = at + 1
-  return ARGV[at - 1]
-end
 local lists, texts = {}, {}
-local function unsendable(kind, a)
-  return (kind == 'push' and unpushable(a)) or (kind == 'park' and unheld()) or nil
+local function unsendable(kind, target)
+  return (kind == 'push' and unpushable(target)) or (kind == 'park' and unheld()) or nil
 end
-local function send(kind, a, b, c)
+local function send(kind, target, time, text)
   if kind == 'push' then
-    if not texts[a] then
-      lists[#lists + 1] = a
-      texts[a] = {}
+    if not texts[target] then
+      lists[#lists + 1] = target
+      texts[target] = {}
     end
-    texts[a][#texts[a] + 1] = b
+    texts[target][#texts[target] + 1] = text
   elseif kind == 'park' then
-    redis.call('HSET', unacked, a, c)
-    redis.call('ZADD', index, string.format('%.6f', tonumber(b) - visibility), a)
-    redis.call('SADD', parked, a)
+    redis.call('HSET', unacked, target, text)
+    redis.call('ZADD', index, string.format('%.6f', tonumber(time) - visibility), target)
+    redis.call('SADD', parked, target)
     redis.pcall('PUBLISH', parked, '')
   end
 end
@@ -47,29 +50,31 @@ end
 `
 
 /**
- * ARGV[3…] what `index_jobs` takes ('' alone: nothing has metadata); then for each: `once`, key, value, status, ttl of its record (key '':
- * none), key, value, ttl of its note and of its metadata (key '': none), id and score for the index, and what is sent. Answers 1 for each that
- * was sent, else 0; a text of why it cannot be.
+ * ARGV[3] is how many; ARGV[4…] what `index_jobs` takes ('' alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and
+ * MESSAGE. Answers 1 for each that was sent, else 0; a text of why it cannot be.
  */
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
-local out, entries, indexing = {}, {}, {take()}
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${READER_LUA}
+local take = reader(3)
+local count, out, entries, indexing = tonumber(take()), {}, {}, {take()}
 if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
 local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
-while at <= #ARGV do
-  local once, key, value, status, ttl = take(), take(), take(), take(), take()
-  local note, its_value, its_ttl = take(), take(), take()
-  local origin, said, kept, id, score = take(), take(), take(), take(), take()
-  local kind, a, b, c = take(), take(), take(), take()
-  local why = unsendable(kind, a) or (key ~= '' and unwritable(key, status, ttl)) or (origin ~= '' and unindexed) or nil
-  local open = not why and (note == '' or redis.call('EXISTS', note) == 0)
-  local fresh = open and (key == '' or store(key, value, status, ttl) == 1)
+for _ = 1, count do
+  local once = take()
+  ${RECORD.lua}
+  ${NOTE.lua}
+  ${METADATA.lua}
+  ${MESSAGE.lua}
+  local why = unsendable(kind, target) or (record_key ~= '' and unwritable(record_key, status, record_ttl))
+    or (metadata_key ~= '' and unindexed) or nil
+  local open = not why and (note_key == '' or redis.call('EXISTS', note_key) == 0)
+  local fresh = open and (record_key == '' or store(record_key, record, status, record_ttl) == 1)
   local sends = open and (fresh or once == '0')
-  if sends then send(kind, a, b, c) end
-  if sends and note ~= '' and tonumber(its_ttl) > 0 then put(note, its_value, its_ttl) end
-  if fresh and origin ~= '' then
-    put(origin, said, kept)
+  if sends then send(kind, target, time, text) end
+  if sends and note_key ~= '' and tonumber(note_ttl) > 0 then put(note_key, note, note_ttl) end
+  if fresh and metadata_key ~= '' then
+    put(metadata_key, metadata, metadata_ttl)
     entries[#entries + 1], entries[#entries + 2] = score, id
   end
   out[#out + 1] = why or (sends and 1 or 0)
@@ -122,24 +127,27 @@ const MAX_EARLY_SUBMISSIONS = 16
 /** Turns a meta into what is stored. */
 export type Recorder = (meta: TaskMeta) => StoredRecord
 
-/** Arguments of a script for a record; without one, empty. */
-export function recordArgs(record: Recorder, meta: TaskMeta | undefined): readonly Arg[] {
-  if (!meta) return ['', '', '', 0]
-  const { key, value, status, ttl } = record(meta)
-  return [key, value, status, ttl]
+/** RECORD of a meta; without one, empty. */
+export function recordArgs(recorder: Recorder, meta: TaskMeta | undefined): readonly Arg[] {
+  if (!meta) return NO_RECORD
+  const { key, value, status, ttl } = recorder(meta)
+  return RECORD.of({ record_key: key, record: value, status, record_ttl: ttl })
 }
+const NO_RECORD = RECORD.of({ record_key: '', record: '', status: '', record_ttl: 0 })
 
-/** Arguments of `send` for a message; without one, empty. */
+/** MESSAGE of a message; without one, empty. */
 export function messageArgs(broker: RedisBroker, message: Message | undefined, selfTimed: boolean): readonly Arg[] {
-  if (!message) return ['', '', '', '']
+  if (!message) return NO_MESSAGE
   const { envelope, route, notBefore } = message
   requireQueue(message)
   if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
-    return ['park', ...broker.park(envelope, route, notBefore)]
+    const [target, time, text] = broker.park(envelope, route, notBefore)
+    return MESSAGE.of({ kind: 'park', target, time, text })
   }
-  const { list, text } = broker.pushOf(envelope, route)
-  return ['push', list, text, '']
+  const { list: target, text } = broker.pushOf(envelope, route)
+  return MESSAGE.of({ kind: 'push', target, time: '', text })
 }
+const NO_MESSAGE = MESSAGE.of({ kind: '', target: '', time: '', text: '' })
 
 /** Its scripts know queues alone. */
 export function requireQueue({ route: { exchange } }: Message): void {
@@ -209,14 +217,25 @@ export class RedisSubmitter {
   async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const marked = items.filter(({ meta, metadata }) => meta && metadata)
-    const args: Arg[] = [keys.prefix, visibility, ...(marked.length > 0 ? this.#index.indexArgs(marked) : [''])]
+    const indexing = marked.length > 0 ? this.#index.indexArgs(marked) : ['']
+    const args: Arg[] = [keys.prefix, visibility, items.length, ...indexing]
     for (const { once, meta, message, note, metadata } of items) {
-      args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
-      args.push(...this.#notes.noteArgs(note), ...this.#notes.metadataArgs(meta, metadata))
-      args.push(...(meta && metadata ? [meta.task_id, scoreOf(meta)] : ['', '']))
+      args.push(once ? '1' : '0', ...recordArgs(this.#record, meta), ...this.#noteArgs(note))
+      args.push(...this.#metadataArgs(meta, metadata))
       args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
     }
     return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
+  }
+
+  #noteArgs(note: Note | undefined): readonly Arg[] {
+    const [key, value, ttl] = this.#notes.noteArgs(note)
+    return NOTE.of({ note_key: key, note: value, note_ttl: ttl })
+  }
+
+  #metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
+    const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
+    const [id, score] = meta && given ? [meta.task_id, scoreOf(meta)] : ['', '']
+    return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
   }
 
   async #alike(items: readonly PlainSubmission[]): Promise<(boolean | Error)[]> {

@@ -2,6 +2,7 @@ import type { Output } from '../../backend/eventLog.ts'
 import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
+import { ENDING, MESSAGE, READER_LUA, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { SETTLING } from './broker/scripts.ts'
@@ -13,63 +14,57 @@ import { STORE_LUA } from './results/recordScript.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
 
 /**
- * ARGV[3] is how many, then their tags; then for each `ack` or `requeue`, its record as for SUBMIT; where `+` follows that word, the numbers
- * of other records and of messages, and each of them. Nothing of it happens unless it is still held. Answers 1 for each that was, else 0; a
- * text of why for one that cannot be written: it is held as before, and the others are settled.
+ * ARGV[3] is how many, then their tags; then for each ENDING and RECORD, and of the others and messages that ENDING counts each RECORD and
+ * MESSAGE. Nothing of it happens unless the message is still held. Answers 1 for each that was, else 0; a text of why for one that cannot be
+ * written: it is held as before, and the others are settled.
  */
 const SETTLE: Script = {
   name: 'settle with record',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${READER_LUA}
 local count = tonumber(ARGV[3])
 local out, good, done, restored = {}, {}, {}, {}
+local take = reader(4 + count)
 -- Before the first write.
 local function problem_of(tag)
-  local ending, key, _, status, ttl = take(), take(), take(), take(), take()
-  local why = key ~= '' and unwritable(key, status, ttl) or nil
-  if string.sub(ending, 1, 3) ~= 'ack' then why = why or unrestorable(tag) end
-  if string.sub(ending, -1) ~= '+' then return why end
-  local others, messages = tonumber(take()), tonumber(take())
-  for _ = 1, others do
-    local its_key, _, its_status, its_ttl = take(), take(), take(), take()
-    why = why or unwritable(its_key, its_status, its_ttl)
+  ${ENDING.lua}
+  ${RECORD.lua}
+  local why = record_key ~= '' and unwritable(record_key, status, record_ttl) or nil
+  if ending == 'requeue' then why = why or unrestorable(tag) end
+  for _ = 1, tonumber(others) do
+    ${RECORD.lua}
+    why = why or unwritable(record_key, status, record_ttl)
   end
-  for _ = 1, messages do
-    local kind, a = take(), take()
-    at = at + 2
-    why = why or unsendable(kind, a)
+  for _ = 1, tonumber(messages) do
+    ${MESSAGE.lua}
+    why = why or unsendable(kind, target)
   end
   return why
 end
-local function more(mine)
-  local others, messages = tonumber(take()), tonumber(take())
-  for _ = 1, others do
-    local key, value, status, ttl = take(), take(), take(), take()
-    if mine then store(key, value, status, ttl) end
-  end
-  for _ = 1, messages do
-    local kind, a, b, c = take(), take(), take(), take()
-    if mine then send(kind, a, b, c) end
-  end
-end
-at = 4 + count
 for number = 1, count do
   local tag = ARGV[number + 3]
   out[number] = problem_of(tag)
   if not out[number] then good[#good + 1] = tag end
 end
 local held = release(good)
-at = 4 + count
+take = reader(4 + count)
 for number = 1, count do
   local tag = ARGV[number + 3]
-  local ending, key, value, status, ttl = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  at = at + 5
+  ${ENDING.lua}
+  ${RECORD.lua}
   local mine = not out[number] and (not held or held[tag])
   if mine then
     if held then held[tag] = false end
-    if string.sub(ending, 1, 3) == 'ack' then done[#done + 1] = tag else restored[#restored + 1] = tag end
-    if key ~= '' then store(key, value, status, ttl, true) end
+    if ending == 'ack' then done[#done + 1] = tag else restored[#restored + 1] = tag end
+    if record_key ~= '' then store(record_key, record, status, record_ttl, true) end
   end
-  if string.sub(ending, -1) == '+' then more(mine) end
+  for _ = 1, tonumber(others) do
+    ${RECORD.lua}
+    if mine then store(record_key, record, status, record_ttl) end
+  end
+  for _ = 1, tonumber(messages) do
+    ${MESSAGE.lua}
+    if mine then send(kind, target, time, text) end
+  end
   out[number] = out[number] or (mine and 1 or 0)
 end
 sent()
@@ -116,16 +111,11 @@ export class RedisUnitOfWork implements UnitOfWork {
   settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
     const own = RedisDelivery.of(delivery)
     const { hold } = own
-    const more = also.length + publish.length > 0
-    const args: Arg[] = [
-      `${end === 'requeue' ? 'requeue' : 'ack'}${more ? '+' : ''}`,
-      ...recordArgs(this.#record, meta),
-    ]
-    if (more) {
-      args.push(also.length, publish.length)
-      for (const one of also) args.push(...recordArgs(this.#record, one))
-      for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
-    }
+    const ending = end === 'requeue' ? 'requeue' : 'ack'
+    const args: Arg[] = ENDING.of({ ending, others: also.length, messages: publish.length })
+    args.push(...recordArgs(this.#record, meta))
+    for (const one of also) args.push(...recordArgs(this.#record, one))
+    for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
     return own.ending(end, () => this.#settlements.add({ hold, args }))
   }
 

@@ -1,0 +1,70 @@
+import type { Arg } from './connection/connection.ts'
+
+/**
+ * Lua: `reader(at)` answers a function that takes one argument after the other out of ARGV, from that number on. The
+ * Lua of `ScriptArguments` calls such a function `take`.
+ */
+export const READER_LUA = `
+local function reader(at)
+  return function()
+    at = at + 1
+    return ARGV[at - 1]
+  end
+end
+`
+
+/**
+ * Named arguments of a script: their order is stated once, for the Lua that reads them and the TypeScript that writes
+ * them.
+ */
+export class ScriptArguments<Name extends string> {
+  /** Takes them into locals of these names. */
+  readonly lua: string
+  readonly #names: readonly Name[]
+
+  constructor(...names: readonly Name[]) {
+    this.#names = names
+    this.lua = `local ${names.join(', ')} = ${names.map(() => 'take()').join(', ')}`
+  }
+
+  of(values: Readonly<Record<Name, Arg>>): Arg[] {
+    return this.#names.map((name) => values[name])
+  }
+}
+
+/** A record, as `store` and `unwritable` of `recordScript.ts` want it. `record_key` is empty where there is none. */
+export const RECORD: ScriptArguments<'record_key' | 'record' | 'status' | 'record_ttl'> = new ScriptArguments(
+  'record_key',
+  'record',
+  'status',
+  'record_ttl',
+)
+
+/** A note. `note_key` is empty where there is none. */
+export const NOTE: ScriptArguments<'note_key' | 'note' | 'note_ttl'> = new ScriptArguments(
+  'note_key',
+  'note',
+  'note_ttl',
+)
+
+/** Submission metadata, and where the index has the job. `metadata_key` is empty where there is none. */
+export const METADATA: ScriptArguments<'metadata_key' | 'metadata' | 'metadata_ttl' | 'id' | 'score'> =
+  new ScriptArguments('metadata_key', 'metadata', 'metadata_ttl', 'id', 'score')
+
+/**
+ * A message, as `send` of `submit.ts` wants it. `kind` is `push`, into the list `target`; `park`, kept under the tag
+ * `target` until `time`, seconds since the epoch; or empty where there is none.
+ */
+export const MESSAGE: ScriptArguments<'kind' | 'target' | 'time' | 'text'> = new ScriptArguments(
+  'kind',
+  'target',
+  'time',
+  'text',
+)
+
+/** How a delivery ends, `ack` or `requeue`, and how many other records and messages follow its record. */
+export const ENDING: ScriptArguments<'ending' | 'others' | 'messages'> = new ScriptArguments(
+  'ending',
+  'others',
+  'messages',
+)
