@@ -2,7 +2,10 @@ import { Option } from 'commander'
 import type { AnyRow } from '../config/optionTable.ts'
 import { duration, wholeNumber } from './values.ts'
 
-/* Flags of the command line that set an option: their help, defaults, bounds and choices are those of its row in the table of options. */
+/*
+ * Flags of the command line that set an option: their help, defaults, bounds and choices are those of its row in the
+ * table of options.
+ */
 
 /** What a flag says in its own words. */
 interface FlagWords {

@@ -71,15 +71,18 @@ export interface OpenStores {
   readonly backend: ResultBackend
   readonly unitOfWork: UnitOfWork
   /**
-   * The schedule of an app beside its other data: on the broker where that keeps schedules, else on the result backend. `close` closes it.
-   * Rejects with ConfigError where neither keeps one.
+   * The schedule of an app beside its other data: on the broker where that keeps schedules, else on the result backend.
+   * `close` closes it. Rejects with ConfigError where neither keeps one.
    */
   schedule(app: string): Promise<ScheduleStore>
   /** Close all. Rejects with the first error, after all were tried. */
   close(): Promise<void>
 }
 
-/** Open the stores of these URLs; their connections are made by the first call. Throws ConfigError for a URL that no store knows or can read. */
+/**
+ * Open the stores of these URLs; their connections are made by the first call. Throws ConfigError for a URL that no
+ * store knows or can read.
+ */
 export async function openStores(urls: StoreUrls, options: StoreOptions): Promise<OpenStores> {
   const [brokerKind, backendKind] = [kindOf(urls.broker, 'broker'), kindOf(urls.backend, 'backend')]
   const [driver, resultDriver] = await Promise.all([brokerKind.load(), backendKind.load()])
@@ -104,7 +107,10 @@ export function repliesTo(url: string): boolean {
   return kindOf(url, 'backend').replies === true
 }
 
-/** URL of the default result backend of an app with this broker. A URL that no store knows is its own: opening it says so. */
+/**
+ * URL of the default result backend of an app with this broker. A URL that no store knows is its own: opening it says
+ * so.
+ */
 export function defaultBackendOf(broker: string): string {
   return findKind(broker, 'broker')?.defaultBackend ?? broker
 }

@@ -50,8 +50,8 @@ export interface Due {
 }
 
 /**
- * How far the clocks of two beats may differ, ms. A claim that lasts by more than this beyond one that is made now was made by a clock that
- * has been set back since: it holds no longer.
+ * How far the clocks of two beats may differ, ms. A claim that lasts by more than this beyond one that is made now was
+ * made by a clock that has been set back since: it holds no longer.
  */
 export const MAX_CLOCK_SKEW_MS = 60_000
 
@@ -64,24 +64,28 @@ export interface ScheduleStore {
   /** In the order asked; undefined where there is none. */
   load(names: readonly string[]): Promise<readonly (StoredEntry | undefined)[]>
   /**
-   * Compare and set: each change takes effect, with its runs, if its entry is still what it was read as, whoever else changes it at
-   * the same time; true for those that did. `quiet`: listeners are not told, as for claims, after which nothing is due sooner.
+   * Compare and set: each change takes effect, with its runs, if its entry is still what it was read as, whoever else
+   * changes it at the same time; true for those that did. `quiet`: listeners are not told, as for claims, after which
+   * nothing is due sooner.
    */
   swap(changes: readonly EntryChange[], options?: { quiet?: boolean }): Promise<readonly boolean[]>
   /**
-   * True where no change has taken effect yet but quiet ones, or all was lost since, as on a Redis that was restarted empty. It stays
-   * false when the last entry is removed.
+   * True where no change has taken effect yet but quiet ones, or all was lost since, as on a Redis that was restarted
+   * empty. It stays false when the last entry is removed.
    */
   untouched(): Promise<boolean>
   /** At most `limit` due entries. */
   due(now: number, limit: number): Promise<Due>
   /**
-   * Runs that were not sent in time, or are claimed for longer than `until` and MAX_CLOCK_SKEW_MS, at most `limit`: ours until `until` from
-   * now on; no other beat gets them.
+   * Runs that were not sent in time, or are claimed for longer than `until` and MAX_CLOCK_SKEW_MS, at most `limit`:
+   * ours until `until` from now on; no other beat gets them.
    */
   takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]>
   /** These were sent. Unknown ids are no error. */
   endRuns(ids: readonly string[]): Promise<void>
-  /** Called after each change that was not quiet, in whatever process, and whenever one may have been missed. The returned function ends it. */
+  /**
+   * Called after each change that was not quiet, in whatever process, and whenever one may have been missed. The
+   * returned function ends it.
+   */
   onChange(listener: () => void): Promise<() => Promise<void>>
 }

@@ -15,7 +15,10 @@ import { faultOf } from '../broker/storeErrors.ts'
 import { isFinal } from '../protocol/states.ts'
 import { NotSupportedError } from '../std/errors.ts'
 
-/** Of two stores. Records and what follows, then the acknowledgement: a crash between any two runs the task again and loses nothing. */
+/**
+ * Of two stores. Records and what follows, then the acknowledgement: a crash between any two runs the task again and
+ * loses nothing.
+ */
 export class SequentialUnitOfWork implements UnitOfWork {
   readonly atomic = false
   readonly #broker: Broker
@@ -88,8 +91,9 @@ export class SequentialUnitOfWork implements UnitOfWork {
 }
 
 /**
- * `UnitOfWork.write`, one step after the other. A final record comes last: what follows from it may be refused, and a success that is stored
- * can never become the failure that says so. A retry's record comes first: it must not replace that of the next run.
+ * `UnitOfWork.write`, one step after the other. A final record comes last: what follows from it may be refused, and a
+ * success that is stored can never become the failure that says so. A retry's record comes first: it must not replace
+ * that of the next run.
  */
 export async function writeInOrder(
   { meta, reply, publish = [], also = [] }: Writing,
@@ -108,7 +112,10 @@ function publishTo(broker: Broker, { envelope, route, notBefore }: Message, self
   return broker.publish(envelope, route, notBefore === undefined ? undefined : { notBefore, selfTimed })
 }
 
-/** The broker did not take the message and never will: its record would wait for ever, and its idempotency key would seem used. */
+/**
+ * The broker did not take the message and never will: its record would wait for ever, and its idempotency key would
+ * seem used.
+ */
 function isFinalRefusal(error: unknown): boolean {
   const fault = faultOf(error)
   return fault === 'message' || fault === 'access'
@@ -119,7 +126,8 @@ function replyOf(delivery: Delivery): Reply | undefined {
     const { replyTo: to, correlationId } = delivery.envelope.properties
     return to && correlationId ? { to, correlationId } : undefined
   } catch {
-    // An envelope of a damaged store: whoever settles it knows already that it cannot be read, and it must not be held for ever.
+    // An envelope of a damaged store: whoever settles it knows already that it cannot be read, and it must not be held
+    // for ever.
     return undefined
   }
 }

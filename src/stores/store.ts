@@ -22,7 +22,10 @@ export interface StoreUse {
   readonly backend: boolean
 }
 
-/** One file, server or database: opened once for its URL, shared by all its parts. Parts that were not asked for are absent. */
+/**
+ * One file, server or database: opened once for its URL, shared by all its parts. Parts that were not asked for are
+ * absent.
+ */
 export interface Store {
   readonly broker?: Broker
   readonly backend?: ResultBackend
@@ -36,7 +39,10 @@ export interface Store {
 
 /** What the folder of a store exports: how a URL of its schemes is opened. */
 export interface StoreDriver {
-  /** URLs of the same identity are one store. Absent: all of its URLs are. Throws ConfigError for a URL that cannot be read. */
+  /**
+   * URLs of the same identity are one store. Absent: all of its URLs are. Throws ConfigError for a URL that cannot be
+   * read.
+   */
   identity?(url: string): string
   /** `messages`: the app's broker, for a store that keeps results in messages. Throws ConfigError. */
   open(url: string, options: StoreOptions, use: StoreUse, messages?: Broker): Store

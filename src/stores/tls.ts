@@ -22,7 +22,10 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
   ['no', false],
 ])
 
-/** How the TLS of this host is done. The server's certificate must be right unless `ssl_cert_reqs=none`. Throws ConfigError. */
+/**
+ * How the TLS of this host is done. The server's certificate must be right unless `ssl_cert_reqs=none`. Throws
+ * ConfigError.
+ */
 export function tlsOf(query: ReadonlyMap<string, string>, host: string): ConnectionOptions {
   const verify = (query.get('ssl_cert_reqs') ?? 'required').toLowerCase().replace(/^cert_/, '')
   if (!['none', 'optional', 'required'].includes(verify)) {
