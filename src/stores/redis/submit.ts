@@ -8,7 +8,7 @@ import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
-import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex, scoreOf } from './results/jobIndex.ts'
+import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
@@ -134,7 +134,7 @@ export function messageArgs(broker: RedisBroker, message: Message | undefined, s
   if (!message) return ['', '', '', '']
   const { envelope, route, notBefore } = message
   requireQueue(message)
-  if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+  if (notBefore !== undefined && !selfTimed && broker.isAhead(notBefore)) {
     return ['park', ...broker.park(envelope, route, notBefore)]
   }
   const { list, text } = broker.pushOf(envelope, route)
@@ -213,7 +213,7 @@ export class RedisSubmitter {
     for (const { once, meta, message, note, metadata } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta))
       args.push(...this.#notes.noteArgs(note), ...this.#notes.metadataArgs(meta, metadata))
-      args.push(...(meta && metadata ? [meta.task_id, scoreOf(meta)] : ['', '']))
+      args.push(...(meta && metadata ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']))
       args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
     }
     return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
@@ -238,7 +238,7 @@ export class RedisSubmitter {
       first.metadata ? this.#notes.metadataPrefix : '',
     ]
     if (first.metadata) {
-      args.push(this.#notes.metadataTtl(first.meta, first.metadata), scoreOf(first.meta))
+      args.push(this.#notes.metadataTtl(first.meta, first.metadata), this.#index.scoreOf(first.meta))
       args.push(...this.#index.indexArgs(items))
     }
     for (const { meta, message, metadata } of items) {
