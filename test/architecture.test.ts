@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   circles,
   clientProblems,
+  clockProblems,
   faceProblems,
   floorProblems,
   folderProblems,
@@ -31,6 +32,7 @@ describe('src/', () => {
   test('no text becomes a regular expression', () => expect(patternProblems(sources)).toEqual([]))
   test('statements have no numbered parameters', () => expect(statementProblems(sources)).toEqual([]))
   test('protocol has no input, output, timers or clock', () => expect(protocolProblems(sources)).toEqual([]))
+  test('moments are read from the clock of the app', () => expect(clockProblems(sources)).toEqual([]))
   test('packages are declared, store clients loaded on demand', () =>
     expect(packageProblems(sources, declared)).toEqual([]))
   test('the client is for browsers: of other folders it takes types alone', () =>
@@ -136,6 +138,7 @@ describe('the rules find', () => {
       faceProblems,
       sizeProblems,
       folderProblems,
+      clockProblems,
       patternProblems,
       wordProblems,
     ]
@@ -173,6 +176,25 @@ describe('the rules find', () => {
       'protocol/a.ts:2: setTimeout in protocol',
       'std/b.ts: protocol reaches fs',
       'std/b.ts: protocol reaches node:timers/promises',
+    ])
+  })
+
+  test('a moment that is not read from the clock of the app', () => {
+    const text = `export const t = [Date.now(), new Date(), Date(), [].map(Date.now), new Date(5), Date.parse('')]\n`
+    const system = `import { systemClock } from '../std/clock.ts'\nexport const now = systemClock.now()\n`
+    const sources = files({
+      'calls/a.ts': text,
+      'std/clock.ts': text,
+      'client/a.ts': text,
+      'testing/suites/a.ts': text,
+    })
+    expect(clockProblems(sources)).toEqual(
+      ['Date.now()', 'new Date()', 'Date()', 'Date.now()'].map(
+        (way) => `calls/a.ts:1: ${way}, past the clock of the app`,
+      ),
+    )
+    expect(clockProblems(files({ 'http/a.ts': system, 'stores/a.ts': system }))).toEqual([
+      'http/a.ts:1: systemClock, past the clock of the app',
     ])
   })
 

@@ -240,7 +240,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
   async purge(queue: string = this.#config.queue): Promise<number> {
-    return purgeQueue(await this.stores(), queue)
+    return purgeQueue(await this.stores(), queue, this.#config.clock)
   }
 
   /**
@@ -347,7 +347,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (!(await unitOfWork.submit(rest))) return false
     const delivered = { queue, redelivered: false, lost: 0, hostname: this.#origin, eager: true }
     const job = jobOfEnvelope(message.envelope, delivered)
-    const to = { unitOfWork, emits }
+    const to = { unitOfWork, emits, clock: this.#config.clock }
     const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
     const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, this.#config.logger)
     const facts = { id: job.id, task: job.task, queue, retries }
@@ -373,8 +373,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       hostname: this.#origin,
     }
     const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
-    const { resultSerializer: serializer, request } = this.#config
-    const surroundings = { serializer, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
+    const { resultSerializer: serializer, request, clock } = this.#config
+    const surroundings = { serializer, clock, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
     const context = new JobContext(job, definition, host, surroundings)
     const run = (checked: readonly unknown[]): unknown => runAs(context, () => invoke(definition, checked, context))
     if (definition.style === 'object') return runObject(definition, args, run)

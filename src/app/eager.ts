@@ -7,6 +7,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { Emit } from '../tasks/outputBuffer.ts'
 
@@ -21,19 +22,20 @@ export interface EagerStore {
   readonly unitOfWork: UnitOfWork
   /** The result backend keeps an event log. */
   readonly emits: boolean
+  readonly clock: Clock
 }
 
 /** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */
 export async function runEagerly(
   job: Job,
   pending: TaskMeta | undefined,
-  { unitOfWork, emits }: EagerStore,
+  { unitOfWork, emits, clock }: EagerStore,
   run: (job: Job, host: JobHost) => Promise<Outcome>,
   log: JobHost['log'],
 ): Promise<{ outcome: Outcome; retries: number; runtime: number }> {
   const begun = performance.now()
   const base = pending ?? emptyRecord(job.id, '')
-  const started = new Date().toISOString()
+  const started = isoOf(clock.now())
   const report: JobHost['report'] = ({ state, meta }) => {
     if (pending) void unitOfWork.write({ meta: { ...base, status: state, result: meta, date_started: started } })
   }
@@ -54,7 +56,7 @@ export async function runEagerly(
   const ended = { outcome, retries, runtime: performance.now() - begun }
   if (!pending || outcome.kind === 'ignore') return ended
   const children = childTuples(outcome.children ?? [])
-  const end = { ...base, children, retries, date_started: started, date_done: new Date().toISOString() }
+  const end = { ...base, children, retries, date_started: started, date_done: isoOf(clock.now()) }
   if (outcome.kind === 'success') {
     await unitOfWork.write({ meta: { ...end, status: SUCCESS, result: outcome.result } })
   } else {

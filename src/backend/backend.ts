@@ -1,4 +1,5 @@
 import type { TaskMeta } from '../protocol/result.ts'
+import type { Clock } from '../std/clock.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
@@ -24,6 +25,8 @@ export interface BackendOptions {
   readonly storeTimeout?: number
   /** States on the way and emissions that are kept per task in `events`, the newest; default 1000, 0: none. */
   readonly eventLog?: number
+  /** Where moments are read from. Default: the system's clock. */
+  readonly clock?: Clock
 }
 
 /** What keeps the record of each task. What only some stores can do is a part of its own: absent where the store cannot. */

@@ -12,6 +12,8 @@ export interface EndedTask {
   readonly message?: TaskMessage
   /** Queue that the message came from. */
   readonly queue: string
+  /** The moment of the end, ms since the epoch. */
+  readonly now: number
   /** Sender of what follows, for people. */
   readonly origin?: string
   /** The store lists its tasks: each task that is sent gets its PENDING record. */

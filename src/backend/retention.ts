@@ -17,23 +17,19 @@ export function staleAfter(expires: number): number {
   return expires === 0 ? 0 : Math.max(Math.ceil(expires), UNFINISHED_LIFETIME_MS)
 }
 
-/** How long a task has to wait for its time, from now on, ms; 0 where it need not. */
-export function delayOf({ date_due }: Pick<TaskMeta, 'date_due'>, now: number = Date.now()): number {
+/** How long a task has to wait for its time from `now` on, ms; 0 where it need not. */
+export function delayOf({ date_due }: Pick<TaskMeta, 'date_due'>, now: number): number {
   return date_due === undefined ? 0 : Math.max(0, Date.parse(date_due) - now)
 }
 
-/** How long a record is kept from now on, ms; 0: for ever. One that is not final lives from the moment on that it waits for. */
-export function lifetimeOf(
-  meta: Pick<TaskMeta, 'status' | 'date_due'>,
-  expires: number,
-  now: number = Date.now(),
-): number {
+/** How long a record is kept from `now` on, ms; 0: for ever. One that is not final lives from the moment on that it waits for. */
+export function lifetimeOf(meta: Pick<TaskMeta, 'status' | 'date_due'>, expires: number, now: number): number {
   if (expires === 0) return 0
   return isFinal(meta.status) ? Math.ceil(expires) : staleAfter(expires) + delayOf(meta, now)
 }
 
-/** The moment at which something ends that lives for this time from now on, ms since the epoch; 0: for ever. */
-export function endOf(lifetime: number, now: number = Date.now()): number {
+/** The moment at which something ends that lives for this time from `now` on, ms since the epoch; 0: for ever. */
+export function endOf(lifetime: number, now: number): number {
   return lifetime === 0 ? NEVER : now + lifetime
 }
 

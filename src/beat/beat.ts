@@ -1,9 +1,9 @@
 import type { App } from '../app/app.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { backoffDelay } from '../std/backoff.ts'
+import type { Clock } from '../std/clock.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { type Clock, systemClock } from './clock.ts'
 import { logBeat } from './logging.ts'
 import { type Schedules, schedulesOf } from './schedules.ts'
 import { Sender } from './sender.ts'
@@ -11,13 +11,13 @@ import { Sleeper } from './sleeper.ts'
 import { TaskWatcher } from './taskWatcher.ts'
 import { Ticker } from './ticker.ts'
 
-export type { Clock } from './clock.ts'
+export type { Clock } from '../std/clock.ts'
 
 requireNode()
 
 /** How a beat runs. */
 export interface BeatOptions {
-  /** Whose time it keeps. Default: the system's. */
+  /** Whose time it keeps. Default: the app's `clock`. */
   clock?: Clock | undefined
   /** Where its log goes: a line for each run that it sends. `false`: nowhere. Default: the app's `logger`. */
   logger?: LogOption | undefined
@@ -44,7 +44,7 @@ export class Beat {
   #loop: Promise<void> | undefined
   #stopping = false
 
-  constructor(app: App, { clock = systemClock, logger }: BeatOptions = {}) {
+  constructor(app: App, { clock = app.config.clock, logger }: BeatOptions = {}) {
     this.app = app
     this.#schedules = schedulesOf(app)
     this.#clock = clock

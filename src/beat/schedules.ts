@@ -53,7 +53,7 @@ export class Schedules {
   define<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options: ScheduleOptions = {}): void {
     const definition = this.#parse(name, when, call, options)
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} is defined already in this app`)
-    const entry = this.#fresh(name, definition, Date.now(), null, false)
+    const entry = this.#fresh(name, definition, this.#now(), null, false)
     const digest = uuidOf(storedForm({ ...entry, fire: null, due: null }).text)
     this.#defined.set(name, { definition, paused: options.paused === true, digest })
   }
@@ -86,7 +86,7 @@ export class Schedules {
     if (this.#defined.has(name)) throw new ArgumentError(`schedule ${name} exists already`)
     const store = await this.store()
     await this.#requireResults(name, definition)
-    const entry = this.#fresh(name, definition, Date.now(), null, options.paused === true)
+    const entry = this.#fresh(name, definition, this.#now(), null, options.paused === true)
     const [added] = await store.swap([{ name, from: undefined, to: storedForm(entry) }])
     if (!added) throw new ArgumentError(`schedule ${name} exists already`)
   }
@@ -106,7 +106,7 @@ export class Schedules {
       const definition: Definition = { ...old, ...parsed, ...given, ...(when && { schedule: when.toJSON() }) }
       this.#requireSettings(name, definition)
       await this.#requireResults(name, definition)
-      return this.#redefined(entry, definition, Date.now())
+      return this.#redefined(entry, definition, this.#now())
     })
   }
 
@@ -118,7 +118,7 @@ export class Schedules {
   async resume(name: string): Promise<void> {
     await this.#change(name, async (entry) =>
       entry.paused
-        ? { ...entry, paused: false, ...begin(name, entry.definition, this.#reader.of(entry), Date.now()) }
+        ? { ...entry, paused: false, ...begin(name, entry.definition, this.#reader.of(entry), this.#now()) }
         : entry,
     )
   }
@@ -126,7 +126,7 @@ export class Schedules {
   /** Send its task now, beside its times and whatever its overlap says. */
   async runNow(name: string): Promise<AsyncResult> {
     const { entry } = await this.#known(name)
-    const now = Date.now()
+    const now = this.#now()
     const result = await callRun(this.#app, { entry: name, fire: now, ...entry.definition })
     await this.#change(name, async (known) => ({
       ...known,
@@ -159,7 +159,7 @@ export class Schedules {
     if (fire === null || paused) return []
     const schedule = this.#reader.of(entry)
     const end = definition.end ?? Number.POSITIVE_INFINITY
-    const now = Date.now()
+    const now = this.#now()
     const times: Date[] = []
     for (
       let at = fire < now ? schedule.next(new Date(now - 1)) : new Date(fire);
@@ -264,6 +264,10 @@ export class Schedules {
     throw new ConfigError(`schedule ${name}: overlap ${overlap} needs results that are kept; rpc:// keeps none`)
   }
 
+  #now(): number {
+    return this.#app.config.clock.now()
+  }
+
   #fresh(name: string, definition: Definition, now: number, code: string | null, paused: boolean): Entry {
     const times = begin(name, definition, this.#reader.of({ definition }), now)
     const never = { waiting: null, lastFire: null, lastRunAt: null, lastId: null, runs: 0 }
@@ -289,7 +293,7 @@ export class Schedules {
 
   #unstored(name: string): Entry | undefined {
     const defined = this.#defined.get(name)
-    return defined && this.#fresh(name, defined.definition, Date.now(), defined.digest, defined.paused)
+    return defined && this.#fresh(name, defined.definition, this.#now(), defined.digest, defined.paused)
   }
 
   async #change(name: string, change: (entry: Entry) => Promise<Entry>): Promise<void> {

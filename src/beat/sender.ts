@@ -3,9 +3,9 @@ import type { ResultBackend } from '../backend/backend.ts'
 import type { AsyncResult } from '../calls/asyncResult.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { PENDING } from '../protocol/states.ts'
+import type { Clock } from '../std/clock.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
-import type { Clock } from './clock.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
 
 /** Header of each call that a schedule made: the entry's name. Celery's django-celery-beat and django-celery-results have it so. */
@@ -104,7 +104,10 @@ export class Sender {
     const ignored = ignores(this.#app, task, options)
     if (!ignored && atomic) return { idempotencyKey: key }
     if (backend.notes)
-      return { taskId: id, note: { key: `schedule ${key}`, value: id, expires: Date.now() + SENT_RUN_LIFETIME_MS } }
+      return {
+        taskId: id,
+        note: { key: `schedule ${key}`, value: id, expires: this.#app.config.clock.now() + SENT_RUN_LIFETIME_MS },
+      }
     if (ignored) return { taskId: id }
     const [known] = again ? await backend.load([id]) : []
     return !again || (known && known.status !== PENDING) ? { idempotencyKey: key } : { taskId: id }

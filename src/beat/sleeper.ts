@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../std/clock.ts'
 
 /** Timers do not notice a jump of the clock: the clock is compared this often, ms. */
 const CLOCK_CHECK_INTERVAL_MS = 5000

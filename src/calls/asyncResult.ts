@@ -144,7 +144,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
     const { extensions } = this.#stores
     const followUps = extensions.map(({ followUp }) => followUp)
-    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false, followUps)
+    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false, followUps, this.#stores.clock)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */

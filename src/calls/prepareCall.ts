@@ -9,7 +9,7 @@ import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/mess
 import { pendingRecord } from '../protocol/record.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { isoNow } from '../std/clock.ts'
+import { isoOf } from '../std/clock.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
@@ -48,8 +48,9 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const { task } = call
   const options = parseCallOptions(call.options, `task ${task}`)
   const own = call.definition?.options
-  const now = Date.now()
-  const id = options.taskId ?? (options.idempotencyKey === undefined ? uuid(now) : uuidOf(task, options.idempotencyKey))
+  const now = config.clock.now()
+  const key = options.idempotencyKey
+  const id = options.taskId ?? (key === undefined ? uuid(now, config.clock) : uuidOf(task, key))
   const eta = options.eta ?? momentOf(options.countdown, now)
   const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
@@ -85,7 +86,7 @@ export function preparedOf(
   const { id, eta, ignoreResult: ignored } = message
   const queue = route.routingKey
   const notBefore = eta === undefined ? undefined : isoTime(eta)
-  const meta = ignored ? undefined : pendingRecord(message, queue, isoNow(now))
+  const meta = ignored ? undefined : pendingRecord(message, queue, isoOf(now))
   return { id, message, queue, ignored, submission: { message: { envelope, route, notBefore }, meta, ...extra } }
 }
 

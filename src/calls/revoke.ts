@@ -7,7 +7,7 @@ import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
-import { isoNow } from '../std/clock.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import type { Stores } from './stores.ts'
 
 /** Records that a purge reads and writes in one step. */
@@ -22,15 +22,17 @@ export async function revokeTask(
   id: string,
   terminate: boolean,
   followUps: readonly FollowUp[],
+  clock: Clock,
 ): Promise<boolean> {
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoked.add([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
   const delivery = await broker.take?.(id, known?.queue)
-  if (delivery)
-    return unitOfWork.settle(
-      revokedSettlement(delivery, revokedRecord(id, known, 'revoked', isoNow()), backend, followUps),
-    )
+  if (delivery) {
+    const now = clock.now()
+    const record = revokedRecord(id, known, 'revoked', isoOf(now))
+    return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
+  }
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
@@ -42,21 +44,27 @@ function revokedSettlement(
   meta: TaskMeta,
   backend: ResultBackend,
   followUps: readonly FollowUp[],
+  now: number,
 ): Settlement {
   const { envelope, queue } = delivery
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const { publish, also } = followingOf({ meta, headers: envelope.headers, queue, listed }, followUps)
+  const { publish, also } = followingOf({ meta, headers: envelope.headers, queue, now, listed }, followUps)
   return { delivery, meta, publish, also, end: 'ack' }
 }
 
 /** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
-export async function purgeQueue({ broker, backend, unitOfWork }: Stores, queue: string): Promise<number> {
+export async function purgeQueue(
+  { broker, backend, unitOfWork }: Stores,
+  queue: string,
+  clock: Clock,
+): Promise<number> {
   const { count, taskIds } = await broker.purge(queue)
   // In pieces: the store serves others meanwhile.
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
     // Without a record the results were ignored: none is made.
-    const also = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', isoNow())] : []))
+    const done = isoOf(clock.now())
+    const also = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', done)] : []))
     await unitOfWork.write({ also })
   }
   return count

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { Clock } from '../std/clock.ts'
 import { uuid } from '../std/id.ts'
 import { type OpenStores, openStores, repliesTo } from '../stores/open.ts'
 import { EventFeed } from './eventFeed.ts'
@@ -31,6 +32,11 @@ export class AppStores {
   /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
   get replyTo(): string | undefined {
     return repliesTo(this.#config().backend.reveal()) ? this.#queue : undefined
+  }
+
+  /** The app's clock. */
+  get clock(): Clock {
+    return this.#config().clock
   }
 
   /** True once somebody asked for the stores: the configuration is then fixed. */

@@ -7,7 +7,7 @@ import { encodeException } from '../protocol/exception.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PENDING, SUCCESS } from '../protocol/states.ts'
-import { isoNow } from '../std/clock.ts'
+import { isoOf } from '../std/clock.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, NotSupportedError, StoreUnavailableError, TaskError, TimeoutError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
@@ -73,9 +73,9 @@ class StoredWait implements Wait {
   async answer(signal: AbortSignal): Promise<unknown> {
     for (;;) {
       try {
-        const left = this.#note.until - Date.now()
+        const left = this.#note.until - this.#stores.clock.now()
         if (left <= 0) await this.#close()
-        else await this.#write({ date_due: isoNow(this.#note.until) })
+        else await this.#write({ date_due: isoOf(this.#note.until) })
         return await this.#result.get({
           timeout: left > 0 ? Math.min(left, RENEWAL_INTERVAL_MS) : RETRY_DELAY_MS,
           signal,
@@ -97,11 +97,12 @@ class StoredWait implements Wait {
   /** From now on no answer is taken, unless one came in this very moment. */
   async #close(): Promise<void> {
     const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
-    await this.#write({ status: FAILURE, result, date_done: isoNow() })
+    await this.#write({ status: FAILURE, result, date_done: isoOf(this.#stores.clock.now()) })
   }
 
   async #write(change: Partial<TaskMeta>): Promise<void> {
-    await this.#opened.unitOfWork.write({ meta: { ...recordOf(this.#id, this.#note.job), ...change } })
+    const record = recordOf(this.#id, this.#note.job, this.#stores.clock.now())
+    await this.#opened.unitOfWork.write({ meta: { ...record, ...change } })
   }
 }
 
@@ -118,7 +119,7 @@ export async function openWait(
   const { notes, url } = opened.backend
   if (!notes) throw new NotSupportedError(`waitFor: ${url} remembers no tokens`)
   const id = uuidOf(job, 'wait', name)
-  const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: Date.now() + timeout, job }
+  const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: config.clock.now() + timeout, job }
   const expires = fresh.until + (config.resultExpires || EXPIRED_TOKEN_LIFETIME_MS)
   await notes.putIfAbsent({ key: keyOf(id), value: JSON.stringify(fresh), expires })
   // That of the run which asked first.
@@ -142,8 +143,9 @@ export async function completeWait(
   if (id === undefined || secret === undefined || !note || !same(secret, note.secret)) return 'unknown'
   const [record, job] = await backend.load([id, note.job])
   if (record && isFinal(record.status)) return outcomeOf(record)
-  if (note.until <= Date.now() || (job && isFinal(job.status))) return 'over'
-  const meta = { ...recordOf(id, note.job), status: SUCCESS, result: value ?? null, date_done: isoNow() }
+  const now = config.clock.now()
+  if (note.until <= now || (job && isFinal(job.status))) return 'over'
+  const meta = { ...recordOf(id, note.job, now), status: SUCCESS, result: value ?? null, date_done: isoOf(now) }
   if (await unitOfWork.write({ meta })) return 'completed'
   const [other] = await backend.load([id])
   return other ? outcomeOf(other) : 'over'
@@ -183,6 +185,6 @@ async function noteOf(notes: NoteStore, id: string): Promise<Note | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as Note)
 }
 
-function recordOf(id: string, job: string): TaskMeta {
-  return emptyRecord(id, PENDING, { name: WAIT_TASK, parent_id: job, date_submitted: isoNow() })
+function recordOf(id: string, job: string, now: number): TaskMeta {
+  return emptyRecord(id, PENDING, { name: WAIT_TASK, parent_id: job, date_submitted: isoOf(now) })
 }

@@ -11,7 +11,7 @@ import { idsWithin } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { isoNow } from '../std/clock.ts'
+import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
@@ -28,13 +28,13 @@ export interface Advancer {
 
 /** The links and the chain of a task, at its end. */
 export function linkFollowUp(advancer: Advancer): FollowUp {
-  return ({ message, meta }) => {
+  return ({ message, meta, now }) => {
     if (!message || message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
     const { status, result, traceback } = meta
     const ending: RecordState = { status, result, traceback }
-    if (status === SUCCESS) return afterSuccess(message, result, advancer)
-    if (status === FAILURE) return afterFailure(message, ending, advancer)
-    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer) }
+    if (status === SUCCESS) return afterSuccess(message, result, advancer, now)
+    if (status === FAILURE) return afterFailure(message, ending, advancer, now)
+    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer, now) }
   }
 }
 
@@ -47,7 +47,8 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
     refuseChords(message)
-    const { publish } = send([...callbackCalls(message, null), ...errbackCalls(message)], message, advancer)
+    const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
+    const { publish } = send(calls, message, advancer, advancer.app.config.clock.now())
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -64,23 +65,28 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
 }
 
 /** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
-export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer): Following {
+export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  return send(callbackCalls(message, result), message, advancer)
+  return send(callbackCalls(message, result), message, advancer, now)
 }
 
 /** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
-export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer): Following {
+export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  const { publish, also, children } = send(errbackCalls(message), message, advancer)
-  return { publish, also: [...also, ...neverSent(message, ending, advancer)], children }
+  const { publish, also, children } = send(errbackCalls(message), message, advancer, now)
+  return { publish, also: [...also, ...neverSent(message, ending, advancer, now)], children }
 }
 
 /** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
-export function neverSent({ id, embed }: TaskMessage, ending: RecordState, advancer: Advancer): readonly TaskMeta[] {
+export function neverSent(
+  { id, embed }: TaskMessage,
+  ending: RecordState,
+  advancer: Pick<Advancer, 'hostname'>,
+  now: number,
+): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
   const { chain, chord, callbacks } = embed
-  return recordsWithin([chain, chord, callbacks], id, ending, advancer)
+  return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
 }
 
 /** The same of a message that is refused: nothing at all is sent of what these values, its links as they came, would send. */
@@ -89,8 +95,9 @@ export function recordsWithin(
   parent: string,
   ending: RecordState,
   { hostname }: Pick<Advancer, 'hostname'>,
+  now: number,
 ): readonly TaskMeta[] {
-  const done = isoNow()
+  const done = isoOf(now)
   return [...idsWithin(values)].flatMap(([id, name]) => {
     // Its own record is written beside these.
     if (id === parent) return []
@@ -115,11 +122,16 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
   })
 }
 
-function send(calls: readonly SignatureCall[], message: TaskMessage, { app, hostname, listed }: Advancer): Following {
+function send(
+  calls: readonly SignatureCall[],
+  message: TaskMessage,
+  { app, hostname, listed }: Advancer,
+  now: number,
+): Following {
   const { id, rootId, replyTo, headers } = message
   const context = contextOf(headers, app.config.request)
   const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
-  const prepared = calls.map((call) => prepareSignature(call, before, app))
+  const prepared = calls.map((call) => prepareSignature(call, before, app, now))
   return {
     publish: prepared.map(({ submission }) => submission.message),
     also: listed ? prepared.flatMap(({ submission }) => submission.meta ?? []) : [],

@@ -35,13 +35,14 @@ export interface SignatureCall {
 type Options = Readonly<Record<string, unknown>>
 
 /**
- * Make the call of a signature ready, as Celery's `apply_async` does. Throws NotSupportedError for a canvas, ArgumentError, EncodeError
- * or DecodeError for what cannot be sent.
+ * Make the call of a signature ready at the moment `now`, as Celery's `apply_async` does. Throws NotSupportedError
+ * for a canvas, ArgumentError, EncodeError or DecodeError for what cannot be sent.
  */
 export function prepareSignature(
   call: SignatureCall,
   before: Predecessor,
   app: Pick<App, 'config' | 'tasks'>,
+  now: number,
 ): Prepared {
   const { signature } = call
   const { task, options } = signature
@@ -49,7 +50,6 @@ export function prepareSignature(
   if (canvas !== undefined) throw new NotSupportedError(`${task}: a ${canvas} as a link is not supported yet`)
   const { config } = app
   const own = app.tasks.get(task)?.definition.options
-  const now = Date.now()
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
   const message = messageOf(call, before, { now, ignored })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer

@@ -1,5 +1,6 @@
 import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
@@ -101,6 +102,12 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
   request?: RequestOptions | undefined
   /**
+   * The time of day that the app writes and compares, for tests that set the time. An object with `now()`, in ms since
+   * the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: leases, and time limits
+   * and other durations, go by the system. Default: the system's.
+   */
+  clock?: Clock | undefined
+  /**
    * Where its log goes: anything with pino's `debug`, `info`, `warn`, `error`, `child`; `false`: nowhere. Default: JSON
    * lines on standard error, level info.
    */
@@ -137,6 +144,7 @@ export interface Config {
   readonly alwaysEager: boolean
   readonly webhooks: WebhookConfig | undefined
   readonly request: RequestConfig
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -309,6 +317,15 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     absent: 'their own defaults',
     doc: 'what of a [request](request-context.md) its tasks may know: which headers, proxy and public address',
   },
+  clock: {
+    kind: 'value',
+    type: 'Clock',
+    check: requireClock,
+    default: systemClock,
+    absent: "the system's",
+    doc: 'the time of day that the app writes and compares, for [tests that set the time](how-to/test-your-tasks.md#set-the-time)',
+    more: 'An object with `now()`, in ms since the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: leases, and time limits and other durations, go by the system.',
+  },
   logger: {
     kind: 'value',
     type: 'LogOption',
@@ -323,6 +340,12 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
+}
+
+function requireClock(clock: unknown, where: string): void {
+  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
+  if (typeof now !== 'function' || typeof after !== 'function')
+    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
 }
 
 function requirePrefix(prefix: unknown, where: string): void {

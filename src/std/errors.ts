@@ -3,6 +3,7 @@
  * Each carries a stable `code`; messages say what was expected and what was got.
  */
 
+import { systemClock } from './clock.ts'
 import { pythonClassText, readPythonClass } from './pythonClass.ts'
 
 /** Base of all errors of this package. `code` is stable across versions; the message is for people. */
@@ -271,7 +272,7 @@ export class RetryAfter extends Retry {
   /** From an HTTP response's `Retry-After` (seconds or a date, RFC 9110 §10.2.3); one second where it has none. */
   static from(response: { headers: { get(name: string): string | null }; status?: number }): RetryAfter {
     const value = response.headers.get('retry-after')?.trim() ?? ''
-    const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+    const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - systemClock.now()
     return new RetryAfter(
       Number.isFinite(delay) ? Math.max(0, delay) : 1000,
       `HTTP ${response.status ?? ''} asked to wait`,

@@ -1,21 +1,30 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from './clock.ts'
 
 /** Random hexadecimal digits, and how many of them are used. */
 let digits = ''
 let used = 0
-/** The latest time, and what begins the ids of that time. */
-let lastTime = 0
-let head = ''
+
+/** The latest time of the ids of one clock, and what begins the ids of that time. */
+interface Latest {
+  time: number
+  head: string
+}
+
+const latestOfSystem: Latest = { time: 0, head: '' }
+/** Of other clocks: an id of theirs must not move those of the system's clock, or be moved by them. */
+const latestOfOthers = new WeakMap<Clock, Latest>()
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, so that ids made later sort later and index
- * well. Never goes back in this process, also when the clock does.
+ * well. Never goes back in this process, also when the clock does. `clock`: the clock that `now` was read from.
  */
-export function uuid(now: number = Date.now()): string {
-  if (now > lastTime || head === '') {
-    lastTime = Math.max(now, lastTime)
-    const time = lastTime.toString(16).padStart(12, '0')
-    head = `${time.slice(0, 8)}-${time.slice(8)}-7`
+export function uuid(now: number = systemClock.now(), clock: Clock = systemClock): string {
+  const latest = clock === systemClock ? latestOfSystem : latestOf(clock)
+  if (now > latest.time || latest.head === '') {
+    latest.time = Math.max(now, latest.time)
+    const time = latest.time.toString(16).padStart(12, '0')
+    latest.head = `${time.slice(0, 8)}-${time.slice(8)}-7`
   }
   if (used + 19 > digits.length) {
     digits = randomBytes(4096).toString('hex')
@@ -24,7 +33,15 @@ export function uuid(now: number = Date.now()): string {
   const at = used
   used += 19
   const variant = '89ab'[Number.parseInt(digits[at] as string, 16) & 3]
-  return `${head}${digits.slice(at + 1, at + 4)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + 19)}`
+  return `${latest.head}${digits.slice(at + 1, at + 4)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + 19)}`
+}
+
+function latestOf(clock: Clock): Latest {
+  const known = latestOfOthers.get(clock)
+  if (known) return known
+  const fresh: Latest = { time: 0, head: '' }
+  latestOfOthers.set(clock, fresh)
+  return fresh
 }
 
 /** When a UUID version 7 was made, ms since the epoch; undefined for any other id. */

@@ -1,17 +1,21 @@
+import { type Clock, systemClock } from './clock.ts'
+
 /** Ids that were added lately: the newest so many, each until its time. */
 export class RecentIds {
   readonly #count: number
+  readonly #clock: Clock
   /** Until when each is remembered, ms since the epoch, the one that was added first first. */
   readonly #until = new Map<string, number>()
 
-  /** `count`: how many are remembered at most. */
-  constructor(count: number) {
+  /** `count`: how many are remembered at most. `clock` says when their time is over. */
+  constructor(count: number, clock: Clock = systemClock) {
     this.#count = count
+    this.#clock = clock
   }
 
   /** Remember it until then, ms since the epoch; default: as long as there is room. */
   add(id: string, until: number = Number.POSITIVE_INFINITY): void {
-    const now = Date.now()
+    const now = this.#clock.now()
     this.#until.delete(id)
     this.#until.set(id, until)
     for (const [oldest, end] of this.#until) {
@@ -21,7 +25,7 @@ export class RecentIds {
   }
 
   has(id: string): boolean {
-    return (this.#until.get(id) ?? 0) > Date.now()
+    return (this.#until.get(id) ?? 0) > this.#clock.now()
   }
 
   /** The oldest first. */

@@ -2,6 +2,7 @@ import { assertEncodable } from '../protocol/encoding.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
 import type { ContextSource, RequestContext } from '../request/requestContext.ts'
+import type { Clock } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import {
   ArgumentError,
@@ -45,6 +46,8 @@ const RESERVED_STATES: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED
 export interface Surroundings {
   /** What its reports must pass. */
   readonly serializer: Serializer
+  /** The app's. */
+  readonly clock: Clock
   /** The request that it belongs to. */
   readonly source: ContextSource | undefined
   /** The app's own address. */
@@ -63,6 +66,7 @@ export class JobContext extends JobMessage implements Parent {
   readonly #definition: TaskDefinition
   readonly #host: JobHost
   readonly #serializer: Serializer
+  readonly #clock: Clock
   readonly #openWait: OpenWait | undefined
   #abort: AbortController | undefined
   #log: Logger | undefined
@@ -79,6 +83,7 @@ export class JobContext extends JobMessage implements Parent {
     this.source = surroundings.source
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
+    this.#clock = surroundings.clock
     this.#openWait = surroundings.openWait
     this.#definition = definition
     this.#host = host
@@ -191,7 +196,8 @@ export class JobContext extends JobMessage implements Parent {
   #makeLog(): Logger {
     const log = this.#host.log.child({ task: this.task, id: this.id })
     const level = this.#definition.options.exposeLogs
-    return level && this.#host.emit ? new ExposedLog(log, { output: this.#open(), level, left: 0 }) : log
+    if (!level || !this.#host.emit) return log
+    return new ExposedLog(log, { output: this.#open(), clock: this.#clock, level, left: 0 })
   }
 
   /** Made when first needed, as the signal. */

@@ -1,5 +1,6 @@
 import type { LogLine } from '../protocol/emission.ts'
 import { toJson } from '../protocol/plainJson.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import { EncodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { LeveledLogger, LINE_LEVELS, type LineLevel, type Logger, SECRETS } from '../std/log.ts'
@@ -11,6 +12,7 @@ const CUT_MESSAGE_LENGTH = 4000
 /** What the lines of one job have in common. */
 interface Exposure {
   readonly output: OutputBuffer
+  readonly clock: Clock
   /** Lines below it are not exposed. */
   readonly level: LineLevel
   /** Lines that were left out since the last that was not. */
@@ -47,13 +49,13 @@ export class ExposedLog extends LeveledLogger {
     }
     this.#exposure.left = 0
     if (left > 0)
-      send(output, 'warn', {}, `${left} lines are left out here: they came faster than the store takes them`)
-    send(output, level, { ...this.#fields, ...fields }, message)
+      send(this.#exposure, 'warn', {}, `${left} lines are left out here: they came faster than the store takes them`)
+    send(this.#exposure, level, { ...this.#fields, ...fields }, message)
   }
 }
 
-function send(output: OutputBuffer, level: LineLevel, fields: object, message: string): void {
-  const line = { level, time: new Date().toISOString(), message: String(message).toWellFormed() }
+function send({ output, clock }: Exposure, level: LineLevel, fields: object, message: string): void {
+  const line = { level, time: isoOf(clock.now()), message: String(message).toWellFormed() }
   try {
     output.send('log', { ...line, fields: plain(fields) } satisfies LogLine)
   } catch (error) {

@@ -45,12 +45,13 @@ export async function runJob(
   job: Job,
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
-  { resultSerializer: serializer, request }: Pick<Config, 'resultSerializer' | 'request'>,
+  { resultSerializer: serializer, request, clock }: Pick<Config, 'resultSerializer' | 'request' | 'clock'>,
   openWait: OpenWait,
 ): Promise<Outcome> {
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
-  const context = new JobContext(job, definition, host, { serializer, source, baseUrl: request.baseUrl, openWait })
+  const { baseUrl } = request
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, openWait })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)

@@ -64,7 +64,7 @@ export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore
  */
 export class Endpoint {
   readonly #url: string
-  readonly #app: Pick<App, 'stores'>
+  readonly #app: Pick<App, 'stores' | 'config'>
   readonly #disableAfter: number | undefined
   readonly #probeEvery: number
   readonly #log: Logger
@@ -72,7 +72,7 @@ export class Endpoint {
 
   constructor(
     url: string,
-    app: Pick<App, 'stores'>,
+    app: Pick<App, 'stores' | 'config'>,
     { disableAfter, probeEvery }: Pick<WebhookConfig, 'disableAfter' | 'probeEvery'>,
     log: Logger,
   ) {
@@ -113,7 +113,7 @@ export class Endpoint {
   /** The attempt failed; `reason` for people. */
   async failed(reason: string, how: Failed): Promise<void> {
     await this.#remembered(async (notes, disableAfter) => {
-      const now = Date.now()
+      const now = this.#now()
       // Another delivery may have been accepted while this one waited for its answer.
       const known = how === 'again' ? this.#known : await troubleOf(this.#url, notes)
       if (known?.disabled !== undefined) return this.isProbe ? this.#write(known, notes) : undefined
@@ -134,7 +134,11 @@ export class Endpoint {
   }
 
   #write(trouble: Trouble, notes: NoteStore): Promise<void> {
-    return notes.put(this.#note(trouble, Date.now() + DISABLED_LIFETIME_MS + this.#probeEvery))
+    return notes.put(this.#note(trouble, this.#now() + DISABLED_LIFETIME_MS + this.#probeEvery))
+  }
+
+  #now(): number {
+    return this.#app.config.clock.now()
   }
 
   #note(trouble: Trouble, expires: number): Note {
@@ -143,7 +147,7 @@ export class Endpoint {
 
   /** False where somebody had the turn within the time between two probes. */
   #takeProbe(notes: NoteStore): Promise<boolean> {
-    return notes.putIfAbsent({ key: probeKey(this.#url), value: '', expires: Date.now() + this.#probeEvery })
+    return notes.putIfAbsent({ key: probeKey(this.#url), value: '', expires: this.#now() + this.#probeEvery })
   }
 
   /** Deliveries do not depend on what is remembered: undefined where nothing is to be, nothing can be, or the store is away. */

@@ -6,7 +6,7 @@ import { toJson } from '../protocol/plainJson.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, SUCCESS } from '../protocol/states.ts'
-import { isoNow } from '../std/clock.ts'
+import { isoOf } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { redactUrl } from '../std/url.ts'
@@ -32,7 +32,7 @@ const MAX_RESULT_LENGTH = 256 * 1024
  * goes out when and only when the job has ended. Its id is fixed by the job and its state: a job that ends twice has one delivery.
  */
 export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
-  const { meta, headers } = ended
+  const { meta, headers, now } = ended
   const subscription = subscriptionOf(headers[WEBHOOK_HEADER])
   if (!subscription || !isFinal(meta.status)) return undefined
   const id = uuidOf(meta.task_id, 'webhook', meta.status)
@@ -40,7 +40,7 @@ export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   const message: TaskMessage = {
     id,
     task: WEBHOOK_TASK,
-    args: [subscription.url, id, eventJson(id, subscription.source, meta)],
+    args: [subscription.url, id, eventJson(id, subscription.source, meta, now)],
     argsrepr: JSON.stringify([redactUrl(subscription.url), id, '…']),
     kwargs: {},
     embed: NOTHING_EMBEDDED,
@@ -53,7 +53,7 @@ export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   }
   return {
     message: { envelope: encodeTask(message, 'json'), route: { exchange: '', routingKey: queue } },
-    meta: pendingRecord(message, queue, isoNow()),
+    meta: pendingRecord(message, queue, isoOf(now)),
   }
 }
 
@@ -73,7 +73,7 @@ function subscriptionOf(header: unknown): Subscription | undefined {
 const EVENT_TYPES: Readonly<Record<string, string>> = { [SUCCESS]: 'succeeded', [FAILURE]: 'failed' }
 
 /** A CloudEvent 1.0 in its structured JSON form. Text, since every attempt must send and sign the same bytes. */
-function eventJson(id: string, source: string, meta: TaskMeta): string {
+function eventJson(id: string, source: string, meta: TaskMeta, now: number): string {
   const info = infoOf(meta)
   const result = info.state === SUCCESS ? toJson(info.result ?? null) : undefined
   const isLong = result !== undefined && result.length > MAX_RESULT_LENGTH
@@ -93,7 +93,7 @@ function eventJson(id: string, source: string, meta: TaskMeta): string {
     type: `celeriac.job.${EVENT_TYPES[info.state] ?? 'revoked'}.v1`,
     source,
     subject: info.id,
-    time: (info.finishedAt ?? new Date()).toISOString(),
+    time: isoOf(info.finishedAt?.getTime() ?? now),
     datacontenttype: 'application/json',
   })
   const full = result === undefined || isLong ? data : `${data.slice(0, -1)},"result":${result}}`

@@ -4,13 +4,13 @@ const SECRET_PREFIX = 'whsec_'
 
 /**
  * The headers of Standard Webhooks (https://www.standardwebhooks.com): id, time, and one `v1` signature (HMAC-SHA256) for each secret,
- * so that a receiver that knows any of them accepts it.
+ * so that a receiver that knows any of them accepts it. `now`: ms since the epoch.
  */
 export function signedHeaders(
   id: string,
   body: string,
   secrets: readonly string[],
-  now: number = Date.now(),
+  now: number,
 ): Record<string, string> {
   const timestamp = String(Math.floor(now / 1000))
   const signatures = secrets.map((secret) => {

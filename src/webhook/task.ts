@@ -42,10 +42,11 @@ export function defineWebhookTask(
       const { retries = 0, signal, log = app.config.logger } = currentTask() ?? {}
       // Runs that ended with their workers are no attempts of the endpoint's.
       const attempt = retries + 1
+      const { clock } = app.config
       const endpoint = new Endpoint(url, app, webhooks, log)
       await endpoint.enter()
       try {
-        const status = await deliver({ url, id, body, config: webhooks, resolve, signal })
+        const status = await deliver({ url, id, body, config: webhooks, resolve, signal, now: clock.now() })
         await endpoint.succeeded()
         return { status, attempts: attempt }
       } catch (error) {
@@ -53,7 +54,8 @@ export function defineWebhookTask(
         const last = endpoint.isProbe || attempt > webhooks.retries
         // A worker that is told to stop says nothing of the endpoint.
         if (!signal?.aborted) await endpoint.failed(error.message, error.isGone ? 'gone' : last ? 'for good' : 'again')
-        throw next(error, last ? undefined : Math.max(delayAfter(attempt, firstDelay), askedFor(error.retryAfter)))
+        const asked = askedFor(error.retryAfter, clock.now())
+        throw next(error, last ? undefined : Math.max(delayAfter(attempt, firstDelay), asked))
       }
     },
     { retry: { max: webhooks.retries }, ignoreResult: false, description: 'Tells a webhook that a job has ended' },
@@ -68,6 +70,8 @@ interface Attempt {
   readonly config: WebhookConfig
   readonly resolve: Resolve
   readonly signal: AbortSignal | undefined
+  /** When it is made, ms since the epoch. */
+  readonly now: number
 }
 
 /** The endpoint did not take it: what may work later, unless it is gone. */
@@ -87,11 +91,11 @@ class Refusal extends Error {
 }
 
 /** The status of what was accepted, which is 2xx: everything else, redirects included, is a Refusal. Throws Fatal for a URL that may not be told. */
-async function deliver({ url, id, body, config, resolve, signal }: Attempt): Promise<number> {
+async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
   const target = await onTheWay(() => pinUrl(url, config, resolve))
   const secrets = await config.secrets(url)
   const headers = {
-    ...signedHeaders(id, body, secrets),
+    ...signedHeaders(id, body, secrets, now),
     'content-type': 'application/cloudevents+json; charset=utf-8',
     'user-agent': 'celeriac-webhook/1',
   }
@@ -127,8 +131,8 @@ export function delayAfter(attempts: number, first: number = FIRST_DELAY_MS, ran
 }
 
 /** `Retry-After` in ms: seconds or a date, a day at most; 0 where there is none. */
-function askedFor(value: string | undefined): number {
+function askedFor(value: string | undefined, now: number): number {
   if (value === undefined) return 0
-  const delay = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  const delay = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now
   return Number.isFinite(delay) ? Math.min(Math.max(0, delay), MAX_DELAY_MS) : 0
 }

@@ -149,6 +149,12 @@ describe('options of a task, an app and a worker', () => {
   it.each<[string, object, RegExp]>([
     ['an unknown name', { brokr: 'memory:' }, /Celeriac: unknown option brokr/],
     ['a wrong lease', { lease: 10 }, /lease: expected at least 1 s/],
+    ['a clock that is a moment', { clock: 5 }, /clock: expected an object with the functions now and after, got 5/],
+    [
+      'a clock without a timer',
+      { clock: { now: () => 5 } },
+      /clock: expected an object with the functions now and after/,
+    ],
     ['a wrong serializer', { serializer: 'pickle' }, /serializer: expected 'json' or 'msgpack', got "pickle"/],
     ['a wrong route', { routes: { 'a.*': '' } }, /routes: a\.\*: expected 1 to 255/],
   ])('an app refuses %s', (_what, options, message) => {

@@ -57,6 +57,10 @@ const clockGlobals = new Set([
   'process',
   'console',
 ])
+/** What may read the clock of the machine: `std/clock.ts`, the client, which imports nothing, and code of tests. */
+const mayReadClock = /^(?:std[/]clock[.]ts$|client[/]|testing[/])/
+/** What may take `systemClock`: it is the default of the options, and the clock of leases, of threads and of random ids. */
+const maySystemClock = /^(?:std[/]|stores[/]|config[/]appOptions[.]ts$)/
 const storeClients = new Set(['ioredis', 'redis', 'amqplib', 'rabbitmq-client', 'pg', 'postgres'])
 const maxLines = 400
 const maxFunctionLines = 60
@@ -152,17 +156,38 @@ export function clientProblems(sources: readonly Source[]): string[] {
   )
 }
 
+/** Moments that are not read from the clock of the app: an outcome could not be reproduced. */
+export function clockProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, program }) =>
+    [...nodesOf(program)].flatMap((node) => {
+      const at = `${path}:${node.loc?.start.line}`
+      const moment = mayReadClock.test(path) ? undefined : momentOf(node)
+      if (moment !== undefined) return [`${at}: ${moment}, past the clock of the app`]
+      const isSystem = node.type === 'ImportSpecifier' && (node.imported as { name?: string }).name === 'systemClock'
+      return isSystem && !maySystemClock.test(path) ? [`${at}: systemClock, past the clock of the app`] : []
+    }),
+  )
+}
+
+/** How the node reads the clock of the machine; undefined if it does not. */
+function momentOf(node: Node & Record<string, unknown>): string | undefined {
+  const named = (value: unknown): string | undefined => (value as { name?: string } | undefined)?.name
+  if (node.type === 'MemberExpression' && named(node.object) === 'Date' && named(node.property) === 'now')
+    return 'Date.now()'
+  if (named(node.callee) !== 'Date') return undefined
+  if (node.type === 'CallExpression') return 'Date()'
+  return (node.arguments as unknown[]).length === 0 ? 'new Date()' : undefined
+}
+
 function nodeName(specifier: string): string {
   return builtinModules.includes(specifier) ? `node:${specifier}` : specifier
 }
 
 function impureWords({ path, program }: Source): string[] {
   const word = (node: Node & Record<string, unknown>): string | undefined => {
-    const callee = (node.callee ?? {}) as { name?: string; object?: { name?: string }; property?: { name?: string } }
-    const isNow = callee.object?.name === 'Date' && callee.property?.name === 'now'
-    if (node.type === 'CallExpression' && isNow) return 'Date.now()'
-    const isEmpty = Array.isArray(node.arguments) && node.arguments.length === 0
-    if (node.type === 'NewExpression' && callee.name === 'Date' && isEmpty) return 'new Date()'
+    const moment = momentOf(node)
+    if (moment !== undefined) return moment
+    const callee = (node.callee ?? {}) as { name?: string }
     const owner = node.type === 'MemberExpression' ? (node.object as { name?: string }).name : callee.name
     return owner !== undefined && clockGlobals.has(owner) ? owner : undefined
   }

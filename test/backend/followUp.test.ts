@@ -10,7 +10,7 @@ import type { Message } from '../../src/backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { emptyRecord } from '../../src/protocol/record.ts'
 
-const end: EndedTask = { meta: emptyRecord('one', 'SUCCESS'), headers: {}, queue: 'q', listed: true }
+const end: EndedTask = { meta: emptyRecord('one', 'SUCCESS'), headers: {}, queue: 'q', now: 0, listed: true }
 
 function following(id: string, more: Partial<Following> = {}): Following {
   const message = {

@@ -1,9 +1,9 @@
 /* A beat in a process of its own, whose time runs faster. Told by BEAT, as JSON: see Settings. */
 import { App } from '../../src/app/app.ts'
 import { Beat } from '../../src/beat/beat.ts'
-import type { Clock } from '../../src/beat/clock.ts'
 import { schedulesOf } from '../../src/beat/schedules.ts'
 import { every } from '../../src/beat/when/every.ts'
+import type { Clock } from '../../src/std/clock.ts'
 import { createLogger } from '../../src/std/log.ts'
 
 export interface Settings {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/beat/clock.ts'
+import type { Clock } from '../../src/std/clock.ts'
 
 /** A clock that stands still until it is told to move. Timers go off when their time has passed by it, or when it jumps past them. */
 export class ManualClock implements Clock {

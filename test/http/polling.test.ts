@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Durations } from '../../src/http/output/retryAfter.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { jobOf, problemOf, type Service, startService, stores } from './harness.ts'
 
 const DONE = '2026-11-01T10:00:05.000Z'
@@ -120,7 +121,7 @@ describe.each(stores)('ETag and long poll on %s', (store) => {
 })
 
 test('durations: the rest of the median, 1 to 60 s', () => {
-  const durations = new Durations()
+  const durations = new Durations(systemClock)
   const at = (ms: number): Date => new Date(ms)
   const job = { task: 't', submittedAt: at(0) }
   expect(durations.retryAfter(job, 0)).toBe(1)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { uuid, uuidOf } from '../../src/std/id.ts'
+import { timeOf, uuid, uuidOf } from '../../src/std/id.ts'
+import { ManualClock } from '../beat/clock.ts'
 
 test('is a UUID of version 7, with the variant of RFC 9562', () => {
   for (let count = 0; count < 1000; count++) {
@@ -20,6 +21,17 @@ test('begins with its time, and never goes back, also when the clock does', () =
   expect(time(uuid())).toBe(future + 5)
   const later = Array.from({ length: 100 }, (_, at) => uuid(future + 10 + at))
   expect(later).toEqual([...later].sort())
+})
+
+test('of another clock begins with its time, and leaves those of the system alone', () => {
+  const clock = new ManualClock(1_000_000)
+  const system = timeOf(uuid()) as number
+  expect(timeOf(uuid(clock.now(), clock))).toBe(1_000_000)
+  const ahead = new ManualClock(system + 86_400_000)
+  expect(timeOf(uuid(ahead.now(), ahead))).toBe(system + 86_400_000)
+  expect(timeOf(uuid()) as number).toBeLessThan(system + 86_400_000)
+  clock.jump(-1000)
+  expect(timeOf(uuid(clock.now(), clock))).toBe(1_000_000)
 })
 
 test('of texts is the same for the same texts, and of version 8', () => {

@@ -6,6 +6,7 @@ import type { ResultBackend } from '../../src/backend/backend.ts'
 import type { NoteStore } from '../../src/backend/notes.ts'
 import { Celeriac } from '../../src/celeriac.ts'
 import { parseWebhooks, type WebhookOptions } from '../../src/config/webhookOptions.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
 import { uuidOf } from '../../src/std/id.ts'
 import { createLogger, LeveledLogger, type LineLevel, type Logger } from '../../src/std/log.ts'
@@ -313,7 +314,10 @@ describe('where nothing can be remembered', () => {
 function endpointOn(backend: () => Promise<ResultBackend>, logger: Logger = createLogger('silent')): Endpoint {
   const config = parseWebhooks({ ...webhooks, disableAfter: 0 }, 'test')
   if (!config) throw new Error('expected webhooks')
-  const app = { stores: async () => ({ backend: await backend() }) as Awaited<ReturnType<App['stores']>> }
+  const app = {
+    config: { clock: systemClock } as App['config'],
+    stores: async () => ({ backend: await backend() }) as Awaited<ReturnType<App['stores']>>,
+  }
   return new Endpoint('https://example.com/', app, config, logger)
 }
 

@@ -294,7 +294,7 @@ describe('what is sent', () => {
       replyTo: 'theirs',
       embed: { callbacks: [sig('py.task', { options }), sig('py.plain')] },
     })
-    const { publish, also, children } = afterSuccess(message, 1, follower)
+    const { publish, also, children } = afterSuccess(message, 1, follower, Date.now())
     const [first, second] = publish
     expect(first?.route).toEqual({ exchange: '', routingKey: 'python' })
     expect((first?.notBefore ?? 0) - before).toBeGreaterThanOrEqual(60_000)
@@ -331,7 +331,7 @@ describe('what is sent', () => {
       sig('a', { options: { exchange: 'x', routing_key: 'k' } }),
       sig('a', { options: { routing_key: 'k' } }),
     ]
-    const { publish, also } = afterSuccess(messageOf({ embed: { callbacks } }), 1, follower)
+    const { publish, also } = afterSuccess(messageOf({ embed: { callbacks } }), 1, follower, Date.now())
     expect(publish.map(({ route }) => [route.exchange, route.routingKey])).toEqual([
       ['', 'q'],
       ['x', 'k'],
@@ -343,10 +343,10 @@ describe('what is sent', () => {
   it('is the same when the task ends twice', async () => {
     const follower = { app: lab().app(), hostname: 'celery@h', listed: true, check: () => undefined }
     const message = messageOf({ embed: { callbacks: [sig('a'), sig('a')], chain: [sig('a')] } })
-    const { children } = afterSuccess(message, 1, follower)
+    const { children } = afterSuccess(message, 1, follower, Date.now())
     expect(new Set(children).size).toBe(3)
-    expect(afterSuccess(message, 2, follower).children).toEqual(children)
-    expect(afterSuccess({ ...message, id: 'other' }, 1, follower).children).not.toEqual(children)
+    expect(afterSuccess(message, 2, follower, Date.now()).children).toEqual(children)
+    expect(afterSuccess({ ...message, id: 'other' }, 1, follower, Date.now()).children).not.toEqual(children)
   })
 
   it.each([

@@ -65,9 +65,9 @@ const TIMED_ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0
  */
 export function missingJob(c: Context, { app }: HttpScope): Problem {
   const [, high, low] = TIMED_ID.exec(c.req.param('id') ?? '') ?? []
-  const { resultExpires } = app.config
+  const { resultExpires, clock } = app.config
   if (high === undefined || low === undefined || resultExpires === 0) return unknownJob(c)
-  if (Number.parseInt(high + low, 16) + resultExpires >= Date.now()) return unknownJob(c)
+  if (Number.parseInt(high + low, 16) + resultExpires >= clock.now()) return unknownJob(c)
   return {
     kind: 'job-expired',
     detail: `results are kept for ${Math.round(resultExpires / 1000)} s, and the id is older`,

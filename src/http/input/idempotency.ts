@@ -71,7 +71,7 @@ export async function acceptCall(
 ): Promise<Accepted | Problem> {
   const header = headersOf(c)('idempotency-key')
   if (header === null) {
-    const at = Date.now()
+    const at = scope.app.config.clock.now()
     const { id } = await send({})
     return { id, at, replayed: false }
   }
@@ -100,8 +100,9 @@ export async function acceptOnce(
   try {
     const known = await backend.notes.get(key)
     if (known !== undefined) return replay(known, body, keyed.key)
-    const at = Date.now()
-    const id = uuid(at)
+    const { clock } = app.config
+    const at = clock.now()
+    const id = uuid(at, clock)
     const note = {
       key,
       value: JSON.stringify({ body, id, at, task: keyed.task } satisfies Remembered),

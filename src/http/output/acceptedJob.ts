@@ -1,5 +1,5 @@
 import { PENDING } from '../../protocol/states.ts'
-import { isoNow } from '../../std/clock.ts'
+import { isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import type { Accepted } from '../input/idempotency.ts'
 import { jobPath } from './job.ts'
@@ -23,7 +23,7 @@ export function respondAccepted(
 export function acceptedText(id: string, at: number, task: string, self: string): string {
   const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`
   // An id of ours holds the moment that the record has.
-  const times = `"createdAt":"${isoNow(timeOf(id) ?? at)}","startedAt":null,"finishedAt":null`
+  const times = `"createdAt":"${isoOf(timeOf(id) ?? at)}","startedAt":null,"finishedAt":null`
   const path = JSON.stringify(self).slice(0, -1)
   return `${start},${times},"links":{"self":${path}","result":${path}/result","events":${path}/events"}}`
 }

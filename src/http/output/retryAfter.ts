@@ -1,5 +1,6 @@
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal, SUCCESS } from '../../protocol/states.ts'
+import type { Clock } from '../../std/clock.ts'
 
 /** Most jobs per task whose duration is kept, the newest. */
 const MAX_JOBS_PER_TASK = 64
@@ -14,9 +15,14 @@ interface Sample {
 
 /** How long the jobs of each task took, from submission to success, as far as this process has seen. */
 export class Durations {
+  readonly #clock: Clock
   readonly #samples = new Map<string, Sample[]>()
   /** Half of a task's jobs took at most so many ms; of those that were asked for since the last one was seen. */
   readonly #medians = new Map<string, number>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** A job is shown to a client: if it has succeeded, it counts, once. */
   see({ id, task, state, submittedAt, finishedAt }: JobInfo): void {
@@ -39,7 +45,7 @@ export class Durations {
   }
 
   /** Seconds after which it makes sense to ask for this job again: when half of its task's jobs are done; 1 to 60. */
-  retryAfter({ task, submittedAt }: Pick<JobInfo, 'task' | 'submittedAt'>, now: number = Date.now()): number {
+  retryAfter({ task, submittedAt }: Pick<JobInfo, 'task' | 'submittedAt'>, now: number): number {
     const median = this.#median(task ?? '')
     const elapsed = submittedAt ? Math.max(0, now - submittedAt.getTime()) : 0
     return Math.min(MAX_RETRY_AFTER_S, Math.max(MIN_RETRY_AFTER_S, Math.ceil((median - elapsed) / 1000)))
@@ -47,6 +53,6 @@ export class Durations {
 
   /** The headers with the time; none where the job has ended. */
   headersOf(info: JobInfo): Record<string, string> {
-    return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info)) }
+    return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info, this.#clock.now())) }
   }
 }

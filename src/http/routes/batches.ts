@@ -57,9 +57,10 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
 async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<Accepted | Problem> {
   const { backend } = await scope.app.stores()
   if (!backend.notes) return { kind: 'cannot-remember', detail: `${backend.url} cannot remember a batch` }
-  const at = Date.now()
+  const { clock } = scope.app.config
+  const at = clock.now()
   const header = headersOf(c)('idempotency-key')
-  if (header === null) return { id: uuid(at), at, replayed: false }
+  if (header === null) return { id: uuid(at, clock), at, replayed: false }
   const key = parseKey(header)
   if (isProblem(key)) return key
   const keyed = { key, identity: identityOf(c)?.id ?? '', route: 'batches', body }

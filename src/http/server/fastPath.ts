@@ -210,7 +210,7 @@ function call(scope: HttpScope, { name, task, input, base, bytes }: Given, excha
     if (inputErrors(error, input, task)) exchange.handOn(bytes)
     else void exchange.fail(error)
   }
-  const at = Date.now()
+  const at = scope.app.config.clock.now()
   const source = sourceOf(scope.app, nodeFacts(request), request, {})
   try {
     runWithin(source, () => send(scope, name, task, input, openOptions(scope))).then(({ id }) => {

@@ -23,6 +23,7 @@ import type { ErrorInfo } from '../../protocol/outcome.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
+import { type Clock, isoOf, systemClock } from '../../std/clock.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 import { MemoryNotes } from './notes.ts'
@@ -55,8 +56,9 @@ export class MemoryBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url = 'memory:'
   readonly #options: BackendOptions
+  readonly #clock: Clock
   readonly #records = new Map<string, Stored>()
-  readonly notes = new MemoryNotes()
+  readonly notes: MemoryNotes
   readonly events: EventLog = {
     read: async (queries) => queries.map((query) => this.#history(query)),
     append: async (output) => this.#append(output),
@@ -64,45 +66,50 @@ export class MemoryBackend implements ResultBackend {
   readonly jobs: JobIndex = {
     scope: 'all',
     list: async (filter) => this.#list(filter),
-    metadata: async (ids) => ids.map((id) => this.#records.get(id)?.metadata),
+    metadata: async (ids) => ids.map((id) => this.#find(id)?.metadata),
   }
   readonly revoked: RevokedIds = {
     add: async (ids, due = 0) => {
-      const until = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due))
+      const until = endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due))
       for (const id of ids) this.#revoked.add(id, until)
     },
     all: async () => this.#revoked.all(),
   }
-  readonly #revoked = new RecentIds(MAX_REVOKED)
+  readonly #revoked: RecentIds
   readonly #timers = new Map<string, NodeJS.Timeout>()
   readonly #watchers = new Watchers()
   #count = 0
 
   constructor(options: BackendOptions) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.notes = new MemoryNotes(this.#clock)
+    this.#revoked = new RecentIds(MAX_REVOKED, this.#clock)
   }
 
   async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
-    const known = this.#records.get(meta.task_id)
+    const known = this.#find(meta.task_id)
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
     const version = ++this.#count
     const serialized = serialize(meta, this.#options.serializer, 'meta')
+    const now = this.#clock.now()
+    const lifetime = lifetimeOf(meta, this.#options.expires, now)
     // One that is not final is kept at least as long as was said before.
-    const end = Math.max(endOf(lifetimeOf(meta, this.#options.expires)), isFinal(meta.status) ? 0 : (known?.end ?? 0))
-    this.#records.set(meta.task_id, {
+    const end = Math.max(endOf(lifetime, now), isFinal(meta.status) ? 0 : (known?.end ?? 0))
+    const stored: Stored = {
       seq: known?.seq ?? version,
       version,
       state: meta.status,
       task: meta.name ?? known?.task,
-      submitted: known?.submitted ?? meta.date_submitted ?? new Date().toISOString(),
+      submitted: known?.submitted ?? meta.date_submitted ?? isoOf(now),
       metadata: known ? known.metadata : metadata,
       serialized,
       log: this.#logged(known?.log ?? [], { version, state: meta.status, serialized }),
       end,
-    })
+    }
+    this.#records.set(meta.task_id, stored)
     this.#expire(meta.task_id, end)
-    const [record] = this.#load([meta.task_id])
-    if (record) this.#watchers.tell(record)
+    this.#watchers.tell(this.#versioned(stored))
     return true
   }
 
@@ -115,7 +122,7 @@ export class MemoryBackend implements ResultBackend {
   }
 
   #history({ id, after }: HistoryQuery): History | undefined {
-    const stored = this.#records.get(id)
+    const stored = this.#find(id)
     if (!stored) return undefined
     const { log, version } = stored
     const newest = log.at(-1)
@@ -130,7 +137,7 @@ export class MemoryBackend implements ResultBackend {
   }
 
   #append({ id, emissions }: Output): boolean {
-    const known = this.#records.get(id)
+    const known = this.#find(id)
     const limit = this.#options.eventLog ?? DEFAULT_EVENT_LOG
     if (!known || isFinal(known.state) || limit === 0) return false
     const version = ++this.#count
@@ -147,8 +154,9 @@ export class MemoryBackend implements ResultBackend {
   #list({ limit, cursor, q, ...filter }: ListFilter): MetaPage {
     const before = positionOf(limit, cursor)
     const words = q === undefined ? undefined : wordsOf(q)
+    const now = this.#clock.now()
     const fitting = [...this.#records]
-      .filter(([, one]) => one.seq < before && isListed(one, filter))
+      .filter(([, one]) => one.seq < before && one.end > now && isListed(one, filter))
       .sort(([, a], [, b]) => b.seq - a.seq)
     const found = words
       ? fitting.slice(0, MAX_SEARCHED_RECORDS).filter(([id, one]) => this.#has(id, one, words))
@@ -173,10 +181,13 @@ export class MemoryBackend implements ResultBackend {
 
   #load(ids: readonly string[]): (Versioned | undefined)[] {
     return ids.map((id) => {
-      const stored = this.#records.get(id)
-      if (!stored) return undefined
-      return { meta: this.#read(stored, stored.serialized), version: stored.version }
+      const stored = this.#find(id)
+      return stored && this.#versioned(stored)
     })
+  }
+
+  #versioned(stored: Stored): Versioned {
+    return { meta: this.#read(stored, stored.serialized), version: stored.version }
   }
 
   #has(id: string, stored: Stored, words: readonly string[]): boolean {
@@ -199,11 +210,19 @@ export class MemoryBackend implements ResultBackend {
     return [...log, { seq, version, state: seq, serialized }].slice(-kept)
   }
 
+  /** A record that has not expired: the clock may be ahead of the timer that drops it. */
+  #find(id: string): Stored | undefined {
+    const stored = this.#records.get(id)
+    if (!stored || stored.end > this.#clock.now()) return stored
+    this.#drop(id)
+    return undefined
+  }
+
   #expire(id: string, end: number): void {
     clearTimeout(this.#timers.get(id))
     if (end === NEVER) return
-    const wait = Math.min(end - Date.now(), MAX_TIMER_MS)
-    const late = (): void => (end > Date.now() ? this.#expire(id, end) : this.#drop(id))
+    const wait = Math.min(end - this.#clock.now(), MAX_TIMER_MS)
+    const late = (): void => (end > this.#clock.now() ? this.#expire(id, end) : this.#drop(id))
     this.#timers.set(id, setTimeout(late, wait).unref())
   }
 

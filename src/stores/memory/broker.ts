@@ -10,6 +10,7 @@ import type {
   Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../protocol/envelope.ts'
+import { type Clock, systemClock } from '../../std/clock.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
@@ -27,11 +28,16 @@ interface Item {
 export class MemoryBroker implements Broker {
   readonly url = 'memory:'
   readonly first = 'highest'
+  readonly clock: Clock
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
   /** What flows into queues by exchange, the queue with each. */
   readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
   #seq = 0
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock
+  }
 
   async publish(
     envelope: Envelope,
@@ -71,7 +77,7 @@ export class MemoryBroker implements Broker {
   }
 
   async size(queue: string): Promise<number> {
-    return this.waiting(queue, Date.now()).length
+    return this.waiting(queue, this.clock.now()).length
   }
 
   async workers(queue: string): Promise<number> {
@@ -141,7 +147,8 @@ class MemoryConsumer implements Consumer {
   /** Index of the queue whose turn it is. */
   #turn = 0
   #closed = false
-  #timer: NodeJS.Timeout | undefined
+  /** Ends the wait for the next delayed message. */
+  #stopWaiting: (() => void) | undefined
 
   constructor(broker: MemoryBroker, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
     this.#broker = broker
@@ -163,9 +170,10 @@ class MemoryConsumer implements Consumer {
   }
 
   look(): void {
-    clearTimeout(this.#timer)
+    this.#stopWaiting?.()
     if (this.#closed) return
-    const now = Date.now()
+    const { clock } = this.#broker
+    const now = clock.now()
     const count = this.#queues.length
     const first = this.#turn
     for (let index = 0; index < count; index++) {
@@ -178,7 +186,7 @@ class MemoryConsumer implements Consumer {
     }
     const due = this.#broker.nextDue(now)
     if (due !== undefined)
-      this.#timer = setTimeout(() => this.look(), Math.min(Math.max(due - Date.now(), 1), MAX_TIMER_MS))
+      this.#stopWaiting = clock.after(Math.min(Math.max(due - clock.now(), 1), MAX_TIMER_MS), () => this.look())
   }
 
   #hold(item: Item): void {
@@ -190,7 +198,7 @@ class MemoryConsumer implements Consumer {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#timer)
+    this.#stopWaiting?.()
     const unread = this.#line.drain()
     this.#line.end()
     await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))

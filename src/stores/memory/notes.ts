@@ -1,12 +1,18 @@
 import type { Note, NoteStore } from '../../backend/notes.ts'
+import type { Clock } from '../../std/clock.ts'
 
 /** Notes in this process's memory. */
 export class MemoryNotes implements NoteStore {
+  readonly #clock: Clock
   readonly #notes = new Map<string, Note>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   async get(key: string): Promise<string | undefined> {
     const note = this.#notes.get(key)
-    return note && note.expires > Date.now() ? note.value : undefined
+    return note && note.expires > this.#clock.now() ? note.value : undefined
   }
 
   async put(note: Note): Promise<void> {
@@ -15,7 +21,7 @@ export class MemoryNotes implements NoteStore {
   }
 
   async putIfAbsent(note: Note): Promise<boolean> {
-    const now = Date.now()
+    const now = this.#clock.now()
     for (const [key, { expires }] of this.#notes) {
       // The oldest come first. One that expires late keeps later ones in the map for a while, which `get` does not show.
       if (expires > now) break

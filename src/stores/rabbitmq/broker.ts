@@ -2,6 +2,7 @@ import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, R
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { ignoredWarning } from '../../broker/urlParameters.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
+import { type Clock, systemClock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
 import { dial, dialRelayed } from './connection/client.ts'
@@ -29,6 +30,8 @@ export interface AmqpOptions {
   readonly probe?: ProbePace
   /** Told when tasks were given back because they ran for longer than that, and of parameters of the URL that are ignored. */
   readonly warn?: (message: string) => void
+  /** Whose moments delays are; the server counts the time that is left. Default: the system's. */
+  readonly clock?: Clock
 }
 
 const STORE_TIMEOUT_MS = 10_000
@@ -52,12 +55,20 @@ export class AmqpBroker implements Broker {
   readonly #others: Publisher
   readonly #delayed: Publisher
   readonly #clock: ConsumerClock
+  readonly #time: Clock
   readonly #consumers = new Set<AmqpConsumer>()
 
   /** Throws ConfigError for a URL that cannot be read, ArgumentError for a name of a queue that is too long. */
   constructor(
     url: string,
-    { queues = {}, storeTimeout: wait = STORE_TIMEOUT_MS, consumerTimeout, probe, warn }: AmqpOptions = {},
+    {
+      queues = {},
+      storeTimeout: wait = STORE_TIMEOUT_MS,
+      consumerTimeout,
+      probe,
+      warn,
+      clock = systemClock,
+    }: AmqpOptions = {},
   ) {
     const addresses = parseAmqpUrl(url)
     for (const name of Object.keys(queues)) requireShort(name, 'queues')
@@ -71,6 +82,7 @@ export class AmqpBroker implements Broker {
     this.#topology = new Topology(this.#connection, queues)
     this.#delays = new Delays(this.#topology)
     this.#clock = new ConsumerClock(consumerTimeout, warn)
+    this.#time = clock
     this.#connection.onOpen(() => this.#delays.forget())
     const sizes = new SizeLimit()
     this.#publishing.onOpen(() => sizes.forget())
@@ -86,7 +98,7 @@ export class AmqpBroker implements Broker {
   ): Promise<void> {
     this.check(envelope, { exchange, routingKey })
     if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
-    const wait = notBefore === undefined ? 0 : notBefore - Date.now()
+    const wait = notBefore === undefined ? 0 : notBefore - this.#time.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
     // The reader of such a queue made it: without it, nobody waits for the message.
@@ -178,7 +190,7 @@ export class AmqpBroker implements Broker {
         this.#delays.forget()
       },
       async () => {
-        const route = await this.#delays.route(queue, notBefore - Date.now())
+        const route = await this.#delays.route(queue, notBefore - this.#time.now())
         return this.#delayed.publish({ ...route, content, options, mandatory: true })
       },
       queue,

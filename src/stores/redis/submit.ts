@@ -16,7 +16,7 @@ import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
-import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex, scoreOf } from './results/jobIndex.ts'
+import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
@@ -140,7 +140,7 @@ export function messageArgs(broker: RedisBroker, message: Message | undefined, s
   if (!message) return NO_MESSAGE
   const { envelope, route, notBefore } = message
   requireQueue(message)
-  if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+  if (notBefore !== undefined && !selfTimed && broker.isAhead(notBefore)) {
     const [target, time, text] = broker.park(envelope, route, notBefore)
     return MESSAGE.of({ kind: 'park', target, time, text })
   }
@@ -234,7 +234,7 @@ export class RedisSubmitter {
 
   #metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
     const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
-    const [id, score] = meta && given ? [meta.task_id, scoreOf(meta)] : ['', '']
+    const [id, score] = meta && given ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']
     return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
   }
 
@@ -257,7 +257,7 @@ export class RedisSubmitter {
       first.metadata ? this.#notes.metadataPrefix : '',
     ]
     if (first.metadata) {
-      args.push(this.#notes.metadataTtl(first.meta, first.metadata), scoreOf(first.meta))
+      args.push(this.#notes.metadataTtl(first.meta, first.metadata), this.#index.scoreOf(first.meta))
       args.push(...this.#index.indexArgs(items))
     }
     for (const { meta, message, metadata } of items) {

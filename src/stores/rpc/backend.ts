@@ -8,6 +8,7 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
+import { systemClock } from '../../std/clock.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
 import { RpcRecords } from './records.ts'
 
@@ -45,13 +46,13 @@ export class RpcBackend implements ResultBackend {
 
   /** `broker` carries the replies. Throws ConfigError without `replyTo`. */
   constructor(options: RpcOptions, broker: Broker) {
-    const { replyTo, accept, expires } = options
+    const { replyTo, accept, expires, clock = systemClock } = options
     if (replyTo === undefined) throw new ConfigError('rpc://: expected a queue for replies, got none')
     this.#options = options
     this.#broker = broker
     this.#replyTo = replyTo
     this.#accept = new Set(accept.map((name) => CONTENT_TYPES[name]))
-    this.#records = new RpcRecords(expires)
+    this.#records = new RpcRecords(expires, clock)
   }
 
   /**

@@ -2,6 +2,7 @@ import { endOf, lifetimeOf, MAX_REVOKED, staleAfter } from '../../backend/retent
 import type { Versioned } from '../../backend/watchers.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal } from '../../protocol/states.ts'
+import type { Clock } from '../../std/clock.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 
 /** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `RECORD_OVERHEAD_BYTES`. */
@@ -22,16 +23,19 @@ export class RpcRecords {
   readonly #records = new Map<string, Shelved>()
   /** Ids in the order in which they became final. */
   readonly #finished = new Set<string>()
-  readonly #revoked = new RecentIds(MAX_REVOKED)
+  readonly #revoked: RecentIds
   readonly #expires: number
+  readonly #clock: Clock
   readonly #cleaning: NodeJS.Timeout
   #size = 0
   #version = 0
 
   /** `expires`: how long a finished record is kept, ms; 0: for ever, as long as there is room. */
-  constructor(expires: number) {
+  constructor(expires: number, clock: Clock) {
     this.#expires = expires
-    this.#cleaning = setInterval(() => this.#clean(Date.now()), CLEAN_INTERVAL_MS).unref()
+    this.#clock = clock
+    this.#revoked = new RecentIds(MAX_REVOKED, clock)
+    this.#cleaning = setInterval(() => this.#clean(clock.now()), CLEAN_INTERVAL_MS).unref()
   }
 
   get(id: string): Shelved | undefined {
@@ -41,7 +45,7 @@ export class RpcRecords {
   /** Keep a record of this many bytes; the oldest finished ones make room. */
   put(meta: TaskMeta, size: number): Shelved {
     const id = meta.task_id
-    const now = Date.now()
+    const now = this.#clock.now()
     const end = endOf(lifetimeOf(meta, this.#expires, now), now)
     // One that is not final is kept at least as long as was said before.
     const before = isFinal(meta.status) ? 0 : (this.#records.get(id)?.end ?? 0)
@@ -58,7 +62,7 @@ export class RpcRecords {
 
   /** Remember it; from `due` on where it waits for that moment, ms since the epoch. */
   revoke(id: string, due = 0): void {
-    this.#revoked.add(id, endOf(staleAfter(this.#expires), Math.max(Date.now(), due)))
+    this.#revoked.add(id, endOf(staleAfter(this.#expires), Math.max(this.#clock.now(), due)))
   }
 
   revoked(): string[] {

@@ -11,7 +11,7 @@ import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
-import { isoNow } from '../../std/clock.ts'
+import { isoOf } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { Request } from './request.ts'
 
@@ -65,8 +65,9 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
     return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
   const request = new Request(delivery, message, definition, hostname)
-  const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message) ? 'expired' : undefined
-  if (reason) return refuseRevoked(request, reason, receiver)
+  const now = app.config.clock.now()
+  const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
+  if (reason) return refuseRevoked(request, reason, receiver, now)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
   return {
@@ -76,13 +77,13 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   }
 }
 
-function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver): Refusal {
+function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver, now: number): Refusal {
   const { delivery, message, facts } = request
   const info = revokedError(reason)
   const error = encodeException(info)
-  const full = request.meta(REVOKED, error, null, true)
+  const full = request.meta(REVOKED, error, null, now)
   const meta = message.ignoreResult ? undefined : full
-  const { publish, also } = followingOf(request.endedWith(full, receiver.listed), receiver.followUps)
+  const { publish, also } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
     settlement: { delivery, meta, publish, also, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
@@ -103,8 +104,8 @@ function tooOftenLost({ lost }: Delivery): ErrorInfo {
 }
 
 /** By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come later. */
-function isExpired({ expired }: Delivery, { expires }: TaskMessage): boolean {
-  return expires !== undefined && (expired === true || isoTime(expires) <= Date.now())
+function isExpired({ expired }: Delivery, { expires }: TaskMessage, now: number): boolean {
+  return expires !== undefined && (expired === true || isoTime(expires) <= now)
 }
 
 /** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */
@@ -115,12 +116,13 @@ function failed(
   error: ErrorInfo,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
   const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname }
-  const meta = failedRecord(message.id, error, isoNow(), facts)
+  const now = receiver.app.config.clock.now()
+  const meta = failedRecord(message.id, error, isoOf(now), facts)
   const kept = message.ignoreResult ? undefined : meta
   const dead = deadLetter(delivery, error)
   const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
   const { hostname: origin, listed, followUps } = receiver
-  const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, origin, listed }
+  const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, now, origin, listed }
   try {
     const { publish, also } = followingOf(ended, followUps)
     return { settlement: { ...settlement, publish: [dead, ...publish], also }, dead }
@@ -139,12 +141,13 @@ function failedLinked(
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
   const { settlement, dead } = failed(delivery, receiver, message, error)
   const ending = endingOf(error)
+  const now = receiver.app.config.clock.now()
   const { publish = [], also = [] } = settlement
   if (linkProblem(message, receiver)) {
-    const waiting = recordsWithin([message.embed], message.id, ending, receiver)
+    const waiting = recordsWithin([message.embed], message.id, ending, receiver, now)
     return { settlement: { ...settlement, also: [...also, ...waiting] }, dead }
   }
-  const next = afterFailure(message, ending, receiver)
+  const next = afterFailure(message, ending, receiver, now)
   return { settlement: { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }, dead }
 }
 
@@ -153,7 +156,8 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const { id, task } = headersOf(delivery)
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
-  const waiting = recordsWithin(linksOf(envelopeOf(delivery), receiver.accept), parent, endingOf(error), receiver)
+  const links = linksOf(envelopeOf(delivery), receiver.accept)
+  const waiting = recordsWithin(links, parent, endingOf(error), receiver, receiver.app.config.clock.now())
   if (parent === '') {
     const dead = deadLetter(delivery, error)
     return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }

@@ -7,7 +7,7 @@ import { errorInfo } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
-import { isoNow } from '../../std/clock.ts'
+import { isoOf } from '../../std/clock.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
@@ -55,7 +55,7 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
 
 async function live(request: Request, context: WorkerContext): Promise<void> {
   context.app.signals.emit('task:received', request.facts)
-  if (isEarly(request)) {
+  if (isEarly(request, context.app.config.clock.now())) {
     await postpone(request, context)
     return
   }
@@ -72,8 +72,8 @@ async function live(request: Request, context: WorkerContext): Promise<void> {
 const CLOCK_TOLERANCE_MS = 50
 
 /** A broker without delays delivers before the time. */
-function isEarly({ message }: Request): boolean {
-  return message.eta !== undefined && isoTime(message.eta) > Date.now() + CLOCK_TOLERANCE_MS
+function isEarly({ message }: Request, now: number): boolean {
+  return message.eta !== undefined && isoTime(message.eta) > now + CLOCK_TOLERANCE_MS
 }
 
 /** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
@@ -84,7 +84,7 @@ async function postpone(request: Request, context: WorkerContext): Promise<void>
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,
-    (reason) => fallbacksOf(request, { kind: 'ignore' }, reason, context),
+    (reason) => fallbacksOf(request, { kind: 'ignore' }, reason, context, context.app.config.clock.now()),
     context,
   )
   request.settled = settled !== undefined
@@ -125,7 +125,7 @@ async function acknowledge(request: Request, context: WorkerContext): Promise<bo
 function begin(request: Request, context: WorkerContext): void {
   const { definition, message } = request
   const { config, signals } = context.app
-  request.begin()
+  request.begin(config.clock.now())
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
   if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
@@ -197,7 +197,7 @@ function end(request: Request, { running, app: { signals } }: WorkerContext): vo
 function record(request: Request, state: string, meta: unknown, context: WorkerContext, until?: number): void {
   if (request.message.ignoreResult) return
   const plain = request.meta(state, meta)
-  const full = until === undefined ? plain : { ...plain, date_due: isoNow(until) }
+  const full = until === undefined ? plain : { ...plain, date_due: isoOf(until) }
   if (request.output) {
     request.output.state(full)
     return
@@ -213,9 +213,10 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
 
 /** Write down how it ended, then tell. What the store does not take, for what it holds, is a failure that says so. */
 async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<void> {
+  const now = context.app.config.clock.now()
   const settled = await settleSurely(
-    () => settlementOf(request, outcome, context),
-    (reason) => fallbacksOf(request, outcome, reason, context),
+    () => settlementOf(request, outcome, context, now),
+    (reason) => fallbacksOf(request, outcome, reason, context, now),
     context,
     request.acked,
   )

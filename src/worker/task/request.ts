@@ -9,7 +9,7 @@ import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { isoNow } from '../../std/clock.ts'
+import { isoOf } from '../../std/clock.ts'
 import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
@@ -80,9 +80,10 @@ export class Request {
     return this.#runtime
   }
 
-  begin(): void {
+  /** `now`: ms since the epoch. */
+  begin(now: number): void {
     this.#startedAt = performance.now()
-    this.#started = isoNow()
+    this.#started = isoOf(now)
   }
 
   /** Do something when it has run for this long, ms, unless it ended. */
@@ -106,19 +107,19 @@ export class Request {
     this.#kill.abort(reason)
   }
 
-  /** Its record in this state. */
-  meta(status: string, result: unknown, traceback: string | null = null, done = false): TaskMeta {
+  /** Its record in this state. `done`: when it ended, ms since the epoch; absent in a state on the way. */
+  meta(status: string, result: unknown, traceback: string | null = null, done?: number): TaskMeta {
     const { message, hostname: worker, lost } = this
     const time = timeOf(message.id)
     // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
     const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
-    return runRecord(run, { status, result, traceback }, done ? isoNow() : null)
+    return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))
   }
 
-  /** It ends with this record: what decides what follows. */
-  endedWith(meta: TaskMeta, listed: boolean): EndedTask {
+  /** It ends with this record at this moment: what decides what follows. */
+  endedWith(meta: TaskMeta, listed: boolean, now: number): EndedTask {
     const { message, hostname: origin } = this
-    return { meta, headers: message.headers, message, queue: this.delivery.queue, origin, listed }
+    return { meta, headers: message.headers, message, queue: this.delivery.queue, now, origin, listed }
   }
 }

@@ -10,32 +10,40 @@ import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
-import { isoNow } from '../../std/clock.ts'
+import { isoOf } from '../../std/clock.ts'
 import { deadLetter, type Finisher } from './admit.ts'
 import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
 
 /**
  * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message.
+ * Pure: `now`, ms since the epoch, is when the task ended.
  * Throws for a result that cannot be sent to what follows.
  */
-export function settlementOf(request: Request, outcome: Outcome, finisher: Finisher): Settlement {
-  return { ...ending(request, outcome, finisher), reply: request.reply }
+export function settlementOf(request: Request, outcome: Outcome, finisher: Finisher, now: number): Settlement {
+  return { ...ending(request, outcome, finisher, now), reply: request.reply }
 }
 
 /**
  * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue. First with all that
  * follows from a failure, then with nothing that its message names.
  */
-export function fallbacksOf(request: Request, outcome: Outcome, reason: unknown, finisher: Finisher): Ending[] {
+export function fallbacksOf(
+  request: Request,
+  outcome: Outcome,
+  reason: unknown,
+  finisher: Finisher,
+  now: number,
+): Ending[] {
   const { delivery, message } = request
   const error = errorInfo(reason)
   const failed: Outcome = { kind: 'failure', error, children: outcome.children }
   const dead = deadLetter(delivery, error)
-  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  const also = neverSent(message, endingOf(meta), finisher)
+  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
+  const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
-  return [{ settlement: () => withDeadLetter(settlementOf(request, failed, finisher), dead) }, ...lessOf(plain, dead)]
+  const full = (): Settlement => withDeadLetter(settlementOf(request, failed, finisher, now), dead)
+  return [{ settlement: full }, ...lessOf(plain, dead)]
 }
 
 /** The same of what never ran: its own settlement, with less and less of what its message names. */
@@ -57,32 +65,37 @@ function withDeadLetter(settlement: Settlement, dead: Message): Settlement {
     : { ...settlement, publish: [...publish, dead] }
 }
 
-function ending(request: Request, outcome: Outcome, finisher: Finisher): Settlement {
+function ending(request: Request, outcome: Outcome, finisher: Finisher, now: number): Settlement {
   const { delivery } = request
   switch (outcome.kind) {
     case 'success':
-      return success(request, outcome, finisher)
+      return success(request, outcome, finisher, now)
     case 'failure':
-      return failure(request, outcome.error, outcome, finisher)
+      return failure(request, outcome.error, outcome, finisher, now)
     case 'retry':
-      return retry(request, outcome)
+      return retry(request, outcome, now)
     case 'reject':
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      return { ...failure(request, rejectedError(outcome.reason), outcome, finisher), end: 'drop' }
+      return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'stopped':
-      return stopped(request, outcome, finisher)
+      return stopped(request, outcome, finisher, now)
   }
 }
 
-function success(request: Request, outcome: Outcome & { kind: 'success' }, finisher: Finisher): Settlement {
-  return finalSettlement(request, request.meta(SUCCESS, outcome.result ?? null, null, true), outcome, finisher)
+function success(
+  request: Request,
+  outcome: Outcome & { kind: 'success' },
+  finisher: Finisher,
+  now: number,
+): Settlement {
+  return finalSettlement(request, request.meta(SUCCESS, outcome.result ?? null, null, now), outcome, finisher, now)
 }
 
-function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher): Settlement {
-  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, true)
-  return finalSettlement(request, meta, outcome, finisher, error)
+function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher, now: number): Settlement {
+  const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
+  return finalSettlement(request, meta, outcome, finisher, now, error)
 }
 
 /** The final record, and all that follows from it. `error`: why it failed. */
@@ -91,32 +104,38 @@ function finalSettlement(
   meta: TaskMeta,
   outcome: Outcome,
   { followUps, listed }: Finisher,
+  now: number,
   error?: ErrorInfo,
 ): Settlement {
   const { delivery } = request
-  const following = followingOf(request.endedWith(meta, listed), followUps)
+  const following = followingOf(request.endedWith(meta, listed, now), followUps)
   const { also, children } = following
   const publish =
     following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
   return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
 }
 
-function retry(request: Request, outcome: Outcome & { kind: 'retry' }): Settlement {
+function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: number): Settlement {
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
-  const notBefore = Date.now() + outcome.delay
-  const next = { ...meta, retries: message.retries + 1, date_due: isoNow(notBefore) }
+  const notBefore = now + outcome.delay
+  const next = { ...meta, retries: message.retries + 1, date_due: isoOf(notBefore) }
   return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
 }
 
-function stopped(request: Request, outcome: Outcome & { kind: 'stopped' }, finisher: Finisher): Settlement {
+function stopped(
+  request: Request,
+  outcome: Outcome & { kind: 'stopped' },
+  finisher: Finisher,
+  now: number,
+): Settlement {
   const { delivery } = request
   // What was acknowledged early cannot be given back: it is lost, but not without trace.
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
-  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, finisher)
+  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, finisher, now)
   const reason = outcome.terminated ? 'terminated' : 'revoked'
-  const meta = request.meta(REVOKED, encodeException(revokedError(reason)), null, true)
-  return finalSettlement(request, meta, outcome, finisher)
+  const meta = request.meta(REVOKED, encodeException(revokedError(reason)), null, now)
+  return finalSettlement(request, meta, outcome, finisher, now)
 }
 
 /** The record as it is stored, with all that the task has sent; none where results are ignored. */

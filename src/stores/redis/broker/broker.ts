@@ -10,6 +10,7 @@ import type {
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { type Clock, systemClock } from '../../../std/clock.ts'
 import { uuid } from '../../../std/id.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Command, RedisConnection } from '../connection/connection.ts'
@@ -32,6 +33,8 @@ export interface RedisOptions {
   readonly keyPrefix?: string
   /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
   readonly visibilityTimeout?: number
+  /** Whose moments delays are. Default: the system's. */
+  readonly clock?: Clock
 }
 
 /** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
@@ -57,6 +60,7 @@ export class RedisBroker implements Broker {
   readonly #finder: Finder
   readonly #visibility: number
   readonly #scoreOffset: number
+  readonly #clock: Clock
   readonly #consumers = new Set<RedisConsumer>()
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
@@ -65,10 +69,11 @@ export class RedisBroker implements Broker {
   constructor(
     url: string,
     connection: RedisConnection,
-    { lease, keyPrefix = '', visibilityTimeout = HOUR_MS }: RedisOptions,
+    { lease, keyPrefix = '', visibilityTimeout = HOUR_MS, clock = systemClock }: RedisOptions,
   ) {
     this.connection = connection
     this.url = connection.url
+    this.#clock = clock
     this.keys = new Keys(keyPrefix, parseRedisUrl(url).sentinels ? '{db}' : connection.db)
     this.#visibility = visibilityTimeout / 1000
     this.#scoreOffset = lease / 1000 - this.#visibility
@@ -86,7 +91,7 @@ export class RedisBroker implements Broker {
     { notBefore, selfTimed, transient }: PublishOptions = {},
   ): Promise<void> {
     if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
-    if (notBefore !== undefined && !selfTimed && notBefore > Date.now()) {
+    if (notBefore !== undefined && !selfTimed && this.isAhead(notBefore)) {
       const [key, ...args] = this.park(envelope, route, notBefore)
       await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
     } else {
@@ -200,7 +205,14 @@ export class RedisBroker implements Broker {
   park(envelope: Envelope, route: Route, notBefore: number): [tag: string, time: number, value: string] {
     const tag = uuid()
     const value = `[${writeEnvelope(envelope, route, tag)},${JSON.stringify(route.exchange)},${JSON.stringify(route.routingKey)}]`
-    return [tag, notBefore / 1000, value]
+    // The server compares it with its own time: of another clock, the time that is left counts.
+    const moment = this.#clock === systemClock ? notBefore : systemClock.now() + notBefore - this.#clock.now()
+    return [tag, moment / 1000, value]
+  }
+
+  /** The moment is still to come, ms since the epoch. */
+  isAhead(moment: number): boolean {
+    return moment > this.#clock.now()
   }
 
   /** True when the message went to everybody; a direct exchange's goes into the lists that are bound to it. */

@@ -1,3 +1,4 @@
+import { systemClock } from '../../../std/clock.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import type { Keys } from './keys.ts'
 import { SWEEP } from './scripts.ts'
@@ -50,7 +51,7 @@ export class Rescuer {
     let wait = this.#facts.every
     try {
       // After standing still, what is ours is renewed first: else we would take it from ourselves.
-      if (Date.now() - this.#next < wait) wait = await this.#step()
+      if (systemClock.now() - this.#next < wait) wait = await this.#step()
     } catch {
       // The store is away: consumers tell of it. Looked at again soon.
       wait = Math.min(1000, wait)
@@ -59,7 +60,7 @@ export class Rescuer {
     if (this.#again) wait = 0
     this.#again = false
     clearTimeout(this.#timer)
-    this.#next = Date.now() + wait
+    this.#next = systemClock.now() + wait
     if (this.#users.size > 0) this.#timer = setTimeout(() => void this.sweep(), wait)
   }
 

@@ -13,6 +13,7 @@ import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/r
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
 import { UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
+import { type Clock, systemClock } from '../../../std/clock.ts'
 import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { logKeyOf, RedisEventLog } from './eventLog.ts'
@@ -32,6 +33,7 @@ export class RedisBackend implements ResultBackend {
   readonly url: string
   readonly connection: RedisConnection
   readonly #options: BackendOptions
+  readonly #clock: Clock
   readonly #prefix: string
   readonly #accept: ReadonlySet<string>
   readonly #writer: RedisWriter
@@ -53,14 +55,16 @@ export class RedisBackend implements ResultBackend {
     this.connection = connection
     this.url = connection.url
     this.#options = options
+    const { clock = systemClock } = options
+    this.#clock = clock
     this.#prefix = resultPrefix(options.keyPrefix ?? '')
     this.#accept = new Set(options.accept.map((name) => CONTENT_TYPES[name]))
     this.#writer = new RedisWriter(connection)
-    this.notes = new RedisNotes(connection, this.#prefix, options.expires)
+    this.notes = new RedisNotes(connection, this.#prefix, options.expires, clock)
     const keyOf = (id: string): string => this.keyOf(id)
     const fetch = (ids: readonly string[]): Promise<(Buffer | null)[]> => this.#fetch(ids)
     const read = (bytes: Buffer, id: string): TaskMeta => this.#read(bytes, id)
-    this.index = new RedisJobIndex(connection, { prefix: this.#prefix, expires: options.expires }, this.notes, {
+    this.index = new RedisJobIndex(connection, { prefix: this.#prefix, expires: options.expires, clock }, this.notes, {
       keyOf,
       fetch,
       read,
@@ -71,7 +75,7 @@ export class RedisBackend implements ResultBackend {
       list: (filter) => this.index.list(filter),
       metadata: (ids) => this.notes.metadata(ids),
     }
-    this.revoked = new RedisRevoked(connection, `${this.#prefix}celeriac.revoked`, options.expires)
+    this.revoked = new RedisRevoked(connection, `${this.#prefix}celeriac.revoked`, options.expires, clock)
     this.#log = new RedisEventLog(connection, { keyOf, read })
     const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
     this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })
@@ -86,7 +90,7 @@ export class RedisBackend implements ResultBackend {
   /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
   record(meta: TaskMeta): StoredRecord {
     const { serializer, expires, eventLog = DEFAULT_EVENT_LOG } = this.#options
-    return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog })
+    return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog, now: this.#clock.now() })
   }
 
   async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {

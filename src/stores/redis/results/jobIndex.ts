@@ -6,6 +6,7 @@ import { delayOf, staleAfter } from '../../../backend/retention.ts'
 import type { Submission } from '../../../backend/unitOfWork.ts'
 import { ERROR_STATES, errorOf } from '../../../protocol/exception.ts'
 import { STATUS_HEAD_BYTES, type TaskMeta } from '../../../protocol/result.ts'
+import type { Clock } from '../../../std/clock.ts'
 import { ArgumentError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import type { RedisNotes, Said } from './notes.ts'
@@ -114,6 +115,7 @@ export class RedisJobIndex {
   readonly #connection: RedisConnection
   readonly #key: string
   readonly #expires: number
+  readonly #clock: Clock
   readonly #notes: RedisNotes
   readonly #source: IndexSource
   #swept = 0
@@ -123,13 +125,14 @@ export class RedisJobIndex {
   /** `prefix` begins every key; `expires` is how long a final record is kept, ms, 0 for ever. */
   constructor(
     connection: RedisConnection,
-    { prefix, expires }: { prefix: string; expires: number },
+    { prefix, expires, clock }: { prefix: string; expires: number; clock: Clock },
     notes: RedisNotes,
     source: IndexSource,
   ) {
     this.#connection = connection
     this.#key = `${prefix}celeriac.jobs`
     this.#expires = Math.ceil(expires)
+    this.#clock = clock
     this.#notes = notes
     this.#source = source
   }
@@ -137,7 +140,7 @@ export class RedisJobIndex {
   /** What `index_jobs` takes after the entries of these submissions. Sweeps twice as many as come, so that the index follows the records. */
   indexArgs(items: readonly Pick<Submission, 'meta'>[]): readonly Arg[] {
     this.#added += items.length
-    const now = Date.now()
+    const now = this.#clock.now()
     const record = this.#source.keyOf('')
     const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? delayOf(meta, now) : 0), 0)
     // Without submissions nobody sweeps: by then all records are gone, and so is the index.
@@ -153,7 +156,7 @@ export class RedisJobIndex {
   /** One that is in a store of results alone. A later record of the same id does not move it. */
   async add(meta: TaskMeta): Promise<void> {
     const args = this.indexArgs([{ meta }])
-    await this.#connection.script(ADD, [], [scoreOf(meta), meta.task_id, ...args])
+    await this.#connection.script(ADD, [], [this.scoreOf(meta), meta.task_id, ...args])
   }
 
   async list({ limit, cursor, since = 0, q, ...rest }: ListFilter): Promise<MetaPage> {
@@ -171,6 +174,11 @@ export class RedisJobIndex {
       place = places.at(-1)
     }
     return { metas: metasOf(found), cursor: place && cursorOf(place) }
+  }
+
+  /** By which a job is found in the index: when it was submitted, ms since the epoch. */
+  scoreOf({ date_submitted }: TaskMeta): number {
+    return date_submitted === undefined ? this.#clock.now() : Date.parse(date_submitted)
   }
 
   /** Out of the index. */
@@ -256,11 +264,6 @@ function isFound(meta: TaskMeta, { said }: Listed, { words, ...filter }: Filter)
 /** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */
 function isWithoutError(head: string): boolean {
   return /^.{1,9}status/s.test(head) && !ERROR_STATES.some((state) => head.includes(state))
-}
-
-/** By which a job is found in the index: when it was submitted, ms since the epoch. */
-export function scoreOf({ date_submitted }: TaskMeta): number {
-  return date_submitted === undefined ? Date.now() : Date.parse(date_submitted)
 }
 
 function metasOf(found: readonly Found[]): TaskMeta[] {

@@ -2,6 +2,7 @@ import type { Note, NoteStore } from '../../../backend/notes.ts'
 import { delayOf, lifetimeOf } from '../../../backend/retention.ts'
 import type { SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
+import type { Clock } from '../../../std/clock.ts'
 import { isRecord } from '../../../std/isRecord.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection } from '../connection/connection.ts'
@@ -40,13 +41,15 @@ export class RedisNotes implements NoteStore {
   readonly #connection: RedisConnection
   readonly #prefix: string
   readonly #expires: number
+  readonly #clock: Clock
   readonly #reads: Batch<string, Buffer | null>
 
   /** `prefix` begins every key; `expires` is how long a final record is kept, ms, 0 for ever. */
-  constructor(connection: RedisConnection, prefix: string, expires: number) {
+  constructor(connection: RedisConnection, prefix: string, expires: number, clock: Clock) {
     this.#connection = connection
     this.#prefix = prefix
     this.#expires = expires
+    this.#clock = clock
     this.metadataPrefix = `${prefix}celeriac.origin-`
     this.#reads = new Batch(
       async (ids) =>
@@ -59,7 +62,7 @@ export class RedisNotes implements NoteStore {
   }
 
   noteArgs(note: Note | undefined): KeptArgs {
-    return note ? [this.#noteKey(note.key), note.value, note.expires - Date.now()] : NOTHING
+    return note ? [this.#noteKey(note.key), note.value, note.expires - this.#clock.now()] : NOTHING
   }
 
   /** `metadata` of the job with this record. */
@@ -70,8 +73,9 @@ export class RedisNotes implements NoteStore {
 
   /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
   metadataTtl(meta: TaskMeta, metadata: SubmissionMetadata): number {
-    if (isOwned(metadata)) return lifetimeOf(meta, this.#expires)
-    return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta)
+    const now = this.#clock.now()
+    if (isOwned(metadata)) return lifetimeOf(meta, this.#expires, now)
+    return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta, now)
   }
 
   async putIfAbsent(note: Note): Promise<boolean> {

@@ -145,18 +145,20 @@ export interface Keeping {
   readonly expires: number
   /** How many states on the way are logged; 0: none. */
   readonly eventLog: number
+  /** The moment of the write, ms since the epoch. */
+  readonly now: number
 }
 
 /** What is written for a meta. Throws EncodeError. */
-export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eventLog }: Keeping): StoredRecord {
+export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eventLog, now }: Keeping): StoredRecord {
   const { status } = meta
   // Only the result can hold what needs encoding: the rest is our own.
   const result = encodePlain(meta.result, 'result', serializer)
   const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
   const { body: value } = write(ordered, serializer)
-  const ttl = lifetimeOf(meta, expires)
+  const ttl = lifetimeOf(meta, expires, now)
   if (!isOnTheWay(status)) return { key, value, status, ttl }
-  const waits = ttl > 0 && delayOf(meta) > 0 ? '+' : ''
+  const waits = ttl > 0 && delayOf(meta, now) > 0 ? '+' : ''
   return { key, value, status, ttl: `${ttl}/${eventLog > 0 ? eventLog : ''}${waits}` }
 }
 

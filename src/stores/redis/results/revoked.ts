@@ -1,6 +1,7 @@
 import { MAX_REVOKED, staleAfter } from '../../../backend/retention.ts'
 import type { RevokedIds } from '../../../backend/revokedIds.ts'
 import { pieces } from '../../../std/chunks.ts'
+import type { Clock } from '../../../std/clock.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 
 const MAX_KEYS_PER_COMMAND = 1000
@@ -22,17 +23,19 @@ export class RedisRevoked implements RevokedIds {
   readonly #connection: RedisConnection
   readonly #key: string
   readonly #expires: number
+  readonly #clock: Clock
 
   /** `expires` is how long a final record is kept, ms, 0 for ever. */
-  constructor(connection: RedisConnection, key: string, expires: number) {
+  constructor(connection: RedisConnection, key: string, expires: number, clock: Clock) {
     this.#connection = connection
     this.#key = key
     this.#expires = expires
+    this.#clock = clock
   }
 
   async add(ids: readonly string[], due?: number): Promise<void> {
     const stale = staleAfter(this.#expires)
-    const expiry = stale === 0 ? NEVER_SCORE : Math.max(Date.now(), due ?? 0) + stale
+    const expiry = stale === 0 ? NEVER_SCORE : Math.max(this.#clock.now(), due ?? 0) + stale
     const calls = pieces(ids, MAX_KEYS_PER_COMMAND).map((some) =>
       this.#connection.command('ZADD', this.#key, ...some.flatMap((id) => [expiry, id])),
     )
@@ -47,6 +50,7 @@ export class RedisRevoked implements RevokedIds {
 
   /** Drop those that have expired, at most 1000. Resolves with how many. */
   async #drop(): Promise<number> {
-    return (await this.#connection.script(DROP_REVOKED, [this.#key], [Date.now(), MAX_KEYS_PER_COMMAND])) as number
+    const args = [this.#clock.now(), MAX_KEYS_PER_COMMAND]
+    return (await this.#connection.script(DROP_REVOKED, [this.#key], args)) as number
   }
 }

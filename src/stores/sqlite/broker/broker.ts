@@ -10,6 +10,7 @@ import type {
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { SqliteDelivery } from './delivery.ts'
@@ -20,6 +21,8 @@ import { Messages, type PurgeStep } from './messages.ts'
 export interface SqliteOptions {
   /** How long a silent consumer keeps what it holds, ms. */
   readonly lease: number
+  /** Whose moments delays are. Leases always go by the system's clock. Default: the system's. */
+  readonly clock?: Clock
 }
 
 /** Messages in one SQLite file that several processes share: nothing to install, nothing to run. */
@@ -31,15 +34,17 @@ export class SqliteBroker implements Broker {
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
   readonly #lease: number
+  readonly #clock: Clock
   readonly #consumers = new Set<SqliteConsumer>()
 
   /** `close` leaves `file` open. */
-  constructor(file: SqliteFile, { lease }: SqliteOptions) {
+  constructor(file: SqliteFile, { lease, clock = systemClock }: SqliteOptions) {
     this.file = file
     this.url = file.url
-    this.messages = new Messages(file)
+    this.messages = new Messages(file, clock)
     this.#leases = new Leases(file.db)
     this.#lease = lease
+    this.#clock = clock
     this.#renewer = new LeaseRenewer({ path: file.path, lease })
   }
 
@@ -55,6 +60,7 @@ export class SqliteBroker implements Broker {
       leases: this.#leases,
       renewer: this.#renewer,
       lease: this.#lease,
+      clock: this.#clock,
       consumers: this.#consumers,
     }
     return new SqliteConsumer(parts, queues, options).start()
@@ -63,7 +69,7 @@ export class SqliteBroker implements Broker {
   /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */
   async take(taskId: string): Promise<Delivery | undefined> {
     return this.file.writer.write(() => {
-      const owner = this.#leases.register('take', this.#lease, Date.now())
+      const owner = this.#leases.register('take', this.#lease, systemClock.now())
       const row = this.messages.take(owner, taskId)
       if (!row) this.#leases.endSome(owner)
       return row && new SqliteDelivery(this, row, owner, () => undefined)
@@ -75,7 +81,7 @@ export class SqliteBroker implements Broker {
   }
 
   async workers(): Promise<number> {
-    return this.file.read(() => this.#leases.listeners(CONTROL_EXCHANGE, Date.now()))
+    return this.file.read(() => this.#leases.listeners(CONTROL_EXCHANGE, systemClock.now()))
   }
 
   async purge(queue: string): Promise<Purged> {

@@ -1,4 +1,5 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { type Clock, systemClock } from '../../../std/clock.ts'
 import { MAX_TIMER_MS } from '../../../std/duration.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { SqliteFile } from '../file.ts'
@@ -17,6 +18,8 @@ export interface ConsumerParts {
   readonly renewer: LeaseRenewer
   /** ms */
   readonly lease: number
+  /** Whose moments delays are. */
+  readonly clock: Clock
   /** Those that are not released. */
   readonly consumers: Set<SqliteConsumer>
 }
@@ -43,7 +46,8 @@ export class SqliteConsumer implements Consumer, Participant {
   #nextDue: number | undefined
   /** Earliest moment for the next window of what is due, by the clock of `performance`. */
   #promoteFrom = 0
-  #dueTimer: NodeJS.Timeout | undefined
+  /** Ends the wait for the next delayed message. */
+  #stopWaiting: (() => void) | undefined
   #closed = false
   #problem: Error | undefined
 
@@ -83,7 +87,7 @@ export class SqliteConsumer implements Consumer, Participant {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    clearTimeout(this.#dueTimer)
+    this.#stopWaiting?.()
     for (const stop of this.#stops) stop()
     const unread = this.#line.drain()
     this.#line.end()
@@ -105,10 +109,10 @@ export class SqliteConsumer implements Consumer, Participant {
   }
 
   join(): void {
-    const { leases } = this.#parts
+    const { leases, clock } = this.#parts
     // The lease ran out while this process was stopped: what we held is others' now, and we are new.
     if (!leases.alive(this.#id)) this.#register()
-    const now = Date.now()
+    const now = clock.now()
     if (this.#nextDue !== undefined && this.#nextDue <= now && performance.now() >= this.#promoteFrom)
       this.#promote(now)
     this.#claimed = this.#claimAll(this.#prefetch - this.#held)
@@ -159,7 +163,7 @@ export class SqliteConsumer implements Consumer, Participant {
 
   #register(): void {
     const { leases, lease } = this.#parts
-    this.#id = leases.register(this.#name, lease, Date.now())
+    this.#id = leases.register(this.#name, lease, systemClock.now())
     leases.bind(this.#queues, this.#id)
   }
 
@@ -208,10 +212,14 @@ export class SqliteConsumer implements Consumer, Participant {
   /** Look again when the next delayed message is due; true when one is so now: the next claim makes it ready. */
   #watchDue(): boolean {
     this.#nextDue = this.#parts.messages.nextDue()
-    clearTimeout(this.#dueTimer)
+    this.#stopWaiting?.()
     if (this.#nextDue === undefined) return false
-    const wait = Math.max(this.#nextDue - Date.now(), this.#promoteFrom - performance.now())
-    if (wait > 0) this.#dueTimer = setTimeout(() => this.#look(), Math.min(wait, MAX_TIMER_MS))
-    return wait <= 0
+    const { clock } = this.#parts
+    const wait = this.#nextDue - clock.now()
+    const pause = this.#promoteFrom - performance.now()
+    const look = (): void => this.#look()
+    if (wait > 0) this.#stopWaiting = clock.after(Math.min(wait, MAX_TIMER_MS), look)
+    else if (pause > 0) this.#stopWaiting = systemClock.after(pause, look)
+    return wait <= 0 && pause <= 0
   }
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../../std/clock.ts'
 import { openDatabase } from '../database.ts'
 import { pauseAfter } from '../window.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
@@ -35,10 +36,10 @@ function keep(): void {
   const lost: number[] = []
   const dead: number[] = []
   const done = transaction(lost, () => {
-    for (const id of ids) if (!leases.renew(id, Date.now() + lease)) lost.push(id)
+    for (const id of ids) if (!leases.renew(id, systemClock.now() + lease)) lost.push(id)
     const found: typeof suspects = new Map()
     const now = performance.now()
-    for (const { id, until, patience } of leases.expired(Date.now())) {
+    for (const { id, until, patience } of leases.expired(systemClock.now())) {
       const known = suspects.get(id)
       const since = known?.until === until ? known.since : now
       found.set(id, { until, since })

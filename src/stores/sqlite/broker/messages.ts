@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope, type Properties } from '../../../protocol/envelope.ts'
+import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
 
@@ -44,6 +45,7 @@ const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
 /** Every statement on messages. Those that write are for use inside a transaction of the file's writer. */
 export class Messages {
   readonly #file: SqliteFile
+  readonly #clock: Clock
   readonly #insert: StatementSync
   readonly #bound: StatementSync
   readonly #owned: StatementSync
@@ -61,9 +63,10 @@ export class Messages {
   readonly #delayed: StatementSync
   readonly #purgeDelayed: StatementSync
 
-  constructor(file: SqliteFile) {
+  constructor(file: SqliteFile, clock: Clock) {
     const { db } = file
     this.#file = file
+    this.#clock = clock
     this.#insert = db.prepare(
       'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
     )
@@ -106,7 +109,7 @@ export class Messages {
         ? [routingKey]
         : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
     const head = JSON.stringify([headers, properties])
-    const due = notBefore !== undefined && notBefore > Date.now() ? Math.ceil(notBefore) : null
+    const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
       this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
     this.#file.touch('messages')

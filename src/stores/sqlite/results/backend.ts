@@ -20,6 +20,7 @@ import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/r
 import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
+import { type Clock, systemClock } from '../../../std/clock.ts'
 import { isStoreTrouble } from '../database.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
@@ -47,6 +48,7 @@ export class SqliteBackend implements ResultBackend {
   readonly url: string
   readonly file: SqliteFile
   readonly #options: BackendOptions
+  readonly #clock: Clock
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
   readonly noteRows: SqliteNotes
@@ -80,8 +82,9 @@ export class SqliteBackend implements ResultBackend {
     this.file = file
     this.url = file.url
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#statements = new ResultStatements(this.file.db)
-    this.noteRows = new SqliteNotes(this.file.db)
+    this.noteRows = new SqliteNotes(this.file.db, this.#clock)
     this.#log = new SqliteEventLog(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
@@ -97,7 +100,7 @@ export class SqliteBackend implements ResultBackend {
 
   /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
   save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
-    const now = Date.now()
+    const now = this.#clock.now()
     const final = isFinal(meta.status) ? 1 : 0
     const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
     // Only the result can hold what needs encoding: the rest is our own.
@@ -163,7 +166,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async #revoke(ids: readonly string[], due?: number): Promise<void> {
-    const expires = endOf(staleAfter(this.#options.expires), Math.max(Date.now(), due ?? 0))
+    const expires = endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due ?? 0))
     for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
         for (const id of some) this.#statements.revoke.run(id, expires)
@@ -172,7 +175,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   #revokedIds(): readonly string[] {
-    const rows = this.#statements.revoked.all(Date.now(), MAX_REVOKED)
+    const rows = this.#statements.revoked.all(this.#clock.now(), MAX_REVOKED)
     return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
   }
 
@@ -255,7 +258,7 @@ export class SqliteBackend implements ResultBackend {
   async #clean(): Promise<void> {
     const { window, drop, dropRevoked } = this.#statements
     for (let after = 0; ; ) {
-      const now = Date.now()
+      const now = this.#clock.now()
       const rows = window.all(after, MAX_CLEANED_PER_TRANSACTION) as unknown as {
         seq: number
         created: number
@@ -274,7 +277,7 @@ export class SqliteBackend implements ResultBackend {
         break
       after = last.seq
     }
-    await this.#changeAll((limit) => Number(dropRevoked.run(Date.now(), limit).changes))
-    await this.#changeAll((limit) => this.noteRows.clean(Date.now(), limit))
+    await this.#changeAll((limit) => Number(dropRevoked.run(this.#clock.now(), limit).changes))
+    await this.#changeAll((limit) => this.noteRows.clean(this.#clock.now(), limit))
   }
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Note } from '../../../backend/notes.ts'
 import type { SubmissionMetadata } from '../../../backend/unitOfWork.ts'
+import type { Clock } from '../../../std/clock.ts'
 
 interface MetadataRow {
   readonly owner: string | null
@@ -10,6 +11,7 @@ interface MetadataRow {
 
 /** Notes, and submission metadata of jobs. Those that write are for use inside a transaction. */
 export class SqliteNotes {
+  readonly #clock: Clock
   readonly #putIfAbsent: StatementSync
   readonly #put: StatementSync
   readonly #get: StatementSync
@@ -17,7 +19,8 @@ export class SqliteNotes {
   readonly #add: StatementSync
   readonly #metadata: StatementSync
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, clock: Clock) {
+    this.#clock = clock
     this.#putIfAbsent = db.prepare(`INSERT INTO note (key, value, expires) VALUES (?, ?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE note.expires <= ?`)
     this.#put = db.prepare('INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)')
@@ -29,7 +32,7 @@ export class SqliteNotes {
 
   /** True when it was kept; false when one of its key is there that has not expired. */
   putIfAbsent({ key, value, expires }: Note): boolean {
-    return Number(this.#putIfAbsent.run(key, value, expires, Date.now()).changes) === 1
+    return Number(this.#putIfAbsent.run(key, value, expires, this.#clock.now()).changes) === 1
   }
 
   put({ key, value, expires }: Note): void {
@@ -37,7 +40,7 @@ export class SqliteNotes {
   }
 
   get(key: string): string | undefined {
-    return (this.#get.get(key, Date.now()) as { value: string } | undefined)?.value
+    return (this.#get.get(key, this.#clock.now()) as { value: string } | undefined)?.value
   }
 
   /** Of the result with this number. One that says nothing is none: here all are listed. */
