@@ -24,10 +24,10 @@ export default defineConfig({
     execArgv: nodeFlags,
     // The many processes that the tests start compile the same files: each of them once.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
-    // Far above what any test takes: machines of CI stand still for seconds, and waits say what they waited for (test/wait.ts).
-    testTimeout: 60_000,
+    // Far above what any test takes: machines of CI are slow for minutes, and waits say what they waited for (test/wait.ts).
+    testTimeout: 150_000,
     // A hook may start a server.
-    hookTimeout: 90_000,
+    hookTimeout: 150_000,
     projects: projects(ALL, ['**/*.full.test.ts', 'test/soak/**']),
   },
 })

@@ -1,7 +1,10 @@
 import { configDefaults, type TestProjectInlineConfiguration } from 'vitest/config'
 
 /** Folders whose files share processes, and the modules that these have loaded: starting and loading is most of what they cost. */
-const SHARING = 'app,backend,beat,broker,cli,client,control,http,interop,protocol,std,stores,webhook,worker'.split(',')
+const SHARING =
+  'app,backend,beat,broker,chaos,cli,client,control,deploy,docs,http,interop,protocol,std,stores,webhook,worker'.split(
+    ',',
+  )
 
 /** Vitest's projects for these files: those that have a process each, and those that share some. */
 export function projects(include: readonly string[], exclude: readonly string[]): TestProjectInlineConfiguration[] {

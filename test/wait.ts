@@ -1,5 +1,5 @@
 /** Longest that a test waits for one thing, ms: below the limit of a test, so that the error says what was awaited. */
-export const LIMIT = 50_000
+export const LIMIT = 120_000
 
 /** The promise's value; rejects after `limit` ms with what was awaited, which is asked for at that moment. */
 export async function within<Value>(what: () => string, promise: Promise<Value>, limit = LIMIT): Promise<Value> {

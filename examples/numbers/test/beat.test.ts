@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, it, type TestContext, vi } from 'vitest'
 import { RedisServer } from '../../../test/redis/server.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 
@@ -37,7 +38,7 @@ async function folderOn(kind: string, { onTestFinished }: TestContext): Promise<
   return folder
 }
 
-it.concurrent.for(['sqlite', 'redis'])(
+it.concurrent.for(['sqlite', ...inFull('redis')])(
   '%s: the beat is killed: the next one sends at most one late tick, then each at its time, none twice',
   async (kind, context) => {
     const folder = await folderOn(kind, context)
