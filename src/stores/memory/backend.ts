@@ -40,7 +40,7 @@ interface Stored {
   readonly end: number
 }
 
-/** A state on the way, or an emission. */
+/** An intermediate state, or an emission. */
 interface Logged {
   readonly seq: number
   readonly version: number
@@ -50,13 +50,16 @@ interface Logged {
   readonly emission?: string | Uint8Array
 }
 
-/** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
+/**
+ * Records in this process's memory, lost at its end: for tests and the eager mode. They are serialized nevertheless, so
+ * that a value that another store refuses is refused here too.
+ */
 export class MemoryBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url = 'memory:'
   readonly #options: BackendOptions
   readonly #records = new Map<string, Stored>()
-  readonly notes = new MemoryNotes()
+  readonly notes: MemoryNotes = new MemoryNotes()
   readonly events: EventLog = {
     read: async (queries) => queries.map((query) => this.#history(query)),
     append: async (output) => this.#append(output),
@@ -87,7 +90,7 @@ export class MemoryBackend implements ResultBackend {
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
     const version = ++this.#count
     const serialized = serialize(meta, this.#options.serializer, 'meta')
-    // One that is not final is kept at least as long as was said before.
+    // A record that is not final is kept at least as long as the record before.
     const end = Math.max(endOf(lifetimeOf(meta, this.#options.expires)), isFinal(meta.status) ? 0 : (known?.end ?? 0))
     this.#records.set(meta.task_id, {
       seq: known?.seq ?? version,
