@@ -1,4 +1,4 @@
-/** The time of day and a timer: handed in, so that a minute of schedules can be tested in a second. */
+/** The time of day and a timer: an argument, so that a minute of schedules can be tested in a second. */
 export interface Clock {
   /** ms since the epoch. May jump, either way. */
   now(): number

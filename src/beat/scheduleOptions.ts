@@ -16,7 +16,7 @@ export interface ScheduleOptions {
   /**
    * When the run before still waits in its queue or runs. `'allow'`: the next is sent beside it. `'skip'`: the next is
    * left out. `'queue'`: the next is sent when that one has ended; one waits, others are left out. `'cancel'`: that one
-   * is revoked, by force if it runs, then the next is sent: what does not heed its `signal` is ended some seconds
+   * is revoked, by force if it runs, then the next is sent: a run that ignores its `signal` is ended some seconds
    * later, and in pool `inline` never. All but `allow` need the tasks' results. Default `'allow'`.
    */
   overlap?: 'allow' | 'skip' | 'queue' | 'cancel' | undefined
@@ -60,7 +60,7 @@ export const SCHEDULE_OPTIONS: OptionTable<ScheduleOptions, ParsedScheduleOption
     expected: OVERLAPS.join(', '),
     default: 'allow',
     doc: 'when the run before still waits in its queue or runs',
-    more: "`'allow'`: the next is sent beside it. `'skip'`: the next is left out. `'queue'`: the next is sent when that one has ended; one waits, others are left out. `'cancel'`: that one is revoked, by force if it runs, then the next is sent: what does not heed its `signal` is ended some seconds later, and in pool `inline` never. All but `allow` need the tasks' results.",
+    more: "`'allow'`: the next is sent beside it. `'skip'`: the next is left out. `'queue'`: the next is sent when that one has ended; one waits, others are left out. `'cancel'`: that one is revoked, by force if it runs, then the next is sent: a run that ignores its `signal` is ended some seconds later, and in pool `inline` never. All but `allow` need the tasks' results.",
   },
   jitter: {
     kind: 'duration',
