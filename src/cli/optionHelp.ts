@@ -2,9 +2,12 @@ import { Option } from 'commander'
 import type { AnyRow } from '../config/optionTable.ts'
 import { duration, wholeNumber } from './values.ts'
 
-/* Flags of the command line that set an option: their help, defaults, bounds and choices are those of its row in the table of options. */
+/*
+ * Flags of the command line that set an option: their help, defaults, bounds and choices are those of its row in the
+ * table of options.
+ */
 
-/** What a flag says in its own words. */
+/** The texts of a flag itself. */
 interface FlagWords {
   /** How a value is written, as `fast,slow`. */
   readonly as?: string

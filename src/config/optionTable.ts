@@ -3,17 +3,22 @@ import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 
 /*
- * A group of options is one table with a row for each option. Its interface in TypeScript, its table in the documentation, the help of the
- * command line, the list of known names, the checks and the defaults are made from the rows: docs/contributing/add-an-option.md.
+ * A group of options is one table with a row for each option. Its interface in TypeScript, its table in the
+ * documentation, the help of the command line, the list of known names, the checks and the defaults are made from the
+ * rows: docs/contributing/add-an-option.md.
  */
 
 /** The texts of a row: Markdown, with links as in a page of docs/. */
 interface Words {
-  /** One line, without a capital letter at its beginning and a full stop at its end. Also the help of the command line. */
+  /**
+   * One line, without a capital letter at its beginning and a full stop at its end. Also the help of the command line.
+   */
   readonly doc: string
   /** Whole sentences that follow it in the documentation. */
   readonly more?: string
-  /** What holds where the option is left out, in words: of an option without a fixed default, or to show in place of it. */
+  /**
+   * What holds where the option is left out, in words: of an option without a fixed default, or to show instead of it.
+   */
   readonly absent?: string
   /** Celery's name. */
   readonly celery?: string
@@ -87,8 +92,8 @@ export interface AnyRow extends Words {
 }
 
 /**
- * All options of the table, checked and parsed: a default where none is given, times in ms. `owner` names whose options they are in an
- * error, `prefix` is put before the name of one. Throws ArgumentError.
+ * All options of the table, checked and parsed: a default where none is given, times in ms. `owner` names whose options
+ * they are in an error, `prefix` is put before the name of one. Throws ArgumentError.
  */
 export function readOptions<Options extends object, Parsed>(
   table: OptionTable<Options, Parsed>,

@@ -9,8 +9,9 @@ import { type OptionTable, readOptions } from './optionTable.ts'
 export type ErrorClass = abstract new (...args: any[]) => Error
 
 /**
- * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread (WorkerLostError) count as failures.
- * Never repeated: Fatal, arguments that do not fit the task (CallError), and a result that cannot be encoded (EncodeError).
+ * When and how a failed task runs again. A hard time limit (TimeLimitExceeded) and the death of its thread
+ * (WorkerLostError) count as failures. Never repeated: Fatal, arguments that do not fit the task (CallError), and a
+ * result that cannot be encoded (EncodeError).
  */
 export interface RetryOptions {
   // <RETRY_OPTIONS> written by `npm run docs:api` from the table below

@@ -46,7 +46,7 @@ export interface HttpOptions {
   info?: ApiInfo | undefined
   /**
    * Who may ask: `bearer(tokens)`, `basic(users)`, or a function. Jobs are then seen by their owner only, and by
-   * admins. Default: anybody.
+   * admins. Default: all clients.
    */
   authorize?: Authorize | undefined
   /** How often an identity, or an address, may ask: `{ requests, per, by? }`, see Limits. Default: none. */
@@ -126,7 +126,7 @@ export const HTTP_OPTIONS: OptionTable<HttpOptions, ParsedOptions> = {
     kind: 'value',
     type: 'Authorize',
     check: requireAuthorize,
-    absent: 'anybody',
+    absent: 'all clients',
     doc: '[who may ask](http.md#who-may-ask): `bearer(tokens)`, `basic(users)`, or a function',
     more: 'Jobs are then seen by their owner only, and by admins.',
   },

@@ -1,4 +1,7 @@
-/** `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams themselves. */
+/**
+ * `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams
+ * themselves.
+ */
 export type { ResultBackend } from '../backend/backend.ts'
 export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
 export type { JobIndex, ListFilter, MetaPage } from '../backend/jobIndex.ts'

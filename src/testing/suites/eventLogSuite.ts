@@ -12,7 +12,10 @@ import { type Kit, until, within } from '../kit.ts'
 /** How many states the backend of this suite must be opened to keep (`eventLog`). */
 export const SUITE_EVENT_LOG = 100
 
-/** What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes of it. */
+/**
+ * What a backend that logs the states of tasks must do: `history` of `backend/backend.ts`, and what `EventFeed` makes
+ * of it.
+ */
 export function eventLogSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
   const one = casesOn(kit, open)
   kit.describe(`history of backend ${name}`, () => {
@@ -101,7 +104,7 @@ function numbering(it: Case): void {
   it('many at once, in the order asked', async ({ backend }) => {
     await backend.store(metaOf('a', STARTED))
     await backend.store(metaOf('b', PENDING))
-    const found = await backend.events?.read(['b', 'nobody', 'a'].map((id) => ({ id, after: 0 })))
+    const found = await backend.events?.read(['b', 'unknown', 'a'].map((id) => ({ id, after: 0 })))
     assert.deepEqual(
       found?.map((history) => history && changesAfter(history, 0).map(shown).join(', ')),
       ['1 PENDING', undefined, '1 PENDING, 2 STARTED'],

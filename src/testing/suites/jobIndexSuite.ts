@@ -22,7 +22,10 @@ export function jobIndexSuite(kit: Kit, name: string, open: () => Promise<Opened
   })
 }
 
-/** A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its own. */
+/**
+ * A record that `list` has. Where the order is that of the moments, and of the ids within one, each has a moment of its
+ * own.
+ */
 function submit(backend: ResultBackend, at: number, fields: Partial<TaskMeta> = {}): Promise<boolean> {
   if (jobsOf(backend).scope !== 'marked') return backend.store(metaOf(`t${at}`, PENDING, fields))
   const date_submitted = new Date(Date.parse('2026-11-01T10:00:00Z') + at).toISOString()

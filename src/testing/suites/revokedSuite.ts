@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { type Case, casesOn, type OpenedBackend } from '../backendFixture.ts'
 import type { Kit } from '../kit.ts'
 
-/** What the revoked ids of every result backend must do: each case is a sentence of the contract in `backend/revokedIds.ts`. */
+/**
+ * What the revoked ids of every result backend must do: each case is a sentence of the contract in
+ * `backend/revokedIds.ts`.
+ */
 export function revokedSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
   kit.describe(`revoked ids ${name}`, () => revoking(casesOn(kit, open)))
 }

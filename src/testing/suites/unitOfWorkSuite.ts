@@ -306,7 +306,7 @@ function fencing(it: Case): void {
     assert.equal(await say('first', stale), true)
     await stale.reject({ requeue: true })
     const shared = unitOfWork.atomic
-    assert.equal(await say('given back', stale), !shared)
+    assert.equal(await say('requeued', stale), !shared)
     const current = await reader.next()
     assert.deepEqual([await say('late', stale), await say('second', current)], [!shared, true])
     assert.equal(await say('acknowledged early', undefined), true)
