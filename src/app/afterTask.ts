@@ -10,7 +10,7 @@ import type { TaskFacts } from './signals.ts'
 
 /** How a task ended, for good: not a retry, not a return to the queue. */
 export interface TaskEnd extends TaskFacts {
-  /** `IGNORED`: the task said so, and took care of its state itself. */
+  /** `IGNORED`: the task asked for that, and set its state itself. */
   readonly state: 'SUCCESS' | 'FAILURE' | 'REVOKED' | 'IGNORED'
   /** After SUCCESS. */
   readonly result: unknown
@@ -34,8 +34,8 @@ export interface Ended {
 }
 
 /**
- * Run the hooks beside each other, within the task's request but in no task. Resolves when all have ended, and never rejects: what they throw is
- * logged, since the task's end is written down already.
+ * Run the hooks beside each other, within the task's request but in no task. Resolves when all have ended, and never
+ * rejects: an error of a hook is logged, since the task's end is stored already.
  */
 export async function runAfterTask(hooks: ReadonlySet<AfterTask>, ended: Ended, config: Config): Promise<void> {
   const told = endOf(ended.outcome)

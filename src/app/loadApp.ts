@@ -5,15 +5,16 @@ import { ConfigError } from '../std/errors.ts'
 import { redactUrl } from '../std/url.ts'
 import { type App, isApp } from './app.ts'
 
-/** Tried in this order behind a path that names no file. */
+/** Tried in this order after a path that names no file. */
 const EXTENSIONS = ['', '.ts', '.mts', '.js', '.mjs']
 /** Exports that are taken first, in this order. */
 const NAMES = ['app', 'celeriac', 'default']
 
 /**
- * Import a task module, by path (from the working directory; the extension may be left out) or file URL, and find its app: the export that is
- * named behind a colon, as in `tasks:app`, else the export `app`, else `celeriac`, else the default, else the only export that is an app.
- * Rejects with ConfigError when there is no such file, or no app or several in it; with the module's own error when it cannot be loaded.
+ * Import a task module, by path (from the working directory; the extension may be left out) or file URL, and find its
+ * app: the export that is named after a colon, as in `tasks:app`, else the export `app`, else `celeriac`, else the
+ * default, else the only export that is an app. Rejects with ConfigError when there is no such file, or no app or
+ * several in it; with the module's own error when it cannot be loaded.
  */
 export async function loadApp(module: string): Promise<App> {
   const { url, name } = locate(module)
@@ -26,7 +27,10 @@ export function moduleUrl(module: string): string {
   return locate(module).url
 }
 
-/** The same with the name of the app, as it was given: for `loadApp` in another thread or process, whose working directory may be another. */
+/**
+ * The same with the name of the app, as it was given: for `loadApp` in another thread or process, whose working
+ * directory may be different.
+ */
 export function moduleReference(module: string): string {
   const { url, name } = locate(module)
   return name === undefined ? url : `${url}:${name}`

@@ -6,12 +6,13 @@ interface Shared {
   readonly end: () => void
 }
 
-/** Who writes the log of which app: `worker` or `beat`. */
+/** The logs that are being written, by app and kind: `worker` or `beat`. */
 const LOGS: WeakMap<object, Map<string, Shared>> = new WeakMap()
 
 /**
- * Write the log of an app's workers, or of its beats, from its signals. These are the app's, so that several workers of one app share one log;
- * it ends with the last of them. `logger`: false writes none; undefined is the app's. The returned function ends it for one user.
+ * Write the log of an app's workers, or of its beats, from its signals. These are the app's, so that several workers of
+ * one app share one log; it ends with the last of them. `logger`: false writes none; undefined is the app's. The
+ * returned function ends it for one user.
  */
 export function shareLog(
   app: App,

@@ -13,29 +13,35 @@ import type { Reply, SubmissionMetadata } from './unitOfWork.ts'
 
 /** What a backend is opened with. */
 export interface BackendOptions {
-  /** How long the record of a finished task is kept, ms; 0: for ever. One that is not final is kept for a week after its last change or the moment that it waits for (`date_due`), or for this time if that is longer. */
+  /**
+   * How long the record of a finished task is kept, ms; 0: for ever. A record that is not final is kept for a week
+   * after its last change or after the moment that it waits for (`date_due`), or for this time if that is longer.
+   */
   readonly expires: number
   readonly serializer: 'json' | 'msgpack'
   readonly accept: readonly ('json' | 'msgpack')[]
   /** Redis: Celery's `global_keyprefix`. */
   readonly keyPrefix?: string
-  /** Told of settings of the store by which it could lose what it holds. */
+  /** Called for each setting of the store with which it could lose data. */
   readonly warn?: (message: string) => void
-  /** How long a call waits for a store that is away or busy, ms. */
+  /** How long a call waits for a store that is unavailable or busy, ms. */
   readonly storeTimeout?: number
-  /** States on the way and emissions that are kept per task in `events`, the newest; default 1000, 0: none. */
+  /** How many intermediate states and emissions are kept per task in `events`, the newest; default 1000, 0: none. */
   readonly eventLog?: number
   /** Where moments are read from. Default: the system's clock. */
   readonly clock?: Clock
 }
 
-/** What keeps the record of each task. What only some stores can do is a part of its own: absent where the store cannot. */
+/**
+ * Keeps the record of each task. Each capability that only some stores have is a part of its own: absent where the
+ * store cannot do it.
+ */
 export interface ResultBackend {
   /** For people to read: no password in it. */
   readonly url: string
   /**
-   * True: an id without a record was never submitted, or its record is gone. False: other clients (Python's) submit tasks without a record,
-   * so a caller that waits for such an id waits on.
+   * True: an id without a record was never submitted, or its record is gone. False: other clients (Python's) submit
+   * tasks without a record, so a caller that waits for such an id continues to wait.
    */
   readonly knowsAll: boolean
   /** True: only the process that submitted a task reads its record. */
@@ -43,25 +49,26 @@ export interface ResultBackend {
   /** For people: why an id may be unknown here although it was submitted. */
   readonly hint?: string
   /**
-   * Save a state. Resolves true when it was saved; false when a final state was there already, which stays.
-   * PENDING is saved only where nothing is known. `reply` says where rpc:// answers; others ignore it. `metadata` is kept with the first
-   * record of an id, where `jobs` is there to read it.
+   * Save a state. Resolves true when it was saved; false when a final state was stored before, which stays. PENDING is
+   * saved only where there is no record. `reply` is where rpc:// sends the record; other backends ignore it. `metadata`
+   * is kept with the first record of an id, where `jobs` is there to read it.
    */
   store(meta: TaskMeta, reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean>
-  /** Many at once, in the order asked; undefined where nothing is known. */
+  /** The records of many tasks, in the order of the ids; undefined where there is none. */
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]>
   /**
-   * The newest meta of each task: once now where it is known, then after each change, in order; intermediate ones may be skipped, and
-   * the same one comes again after an `events.append`. Ends after every id became final, or on abort. Pushed where the store can.
+   * The newest record of each task: once now if there is one, then after each change, in order; intermediate changes
+   * may be skipped, and the same record is repeated after an `events.append`. Ends after every id became final, or on
+   * abort. The store pushes the changes if it can.
    */
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
   /** Drop the records. Unknown ids are no error. A watch of one in this process ends with UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
-  /** End what it runs. The store it is a part of is closed by itself. */
+  /** Stop what it runs. The store that it belongs to is closed separately. */
   close(): Promise<void>
   /** Tasks that must not run. */
   readonly revoked: RevokedIds
-  /** States on the way and what tasks emit, to be read again. */
+  /** Intermediate states and emissions of tasks, which can be read again. */
   readonly events?: EventLog
   /** Lists of jobs. */
   readonly jobs?: JobIndex

@@ -1,6 +1,9 @@
 import { ArgumentError } from '../std/errors.ts'
 
-/** The position that a page of `ListFilter` begins below; without a cursor above all. Throws ArgumentError for a limit or cursor out of bounds. */
+/**
+ * The position that a page of `ListFilter` begins below; without a cursor above all. Throws ArgumentError for a limit
+ * or cursor out of bounds.
+ */
 export function positionOf(limit: number, cursor: string | undefined): number {
   requireLimit(limit)
   if (cursor === undefined) return Number.MAX_SAFE_INTEGER

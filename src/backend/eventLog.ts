@@ -7,84 +7,97 @@ import { DecodeError } from '../std/errors.ts'
 /** A state that a task was in, or what it emitted while it ran. */
 export interface Change {
   /**
-   * Its place in the task's life, which never changes: 1 is PENDING, each later one is higher, the end is the highest.
-   * Absent where it was not counted: a state on the way that a Python worker wrote, or any where the store keeps no log.
+   * Its number in the task's life, which never changes: 1 is PENDING, each later change is higher, the end is the
+   * highest. Absent where it was not counted: an intermediate state that a Python worker wrote, or any intermediate
+   * state where the store keeps no log.
    */
   readonly seq: number | undefined
-  /** The record in this state; with an emission what it tells of the record: STARTED, and which attempt. */
+  /** The record in this state; with an emission what is known of the record: STARTED, and which attempt. */
   readonly meta: TaskMeta
   /** What was emitted; the state did not change. */
   readonly emission?: Emission
 }
 
-/** A state on the way, or an emission, as a log keeps it. */
+/** An intermediate state, or an emission, as a log keeps it. */
 export interface LoggedChange extends Change {
   readonly seq: number
 }
 
-/** A task's record and what its log keeps, at one moment. PENDING and the end are not in the log: the record tells them. */
+/**
+ * A task's record and the content of its log, at one moment. PENDING and the end are not in the log: the record
+ * contains them.
+ */
 export interface History {
   /** The record as it is now. */
   readonly meta: TaskMeta
   /** The record's state is the newest state of the log. */
   readonly counted: boolean
-  /** Number of the newest state of the log, also where emissions have pushed it out; 1: it has none. */
+  /** Number of the newest state of the log, even if emissions have pushed it out; 1: the log has had no state. */
   readonly state: number
-  /** Numbers of the oldest and the newest in the log; both 1 where it is empty. */
+  /** Numbers of the oldest and the newest entry of the log; both 1 where it is empty. */
   readonly first: number
   readonly last: number
-  /** What the log has after the number asked for, in order. */
+  /** The entries of the log after the number asked for, in order. */
   readonly logged: readonly LoggedChange[]
 }
 
 /** What one run of a task emits, in order. */
 export interface Output {
   readonly id: string
-  /** Name of the run, of letters, digits and `-`: another for each. */
+  /** Name of the run, of letters, digits and `-`: different for each run. */
   readonly run: string
-  /** Number in the run of the first of these, from 1. */
+  /** Number, within the run, of the first of these emissions, from 1. */
   readonly from: number
   /** As `writeEmission` writes them. */
   readonly emissions: readonly (string | Uint8Array)[]
-  /** They were sent before, and the store was unavailable: a store that may have kept them all the same keeps none twice. */
+  /**
+   * They were sent before, and the store was unavailable: a store that may have kept them nevertheless must not keep
+   * one twice.
+   */
   readonly again: boolean
 }
 
-/** Where to look from: `after` is the number of the last change known, 0 for none. */
+/** Where to read from: `after` is the number of the last known change, 0 for none. */
 export interface HistoryQuery {
   readonly id: string
   readonly after: number
 }
 
-/** The states on the way and the emissions of each task, a part of the result backend. Its suite is `testing/suites/eventLogSuite.ts`. */
+/**
+ * The intermediate states and the emissions of each task, a part of the result backend. Its suite is
+ * `testing/suites/eventLogSuite.ts`.
+ */
 export interface EventLog {
   /**
-   * The record and what its log keeps, at one moment, in the order asked: each state on the way is logged in the write that saves it, numbered
-   * from 2 without a gap, and kept as long as the record. Undefined where nothing is known.
+   * The record and the content of its log, at one moment, in the order asked: each intermediate state is logged in the
+   * write that saves it, numbered from 2 without a gap, and kept as long as the record. Undefined where there is no
+   * record.
    */
   read(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]>
   /**
-   * Add what a task emits to its log, numbered on, in one write; watches of the task yield its record again. False, and nothing is kept, where
-   * the task is not known, has ended, or has no log.
+   * Add what a task emits to its log, with the next numbers, in one write; watches of the task yield its record again.
+   * False, and nothing is kept, where the task is not known, has ended, or has no log.
    */
   append(output: Output): Promise<boolean>
 }
 
-/** States on the way and emissions that are kept per task, unless the app says otherwise. */
+/** How many intermediate states and emissions are kept per task, unless the app configures another number. */
 export const DEFAULT_EVENT_LOG = 1000
 /** A log drops its oldest entries above about this many bytes, but keeps at least `MIN_LOG_ENTRIES`. */
 export const MAX_LOG_BYTES: number = 2 ** 20
 export const MIN_LOG_ENTRIES = 16
 
-/** A log is shortened at every so many entries. */
+/** A log is shortened each time this many entries were added. */
 export const LOG_TRIM_INTERVAL = 16
 
-/** True for what a log keeps: all but the first and the last. */
+/** True for a state that a log keeps: all but the first and the last. */
 export function isOnTheWay(state: string): boolean {
   return state !== PENDING && !isFinal(state)
 }
 
-/** How many a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones. */
+/**
+ * How many entries a log keeps where the newest has this size; `limit` is the app's. Few long ones, many short ones.
+ */
 export function keptChanges(limit: number, size: number): number {
   return Math.min(limit, Math.max(MIN_LOG_ENTRIES, Math.floor(MAX_LOG_BYTES / Math.max(1, size))))
 }
@@ -94,18 +107,21 @@ export function unlogged(meta: TaskMeta): History {
   return { meta, counted: false, state: 1, first: 1, last: 1, logged: [] }
 }
 
-/** The number of the record's state; undefined where nobody counted it. */
+/** The number of the record's state; undefined where it was not counted. */
 export function seqOf({ meta, counted, state, last }: History): number | undefined {
   if (isFinal(meta.status)) return last + 1
   return counted || !isOnTheWay(meta.status) ? state : undefined
 }
 
-/** The number of the newest of all. */
+/** The number of the newest change. */
 export function newestOf({ meta, last }: History): number {
   return isFinal(meta.status) ? last + 1 : last
 }
 
-/** All that came after, in order; the record's state is the last of the states. One that the log has dropped, but which still lasts, is told before what the log has. */
+/**
+ * All later changes, in order; the record's state is the last of the states. If the log has dropped the task's current
+ * state, it comes before the entries of the log.
+ */
 export function changesAfter(history: History, after: number): Change[] {
   const { meta, counted, state, first, last, logged } = history
   const changes: Change[] = after < 1 ? [{ seq: 1, meta: pendingOf(meta) }] : []
@@ -124,8 +140,8 @@ export function isBroken({ first }: History, after: number): boolean {
 }
 
 /**
- * An emission as a log has it; its record is what is known of the run whatever else the log has. One that cannot be read is a state with a
- * problem.
+ * An emission as a log has it; its record contains what is known of the run whatever else is in the log. An emission
+ * that cannot be read becomes a state with a problem.
  */
 export function emitted(seq: number, body: string | Uint8Array, record: TaskMeta): LoggedChange {
   const known = { ...pendingOf(record), status: STARTED, worker: record.worker }
@@ -138,7 +154,7 @@ export function emitted(seq: number, body: string | Uint8Array, record: TaskMeta
   }
 }
 
-/** The record as it was when the task had just been submitted. */
+/** The record as it was when the task was submitted. */
 function pendingOf({ task_id, name, queue, parent_id, date_submitted }: TaskMeta): TaskMeta {
   return emptyRecord(task_id, PENDING, { name, queue, parent_id, date_submitted, retries: 0 })
 }

@@ -3,23 +3,23 @@ import type { ErrorInfo } from '../protocol/outcome.ts'
 import { ArgumentError } from '../std/errors.ts'
 
 /*
- * The search of a list, `ListFilter.q`. Every store decides with this, so that they agree: none of its own words for upper and lower case,
- * and no wildcards.
+ * The search of a list, `ListFilter.q`. Every store decides with this code, so that they agree: a store's own rules for
+ * upper and lower case are not used, and there are no wildcards.
  */
 
-/** Records read for one page of a search, in stores that search here. */
+/** How many records are read for one page of a search, in stores that search here. */
 export const MAX_SEARCHED_RECORDS = 10_000
 
-/** What a search has to be, for messages. */
+/** What a search has to be, for error messages. */
 export const EXPECTED_SEARCH = 'expected 1 to 200 printable characters, not blanks alone'
 
-/** Of a record, what is searched. */
+/** The fields of a record that are searched. */
 export interface Searched {
   readonly id: string
   readonly task: string | undefined
   readonly tags: readonly string[] | undefined
   readonly status: string
-  /** Read from the record, only where it has to be. */
+  /** Read from the record only when it is needed. */
   readonly error: () => ErrorInfo | undefined
 }
 
@@ -28,21 +28,21 @@ export function isSearch(q: unknown): q is string {
   return typeof q === 'string' && /^[\P{Cc}\s]{1,200}$/u.test(q) && /\S/.test(q) && q.isWellFormed()
 }
 
-/** The words of a `ListFilter.q`, as `hasWords` takes them. Throws ArgumentError where it is no search. */
+/** The words of a `ListFilter.q`, as `hasWords` takes them. Throws ArgumentError for an invalid search. */
 export function wordsOf(q: string): readonly string[] {
   if (!isSearch(q)) throw new ArgumentError(`q: ${EXPECTED_SEARCH}, got ${JSON.stringify(q)}`)
   return q.split(/\s+/).filter(Boolean).map(folded)
 }
 
 /** True where each word is in the id, the task's name, a tag, or the class or message of the error. */
-export function hasWords(words: readonly string[], { status, error, ...said }: Searched): boolean {
-  const left = wordsBeside(words, said)
+export function hasWords(words: readonly string[], { status, error, ...named }: Searched): boolean {
+  const left = wordsBeside(words, named)
   if (left.length === 0 || !hasError(status)) return left.length === 0
   const { type, message } = error() ?? { type: '', message: '' }
   return wordsNotIn(left, [type, message]).length === 0
 }
 
-/** The words that are in neither the id nor the task's name nor a tag: only the error can have them. */
+/** The words that are in neither the id nor the task's name nor a tag: only the error can contain them. */
 export function wordsBeside(
   words: readonly string[],
   { id, task, tags = [] }: Pick<Searched, 'id' | 'task' | 'tags'>,
@@ -51,12 +51,15 @@ export function wordsBeside(
 }
 
 function wordsNotIn(words: readonly string[], texts: readonly string[]): readonly string[] {
-  // No word has a line break in it: none is found across two texts.
+  // No word contains a line break, so none is found across two texts.
   const text = folded(texts.join('\n'))
   return words.filter((word) => !text.includes(word))
 }
 
-/** Lower case as Unicode has it, whatever the locale; σ also at the end of a word, where its lower case depends on what follows. */
+/**
+ * Lower case as Unicode defines it, whatever the locale; σ also at the end of a word, where its lower case depends on
+ * what follows.
+ */
 function folded(text: string): string {
   return text.toLowerCase().replaceAll('ς', 'σ')
 }

@@ -15,8 +15,8 @@ export interface Note {
 export interface NoteStore {
   /** The value; undefined where there is none, or it has expired. */
   get(key: string): Promise<string | undefined>
-  /** Keep a note, whatever is there under its key. One that has expired already drops it. */
+  /** Keep a note, and replace the one under its key. A note that has expired already drops the other. */
   put(note: Note): Promise<void>
-  /** Keep a note, unless one is there under its key that has not expired. Resolves true when it was kept. */
+  /** Keep a note, unless there is one under its key that has not expired. Resolves true when it was kept. */
   putIfAbsent(note: Note): Promise<boolean>
 }

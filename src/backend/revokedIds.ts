@@ -6,8 +6,8 @@
 /** Ids of tasks that must not run. */
 export interface RevokedIds {
   /**
-   * Remember them as long as a record that is not final: from `due` on, ms since the epoch, where they wait for that moment. Across restarts,
-   * but with `rpc://`: there in this process alone.
+   * Remember them as long as a record that is not final: from `due` on, ms since the epoch, where they wait for that
+   * moment. They survive restarts, except with `rpc://`, which keeps them in this process alone.
    */
   add(ids: readonly string[], due?: number): Promise<void>
   /** The newest 50,000, the oldest first. */

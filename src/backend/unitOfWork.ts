@@ -4,97 +4,105 @@ import type { TaskMeta } from '../protocol/result.ts'
 import type { Output } from './eventLog.ts'
 import type { Note } from './notes.ts'
 
-/** A message on its way, with where and when. */
+/** A message to be published: its content, its route and its time. */
 export interface Message {
   readonly envelope: Envelope
   readonly route: Route
   readonly notBefore?: number
 }
 
-/** The message says its time itself (Celery's eta): Celery's own workers expect it in the queue. */
+/** The message itself contains its time (Celery's eta): Celery's own workers expect it in the queue. */
 export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
 }
 
-/** What was known of a job at its submission. No later write changes it. An empty one says that the job is to be listed (`JobIndex.scope`). */
+/**
+ * What was known of a job at its submission. No later write changes it. Empty metadata means that the job is to be
+ * listed (`JobIndex.scope`).
+ */
 export interface SubmissionMetadata {
-  /** Whose it is. */
+  /** The owner of the job. */
   readonly owner?: string
   readonly tags?: readonly string[]
-  /** Body of its message, so that the same can be sent again: text is JSON, bytes are msgpack. */
+  /** Body of its message, so that the same call can be sent again: text is JSON, bytes are msgpack. */
   readonly input?: string | Uint8Array
 }
 
 /** A submitted task: its message and, unless results are ignored, its PENDING record. */
 export interface Submission {
-  /** Absent: its caller runs it (the eager mode). */
+  /** Absent if the caller itself runs the task (the eager mode). */
   readonly message?: Message
   readonly meta?: TaskMeta
   /** Send only if no record of this id exists yet (idempotency keys). Needs `meta`. */
   readonly once?: boolean
-  /** Kept with the record, where the store keeps such things (`ResultBackend.jobs`). Needs `meta`. */
+  /** Kept with the record, where the store keeps metadata (`ResultBackend.jobs`). Needs `meta`. */
   readonly metadata?: SubmissionMetadata
-  /** Send only if no note of this key is there, and leave this one. Needs a backend that keeps notes. */
+  /** Send only if there is no note of this key, and keep this one. Needs a backend that keeps notes. */
   readonly note?: Note
 }
 
-/** Where the caller of a task waits for its results, and by which name it knows them. */
+/** Where the caller of a task waits for its results, and the name by which the caller knows them. */
 export interface Reply {
   readonly to: string
   readonly correlationId: string
 }
 
-/** What is written of a task: its record, and what follows from it. */
+/** What is written about a task: its record, and what follows from it. */
 export interface Writing {
   readonly meta?: TaskMeta
   /** Where the caller waits for the record, with rpc://. */
   readonly reply?: Reply
   readonly publish?: readonly Message[]
-  /** Records of other tasks: PENDING of those that `publish` sends, and how those end that will never be sent. */
+  /** Records of other tasks: PENDING of those that `publish` sends, and the ends of those that will never be sent. */
   readonly also?: readonly TaskMeta[]
 }
 
-/** A delivery at its end: what is written, and what becomes of the message. */
+/** The end of a delivery: what is written, and what happens to the message. */
 export interface Settlement extends Writing {
   readonly delivery: Delivery
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 
-/** How many submissions are one atomic write. */
+/** How many submissions make one atomic write. */
 export const MAX_ATOMIC_SUBMISSIONS = 1000
 
 /**
- * Where broker and backend meet. On a shared store each call is one atomic, fenced write;
- * on separate stores the order makes a crash repeat work, never lose it.
+ * The operations of broker and backend together. On a shared store each call is one atomic, fenced write; on separate
+ * stores the order of the writes ensures that a crash repeats work and never loses it.
  */
 export interface UnitOfWork {
   /** Broker and backend are one store: each call is one atomic write. */
   readonly atomic: boolean
   /**
-   * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written. On separate stores
-   * the note comes last: a crash before it lets the same be sent again, and never makes it seem sent.
+   * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written.
+   * On separate stores the note is written last: after a crash before it the same call can be sent again, and never
+   * seems to have been sent.
    */
   submit(submission: Submission): Promise<boolean>
   /**
-   * Throws for a message that can never be sent from here, by its route or its properties: NotSupportedError, ArgumentError. What it does not
-   * find, `settle` may still reject with. Absent where anything can be sent.
+   * Throws for a message that can never be sent from here, by its route or its properties: NotSupportedError,
+   * ArgumentError. `settle` may still reject with a problem that this did not find. Absent where anything can be sent.
    */
   check?(message: Message): void
   /**
-   * Submit many. Those of each 1000, in their order, are one atomic write: all of them are there or none. Absent where the store cannot do
-   * that: then each is submitted by itself.
+   * Submit many. Each 1000 of them, in order, are one atomic write: all of them are stored or none. Absent where the
+   * store cannot do that: then each is submitted by itself.
    */
   submitMany?(submissions: readonly Submission[]): Promise<boolean[]>
-  /** Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written where the store is shared. */
+  /**
+   * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
+   * store is shared.
+   */
   settle(settlement: Settlement): Promise<boolean>
   /**
-   * Write without a delivery: a state on the way, or the end of a task whose message was acknowledged before, or was taken out of its queue.
-   * Resolves as `ResultBackend.store` for `meta`; true without one.
+   * Write without a delivery: an intermediate state, or the end of a task whose message was acknowledged before, or was
+   * taken out of its queue. Resolves as `ResultBackend.store` for `meta`; true without one.
    */
   write(writing: Writing): Promise<boolean>
   /**
-   * Keep what a run emits, as `EventLog.append`. On a shared store only while the delivery is ours, in the same write: what a run emits
-   * after another worker took its message is not kept. Without a delivery (it was acknowledged early) nobody can have taken it.
+   * Keep what a run emits, as `EventLog.append`. On a shared store only while the delivery is ours, checked in the same
+   * write: what a run emits after another worker took its message is not kept. Without a delivery (it was acknowledged
+   * early) no other worker can have taken it.
    */
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean>
 }

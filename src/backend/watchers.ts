@@ -3,7 +3,7 @@ import { isFinal } from '../protocol/states.ts'
 import { Deferred } from '../std/deferred.ts'
 import { UnknownJobError } from '../std/errors.ts'
 
-/** A record and the number of its last change: of two, the higher is the newer. */
+/** A record and the number of its last change: of two records, the one with the higher number is newer. */
 export interface Versioned {
   readonly meta: TaskMeta
   readonly version: number
@@ -14,12 +14,15 @@ interface Listener {
   fail(error: unknown): void
 }
 
-/** Who waits for changes of which task, in this process. The backend feeds it; `watchRecords` reads from it. */
+/** The subscribers of this process, by task. The backend notifies them; `watchRecords` reads from it. */
 export class Watchers {
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #onUse: (used: boolean) => void
 
-  /** `onUse` tells when the first comes and the last goes: nobody is listened to for nothing. */
+  /**
+   * `onUse` is called when the first subscriber comes and when the last one goes, so that the backend listens only
+   * while there are any.
+   */
   constructor(onUse: (used: boolean) => void = () => undefined) {
     this.#onUse = onUse
   }
@@ -43,18 +46,18 @@ export class Watchers {
     for (const listener of [...(this.#listeners.get(record.meta.task_id) ?? [])]) listener.offer(record)
   }
 
-  /** The records were dropped: whoever waits in this process is told with UnknownJobError. */
+  /** The records were dropped: subscribers in this process get UnknownJobError. */
   forgotten(ids: readonly string[]): void {
     for (const id of ids) this.fail(id, new UnknownJobError(id))
   }
 
-  /** The record of this id cannot be read: whoever waits for it must not wait for ever. */
+  /** The record of this id cannot be read: its subscribers must not wait for ever. */
   fail(id: string, error: unknown): void {
     for (const listener of [...(this.#listeners.get(id) ?? [])]) listener.fail(error)
   }
 }
 
-/** `ResultBackend.watch` over a hub: subscribe first, then read, so that no change falls between. */
+/** `ResultBackend.watch` over `Watchers`: subscribe first, then read, so that no change is missed between the two. */
 export async function* watchRecords(
   watchers: Watchers,
   load: (ids: readonly string[]) => Promise<(Versioned | undefined)[]>,

@@ -27,8 +27,8 @@ export interface BeatOptions {
 const RETRY_BACKOFF = { kind: 'exponential', delay: 250, maxDelay: 10_000, jitter: 'full' } as const
 
 /**
- * Sends the tasks of an app's schedule when they are due. Any number of beats may run on a store: each due run is claimed by one of them,
- * and sent by another should that one die. It sleeps until something is due or changes.
+ * Sends the tasks of an app's schedule when they are due. Any number of beats may run on a store: each due run is
+ * claimed by one of them, and sent by another if that one dies. It sleeps until something is due or changes.
  */
 export class Beat {
   readonly app: App
@@ -53,8 +53,8 @@ export class Beat {
   }
 
   /**
-   * Put what the code defines into the store, then begin. Rejects with ConfigError where the app's stores can keep no schedule, with
-   * StoreUnavailableError when they do not answer. Twice is harmless.
+   * Store what the code defines, then begin. Rejects with ConfigError where the app's stores can keep no schedule, with
+   * StoreUnavailableError when they do not answer. A second call has no effect.
    */
   start(): Promise<void> {
     if (!this.#starting) this.#endLog = shareLog(this.app, 'beat', this.#logger, (...to) => logBeat(this.app, ...to))
@@ -81,12 +81,12 @@ export class Beat {
     this.#loop = this.#run(ticker, follower)
   }
 
-  /** Send what was claimed, then claim no more. Other beats go on. Twice is harmless. */
+  /** Send what was claimed, then claim no more. Other beats continue. A second call has no effect. */
   async stop(): Promise<void> {
     const first = !this.#stopping
     this.#stopping = true
     this.#sleeper.wake()
-    // Why it cannot start is told to whoever started it.
+    // The caller of `start` gets the reason why it cannot start.
     await this.#starting?.catch(() => undefined)
     await this.#loop
     if (!first || !this.#parts) {
@@ -114,7 +114,7 @@ export class Beat {
         if (next === undefined) await this.#schedules.restore(this.#clock.now())
         failures = 0
       } catch (error) {
-        // Told once; what it missed meanwhile is dealt with as its entries say.
+        // Reported once; the missed runs are handled by the option `missed` of their entries.
         if (failures === 0)
           this.app.signals.emit('beat:error', { error, doing: 'the schedule cannot be read or changed' })
         next = this.#clock.now() + backoffDelay(RETRY_BACKOFF, failures++)

@@ -4,13 +4,19 @@ import { DecodeError } from '../std/errors.ts'
 import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 import type { ScheduleSpec } from './when/schedule.ts'
 
-/** What becomes of runs whose time passed while no beat ran: dropped, one for all of them, or each, the newest up to a limit. */
+/**
+ * What happens to runs whose time passed while no beat ran: dropped, one for all of them, or each, the newest up to a
+ * limit.
+ */
 export type Missed = 'skip' | 'once' | { readonly all: number }
 
-/** What becomes of a run whose predecessor still waits or runs. */
+/** What happens to a run whose predecessor still waits or runs. */
 export type Overlap = 'allow' | 'skip' | 'queue' | 'cancel'
 
-/** Options of the calls that a schedule makes: those of `applyAsync` that can be said of many calls. Times from now are from each run's sending. */
+/**
+ * Options of the calls that a schedule makes: those of `applyAsync` that can apply to many calls. Relative times count
+ * from the sending of each run.
+ */
 export type ScheduledOptions = Omit<CallOptions, 'taskId' | 'eta' | 'idempotencyKey' | 'note' | 'expires'> & {
   /** Not started later than this after it was sent: REVOKED. */
   expires?: number | string | undefined
@@ -27,11 +33,11 @@ export interface EntryTerms {
   readonly options: ScheduledOptions
   readonly missed: Missed
   readonly overlap: Overlap
-  /** Each run is sent up to so much later, the same for all beats; ms. */
+  /** Each run is sent up to this much later, the same for all beats; ms. */
   readonly jitter: number
 }
 
-/** What the user said of an entry. Moments in ms since the epoch. */
+/** The user's definition of an entry. Moments in ms since the epoch. */
 export interface Definition extends EntryTerms {
   /** Nothing is due before. */
   readonly start: number | null
@@ -39,16 +45,16 @@ export interface Definition extends EntryTerms {
   readonly end: number | null
 }
 
-/** A line of the schedule: what was said of it, and how far it is. Moments in ms since the epoch. */
+/** A line of the schedule: its definition, and its progress. Moments in ms since the epoch. */
 export interface Entry {
   readonly name: string
   readonly definition: Definition
-  /** Of one that is defined in code: a digest of what the code said when it was last read. */
+  /** For an entry that is defined in code: a digest of the code's definition when it was last read. */
   readonly code: string | null
   readonly paused: boolean
-  /** The moment that its schedule says is next; null: never again. */
+  /** The next moment of its schedule; null: never again. */
   readonly fire: number | null
-  /** That, and the jitter: when the run is sent. */
+  /** That, plus the jitter: when the run is sent. */
   readonly due: number | null
   /** The moment of a run that waits for the one before to end. */
   readonly waiting: number | null
@@ -60,25 +66,25 @@ export interface Entry {
   readonly runs: number
 }
 
-/** One call of an entry, claimed by a beat: all that is needed to send it, whatever becomes of the entry. */
+/** One call of an entry, claimed by a beat: all that is needed to send it, even if the entry changes. */
 export interface Run {
-  /** Id of the task; the same for whoever sends it. */
+  /** Id of the task; the same for each beat that sends it. */
   readonly id: string
-  /** What the id is made of beside the task's name: the app's idempotency key. */
+  /** With the task's name it makes the id: the app's idempotency key. */
   readonly key: string
   readonly entry: string
-  /** The moment that its schedule says. */
+  /** The moment by its schedule. */
   readonly fire: number
-  /** When it was to be sent: that, and the jitter. */
+  /** When it was to be sent: that, plus the jitter. */
   readonly due: number
   readonly task: string
   readonly args: CallArgs
   readonly options: ScheduledOptions
-  /** Id of the run before, which is to be stopped first. */
+  /** Id of the run before, which is to be revoked first. */
   readonly cancels: string | null
 }
 
-/** How an entry is kept. Throws EncodeError for arguments that JSON cannot carry. */
+/** The stored form of an entry. Throws EncodeError for arguments that JSON cannot represent. */
 export function storedForm(entry: Entry): NewEntry {
   const { name, due, paused, waiting } = entry
   return {
@@ -88,7 +94,7 @@ export function storedForm(entry: Entry): NewEntry {
   }
 }
 
-/** Throws DecodeError for what is no entry, as one of a later version. */
+/** Throws DecodeError for a text that is no entry, as one of a later version. */
 export function readEntry({ name, text }: StoredEntry): Entry {
   const entry = read(text, `schedule ${name}`) as Entry
   const { schedule, task } = entry.definition ?? {}

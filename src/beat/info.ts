@@ -1,7 +1,7 @@
 import type { Entry, EntryTerms } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
-/** An entry of the schedule, as it stands. */
+/** The current state of an entry of the schedule. */
 export interface ScheduleInfo extends EntryTerms {
   readonly name: string
   /** For people: `every 30s`. */

@@ -3,14 +3,14 @@ import { isStoreAway } from '../std/errorCode.ts'
 import type { Logger, LogLevel } from '../std/log.ts'
 import type { SkipReason } from './plan.ts'
 
-/** Turns what beats of an app tell into log lines. The returned function ends it. */
+/** Turns the signals of an app's beats into log lines. The returned function ends it. */
 export function logBeat(app: Pick<App, 'on'>, logger: Logger, level: LogLevel): () => void {
   if (level === 'silent') return () => undefined
   const ends = [
     app.on('beat:ready', ({ entries, store }) => logger.info({ store }, `beat ready: ${count(entries)} in ${store}`)),
     app.on('beat:sent', ({ entry, task, id, fire, late, again }) => {
-      const told = { entry, task, id, fire: fire.toISOString(), late: Math.round(late) }
-      logger.info(told, `Schedule ${entry} sent ${task}[${id}]${again ? ' for a beat that did not come to it' : ''}`)
+      const fields = { entry, task, id, fire: fire.toISOString(), late: Math.round(late) }
+      logger.info(fields, `Schedule ${entry} sent ${task}[${id}]${again ? ' for a beat that did not come to it' : ''}`)
     }),
     app.on('beat:skipped', ({ entry, reason }) =>
       logger.warn({ entry, reason }, `Schedule ${entry} left out runs: ${REASONS[reason]}`),

@@ -12,9 +12,9 @@ export interface NamedCall {
   readonly task: string
   /** Positional arguments, or an object of keyword arguments. */
   readonly args?: CallArgs | undefined
-  /** Keyword arguments, in place of `args` or beside a list of them. */
+  /** Keyword arguments, instead of `args` or together with a list of them. */
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined
-  /** As of `applyAsync`, but for what can only be said of one call. */
+  /** As of `applyAsync`, except for options of one call only. */
   readonly options?: ScheduledOptions | undefined
 }
 
@@ -38,7 +38,10 @@ const SIGNATURE_FIELDS = new Set(['task', 'args', 'kwargs', 'options', 'subtask_
 /** Options that make sense for one call only. */
 const SINGLE_CALL_OPTIONS = ['taskId', 'eta', 'idempotencyKey', 'note']
 
-/** An entry as it was said, checked. Throws ArgumentError and its kinds; `tasks` are those known here: others are sent all the same. */
+/**
+ * A checked definition of an entry. Throws ArgumentError and its subclasses; `tasks` are those known here: others are
+ * sent nevertheless.
+ */
 export function parseDefinition(
   name: string,
   when: Schedule,
@@ -113,13 +116,13 @@ const EXPECTED_VALUES: Readonly<Record<string, string>> = {
   kwargs: 'an object',
 }
 
-/** A task of this app tells wrong arguments now, where it can; others are told where they run. */
+/** A task of this app reports wrong arguments now, if it can; others report them where they run. */
 function checkCall(task: AnyTask | undefined, given: Given, where: string): void {
   if (!task) return
   const { definition } = task
   try {
     const checked = checkArguments(definition, bindCall(definition, given))
-    // A schema that takes its time is asked by the worker: nobody waits for it here.
+    // An asynchronous schema is used by the worker: its result is not awaited here.
     if (checked instanceof Promise) checked.catch(() => undefined)
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error

@@ -3,13 +3,15 @@ import { uuidOf } from '../std/id.ts'
 import type { Definition, Entry, Run } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
-/** A run that is later than this was missed, where missed ones are skipped, ms: beats take over from each other within it. */
+/**
+ * A run that is later than this was missed, where missed ones are skipped, ms: within it one beat can replace another.
+ */
 const LATE_TOLERANCE_MS = 60_000
 
 /** Why runs were not sent. */
 export type SkipReason = 'missed' | 'overlap'
 
-/** What becomes of an entry at some moment. */
+/** What happens to an entry at some moment. */
 export interface Plan {
   readonly entry: Entry
   readonly runs: readonly Run[]
@@ -17,7 +19,7 @@ export interface Plan {
   readonly skipped: SkipReason | undefined
 }
 
-/** What is asked of a plan. */
+/** The input of a plan. */
 export interface Question {
   readonly app: string
   readonly entry: Entry
@@ -27,7 +29,7 @@ export interface Question {
   readonly busy: boolean
 }
 
-/** Where the schedule stands that was defined, changed or resumed now: what passed before is not missed. */
+/** The next run of a schedule that was defined, changed or resumed now: moments that passed before are not missed. */
 export function begin(
   name: string,
   definition: Definition,
@@ -38,7 +40,7 @@ export function begin(
   return follow(name, definition, schedule, start === null ? now : Math.max(now, start - 1))
 }
 
-/** What to send of an entry now, and what it is after that. Pure: every beat plans the same from the same. */
+/** What to send of an entry now, and its state after that. Pure: every beat makes the same plan of the same input. */
 export function plan(question: Question): Plan {
   const { entry, schedule, now } = question
   const { definition, name } = entry
@@ -59,7 +61,7 @@ function follow(name: string, definition: Definition, schedule: Schedule, time: 
   return { fire, due: dueOf(name, definition, schedule, fire) }
 }
 
-/** A run never waits beyond the moment of the next: so their order stays. */
+/** A run never waits beyond the moment of the next, so that their order stays. */
 function dueOf(name: string, { jitter }: Definition, schedule: Schedule, fire: number): number {
   if (jitter === 0) return fire
   const next = schedule.next(new Date(fire))?.getTime() ?? Number.POSITIVE_INFINITY
@@ -68,8 +70,8 @@ function dueOf(name: string, { jitter }: Definition, schedule: Schedule, fire: n
 }
 
 /**
- * The newest moments that are due, at most `limit`, oldest first; `more`: there were others before. Looks back twice as far each time,
- * so that months of seconds need not be counted.
+ * The newest due moments, at most `limit`, oldest first; `more`: there were others before. Each step looks back twice
+ * as far, so that months of seconds need not be counted.
  */
 function newest(
   entry: Entry,

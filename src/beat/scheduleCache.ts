@@ -2,14 +2,14 @@ import type { Definition } from './entry.ts'
 import { scheduleFrom } from './when/parse.ts'
 import type { Schedule } from './when/schedule.ts'
 
-/** Most parsed schedules that are kept. */
+/** How many parsed schedules are kept. */
 const MAX_CACHED_SCHEDULES = 20_000
 
-/** Reads the schedules of entries; those of the same words once. */
+/** Reads the schedules of entries; equal ones once. */
 export class ScheduleReader {
   readonly #known = new Map<string, Schedule>()
 
-  /** Throws ArgumentError for one that cannot be read, as of a later version. */
+  /** Throws ArgumentError for a schedule that cannot be read, as of a later version. */
   of({ definition }: { readonly definition: Pick<Definition, 'schedule'> }): Schedule {
     const words = JSON.stringify(definition.schedule)
     const known = this.#known.get(words)

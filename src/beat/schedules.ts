@@ -20,7 +20,7 @@ import type { Schedule } from './when/schedule.ts'
 export interface ScheduleChanges {
   when?: Schedule | undefined
   call?: ScheduledCall | undefined
-  /** Those named; the others stay. */
+  /** Only the named options change. */
   options?: Omit<ScheduleOptions, 'paused'> | undefined
 }
 
@@ -31,11 +31,14 @@ interface Defined {
   readonly digest: string
 }
 
-/** How often a change is attempted while changes of others get in first. */
+/** How often a change is attempted while changes of others come first. */
 const MAX_CHANGE_ATTEMPTS = 50
 const MAX_CHANGES_PER_TRANSACTION = 1000
 
-/** The schedule of an app: what its code defines, and changes while it runs. Beats obey within moments, in whatever process. */
+/**
+ * The schedule of an app: what its code defines, and changes while it runs. Beats in any process apply them within
+ * moments.
+ */
 export class Schedules {
   readonly #app: App
   readonly #reader = new ScheduleReader()
@@ -47,8 +50,9 @@ export class Schedules {
   }
 
   /**
-   * Define an entry in code: the store has it once a beat of this code has started. Throws ArgumentError for what cannot be scheduled.
-   * What `update`, `pause` and `resume` change meanwhile stays, until the code says something else; an entry that the code no longer has is removed.
+   * Define an entry in code: the store has it once a beat of this code has started. Throws ArgumentError for a call
+   * that cannot be scheduled. Changes by `update`, `pause` and `resume` stay until the code's definition changes; an
+   * entry that the code no longer has is removed.
    */
   define<Call>(name: string, when: Schedule, call: ScheduledCall<Call>, options: ScheduleOptions = {}): void {
     const definition = this.#parse(name, when, call, options)
@@ -58,7 +62,10 @@ export class Schedules {
     this.#defined.set(name, { definition, paused: options.paused === true, digest })
   }
 
-  /** All entries by name, also those of the code that no beat has stored yet. Rejects with ConfigError, StoreUnavailableError. */
+  /**
+   * All entries by name, also those of the code that no beat has stored yet. Rejects with ConfigError,
+   * StoreUnavailableError.
+   */
   async list(): Promise<readonly ScheduleInfo[]> {
     const stored = await (await this.store()).list()
     const names = new Set(stored.map(({ name }) => name))
@@ -75,7 +82,10 @@ export class Schedules {
     return infoOf(entry, this.#reader.of(entry))
   }
 
-  /** Add an entry while the app runs; it stays until it is removed. Rejects with ArgumentError where there is one of this name. */
+  /**
+   * Add an entry while the app runs; it stays until it is removed. Rejects with ArgumentError where there is one of
+   * this name.
+   */
   async add<Call>(
     name: string,
     when: Schedule,
@@ -91,7 +101,7 @@ export class Schedules {
     if (!added) throw new ArgumentError(`schedule ${name} exists already`)
   }
 
-  /** Change what is named of an entry. Where times change, the next one is counted from now. */
+  /** Change the named parts of an entry. If its times change, the next one is counted from now. */
   async update(name: string, changes: ScheduleChanges): Promise<void> {
     const where = `schedule ${name}`
     const { when, call, options } = changes
@@ -110,7 +120,7 @@ export class Schedules {
     })
   }
 
-  /** Nothing of it is sent until `resume`, also after restarts; what passes meanwhile is not missed. */
+  /** Nothing of it is sent until `resume`, also after restarts; runs that pass meanwhile are not missed. */
   async pause(name: string): Promise<void> {
     await this.#change(name, async (entry) => ({ ...entry, paused: true, waiting: null }))
   }
@@ -123,7 +133,7 @@ export class Schedules {
     )
   }
 
-  /** Send its task now, beside its times and whatever its overlap says. */
+  /** Send its task now, apart from its times and whatever its overlap is. */
   async runNow(name: string): Promise<AsyncResult> {
     const { entry } = await this.#known(name)
     const now = this.#now()
@@ -138,7 +148,10 @@ export class Schedules {
     return result
   }
 
-  /** Remove it. One that the code defines comes back with the next start of a beat: pause it, or take it out of the code. */
+  /**
+   * Remove it. An entry that the code defines returns with the next start of a beat: pause it, or take it out of the
+   * code.
+   */
   async remove(name: string): Promise<void> {
     const store = await this.store()
     for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
@@ -150,7 +163,10 @@ export class Schedules {
     throw busyError(name)
   }
 
-  /** The next moments of an entry from now on, at most `count` (1 to 1000); none of a paused one. What is overdue is not among them: `get` tells it. */
+  /**
+   * The next moments of an entry from now on, at most `count` (1 to 1000); none of a paused one. An overdue moment is
+   * not among them: `get` returns it.
+   */
   async next(name: string, count: number = 10): Promise<readonly Date[]> {
     if (!(Number.isInteger(count) && count >= 1 && count <= 1000))
       throw new ArgumentError(`next: expected a count from 1 to 1000, got ${String(count)}`)
@@ -170,7 +186,7 @@ export class Schedules {
     return times
   }
 
-  /** Where the schedule is kept, opened with the app's stores. Rejects with ConfigError where these can keep none. */
+  /** The store of the schedule, opened with the app's stores. Rejects with ConfigError where these can keep none. */
   async store(): Promise<ScheduleStore> {
     const stores = await this.#app.stores()
     if (this.#opened?.stores !== stores) {
@@ -189,7 +205,7 @@ export class Schedules {
     return this.#defined.size > 0
   }
 
-  /** What a beat does first: makes the store say what the code says. Resolves with the number of entries. */
+  /** The first step of a beat: writes the code's definitions to the store. Resolves with the number of entries. */
   async sync(now: number): Promise<number> {
     const store = await this.store()
     for (const [name, { definition }] of this.#defined) await this.#requireResults(name, definition)
@@ -202,7 +218,9 @@ export class Schedules {
     throw new CeleriacError('COMMAND_FAILED', 'the schedule is changed by others all the time')
   }
 
-  /** Where the store has lost the whole schedule, as a Redis that was restarted empty: what the code says, again. */
+  /**
+   * If the store has lost the whole schedule, as a Redis that was restarted empty: write the code's definitions again.
+   */
   async restore(now: number): Promise<void> {
     if (this.#defined.size > 0 && (await (await this.store()).untouched())) await this.sync(now)
   }
@@ -229,7 +247,10 @@ export class Schedules {
     return [{ name, from: token, to: storedForm(next) }]
   }
 
-  /** Undefined for what cannot be read, as of a later version: beats leave it out, and the code's own replaces it. */
+  /**
+   * Undefined for an entry that cannot be read, as of a later version: beats leave it out, and the code's definition
+   * replaces it.
+   */
   #readable(stored: StoredEntry): Entry | undefined {
     try {
       const entry = readEntry(stored)
@@ -248,7 +269,7 @@ export class Schedules {
     return definition
   }
 
-  /** What the app's settings and the task's own rule out. */
+  /** Throws for what the app's settings and the task's own rule out. */
   #requireSettings(name: string, { overlap, task, options }: Definition): void {
     extensionHeaders(options, task, this.#app.extensions)
     if (overlap === 'allow' || !ignores(this.#app, task, options)) return
@@ -274,7 +295,7 @@ export class Schedules {
     return { name, definition, code, paused, ...times, ...never }
   }
 
-  /** Where nothing about its times changed, they stay. */
+  /** If its times did not change, the next run stays. */
   #redefined(entry: Entry, definition: Definition, now: number): Entry {
     const times = timesOf(entry.definition) === timesOf(definition)
     const waiting = definition.overlap === 'queue' ? entry.waiting : null
@@ -332,7 +353,7 @@ export function schedulesOf(app: App): Schedules {
   return made
 }
 
-/** Options as if they had been given together with those of before. */
+/** The new options together with the unchanged old ones. */
 function changedOptions(old: Definition, options: ScheduleOptions, where: string): ReturnType<typeof parseOptions> {
   const before: ScheduleOptions = {
     missed: old.missed,

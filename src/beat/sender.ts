@@ -8,17 +8,21 @@ import { isStoreAway } from '../std/errorCode.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
 
-/** Header of each call that a schedule made: the entry's name. Celery's django-celery-beat and django-celery-results have it so. */
+/**
+ * Header of each call that a schedule made: the entry's name, as in Celery's django-celery-beat and
+ * django-celery-results.
+ */
 const NAME_HEADER = 'periodic_task_name'
-/** Header of ours: the moment that the schedule says, ISO 8601. */
+/** Our header: the moment by the schedule, ISO 8601. */
 export const TIME_HEADER = 'celeriac_schedule_time'
 
 /** How long the note that a run was sent is kept, ms: far longer than the lease of a beat that died. */
 const SENT_RUN_LIFETIME_MS = 86_400_000
 
 /**
- * Sends what was claimed. A run's task id is made of entry and moment, and its call is one that is sent only where that id is unknown: so
- * whoever sends it again, after a beat that died between sending and saying so, sends nothing.
+ * Sends claimed runs. A run's task id is made of entry and moment, and its call is one that is sent only where that id
+ * is unknown: so a beat that sends it again, after another died between the sending and the record of it, sends
+ * nothing.
  */
 export class Sender {
   readonly #app: App
@@ -32,7 +36,10 @@ export class Sender {
     this.#clock = clock
   }
 
-  /** Send these, and forget them as far as that went. False: the store could not take all; the rest is sent again when its lease is over. */
+  /**
+   * Send these, and forget those that were sent. False: the store could not take all; the rest is sent again when its
+   * lease is over.
+   */
   async send(runs: readonly Run[]): Promise<boolean> {
     const over = await Promise.all(runs.map((run) => this.#sendOne(run, false)))
     await this.#store.endRuns(runs.filter((_, at) => over[at]).map(({ id }) => id))
@@ -75,7 +82,7 @@ export class Sender {
     }
   }
 
-  /** Asked once: for each of a thousand runs it would count. */
+  /** Read once: repeated for each of a thousand runs it would cost time. */
   #place(): Place | Promise<Place> {
     return this.#known ?? this.#look()
   }
@@ -91,9 +98,9 @@ export class Sender {
   }
 
   /**
-   * What makes it the same call for whoever sends it again: its record, where that and the message are one write; else a note, where the
-   * result backend keeps such. On two stores without notes a record that is PENDING says only that it was about to be sent: it is
-   * sent again, by the same id, which may run twice and is not lost.
+   * What makes it the same call for a beat that sends it again: its record, where record and message are one write;
+   * else a note, where the result backend keeps notes. On two stores without notes a PENDING record means only that the
+   * run was about to be sent: it is sent again, by the same id, which may run twice and is not lost.
    */
   async #guard(
     { id, key, task, options }: Run,

@@ -15,7 +15,7 @@ export class Sleeper {
     this.#clock = clock
   }
 
-  /** End the sleep, or keep the next from beginning. */
+  /** End the sleep, or prevent the next one. */
   wake(): void {
     this.#woken = true
     this.#stir()

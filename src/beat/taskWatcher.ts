@@ -2,7 +2,7 @@ import type { ResultBackend } from '../backend/backend.ts'
 import { isOver } from '../protocol/result.ts'
 import { codeOf } from '../std/errorCode.ts'
 
-/** Watches tasks that others wait for, and tells when one has ended. */
+/** Watches tasks that other runs wait for, and calls back when one has ended. */
 export class TaskWatcher {
   readonly #backend: ResultBackend
   readonly #ended: () => void
@@ -13,7 +13,7 @@ export class TaskWatcher {
     this.#ended = ended
   }
 
-  /** From now on these, and no others. */
+  /** Watch these from now on, and no others. */
   follow(ids: ReadonlySet<string>): void {
     for (const [id, stop] of this.#watched) {
       if (ids.has(id)) continue
@@ -33,7 +33,7 @@ export class TaskWatcher {
     try {
       for await (const meta of this.#backend.watch([id], stop.signal)) if (isOver(meta)) break
     } catch (error) {
-      // A store that is away: the next look at the schedule is told so, or watches anew.
+      // An unavailable store: the next tick reports that, or watches again.
       if (codeOf(error) !== 'UNKNOWN_JOB') stop.abort()
     }
     if (this.#watched.get(id) === stop) this.#watched.delete(id)

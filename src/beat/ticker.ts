@@ -17,7 +17,7 @@ export const RUN_LEASE_MS = 5000
 /** Delay before the next look when another beat claimed first, ms: that beat may die before it sends. */
 const RETRY_DELAY_MS = 100
 
-/** What a look found. */
+/** The result of a look. */
 export interface Look {
   /** When there is more to do; undefined: when something changes. */
   readonly next: number | undefined
@@ -31,7 +31,7 @@ interface Candidate {
   readonly schedule: Schedule
 }
 
-/** What becomes of an entry. */
+/** What happens to an entry. */
 interface Planned {
   readonly stored: StoredEntry
   readonly one: Plan
@@ -44,18 +44,21 @@ export interface TickerParts {
   readonly clock: Clock
 }
 
-/** One look at the schedule after the other: what is due is planned, claimed and sent. Holds nothing that another beat would miss. */
+/**
+ * One look at the schedule after the other: due runs are planned, claimed and sent. Keeps nothing that another beat
+ * would need.
+ */
 export class Ticker {
   readonly #parts: TickerParts
   readonly #reader = new ScheduleReader()
-  /** Entries that cannot be read, by name: the token of what was told of. */
+  /** Entries that cannot be read, by name: the token of the version that was reported. */
   readonly #bad = new Map<string, string>()
 
   constructor(parts: TickerParts) {
     this.#parts = parts
   }
 
-  /** Do all that is due. Rejects with StoreUnavailableError; then nothing is lost. */
+  /** Send all that is due. Rejects with StoreUnavailableError; then nothing is lost. */
   async look(): Promise<Look> {
     const { store, clock } = this.#parts
     const now = clock.now()
@@ -70,13 +73,13 @@ export class Ticker {
     const awaited = new Set(plans.flatMap(awaitedBy))
     if (entries.length >= limit) return { next: now, awaited }
     if (claimed.length > 0 && (await this.#recover(now)) > 0) return { next: now, awaited }
-    // Should the clock be set back, what is claimed now must not wait for as long.
+    // If the clock is set back, the runs that are claimed now must not wait for that long.
     const again = claimed.length > 0 ? now + RUN_LEASE_MS : undefined
     const times = [next, soon, again, ...plans.map((one) => one?.entry.due)].filter((time) => typeof time === 'number')
     return { next: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)), awaited }
   }
 
-  /** Send what was claimed and not sent in time; resolves with how many runs that were. */
+  /** Send runs that were claimed and not sent in time; resolves with how many there were. */
   async #recover(now: number): Promise<number> {
     const { store, sender } = this.#parts
     const runs = await store.takeRuns(now, now + RUN_LEASE_MS, MAX_ENTRIES_PER_TICK)
@@ -85,8 +88,8 @@ export class Ticker {
   }
 
   /**
-   * Claim and send, in pieces: what is claimed is sent while the store claims the next. Resolves with when to look again, where that is
-   * sooner than the schedule says.
+   * Claim and send, in parts: claimed runs are sent while the store claims the next. Resolves with when to look again,
+   * where that is sooner than by the schedule.
    */
   async #carryOut(
     candidates: readonly Candidate[],
@@ -161,7 +164,7 @@ export class Ticker {
     }
   }
 
-  /** One bad entry must not stop the others; told once. */
+  /** One bad entry must not stop the others; reported once. */
   #skip({ name, token }: StoredEntry, error: unknown): void {
     if (isStoreAway(error)) throw error
     if (this.#bad.get(name) === token) return

@@ -2,8 +2,9 @@ import type { Delivery } from './broker.ts'
 import { pauseForStore } from './storeBackoff.ts'
 
 /**
- * Acknowledge a delivery of which nothing is stored, for as long as it takes: one that is given up keeps its slot, and its lease is renewed.
- * Ends without it once `ended` is aborted: the consumer's end gives it back. Never rejects.
+ * Acknowledge a delivery of which nothing is stored, for as long as it takes: a delivery that is given up would keep
+ * its slot, and its lease would be renewed. Ends without it once `ended` is aborted: the consumer's end releases the
+ * delivery. Never rejects.
  */
 export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortSignal): Promise<void> {
   for (let attempt = 0; !ended.aborted; attempt++) {
@@ -11,7 +12,7 @@ export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortS
       await delivery.ack()
       return
     } catch {
-      // Whatever it is, it concerns every acknowledgement: the store's own health is told elsewhere.
+      // Whatever the error is, it concerns every acknowledgement: the store's own health is reported elsewhere.
       await pauseForStore(attempt)
     }
   }

@@ -1,17 +1,20 @@
 import type { Envelope } from '../protocol/envelope.ts'
 
 /*
- * The broker seam: messages. Everything Celery lives above it, everything store-specific below.
+ * The broker seam: messages. Celery's protocol is above it, all that is specific to a store below.
  * Each sentence of these docs is a case of `testing/suites/brokerSuite.ts`, which every broker passes.
  */
 
-/** Where an envelope goes, in AMQP's words. Exchange '' is direct to the queue named by the routing key. */
+/** Where an envelope goes, in AMQP's terms. Exchange '' leads directly to the queue that the routing key names. */
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
 }
 
-/** What flows into a queue beside its own name: all of a fanout exchange (transient queues only), or what a direct one gets with this routing key. */
+/**
+ * What a queue receives besides messages to its own name: all of a fanout exchange (transient queues only), or what a
+ * direct exchange gets with this routing key.
+ */
 export interface Binding {
   readonly exchange: string
   readonly kind: 'fanout' | 'direct'
@@ -19,48 +22,56 @@ export interface Binding {
   readonly routingKey?: string
 }
 
-/** A queue and what flows into it. Without bindings it is fed by its own name. */
+/** A queue and its bindings. Without bindings it receives messages by its own name. */
 export interface Queue {
   readonly name: string
   readonly bindings?: readonly Binding[]
-  /** Lives as long as its consumer: replies, events, remote control. */
+  /** Exists as long as its consumer: for replies, events, remote control. */
   readonly transient?: boolean
 }
 
-/** An envelope in our hands. Settle it once, by its own methods: they know the lease that brought it. */
+/**
+ * An envelope that this consumer holds. Settle it once, by its own methods: they know the lease under which it was
+ * claimed.
+ */
 export interface Delivery {
   readonly envelope: Envelope
   readonly queue: string
-  /** By which it was sent; absent where that is its queue's own name, or is not known. */
+  /** The route by which it was sent; absent where that is its queue's own name, or is not known. */
   readonly route?: Route | undefined
-  /** Somebody held it before us. */
+  /** It was held before. */
   readonly redelivered: boolean
   /** How often its holder died or lost its lease. */
   readonly lost: number
-  /** True where the store itself gave it up, because the time that its sender gave it was over, and passed it on to this queue. */
+  /**
+   * True where the store itself gave it up, because the time that its sender set was over, and moved it to this queue.
+   */
   readonly expired?: boolean
-  /** Done: forget it. False when it was no longer ours (the lease had run out): then nothing was changed, and it runs elsewhere. */
+  /**
+   * Done: forget it. False when it was no longer ours (the lease had expired): then nothing was changed, and it runs
+   * elsewhere.
+   */
   ack(): Promise<boolean>
-  /** Not done: give it back to the queue (`requeue`), ahead of later ones, or drop it. False as for `ack`. */
+  /** Not done: return it to the queue (`requeue`), ahead of later ones, or drop it. False as for `ack`. */
   reject(options: { requeue: boolean }): Promise<boolean>
 }
 
-/** Deliveries as they come, until closed. Leases, wake-ups and reconnecting are its own affair. */
+/** Deliveries in their order, until closed. The consumer itself keeps its leases, waits for messages and reconnects. */
 export interface Consumer extends AsyncIterable<Delivery> {
   /**
-   * Hand out at most this many unsettled deliveries. May change at any time; 0 pauses. Where they are settled quickly, a few more may be
-   * taken out of the queue ahead of their turn; what then gets no turn soon is given back.
+   * Deliver at most this many unsettled messages. May change at any time; 0 pauses. Where they are settled quickly, a
+   * few more may be taken out of the queue ahead of their turn; those that get no turn soon are released.
    */
   prefetch(count: number): void
-  /** Why nothing comes, when the store fails: undefined while it is healthy. For readiness. */
+  /** Why nothing is delivered, when the store fails: undefined while it is healthy. For readiness. */
   readonly problem: Error | undefined
-  /** Take no more and end the iteration. What is unsettled may still be settled; `release` ends the lease. */
+  /** Take no more and end the iteration. Unsettled deliveries may still be settled; `release` ends the lease. */
   close(): Promise<void>
-  /** After `close`: give back at once whatever is still unsettled. */
+  /** After `close`: release at once all deliveries that are still unsettled. */
   release(): Promise<void>
 }
 
-/** How a consumer takes. */
+/** How a consumer takes messages. */
 export interface ConsumeOptions {
   /** Unsettled deliveries at a time. */
   readonly prefetch: number
@@ -70,48 +81,61 @@ export interface ConsumeOptions {
 
 /** When a message may be taken, and by whom. */
 export interface PublishOptions {
-  /** Not before this moment (ms since the epoch): kept in the store, not in anybody's memory. */
+  /** Not before this moment (ms since the epoch): kept in the store, not in a process's memory. */
   readonly notBefore?: number | undefined
-  /** The envelope says its time itself (Celery's eta), so whoever takes it keeps it until then: it may lie in the queue, where others expect it. */
+  /**
+   * The envelope itself contains its time (Celery's eta), so its consumer keeps it until then: it may lie in the queue,
+   * where other clients expect it.
+   */
   readonly selfTimed?: boolean | undefined
-  /** It is for a transient queue: not kept where that is known to be gone. */
+  /** It is for a transient queue: not kept if that queue is known to be gone. */
   readonly transient?: boolean | undefined
 }
 
 /** What a purge dropped. */
 export interface Purged {
   readonly count: number
-  /** Ids of the tasks, where the store can tell. */
+  /** Ids of the tasks, where the store knows them. */
   readonly taskIds: readonly string[]
 }
 
-/** What carries messages between processes. */
+/** Transports messages between processes. */
 export interface Broker {
   /** For people to read: no password in it. */
   readonly url: string
-  /** Which priority is served first. Celery's word on Redis is the lowest, everywhere else the highest. */
+  /** Which priority is served first: for Celery the lowest on Redis, the highest everywhere else. */
   readonly first: 'highest' | 'lowest'
-  /** Which of a consumer's queues is next where several have messages. Absent: each in its turn. */
+  /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */
   readonly turns?: 'random'
-  /** Hand in a message. Resolves when the store has it; those of one turn go in together. A route that leads nowhere is no error: exchange '' has any queue that is named, from others the message goes nowhere. */
+  /**
+   * Publish a message. Resolves when the store has it; those of one turn of the event loop are written together. A
+   * route that leads nowhere is no error: exchange '' has every queue that is named, any other exchange drops the
+   * message.
+   */
   publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void>
-  /** Throws ArgumentError for what `publish` can never send, by its names or properties. Absent where it can send anything. */
+  /**
+   * Throws ArgumentError for a message that `publish` can never send, by its names or properties. Absent where it can
+   * send anything.
+   */
   check?(envelope: Envelope, route: Route): void
-  /** Start taking from queues, in order of priority, then of arrival; queues in turn. */
+  /** Start to take from queues, by priority, then by arrival; the queues in turn. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
   /**
-   * Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting, or too far back to be looked for.
-   * Only where the store can find it; `queue` is where it was sent, if that is known.
+   * Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting, or too far back in
+   * its queue to be searched for. Only where the store can find it; `queue` is where it was sent, if that is known.
    */
   take?(taskId: string, queue?: string): Promise<Delivery | undefined>
-  /** Messages that wait in the queue, without those held or delayed. Also tells that the store answers: rejects with StoreUnavailableError when it does not. */
+  /**
+   * Count of the messages that wait in the queue, without those held or delayed. Also a check of the store: rejects
+   * with StoreUnavailableError when it does not answer.
+   */
   size(queue: string): Promise<number>
   /**
-   * How many workers are connected that may take from the queue: 0 only where none is. A store that does not know which consumers take from
-   * which queue counts the listeners of Celery's remote control. Only where it costs little.
+   * How many workers are connected that may take from the queue: 0 only where there is none. A store that does not know
+   * which consumers take from which queue counts the listeners of Celery's remote control. Only where it costs little.
    */
   workers?(queue: string): Promise<number>
-  /** Drop what waits or is delayed in the queue; what is held stays. */
+  /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
   close(): Promise<void>
 }

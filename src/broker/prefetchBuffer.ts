@@ -9,8 +9,9 @@ const PACE_SAMPLE_TASKS = 16
 const MAX_PACE_SAMPLE_MS = 100
 
 /**
- * Messages taken ahead of free places, so that a worker of short tasks need not wait for its server. Only as many as it finishes within
- * 20 ms: slow tasks take nothing ahead, and what is stuck behind one that became slow is given back.
+ * Messages taken before a slot is free, so that a worker of short tasks need not wait for its server. Only as many as
+ * it finishes within 20 ms: slow tasks prefetch nothing, and messages that wait behind a task that became slow are
+ * released.
  */
 export class PrefetchBuffer<Item> {
   readonly #giveBack: (stale: Item[]) => unknown
@@ -30,12 +31,12 @@ export class PrefetchBuffer<Item> {
     this.#ended++
   }
 
-  /** How many more to take now, with so many places; below 0 when fewer would do. */
+  /** How many more to take now, with this many slots; below 0 when fewer would be enough. */
   wanted(places: number): number {
     return this.most(places) - this.#items.length
   }
 
-  /** How many may wait now, with so many places. */
+  /** How many may wait now, with this many slots. */
   most(places: number): number {
     const passed = performance.now() - this.#since
     if (this.#ended >= PACE_SAMPLE_TASKS || passed >= MAX_PACE_SAMPLE_MS) {

@@ -1,18 +1,19 @@
 import { ArgumentError, ConfigError, DecodeError, NotSupportedError, StoreUnavailableError } from '../std/errors.ts'
 
 /*
- * The one table of what a store may answer, sorted by what is to be done about it. Brokers and backends make their errors by it, and the
- * worker decides by it how a message ends that the store does not take. An error in no row is repeated a few times, and is then the message's.
+ * The one table of a store's possible answers, sorted by what has to be done about them. Brokers and backends make
+ * their errors by it, and for a message that the store does not take the worker decides by it how the message ends.
+ * After an error in no row the operation is repeated a few times; then the error counts as `message`.
  */
 
 /**
- * `outage`: the store is there for nobody, or for no write; it passes, so wait and repeat: nothing is lost. `access`: somebody has to mend
- * permissions or configuration; where it concerns this message alone (a queue that this user may not write), it is the message's.
- * `message`: this message, and it alone, is never taken.
+ * `outage`: no client can use the store, or none can write; it passes, so wait and repeat: nothing is lost. `access`:
+ * an operator has to correct permissions or configuration; where it concerns this message alone (a queue that this user
+ * may not write), it counts as `message`. `message`: this message, and it alone, is never taken.
  */
 export type Fault = 'outage' | 'access' | 'message'
 
-/** Replies of Redis: the code that begins them, or follows the script's place, or the text. */
+/** Replies of Redis: by the code at the beginning or after the name of the script's line, or by the text. */
 export const REDIS_REPLIES: readonly (readonly [reply: Pick<RegExp, 'test'>, fault: Fault, meaning: string])[] = [
   [code('OOM'), 'outage', 'maxmemory is reached'],
   [code('MISCONF'), 'outage', 'the disk takes no snapshot: writes are refused'],
@@ -44,7 +45,7 @@ export const SQLITE_CODES: ReadonlyMap<number, readonly [name: string, fault: Fa
   [11, ['CORRUPT', 'outage']],
   [13, ['FULL', 'outage']],
   [14, ['CANTOPEN', 'outage']],
-  // The lock was not to be had for ten seconds.
+  // The lock was not available for ten seconds.
   [15, ['PROTOCOL', 'outage']],
   [26, ['NOTADB', 'outage']],
   [3, ['PERM', 'access']],
@@ -55,7 +56,7 @@ export const SQLITE_CODES: ReadonlyMap<number, readonly [name: string, fault: Fa
   [25, ['RANGE', 'message']],
 ])
 
-/** What our own code and the client libraries throw; the first that fits counts. */
+/** What our own code and the client libraries throw; the first match counts. */
 const ERROR_CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Error, fault: Fault])[] = [
   [StoreUnavailableError, 'outage'],
   [ConfigError, 'access'],
@@ -67,17 +68,17 @@ const ERROR_CLASSES: readonly (readonly [kind: abstract new (...given: never[]) 
   [RangeError, 'message'],
 ]
 
-/** A code stands at the beginning, or behind the name of the script's line. */
+/** A code is at the beginning, or after the name of the script's line. */
 function code(name: string): Pick<RegExp, 'test'> {
   return { test: (reply) => reply.split(/\s/).some((word, at) => word === name || (at > 0 && word === `-${name}`)) }
 }
 
-/** What a reply of Redis says; undefined for one in no row. */
+/** The fault that a reply of Redis means; undefined for a reply in no row. */
 export function redisFault(reply: string): Fault | undefined {
   return REDIS_REPLIES.find(([pattern]) => pattern.test(reply))?.[1]
 }
 
-/** What an error of `node:sqlite` says; undefined for one in no row, or of no statement. */
+/** The fault that an error of `node:sqlite` means; undefined for an error in no row, or of no statement. */
 export function sqliteFault(error: unknown): Fault | undefined {
   const primary = sqliteCode(error)
   return primary === undefined ? undefined : SQLITE_CODES.get(primary)?.[1]
@@ -89,12 +90,12 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof full === 'number' ? full & 0xff : undefined
 }
 
-/** What is to be done about whatever a store threw; undefined for what is in no row. */
+/** The fault of any error that a store threw; undefined for an error in no row. */
 export function faultOf(error: unknown): Fault | undefined {
   const known = ERROR_CLASSES.find(([kind]) => error instanceof kind)
   if (known) return known[1]
   if (!(error instanceof Error)) return undefined
-  // Ours may stand for an answer of the store.
+  // One of our own errors may wrap an answer of the store.
   const raw = error.cause instanceof Error ? error.cause : error
   return sqliteFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)
 }

@@ -1,6 +1,9 @@
 import { shownParameter } from '../std/url.ts'
 
-/** What other clients of a server take in its URL, and this one does not: each with what does the same here, if anything does. */
+/**
+ * Parameters that other clients of a server accept in its URL and this one does not: each with what has the same effect
+ * here, if anything has.
+ */
 export type IgnoredParameters = ReadonlyMap<string, string | undefined>
 
 /** Names without an equivalent here. */
@@ -10,8 +13,8 @@ export function ignoring(names: string, replaced: Readonly<Record<string, string
 }
 
 /**
- * Sort the parameters of a URL: those that are `heeded` are for the caller; the names of those to be ignored are returned. Throws what `wrong`
- * makes of a name that no client knows: that is a typing error.
+ * Sort the parameters of a URL: those in `heeded` are for the caller; the names of those to be ignored are returned.
+ * Throws the error that `wrong` makes of a name that no client knows: that is a typing error.
  */
 export function ignoredIn(
   query: ReadonlyMap<string, string>,

@@ -17,7 +17,7 @@ import { revokeTask } from './revoke.ts'
 import type { AppStores } from './stores.ts'
 import type { WorkerCheck } from './workerCheck.ts'
 
-/** A change in the life of a task, or what it handed out while it ran. */
+/** A change in the life of a task, or what it emitted while it ran. */
 export type TaskEvent<Result, Progress, Chunk = unknown> =
   | (EventBase & { readonly type: 'state'; readonly state: string; readonly meta: unknown })
   | (EventBase & { readonly type: 'progress'; readonly state: 'PROGRESS'; readonly data: Progress })
@@ -33,7 +33,10 @@ export type TaskEvent<Result, Progress, Chunk = unknown> =
   | (EventBase & { readonly type: 'revoked'; readonly state: 'REVOKED'; readonly error: JobError })
 
 interface EventBase {
-  /** Its place in the task's life, from 1 for PENDING. Only with `after`, and where somebody counted it: Python workers do not. */
+  /**
+   * Its number in the task's life, from 1 for PENDING. Only with `after`, and where it was counted: Python workers do
+   * not count.
+   */
   readonly seq?: number
   /** What was known of the task; with `chunk` and `log` no more than its id, name and attempt. */
   readonly info: JobInfo
@@ -47,11 +50,11 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined
 }
 
-/** Which events of a task are told, and for how long. */
+/** Which events of a task are received, and for how long. */
 export interface EventOptions extends WaitOptions {
   /**
-   * Number of the last event known, 0 for none: then every later one comes, each once, in order, however fast they were and also after a
-   * restart; as far back as the store keeps them (`eventLog`). Default: from where it is now.
+   * Number of the last known event, 0 for none: then every later one comes, each once, in order, however fast they were
+   * and also after a restart; as far back as the store keeps them (`eventLog`). Default: from the current state on.
    */
   after?: number | undefined
 }
@@ -62,10 +65,10 @@ export interface RevokeOptions {
   terminate?: boolean | undefined
 }
 
-/** A submitted task, by id. Not thenable: `await task.delay()` gives this handle, not the result. */
+/** A submitted task, by id. Not thenable: `await task.delay()` returns this handle, not the result. */
 export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> {
   readonly id: string
-  /** False where the call that made this sent nothing: its idempotency key, or its note, was there already. */
+  /** False where the call that made this sent nothing: its idempotency key, or its note, existed already. */
   readonly sent: boolean
   readonly #stores: AppStores
   readonly #ignored: boolean
@@ -79,8 +82,9 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   /**
-   * Wait for the end and return the result. Pushed, not polled, where the store can.
-   * Throws TaskError (it failed), TaskRevokedError, TimeoutError, UnknownJobError (nobody submitted it), DecodeError (its record cannot be read).
+   * Wait for the end and return the result. Pushed, not polled, where the store can do that. Throws TaskError (it
+   * failed), TaskRevokedError, TimeoutError, UnknownJobError (it was never submitted), DecodeError (its record cannot
+   * be read).
    */
   async get(options: WaitOptions = {}): Promise<Result> {
     this.#requireRecord()
@@ -90,12 +94,15 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     throw new UnknownJobError(this.id)
   }
 
-  /** The state now; `UNKNOWN` when no record of this id exists (never submitted, forgotten, expired, or results ignored), or it cannot be read so far. */
+  /**
+   * The state now; `UNKNOWN` when no record of this id exists (never submitted, forgotten, expired, or results
+   * ignored), or it cannot be read so far.
+   */
   async state(): Promise<string> {
     return (await this.#meta())?.status ?? UNKNOWN
   }
 
-  /** The same: Celery's other word for it. */
+  /** The same: Celery has both names. */
   status(): Promise<string> {
     return this.state()
   }
@@ -114,16 +121,16 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     return (await this.state()) === FAILURE
   }
 
-  /** Everything known of it, or undefined where nothing is. */
+  /** All that is known of it, or undefined where there is no record. */
   async info(): Promise<JobInfo | undefined> {
     const meta = await this.#meta()
     return meta && infoOf(meta)
   }
 
   /**
-   * Its states, its progress and what it hands out, as they come: first where it is now and what it has handed out since, last its end. Each is newer than
-   * the one before, and none is left out where the store keeps them; with `after`, none since that one.
-   * Throws as `get` for an unknown id, and for a record that cannot be read.
+   * Its states, its progress and what it emits, as they come: first its current state and what it has emitted since,
+   * last its end. Each is newer than the one before, and none is left out where the store keeps them; with `after`,
+   * none since that one. Throws as `get` for an unknown id, and for a record that cannot be read.
    */
   async *events(options: EventOptions = {}): AsyncGenerator<TaskEvent<Result, Progress, Chunk>, void, void> {
     this.#requireRecord()
@@ -138,8 +145,8 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   /**
-   * Ask that it does not run, or stops: a waiting task never runs (state REVOKED at once where the store can take it out);
-   * a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
+   * Ask that it does not run, or stops: a waiting task never runs (state REVOKED at once where the store can take it
+   * out); a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
    */
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
     const { extensions } = this.#stores
@@ -175,14 +182,14 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     const metas = backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
     try {
       const first = metas.next()
-      // Awaited below. Should the record be missing, nobody will, and that is no error.
+      // Awaited below. If the record is missing it is never awaited, and its rejection is no error.
       first.catch(() => undefined)
-      // Looked for only now that it is watched: one that is dropped from here on ends the watch.
+      // Read only now that it is watched: a record that is dropped from here on ends the watch.
       const [known] = await backend.load([this.id])
       if (!known && backend.knowsAll) throw new UnknownJobError(this.id, backend.hint)
       for (let step = await first; !step.done; step = await metas.next()) yield { seq: undefined, meta: step.value }
     } finally {
-      // A watch that waits must be told before it can end.
+      // A watch that waits must be aborted before it can end.
       stop.abort()
       await metas.return?.()
     }
@@ -216,7 +223,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
       if (step !== 'gap') yield step
   }
 
-  /** Resolves when it has a record, or on abort: others may yet submit it. */
+  /** Resolves when it has a record, or on abort: another process may still submit it. */
   async #known(signal: AbortSignal): Promise<void> {
     const stop = new AbortController()
     const end = (): void => stop.abort()
@@ -240,7 +247,7 @@ interface Waiting extends WaitOptions {
   readonly check: WorkerCheck
 }
 
-/** What comes until the timeout or the signal, which then throw. */
+/** The steps until the timeout or the signal, which then throw. */
 async function* bounded<Step>(
   { id, timeout, signal, by, check }: Waiting,
   begin: (stop: AbortController) => AsyncIterable<Step>,
@@ -298,7 +305,7 @@ function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): Task
     case REVOKED:
       return { type: 'revoked', state: REVOKED, error, ...base }
     case PROGRESS:
-      // Where it cannot be read, the state is known all the same.
+      // If it cannot be read, the state is known nevertheless.
       if (meta.problem) break
       return { type: 'progress', state: PROGRESS, data: meta.result as Progress, ...base }
   }

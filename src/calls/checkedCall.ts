@@ -7,7 +7,10 @@ import type { Call } from './prepareCall.ts'
 
 const ONE_OBJECT = 'one object of arguments'
 
-/** The call of a registered task: its arguments checked, then as they were given (only what the caller said crosses the wire). */
+/**
+ * The call of a registered task: its arguments are checked, then used as they were given (only what the caller passed
+ * crosses the wire).
+ */
 export function checkedCall(definition: TaskDefinition, given: Given, options: CallOptions): Call | Promise<Call> {
   const { name: task, style, params } = definition
   if (style === 'positional' && !params && Object.keys(given.kwargs).length === 0)
@@ -21,7 +24,7 @@ export function checkedCall(definition: TaskDefinition, given: Given, options: C
   return checked instanceof Promise ? checked.then(() => call) : call
 }
 
-/** One id or key cannot stand for many calls. */
+/** One id or key cannot be that of many calls. */
 export function refuseIds({ name }: TaskDefinition, options: CallOptions): void {
   for (const option of ['taskId', 'idempotencyKey'] as const) {
     if (options[option] !== undefined)
@@ -29,7 +32,9 @@ export function refuseIds({ name }: TaskDefinition, options: CallOptions): void 
   }
 }
 
-/** The call of a task by its name: an array is positional arguments, an object keyword arguments. Nothing is checked. */
+/**
+ * The call of a task by its name: an array is positional arguments, an object keyword arguments. Nothing is checked.
+ */
 export function namedCall(
   task: string,
   definition: TaskDefinition | undefined,

@@ -34,9 +34,10 @@ export class EventFeed {
   }
 
   /**
-   * Every change and emission after the number `after`, each once, in order, to the end; then it ends, as on abort. A number that the task never
-   * reached is answered by a gap and its whole life. States that nobody counted are told as they are seen: only the newest when they
-   * come faster than they are read. Throws UnknownJobError for a task that is not known, or is forgotten meanwhile.
+   * Every change and emission after the number `after`, each once, in order, to the end; then it ends, as on abort. A
+   * number that the task never reached is answered by a gap and its whole life. States that were not counted are
+   * reported as they are seen: only the newest when they come faster than they are read. Throws UnknownJobError for a
+   * task that is not known, or is forgotten meanwhile.
    */
   async *follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<Step, void, void> {
     const task = this.#join(id)
@@ -49,7 +50,7 @@ export class EventFeed {
           yield step
           if (signal.aborted || (step !== 'gap' && isFinal(step.meta.status))) return
         }
-        // Whoever knows its end already.
+        // For a subscriber that knows the end already.
         if (task.end !== undefined && subscriber.after === task.end) return
         await woken
       }
@@ -60,7 +61,7 @@ export class EventFeed {
     }
   }
 
-  /** What the subscriber has not seen. */
+  /** The steps that the subscriber has not received. */
   async #steps(task: TaskFeed, subscriber: Subscriber): Promise<readonly Step[]> {
     const { after } = subscriber
     const recent = task.since(after)
@@ -90,7 +91,7 @@ export class EventFeed {
     if (this.#tasks.get(id) === task) this.#tasks.delete(id)
   }
 
-  /** Reads what each change brought once, and wakes the subscribers. */
+  /** Reads the news of each change once, and wakes the subscribers. */
   async #watch(task: TaskFeed): Promise<void> {
     try {
       for await (const _meta of this.#backend.watch([task.id], task.stop.signal)) {
@@ -104,7 +105,7 @@ export class EventFeed {
   }
 }
 
-/** PENDING is always known; what is missing comes after it. */
+/** PENDING is always known; the missing changes come after it. */
 function withGap(steps: readonly Step[]): readonly Step[] {
   const [first, ...rest] = steps
   return first !== 'gap' && first?.seq === 1 ? [first, 'gap', ...rest] : ['gap', ...steps]
@@ -127,7 +128,7 @@ class TaskFeed {
     this.id = id
   }
 
-  /** What was read last reaches back to that number: what came after it. Throws where the watch has failed. */
+  /** The changes after that number, if the recent ones reach back to it. Throws where the watch has failed. */
   since(after: number): readonly Change[] | undefined {
     if (this.failure) throw this.failure.error
     if (this.#recent.length === 0 || after < this.#from || after > this.seen) return undefined
@@ -137,7 +138,7 @@ class TaskFeed {
   add(history: History): void {
     const newest = newestOf(history)
     if (newest < this.seen) {
-      // A store that has lost what it had: each subscriber asks for itself.
+      // The store has lost its data: each subscriber reads by itself.
       this.#recent = []
     } else {
       this.#append(history)
@@ -165,9 +166,9 @@ class TaskFeed {
   }
 }
 
-/** How far one subscriber is. */
+/** The position of one subscriber. */
 class Subscriber {
-  /** Number of the last change it was given. */
+  /** Number of the last change that it received. */
   after: number
   readonly #signal: AbortSignal
   readonly #wake = (): void => this.wake()
@@ -190,7 +191,7 @@ class Subscriber {
     this.#waiting.resolve()
   }
 
-  /** Those of the changes that it has not been given: an uncounted state is given again only when it is another. */
+  /** The changes that it has not received: an uncounted state is received again only when it differs. */
   take(changes: readonly Change[]): readonly Change[] {
     return changes.filter(({ seq, meta }) => {
       if (seq === undefined) return this.#takeUncounted(meta)

@@ -14,8 +14,8 @@ export interface Extension {
 const EXTENSION_OPTIONS: readonly Extension['option'][] = ['webhook']
 
 /**
- * The headers of all such options of a call; undefined for a call without them. Throws ArgumentError for a wrong value, and for an option that
- * the app does not implement.
+ * The headers of all such options of a call; undefined for a call without them. Throws ArgumentError for a wrong value,
+ * and for an option that the app does not implement.
  */
 export function extensionHeaders(
   options: CallOptions,

@@ -21,7 +21,10 @@ export interface JobInfo {
   readonly progress: unknown
   /** Only after SUCCESS. */
   readonly result: unknown
-  /** Only after FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read, whatever the state. */
+  /**
+   * Only after FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read,
+   * whatever the state.
+   */
   readonly error: JobError | undefined
   /** Ids of the tasks that it sent, once it has ended. */
   readonly children: readonly string[]
@@ -32,9 +35,9 @@ export interface JobError {
   readonly type: string
   readonly message: string
   readonly traceback: string | undefined
-  /** Module of its class to Python; absent where its worker did not say. */
+  /** Module of its class in Python; absent where its worker did not report it. */
   readonly module?: string
-  /** Name of its class to Python, where it is not `type`. */
+  /** Name of its class in Python, where it is not `type`. */
   readonly pythonType?: string
   /** Its arguments, where they are not just its message. */
   readonly args?: readonly unknown[]
@@ -63,7 +66,7 @@ export function infoOf(meta: TaskMeta): JobInfo {
   }
 }
 
-/** Others may write records, too: a time that is none is not known. */
+/** Other clients may write records, too: an invalid time is not known. */
 function date(text: string | null | undefined): Date | undefined {
   const time = text ? new Date(text) : undefined
   return Number.isNaN(time?.getTime()) ? undefined : time

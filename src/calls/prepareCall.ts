@@ -17,7 +17,7 @@ import type { TaskDefinition } from '../tasks/definition.ts'
 import { RETRY_HEADER } from '../tasks/runJob.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
 
-/** What send middleware sees: a call on its way, before it is encoded. */
+/** The call that send middleware gets, before it is encoded. */
 export interface Call {
   readonly task: string
   readonly args: readonly unknown[]
@@ -27,14 +27,17 @@ export interface Call {
   readonly definition: TaskDefinition | undefined
 }
 
-/** Who sends: its name for people, the queue of its replies, if results are sent there, and what implements more call options. */
+/**
+ * The sender: its name for people, the queue of its replies, if results are sent there, and what implements more call
+ * options.
+ */
 export interface Sender {
   readonly origin: string
   readonly replyTo: string | undefined
   readonly extensions: readonly Extension[]
 }
 
-/** A call made ready: nothing but the store can refuse it now. */
+/** A prepared call: only the store can refuse it now. */
 export interface Prepared {
   readonly id: string
   readonly message: TaskMessage
@@ -43,7 +46,7 @@ export interface Prepared {
   readonly submission: Sent & { readonly message: Message }
 }
 
-/** Turn a call into its message and record. Throws ArgumentError and its kinds for whatever cannot be sent. */
+/** Turn a call into its message and record. Throws ArgumentError and its subclasses for a call that cannot be sent. */
 export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const { task } = call
   const options = parseCallOptions(call.options, `task ${task}`)
@@ -75,7 +78,7 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   })
 }
 
-/** A message with its envelope and its route, made ready for the store. `extra`: what its submission says beside. */
+/** A message with its envelope and its route, prepared for the store. `extra`: further fields of its submission. */
 export function preparedOf(
   message: TaskMessage,
   envelope: Envelope,
@@ -95,7 +98,7 @@ function metadataOf({ owner, tags, keepInput }: ParsedCallOptions, { body }: Env
   return { owner, tags, input: keepInput ? body : undefined }
 }
 
-/** The caller gave one object, of arguments or as the task's input: the error's path names it as such. */
+/** The caller passed one object, of arguments or as the task's input: the error's path names it as such. */
 function encode(
   { definition }: Call,
   message: TaskMessage,
@@ -151,7 +154,10 @@ function headersOf(
   return { ...options.headers, ...retryHeader(options), ...extended }
 }
 
-/** With the context of the request in which this is called, unless the caller gave one by hand: that is then checked as ours would be. */
+/**
+ * With the context of the request in which this is called, unless the caller set that header: its value is then checked
+ * like our own.
+ */
 function inContext(headers: Record<string, unknown>, config: Config['request']): Record<string, unknown> {
   if (Object.hasOwn(headers, CONTEXT_HEADER)) {
     const given = headers[CONTEXT_HEADER]

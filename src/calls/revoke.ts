@@ -14,8 +14,8 @@ import type { Stores } from './stores.ts'
 const MAX_RECORDS_PER_WRITE = 200
 
 /**
- * Revoke by id. The mark first: from then on no worker that starts runs it. Then out of the queue, where the store can find it there;
- * else whoever has it is told. False when the task had ended already.
+ * Revoke by id. First the mark: from then on no worker that starts runs it. Then the message is taken out of its queue,
+ * if the store can find it there; else the worker that holds it is notified. False when the task had ended already.
  */
 export async function revokeTask(
   { broker, backend, unitOfWork }: Stores,
@@ -38,7 +38,7 @@ export async function revokeTask(
   return true
 }
 
-/** It never runs: its record, and what follows from that. */
+/** It never runs: its record, and what follows from its end. */
 function revokedSettlement(
   delivery: Delivery,
   meta: TaskMeta,
@@ -52,14 +52,17 @@ function revokedSettlement(
   return { delivery, meta, publish, also, end: 'ack' }
 }
 
-/** Drop what waits in a queue, and say so in the records of those tasks, where the store can tell which they were. Returns how many messages. */
+/**
+ * Drop the messages that wait in a queue, and record that for their tasks, where the store knows which they were.
+ * Returns how many messages.
+ */
 export async function purgeQueue(
   { broker, backend, unitOfWork }: Stores,
   queue: string,
   clock: Clock,
 ): Promise<number> {
   const { count, taskIds } = await broker.purge(queue)
-  // In pieces: the store serves others meanwhile.
+  // In parts: the store serves other clients in between.
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
     // Without a record the results were ignored: none is made.

@@ -16,9 +16,9 @@ export class AppStores {
   readonly #config: () => Config
   readonly #queue = uuid()
   #opening: Promise<Stores> | undefined
-  /** Says so when calls wait and no worker is there. */
+  /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
-  /** Those of the app: `revoke` writes what follows by them. */
+  /** The extensions of the app: `revoke` writes what follows by them. */
   readonly extensions: readonly Extension[]
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
@@ -29,7 +29,7 @@ export class AppStores {
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
-  /** Queue that replies come to, where results are sent there instead of being kept (rpc://). */
+  /** Queue to which replies are sent, where results are sent instead of being kept (rpc://). */
   get replyTo(): string | undefined {
     return repliesTo(this.#config().backend.reveal()) ? this.#queue : undefined
   }
@@ -65,7 +65,10 @@ export class AppStores {
     }
   }
 
-  /** Never rejects: of a store that is away nothing is left to close, and what is held there its lease gives back. */
+  /**
+   * Never rejects: an unavailable store leaves nothing to close, and messages held there are rescued when their lease
+   * expires.
+   */
   async close(): Promise<void> {
     const opening = this.#opening
     if (!opening) return

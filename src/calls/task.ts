@@ -19,9 +19,9 @@ import type { AsyncResult } from './asyncResult.ts'
 import type { Submission } from './resultPromise.ts'
 
 /**
- * A task: call it to run it here and now, `delay` it to have a worker run it.
- * `Args` are those of the function, `Call` is what `applyAsync` takes: the same list, or the one input object. `Name` is the name as it was written,
- * by which typed clients find the task.
+ * A task: call it to run it here and now, `delay` it to have a worker run it. `Args` are those of the function, `Call`
+ * is what `applyAsync` takes: the same list, or the one input object. `Name` is the name as it was written, by which
+ * typed clients find the task.
  */
 export interface Task<
   Args extends readonly unknown[],
@@ -40,9 +40,9 @@ export interface Task<
   /** Send it with options. */
   applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress, Chunk>
   /**
-   * Send many: all are checked before any is sent; the handles come in the order of the calls. With `sqlite:` or `redis:` as broker and
-   * backend both, each 1000 of them, in their order, are one atomic write: after a crash all of these are there or none. Else each is sent
-   * by itself, and after a crash any part of them may be there.
+   * Send many: all are checked before any is sent; the handles come in the order of the calls. If broker and backend
+   * are both the same `sqlite:` or `redis:` store, each 1000 of the calls, in order, are one atomic write: after a
+   * crash all of these are there or none. Else each is sent by itself, and after a crash any part of them may be there.
    */
   delayMany(
     calls: readonly Call[],
@@ -68,21 +68,24 @@ export interface ObjectTask<
   /** Name on the wire, as `reports.render`. */
   name: Name
   input: Input
-  /** Checks the result; what it makes of it is stored. */
+  /** Checks the result; its output is stored. */
   output?: Output | undefined
   /** Checks the values of `ctx.progress`. */
   progress?: Progress | undefined
   /** Checks the values of `ctx.chunk`; it must not be asynchronous. */
   chunk?: Chunk | undefined
   /**
-   * Names of properties of the input, in the order of positional arguments: `delay(a, b)` is then `delay({ a, b })`. Default for callers without
-   * these types (Python, HTTP): their order in the schema, where it tells.
+   * Names of properties of the input, in the order of positional arguments: `delay(a, b)` is then `delay({ a, b })`.
+   * Default for callers without these types (Python, HTTP): their order in the schema, where it is known.
    */
   params?: Params | undefined
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 
-/** The positional arguments of a task with an input: those of its `params`; none where it declares none, or where they leave out what must be given. */
+/**
+ * The positional arguments of a task with an input: those of its `params`; none where it declares none, or where they
+ * leave out a required property.
+ */
 export type Positional<Input, Params extends readonly unknown[]> = Params extends readonly []
   ? never
   : RequiredKeys<Input> extends Params[number]
@@ -105,12 +108,12 @@ type Values<Input, Params extends readonly unknown[]> = {
   -readonly [Index in keyof Params]: Params[Index] extends keyof Input ? Input[Params[Index]] : never
 }
 
-/** What a task reports or hands out, by its schema of that; unknown without one. */
+/** What a task reports or emits, by its schema for that; unknown without one. */
 export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress> : unknown
 /** What a task results in: what its output schema makes of it or, without one, what its function returns. */
 export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : Awaited<Return>
 
-/** How a task hands its calls over; the app does the rest. */
+/** How a task passes on its calls; the app does the rest. */
 export interface Calls {
   send(definition: TaskDefinition, given: Given, options: CallOptions): Submission<unknown>
   sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]>
@@ -177,7 +180,8 @@ export function objectDefinition(
 }
 
 /**
- * Send a task by arguments as they cross the wire: for callers without its types. Throws ValidationError for what does not fit, and as `applyAsync`.
+ * Send a task by arguments as they cross the wire: for callers without its types. Throws ValidationError for arguments
+ * that do not fit, and as `applyAsync`.
  */
 export function callTask({ definition, applyAsync }: AnyTask, given: Given, options: CallOptions): Submission<unknown> {
   const { args, kwargs } = wireForm(definition, bindCall(definition, withKwargs(definition.name, given, options)))

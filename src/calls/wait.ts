@@ -17,12 +17,12 @@ import { AsyncResult } from './asyncResult.ts'
 import type { AppStores, Stores } from './stores.ts'
 
 /**
- * What became of an answer: it was the first and is taken; another came before; nobody waits any more (too late, or the job has ended); or there
- * is no such token.
+ * What happened to an answer: it was the first and is taken; another came before; the job does not wait any more (too
+ * late, or it has ended); or there is no such token.
  */
 export type WaitOutcome = 'completed' | 'already-completed' | 'over' | 'unknown'
 
-/** The name under which a wait has its record. The record's id is no secret; the token holds one beside it. */
+/** The name under which a wait has its record. The record's id is no secret; the token contains one besides. */
 const WAIT_TASK = 'celeriac.wait'
 const TOKEN_PATTERN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{32})$/
 /** How often the record of a wait is renewed, ms. */
@@ -32,7 +32,7 @@ const RETRY_DELAY_MS = 1000
 /** Where results are kept for ever, a token stays known this long after its wait has ended, ms. */
 const EXPIRED_TOKEN_LIFETIME_MS = 30 * 86_400_000
 
-/** What is remembered of a wait, so that another run of the job goes on with it. */
+/** Stored for a wait, so that another run of the job continues it. */
 interface Note {
   readonly secret: string
   /** Until when it waits, ms since the epoch. */
@@ -41,7 +41,7 @@ interface Note {
   readonly job: string
 }
 
-/** A wait that the result backend remembers. */
+/** A wait that the result backend stores. */
 class StoredWait implements Wait {
   readonly #id: string
   readonly #note: Note
@@ -82,8 +82,8 @@ class StoredWait implements Wait {
         })
       } catch (error) {
         if (error instanceof TaskError)
-          throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: nobody answered in time`)
-        // A wait of days outlives a store that is away.
+          throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: no answer came in time`)
+        // A wait of days survives an unavailable store.
         if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal)
         else if (!(error instanceof TimeoutError)) throw error
       }
@@ -94,7 +94,7 @@ class StoredWait implements Wait {
     return new AsyncResult(this.#id, this.#stores)
   }
 
-  /** From now on no answer is taken, unless one came in this very moment. */
+  /** From now on no answer is accepted, unless one came in this very moment. */
   async #close(): Promise<void> {
     const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
     await this.#write({ status: FAILURE, result, date_done: isoOf(this.#stores.clock.now()) })
@@ -122,12 +122,15 @@ export async function openWait(
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: config.clock.now() + timeout, job }
   const expires = fresh.until + (config.resultExpires || EXPIRED_TOKEN_LIFETIME_MS)
   await notes.putIfAbsent({ key: keyOf(id), value: JSON.stringify(fresh), expires })
-  // That of the run which asked first.
+  // The note of the run that asked first.
   const note = (await noteOf(notes, id)) ?? fresh
   return new StoredWait(id, note, name, opened, stores)
 }
 
-/** Hand in the answer that a job waits for. Throws EncodeError for a value that cannot be sent, NotSupportedError as `openWait`. */
+/**
+ * Submit the answer that a job waits for. Throws EncodeError for a value that cannot be sent, NotSupportedError as
+ * `openWait`.
+ */
 export async function completeWait(
   stores: AppStores,
   config: Config,

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
 
-/** How long a call waits for its task before it looks whether a worker is there, ms. */
+/** How long a call waits for its task before it checks whether a worker is connected, ms. */
 const CHECK_DELAY_MS = 5000
 
 interface Stores {
@@ -25,8 +25,9 @@ interface Wait {
 }
 
 /**
- * Warns when a call waits for a task that nothing takes: as no worker is connected, or, inside a task, as no worker has a free slot while that
- * task holds one. Each is written once. Waits share one timer, and none that ends in time asks the store anything.
+ * Warns when a call waits for a task that is not taken: because no worker is connected, or, inside a task, because no
+ * worker has a free slot while that task occupies one. Each is logged once. Waits share one timer, and a wait that ends
+ * in time sends no request to the store.
  */
 export class WorkerCheck {
   readonly #config: () => Config
@@ -65,7 +66,7 @@ export class WorkerCheck {
     const limit = performance.now() - this.#after
     const due = [...this.#waits].filter(({ since }) => since <= limit)
     for (const wait of due) this.#waits.delete(wait)
-    // One answer holds for all that have waited for so long; a task that waits can hear of more.
+    // One answer is valid for all that have waited this long; a wait inside a task can lead to either warning.
     const asked = due.find(({ by }) => by !== undefined) ?? due[0]
     if (asked) await this.#check(asked)
     const [next] = this.#waits
@@ -83,7 +84,7 @@ export class WorkerCheck {
       if (workers === 0) this.#warn('no worker', meta, noWorker(meta, broker.url))
       else if (by) this.#warn('no slot', meta, noSlot(meta, by))
     } catch (error) {
-      // A store that is away is reported to the call that waits.
+      // An unavailable store is reported to the call that waits.
       logger.debug({ err: error }, 'whether a worker is connected cannot be found out')
     }
   }

@@ -39,8 +39,9 @@ export function linkFollowUp(advancer: Advancer): FollowUp {
 }
 
 /**
- * Why the links of a message could not be followed: asked before it runs, so that nothing is done that nobody would take further. Only what
- * this worker itself would have to send counts: what lies deeper is for the worker that gets there.
+ * Why the links of a message could not be followed: checked before it runs, so that no work is done whose links cannot
+ * be sent. Only what this worker itself would have to send counts: signatures that are nested deeper are checked by the
+ * worker that sends them.
  */
 export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo | undefined {
   const { embed } = message
@@ -64,20 +65,26 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
   throw new NotSupportedError(`task ${task} is part of a chord, which is not supported yet`)
 }
 
-/** Its callbacks and the next of its chain, each with the result before its own arguments. Throws as `prepareSignature`. */
+/**
+ * The callbacks and the next task of the chain, each with the result before its own arguments. Throws as
+ * `prepareSignature`.
+ */
 export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   return send(callbackCalls(message, result), message, advancer, now)
 }
 
-/** Its errbacks, each with the id before its own arguments; and the rest of its chain ends as it did. */
+/** The errbacks, each with the id before its own arguments; and the rest of the chain ends in the same state. */
 export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   const { publish, also, children } = send(errbackCalls(message), message, advancer, now)
   return { publish, also: [...also, ...neverSent(message, ending, advancer, now)], children }
 }
 
-/** Records of what was to follow and never will: whoever waits for the end of the chain, or of a callback, hears of it. */
+/**
+ * Records of tasks that were to follow and never will: they notify callers that wait for the end of the chain, or of a
+ * callback.
+ */
 export function neverSent(
   { id, embed }: TaskMessage,
   ending: RecordState,
@@ -89,7 +96,7 @@ export function neverSent(
   return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
 }
 
-/** The same of a message that is refused: nothing at all is sent of what these values, its links as they came, would send. */
+/** The same for a message that is refused: no task within these values, its links as they were received, is sent. */
 export function recordsWithin(
   values: readonly unknown[],
   parent: string,
@@ -105,7 +112,7 @@ export function recordsWithin(
   })
 }
 
-/** An id is fixed by its place behind the task: a task that ends twice sends the same tasks again, not others. */
+/** An id is derived from the position after the task: a task that ends twice sends the same tasks again, not others. */
 function callbackCalls({ id, embed: { callbacks, chain } }: TaskMessage, result: unknown): SignatureCall[] {
   const args = [result]
   const calls = (callbacks ?? []).map((signature, index) => {
@@ -139,7 +146,7 @@ function send(
   }
 }
 
-/** The request context goes on to what follows; one that cannot be read ends here. */
+/** The request context is passed on to what follows; one that cannot be read ends here. */
 function contextOf(headers: TaskMessage['headers'], config: RequestConfig): ContextWire | undefined {
   const header = headers[CONTEXT_HEADER]
   const read = header === undefined ? undefined : readContext(header, config)

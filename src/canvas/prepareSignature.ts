@@ -15,9 +15,9 @@ export interface Predecessor {
   readonly rootId: string
   /** Queue of its caller's replies: without it, an rpc client would never see the result. */
   readonly replyTo: string | undefined
-  /** Who sends, for people. */
+  /** Name of the sender, for people. */
   readonly origin: string
-  /** Its request context, which goes on with what follows. */
+  /** Its request context, which is passed on to what follows. */
   readonly context?: unknown
 }
 
@@ -26,17 +26,17 @@ export interface SignatureCall {
   readonly signature: Signature
   /** Put before its own arguments, unless it is immutable. */
   readonly args: readonly unknown[]
-  /** Its id, where it does not bring one. */
+  /** Its id, unless the signature has one. */
   readonly id: string
-  /** What is left of the chain behind it, reversed. */
+  /** The rest of the chain after it, reversed. */
   readonly chain?: readonly Signature[]
 }
 
 type Options = Readonly<Record<string, unknown>>
 
 /**
- * Make the call of a signature ready at the moment `now`, as Celery's `apply_async` does. Throws NotSupportedError
- * for a canvas, ArgumentError, EncodeError or DecodeError for what cannot be sent.
+ * Prepare the call of a signature, as Celery's `apply_async` does. Throws NotSupportedError for a canvas,
+ * ArgumentError, EncodeError or DecodeError for a call that cannot be sent.
  */
 export function prepareSignature(
   call: SignatureCall,
@@ -53,7 +53,7 @@ export function prepareSignature(
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
   const message = messageOf(call, before, { now, ignored })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
-  // Python's words for the default are None and ''.
+  // Python's values for the default are None and ''.
   const queue = text(options, 'queue') || undefined
   const exchange = queue === undefined ? (text(options, 'exchange') ?? '') : ''
   const key = text(options, 'routing_key')
@@ -106,7 +106,10 @@ function embedOf(options: Options, chain: readonly Signature[] | undefined): Emb
   }
 }
 
-/** Each stamp lies among the options under its own name; a worker that passes one on has them together. */
+/**
+ * Each stamp is among the options under its own name; a worker that passes stamps on keeps them together in the
+ * headers.
+ */
 function stampsOf(options: Options, given: Options): Pick<TaskMessage, 'stampedHeaders' | 'stamps'> {
   const names = options.stamped_headers ?? given.stamped_headers
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) return {}

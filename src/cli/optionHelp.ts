@@ -7,7 +7,7 @@ import { duration, wholeNumber } from './values.ts'
  * table of options.
  */
 
-/** What a flag says in its own words. */
+/** The texts of a flag itself. */
 interface FlagWords {
   /** How a value is written, as `fast,slow`. */
   readonly as?: string

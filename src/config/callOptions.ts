@@ -8,7 +8,7 @@ import { type OptionTable, readGiven } from './optionTable.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 import { TASK_OPTIONS } from './taskOptions.ts'
 
-/** What one call says in place of its task's options, and what only a call can say. */
+/** Options of one call: they override those of its task; some exist for calls only. */
 export interface CallOptions {
   // <CALL_OPTIONS> written by `npm run docs:api` from the table below
   /** Not before this much time from now. Default: none. */

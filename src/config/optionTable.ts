@@ -17,7 +17,7 @@ interface Words {
   /** Whole sentences that follow it in the documentation. */
   readonly more?: string
   /**
-   * What holds where the option is left out, in words: of an option without a fixed default, or to show in place of it.
+   * What holds where the option is left out, in words: of an option without a fixed default, or to show instead of it.
    */
   readonly absent?: string
   /** Celery's name. */

@@ -71,11 +71,11 @@ export interface OpenStores {
   readonly backend: ResultBackend
   readonly unitOfWork: UnitOfWork
   /**
-   * The schedule of an app beside its other data: on the broker where that keeps schedules, else on the result backend.
-   * `close` closes it. Rejects with ConfigError where neither keeps one.
+   * The schedule of an app, kept with its other data: on the broker if it keeps schedules, else on the result backend.
+   * `close` closes it. Rejects with ConfigError where neither keeps schedules.
    */
   schedule(app: string): Promise<ScheduleStore>
-  /** Close all. Rejects with the first error, after all were tried. */
+  /** Close all. Rejects with the first error, after each was tried. */
   close(): Promise<void>
 }
 
@@ -108,8 +108,8 @@ export function repliesTo(url: string): boolean {
 }
 
 /**
- * URL of the default result backend of an app with this broker. A URL that no store knows is its own: opening it says
- * so.
+ * URL of the default result backend of an app with this broker. For a URL that no store knows it is the same URL:
+ * opening it throws the error.
  */
 export function defaultBackendOf(broker: string): string {
   return findKind(broker, 'broker')?.defaultBackend ?? broker
@@ -133,13 +133,13 @@ async function openResults(driver: StoreDriver, url: string, options: StoreOptio
   try {
     return driver.open(url, options, { broker: false, backend: true }, messages.broker)
   } catch (error) {
-    // Nothing is connected yet; the error that counts is the first one.
+    // Nothing is connected yet; the first error is the one to report.
     await messages.close().catch(() => undefined)
     throw error
   }
 }
 
-/** A part that was asked for of a kind that has it. */
+/** A part that was requested of a kind of store that has it. */
 function partOf<Part>(part: Part | undefined): Part {
   if (part === undefined) throw new TypeError('the driver of this store opened no such part')
   return part

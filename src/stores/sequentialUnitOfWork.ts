@@ -16,14 +16,14 @@ import { isFinal } from '../protocol/states.ts'
 import { NotSupportedError } from '../std/errors.ts'
 
 /**
- * Of two stores. Records and what follows, then the acknowledgement: a crash between any two runs the task again and
- * loses nothing.
+ * The unit of work of two stores. It writes records and what follows, then the acknowledgement: a crash between any two
+ * writes runs the task again and loses nothing.
  */
 export class SequentialUnitOfWork implements UnitOfWork {
   readonly atomic = false
   readonly #broker: Broker
   readonly #backend: ResultBackend
-  /** Submissions with a note that are on their way, by its key: others of that key wait for how they end. */
+  /** Submissions with a note that are in progress, by its key: others of that key wait for their end. */
   readonly #claims = new Map<string, Promise<unknown>>()
 
   constructor(broker: Broker, backend: ResultBackend) {
@@ -36,7 +36,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     if (!note) return this.#send(submission)
     for (let other = this.#claims.get(note.key); other; other = this.#claims.get(note.key)) await other
     const sending = this.#sendNoted(submission, note)
-    // Its failure is its caller's.
+    // The caller of this submission gets its failure.
     this.#claims.set(
       note.key,
       sending.catch(() => undefined),
@@ -76,7 +76,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
 
   async settle(settlement: Settlement): Promise<boolean> {
     const { delivery, end } = settlement
-    // A caller who waits also hears of a task that a worker refuses, or another process takes out of the queue.
+    // The reply also notifies a waiting caller of a task that a worker refuses, or another process takes out of the
+    // queue.
     await this.write({ ...settlement, reply: settlement.reply ?? replyOf(delivery) })
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }
@@ -91,9 +92,9 @@ export class SequentialUnitOfWork implements UnitOfWork {
 }
 
 /**
- * `UnitOfWork.write`, one step after the other. A final record comes last: what follows from it may be refused, and a
- * success that is stored can never become the failure that says so. A retry's record comes first: it must not replace
- * that of the next run.
+ * `UnitOfWork.write`, one step after the other. A final record is written last: the broker may refuse what follows from
+ * it, and a stored success could not be replaced by the failure that reports it. A retry's record is written first: it
+ * must not replace that of the next run.
  */
 export async function writeInOrder(
   { meta, reply, publish = [], also = [] }: Writing,
@@ -113,8 +114,8 @@ function publishTo(broker: Broker, { envelope, route, notBefore }: Message, self
 }
 
 /**
- * The broker did not take the message and never will: its record would wait for ever, and its idempotency key would
- * seem used.
+ * The broker did not take the message and never will: its record would stay pending for ever, and its idempotency key
+ * would seem used.
  */
 function isFinalRefusal(error: unknown): boolean {
   const fault = faultOf(error)
@@ -126,8 +127,8 @@ function replyOf(delivery: Delivery): Reply | undefined {
     const { replyTo: to, correlationId } = delivery.envelope.properties
     return to && correlationId ? { to, correlationId } : undefined
   } catch {
-    // An envelope of a damaged store: whoever settles it knows already that it cannot be read, and it must not be held
-    // for ever.
+    // An envelope of a damaged store: the code that settles it knows already that it cannot be read, and it must not be
+    // held for ever.
     return undefined
   }
 }

@@ -6,7 +6,7 @@ import type { ScheduleStore } from './scheduleStore.ts'
 
 /** What a store is opened with. Times are ms. */
 export interface StoreOptions extends BackendOptions {
-  /** How long a silent consumer keeps what it holds. */
+  /** How long a silent consumer keeps the messages that it holds. */
   readonly lease: number
   /** Redis: kombu's `visibility_timeout`. Default 1 h. */
   readonly visibilityTimeout?: number
@@ -23,13 +23,13 @@ export interface StoreUse {
 }
 
 /**
- * One file, server or database: opened once for its URL, shared by all its parts. Parts that were not asked for are
+ * One file, server or database: opened once for its URL, shared by all its parts. Parts that were not requested are
  * absent.
  */
 export interface Store {
   readonly broker?: Broker
   readonly backend?: ResultBackend
-  /** Where the store has both parts and can: submission and settlement are one atomic write each. */
+  /** Where the store has both parts and is able to: submission and settlement are one atomic write each. */
   readonly unitOfWork?: UnitOfWork
   /** The schedule of an app. Absent where the store keeps none. */
   schedule?(app: string): Promise<ScheduleStore>
@@ -40,8 +40,8 @@ export interface Store {
 /** What the folder of a store exports: how a URL of its schemes is opened. */
 export interface StoreDriver {
   /**
-   * URLs of the same identity are one store. Absent: all of its URLs are. Throws ConfigError for a URL that cannot be
-   * read.
+   * URLs of the same identity are one store. Absent: all of its URLs are one. Throws ConfigError for a URL that cannot
+   * be read.
    */
   identity?(url: string): string
   /** `messages`: the app's broker, for a store that keeps results in messages. Throws ConfigError. */

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { ConfigError } from '../std/errors.ts'
 
-/** Parameters of a broker URL that say how TLS is done: redis-py's words, on every broker. */
+/** Parameters of a broker URL that configure TLS: redis-py's names, on every broker. */
 export const TLS_PARAMETERS: readonly string[] = [
   'ssl_cert_reqs',
   'ssl_ca_certs',
@@ -23,8 +23,7 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
 ])
 
 /**
- * How the TLS of this host is done. The server's certificate must be right unless `ssl_cert_reqs=none`. Throws
- * ConfigError.
+ * The TLS options of this host. The server's certificate must be valid unless `ssl_cert_reqs=none`. Throws ConfigError.
  */
 export function tlsOf(query: ReadonlyMap<string, string>, host: string): ConnectionOptions {
   const verify = (query.get('ssl_cert_reqs') ?? 'required').toLowerCase().replace(/^cert_/, '')

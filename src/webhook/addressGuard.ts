@@ -9,7 +9,7 @@ import { hostAddress, webhookUrl } from './url.ts'
 /** All addresses of a host name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-/** Where a delivery goes: what the URL says, and the one address that was judged and is spoken to. */
+/** Where a delivery goes: the URL, and the one address that was checked and is connected to. */
 export interface Target {
   readonly url: URL
   readonly address: string
@@ -21,8 +21,9 @@ export async function resolveBySystem(hostname: string): Promise<readonly string
 }
 
 /**
- * Judge a URL and pin it to one address: DNS is asked once, here, so that an answer that changes afterwards (rebinding) changes nothing.
- * A name of which any address is private is refused as a whole. Throws Fatal for what may never be told, and what `resolve` throws.
+ * Check a URL and pin it to one address: DNS is queried once, here, so that an answer that changes afterwards
+ * (rebinding) has no effect. A name with any private address is refused as a whole. Throws Fatal for a URL that may
+ * never be notified, and what `resolve` throws.
  */
 export async function pinUrl(text: string, config: WebhookConfig, resolve: Resolve): Promise<Target> {
   const url = judged(text, config)
@@ -38,7 +39,9 @@ export async function pinUrl(text: string, config: WebhookConfig, resolve: Resol
   return { url, address }
 }
 
-/** The addresses of a host name; the system's resolver cannot be stopped, but the delivery waits for a limited time. */
+/**
+ * The addresses of a host name; the system's resolver cannot be cancelled, but the delivery waits for a limited time.
+ */
 function resolved(name: string, resolve: Resolve, timeout: number): Promise<readonly string[]> {
   return withDeadline(resolve(name), timeout, () => {
     throw new Error(`webhook: no address of ${name} within ${timeout} ms`)

@@ -6,7 +6,7 @@ import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std
 import type { Logger } from '../std/log.ts'
 import { redactUrl } from '../std/url.ts'
 
-/** What is remembered of an endpoint that fails. Of one that works there is nothing. */
+/** What is stored about an endpoint that fails. About a working endpoint nothing is stored. */
 export interface Trouble {
   /** When the first attempt after the last success failed, ms since the epoch. */
   readonly since: number
@@ -14,43 +14,43 @@ export interface Trouble {
   readonly disabled?: string
 }
 
-/** How an attempt failed: to be repeated; for the last time; or told that it shall never be. */
+/** How an attempt failed: it will be repeated; it was the last one; or the receiver wants no further delivery. */
 export type Failed = 'again' | 'for good' | 'gone'
 
-/** The note of a disabled endpoint is kept for this time and that between two probes after the last event, ms. */
+/** The note of a disabled endpoint is kept for this time plus the time between two probes after the last event, ms. */
 const DISABLED_LIFETIME_MS = 30 * 86_400_000
 
-/** The note on an endpoint: a URL, its query included. Nothing of it can be read in the key. */
+/** The key of the note on an endpoint: a URL, its query included. The key does not reveal the URL. */
 export function troubleKey(url: string): string {
   return `webhook ${crypto.hash('sha256', URL.parse(url)?.href ?? url, 'base64url')}`
 }
 
-/** The note that says that a probe is out, or was not long ago. */
+/** The key of the note that a probe is in progress, or was a short time ago. */
 function probeKey(url: string): string {
   return `${troubleKey(url)} probe`
 }
 
-/** The URL of an endpoint as somebody writes it. Throws ArgumentError for what is none. */
+/** The URL of an endpoint as a user writes it. Throws ArgumentError for an invalid one. */
 export function endpointUrl(text: string): string {
   const url = URL.parse(text)
   if (!url) throw new ArgumentError(`webhook: expected a URL, got ${JSON.stringify(redactUrl(text))}`)
   return url.href
 }
 
-/** What is known against an endpoint; undefined where nothing is. */
+/** The failures that are stored about an endpoint; undefined where there are none. */
 export async function troubleOf(url: string, notes: NoteStore): Promise<Trouble | undefined> {
   const value = await notes.get(troubleKey(url))
   return value === undefined ? undefined : (JSON.parse(value) as Trouble)
 }
 
-/** Forget what is known against an endpoint: the next delivery goes to it. True when it was disabled. */
+/** Drop what is stored about an endpoint: the next delivery goes to it. True when it was disabled. */
 export async function enable(url: string, notes: NoteStore): Promise<boolean> {
   const trouble = await troubleOf(url, notes)
   for (const key of [troubleKey(url), probeKey(url)]) await notes.put({ key, value: '', expires: 0 })
   return trouble?.disabled !== undefined
 }
 
-/** Where the notes on endpoints are kept. Rejects with ConfigError where they cannot be. */
+/** The store of the notes on endpoints. Rejects with ConfigError where the result backend keeps no notes. */
 export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore> {
   const { backend } = await app.stores()
   const { notes, url } = backend
@@ -59,8 +59,8 @@ export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore
 }
 
 /**
- * The endpoint of one attempt, and what all workers know of it, kept as notes. An endpoint that works costs one read. Where the store is away,
- * or keeps no notes, the delivery goes on as if nothing were known.
+ * The endpoint of one attempt, and what all workers know of it, stored as notes. A working endpoint costs one read. If
+ * the store is unavailable, or keeps no notes, the delivery continues as if nothing were known.
  */
 export class Endpoint {
   readonly #url: string
@@ -83,12 +83,12 @@ export class Endpoint {
     this.#log = log
   }
 
-  /** This attempt is the one that finds out whether a disabled endpoint works again. */
+  /** This attempt is a probe: it checks whether a disabled endpoint works again. */
   get isProbe(): boolean {
     return this.#known?.disabled !== undefined
   }
 
-  /** Without an attempt: deliveries to it fail at once. */
+  /** True if deliveries to it fail at once. This is no attempt. */
   async isDisabled(): Promise<boolean> {
     const trouble = await this.#remembered((notes) => troubleOf(this.#url, notes))
     return trouble?.disabled !== undefined
@@ -120,12 +120,12 @@ export class Endpoint {
       const since = known?.since ?? now
       if (how === 'gone' || (how === 'for good' && now - since >= disableAfter))
         return this.#disable({ since, disabled: `${reason} (failing since ${new Date(since).toISOString()})` }, notes)
-      // After twice the time an old failure says no more of the endpoint.
+      // After twice the time an old failure is no evidence any more.
       if (!known) await notes.putIfAbsent(this.#note({ since }, now + 2 * disableAfter))
     })
   }
 
-  /** One of all who come to it at once does it, and says so. */
+  /** Of all deliveries that reach this at once one does it, and logs it. */
   async #disable(trouble: Trouble, notes: NoteStore): Promise<void> {
     if (!(await this.#takeProbe(notes))) return
     await this.#write(trouble, notes)
@@ -145,12 +145,15 @@ export class Endpoint {
     return { key: troubleKey(this.#url), value: JSON.stringify(trouble), expires }
   }
 
-  /** False where somebody had the turn within the time between two probes. */
+  /** False if another delivery took the probe within the time between two probes. */
   #takeProbe(notes: NoteStore): Promise<boolean> {
     return notes.putIfAbsent({ key: probeKey(this.#url), value: '', expires: this.#now() + this.#probeEvery })
   }
 
-  /** Deliveries do not depend on what is remembered: undefined where nothing is to be, nothing can be, or the store is away. */
+  /**
+   * Deliveries do not depend on the notes: undefined if endpoints are never disabled, no notes are kept, or the store
+   * is unavailable.
+   */
   async #remembered<Value>(
     step: (notes: NoteStore, disableAfter: number) => Promise<Value>,
   ): Promise<Value | undefined> {

@@ -4,8 +4,8 @@ import { WEBHOOK_HEADER, WEBHOOK_TASK } from './header.ts'
 import { deliveryOf } from './message.ts'
 
 /**
- * The delivery of a job's webhook follows from the job's end, also of a job without a record. A delivery that failed for good is kept in the
- * dead-letter queue, from where it can be sent by hand.
+ * The delivery of a job's webhook follows from the job's end, also for a job without a record. A delivery that failed
+ * for good is kept in the dead-letter queue, from which it can be sent by hand.
  */
 export const webhookFollowUp: FollowUp = (end: EndedTask): Following => {
   const delivery = end.headers[WEBHOOK_HEADER] === undefined ? undefined : deliveryOf(end)

@@ -7,7 +7,10 @@ export const WEBHOOK_HEADER = 'celeriac_webhook'
 /** The task that sends it. */
 export const WEBHOOK_TASK = 'celeriac.webhook'
 
-/** The header of a call with the option `webhook`. Throws ArgumentError for a URL that may not be, or an app without webhooks. */
+/**
+ * The header of a call with the option `webhook`. Throws ArgumentError for a URL that is not allowed, or an app without
+ * webhooks.
+ */
 export function webhookHeader(url: unknown, config: WebhookConfig | undefined, task: string): Record<string, unknown> {
   if (!config)
     throw new ArgumentError(`task ${task}: webhook: expected an app with the option webhooks (its secret), got none`)

@@ -12,7 +12,10 @@ import { isRecord } from '../std/isRecord.ts'
 import { redactUrl } from '../std/url.ts'
 import { WEBHOOK_HEADER, WEBHOOK_TASK } from './header.ts'
 
-/** The call of the task that delivers a webhook: its message, to send with the final record of the job, and its own record. */
+/**
+ * The call of the task that delivers a webhook: its message, to send with the final record of the job, and its own
+ * record.
+ */
 export interface WebhookDelivery {
   readonly message: Message
   readonly meta: TaskMeta
@@ -28,8 +31,9 @@ interface Subscription {
 const MAX_RESULT_LENGTH = 256 * 1024
 
 /**
- * The delivery that follows from the end of a job; undefined for a job without a webhook. It is sent in the same write as the record, so it
- * goes out when and only when the job has ended. Its id is fixed by the job and its state: a job that ends twice has one delivery.
+ * The delivery that follows from the end of a job; undefined for a job without a webhook. It is sent in the same write
+ * as the record, so it is sent if and only if the job has ended. Its id is derived from the job and its state: a job
+ * that ends twice has one delivery.
  */
 export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   const { meta, headers, now } = ended
@@ -57,13 +61,13 @@ export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   }
 }
 
-/** The header holds the URL alone where a Python client wrote it. No other program uses a header of this name. */
+/** The header is the URL alone if a Python client wrote it. No other program uses a header of this name. */
 function subscriptionOf(header: unknown): Subscription | undefined {
   if (header === undefined || header === null) return undefined
   const given = isRecord(header) ? header : { url: header }
   const { url, source, queue } = given
   return {
-    // Any text: the delivery refuses what is no URL, and its record says so.
+    // Any text: the delivery refuses an invalid URL, and its record reports that.
     url: String(url),
     source: typeof source === 'string' ? source : 'urn:celeriac',
     queue: typeof queue === 'string' && queue !== '' ? queue : undefined,

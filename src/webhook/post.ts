@@ -3,7 +3,7 @@ import { request as secureRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import type { Target } from './addressGuard.ts'
 
-/** What the receiver said. */
+/** The receiver's answer. */
 export interface Answer {
   readonly status: number
   /** The header of that name. */
@@ -14,8 +14,8 @@ export interface Answer {
 const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
- * POST to a pinned target on a connection of its own. Redirects are not followed: they are answers like any other. `timeout` (ms) bounds the
- * whole exchange, `stop` ends it. Rejects when there is no answer.
+ * POST to a pinned target on a connection of its own. Redirects are not followed: they are answers like any other.
+ * `timeout` (ms) bounds the whole exchange, `stop` ends it. Rejects when there is no answer.
  */
 export function post(
   { url, address }: Target,
@@ -55,7 +55,7 @@ function always(address: string): LookupFunction {
   }
 }
 
-/** The status is what counts: an answer that breaks off after it has been given all the same. */
+/** Only the status counts: an answer that breaks off after its status is an answer, too. */
 function drain(response: IncomingMessage, done: () => void): void {
   let length = 0
   response.on('data', (chunk: Buffer) => {

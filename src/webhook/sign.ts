@@ -3,8 +3,8 @@ import { createHmac } from 'node:crypto'
 const SECRET_PREFIX = 'whsec_'
 
 /**
- * The headers of Standard Webhooks (https://www.standardwebhooks.com): id, time, and one `v1` signature (HMAC-SHA256) for each secret,
- * so that a receiver that knows any of them accepts it. `now`: ms since the epoch.
+ * The headers of Standard Webhooks (https://www.standardwebhooks.com): id, time, and one `v1` signature (HMAC-SHA256)
+ * for each secret, so that a receiver that knows any of them accepts it.
  */
 export function signedHeaders(
   id: string,

@@ -14,7 +14,7 @@ export interface Delivered {
   readonly attempts: number
 }
 
-/** What tests replace. */
+/** Parts that tests replace. */
 export interface Surroundings {
   readonly resolve?: Resolve
   /** ms before the first repeat. */
@@ -28,8 +28,8 @@ const MAX_DELAY_MS = 24 * 3_600_000
 const JITTER_SHARE = 0.1
 
 /**
- * Define the task that tells the end of jobs to their webhooks, in an app with the option `webhooks`. It is a task like any other: kept in the
- * store, run at least once, repeated with growing waits.
+ * Define the task that notifies webhooks of the end of jobs, in an app with the option `webhooks`. It is a task like
+ * any other: kept in the store, run at least once, repeated with growing delays.
  */
 export function defineWebhookTask(
   app: App,
@@ -40,7 +40,7 @@ export function defineWebhookTask(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {
       const { retries = 0, signal, log = app.config.logger } = currentTask() ?? {}
-      // Runs that ended with their workers are no attempts of the endpoint's.
+      // Runs that were lost with their workers are not attempts of the endpoint.
       const attempt = retries + 1
       const { clock } = app.config
       const endpoint = new Endpoint(url, app, webhooks, log)
@@ -52,13 +52,13 @@ export function defineWebhookTask(
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         const last = endpoint.isProbe || attempt > webhooks.retries
-        // A worker that is told to stop says nothing of the endpoint.
+        // If the worker is stopping, the failure says nothing about the endpoint.
         if (!signal?.aborted) await endpoint.failed(error.message, error.isGone ? 'gone' : last ? 'for good' : 'again')
         const asked = askedFor(error.retryAfter, clock.now())
         throw next(error, last ? undefined : Math.max(delayAfter(attempt, firstDelay), asked))
       }
     },
-    { retry: { max: webhooks.retries }, ignoreResult: false, description: 'Tells a webhook that a job has ended' },
+    { retry: { max: webhooks.retries }, ignoreResult: false, description: 'Notifies a webhook that a job has ended' },
   )
 }
 
@@ -74,7 +74,7 @@ interface Attempt {
   readonly now: number
 }
 
-/** The endpoint did not take it: what may work later, unless it is gone. */
+/** The endpoint did not accept the delivery: a later attempt may succeed, unless the endpoint is gone. */
 class Refusal extends Error {
   readonly status: number | undefined
   readonly retryAfter: string | undefined
@@ -90,7 +90,10 @@ class Refusal extends Error {
   }
 }
 
-/** The status of what was accepted, which is 2xx: everything else, redirects included, is a Refusal. Throws Fatal for a URL that may not be told. */
+/**
+ * The status of an accepted delivery, which is 2xx: any other status, redirects included, is a Refusal. Throws Fatal
+ * for a URL that may not be notified.
+ */
 async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
   const target = await onTheWay(() => pinUrl(url, config, resolve))
   const secrets = await config.secrets(url)
@@ -105,7 +108,7 @@ async function deliver({ url, id, body, config, resolve, signal, now }: Attempt)
   throw new Refusal(`expected a status of 2xx, got ${status}`, answer)
 }
 
-/** What fails on the way, as DNS or a connection, may work later. */
+/** A failure on the way, as of DNS or a connection, may pass. */
 async function onTheWay<Value>(step: () => Promise<Value>): Promise<Value> {
   try {
     return await step()
@@ -116,10 +119,10 @@ async function onTheWay<Value>(step: () => Promise<Value>): Promise<Value> {
   }
 }
 
-/** What the task throws: a repeat after so many ms, or the failure that ends it. */
+/** The task throws this: a retry after this many ms, or the failure that ends it. */
 function next(refusal: Refusal, wait: number | undefined): Error {
   if (refusal.isGone) return new Fatal('webhook: the receiver is gone: HTTP 410')
-  // What failed on the way is itself the cause.
+  // A failure on the way is itself the cause.
   const cause = refusal.cause instanceof Error ? refusal.cause : new Error(`webhook: ${refusal.message}`)
   return wait === undefined ? new Fatal(cause.message, { cause }) : new Retry(cause.message, wait, { cause })
 }

@@ -8,8 +8,8 @@ import { shown } from '../std/validate.ts'
 const MAX_URL_LENGTH = 2048
 
 /**
- * The URL of a webhook, as far as it can be judged without asking DNS. Throws ArgumentError unless it is `https:` to a host that is not
- * plainly private; hosts on the allow-list may be both.
+ * The URL of a webhook, checked as far as possible without a query to DNS. Throws ArgumentError unless it is `https:`
+ * to a host that is not plainly private; hosts on the allow-list may use `http:` and be private.
  */
 export function webhookUrl(text: unknown, config: WebhookConfig): URL {
   const url = typeof text === 'string' && text.length <= MAX_URL_LENGTH ? URL.parse(text) : null
@@ -29,7 +29,7 @@ export function webhookUrl(text: unknown, config: WebhookConfig): URL {
   return url
 }
 
-/** A URL may hold a password or a token. */
+/** A URL may contain a password or a token. */
 function shownUrl(url: unknown): string {
   return typeof url === 'string' ? shown(redactUrl(url)) : shown(url)
 }

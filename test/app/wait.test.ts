@@ -64,7 +64,7 @@ onEachStore((lab, kind) => {
     const { app, ask, tokens } = scene(lab(), { timeout: 30 })
     await lab().work(app)
     const handle = await ask.delay('approval')
-    expect(await messageOf(handle)).toBe('waitFor "approval": nobody answered in time')
+    expect(await messageOf(handle)).toBe('waitFor "approval": no answer came in time')
     expect(await app.completeWait(tokens[0] as string)).toBe('over')
   })
 

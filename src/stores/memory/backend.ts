@@ -41,7 +41,7 @@ interface Stored {
   readonly end: number
 }
 
-/** A state on the way, or an emission. */
+/** An intermediate state, or an emission. */
 interface Logged {
   readonly seq: number
   readonly version: number
@@ -51,7 +51,10 @@ interface Logged {
   readonly emission?: string | Uint8Array
 }
 
-/** Records in this process's memory, gone with it: for tests and the eager mode. Serialized all the same, so that nothing passes here that would not elsewhere. */
+/**
+ * Records in this process's memory, lost at its end: for tests and the eager mode. They are serialized nevertheless, so
+ * that a value that another store refuses is refused here too.
+ */
 export class MemoryBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url = 'memory:'

@@ -24,14 +24,14 @@ interface Item {
   holder: MemoryDelivery | undefined
 }
 
-/** Messages in this process's memory, gone with it: for tests and the eager mode. */
+/** Messages in this process's memory, lost at its end: for tests and the eager mode. */
 export class MemoryBroker implements Broker {
   readonly url = 'memory:'
   readonly first = 'highest'
   readonly clock: Clock
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
-  /** What flows into queues by exchange, the queue with each. */
+  /** Bindings by exchange, each with its queue. */
   readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
   #seq = 0
 
@@ -98,7 +98,7 @@ export class MemoryBroker implements Broker {
     return [...this.#consumers].some((consumer) => consumer.reads(queue))
   }
 
-  /** What may be taken from a queue now, the first in turn first. */
+  /** The messages that may be taken from a queue now, in their order. */
   waiting(queue: string, now: number): Item[] {
     const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
     return items.sort(
@@ -106,18 +106,18 @@ export class MemoryBroker implements Broker {
     )
   }
 
-  /** When the next delayed message is due that `waiting` at the same `now` does not give. */
+  /** When the next delayed message is due, of those that `waiting` at the same `now` does not return. */
   nextDue(now: number): number | undefined {
     const due = [...this.#items.values()].filter((item) => !item.holder && item.due > now).map((item) => item.due)
     return due.length ? Math.min(...due) : undefined
   }
 
-  /** True when the message was there, and the holder's to drop. */
+  /** Drop a message for its holder. True when the message was there. */
   drop(seq: number): boolean {
     return this.#items.delete(seq)
   }
 
-  /** Something may be taken now that could not before. */
+  /** Messages may be available now that were not before. */
   changed(): void {
     for (const consumer of this.#consumers) consumer.look()
   }

@@ -23,7 +23,8 @@ export class MemoryNotes implements NoteStore {
   async putIfAbsent(note: Note): Promise<boolean> {
     const now = this.#clock.now()
     for (const [key, { expires }] of this.#notes) {
-      // The oldest come first. One that expires late keeps later ones in the map for a while, which `get` does not show.
+      // The oldest come first. A note that expires late keeps expired ones behind it in the map for a while; `get`
+      // hides them.
       if (expires > now) break
       this.#notes.delete(key)
     }

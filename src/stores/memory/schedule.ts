@@ -13,7 +13,7 @@ interface Kept extends StoredEntry {
   readonly waiting: boolean
 }
 
-/** A schedule in this process's memory, gone with it. */
+/** A schedule in this process's memory, lost at its end. */
 export class MemoryScheduleStore implements ScheduleStore {
   readonly url = 'memory:'
   readonly #entries = new Map<string, Kept>()

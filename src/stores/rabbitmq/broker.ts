@@ -20,15 +20,21 @@ import { Topology } from './topology.ts'
 import { AMQP_IGNORED, parseAmqpUrl } from './url.ts'
 
 export interface AmqpOptions {
-  /** How task queues are made, by name. */
+  /** How task queues are declared, by name. */
   readonly queues?: Readonly<Record<string, QueueOptions>>
-  /** How long a call waits for a server that is away or takes no messages, ms. Default 10 s. */
+  /** How long a call waits for a server that is unavailable or takes no messages, ms. Default 10 s. */
   readonly storeTimeout?: number
-  /** RabbitMQ's `consumer_timeout`, ms: what is held for half as long is renewed. Default 30 min, as the server's. */
+  /**
+   * RabbitMQ's `consumer_timeout`, ms: a message that is held for half as long is renewed. Default 30 min, as the
+   * server's.
+   */
   readonly consumerTimeout?: number
-  /** How soon a connection that carries nothing is found out. Default: asked every 5 s, an answer within 3 s. */
+  /** How soon a dead connection is noticed. Default: a probe every 5 s, an answer within 3 s. */
   readonly probe?: ProbePace
-  /** Told when tasks were given back because they ran for longer than that, and of parameters of the URL that are ignored. */
+  /**
+   * Called when the server requeued tasks because they ran for longer than that, and with ignored parameters of the
+   * URL.
+   */
   readonly warn?: (message: string) => void
   /** Whose moments delays are; the server counts the time that is left. Default: the system's. */
   readonly clock?: Clock
@@ -38,20 +44,28 @@ const STORE_TIMEOUT_MS = 10_000
 /** How many messages of a queue a purge reads for their task ids; the rest is dropped unread. */
 const MAX_PURGED_IDS = 10_000
 
-/** Messages in RabbitMQ, in queues as Celery declares them, so that its workers and clients share them. */
+/**
+ * Messages in RabbitMQ, in queues that are declared as Celery does, so that Celery's workers and clients share them.
+ */
 export class AmqpBroker implements Broker {
   readonly url: string
   readonly first = 'highest'
   readonly turns = 'random'
-  /** A server short of memory stops reading from whoever publishes: what is held must be settled all the same, so by another connection. */
+  /**
+   * A server short of memory stops reading from connections that publish: held messages must be settled nevertheless,
+   * so another connection does that.
+   */
   readonly #publishing: AmqpConnection
   readonly #connection: AmqpConnection
-  /** Of task queues: what is held by it must not be given to others because a task blocks the event loop. */
+  /** For task queues: the server must not give its messages to others because a task blocks the event loop. */
   readonly #consuming: AmqpConnection
   readonly #topology: Topology
   readonly #delays: Delays
   readonly #tasks: Publisher
-  /** To exchanges, which may be gone: the server then ends the channel, and with it what is under way. */
+  /**
+   * For exchanges, which may be gone: the server then ends the channel, and the messages that are not confirmed yet
+   * with it.
+   */
   readonly #others: Publisher
   readonly #delayed: Publisher
   readonly #clock: ConsumerClock
@@ -101,7 +115,7 @@ export class AmqpBroker implements Broker {
     const wait = notBefore === undefined ? 0 : notBefore - this.#time.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
-    // The reader of such a queue made it: without it, nobody waits for the message.
+    // The reader of such a queue declared it: without the queue, no process waits for the message.
     if (transient) await this.#tasks.publish({ ...message, mandatory: false })
     else {
       await this.#routed(
@@ -120,7 +134,7 @@ export class AmqpBroker implements Broker {
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
     requireName(options.name)
     for (const { name } of queues) requireShort(name, 'queue')
-    // Replies and remote control come again, or are of no use to whoever was blocked.
+    // Replies and remote control are sent again, or are of no use to a process whose event loop was blocked.
     const relayed = !queues.every(({ transient }) => transient)
     if (relayed) relay.check()
     const parts = {
@@ -150,18 +164,18 @@ export class AmqpBroker implements Broker {
     requireShort(queue, 'queue')
     const taskIds: string[] = []
     let count = 0
-    // From the longest stay to the shortest, and then where they come out: none slips past.
+    // From the longest delay to the shortest, and then the queue itself, so that no message is missed.
     for (const name of [...delayQueues(queue), queue]) {
       if ((await this.#topology.size(name)) === undefined) continue
       count += await this.#topology.declare(async (channel) => {
-        let told = 0
-        for (; told < MAX_PURGED_IDS; told++) {
+        let read = 0
+        for (; read < MAX_PURGED_IDS; read++) {
           const message = await channel.get(name, { noAck: true })
-          if (!message) return told
+          if (!message) return read
           const { correlationId } = message.properties
           if (typeof correlationId === 'string') taskIds.push(correlationId)
         }
-        return told + (await channel.purgeQueue(name)).messageCount
+        return read + (await channel.purgeQueue(name)).messageCount
       })
     }
     return { count, taskIds }
@@ -175,15 +189,19 @@ export class AmqpBroker implements Broker {
     }
   }
 
-  /** Also what says its time itself (Celery's eta): in the queue it would take up a place of whoever takes it, until then. */
+  /**
+   * Also a message that contains its time (Celery's eta): in the queue it would occupy a slot of its consumer until
+   * then.
+   */
   async #later(envelope: Envelope, queue: string, notBefore: number): Promise<void> {
-    // The server counts a message's own limit from each stay anew, and forgets it then. Workers go by the header.
+    // The server counts a message's own expiration from the beginning in each queue, and drops the message then.
+    // Workers use the header.
     const { expiration: _, ...properties } = envelope.properties
     const headers = withoutWay(envelope.headers)
     const options = writeProperties({ ...envelope, headers, properties })
     const content = envelope.body
     await this.#routed(
-      // It could be gone when the message comes out.
+      // The queue could be gone when the delay is over.
       () => this.#topology.queue(queue),
       () => {
         this.#topology.forgetQueue(queue)
@@ -197,7 +215,7 @@ export class AmqpBroker implements Broker {
     )
   }
 
-  /** Declare, then publish; where it is gone meanwhile, once more. */
+  /** Declare, then publish; if the queue was deleted in between, once more. */
   async #routed(
     declare: () => Promise<void>,
     forget: () => void,
@@ -209,26 +227,27 @@ export class AmqpBroker implements Broker {
       try {
         if ((await publish()) === 'stored') return
       } catch (error) {
-        // Declared anew at the next call. This message may have arrived: to send it again is for whoever knows that it may run twice.
+        // It is declared again at the next call. This message may have arrived: only a caller that accepts a second run
+        // may send it again.
         forget()
         throw error
       }
       forget()
       if (attempt === 0) continue
       throw new StoreUnavailableError(
-        `queue ${queue}: a message was returned as unroutable, also after declaring it anew`,
+        `queue ${queue}: a message was returned as unroutable, even after it was declared again`,
       )
     }
   }
 
-  /** To whoever is bound; nobody is no error. */
+  /** To all queues that are bound to it; to have none is no error. */
   async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
     if (!(await this.#topology.hasExchange(exchange))) return
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
     try {
       await this.#others.publish({ ...message, mandatory: false })
     } catch (error) {
-      // It went with the server's restart, or with those that were bound to it.
+      // The exchange was lost when the server restarted, or with the queues that were bound to it.
       this.#topology.forgetExchange(exchange)
       if (await this.#topology.hasExchange(exchange)) throw error
     }

@@ -2,38 +2,43 @@ import { namePart } from './limits.ts'
 import type { Topology } from './topology.ts'
 
 /*
- * Delays in the broker. A delay is a number of ticks; each of its one-bits is a stay in a queue whose messages all live equally long,
- * so that none waits behind another (a queue drops only what is at its head). The bits are words of the routing key:
+ * Delays in the broker. A delay is a number of ticks; for each of its one-bits the message waits in a queue whose
+ * messages all expire after the same time, so that none waits behind another (a queue drops only expired messages at
+ * its head). The bits are words of the routing key:
  *
- *   exchange celeriac.delay.27 ── *  1 * … ─▶ queue <q>.delayed.27 (2^27 ticks) ── dead letter ─▶ exchange celeriac.delay.26
- *                              └─ *  0 * … ─▶ exchange celeriac.delay.26 … ─▶ … ─▶ celeriac.delay ─▶ queue <q>.delayed
+ *   exchange celeriac.delay.27 ── *  1 * … ─▶ queue <q>.delayed.27 (2^27 ticks) ── dead letter ─▶ celeriac.delay.26
+ *                              └─ *  0 * … ─▶ celeriac.delay.26 … ─▶ … ─▶ celeriac.delay ─▶ queue <q>.delayed
  *
- * The last stay, one tick, is everybody's: its dead letters go to the task queue by its name. Python peers need know nothing of it.
+ * All delays end with one tick in the queue <q>.delayed, whose dead letters go to the task queue by its name. Python
+ * peers need no knowledge of this.
  */
 
-/** Short enough not to be noticed, long enough that the steps themselves do not count, ms. */
+/** Short enough not to be noticed, long enough that the steps themselves do not matter, ms. */
 export const TICK_MS = 16
-/** 2^28 ticks are 49 days: about the longest that RabbitMQ can count. Who waits longer comes in between, and is sent on. */
+/**
+ * 2^28 ticks are 49 days: about the longest time that RabbitMQ can count. A longer delay ends early, and the message is
+ * delayed again.
+ */
 const LEVELS = 28
 const MAX_TICKS = 2 ** LEVELS - 1
 const EXCHANGE_PREFIX = 'celeriac.delay'
 const PASSAGE_NAME = /\.delayed(?:\.\d+)?$|\.held\.[\da-f-]{36}$/
-/** Bytes that the bits and the dots leave of a routing key, and that the suffix leaves of a queue name. */
+/** Bytes that remain of a routing key after the bits and the dots, and of a queue name after the suffix. */
 const MAX_NAME_KEY_BYTES = 255 - 2 * LEVELS
 const MAX_QUEUE_NAME_BYTES = 255 - '.delayed.27'.length
 
-/** Where a message goes to wait. */
+/** The route by which a message is delayed. */
 export interface DelayRoute {
   readonly exchange: string
   readonly routingKey: string
 }
 
-/** True of a queue that messages only pass through: where they wait for their time, or are held for long (`HoldByCopy`). */
+/** True for a queue that messages only pass through: they are delayed there, or held for long (`HoldByCopy`). */
 export function isPassage(name: string): boolean {
   return PASSAGE_NAME.test(name)
 }
 
-/** The queues of one task queue in which messages wait, the longest stay first. */
+/** The queues in which messages for one task queue are delayed, the longest delay first. */
 export function delayQueues(queue: string): string[] {
   return [...Array.from({ length: LEVELS }, (_, at) => levelQueue(queue, LEVELS - 1 - at)), lastQueue(queue)]
 }
@@ -50,12 +55,12 @@ function exchangeOf(level: number): string {
   return level < 0 ? EXCHANGE_PREFIX : `${EXCHANGE_PREFIX}.${level}`
 }
 
-/** Makes the queues and exchanges of delays as they are needed, and says where a message goes. */
+/** Declares the queues and exchanges of delays when they are needed, and returns the route of a delayed message. */
 export class Delays {
   readonly #topology: Topology
-  /** By task queue: levels that exist, as bits; each is made once. */
+  /** By task queue: the levels that are declared, or about to be. */
   readonly #made = new Map<string, Map<number, Promise<void>>>()
-  /** The first so many exchanges exist, or are being made; short delays need few. */
+  /** This many exchanges, the lowest, are declared, or about to be; short delays need few. */
   #exchanges = 0
   #making: Promise<void> = Promise.resolve()
 
@@ -63,18 +68,18 @@ export class Delays {
     this.#topology = topology
   }
 
-  /** It may all have gone: make it again at the next use. */
+  /** All may have been deleted: declare it again at the next use. */
   forget(): void {
     this.#made.clear()
     this.#exchanges = 0
   }
 
-  /** The way for a message to this queue that is due in `wait` ms. */
+  /** The route for a message to this queue that is due in `wait` ms. */
   async route(queue: string, wait: number): Promise<DelayRoute> {
     const word = wordOf(queue)
-    // The last stay is one tick; rounded up, so that nothing is early.
+    // The last step is one tick; rounded up, so that no message is early.
     const ticks = Math.min(MAX_TICKS, Math.max(0, Math.ceil(wait / TICK_MS) - 1))
-    // Those above the highest one-bit have nothing to say.
+    // The exchanges above the highest one-bit are skipped.
     const first = Math.max(0, Math.floor(Math.log2(Math.max(1, ticks))))
     await this.#makeExchanges(first)
     await this.#make(queue, word, -1)
@@ -83,7 +88,7 @@ export class Delays {
     return { exchange: exchangeOf(first), routingKey: `${bits.join('.')}.${word}` }
   }
 
-  /** Those of the levels up to this one. */
+  /** Declare the exchanges of the levels up to this one. */
   #makeExchanges(level: number): Promise<void> {
     if (level + 2 <= this.#exchanges) return this.#making
     const from = this.#exchanges
@@ -128,7 +133,7 @@ export class Delays {
         ? { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue, 'x-message-ttl': TICK_MS }
         : { 'x-dead-letter-exchange': exchangeOf(level - 1), 'x-message-ttl': TICK_MS * 2 ** level }
     const kind = this.#topology.isQuorum(queue)
-      ? // Then each step is confirmed before the last is forgotten, as the queue that it is for is replicated, too.
+      ? // Each step is confirmed before the one before is dropped, because the task queue is replicated, too.
         { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
       : {}
     await this.#topology.passage(name, { ...kind, ...next })
@@ -142,7 +147,9 @@ function bitOf(ticks: number, level: number): boolean {
   return Math.floor(ticks / 2 ** level) % 2 === 1
 }
 
-/** The queue's name as one word of a routing key: a dot would make it several, and `*` and `#` mean something in a pattern. */
+/**
+ * The queue's name as one word of a routing key: a dot would separate words, and `*` and `#` are special in a pattern.
+ */
 function wordOf(queue: string): string {
   return namePart(
     queue.replace(/[.*#%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`),

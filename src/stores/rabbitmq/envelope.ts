@@ -3,8 +3,9 @@ import type { MessageProperties, Options } from 'amqplib'
 import type { Envelope, Properties } from '../../protocol/envelope.ts'
 
 /**
- * Content, headers and properties as they cross the wire (celery-wire §1.5): bodies are raw bytes, messages persistent unless told otherwise.
- * A task that expires says so in a header, and a worker then says that it has: the server would drop it without a word.
+ * Content, headers and properties on the wire (celery-wire §1.5): bodies are raw bytes, messages are persistent unless
+ * configured otherwise. A task that expires has a header for that, so that a worker reports its expiry: by the property
+ * alone the server would drop it without a record.
  */
 export function writeProperties({ headers, properties }: Envelope): Options.Publish {
   const { contentType, contentEncoding, correlationId, replyTo, priority, expiration, deliveryMode } = properties
@@ -20,17 +21,20 @@ export function writeProperties({ headers, properties }: Envelope): Options.Publ
   }
 }
 
-/** On copies that stand for what is held: which one, and how often its holders had died before. */
+/** Headers of copies of held messages: the key of the copy, and how often its holders had died before. */
 export const HELD_HEADER = 'x-celeriac-held'
 export const LOST_HEADER = 'x-celeriac-lost'
-/** The server's word on a copy that went back: `rejected` when it was given back, `expired` when its holder was gone. */
+/**
+ * The server's header of a copy that was dead-lettered: `rejected` when its holder released it, `expired` when its
+ * holder was gone.
+ */
 export const REASON_HEADER = 'x-first-death-reason'
 
-/** Headers by which the server describes a message's way: no part of the envelope. */
+/** Headers by which the server describes a message's path: they are not part of the envelope. */
 const SERVER_HEADER =
   /^x-(?:celeriac-held|celeriac-lost|delivery-count|death|first-death-(?:exchange|queue|reason)|last-death-(?:exchange|queue|reason)|acquired-count)$/
 
-/** `ours`: true of queues that messages pass through on the way, whose traces are of no interest to anybody. */
+/** `ours`: true for queues that messages only pass through; the headers that they add are removed. */
 export function readEnvelope(
   { content, properties }: { readonly content: Buffer; readonly properties: MessageProperties },
   ours: (queue: string) => boolean,
@@ -44,7 +48,9 @@ export function readEnvelope(
   }
 }
 
-/** Headers without what the server has added. A message that is sent again with them would be taken for one that goes in circles. */
+/**
+ * Headers without those that the server added. If a message were sent with them again, the server would assume a cycle.
+ */
 export function withoutWay(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return own(headers, true)
 }

@@ -7,12 +7,12 @@ import { ArgumentError } from '../../std/errors.ts'
 const MAX_SHORT_STRING_BYTES = 255
 /** A worker's name is part of a queue's (`<name>.<uuid>.celery.pidbox`) and of consumer tags. */
 const MAX_NAME_BYTES = 200
-/** The longest time that the server lets a message live, ms: 32 bits. */
+/** The longest time that the server keeps a message with an expiration, ms: 32 bits. */
 const MAX_EXPIRATION_MS = 0xffff_ffff
 const MAX_CHARACTER_BYTES = 3
 const MAX_SHOWN_LENGTH = 40
 
-/** Throws ArgumentError for a text of more than 255 bytes: AMQP has no room for it. */
+/** Throws ArgumentError for a text of more than 255 bytes, which AMQP cannot contain. */
 export function requireShort(text: string, what: string, most: number = MAX_SHORT_STRING_BYTES): void {
   if (text.length * MAX_CHARACTER_BYTES <= most) return
   const bytes = Buffer.byteLength(text)
@@ -26,7 +26,7 @@ export function requireName(name: string): void {
   requireShort(name, 'name of a worker', MAX_NAME_BYTES)
 }
 
-/** Throws ArgumentError for a message that AMQP has no room for, by its names or its properties. */
+/** Throws ArgumentError for a message whose names or properties AMQP cannot contain. */
 export function requireSendable({ headers, properties }: Envelope, { exchange, routingKey }: Route): void {
   requireShort(exchange, 'exchange')
   requireShort(routingKey, exchange === '' ? 'queue' : 'routing key')
@@ -35,14 +35,14 @@ export function requireSendable({ headers, properties }: Envelope, { exchange, r
   requireShort(contentEncoding, 'content encoding')
   if (correlationId !== undefined) requireShort(correlationId, 'task id')
   if (replyTo !== undefined) requireShort(replyTo, 'queue of replies')
-  // A task that says in a header when it expires is sent without (`writeProperties`).
+  // A task with its expiry in a header is sent without the property (`writeProperties`).
   if (expiration !== undefined && typeof headers.expires !== 'string') requireExpiration(expiration)
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255))
     throw new ArgumentError(`RabbitMQ: priority: expected a whole number from 0 to 255, got ${priority}`)
   requireNames(headers)
 }
 
-/** Names within headers are as short as others. */
+/** Names within headers have the same limit. */
 function requireNames(headers: object): void {
   for (const [name, value] of Object.entries(headers)) {
     requireShort(name, 'name of a header')
@@ -59,7 +59,7 @@ function requireExpiration(expiration: unknown): void {
   )
 }
 
-/** The name of a queue as part of a longer name: where it is longer than `most` bytes, a digest stands for it. */
+/** The name of a queue as part of a longer name; a digest replaces it where it is longer than `most` bytes. */
 export function namePart(queue: string, most: number): string {
   if (queue.length * MAX_CHARACTER_BYTES <= most || Buffer.byteLength(queue) <= most) return queue
   return `celeriac-${createHash('sha256').update(queue).digest('hex').slice(0, 32)}`

@@ -1,7 +1,7 @@
 import type { StoreDriver } from '../store.ts'
 import { AmqpBroker } from './broker.ts'
 
-/** One virtual host of RabbitMQ: messages alone. */
+/** One virtual host of RabbitMQ: it keeps messages alone. */
 export const rabbitmqStore: StoreDriver = {
   open: (url, options) => {
     const broker = new AmqpBroker(url, options)

@@ -5,16 +5,19 @@ import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { AmqpConnection } from './connection/connection.ts'
 
-/** Celery's own exchanges (celery-wire §3); any other is durable, and of the kind that is asked for. */
+/** Celery's own exchanges (celery-wire §3); any other is durable, and of the requested kind. */
 const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {
   [CONTROL_EXCHANGE]: { kind: 'fanout', durable: false },
   [REPLY_EXCHANGE]: { kind: 'direct', durable: false },
   celeryev: { kind: 'topic', durable: true },
 }
 
-/** How long a queue that lives as long as its consumer is kept without one, ms: over a lost connection, and not for ever after a crash. */
+/**
+ * How long a queue that exists as long as its consumer is kept without one, ms: over a lost connection, and not for
+ * ever after a crash.
+ */
 const REPLY_QUEUE_EXPIRES_MS = 3_600_000
-/** The same where it would gather all that is broadcast meanwhile. */
+/** The same for a queue that would gather all broadcasts meanwhile. */
 const BROADCAST_QUEUE_EXPIRES_MS = 60_000
 const BROADCAST_TTL_MS = 300_000
 
@@ -22,12 +25,13 @@ const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
 const RESOURCE_LOCKED = 405
 const PRECONDITION_FAILED = 406
-/** The server's words where a queue differs by being a quorum queue, or not. */
+/** The server's text where a queue differs by being a quorum queue, or not. */
 const TYPE_MISMATCH = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
 
 /**
- * Queues, exchanges and bindings as Celery lays them out: queue X, durable, bound to the direct exchange X by X. What is there already is
- * looked at, never declared again, as its maker may have given it other arguments. On channels of its own: a mismatch ends the channel.
+ * Queues, exchanges and bindings in Celery's layout: queue X, durable, bound to the direct exchange X by X. One that
+ * exists is checked, never declared again, because its declaration may have other arguments. On channels of its own: a
+ * mismatch ends the channel.
  */
 export class Topology {
   readonly #connection: AmqpConnection
@@ -39,29 +43,32 @@ export class Topology {
   constructor(connection: AmqpConnection, options: Readonly<Record<string, QueueOptions>>) {
     this.#connection = connection
     this.#options = options
-    // Another node, or the same one without what it did not keep.
+    // The connection may lead to another node, or the same one without what it did not store.
     connection.onOpen(() => this.#known.clear())
   }
 
-  /** True where the options make it a quorum queue. */
+  /** True if the options declare it a quorum queue. */
   isQuorum(queue: string): boolean {
     const { type, arguments: given } = this.#options[queue] ?? {}
     return (type ?? given?.['x-queue-type']) === 'quorum'
   }
 
-  /** Make a task queue exist. Throws ConfigError where it exists with other arguments than the options say, or the server refuses it. */
+  /**
+   * Ensure that a task queue exists. Throws ConfigError where it exists with other arguments than the options, or the
+   * server refuses it.
+   */
   queue(name: string): Promise<void> {
     return this.#once(`queue ${name}`, () => this.#makeQueue(name))
   }
 
-  /** It may have gone: look again at the next use. */
+  /** It may have been deleted: check again at the next use. */
   forgetQueue(name: string): void {
     this.#known.delete(`queue ${name}`)
   }
 
   /**
-   * A queue that messages wait in on their way, of our own making, by whoever delays first: one whose maker knew the task queue as of another
-   * type does as well. Throws ConfigError where it differs otherwise.
+   * A queue that messages only pass through, declared by the process that delays first: it may have been declared when
+   * the task queue was known as one of another type. Throws ConfigError where it differs otherwise.
    */
   async passage(name: string, args: Readonly<Record<string, unknown>>): Promise<void> {
     try {
@@ -71,7 +78,7 @@ export class Topology {
     }
   }
 
-  /** A queue that goes with its consumer. Throws ConfigError where the server refuses it. */
+  /** A queue that exists as long as its consumer. Throws ConfigError where the server refuses it. */
   async transient({ name, bindings = [] }: Queue): Promise<void> {
     const args =
       bindings.length > 0
@@ -93,7 +100,7 @@ export class Topology {
     }
   }
 
-  /** Make an exchange exist, of this kind where there is none of the name. */
+  /** Ensure that an exchange exists; declares one of this kind if there is none of the name. */
   exchange(name: string, kind: 'direct' | 'fanout' | 'topic'): Promise<void> {
     return this.#once(`exchange ${name}`, async () => {
       if (await this.#found((channel) => channel.checkExchange(name))) return
@@ -102,7 +109,7 @@ export class Topology {
     })
   }
 
-  /** False where there is no such exchange: then nobody can be bound to it. */
+  /** False where there is no such exchange: then no queue can be bound to it. */
   async hasExchange(name: string): Promise<boolean> {
     const known = this.#known.get(`exchange ${name}`)
     if (known !== undefined) {
@@ -118,12 +125,12 @@ export class Topology {
     this.#known.delete(`exchange ${name}`)
   }
 
-  /** Messages that wait in a queue; undefined where there is none. */
+  /** Count of the messages that wait in a queue; undefined where there is no such queue. */
   async size(queue: string): Promise<number | undefined> {
     return (await this.#found((channel) => channel.checkQueue(queue)))?.messageCount
   }
 
-  /** Consumers of a queue; 0 where there is no such queue. */
+  /** Count of the consumers of a queue; 0 where there is no such queue. */
   async consumers(queue: string): Promise<number> {
     return (await this.#found((channel) => channel.checkQueue(queue)))?.consumerCount ?? 0
   }
@@ -133,7 +140,9 @@ export class Topology {
     await this.#run((channel) => channel.deleteQueue(queue))
   }
 
-  /** Do this on a channel of declarations, one thing at a time; undefined where what it is about does not exist. */
+  /**
+   * Run this step on a channel of declarations, one at a time; undefined where the queue or exchange does not exist.
+   */
   async #found<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value | undefined> {
     try {
       return await this.#run(step)
@@ -144,8 +153,9 @@ export class Topology {
   }
 
   /**
-   * Any refusal ends the channel: the next step gets a new one. Throws ConfigError where this user may not do it, any other refusal of the
-   * server with its `code`, TypeError for what cannot be asked, else StoreUnavailableError.
+   * Any refusal ends the channel: the next step gets a new one. Throws ConfigError where this user may not do it, any
+   * other refusal of the server with its `code`, TypeError for a step that cannot be encoded, else
+   * StoreUnavailableError.
    */
   declare<Value>(step: (channel: Channel) => Promise<Value>): Promise<Value> {
     return this.#run(step)
@@ -159,7 +169,7 @@ export class Topology {
       } catch (error) {
         this.#channel = undefined
         if (error instanceof TypeError) {
-          // Of the client library, which now waits for an answer to what it has not asked.
+          // Thrown by the client library, which now waits for an answer to a request that it has not sent.
           channel.close().catch(() => undefined)
           throw error
         }
@@ -222,8 +232,8 @@ function forbidden(error: Error): ConfigError {
 }
 
 /**
- * Why a queue could not be declared, as ConfigError where waiting does not help. Where it exists with other arguments, the server names the
- * first that differs, with both values.
+ * Why a queue could not be declared, as ConfigError where waiting does not help. Where it exists with other arguments,
+ * the server names the first that differs, with both values.
  */
 function undeclared(queue: string, args: object, error: unknown): unknown {
   const code = replyCodeOf(error)
@@ -232,7 +242,7 @@ function undeclared(queue: string, args: object, error: unknown): unknown {
   const says = /"(?:PRECONDITION_FAILED|RESOURCE_LOCKED) - ([^"]*)"/.exec(message)?.[1] ?? message
   const expected = `durable with arguments ${JSON.stringify(args)}`
   const what = /\binequivalent\b|\bnot equivalent\b/.test(message)
-    ? `exists and is another: expected ${expected}`
+    ? `exists with other properties: expected ${expected}`
     : 'cannot be declared'
   return new ConfigError(`queue ${queue} ${what}; the server says: ${says}`, { cause: error })
 }

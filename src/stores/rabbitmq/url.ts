@@ -5,7 +5,7 @@ import { redactUrl, splitUrl, unescaped } from '../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
 import { AMQP_SCHEMES } from './schemes.ts'
 
-/** One node, and who we are there. */
+/** Address of one node, and the credentials for it. */
 export interface AmqpAddress {
   readonly hostname: string
   readonly port: number
@@ -21,7 +21,7 @@ export interface AmqpAddress {
   readonly label: string
 }
 
-/** What RabbitMQ's own URLs, kombu, pika and amqplib know beside. */
+/** Parameters that RabbitMQ's own URLs, kombu, pika and amqplib know besides. */
 export const AMQP_IGNORED: IgnoredParameters = ignoring(
   `auth_mechanism backpressure_detection blocked_connection_timeout channelMax channel_max client_properties confirm_publish connect_timeout
   connection_attempts connection_timeout depth fail_if_no_peer_cert failover_strategy frameMax frame_max insist locale login_method max_retries
@@ -29,7 +29,7 @@ export const AMQP_IGNORED: IgnoredParameters = ignoring(
   ${TLS_PARAMETERS.join(' ')}`,
 )
 
-/** RabbitMQ's own words for how TLS is done. */
+/** RabbitMQ's own names for the parameters of TLS. */
 const TLS_ALIASES: Readonly<Record<string, string>> = {
   cacertfile: 'ssl_ca_certs',
   certfile: 'ssl_certfile',
@@ -43,9 +43,11 @@ const MAX_HEARTBEAT_S = 65_535
 const MAX_VHOST_BYTES = 255
 
 /**
- * Read a URL as Celery has them: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
- * `ssl_certfile`, `ssl_keyfile`, or RabbitMQ's own words for them), `pyamqp://` for the first, `heartbeat` in seconds; several with `;` between them are tried in turn. User, password and virtual
- * host may hold `%xx`; without them: guest, guest and `/`. A virtual host of `//name` is `/name`, as in Celery. Throws ConfigError.
+ * Read a URL in Celery's form: `amqp://[user[:password]@]host[:port][/vhost]`, `amqps://` for TLS (with
+ * `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, or RabbitMQ's own names for them), `pyamqp://` for
+ * the first, `heartbeat` in seconds; several with `;` between them are tried in turn. User, password and virtual host
+ * may contain `%xx`; without them: guest, guest and `/`. A virtual host of `//name` is `/name`, as in Celery. Throws
+ * ConfigError.
  */
 export function parseAmqpUrl(url: string): readonly AmqpAddress[] {
   return url.split(';').map((one) => addressOf(one.trim(), url))

@@ -11,9 +11,9 @@ import {
 import type { Arg, RedisConnection, Script } from './connection/connection.ts'
 
 /*
- * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due` (sorted set: name by
- * ms), `waiting` (set of names), `runs` (hash: id to text), `leases` (sorted set: id by ms) and `touched` (there once something was put
- * into it). `changes` is the channel.
+ * A schedule in Redis, below `<prefix>celeriac.schedule.<app>.`: `entries` (hash: name to token, blank, text), `due`
+ * (sorted set: name by ms), `waiting` (set of names), `runs` (hash: id to text), `leases` (sorted set: id by ms) and
+ * `touched` (exists after the first change). `changes` is the channel.
  */
 const KEYS = `
 local entries, due, waiting, runs, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -32,7 +32,10 @@ local function texts(key, names)
 end
 `
 
-/** ARGV: channel (empty: quiet), then of each change name, old token, new token (empty: none), text, due, waiting, number of runs, and id, until, text of each. */
+/**
+ * ARGV: channel (empty: quiet), then of each change name, old token, new token (empty: none), text, due, waiting,
+ * number of runs, and id, until, text of each.
+ */
 const SWAP: Script = {
   name: 'schedule swap',
   source: `${KEYS}
@@ -69,7 +72,10 @@ return out
 `,
 }
 
-/** ARGV: now, limit. Answers due entries, waiting ones (each name, text, …), ids of runs, and the moments of the next due one and the next lease, where there are such. */
+/**
+ * ARGV: now, limit. Answers due entries, waiting ones (each name, text, …), ids of runs, and the moments of the next
+ * due entry and of the next lease to end, where there are any.
+ */
 const DUE: Script = {
   name: 'schedule due',
   source: `${KEYS}
@@ -83,7 +89,7 @@ return {texts(entries, names), texts(entries, redis.call('SMEMBERS', waiting)), 
 `,
 }
 
-/** ARGV: now, until, limit, and beyond which moment no claim holds. Answers id, text, … */
+/** ARGV: now, until, limit, and the moment beyond which no claim is valid. Answers id, text, … */
 const TAKE_RUNS: Script = {
   name: 'schedule take runs',
   source: `${KEYS}
@@ -108,7 +114,7 @@ end
 `,
 }
 
-/** Most changes of one script, so that it does not block the server for long. */
+/** How many changes one script makes at most, so that it does not block the server for long. */
 const MAX_CHANGES_PER_SCRIPT = 500
 
 /** A schedule in Redis. */
@@ -201,7 +207,7 @@ function entriesOf(found: readonly string[]): StoredEntry[] {
   return pairs(found).map(([name, text]) => entryOf(name, text))
 }
 
-/** A token has no blank. */
+/** A token contains no blank. */
 function entryOf(name: string, stored: string): StoredEntry {
   const at = stored.indexOf(' ')
   return { name, token: stored.slice(0, at), text: stored.slice(at + 1) }

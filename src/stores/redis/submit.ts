@@ -21,8 +21,9 @@ import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
 /**
- * `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes. `unsendable(kind, target)`: why it cannot be sent, as
- * the server would answer, else nil: to be asked before the first write. A script with it has the visibility timeout, s, as ARGV[2].
+ * `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value).
+ * `sent()` does the pushes. `unsendable(kind, a)`: why it cannot be sent, else nil; to be called before the first
+ * write.
  */
 export const SEND_LUA = `
 local visibility = tonumber(ARGV[2])
@@ -50,8 +51,10 @@ end
 `
 
 /**
- * ARGV[3] is how many; ARGV[4…] what `index_jobs` takes ('' alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and
- * MESSAGE. Answers 1 for each that was sent, else 0; a text of why it cannot be.
+ * ARGV[3…] are the arguments of `index_jobs` ('' alone: nothing has metadata); then for each: `once`, key, value,
+ * status, ttl of its record (key '': none), key, value, ttl of its note and of its metadata (key '': none), id and
+ * score for the index, and the arguments of `send`. Answers 1 for each that was sent, else 0; a text with the reason
+ * for one that cannot be sent.
  */
 const SUBMIT: Script = {
   name: 'submit',
@@ -86,9 +89,10 @@ return out
 }
 
 /**
- * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for ever), ARGV[4] how the keys
- * of these begin, ARGV[5] and ARGV[6] how their values begin and end around the id; ARGV[7] how the keys of their metadata begin ('': none),
- * ARGV[8…] then their ttl, their score and what `index_jobs` takes; then id, message and, where there are any, metadata of each.
+ * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for
+ * ever), ARGV[4] the beginning of the records' keys, ARGV[5] and ARGV[6] the beginning and the end of the values,
+ * around the id; ARGV[7] the beginning of the keys of their metadata ('': none), ARGV[8…] then their ttl, their score
+ * and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
@@ -149,15 +153,15 @@ export function messageArgs(broker: RedisBroker, message: Message | undefined, s
 }
 const NO_MESSAGE = MESSAGE.of({ kind: '', target: '', time: '', text: '' })
 
-/** Its scripts know queues alone. */
+/** The scripts send to queues only. */
 export function requireQueue({ route: { exchange } }: Message): void {
   if (exchange === '') return
   throw new NotSupportedError(`a message to exchange ${exchange}: on Redis, expected one to a queue (option queue)`)
 }
 
 /**
- * Hands in tasks with their PENDING records, those of one turn together. Most are calls of one task: their records differ by the id
- * alone, so that what is the same in all of them is written, sent and read once.
+ * Submits tasks with their PENDING records, those of one turn of the event loop together. Most are calls of one task:
+ * their records differ by the id alone, so that the common part is written, sent and read once.
  */
 export class RedisSubmitter {
   readonly #broker: RedisBroker
@@ -181,7 +185,7 @@ export class RedisSubmitter {
   /** Each 1000 in one script. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
     for (const { message } of submissions) if (message) requireQueue(message)
-    // What was submitted before goes first.
+    // Submissions that came before are sent first.
     this.#batch.flush()
     const answers = await Promise.all(pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#together(some)))
     return answers.flat().map((answer) => {
@@ -195,7 +199,7 @@ export class RedisSubmitter {
     return isPlain(first) && items.every((one) => isLike(one, first)) ? this.#alike(items) : this.#each(items)
   }
 
-  /** In their order, neighbours that are alike as one. A call that fails is no failure of the others. */
+  /** In their order; a sequence of similar submissions is one call. A call that fails does not fail the others. */
   async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const calls: Promise<(boolean | Error)[]>[] = []
     for (let from = 0, to = 0; from < items.length; from = to) {
@@ -242,7 +246,7 @@ export class RedisSubmitter {
     const [first] = items as readonly [PlainSubmission, ...PlainSubmission[]]
     const { task_id: id } = first.meta
     const { key, value, ttl } = this.#record(first.meta)
-    // Of msgpack the length is part of the value.
+    // In msgpack the length is part of the value.
     if (typeof value !== 'string') return this.#each(items)
     const member = `"task_id":"${id}"`
     const at = value.indexOf(member) + member.length - id.length - 1
@@ -269,7 +273,7 @@ export class RedisSubmitter {
   }
 }
 
-/** Into its queue at once, with a new record. */
+/** Goes into its queue at once, with a new record. */
 interface PlainSubmission extends Submission {
   readonly message: Message
   readonly meta: TaskMeta
@@ -281,7 +285,7 @@ function isPlain(submission: Submission | undefined): submission is PlainSubmiss
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 
-/** Into the same list with the same record, but for the id. */
+/** Goes into the same list with the same record, except for the id. */
 function isLike(submission: Submission | undefined, first: PlainSubmission): submission is PlainSubmission {
   if (!submission || !isPlain(submission)) return false
   const { route, envelope } = submission.message
@@ -289,11 +293,11 @@ function isLike(submission: Submission | undefined, first: PlainSubmission): sub
   if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
   const { metadata: said } = submission
   const { metadata } = first
-  // Each is written as it is; they share how long they are kept.
+  // Each metadata is written as it is; all of them get the same ttl.
   if (!said !== !metadata || (said && metadata && isOwned(said) !== isOwned(metadata))) return false
   const meta = submission.meta as unknown as Record<string, unknown>
   const other = first.meta as unknown as Record<string, unknown>
-  // What only the other has would not be written.
+  // A field that only the other has would not be written.
   for (const key in meta) if (!(key in other) && meta[key] !== undefined) return false
   for (const key in other) {
     if (key === 'task_id' || meta[key] === other[key]) continue
@@ -302,7 +306,7 @@ function isLike(submission: Submission | undefined, first: PlainSubmission): sub
   return true
 }
 
-/** A list without members is one like another. */
+/** All empty lists are equal. */
 function isNothing(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0
 }

@@ -14,8 +14,9 @@ import { STORE_LUA } from './results/recordScript.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
 
 /**
- * ARGV[3] is how many, then their tags; then for each ENDING and RECORD, and of the others and messages that ENDING counts each RECORD and
- * MESSAGE. Nothing of it happens unless the message is still held. Answers 1 for each that was, else 0; a text of why for one that cannot be
+ * ARGV[3] is how many, then their tags; then for each `ack` or `requeue`, and its record as for SUBMIT; if that word
+ * ends with `+`, the numbers of other records and of messages, and each of them. None of this happens unless the
+ * message is still held. Answers 1 for each that was held, else 0; a text with the reason for one that cannot be
  * written: it is held as before, and the others are settled.
  */
 const SETTLE: Script = {
@@ -79,7 +80,10 @@ interface Ended {
   readonly args: readonly Arg[]
 }
 
-/** Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one turn are one call. */
+/**
+ * Broker and backend on one Redis: message and record, result and acknowledgement, are one script each; those of one
+ * turn of the event loop are one call.
+ */
 export class RedisUnitOfWork implements UnitOfWork {
   readonly atomic = true
   readonly #broker: RedisBroker
@@ -119,7 +123,10 @@ export class RedisUnitOfWork implements UnitOfWork {
     return own.ending(end, () => this.#settlements.add({ hold, args }))
   }
 
-  /** Nothing is held that could fence it, and a crash on the way is one at the caller: in order is enough. */
+  /**
+   * No message is held that could fence the write, and a crash in between is one of the caller: writing in order is
+   * enough.
+   */
   write(writing: Writing): Promise<boolean> {
     return writeInOrder(writing, this.#broker, this.#backend)
   }

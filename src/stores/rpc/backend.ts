@@ -15,12 +15,13 @@ import { RpcRecords } from './records.ts'
 /** `replyTo`: queue of this app's replies. */
 export type RpcOptions = BackendOptions & { readonly replyTo?: string }
 
-/** Replies are settled as they come: this only bounds what is on its way to us. */
+/** Replies are settled as they arrive: this only bounds how many are in transit to this process. */
 const PREFETCH = 1000
 
 /**
- * `rpc://`: nothing is stored. Each state of a task is a message to the queue that its caller named, and only that caller can
- * read it: in memory, for as long as its process lives. Over any broker, as Celery lays it out (celery-wire §4.5).
+ * `rpc://`: nothing is stored. Each state of a task is a message to the queue that its caller named, and only that
+ * caller can read it: it is kept in memory, for as long as the caller's process lives. Over any broker, in Celery's
+ * format (celery-wire §4.5).
  */
 export class RpcBackend implements ResultBackend {
   readonly knowsAll = true
@@ -56,9 +57,9 @@ export class RpcBackend implements ResultBackend {
   }
 
   /**
-   * With `reply`: send it there; true means that it was sent, and whether it was late is settled where it arrives. Without: PENDING
-   * is of a task that this process is about to send, and begins its record; any other state changes the record of such a
-   * task, and of another's goes nowhere.
+   * With `reply`: send it there; true means that it was sent, and the receiver decides whether it came too late.
+   * Without: PENDING is of a task that this process is about to send, and begins its record; any other state changes
+   * the record of such a task, and is dropped for a task of another process.
    */
   async store(meta: TaskMeta, reply?: Reply): Promise<boolean> {
     const serialized = serialize(meta, this.#options.serializer, 'meta')
@@ -92,13 +93,14 @@ export class RpcBackend implements ResultBackend {
       const consumer = await this.#listening
       await consumer?.release()
     } catch (error) {
-      // A store that is away cannot be told that the queue is no longer needed: the end of the consumer's lease tells it.
+      // An unavailable store cannot learn now that the queue is no longer needed: it learns it when the consumer's
+      // lease ends.
       if (!(error instanceof StoreUnavailableError)) throw error
     }
     await this.#loop
   }
 
-  /** Resolves when the queue of replies is being read: from then on, none gets lost. */
+  /** Resolves when the queue of replies is consumed: from then on no reply is lost. */
   #listen(): Promise<Consumer> {
     this.#listening ??= this.#consume().catch((error: unknown) => {
       this.#listening = undefined
@@ -110,11 +112,11 @@ export class RpcBackend implements ResultBackend {
   async #consume(): Promise<Consumer> {
     const queue = { name: this.#replyTo, transient: true }
     const consumer = await this.#broker.consume([queue], { prefetch: PREFETCH, name: this.#replyTo })
-    this.#loop = this.#hear(consumer)
+    this.#loop = this.#receiveAll(consumer)
     return consumer
   }
 
-  async #hear(consumer: Consumer): Promise<void> {
+  async #receiveAll(consumer: Consumer): Promise<void> {
     for await (const delivery of consumer) {
       this.#receive(delivery)
       void acknowledge(delivery, this.#closing.signal)
@@ -137,7 +139,7 @@ export class RpcBackend implements ResultBackend {
   #keep(meta: TaskMeta, size: number): boolean {
     const known = this.#records.get(meta.task_id)?.meta
     if (known && (meta.status === PENDING || isFinal(known.status))) return false
-    // A Python worker tells less than we know already.
+    // The reply of a Python worker has fewer fields than are known already.
     const facts = known && { name: known.name, queue: known.queue, date_submitted: known.date_submitted }
     this.#watchers.tell(this.#records.put({ ...facts, ...meta }, size))
     return true
@@ -148,7 +150,7 @@ export class RpcBackend implements ResultBackend {
   }
 }
 
-/** Anybody may write to the queue: undefined for what is no message at all. */
+/** Any client may write to the queue: undefined for a delivery that is no message at all. */
 function readableEnvelope(delivery: Delivery): Envelope | undefined {
   try {
     return delivery.envelope

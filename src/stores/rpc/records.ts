@@ -5,7 +5,10 @@ import { isFinal } from '../../protocol/states.ts'
 import type { Clock } from '../../std/clock.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 
-/** Finished records are kept up to so many bytes together, the newest; a record counts as its length as it travelled and `RECORD_OVERHEAD_BYTES`. */
+/**
+ * Finished records are kept up to this many bytes together, the newest; a record counts as its length in transit plus
+ * `RECORD_OVERHEAD_BYTES`.
+ */
 const MAX_KEPT_BYTES = 64 * 2 ** 20
 const RECORD_OVERHEAD_BYTES = 512
 /** How often expired records are dropped, ms. */
@@ -18,7 +21,7 @@ export interface Shelved extends Versioned {
   readonly size: number
 }
 
-/** Records and revoke marks in this process's memory, and no more of them than fit. */
+/** Records and revoked ids in this process's memory, within a bound. */
 export class RpcRecords {
   readonly #records = new Map<string, Shelved>()
   /** Ids in the order in which they became final. */
@@ -42,12 +45,12 @@ export class RpcRecords {
     return this.#records.get(id)
   }
 
-  /** Keep a record of this many bytes; the oldest finished ones make room. */
+  /** Keep a record of this many bytes; the oldest finished records are dropped to make room. */
   put(meta: TaskMeta, size: number): Shelved {
     const id = meta.task_id
     const now = this.#clock.now()
     const end = endOf(lifetimeOf(meta, this.#expires, now), now)
-    // One that is not final is kept at least as long as was said before.
+    // A record that is not final is kept at least as long as the record before.
     const before = isFinal(meta.status) ? 0 : (this.#records.get(id)?.end ?? 0)
     const record = { meta, version: ++this.#version, end: Math.max(end, before), size: size + RECORD_OVERHEAD_BYTES }
     this.#records.set(id, record)
@@ -60,7 +63,7 @@ export class RpcRecords {
     this.#records.delete(id)
   }
 
-  /** Remember it; from `due` on where it waits for that moment, ms since the epoch. */
+  /** Keep a revoked id; from `due` on where the task waits for that moment, ms since the epoch. */
   revoke(id: string, due = 0): void {
     this.#revoked.add(id, endOf(staleAfter(this.#expires), Math.max(this.#clock.now(), due)))
   }

@@ -10,8 +10,9 @@ const POLL_INTERVAL_MS = 500
 const RECHECK_DELAYS_MS = [1, 4, 20]
 
 /**
- * Tells its listeners that another connection, in whatever process, has committed. The kernel says so: every commit writes
- * the write-ahead log. Looks at SQLite's change counter at each word, and now and then without one.
+ * Notifies its listeners that another connection, in any process, has committed. Every commit writes the write-ahead
+ * log, so the kernel sends a file event. This class reads SQLite's change counter at each file event, and at intervals
+ * without one.
  */
 export class ChangeWatcher {
   readonly #path: string
@@ -25,8 +26,8 @@ export class ChangeWatcher {
   #glance: NodeJS.Timeout | undefined
 
   /**
-   * `path` is that of the database; `counter` reads `PRAGMA data_version`; `isLost`: the files are no longer those of the open database,
-   * which listeners are notified of as well.
+   * `path` is that of the database; `counter` reads `PRAGMA data_version`; `isLost`: the files are no longer those of
+   * the open database, which listeners are notified of as well.
    */
   constructor(path: string, counter: () => number, isLost: () => boolean = () => false) {
     this.#path = path
@@ -34,7 +35,7 @@ export class ChangeWatcher {
     this.#isLost = isLost
   }
 
-  /** Listen; while anybody does, the process stays alive. The returned function ends it. */
+  /** Add a listener; while there is any, the process stays alive. The returned function removes it. */
   on(listener: () => void): () => void {
     this.#listeners.add(listener)
     if (this.#listeners.size === 1) this.#start()
@@ -55,10 +56,10 @@ export class ChangeWatcher {
     this.#timer = setInterval(() => (this.#isLost() ? this.#notify() : this.#look()), POLL_INTERVAL_MS)
   }
 
-  /** Undefined where it cannot be watched, as by the limits of the kernel: the slow look needs no watcher. */
+  /** Undefined where the file cannot be watched, as by the limits of the kernel: the poll needs no watcher. */
   #watch(): FSWatcher | undefined {
     try {
-      // The log exists as long as a connection is open, and ours is.
+      // The log exists as long as a connection is open, and this process has one open.
       const watcher = watch(`${this.#path}-wal`, { persistent: false }, () => this.#soon())
       watcher.on('error', () => watcher.close())
       return watcher
@@ -75,7 +76,7 @@ export class ChangeWatcher {
     clearTimeout(this.#glance)
   }
 
-  /** Many words of one moment are one look. */
+  /** All file events of one moment are one check. */
   #soon(): void {
     if (this.#pending) return
     this.#pending = true
@@ -87,7 +88,8 @@ export class ChangeWatcher {
 
   #glanceAgain(tries: number): void {
     clearTimeout(this.#glance)
-    // After a change too: the kernel may have made one word of two commits, and the second cannot be seen yet.
+    // After a change too: the kernel may have merged the events of two commits, and the second commit is not visible
+    // yet.
     const next = this.#look() ? 0 : tries
     const wait = RECHECK_DELAYS_MS[next]
     if (wait === undefined || this.#listeners.size === 0) return
@@ -102,7 +104,7 @@ export class ChangeWatcher {
       if (counter === this.#seen) return false
       this.#seen = counter
     } catch (error) {
-      // Whoever asks something of the store is told what ails it; here the slow look tries again.
+      // A caller of the store gets this error from its own call; here the next poll tries again.
       if (isStoreTrouble(error)) return false
       throw error
     }

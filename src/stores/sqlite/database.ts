@@ -26,8 +26,9 @@ export function isStoreTrouble(error: unknown): boolean {
 }
 
 /**
- * Open the file, make folder and tables where they are missing. While that lasts, other processes that do the same are waited for;
- * afterwards a busy store is an error at once, which `Writer` turns into a wait that blocks nobody.
+ * Open the file, make folder and tables where they are missing. Until that is done, this waits for other processes that
+ * do the same; afterwards a busy store is an error at once, which `Writer` turns into a wait that does not block the
+ * event loop.
  */
 export function openDatabase(path: string): DatabaseSync {
   try {
@@ -48,7 +49,10 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** SQLite does not wait by itself where two might wait for each other, as when both turn the same new file to WAL: so we do. */
+/**
+ * SQLite does not wait by itself where two processes might wait for each other, as when both switch the same new file
+ * to WAL: so this loop does.
+ */
 function prepare(db: DatabaseSync, path: string): void {
   const end = performance.now() + OPEN_TIMEOUT_MS
   for (;;) {
@@ -63,13 +67,14 @@ function prepare(db: DatabaseSync, path: string): void {
 }
 
 function prepareOnce(db: DatabaseSync, path: string): void {
-  // Before anything is changed in it: the file may be another program's.
+  // Before the file is changed: it may belong to another program.
   const isNew = transaction(db, 'BEGIN', () => checkOwner(db, path)) === 'empty'
-  // A process crash loses nothing that was committed; a power cut may lose the last moments, never the file's integrity.
+  // A crash of the process loses nothing that was committed; a power cut may lose the last moments, never the file's
+  // integrity.
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
-  // Checkpoints are made by the lease renewer's thread; this is the bound for when no worker runs (pages of 4 KiB).
+  // The lease renewer's thread makes the checkpoints; this is the limit when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
-  // A log that one large transaction has made longer is cut back when it is begun anew.
+  // A log that one large transaction has made longer is truncated when SQLite restarts it.
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)
   if (isNew) create(db, path)
   db.exec(ADDITIONS)
@@ -78,7 +83,7 @@ function prepareOnce(db: DatabaseSync, path: string): void {
 
 function create(db: DatabaseSync, path: string): void {
   transaction(db, 'BEGIN IMMEDIATE', () => {
-    // Another process may have been quicker.
+    // Another process may have made the tables first.
     if (checkOwner(db, path) !== 'empty') return
     db.exec(SCHEMA)
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)

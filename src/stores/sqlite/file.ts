@@ -6,13 +6,16 @@ import { FileCheck } from './fileCheck.ts'
 import { sqliteUrl } from './url.ts'
 import { Writer } from './writer.ts'
 
-/** What changed in a transaction of our own; others' changes may be of either kind. */
+/** What changed in a transaction of this connection; changes of other connections may be of any kind. */
 export type Topic = 'messages' | 'results' | 'schedules'
 
 /** Longest that a read waits for a busy store, ms. */
 const READ_TIMEOUT_MS = 5000
 
-/** One open file: the connection, its group commit, and the listeners to its changes. Broker, backend and schedule of one URL share it. */
+/**
+ * One open file: the connection, its group commit, and the listeners to its changes. Broker, backend and schedule of
+ * one URL share it.
+ */
 export class SqliteFile {
   readonly url: string
   readonly path: string
@@ -28,7 +31,7 @@ export class SqliteFile {
   readonly #touched = new Set<Topic>()
   readonly #readVersion: StatementSync
   readonly #writeVersion: StatementSync
-  /** The counter within the transaction that is open: read once, written once. */
+  /** The counter within the open transaction: read once, written once. */
   #version: number | undefined
 
   /** `timeout`: how long a write waits for other processes, ms. */
@@ -53,7 +56,7 @@ export class SqliteFile {
     this.#watcher = new ChangeWatcher(path, version, () => this.lost !== undefined)
   }
 
-  /** Why this store must not be used any more: its files were removed, replaced or cut under it. */
+  /** Why this store must not be used any more: its files were removed, replaced or cut while it was open. */
   get lost(): StoreUnavailableError | undefined {
     return this.#check.problem()
   }
@@ -69,7 +72,10 @@ export class SqliteFile {
     return this.#version
   }
 
-  /** Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it cannot be read. */
+  /**
+   * Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it
+   * cannot be read.
+   */
   async read<Value>(work: () => Value): Promise<Value> {
     const end = performance.now() + READ_TIMEOUT_MS
     for (;;) {
@@ -87,12 +93,12 @@ export class SqliteFile {
     }
   }
 
-  /** Say, inside a work, what it changes. */
+  /** Declare, inside a work, what it changes. */
   touch(topic: Topic): void {
     this.#touched.add(topic)
   }
 
-  /** Called after every commit that may have changed the topic, in whatever process. The returned function ends it. */
+  /** Called after every commit that may have changed the topic, in any process. The returned function ends it. */
   onChange(topic: Topic, listener: () => void): () => void {
     const own = this.#listeners[topic]
     own.add(listener)

@@ -11,14 +11,14 @@ import {
 import { isStoreTrouble } from './database.ts'
 import type { SqliteFile } from './file.ts'
 
-/** Made when a schedule is first used, so that files of before have them too. `app`: several apps may share a file. */
+/** Made when a schedule is first used, so that older files get them too. `app`: several apps may share a file. */
 const TABLES = `
 CREATE TABLE IF NOT EXISTS schedule (
   app TEXT NOT NULL,
   name TEXT NOT NULL,
   token TEXT NOT NULL,                  -- another one after each change
   due INTEGER,                          -- ms since the epoch; NULL: never
-  waiting INTEGER NOT NULL,             -- 1: a run of it waits for the one before
+  waiting INTEGER NOT NULL,             -- 1: a run of the entry waits for the run before
   entry TEXT NOT NULL,
   PRIMARY KEY (app, name)
 ) WITHOUT ROWID, STRICT;
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS schedule_run (
   PRIMARY KEY (app, id)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX IF NOT EXISTS schedule_run_until ON schedule_run (app, until);
--- Raised with each change that beats should hear of.
+-- Raised with each change that beats are notified of.
 CREATE TABLE IF NOT EXISTS schedule_change (
   app TEXT PRIMARY KEY,
   number INTEGER NOT NULL
@@ -56,8 +56,8 @@ class Statements {
   readonly addRun: StatementSync
   readonly takeRuns: StatementSync
   readonly endRun: StatementSync
-  readonly tell: StatementSync
-  readonly told: StatementSync
+  readonly count: StatementSync
+  readonly changes: StatementSync
 
   constructor(db: DatabaseSync) {
     this.list = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? ORDER BY name`)
@@ -81,10 +81,10 @@ class Statements {
       SELECT id FROM schedule_run WHERE app = ? AND (until <= ? OR until > ?) ORDER BY until LIMIT ?
     ) RETURNING id, run AS text`)
     this.endRun = db.prepare('DELETE FROM schedule_run WHERE app = ? AND id = ?')
-    this.tell = db.prepare(
+    this.count = db.prepare(
       'INSERT INTO schedule_change (app, number) VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1',
     )
-    this.told = db.prepare('SELECT number FROM schedule_change WHERE app = ?')
+    this.changes = db.prepare('SELECT number FROM schedule_change WHERE app = ?')
   }
 }
 
@@ -122,7 +122,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     return this.#file.writer.write(() => {
       const done = changes.map((change) => this.#swap(change))
       if (!quiet && done.includes(true)) {
-        this.#own.tell.run(this.#app)
+        this.#own.count.run(this.#app)
         this.#file.touch('schedules')
       }
       return done
@@ -130,7 +130,7 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   untouched(): Promise<boolean> {
-    return this.#file.read(() => this.#told() === 0)
+    return this.#file.read(() => this.#changes() === 0)
   }
 
   due(now: number, limit: number): Promise<Due> {
@@ -162,14 +162,14 @@ export class SqliteScheduleStore implements ScheduleStore {
   }
 
   async onChange(listener: () => void): Promise<() => Promise<void>> {
-    let seen = await this.#file.read(() => this.#told())
+    let seen = await this.#file.read(() => this.#changes())
     const stop = this.#file.onChange('schedules', () => {
       try {
-        const now = this.#told()
+        const now = this.#changes()
         if (now === seen) return
         seen = now
       } catch (error) {
-        // It may have changed: whoever reads it next is told what ails the store.
+        // It may have changed: the next caller that reads it gets the store's error.
         if (!isStoreTrouble(error)) throw error
       }
       listener()
@@ -177,8 +177,8 @@ export class SqliteScheduleStore implements ScheduleStore {
     return async () => stop()
   }
 
-  #told(): number {
-    return (this.#own.told.get(this.#app) as { number: number } | undefined)?.number ?? 0
+  #changes(): number {
+    return (this.#own.changes.get(this.#app) as { number: number } | undefined)?.number ?? 0
   }
 
   #swap({ name, from, to, runs = [] }: EntryChange): boolean {

@@ -1,12 +1,12 @@
 /** The embedded store's tables. Times are ms since the epoch. */
 
-/** Tells our files from other people's databases: "cele" in ASCII. */
+/** Identifies our files among other databases: "cele" in ASCII. */
 export const APPLICATION_ID = 0x63656c65
 /** Raised with every change of the tables below. */
 export const SCHEMA_VERSION = 1
 
 export const SCHEMA = `
--- Whoever takes messages. Its lease covers all that it holds: one renewal, however many tasks.
+-- A process that takes messages. Its lease covers all that it holds: one renewal, however many tasks.
 CREATE TABLE consumer (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL,
@@ -19,18 +19,19 @@ CREATE TABLE message (
   priority INTEGER NOT NULL,
   due INTEGER,                          -- delayed until then; NULL: may be taken now
   owner INTEGER,                        -- the consumer that holds it; NULL: it waits
-  claims INTEGER NOT NULL DEFAULT 0,    -- how often it was taken: the fence of whoever settles it
-  lost INTEGER NOT NULL DEFAULT 0,      -- how often its holder's lease ran out
+  claims INTEGER NOT NULL DEFAULT 0,    -- how often it was taken: the fence of a settlement
+  lost INTEGER NOT NULL DEFAULT 0,      -- how often its holder's lease expired
   task_id TEXT,
   head TEXT NOT NULL,                   -- JSON: [headers, properties]
   body ANY NOT NULL                     -- text or bytes, still serialized
 ) STRICT;
--- Partial indexes: each holds only the messages in that state, so a backlog costs nothing to those that are held.
+-- Partial indexes: each contains only the messages in that state, so a backlog does not slow down the work on held
+-- messages.
 CREATE INDEX message_ready ON message (queue, priority DESC, seq) WHERE owner IS NULL AND due IS NULL;
 CREATE INDEX message_delayed ON message (due) WHERE due IS NOT NULL;
 CREATE INDEX message_held ON message (owner) WHERE owner IS NOT NULL;
 CREATE INDEX message_task ON message (task_id);
--- What is sent to the exchange is copied into the queue, as long as its consumer lives.
+-- What is sent to the exchange is copied into the queue, as long as its consumer exists.
 CREATE TABLE binding (
   exchange TEXT NOT NULL,
   queue TEXT NOT NULL,
@@ -44,14 +45,14 @@ CREATE TABLE result (
   task TEXT,
   state TEXT NOT NULL,
   final INTEGER NOT NULL,
-  version INTEGER NOT NULL,                -- of the last change, counted over all records: what is new since version v
+  version INTEGER NOT NULL,                -- number of the last change, counted over all records
   created INTEGER NOT NULL,
   expires INTEGER NOT NULL,
   format TEXT NOT NULL,                    -- content type of meta
   meta ANY NOT NULL
 ) STRICT;
 CREATE INDEX result_version ON result (version);
--- Counts changes of records; never goes back, also when records are dropped.
+-- Counts changes of records; never decreases, not even when records are dropped.
 CREATE TABLE counter (version INTEGER NOT NULL) STRICT;
 INSERT INTO counter VALUES (0);
 CREATE TABLE revoked (
@@ -60,9 +61,12 @@ CREATE TABLE revoked (
 ) WITHOUT ROWID, STRICT;
 `
 
-/** Tables that came later without a change of the others: made where they are missing, each time the store is opened. */
+/**
+ * Tables that were added later without a change of the others: made where they are missing, each time the store is
+ * opened.
+ */
 export const ADDITIONS = `
--- The states that a task was in on its way, between PENDING and its end: for those who follow it.
+-- The intermediate states of a task, between PENDING and its end: for its subscribers.
 CREATE TABLE IF NOT EXISTS event (
   job INTEGER NOT NULL,                 -- seq of its result
   seq INTEGER NOT NULL,                 -- counts from 2, without a gap; 1 is PENDING, which is not kept here
@@ -72,7 +76,7 @@ CREATE TABLE IF NOT EXISTS event (
   PRIMARY KEY (job, seq)
 ) WITHOUT ROWID, STRICT;
 CREATE TRIGGER IF NOT EXISTS result_forgotten AFTER DELETE ON result BEGIN DELETE FROM event WHERE job = old.seq; END;
--- What was said of a job when it was handed in: a row only where something was.
+-- Submission metadata of a job: a row only where there is any.
 CREATE TABLE IF NOT EXISTS origin (
   seq INTEGER PRIMARY KEY,              -- that of its result
   owner TEXT,

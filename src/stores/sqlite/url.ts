@@ -1,12 +1,15 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '../../std/errors.ts'
 
-/** The URL of a file, by its absolute path: escaped no further than it must be, as people read it. */
+/** The URL of a file, by its absolute path: only necessary characters are escaped, so that people can read it. */
 export function sqliteUrl(path: string): string {
   return `sqlite:${path.replace(/[%?]/g, encodeURIComponent)}`
 }
 
-/** The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. Throws ConfigError. */
+/**
+ * The file of a `sqlite:` URL: `sqlite:path`, relative to the working directory, or `sqlite:///absolute/path`. Throws
+ * ConfigError.
+ */
 export function sqlitePath(url: string): string {
   const given = url.replace(/^sqlite:(\/\/(?=\/))?/, '')
   const path = given.includes('?') ? undefined : decodePath(given)

@@ -1,4 +1,6 @@
-/** How long one transaction changes rows without end in sight, ms: with its commit it holds the write lock for less than 20 ms. */
+/**
+ * How long one transaction of a large change lasts, ms: with its commit it holds the write lock for less than 20 ms.
+ */
 const WINDOW_MS = 8
 /** Rows of one statement: few at first, as each may hold megabytes. */
 const MIN_ROWS = 8
@@ -7,8 +9,9 @@ const MAX_ROWS = 256
 const STATEMENT_MS = 2
 
 /**
- * Repeat a statement inside a transaction until it finds no more rows, or the transaction has lasted long enough. `change` changes at most
- * so many rows and returns how many it changed. Returns true where there may be more, for another transaction.
+ * Repeat a statement inside a transaction until it finds no more rows, or the transaction has lasted long enough.
+ * `change` changes at most the given number of rows and returns how many it changed. Returns true where there may be
+ * more, for another transaction.
  */
 export function changeWindow(change: (limit: number) => number): boolean {
   const started = performance.now()
@@ -22,7 +25,7 @@ export function changeWindow(change: (limit: number) => number): boolean {
   }
 }
 
-/** How long others have the lock after a transaction of so many ms, before the next one of its kind, ms. */
+/** How long the lock is left to others after a transaction of this duration, before the next one of its kind, ms. */
 export function pauseAfter(duration: number): number {
   return 2 * duration
 }

@@ -8,14 +8,17 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
-/** Part of every transaction: may add to it, and is told when it was committed. */
+/** Part of every transaction: may add to it, and is notified when it was committed. */
 export interface Participant {
-  /** True when it wants a transaction even if nobody else does. */
+  /** True when it wants a transaction even if there is no other work. */
   wants(): boolean
   /** Runs inside the transaction, after all other work. */
   join(): void
   committed(): void
-  /** Nothing of it was written. It is asked again a while later; without an error, which was then another's, at once. */
+  /**
+   * Nothing of it was written. It is asked again after a delay; at once if `error` is undefined: then other work
+   * failed.
+   */
   rolledBack(error: Error | undefined): void
 }
 
@@ -23,12 +26,12 @@ export interface Participant {
 const BUSY_TIMEOUT_MS = 30_000
 /** Delay before participants are asked again after a failure, ms. */
 const RETRY_DELAY_MS = 500
-/** Bounds how long others wait for the lock. */
+/** Bounds how long other processes wait for the lock. */
 const MAX_WORKS_PER_TRANSACTION = 2_000
 
 /**
- * Group commit: all writes asked for in one turn of the event loop are one transaction. When another process is writing,
- * tries again a moment later without blocking the loop. A work that fails takes only itself along.
+ * Group commit: all writes that are requested in one turn of the event loop are one transaction. While another process
+ * is writing, it tries again a moment later without blocking the loop. A work that fails does not fail the others.
  */
 export class Writer {
   readonly #db: DatabaseSync
@@ -46,7 +49,7 @@ export class Writer {
   onCommit: () => void = () => undefined
   onRollback: () => void = () => undefined
 
-  /** `lost`: why nothing can be written any more, which is asked before each transaction. */
+  /** `lost`: why nothing can be written any more; called before each transaction. */
   constructor(
     db: DatabaseSync,
     limit: number = BUSY_TIMEOUT_MS,
@@ -59,7 +62,10 @@ export class Writer {
     this.#commit = db.prepare('COMMIT')
   }
 
-  /** Run `work` (synchronous, only statements of this database) in the next transaction; resolves with its value after the commit. */
+  /**
+   * Run `work` (synchronous, only statements of this database) in the next transaction; resolves with its value after
+   * the commit.
+   */
   write<Value>(work: () => Value): Promise<Value> {
     if (this.#closed) return Promise.reject(new StoreUnavailableError('the store is closed'))
     return new Promise<Value>((resolve, reject) => {
@@ -113,7 +119,7 @@ export class Writer {
     if (this.#jobs.length > 0) this.#schedule()
   }
 
-  /** Take the write lock; when another process has it, come back soon. */
+  /** Take the write lock; if another process has it, try again soon. */
   #lock(): boolean {
     try {
       this.#begin.run()
@@ -124,7 +130,7 @@ export class Writer {
       this.#busySince ??= now
       if (isBusy(error) && now - this.#busySince < this.#limit) {
         this.#scheduled = true
-        // Random, so that processes that wait for the same lock do not come back together.
+        // Random, so that processes that wait for the same lock do not try again together.
         setTimeout(() => this.#flush(), 0.5 + Math.random() * 4)
       } else {
         this.#fail(error)
@@ -144,9 +150,9 @@ export class Writer {
       this.#commit.run()
       return values
     } catch (error) {
-      // Not hidden: each work is tried again by itself, and fails with its own error.
+      // The error is not hidden: each work is tried again by itself, and fails with its own error.
       this.#rollback()
-      // A work that fails for a reason of its own is no trouble of the participants.
+      // A work that fails for a reason of its own does not concern the participants.
       if (worked || isStoreTrouble(error)) this.#tellFailure(participants, error)
       else this.#askAgain(participants)
       return undefined

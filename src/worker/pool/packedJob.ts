@@ -3,11 +3,11 @@ import type { Job } from '../../protocol/job.ts'
 import { type Embed, NOTHING_EMBEDDED, type TaskMessage } from '../../protocol/message.ts'
 
 /*
- * A job as it crosses into a thread. A structured clone takes time for each property, and most tasks never look at what their message says beside its
- * arguments: that crosses as one text, and is read when it is asked for.
+ * A job as it crosses into a thread. A structured clone takes time for each property, and most tasks never read the
+ * rest of their message beside its arguments: the rest crosses as one text, and is parsed at the first use.
  */
 
-/** What is not the job's already, in JSON: headers and properties are plain data. */
+/** The part of the message that the job does not have already, in JSON: headers and properties are plain data. */
 interface Told {
   readonly message: Omit<TaskMessage, 'args' | 'kwargs' | 'embed' | 'headers'>
   readonly properties?: Properties | undefined
@@ -16,7 +16,7 @@ interface Told {
 export interface PackedJob extends Omit<Job, 'message' | 'properties' | 'eager'> {
   /** A `Told`; absent where there was no message. */
   readonly told: string | undefined
-  /** Absent where nothing is in it. It may have values that JSON cannot hold. */
+  /** Absent where it is empty. It may have values that JSON cannot represent. */
   readonly embed: Embed | undefined
 }
 

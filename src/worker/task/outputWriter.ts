@@ -17,7 +17,7 @@ type Entry = Emitted | { readonly meta: TaskMeta }
 /** Where the emissions of one run are written. */
 export interface OutputTarget {
   readonly id: string
-  /** While it is ours, they are kept; undefined where it was acknowledged. */
+  /** Emissions are kept while we hold the delivery; undefined where it was acknowledged. */
   readonly delivery: Delivery | undefined
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean>
   store(meta: TaskMeta): Promise<unknown>
@@ -50,7 +50,7 @@ export class OutputWriter {
     else this.#add({ body, taken })
   }
 
-  /** Store a state behind what was handed out before it. */
+  /** Store a state after the emissions before it. */
   state(meta: TaskMeta): void {
     if (!this.#closed) this.#add({ meta })
   }
@@ -67,7 +67,7 @@ export class OutputWriter {
 
   async #write(): Promise<void> {
     await this.#before
-    // What else comes in this turn of the event loop belongs to the same write.
+    // Emissions that come later in this turn of the event loop belong to the same write.
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#entries.length > 0) {
       const first = this.#entries[0] as Entry
@@ -106,7 +106,7 @@ export class OutputWriter {
       this.#written += batch.length
       if (!kept) this.#close()
     } catch (error) {
-      this.#to.fail(error, `storing what task ${this.#to.id} hands out`)
+      this.#to.fail(error, `storing the output of task ${this.#to.id}`)
       this.#close()
     }
     for (const { taken } of batch) taken()
@@ -121,13 +121,13 @@ export class OutputWriter {
         return await this.#to.emit(output, delivery)
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || stopNow.aborted) throw error
-        if (attempt === 0) this.#to.fail(error, `storing what task ${id} hands out`)
+        if (attempt === 0) this.#to.fail(error, `storing the output of task ${id}`)
         await pauseForStore(attempt)
       }
     }
   }
 
-  /** Another worker has the task, or it has ended: nothing of this run is told any more. */
+  /** Another worker has the task, or it has ended: no output of this run is stored any more. */
   #close(): void {
     this.#closed = true
     for (const entry of this.#entries.splice(0)) if ('taken' in entry) entry.taken()

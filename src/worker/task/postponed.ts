@@ -2,8 +2,8 @@
 const MIN_REMEMBERED_MS = 10_000
 
 /**
- * Tasks that came before their time and were put back a moment ago, by id, with their queues. Whoever revoked one of them in that moment
- * found it neither in its queue nor running.
+ * Tasks that arrived before their time and were requeued a moment ago, by id, with their queues. A caller that revoked
+ * one of them in that moment found it neither in its queue nor running.
  */
 export class Postponed {
   #recent = new Map<string, string>()
@@ -15,7 +15,7 @@ export class Postponed {
     if (!this.#timer) this.#wait()
   }
 
-  /** Undefined for one that was not put back here, or not lately. */
+  /** Undefined for a task that was not requeued here, or not recently. */
   queueOf(id: string): string | undefined {
     return this.#recent.get(id) ?? this.#older.get(id)
   }

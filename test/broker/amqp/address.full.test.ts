@@ -229,13 +229,13 @@ describe('refused for now', () => {
       name: 'down',
       begin: ['eval', 'rabbit_vhost_sup_sup:stop_and_delete_vhost(<<"down">>).'],
       end: ['restart_vhost', '-p', 'down'],
-      says: /lets nobody in now: 541 INTERNAL_ERROR.*is down/,
+      says: /refuses new connections: 541 INTERNAL_ERROR.*is down/,
     },
     {
       name: 'full',
       begin: ['set_vhost_limits', '-p', 'full', '{"max-connections": 0}'],
       end: ['clear_vhost_limits', '-p', 'full'],
-      says: /lets nobody in now: 530 NOT_ALLOWED.*connection limit/,
+      says: /refuses new connections: 530 NOT_ALLOWED.*connection limit/,
     },
   ])('a virtual host that is $name: waited for', async ({ name, begin, end, says }) => {
     await server.addVhosts([name])

@@ -5,14 +5,15 @@ import { openingError } from './connectError.ts'
 import { relay } from './relay.ts'
 
 /**
- * Seconds between heartbeats. The server gives a connection up after two without a sign, and what it held to others; consumers are relayed
- * for that reason. Silence of the server is found out much sooner, by `LivenessProbe`.
+ * Seconds between heartbeats. The server closes a connection after two without a sign of life, and gives its messages
+ * to others; this is why the connections of consumers are relayed. `LivenessProbe` notices much sooner that the server
+ * is silent.
  */
 export const HEARTBEAT_S = 60
 
 /**
- * Opens a connection with amqplib, which is loaded here. Rejects with ConfigError where it is not installed, and where the server refuses
- * user or virtual host.
+ * Opens a connection with amqplib, which is loaded here. Rejects with ConfigError where it is not installed, and where
+ * the server refuses user or virtual host.
  */
 export async function dial(address: AmqpAddress, name: string, timeout: number): Promise<ChannelModel> {
   const socket = { ...address.tls, timeout, noDelay: true, keepAlive: true }
@@ -50,7 +51,7 @@ async function loadClient(): Promise<typeof import('amqplib')> {
     return await import('amqplib')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // One that it needs itself is another matter.
+    // If a package that amqplib needs is missing, that is another problem.
     if (code !== 'ERR_MODULE_NOT_FOUND' || !/['"]amqplib['"]/.test(message)) throw error
     throw new ConfigError('RabbitMQ: expected the package amqplib to be installed: npm install amqplib', {
       cause: error,

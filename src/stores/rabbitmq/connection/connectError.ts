@@ -7,10 +7,10 @@ const ACCESS_REFUSED = 403
 const NOT_ALLOWED = 530
 
 const LOGIN_REFUSED = /^Handshake terminated by server: (\d+) .* with message "(.*)"$/s
-/** The client library keeps the server's reason to itself. */
+/** The client library does not pass on the server's reason. */
 const VHOST_REFUSED = /Expected ConnectionOpenOk; got <ConnectionClose/
 
-/** What Node says of a certificate by which the server's is not trusted, and of one for others. */
+/** Node's codes for a certificate of an authority that is not trusted, and for one of other hosts. */
 const UNTRUSTED_CODES: ReadonlySet<string | undefined> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -21,8 +21,9 @@ const UNTRUSTED_CODES: ReadonlySet<string | undefined> = new Set([
 const WRONG_HOST_CODE = 'ERR_TLS_CERT_ALTNAME_INVALID'
 
 /**
- * Why a connection could not be opened, with what mends it. ConfigError where the server refuses this user (403) or this virtual host
- * (530). Any other refusal is passing: a virtual host that is not up yet (541), a limit of connections that is reached.
+ * Why a connection could not be opened, with what corrects it. ConfigError where the server refuses this user (403) or
+ * this virtual host (530). Any other refusal is temporary: a virtual host that is not up yet (541), a limit of
+ * connections that is reached.
  */
 export async function openingError(error: Error, address: AmqpAddress, timeout: number): Promise<Error> {
   const hint = certificateHint(error, address)
@@ -31,7 +32,7 @@ export async function openingError(error: Error, address: AmqpAddress, timeout: 
   if (!refusal) return error
   const { code, text } = refusal
   const lasting = (code === ACCESS_REFUSED || code === NOT_ALLOWED) && !/\blimit\b/.test(text)
-  if (!lasting) return new Error(`the server lets nobody in now: ${code} ${text}`, { cause: error })
+  if (!lasting) return new Error(`the server refuses new connections: ${code} ${text}`, { cause: error })
   const { label, username, vhost } = address
   const expected =
     code === ACCESS_REFUSED
@@ -41,13 +42,13 @@ export async function openingError(error: Error, address: AmqpAddress, timeout: 
   return new ConfigError(`${label}: ${expected}, got ${got}; the server says: ${code} ${text}`, { cause: error })
 }
 
-/** True for what waiting does not mend, with a server that has never let us in. */
+/** True for an error that waiting does not correct, with a server that has never accepted us. */
 export function isLasting(error: unknown): boolean {
   return error instanceof ConfigError || UNTRUSTED_CODES.has(codeOf(error)) || codeOf(error) === WRONG_HOST_CODE
 }
 
 function certificateHint(error: Error, { hostname }: AmqpAddress): string | undefined {
-  const otherwise = 'ssl_cert_reqs=none believes any certificate'
+  const otherwise = 'ssl_cert_reqs=none accepts any certificate'
   if (UNTRUSTED_CODES.has(codeOf(error)))
     return `expected a certificate of an authority that is known here; give its own by ?ssl_ca_certs=<PEM file> (${otherwise})`
   if (codeOf(error) === WRONG_HOST_CODE)

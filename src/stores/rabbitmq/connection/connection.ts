@@ -8,7 +8,7 @@ import type { AmqpAddress } from '../url.ts'
 import { isLasting } from './connectError.ts'
 import { LivenessProbe, type ProbePace } from './livenessProbe.ts'
 
-/** The part of amqplib that we use. */
+/** The part of amqplib that is used here. */
 export type Dial = (address: AmqpAddress, name: string, timeout: number) => Promise<ChannelModel>
 
 export interface ConnectionOptions {
@@ -22,9 +22,9 @@ export interface ConnectionOptions {
   readonly probe: ProbePace | undefined
 }
 
-/** Of all connections of one broker. */
+/** State that all connections of one broker share. */
 export interface Standing {
-  /** A server has let us in: what is refused from then on is passing, as while it starts, and waited for. */
+  /** A server has accepted us: later refusals are temporary, as while it starts, and calls wait. */
   accepted: boolean
 }
 
@@ -32,7 +32,10 @@ const RECONNECT_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 1000, jitt
 /** Longest that opening may take, ms. */
 const OPEN_TIMEOUT_MS = 5000
 
-/** Keeps one connection open: opens it when first needed, and again, at the next address, whenever it ends, until it is closed. */
+/**
+ * Keeps one connection open: opens it at the first use, and again, at the next address, whenever it ends, until it is
+ * closed.
+ */
 export class AmqpConnection {
   readonly #options: ConnectionOptions
   readonly #opened = new Set<() => void>()
@@ -43,7 +46,7 @@ export class AmqpConnection {
   #closed = false
   #at = 0
   #failures = 0
-  /** Of which addresses the last answer was one that waiting does not mend. */
+  /** The addresses, by index, whose last answer was an error that waiting does not correct. */
   readonly #refusals = new Map<number, Error>()
   #problem: StoreUnavailableError | undefined
   #blocked: StoreUnavailableError | undefined
@@ -76,7 +79,9 @@ export class AmqpConnection {
     return this.#blocked
   }
 
-  /** Resolves when the server takes messages again; rejects with StoreUnavailableError when it does not within the wait. */
+  /**
+   * Resolves when the server takes messages again; rejects with StoreUnavailableError when it does not within the wait.
+   */
   async flowing(): Promise<void> {
     const until = performance.now() + this.#options.wait
     while (this.#blocked && this.#unblocked) {
@@ -96,8 +101,8 @@ export class AmqpConnection {
   }
 
   /**
-   * A new channel. Rejects with StoreUnavailableError when there is no connection within the wait; at once, with ConfigError, where every
-   * address refuses us and none has ever let us in.
+   * A new channel. Rejects with StoreUnavailableError when there is no connection within the wait; at once, with
+   * ConfigError, where every address refuses us and none has ever accepted us.
    */
   async channel(): Promise<Channel> {
     return this.#withModel((model) => model.createChannel())
@@ -120,10 +125,10 @@ export class AmqpConnection {
     const model = this.#model
     this.#lost(undefined)
     if (!model) return
-    // A server that does not answer cannot be told.
+    // A server that does not answer cannot be informed: the socket is closed.
     const end = setTimeout(() => destroy(model), OPEN_TIMEOUT_MS)
     const ended = new Promise((resolve) => model.once('close', resolve))
-    // Where the connection is lost meanwhile, the library never answers.
+    // If the connection is lost meanwhile, the library never answers.
     await Promise.race([ended, model.close().catch(() => undefined)])
     clearTimeout(end)
   }
@@ -132,7 +137,7 @@ export class AmqpConnection {
     const model = await this.#ready()
     try {
       const channel = await create(model)
-      // What goes wrong on it is told by its end, and by what was asked of it.
+      // An error on the channel is reported by its end, and by the requests on it.
       channel.on('error', () => undefined)
       return channel
     } catch (error) {
@@ -177,7 +182,7 @@ export class AmqpConnection {
   #failed(error: unknown): void {
     const { addresses, standing } = this.#options
     if (isDefect(error)) {
-      // Whoever asks next tries again, and hears the same.
+      // The next caller tries again, and gets the same error.
       this.#problem = this.unavailable(error)
       this.#refuse(error)
       return
@@ -186,7 +191,7 @@ export class AmqpConnection {
     if (isLasting(error)) this.#refusals.set(this.#at, own)
     else this.#refusals.delete(this.#at)
     if (!standing.accepted && this.#refusals.size === addresses.length) {
-      // Nobody is pestered: whoever asks next tries again.
+      // There is no attempt in the background: the next caller tries again.
       this.#problem = this.unavailable(error)
       this.#refusals.clear()
       this.#refuse(own)
@@ -248,7 +253,7 @@ export class AmqpConnection {
     this.#reconnecting = setTimeout(() => void this.#open(), delay)
   }
 
-  /** An error of the client library as ours; one of the program, or its installation, as what it is. */
+  /** An error of the client library as ours; an error of the program or its installation stays as it is. */
   errorOf(error: unknown): Error {
     return isDefect(error) || error instanceof ConfigError ? error : this.unavailable(error)
   }
@@ -274,7 +279,7 @@ export class AmqpConnection {
   }
 }
 
-/** End a connection at once; what waits on it then fails. */
+/** End a connection at once; all that wait on it then fail. */
 function destroy(model: ChannelModel): void {
   const { stream } = model.connection as unknown as { stream: { destroy(error: Error): void } }
   stream.destroy(new Error('no answer'))

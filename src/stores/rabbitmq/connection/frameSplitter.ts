@@ -1,5 +1,5 @@
 const HEADER_BYTES = 7
-/** Type, channel and size before the payload, one byte behind it. */
+/** Type, channel and size before the payload, one byte after it. */
 const FRAME_OVERHEAD_BYTES = 8
 /** `AMQP0091`, the first bytes of the client. */
 const GREETING_BYTES = 8
@@ -7,18 +7,20 @@ const METHOD_FRAME = 1
 /** Connection.TuneOk: class 10, method 31. */
 const TUNE_OK = 0x000a001f
 
-/** Cuts what an AMQP 0-9-1 client says at the ends of frames, and reads from it the agreed pace of heartbeats. */
+/**
+ * Cuts the bytes of an AMQP 0-9-1 client at the ends of frames, and reads from them the agreed interval of heartbeats.
+ */
 export class FrameSplitter {
   #rest: Buffer = Buffer.alloc(0)
   #greeted = false
   #heartbeat = 0
 
-  /** Seconds between heartbeats, as soon as the client has agreed to them; 0 before, and where there are none. */
+  /** Seconds between heartbeats, as soon as the client has agreed to them; 0 before, and if there are none. */
   get heartbeat(): number {
     return this.#heartbeat
   }
 
-  /** All whole frames that have come and were not taken yet; empty when there is none. */
+  /** All complete frames that have arrived and were not taken yet; empty when there is none. */
   take(chunk: Buffer): Buffer {
     const all = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
     let end = 0

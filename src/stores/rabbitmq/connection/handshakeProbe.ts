@@ -2,7 +2,7 @@ import { connect as openTcp, type Socket } from 'node:net'
 import { connect as openTls } from 'node:tls'
 import type { AmqpAddress } from '../url.ts'
 
-/** Why a server does not let us in, in its own words. */
+/** Why a server refuses the connection, in its own words. */
 export interface Refusal {
   /** AMQP's reply code. */
   readonly code: number
@@ -19,8 +19,8 @@ const MAX_ANSWER_BYTES = 128 * 1024
 const [START, START_OK, TUNE, TUNE_OK, OPEN, CLOSE] = [0xa000a, 0xa000b, 0xa001e, 0xa001f, 0xa0028, 0xa0032]
 
 /**
- * Open a virtual host once more, only to read why it is refused: the client library does not tell. Undefined where the server opens it, or
- * does not say. `timeout` in ms of silence.
+ * Open a virtual host once more, only to read why it is refused: the client library does not report that. Undefined
+ * where the server opens it, or does not give a reason. `timeout` in ms of silence.
  */
 export function askWhy(address: AmqpAddress, timeout: number): Promise<Refusal | undefined> {
   const { promise, resolve } = Promise.withResolvers<Refusal | undefined>()
@@ -28,7 +28,7 @@ export function askWhy(address: AmqpAddress, timeout: number): Promise<Refusal |
   const socket: Socket = tls ? openTls({ ...tls, host, port }) : openTcp({ host, port })
   let read: Buffer = Buffer.alloc(0)
   socket.setTimeout(timeout, () => socket.destroy())
-  // Whoever asked has an error already.
+  // The caller has an error already.
   socket.on('error', () => undefined)
   socket.once('close', () => resolve(undefined))
   socket.on('data', (chunk: Buffer) => {
@@ -49,14 +49,14 @@ export function askWhy(address: AmqpAddress, timeout: number): Promise<Refusal |
   return promise
 }
 
-/** The content of the first frame; undefined while it is not whole. */
+/** The content of the first frame; undefined while it is incomplete. */
 function first(read: Buffer): Buffer | undefined {
   if (read.length < HEAD) return undefined
   const length = read.readUInt32BE(HEAD - 4)
   return read.length < HEAD + length + TAIL ? undefined : read.subarray(HEAD, HEAD + length)
 }
 
-/** What is said next; undefined when it is over. */
+/** The next method of the client; undefined when the handshake is over. */
 function answerTo(method: Buffer, { username, password, vhost }: AmqpAddress): Buffer | undefined {
   const name = method.length < 4 ? 0 : method.readUInt32BE(0)
   if (name === START) {
@@ -73,7 +73,7 @@ function refusalIn(method: Buffer): Refusal | undefined {
   return { code: method.readUInt16BE(4), text: method.toString('utf8', 7, 7 + method.readUInt8(6)) }
 }
 
-/** Of channel 0. */
+/** A frame on channel 0. */
 function frame(method: number, ...fields: readonly Buffer[]): Buffer {
   const content = Buffer.concat([uint32(method), ...fields])
   return Buffer.concat([Buffer.of(1, 0, 0), uint32(content.length), content, FRAME_END])

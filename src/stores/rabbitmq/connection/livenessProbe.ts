@@ -1,6 +1,6 @@
 import type { Channel, ChannelModel } from 'amqplib'
 
-/** A sign of life is asked for this often, and must come within this, ms. */
+/** A probe is sent this often, and its answer must come within `limit`, ms. */
 export interface ProbePace {
   readonly every: number
   readonly limit: number
@@ -9,8 +9,9 @@ export interface ProbePace {
 const DEFAULT_PACE: ProbePace = { every: 5000, limit: 3000 }
 
 /**
- * Asks a connection for a sign of life: one that is open and carries nothing (a cable pulled, a firewall that forgot) is found out in
- * seconds. Heartbeats do it too, but their pace also tells the server when to give us up, and that must be slow.
+ * Probes a connection: one that is open but carries nothing (a cable pulled, a firewall that dropped its state) is
+ * noticed in seconds. Heartbeats do that too, but their interval also defines when the server closes the connection,
+ * and that must be slow.
  */
 export class LivenessProbe {
   readonly #model: ChannelModel
@@ -46,7 +47,7 @@ export class LivenessProbe {
     if (this.#asking || this.#excused()) return
     this.#asking = true
     const limit = setTimeout(() => {
-      // After a blocked turn the answer may have come, and not been read yet.
+      // If the event loop was blocked, the answer may have arrived and not been read yet.
       setTimeout(() => {
         if (this.#asking && !this.#stopped && !this.#excused()) this.#dead()
       }, 100)
@@ -60,7 +61,7 @@ export class LivenessProbe {
           this.#asking = false
           clearTimeout(limit)
         },
-        // The connection has ended: nobody need be told by us.
+        // The connection has ended, which is reported elsewhere.
         () => clearTimeout(limit),
       )
   }

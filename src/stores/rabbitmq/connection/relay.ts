@@ -6,7 +6,7 @@ import { uuid } from '../../../std/id.ts'
 import { packageFile } from '../../../std/packageFile.ts'
 import type { AmqpAddress } from '../url.ts'
 
-/** What the thread is asked: connect to a node, and let one of us in at `path`. */
+/** Request to the thread: connect to a node, and accept one connection of this process at `path`. */
 export interface RelayRequest {
   readonly path: string
   readonly hostname: string
@@ -16,27 +16,30 @@ export interface RelayRequest {
   readonly timeout: number
 }
 
-/** What the thread answers: it listens at the path, or why it does not. */
+/** Answer of the thread: it listens at the path, or why it does not. */
 export interface RelayAnswer {
   readonly path: string
   readonly problem?: { readonly message: string; readonly code: string | undefined }
 }
 
 /**
- * One thread of this process that holds the sockets to the server and sends their heartbeats, so that a task which blocks the event loop is
- * not taken for dead. The client library talks to it through a local socket as if it were the server. Starts with the first use, and keeps
- * no process alive.
+ * One thread of this process that keeps the sockets to the server and sends their heartbeats, so that the server does
+ * not give up a process whose event loop is blocked by a task. The client library connects to it through a local socket
+ * as if it were the server. Starts with the first use, and keeps no process alive.
  */
 class Relay {
   readonly #asked = new Map<string, Deferred<void>>()
   #thread: Worker | undefined
 
-  /** Throws ConfigError where it cannot be, as the file of its thread is missing. */
+  /** Throws ConfigError where it cannot start because the file of its thread is missing. */
   check(): void {
     threadFile()
   }
 
-  /** Resolves to the path of a local socket, for one connection, behind which the server is. Rejects when it cannot be reached. */
+  /**
+   * Resolves to the path of a local socket that leads to the server, for one connection. Rejects when the server cannot
+   * be reached.
+   */
   async open({ hostname, port, tls }: AmqpAddress, timeout: number): Promise<string> {
     const path = localPath()
     const asked = new Deferred<void>()
@@ -60,7 +63,7 @@ class Relay {
       if (problem) asked?.reject(Object.assign(new Error(problem.message), { code: problem.code }))
       else asked?.resolve()
     })
-    // Its sockets end with it, which their connections see; the next one starts another.
+    // The sockets of the thread end with it, which their connections notice; the next connection starts another thread.
     thread.on('error', (error: Error) => this.#ended(thread, error))
     thread.on('exit', () => this.#ended(thread, new Error('the thread of the connections has ended')))
     return thread
@@ -78,13 +81,13 @@ export const relay: Relay = new Relay()
 
 let file: URL | undefined
 
-/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+/** Searched for once: a thread that dies is replaced even while the files are being replaced. */
 function threadFile(): URL {
   file ??= packageFile(import.meta.url, 'stores/rabbitmq/connection/relay', 'stores/rabbitmq/connection/relayThread')
   return file
 }
 
-/** Where nobody else listens; no file where the system can do without. */
+/** A path at which no other process listens; not a file, where the system allows that. */
 function localPath(): string {
   const name = `celeriac-${uuid()}`
   if (process.platform === 'linux') return `\0${name}`

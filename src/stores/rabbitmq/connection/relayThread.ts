@@ -8,7 +8,10 @@ import type { RelayAnswer, RelayRequest } from './relay.ts'
 
 const port = parentPort as NonNullable<typeof parentPort>
 const HEARTBEAT_FRAME = Buffer.from([8, 0, 0, 0, 0, 0, 0, 206])
-/** How much may wait for a blocked event loop, bytes. The prefetch count keeps it below; past it the server has to wait, and loses patience. */
+/**
+ * How many bytes may wait for a blocked event loop. The prefetch count keeps it below; above it the server has to wait,
+ * and closes the connection in the end.
+ */
 const MAX_WAITING_BYTES = 128 * 1024 * 1024
 
 port.on('message', (request: RelayRequest) => {
@@ -40,13 +43,13 @@ function open({ hostname: host, port: at, tls, timeout }: RelayRequest): Promise
   })
 }
 
-/** Let one in, and carry. */
+/** Accept one connection, and relay its bytes. */
 function listen(path: string, server: Socket): void {
   const entrance = createServer((client) => {
     entrance.close()
     carry(client, server)
   })
-  // Nobody came: the server has hung up, or we were told of an error.
+  // No connection came: the server has disconnected, or this process has reported an error.
   server.once('close', () => entrance.close())
   server.on('error', () => undefined)
   entrance.once('error', (error) => {
@@ -56,7 +59,10 @@ function listen(path: string, server: Socket): void {
   entrance.listen(path, () => port.postMessage({ path } satisfies RelayAnswer))
 }
 
-/** Bytes from the server as they come; to the server whole frames only, so that a heartbeat always falls between two. */
+/**
+ * Bytes from the server as they arrive; to the server complete frames only, so that a heartbeat is always between two
+ * frames.
+ */
 function carry(client: Socket, server: Socket): void {
   const frames = new FrameSplitter()
   let beating: NodeJS.Timeout | undefined
@@ -78,7 +84,9 @@ function carry(client: Socket, server: Socket): void {
   })
   server.on('drain', () => client.resume())
 
-  /** Twice in the negotiated time: say something if nothing else was said; and hear whether the server does. */
+  /**
+   * Twice in the negotiated time: send a heartbeat if nothing else was sent, and check that the server sends something.
+   */
   function beat(): void {
     if (!sent) server.write(HEARTBEAT_FRAME)
     sent = false

@@ -8,14 +8,14 @@ export type Ending = 'ack' | 'requeue' | 'drop'
 export type Settle = (ending: Ending) => Promise<boolean>
 
 /**
- * Settles the deliveries of one channel: those of one turn go out together, and are done when the server has answered a question asked
- * behind them. So true means that the server has heard it; false that the channel has ended before: the message comes again, or was settled
- * in the last moment.
+ * Settles the deliveries of one channel: those of one turn of the event loop are sent together, and are done when the
+ * server has answered a question that was sent after them. So true means that the server has received it; false that
+ * the channel ended before: the message is delivered again, or was settled in the last moment.
  */
 export class AckBatch {
   readonly #channel: Channel
   readonly #question: () => Promise<unknown>
-  /** Unsettled ones, in the order that they came. */
+  /** Unsettled deliveries, in the order in which they arrived. */
   readonly #held = new Set<number>()
   #endings: { readonly tag: number; readonly ending: Ending; readonly done: Deferred<boolean> }[] = []
   #sent: Deferred<boolean>[] = []
@@ -23,7 +23,7 @@ export class AckBatch {
   #asking = false
   #ended = false
 
-  /** `question`: anything that the server answers and that changes nothing. */
+  /** `question`: any request that the server answers and that changes nothing. */
   constructor(channel: Channel, question: () => Promise<unknown>) {
     this.#channel = channel
     this.#question = question
@@ -53,7 +53,10 @@ export class AckBatch {
     return done.promise
   }
 
-  /** End all that is left like this. Resolves when the server has heard of it, and of what was settled just before. */
+  /**
+   * End all remaining deliveries like this. Resolves when the server has received that, and what was settled just
+   * before.
+   */
   async settleRest(ending: Ending): Promise<void> {
     const settling = new Set(this.#endings.map(({ tag }) => tag))
     const rest = [...this.#held].filter((tag) => !settling.has(tag)).map((tag) => this.settle(tag, ending))
@@ -86,7 +89,7 @@ export class AckBatch {
     void this.#ask()
   }
 
-  /** All from the oldest one on in one go, as far as none between is still held; the others one by one. */
+  /** All from the oldest one on with one acknowledgement, up to the first that is still held; the others one by one. */
   #ack(acked: Set<number>): void {
     let last: number | undefined
     for (const tag of this.#held) {
@@ -105,7 +108,7 @@ export class AckBatch {
     try {
       step()
     } catch {
-      // The channel has just been closed: `end` tells all that wait.
+      // The channel has just been closed: `end` answers all callers that wait.
     }
   }
 
@@ -119,7 +122,7 @@ export class AckBatch {
         await this.#question()
         for (const done of asked) done.resolve(true)
       } catch {
-        // The channel has ended, and says so by itself.
+        // The channel has ended, which is reported elsewhere.
         for (const done of asked) done.resolve(false)
       }
     }
@@ -127,7 +130,7 @@ export class AckBatch {
   }
 }
 
-/** As much of a message as the client library looks at. */
+/** The part of a message that the client library reads. */
 function messageOf(deliveryTag: number): Parameters<Channel['ack']>[0] {
   return { fields: { deliveryTag } } as Parameters<Channel['ack']>[0]
 }

@@ -17,19 +17,22 @@ export interface ConsumerParts extends HoldByCopyParts {
   released(consumer: AmqpConsumer): void
 }
 
-/** One channel and what came by it; a new one after each trouble. */
+/** One channel and its deliveries; a new one after each failure. */
 interface Session {
   readonly channel: Channel
   readonly acks: AckBatch
   /** Consumer tags by queue. */
   readonly tags: Map<string, string>
-  /** The limit that the server was told last. */
+  /** The limit that was last sent to the server. */
   told: number
 }
 
 const REOPEN_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 2000, jitter: 'full' } as const
 
-/** Takes what the server pushes, at most `prefetch` at once, and takes up its queues again after every trouble, until it is closed. */
+/**
+ * Takes the messages that the server pushes, at most `prefetch` at once, and consumes its queues again after each
+ * failure, until it is closed.
+ */
 export class AmqpConsumer implements Consumer {
   readonly #parts: ConsumerParts
   readonly #queues: readonly Queue[]
@@ -44,12 +47,12 @@ export class AmqpConsumer implements Consumer {
   #released = false
   #count = 0
   #problem: Error | undefined
-  /** Limits are each queue's own, where the server knows none of a channel. */
+  /** The limit is set for each consumer, where the server supports none for the channel. */
   #perQueue: boolean
   #adjusting: Promise<void> = Promise.resolve()
   #retry: NodeJS.Timeout | undefined
   #failures = 0
-  /** Whoever opens sees that it fails, and what to do then. */
+  /** The caller of `#open` handles its failure. */
   #opening = false
 
   constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, name }: ConsumeOptions) {
@@ -70,7 +73,10 @@ export class AmqpConsumer implements Consumer {
     this.#perQueue = queues.some((queue) => parts.topology.isQuorum(queue.name))
   }
 
-  /** Rejects with StoreUnavailableError when the server does not answer, with ConfigError when a queue is not as it should be. */
+  /**
+   * Rejects with StoreUnavailableError when the server does not answer, with ConfigError when a queue has other
+   * arguments than expected.
+   */
   async start(): Promise<this> {
     try {
       await this.#open()
@@ -114,7 +120,7 @@ export class AmqpConsumer implements Consumer {
     this.#parts.released(this)
     const session = this.#session
     this.#session = undefined
-    // To give something back between copy and acknowledgement would leave both.
+    // To release a message between copy and acknowledgement would leave both.
     await this.#holds.still()
     await this.#deaths.idle()
     await Promise.all(this.#holds.copies.map((delivery) => delivery.reject({ requeue: true })))
@@ -123,7 +129,7 @@ export class AmqpConsumer implements Consumer {
     const { channel, acks } = session
     await acks.settleRest('requeue')
     acks.end()
-    // Should the connection end now, the server gives back what is held, and drops what was ours alone, by itself.
+    // If the connection ends now, the server itself requeues the held messages, and transient queues expire.
     await channel.close().catch(() => undefined)
     if (!this.#parts.connection.open) return
     for (const { name, transient } of this.#queues) if (transient) await this.#parts.topology.deleteQueue(name)
@@ -145,7 +151,7 @@ export class AmqpConsumer implements Consumer {
     return this.#parts.connection.errorOf(error)
   }
 
-  /** Queues and channel, and all that is to be consumed. */
+  /** Declare the queues, open the channel, and consume. */
   async #begin(): Promise<void> {
     const { connection, topology } = this.#parts
     for (const queue of this.#queues) {
@@ -159,7 +165,8 @@ export class AmqpConsumer implements Consumer {
     if ((connection.serverMajor ?? 3) >= 4) this.#perQueue = true
     const session: Session = {
       channel,
-      // Its own limit again: RabbitMQ drops that of the channel when it is asked for one of consumers to come.
+      // The question is the channel's own limit again: RabbitMQ drops that limit when it is asked for one of future
+      // consumers.
       acks: new AckBatch(channel, () => this.#limit(session)),
       tags: new Map(),
       told: -1,
@@ -176,7 +183,7 @@ export class AmqpConsumer implements Consumer {
     this.#failures = 0
   }
 
-  /** The channel has ended: what it brought comes again by the next one, also what nobody has read. */
+  /** The channel has ended: its messages are delivered again on the next one, also those that were not read yet. */
   #lost(session: Session, reason: Error | undefined): void {
     session.acks.end()
     if (reason) this.#parts.clock.heard(reason.message)
@@ -185,7 +192,7 @@ export class AmqpConsumer implements Consumer {
     this.#session = undefined
     this.#forgetLost()
     if (this.#closed) return
-    // It may have been for want of one of them.
+    // A missing queue may have been the reason.
     for (const { name } of this.#queues) this.#parts.topology.forgetQueue(name)
     if (reason) this.#problem = this.#parts.connection.unavailable(reason)
     if (this.#opening) return
@@ -193,7 +200,7 @@ export class AmqpConsumer implements Consumer {
     this.#again()
   }
 
-  /** What nobody has read yet, and is ours no longer: it comes again. */
+  /** Drop deliveries that were not read yet and are no longer ours: they are delivered again. */
   #forgetLost(): void {
     for (const delivery of this.#line.drain()) if (this.#holds.has(delivery)) this.#line.push(delivery)
     this.#slots.keep((delivery) => this.#holds.has(delivery))
@@ -213,18 +220,21 @@ export class AmqpConsumer implements Consumer {
     }, delay)
   }
 
-  /** Somebody else has made it a quorum queue, for which the server knows no limit of a channel: it says so, and hangs up. */
+  /**
+   * Another client has declared it as a quorum queue, for which the server supports no limit of the channel: it reports
+   * that, and closes the connection.
+   */
   #mustBePerQueue(): boolean {
     if (this.#perQueue || !/global qos/i.test(this.#parts.connection.problem?.message ?? '')) return false
     this.#perQueue = true
     return true
   }
 
-  /** One change after the other; each looks at what is wanted then. */
+  /** One change after the other; each applies the values of that moment. */
   #adjust(): Promise<void> {
     this.#adjusting = this.#adjusting.then(async () => {
       const session = this.#session
-      // A channel that ends meanwhile says so, and the next one begins with what is wanted.
+      // If the channel ends meanwhile, that is reported elsewhere, and the next one begins with the current values.
       if (session) await this.#apply(session).catch(() => undefined)
     })
     return this.#adjusting
@@ -233,7 +243,7 @@ export class AmqpConsumer implements Consumer {
   async #apply(session: Session): Promise<void> {
     const { channel, tags } = session
     const places = this.#closed ? 0 : Math.max(0, this.#prefetch - this.#holds.moved)
-    // A limit of consumers can only be changed by beginning anew; and quorum queues count what is given back.
+    // The limit of a consumer can only be changed by consuming again; and quorum queues count released messages.
     const most = places === 0 || this.#perQueue ? places : places + this.#slots.extra
     if (most === 0 || (this.#perQueue && session.told !== most)) await this.#cancel(session)
     if (most === 0) return
@@ -296,7 +306,7 @@ export class AmqpConsumer implements Consumer {
     else if (this.#holds.has(delivery)) this.#slots.add(delivery)
   }
 
-  /** The queue was deleted: make it again, on the same channel, as others of our deliveries hang on it. */
+  /** The queue was deleted: declare it again, on the same channel, because other deliveries belong to it. */
   #cancelled(session: Session, queue: string): void {
     session.tags.delete(queue)
     this.#parts.topology.forgetQueue(queue)

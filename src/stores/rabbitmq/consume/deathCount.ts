@@ -3,14 +3,15 @@ import type { AmqpDelivery } from './delivery.ts'
 export interface DeathCountParts {
   /** Hold it by a copy that counts. */
   renew(delivery: AmqpDelivery): Promise<void>
-  /** Take it now. */
+  /** Start it now. */
   ready(delivery: AmqpDelivery): void
 }
 
 /**
- * What came back without a word why is held by a copy before it is begun, so that it is known how often its holders died: classic queues do
- * not count, and quorum queues count what was given back on purpose as well. None of it is handed on before all of it is copied: it may be
- * what kills workers, and to die between copy and acknowledgement of the others would double them.
+ * A message that was redelivered without a reason is held by a copy before it is started, so that it is known how often
+ * its holders died: classic queues do not count, and quorum queues count released messages as well. No message is
+ * passed on before all are copied: one of them may kill workers, and a death between copy and acknowledgement of the
+ * others would duplicate them.
  */
 export class DeathCount {
   readonly #parts: DeathCountParts
@@ -22,7 +23,7 @@ export class DeathCount {
     this.#parts = parts
   }
 
-  /** While this is so, whatever else comes has to wait its turn here. */
+  /** While this is true, all other deliveries have to wait here. */
   get busy(): boolean {
     return this.#busy
   }

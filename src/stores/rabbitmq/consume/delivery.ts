@@ -11,7 +11,7 @@ import type { Settle } from './ackBatch.ts'
  */
 const MIN_SUSPECT_RETURNS = 3
 
-/** A message in our hands, for as long as the channel lives that brought it. */
+/** A held message, for as long as the channel exists that brought it. */
 export class AmqpDelivery implements Delivery {
   readonly queue: string
   readonly message: ConsumeMessage
@@ -22,7 +22,7 @@ export class AmqpDelivery implements Delivery {
   /** Since when the server counts it as unacknowledged (`performance.now()`). */
   since: number = performance.now()
 
-  /** `ended`: told when it is settled here, by whatever means. */
+  /** `ended`: called when it is settled here, in any way. */
   constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void) {
     this.message = message
     this.queue = queue
@@ -48,7 +48,10 @@ export class AmqpDelivery implements Delivery {
     return this.message.fields.redelivered || this.#fromTheDead
   }
 
-  /** As far as it is known: copies carry it, and their way back tells of one death more. */
+  /**
+   * As far as it is known: copies carry the number, and a copy that returned because its holder was gone counts one
+   * death more.
+   */
   get lost(): number {
     const { headers } = this.message.properties
     const before: unknown = headers?.[LOST_HEADER]
@@ -56,21 +59,26 @@ export class AmqpDelivery implements Delivery {
     return (typeof before === 'number' ? before : 0) + (died ? 1 : 0)
   }
 
-  /** By its own limit, the property `expiration`: the server keeps that beside the reason when it passes the message on. */
+  /**
+   * By its own limit, the property `expiration`: the server adds that to the reason when it dead-letters the message.
+   */
   get expired(): boolean {
     const deaths: unknown = this.message.properties.headers?.['x-death']
     if (!Array.isArray(deaths)) return false
     return deaths.some((death) => death?.reason === 'expired' && death['original-expiration'] !== undefined)
   }
 
-  /** It came back, and nothing says whether its holder died or gave it back: what is held by a copy from now on will say so. */
+  /**
+   * It was redelivered, and it is not known whether its holder died or released it: if it is held by a copy from now
+   * on, the copy will show that.
+   */
   get suspect(): boolean {
     if (this.#fromTheDead) return true
     const counted: unknown = this.message.properties.headers?.['x-delivery-count']
     return typeof counted === 'number' ? counted >= MIN_SUSPECT_RETURNS : this.message.fields.redelivered
   }
 
-  /** A copy that somebody held, and gave back or did not live to settle. */
+  /** A copy whose holder released it, or died before it settled the copy. */
   get #fromTheDead(): boolean {
     return this.message.properties.headers?.[HELD_HEADER] !== undefined
   }
@@ -83,7 +91,10 @@ export class AmqpDelivery implements Delivery {
     return this.#end(requeue ? 'requeue' : 'drop')
   }
 
-  /** From now on a copy stands for it: the one before is acknowledged. False when that was ours no longer: it comes again, and the copy goes. */
+  /**
+   * From now on a copy replaces the message, which is acknowledged. False when the message was no longer ours: it is
+   * delivered again, and the copy is dropped.
+   */
   async replace(copy: Settle): Promise<boolean> {
     if (this.#settled) {
       await copy('ack')

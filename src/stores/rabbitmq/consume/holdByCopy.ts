@@ -21,10 +21,10 @@ export interface HoldByCopyOptions extends HoldByCopyParts {
   lost(): void
 }
 
-/** How long a copy waits for this consumer before the server sends it back to its queue, ms. */
+/** How long a copy waits for this consumer before the server returns it to its queue, ms. */
 const COPY_TTL_MS = 1000
 const QUEUE_EXPIRES_MS = 600_000
-/** Bytes that `.held.` and a UUID leave of a queue's name. */
+/** Bytes that remain of a queue's name after `.held.` and a UUID. */
 const MAX_QUEUE_NAME_BYTES = 255 - 42
 
 interface Session {
@@ -33,17 +33,18 @@ interface Session {
 }
 
 /**
- * Holds messages by copies: one goes into a queue of our own, comes back to us at once, and the first one is acknowledged. So the time that
- * the server lets a delivery be unacknowledged (`consumer_timeout`, 30 minutes) begins anew, and the copy can carry how often its holders
- * died. Should we die, the server gives the copy back, nobody takes it, and it is dead-lettered to the queue that the message came from;
- * what we give back goes there at once. Between copy and acknowledgement both exist: to die there runs the task twice, to die elsewhere
- * once more, as ever.
+ * Holds messages by copies: a copy is sent to a queue of our own, is delivered to us at once, and the first message is
+ * acknowledged. So the time that the server lets a delivery be unacknowledged (`consumer_timeout`, 30 minutes) begins
+ * again, and the copy can carry how often its holders died. If this process dies, the server requeues the copy, no
+ * consumer takes it, and it is dead-lettered to the queue that the message came from; a copy that is released is
+ * dead-lettered at once. Between copy and acknowledgement both exist: a death in that moment runs the task twice, a
+ * death at any other moment runs it once more, as usual.
  */
 export class HoldByCopy {
   readonly #parts: HoldByCopyOptions
   readonly #name: string = uuid()
   readonly #coming = new Map<string, Deferred<Settle>>()
-  /** By the names of our own ones: consumed, or about to be. */
+  /** By the names of our own queues: consumed, or about to be. */
   readonly #queues = new Map<string, Promise<void>>()
   #session: Promise<Session> | undefined
   #count = 0
@@ -52,7 +53,10 @@ export class HoldByCopy {
     this.#parts = parts
   }
 
-  /** Make a copy that is ours; resolves to how it is settled. Rejects with StoreUnavailableError, and may then have left one to run again. */
+  /**
+   * Make a copy that we hold; resolves to how it is settled. Rejects with StoreUnavailableError, and may then have left
+   * a copy that runs again.
+   */
   async copy({ queue, message, lost }: AmqpDelivery): Promise<Settle> {
     const { channel } = await this.#open()
     const name = `${namePart(queue, MAX_QUEUE_NAME_BYTES)}.held.${this.#name}`
@@ -61,7 +65,7 @@ export class HoldByCopy {
     const coming = new Deferred<Settle>()
     this.#coming.set(key, coming)
     coming.promise.catch(() => undefined)
-    // The server takes no message that names another user as its sender.
+    // The server refuses a message that names another user as its sender.
     const { headers, userId: _, ...properties } = message.properties
     const options = {
       ...properties,
@@ -85,7 +89,7 @@ export class HoldByCopy {
   async close(): Promise<void> {
     const session = await this.#session?.catch(() => undefined)
     this.#session = undefined
-    // To where they came from: told now, it is no death.
+    // To the queues that they came from: rejected now, it does not count as a death.
     await session?.acks.settleRest('drop')
     await session?.channel.close().catch(() => undefined)
   }
@@ -105,7 +109,7 @@ export class HoldByCopy {
       this.#session = undefined
       this.#queues.clear()
       acks.end()
-      const error = new StoreUnavailableError('RabbitMQ: the channel of what is held for long has ended')
+      const error = new StoreUnavailableError('RabbitMQ: the channel of messages that are held by copies has ended')
       for (const coming of this.#coming.values()) coming.reject(error)
       this.#parts.lost()
     })
@@ -136,11 +140,11 @@ export class HoldByCopy {
       }),
     }
     await topology.declare((own) => own.assertQueue(name, { durable: true, arguments: args }))
-    const heard = (message: ConsumeMessage | null): void => {
+    const received = (message: ConsumeMessage | null): void => {
       if (message) void this.#arrived(message)
       else this.#queues.delete(name)
     }
-    await channel.consume(name, heard).catch((error: unknown) => {
+    await channel.consume(name, received).catch((error: unknown) => {
       throw replyCodeOf(error) === undefined ? connection.errorOf(error) : error
     })
   }
@@ -152,7 +156,7 @@ export class HoldByCopy {
     const { acks } = session
     acks.add(deliveryTag)
     const coming = this.#coming.get(String(message.properties.headers?.[HELD_HEADER]))
-    // One that nobody waits for any more goes back, as all that is refused here does: it may be the only one.
+    // A copy that no caller waits for any more is dead-lettered, as all that is rejected here: it may be the only one.
     if (coming) coming.resolve((ending) => acks.settle(deliveryTag, ending === 'requeue' ? 'drop' : 'ack'))
     else void acks.settle(deliveryTag, 'drop')
   }

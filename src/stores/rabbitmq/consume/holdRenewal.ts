@@ -6,8 +6,8 @@ import { HoldByCopy, type HoldByCopyParts } from './holdByCopy.ts'
 /** RabbitMQ's own default of `consumer_timeout`, ms. */
 const DEFAULT_CONSUMER_TIMEOUT_MS = 1_800_000
 /**
- * Part of the timeout after which a message is renewed: the server counts in steps of a minute, and we check now and
- * then.
+ * Part of the timeout after which a message is renewed: the server counts in steps of a minute, and this class checks
+ * at intervals.
  */
 const RENEWAL_SHARE = 0.5
 /** Longest time between two checks, ms. */
@@ -16,13 +16,19 @@ const MAX_CHECK_INTERVAL_MS = 10_000
 export interface HoldRenewalParts extends HoldByCopyParts {
   /** How long the server lets a delivery be unacknowledged, as far as we know, ms. */
   readonly clock: ConsumerClock
-  /** Called when one more of what is held, or one less, no longer counts for the consumer's own channel. Resolves when that has heard of it. */
+  /**
+   * Called when the number of held messages that do not count for the consumer's own channel has changed. Resolves when
+   * the server has the new limit of that channel.
+   */
   changed(): Promise<void>
   /** Called when no copy is ours any more. */
   copiesLost(): void
 }
 
-/** How long the server lets a delivery be unacknowledged: it tells nobody before it is too late. One for all consumers of a broker. */
+/**
+ * How long the server lets a delivery be unacknowledged, ms: it does not announce that before it is too late. One for
+ * all consumers of a broker.
+ */
 export class ConsumerClock {
   readonly #warn: ((message: string) => void) | undefined
   #refused = false
@@ -33,18 +39,18 @@ export class ConsumerClock {
     this.#warn = warn
   }
 
-  /** A channel was ended with these words. True when time was up. */
+  /** The server ended a channel with this text. True when it did so because of the timeout. */
   heard(reason: string): boolean {
     const [, used] = /timed out\. Timeout value used: (\d+) ms/.exec(reason) ?? []
     if (used === undefined) return false
     this.timeout = Math.min(this.timeout, Number(used))
     this.#warn?.(
-      `RabbitMQ gave tasks back that ran for longer than its consumer_timeout of ${used} ms: they run again. From now on it is heeded`,
+      `RabbitMQ requeued tasks that ran for longer than its consumer_timeout of ${used} ms: they run again. From now on celeriac observes this limit`,
     )
     return true
   }
 
-  /** The server does not let us make what it takes to hold a message for long. Said once. */
+  /** The server refuses the queues that are needed to hold a message for long. Logged once. */
   refused(error: Error): void {
     if (this.#refused) return
     this.#refused = true
@@ -54,7 +60,7 @@ export class ConsumerClock {
   }
 }
 
-/** What a consumer holds, and that none is held for longer than the server allows. */
+/** The messages that a consumer holds; ensures that none is held for longer than the server allows. */
 export class HoldRenewal {
   readonly #parts: HoldRenewalParts
   readonly #copies: HoldByCopy
@@ -70,12 +76,12 @@ export class HoldRenewal {
     this.#copies = new HoldByCopy({ ...parts, lost: () => this.#copiesLost() })
   }
 
-  /** How many of what is held do not count for the consumer's own channel. */
+  /** How many held messages do not count for the consumer's own channel. */
   get moved(): number {
     return this.#moved.size
   }
 
-  /** How many are held by copies: give these back one by one. */
+  /** The deliveries that are held by copies: release these one by one. */
   get copies(): readonly AmqpDelivery[] {
     return [...this.#moved]
   }
@@ -95,16 +101,16 @@ export class HoldRenewal {
     return this.#held.has(delivery)
   }
 
-  /** The channel is gone that brought them: what is held by copies stays. */
+  /** The channel is gone that brought them: messages that are held by copies stay. */
   lost(): void {
     for (const delivery of this.#held) if (!this.#moved.has(delivery)) this.#held.delete(delivery)
-    // The limit may be another from now on.
+    // The limit may be different from now on.
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#held.size > 0) this.#wait()
   }
 
-  /** Make no more copies; resolves when none is under way. */
+  /** Make no more copies; resolves when none is in progress. */
   async still(): Promise<void> {
     this.#still = true
     await Promise.all(this.#moving.values())
@@ -136,7 +142,7 @@ export class HoldRenewal {
     this.#timer.unref()
   }
 
-  /** Hold it by a copy from now on, a new one if there was one. Where that fails it is held as before. */
+  /** Hold it by a copy from now on, a new one if there was one. If that fails it is held as before. */
   async renew(delivery: AmqpDelivery): Promise<void> {
     if (this.#still || this.#moving.has(delivery)) return
     const moved = this.#move(delivery)
@@ -151,17 +157,17 @@ export class HoldRenewal {
   async #move(delivery: AmqpDelivery): Promise<void> {
     try {
       const copy = await this.#copies.copy(delivery)
-      // Before the first one is acknowledged: its place on the channel must not go to another.
+      // Before the first message is acknowledged: its slot on the channel must not go to another message.
       if (this.#held.has(delivery) && !this.#moved.has(delivery)) {
         this.#moved.add(delivery)
         await this.#parts.changed()
       }
       if (await delivery.replace(copy)) {
-        // To the end of the line.
+        // To the end of the order.
         if (this.#held.delete(delivery)) this.#held.add(delivery)
       } else this.settled(delivery)
     } catch (error) {
-      // Tried again at the next look; until it is too late there are several.
+      // The next check tries again; there are several before it is too late.
       if (error instanceof StoreUnavailableError) return
       if (replyCodeOf(error) === undefined && !isLasting(error)) throw error
       this.#parts.clock.refused(error as Error)
@@ -176,7 +182,7 @@ export class HoldRenewal {
   }
 }
 
-/** No permission to make such queues, or a task queue whose name leaves no room for theirs. */
+/** No permission to declare such queues, or a task queue whose name is too long for theirs. */
 function isLasting(error: unknown): boolean {
   return error instanceof ConfigError || error instanceof TypeError
 }

@@ -5,7 +5,7 @@ export interface SlotsParts {
   /** How many may be worked on at once. */
   count(): number
   hand(delivery: AmqpDelivery): void
-  /** The number to be taken ahead is another. */
+  /** The number to be prefetched has changed. */
   changed(): void
 }
 
@@ -17,8 +17,8 @@ const MIN_CHANGE_SHARE = 0.5
 /**
  * The slots of concurrency, and the deliveries in them. The server pushes only as many unacknowledged messages as the
  * prefetch count allows. With one for each slot, a slot is empty from the end of its task until the server has read the
- * acknowledgement. So a worker of short tasks prefetches what it finishes in a moment, by its pace, and no more: no task
- * waits here while another worker is free. A message that waits too long is released.
+ * acknowledgement. So a worker of short tasks prefetches what it finishes in a moment, by its pace, and no more: no
+ * task waits here while another worker is free. A message that waits too long is released.
  */
 export class Slots {
   readonly #parts: SlotsParts
@@ -58,14 +58,14 @@ export class Slots {
     }
   }
 
-  /** Only these are ours still. */
+  /** Only these are still ours. */
   keep(ours: (delivery: AmqpDelivery) => boolean): void {
     for (const delivery of this.#taken) if (!ours(delivery)) this.#taken.delete(delivery)
     this.#ahead.push(this.#ahead.drain().filter(ours))
     this.fill()
   }
 
-  /** Take out all that waits for a place, and look at the pace no more. */
+  /** Remove all deliveries that wait for a slot, and stop checking the pace. */
   drain(): AmqpDelivery[] {
     clearTimeout(this.#looking)
     return this.#ahead.drain()

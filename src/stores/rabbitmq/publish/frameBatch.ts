@@ -1,7 +1,7 @@
 import type { ConfirmChannel, Options } from 'amqplib'
 import { longestContent, type Target, writeFrames } from './frames.ts'
 
-/** The insides of amqplib 2 that are used here. */
+/** Internal members of amqplib 2 that are used here. */
 interface Insides {
   readonly ch: number
   readonly connection: {
@@ -13,7 +13,7 @@ interface Insides {
     sentSinceLastCheck: boolean
   }
   pushConfirmCallback(confirmed: Confirmed): void
-  /** Another function, which throws, from the moment that the channel is to end. */
+  /** Replaced by another function, which throws, from the moment that the channel is to end. */
   readonly sendMessage: unknown
 }
 
@@ -25,8 +25,9 @@ const MAX_BATCHED_LENGTH = 16_384
 const MAX_BATCH_LENGTH = 65_536
 
 /**
- * What goes out on a channel with confirmations: messages of one turn become one piece of bytes, and one packet. Where amqplib is not as
- * we know it, or a message is long or unusual, the library writes it itself, in the same order.
+ * The output of a channel with confirmations: messages of one turn of the event loop become one buffer, and one packet.
+ * If amqplib has other internals than expected, or a message is long or unusual, the library writes it itself, in the
+ * same order.
  */
 export class FrameBatch {
   readonly #channel: ConfirmChannel
@@ -42,7 +43,10 @@ export class FrameBatch {
     this.#most = Math.min(MAX_BATCHED_LENGTH, longestContent(this.#insides?.connection.frameMax ?? 0))
   }
 
-  /** Throws where the channel is closed, or the message cannot be written. `confirmed`: told of its confirmation, in the order of the calls or not. */
+  /**
+   * Throws where the channel is closed, or the message cannot be written. `confirmed`: called with its confirmation,
+   * not necessarily in the order of the messages.
+   */
   write(target: Target, properties: Options.Publish, body: string | Uint8Array, confirmed: Confirmed): void {
     const insides = this.#insides
     const frames = insides && this.#isOpen(insides) && writeFrames(insides.ch, target, properties, body, this.#most)
@@ -56,7 +60,7 @@ export class FrameBatch {
     if (this.#gathered.length >= MAX_BATCH_LENGTH) this.#flush()
   }
 
-  /** To the library. */
+  /** Leave it to the library. */
   #leave(target: Target, properties: Options.Publish, body: string | Uint8Array, confirmed: Confirmed): void {
     this.#flush()
     const { exchange, routingKey, mandatory } = target
@@ -69,13 +73,13 @@ export class FrameBatch {
     const gathered = this.#gathered
     this.#gathered = ''
     const insides = this.#insides
-    // A channel that has ended told all that waited for a confirmation.
+    // If the channel has ended, all callers that waited for a confirmation have an answer.
     if (gathered === '' || !insides || !this.#isOpen(insides)) return
     insides.connection.sentSinceLastCheck = true
     insides.connection.channels[insides.ch]?.buffer.write(Buffer.from(gathered, 'latin1'))
   }
 
-  /** What comes behind the word that a channel ends, the server takes for another one's: it ends the connection. */
+  /** After the method that ends a channel, the server takes any further frame for an error: it ends the connection. */
   #isOpen(insides: Insides): boolean {
     return insides.sendMessage === this.#sendMessage && insides.connection.channels[insides.ch]?.channel === insides
   }

@@ -4,7 +4,7 @@ import type { Options } from 'amqplib'
 export interface Target {
   readonly exchange: string
   readonly routingKey: string
-  /** Tell when it reached no queue. */
+  /** Return the message when it reached no queue. */
   readonly mandatory: boolean
 }
 
@@ -19,10 +19,10 @@ const FRAME_OVERHEAD_BYTES = 8
 const MAX_SHORT_STRING_BYTES = 255
 /** How deep headers may be nested here. */
 const MAX_DEPTH = 20
-/** Most names and routes that are kept in their written form: more than any program has, and a bound. */
+/** How many names and routes are kept in their written form: more than any program has, and a bound. */
 const MAX_CACHED_NAMES = 1000
 
-/** What we set of a message's properties, in the order of the wire, with its flag. */
+/** The properties of a message that celeriac sets, in the order of the wire, with their flags. */
 const PROPERTY_FLAGS = {
   contentType: 0x8000,
   contentEncoding: 0x4000,
@@ -36,9 +36,10 @@ const PROPERTY_FLAGS = {
 } as const
 
 /**
- * A message as its three frames (AMQP 0-9-1, 4.2), each byte a character below 256: so what is the same each time is written once, and
- * many messages become bytes in one step. The client library writes each name and value by itself, which costs more than all the rest of
- * a call. Undefined for what is left to it: long messages, and values that only it knows.
+ * A message as its three frames (AMQP 0-9-1, 4.2), each byte a character below 256: so the parts that are the same each
+ * time are written once, and many messages become bytes in one step. The client library writes each name and value by
+ * itself, which costs more than all the rest of a call. Undefined for messages that are left to the library: long ones,
+ * and values that only it can write.
  */
 export function writeFrames(
   channel: number,
@@ -61,7 +62,7 @@ export function writeFrames(
   return `${METHOD}${at}${publishing(target)}${HEADER}${at}${uint32(head.length)}${head}${FRAME_END}${BODY}${at}${uint32(content.length)}${content}${FRAME_END}`
 }
 
-/** How long a frame's content may be where frames are no longer than this. */
+/** How long a frame's content may be where a frame has at most this length. */
 export function longestContent(frameMax: number): number {
   return frameMax - FRAME_OVERHEAD_BYTES
 }
@@ -82,7 +83,7 @@ function publishing({ exchange, routingKey, mandatory }: Target): string {
   })
 }
 
-/** Flags and values; undefined with one that is too long, or of no kind that we send. */
+/** Flags and values; undefined with one that is too long, or of a type that celeriac does not send. */
 function writeProperties(given: Options.Publish, table: string): string | undefined {
   const bare = table === NO_FIELDS
   let flags: number = bare ? 0 : PROPERTY_FLAGS.headers
@@ -120,7 +121,7 @@ const names = new Map<string, string>()
 
 function writeTable(table: object, depth: number): string | undefined {
   let fields = ''
-  // As the client library: those of the prototype too, of which plain data has none.
+  // As the client library: inherited fields too, of which plain data has none.
   for (const [name, value] of Object.entries(table)) {
     if (value === undefined) continue
     const written = writeValue(value, depth)
@@ -135,7 +136,10 @@ function writeTable(table: object, depth: number): string | undefined {
   return uint32(fields.length) + fields
 }
 
-/** A value with the letter of its type; undefined for what the client library alone knows: fractions, bytes, times, decimals. */
+/**
+ * A value with the letter of its type; undefined for types that only the client library can write: fractions, bytes,
+ * times, decimals.
+ */
 function writeValue(value: unknown, depth: number): string | undefined {
   if (value === null) return 'V'
   switch (typeof value) {

@@ -10,17 +10,18 @@ const PRECONDITION_FAILED = 406
 /** The default exchange as the server's messages name it. */
 const DEFAULT_EXCHANGE = 'amq.default'
 
-/** The server closed a channel because of one message, and with it all others that were under way there. */
+/** The server closed a channel because of one message, and with it all others that were not confirmed yet. */
 export interface PublishRefusal {
-  /** Why this message was refused; undefined where it was not, or where the server's words do not tell. */
+  /** Why this message was refused; undefined where it was not, or where the server's text does not identify it. */
   problemOf(target: Target, size: number): Error | undefined
-  /** The error of the refused message, where the words do not tell which one it is. */
+  /** The error of the refused message, where the text does not name which one it is. */
   readonly error: Error
 }
 
 /**
- * Read why the server closed a channel of publishing. Undefined where that was not because of a message. `away`: the same reason as an error
- * that may pass: an exchange that is gone, and the right to send to queues, as that concerns every message.
+ * Read why the server closed a channel of publishing. Undefined where that was not because of a message. `away`: the
+ * same reason as an error that may pass: for an exchange that is gone, and for the right to send to queues, because
+ * that concerns every message.
  */
 export function refusalOf(
   reason: Error | undefined,

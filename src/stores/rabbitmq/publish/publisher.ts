@@ -8,13 +8,13 @@ import type { Target } from './frames.ts'
 import { refusalOf } from './publishError.ts'
 import type { SizeLimit } from './sizeLimit.ts'
 
-/** A message as it crosses the wire. */
+/** A message as it is sent on the wire. */
 export interface Outgoing extends Target {
   readonly content: string | Uint8Array
   readonly options: Options.Publish
 }
 
-/** What became of it: `unroutable` only where it was mandatory. */
+/** What happened to it: `unroutable` only where it was mandatory. */
 export type Fate = 'stored' | 'unroutable'
 
 interface Pending {
@@ -30,23 +30,25 @@ interface Pending {
 const CONFIRM_CHECK_INTERVAL_MS = 250
 
 /**
- * Publishes on one channel with confirmations, each as soon as it is asked for: many are under way at once. A message whose connection
- * ends before it is confirmed may have arrived or not: its publisher is told that the store is away.
+ * Publishes on one channel with confirmations, each message as soon as it is requested: many are unconfirmed at once. A
+ * message whose connection ends before it is confirmed may have arrived or not: its publisher gets
+ * StoreUnavailableError.
  *
- * A message that the server refuses ends the channel, and the server drops what came behind it. So a message of a size that the server has
- * not taken before goes alone; and where a channel ends by another one all the same, only that one rejects, and the others are published
- * again. Those before it that were stored, and whose confirmations were on their way, then exist twice.
+ * A message that the server refuses ends the channel, and the server drops the messages behind it. So a message of a
+ * size that the server has not taken before is sent alone; and if a channel ends because of another message
+ * nevertheless, only that one rejects, and the others are published again. Those before it that were stored, but not
+ * confirmed yet, then exist twice.
  */
 export class Publisher {
   readonly #connection: AmqpConnection
   readonly #wait: number
   readonly #sizes: SizeLimit
   readonly #pending = new Map<string, Pending>()
-  /** What the end of the channel has taken along, in the order of the calls. */
+  /** Messages that were lost with the channel, in the order of the calls. */
   #fallen: Pending[] = []
   #frames: FrameBatch | undefined
   #opening: Promise<FrameBatch> | undefined
-  /** Resolves when the last message that had to wait for its turn has left. */
+  /** Resolves when the last message that had to wait for its turn was sent. */
   #line: Promise<void> | undefined
   /** How many wait for the channel to be open. */
   #entering = 0
@@ -62,7 +64,10 @@ export class Publisher {
     this.#sizes = sizes
   }
 
-  /** Rejects with StoreUnavailableError, and with ArgumentError (PayloadTooLargeError, EncodeError) for what the server never takes. */
+  /**
+   * Rejects with StoreUnavailableError, and with ArgumentError (PayloadTooLargeError, EncodeError) for a message that
+   * the server never takes.
+   */
   publish(message: Outgoing): Promise<Fate> {
     const { content } = message
     const size = typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength
@@ -72,7 +77,10 @@ export class Publisher {
       : this.#sendWhenOpen(message, size)
   }
 
-  /** Behind all that was asked for before. With `alone`, or where the server has not taken its size before, no other is under way with it. */
+  /**
+   * After all that was requested before. With `alone`, or where the server has not taken its size before, no other
+   * message is unconfirmed at the same time.
+   */
   async #sendInTurn(message: Outgoing, size: number, alone = false): Promise<Fate> {
     const before = this.#line
     const left = new Deferred<void>()
@@ -114,7 +122,7 @@ export class Publisher {
   #send(frames: FrameBatch, message: Outgoing, size: number): Promise<Fate> {
     const problem = this.#sizes.problem(size)
     if (problem) return Promise.reject(problem)
-    // By this number a message that comes back is known again: Celery makes no use of the property.
+    // This number identifies a message that is returned: Celery does not use the property.
     const messageId = String(++this.#count)
     const pending: Pending = { message, size, since: performance.now(), done: new Deferred(), returned: false }
     this.#pending.set(messageId, pending)
@@ -124,7 +132,7 @@ export class Publisher {
         this.#ended(messageId, pending, error)
       })
     } catch (error) {
-      // It was closed a moment ago, or the properties cannot be written: nothing has left.
+      // The channel was closed a moment ago, or the properties cannot be written: nothing was sent.
       this.#remove(messageId)
       return Promise.reject(this.#unwritten(error))
     }
@@ -132,13 +140,13 @@ export class Publisher {
   }
 
   #ended(messageId: string, pending: Pending, error: unknown): void {
-    // One that was late was told so already.
+    // The publisher of a late message has its error already.
     if (!this.#remove(messageId)) return
     if (!error) {
       this.#sizes.confirmed(pending.size)
       pending.done.resolve(pending.returned ? 'unroutable' : 'stored')
     } else if ((error as Error).message === 'message nacked') pending.done.reject(nacked(error))
-    // The channel ends: why is known when all that were under way have been told.
+    // The channel ends: the reason is known when all unconfirmed messages have been reported.
     else this.#fallen.push(pending)
   }
 
@@ -168,12 +176,12 @@ export class Publisher {
       if (pending) pending.returned = true
     })
     let reason: Error | undefined
-    // Told before what is under way on it fails.
+    // Emitted before the unconfirmed messages fail.
     channel.once('error', (error) => {
       reason = error
     })
     const frames = new FrameBatch(channel)
-    // Told behind it: the library's own listener is the first.
+    // Called after them: the library's own listener is the first.
     channel.once('close', () => {
       if (this.#frames === frames) this.#frames = undefined
       this.#pickUp(reason)
@@ -182,7 +190,7 @@ export class Publisher {
     return frames
   }
 
-  /** The channel has ended. Where one message was the reason, the others are published again, in their order. */
+  /** The channel has ended. If one message was the reason, the others are published again, in their order. */
   #pickUp(reason: Error | undefined): void {
     const fallen = this.#fallen
     this.#fallen = []
@@ -192,7 +200,7 @@ export class Publisher {
       if (!refusal) return away
       return refusal.problemOf(message, size) ?? (fallen.length === 1 ? refusal.error : undefined)
     })
-    // Where the words name none of them, each goes alone, and the one shows itself.
+    // If the text names none of them, each is sent alone, which shows the one that is refused.
     const alone = problems.every((problem) => problem === undefined)
     for (const [at, { message, size, done }] of fallen.entries()) {
       const problem = problems[at]
@@ -208,7 +216,7 @@ export class Publisher {
       const now = performance.now()
       const late = now - last - CONFIRM_CHECK_INTERVAL_MS
       last = now
-      // While the event loop was blocked nothing could be heard: that time does not count.
+      // While the event loop was blocked no confirmation could be read: that time does not count.
       if (late > CONFIRM_CHECK_INTERVAL_MS) for (const pending of this.#pending.values()) pending.since += late
       for (const [id, { since, done }] of this.#pending) {
         if (now - since < this.#wait) break
@@ -223,7 +231,7 @@ export class Publisher {
   }
 
   #unwritten(error: unknown): Error {
-    // Headers that are too long, or of no kind that AMQP has; numbers that are none.
+    // Headers that are too long, or of a type that AMQP does not have; numbers that are not finite.
     if (error instanceof TypeError || error instanceof RangeError)
       return new EncodeError(`RabbitMQ: a message cannot be written: ${error.message}`, { cause: error })
     return this.#connection.unavailable(error)

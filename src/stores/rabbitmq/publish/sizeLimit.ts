@@ -8,14 +8,15 @@ const SIZE_ERROR = /message size (\d+) (?:is )?larger than (?:configured )?max s
 const MIN_LIMIT_BYTES = 16_384
 
 /**
- * The longest message that the server takes (RabbitMQ's `max_message_size`), as far as one connection knows it. The server never announces its
- * limit: it closes the channel by which a longer message came, and names size and limit then.
+ * The longest message that the server takes (RabbitMQ's `max_message_size`), as far as one connection knows it. The
+ * server never announces its limit: it closes the channel on which a longer message came, and reports size and limit
+ * then.
  */
 export class SizeLimit {
   #limit: number | undefined
   #proven = MIN_LIMIT_BYTES
 
-  /** Another connection: the limit may be another. */
+  /** For a new connection: the limit may be different. */
   forget(): void {
     this.#limit = undefined
     this.#proven = MIN_LIMIT_BYTES
@@ -41,7 +42,7 @@ export class SizeLimit {
     if (size > this.#proven) this.#proven = size
   }
 
-  /** The server closed a channel with these words. True where they name its limit. */
+  /** The server closed a channel with this text. True where it names its limit. */
   heard(words: string): boolean {
     const [, , limit] = SIZE_ERROR.exec(words) ?? []
     if (limit === undefined) return false

@@ -27,29 +27,31 @@ import { PARK, SETTLE } from './scripts.ts'
 import { PURGE } from './searchScripts.ts'
 
 export interface RedisOptions {
-  /** How long a silent consumer keeps what it holds, ms. */
+  /** How long a silent consumer keeps the messages that it holds, ms. */
   readonly lease: number
   /** Kombu's `global_keyprefix`. */
   readonly keyPrefix?: string
-  /** Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs. */
+  /**
+   * Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs.
+   */
   readonly visibilityTimeout?: number
   /** Whose moments delays are. Default: the system's. */
   readonly clock?: Clock
 }
 
-/** Exchanges of Celery whose messages go to everybody (celery-wire §3). */
+/** Celery's exchanges whose messages go to all consumers (celery-wire §3). */
 const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
 const HOUR_MS = 3_600_000
 /** How long a transient queue is kept after its last message, ms. */
 const TRANSIENT_QUEUE_LIFETIME_MS = 24 * HOUR_MS
 
-/** A message on its way into its list. */
+/** A message to be pushed to its list. */
 export interface Push {
   readonly list: string
   readonly text: string
 }
 
-/** Messages in Redis, laid out as kombu does, so that Celery's own workers and clients share the queues. */
+/** Messages in Redis, in kombu's layout, so that Celery's own workers and clients share the queues. */
 export class RedisBroker implements Broker {
   readonly url: string
   readonly first = 'lowest'
@@ -65,7 +67,10 @@ export class RedisBroker implements Broker {
   readonly #pushes: Batch<Push, undefined>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
-  /** `url` is that of the connection, password included: leases are renewed by a connection of their own. `close` leaves `connection` open. */
+  /**
+   * `url` is that of the connection, password included: a separate connection renews the leases. `close` leaves
+   * `connection` open.
+   */
   constructor(
     url: string,
     connection: RedisConnection,
@@ -97,7 +102,7 @@ export class RedisBroker implements Broker {
     } else {
       const push = this.pushOf(envelope, route)
       await this.#pushes.add(push)
-      // A queue whose reader is gone is not kept for ever. Celery gives its reply queues the same day.
+      // A queue whose reader is gone is not kept for ever. Celery keeps its reply queues for the same day.
       if (transient) await this.connection.command('PEXPIRE', push.list, TRANSIENT_QUEUE_LIFETIME_MS)
     }
   }
@@ -119,7 +124,7 @@ export class RedisBroker implements Broker {
     try {
       return await consumer.start()
     } catch (error) {
-      // Not waited for: the store is away, and what is left of it there goes by itself.
+      // Not awaited: the store is unavailable, and the remains of this consumer in it expire.
       consumer.release().catch(() => undefined)
       this.#consumers.delete(consumer)
       throw error
@@ -130,7 +135,7 @@ export class RedisBroker implements Broker {
     const found = await this.#finder.find(taskId, queue)
     if (!found) return undefined
     const { tag, text } = found
-    // Its lease is not renewed: should we die before it is settled, it waits again.
+    // Its lease is not renewed: if this process dies before it settles the message, the message is rescued.
     const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
     return new RedisDelivery(
       text,
@@ -146,7 +151,7 @@ export class RedisBroker implements Broker {
     return lengths.reduce((sum, length) => sum + length, 0)
   }
 
-  /** Celery's workers listen by patterns, of which the server knows the number only. */
+  /** Celery's workers subscribe to patterns, of which the server reports the number only. */
   async workers(): Promise<number> {
     const channel = this.keys.channel(CONTROL_EXCHANGE)
     const answers = await this.connection.pipeline([
@@ -180,7 +185,7 @@ export class RedisBroker implements Broker {
     }
   }
 
-  /** The three keys of what is held and delayed, as the scripts want them. */
+  /** The three keys of held and delayed messages, as the scripts expect them. */
   get heldKeys(): string[] {
     return [this.keys.unacked, this.keys.index, this.keys.parked]
   }
@@ -190,12 +195,12 @@ export class RedisBroker implements Broker {
     return this.#visibility
   }
 
-  /** It is settled, by whatever script: no lease to renew any more. */
+  /** Settled, by any script: there is no lease to renew any more. */
   forget(holds: readonly Hold[]): void {
     this.#renewer.remove(holds)
   }
 
-  /** A message of exchange '' as it goes into its list. */
+  /** A message of exchange '' as it is pushed to its list. */
   pushOf(envelope: Envelope, route: Route): Push {
     const list = this.keys.list(route.routingKey, stepOf(envelope.properties.priority ?? 0))
     return { list, text: writeEnvelope(envelope, route, uuid()) }
@@ -215,7 +220,7 @@ export class RedisBroker implements Broker {
     return moment > this.#clock.now()
   }
 
-  /** True when the message went to everybody; a direct exchange's goes into the lists that are bound to it. */
+  /** True when the message was sent to all; that of a direct exchange is pushed to the lists that are bound to it. */
   async #broadcast(envelope: Envelope, route: Route): Promise<boolean> {
     const { exchange, routingKey } = route
     if (!FANOUT_EXCHANGES.has(exchange)) {
@@ -231,7 +236,7 @@ export class RedisBroker implements Broker {
     return true
   }
 
-  /** One LPUSH for each list, in one round trip. A list that is none fails those that go there. */
+  /** One LPUSH for each list, in one round trip. A key that is not a list fails only the messages that go there. */
   async #push(pushes: readonly Push[]): Promise<(undefined | Error)[]> {
     const lists = new Map<string, string[]>()
     for (const { list, text } of pushes) {

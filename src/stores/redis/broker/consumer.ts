@@ -16,33 +16,33 @@ export interface ConsumerParts {
   readonly keys: Keys
   readonly renewer: LeaseRenewer
   readonly rescuer: Rescuer
-  /** Seconds: lease minus visibility timeout, added to the server's time for the score of what we hold. */
+  /** Seconds: lease minus visibility timeout, added to the server's time for the score of held messages. */
   readonly scoreOffset: number
   settle(hold: Hold, ending: Ending): Promise<boolean>
-  /** Send what is to be settled now. */
+  /** Send the settlements that wait, now. */
   flush(): void
   released(consumer: RedisConsumer): void
 }
 
 /**
- * Takes messages as places come free, many at a time; waits, when there are none, for the server to say so. What it holds is in
- * `unacked` from the same step that takes it out of its list.
+ * Takes messages as slots become free, many at a time; when there are none, it waits until the server reports one. A
+ * message that it holds is in `unacked` from the same step that takes it out of its list.
  */
 export class RedisConsumer implements Consumer, Holder {
   readonly #parts: ConsumerParts
   readonly #queues: readonly Queue[]
   readonly #id = uuid()
   readonly #line = new AsyncQueue<Delivery>()
-  /** Taken ahead of a free place. */
+  /** Taken before a slot was free. */
   readonly #ahead = new PrefetchBuffer<RedisDelivery>((stale) => this.#tooLong(stale))
   readonly #held = new Map<string, Hold>()
-  /** Why what is held could not be settled, by tag. */
+  /** Why a held message could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
   readonly #waiters: ListWaiter[] = []
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
-  /** The claim under way, and how many wait for it to be given back behind what it brings. */
+  /** The claim in progress, and how many requeues wait until its messages are returned first. */
   #taking: Promise<number> | undefined
   #requeues = 0
   #scheduled = false
@@ -117,7 +117,8 @@ export class RedisConsumer implements Consumer, Holder {
       await Promise.all([...this.#held.values()].map((hold) => this.#parts.settle(hold, 'requeue')))
       for (const queue of this.#queues) await this.#unbind(queue)
     } finally {
-      // When the store is away, the leases give back what is held: nothing of this may go on.
+      // If the store is unavailable, the held messages are rescued when their leases expire: nothing of this consumer
+      // may continue.
       await Promise.allSettled(this.#stops.splice(0).map((stop) => stop()))
       this.#parts.renewer.remove([...this.#held.values()])
       this.#held.clear()
@@ -149,27 +150,27 @@ export class RedisConsumer implements Consumer, Holder {
       : this.#parts.settle(hold, ending)
   }
 
-  /** What a claim under way brings was behind it, and goes back before it. */
+  /** The messages of a claim in progress were behind this one: they are returned before it. */
   async #requeue(hold: Hold, taking: Promise<number>): Promise<boolean> {
     this.#requeues++
-    // Its failure is told where it is awaited first.
+    // The caller that awaited the claim first reports its failure.
     await taking.catch(() => undefined)
     this.#requeues--
     return this.#parts.settle(hold, 'requeue')
   }
 
-  /** Queues that are lists: one that only a fanout exchange feeds has none. */
+  /** Queues that are lists: a queue of a fanout exchange alone has none. */
   get #fed(): readonly Queue[] {
     return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
   }
 
-  /** There is something to take. Whoever holds nothing has nothing to settle before. */
+  /** A list is not empty. If nothing is unsettled there is nothing to flush first, so claim at once. */
   #found(): void {
     if (this.#places === 0 && !this.#scheduled) void this.#claim()
     else this.#soon()
   }
 
-  /** Fill the places that came free in this turn: from what was taken ahead, then by one claim. */
+  /** Fill the slots that became free in this turn: from the prefetched messages, then by one claim. */
   #soon(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
@@ -180,7 +181,7 @@ export class RedisConsumer implements Consumer, Holder {
         if (!delivery) break
         this.#hand(delivery)
       }
-      // One turn later: what is settled in this one goes out before it.
+      // One turn later: settlements of this turn are sent before it.
       setImmediate(() => void this.#claim())
     })
   }
@@ -201,12 +202,12 @@ export class RedisConsumer implements Consumer, Holder {
     }
   }
 
-  /** Told through `problem`, until a claim goes well; the connection says when it is worth trying again, and so does the slow timer. */
+  /** `problem` reports it until a claim succeeds; a reconnection or the slow timer starts the next attempt. */
   #failed(problem: Error): void {
     this.#problem = problem
     this.#again ??= setTimeout(() => {
       this.#again = undefined
-      // Whoever is full claims nothing; a wait that goes on failing says so again.
+      // A consumer that is full claims nothing; a wait that fails again reports it again.
       if (this.#places >= this.#prefetch) this.#problem = undefined
       this.#soon()
     }, RETRY_DELAY_MS).unref()
@@ -216,11 +217,11 @@ export class RedisConsumer implements Consumer, Holder {
     const { connection, keys, renewer, scoreOffset } = this.#parts
     const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
     this.#turn++
-    // As kombu: the first step of all queues, then the next step. A transient queue has one list.
+    // In kombu's order: the first step of all queues, then the next step. A transient queue has one list.
     const lists = PRIORITY_STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
     )
-    // Whatever has been settled by now goes out before it.
+    // All settlements so far are sent before the claim.
     this.#parts.flush()
     const claim: Claim = { name: `${TAG_PREFIX} ${this.#id} claim ${++this.#claims} message `, left: 0 }
     const answer = (await connection.script(
@@ -240,7 +241,7 @@ export class RedisConsumer implements Consumer, Holder {
     return taken.length
   }
 
-  /** To whoever reads, as far as there are places. */
+  /** To the reader, as far as there are slots. */
   #receive(taken: readonly RedisDelivery[]): void {
     for (const delivery of taken) this.#held.set(delivery.hold.tag, delivery.hold)
     if (this.#closed || this.#requeues > 0) {
@@ -257,13 +258,16 @@ export class RedisConsumer implements Consumer, Holder {
     this.#line.push(delivery)
   }
 
-  /** Found no place in time. Not while a claim is under way: what that brings would overtake them. */
+  /** No slot became free in time. Not during a claim: its messages would overtake these. */
   #tooLong(stale: readonly RedisDelivery[]): void {
     if (this.#taking !== undefined) this.#ahead.push(stale)
     else void this.#giveBack(stale)
   }
 
-  /** As if they had not been taken. While the store is away they are kept: for a place, or until `release`. */
+  /**
+   * Return them as if they had not been taken. While the store is unavailable they are kept: for a slot, or until
+   * `release`.
+   */
   async #giveBack(deliveries: readonly RedisDelivery[]): Promise<void> {
     const kept: RedisDelivery[] = []
     const give = async (delivery: RedisDelivery): Promise<void> => {
@@ -284,10 +288,10 @@ export class RedisConsumer implements Consumer, Holder {
     for (const { exchange, kind, routingKey = '' } of bindings) {
       if (kind === 'direct') await connection.command('SADD', keys.binding(exchange), bindingMember(routingKey, name))
       else {
-        const hear = (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
-        // With and without a routing key behind the exchange's name, as kombu publishes it.
-        this.#stops.push(await connection.subscribe(keys.channel(exchange), hear))
-        this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, hear))
+        const receive = (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
+        // With and without a routing key after the exchange's name, as kombu publishes.
+        this.#stops.push(await connection.subscribe(keys.channel(exchange), receive))
+        this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, receive))
       }
     }
   }
@@ -302,7 +306,10 @@ export class RedisConsumer implements Consumer, Holder {
   }
 }
 
-/** How tags begin. Longer than 64 bytes they are, on purpose: with such members Redis keeps the index as a skip list from the first on, not as a list to be searched. */
+/**
+ * The beginning of the tags. They are longer than 64 bytes on purpose: with such members Redis keeps the index as a
+ * skip list from the first entry, not as a list that is searched linearly.
+ */
 const TAG_PREFIX = 'celeriac consumer'
 
 /** Longest delay before the next claim after a failed claim or wait, ms. */

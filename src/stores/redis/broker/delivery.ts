@@ -10,23 +10,25 @@ export interface Claim {
   left: number
 }
 
-/** One holding of one message. Its tag was made for it alone: whoever settles must name it. */
+/** One claim of one message. Its tag was made for it alone: a settlement must name it. */
 export interface Hold {
   readonly tag: string
   /** Absent: its lease is not renewed. */
   readonly claim?: Claim
 }
 
-/** How a holding ends; `return` gives back what nobody has seen. */
+/** How a hold ends; `return` releases a message that was not begun. */
 export type Ending = 'ack' | 'requeue' | 'return'
 
-/** What a delivery needs of whoever took it. */
+/** What a delivery needs of its consumer. */
 export interface Holder {
-  /** Something goes back into its queue: whatever was taken behind it must go first. */
+  /** A message is about to be requeued: messages that were taken behind it must be returned first. */
   requeueing(): void
-  /** Its place is free. */
+  /** Its slot is free. */
   settled(hold: Hold): void
-  /** It is held still, and takes its place again: it could not be settled like this. `reason`: why the store settles nothing now. */
+  /**
+   * It is still held, and occupies its slot again: this settlement failed. `reason`: why the store settles nothing now.
+   */
   kept(hold: Hold, reason: StoreUnavailableError | undefined): void
   settle(hold: Hold, ending: Ending): Promise<boolean>
 }
@@ -87,12 +89,12 @@ export class RedisDelivery implements Delivery {
   }
 
   /**
-   * Settle by `settle`. Its place is free from now on. When that fails it is held still and takes its place again, until a later attempt is
-   * done: outcomes that wait for the store are no reason to take more.
+   * Settle by `settle`. The slot is free from now on. If that fails, the message is still held and occupies its slot
+   * again, until a later attempt succeeds: outcomes that wait for the store must not lead to more claims.
    */
   ending(end: 'ack' | 'requeue' | 'drop', settle: () => Promise<boolean>): Promise<boolean> {
     if (end === 'requeue') this.#holder.requeueing()
-    // Asked for first: the next claim, for the place that comes free, then goes out behind it.
+    // Requested first: the next claim, for the slot that becomes free, is then sent after it.
     const done = settle()
     if (!this.#failed) this.#free()
     done.then(
@@ -116,7 +118,7 @@ export class RedisDelivery implements Delivery {
   }
 }
 
-/** What came over a fanout exchange: nobody keeps it, so there is nothing to settle. */
+/** A message of a fanout exchange: no store keeps it, so there is nothing to settle. */
 export class BroadcastDelivery implements Delivery {
   readonly queue: string
   readonly redelivered = false

@@ -14,7 +14,7 @@ interface Written {
   readonly properties?: unknown
 }
 
-/** Header of ours that counts how often the holder of a message died. */
+/** Our header that counts how often the holder of a message died. */
 export const LOST_HEADER = 'x-celeriac-lost'
 
 /** Write an envelope; `tag` is its delivery tag. */
@@ -33,18 +33,18 @@ export function writeEnvelope({ headers, properties, body }: Envelope, route: Ro
       priority: priority ?? 0,
       body_encoding: 'base64',
       expiration,
-      // Last, as kombu has it: the script that takes messages looks for it there.
+      // Last, as in kombu: the script that claims messages looks for it there.
       delivery_tag: tag,
     },
   })
 }
 
-/** What was written, and what the transport says of it. */
+/** The envelope, and what the transport added to it. */
 export interface ReadEnvelope {
   readonly envelope: Envelope
   readonly redelivered: boolean
   readonly lost: number
-  /** As the sender said; anybody may write anything. */
+  /** As the sender wrote it; a sender may write anything. */
   readonly exchange: unknown
   readonly routingKey: unknown
 }
@@ -52,15 +52,16 @@ export interface ReadEnvelope {
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Read what `writeEnvelope` or kombu wrote. Anybody may write to a list: what is no envelope becomes the text of one that says so by its
- * content type, with the id of its task where that can be read, so that it is refused and kept like any other message.
+ * Read what `writeEnvelope` or kombu wrote. Any client may write to a list: a text that is not an envelope becomes the
+ * body of one with the content type text/plain, with the id of its task if that can be read, so that it is refused and
+ * kept like any other message.
  */
 export function readEnvelope(text: string): ReadEnvelope {
   const written = parse(text)
   const properties = isRecord(written?.properties) ? written.properties : {}
   const headers: Record<string, unknown> = isRecord(written?.headers) ? written.headers : {}
   const { [LOST_HEADER]: lost, redelivered: mark } = headers
-  // Not the sender's own.
+  // Headers that the sender did not write.
   if (mark !== undefined) delete headers.redelivered
   if (lost !== undefined) delete headers[LOST_HEADER]
   const info = isRecord(properties.delivery_info) ? properties.delivery_info : {}
@@ -95,7 +96,7 @@ function parse(text: string): Written | undefined {
   }
 }
 
-/** Whoever writes headers again goes as deep as they do. */
+/** Code that writes headers again recurses as deep as they are. */
 function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   return depth < MAX_DEPTH && Object.values(value).every((item) => isShallow(item, depth + 1))

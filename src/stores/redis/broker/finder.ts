@@ -6,7 +6,7 @@ import { FIND, FIND_DELAYED } from './searchScripts.ts'
 
 /** How many messages of each list, and how many delayed ones, are searched for a task. */
 const MAX_SEARCHED_MESSAGES = 10_000
-/** Ids that one walk looks for: each step sends them all. */
+/** How many ids one walk looks for: each step sends them all. */
 const MAX_IDS_PER_WALK = 1000
 
 export interface FinderFacts {
@@ -16,7 +16,7 @@ export interface FinderFacts {
   readonly scoreOffset: number
 }
 
-/** A message that was taken: its text, and the tag by which it is held. */
+/** A message that was taken: its text, and the tag under which it is held. */
 export interface Found {
   readonly tag: string
   readonly text: string
@@ -29,9 +29,9 @@ interface Wanted {
 }
 
 /**
- * Takes waiting and delayed messages by the ids of their tasks. The lists of Celery have no index, so that all messages have to be looked
- * at: in steps of about a millisecond of the server, between which other clients have their turn, one walk at a time for all ids that are
- * asked for meanwhile.
+ * Takes waiting and delayed messages by the ids of their tasks. The lists of Celery have no index, so all messages have
+ * to be read: in steps that take the server about a millisecond, between which other clients get their turn, one walk
+ * at a time for all ids that were requested meanwhile.
  */
 export class Finder {
   readonly #facts: FinderFacts
@@ -42,7 +42,7 @@ export class Finder {
     this.#facts = facts
   }
 
-  /** Undefined where it neither waits in `queue` nor is delayed, or lies too far back. */
+  /** Undefined if it neither waits in `queue` nor is delayed, or is too far back. */
   find(id: string, queue: string | undefined): Promise<Found | undefined> {
     const found = new Deferred<Found | undefined>()
     this.#waiting.push({ id, queue, found })
@@ -108,7 +108,10 @@ export class Finder {
   }
 }
 
-/** Answer those who asked for one of these: id, tag and text of each. Of two who want one message the first has it. Returns the ids. */
+/**
+ * Answer the callers that asked for one of these: id, tag and text of each. If two callers want one message the first
+ * one gets it. Returns the ids.
+ */
 function taken(found: readonly string[], open: Map<string, Wanted[]>): string[] {
   const ids: string[] = []
   for (let at = 0; at < found.length; at += 3) {

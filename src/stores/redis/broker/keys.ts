@@ -1,4 +1,7 @@
-/** The priorities that have a list of their own, in the order in which they are served: kombu's `priority_steps` (celery-wire §2.1). */
+/**
+ * The priorities that have a list of their own, in the order in which they are served: kombu's `priority_steps`
+ * (celery-wire §2.1).
+ */
 export const PRIORITY_STEPS: readonly number[] = [0, 3, 6, 9]
 /** Parts of list names and binding members: kombu's separator. */
 const SEPARATOR = '\x06\x16'
@@ -8,17 +11,19 @@ export function stepOf(priority: number): number {
   return PRIORITY_STEPS.findLast((step) => step <= priority) ?? 0
 }
 
-/** Kombu's keys, and a few of ours, under one prefix. */
+/** Kombu's keys, and a few of our own, under one prefix. */
 export class Keys {
   readonly unacked: string
   readonly index: string
-  /** Ours: tags in `unacked` that are not held but delayed. */
+  /** Our own: tags in `unacked` that are not held but delayed. */
   readonly parked: string
   /** Before every key and channel. */
   readonly prefix: string
   readonly #db: number | '{db}'
 
-  /** `db` is the number of the database; over Sentinel `{db}`, as kombu leaves it in its channels there. */
+  /**
+   * `db` is the number of the database; with Sentinel `{db}`, because kombu does not replace it in its channels there.
+   */
   constructor(prefix: string, db: number | '{db}') {
     this.prefix = prefix
     this.#db = db

@@ -2,7 +2,7 @@ import { packageFile } from '../../../std/packageFile.ts'
 import { ServiceThread } from '../../../std/serviceThread.ts'
 import type { Claim, Hold } from './delivery.ts'
 
-/** What the thread is told. */
+/** Commands to the thread. */
 export type LeaseCommand =
   | { readonly add: readonly ClaimFacts[] }
   | { readonly remove: readonly string[] }
@@ -14,7 +14,7 @@ export interface ClaimFacts {
   readonly count: number
 }
 
-/** What the thread says after each round. */
+/** What the thread reports after each round. */
 export interface LeaseReport {
   readonly problem: Error | undefined
 }
@@ -29,8 +29,9 @@ export interface LeaseFacts {
 }
 
 /**
- * A thread of its own, with a connection of its own, that renews the leases of what this process holds, so that a task which blocks
- * the event loop does not lose its message. It knows claims, not single messages: to renew what is settled already does nothing.
+ * A separate thread with its own connection that renews the leases of the messages that this process holds, so that a
+ * task which blocks the event loop does not lose its message. It knows claims, not single messages: to renew one that
+ * is settled already does nothing.
  */
 export class LeaseRenewer {
   readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
@@ -39,7 +40,7 @@ export class LeaseRenewer {
   #removed: string[] = []
   #scheduled = false
   #closed = false
-  /** Why leases cannot be kept, while that is so. */
+  /** Why leases cannot be renewed, while that is so. */
   problem: Error | undefined
 
   constructor(facts: LeaseFacts) {
@@ -60,7 +61,10 @@ export class LeaseRenewer {
     })
   }
 
-  /** Before the first claim: a thread takes its time to start, on a busy machine more than a short lease lasts. Rejects with ConfigError where its file is missing. */
+  /**
+   * Called before the first claim: a thread takes time to start, on a busy machine more than a short lease lasts.
+   * Rejects with ConfigError where its file is missing.
+   */
   open(): Promise<void> {
     return this.#thread.open()
   }
@@ -69,7 +73,7 @@ export class LeaseRenewer {
     if (count === 0) return
     this.#claims.set(name, { name, count })
     this.#added.push({ name, count })
-    // At once: what was taken may be a task that blocks this thread before its next turn.
+    // At once: a task that was just claimed may block this event loop before its next turn.
     this.#tell()
   }
 
@@ -109,7 +113,7 @@ export class LeaseRenewer {
 
 let file: URL | undefined
 
-/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+/** Searched for once: a thread that dies is replaced even while the files are being replaced. */
 function threadFile(): URL {
   file ??= packageFile(import.meta.url, 'stores/redis/broker/leaseRenewer', 'stores/redis/broker/leaseRenewerThread')
   return file

@@ -24,7 +24,7 @@ async function renew(): Promise<void> {
     }
     report(undefined)
   } catch (error) {
-    // Renewed at the next turn, if the store is back before the lease is over.
+    // Renewed in the next round, if the store is available again before the lease expires.
     report(error as Error)
   }
 }
@@ -35,7 +35,7 @@ function report(problem: Error | undefined): void {
 
 const renewing = setInterval(() => void renew(), lease / 4)
 
-// It listens from now on.
+// From now on it handles commands.
 report(undefined)
 port.on('message', (command: LeaseCommand) => {
   if ('add' in command) for (const { name, count } of command.add) claims.set(name, count)

@@ -1,20 +1,20 @@
 import type { RedisConnection } from '../connection/connection.ts'
 
-/** How long one wait lasts before the next begins, ms: bounds how long a silently dead connection goes unnoticed. */
+/** How long one wait lasts before the next begins, ms: this bounds how long a dead connection stays unnoticed. */
 const WAIT_TIMEOUT_MS = 12_000
 /** Delay after a failed wait, ms. */
 const RETRY_DELAY_MS = 500
 
 export interface WaiterEvents {
-  /** There is something in the list. */
+  /** The list is not empty. */
   found(): void
   /** A wait failed; it is tried again. */
   failed(error: Error): void
 }
 
 /**
- * Waits for a list to have something, without taking it: moves its last element onto its own place, which blocks while there is
- * none (Redis >= 6.2). One connection for one list.
+ * Waits until a list has a message, without taking it: moves its last element to the end of the same list, which blocks
+ * while the list is empty (Redis >= 6.2). One connection for one list.
  */
 export class ListWaiter {
   readonly #source: RedisConnection
@@ -30,14 +30,14 @@ export class ListWaiter {
     this.#events = events
   }
 
-  /** Call back once when there is something; nothing if it waits already. */
+  /** Call back once when there is a message; does nothing if it waits already. */
   arm(): void {
     if (this.#armed || this.#stopped) return
     this.#armed = true
     void this.#wait()
   }
 
-  /** Another connection has died: begin anew on a new one, as this may have died too, and nobody has noticed. */
+  /** Another connection has died: start again on a new one, as this one may have died too, unnoticed. */
   renew(): void {
     const old = this.#connection
     this.#connection = undefined

@@ -10,16 +10,19 @@ export interface RescuerFacts {
   readonly keys: Keys
   /** Seconds. */
   readonly visibility: number
-  /** Longest time between two looks, ms. */
+  /** Longest time between two rounds, ms. */
   readonly every: number
 }
 
-/** Gives back what is due: messages whose holder died, whoever that was, and delayed ones whose time has come. Runs while it is used. */
+/**
+ * Rescues messages whose holder died, of any process, and makes delayed messages available when they are due. Runs
+ * while it is used.
+ */
 export class Rescuer {
   readonly #facts: RescuerFacts
   readonly #users = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
-  /** When the next look was to be, ms since the epoch: far later than that, this process stood still. */
+  /** When the next round was planned, ms since the epoch: if it is far later than that, this process was stopped. */
   #next = Number.POSITIVE_INFINITY
   #sweeping = false
   #again = false
@@ -30,7 +33,7 @@ export class Rescuer {
     this.#facts = facts
   }
 
-  /** Run as long as somebody uses it; `onRestored` is told when something was given back. */
+  /** Run as long as it is used; `onRestored` is called when messages were returned to their queues. */
   use(onRestored: () => void): () => Promise<void> {
     this.#users.add(onRestored)
     if (this.#users.size === 1) this.#starting = this.#start()
@@ -40,7 +43,7 @@ export class Rescuer {
     }
   }
 
-  /** Look now, and then when the next is due. */
+  /** Do a round now, and plan the next for when a message is due. */
   async sweep(): Promise<void> {
     if (this.#users.size === 0) return
     if (this.#sweeping) {
@@ -50,10 +53,10 @@ export class Rescuer {
     this.#sweeping = true
     let wait = this.#facts.every
     try {
-      // After standing still, what is ours is renewed first: else we would take it from ourselves.
+      // If this process was stopped, its own leases are renewed first: else it would rescue its own messages.
       if (systemClock.now() - this.#next < wait) wait = await this.#step()
     } catch {
-      // The store is away: consumers tell of it. Looked at again soon.
+      // The store is unavailable: consumers report that. The next round comes soon.
       wait = Math.min(1000, wait)
     }
     this.#sweeping = false
@@ -64,7 +67,7 @@ export class Rescuer {
     if (this.#users.size > 0) this.#timer = setTimeout(() => void this.sweep(), wait)
   }
 
-  /** Resolves with the time until the next look, ms. */
+  /** Resolves with the time until the next round, ms. */
   async #step(): Promise<number> {
     const { connection, keys, visibility, every } = this.#facts
     const answer = await connection.script(
@@ -84,10 +87,10 @@ export class Rescuer {
     const { connection, keys } = this.#facts
     try {
       this.#stopHearing = await connection.subscribe(keys.parked, () => void this.sweep())
-      // What was delayed after the first look, and before this was heard of.
+      // For messages that were delayed after the first round and before the subscription began.
       void this.sweep()
     } catch {
-      // Without it, what others delay is found at the next look.
+      // Without the subscription, messages that other processes delay are found in the next round.
     }
   }
 

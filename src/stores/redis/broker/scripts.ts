@@ -2,21 +2,24 @@ import type { Script } from '../connection/connection.ts'
 import { PRIORITY_STEPS } from './keys.ts'
 
 /*
- * What must be one step in the server. Every script first loads what it needs of the pieces below; keys come by KEYS, all else by ARGV.
+ * What must be one step in the server. Every script first loads the parts below that it needs; keys are in KEYS, all
+ * else in ARGV.
  *
- * A message that is held is in `unacked` (tag -> JSON [envelope, exchange, routing key]) and in `unacked_index` (tag -> score), as
- * kombu has it, so that a Python worker can restore it. Kombu restores what has a score below now - visibility timeout. What we hold
- * gets the score now + lease - visibility timeout: it is restored, by whomever, when our lease has run out. The tag is made for each
- * holding and never again: it is the fence of whoever settles. Kombu only needs it to be the same in both places.
+ * A held message is in `unacked` (tag -> JSON [envelope, exchange, routing key]) and in `unacked_index` (tag -> score),
+ * in kombu's layout, so that a Python worker can restore it. Kombu restores messages with a score below now -
+ * visibility timeout. A message that we hold gets the score now + lease - visibility timeout: any client restores it
+ * when our lease has expired. The tag is made for each claim and never reused: it is the fence of a settlement. Kombu
+ * only needs it to be the same in both keys.
  */
 
 /**
- * `decoded(text)`: the value of a JSON text, nil where Lua's reader has none: it refuses half a surrogate pair, and nesting of 1000 levels,
- * which are both JSON. `parts_of(value)`: of a value of `unacked` the envelope as text, exchange and routing key; nil where it is none.
- * `id_of(text)`: the id of an envelope's task, or nil.
+ * `decoded(text)`: the value of a JSON text, nil where Lua's reader fails: it refuses half a surrogate pair, and
+ * nesting of 1000 levels, which are both JSON. `parts_of(value)`: of a value of `unacked` the envelope as text,
+ * exchange and routing key; nil where it is not such a value. `id_of(text)`: the id of an envelope's task, or nil.
  */
 export const READING: string = `
--- A pattern that begins with .* needs ^: else it is tried again from each character, minutes of the server for a text of a megabyte.
+-- A pattern that begins with .* needs ^: else it is tried again from each character, which takes minutes of the server
+-- for a text of a megabyte.
 local function decoded(text)
   local ok, value = pcall(cjson.decode, '[' .. text .. ']')
   if ok then return value[1] end
@@ -42,9 +45,9 @@ end
 `
 
 /**
- * Scripts are not rolled back: each looks at the keys that it will write before it writes the first. What another program keeps there, or
- * this user may not write, is told of by a text as the server would answer. `unpushable(list)`, and `unheld()`, of the keys of what is held
- * and delayed: that text, else false.
+ * Scripts are not rolled back: each checks the keys that it will write before the first write. If another program uses
+ * a key for something else, or this user may not write it, the result is a text as the server would answer.
+ * `unpushable(list)`, and `unheld()` for the keys of held and delayed messages: that text, else false.
  */
 export const KINDS = `
 local function wrong_kind(key, expected)
@@ -67,7 +70,7 @@ local function unheld()
 end
 `
 
-/** `lists_for(exchange, routing_key, priority)`: where a message goes that is given back. */
+/** `lists_for(exchange, routing_key, priority)`: the lists to which a message returns. */
 const LISTS: string = `
 local prefix = ARGV[1]
 local function list_of(queue, priority)
@@ -83,15 +86,17 @@ local function lists_for(exchange, routing_key, priority)
     local key, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')
     if key == routing_key then lists[#lists + 1] = list_of(queue, priority) end
   end
-  -- A named exchange without a binding would lose the message: the queue named by its routing key is where Celery sends it too.
+  -- A named exchange without a binding would lose the message: Celery, too, sends to the queue named by the routing
+  -- key.
   if #lists == 0 then lists[1] = list_of(routing_key, priority) end
   return lists
 end
 `
 
 /**
- * `restore(tag, mark)`: out of `unacked` and back into its list, as the next one out. `mark` is 'none', 'redelivered' or 'lost'. The envelope
- * is kept as text: to decode and encode it would change large numbers and empty lists. `unrestorable(tag)`: why that cannot be, else nil.
+ * `restore(tag, mark)`: out of `unacked` and back into its list, as the next one out. `mark` is 'none', 'redelivered'
+ * or 'lost'. The envelope stays text: to decode and encode it would change large numbers and empty lists.
+ * `unrestorable(tag)`: why it cannot be restored, else nil.
  */
 const RESTORE = `
 local unacked, index, parked = KEYS[1], KEYS[2], KEYS[3]
@@ -118,12 +123,12 @@ local function marked(envelope, mark)
   return envelope
 end
 local function priority_of(text, envelope)
-  -- Of what could not be decoded, the last one: properties come last.
+  -- If it could not be decoded, the last match: properties come last.
   if envelope == nil then return tonumber(string.match(text, '^.*"priority"%s*:%s*(%d+)')) end
   local properties = type(envelope) == 'table' and envelope.properties
   return type(properties) == 'table' and tonumber(properties.priority) or nil
 end
--- Text, decoded envelope and lists; nothing for what is not there, or of no queue.
+-- Value, text, decoded envelope and lists; nothing for a missing message; the value alone for one without a queue.
 local function read_held(tag)
   local value = redis.call('HGET', unacked, tag)
   if not value then return end
@@ -142,7 +147,7 @@ local function restore(tag, mark)
   local value, text, envelope, lists = read_held(tag)
   redis.call('ZREM', index, tag)
   redis.call('SREM', parked, tag)
-  -- Of no queue: it stays where it is, for people to look at.
+  -- Without a queue: it stays in unacked, where people can find it.
   if not text then return end
   redis.call('HDEL', unacked, tag)
   if type(envelope) == 'string' then text = envelope elseif mark ~= 'none' then text = marked(text, mark) end
@@ -151,9 +156,9 @@ end
 `
 
 /**
- * `release(tags)`: out of the index. Answers nil when all of them were held, else which are, true by tag. A writing command and the first,
- * so that a server out of memory lets the script go on: what follows frees more than it takes. `in_pieces(command, key, values)`: Lua
- * unpacks some thousand values at most. Answers the sum.
+ * `release(tags)`: out of the index. Answers nil when all of them were held, else which are held, true by tag. It
+ * writes, and comes first, so that a server out of memory lets the script continue: what follows frees more than it
+ * takes. `in_pieces(command, key, values)`: Lua unpacks some thousand values at most. Answers the sum.
  */
 const RELEASE = `
 local function in_pieces(command, key, values)
@@ -169,26 +174,31 @@ local function release(tags)
 end
 `
 
-/** Pieces for whoever settles: `release`, `in_pieces`, `restore`, `unpushable`. ARGV[1] is the prefix; KEYS are unacked, index, parked. */
+/**
+ * Parts of scripts that settle: `release`, `in_pieces`, `restore`, `unpushable`. ARGV[1] is the prefix; KEYS are
+ * unacked, index, parked.
+ */
 export const SETTLING: string = READING + KINDS + LISTS + RESTORE + RELEASE
 
 /**
- * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in seconds, ARGV[3] the
- * beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it belongs to. Answers queue and envelopes
- * for each list with some. What is no envelope is kept as text. Whoever restores it puts it back into the queue that it came from. A list that
- * cannot be read, as it is none, is left out: whoever waits for it hears why.
+ * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in
+ * seconds, ARGV[3] the beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it
+ * belongs to. Answers queue and envelopes for each list with some. A text that is not an envelope is kept as text; when
+ * it is restored, it returns to the queue that it came from. A key that cannot be read, because it is not a list, is
+ * left out: the waiter of that list reports the reason.
  */
 export const CLAIM: Script = {
   name: 'claim',
   source: `${KINDS}
--- What is taken out must have a place to be held in.
+-- A message that is taken out of its list must have a key in which it is held.
 local wrong = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset')
 if wrong then return redis.error_reply(wrong) end
 local limit, number = tonumber(ARGV[1]), 0
 local time = redis.call('TIME')
 local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[2])
 local out, fields, scores = {}, {}, {}
--- As kombu and celeriac write it: the tag at the end of the properties, and these at the end. Anything else is looked at as a whole.
+-- As kombu and celeriac write it: the tag at the end of the properties, and these at the end. Any other text is
+-- decoded.
 local function is_envelope(raw)
   if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -55) then return true end
   if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -56) then return true end
@@ -224,8 +234,9 @@ return out
 }
 
 /**
- * End holdings: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, of what nobody has seen).
- * Answers 1 for each that was held, else 0; a text of why it cannot be given back.
+ * End claims: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, for a
+ * message that was not begun). Answers 1 for each that was held, else 0; a text with the reason for one that cannot be
+ * returned to its list.
  */
 export const SETTLE: Script = {
   name: 'settle',
@@ -246,7 +257,7 @@ for number = 1, count do
     if out[number] == 0 or ending == 'ack' then done[#done + 1] = tag end
   end
 end
--- From the last to the first: what is given back last is the first one out.
+-- From the last to the first: the message that is returned last is the first one out.
 for _, kind in ipairs({'return', 'requeue'}) do
   for number = count, 1, -1 do
     if out[number] == 1 and ARGV[number + 2 + count] == kind then
@@ -260,8 +271,9 @@ return out
 }
 
 /**
- * Restore what is due: held by somebody whose lease or visibility timeout (ARGV[2], s) has run out, or delayed until now; at most
- * ARGV[3], fewer where they are long. Answers how many, and when the next is due (seconds since the epoch; -1: none).
+ * Restore what is due: messages whose lease or visibility timeout (ARGV[2], s) has expired, or that were delayed until
+ * now; at most ARGV[3], fewer where they are long. Answers how many, and in how many seconds the next is due (-1:
+ * none).
  */
 export const SWEEP: Script = {
   name: 'sweep',
@@ -276,7 +288,7 @@ while count < #tags and bytes < 262144 do
 end
 for at = count, 1, -1 do
   if unrestorable(tags[at]) then
-    -- Its queue is another program's key: looked at again in a minute, and the others go on.
+    -- Its queue is another program's key: tried again in a minute, and the others are restored.
     redis.call('ZADD', index, string.format('%.6f', now - tonumber(ARGV[2]) + 60), tags[at])
   else
     restore(tags[at], redis.call('SISMEMBER', parked, tags[at]) == 1 and 'none' or 'lost')
@@ -287,7 +299,10 @@ return {count, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2
 `,
 }
 
-/** Keep messages until their time, without a list: ARGV[1] is the visibility timeout (s), then for each tag, time (s), and the value for `unacked`. Consumers hear of it on the channel of KEYS[3]. */
+/**
+ * Keep messages until their time, without a list: ARGV[1] is the visibility timeout (s), then for each tag, time (s),
+ * and the value for `unacked`. The channel of KEYS[3] notifies consumers.
+ */
 export const PARK: Script = {
   name: 'park',
   source: `${KINDS}
@@ -305,7 +320,7 @@ redis.call('PUBLISH', KEYS[3], '')
 export const RENEW: Script = {
   name: 'renew',
   source: `
--- A server that is out of memory refuses ZADD, though this one takes none; but not once a script has begun to write.
+-- A server that is out of memory refuses ZADD, though this one needs none; but not after a script has begun to write.
 redis.call('ZREM', KEYS[2], '')
 local time = redis.call('TIME')
 local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[1])

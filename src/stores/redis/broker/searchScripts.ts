@@ -1,12 +1,16 @@
 import type { Script } from '../connection/connection.ts'
 import { READING } from './scripts.ts'
 
-/* Scripts that look at many messages, for those of some tasks or of one queue: in steps, as Celery's lists have no index. */
+/*
+ * Scripts that look at many messages, for those of some tasks or of one queue: in steps, as Celery's lists have no
+ * index.
+ */
 
 /**
- * Pieces for what looks at many messages: a script does so much in one step, then answers how far it came, so that no other client waits
- * for more than some milliseconds. `looked_at(text)` counts one, `is_enough()`: the step is over. `quick_id(text)` is mostly the id of an
- * envelope's task, told by its end, where the properties stand: it must be confirmed by `id_of`.
+ * Parts of scripts that read many messages: a script does only so much in one step, then answers how far it came, so
+ * that no other client waits for more than some milliseconds. `looked_at(text)` counts one, `is_enough()`: the step is
+ * over. `quick_id(text)` is mostly the id of an envelope's task, read from the end of the text, where the properties
+ * are: `id_of` must confirm it.
  */
 const STEPPING = `
 local looked, bytes = 0, 0
@@ -19,7 +23,10 @@ local function quick_id(text)
 end
 `
 
-/** `hold(id, value, text)`: a message is held from now on, as by CLAIM; ARGV[1] and ARGV[2] are score offset and beginning of the tags. Adds id, tag and text to `out`. */
+/**
+ * `hold(id, value, text)`: holds a message from now on, as CLAIM does; ARGV[1] and ARGV[2] are score offset and
+ * beginning of the tags. Adds id, tag and text to `out`.
+ */
 const HOLDING = `
 local time = redis.call('TIME')
 local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[1])
@@ -34,9 +41,9 @@ end
 `
 
 /**
- * Take the messages of the tasks ARGV[7…] out of the lists KEYS[3…] of queue ARGV[3], beginning with list ARGV[4] and there with the message
- * behind the ARGV[5] that come next; in each list at most the next ARGV[6] are looked at. Answers where to go on, as ARGV[4] (0: that was
- * all) and ARGV[5], then id, tag and text of each that was taken.
+ * Take the messages of the tasks ARGV[7…] out of the lists KEYS[3…] of queue ARGV[3], beginning with list ARGV[4],
+ * after the first ARGV[5] messages of that list; in each list at most ARGV[6] are read. Answers where to continue, as
+ * ARGV[4] (0: that was all) and ARGV[5], then id, tag and text of each that was taken.
  */
 export const FIND: Script = {
   name: 'find',
@@ -45,7 +52,8 @@ local list, from, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local out, wanted, place = {0, 0}, {}, ',"",' .. cjson.encode(ARGV[3]) .. ']'
 for at = 7, #ARGV do wanted[ARGV[at]] = true end
 ${HOLDING}
--- What is taken is overwritten first, so that the others keep their places, and then removed by one search for all.
+-- A message that is taken is overwritten first, so that the others keep their positions, and all of these are then
+-- removed by one search.
 local mark, marks = 'celeriac taken ' .. ARGV[2], 0
 local function remove()
   if marks > 0 then redis.call('LREM', KEYS[list + 2], -marks, mark) end
@@ -77,8 +85,8 @@ return out
 }
 
 /**
- * Take the delayed messages of the tasks ARGV[4…]. ARGV[3] is where SSCAN goes on. Answers where it goes on next (0: that was all), how many
- * were looked at, then id, tag and text of each that was taken.
+ * Take the delayed messages of the tasks ARGV[4…]. ARGV[3] is the cursor of SSCAN. Answers its next cursor (0: that was
+ * all), how many were read, then id, tag and text of each that was taken.
  */
 export const FIND_DELAYED: Script = {
   name: 'find delayed',
@@ -109,9 +117,9 @@ return out
 }
 
 /**
- * Drop some of what waits in the lists KEYS[4…] and, once they are empty, is delayed for the queue ARGV[1]; ARGV[2] is where SSCAN goes on
- * ('': it has not begun). Answers where it goes on next ('0': that was all), how many were dropped, then the ids of those tasks that could
- * be read.
+ * Drop some of the messages that wait in the lists KEYS[4…] and, once they are empty, of those that are delayed for the
+ * queue ARGV[1]; ARGV[2] is the cursor of SSCAN ('': it has not begun). Answers its next cursor ('0': that was all),
+ * how many were dropped, then the ids of those tasks that could be read.
  */
 export const PURGE: Script = {
   name: 'purge',

@@ -2,7 +2,7 @@ import { Deferred } from '../../../std/deferred.ts'
 
 let due: (() => void)[] = []
 
-/** All in one callback: what they send leaves in one write. */
+/** All steps in one callback: what they send leaves in one write. */
 function atEndOfTurn(step: () => void): void {
   if (due.push(step) > 1) return
   setImmediate(() => {
@@ -13,18 +13,22 @@ function atEndOfTurn(step: () => void): void {
 }
 
 /**
- * Gathers what is asked for in one turn of the event loop, and does it together: one round trip for all. Of very many, the first are done
- * before the turn is over, then twice as many, and so on: the other side works on them while the rest is made ready.
+ * Gathers what is requested in one turn of the event loop, and does it together: one round trip for all. If there are
+ * very many, the first are sent before the turn is over, then twice as many, and so on: the server works on them while
+ * the rest is prepared.
  */
 export class Batch<Item, Result> {
   readonly #run: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>
   readonly #first: number
   #waiting: { readonly item: Item; readonly done: Deferred<Result> }[] = []
-  /** Not before there are so many, or the turn is over. */
+  /** Wait until there are this many, or the turn is over. */
   #most: number
   #scheduled = false
 
-  /** `run` answers for each item, in their order, with an Error for one that failed alone; `first`: how many are worth not waiting for the end of the turn. */
+  /**
+   * `run` answers for each item, in their order, with an Error for one that failed alone; `first`: how many are sent
+   * without waiting for the end of the turn.
+   */
   constructor(
     run: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>,
     first: number = Number.POSITIVE_INFINITY,
@@ -48,7 +52,7 @@ export class Batch<Item, Result> {
     return done.promise
   }
 
-  /** Do what has been asked for by now. */
+  /** Do now what has been requested so far. */
   flush(): void {
     if (this.#waiting.length === 0) return
     const batch = this.#waiting

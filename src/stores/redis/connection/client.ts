@@ -12,18 +12,21 @@ import { parseRedisUrl, REDIS_IGNORED, type RedisAddress } from './url.ts'
 export interface RedisOptions {
   /** Shown by the server's CLIENT LIST. */
   readonly name?: string
-  /** A socket is given up when an answer is this late, ms. Default 10 s. */
+  /** The socket is closed when an answer is this late, ms. Default 10 s. */
   readonly timeout?: number
-  /** A command is given up when there is no connection for this long, ms. Default: `timeout`. */
+  /** A command fails when there is no connection for this long, ms. Default: `timeout`. */
   readonly wait?: number
-  /** Told once, on the first connection, of settings by which the server could lose tasks. */
+  /** Called once, on the first connection, with settings by which the server could lose tasks. */
   readonly warn?: (message: string) => void
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000
 const RETRY_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 500, jitter: 'full' } as const
 
-/** A connection to the server of a URL (see `parseRedisUrl`), opened by the first command. Throws ConfigError for a URL that cannot be read. */
+/**
+ * A connection to the server of a URL (see `parseRedisUrl`), opened by the first command. Throws ConfigError for a URL
+ * that cannot be read.
+ */
 export function connectRedis(url: string, options: RedisOptions = {}): RedisConnection {
   return new Client(parseRedisUrl(url), options)
 }
@@ -89,7 +92,8 @@ class Client implements RedisConnection {
   #run(script: Script, rest: readonly Arg[], wait: number | undefined): Promise<unknown> {
     const hash = hashOf(script)
     if (!this.#known.has(hash)) {
-      // Its text at once: an answer that it is unknown, and a second try, would put it behind what is sent meanwhile.
+      // The first call sends the text: if the server answered that it does not know the hash, the second attempt would
+      // come after commands that were sent meanwhile.
       this.#known.add(hash)
       return this.#commands.send('eval', [script.source, ...rest], 'utf8', { wait })
     }
@@ -152,7 +156,10 @@ class Client implements RedisConnection {
     })
   }
 
-  /** A server that can answer nobody now has not begun with it: sent again, as long as a call waits for a connection. */
+  /**
+   * A server that cannot answer any client now has not begun the command: it is sent again, for as long as a call waits
+   * for a connection.
+   */
   async #sendAgain(send: (wait?: number) => Promise<unknown>, first: unknown): Promise<unknown> {
     const until = performance.now() + this.#patience.wait
     let error = first
@@ -175,7 +182,7 @@ class Client implements RedisConnection {
   }
 
   #tellReconnected(): void {
-    // Not within the opening: the connection takes commands after it.
+    // Not while it is opened: the connection takes commands after that.
     setImmediate(() => {
       for (const listener of [...this.#reconnected]) listener()
     })

@@ -11,9 +11,9 @@ export interface Script {
 }
 
 /**
- * One connection to Redis, supervised: it reconnects by itself, notices when nothing answers any more, and says what is wrong.
- * Every method rejects with StoreUnavailableError when the connection is lost before the answer, or none comes in time; a command
- * may then have been carried out or not.
+ * One connection to Redis, supervised: it reconnects by itself, notices when the server does not answer any more, and
+ * reports the problem. Every method rejects with StoreUnavailableError when the connection is lost before the answer,
+ * or no answer comes in time; the command may then have been executed or not.
  */
 export interface RedisConnection {
   /** For people: no password in it. */
@@ -22,23 +22,35 @@ export interface RedisConnection {
   readonly db: number
   /** Why it does not work now; undefined while it does. */
   readonly problem: Error | undefined
-  /** One command, one answer (text, number, null or a list of them). Those of one turn of the event loop go out together. */
+  /**
+   * One command, one answer (text, number, null or a list of them). Those of one turn of the event loop are sent
+   * together.
+   */
   command(...command: Command): Promise<unknown>
-  /** As `command`, with bytes in place of text in the answer. */
+  /** As `command`, with bytes instead of text in the answer. */
   commandBytes(...command: Command): Promise<unknown>
   /** Many commands in one round trip; rejects with the first error among them. */
   pipeline(commands: readonly Command[]): Promise<unknown[]>
-  /** Run a script, by its hash, sending its text only where the server does not know it (also after SCRIPT FLUSH). */
+  /** Run a script by its hash; its text is sent only when the server does not know it (also after SCRIPT FLUSH). */
   script(script: Script, keys: readonly string[], args: readonly Arg[]): Promise<unknown>
-  /** As `script`, for a command that blocks for up to `timeout` ms on a connection of its own (`duplicate`): waits that much longer for the answer. */
+  /**
+   * As `command`, for a command that blocks for up to `timeout` ms on a connection of its own (`duplicate`): waits that
+   * much longer for the answer.
+   */
   blocking(timeout: number, ...command: Command): Promise<unknown>
-  /** Hear what is published to a channel (bytes as they came). Kept over reconnects. The returned function ends it. Uses a second connection, shared by all of this one. */
+  /**
+   * Receive what is published to a channel, as bytes. Kept over reconnects. The returned function ends it. Uses a
+   * second connection, shared by all subscriptions of this one.
+   */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<() => Promise<void>>
   /** The same for a pattern (PSUBSCRIBE). */
   subscribePattern(pattern: string, listener: (message: Buffer, channel: string) => void): Promise<() => Promise<void>>
-  /** Called after each reconnection, of the command or the subscription connection: what was published meanwhile is lost. */
+  /**
+   * Called after each reconnection of the command or the subscription connection: messages published meanwhile are
+   * lost.
+   */
   onReconnect(listener: () => void): () => void
-  /** One more connection to the same server, with a life of its own. */
+  /** One more connection to the same server, independent of this one. */
   duplicate(): RedisConnection
   close(): Promise<void>
 }

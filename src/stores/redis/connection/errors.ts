@@ -2,7 +2,7 @@ import { redisFault } from '../../../broker/storeErrors.ts'
 import { isDefect } from '../../../std/defect.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 
-/** The error that stands for what the server, or the way to it, answered; `place` is its URL for people. */
+/** The error for an answer of the server, or for a failure on the way to it; `place` is the server's URL for people. */
 export function errorOf(error: unknown, place: string): Error {
   if (error instanceof CeleriacError || isDefect(error)) return error
   const cause = withoutCommand(error as Error)
@@ -14,7 +14,10 @@ export function errorOf(error: unknown, place: string): Error {
   return new CeleriacError('STORE_REFUSED', message, { cause })
 }
 
-/** What a script answers for each of many: 1 or 0 as true or false; a text is why this one could not be written, in the server's words. */
+/**
+ * What a script answers for each of many: 1 or 0 as true or false; a text is the reason why this one could not be
+ * written, in the server's format.
+ */
 export function readAnswers(answers: unknown, place: string): (boolean | Error)[] {
   return (answers as (number | string)[]).map((answer) =>
     typeof answer === 'string' ? refused(answer, place) : answer === 1,
@@ -27,19 +30,19 @@ function refused(text: string, place: string): Error {
   return errorOf(error, place)
 }
 
-/** ioredis hangs the command on its errors: of AUTH, that is the password. */
+/** ioredis attaches the command to its errors: for AUTH, that is the password. */
 function withoutCommand(error: Error): Error {
   if (!('command' in error)) return error
   const { name, message, stack } = error
   return Object.assign(new Error(message), { name, stack })
 }
 
-/** True for what the server answered, false for a failure on the way. */
+/** True for an answer of the server, false for a failure of the connection. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
-/** True for the reply of a server that became a replica: the one to write to is elsewhere. */
+/** True for the reply of a server that became a replica: another server is the master. */
 export function isReadOnly(error: unknown): boolean {
   return isReply(error) && /(?:^|\s-?)READONLY\s/.test((error as Error).message)
 }
@@ -47,12 +50,12 @@ export function isReadOnly(error: unknown): boolean {
 /** Replies of a server that cannot answer now and has done nothing: handled as if the server were unavailable. */
 const TRANSIENT_REPLY = /(?:^|\s-?)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS)\s/
 
-/** True where the same may be sent again, for as long as a call waits: a failover, a restart, a long script. */
+/** True where the same command may be sent again, for as long as a call waits: a failover, a restart, a long script. */
 export function isPassing(error: unknown): boolean {
   return isReply(error) && TRANSIENT_REPLY.test((error as Error).message)
 }
 
-/** True for the reply to EVALSHA where the script is not known. */
+/** True for the reply to EVALSHA when the server does not know the script. */
 export function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT')
 }

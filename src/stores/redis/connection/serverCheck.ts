@@ -7,7 +7,7 @@ export async function refuseCluster(session: Session, place: string): Promise<vo
   if (field(await read(session, 'info', 'cluster'), 'cluster_enabled') === '1') throw clusterError(place)
 }
 
-/** Tell of settings by which this server could lose tasks. What it does not let us read, we do not judge. */
+/** Warn of settings by which this server could lose tasks. Settings that it does not let us read are not judged. */
 export async function warnAboutServer(session: Session, warn: (message: string) => void): Promise<void> {
   const [memory, persistence, save] = await Promise.all([
     read(session, 'info', 'memory'),
@@ -36,7 +36,7 @@ async function read(session: Session, name: string, ...args: string[]): Promise<
   try {
     return await session.send(name, args, 'utf8')
   } catch (error) {
-    // Refused, as managed servers do with CONFIG; a lost connection is told by the session itself.
+    // Refused, as managed servers do with CONFIG; the session itself reports a lost connection.
     if (isReply(error)) return undefined
     throw error
   }

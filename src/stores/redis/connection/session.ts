@@ -5,25 +5,25 @@ import type { Arg } from './connection.ts'
 import { errorOf, isReadOnly, isReply } from './errors.ts'
 import type { RedisAddress } from './url.ts'
 
-/** What becomes of one socket: told once each. */
+/** Events of one socket. */
 export interface SessionEvents {
-  /** It is over; what was not answered has been rejected. */
+  /** It is over, called once; commands without an answer have been rejected. */
   closed(error: Error): void
   message(channel: Buffer, message: Buffer, pattern: Buffer | undefined): void
 }
 
-/** An answer's bytes as text, or as they are. */
+/** How an answer's bytes are returned: as text, or as they are. */
 export type Reading = 'utf8' | null
 
-/** A command of this many arguments does not wait for others: the server starts on it while we make the next. */
+/** A command of this many arguments does not wait for others: the server starts on it while the next is prepared. */
 const MIN_URGENT_ARGUMENTS = 32
 
-/** Only pings are unanswered for this long, or a blocking command after its time: the peer is gone, ms. */
+/** If only pings, or a blocking command after its time, have no answer for this long, the peer is gone, ms. */
 const SILENCE_TIMEOUT_MS = 2500
 
 /**
- * One socket to a Redis server, from its opening to its end; it never reconnects. It knows whether answers come.
- * ioredis writes and parses; its queues, retries and reconnects are all off.
+ * One socket to a Redis server, from its opening to its end; it never reconnects. It notices when answers stop. ioredis
+ * writes and parses; its queues, retries and reconnects are all off.
  */
 export class Session {
   readonly #redis: Redis
@@ -35,7 +35,7 @@ export class Session {
   /** Unanswered commands, and how many of them are pings. */
   #open = 0
   #pings = 0
-  /** When something was sent or came for the last time, and since when answers are due, ms of `performance.now()`. */
+  /** When data was last sent or received, and since when answers are due, ms of `performance.now()`. */
   #used = performance.now()
   #due = 0
   #blockedUntil = 0
@@ -47,7 +47,10 @@ export class Session {
     this.#events = events
   }
 
-  /** Connect, log in, and hear a first answer, within `limit` ms. Rejects with ConfigError or StoreUnavailableError. */
+  /**
+   * Connect, authenticate, and receive a first answer, within `limit` ms. Rejects with ConfigError or
+   * StoreUnavailableError.
+   */
   static async open(
     address: RedisAddress,
     name: string | undefined,
@@ -66,7 +69,10 @@ export class Session {
     return !this.#ended && this.#redis.stream.writable
   }
 
-  /** Send one command; those of one callback leave in one write, up to a long one. Rejects with the raw error of the reply, or StoreUnavailableError. */
+  /**
+   * Send one command; those of one callback are sent in one write, up to a long one. Rejects with the raw error of the
+   * reply, or StoreUnavailableError.
+   */
   send(name: string, args: readonly Arg[], reading: Reading): Promise<unknown> {
     if (!this.#corked) this.#cork()
     const command = new this.#command(name, args.map(sendable), { replyEncoding: reading })
@@ -88,12 +94,15 @@ export class Session {
     )
   }
 
-  /** The command sent next may block for this long, ms: silence is no sign until then. */
+  /** The next command may block for this long, ms: until then silence does not count. */
   allow(block: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + block)
   }
 
-  /** Called now and then: asks for a sign of life after `idle` ms without traffic; ends the session when an answer is `limit` ms late. */
+  /**
+   * Called at intervals: sends a ping after `idle` ms without traffic; ends the session when an answer is `limit` ms
+   * late.
+   */
   watch(idle: number, limit: number): Error | undefined {
     const now = performance.now()
     if (this.#open === 0) {
@@ -110,7 +119,7 @@ export class Session {
     return error
   }
 
-  /** Our own event loop stood still for that long, ms: answers may be here unread. */
+  /** This event loop was blocked: answers may have arrived and not been read yet. */
   excuse(): void {
     this.#due = performance.now()
   }
@@ -150,7 +159,7 @@ export class Session {
     const over = (): void => {
       this.#pings--
     }
-    // An error ends the session, or is the reply of a server that has other troubles and lives: both are seen elsewhere.
+    // An error ends the session, or is the reply of a live server with another problem: both are handled elsewhere.
     this.send('ping', [], 'utf8').then(over, over)
   }
 
@@ -164,7 +173,7 @@ export class Session {
     redis.on('error', reject)
     redis.on('end', () => reject(new StoreUnavailableError(`${this.#place}: the connection was closed`)))
     try {
-      // ioredis tells the same failure by its event, with the cause: the rejection says only that it failed.
+      // ioredis reports the same failure by its event, with the cause; the rejection has no cause.
       const connected = redis.connect().catch(() => failed)
       await Promise.race([connected, failed])
       await Promise.race([this.send('ping', [], 'utf8'), failed])
@@ -191,12 +200,12 @@ export class Session {
         last ? errorOf(last, this.#place) : new StoreUnavailableError(`${this.#place}: the connection was closed`),
       ),
     )
-    const heard = (channel: Buffer, message: Buffer, pattern?: Buffer): void => {
+    const emit = (channel: Buffer, message: Buffer, pattern?: Buffer): void => {
       this.#due = performance.now()
       this.#events.message(channel, message, pattern)
     }
-    redis.on('messageBuffer', heard)
-    redis.on('pmessageBuffer', (pattern: Buffer, channel: Buffer, message: Buffer) => heard(channel, message, pattern))
+    redis.on('messageBuffer', emit)
+    redis.on('pmessageBuffer', (pattern: Buffer, channel: Buffer, message: Buffer) => emit(channel, message, pattern))
   }
 }
 
@@ -205,7 +214,7 @@ async function load(): Promise<Pick<typeof import('ioredis'), 'Redis' | 'Command
     return await import('ioredis')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // One that it needs itself is another matter.
+    // If a package that ioredis needs is missing, that is another problem.
     if (code !== 'ERR_MODULE_NOT_FOUND' || !/['"]ioredis['"]/.test(message)) throw error
     throw new ConfigError('Redis: expected the package ioredis to be installed: npm install ioredis', { cause: error })
   }
@@ -225,7 +234,7 @@ function optionsOf(address: RedisAddress, name: string | undefined, limit: numbe
     connectTimeout: limit,
     sentinelCommandTimeout: SILENCE_TIMEOUT_MS,
     sentinelRetryStrategy: () => null,
-    // 2 serves old servers too; with 3 we would gain nothing.
+    // 2 works with old servers too; 3 has no advantage here.
     protocol: 2,
     lazyConnect: true,
     // The master that a sentinel names is asked for its role.
@@ -239,7 +248,7 @@ function optionsOf(address: RedisAddress, name: string | undefined, limit: numbe
   }
 }
 
-/** ioredis knows bytes by Buffer only. */
+/** ioredis accepts bytes as Buffer only. */
 function sendable(arg: Arg): string | number | Buffer {
   if (typeof arg !== 'object' || Buffer.isBuffer(arg)) return arg
   return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength)

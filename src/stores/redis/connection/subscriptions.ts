@@ -5,7 +5,7 @@ import type { RedisAddress } from './url.ts'
 type Listener = (message: Buffer, channel: string) => void
 type Kind = 'subscribe' | 'psubscribe'
 
-/** Channels and patterns that somebody hears, on one connection of their own; kept over reconnects. */
+/** Channels and patterns with listeners, on one connection of their own; kept over reconnects. */
 export class Subscriptions {
   readonly #listeners: Readonly<Record<Kind, Map<string, Set<Listener>>>> = {
     subscribe: new Map(),
@@ -13,7 +13,7 @@ export class Subscriptions {
   }
   readonly #supervisor: Supervisor
 
-  /** `reopened` is called after each reconnection, when all channels are heard again. */
+  /** `reopened` is called after each reconnection, when all channels are subscribed again. */
   constructor(address: RedisAddress, name: string | undefined, patience: Patience, reopened: () => void) {
     this.#supervisor = new Supervisor(address, name, patience, {
       opened: async (session, again) => {
@@ -28,13 +28,16 @@ export class Subscriptions {
     return this.#supervisor.problem
   }
 
-  /** Resolves when the server knows; the returned function ends it, and resolves when the server knows that too. */
+  /**
+   * Resolves when the server has subscribed; the returned function ends it, and resolves when the server has
+   * unsubscribed.
+   */
   async add(kind: Kind, name: string, listener: Listener): Promise<() => Promise<void>> {
     const channels = this.#listeners[kind]
     const listeners = channels.get(name) ?? new Set()
     channels.set(name, listeners.add(listener))
     try {
-      // Also where others hear it already: their command may still be on its way, and answers come in order.
+      // Also if the channel has a listener already: its command may be on the way still, and answers come in order.
       await this.#supervisor.send(kind, [name], 'utf8')
     } catch (error) {
       await this.#remove(kind, name, listener)

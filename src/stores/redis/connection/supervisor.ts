@@ -7,11 +7,11 @@ import { errorOf } from './errors.ts'
 import { type Reading, Session, type SessionEvents } from './session.ts'
 import type { RedisAddress } from './url.ts'
 
-/** How long a supervised connection waits for what, ms. */
+/** How long a supervised connection waits, ms. */
 export interface Patience {
-  /** For an answer, until the socket is given up. */
+  /** For an answer, before the socket is closed. */
   readonly timeout: number
-  /** For a connection, until a command is. */
+  /** For a connection, before a command fails. */
   readonly wait: number
 }
 
@@ -32,18 +32,18 @@ const PING_DELAY_MS = 5000
 const OPEN_TIMEOUT_MS = 5000
 const RECONNECT_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
 const CHECK_INTERVAL_MS = 250
-/** A connection that lived this long was a good one: the backoff begins anew, ms. */
+/** After a connection that lived this long the backoff starts from the beginning, ms. */
 const MIN_GOOD_LIFETIME_MS = 1000
 
 /** How one command is sent. */
 export interface SendOptions {
   /** How long it may block, ms. */
   readonly block?: number
-  /** How long it waits for a connection, ms. Default: the patience of all. */
+  /** How long it waits for a connection, ms. Default: `Patience.wait`. */
   readonly wait?: number
 }
 
-/** Keeps one connection open: opens it when first needed, and again whenever it ends, until it is closed. */
+/** Keeps one connection open: opens it at the first use, and again whenever it ends, until it is closed. */
 export class Supervisor {
   readonly #address: RedisAddress
   readonly #name: string | undefined
@@ -69,7 +69,7 @@ export class Supervisor {
     this.#events = events
   }
 
-  /** Why nothing can be sent or heard now. */
+  /** Why nothing can be sent or received now. */
   get problem(): Error | undefined {
     return this.#problem ?? this.#silence
   }
@@ -134,7 +134,10 @@ export class Supervisor {
     }
   }
 
-  /** A session on which all is prepared. It may end at any time: `ended` says so until it is ours, `#lost` from then on. */
+  /**
+   * A session that is fully prepared. It may end at any time: `ended` reports it until the session is ours, `#lost`
+   * from then on.
+   */
   async #dial(): Promise<{ session: Session; ended: () => Error | undefined }> {
     let end: Error | undefined
     let session: Session | undefined
@@ -160,7 +163,8 @@ export class Supervisor {
   #lost(error: Error): void {
     this.#session = undefined
     this.#silence = undefined
-    // One that ends at once is as good as none: a replica that was the master lets everybody in, and sends away whoever writes.
+    // A session that ends at once counts as a failure: a replica that was the master accepts all clients, and rejects
+    // writes.
     if (performance.now() - this.#openedAt > MIN_GOOD_LIFETIME_MS) this.#failures = 0
     if (!this.#closed) this.#failed(error)
   }
@@ -168,7 +172,8 @@ export class Supervisor {
   #failed(error: Error): void {
     if (this.#closed) return
     this.#problem = error
-    // Waiting does not mend a wrong password. One that was right before may be so again, and what is held waits for that.
+    // Waiting does not correct a wrong password. A password that was right before may be right again, and waiting
+    // commands wait for that.
     const lasting = (error instanceof ConfigError && !this.#opened) || isDefect(error)
     if (lasting) for (const { fail } of this.#waiting.splice(0)) fail(error)
     const delay = Math.max(20, backoffDelay(RECONNECT_BACKOFF, this.#failures++))

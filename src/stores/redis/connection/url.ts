@@ -5,7 +5,7 @@ import { redactUrl, splitUrl, unescaped } from '../../../std/url.ts'
 import { TLS_PARAMETERS, tlsOf } from '../../tls.ts'
 import { REDIS_SCHEMES } from '../schemes.ts'
 
-/** Where a Redis server is, and who we are there. */
+/** Address of a Redis server, and the credentials for it. */
 export interface RedisAddress {
   /** For people: no password in it. */
   readonly url: string
@@ -20,13 +20,13 @@ export interface RedisAddress {
   readonly masterName?: string
   readonly sentinelPassword?: string
   readonly tls?: ConnectionOptions
-  /** 4 or 6: addresses of this kind alone; 0: both. */
+  /** 4 or 6: addresses of this kind only; 0: both. */
   readonly family?: number
   /** Parameters of the URL that are ignored. */
   readonly ignored: readonly string[]
 }
 
-/** What redis-py, kombu and ioredis know beside. */
+/** Parameters that redis-py, kombu and ioredis know besides. */
 export const REDIS_IGNORED: IgnoredParameters = ignoring(
   `ack_emulation autoResendUnfulfilledCommands autoResubscribe client_name commandTimeout connectTimeout connectionName credential_provider
   decode_responses enableAutoPipelining enableOfflineQueue enableReadyCheck encoding encoding_errors fanout_patterns fanout_prefix
@@ -55,8 +55,8 @@ interface Parts {
 }
 
 /**
- * Read a URL as Celery has them: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS (with `ssl_cert_reqs`, `ssl_ca_certs`,
- * `ssl_certfile`, `ssl_keyfile`), `unix:///path` or `redis+socket:///path?virtual_host=db`, and
+ * Read a URL in Celery's form: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS (with `ssl_cert_reqs`,
+ * `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`), `unix:///path` or `redis+socket:///path?virtual_host=db`, and
  * `sentinel://host:26379[;sentinel://…][/db]?master_name=…`. Throws ConfigError.
  */
 export function parseRedisUrl(url: string): RedisAddress {

@@ -50,7 +50,7 @@ export class RedisBackend implements ResultBackend {
   readonly #emissions: RedisEmissions
   readonly #reads = new Batch<string, Buffer | null>((keys) => this.#readAll(keys))
 
-  /** `heldKey`: key of the messages that are held, where the broker is on this database. `close` leaves `connection` open. */
+  /** `heldKey`: key of the held messages, if the broker is on this database. `close` leaves `connection` open. */
   constructor(connection: RedisConnection, options: BackendOptions, heldKey = '') {
     this.connection = connection
     this.url = connection.url
@@ -69,7 +69,8 @@ export class RedisBackend implements ResultBackend {
       fetch,
       read,
     })
-    // Redis keeps no list of its own: those that were submitted with metadata, each listed as soon as its message is in the queue.
+    // Redis has no list of its own: the jobs that were submitted with metadata, each listed as soon as its message is
+    // in the queue.
     this.jobs = {
       scope: 'marked',
       list: (filter) => this.index.list(filter),
@@ -87,17 +88,17 @@ export class RedisBackend implements ResultBackend {
     return `${this.#prefix}${RECORD_PREFIX}${id}`
   }
 
-  /** What a script with `STORE_LUA` saves for a meta. Throws EncodeError. */
+  /** What a script with `STORE_LUA` saves for a record. Throws EncodeError. */
   record(meta: TaskMeta): StoredRecord {
     const { serializer, expires, eventLog = DEFAULT_EVENT_LOG } = this.#options
     return recordOf(meta, this.keyOf(meta.task_id), { serializer, expires, eventLog, now: this.#clock.now() })
   }
 
   async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
-    // First: whose it is must be known as soon as it can be seen.
+    // First: the owner must be known as soon as the record can be read.
     if (metadata) await this.notes.addMetadata(meta, metadata)
     const saved = await this.#writer.save(this.record(meta))
-    // Last: what is in the index without a record is dropped from it.
+    // Last: an id in the index without a record would be dropped from it.
     if (metadata) await this.index.add(meta)
     return saved
   }
@@ -142,7 +143,7 @@ export class RedisBackend implements ResultBackend {
     this.#watches.close()
   }
 
-  /** Bytes as they are stored; those that are read in one turn of the event loop are one command. */
+  /** The stored bytes; those that are read in one turn of the event loop are one command. */
   #fetch(ids: readonly string[]): Promise<(Buffer | null)[]> {
     return Promise.all(ids.map((id) => this.#reads.add(this.keyOf(id))))
   }
@@ -151,7 +152,7 @@ export class RedisBackend implements ResultBackend {
     return (await Promise.all(pieces(keys, MAX_KEYS_PER_COMMAND).map((some) => this.#readSome(some)))).flat()
   }
 
-  /** A command that fails is the failure of its own keys alone. */
+  /** A command that fails fails its own keys alone. */
   async #readSome(keys: readonly string[]): Promise<(Buffer | null | Error)[]> {
     try {
       return (await this.connection.commandBytes('MGET', ...keys)) as (Buffer | null)[]
@@ -160,20 +161,23 @@ export class RedisBackend implements ResultBackend {
     }
   }
 
-  /** Whatever the bytes say, this is the record of the id in its key. */
+  /** Whatever id the bytes contain, this is the record of the id in its key. */
   #read(bytes: Buffer, id: string): TaskMeta {
     const meta = readable(
       id,
       () => ({ ...readMeta(deserializeObject(bytes, this.#accept)), task_id: id }),
       () => ({ status: statusIn(bytes) ?? UNKNOWN }),
     )
-    // Celery up to 5.3 writes UTC without saying so, which everybody else takes for local time.
+    // Celery up to 5.3 writes UTC without an offset, which other readers take for local time.
     const { date_done } = meta
     return date_done && /T[\d:.]+$/.test(date_done) ? { ...meta, date_done: `${date_done}+00:00` } : meta
   }
 }
 
-/** Celery puts `_` between its `global_keyprefix` and a record's key, unless the prefix ends with a mark of its own (celery-wire §4.1). */
+/**
+ * Celery puts `_` between its `global_keyprefix` and a record's key, unless the prefix ends with a separator of its own
+ * (celery-wire §4.1).
+ */
 function resultPrefix(keyPrefix: string): string {
   return keyPrefix === '' || ':_-.'.includes(keyPrefix.at(-1) as string) ? keyPrefix : `${keyPrefix}_`
 }

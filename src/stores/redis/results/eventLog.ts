@@ -6,8 +6,9 @@ import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 
 /*
- * The log of a task in Redis: a list beside its record, each element a number, a space, and the record as it was stored then. It is
- * written by the script that stores the record (`recordScript.ts`), and expires with it. What tasks hand out is there too (`output.ts`).
+ * The log of a task in Redis: a list beside its record, each element a number, a space, and the record as it was stored
+ * then. The script that stores the record writes it (`recordScript.ts`), and it expires with the record. It contains
+ * the emissions of tasks, too (`output.ts`).
  */
 
 /** Key of the log that belongs to a record. */
@@ -16,8 +17,9 @@ export function logKeyOf(recordKey: string): string {
 }
 
 /**
- * KEYS are a record and its log, for each; ARGV the number after which it is asked for. Answers the record (nil: none), 1 where it is the
- * newest of the states there, the first and the last number, the elements after the one asked for, and the number of the newest state.
+ * KEYS are a record and its log, for each; ARGV the number after which to read. Answers the record (nil: none), 1 where
+ * it is the newest of the states in the log, the first and the last number, the elements after the given number, and
+ * the number of the newest state.
  */
 const READ_LOG_LUA = `
 local out = {}
@@ -48,7 +50,7 @@ return out
 
 const MAX_KEYS_PER_COMMAND = 1000
 
-/** `logged`: it may have a log, as one of those has that were asked for together with it. */
+/** `logged`: it may have a log, because one of those that were requested together with it has one. */
 interface Found {
   readonly record: Buffer | null
   readonly logged: boolean
@@ -63,7 +65,7 @@ type Item = readonly [
   state: number,
 ]
 
-/** What the reader of histories needs of the backend. */
+/** What the reader of histories needs from the backend. */
 export interface HistorySource {
   keyOf(id: string): string
   read(bytes: Buffer, id: string): TaskMeta
@@ -82,13 +84,16 @@ export class RedisEventLog {
     this.#reads = new Batch(async (queries) => {
       const keys = queries.flatMap(({ id }) => [source.keyOf(id), this.#logOf(id)])
       const afters = queries.map(({ after }) => after)
-      // Not by its hash: the answer holds bytes, and the text is short.
+      // Not by its hash: the answer contains bytes, and the text is short.
       return (await connection.commandBytes('EVAL', READ_LOG_LUA, keys.length, ...keys, ...afters)) as Item[]
     })
     this.#records = new Batch((ids) => this.#find(ids))
   }
 
-  /** Most tasks have no log: the record, and for one that waits or has ended whether there is a log, tell all. A log does not grow after the end. */
+  /**
+   * Most tasks have no log: the record is enough, and for a task that waits or has ended, whether there is a log. A log
+   * does not grow after the end.
+   */
   async read(query: HistoryQuery): Promise<History | undefined> {
     const { record, logged } = await this.#records.add(query.id)
     if (!record) return undefined
@@ -97,7 +102,7 @@ export class RedisEventLog {
     return isPlain ? unlogged(meta) : this.#readLogged(query)
   }
 
-  /** The records first: a log that is not there afterwards was not there before the end of its task either. */
+  /** The records first: if there is no log afterwards, there was none before the end of the task either. */
   async #find(ids: readonly string[]): Promise<Found[]> {
     const found: Found[] = []
     for (const some of pieces(ids, MAX_KEYS_PER_COMMAND)) {

@@ -12,12 +12,12 @@ import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import type { RedisNotes, Said } from './notes.ts'
 
 /*
- * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of those that were handed in with metadata, by
- * the moment of their submission in ms. Records expire by themselves, so their ids are dropped when they are met, in a list or in the
- * sweep that goes along with a submission now and then.
+ * The index of the jobs that `list` lists, beside Celery's keys: a sorted set of the ids of jobs that were submitted
+ * with metadata, by the moment of their submission in ms. Records expire by themselves, so their ids are dropped when
+ * they are found, by a list or by the sweep that some submissions make.
  */
 
-/** Lua: `drop_gone(jobs, record, ids)`: out of the index, those without a record. */
+/** Lua: `drop_gone(jobs, record, ids)`: drops the ids without a record from the index. */
 const DROP_LUA = `
 local function drop_gone(jobs, record, ids)
   local gone = {}
@@ -29,8 +29,9 @@ end
 `
 
 /**
- * Lua: `index_jobs(entries, jobs, record, most, before, part, ttl)`: add `entries`, score and id of each; the rest is of `indexArgs`. Where
- * `most` is not 0, that many ids of before `before` are looked at, as far into them as `part` says (0 to 1).
+ * Lua: `index_jobs(entries, jobs, record, most, before, part, ttl)`: add `entries`, score and id of each; the other
+ * arguments are those of `indexArgs`. Where `most` is not 0, that many ids from before `before` are checked, beginning
+ * as far into them as `part` says (0 to 1).
  */
 export const INDEX_LUA: string = `${DROP_LUA}
 local function index_jobs(entries, jobs, record, most, before, part, ttl)
@@ -51,8 +52,9 @@ export const INDEX_ARGS = 6
 const DROP: Script = { name: 'drop from index', source: `${DROP_LUA} drop_gone(KEYS[1], ARGV[1], {unpack(ARGV, 2)})` }
 
 /**
- * KEYS[1] is the index; ARGV score and id of a place in it, and a count. Answers that many ids below it, the highest first, each with its
- * score. Ids of one score lie in the order of their bytes, which no command asks for: halving finds the place, also where its id is gone.
+ * KEYS[1] is the index; ARGV score and id of a position in it, and a count. Answers that many ids below it, the highest
+ * first, each with its score. Ids of one score are in the order of their bytes, by which no command searches: halving
+ * finds the position, even if its id is gone.
  */
 const BELOW: Script = {
   name: 'index below',
@@ -76,22 +78,22 @@ return redis.call('ZREVRANGE', KEYS[1], from, from + ARGV[3] - 1, 'WITHSCORES')
 
 /** Least time between two sweeps of one process, ms. */
 const SWEEP_INTERVAL_MS = 1000
-/** Most ids that one sweep reads, so that it does not block the server for long. */
+/** How many ids one sweep reads at most, so that it does not block the server for long. */
 const MAX_SWEPT_IDS = 5000
-/** Records that are read at once: each may hold a long result. */
+/** Records that are read at once: each may contain a long result. */
 const RECORDS_PER_READ = 200
 /** Records read for one page: this many, or this many times the limit of the page, whichever is more. */
 const MIN_SEARCHED_RECORDS = 1000
 const SEARCHED_PER_RESULT = 10
 
-/** A place in the index. */
+/** A position in the index. */
 interface Place {
   readonly id: string
   /** ms since the epoch. */
   readonly score: number
 }
 
-/** One of the index, and what was said of it, where that was asked for. */
+/** An entry of the index, and the metadata of the job, where it was requested. */
 interface Listed {
   readonly place: Place
   readonly said?: Said
@@ -102,7 +104,7 @@ interface Found {
   readonly meta: TaskMeta
 }
 
-/** What the index needs of the backend. */
+/** What the index needs from the backend. */
 export interface IndexSource {
   keyOf(id: string): string
   /** The stored bytes of each, null where there are none. */
@@ -119,7 +121,7 @@ export class RedisJobIndex {
   readonly #notes: RedisNotes
   readonly #source: IndexSource
   #swept = 0
-  /** Since the last sweep. */
+  /** Number of entries added since the last sweep. */
   #added = 0
 
   /** `prefix` begins every key; `expires` is how long a final record is kept, ms, 0 for ever. */
@@ -137,13 +139,16 @@ export class RedisJobIndex {
     this.#source = source
   }
 
-  /** What `index_jobs` takes after the entries of these submissions. Sweeps twice as many as come, so that the index follows the records. */
+  /**
+   * The arguments of `index_jobs` after the entries of these submissions. Sweeps twice as many as are added, so that
+   * the index follows the records.
+   */
   indexArgs(items: readonly Pick<Submission, 'meta'>[]): readonly Arg[] {
     this.#added += items.length
     const now = this.#clock.now()
     const record = this.#source.keyOf('')
     const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? delayOf(meta, now) : 0), 0)
-    // Without submissions nobody sweeps: by then all records are gone, and so is the index.
+    // Without submissions there is no sweep: by then all records are gone, and so is the index.
     const ttl = staleAfter(this.#expires) + this.#expires + delay
     if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
     if (now - this.#swept < SWEEP_INTERVAL_MS) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
@@ -153,7 +158,7 @@ export class RedisJobIndex {
     return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
   }
 
-  /** One that is in a store of results alone. A later record of the same id does not move it. */
+  /** Add a job of a store that keeps results alone. A later record of the same id does not move it. */
   async add(meta: TaskMeta): Promise<void> {
     const args = this.indexArgs([{ meta }])
     await this.#connection.script(ADD, [], [this.scoreOf(meta), meta.task_id, ...args])
@@ -194,7 +199,10 @@ export class RedisJobIndex {
     return places
   }
 
-  /** Which of them fit. What Python's Celery has put in place of our record may lack the name and the moment: both are known here. */
+  /**
+   * The jobs that fit. A record that Python's Celery wrote over ours may lack the name and the moment: both are known
+   * here.
+   */
   async #find(places: readonly Place[], filter: Filter): Promise<Found[]> {
     const wanted = await this.#wanted(places, filter)
     const stored = await this.#source.fetch(wanted.map(({ place }) => place.id))
@@ -210,7 +218,7 @@ export class RedisJobIndex {
     })
   }
 
-  /** Which of them may fit, by what can be told without their records. */
+  /** The jobs that may fit, as far as can be decided without their records. */
   async #wanted(places: readonly Place[], { owner, tag, words }: Filter): Promise<Listed[]> {
     if (owner === undefined && tag === undefined && !words) return places.map((place) => ({ place }))
     const heads = await this.#notes.said(places.map(({ id }) => id))
@@ -222,7 +230,10 @@ export class RedisJobIndex {
     return words ? this.#promising(listed, words) : listed
   }
 
-  /** Those that have the words as far as is known, or may have them in their errors. What is long is mostly a result, and none of these. */
+  /**
+   * The jobs whose known fields contain the words, or whose error may contain them. Most long records are results, not
+   * errors.
+   */
   async #promising(listed: readonly Listed[], words: readonly string[]): Promise<Listed[]> {
     const isOpen = ({ place: { id }, said }: Listed): boolean =>
       said?.task !== undefined && wordsBeside(words, { id, task: said.task, tags: said.tags }).length > 0
@@ -242,7 +253,7 @@ export class RedisJobIndex {
   }
 }
 
-/** ARGV: score and id, then what `indexArgs` makes. */
+/** ARGV: score and id, then the arguments of `indexArgs`. */
 const ADD: Script = {
   name: 'index',
   source: `${INDEX_LUA}
@@ -261,7 +272,10 @@ function isFound(meta: TaskMeta, { said }: Listed, { words, ...filter }: Filter)
   return !words || hasWords(words, { id, task: name, tags: said?.tags, status, error: () => errorOf(meta) })
 }
 
-/** Told by the beginning of a record, which has its state first, JSON or msgpack, whoever wrote it. What is not sure may have an error. */
+/**
+ * Decided by the beginning of a record, which has its state first, in JSON and msgpack, also when Celery wrote it. If
+ * it is not certain, the record may have an error.
+ */
 function isWithoutError(head: string): boolean {
   return /^.{1,9}status/s.test(head) && !ERROR_STATES.some((state) => head.includes(state))
 }
@@ -274,7 +288,7 @@ function cursorOf({ score, id }: Place): string {
   return `${score}-${id}`
 }
 
-/** Throws ArgumentError for what no page gave. */
+/** Throws ArgumentError for a cursor that no page returned. */
 function placeOf(cursor: string): Place {
   const [, score, id] = /^(\d{1,15})-(.{1,255})$/su.exec(cursor) ?? []
   if (score === undefined || id === undefined)

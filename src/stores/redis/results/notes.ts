@@ -8,11 +8,11 @@ import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection } from '../connection/connection.ts'
 
 /*
- * Notes, and what was said of jobs when they were handed in, each at a key of its own that expires by itself. An metadata is a line of JSON,
- * then the input as it is: Celery, which rewrites records whole, never touches it.
+ * Notes, and submission metadata of jobs, each at a key of its own that expires by itself. Metadata is a line of JSON,
+ * then the input as it is: Celery, which rewrites whole records, never changes it.
  */
 
-/** Arguments of a script for what is kept at one key: key, value, ttl in ms (0: for ever); three times '' for nothing. */
+/** Arguments of a script for the value of one key: key, value, ttl in ms (0: for ever); three times '' for nothing. */
 export type KeptArgs = readonly [key: string, value: string | Uint8Array, ttl: Arg]
 
 const NOTHING: KeptArgs = ['', '', '']
@@ -22,21 +22,21 @@ const NEWLINE = 0x0a
 interface Head {
   readonly owner?: string
   readonly tags?: readonly string[]
-  /** What follows. */
+  /** Kind of the input, which follows the line. */
   readonly input?: 'text' | 'bytes'
-  /** Name of the task: Celery's own record lacks it, unless told to have it. */
+  /** Name of the task: Celery's own record lacks it, unless Celery is configured to write it. */
   readonly task?: string
 }
 
-/** What is said of a job, but for its input. */
+/** The metadata of a job, except for its input. */
 export type Said = Omit<Head, 'input'>
 
-/** Bytes of metadata that are read for its first line; where that is longer, all is read. */
+/** Bytes of metadata that are read for its first line; if that is longer, all is read. */
 const FIRST_LINE_BYTES = 4096
 
 /** Writes and reads notes and metadata. */
 export class RedisNotes implements NoteStore {
-  /** How the key of metadata begins; its id follows. */
+  /** The beginning of the key of metadata; the id follows. */
   readonly metadataPrefix: string
   readonly #connection: RedisConnection
   readonly #prefix: string
@@ -71,7 +71,7 @@ export class RedisNotes implements NoteStore {
     return [this.metadataKey(meta.task_id), textOf(metadata, meta.name), this.metadataTtl(meta, metadata)]
   }
 
-  /** Whose it is must be known as long as there may be a record; the input alone as long as a result. */
+  /** The owner must be known as long as there may be a record; the input alone as long as a result. */
   metadataTtl(meta: TaskMeta, metadata: SubmissionMetadata): number {
     const now = this.#clock.now()
     if (isOwned(metadata)) return lifetimeOf(meta, this.#expires, now)
@@ -94,7 +94,7 @@ export class RedisNotes implements NoteStore {
     return ((await this.#connection.command('GET', this.#noteKey(key))) as string | null) ?? undefined
   }
 
-  /** Of the first record of this id; later ones change nothing. */
+  /** With the first record of this id; later ones change nothing. */
   async addMetadata(meta: TaskMeta, metadata: SubmissionMetadata): Promise<void> {
     const [key, value, ttl] = this.metadataArgs(meta, metadata)
     await this.#connection.command('SET', key, value, ...(Number(ttl) > 0 ? ['PX', ttl] : []), 'NX')
@@ -138,7 +138,7 @@ export class RedisNotes implements NoteStore {
   }
 }
 
-/** It tells more than the input. */
+/** It contains more than the input. */
 export function isOwned({ owner, tags }: SubmissionMetadata): boolean {
   return owner !== undefined || tags !== undefined
 }
@@ -161,7 +161,7 @@ function metadataOf(bytes: Buffer): SubmissionMetadata {
   return { owner, tags, input }
 }
 
-/** Undefined for what we have not written: such a job belongs to nobody. */
+/** Undefined for a line that we have not written: such a job has no owner. */
 function headOf(line: string): Head | undefined {
   try {
     const head: unknown = JSON.parse(line)

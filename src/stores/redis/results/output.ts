@@ -5,11 +5,12 @@ import { readAnswers } from '../connection/errors.ts'
 import { STORE_LUA } from './recordScript.ts'
 
 /**
- * KEYS[1] is where held messages are, then the records; ARGV for each record: the tag of the message (''; not looked at), ttl of the log in
- * ms (0: for ever), how many it keeps, the run, the number of the first emission, 1 where they may be kept already, how many there are, and
- * each. Elements of a log are a number, then for an emission the number of the newest state, the run and the number in the run, and the
- * emission; a record begins with no digit. The record is published again: whoever watches it looks at the log. Answers 1 for each that was
- * kept, else 0; a text of why it cannot be.
+ * KEYS[1] is the key of held messages, then the records; ARGV for each record: the tag of the message ('': not
+ * checked), ttl of the log in ms (0: for ever), how many entries it keeps, the run, the number of the first emission, 1
+ * where they may be kept already, how many there are, and each. Elements of a log are a number, then for an emission
+ * the number of the newest state, the run and the number in the run, and the emission; a record does not begin with a
+ * digit. The record is published again, so that its subscribers read the log. Answers 1 for each that was kept, else 0;
+ * a text with the reason for one that cannot be kept.
  */
 const EMIT: Script = {
   name: 'emit',
@@ -19,7 +20,7 @@ local function take()
   at = at + 1
   return ARGV[at]
 end
--- The number in its run of the newest emission of the run.
+-- The number, within the run, of the newest emission of the run.
 local function newest_of(list, run)
   local elements = redis.call('LRANGE', list, 0, -1)
   for place = #elements, 1, -1 do
@@ -66,7 +67,7 @@ return out
 
 interface Item {
   readonly key: string
-  /** Tag of the message that must be held; undefined: it is not looked at. */
+  /** Tag of the message that must be held; undefined: this is not checked. */
   readonly tag: string | undefined
   readonly output: Output
 }
@@ -75,11 +76,11 @@ interface Item {
 interface Keeping {
   /** ms, 0: for ever. */
   readonly ttl: number
-  /** How many a log keeps; 0: none. */
+  /** How many entries a log keeps; 0: none. */
   readonly limit: number
 }
 
-/** Adds what tasks hand out to their logs; what comes in one turn of the event loop in one call. */
+/** Adds emissions of tasks to their logs; those of one turn of the event loop in one call. */
 export class RedisEmissions {
   readonly #limit: number
   readonly #items: Batch<Item, boolean>

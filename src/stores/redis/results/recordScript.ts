@@ -8,19 +8,20 @@ import type { RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
 
 /*
- * How a record gets into Redis: as Celery has it (celery-wire §4.1), at the key and published to the channel of the same name; but
- * in one step with the look at what is there, so that a late state never replaces a final one.
+ * How a record is written to Redis: in Celery's format (celery-wire §4.1), at its key and published to the channel of
+ * the same name; but in one step with the check of the stored record, so that a late state never replaces a final one.
  */
 
 /**
- * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord. PENDING is saved only
- * where nothing is known, and not published. A final state stays; `settling` lets a final one replace it, unless it is SUCCESS.
- * The beginning of a record tells its state: whoever writes it, Celery too, writes that first. `unwritable(key, status, ttl)`: why it could not
- * be saved, as the server would answer, else nil: to be asked before the first write. Put before a script's own text.
+ * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord.
+ * PENDING is saved only where there is no record, and is not published. A final state stays; `settling` lets a final
+ * one replace it, unless it is SUCCESS. The beginning of a record contains its state: all that write records, Celery
+ * too, write it first. `unwritable(key, status, ttl)`: why it could not be saved, as the server would answer, else nil:
+ * to be called before the first write. Put before a script's own text.
  */
 export const STORE_LUA: string = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
--- Of msgpack that begins with the state: that, and where what follows it begins.
+-- For msgpack that begins with the state: the state, and where the next field begins.
 local function packed_status(head)
   local at = string.match(head, '^[\\128-\\143]\\166status()') or string.match(head, '^\\222..\\166status()')
   local size = (at and string.byte(head, at) or 0) - 160
@@ -39,7 +40,7 @@ local function put(key, value, ttl, ...)
   if tonumber(ttl) > 0 then return redis.call('SET', key, value, 'PX', ttl, ...) end
   return redis.call('SET', key, value, ...)
 end
--- The moment of the submission is known to the first record only: it is kept, as the second field.
+-- Only the first record knows the moment of the submission: it is kept, as the second field.
 local function submission_of(head)
   local text = string.match(head, '^{"status":"[^"]*",("date_submitted":"[^"]*")')
   local _, at = packed_status(head)
@@ -80,7 +81,7 @@ local function unwritable(key, status, ttl)
   local newest = string.find(ttl, '/', 1, true) and redis.pcall('LINDEX', log_of(key), -1)
   if type(newest) == 'table' then return newest.err end
 end
--- What was said of the job, and the index in which it is listed, are kept as long as its record waits.
+-- The metadata of the job, and the index that lists it, are kept as long as its record waits.
 local function outlive(key, ttl)
   for _, name in ipairs({'celeriac.origin-%1', 'celeriac.jobs'}) do
     local other = string.gsub(key, 'celery%-task%-meta%-(.*)$', name, 1)
@@ -102,7 +103,7 @@ local function store(key, value, status, ttl, settling)
     local limit
     local waits
     ttl, limit, waits = string.match(ttl, '^(%d+)/?(%d*)(%+?)$')
-    -- One that is not final is kept at least as long as was said before: it may wait for other things as well.
+    -- A record that is not final is kept at least as long as the record before: it may wait for other things as well.
     if head ~= '' and ttl ~= '0' then ttl = math.max(tonumber(ttl), redis.call('PTTL', key)) end
     if waits ~= '' then outlive(key, ttl) end
     if limit ~= '' then log(key, value, ttl, tonumber(limit)) end
@@ -110,13 +111,16 @@ local function store(key, value, status, ttl, settling)
     redis.call('PEXPIRE', log_of(key), ttl)
   end
   put(key, value, ttl)
-  -- A user without this channel stores all the same.
+  -- A user without access to this channel stores the record nevertheless.
   redis.pcall('PUBLISH', key, value)
   return 1
 end
 `
 
-/** Save records, the keys by KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each, or why it cannot be saved. */
+/**
+ * Save records, the keys in KEYS; ARGV are value, status, ttl of each. Answers 1 or 0 for each, or why it cannot be
+ * saved.
+ */
 const STORE: Script = {
   name: 'store',
   source: `${STORE_LUA}
@@ -134,7 +138,10 @@ export interface StoredRecord {
   readonly key: string
   readonly value: string | Uint8Array
   readonly status: string
-  /** ms, 0: for ever; of a state on the way with `/`, how many of them the log keeps, and `+` where it waits for a moment. */
+  /**
+   * ms, 0: for ever; for an intermediate state followed by `/`, how many states the log keeps, and `+` if it waits for
+   * a moment.
+   */
   readonly ttl: number | string
 }
 
@@ -143,16 +150,16 @@ export interface Keeping {
   readonly serializer: SerializerName
   /** How long a final one is kept, ms; 0: for ever. */
   readonly expires: number
-  /** How many states on the way are logged; 0: none. */
+  /** How many intermediate states are logged; 0: none. */
   readonly eventLog: number
   /** The moment of the write, ms since the epoch. */
   readonly now: number
 }
 
-/** What is written for a meta. Throws EncodeError. */
+/** What is written for a record. Throws EncodeError. */
 export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eventLog, now }: Keeping): StoredRecord {
   const { status } = meta
-  // Only the result can hold what needs encoding: the rest is our own.
+  // Only the result may contain values that need encoding: the other fields are plain.
   const result = encodePlain(meta.result, 'result', serializer)
   const ordered = result === meta.result && beginsWithStatus(meta) ? meta : inOrder(meta, result)
   const { body: value } = write(ordered, serializer)
@@ -162,12 +169,12 @@ export function recordOf(meta: TaskMeta, key: string, { serializer, expires, eve
   return { key, value, status, ttl: `${ttl}/${eventLog > 0 ? eventLog : ''}${waits}` }
 }
 
-/** The state and the moment of the submission first, where `STORE_LUA` looks for them. */
+/** The state and the moment of the submission first, where `STORE_LUA` expects them. */
 function inOrder({ status, date_submitted, ...rest }: TaskMeta, result: unknown): Record<string, unknown> {
   return { status, ...(date_submitted !== undefined && { date_submitted }), ...rest, result }
 }
 
-/** As a worker makes its records. */
+/** True for a record in the order in which a worker makes it. */
 function beginsWithStatus(meta: TaskMeta): boolean {
   const keys = Object.keys(meta)
   return keys[0] === 'status' && keys[1] === 'date_submitted'
@@ -195,7 +202,7 @@ export class RedisWriter {
     return (await Promise.all(callsOf(records).map((call) => this.#send(call)))).flat()
   }
 
-  /** A call that fails is the failure of its own records alone. */
+  /** A call that fails fails its own records alone. */
   async #send(records: readonly StoredRecord[]): Promise<(boolean | Error)[]> {
     try {
       const keys = records.map(({ key }) => key)

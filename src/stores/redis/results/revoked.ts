@@ -5,10 +5,10 @@ import type { Clock } from '../../../std/clock.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 
 const MAX_KEYS_PER_COMMAND = 1000
-/** Beyond any moment: what never expires. */
+/** Beyond any moment: for an id that never expires. */
 const NEVER_SCORE = '+inf'
 
-/** ARGV: until when, ms since the epoch, and how many at most. */
+/** ARGV: the moment until which ids expire, ms since the epoch, and how many at most. */
 const DROP_REVOKED: Script = {
   name: 'drop revoked',
   source: `
@@ -18,7 +18,7 @@ return #ids
 `,
 }
 
-/** Revoked ids in a sorted set, by the moment that each expires. */
+/** Revoked ids in a sorted set, by the moment at which each expires. */
 export class RedisRevoked implements RevokedIds {
   readonly #connection: RedisConnection
   readonly #key: string
@@ -48,7 +48,7 @@ export class RedisRevoked implements RevokedIds {
     return (ids as string[]).reverse()
   }
 
-  /** Drop those that have expired, at most 1000. Resolves with how many. */
+  /** Drop expired ids, at most 1000. Resolves with how many. */
   async #drop(): Promise<number> {
     const args = [this.#clock.now(), MAX_KEYS_PER_COMMAND]
     return (await this.#connection.script(DROP_REVOKED, [this.#key], args)) as number

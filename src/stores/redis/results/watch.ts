@@ -3,17 +3,17 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 
-/** One task that somebody watches. */
+/** One task with subscribers. */
 interface Watched {
   readonly id: string
   holders: number
-  /** Resolves when its channel is heard. */
+  /** Resolves when its channel is subscribed. */
   readonly subscribed: Promise<() => Promise<void>>
-  /** The newest of all that was heard and read. */
+  /** The newest record that was received or read. */
   newest: Versioned | undefined
 }
 
-/** What the watches need of the backend. */
+/** What the watches need from the backend. */
 export interface WatchSource {
   channelOf(id: string): string
   /** The stored bytes of each, null where there are none. */
@@ -25,9 +25,10 @@ export interface WatchSource {
 const READ_RETRY_DELAY_MS = 500
 
 /**
- * Who watches which task, on the connection's one subscription. A channel is heard first, then the record is read: nothing falls
- * between. A read record could be newer than what is heard right after it; so it counts only when, after the reading, all that had
- * been published before has arrived, and none of it was of this task: what comes then is newer.
+ * The subscribers of each task, on the connection's one subscription. The channel is subscribed first, then the record
+ * is read, so that no change is missed. A record that was read could be newer than one that is received right after it;
+ * so it counts only if, after the reading, all earlier messages have arrived, and none of them was of this task: what
+ * arrives then is newer.
  */
 export class RedisWatches {
   readonly #connection: RedisConnection
@@ -59,7 +60,7 @@ export class RedisWatches {
     }
   }
 
-  /** Whoever watches one of these gets UnknownJobError. */
+  /** Subscribers of these get UnknownJobError. */
   forgotten(ids: readonly string[]): void {
     this.#watchers.forgotten(ids)
   }
@@ -89,11 +90,11 @@ export class RedisWatches {
   #release(watched: Watched): void {
     if (--watched.holders > 0) return
     this.#drop(watched)
-    // With the connection, the subscription is gone as well.
+    // When the connection ends, the subscription ends as well.
     watched.subscribed.then((end) => end()).catch(() => undefined)
   }
 
-  /** Whoever comes next begins anew. */
+  /** The next subscriber starts from the beginning. */
   #drop(watched: Watched): void {
     if (this.#watched.get(watched.id) === watched) this.#watched.delete(watched.id)
   }
@@ -112,7 +113,7 @@ export class RedisWatches {
     return this.#read(watched)
   }
 
-  /** The newest of each; undefined where nothing is known. */
+  /** The newest record of each; undefined where there is none. */
   async #read(watched: readonly Watched[]): Promise<(Versioned | undefined)[]> {
     const before = watched.map(({ newest }) => newest)
     const stored = await this.#source.fetch(watched.map(({ id }) => id))
@@ -126,7 +127,10 @@ export class RedisWatches {
     })
   }
 
-  /** Resolves when everything has arrived that was published before: an answer on the subscription comes after it. Those of one turn ask once. */
+  /**
+   * Resolves when all messages have arrived that were published before: an answer on the subscription comes after them.
+   * Callers of one turn share one request.
+   */
   #allArrived({ id }: Watched): Promise<void> {
     this.#arrived ??= new Promise((resolve) => setImmediate(resolve)).then(async () => {
       this.#arrived = undefined
@@ -136,7 +140,10 @@ export class RedisWatches {
     return this.#arrived
   }
 
-  /** What was published while the connection was away is read. Of emissions, it may all be lost: each is told, also as it was. */
+  /**
+   * Read what was published while the connection was down. Emissions may have been lost: so subscribers get each
+   * record, even if it did not change.
+   */
   async #reread(): Promise<void> {
     clearTimeout(this.#again)
     const watched = [...this.#watched.values()]
@@ -156,7 +163,7 @@ export class RedisWatches {
   }
 }
 
-/** The same record read again: states may repeat, so all of it counts. */
+/** The same record read again: states may repeat, so all fields count. */
 function isSame(one: TaskMeta, other: TaskMeta): boolean {
   return one.status === other.status && JSON.stringify(one, plain) === JSON.stringify(other, plain)
 }

@@ -19,7 +19,7 @@ import { Leases } from './leases.ts'
 import { Messages, type PurgeStep } from './messages.ts'
 
 export interface SqliteOptions {
-  /** How long a silent consumer keeps what it holds, ms. */
+  /** How long a silent consumer keeps the messages that it holds, ms. */
   readonly lease: number
   /** Whose moments delays are. Leases always go by the system's clock. Default: the system's. */
   readonly clock?: Clock
@@ -66,7 +66,10 @@ export class SqliteBroker implements Broker {
     return new SqliteConsumer(parts, queues, options).start()
   }
 
-  /** As a consumer of one message that lives for one lease: should we die before it is settled, it waits again. */
+  /**
+   * Claimed by a new consumer of one message, whose lease is not renewed: if this process dies before it settles the
+   * message, the message is rescued.
+   */
   async take(taskId: string): Promise<Delivery | undefined> {
     return this.file.writer.write(() => {
       const owner = this.#leases.register('take', this.#lease, systemClock.now())

@@ -25,8 +25,8 @@ export interface ConsumerParts {
 }
 
 /**
- * Takes messages as places come free. Claims ride in the transaction that settles the ones before, so that a busy worker
- * pays one commit for both; an idle one only reads, when somebody has written.
+ * Takes messages as slots become free. Claims are part of the transaction that settles earlier messages, so that a busy
+ * worker pays one commit for both; an idle worker only reads, when another process has written.
  */
 export class SqliteConsumer implements Consumer, Participant {
   readonly #parts: ConsumerParts
@@ -35,16 +35,16 @@ export class SqliteConsumer implements Consumer, Participant {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #stops: (() => void)[] = []
   #id = 0
-  /** The id that the renewer keeps alive: the last whose registration was committed. */
+  /** The id whose lease is renewed: the last one whose registration was committed. */
   #kept = 0
   #prefetch: number
   #held = 0
-  /** There may be messages that we have not seen: a claim is worth its price. */
+  /** There may be messages that were not seen yet: a claim is worth its cost. */
   #more = true
   #turn = 0
   #claimed: Row[] = []
   #nextDue: number | undefined
-  /** Earliest moment for the next window of what is due, by the clock of `performance`. */
+  /** Earliest moment for the next window of due messages, by the clock of `performance`. */
   #promoteFrom = 0
   /** Ends the wait for the next delayed message. */
   #stopWaiting: (() => void) | undefined
@@ -99,7 +99,7 @@ export class SqliteConsumer implements Consumer, Participant {
     const { file, messages, leases, renewer } = this.#parts
     renewer.remove(this.#kept)
     const endSome = (): boolean => messages.giveSome(this.#kept) || leases.endSome(this.#kept)
-    // Of a store that is lost nothing is left to give back.
+    // A store that is lost has no messages to release.
     while (!file.lost && (await file.writer.write(endSome)));
     this.#parts.consumers.delete(this)
   }
@@ -110,7 +110,8 @@ export class SqliteConsumer implements Consumer, Participant {
 
   join(): void {
     const { leases, clock } = this.#parts
-    // The lease ran out while this process was stopped: what we held is others' now, and we are new.
+    // The lease expired while this process was stopped: other workers have the messages that it held, and it is a new
+    // consumer.
     if (!leases.alive(this.#id)) this.#register()
     const now = clock.now()
     if (this.#nextDue !== undefined && this.#nextDue <= now && performance.now() >= this.#promoteFrom)
@@ -120,7 +121,10 @@ export class SqliteConsumer implements Consumer, Participant {
     this.#held += this.#claimed.length
   }
 
-  /** Make ready what is due: where that is very much, a window at a time, with pauses in which other processes write. */
+  /**
+   * Make due messages available: if there are very many, a window at a time, with pauses in which other processes
+   * write.
+   */
   #promote(now: number): void {
     const started = performance.now()
     if (!this.#parts.messages.promote(now)) return
@@ -138,14 +142,17 @@ export class SqliteConsumer implements Consumer, Participant {
 
   rolledBack(error: Error | undefined): void {
     this.#problem = error
-    // The id of a registration that was undone may become another consumer's.
+    // If a registration was rolled back, another consumer may get its id.
     this.#id = this.#kept
     this.#held -= this.#claimed.length
     this.#claimed = []
     this.#more = true
   }
 
-  /** Have the lease renewed from now on; should it be lost all the same, be a new consumer soon, as transient queues went with the old one. */
+  /**
+   * Have the lease renewed from now on. If it is lost nevertheless, register again soon: transient queues were dropped
+   * with the old consumer.
+   */
   #keep(): void {
     const { file, renewer } = this.#parts
     renewer.remove(this.#kept)
@@ -156,7 +163,9 @@ export class SqliteConsumer implements Consumer, Participant {
     })
   }
 
-  /** A place came free: called when a delivery is being settled, so that the next claim joins that transaction. */
+  /**
+   * A slot became free: called when the settlement of a delivery begins, so that the next claim joins that transaction.
+   */
   readonly #settled = (): void => {
     this.#held--
   }
@@ -167,7 +176,7 @@ export class SqliteConsumer implements Consumer, Participant {
     leases.bind(this.#queues, this.#id)
   }
 
-  /** From each queue in turn, beginning with another one each time. */
+  /** From each queue in turn; each call begins with the next queue. */
   #claimAll(places: number): Row[] {
     const rows: Row[] = []
     const count = this.#queues.length
@@ -179,7 +188,7 @@ export class SqliteConsumer implements Consumer, Participant {
     return rows
   }
 
-  /** Something was written: see, by reading only, whether it is for us. */
+  /** After a change: check, by reading only, whether there are messages for this consumer. */
   #look(): void {
     if (this.#closed) return
     const { file, messages } = this.#parts
@@ -197,19 +206,22 @@ export class SqliteConsumer implements Consumer, Participant {
       }
       this.#problem = undefined
     } catch (error) {
-      // The store fails to be read. Said through `problem`; the next change or the slow look tries again.
+      // The store cannot be read. `problem` reports it; the next change or poll tries again.
       this.#problem = error as Error
     }
   }
 
-  /** The files of the store are gone: nothing comes any more, and what was claimed and not begun is not begun. */
+  /**
+   * The files of the store are gone: no message arrives any more, and claimed messages that are not begun are not
+   * begun.
+   */
   #end(reason: Error): void {
     this.#problem = reason
     this.#line.drain()
     this.#line.end()
   }
 
-  /** Look again when the next delayed message is due; true when one is so now: the next claim makes it ready. */
+  /** Check again when the next delayed message is due; true if one is due now: the next claim makes it available. */
   #watchDue(): boolean {
     this.#nextDue = this.#parts.messages.nextDue()
     this.#stopWaiting?.()

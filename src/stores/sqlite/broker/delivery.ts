@@ -46,7 +46,10 @@ export class SqliteDelivery implements Delivery {
     return this.settle(() => (requeue ? this.#messages.give(this.hold) : this.#messages.ack(this.hold)))
   }
 
-  /** Settle with whatever `work` writes, in one transaction. Its place is free from now on; when the write fails it is held still, and may be settled again. */
+  /**
+   * Settle with the writes of `work`, in one transaction. The delivery's slot is free from now on; if the write fails,
+   * the message is still held, and may be settled again.
+   */
   settle(work: () => boolean): Promise<boolean> {
     if (!this.#freed) this.#onSettle()
     this.#freed = true

@@ -1,14 +1,17 @@
 import { packageFile } from '../../../std/packageFile.ts'
 import { ServiceThread } from '../../../std/serviceThread.ts'
 
-/** What the thread says after each round. */
+/** What the thread reports after each round. */
 export interface LeaseReport {
   readonly problem: Error | undefined
-  /** Consumers that are no more: somebody found their leases run out, as when this process was stopped for a while. */
+  /**
+   * Consumers that no longer exist: another process found their leases expired, as when this process was stopped for a
+   * while.
+   */
   readonly lost?: readonly number[]
 }
 
-/** What the thread is told. */
+/** Commands to the thread. */
 export type LeaseCommand = { readonly add: number } | { readonly remove: number } | { readonly close: true }
 
 export interface LeaseFacts {
@@ -18,15 +21,15 @@ export interface LeaseFacts {
 }
 
 /**
- * A thread of its own that keeps the leases of this process's consumers, so that a task which blocks the event loop
- * does not lose them; it also takes the messages of dead consumers back, and moves the write-ahead log into the file.
+ * A separate thread that renews the leases of this process's consumers, so that a task which blocks the event loop does
+ * not lose them; it also rescues the messages of dead consumers, and moves the write-ahead log into the file.
  */
 export class LeaseRenewer {
   readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
   readonly #lost = new Map<number, () => void>()
   #closed = false
 
-  /** Why leases cannot be kept, while that is so. */
+  /** Why leases cannot be renewed, while that is so. */
   problem: Error | undefined
 
   constructor(facts: LeaseFacts) {
@@ -44,12 +47,15 @@ export class LeaseRenewer {
     })
   }
 
-  /** Before the first lease: a thread takes its time to start, on a busy machine more than a short lease lasts. Rejects with ConfigError where its file is missing. */
+  /**
+   * Called before the first lease: a thread takes time to start, on a busy machine more than a short lease lasts.
+   * Rejects with ConfigError where its file is missing.
+   */
   open(): Promise<void> {
     return this.#thread.open()
   }
 
-  /** Keep this consumer's lease from now on; `lost` is called should it be lost all the same. */
+  /** Renew this consumer's lease from now on; `lost` is called if it is lost nevertheless. */
   add(id: number, lost: () => void): void {
     if (this.#closed) return
     this.#lost.set(id, lost)
@@ -77,7 +83,7 @@ export class LeaseRenewer {
 
 let file: URL | undefined
 
-/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+/** Searched for once: a thread that dies is replaced even while the files are being replaced. */
 function threadFile(): URL {
   file ??= packageFile(import.meta.url, 'stores/sqlite/broker/leaseRenewer', 'stores/sqlite/broker/leaseRenewerThread')
   return file

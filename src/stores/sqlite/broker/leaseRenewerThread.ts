@@ -11,7 +11,7 @@ import { Leases } from './leases.ts'
 
 /**
  * How often the thread checks the log's size, ms. Above the first size it moves pages into the file, above the second
- * it has the log begun anew.
+ * it has the log restarted.
  */
 const CHECKPOINT_INTERVAL_MS = 500
 const CHECKPOINT_MIN_BYTES = 4 * 2 ** 20
@@ -24,11 +24,12 @@ db.exec('PRAGMA busy_timeout = 5000')
 const leases = new Leases(db)
 const ids = new Set<number>()
 /**
- * Consumers that were found expired at earlier looks, until when their lease ran, and since when they are so, by a clock that does not jump:
- * only one that is so twice is dead, so that a clock that jumps, or a machine that slept, ends none.
+ * Consumers that earlier checks found expired: when their lease ended, and since when they are expired, by a clock that
+ * does not jump. Only a consumer that two checks find expired is dead, so that a clock that jumps, or a machine that
+ * slept, ends none.
  */
 let suspects = new Map<number, { readonly until: number; readonly since: number }>()
-/** Dead consumers whose messages are being given back. */
+/** Dead consumers whose messages are being rescued. */
 const losing = new Set<number>()
 
 function keep(): void {
@@ -50,7 +51,10 @@ function keep(): void {
   if (done) for (const id of dead) void lose(id)
 }
 
-/** In windows, so that nobody waits long for the lock. What is left when this process ends, another one finds. */
+/**
+ * In windows, so that other processes wait only briefly for the lock. If this process ends before, another one finds
+ * the rest.
+ */
 async function lose(id: number): Promise<void> {
   if (losing.has(id)) return
   losing.add(id)
@@ -61,7 +65,7 @@ async function lose(id: number): Promise<void> {
       started = performance.now()
       more = leases.loseSome(id)
     })
-    // After a failure the next look finds it again.
+    // After a failure the next check finds it again.
     if (!done || !more) break
     await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)))
   }
@@ -102,12 +106,12 @@ function report(problem: Error | undefined, lost: readonly number[] = []): void 
 const keeping = setInterval(keep, lease / 4)
 const checkpointing = setInterval(checkpoint, CHECKPOINT_INTERVAL_MS)
 
-// It listens from now on.
+// From now on it handles commands.
 report(undefined)
 port.on('message', (command: LeaseCommand) => {
   if ('add' in command) {
     ids.add(command.add)
-    // The first look at once: whoever is dead already is so found a quarter of a lease from now.
+    // The first check at once: a consumer that is dead already is confirmed dead a quarter of a lease from now.
     if (ids.size === 1) keep()
   }
   if ('remove' in command) ids.delete(command.remove)

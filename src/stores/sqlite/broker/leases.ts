@@ -2,15 +2,15 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Queue } from '../../../broker/broker.ts'
 import { changeWindow } from '../window.ts'
 
-/** A consumer whose lease says that it is dead. */
+/** A consumer that is dead by its lease. */
 export interface Expired {
   readonly id: number
   readonly until: number
-  /** How long it must stay so to be dead, ms; 0: until the next look. */
+  /** How long it must stay expired to count as dead, ms; 0: until the next check. */
   readonly patience: number
 }
 
-/** Every statement on consumers and what hangs on their lives. Those that write are for use inside a transaction. */
+/** Every statement on consumers and on what ends with them. Those that write are for use inside a transaction. */
 export class Leases {
   readonly #register: StatementSync
   readonly #alive: StatementSync
@@ -47,7 +47,7 @@ export class Leases {
     )
   }
 
-  /** A new consumer's id; it lives for `lease` ms, then as long as it is renewed. */
+  /** A new consumer's id; its lease lasts for `lease` ms, then as long as it is renewed. */
   register(name: string, lease: number, now: number): number {
     return Number(this.#register.run(name, lease, now + lease).lastInsertRowid)
   }
@@ -56,11 +56,11 @@ export class Leases {
     return this.#alive.get(id) !== undefined
   }
 
-  /** Bind queues to their exchanges; a transient one goes with its consumer. */
+  /** Bind queues to their exchanges; a transient queue ends with its consumer. */
   bind(queues: readonly Queue[], consumer: number): void {
     for (const { name, bindings = [], transient } of queues) {
       const owner = transient ? consumer : null
-      // The binding to '' feeds nothing: it says whose the transient queue is.
+      // The binding to '' delivers nothing: it records the owner of the transient queue.
       if (transient) this.#bind.run('', name, null, owner)
       for (const { exchange, kind, routingKey = '' } of bindings) {
         this.#bind.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
@@ -68,7 +68,7 @@ export class Leases {
     }
   }
 
-  /** True when it was alive still. */
+  /** True when the consumer still existed. */
   renew(id: number, until: number): boolean {
     return Number(this.#renew.run(until, id).changes) === 1
   }
@@ -79,21 +79,24 @@ export class Leases {
   }
 
   /**
-   * Consumers whose lease ran out, and those whose lease ends later than any renewal of now would: the clock was set back since they
-   * renewed it, which they do within one lease if they live.
+   * Consumers whose lease expired, and those whose lease ends later than a renewal made now would: the clock was set
+   * back since their last renewal. A consumer that lives renews its lease within one lease.
    */
   expired(now: number): Expired[] {
     return this.#expired.all(now, now, now) as unknown as Expired[]
   }
 
-  /** A consumer died: what it held waits again, marked; as much as fits a window. Returns true where there is more to do. */
+  /**
+   * A consumer died: the messages that it held wait again, counted as lost; as many as fit a window. Returns true where
+   * there is more to do.
+   */
   loseSome(id: number): boolean {
     return changeWindow((limit) => Number(this.#loseSome.run(id, limit).changes)) || this.endSome(id)
   }
 
   /**
-   * A consumer ended that holds nothing any more: its transient queues go too; as much as fits a window. Returns true where there is more
-   * to do.
+   * A consumer ended that holds no message any more: its transient queues are dropped too; as much as fits a window.
+   * Returns true where there is more to do.
    */
   endSome(id: number): boolean {
     if (changeWindow((limit) => Number(this.#dropSome.run(id, limit).changes))) return true

@@ -5,7 +5,7 @@ import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
 
-/** A message as claimed. `claims` is the fence: whoever settles must name it. */
+/** A claimed message. `claims` is the fence: a settlement must name it. */
 export interface Row {
   readonly seq: number
   readonly queue: string
@@ -16,7 +16,7 @@ export interface Row {
   readonly body: string | Uint8Array
 }
 
-/** Names one holding of one message. */
+/** Names one claim of one message. */
 export interface Hold {
   readonly seq: number
   readonly owner: number
@@ -27,7 +27,7 @@ interface TaskRow {
   readonly task_id: string | null
 }
 
-/** Where a message stands among the delayed ones. */
+/** Position of a message among the delayed ones. */
 interface DelayedPlace {
   readonly due: number
   readonly seq: number
@@ -115,7 +115,7 @@ export class Messages {
     this.#file.touch('messages')
   }
 
-  /** Take up to `limit` messages of a queue, the first in turn first. */
+  /** Claim up to `limit` messages of a queue, in their order. */
   claim(owner: number, queue: string, limit: number): Row[] {
     const rows = this.#claim.all(owner, queue, limit) as unknown as Row[]
     // RETURNING has no order of its own.
@@ -126,7 +126,7 @@ export class Messages {
     return this.#take.get(owner, taskId) as Row | undefined
   }
 
-  /** Make ready what is due, the first due first, as much as fits a window. Returns true where there may be more. */
+  /** Make due messages available, the earliest first, as many as fit a window. Returns true where there may be more. */
   promote(now: number): boolean {
     return changeWindow((limit) => {
       const changes = Number(this.#promote.run(now, limit).changes)
@@ -135,23 +135,23 @@ export class Messages {
     })
   }
 
-  /** True when the holding was still valid. */
+  /** True when the hold was still valid. */
   ack({ seq, owner, claims }: Hold): boolean {
     return Number(this.#ack.run(seq, owner, claims).changes) === 1
   }
 
-  /** Give back; true when the holding was still valid. */
+  /** Return to the queue; true when the hold was still valid. */
   give({ seq, owner, claims }: Hold): boolean {
     this.#file.touch('messages')
     return Number(this.#give.run(seq, owner, claims).changes) === 1
   }
 
-  /** True while the holding is valid. */
+  /** True while the hold is valid. */
   holds({ seq, owner, claims }: Hold): boolean {
     return this.#held.get(seq, owner, claims) !== undefined
   }
 
-  /** Give back what the consumer holds, as much as fits a window. Returns true where there may be more. */
+  /** Release the messages that the consumer holds, as many as fit a window. Returns true where there may be more. */
   giveSome(owner: number): boolean {
     this.#file.touch('messages')
     return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
@@ -170,7 +170,7 @@ export class Messages {
     return (this.#size.get(queue) as { n: number }).n
   }
 
-  /** Drop what waits, as much as fits a window; of delayed messages those after `after`. */
+  /** Drop waiting messages, as many as fit a window; of the delayed ones those after `after`. */
   purge(queue: string, after: DelayedPlace | undefined): PurgeStep {
     const dropped: TaskRow[] = []
     if (!after) {

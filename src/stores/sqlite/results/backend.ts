@@ -36,13 +36,13 @@ interface Row extends StoredRow {
 /** How often expired records are dropped, ms, and how many records one transaction reads for it. */
 const CLEAN_INTERVAL_MS = 60_000
 const MAX_CLEANED_PER_TRANSACTION = 1000
-/** Each id may have a log of a thousand lines. */
+/** Each id may have a log of a thousand entries. */
 const MAX_IDS_PER_TRANSACTION = 100
 
 /** Delay before the next attempt when a change could not be read, ms. */
 const READ_RETRY_DELAY_MS = 500
 
-/** Records in a SQLite file; where the broker has the same file, in the same transactions. */
+/** Records in a SQLite file; if the broker uses the same file, in the same transactions. */
 export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url: string
@@ -89,7 +89,7 @@ export class SqliteBackend implements ResultBackend {
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
-      // A store that cannot be written now is cleaned a minute later; whoever needs it meanwhile gets the error.
+      // A store that cannot be written now is cleaned a minute later; callers that need it meanwhile get the error.
       this.#clean().catch(() => undefined)
     }, CLEAN_INTERVAL_MS).unref()
   }
@@ -98,12 +98,15 @@ export class SqliteBackend implements ResultBackend {
     return this.file.writer.write(() => this.save(meta, false, metadata))
   }
 
-  /** Inside a transaction: `settling` may replace a final state, only not SUCCESS (Celery's rule). True when it was saved. */
+  /**
+   * Inside a transaction: `settling` may replace a final state, but not SUCCESS (Celery's rule). True when it was
+   * saved.
+   */
   save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
     const now = this.#clock.now()
     const final = isFinal(meta.status) ? 1 : 0
     const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
-    // Only the result can hold what needs encoding: the rest is our own.
+    // Only the result may contain values that need encoding: the other fields are plain.
     const result = encodePlain(meta.result, 'result', this.#options.serializer)
     const { body, contentType } = write({ ...meta, result }, this.#options.serializer)
     const { add, put, settle } = this.#statements
@@ -223,7 +226,7 @@ export class SqliteBackend implements ResultBackend {
       }
     } catch (error) {
       if (!isStoreTrouble(error)) throw error
-      // Nobody is waiting for this very read. What it would have told is told when the store can be read again.
+      // No caller waits for this read. The subscribers are notified when the store can be read again.
       clearTimeout(this.#again)
       this.#again = setTimeout(() => this.#announce(), READ_RETRY_DELAY_MS).unref()
     }
@@ -239,7 +242,7 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
-  /** In windows, with pauses in which others write. */
+  /** In windows, with pauses in which other processes write. */
   async #changeAll(change: (limit: number) => number): Promise<void> {
     for (let more = true; more; ) {
       let started = 0
@@ -252,8 +255,8 @@ export class SqliteBackend implements ResultBackend {
   }
 
   /**
-   * Drop what has expired, a window at a time. Records lie in the order of their submission, so looking ends at the first
-   * that is too young to have expired: that needs no index, which every store would pay for.
+   * Drop expired records, a window at a time. Records are in the order of their submission, so the search ends at the
+   * first that is too young to have expired: that needs no index, which would make every write slower.
    */
   async #clean(): Promise<void> {
     const { window, drop, dropRevoked } = this.#statements

@@ -10,11 +10,11 @@ import {
 } from '../../../backend/eventLog.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 
-/** A stored record or state, with all that it takes to read it. */
+/** A stored record or state, with all fields that are needed to read it. */
 export interface StoredRow {
   readonly id: string
   readonly task: string | null
-  /** Of a row of the log undefined: its meta tells it. */
+  /** Undefined for a row of the log: its meta contains the state. */
   readonly state: string | undefined
   readonly version: number
   readonly created: number
@@ -33,7 +33,7 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
 /** Format of an emission, with the number of the newest state before it. */
 const EMISSION_FORMAT = 'emission; state='
 
-/** The states on the way of each task and what it handed out, as the table `event` keeps them. */
+/** The intermediate states and the emissions of each task, as the table `event` keeps them. */
 export class SqliteEventLog {
   readonly #limit: number
   readonly #add: StatementSync
@@ -59,14 +59,17 @@ export class SqliteEventLog {
     this.#after = db.prepare('SELECT seq, version, format, meta FROM event WHERE job = ? AND seq > ? ORDER BY seq')
   }
 
-  /** Inside the transaction that saved this state on the way: keep it. */
+  /** Log this intermediate state, inside the transaction that saved it. */
   add(id: string): void {
     if (this.#limit === 0) return
     const { job, seq, size } = this.#add.get(id) as { job: number; seq: number; size: number }
     if (seq % LOG_TRIM_INTERVAL === 0) this.#trim.run(job, seq - keptChanges(this.#limit, size))
   }
 
-  /** Inside a transaction: keep what a run emits. The record has the same version then, and so counts as changed. False where there is none, or it is final. */
+  /**
+   * Inside a transaction: keep what a run emits. The record gets the same version, and so counts as changed. False
+   * where there is none, or it is final.
+   */
   append({ id, emissions }: Output, version: number): boolean {
     if (this.#limit === 0) return false
     const record = this.#touch.get(version, id) as { seq: number } | undefined
@@ -102,7 +105,7 @@ export class SqliteEventLog {
   }
 }
 
-/** The oldest and the newest of a log, and what the newest is. */
+/** The oldest and the newest entry of a log, and the format of the newest. */
 interface Bounds {
   readonly first: number
   readonly last: number

@@ -9,7 +9,7 @@ interface MetadataRow {
   readonly input: string | Uint8Array | null
 }
 
-/** Notes, and submission metadata of jobs. Those that write are for use inside a transaction. */
+/** Notes, and submission metadata of jobs. Methods that write are for use inside a transaction. */
 export class SqliteNotes {
   readonly #clock: Clock
   readonly #putIfAbsent: StatementSync
@@ -30,7 +30,7 @@ export class SqliteNotes {
     this.#metadata = db.prepare('SELECT owner, tags, input FROM origin JOIN result USING (seq) WHERE id = ?')
   }
 
-  /** True when it was kept; false when one of its key is there that has not expired. */
+  /** True when it was kept; false when there is a note of its key that has not expired. */
   putIfAbsent({ key, value, expires }: Note): boolean {
     return Number(this.#putIfAbsent.run(key, value, expires, this.#clock.now()).changes) === 1
   }
@@ -43,7 +43,7 @@ export class SqliteNotes {
     return (this.#get.get(key, this.#clock.now()) as { value: string } | undefined)?.value
   }
 
-  /** Of the result with this number. One that says nothing is none: here all are listed. */
+  /** Add the metadata of the result with this number. Empty metadata is not stored: this store lists all jobs. */
   addMetadata(seq: number | bigint, { owner, tags, input }: SubmissionMetadata): void {
     if (owner === undefined && !tags?.length && input === undefined) return
     this.#add.run(seq, owner ?? null, tags ? JSON.stringify(tags) : null, input ?? null)
@@ -60,7 +60,7 @@ export class SqliteNotes {
     }
   }
 
-  /** Drop notes that have expired, at most so many. Returns how many. */
+  /** Drop expired notes, at most `limit`. Returns how many. */
   clean(now: number, limit: number): number {
     return Number(this.#clean.run(now, limit).changes)
   }

@@ -9,7 +9,9 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import type { SqliteFile } from '../file.ts'
 import type { StoredRow } from './eventLog.ts'
 
-/** What is looked at of each record: all but a result, which may be long; `meta` only where it is an error. */
+/**
+ * The fields of each record that are searched: all but a result, which may be long; `meta` only where it is an error.
+ */
 interface Candidate {
   readonly seq: number
   readonly id: string
@@ -29,15 +31,15 @@ interface Found {
 
 type Filter = Omit<ListFilter, 'q' | 'limit' | 'cursor'>
 
-/** Records looked at in one go; between two, whatever else waits in this process has its turn. */
+/** Records read in one step; between two steps other work of this process gets its turn. */
 const RECORDS_PER_STEP = 500
 
 const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, format,
   CASE WHEN state IN (${ERROR_STATES.map((state) => `'${state}'`).join(', ')}) THEN meta END AS meta`
 
 /**
- * The list by a search (`ListFilter.q`). SQLite's own upper and lower case is ASCII's and no index finds a part of a text, so records are
- * looked at here, newest first, a bounded number for a page.
+ * The list by a search (`ListFilter.q`). SQLite knows upper and lower case of ASCII only and no index finds a part of a
+ * text, so records are searched here, newest first, a bounded number for each page.
  */
 export class SqliteSearch {
   readonly #file: SqliteFile
@@ -60,7 +62,7 @@ export class SqliteSearch {
     this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM result WHERE seq = ?')
   }
 
-  /** The page below `before`; short, or empty, with a cursor where it ends before the records do. */
+  /** The page below `before`; short, or empty, with a cursor if the bound was reached before the last record. */
   async page(
     words: readonly string[],
     filter: Filter,

@@ -1,13 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 const COLUMNS = 'seq, id, task, state, version, created, format, meta'
-// One that is not final is kept at least as long as was said before: it may wait for other things as well.
+// A record that is not final is kept at least as long as the record before: it may wait for other things as well.
 const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?, final = ?,
   expires = CASE WHEN ? = 1 THEN ? ELSE max(expires, ?) END
   WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
-// What was said of jobs comes first: it has far fewer rows, and an index for those of one owner.
+// The table `origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
 const SELECT_ORIGIN =
   'SELECT result.seq AS seq, id, task, state, version, created, format, meta FROM origin CROSS JOIN result USING (seq)'
 const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(origin.tags) WHERE value = :tag))'

@@ -18,10 +18,10 @@ export type ToThread =
       readonly type: 'run'
       readonly job: PackedJob
       readonly abort: AbortReason | undefined
-      /** What it hands out is kept. */
+      /** Its emissions are stored. */
       readonly emits: boolean
     }
-  /** So many more of what the job handed out are dealt with, from the first. */
+  /** This many more emissions of the job were stored, or never will be, from the first. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number }
   | { readonly type: 'abort'; readonly reason: AbortReason }
   /** Close the app's stores; answered by `closed`. */
@@ -43,7 +43,7 @@ export type FromThread =
     }
   | { readonly type: 'closed' }
 
-/** An error as it crosses: a structured clone forgets the class and the code. */
+/** An error as it crosses: a structured clone loses the class and the code. */
 export interface LoadFailure {
   readonly name: string
   readonly message: string

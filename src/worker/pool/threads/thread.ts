@@ -12,7 +12,9 @@ import type { RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
 
-/** How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms. */
+/**
+ * How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms.
+ */
 const CLOSE_TIMEOUT_MS = 1000
 
 interface Running {
@@ -22,7 +24,10 @@ interface Running {
   readonly end: (outcome: Outcome) => void
 }
 
-/** One thread with the task module in it, seen from the pool: runs one job at a time until it dies, and is not reborn. */
+/**
+ * One thread with the task module in it, seen from the pool: runs one job at a time until it dies; it is never
+ * restarted.
+ */
 export class JobThread {
   /** The module is loaded; rejects with the module's own error when it cannot be. */
   readonly ready: Promise<void>
@@ -83,7 +88,10 @@ export class JobThread {
     })
   }
 
-  /** Hands on what a job hands out, and tells the thread what is dealt with, in one message for all of one moment. */
+  /**
+   * Passes on the emissions of a job, and reports to the thread how many were stored, in one message for all of one
+   * moment.
+   */
   #emitter({ id }: Job, { emit }: RunOptions): Running['emit'] {
     let count = 0
     const tell = (): void => {
@@ -135,11 +143,11 @@ export class JobThread {
     }
   }
 
-  /** What is not caught in a thread ends it: Node's default, and right, since its state is unknown. */
+  /** An uncaught error ends a thread: Node's default, and right, since its state is unknown. */
   #fail(error: unknown): void {
     this.#error = error instanceof Error ? error : new Error(String(error))
     const { id, task } = this.#running?.job ?? {}
-    this.#log.error({ err: this.#error, id, task }, 'a thread died of an error that nobody caught')
+    this.#log.error({ err: this.#error, id, task }, 'a thread died of an uncaught error')
   }
 
   #exit(code: number): void {
@@ -153,7 +161,7 @@ export class JobThread {
     running?.end(stopped(running.job.id, 'crash', lost))
   }
 
-  /** Also stops a loop that never ends. What the job still says is not heard any more. */
+  /** Also stops a loop that never ends. Later messages of the job are ignored. */
   async #kill(by: StopReason): Promise<void> {
     const running = this.#running
     if (!running) return
@@ -191,7 +199,7 @@ function failure({ name, message, stack, code }: LoadFailure): Error {
 
 let file: URL | undefined
 
-/** Looked for once: a thread that dies is replaced also where the files are being replaced. */
+/** Searched for once: a thread that dies is replaced even while the files are being replaced. */
 function threadFile(): URL {
   file ??= packageFile(import.meta.url, 'worker/pool/threads/thread', 'worker/pool/threads/entry')
   return file
