@@ -3,12 +3,14 @@ import type { App } from '../app/app.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { MAX_REVOKED } from '../backend/retention.ts'
 import type { Consumer } from '../broker/broker.ts'
+import type { Stores } from '../calls/stores.ts'
 import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { RecentIds } from '../std/recentIds.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { ControlListener, type RevokeCommand } from './control/listener.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
@@ -31,8 +33,14 @@ export function defaultName(number = 1): string {
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
 
+interface Ending {
+  /** ms */
+  readonly grace: number
+  readonly reason: string
+}
+
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
-export class Worker {
+export class Worker implements Service {
   readonly app: App
   readonly hostname: string
   readonly queues: readonly string[]
@@ -44,13 +52,13 @@ export class Worker {
   readonly #executions = new Set<Promise<void>>()
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
-  #endLog: () => void = () => undefined
   readonly #control: ControlListener
+  readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #consumer: Consumer | undefined
-  #loop: Promise<void> = Promise.resolve()
-  #starting: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
-  readonly #stopNow = new AbortController()
+  /** How this run ends: what the first call of `stop` asked for. */
+  #ending: Ending | undefined
+  /** Aborts when this run must end at once. */
+  #stopNow = new AbortController()
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
@@ -64,12 +72,13 @@ export class Worker {
     this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
+      broker: async () => (await app.stores()).broker,
       revoke: (command) => this.#revoke(command),
       error: (error) => app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
   }
 
-  /** Why it takes nothing, while the store fails; undefined while it is well. */
+  /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
     return this.#consumer?.problem
   }
@@ -79,37 +88,47 @@ export class Worker {
     return this.#executions.size
   }
 
-  /** Resolves when it is ready to take tasks; a second call waits for the first. Rejects when the store or the pool cannot be opened. */
+  /**
+   * Resolves when it is ready to take tasks; a call while it starts or runs joins the first. Rejects when the store or
+   * the pool cannot be opened: then nothing is left open, and the next call tries again. A worker that has stopped can
+   * be started again.
+   */
   start(): Promise<void> {
-    this.#starting ??= this.#start()
-    return this.#starting
+    return this.#lifecycle.start()
   }
 
-  async #start(): Promise<void> {
-    this.#endLog = shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.app, ...to))
-    try {
-      await this.#open()
-    } catch (error) {
-      this.#endLog()
-      throw error
-    }
-  }
-
-  async #open(): Promise<void> {
+  /** What is opened here is closed in the opposite order. */
+  async #open(run: ServiceRun): Promise<void> {
+    this.#consumer = undefined
+    run.defer(() => this.#reset())
+    run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.app, ...to)))
     const stores = await this.app.stores()
     await this.pool.start()
+    run.defer(() => this.#orTell(this.pool.stop()))
+    // A revoke may have started another one while the control listener stopped.
+    run.defer(() => this.#untilIdle())
     // Listening before reading: a revoke of this moment is in one of the two.
-    await this.#control.start(stores)
+    await this.#control.start()
+    run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    this.#consumer = consumer
+    run.defer(() => this.#orTell(consumer.release()))
+    this.#context = this.#contextOf(stores)
+    const loop = this.#take(consumer, this.#context)
+    run.defer(() => this.#drain(consumer, loop))
+    this.app.signals.emit('worker:ready', { hostname: this.hostname })
+  }
+
+  #contextOf(stores: Stores): WorkerContext {
     const advancer: Advancer = {
       app: this.app,
       hostname: this.hostname,
       check: (message) => stores.unitOfWork.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
     }
-    const context: WorkerContext = {
+    return {
       ...advancer,
       app: this.app,
       stores,
@@ -121,42 +140,47 @@ export class Worker {
       stopNow: this.#stopNow.signal,
       accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
-    this.#context = context
-    this.#loop = this.#take(this.#consumer, context)
-    this.app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
   /**
-   * Take no more; wait up to `grace` (default: the worker's) for what runs, then tell it to stop, then end it by force and give it back.
-   * A second call with a grace of 0 while the first waits makes it end at once.
+   * Take no more tasks; wait up to `grace` (default: the worker's) for those that run, then abort them, then end them by
+   * force and requeue them. A second call with a grace of 0 while the first waits makes it end at once. Without effect
+   * on a worker that does not run.
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
+    if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
-    this.#stopping ??= this.#stop(grace, options.reason ?? 'stop')
-    await this.#stopping
+    this.#ending ??= { grace, reason: options.reason ?? 'stop' }
+    await this.#lifecycle.stop()
   }
 
-  async #stop(grace: number, reason: string): Promise<void> {
-    // Its failure is told to whoever started it.
-    await this.#starting?.catch(() => undefined)
+  async #drain(consumer: Consumer, loop: Promise<void>): Promise<void> {
+    const { grace, reason } = this.#ending as Ending
     this.app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    await this.#orTell(this.#consumer?.close())
+    await this.#orTell(consumer.close())
     await this.#ended(grace)
     for (const request of this.#running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
     for (const request of this.#running.values()) request.kill('shutdown')
     // From here on a store that is away is not waited for: the leases give back what it does not take now.
     this.#stopNow.abort()
-    await Promise.all([this.#loop, ...this.#executions])
-    await this.#orTell(this.#control.stop())
-    await this.#orTell(this.#consumer?.release())
-    await this.#orTell(this.pool.close())
-    this.#endLog()
+    await loop
+    await this.#untilIdle()
+  }
+
+  async #untilIdle(): Promise<void> {
+    while (this.#executions.size > 0) await Promise.all(this.#executions)
+  }
+
+  #reset(): void {
+    this.#context = undefined
+    this.#ending = undefined
+    this.#stopNow = new AbortController()
   }
 
   /** What cannot be given back, because the store is away, its lease gives back. */
-  async #orTell(step: Promise<void> | undefined): Promise<void> {
+  async #orTell(step: Promise<void>): Promise<void> {
     try {
       await step
     } catch (error) {
@@ -182,7 +206,7 @@ export class Worker {
 
   async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
     for await (const delivery of consumer) this.#track(execute(delivery, context))
-    if (this.#stopping !== undefined) return
+    if (this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })

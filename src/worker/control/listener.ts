@@ -1,6 +1,5 @@
 import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
-import type { Stores } from '../../calls/stores.ts'
 import {
   CONTROL_BINDING,
   type ControlRequest,
@@ -12,6 +11,7 @@ import {
 import { pythonRepr } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { uuid } from '../../std/id.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../../std/service.ts'
 
 /** A command to every worker: to end or never begin tasks. */
 export interface RevokeCommand {
@@ -22,6 +22,7 @@ export interface RevokeCommand {
 /** The worker, as remote control sees it. */
 export interface Controlled {
   readonly hostname: string
+  broker(): Promise<Broker>
   /** Obey; the ids among them that run here. */
   revoke(command: RevokeCommand): readonly string[]
   error(error: unknown): void
@@ -39,34 +40,41 @@ const COMMANDS: ReadonlyMap<string, (given: Arguments, worker: Controlled) => un
 ])
 
 /** Listens to remote control: obeys the commands it knows, and answers where an answer is wanted. */
-export class ControlListener {
+export class ControlListener implements Service {
   readonly #worker: Controlled
-  readonly #ended = new AbortController()
-  #consumer: Consumer | undefined
-  #loop: Promise<void> = Promise.resolve()
+  readonly #lifecycle = new Lifecycle((run) => this.#open(run))
 
   constructor(worker: Controlled) {
     this.#worker = worker
   }
 
-  async start({ broker }: Stores): Promise<void> {
+  start(): Promise<void> {
+    return this.#lifecycle.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#lifecycle.stop()
+  }
+
+  async #open(run: ServiceRun): Promise<void> {
     const { hostname } = this.#worker
+    const broker = await this.#worker.broker()
     const queue = { name: controlQueue(hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
-    this.#consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
-    this.#loop = this.#listen(this.#consumer, broker)
+    const consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
+    const ended = new AbortController()
+    const loop = this.#listen(consumer, broker, ended.signal)
+    run.defer(async () => {
+      ended.abort()
+      await consumer.release()
+      await loop
+    })
   }
 
-  async stop(): Promise<void> {
-    this.#ended.abort()
-    await this.#consumer?.release()
-    await this.#loop
-  }
-
-  async #listen(consumer: Consumer, broker: Broker): Promise<void> {
+  async #listen(consumer: Consumer, broker: Broker, ended: AbortSignal): Promise<void> {
     for await (const delivery of consumer) {
       try {
         // Also what cannot be read or answered: it would come again and again.
-        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, this.#ended.signal))
+        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, ended))
       } catch (error) {
         this.#worker.error(error)
       }

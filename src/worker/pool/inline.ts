@@ -20,7 +20,7 @@ export class InlinePool implements Pool {
   readonly #running: InlineRun[] = []
   /** Starts of jobs that found no place, first come first served. */
   readonly #line = new Set<() => void>()
-  #closed = false
+  #isRunning = false
 
   /** `solo` is a pool of size 1. */
   constructor(app: App, size: number, kind: 'inline' | 'solo' = 'inline') {
@@ -34,12 +34,12 @@ export class InlinePool implements Pool {
   }
 
   async start(): Promise<void> {
-    // Nothing to make ready.
+    this.#isRunning = true
   }
 
   run(job: Job, options: RunOptions): Promise<Outcome> {
     const { kill } = options
-    if (this.#closed) return Promise.resolve(stopped(job.id, 'shutdown'))
+    if (!this.#isRunning) return Promise.resolve(stopped(job.id, 'shutdown'))
     if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
     if (this.#running.length >= this.size) return this.#wait(job, options)
     return new Promise((resolve) => {
@@ -52,8 +52,8 @@ export class InlinePool implements Pool {
     })
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  async stop(): Promise<void> {
+    this.#isRunning = false
     for (const begin of [...this.#line]) begin()
     for (const run of [...this.#running]) run.stop('shutdown')
   }

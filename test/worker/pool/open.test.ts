@@ -12,7 +12,7 @@ describe('openPool', () => {
       module: new URL('./threadTasks.ts', import.meta.url),
     })
     await pool.start()
-    await pool.close()
+    await pool.stop()
   })
 
   it.each<[PoolOptions, string, number]>([
