@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import type { LogOption } from '../std/log.ts'
@@ -66,7 +67,7 @@ export class Beat implements Service {
     run.defer(shareLog(this.app, 'beat', this.#logger, (...to) => logBeat(this.app, ...to)))
     const store = await this.#schedules.store()
     const entries = await this.#schedules.sync(this.#clock.now())
-    const { backend } = await this.app.stores()
+    const { backend } = await internalsOf(this.app).stores()
     const unsubscribe = await store.onChange(() => this.#sleeper.wake())
     const sender = new Sender(this.app, store, this.#clock)
     const ticker = new Ticker({ app: this.app, store, sender, clock: this.#clock })

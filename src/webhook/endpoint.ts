@@ -1,5 +1,6 @@
 import crypto from 'node:crypto'
 import type { App } from '../app/app.ts'
+import { JobStore } from '../app/jobStore.ts'
 import type { Note, NoteStore } from '../backend/notes.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std/errors.ts'
@@ -51,12 +52,15 @@ export async function enable(url: string, notes: NoteStore): Promise<boolean> {
 }
 
 /** Where the notes on endpoints are kept. Rejects with ConfigError where they cannot be. */
-export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore> {
-  const { backend } = await app.stores()
-  const { notes, url } = backend
-  if (!notes) throw new ConfigError(`${url} remembers nothing of webhooks: none is ever disabled`)
-  return notes
+export async function endpointNotes(app: App): Promise<NoteStore> {
+  const notes = await new JobStore(app).notes()
+  if (notes) return notes
+  const { backend } = await app.connect()
+  throw new ConfigError(`${backend} remembers nothing of webhooks: none is ever disabled`)
 }
+
+/** Where notes are kept; undefined where none can be. */
+export type NotesOf = () => Promise<NoteStore | undefined>
 
 /**
  * The endpoint of one attempt, and what all workers know of it, kept as notes. An endpoint that works costs one read. Where the store is away,
@@ -64,7 +68,7 @@ export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore
  */
 export class Endpoint {
   readonly #url: string
-  readonly #app: Pick<App, 'stores'>
+  readonly #notes: NotesOf
   readonly #disableAfter: number | undefined
   readonly #probeEvery: number
   readonly #log: Logger
@@ -72,12 +76,12 @@ export class Endpoint {
 
   constructor(
     url: string,
-    app: Pick<App, 'stores'>,
+    notes: NotesOf,
     { disableAfter, probeEvery }: Pick<WebhookConfig, 'disableAfter' | 'probeEvery'>,
     log: Logger,
   ) {
     this.#url = url
-    this.#app = app
+    this.#notes = notes
     this.#disableAfter = disableAfter
     this.#probeEvery = probeEvery
     this.#log = log
@@ -152,8 +156,8 @@ export class Endpoint {
   ): Promise<Value | undefined> {
     if (this.#disableAfter === undefined) return undefined
     try {
-      const { backend } = await this.#app.stores()
-      return backend.notes && (await step(backend.notes, this.#disableAfter))
+      const notes = await this.#notes()
+      return notes && (await step(notes, this.#disableAfter))
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
       this.#log.warn(

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { JobStore } from '../app/jobStore.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
@@ -36,13 +37,14 @@ export function defineWebhookTask(
   webhooks: WebhookConfig,
   { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
+  const jobs = new JobStore(app)
   app.task(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {
       const { retries = 0, signal, log = app.config.logger } = currentTask() ?? {}
       // Runs that ended with their workers are no attempts of the endpoint's.
       const attempt = retries + 1
-      const endpoint = new Endpoint(url, app, webhooks, log)
+      const endpoint = new Endpoint(url, () => jobs.notes(), webhooks, log)
       await endpoint.enter()
       try {
         const status = await deliver({ url, id, body, config: webhooks, resolve, signal })

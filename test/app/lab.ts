@@ -5,7 +5,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, vi } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import type { Signals } from '../../src/app/signals.ts'
-import type { Stores } from '../../src/calls/stores.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
@@ -138,11 +137,6 @@ const SIGNALS: readonly (keyof Signals)[] = [
   'worker:shutdown',
   'worker:error',
 ]
-
-/** The stores of an app, opened. */
-export function storesOf(app: App): Promise<Stores> {
-  return app.stores()
-}
 
 /** Everything that an app tells from now on, in order. */
 export function record(app: App): Told[] {

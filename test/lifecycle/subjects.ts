@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Worker as Thread } from 'node:worker_threads'
 import { Hono } from 'hono'
 import type { App } from '../../src/app/app.ts'
+import { internalsOf } from '../../src/app/internals.ts'
 import { Beat } from '../../src/beat/beat.ts'
 import { schedulesOf } from '../../src/beat/schedules.ts'
 import { every } from '../../src/beat/when/every.ts'
@@ -16,8 +17,10 @@ import { Stop } from '../../src/std/stopSignal.ts'
 import { ControlListener } from '../../src/worker/control/listener.ts'
 import { openPool, type PoolOptions } from '../../src/worker/pool/open.ts'
 import type { Pool } from '../../src/worker/pool/pool.ts'
+import { WorkerState } from '../../src/worker/state.ts'
 import { Worker } from '../../src/worker/worker.ts'
-import { type Lab, storesOf } from '../app/lab.ts'
+import type { Lab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /** Writes every line, to nowhere: a service that logs listens to signals. */
 const logger = createLogger('info', { write: () => undefined })
@@ -94,7 +97,9 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
   const service = new ControlListener({
     hostname: 'celeriac@subject',
     broker: async () => broker,
-    revoke: () => [],
+    state: new WorkerState(),
+    revokeGrace: 0,
+    retract: () => undefined,
     error: (error) => {
       throw error
     },
@@ -198,7 +203,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 function poolSubject(app: App, options: PoolOptions, fail: Subject['fail'], open: () => number): Subject {
-  const pool = openPool(app, options)
+  const pool = openPool(internalsOf(app), options)
   return { service: pool, fail, open: () => pool.busy + open(), use: () => runOne(pool) }
 }
 

@@ -12,19 +12,18 @@ import { pythonRepr } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { uuid } from '../../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../../std/service.ts'
-
-/** A command to every worker: to end or never begin tasks. */
-export interface RevokeCommand {
-  readonly ids: readonly string[]
-  readonly terminate: boolean
-}
+import type { WorkerState } from '../state.ts'
 
 /** The worker, as remote control sees it. */
 export interface Controlled {
   readonly hostname: string
   broker(): Promise<Broker>
-  /** Obey; the ids among them that run here. */
-  revoke(command: RevokeCommand): readonly string[]
+  /** What runs, is revoked or was postponed. */
+  readonly state: WorkerState
+  /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
+  readonly revokeGrace: number
+  /** Take a postponed task out of its queue, to its end. */
+  retract(id: string): void
   error(error: unknown): void
 }
 
@@ -128,9 +127,22 @@ function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown 
     throw new TypeError(
       `revoke: expected task_id to be an id or a list of ids, of at most ${MAX_ID_LENGTH} characters each`,
     )
-  const running = worker.revoke({ ids, terminate: terminate === true })
+  const running = revokeHere(ids, terminate === true, worker)
   if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
   return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }
+}
+
+/** Returns which of them run here. */
+function revokeHere(ids: readonly string[], terminate: boolean, worker: Controlled): string[] {
+  const { state, revokeGrace } = worker
+  for (const id of ids) state.revoked.add(id)
+  const running = ids.flatMap((id) => state.running.get(id) ?? [])
+  for (const request of running) {
+    request.abort('revoke')
+    if (terminate) setTimeout(() => request.kill('revoke'), revokeGrace).unref()
+  }
+  for (const id of ids) if (state.postponed.queueOf(id) !== undefined) worker.retract(id)
+  return running.map(({ id }) => id)
 }
 
 /** As Python prints a set. */

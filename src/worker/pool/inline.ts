@@ -1,12 +1,14 @@
-import type { App } from '../../app/app.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
+
+type InlineApp = Pick<WorkerApp, 'config' | 'runJob'>
 
 /**
  * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed job
@@ -15,7 +17,7 @@ import { stopped } from './stopped.ts'
 export class InlinePool implements Pool {
   readonly kind: 'inline' | 'solo'
   readonly size: number
-  readonly #app: App
+  readonly #app: InlineApp
   /** Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as much. */
   readonly #running: InlineRun[] = []
   /** Starts of jobs that found no place, first come first served. */
@@ -23,7 +25,7 @@ export class InlinePool implements Pool {
   #isRunning = false
 
   /** `solo` is a pool of size 1. */
-  constructor(app: App, size: number, kind: 'inline' | 'solo' = 'inline') {
+  constructor(app: InlineApp, size: number, kind: 'inline' | 'solo' = 'inline') {
     this.kind = kind
     this.size = kind === 'solo' ? 1 : size
     this.#app = app

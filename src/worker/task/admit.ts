@@ -1,5 +1,4 @@
 import type { Ended } from '../../app/afterTask.ts'
-import type { App } from '../../app/app.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
@@ -13,6 +12,8 @@ import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoNow } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
+import type { WorkerState } from '../state.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
@@ -32,8 +33,8 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
-  readonly app: App
-  readonly revoked: Pick<ReadonlySet<string>, 'has'>
+  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals'>
+  readonly state: Pick<WorkerState, 'revoked'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }
@@ -57,7 +58,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 }
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
-  const { app, hostname, revoked } = receiver
+  const { app, hostname, state } = receiver
   const definition = app.tasks.get(message.task)?.definition
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
@@ -65,7 +66,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
     return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
   const request = new Request(delivery, message, definition, hostname)
-  const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message) ? 'expired' : undefined
+  const reason = state.revoked.has(message.id) ? 'revoked' : isExpired(delivery, message) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request

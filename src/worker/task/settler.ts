@@ -1,12 +1,12 @@
-import type { App } from '../../app/app.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
+import type { WorkerApp } from '../workerApp.ts'
 
 /** What writing a settlement needs of the worker. */
 export interface SettlerParts {
-  readonly app: Pick<App, 'signals'>
+  readonly app: Pick<WorkerApp, 'signals'>
   readonly stores: Stores
   /** Aborts when the worker must end at once: a store that is unavailable is then not waited for. */
   readonly stopNow: AbortSignal

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResourceLimits } from 'node:worker_threads'
-import type { App } from '../../../app/app.ts'
 import { moduleReference } from '../../../app/loadApp.ts'
 import type { Job } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
@@ -9,6 +8,7 @@ import { Deferred } from '../../../std/deferred.ts'
 import type { Logger } from '../../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
 import type { StopSignal } from '../../../std/stopSignal.ts'
+import type { WorkerApp } from '../../workerApp.ts'
 import type { Pool, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ThreadData } from './messages.ts'
@@ -39,7 +39,7 @@ export class ThreadPool implements Pool {
   readonly kind = 'threads'
   readonly size: number
   readonly #module: string
-  readonly #app: App
+  readonly #app: Pick<WorkerApp, 'config'>
   readonly #resourceLimits: ResourceLimits | undefined
   readonly #threads = new Set<JobThread>()
   readonly #idle: JobThread[] = []
@@ -49,7 +49,7 @@ export class ThreadPool implements Pool {
   #busy = 0
 
   /** Threads run the tasks of `module` on the stores of `app`, and log through it. */
-  constructor(app: App, { size, module, resourceLimits }: ThreadPoolOptions) {
+  constructor(app: Pick<WorkerApp, 'config'>, { size, module, resourceLimits }: ThreadPoolOptions) {
     this.#app = app
     this.size = size
     this.#module = module
