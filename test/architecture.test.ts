@@ -11,6 +11,7 @@ import {
   packageProblems,
   patternProblems,
   protocolProblems,
+  publicProblems,
   sizeProblems,
   statementProblems,
   targetProblems,
@@ -26,6 +27,7 @@ describe('src/', () => {
   const sources = readSources(fileURLToPath(new URL('src', root)))
 
   test('imports only go down the floors', () => expect(floorProblems(sources)).toEqual([]))
+  test('http and cli use public classes, worker a WorkerApp', () => expect(publicProblems(sources)).toEqual([]))
   test('app, beat and worker know nothing of webhooks', () => expect(wordProblems(sources)).toEqual([]))
   test('imports name files, not folders or ourselves', () => expect(targetProblems(sources)).toEqual([]))
   test('no imports form a circle, types included', () => expect(circles(sources)).toEqual([]))
@@ -140,6 +142,7 @@ describe('the rules find', () => {
       folderProblems,
       clockProblems,
       patternProblems,
+      publicProblems,
       wordProblems,
     ]
     for (const rule of rules) expect(rule(sources), rule.name).toEqual([])
@@ -236,6 +239,20 @@ describe('the rules find', () => {
   test('what a folder does without, though it lies below', () => {
     const sources = files({ 'http/a.ts': `import type { B } from '../worker/b.ts'\nexport type A = B\n` })
     expect(floorProblems(sources)).toEqual(['http/a.ts imports worker/b.ts: http does without worker'])
+  })
+
+  test('an import past the public classes', () => {
+    const sources = files({
+      'http/a.ts': `import { internalsOf } from '../app/internals.ts'\nimport type { App } from '../app/app.ts'\n`,
+      'cli/a.ts': `export const b = await import('../worker/state.ts')\nimport { uuid } from '../std/id.ts'\n`,
+      'worker/a.ts': `import type { App } from '../app/app.ts'\nimport { internalsOf } from '../app/internals.ts'\n`,
+      'worker/worker.ts': `import type { App } from '../app/app.ts'\n`,
+    })
+    expect(publicProblems(sources)).toEqual([
+      'http/a.ts imports app/internals.ts: http uses public classes only',
+      'cli/a.ts imports worker/state.ts: cli uses public classes only',
+      'worker/a.ts imports app/app.ts: only worker/worker.ts does',
+    ])
   })
 
   test('a word that the folder does not know, also in a comment', () => {

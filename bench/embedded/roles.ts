@@ -39,7 +39,7 @@ function open(store: string) {
 type Noop = ReturnType<typeof open>['noop']
 
 async function enqueue(app: App, noop: Noop, tasks: number, inFlight: number): Promise<Cost> {
-  await app.stores()
+  await app.connect()
   const stop = stopwatch()
   await callMany(tasks, inFlight, () => noop.delay())
   return stop(tasks)

@@ -36,8 +36,8 @@ async function run(flags: Flags): Promise<number> {
   const { host, port, broker, backend, pool, concurrency } = flags
   app.configure({ broker, backend, logger: createLogger('warn') })
   logLines(app)
-  const stores = await app.stores().catch((error: unknown) => fail(error, error instanceof ConfigError ? 2 : 1))
-  const jobs = new Jobs(jobsFile(stores.backend.url))
+  const stores = await app.connect().catch((error: unknown) => fail(error, error instanceof ConfigError ? 2 : 1))
+  const jobs = new Jobs(jobsFile(stores.backend))
   const server = await serve(createService(jobs), { host, port })
   const worker = new Worker(app, {
     pool,
@@ -49,7 +49,7 @@ async function run(flags: Flags): Promise<number> {
     logger: false,
   })
   await worker.start()
-  console.log(welcome({ url: server.url, store: stores.broker.url, broker, backend, pool: worker.pool }))
+  console.log(welcome({ url: server.url, store: stores.broker, broker, backend, pool: worker.pool }))
   const close = async (): Promise<void> => {
     await app.close()
     jobs.close()

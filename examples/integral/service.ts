@@ -55,21 +55,20 @@ async function numbered(task: string, jobs: Jobs): Promise<number> {
 /** Every job whose record is still kept, by its number. Ready is also what failed or was called off. */
 async function list(jobs: Jobs): Promise<Record<string, { ready: boolean }>> {
   const all = jobs.list()
-  const { backend } = await app.stores()
-  const found: [string, { ready: boolean }][] = []
+  const known: [string, { ready: boolean }][] = []
   const gone: Job[] = []
   for (let start = 0; start < all.length; start += CHUNK) {
     if (start > 0) await setImmediate()
     const chunk = all.slice(start, start + CHUNK)
-    const metas = await backend.load(chunk.map(({ task }) => task))
+    const found = await app.states(chunk.map(({ task }) => task))
     for (const [index, job] of chunk.entries()) {
-      const meta = metas[index]
-      if (meta) found.push([String(job.id), { ready: states.isFinal(meta.status) }])
-      else gone.push(job)
+      const state = found[index] ?? states.UNKNOWN
+      if (state === states.UNKNOWN) gone.push(job)
+      else known.push([String(job.id), { ready: states.isFinal(state) }])
     }
   }
   dropExpired(gone, jobs)
-  return Object.fromEntries(found)
+  return Object.fromEntries(known)
 }
 
 /** A number outlives its record by chance only: one older than any record's lifetime goes too. */

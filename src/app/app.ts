@@ -27,32 +27,26 @@ import type { ContextValues } from '../config/requestValues.ts'
 import type { TaskOptions } from '../config/taskOptions.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import { UNKNOWN } from '../protocol/states.ts'
 import type { RequestContext } from '../request/requestContext.ts'
 import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import { sealContext } from '../request/wire.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError } from '../std/errors.ts'
 import { requireNode } from '../std/node.ts'
-import { type InferInput, type InferOutput, type Schema, validate } from '../std/schema.ts'
+import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
 import { requireText, shown } from '../std/validate.ts'
-import { bindCall, checkArguments, type Given } from '../tasks/bind.ts'
-import {
-  childrenHere,
-  contextHere,
-  DIRECT_ID,
-  lineage,
-  requestContext,
-  runAs,
-  runWithin,
-  sourceHere,
-} from '../tasks/current.ts'
-import { invoke, type TaskDefinition } from '../tasks/definition.ts'
-import { JobContext, type JobHost } from '../tasks/jobContext.ts'
+import type { Given } from '../tasks/bind.ts'
+import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/current.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
+import type { JobHost } from '../tasks/jobContext.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
 import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
+import { defineInternals } from './internals.ts'
+import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
 
 requireNode()
@@ -77,13 +71,27 @@ export interface JobPage {
   readonly cursor: string | undefined
 }
 
+/** The stores of an app, once they are open. */
+export interface StoreInfo {
+  /** URLs without passwords. */
+  readonly broker: string
+  readonly backend: string
+  /** What `app.jobs` lists: all jobs, those with submission metadata (`redis:`), or none. */
+  readonly lists: 'all' | 'marked' | 'none'
+  /** Why the result backend may not know a job that exists; absent where it knows all. */
+  readonly hint?: string | undefined
+}
+
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
 export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> {
   /** What `isApp` looks for. */
   readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
   readonly signals: Emitter<Signals>
-  /** Call options with what follows from them at the end of a task, as `Celeriac` adds them. Workers read the list when they start. */
+  /**
+   * Call options with what follows from them at the end of a task, as `Celeriac` adds them. Workers read the list when
+   * they start.
+   */
   readonly extensions: Extension[] = []
   readonly #tasks = new Map<string, AnyTask>()
   readonly #stores: AppStores
@@ -101,6 +109,11 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#stores = new AppStores(() => this.#config, this.extensions)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
+    })
+    defineInternals(this, {
+      stores: () => this.#stores.open(),
+      runJob: (job, host) => this.#runJob(job, host),
+      taskEnded: (ended) => this.#taskEnded(ended),
     })
   }
 
@@ -149,13 +162,16 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const task = makeTask(definition, {
       send: (own, given, callOptions) => this.#send(() => checkedCall(own, given, callOptions)),
       sendMany: (own, calls, callOptions) => this.#sendMany(own, calls, callOptions),
-      runHere: (own, args) => this.#runHere(own, args),
+      runHere: (own, args) => runHere(own, args, this.#origin, this.#config),
     })
     this.#tasks.set(definition.name, task)
     return task
   }
 
-  /** Send a task by name, also one whose code lives elsewhere. An array becomes positional arguments, an object keyword arguments. */
+  /**
+   * Send a task by name, also one whose code lives elsewhere. An array becomes positional arguments, an object keyword
+   * arguments.
+   */
   send<Result = unknown, Progress = unknown>(
     task: string,
     args: readonly unknown[] | Readonly<Record<string, unknown>> = [],
@@ -180,8 +196,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /**
-   * Run a function in a request context with these values, added to those that are there: every task that it calls carries them. They are checked and
-   * copied now: ValidationError, EncodeError with the path of what cannot be sent, ArgumentError for a context that is too large.
+   * Run a function in a request context with these values, added to those that are there: every task that it calls
+   * carries them. They are checked and copied now: ValidationError, EncodeError with the path of what cannot be sent,
+   * ArgumentError for a context that is too large.
    */
   withContext<Result>(values: InferInput<Context>, run: () => Result): Result {
     const around = contextHere()?.wire
@@ -195,14 +212,18 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return requestContext() as RequestContext<InferOutput<Context>> | undefined
   }
 
-  /** The absolute URL of a path of this application: that of the request, else of the option `request.baseUrl`. Throws ConfigError without either. */
+  /**
+   * The absolute URL of a path of this application: that of the request, else of the option `request.baseUrl`. Throws
+   * ConfigError without either.
+   */
   urlFor(path: string, query?: UrlQuery): string {
     return absoluteUrl(requestContext()?.baseUrl ?? this.#config.request.baseUrl, path, query)
   }
 
   /**
-   * Do something in the worker whenever a task of this app has ended and its end is stored; the returned function takes it back. It runs within the
-   * task's request, in the worker's own thread. What it throws is logged and changes nothing.
+   * Do something in the worker whenever a task of this app has ended and its end is stored; the returned function takes
+   * it back. It runs within the task's request, in the worker's own thread. What it throws is logged and changes
+   * nothing.
    */
   afterTask(hook: AfterTask): () => void {
     if (typeof hook !== 'function') throw new ArgumentError(`afterTask: expected a function, got ${shown(hook)}`)
@@ -212,51 +233,63 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     }
   }
 
-  /** Run the hooks of `afterTask`: what workers call. Never rejects. */
-  taskEnded(ended: Ended): Promise<void> | undefined {
-    return this.#afterTask.size === 0 ? undefined : runAfterTask(this.#afterTask, ended, this.#config)
-  }
-
   /** Listen to a signal; the returned function ends it. */
   on<Name extends keyof Signals>(signal: Name, listener: (event: Signals[Name]) => unknown): () => void {
     return this.signals.on(signal, listener)
   }
 
   /**
-   * Records, newest submission first: all, but on `redis:` those of jobs submitted over HTTP, or with `tags`, `owner` or `keepInput`; there, and
-   * with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where the store cannot list.
+   * Records, newest submission first: all, but on `redis:` those of jobs submitted over HTTP, or with `tags`, `owner`
+   * or `keepInput`; there, and with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where
+   * the store cannot list.
    */
   async jobs(filter: JobFilter = {}): Promise<JobPage> {
-    const { backend } = await this.stores()
+    const { backend } = await this.#stores.open()
     if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
     const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
     return { jobs: metas.map(infoOf), cursor }
   }
 
-  /** Messages that wait in a queue (default: the app's). Rejects with StoreUnavailableError when the store does not answer. */
+  /**
+   * Messages that wait in a queue (default: the app's). Rejects with StoreUnavailableError when the store does not
+   * answer.
+   */
   async queueSize(queue: string = this.#config.queue): Promise<number> {
-    return (await this.stores()).broker.size(queue)
+    return (await this.#stores.open()).broker.size(queue)
   }
 
   /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
   async purge(queue: string = this.#config.queue): Promise<number> {
-    return purgeQueue(await this.stores(), queue, this.#config.clock)
+    return purgeQueue(await this.#stores.open(), queue, this.#config.clock)
   }
 
   /**
-   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. Says what became of the answer. Throws EncodeError for a value that
-   * cannot be sent, NotSupportedError with `rpc://` results.
+   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. Says what became of the answer. Throws
+   * EncodeError for a value that cannot be sent, NotSupportedError with `rpc://` results.
    */
   completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
     return completeWait(this.#stores, this.#config, token, value)
   }
 
-  /** The stores, opened at the first call. */
-  stores(): Promise<Stores> {
-    return this.#stores.open()
+  /** The state of each of these jobs, as `AsyncResult.state`, in one read. */
+  async states(ids: readonly string[]): Promise<string[]> {
+    const { backend } = await this.#stores.open()
+    return (await backend.load(ids)).map((meta) => meta?.status ?? UNKNOWN)
   }
 
-  /** Change settings before the stores are first used; later it is a ConfigError. `folder` says where the application is: its default store belongs there. */
+  /**
+   * Open the stores now, and not at the first call. Rejects with ConfigError, StoreUnavailableError; the next call then
+   * tries again.
+   */
+  async connect(): Promise<StoreInfo> {
+    const { broker, backend } = await this.#stores.open()
+    return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+  }
+
+  /**
+   * Change settings before the stores are first used; later it is a ConfigError. `folder` says where the application
+   * is: its default store belongs there.
+   */
   configure(options: Pick<CeleriacOptions, 'broker' | 'backend' | 'logger'>, folder?: string): void {
     if (this.#stores.used) throw new ConfigError('configure: the stores of this app are in use already')
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
@@ -264,11 +297,14 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#config = parseConfig(this.#options, folder)
   }
 
-  /** Run one job to its end, in this thread: what pools call. Never rejects. */
-  runJob(job: Job, host: JobHost): Promise<Outcome> {
+  #runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
     return runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+  }
+
+  #taskEnded(ended: Ended): Promise<void> | undefined {
+    return this.#afterTask.size === 0 ? undefined : runAfterTask(this.#afterTask, ended, this.#config)
   }
 
   async close(): Promise<void> {
@@ -348,50 +384,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const delivered = { queue, redelivered: false, lost: 0, hostname: this.#origin, eager: true }
     const job = jobOfEnvelope(message.envelope, delivered)
     const to = { unitOfWork, emits, clock: this.#config.clock }
-    const run = (one: Job, host: JobHost): Promise<Outcome> => this.runJob(one, host)
+    const run = (one: Job, host: JobHost): Promise<Outcome> => this.#runJob(one, host)
     const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, this.#config.logger)
     const facts = { id: job.id, task: job.task, queue, retries }
-    await this.taskEnded({ facts, headers: job.headers, outcome, runtime })
+    await this.#taskEnded({ facts, headers: job.headers, outcome, runtime })
     return true
   }
-
-  /** A direct call: the function, in a context that reports to nobody. What it sends has the parent of the task around it. */
-  #runHere(definition: TaskDefinition, args: readonly unknown[]): unknown {
-    const around = lineage()
-    const job: Job = {
-      id: DIRECT_ID,
-      task: definition.name,
-      args,
-      kwargs: {},
-      retries: 0,
-      queue: '',
-      redelivered: false,
-      lost: 0,
-      headers: {},
-      parentId: around?.parentId,
-      rootId: around?.rootId ?? DIRECT_ID,
-      hostname: this.#origin,
-    }
-    const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: this.#config.logger }
-    const { resultSerializer: serializer, request, clock } = this.#config
-    const surroundings = { serializer, clock, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
-    const context = new JobContext(job, definition, host, surroundings)
-    const run = (checked: readonly unknown[]): unknown => runAs(context, () => invoke(definition, checked, context))
-    if (definition.style === 'object') return runObject(definition, args, run)
-    const checked = checkArguments(definition, bindCall(definition, { args, kwargs: {} }))
-    return checked instanceof Promise ? checked.then(run) : run(checked)
-  }
-}
-
-/** A direct call of a task with an input schema. */
-async function runObject(
-  definition: TaskDefinition,
-  args: readonly unknown[],
-  run: (checked: readonly unknown[]) => unknown,
-): Promise<unknown> {
-  const bound = definition.params ? bindCall(definition, { args, kwargs: {} }) : [args[0]]
-  const result = await run(await checkArguments(definition, bound))
-  return definition.output ? validate(definition.output, result, `task ${definition.name}: result`) : result
 }
 
 function factsOf({ id, message, queue }: Prepared): Signals['task:before-publish'] {

@@ -1,9 +1,12 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import type { StopSignal } from '../std/stopSignal.ts'
 import { logBeat } from './logging.ts'
 import { type Schedules, schedulesOf } from './schedules.ts'
 import { Sender } from './sender.ts'
@@ -30,19 +33,13 @@ const RETRY_BACKOFF = { kind: 'exponential', delay: 250, maxDelay: 10_000, jitte
  * Sends the tasks of an app's schedule when they are due. Any number of beats may run on a store: each due run is
  * claimed by one of them, and sent by another if that one dies. It sleeps until something is due or changes.
  */
-export class Beat {
+export class Beat implements Service {
   readonly app: App
   readonly #schedules: Schedules
   readonly #clock: Clock
   readonly #sleeper: Sleeper
   readonly #logger: LogOption | undefined
-  #endLog: () => void = () => undefined
-  #parts:
-    | { readonly ticker: Ticker; readonly follower: TaskWatcher; readonly unsubscribe: () => Promise<void> }
-    | undefined
-  #starting: Promise<void> | undefined
-  #loop: Promise<void> | undefined
-  #stopping = false
+  readonly #lifecycle = new Lifecycle((run) => this.#open(run))
 
   constructor(app: App, { clock = app.config.clock, logger }: BeatOptions = {}) {
     this.app = app
@@ -53,64 +50,55 @@ export class Beat {
   }
 
   /**
-   * Store what the code defines, then begin. Rejects with ConfigError where the app's stores can keep no schedule, with
-   * StoreUnavailableError when they do not answer. A second call has no effect.
+   * Put what the code defines into the store, then begin. Rejects with ConfigError where the app's stores can keep no
+   * schedule, with StoreUnavailableError when they do not answer; then the next call tries again. A call while it
+   * starts or runs joins the first. A beat that has stopped can be started again.
    */
   start(): Promise<void> {
-    if (!this.#starting) this.#endLog = shareLog(this.app, 'beat', this.#logger, (...to) => logBeat(this.app, ...to))
-    this.#starting ??= this.#begin().catch((error: unknown) => {
-      this.#endLog()
-      // Not kept: the next call tries again.
-      this.#starting = undefined
-      throw error
-    })
-    return this.#starting
-  }
-
-  async #begin(): Promise<void> {
-    if (this.#stopping) return
-    const store = await this.#schedules.store()
-    const entries = await this.#schedules.sync(this.#clock.now())
-    const unsubscribe = await store.onChange(() => this.#sleeper.wake())
-    const { backend } = await this.app.stores()
-    const sender = new Sender(this.app, store, this.#clock)
-    const ticker = new Ticker({ app: this.app, store, sender, clock: this.#clock })
-    const follower = new TaskWatcher(backend, () => this.#sleeper.wake())
-    this.#parts = { ticker, follower, unsubscribe }
-    this.app.signals.emit('beat:ready', { entries, store: store.url })
-    this.#loop = this.#run(ticker, follower)
+    return this.#lifecycle.start()
   }
 
   /** Send what was claimed, then claim no more. Other beats continue. A second call has no effect. */
-  async stop(): Promise<void> {
-    const first = !this.#stopping
-    this.#stopping = true
-    this.#sleeper.wake()
-    // The caller of `start` gets the reason why it cannot start.
-    await this.#starting?.catch(() => undefined)
-    await this.#loop
-    if (!first || !this.#parts) {
-      this.#endLog()
-      return
-    }
-    this.#parts.follower.close()
+  stop(): Promise<void> {
+    return this.#lifecycle.stop()
+  }
+
+  async #open(run: ServiceRun): Promise<void> {
+    run.defer(shareLog(this.app, 'beat', this.#logger, (...to) => logBeat(this.app, ...to)))
+    const store = await this.#schedules.store()
+    const entries = await this.#schedules.sync(this.#clock.now())
+    const { backend } = await internalsOf(this.app).stores()
+    const unsubscribe = await store.onChange(() => this.#sleeper.wake())
+    const sender = new Sender(this.app, store, this.#clock)
+    const ticker = new Ticker({ app: this.app, store, sender, clock: this.#clock })
+    const watcher = new TaskWatcher(backend, () => this.#sleeper.wake())
+    run.stopping.addEventListener('abort', () => this.#sleeper.wake())
+    this.app.signals.emit('beat:ready', { entries, store: store.url })
+    const loop = this.#run(ticker, watcher, run.stopping)
+    run.defer(async () => {
+      await loop
+      watcher.close()
+      await this.#orTell(unsubscribe())
+      this.app.signals.emit('beat:shutdown', {})
+    })
+  }
+
+  async #orTell(step: Promise<void>): Promise<void> {
     try {
-      await this.#parts.unsubscribe()
+      await step
     } catch (error) {
       this.app.signals.emit('beat:error', { error, doing: 'stopping' })
     }
-    this.app.signals.emit('beat:shutdown', {})
-    this.#endLog()
   }
 
-  async #run(ticker: Ticker, follower: TaskWatcher): Promise<void> {
+  async #run(ticker: Ticker, watcher: TaskWatcher, stopping: StopSignal): Promise<void> {
     let failures = 0
-    while (!this.#stopping) {
+    while (!stopping.aborted) {
       let next: number | undefined
       try {
         const look = await ticker.look()
         next = look.next
-        follower.follow(look.awaited)
+        watcher.follow(look.awaited)
         if (next === undefined) await this.#schedules.restore(this.#clock.now())
         failures = 0
       } catch (error) {
@@ -119,7 +107,7 @@ export class Beat {
           this.app.signals.emit('beat:error', { error, doing: 'the schedule cannot be read or changed' })
         next = this.#clock.now() + backoffDelay(RETRY_BACKOFF, failures++)
       }
-      if (!this.#stopping) await this.#sleeper.sleep(next)
+      if (!stopping.aborted) await this.#sleeper.sleep(next)
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import type { AsyncResult } from '../calls/asyncResult.ts'
 import { extensionHeaders } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -188,7 +189,7 @@ export class Schedules {
 
   /** The store of the schedule, opened with the app's stores. Rejects with ConfigError where these can keep none. */
   async store(): Promise<ScheduleStore> {
-    const stores = await this.#app.stores()
+    const stores = await internalsOf(this.#app).stores()
     if (this.#opened?.stores !== stores) {
       const opened = { stores, store: stores.schedule(this.#app.config.name) }
       this.#opened = opened
@@ -280,7 +281,7 @@ export class Schedules {
 
   async #requireResults(name: string, { overlap }: Definition): Promise<void> {
     if (overlap === 'allow') return
-    const { backend } = await this.#app.stores()
+    const { backend } = await internalsOf(this.#app).stores()
     if (!backend.callerOnly) return
     throw new ConfigError(`schedule ${name}: overlap ${overlap} needs results that are kept; rpc:// keeps none`)
   }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import type { AsyncResult } from '../calls/asyncResult.ts'
 import type { CallOptions } from '../config/callOptions.ts'
@@ -88,7 +89,7 @@ export class Sender {
   }
 
   async #look(): Promise<Place> {
-    const { backend, unitOfWork } = await this.#app.stores()
+    const { backend, unitOfWork } = await internalsOf(this.#app).stores()
     this.#known = {
       backend,
       callerOnly: backend.callerOnly === true,

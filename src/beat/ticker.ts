@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import { isOver } from '../protocol/result.ts'
 import { pieces } from '../std/chunks.ts'
 import type { Clock } from '../std/clock.ts'
@@ -131,7 +132,7 @@ export class Ticker {
       lastId === null || definition.overlap === 'allow' ? [] : [lastId],
     )
     if (ids.length === 0) return new Set()
-    const { backend } = await this.#parts.app.stores()
+    const { backend } = await internalsOf(this.#parts.app).stores()
     const known = await backend.load(ids)
     return new Set(
       ids.filter((id, at) => {

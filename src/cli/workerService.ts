@@ -29,16 +29,16 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
   if (named === undefined) worker = new Worker(app, { ...settings, hostname: await freeName(app, defaultName) })
-  const { broker, backend } = await app.stores()
-  await Promise.all(worker.queues.map((queue) => broker.size(queue)))
+  const { broker, backend } = await app.connect()
+  await Promise.all(worker.queues.map((queue) => app.queueSize(queue)))
   process.stdout.write(
     `${banner({
       version: version(),
       hostname: worker.hostname,
       app: app.config.name,
       module: module === undefined ? undefined : basename(module),
-      broker: broker.url,
-      backend: backend.url,
+      broker,
+      backend,
       concurrency: worker.pool.size,
       pool: worker.pool.kind,
       queues: worker.queues,

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import type { Broker, Consumer } from '../broker/broker.ts'
 import {
   type ControlRequest,
@@ -61,7 +62,7 @@ export class Control {
     const { terminate = false, signal = 'SIGTERM', ...rest } = options
     const all = typeof ids === 'string' ? [ids] : ids
     for (const id of all) requireText(id, 'revoke: ids')
-    const { backend } = await this.#app.stores()
+    const { backend } = await internalsOf(this.#app).stores()
     await backend.revoked.add(all)
     return this.#ask({ method: 'revoke', arguments: { task_id: all, terminate, signal } }, rest)
   }
@@ -71,7 +72,7 @@ export class Control {
     const wait = milliseconds(timeout, 'timeout')
     if (destination !== undefined && !Array.isArray(destination))
       throw new ArgumentError(`destination: expected a list of host names, got ${shown(destination)}`)
-    const { broker } = await this.#app.stores()
+    const { broker } = await internalsOf(this.#app).stores()
     // An address for this request alone: no other's answers come there, so the ticket need not be looked at.
     const oid = uuid()
     const replyTo: ReplyTo = { exchange: REPLY_EXCHANGE, routingKey: oid }

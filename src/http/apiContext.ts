@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import type { JobStore } from '../app/jobStore.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { escapePath } from './output/path.ts'
 import type { Durations } from './output/retryAfter.ts'
@@ -6,6 +7,8 @@ import type { Durations } from './output/retryAfter.ts'
 /** What every route works on: the app, and what the outside may see and do of it. */
 export interface HttpScope {
   readonly app: App
+  /** What is kept of its jobs. */
+  readonly jobs: JobStore
   /** Names of the exposed tasks. Whatever is not among them does not exist for the outside, nor do its jobs. */
   readonly exposed: ReadonlySet<string>
   /** What an identity needs for each of them. */

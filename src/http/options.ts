@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { JobStore } from '../app/jobStore.ts'
 import type { AnyTask } from '../calls/task.ts'
 import { type OptionTable, readOptions } from '../config/optionTable.ts'
 import type { Duration } from '../std/duration.ts'
@@ -178,6 +179,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
     base: basePath,
     scope: {
       app,
+      jobs: new JobStore(app),
       exposed: new Set(tasks.keys()),
       scopesOf: tasks,
       maxBody: parsed.maxBody,

@@ -1,7 +1,9 @@
 import crypto from 'node:crypto'
 import type { App } from '../app/app.ts'
+import { JobStore } from '../app/jobStore.ts'
 import type { Note, NoteStore } from '../backend/notes.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
+import type { Clock } from '../std/clock.ts'
 import { ArgumentError, ConfigError, Fatal, StoreUnavailableError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { redactUrl } from '../std/url.ts'
@@ -51,11 +53,20 @@ export async function enable(url: string, notes: NoteStore): Promise<boolean> {
 }
 
 /** The store of the notes on endpoints. Rejects with ConfigError where the result backend keeps no notes. */
-export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore> {
-  const { backend } = await app.stores()
-  const { notes, url } = backend
-  if (!notes) throw new ConfigError(`${url} remembers nothing of webhooks: none is ever disabled`)
-  return notes
+export async function endpointNotes(app: App): Promise<NoteStore> {
+  const notes = await new JobStore(app).notes()
+  if (notes) return notes
+  const { backend } = await app.connect()
+  throw new ConfigError(`${backend} remembers nothing of webhooks: none is ever disabled`)
+}
+
+/**
+ * What an endpoint is remembered by: the store of the notes, undefined where the result backend keeps none, and the
+ * clock.
+ */
+export interface EndpointMemory {
+  notes(): Promise<NoteStore | undefined>
+  readonly clock: Clock
 }
 
 /**
@@ -64,7 +75,7 @@ export async function endpointNotes(app: Pick<App, 'stores'>): Promise<NoteStore
  */
 export class Endpoint {
   readonly #url: string
-  readonly #app: Pick<App, 'stores' | 'config'>
+  readonly #memory: EndpointMemory
   readonly #disableAfter: number | undefined
   readonly #probeEvery: number
   readonly #log: Logger
@@ -72,12 +83,12 @@ export class Endpoint {
 
   constructor(
     url: string,
-    app: Pick<App, 'stores' | 'config'>,
+    memory: EndpointMemory,
     { disableAfter, probeEvery }: Pick<WebhookConfig, 'disableAfter' | 'probeEvery'>,
     log: Logger,
   ) {
     this.#url = url
-    this.#app = app
+    this.#memory = memory
     this.#disableAfter = disableAfter
     this.#probeEvery = probeEvery
     this.#log = log
@@ -138,7 +149,7 @@ export class Endpoint {
   }
 
   #now(): number {
-    return this.#app.config.clock.now()
+    return this.#memory.clock.now()
   }
 
   #note(trouble: Trouble, expires: number): Note {
@@ -159,8 +170,8 @@ export class Endpoint {
   ): Promise<Value | undefined> {
     if (this.#disableAfter === undefined) return undefined
     try {
-      const { backend } = await this.#app.stores()
-      return backend.notes && (await step(backend.notes, this.#disableAfter))
+      const notes = await this.#memory.notes()
+      return notes && (await step(notes, this.#disableAfter))
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
       this.#log.warn(

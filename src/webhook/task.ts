@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { JobStore } from '../app/jobStore.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
@@ -36,6 +37,7 @@ export function defineWebhookTask(
   webhooks: WebhookConfig,
   { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
+  const jobs = new JobStore(app)
   app.task(
     WEBHOOK_TASK,
     async (url: string, id: string, body: string): Promise<Delivered> => {
@@ -43,7 +45,7 @@ export function defineWebhookTask(
       // Runs that were lost with their workers are not attempts of the endpoint.
       const attempt = retries + 1
       const { clock } = app.config
-      const endpoint = new Endpoint(url, app, webhooks, log)
+      const endpoint = new Endpoint(url, { notes: () => jobs.notes(), clock }, webhooks, log)
       await endpoint.enter()
       try {
         const status = await deliver({ url, id, body, config: webhooks, resolve, signal, now: clock.now() })

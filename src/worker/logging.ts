@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
-import type { App } from '../app/app.ts'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { Emitter } from '../std/emitter.ts'
 import { isStoreAway } from '../std/errorCode.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
 
@@ -70,23 +70,23 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
  * Turns an app's signals into log lines. Below `level` nothing is listened to, so that nothing is spent on lines that
  * nobody reads. The returned function ends it.
  */
-export function logSignals(app: Pick<App, 'on'>, logger: Logger, level: LogLevel): () => void {
+export function logSignals(signals: Pick<Emitter<Signals>, 'on'>, logger: Logger, level: LogLevel): () => void {
   const names = Object.keys(LINES) as (keyof Signals)[]
-  const ends = names.map((name) => logSignal(app, logger, level, name))
+  const ends = names.map((name) => logSignal(signals, logger, level, name))
   return () => {
     for (const end of ends) end?.()
   }
 }
 
 function logSignal<Name extends keyof Signals>(
-  app: Pick<App, 'on'>,
+  signals: Pick<Emitter<Signals>, 'on'>,
   logger: Logger,
   level: LogLevel,
   name: Name,
 ): (() => void) | undefined {
   const line: Line<Signals[Name]> | undefined = LINES[name]
   if (!line || LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return undefined
-  return app.on(name, (event) => logger[line.level](line.fields?.(event) ?? {}, line.text(event)))
+  return signals.on(name, (event) => logger[line.level](line.fields?.(event) ?? {}, line.text(event)))
 }
 
 function nameOf({ task, id }: TaskFacts): string {

@@ -1,22 +1,23 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
-import { MAX_REVOKED } from '../backend/retention.ts'
 import type { Consumer } from '../broker/broker.ts'
+import type { Stores } from '../calls/stores.ts'
 import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { RecentIds } from '../std/recentIds.ts'
-import { ControlListener, type RevokeCommand } from './control/listener.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { ControlListener } from './control/listener.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import { openPool } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
+import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
-import { Postponed } from './task/postponed.ts'
-import type { Request } from './task/request.ts'
+import type { WorkerApp } from './workerApp.ts'
 
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
@@ -31,143 +32,164 @@ export function defaultName(number = 1): string {
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
 
+interface Ending {
+  /** ms */
+  readonly grace: number
+  readonly reason: string
+}
+
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
-export class Worker {
+export class Worker implements Service {
   readonly app: App
   readonly hostname: string
   readonly queues: readonly string[]
   readonly pool: Pool
   readonly #grace: number
-  readonly #revokeGrace: number
-  readonly #revoked = new RecentIds(MAX_REVOKED)
-  readonly #running = new Map<string, Request>()
-  readonly #executions = new Set<Promise<void>>()
+  readonly #app: WorkerApp
+  readonly #state = new WorkerState()
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
-  #endLog: () => void = () => undefined
   readonly #control: ControlListener
+  readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #consumer: Consumer | undefined
-  #loop: Promise<void> = Promise.resolve()
-  #starting: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
-  readonly #stopNow = new AbortController()
+  /** How this run ends: what the first call of `stop` asked for. */
+  #ending: Ending | undefined
+  /** Aborts when this run must end at once. */
+  #stopNow = new AbortController()
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
     const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
     this.app = app
+    this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
     this.queues = queues ?? [app.config.queue]
     this.#grace = grace
-    this.#revokeGrace = revokeGrace
-    this.pool = openPool(app, pool)
+    this.pool = openPool(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
-      revoke: (command) => this.#revoke(command),
-      error: (error) => app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
+      broker: async () => (await this.#app.stores()).broker,
+      state: this.#state,
+      revokeGrace,
+      retract: (id) => this.#retract(id),
+      error: (error) => this.#app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
   }
 
-  /** Why it takes nothing, while the store fails; undefined while it is well. */
+  /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
     return this.#consumer?.problem
   }
 
   /** How many tasks it holds now. */
   get busy(): number {
-    return this.#executions.size
+    return this.#state.held
   }
 
-  /** Resolves when it is ready to take tasks; a second call waits for the first. Rejects when the store or the pool cannot be opened. */
+  /** How many runs of each task it has begun, by the task's name. */
+  get totals(): ReadonlyMap<string, number> {
+    return this.#state.totals
+  }
+
+  /**
+   * Resolves when it is ready to take tasks; a call while it starts or runs joins the first. Rejects when the store or
+   * the pool cannot be opened: then nothing is left open, and the next call tries again. A worker that has stopped can
+   * be started again.
+   */
   start(): Promise<void> {
-    this.#starting ??= this.#start()
-    return this.#starting
+    return this.#lifecycle.start()
   }
 
-  async #start(): Promise<void> {
-    this.#endLog = shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.app, ...to))
-    try {
-      await this.#open()
-    } catch (error) {
-      this.#endLog()
-      throw error
-    }
-  }
-
-  async #open(): Promise<void> {
-    const stores = await this.app.stores()
+  /** What is opened here is closed in the opposite order. */
+  async #open(run: ServiceRun): Promise<void> {
+    this.#consumer = undefined
+    run.defer(() => this.#reset())
+    run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
+    const stores = await this.#app.stores()
     await this.pool.start()
+    run.defer(() => this.#orTell(this.pool.stop()))
+    // A revoke may have started another one while the control listener stopped.
+    run.defer(() => this.#state.released())
     // Listening before reading: a revoke of this moment is in one of the two.
-    await this.#control.start(stores)
-    for (const id of await stores.backend.revoked.all()) this.#revoked.add(id)
+    await this.#control.start()
+    run.defer(() => this.#orTell(this.#control.stop()))
+    for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    this.#consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    this.#consumer = consumer
+    run.defer(() => this.#orTell(consumer.release()))
+    this.#context = this.#contextOf(stores)
+    const loop = this.#take(consumer, this.#context)
+    run.defer(() => this.#drain(consumer, loop))
+    this.#app.signals.emit('worker:ready', { hostname: this.hostname })
+  }
+
+  #contextOf(stores: Stores): WorkerContext {
     const advancer: Advancer = {
-      app: this.app,
+      app: this.#app,
       hostname: this.hostname,
       check: (message) => stores.unitOfWork.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
     }
-    const context: WorkerContext = {
+    return {
       ...advancer,
-      app: this.app,
+      app: this.#app,
       stores,
       pool: this.pool,
-      followUps: [linkFollowUp(advancer), ...this.app.extensions.map(({ followUp }) => followUp)],
-      revoked: this.#revoked,
-      running: this.#running,
-      postponed: new Postponed(),
+      followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
+      state: this.#state,
       stopNow: this.#stopNow.signal,
-      accept: new Set(this.app.config.accept.map((name) => CONTENT_TYPES[name])),
+      accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
-    this.#context = context
-    this.#loop = this.#take(this.#consumer, context)
-    this.app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
   /**
-   * Take no more; wait up to `grace` (default: the worker's) for what runs, then tell it to stop, then end it by force and give it back.
-   * A second call with a grace of 0 while the first waits makes it end at once.
+   * Take no more tasks; wait up to `grace` (default: the worker's) for those that run, then abort them, then end them
+   * by force and requeue them. A second call with a grace of 0 while the first waits makes it end at once. Without
+   * effect on a worker that does not run.
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
+    if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
-    this.#stopping ??= this.#stop(grace, options.reason ?? 'stop')
-    await this.#stopping
+    this.#ending ??= { grace, reason: options.reason ?? 'stop' }
+    await this.#lifecycle.stop()
   }
 
-  async #stop(grace: number, reason: string): Promise<void> {
-    // Its failure is told to whoever started it.
-    await this.#starting?.catch(() => undefined)
-    this.app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    await this.#orTell(this.#consumer?.close())
+  async #drain(consumer: Consumer, loop: Promise<void>): Promise<void> {
+    const { grace, reason } = this.#ending as Ending
+    this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
+    await this.#orTell(consumer.close())
     await this.#ended(grace)
-    for (const request of this.#running.values()) request.abort('shutdown')
+    for (const request of this.#state.running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
-    for (const request of this.#running.values()) request.kill('shutdown')
+    for (const request of this.#state.running.values()) request.kill('shutdown')
     // From here on a store that is away is not waited for: the leases give back what it does not take now.
     this.#stopNow.abort()
-    await Promise.all([this.#loop, ...this.#executions])
-    await this.#orTell(this.#control.stop())
-    await this.#orTell(this.#consumer?.release())
-    await this.#orTell(this.pool.close())
-    this.#endLog()
+    await loop
+    await this.#state.released()
+  }
+
+  #reset(): void {
+    this.#context = undefined
+    this.#ending = undefined
+    this.#stopNow = new AbortController()
   }
 
   /** What cannot be given back, because the store is away, its lease gives back. */
-  async #orTell(step: Promise<void> | undefined): Promise<void> {
+  async #orTell(step: Promise<void>): Promise<void> {
     try {
       await step
     } catch (error) {
-      this.app.signals.emit('worker:error', { error, doing: 'stopping' })
+      this.#app.signals.emit('worker:error', { error, doing: 'stopping' })
     }
   }
 
   /** Resolves when nothing runs any more, after `limit` ms, or when the worker must stop at once. */
   async #ended(limit: number): Promise<void> {
     const { signal } = this.#stopNow
-    if (this.#executions.size === 0 || limit === 0 || signal.aborted) return
+    if (this.#state.held === 0 || limit === 0 || signal.aborted) return
     let timer: NodeJS.Timeout | undefined
     let stopNow = (): void => undefined
     const enough = new Promise<void>((resolve) => {
@@ -175,34 +197,19 @@ export class Worker {
       timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
       signal.addEventListener('abort', stopNow, { once: true })
     })
-    await Promise.race([enough, Promise.all(this.#executions)])
+    await Promise.race([enough, this.#state.released()])
     clearTimeout(timer)
     signal.removeEventListener('abort', stopNow)
   }
 
   async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
-    for await (const delivery of consumer) this.#track(execute(delivery, context))
-    if (this.#stopping !== undefined) return
+    for await (const delivery of consumer) this.#state.hold(execute(delivery, context))
+    if (this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
-    this.app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
+    this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
-
-  #track(execution: Promise<void>): void {
-    this.#executions.add(execution)
-    void execution.then(() => this.#executions.delete(execution))
-  }
-
-  /** Returns which of them run here. */
-  #revoke({ ids, terminate }: RevokeCommand): string[] {
-    for (const id of ids) this.#revoked.add(id)
-    const running = ids.flatMap((id) => this.#running.get(id) ?? [])
-    for (const request of running) {
-      request.abort('revoke')
-      if (terminate) setTimeout(() => request.kill('revoke'), this.#revokeGrace).unref()
-    }
-    const context = this.#context
-    for (const id of ids) if (context?.postponed.queueOf(id) !== undefined) this.#track(retract(id, context))
-    return running.map(({ id }) => id)
+  #retract(id: string): void {
+    if (this.#context) this.#state.hold(retract(id, this.#context))
   }
 }

@@ -4,6 +4,7 @@ import type { AsyncResult, TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 type Event = TaskEvent<unknown, unknown>
 
@@ -28,7 +29,7 @@ const unnumbered = (told: readonly string[]): string[] => told.map((text) => tex
 onEachStore((lab, kind) => {
   it('each part once, in order, among the states, to everybody; what is emitted in one turn is one write', async () => {
     const app = lab().app()
-    const { unitOfWork } = await app.stores()
+    const { unitOfWork } = await storesOf(app)
     const sizes: number[] = []
     const emit = unitOfWork.emit.bind(unitOfWork)
     unitOfWork.emit = (output, delivery) => {
@@ -196,7 +197,7 @@ onEachStore((lab, kind) => {
       await lab().work(app)
       const handle = await task.delay()
       const seen = collect(handle.events({ after: 0 }))
-      const { backend } = await app.stores()
+      const { backend } = await storesOf(app)
       const keeps = (count: number) =>
         until(async () => (await backend.events?.read([{ id: handle.id, after: 0 }]))?.[0]?.last === count)
       await keeps(3)
@@ -224,7 +225,7 @@ onEachStore((lab, kind) => {
       })
       await lab().work(app)
       const handle = await task.delay()
-      const { backend } = await app.stores()
+      const { backend } = await storesOf(app)
       await until(async () => (await backend.events?.read([{ id: handle.id, after: 0 }]))?.[0]?.last === 2)
       await takeAway(lab())
       expect(await handle.get({ timeout: '20s' })).toBe(1)

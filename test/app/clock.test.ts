@@ -12,6 +12,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { ManualClock } from '../beat/clock.ts'
 import { type Lab, onEachStore, type StoreKind, until, useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 const START = Date.parse('2020-02-03T04:05:06.007Z')
 const MINUTE = 60_000
@@ -26,7 +27,7 @@ function appOf(lab: Lab, options: CeleriacOptions = {}): { app: App; clock: Manu
 }
 
 async function recordOf(app: App, id: string): Promise<TaskMeta | undefined> {
-  const { backend } = await app.stores()
+  const { backend } = await storesOf(app)
   const [record] = await backend.load([id])
   return record
 }
@@ -153,7 +154,7 @@ function local(lab: () => Lab, kind: StoreKind): void {
 
   it('is that by which notes expire', async () => {
     const { app, clock } = appOf(lab())
-    const { notes } = (await app.stores()).backend
+    const { notes } = (await storesOf(app)).backend
     const note = (value: string) => ({ key: 'key', value, expires: clock.now() + MINUTE })
     expect([await notes?.putIfAbsent(note('a')), await notes?.putIfAbsent(note('b'))]).toEqual([true, false])
     clock.advance(MINUTE - 1)

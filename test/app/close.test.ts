@@ -8,6 +8,7 @@ import { Control } from '../../src/control/control.ts'
 import { Celeriac, type Logger } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { RedisServer } from '../redis/server.ts'
+import { storesOf } from './stores.ts'
 
 const logger: Logger = {
   debug: () => undefined,
@@ -56,7 +57,7 @@ test.each(Object.keys(STORES))('%s was never there: what failed to start stops a
   expect(
     await ends(
       () => called.queueSize(),
-      () => called.stores(),
+      () => storesOf(called),
     ),
   ).toContain('rejected')
   expect(
@@ -105,7 +106,7 @@ test.each(Object.keys(STORES))('%s was never there: what failed to start stops a
 
 test('an app is closed while its stores are being opened, in vain', async () => {
   const app = appOn('a URL that cannot be')
-  const call = app.stores().then(undefined, (error: Error) => error.name)
+  const call = storesOf(app).then(undefined, (error: Error) => error.name)
   await app.close()
   expect(await call).toBe('ConfigError')
 })

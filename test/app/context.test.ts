@@ -6,6 +6,7 @@ import { ArgumentError, SoftTimeLimitExceeded, TaskRevokedError } from '../../sr
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { onEachStore, until } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 /** The running task, surely. */
 function current(): TaskContext {
@@ -66,7 +67,7 @@ onEachStore((lab) => {
       await gate.promise
       return 'done'
     })
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     let writes = 0
     const store = backend.store.bind(backend)
     backend.store = (meta) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { onEachStore, record, until } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 const FLAGS = ['--conditions=source', '--disable-warning=ExperimentalWarning']
 
@@ -16,7 +17,7 @@ onEachStore((lab, kind) => {
     const ids = [await calling, ...handles].map(({ id }) => id)
     expect(new Set(ids).size).toBe(1501)
     expect(told.filter(({ name }) => name === 'task:after-publish')).toHaveLength(1501)
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const consumer = await broker.consume([{ name: 'celery' }], { prefetch: 2000, name: 'test' })
     const found: unknown[] = []
     for await (const delivery of consumer) {

@@ -4,6 +4,7 @@ import type { Extension } from '../../src/calls/extension.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { onEachStore, until, useLab } from '../app/lab.ts'
+import { storesOf } from './stores.ts'
 
 /** The task `next`, with the state of the ended task, follows from each call with the option. */
 const followUp: FollowUp = ({ meta, headers, message, queue }) => {
@@ -80,7 +81,7 @@ describe('the option of an extension', () => {
     app.extensions.push(extension)
     expect(() => app.send('good', [], { webhook: 'wrong' })).toThrow('task good: refused')
     const { id } = await app.send('good', [], { webhook, headers: { own: 1 }, retry: 2 })
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const delivery = await broker.take?.(id, 'celery')
     expect(delivery?.envelope.headers).toMatchObject({ tested: webhook, own: 1 })
   })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ArgumentError, Celeriac } from '../../src/index.ts'
+import { storesOf } from './stores.ts'
 
 const make = () => {
   const app = new Celeriac({ broker: 'memory:' })
@@ -11,7 +12,7 @@ describe('what is said of a call', () => {
     const { app, add } = make()
     const job = await add.applyAsync([1, 2], { owner: 'ann', tags: ['a', 'b'], keepInput: true })
     await add.delay(3, 4)
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     expect(await backend.jobs?.metadata([job.id])).toEqual([
       { owner: 'ann', tags: ['a', 'b'], input: expect.stringMatching(/^\[\[1,2\],/) },
     ])

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
 import { onEachStore, until } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 type Event = TaskEvent<unknown, unknown>
 
@@ -40,7 +41,7 @@ describe('events({ after })', () => {
 
     it('tells them as they come, too; ends at its timeout and its signal', async () => {
       const app = lab().app()
-      const { backend } = await app.stores()
+      const { backend } = await storesOf(app)
       const handle = await app.send('elsewhere')
       const seen: Event[] = []
       const stop = new AbortController()
@@ -56,7 +57,7 @@ describe('events({ after })', () => {
       stop.abort(new RangeError('enough'))
       await expect(reading).rejects.toThrow('enough')
       await expect(collect(handle.events({ after: 6, timeout: 50 }))).rejects.toThrow(TimeoutError)
-      expect((await app.stores()).feed.size).toBe(0)
+      expect((await storesOf(app)).feed.size).toBe(0)
     })
 
     it('refuses a wrong number, and an unknown task', async () => {
@@ -69,7 +70,7 @@ describe('events({ after })', () => {
 
     it('keeps no log where the app wants none: the state now, and the end', async () => {
       const app = lab().app({ eventLog: 0 })
-      const { backend } = await app.stores()
+      const { backend } = await storesOf(app)
       const handle = await app.send('elsewhere')
       const [meta] = await backend.load([handle.id])
       for (let at = 1; at <= 5; at++) await backend.store({ ...meta!, status: 'PROGRESS', result: at })

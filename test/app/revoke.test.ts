@@ -5,6 +5,7 @@ import { currentTask } from '../../src/tasks/current.ts'
 import { startProcess } from '../worker/modules/start.ts'
 import { define } from '../worker/modules/tasks.ts'
 import { next, onEachStore, record, until, useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 const REVOKED = { code: 'TASK_REVOKED', message: 'revoked' }
 
@@ -51,8 +52,8 @@ onEachStore((lab, kind) => {
     it.each(when)('a delayed one that a worker is putting back, told %s', async (told) => {
       const [app, other] = [lab().app(), lab().app()]
       const task = app.task('task', () => undefined)
-      const { unitOfWork } = await app.stores()
-      const { broker } = await other.stores()
+      const { unitOfWork } = await storesOf(app)
+      const { broker } = await storesOf(other)
       const [looked, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
       const [settle, publish] = [unitOfWork.settle.bind(unitOfWork), broker.publish.bind(broker)]
       let revoking: Promise<boolean> | undefined

@@ -5,6 +5,7 @@ import { Ignore, Reject } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, type Told, until } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 function names(told: readonly Told[]): string[] {
   return told.map(({ name }) => name)
@@ -85,7 +86,7 @@ onEachStore((lab) => {
     const rejected = await mine.delay()
     const silent = await ignored.delay()
     const unknown = await app.send('nobody')
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const properties = { contentType: 'application/json', contentEncoding: 'utf-8' }
     await broker.publish({ headers: {}, properties, body: '{' }, { exchange: '', routingKey: 'celery' })
     await lab().work(app)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ArgumentError, StoreUnavailableError } from '../../src/std/errors.ts'
 import { RedisServer } from '../redis/server.ts'
 import { useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 describe('storeTimeout: how long a call waits for its store', () => {
   const lab = useLab('sqlite')
@@ -9,7 +10,7 @@ describe('storeTimeout: how long a call waits for its store', () => {
   it('embedded: fails in time while another process writes, or waits until it has written', async () => {
     const hasty = lab().app({ storeTimeout: 100 })
     const patient = lab().app({ storeTimeout: '20s' })
-    await Promise.all([hasty.stores(), patient.stores()])
+    await Promise.all([storesOf(hasty), storesOf(patient)])
     const other = lab().database()
     other.exec('BEGIN IMMEDIATE')
     const waiting = patient.send('add', [1])

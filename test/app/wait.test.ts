@@ -9,6 +9,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import type { WaitForOptions } from '../../src/tasks/waitTypes.ts'
 import { type Lab, onEachStore, until, useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 /** An app whose task waits, and the tokens that it gave out. */
 function scene(lab: Lab, options: Partial<WaitForOptions> = {}) {
@@ -104,7 +105,7 @@ onEachStore((lab, kind) => {
 
   it('a store that is away for a moment ends no wait', async () => {
     const { app, ask, token } = scene(lab())
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     const store = backend.store.bind(backend)
     let away = 1
     backend.store = (meta, ...rest) =>

@@ -4,6 +4,7 @@ import { WorkerCheck } from '../../src/calls/workerCheck.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, until, useLab } from './lab.ts'
+import { storesOf } from './stores.ts'
 
 /** A logger that keeps its warnings. */
 function listener() {
@@ -15,7 +16,7 @@ function listener() {
 function checkOf(app: App): WorkerCheck {
   return new WorkerCheck(
     () => app.config,
-    () => app.stores(),
+    () => storesOf(app),
     40,
   )
 }
@@ -25,7 +26,7 @@ onEachStore((lab, kind) => {
     const { warnings, logger } = listener()
     const app = lab().app({ logger })
     const check = checkOf(app)
-    const { url } = (await app.stores()).broker
+    const { url } = (await storesOf(app)).broker
     const first = await app.send('add', [1, 2])
     const ends = [check.begin(first.id), check.begin((await app.send('add', [1, 2])).id)]
     await until(() => warnings.length > 0)
@@ -84,7 +85,7 @@ describe('the store is asked nothing', () => {
       () => app.config,
       () => {
         asked++
-        return app.stores()
+        return storesOf(app)
       },
       30,
     )

@@ -38,13 +38,52 @@ const sideways: Readonly<Record<string, readonly string[]>> = {
 const without: Readonly<Record<string, readonly string[]>> = {
   'celeriac.ts': ['worker'],
   'index.ts': ['worker'],
-  http: ['worker'],
+  http: ['worker', 'broker', 'stores'],
   client: ['worker'],
-  cli: ['testing'],
+  cli: ['testing', 'broker', 'stores'],
 }
 
 /** Words that a folder does not know: what they mean reaches it as a `FollowUp` or as an `Extension` of the app. */
 const unknownWords: Readonly<Record<string, RegExp>> = { app: /webhook/i, beat: /webhook/i, worker: /webhook/i }
+
+/** Rooms of which the outer rooms see public classes only. */
+const closedRooms = new Set(['app', 'calls', 'worker', 'beat', 'control'])
+
+/** What the outer rooms use of these: what any application can use, and what is made for them. */
+const faces: Readonly<Record<string, ReadonlySet<string>>> = {
+  http: new Set([
+    'app/app.ts',
+    'app/jobStore.ts',
+    'calls/asyncResult.ts',
+    'calls/eventFeed.ts',
+    'calls/jobInfo.ts',
+    'calls/task.ts',
+    'calls/wait.ts',
+  ]),
+  cli: new Set([
+    'app/app.ts',
+    'app/knownQueues.ts',
+    'app/loadApp.ts',
+    'calls/asyncResult.ts',
+    'calls/jobInfo.ts',
+    'calls/resultPromise.ts',
+    'calls/task.ts',
+    'worker/banner.ts',
+    'worker/options.ts',
+    'worker/worker.ts',
+    'beat/beat.ts',
+    'beat/info.ts',
+    'beat/scheduleOptions.ts',
+    'beat/schedules.ts',
+    'beat/when/at.ts',
+    'beat/when/cron.ts',
+    'beat/when/every.ts',
+    'control/control.ts',
+  ]),
+}
+
+/** The only file of `worker/` that knows the class `App`: the others know a `WorkerApp`. */
+const workerFace = 'worker/worker.ts'
 
 const inputOutput =
   /^node:(?:fs|net|https?|http2|dns|dgram|tls|child_process|cluster|worker_threads|timers|sqlite|readline|stream|process|os|perf_hooks|inspector|repl)(?:\/|$)/
@@ -85,6 +124,21 @@ export function floorProblems(sources: readonly Source[]): string[] {
       if (without[from]?.includes(to)) return [`${path} imports ${target}: ${from} does without ${to}`]
       if (floors[to] < (floors[from] as number)) return []
       return [`${path} (floor ${floors[from]}) imports ${target} (floor ${floors[to]})`]
+    })
+  })
+}
+
+/** Imports past the public classes: of `http/` and `cli/` from the rooms below, of `worker/` from the app. */
+export function publicProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, imports }) => {
+    const from = partOf(path)
+    const face = faces[from]
+    return imports.flatMap(({ target }) => {
+      if (target === undefined) return []
+      if (from === 'worker' && target === 'app/app.ts' && path !== workerFace)
+        return [`${path} imports ${target}: only ${workerFace} does`]
+      if (!face || !closedRooms.has(partOf(target)) || face.has(target)) return []
+      return [`${path} imports ${target}: ${from} uses public classes only`]
     })
   })
 }

@@ -5,6 +5,7 @@ import { every } from '../../src/beat/when/every.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import type { ScheduleStore } from '../../src/stores/scheduleStore.ts'
 import { type Lab, onEachStore, until } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 import { Scene } from './scene.ts'
 
 /** A beat that dies within a look: what it does comes from a real one, as far as that goes. */
@@ -41,7 +42,7 @@ describe('a beat that dies', () => {
   onEachStore((lab) => {
     test('after it has sent what keeps no record: nothing is sent twice', async () => {
       const scene = await scheduled(lab(), { ignoreResult: true })
-      if ((await scene.app.stores()).backend.notes === undefined) return
+      if ((await storesOf(scene.app)).backend.notes === undefined) return
       await lookAndDie(scene, 'send')
       await scene.beat()
       await scene.pass(RUN_LEASE_MS, 1000)
@@ -120,7 +121,7 @@ describe('a store that is away', () => {
   onEachStore((lab, kind) => {
     test('what was claimed is sent when it is back, and the schedule goes on', async () => {
       const scene = await scheduled(lab())
-      const { unitOfWork } = await scene.app.stores()
+      const { unitOfWork } = await storesOf(scene.app)
       const { submit } = unitOfWork
       let away = true
       unitOfWork.submit = (submission) => {

@@ -3,6 +3,7 @@ import { App } from '../../src/app/app.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { MemoryScheduleStore } from '../../src/stores/memory/schedule.ts'
 import { schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
+import { storesOf } from '../app/stores.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
 
@@ -11,7 +12,7 @@ const owner = { name: 'shop', keyPrefix: '' }
 
 async function opened(broker: string, backend = broker, own = owner) {
   const app = new App({ broker, backend, ...own, logger: createLogger('silent') })
-  const store = await (await app.stores()).schedule(own.name)
+  const store = await (await storesOf(app)).schedule(own.name)
   return { store, close: () => app.close() }
 }
 
@@ -33,7 +34,7 @@ for (const [name, broker] of [
 /** With a broker that keeps no schedule, as RabbitMQ is. */
 async function openedBeside(url: string) {
   const app = new App({ broker: 'amqp://host', backend: url, logger: createLogger('silent') })
-  const store = await (await app.stores()).schedule(owner.name)
+  const store = await (await storesOf(app)).schedule(owner.name)
   return { store, close: () => app.close() }
 }
 
@@ -71,7 +72,7 @@ describe('on Redis', () => {
 
 test('stores that can keep no schedule are a ConfigError that names them', async () => {
   const app = new App({ broker: 'amqp://host', backend: 'rpc://', logger: createLogger('silent') })
-  await expect((await app.stores()).schedule('shop')).rejects.toThrow(
+  await expect((await storesOf(app)).schedule('shop')).rejects.toThrow(
     /^a schedule needs a broker or result backend that can keep it: .*amqp:\/\/host and rpc:\/\//,
   )
 })

@@ -1,6 +1,7 @@
 /* A client in a process of its own: sends tasks, 100 at a time, and keeps a journal of what it knows. */
 import { randomUUID } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
+import { storesOf } from '../app/stores.ts'
 import { Crasher, watchStore } from './crash.ts'
 import { watchRabbit } from './crashRabbit.ts'
 import { readSettings } from './settings.ts'
@@ -24,7 +25,7 @@ async function send(): Promise<void> {
   }
 }
 
-await app.stores()
+await storesOf(app)
 process.send?.('ready')
 await Promise.all(Array.from({ length: 100 }, send))
 await app.close()

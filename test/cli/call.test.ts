@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Celeriac } from '../../src/index.ts'
 import { uuidOf } from '../../src/std/id.ts'
 import { troubleKey } from '../../src/webhook/endpoint.ts'
+import { storesOf } from '../app/stores.ts'
 import { secretOf } from '../webhook/receiver.ts'
 import { project, run, start, startWorker } from './harness.ts'
 
@@ -60,7 +61,7 @@ describe('without a worker', () => {
     expect(await state()).toBe(`${url} works, as far as is known\n`)
     const app = new Celeriac({ broker: `sqlite:${join(folder, '.celeriac/celeriac.db')}` })
     onTestFinished(() => app.close())
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     const know = (trouble: object) =>
       backend.notes?.put({ key: troubleKey(url), value: JSON.stringify(trouble), expires: Date.now() + 60_000 })
     await know({ since: 0 })

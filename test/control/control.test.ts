@@ -6,12 +6,13 @@ import type { Envelope } from '../../src/protocol/envelope.ts'
 import { serialize } from '../../src/protocol/serializer.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 const PONG = { ok: 'pong' }
 
 /** Ask as kombu does, and give back the one reply. */
 async function ask(app: App, body: object, serializer: 'json' | 'msgpack' = 'json'): Promise<Envelope> {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   const binding = { exchange: REPLY_EXCHANGE, kind: 'direct', routingKey: 'me' } as const
   const queue = { name: replyQueue('me'), bindings: [binding], transient: true }
   const consumer = await broker.consume([queue], { prefetch: 1, name: 'me' })
@@ -142,7 +143,7 @@ onEachStore((lab) => {
     const app = lab().app()
     const told = record(app)
     await lab().work(app, { hostname: 'celery@a' })
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const json = { contentType: 'application/json', contentEncoding: 'utf-8' }
     const pickle = { contentType: 'application/x-python-serialize', contentEncoding: 'binary' }
     const route = { exchange: CONTROL_EXCHANGE, routingKey: '' }

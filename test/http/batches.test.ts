@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { until } from '../../src/testing/kit.ts'
+import { storesOf } from '../app/stores.ts'
 import { build, type House } from './house.ts'
 
 const define = (app: Celeriac) => {
@@ -41,7 +42,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
     expect(done.json.createdAt).toBe(answer.json.createdAt)
     const [first] = done.json.jobs
     expect((await house.ask('GET', first.links.self)).json).toMatchObject({ state: 'SUCCESS', result: 3 })
-    const { backend } = await house.app.stores()
+    const { backend } = await storesOf(house.app)
     expect(await backend.jobs?.metadata([first.id])).toMatchObject([{ tags: ['first'] }])
   })
 
@@ -105,7 +106,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
     const body = { jobs: [1, 2].map((x) => ({ task: 'tasks.add', input: [x, x] })) }
     const first = await own.post('/v1/batches', body, headers)
     const ids = first.json.jobs.map((job: { id: string }) => job.id)
-    const { backend } = await own.app.stores()
+    const { backend } = await storesOf(own.app)
     await backend.forget(ids)
     const again = await own.post('/v1/batches', body, headers)
     expect([again.status, again.headers['idempotent-replayed'], again.text]).toEqual([202, 'true', first.text])
@@ -128,7 +129,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('batches on %s', (store) => {
     const body = { jobs: [1, 2, 3].map((x) => ({ task: 'tasks.add', input: [x, x] })) }
     expect((await own.post('/v1/batches', body, headers)).status).toBe(500)
     await vi.waitFor(() => expect(sent).toHaveLength(2))
-    const { backend } = await own.app.stores()
+    const { backend } = await storesOf(own.app)
     await backend.forget(sent)
     broken = false
     expect((await own.post('/v1/batches', body, headers)).status).toBe(202)

@@ -8,6 +8,7 @@ import { compress } from 'hono/compress'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { bearer } from '../../src/http/access/auth.ts'
 import { createHttp, toExpress, toFastify, toNode } from '../../src/http/server/serve.ts'
+import { storesOf } from '../app/stores.ts'
 import { EventClient } from './eventClient.ts'
 import { problemOf, type Service, startService } from './harness.ts'
 
@@ -47,7 +48,7 @@ test.each(Object.entries(hosts))(
     for (const client of clients) expect(client.header('cache-control')).toBe('no-cache, no-transform')
     await service.record({ task_id: 'one', status: 'PROGRESS', result: 1 })
     await until(() => clients.every(({ events }) => events.length === 2))
-    const { feed } = await service.app.stores()
+    const { feed } = await storesOf(service.app)
     expect(feed.size).toBe(1)
     for (const client of clients) client.close()
     await until(() => feed.size === 0)

@@ -4,6 +4,7 @@ import { parseHttpOptions } from '../../src/http/options.ts'
 import { encodeException } from '../../src/protocol/exception.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
+import { storesOf } from '../app/stores.ts'
 import { EventClient, type ServerEvent } from './eventClient.ts'
 import { problemOf, type Service, startService, stores } from './harness.ts'
 
@@ -183,7 +184,7 @@ describe.each(stores)('events on %s', (store) => {
     await until(() => clients.every(({ events }) => events.length === 1))
     for (const client of clients) client.close()
     await Promise.all(clients.map(({ ended }) => ended))
-    const { feed } = await service.app.stores()
+    const { feed } = await storesOf(service.app)
     await until(() => feed.size === 0)
     const last = listen(id)
     await is('SUCCESS', 1)
@@ -200,7 +201,7 @@ test('by default there is a sign of life every 15 s', () => {
 
 test('a reader that takes nothing for eight heartbeats is hung up on, and comes again for the rest', async () => {
   await using service = await startService('memory:', { heartbeat: 20 })
-  const { feed } = await service.app.stores()
+  const { feed } = await storesOf(service.app)
   await service.record({ task_id: 'one' })
   const client = new EventClient(service.server.port, '/v1/jobs/one/events')
   await until(() => client.events.length === 1)

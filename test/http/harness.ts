@@ -10,6 +10,7 @@ import { type HttpServer, serve } from '../../src/http/server/serve.ts'
 import { Celeriac } from '../../src/index.ts'
 import type { TaskMeta } from '../../src/protocol/result.ts'
 import { createLogger, type Logger } from '../../src/std/log.ts'
+import { storesOf } from '../app/stores.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /** An app with a few tasks behind a server on a free port. */
@@ -59,7 +60,7 @@ export async function startService(
         children: [],
         name: 'tasks.add',
       }
-      const { backend } = await app.stores()
+      const { backend } = await storesOf(app)
       if (backend.jobs?.scope !== 'marked') return void (await backend.store({ ...base, ...meta }))
       // As it would be of a job handed in over HTTP; each a moment later than the one before.
       const date_submitted = new Date(started + recorded++).toISOString()

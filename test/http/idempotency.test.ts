@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { Deferred } from '../../src/std/deferred.ts'
+import { storesOf } from '../app/stores.ts'
 import { RedisServer } from '../redis/server.ts'
 import { type Answer, build, type House } from './house.ts'
 
@@ -42,7 +43,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('Idempotency-Key on %s', (store)
 
   test('a key holds where the record of its job has expired: the same answer, and no other job', async () => {
     const first = await post('"gone"')
-    const { backend } = await house.app.stores()
+    const { backend } = await storesOf(house.app)
     await backend.forget([first.json.id])
     const size = await house.app.queueSize()
     const again = await post('"gone"')

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Durations } from '../../src/http/output/retryAfter.ts'
 import { systemClock } from '../../src/std/clock.ts'
+import { storesOf } from '../app/stores.ts'
 import { jobOf, problemOf, type Service, startService, stores } from './harness.ts'
 
 const DONE = '2026-11-01T10:00:05.000Z'
@@ -47,7 +48,7 @@ describe.each(stores)('ETag and long poll on %s', (store) => {
   test('a wait ends with the change', async () => {
     const id = await begin()
     const polls = Array.from({ length: 20 }, () => get(id, { 'if-none-match': '"1"', prefer: 'wait=25' }))
-    const { feed } = await service.app.stores()
+    const { feed } = await storesOf(service.app)
     expect(feed.size).toBe(0)
     await service.record({ task_id: id, status: 'PROGRESS', result: { page: 1 } })
     for (const response of await Promise.all(polls)) {

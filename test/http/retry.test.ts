@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
+import { storesOf } from '../app/stores.ts'
 import { type Answer, build, type House } from './house.ts'
 
 const define = (app: Celeriac) => [
@@ -41,7 +42,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
     expect(answer.headers.location).toBe(`/v1/jobs/${id}`)
     expect(answer.headers.link).toContain(`</v1/jobs/${id}/events>; rel="monitor"`)
     expect(await house.app.result(id).get({ timeout: '10s' })).toEqual(result)
-    const { backend } = await house.app.stores()
+    const { backend } = await storesOf(house.app)
     expect(await backend.jobs?.metadata([id])).toMatchObject([{ owner: 'ann', tags: ['t1'] }])
   })
 
@@ -93,7 +94,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
     const ask = (headers: Record<string, string>): Promise<Answer> =>
       house.ask('POST', path, { headers: { ...headers, 'idempotency-key': '"gone"' } })
     const one = await ask(ANN)
-    const { backend } = await house.app.stores()
+    const { backend } = await storesOf(house.app)
     await backend.forget([first.json.id, one.json.id])
     const two = await ask(ANN)
     expect([two.status, two.headers['idempotent-replayed'], two.text]).toEqual([202, 'true', one.text])
@@ -118,6 +119,6 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s'
 test('keepInput: false keeps nothing', async () => {
   await using house = await build('sqlite:', define, { http: { keepInput: false } })
   const { json } = await house.post('/v1/tasks/tasks.echo', ['secret'])
-  const { backend } = await house.app.stores()
+  const { backend } = await storesOf(house.app)
   expect(await backend.jobs?.metadata([json.id])).toEqual([undefined])
 })

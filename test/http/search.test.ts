@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer } from '../../src/http/server/serve.ts'
 import { FAILURE, PROGRESS } from '../../src/protocol/states.ts'
+import { storesOf } from '../app/stores.ts'
 import { problemOf, type Service, startService, stores } from './harness.ts'
 
 const headersOf = (who: string): Record<string, string> => ({ authorization: `Bearer a-token-of-${who}-1234` })
@@ -23,7 +24,7 @@ describe.each([...stores, 'redis:'])('GET /v1/jobs?q= on %s', (store) => {
 
   beforeAll(async () => {
     service = await startService(store, { authorize: bearer(TOKENS) })
-    const { backend } = await service.app.stores()
+    const { backend } = await storesOf(service.app)
     let at = 0
     const add = (id: string, owner: string, fields: object, tags: readonly string[] = []): Promise<boolean> => {
       const date_submitted = new Date(Date.parse('2026-11-01T10:00:00Z') + at++ * 1000).toISOString()

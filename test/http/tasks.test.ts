@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { storesOf } from '../app/stores.ts'
 import { jobOf, problemOf, type Service, startService, stores } from './harness.ts'
 
 describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
@@ -36,7 +37,7 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
 
   test('the arguments reach the message', async () => {
     const { id } = await jobOf(await service.post('/v1/tasks/tasks.add', [20, 22]))
-    const { broker } = await service.app.stores()
+    const { broker } = await storesOf(service.app)
     const delivery = await broker.take?.(id as string)
     expect(JSON.parse(delivery?.envelope.body as string)[0]).toEqual([20, 22])
     await delivery?.ack()
@@ -44,7 +45,7 @@ describe.each(stores)('POST /v1/tasks/{name} on %s', (store) => {
 
   test('an object is the input of a task with a schema; defaults are left to the worker', async () => {
     const { id } = await jobOf(await service.post('/v1/tasks/reports.render', { id: 'r1' }))
-    const { broker } = await service.app.stores()
+    const { broker } = await storesOf(service.app)
     const delivery = await broker.take?.(id as string)
     expect(JSON.parse(delivery?.envelope.body as string)[1]).toEqual({ id: 'r1' })
     await delivery?.ack()

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import type { Celeriac } from '../../src/index.ts'
 import { DecodeError } from '../../src/std/errors.ts'
+import { storesOf } from '../app/stores.ts'
 import { build, type House } from './house.ts'
 
 function define(app: Celeriac) {
@@ -16,7 +17,7 @@ function define(app: Celeriac) {
 type Spoil = (id: string, bytes: string | Uint8Array) => Promise<unknown>
 
 async function onSqlite({ app }: House): Promise<{ spoil: Spoil; end: () => unknown }> {
-  await app.stores()
+  await storesOf(app)
   const db = new DatabaseSync(app.config.broker.reveal().slice('sqlite:'.length), { timeout: 5000 })
   const update = db.prepare('UPDATE result SET meta = ? WHERE id = ?')
   return { spoil: async (id, bytes) => update.run(bytes, id), end: () => db.close() }
@@ -136,7 +137,7 @@ describe.each([
   it('a progress that JSON has no word for is listed', async () => {
     await using house = await build(store, define)
     const { id } = (await house.post('/v1/tasks/big', [])).json
-    const { backend } = await house.app.stores()
+    const { backend } = await storesOf(house.app)
     const [meta] = await backend.load([id])
     if (meta) await backend.store({ ...meta, status: 'PROGRESS', result: { done: 2n ** 60n, rate: Number.NaN } })
     const list = await house.ask('GET', '/v1/jobs')

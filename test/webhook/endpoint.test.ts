@@ -12,6 +12,7 @@ import { uuidOf } from '../../src/std/id.ts'
 import { createLogger, LeveledLogger, type LineLevel, type Logger } from '../../src/std/log.ts'
 import { Endpoint, enable, troubleKey, troubleOf } from '../../src/webhook/endpoint.ts'
 import { type Lab, onEachStore, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 import { inThreads } from './inThreads.ts'
 import { define, webhooks } from './modules/app.ts'
 import { Receiver, secretOf } from './receiver.ts'
@@ -61,7 +62,7 @@ async function endOf(app: App, job: string): Promise<string> {
 }
 
 async function notesOf(app: App): Promise<NoteStore> {
-  return (await app.stores()).backend.notes as NoteStore
+  return (await storesOf(app)).backend.notes as NoteStore
 }
 
 /** As if the endpoint had failed for so long, ms. */
@@ -314,11 +315,8 @@ describe('where nothing can be remembered', () => {
 function endpointOn(backend: () => Promise<ResultBackend>, logger: Logger = createLogger('silent')): Endpoint {
   const config = parseWebhooks({ ...webhooks, disableAfter: 0 }, 'test')
   if (!config) throw new Error('expected webhooks')
-  const app = {
-    config: { clock: systemClock } as App['config'],
-    stores: async () => ({ backend: await backend() }) as Awaited<ReturnType<App['stores']>>,
-  }
-  return new Endpoint('https://example.com/', app, config, logger)
+  const notes = async (): Promise<NoteStore | undefined> => (await backend()).notes
+  return new Endpoint('https://example.com/', { notes, clock: systemClock }, config, logger)
 }
 
 test.each([

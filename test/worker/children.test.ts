@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { childIds, childTuples } from '../../src/protocol/result.ts'
 import { next, onEachStore, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 onEachStore((lab) => {
   it('what a task sends while it runs is kept with its end', async () => {
@@ -19,7 +20,7 @@ onEachStore((lab) => {
     const handle = await parent.delay()
     const sent = await handle.get()
     expect((await handle.info())?.children).toEqual(sent)
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     expect((await backend.load([handle.id]))[0]?.children).toEqual(sent.map((id) => [[id, null], null]))
     expect((await app.result('unawaited').info())?.children).toEqual([])
   })

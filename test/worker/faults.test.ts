@@ -5,10 +5,11 @@ import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /** The app's own connection to its file: what breaks there is broken for the app. */
 async function connection(app: App): Promise<DatabaseSync> {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   if (broker instanceof SqliteBroker) return broker.file.db
   throw new TypeError('expected a store in a file')
 }

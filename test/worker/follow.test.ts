@@ -7,6 +7,7 @@ import type { Signature } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 function sig(task: string, parts: Partial<Signature> = {}): Signature {
   return { task, args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false, ...parts }
@@ -32,7 +33,7 @@ function messageOf(
 
 /** Send what a Celery client would. */
 async function send(app: App, message: TaskMessage): Promise<void> {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   await broker.publish(encodeTask(message, 'json'), { exchange: '', routingKey: 'celery' })
 }
 
@@ -93,7 +94,7 @@ onEachStore((lab) => {
       ['note[c0]', [3, 'first'], 'parent', 'root'],
       ['note[c1]', ['alone'], 'parent', 'root'],
     ])
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     const [meta] = await backend.load(['next'])
     expect(meta?.children).toEqual([[['last', null], null]])
   })
@@ -160,7 +161,7 @@ onEachStore((lab) => {
   it('a revoked task ends the rest of its chain as revoked', async () => {
     const app = lab().app()
     calculator(app)
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     await backend.revoked.add(['parent'])
     await lab().work(app)
     await send(app, messageOf({ embed: { chain: [sig('add', { options: { task_id: 'next' } })] } }))
@@ -222,7 +223,7 @@ onEachStore((lab) => {
       const named = JSON.parse(JSON.stringify(embed).replaceAll('"task_id":"', `"task_id":"${id} `)) as typeof embed
       const message = messageOf({ id, embed: named, ...parts, headers: {} })
       const envelope = encodeTask(message, 'json')
-      const { broker } = await app.stores()
+      const { broker } = await storesOf(app)
       const headers = { ...envelope.headers, ...parts.headers }
       await broker.publish({ ...envelope, headers }, { exchange: '', routingKey: 'celery' })
       for (const waited of [id, ...ids.map((name) => `${id} ${name}`)])

@@ -6,6 +6,7 @@ import { isFinal } from '../../src/protocol/states.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import type { Worker } from '../../src/worker/worker.ts'
 import { type Lab, until } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /** A message of a foreign hand, and the ids that somebody may wait for. */
 interface Foreign {
@@ -142,7 +143,7 @@ function define(app: App): void {
 export async function feed(lab: Lab, seed: number, count: number): Promise<void> {
   const app = lab.app({ queue: 'celery' })
   define(app)
-  const stores = await app.stores()
+  const stores = await storesOf(app)
   const settle = stores.unitOfWork.settle.bind(stores.unitOfWork)
   let away = false
   let asked = 0
@@ -194,7 +195,7 @@ async function expectQuiet(app: App, worker: Worker, seed: number): Promise<void
 
 /** Each has a final record, or was kept, or asked for no record. */
 async function expectEnds(app: App, messages: readonly Foreign[], seed: number): Promise<void> {
-  const { broker, backend } = await app.stores()
+  const { broker, backend } = await storesOf(app)
   const kept = new Set<string>()
   let left = await app.queueSize('celery.dead')
   const consumer = await broker.consume([{ name: 'celery.dead' }], { prefetch: 100, name: 'reader' })

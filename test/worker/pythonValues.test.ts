@@ -3,6 +3,7 @@ import { PythonValue } from '../../src/index.ts'
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /* Messages as Celery 5.3 and newer writes them, by hand: this machine has Celery 5.2, whose JSON has no types. */
 
@@ -37,7 +38,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
         return values.datetime
       })
       app.task('second', (before: unknown, values: unknown) => [before, values])
-      const { broker, backend } = await app.stores()
+      const { broker, backend } = await storesOf(app)
       const next = {
         task: 'second',
         args: [VALUES],
@@ -72,7 +73,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
     it('a retry passes the body on as it came', async () => {
       const app = lab().app()
       app.task('again', () => currentTask()?.retry({ countdown: 500 }))
-      const { broker } = await app.stores()
+      const { broker } = await storesOf(app)
       const message = messageOf('again', [[VALUES, Number.MAX_VALUE], {}, nothing])
       let runs = 0
       app.use({
@@ -103,7 +104,7 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (kind) => {
       { id: new PythonValue('uuid', '01234567-89AB-cdef-0123-456789abcdef') },
     ]
     await app.send('elsewhere', [values], { queue: 'python' })
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const consumer = await broker.consume([{ name: 'python' }], { prefetch: 1, name: 'test' })
     for await (const delivery of consumer) {
       expect(JSON.parse(String(delivery.envelope.body))[0]).toEqual([[VALUES.decimal, { id: VALUES.uuid }]])

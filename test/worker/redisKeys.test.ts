@@ -3,6 +3,7 @@ import type { App } from '../../src/app/app.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { CeleriacError, Reject } from '../../src/std/errors.ts'
 import { until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /* What another program keeps under keys that are ours or a queue's: of the wrong type, it takes one message along and no other. */
@@ -48,7 +49,7 @@ describe('foreign keys on Redis', () => {
     const app = lab().app()
     const task = numbers(app)
     await server.cli('SET', 'other', 'theirs')
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const link = { task: 'number', args: [], kwargs: {}, subtask_type: null, immutable: true }
     const callbacks = [
       { ...link, options: { task_id: 'sent' } },
@@ -73,7 +74,7 @@ describe('foreign keys on Redis', () => {
   it('at the queue of a call: it rejects, and those of the same turn are sent', async () => {
     const app = lab().app()
     const task = numbers(app)
-    await app.stores()
+    await storesOf(app)
     await server.cli('SET', 'other', 'theirs')
     await server.cli('SET', 'queue', 'theirs')
     const sent = await Promise.allSettled([
@@ -86,7 +87,7 @@ describe('foreign keys on Redis', () => {
     expect(sent.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'])
     for (const at of [1, 3]) expect((sent[at] as PromiseRejectedResult).reason).toBeInstanceOf(CeleriacError)
     expect(await app.queueSize()).toBe(3)
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     const envelope = { headers: {}, properties: { contentType: 'a/b', contentEncoding: 'utf-8' }, body: '' }
     const pushed = await Promise.allSettled(
       ['celery', 'other'].map((routingKey) => broker.publish(envelope, { exchange: '', routingKey })),
@@ -136,7 +137,7 @@ describe('foreign keys on Redis', () => {
 
   it('at one of many records that are stored together: the others are stored', async () => {
     const app = lab().app()
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     await server.cli('SADD', 'celery-task-meta-bad', 'x')
     const metaOf = (task_id: string) => ({
       status: 'STARTED',

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, next, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' }
 const GOOD = { task: 'add', id: 'good', retries: 0 }
@@ -72,13 +73,13 @@ const NAMELESS: [string, Envelope, RegExp][] = [
 ]
 
 async function publish({ app, envelope, queue }: { app: ReturnType<Lab['app']>; envelope: Envelope; queue?: string }) {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   await broker.publish(envelope, { exchange: '', routingKey: queue ?? 'celery' })
 }
 
 /** What lies in a queue. */
 async function read(app: ReturnType<Lab['app']>, queue: string): Promise<Envelope> {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   const consumer = await broker.consume([{ name: queue }], { prefetch: 1, name: 'reader' })
   for await (const delivery of consumer) {
     const { envelope } = delivery

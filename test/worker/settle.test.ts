@@ -6,13 +6,14 @@ import type { Signature } from '../../src/protocol/signature.ts'
 import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } from '../../src/std/errors.ts'
 import { deadLetterQueue } from '../../src/worker/task/admit.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /** What is thrown in place of writing a settlement; undefined lets it through. */
 type Trouble = (settlement: Settlement) => Error | undefined
 
 /** The app's stores refuse what `trouble` says, as if they had answered so. */
 async function refuse(app: App, trouble: Trouble): Promise<void> {
-  const { unitOfWork } = await app.stores()
+  const { unitOfWork } = await storesOf(app)
   const settle = unitOfWork.settle.bind(unitOfWork)
   unitOfWork.settle = async (settlement) => {
     const error = trouble(settlement)
@@ -131,7 +132,7 @@ onEachStore((lab) => {
     const app = lab().app()
     const task = app.task('task', (n: number) => n, { acksLate: false })
     const told = record(app)
-    const { backend } = await app.stores()
+    const { backend } = await storesOf(app)
     const store = backend.store.bind(backend)
     let trouble: Error | undefined
     let refused = 0
@@ -166,7 +167,7 @@ onEachStore((lab) => {
     )
     const eta = new Date(Date.now() + 60_000)
     const message = encodeTask(messageOf('later', 'good', { eta: eta.toISOString() }), 'json')
-    const { broker } = await app.stores()
+    const { broker } = await storesOf(app)
     await broker.publish(message, { exchange: '', routingKey: 'celery' })
     await until(async () => (await app.result('later').info())?.error?.message === 'no delays here')
     expect(await app.send('good', [3]).get()).toBe(3)
@@ -206,7 +207,7 @@ function messageOf(id: string, task: string, more: object = {}): Parameters<type
 }
 
 async function publish(app: App, id: string, links: object): Promise<void> {
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   const envelope = encodeTask(messageOf(id, 'task', { embed: { ...NOTHING_EMBEDDED, ...links } }), 'json')
   await broker.publish(envelope, { exchange: '', routingKey: 'celery' })
 }
@@ -247,7 +248,7 @@ describe('in a file', () => {
     const app = lab().app()
     const task = app.task('task', (n: number) => n)
     const db = lab().database()
-    await app.stores()
+    await storesOf(app)
     db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON result WHEN NEW.id = 'bad' AND NEW.final
       BEGIN SELECT RAISE(ABORT, 'not this one'); END`)
     const worker = await lab().work(app, { concurrency: 3 })

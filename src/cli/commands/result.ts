@@ -29,8 +29,8 @@ async function find(app: App, id: string, wait: number | true | undefined): Prom
   if (wait !== undefined) await untilInterrupted(id, (signal) => end(handle, wait, signal))
   const info = await handle.info()
   if (info) return info
-  const { url, hint } = (await app.stores()).backend
-  throw new CeleriacError('COMMAND_FAILED', `${new UnknownJobError(id, hint).message} (${url})`)
+  const { backend, hint } = await app.connect()
+  throw new CeleriacError('COMMAND_FAILED', `${new UnknownJobError(id, hint).message} (${backend})`)
 }
 
 /** Wait until it is final; an unknown id and the end of the time are errors. */

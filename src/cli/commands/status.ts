@@ -50,12 +50,12 @@ export async function status(options: StatusCommandOptions): Promise<void> {
 async function look(app: App, queues: readonly string[], worker?: string): Promise<Status> {
   const urls = { broker: String(app.config.broker), backend: String(app.config.backend) }
   try {
-    const { broker, backend } = await app.stores()
+    const { broker, backend, lists } = await app.connect()
     const sizes: Record<string, number> = {}
-    for (const queue of queues) sizes[queue] = await broker.size(queue)
-    const counts = backend.jobs?.scope === 'all' ? await countStates(app) : {}
+    for (const queue of queues) sizes[queue] = await app.queueSize(queue)
+    const counts = lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
-    return { broker: broker.url, backend: backend.url, reachable: true, workers, queues: sizes, ...counts }
+    return { broker, backend, reachable: true, workers, queues: sizes, ...counts }
   } catch (error) {
     if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }

@@ -20,9 +20,6 @@ export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | u
   return info?.task !== undefined && scope.exposed.has(info.task) && seen ? info : undefined
 }
 
-/** Of a history: the record and its number alone. */
-export const NO_EVENTS: number = Number.MAX_SAFE_INTEGER
-
 /** The same job with the number of its last change. */
 export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
   const id = c.req.param('id') ?? ''
@@ -33,18 +30,16 @@ export async function findHistory(c: Context, scope: HttpScope): Promise<History
 }
 
 /** The same of any job of an exposed task, whosever it is. */
-export async function historyOf({ app, exposed }: HttpScope, id: string): Promise<History | undefined> {
-  const { feed } = await app.stores()
-  const history = await feed.history(id, NO_EVENTS)
+export async function historyOf({ jobs, exposed }: HttpScope, id: string): Promise<History | undefined> {
+  const history = await jobs.history(id)
   const task = history?.meta.name
   return task !== undefined && exposed.has(task) ? history : undefined
 }
 
-async function maySee(c: Context, { app }: HttpScope, id: string): Promise<boolean> {
+async function maySee(c: Context, { jobs }: HttpScope, id: string): Promise<boolean> {
   if (isAdmin(c)) return true
-  const { backend } = await app.stores()
-  const [origin] = (await backend.jobs?.metadata([id])) ?? []
-  return origin?.owner !== undefined && origin.owner === identityOf(c)?.id
+  const metadata = await jobs.metadata(id)
+  return metadata?.owner !== undefined && metadata.owner === identityOf(c)?.id
 }
 
 /** The answer where `findJob` finds none. */

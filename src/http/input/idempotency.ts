@@ -86,19 +86,21 @@ export async function acceptCall(
  * note was there already: another process was quicker.
  */
 export async function acceptOnce(
-  { app, accepting }: HttpScope,
+  { app, jobs, accepting }: HttpScope,
   keyed: Keyed,
   send: (id: string, at: number, note: Note) => Promise<boolean>,
 ): Promise<Accepted | Problem> {
-  const { backend } = await app.stores()
-  if (!backend.notes)
-    return { kind: 'cannot-remember', detail: `${backend.url} cannot remember an Idempotency-Key; send without one` }
+  const notes = await jobs.notes()
+  if (!notes) {
+    const { backend } = await app.connect()
+    return { kind: 'cannot-remember', detail: `${backend} cannot remember an Idempotency-Key; send without one` }
+  }
   const key = noteKey(keyed)
   const body = crypto.hash('sha256', keyed.body, 'base64url')
   if (accepting.has(key)) return inUse(keyed.key)
   accepting.add(key)
   try {
-    const known = await backend.notes.get(key)
+    const known = await notes.get(key)
     if (known !== undefined) return replay(known, body, keyed.key)
     const { clock } = app.config
     const at = clock.now()
@@ -109,7 +111,7 @@ export async function acceptOnce(
       expires: at + KEY_LIFETIME_MS,
     }
     if (await send(id, at, note)) return { id, at, replayed: false }
-    const first = await backend.notes.get(key)
+    const first = await notes.get(key)
     return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
   } finally {
     accepting.delete(key)
@@ -122,14 +124,14 @@ export async function acceptOnce(
  */
 export async function recallCall(
   c: Context,
-  { app }: HttpScope,
+  { jobs }: HttpScope,
   route: string,
 ): Promise<{ readonly task: string; accepted(body: Uint8Array): Accepted | Problem } | undefined> {
   const header = headersOf(c)('idempotency-key')
   const key = header === null ? undefined : parseKey(header)
   if (key === undefined || isProblem(key)) return undefined
-  const { backend } = await app.stores()
-  const value = await backend.notes?.get(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
+  const notes = await jobs.notes()
+  const value = await notes?.get(noteKey({ key, identity: identityOf(c)?.id ?? '', route }))
   const task = value === undefined ? undefined : (JSON.parse(value) as Remembered).task
   if (value === undefined || task === undefined) return undefined
   return { task, accepted: (body) => replay(value, crypto.hash('sha256', body, 'base64url'), key) }

@@ -55,8 +55,11 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
 }
 
 async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<Accepted | Problem> {
-  const { backend } = await scope.app.stores()
-  if (!backend.notes) return { kind: 'cannot-remember', detail: `${backend.url} cannot remember a batch` }
+  const notes = await scope.jobs.notes()
+  if (!notes) {
+    const { backend } = await scope.app.connect()
+    return { kind: 'cannot-remember', detail: `${backend} cannot remember a batch` }
+  }
   const { clock } = scope.app.config
   const at = clock.now()
   const header = headersOf(c)('idempotency-key')
@@ -64,7 +67,7 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
   const key = parseKey(header)
   if (isProblem(key)) return key
   const keyed = { key, identity: identityOf(c)?.id ?? '', route: 'batches', body }
-  return acceptOnce(scope, keyed, async (_id, _at, note) => (await backend.notes?.putIfAbsent(note)) ?? false)
+  return acceptOnce(scope, keyed, (_id, _at, note) => notes.putIfAbsent(note))
 }
 
 /**
@@ -74,9 +77,7 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
  */
 async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members: readonly Member[]): Promise<Batch> {
   const { id, at, replayed } = accepted
-  const { app } = scope
-  const { backend } = await app.stores()
-  const whole = replayed ? await batchOf(id, app) : undefined
+  const whole = replayed ? await batchOf(id, scope) : undefined
   if (whole) return whole
   const owner = identityOf(c)?.id
   const isKeyed = headersOf(c)('idempotency-key') !== null
@@ -85,9 +86,10 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   )
   const results = await Promise.all(sent)
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
-  const { resultExpires } = app.config
+  const { resultExpires } = scope.app.config
   const expires = resultExpires === 0 ? NEVER : at + Math.max(MIN_BATCH_LIFETIME_MS, resultExpires)
-  await backend.notes?.putIfAbsent({ key: noteKey(id), value: JSON.stringify(batch), expires })
+  const notes = await scope.jobs.notes()
+  await notes?.putIfAbsent({ key: noteKey(id), value: JSON.stringify(batch), expires })
   return batch
 }
 
@@ -100,23 +102,22 @@ function placeIn({ id, at }: Accepted, index: number): Pick<CallOptions, 'taskId
   }
 }
 
-async function batchOf(id: string, app: HttpScope['app']): Promise<Batch | undefined> {
-  const { backend } = await app.stores()
-  const value = await backend.notes?.get(noteKey(id))
+async function batchOf(id: string, { jobs }: HttpScope): Promise<Batch | undefined> {
+  const notes = await jobs.notes()
+  const value = await notes?.get(noteKey(id))
   return value === undefined ? undefined : (JSON.parse(value) as Batch)
 }
 
-async function show(c: Context, { app }: HttpScope): Promise<Response> {
+async function show(c: Context, scope: HttpScope): Promise<Response> {
   const id = c.req.param('id') as string
   const { path } = c.req
-  const { backend } = await app.stores()
-  const batch = await batchOf(id, app)
+  const batch = await batchOf(id, scope)
   if (!batch || !(isAdmin(c) || batch.owner === identityOf(c)?.id)) {
     const detail = `no batch ${JSON.stringify(id)} was submitted here, or it has expired`
     return respondProblem({ kind: 'unknown-batch', detail }, path)
   }
-  const metas = await backend.load(batch.jobs.map(([job]) => job))
-  const shown = metas.map((meta) => (meta?.status === PROGRESS ? STARTED : (meta?.status ?? UNKNOWN)))
+  const stored = await scope.app.states(batch.jobs.map(([job]) => job))
+  const shown = stored.map((state) => (state === PROGRESS ? STARTED : state))
   const states: Record<string, number> = {}
   for (const state of shown) states[state] = (states[state] ?? 0) + 1
   const document = batchDocument(id, batch, baseOf(path, 2), states, (index) => shown[index] as string)

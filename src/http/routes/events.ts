@@ -50,7 +50,7 @@ function hasAll(history: History, after: number): boolean {
 
 function bodyOf(
   c: Context,
-  { app, heartbeat, metrics }: HttpScope,
+  { app, jobs, heartbeat, metrics }: HttpScope,
   id: string,
   after: number,
 ): ReadableStream<Uint8Array> {
@@ -61,8 +61,7 @@ function bodyOf(
     async *events(signal) {
       if (metrics) metrics.streams++
       try {
-        const { feed } = await app.stores()
-        for await (const step of feed.follow(id, after, signal)) yield eventText(step)
+        for await (const step of jobs.follow(id, after, signal)) yield eventText(step)
       } finally {
         if (metrics) metrics.streams--
       }

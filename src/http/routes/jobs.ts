@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono'
 import type { History } from '../../backend/eventLog.ts'
 import { infoOf } from '../../calls/jobInfo.ts'
 import { UnknownJobError } from '../../std/errors.ts'
-import { findHistory, missingJob, NO_EVENTS } from '../access/jobAccess.ts'
+import { findHistory, missingJob } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { grantedWait, parsePrefer, preferenceApplied } from '../input/prefer.ts'
 import { isNamed, jobEtag } from '../output/etag.ts'
@@ -55,14 +55,12 @@ function respond(
 }
 
 /** The job once it is another than this, within `wait` s and as long as client and server are there. */
-async function nextChange(c: Context, { app }: HttpScope, known: History, wait: number): Promise<History | undefined> {
-  const { backend, feed } = await app.stores()
+async function nextChange(c: Context, { jobs }: HttpScope, known: History, wait: number): Promise<History | undefined> {
   const id = known.meta.task_id
   const end = endOfWait(c, wait * 1000)
   try {
-    for await (const _meta of backend.watch([id], end.signal)) {
-      const history = await feed.history(id, NO_EVENTS)
-      if (history && jobEtag(history) !== jobEtag(known)) return history
+    for await (const history of jobs.histories(id, end.signal)) {
+      if (jobEtag(history) !== jobEtag(known)) return history
     }
     return undefined
   } finally {

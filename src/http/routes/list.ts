@@ -69,12 +69,9 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     since,
     limit,
   }
-  const { backend } = await scope.app.stores()
-  if (!backend.jobs)
-    return respondProblem(
-      { kind: 'cannot-list', detail: `${backend.url} can only be asked for one job by its id` },
-      path,
-    )
+  const { backend, lists } = await scope.app.connect()
+  if (lists === 'none')
+    return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
   if (cursor.part >= filter.states.length) return respondProblem(wrongParameter('cursor', 'of another query'), path)
   try {
     const { jobs, next } = await readPage(scope, filter, cursor)

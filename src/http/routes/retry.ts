@@ -33,8 +33,7 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const task = job.task as string
   const barred = taskProblem(c, scope, task) ?? activeProblem(job)
   if (barred) return respondProblem(barred, path)
-  const { backend } = await scope.app.stores()
-  const [metadata] = (await backend.jobs?.metadata([job.id])) ?? []
+  const metadata = await scope.jobs.metadata(job.id)
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)

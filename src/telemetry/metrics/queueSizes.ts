@@ -48,9 +48,8 @@ export class StoreLook {
   }
 
   async #look(): Promise<ReadonlyMap<string, number>> {
-    const { broker } = await this.#app.stores()
     const queues = queuesOf(this.#app, this.#tasks())
-    const sizes = await Promise.all(queues.map((queue) => broker.size(queue)))
+    const sizes = await Promise.all(queues.map((queue) => this.#app.queueSize(queue)))
     return new Map(queues.map((queue, index) => [queue, sizes[index] as number]))
   }
 }

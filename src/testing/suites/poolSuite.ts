@@ -36,7 +36,7 @@ export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: Po
       try {
         await body(open)
       } finally {
-        await Promise.all(opened.map((pool) => pool.close()))
+        await Promise.all(opened.map((pool) => pool.stop()))
       }
     })
   }
@@ -190,23 +190,25 @@ function places(one: Case): void {
 }
 
 function closing(one: Case): void {
-  one('close ends what runs and what waits by force, and takes no more', async (open) => {
+  one('stop ends what runs and what waits by force, and takes no more', async (open) => {
     const pool = await open(2)
     const runs = Array.from({ length: pool.size }, () => start(pool, 'stubborn', [60_000]))
     const waiting = start(pool, 'add', [1, 1])
     await Promise.all(runs.map((run) => run.running))
-    await pool.close()
+    await pool.stop()
     const late = start(pool, 'add', [1, 1])
     for (const run of [...runs, waiting, late]) assertStopped(await run.outcome, 'shutdown', true)
     assert.equal(pool.busy, 0)
   })
 
-  one('close twice is harmless, start twice too', async (open) => {
+  one('stop twice is harmless, start twice too, and a stopped pool starts again', async (open) => {
     const pool = await open(1)
     await pool.start()
     await assertWorks(pool)
-    await Promise.all([pool.close(), pool.close()])
-    await pool.close()
+    await Promise.all([pool.stop(), pool.stop()])
+    await pool.stop()
+    await pool.start()
+    await assertWorks(pool)
   })
 }
 

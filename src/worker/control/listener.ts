@@ -1,6 +1,5 @@
 import { acknowledge } from '../../broker/acknowledge.ts'
 import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
-import type { Stores } from '../../calls/stores.ts'
 import {
   CONTROL_BINDING,
   type ControlRequest,
@@ -12,18 +11,19 @@ import {
 import { pythonRepr } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { uuid } from '../../std/id.ts'
-
-/** A command to every worker: to end or never begin tasks. */
-export interface RevokeCommand {
-  readonly ids: readonly string[]
-  readonly terminate: boolean
-}
+import { Lifecycle, type Service, type ServiceRun } from '../../std/service.ts'
+import type { WorkerState } from '../state.ts'
 
 /** The worker, as remote control sees it. */
 export interface Controlled {
   readonly hostname: string
-  /** Obey; the ids among them that run here. */
-  revoke(command: RevokeCommand): readonly string[]
+  broker(): Promise<Broker>
+  /** What runs, is revoked or was postponed. */
+  readonly state: WorkerState
+  /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
+  readonly revokeGrace: number
+  /** Take a postponed task out of its queue, to its end. */
+  retract(id: string): void
   error(error: unknown): void
 }
 
@@ -39,41 +39,51 @@ const COMMANDS: ReadonlyMap<string, (given: Arguments, worker: Controlled) => un
 ])
 
 /** Listens to remote control: obeys the commands it knows, and answers where an answer is wanted. */
-export class ControlListener {
+export class ControlListener implements Service {
   readonly #worker: Controlled
-  readonly #ended = new AbortController()
-  #consumer: Consumer | undefined
-  #loop: Promise<void> = Promise.resolve()
+  readonly #lifecycle = new Lifecycle((run) => this.#open(run))
 
   constructor(worker: Controlled) {
     this.#worker = worker
   }
 
-  async start({ broker }: Stores): Promise<void> {
+  start(): Promise<void> {
+    return this.#lifecycle.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#lifecycle.stop()
+  }
+
+  async #open(run: ServiceRun): Promise<void> {
     const { hostname } = this.#worker
+    const broker = await this.#worker.broker()
     const queue = { name: controlQueue(hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
-    this.#consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
-    this.#loop = this.#listen(this.#consumer, broker)
+    const consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
+    const ended = new AbortController()
+    const loop = this.#listen(consumer, broker, ended.signal)
+    run.defer(async () => {
+      ended.abort()
+      await consumer.release()
+      await loop
+    })
   }
 
-  async stop(): Promise<void> {
-    this.#ended.abort()
-    await this.#consumer?.release()
-    await this.#loop
-  }
-
-  async #listen(consumer: Consumer, broker: Broker): Promise<void> {
+  async #listen(consumer: Consumer, broker: Broker, ended: AbortSignal): Promise<void> {
     for await (const delivery of consumer) {
       try {
         // Also what cannot be read or answered: it would come again and again.
-        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, this.#ended.signal))
+        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, ended))
       } catch (error) {
         this.#worker.error(error)
       }
     }
   }
 
-  /** What is answered; undefined where another worker is meant. A request that is refused is answered too: its sender waits. */
+  /**
+   * What is answered; undefined where another worker is meant. A request that is refused is answered too: its sender
+   * waits.
+   */
   #obey(request: ControlRequest): unknown {
     try {
       if (!isMeant(request, this.#worker.hostname)) return undefined
@@ -120,9 +130,22 @@ function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown 
     throw new TypeError(
       `revoke: expected task_id to be an id or a list of ids, of at most ${MAX_ID_LENGTH} characters each`,
     )
-  const running = worker.revoke({ ids, terminate: terminate === true })
+  const running = revokeHere(ids, terminate === true, worker)
   if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
   return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }
+}
+
+/** Returns which of them run here. */
+function revokeHere(ids: readonly string[], terminate: boolean, worker: Controlled): string[] {
+  const { state, revokeGrace } = worker
+  for (const id of ids) state.revoked.add(id)
+  const running = ids.flatMap((id) => state.running.get(id) ?? [])
+  for (const request of running) {
+    request.abort('revoke')
+    if (terminate) setTimeout(() => request.kill('revoke'), revokeGrace).unref()
+  }
+  for (const id of ids) if (state.postponed.queueOf(id) !== undefined) worker.retract(id)
+  return running.map(({ id }) => id)
 }
 
 /** As Python prints a set. */

@@ -1,29 +1,35 @@
-import type { App } from '../../app/app.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 
+type InlineApp = Pick<WorkerApp, 'config' | 'runJob'>
+
 /**
- * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed job
- * is abandoned. Its place is free and its outcome settled, but what it still does goes on unheard until it ends by itself.
+ * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed
+ * job is abandoned. Its place is free and its outcome settled, but what it still does goes on unheard until it ends by
+ * itself.
  */
 export class InlinePool implements Pool {
   readonly kind: 'inline' | 'solo'
   readonly size: number
-  readonly #app: App
-  /** Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as much. */
+  readonly #app: InlineApp
+  /**
+   * Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as
+   * much.
+   */
   readonly #running: InlineRun[] = []
   /** Starts of jobs that found no place, first come first served. */
   readonly #line = new Set<() => void>()
-  #closed = false
+  #isRunning = false
 
   /** `solo` is a pool of size 1. */
-  constructor(app: App, size: number, kind: 'inline' | 'solo' = 'inline') {
+  constructor(app: InlineApp, size: number, kind: 'inline' | 'solo' = 'inline') {
     this.kind = kind
     this.size = kind === 'solo' ? 1 : size
     this.#app = app
@@ -34,12 +40,12 @@ export class InlinePool implements Pool {
   }
 
   async start(): Promise<void> {
-    // Nothing to make ready.
+    this.#isRunning = true
   }
 
   run(job: Job, options: RunOptions): Promise<Outcome> {
     const { kill } = options
-    if (this.#closed) return Promise.resolve(stopped(job.id, 'shutdown'))
+    if (!this.#isRunning) return Promise.resolve(stopped(job.id, 'shutdown'))
     if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
     if (this.#running.length >= this.size) return this.#wait(job, options)
     return new Promise((resolve) => {
@@ -52,8 +58,8 @@ export class InlinePool implements Pool {
     })
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  async stop(): Promise<void> {
+    this.#isRunning = false
     for (const begin of [...this.#line]) begin()
     for (const run of [...this.#running]) run.stop('shutdown')
   }

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
-import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 import { DEFAULT_CONCURRENCY, DEFAULT_POOL, type WorkerOptions } from '../options.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import { InlinePool } from './inline.ts'
 import type { Pool } from './pool.ts'
 import { ThreadPool } from './threads/pool.ts'
@@ -10,8 +10,10 @@ import { ThreadPool } from './threads/pool.ts'
 /** The options of a worker that its pool needs. */
 export type PoolOptions = Pick<WorkerOptions, 'pool' | 'concurrency' | 'module'>
 
-/** A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, or threads without a module. */
-export function openPool(app: App, options: PoolOptions): Pool {
+/**
+ * A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, or threads without a module.
+ */
+export function openPool(app: Pick<WorkerApp, 'config' | 'runJob'>, options: PoolOptions): Pool {
   const { pool = DEFAULT_POOL, concurrency, module } = options
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new ConfigError(`concurrency: expected a whole number >= 1, got ${JSON.stringify(concurrency)}`)

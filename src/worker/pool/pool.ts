@@ -1,5 +1,6 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
+import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 
@@ -15,16 +16,16 @@ export interface RunOptions {
   readonly emit?: Emit | undefined
 }
 
-/** Where tasks run. */
-export interface Pool {
+/**
+ * Where tasks run. `stop` accepts no more jobs and closes what is idle; jobs that still run are ended by force, and
+ * jobs that wait for a slot end as stopped by `shutdown`. A pool that does not run ends each job so.
+ */
+export interface Pool extends Service {
   /** `inline`, `threads` or `solo`: for the banner. */
   readonly kind: string
   /** How many jobs may run at once, and how many do. */
   readonly size: number
   readonly busy: number
-  start(): Promise<void>
   /** Run one job to its end; never rejects, also when its thread dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
-  /** Accept no more, end what is idle; whatever still runs is ended by force. */
-  close(): Promise<void>
 }

@@ -1,5 +1,4 @@
 import type { Ended } from '../../app/afterTask.ts'
-import type { App } from '../../app/app.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
@@ -13,6 +12,8 @@ import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
+import type { WorkerState } from '../state.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is told of it. */
@@ -32,8 +33,8 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
-  readonly app: App
-  readonly revoked: Pick<ReadonlySet<string>, 'has'>
+  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals'>
+  readonly state: Pick<WorkerState, 'revoked'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }
@@ -41,7 +42,9 @@ export interface Receiver extends Finisher {
 /** How often the worker that holds a message may die before the message is given up: it may be the cause. */
 export const MAX_LOST_RUNS = 10
 
-/** Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds. */
+/**
+ * Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds.
+ */
 export function receive(delivery: Delivery, receiver: Receiver): Request | Refusal {
   let message: TaskMessage
   try {
@@ -57,7 +60,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 }
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
-  const { app, hostname, revoked } = receiver
+  const { app, hostname, state } = receiver
   const definition = app.tasks.get(message.task)?.definition
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
@@ -66,7 +69,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   }
   const request = new Request(delivery, message, definition, hostname)
   const now = app.config.clock.now()
-  const reason = revoked.has(message.id) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
+  const reason = state.revoked.has(message.id) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver, now)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
@@ -103,7 +106,10 @@ function tooOftenLost({ lost }: Delivery): ErrorInfo {
   }
 }
 
-/** By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come later. */
+/**
+ * By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come
+ * later.
+ */
 function isExpired({ expired }: Delivery, { expires }: TaskMessage, now: number): boolean {
   return expires !== undefined && (expired === true || isoTime(expires) <= now)
 }
@@ -132,7 +138,10 @@ function failed(
   }
 }
 
-/** The same for a message that could be read, with what follows from a failure: errbacks are sent only where all its links can be followed. */
+/**
+ * The same for a message that could be read, with what follows from a failure: errbacks are sent only where all its
+ * links can be followed.
+ */
 function failedLinked(
   delivery: Delivery,
   receiver: Receiver,

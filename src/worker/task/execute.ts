@@ -1,5 +1,5 @@
 import type { Ended } from '../../app/afterTask.ts'
-import type { App } from '../../app/app.ts'
+import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { Stores } from '../../calls/stores.ts'
@@ -8,24 +8,24 @@ import { isoTime } from '../../protocol/iso.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import type { Emitter } from '../../std/emitter.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
+import type { WorkerState } from '../state.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
-import type { Postponed } from './postponed.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
 
 /** What the execution of a task needs of its worker. */
 export interface WorkerContext extends Receiver, SettlerParts {
-  readonly app: App
+  readonly app: WorkerApp
   readonly stores: Stores
   readonly pool: Pool
-  /** Requests that run, by id: what a revoke looks for. */
-  readonly running: Map<string, Request>
-  readonly postponed: Postponed
+  readonly state: WorkerState
 }
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
@@ -93,30 +93,35 @@ async function postpone(request: Request, context: WorkerContext): Promise<void>
     await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, context)
     return
   }
-  context.postponed.add(message.id, delivery.queue)
-  if (context.revoked.has(message.id)) await retract(message.id, context)
+  context.state.postponed.add(message.id, delivery.queue)
+  if (context.state.revoked.has(message.id)) await retract(message.id, context)
 }
 
-/** One that was put back, and is revoked: out of the queue, where the store can find it there, and to its end. Never rejects. */
+/**
+ * One that was put back, and is revoked: out of the queue, where the store can find it there, and to its end. Never
+ * rejects.
+ */
 export async function retract(id: string, context: WorkerContext): Promise<void> {
   try {
-    const delivery = await context.stores.broker.take?.(id, context.postponed.queueOf(id))
+    const delivery = await context.stores.broker.take?.(id, context.state.postponed.queueOf(id))
     if (delivery) await execute(delivery, context)
   } catch (error) {
     context.app.signals.emit('worker:error', { error, doing: 'revoking a task' })
   }
 }
 
-/** Early acknowledgement: from here on, a crash loses the task. False when it was another's already: then it runs there. */
+/**
+ * Early acknowledgement: from here on, a crash loses the task. False when it was another's already: then it runs there.
+ */
 async function acknowledge(request: Request, context: WorkerContext): Promise<boolean> {
   // Found by a revoke from now on: it will not be read again whether one has come meanwhile.
-  context.running.set(request.id, request)
+  context.state.running.set(request.id, request)
   const alone = (): Settlement => ({ delivery: request.delivery, end: 'ack' })
   const settled = await settleSurely(alone, () => [{ settlement: alone }], context)
   request.acked = settled?.done === true
   if (!request.acked) {
     request.settled = true
-    context.running.delete(request.id)
+    context.state.end(request)
     context.app.signals.emit('task:lost', request.facts)
   }
   return request.acked
@@ -131,7 +136,7 @@ function begin(request: Request, context: WorkerContext): void {
   if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
     record(request, STARTED, startedBy(request), context)
   }
-  context.running.set(request.id, request)
+  context.state.begin(request)
   signals.emit('task:prerun', request.facts)
 }
 
@@ -159,12 +164,17 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
   }
 }
 
-/** The first that a run says where another was lost is STARTED: whoever follows sees that what came before is told anew. */
+/**
+ * The first that a run says where another was lost is STARTED: whoever follows sees that what came before is told anew.
+ */
 function beginAgain(request: Request, context: WorkerContext): void {
   if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
 }
 
-/** The first that is handed out begins with STARTED, unless the run has a state already: whoever follows sees where each run begins. */
+/**
+ * The first that is handed out begins with STARTED, unless the run has a state already: whoever follows sees where each
+ * run begins.
+ */
 function emitter(request: Request, context: WorkerContext): Emit {
   return (emission, taken) => {
     if (!request.output) {
@@ -187,13 +197,16 @@ function outputOf(request: Request, { stores, app: { signals }, stopNow }: Worke
   return new OutputWriter(to, request.stored)
 }
 
-function end(request: Request, { running, app: { signals } }: WorkerContext): void {
+function end(request: Request, { state, app: { signals } }: WorkerContext): void {
   request.end()
-  if (running.get(request.id) === request) running.delete(request.id)
+  state.end(request)
   if (signals.has('task:postrun')) signals.emit('task:postrun', { ...request.facts, runtime: request.runtime })
 }
 
-/** Store a state on the way, without waiting: the end waits behind it in the same line. `until`: how long it may stay in this state. */
+/**
+ * Store a state on the way, without waiting: the end waits behind it in the same line. `until`: how long it may stay in
+ * this state.
+ */
 function record(request: Request, state: string, meta: unknown, context: WorkerContext, until?: number): void {
   if (request.message.ignoreResult) return
   const plain = request.meta(state, meta)
@@ -245,7 +258,7 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
 }
 
 /** Tell how it ended, once that is stored. */
-function tell(request: Request, outcome: Outcome, signals: App['signals']): void {
+function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
   switch (outcome.kind) {
     case 'success':
@@ -272,7 +285,7 @@ function tell(request: Request, outcome: Outcome, signals: App['signals']): void
   }
 }
 
-function tellStopped(request: Request, outcome: Outcome & { kind: 'stopped' }, signals: App['signals']): void {
+function tellStopped(request: Request, outcome: Outcome & { kind: 'stopped' }, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
   if (outcome.by === 'shutdown' && !request.acked) signals.emit('task:returned', facts)
   else if (outcome.by === 'revoke') {

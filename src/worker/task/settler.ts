@@ -1,12 +1,12 @@
-import type { App } from '../../app/app.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
+import type { WorkerApp } from '../workerApp.ts'
 
 /** What writing a settlement needs of the worker. */
 export interface SettlerParts {
-  readonly app: Pick<App, 'signals'>
+  readonly app: Pick<WorkerApp, 'signals'>
   readonly stores: Stores
   /** Aborts when the worker must end at once: a store that is unavailable is then not waited for. */
   readonly stopNow: AbortSignal
@@ -16,7 +16,10 @@ export interface SettlerParts {
 export interface Ending {
   /** Makes it; what it throws counts as this message's. */
   readonly settlement: () => Settlement
-  /** It holds nothing that only this message has: where the store refuses it for want of permission, it refuses everybody. */
+  /**
+   * It holds nothing that only this message has: where the store refuses it for want of permission, it refuses
+   * everybody.
+   */
   readonly plain?: boolean
 }
 
@@ -33,10 +36,11 @@ export interface Settled {
 const MAX_REPEATS = 4
 
 /**
- * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and then the wanted one is
- * tried again: an outcome is not lost because the store is away. An ending that is refused for what it holds is followed by the next of
- * `fallbacks`, which holds less; the last must hold the acknowledgement alone, and is repeated until it is done. So every delivery ends.
- * Undefined only after `stopNow`: then the lease releases the message. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
+ * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and
+ * then the wanted one is tried again: an outcome is not lost because the store is away. An ending that is refused for
+ * what it holds is followed by the next of `fallbacks`, which holds less; the last must hold the acknowledgement alone,
+ * and is repeated until it is done. So every delivery ends. Undefined only after `stopNow`: then the lease releases the
+ * message. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
  */
 export async function settleSurely(
   wanted: () => Settlement,

@@ -7,6 +7,7 @@ import { createLogger } from '../../../src/std/log.ts'
 import type { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { storesOf } from '../../app/stores.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 import { read } from './scene.ts'
 
@@ -72,7 +73,7 @@ test('one of Python that the server gives up: REVOKED by a worker on the queue b
   await work(app, ['celery.expired'])
   const first = await task.delay('first')
   await until('the slot to be busy', () => runs.length === 1)
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   const { reader } = await read(broker as AmqpBroker, [{ name: 'replies', transient: true }])
   await sendAsPython(url, 'python', new Date(Date.now() + 3_600_000))
   const reply = JSON.parse(String((await reader.next()).envelope.body)) as Record<string, unknown>

@@ -8,6 +8,7 @@ import { namePart } from '../../../src/stores/rabbitmq/limits.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { storesOf } from '../../app/stores.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 import { read } from './scene.ts'
 
@@ -109,7 +110,7 @@ describe('names and properties that AMQP has no room for are refused at the call
 
 test('the longest name of a queue: delays, retries, remote control, purge', async () => {
   const app = await openApp(LONGEST)
-  const { broker } = await app.stores()
+  const { broker } = await storesOf(app)
   await broker.publish(envelopeOf('late'), toQueue(LONGEST), { notBefore: Date.now() + 200 })
   await broker.publish(envelopeOf('never'), toQueue(LONGEST), { notBefore: Date.now() + 60_000 })
   const { consumer, reader } = await read(broker as AmqpBroker, LONGEST)

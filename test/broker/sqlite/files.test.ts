@@ -5,6 +5,7 @@ import { createLogger } from '../../../src/std/log.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { record } from '../../app/lab.ts'
+import { storesOf } from '../../app/stores.ts'
 import { Folder } from './folder.ts'
 
 const LOST: readonly (readonly [how: string, lose: (path: string) => void, says: RegExp])[] = [
@@ -85,7 +86,7 @@ test('a log that is begun anew, in whatever process, is none of that', async () 
   const worker = new Worker(app)
   try {
     await worker.start()
-    const { broker } = await other.stores()
+    const { broker } = await storesOf(other)
     const { db } = (broker as unknown as { file: { db: { exec(sql: string): void } } }).file
     for (let round = 0; round < 40; round++) {
       expect(await task.delay('x'.repeat(50_000)).get()).toBe(50_000)

@@ -8,6 +8,7 @@ import { vi } from 'vitest'
 import { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { metaOf } from '../../../src/testing/factories.ts'
+import { storesOf } from '../../app/stores.ts'
 import { freePort } from '../../redis/server.ts'
 import type { Seen } from './clients.ts'
 
@@ -26,7 +27,7 @@ export class StreamScene implements AsyncDisposable {
   /** `store` is a URL; default: an embedded store. */
   static async start(jobs: number, store?: string): Promise<StreamScene> {
     const scene = new StreamScene(await freePort(), jobs, store)
-    const { backend } = await scene.#app.stores()
+    const { backend } = await storesOf(scene.#app)
     await Promise.all(scene.#jobs.map((id) => backend.store(metaOf(id, 'PENDING', { name: 'stream.work' }))))
     await scene.startServer()
     return scene
@@ -81,13 +82,13 @@ export class StreamScene implements AsyncDisposable {
 
   /** One more state of every job. */
   async step(): Promise<void> {
-    const { backend } = await this.#app.stores()
+    const { backend } = await storesOf(this.#app)
     const result = ++this.#steps
     await Promise.all(this.#jobs.map((id) => backend.store(metaOf(id, 'PROGRESS', { result, name: 'stream.work' }))))
   }
 
   async end(): Promise<void> {
-    const { backend } = await this.#app.stores()
+    const { backend } = await storesOf(this.#app)
     await Promise.all(
       this.#jobs.map((id) => backend.store(metaOf(id, 'SUCCESS', { result: `${id} done`, name: 'stream.work' }))),
     )

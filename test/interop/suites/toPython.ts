@@ -4,6 +4,7 @@ import type { AsyncResult } from '../../../src/calls/asyncResult.ts'
 import type { CallOptions } from '../../../src/config/callOptions.ts'
 import { TaskError } from '../../../src/std/errors.ts'
 import { until } from '../../app/lab.ts'
+import { storesOf } from '../../app/stores.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
 /** Our client, Python's worker. */
@@ -232,7 +233,7 @@ export function toPython(kind: FleetOptions = {}): void {
     test('the children of a Python task are in its record', async () => {
       const result = (await app.send<string[]>('py.children', [2])) as AsyncResult<string[]>
       const ids = await result.get({ timeout: '20s' })
-      const [meta] = await (await app.stores()).backend.load([result.id])
+      const [meta] = await (await storesOf(app)).backend.load([result.id])
       expect(meta?.children).toEqual(ids.map((id) => [[id, null], null]))
       // By rpc:// their results belong to whoever called them.
       if (fleet.kind.results === 'rpc') return

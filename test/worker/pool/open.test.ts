@@ -1,18 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
+import { internalsOf } from '../../../src/app/internals.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
 import { openPool, type PoolOptions } from '../../../src/worker/pool/open.ts'
 import { app } from './tasks.ts'
 
 describe('openPool', () => {
   it('loads a module that is given as a URL', async () => {
-    const pool = openPool(app, {
+    const pool = openPool(internalsOf(app), {
       pool: 'threads',
       concurrency: 1,
       module: new URL('./threadTasks.ts', import.meta.url),
     })
     await pool.start()
-    await pool.close()
+    await pool.stop()
   })
 
   it.each<[PoolOptions, string, number]>([
@@ -22,7 +23,7 @@ describe('openPool', () => {
     [{ pool: 'threads', module: 'tasks.ts' }, 'threads', availableParallelism()],
     [{ pool: 'threads', module: 'tasks.ts', concurrency: 3 }, 'threads', 3],
   ])('%j', (options, kind, size) => {
-    expect(openPool(app, options)).toMatchObject({ kind, size, busy: 0 })
+    expect(openPool(internalsOf(app), options)).toMatchObject({ kind, size, busy: 0 })
   })
 
   it.each<[PoolOptions, RegExp]>([
@@ -34,7 +35,7 @@ describe('openPool', () => {
     [{ pool: 'threads', module: 5 as unknown as string }, /module: expected the path or file URL .*, got 5/],
     [{ pool: 'prefork' as 'inline' }, /pool: expected inline, threads or solo, got "prefork"/],
   ])('%j is refused', (options, message) => {
-    expect(() => openPool(app, options)).toThrow(ConfigError)
-    expect(() => openPool(app, options)).toThrow(message)
+    expect(() => openPool(internalsOf(app), options)).toThrow(ConfigError)
+    expect(() => openPool(internalsOf(app), options)).toThrow(message)
   })
 })

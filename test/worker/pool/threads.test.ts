@@ -41,7 +41,7 @@ function make(module: string, size = 1): Opened {
   const app = new App({ broker, logger: createLogger('info', { write: (line) => lines.push(JSON.parse(line)) }) })
   const pool = new ThreadPool(app, { size, module: url(module) })
   ends.push(
-    () => pool.close(),
+    () => pool.stop(),
     () => app.close(),
   )
   return { pool, app, lines }
@@ -141,7 +141,7 @@ describe('ThreadPool', () => {
     process.env.CLOSE_LOG = log
     try {
       const { pool } = await open('./threadTasks.ts', 2)
-      await pool.close()
+      await pool.stop()
       expect(readFileSync(log, 'utf8').trim().split('\n')).toHaveLength(2)
     } finally {
       delete process.env.CLOSE_LOG
@@ -177,7 +177,7 @@ describe('ThreadPool.start', () => {
 })
 
 describe('a process with a ThreadPool', () => {
-  it('passes on what threads print, and ends by itself after close', async () => {
+  it('passes on what threads print, and ends by itself after stop', async () => {
     const script = join(folder, 'script.mjs')
     writeFileSync(
       script,
@@ -188,7 +188,7 @@ describe('a process with a ThreadPool', () => {
        const job = { id: '1', task: 'say', args: ['printed'], kwargs: {}, retries: 0, headers: {}, rootId: '1' }
        const never = new AbortController().signal
        await pool.run(job, { signal: never, kill: never, report() {} })
-       await pool.close()`,
+       await pool.stop()`,
     )
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [...process.execArgv, script], {
       timeout: 10_000,

@@ -2,23 +2,26 @@
  * The entry of one thread of ThreadPool: loads the task module, then runs one job after another.
  *
  * Messages arrive when the event loop turns. A task that computes without awaiting anything does therefore not see
- * `ctx.signal` abort, polled or not: it awaits `ctx.progress()` now and then, which lets the loop turn, or it is ended by force.
+ * `ctx.signal` abort, polled or not: it awaits `ctx.progress()` now and then, which lets the loop turn, or it is ended
+ * by force.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { App } from '../../../app/app.ts'
+import { internalsOf } from '../../../app/internals.ts'
 import { loadApp } from '../../../app/loadApp.ts'
 import { errorInfo } from '../../../protocol/exception.ts'
 import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError, EncodeError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
 import type { Emit } from '../../../tasks/outputBuffer.ts'
+import type { WorkerApp } from '../../workerApp.ts'
 import { UnpackedJob } from '../packedJob.ts'
 import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
 import { PortLogger } from './portLogger.ts'
 
 /** Runs the jobs that come over the port, one at a time. */
 class JobRunner {
-  readonly #app: App
+  readonly #runJob: WorkerApp['runJob']
+  readonly #closeApp: () => Promise<void>
   readonly #port: MessagePort
   readonly #log: Logger
   #current: AbortController | undefined
@@ -26,8 +29,9 @@ class JobRunner {
   #id: string | undefined
   #emitted: (() => void)[] = []
 
-  constructor(app: App, port: MessagePort, log: Logger) {
-    this.#app = app
+  constructor(runJob: WorkerApp['runJob'], closeApp: () => Promise<void>, port: MessagePort, log: Logger) {
+    this.#runJob = runJob
+    this.#closeApp = closeApp
     this.#port = port
     this.#log = log
   }
@@ -51,7 +55,7 @@ class JobRunner {
       this.#emitted.push(taken)
       this.#send({ type: 'emit', emission })
     }
-    const outcome = await this.#app.runJob(job, {
+    const outcome = await this.#runJob(job, {
       signal: abort.signal,
       report: (report) => {
         if (this.#current === abort) this.#send({ type: 'report', report })
@@ -74,7 +78,7 @@ class JobRunner {
 
   async #close(): Promise<void> {
     try {
-      await this.#app.close()
+      await this.#closeApp()
     } catch (error) {
       this.#log.error({ err: error }, 'a thread could not close its stores')
     }
@@ -95,7 +99,7 @@ async function main(): Promise<void> {
   try {
     const app = await loadApp(module)
     app.configure({ broker, backend, logger: log })
-    const runner = new JobRunner(app, port, log)
+    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), port, log)
     port.on('message', (message: ToThread) => void runner.handle(message))
   } catch (error) {
     reply = { type: 'failed', error: failureOf(error) }

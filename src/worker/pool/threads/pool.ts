@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResourceLimits } from 'node:worker_threads'
-import type { App } from '../../../app/app.ts'
 import { moduleReference } from '../../../app/loadApp.ts'
 import type { Job } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
 import { type Backoff, backoffDelay } from '../../../std/backoff.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import type { Logger } from '../../../std/log.ts'
+import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
 import type { StopSignal } from '../../../std/stopSignal.ts'
+import type { WorkerApp } from '../../workerApp.ts'
 import type { Pool, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ThreadData } from './messages.ts'
@@ -22,28 +23,36 @@ export interface ThreadPoolOptions {
   readonly resourceLimits?: ResourceLimits
 }
 
+/** What keeps the threads of one run of the pool alive. */
+interface Keeping {
+  readonly data: ThreadData
+  readonly stopping: StopSignal
+  /** Resolves when the pool stops: ends the pause before a new thread. */
+  readonly end: Deferred<void>
+}
+
 /** Between tries to replace a thread that dies without having run a job. */
 const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
 
-/** Runs each job in a thread of its own: CPU work does not hold up the worker, and a job that does not stop is ended with its thread. */
+/**
+ * Runs each job in a thread of its own: CPU work does not hold up the worker, and a job that does not stop is ended
+ * with its thread.
+ */
 export class ThreadPool implements Pool {
   readonly kind = 'threads'
   readonly size: number
   readonly #module: string
-  readonly #app: App
+  readonly #app: Pick<WorkerApp, 'config'>
   readonly #resourceLimits: ResourceLimits | undefined
   readonly #threads = new Set<JobThread>()
   readonly #idle: JobThread[] = []
   /** Jobs that wait for a thread, first come first served. */
   readonly #line = new Set<(thread: JobThread | undefined) => void>()
-  readonly #end = new Deferred<void>()
+  readonly #lifecycle = new Lifecycle((run) => this.#start(run))
   #busy = 0
-  #closed = false
-  #starting: Promise<void> | undefined
-  #closing: Promise<void> | undefined
 
   /** Threads run the tasks of `module` on the stores of `app`, and log through it. */
-  constructor(app: App, { size, module, resourceLimits }: ThreadPoolOptions) {
+  constructor(app: Pick<WorkerApp, 'config'>, { size, module, resourceLimits }: ThreadPoolOptions) {
     this.#app = app
     this.size = size
     this.#module = module
@@ -54,16 +63,18 @@ export class ThreadPool implements Pool {
     return this.#busy
   }
 
-  /** Resolves when every thread has loaded the module; rejects with ConfigError or the module's own error. */
+  /**
+   * Resolves when every thread has loaded the module; rejects with ConfigError or the module's own error, and with
+   * WorkerLostError when it is stopped before.
+   */
   start(): Promise<void> {
-    this.#starting ??= this.#start()
-    return this.#starting
+    return this.#lifecycle.start()
   }
 
   async run(job: Job, options: RunOptions): Promise<Outcome> {
     const { kill } = options
     if (kill.aborted) return stopped(job.id, kill.reason)
-    if (this.#closed) return stopped(job.id, 'shutdown')
+    if (!this.#accepts) return stopped(job.id, 'shutdown')
     const thread = this.#take() ?? (await this.#wait(kill))
     if (!thread?.alive || kill.aborted) {
       if (thread) this.#offer(thread)
@@ -76,29 +87,36 @@ export class ThreadPool implements Pool {
     return outcome
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+  stop(): Promise<void> {
+    return this.#lifecycle.stop()
   }
 
-  async #start(): Promise<void> {
-    if (this.#closed) return
-    try {
-      const data = this.#data()
-      const threads = Array.from({ length: this.size }, () => this.#open(data))
-      await Promise.all(threads.map((thread) => thread.ready))
-      for (const thread of threads) void this.#keep(thread, data)
-    } catch (error) {
-      await this.close()
-      throw error
+  get #accepts(): boolean {
+    const { state } = this.#lifecycle
+    return state === 'starting' || state === 'running'
+  }
+
+  async #start(run: ServiceRun): Promise<void> {
+    const data = this.#data()
+    const keeping: Keeping = { data, end: new Deferred(), stopping: run.stopping }
+    let closing: Promise<void> | undefined
+    const close = (): Promise<void> => {
+      closing ??= this.#close(keeping)
+      return closing
     }
+    run.defer(close)
+    // At once: it does not wait for threads that still load.
+    run.stopping.addEventListener('abort', () => void close())
+    const threads = Array.from({ length: this.size }, () => this.#open(data))
+    await Promise.all(threads.map((thread) => thread.ready))
+    for (const thread of threads) void this.#keep(thread, keeping)
   }
 
-  async #close(): Promise<void> {
-    this.#closed = true
-    this.#end.resolve()
+  async #close({ end }: Keeping): Promise<void> {
+    end.resolve()
     for (const resume of [...this.#line]) resume(undefined)
     await Promise.all([...this.#threads].map((thread) => thread.close()))
+    this.#idle.length = 0
   }
 
   #data(): ThreadData {
@@ -126,35 +144,39 @@ export class ThreadPool implements Pool {
     return thread
   }
 
-  /** Keep one place filled until the pool closes: a thread that is gone is replaced, at once if it was a job that ended it. */
-  async #keep(first: JobThread, data: ThreadData): Promise<void> {
+  /**
+   * Keep one slot filled until the pool stops: a thread that is gone is replaced, at once if it was a job that ended
+   * it.
+   */
+  async #keep(first: JobThread, keeping: Keeping): Promise<void> {
+    const { data, stopping } = keeping
     let thread = first
     let failures = 0
     for (;;) {
       if (thread.alive) this.#offer(thread)
       await thread.gone
-      if (this.#closed) return
+      if (stopping.aborted) return
       this.#drop(thread)
       failures = thread.used ? 0 : failures + 1
-      if (failures > 0) await this.#pause(failures)
-      if (this.#closed) return
+      if (failures > 0) await this.#pause(failures, keeping)
+      if (stopping.aborted) return
       thread = this.#open(data)
-      await this.#load(thread)
+      await this.#load(thread, keeping)
     }
   }
 
-  async #load(thread: JobThread): Promise<void> {
+  async #load(thread: JobThread, { stopping }: Keeping): Promise<void> {
     try {
       await thread.ready
     } catch (error) {
-      if (!this.#closed) this.#log.error({ err: error }, 'a new thread cannot load the task module')
+      if (!stopping.aborted) this.#log.error({ err: error }, 'a new thread cannot load the task module')
       await thread.close()
     }
   }
 
-  async #pause(failures: number): Promise<void> {
+  async #pause(failures: number, { end }: Keeping): Promise<void> {
     const delay = backoffDelay(RESPAWN_BACKOFF, failures - 1)
-    await Promise.race([sleep(delay, undefined, { ref: false }), this.#end.promise])
+    await Promise.race([sleep(delay, undefined, { ref: false }), end.promise])
   }
 
   #drop(thread: JobThread): void {

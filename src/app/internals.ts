@@ -1,0 +1,57 @@
+import type { Extension } from '../calls/extension.ts'
+import type { Stores } from '../calls/stores.ts'
+import type { AnyTask } from '../calls/task.ts'
+import type { Config } from '../config/config.ts'
+import type { Job } from '../protocol/job.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { Emitter } from '../std/emitter.ts'
+import type { JobHost } from '../tasks/jobContext.ts'
+import type { Ended } from './afterTask.ts'
+import type { Signals } from './signals.ts'
+
+/** The members of an app that `AppInternals` repeats. */
+interface AppFacts {
+  readonly config: Config
+  readonly tasks: ReadonlyMap<string, AnyTask>
+  readonly signals: Emitter<Signals>
+  readonly extensions: readonly Extension[]
+}
+
+/** What only an app itself can do, and its users do not need. */
+interface AppActions {
+  /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
+  stores(): Promise<Stores>
+  /** Run one job to its end, in this thread: what pools call. Never rejects. */
+  runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */
+  taskEnded(ended: Ended): Promise<void> | undefined
+}
+
+/**
+ * An app as worker, beat and remote control see it. Not for `http/` and `cli/`: these use what any application can use.
+ */
+export interface AppInternals extends AppFacts, AppActions {}
+
+/** A property and not a WeakMap: an app may be of another copy of this package. */
+const INTERNALS: symbol = Symbol.for('celeriac.internals')
+
+/** The internals of an app. */
+export function internalsOf(app: AppFacts): AppInternals {
+  return (app as unknown as Record<symbol, AppInternals>)[INTERNALS] as AppInternals
+}
+
+/** Called once, by the app. */
+export function defineInternals(app: AppFacts, actions: AppActions): void {
+  const { tasks, signals, extensions } = app
+  const value: AppInternals = {
+    ...actions,
+    tasks,
+    signals,
+    extensions,
+    // Another object after `configure`.
+    get config() {
+      return app.config
+    },
+  }
+  Object.defineProperty(app, INTERNALS, { value })
+}

@@ -1,0 +1,25 @@
+import type { Ended } from '../app/afterTask.ts'
+import type { Signals } from '../app/signals.ts'
+import type { Extension } from '../calls/extension.ts'
+import type { Stores } from '../calls/stores.ts'
+import type { AnyTask } from '../calls/task.ts'
+import type { Config } from '../config/config.ts'
+import type { Job } from '../protocol/job.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { Emitter } from '../std/emitter.ts'
+import type { JobHost } from '../tasks/jobContext.ts'
+
+/** What a worker needs of its app: the internals of every app have it. */
+export interface WorkerApp {
+  readonly config: Config
+  readonly tasks: ReadonlyMap<string, AnyTask>
+  readonly signals: Emitter<Signals>
+  /** What follows from the end of a task, beside its links. */
+  readonly extensions: readonly Extension[]
+  /** The stores, opened at the first call. */
+  stores(): Promise<Stores>
+  /** Run one job to its end, in this thread. Never rejects. */
+  runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** A task has ended and its end is stored: run the hooks. Never rejects; undefined where there are none. */
+  taskEnded(ended: Ended): Promise<void> | undefined
+}
