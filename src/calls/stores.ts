@@ -39,7 +39,7 @@ export class AppStores {
     return this.#config().clock
   }
 
-  /** True once somebody asked for the stores: the configuration is then fixed. */
+  /** True once the stores were requested: the configuration is then fixed. */
   get used(): boolean {
     return this.#opening !== undefined
   }

@@ -96,7 +96,7 @@ class StoredWait implements Wait {
 
   /** From now on no answer is accepted, unless one came in this very moment. */
   async #close(): Promise<void> {
-    const result = encodeException({ type: 'TimeoutError', message: 'nobody answered in time' })
+    const result = encodeException({ type: 'TimeoutError', message: 'no answer came in time' })
     await this.#write({ status: FAILURE, result, date_done: isoOf(this.#stores.clock.now()) })
   }
 

@@ -105,13 +105,13 @@ onEachStore((lab, kind) => {
 
   it('a store that is away for a moment ends no wait', async () => {
     const { app, ask, token } = scene(lab())
-    const { backend } = await storesOf(app)
-    const store = backend.store.bind(backend)
+    const { unitOfWork } = await storesOf(app)
+    const write = unitOfWork.write.bind(unitOfWork)
     let away = 1
-    backend.store = (meta, ...rest) =>
-      meta.name === 'celeriac.wait' && away-- > 0
+    unitOfWork.write = (writing) =>
+      writing.meta?.name === 'celeriac.wait' && away-- > 0
         ? Promise.reject(new StoreUnavailableError('away'))
-        : store(meta, ...rest)
+        : write(writing)
     await lab().work(app)
     const handle = await ask.delay('approval')
     const given = await token()
@@ -138,7 +138,7 @@ onEachStore((lab, kind) => {
   if (kind === 'memory') return
 
   it('in threads', async () => {
-    const { app, ask } = await waiting(lab())
+    const { app, ask } = await waiting(lab(), '30s')
     const module = new URL('./modules/waiting.ts', import.meta.url).href
     await lab().work(app, { pool: 'threads', concurrency: 1, module })
     const handle = await ask.delay()
@@ -163,9 +163,10 @@ onEachStore((lab, kind) => {
 })
 
 /** The app of modules/waiting.ts on the store of this test. */
-async function waiting(lab: Lab): Promise<typeof import('./modules/waiting.ts')> {
+async function waiting(lab: Lab, lease = '1s'): Promise<typeof import('./modules/waiting.ts')> {
   process.env.CELERIAC_TEST_STORE = lab.url
   process.env.CELERIAC_TEST_BACKEND = lab.backend ?? lab.url
+  process.env.CELERIAC_TEST_LEASE = lease
   vi.resetModules()
   const loaded = await import('./modules/waiting.ts')
   lab.after(() => loaded.app.close())

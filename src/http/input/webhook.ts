@@ -32,13 +32,13 @@ export function webhookProblem(c: Context, { app }: HttpScope): Problem | undefi
  * Mark the answers to requests that submit jobs whose webhook is disabled: the job runs, and the webhook is not sent.
  */
 export function addWebhookMark(api: Hono, base: string, { app, jobs }: HttpScope): void {
-  const { webhooks, logger } = app.config
+  const { webhooks, logger, clock } = app.config
   if (!webhooks) return
   api.on('POST', [`${base}/tasks/:name`, `${base}/batches`, `${base}/jobs/:id/retry`], async (c, next) => {
     await next()
     const url = webhookOf(c)
     if (url === undefined || !c.res.ok) return
-    const endpoint = new Endpoint(url, () => jobs.notes(), webhooks, logger)
+    const endpoint = new Endpoint(url, { notes: () => jobs.notes(), clock }, webhooks, logger)
     if (await endpoint.isDisabled()) c.res.headers.set(WEBHOOK_URL_HEADER, 'disabled')
   })
 }

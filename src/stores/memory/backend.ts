@@ -97,7 +97,7 @@ export class MemoryBackend implements ResultBackend {
     const serialized = serialize(meta, this.#options.serializer, 'meta')
     const now = this.#clock.now()
     const lifetime = lifetimeOf(meta, this.#options.expires, now)
-    // One that is not final is kept at least as long as was said before.
+    // A record that is not final is kept at least as long as its earlier states required.
     const end = Math.max(endOf(lifetime, now), isFinal(meta.status) ? 0 : (known?.end ?? 0))
     const stored: Stored = {
       seq: known?.seq ?? version,

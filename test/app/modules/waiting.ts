@@ -4,8 +4,8 @@ import { createLogger } from '../../../src/std/log.ts'
 import { currentTask } from '../../../src/tasks/current.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 
-const { CELERIAC_TEST_STORE: broker, CELERIAC_TEST_BACKEND: backend } = process.env
-export const app: App = new App({ broker, backend, lease: '1s', logger: createLogger('silent') })
+const { CELERIAC_TEST_STORE: broker, CELERIAC_TEST_BACKEND: backend, CELERIAC_TEST_LEASE: lease } = process.env
+export const app: App = new App({ broker, backend, lease, logger: createLogger('silent') })
 export const ask = app.task('ask', async () => {
   const ctx = currentTask()
   const notify = (token: string): Promise<void> => ctx?.updateState('TOKEN', token) ?? Promise.resolve()

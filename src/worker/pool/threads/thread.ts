@@ -16,6 +16,8 @@ import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.t
  * How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms.
  */
 const CLOSE_TIMEOUT_MS = 1000
+/** How long the end of a terminated thread may take. */
+const TERMINATE_TIMEOUT_MS = 3000
 
 interface Running {
   readonly job: Job
@@ -173,11 +175,11 @@ export class JobThread {
 
   async #terminate(): Promise<void> {
     const dead = this.#worker.terminate().then(() => true)
-    if (await Promise.race([dead, sleep(CLOSE_TIMEOUT_MS, false, { ref: false })])) return
+    if (await Promise.race([dead, sleep(TERMINATE_TIMEOUT_MS, false, { ref: false })])) return
     this.#worker.unref()
     this.#log.warn(
       {},
-      `a terminated thread has not ended within ${CLOSE_TIMEOUT_MS} ms: it is in native code, and ends after it`,
+      `a terminated thread has not ended within ${TERMINATE_TIMEOUT_MS} ms: it is in native code, and ends after it`,
     )
   }
 
