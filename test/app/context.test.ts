@@ -67,12 +67,12 @@ onEachStore((lab) => {
       await gate.promise
       return 'done'
     })
-    const { backend } = await storesOf(app)
+    const { unitOfWork } = await storesOf(app)
     let writes = 0
-    const store = backend.store.bind(backend)
-    backend.store = (meta) => {
-      if (meta.status === 'PROGRESS') writes++
-      return store(meta)
+    const write = unitOfWork.write.bind(unitOfWork)
+    unitOfWork.write = (writing) => {
+      if (writing.meta?.status === 'PROGRESS') writes++
+      return write(writing)
     }
     await lab().work(app)
     const start = performance.now()

@@ -132,12 +132,12 @@ onEachStore((lab) => {
     const app = lab().app()
     const task = app.task('task', (n: number) => n, { acksLate: false })
     const told = record(app)
-    const { backend } = await storesOf(app)
-    const store = backend.store.bind(backend)
+    const { unitOfWork } = await storesOf(app)
+    const write = unitOfWork.write.bind(unitOfWork)
     let trouble: Error | undefined
     let refused = 0
-    backend.store = async (meta, ...rest) => {
-      if (meta.status !== 'SUCCESS' || !trouble) return store(meta, ...rest)
+    unitOfWork.write = async (writing) => {
+      if (writing.meta?.status !== 'SUCCESS' || !trouble) return write(writing)
       refused++
       throw trouble
     }
