@@ -102,9 +102,12 @@ export async function openStores(urls: StoreUrls, options: StoreOptions): Promis
   }
 }
 
-/** True where results are messages to the process that submitted the task. Throws ConfigError. */
+/**
+ * True where results are messages to the process that submitted the task. False for a URL that no store knows: opening
+ * it says so.
+ */
 export function repliesTo(url: string): boolean {
-  return kindOf(url, 'backend').replies === true
+  return findKind(url, 'backend')?.replies === true
 }
 
 /**

@@ -45,7 +45,8 @@ export function delays(it: Case): void {
   })
 
   it('notBefore: is kept while there is no consumer', async ({ broker, read }) => {
-    const due = Date.now() + 100
+    // Far enough for a store that is slow to take it.
+    const due = Date.now() + 1000
     await broker.publish(envelopeOf('1'), toQueue('q'), { notBefore: due })
     assert.equal(await broker.size('q'), 0)
     const [id] = idsOf([await (await read(['q'], 1)).next()])

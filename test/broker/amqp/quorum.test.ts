@@ -6,9 +6,9 @@ import { emptyRabbit } from '../../rabbitmq/shared.ts'
 /** What RabbitMQ's quorum queues do not do, by words of the cases' titles, and why. */
 const DIFFERENT: Readonly<Record<string, string>> = {
   priority: 'quorum queues have no priorities',
-  'given back ahead of later ones': 'a returned message comes after the messages that the server has read already',
+  'returned ahead of later ones': 'a returned message comes after the messages that the server has read already',
   'lowered, it lets go only what is settled': 'the server updates the length of a quorum queue after seconds',
-  'close gives back what nobody has read': 'the server updates the length of a quorum queue after seconds',
+  'close releases deliveries that were not read': 'the server updates the length of a quorum queue after seconds',
   'what is about to come does not come either': 'between two delay queues a message is in no queue for a moment',
   'not a moment earlier, and soon after': 'each step of a delay takes longer in quorum queues',
 }
