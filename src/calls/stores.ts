@@ -16,6 +16,8 @@ export class AppStores {
   readonly #config: () => Config
   readonly #queue = uuid()
   #opening: Promise<Stores> | undefined
+  /** Whether results are sent to a queue of ours, with this configuration. */
+  #replies: { readonly config: Config; readonly wanted: boolean } | undefined
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
   /** The extensions of the app: `revoke` writes what follows by them. */
@@ -31,7 +33,10 @@ export class AppStores {
 
   /** Queue to which replies are sent, where results are sent instead of being kept (rpc://). */
   get replyTo(): string | undefined {
-    return repliesTo(this.#config().backend.reveal()) ? this.#queue : undefined
+    const config = this.#config()
+    // Every call asks; the URL is looked up once for each configuration.
+    if (this.#replies?.config !== config) this.#replies = { config, wanted: repliesTo(config.backend.reveal()) }
+    return this.#replies.wanted ? this.#queue : undefined
   }
 
   /** The app's clock. */

@@ -21,9 +21,9 @@ import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
 /**
- * `send(kind, a, b, c)`: into its list (`push`: list, text), or kept until its time (`park`: tag, seconds, value).
- * `sent()` does the pushes. `unsendable(kind, a)`: why it cannot be sent, else nil; to be called before the first
- * write.
+ * `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes. `unsendable(kind, target)`:
+ * why it cannot be sent, as the server would answer, else nil; to be called before the first write. A script with it
+ * has the visibility timeout, s, as ARGV[2].
  */
 export const SEND_LUA = `
 local visibility = tonumber(ARGV[2])
@@ -51,10 +51,9 @@ end
 `
 
 /**
- * ARGV[3…] are the arguments of `index_jobs` ('' alone: nothing has metadata); then for each: `once`, key, value,
- * status, ttl of its record (key '': none), key, value, ttl of its note and of its metadata (key '': none), id and
- * score for the index, and the arguments of `send`. Answers 1 for each that was sent, else 0; a text with the reason
- * for one that cannot be sent.
+ * ARGV[3] is how many; ARGV[4…] are the arguments of `index_jobs` ('' alone: nothing has metadata); then for each:
+ * `once`, RECORD, NOTE, METADATA and MESSAGE. Answers 1 for each that was sent, else 0; a text with the reason for one
+ * that cannot be sent.
  */
 const SUBMIT: Script = {
   name: 'submit',

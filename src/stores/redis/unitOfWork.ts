@@ -14,10 +14,9 @@ import { STORE_LUA } from './results/recordScript.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
 
 /**
- * ARGV[3] is how many, then their tags; then for each `ack` or `requeue`, and its record as for SUBMIT; if that word
- * ends with `+`, the numbers of other records and of messages, and each of them. None of this happens unless the
- * message is still held. Answers 1 for each that was held, else 0; a text with the reason for one that cannot be
- * written: it is held as before, and the others are settled.
+ * ARGV[3] is how many, then their tags; then for each ENDING and RECORD, and RECORD and MESSAGE for as many others and
+ * messages as ENDING counts. None of this happens unless the message is still held. Answers 1 for each that was held,
+ * else 0; a text with the reason for one that cannot be written: it is held as before, and the others are settled.
  */
 const SETTLE: Script = {
   name: 'settle with record',

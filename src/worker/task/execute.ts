@@ -165,15 +165,15 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
 }
 
 /**
- * The first that a run says where another was lost is STARTED: whoever follows sees that what came before is told anew.
+ * On redelivery, store STARTED before the first report, so that subscribers know that earlier output will be repeated.
  */
 function beginAgain(request: Request, context: WorkerContext): void {
   if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
 }
 
 /**
- * The first that is handed out begins with STARTED, unless the run has a state already: whoever follows sees where each
- * run begins.
+ * Before the first emission, store STARTED, unless the run has stored a state already: subscribers see where each run
+ * begins.
  */
 function emitter(request: Request, context: WorkerContext): Emit {
   return (emission, taken) => {
