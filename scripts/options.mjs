@@ -8,17 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
-import { defaultCode } from '../src/config/optionTable.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
+import { defaultCode } from '../src/std/optionTable.ts'
 import { WORKER_OPTIONS } from '../src/worker/options.ts'
 import { node, root } from './lib.mjs'
 
 /**
- * @typedef {import('../src/config/optionTable.ts').AnyRow} Row
+ * @typedef {import('../src/std/optionTable.ts').AnyRow} Row
  * @typedef {{ readonly table: object, readonly source: string, readonly page: string }} Group a table, the file of its interface, its page in docs/
  */
 

@@ -26,10 +26,16 @@ export type {
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
-export type { AsyncResult, EventOptions, RevokeOptions, TaskEvent, WaitOptions } from './calls/asyncResult.ts'
+export type {
+  AsyncResult,
+  EventOptions,
+  RevokeOptions,
+  Submission,
+  TaskEvent,
+  WaitOptions,
+} from './calls/asyncResult.ts'
 export type { JobError, JobInfo } from './calls/jobInfo.ts'
 export type { Call } from './calls/prepareCall.ts'
-export type { Submission } from './calls/resultPromise.ts'
 export type { AnyTask, ObjectTask, Positional, ProgressOf, ResultOf, Task } from './calls/task.ts'
 export type { WaitOutcome } from './calls/wait.ts'
 export { App, Celeriac } from './celeriac.ts'

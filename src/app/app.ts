@@ -1,12 +1,11 @@
 import { hostname } from 'node:os'
 import type { ListFilter } from '../backend/jobIndex.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
-import { AsyncResult } from '../calls/asyncResult.ts'
+import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
 import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
-import { Submission } from '../calls/resultPromise.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
@@ -264,7 +263,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /**
-   * Answer a task that waits (`ctx.waitFor`), by the token that it gave out. Says what became of the answer. Throws
+   * Answer a task that waits (`ctx.waitFor`), by the token that it emitted. Returns what became of the answer. Throws
    * EncodeError for a value that cannot be sent, NotSupportedError with `rpc://` results.
    */
   completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
@@ -350,7 +349,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   #submit(prepared: Prepared): Promise<AsyncResult> {
-    // Before it is sent: nobody need await that, and the task around may have ended by then.
+    // Before it is sent: the caller need not await that, and the task around may have ended by then.
     childrenHere()?.push(prepared.id)
     const { opened } = this.#stores
     return opened

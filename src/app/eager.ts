@@ -25,7 +25,7 @@ export interface EagerStore {
   readonly clock: Clock
 }
 
-/** Run at once in this process, retries without their waits, and record the end: what `alwaysEager` does with a call. */
+/** Run at once in this process, retries without their waits, and record the end: a call under `alwaysEager`. */
 export async function runEagerly(
   job: Job,
   pending: TaskMeta | undefined,

@@ -1,9 +1,9 @@
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
 import { validate } from '../std/schema.ts'
-import { bindCall, checkArguments } from '../tasks/bind.ts'
+import { bindCall, checkArguments, invoke } from '../tasks/bind.ts'
 import { childrenHere, DIRECT_ID, lineage, runAs, sourceHere } from '../tasks/current.ts'
-import { invoke, type TaskDefinition } from '../tasks/definition.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import { JobContext, type JobHost } from '../tasks/jobContext.ts'
 
 /**

@@ -1,6 +1,6 @@
-import { type OptionTable, readOptions } from '../config/optionTable.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireDate, requireFlag, shown } from '../std/validate.ts'
 import type { Definition, Missed, Overlap } from './entry.ts'
 

@@ -55,7 +55,7 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   const key = options.idempotencyKey
   const id = options.taskId ?? (key === undefined ? uuid(now, config.clock) : uuidOf(task, key))
   const eta = options.eta ?? momentOf(options.countdown, now)
-  const queue = options.queue ?? own?.queue ?? config.route(task) ?? config.queue
+  const queue = options.queue ?? own?.queue ?? config.route?.(task) ?? config.queue
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
   if (ignored && options.idempotencyKey !== undefined)
     throw new ArgumentError(

@@ -15,8 +15,7 @@ import {
   parseObjectParams,
   parsePositionalParams,
 } from '../tasks/parameters.ts'
-import type { AsyncResult } from './asyncResult.ts'
-import type { Submission } from './resultPromise.ts'
+import type { AsyncResult, Submission } from './asyncResult.ts'
 
 /**
  * A task: call it to run it here and now, `delay` it to have a worker run it. `Args` are those of the function, `Call`

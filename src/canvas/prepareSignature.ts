@@ -58,7 +58,7 @@ export function prepareSignature(
   const exchange = queue === undefined ? (text(options, 'exchange') ?? '') : ''
   const key = text(options, 'routing_key')
   const routingKey =
-    queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route(task) ?? config.queue
+    queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route?.(task) ?? config.queue
   const envelope = encodeTask(message, serializer, config.typedJson)
   return preparedOf(message, envelope, { exchange, routingKey }, now)
 }

@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import type { AnyRow } from '../config/optionTable.ts'
+import type { AnyRow } from '../std/optionTable.ts'
 import { duration, wholeNumber } from './values.ts'
 
 /*

@@ -5,10 +5,10 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { starGlob } from '../std/glob.ts'
 import type { Logger, LogOption } from '../std/log.ts'
+import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
 import type { SecretUrl } from '../std/secretUrl.ts'
 import { requireText, shown } from '../std/validate.ts'
-import type { OptionTable } from './optionTable.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestConfig, RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
@@ -123,7 +123,7 @@ export interface Config {
   /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
   readonly storeWarning: string | undefined
   readonly queue: string
-  readonly route: (task: string) => string | undefined
+  readonly route: ((task: string) => string | undefined) | undefined
   readonly serializer: 'json' | 'msgpack'
   readonly resultSerializer: 'json' | 'msgpack'
   readonly accept: readonly ('json' | 'msgpack')[]
@@ -194,7 +194,6 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     kind: 'value',
     type: 'Readonly<Record<string, string>> | ((task: string) => string | undefined)',
     parse: parseRoutes,
-    default: {},
     absent: 'none',
     doc: "task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or a function of the name",
     celery: 'task_routes',

@@ -1,10 +1,10 @@
 import { ArgumentError } from '../std/errors.ts'
 import { createLogger } from '../std/log.ts'
+import { readOptions } from '../std/optionTable.ts'
 import { SecretUrl } from '../std/secretUrl.ts'
 import { defaultBackendOf } from '../stores/open.ts'
 import { APP_OPTIONS, type CeleriacOptions, type Config } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
-import { readOptions } from './optionTable.ts'
 import { parseRequestOptions } from './requestOptions.ts'
 import { parseWebhooks } from './webhookOptions.ts'
 

@@ -1,9 +1,9 @@
 import { ArgumentError } from '../std/errors.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireSchema, type Schema } from '../std/schema.ts'
 import { redactUrl } from '../std/url.ts'
 import { shown } from '../std/validate.ts'
 import { type BaseUrlPolicy, isBaseUrl } from './baseUrl.ts'
-import { type OptionTable, readOptions } from './optionTable.ts'
 
 /** What of a request tasks may know. */
 export interface RequestOptions {

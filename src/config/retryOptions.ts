@@ -1,8 +1,8 @@
 import type { Backoff } from '../std/backoff.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { shown } from '../std/validate.ts'
-import { type OptionTable, readOptions } from './optionTable.ts'
 
 /** An error class, whatever its constructor takes. */
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.

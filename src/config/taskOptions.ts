@@ -2,9 +2,9 @@ import { assertEncodable } from '../protocol/encoding.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
-import { type OptionTable, readOptions } from './optionTable.ts'
 import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */

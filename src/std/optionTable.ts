@@ -1,6 +1,6 @@
-import { type Duration, milliseconds } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown, requireText, shown } from '../std/validate.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import { ArgumentError } from './errors.ts'
+import { refuseUnknown, requireText, shown } from './validate.ts'
 
 /*
  * A group of options is one table with a row for each option. Its interface in TypeScript, its table in the

@@ -2,6 +2,7 @@ import { ValidationError, type ValidationIssue } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { issuesOf, validate, validationError } from '../std/schema.ts'
 import { shown } from '../std/validate.ts'
+import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { Parameter, Parameters } from './parameters.ts'
 
@@ -189,4 +190,10 @@ export function joinKwargs(where: string, first: Kwargs, second: Kwargs): Kwargs
 
 function isEmpty(kwargs: Kwargs): boolean {
   return Object.keys(kwargs).length === 0
+}
+
+/** Call the function as its style wants; `args` are those of the wire, already validated. */
+export function invoke(definition: TaskDefinition, args: readonly unknown[], context: TaskContext): unknown {
+  const run = definition.run as (...args: unknown[]) => unknown
+  return definition.style === 'object' ? run(args[0], context) : run(...args)
 }

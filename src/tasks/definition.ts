@@ -1,6 +1,5 @@
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Schema } from '../std/schema.ts'
-import type { TaskContext } from './current.ts'
 import type { Parameters } from './parameters.ts'
 
 /** What a task is: its name, options, schemas and function. The wire never sees it. */
@@ -21,10 +20,4 @@ export interface TaskDefinition {
   readonly progress: Schema | undefined
   readonly chunk: Schema | undefined
   readonly run: (...args: never[]) => unknown
-}
-
-/** Call the function as its style wants; `args` are those of the wire, already validated. */
-export function invoke(definition: TaskDefinition, args: readonly unknown[], context: TaskContext): unknown {
-  const run = definition.run as (...args: unknown[]) => unknown
-  return definition.style === 'object' ? run(args[0], context) : run(...args)
 }

@@ -20,9 +20,9 @@ import {
   WorkerLostError,
 } from '../std/errors.ts'
 import { validate } from '../std/schema.ts'
-import { bindCall, checkArguments } from './bind.ts'
+import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
-import { invoke, type TaskDefinition } from './definition.ts'
+import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
 import { compose, type Middleware } from './middleware.ts'
 import type { OpenWait } from './waitTypes.ts'

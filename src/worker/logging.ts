@@ -12,7 +12,7 @@ const MAX_RESULT_LENGTH = 200
 interface Line<Event> {
   readonly level: LineLevel
   text(event: Event): string
-  /** Data beside the words, for whoever searches the log. */
+  /** Data beside the text, by which the log is searched. */
   fields?(event: Event): object
 }
 
@@ -38,7 +38,7 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   'task:revoked': { level: 'warn', text: (task) => `${nameOf(task)} revoked (${task.reason})`, fields: factsOf },
   'task:rejected': {
     level: 'warn',
-    text: (task) => `${nameOf(task)} rejected${task.requeue ? ', given back' : ''}: ${task.reason}`,
+    text: (task) => `${nameOf(task)} rejected${task.requeue ? ', requeued' : ''}: ${task.reason}`,
     fields: factsOf,
   },
   'task:unknown': {
@@ -58,7 +58,7 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   },
   'task:returned': {
     level: 'warn',
-    text: (task) => `${nameOf(task)} given back to queue ${task.queue}`,
+    text: (task) => `${nameOf(task)} requeued to queue ${task.queue}`,
     fields: factsOf,
   },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
@@ -68,7 +68,7 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
 
 /**
  * Turns an app's signals into log lines. Below `level` nothing is listened to, so that nothing is spent on lines that
- * nobody reads. The returned function ends it.
+ * are not written. The returned function ends it.
  */
 export function logSignals(signals: Pick<Emitter<Signals>, 'on'>, logger: Logger, level: LogLevel): () => void {
   const names = Object.keys(LINES) as (keyof Signals)[]
@@ -113,7 +113,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** A store that is away is no surprise, and its stack tells nothing. */
+/** An unavailable store is expected, and its stack explains nothing. */
 function unexpected({ error }: Signals['worker:error']): object {
   return isStoreAway(error) ? {} : { err: error }
 }

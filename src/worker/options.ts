@@ -1,7 +1,7 @@
-import { type OptionTable, readOptions } from '../config/optionTable.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
 /** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */

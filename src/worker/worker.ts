@@ -24,7 +24,7 @@ export type { Pool, RunOptions } from './pool/pool.ts'
 
 requireNode()
 
-/** The name of a worker that is given none; `number` tells several of one machine apart. */
+/** Default name of a worker; `number` distinguishes several of one machine. */
 export function defaultName(number = 1): string {
   return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
 }
@@ -165,7 +165,7 @@ export class Worker implements Service {
     for (const request of this.#state.running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
     for (const request of this.#state.running.values()) request.kill('shutdown')
-    // From here on a store that is away is not waited for: the leases give back what it does not take now.
+    // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
     this.#stopNow.abort()
     await loop
     await this.#state.released()
@@ -177,7 +177,7 @@ export class Worker implements Service {
     this.#stopNow = new AbortController()
   }
 
-  /** What cannot be given back, because the store is away, its lease gives back. */
+  /** What cannot be released, because the store is unavailable, is released by its lease. */
   async #orTell(step: Promise<void>): Promise<void> {
     try {
       await step

@@ -66,7 +66,6 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
     'app/loadApp.ts',
     'calls/asyncResult.ts',
     'calls/jobInfo.ts',
-    'calls/resultPromise.ts',
     'calls/task.ts',
     'worker/banner.ts',
     'worker/options.ts',

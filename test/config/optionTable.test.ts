@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type AnyRow, defaultCode, type OptionTable, readGiven, readOptions } from '../../src/config/optionTable.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
+import { type AnyRow, defaultCode, type OptionTable, readGiven, readOptions } from '../../src/std/optionTable.ts'
 
 interface Options {
   name: string

@@ -1,6 +1,7 @@
 // Checked by the compiler: a table has a row for each option of its interface, and each row makes what the parsed options say.
-import type { OptionTable } from '../../src/config/optionTable.ts'
+
 import type { Duration } from '../../src/std/duration.ts'
+import type { OptionTable } from '../../src/std/optionTable.ts'
 
 interface Options {
   every?: Duration | undefined

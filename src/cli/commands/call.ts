@@ -1,6 +1,5 @@
 import type { App } from '../../app/app.ts'
-import type { AsyncResult, WaitOptions } from '../../calls/asyncResult.ts'
-import type { Submission } from '../../calls/resultPromise.ts'
+import type { AsyncResult, Submission, WaitOptions } from '../../calls/asyncResult.ts'
 import { callTask } from '../../calls/task.ts'
 import type { CallOptions } from '../../config/callOptions.ts'
 import { ConfigError } from '../../std/errors.ts'

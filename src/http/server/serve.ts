@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
-import { readOptions } from '../../config/optionTable.ts'
 import { requireNode } from '../../std/node.ts'
+import { readOptions } from '../../std/optionTable.ts'
 import { NodeServer } from './nodeServer.ts'
 import { SERVE_OPTIONS, type ServeOptions } from './serveOptions.ts'
 

@@ -1,6 +1,6 @@
-import type { OptionTable } from '../../config/optionTable.ts'
 import type { Duration } from '../../std/duration.ts'
 import type { Logger } from '../../std/log.ts'
+import type { OptionTable } from '../../std/optionTable.ts'
 
 /** Where and how a server listens. */
 export interface ServeOptions {

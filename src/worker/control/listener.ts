@@ -72,7 +72,7 @@ export class ControlListener implements Service {
   async #listen(consumer: Consumer, broker: Broker, ended: AbortSignal): Promise<void> {
     for await (const delivery of consumer) {
       try {
-        // Also what cannot be read or answered: it would come again and again.
+        // Also what cannot be read or answered: it would be delivered for ever.
         await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, ended))
       } catch (error) {
         this.#worker.error(error)

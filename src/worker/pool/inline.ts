@@ -12,8 +12,8 @@ type InlineApp = Pick<WorkerApp, 'config' | 'runJob'>
 
 /**
  * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed
- * job is abandoned. Its place is free and its outcome settled, but what it still does goes on unheard until it ends by
- * itself.
+ * job is abandoned. Its slot is free and its outcome settled, but what it still does goes on unobserved until its
+ * end.
  */
 export class InlinePool implements Pool {
   readonly kind: 'inline' | 'solo'
@@ -108,7 +108,7 @@ class InlineRun implements JobHost {
     options.kill.addEventListener('abort', this.#abandon)
   }
 
-  /** What comes after the end is not heard: an abandoned job may go on. */
+  /** A report after the end is ignored: an abandoned job may go on. */
   report(report: Report): void {
     if (!this.#ended) this.#options.report(report)
   }

@@ -6,7 +6,7 @@ import type { Emit } from '../../tasks/outputBuffer.ts'
 
 /** How one job is stopped, and where it reports. */
 export interface RunOptions {
-  /** Tells the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
+  /** Asks the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
   readonly signal: StopSignal
   /** Ends it by force where that can be done (threads), else abandons it; `kill.reason` is a StopReason. */
   readonly kill: StopSignal

@@ -16,7 +16,7 @@ import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { Request } from './request.ts'
 
-/** A message that is not run: how it is settled, and what is told of it. */
+/** A message that is not run: how it is settled, and what is reported of it. */
 export interface Refusal {
   readonly settlement: Settlement
   /** Keeps the message, where it is kept. */
@@ -160,7 +160,7 @@ function failedLinked(
   return { settlement: { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }, dead }
 }
 
-/** Its links are told as far as they can be seen: whoever waits for one of them knows nothing of what is wrong here. */
+/** Its links end too, as far as they can be read: a caller may wait for one of them. */
 function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorInfo): Refusal {
   const { id, task } = headersOf(delivery)
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })

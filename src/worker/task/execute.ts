@@ -140,7 +140,7 @@ function begin(request: Request, context: WorkerContext): void {
   signals.emit('task:prerun', request.facts)
 }
 
-/** The message's limits, else the task's own: whoever sends by name alone does not know them. */
+/** The message's limits, else the task's own: a sender by name alone does not know them. */
 function runOptions(request: Request, context: WorkerContext): RunOptions {
   const { message, definition } = request
   const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
@@ -149,7 +149,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
   if (timeLimit !== undefined) {
     request.after(timeLimit, () => {
       request.kill('time limit')
-      // Where a pool can only abandon it, it is told at least.
+      // A pool that can only abandon it at least asks it to stop.
       request.abort('soft time limit')
     })
   }
@@ -224,7 +224,7 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
   return { pid: process.pid, hostname }
 }
 
-/** Write down how it ended, then tell. What the store does not take, for what it holds, is a failure that says so. */
+/** Write its end, then report it. An outcome that the store refuses for its content becomes a failure that says so. */
 async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<void> {
   const now = context.app.config.clock.now()
   const settled = await settleSurely(
@@ -248,7 +248,7 @@ async function tellEnd(request: Request, outcome: Outcome, { app }: WorkerContex
   if (hooks !== undefined) await hooks
 }
 
-/** For the hooks. What was acknowledged when it began does not come again, whatever it asks for. */
+/** For the hooks. A message that was acknowledged at the beginning is not delivered again. */
 function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome): Ended {
   const { headers } = message
   if (acked && outcome.kind === 'reject') return { facts, headers, runtime, outcome: { ...outcome, requeue: false } }
@@ -257,7 +257,7 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
   return { facts, headers, runtime, outcome }
 }
 
-/** Tell how it ended, once that is stored. */
+/** Report its end, once that is stored. */
 function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
   switch (outcome.kind) {

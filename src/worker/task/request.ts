@@ -97,7 +97,7 @@ export class Request {
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
-  /** Tell it to stop. */
+  /** Ask it to stop. */
   abort(reason: AbortReason): void {
     this.#abort.abort(reason)
   }
@@ -111,7 +111,7 @@ export class Request {
   meta(status: string, result: unknown, traceback: string | null = null, done?: number): TaskMeta {
     const { message, hostname: worker, lost } = this
     const time = timeOf(message.id)
-    // Known to the store where it had the record of the call; ids of ours tell it too, which spares the store a merge.
+    // Known to the store where it had the record of the call; our ids contain it too, which spares the store a merge.
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
     const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
     return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))

@@ -16,7 +16,7 @@ import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
 
 /**
- * How an outcome is written down: the record, what is sent anew and what follows, and what becomes of the message.
+ * How an outcome is written down: the record, what is sent again and what follows, and what becomes of the message.
  * Pure: `now`, ms since the epoch, is when the task ended.
  * Throws for a result that cannot be sent to what follows.
  */
@@ -25,8 +25,8 @@ export function settlementOf(request: Request, outcome: Outcome, finisher: Finis
 }
 
 /**
- * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue. First with all that
- * follows from a failure, then with nothing that its message names.
+ * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue.
+ * First with all that follows from a failure, then with nothing that its message names.
  */
 export function fallbacksOf(
   request: Request,
@@ -130,7 +130,7 @@ function stopped(
   now: number,
 ): Settlement {
   const { delivery } = request
-  // What was acknowledged early cannot be given back: it is lost, but not without trace.
+  // A message that was acknowledged early cannot be requeued: it is lost, but not without trace.
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
   if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, finisher, now)
   const reason = outcome.terminated ? 'terminated' : 'revoked'
@@ -151,8 +151,8 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 }
 
 /**
- * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on as it came: arguments
- * may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
+ * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on
+ * as it came: arguments may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
  */
 function again({ message, delivery, lost }: Request, notBefore: number): Message {
   const { headers, properties, body } = delivery.envelope

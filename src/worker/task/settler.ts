@@ -18,7 +18,7 @@ export interface Ending {
   readonly settlement: () => Settlement
   /**
    * It holds nothing that only this message has: where the store refuses it for want of permission, it refuses
-   * everybody.
+   * every message.
    */
   readonly plain?: boolean
 }
@@ -37,10 +37,10 @@ const MAX_REPEATS = 4
 
 /**
  * Write an ending that the store takes, the wanted one if it can be. An outage is waited for as long as it takes, and
- * then the wanted one is tried again: an outcome is not lost because the store is away. An ending that is refused for
- * what it holds is followed by the next of `fallbacks`, which holds less; the last must hold the acknowledgement alone,
- * and is repeated until it is done. So every delivery ends. Undefined only after `stopNow`: then the lease releases the
- * message. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
+ * then the wanted one is tried again: an outcome is not lost because the store is unavailable. An ending that is
+ * refused for what it holds is followed by the next of `fallbacks`, which holds less; the last must hold the
+ * acknowledgement alone, and is repeated until it is done. So every delivery ends. Undefined only after `stopNow`: then
+ * the lease releases the message. `acked`: it was acknowledged before, so that only the rest is written. Never rejects.
  */
 export async function settleSurely(
   wanted: () => Settlement,
@@ -57,7 +57,7 @@ export async function settleSurely(
   }
 }
 
-/** Undefined when the store is away. */
+/** Undefined when the store is unavailable. */
 async function fallBack(
   endings: readonly Ending[],
   reason: unknown,

@@ -25,7 +25,7 @@ class JobRunner {
   readonly #port: MessagePort
   readonly #log: Logger
   #current: AbortController | undefined
-  /** Of the job that runs, and what it handed out that is not dealt with. */
+  /** Of the job that runs, and what it emitted that is not stored yet. */
   #id: string | undefined
   #emitted: (() => void)[] = []
 
