@@ -1,8 +1,30 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown, requireObject, shown } from '../std/validate.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { requireObject } from '../std/validate.ts'
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['type', 'maxPriority', 'arguments'])
+export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
+  type: {
+    kind: 'choice',
+    values: ['classic', 'quorum'],
+    absent: "the server's, `classic`",
+    doc: "RabbitMQ's `x-queue-type`",
+  },
+  maxPriority: {
+    kind: 'count',
+    min: 1,
+    max: 255,
+    absent: 'the queue has no priorities',
+    doc: "RabbitMQ's `x-max-priority`: the highest priority that the queue has",
+  },
+  arguments: {
+    kind: 'value',
+    type: 'Readonly<Record<string, unknown>>',
+    check: requireObject,
+    absent: 'none',
+    doc: 'any other argument as it is, as `x-dead-letter-exchange`',
+  },
+}
 
 /** Parse the app's option `queues`. Throws ArgumentError. */
 export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Readonly<Record<string, QueueOptions>> {
@@ -10,13 +32,7 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
   for (const [name, options] of Object.entries(queues)) {
     const where = `queues: ${name}`
     requireObject(options, where)
-    refuseUnknown(options, KNOWN_OPTIONS, where)
-    const { type, maxPriority, arguments: given = {} } = options
-    if (type !== undefined && type !== 'classic' && type !== 'quorum')
-      throw new ArgumentError(`${where}: type: expected 'classic' or 'quorum', got ${shown(type)}`)
-    if (maxPriority !== undefined && !(Number.isInteger(maxPriority) && maxPriority >= 1 && maxPriority <= 255))
-      throw new ArgumentError(`${where}: maxPriority: expected a whole number from 1 to 255, got ${shown(maxPriority)}`)
-    requireObject(given, `${where}: arguments`)
+    const { type, maxPriority } = readOptions(QUEUE_OPTIONS, options, where)
     if (type === 'quorum' && maxPriority !== undefined)
       throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   }

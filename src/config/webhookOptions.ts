@@ -1,6 +1,7 @@
 import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { refuseUnknown, requireText, shown } from '../std/validate.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { shown } from '../std/validate.ts'
 
 /**
  * One secret or several, each as Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. The first is the
@@ -10,23 +11,27 @@ export type WebhookSecret = string | readonly string[]
 
 /** How an app notifies other servers that a job has ended. Every worker of the app needs the same. */
 export interface WebhookOptions {
+  // <WEBHOOK_OPTIONS> written by `npm run docs:api` from the table below
   /**
-   * Signs what is sent; while there are several, each signs, so that receivers can change over. A function gives each
-   * URL its own.
+   * `whsec_` and 24 to 64 random bytes in base64 (`echo whsec_$(openssl rand -base64 32)`). A list: each signs, so that
+   * receivers can change over one by one. A function of the URL: each receiver has its own.
    */
   secret: WebhookSecret | ((url: string) => WebhookSecret | Promise<WebhookSecret>)
   /**
-   * Hosts that may be private and may be spoken to without TLS: `'localhost'`, `'10.0.0.5'`, `'*.internal'`, with
-   * `:port` for one port alone. Default none: `https:` to public addresses.
+   * Hosts that may be private and without TLS: `'localhost:8080'`, `'10.0.0.5'`, `'*.internal'`. All others are
+   * `https:` at public addresses. Default: none.
    */
   allow?: readonly string[] | undefined
-  /** `source` of the events, a URI reference. Default `urn:celeriac:<name of the app>`. */
+  /** `source` of the events, a URI reference. Default: `urn:celeriac:<name of the app>`. */
   source?: string | undefined
-  /** Queue of the deliveries. Default: the queue of the job that ended, where a worker of ours has just been. */
+  /**
+   * Where deliveries wait. Give them one of their own where workers of Python share the queues of your jobs: those do
+   * not know the task. Default: the queue of the job.
+   */
   queue?: string | undefined
-  /** Longest time for one attempt. Default `'15s'`. */
+  /** Longest time of one attempt. Default `'15s'`. */
   timeout?: Duration | undefined
-  /** Repeats after a failed attempt, from 5 s apart to 24 h. Default 16: about three days. */
+  /** Repeats after a failed attempt, from 5 s apart to 24 h: 16 take about three days. Default `16`. */
   retries?: number | undefined
   /**
    * An endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one
@@ -38,6 +43,7 @@ export interface WebhookOptions {
    * Default `'1h'`.
    */
   probeEvery?: Duration | undefined
+  // </WEBHOOK_OPTIONS>
 }
 
 /** Parsed. */
@@ -56,46 +62,89 @@ export interface WebhookConfig {
   readonly probeEvery: number
 }
 
-const KNOWN_OPTIONS = new Set([
-  'secret',
-  'allow',
-  'source',
-  'queue',
-  'timeout',
-  'retries',
-  'disableAfter',
-  'probeEvery',
-])
-const DEFAULT_RETRIES = 16
+/** As the table reads them: the app's name and the secrets are still missing. */
+interface ParsedWebhookOptions extends Omit<WebhookConfig, 'secrets' | 'allows' | 'source'> {
+  readonly secret: WebhookOptions['secret']
+  readonly allow: WebhookConfig['allows']
+  readonly source: string | undefined
+}
+
 /** Longest time that the store keeps, ms. */
 const YEAR_MS = 365 * 86_400_000
+
+export const WEBHOOK_OPTIONS: OptionTable<WebhookOptions, ParsedWebhookOptions> = {
+  secret: {
+    kind: 'value',
+    type: 'WebhookSecret | ((url: string) => WebhookSecret | Promise<WebhookSecret>)',
+    check: requireSecret,
+    required: true,
+    doc: '`whsec_` and 24 to 64 random bytes in base64 (`echo whsec_$(openssl rand -base64 32)`)',
+    more: 'A list: each signs, so that receivers can change over one by one. A function of the URL: each receiver has its own.',
+  },
+  allow: {
+    kind: 'value',
+    type: 'readonly string[]',
+    parse: parseAllow,
+    default: [],
+    absent: 'none',
+    doc: "hosts that may be private and without TLS: `'localhost:8080'`, `'10.0.0.5'`, `'*.internal'`",
+    more: 'All others are `https:` at public addresses.',
+  },
+  source: {
+    kind: 'text',
+    absent: '`urn:celeriac:<name of the app>`',
+    doc: '`source` of the events, a URI reference',
+  },
+  queue: {
+    kind: 'text',
+    absent: 'the queue of the job',
+    doc: 'where deliveries wait',
+    more: 'Give them one of their own where workers of Python share the queues of your jobs: those do not know the task.',
+  },
+  timeout: {
+    kind: 'duration',
+    check: requireTimer,
+    default: '15s',
+    doc: 'longest time of one attempt',
+  },
+  retries: {
+    kind: 'count',
+    min: 0,
+    default: 16,
+    doc: 'repeats after a failed attempt, from 5 s apart to 24 h: 16 take about three days',
+  },
+  disableAfter: {
+    kind: 'value',
+    type: 'Duration | false',
+    parse: (value, where) => (value === false ? undefined : within(value, 0, where)),
+    default: '5d',
+    doc: 'an endpoint that has failed for so long without a success is disabled when a delivery to it fails for good; one that answers 410 is at once',
+    more: '`false`: none ever is.',
+  },
+  probeEvery: {
+    kind: 'value',
+    type: 'Duration',
+    parse: (value, where) => within(value, 1, where),
+    default: '1h',
+    doc: 'how often one delivery goes to a disabled endpoint as a probe; when it is accepted, the endpoint is enabled again',
+  },
+}
 
 /** Throws ArgumentError for what cannot be. `name` is the app's. */
 export function parseWebhooks(options: WebhookOptions | undefined, name: string): WebhookConfig | undefined {
   if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null)
-    throw new ArgumentError(`webhooks: expected an object of options, got ${shown(options)}`)
-  refuseUnknown(options, KNOWN_OPTIONS, 'webhooks')
-  const { secret, allow = [], source = `urn:celeriac:${encodeURIComponent(name)}`, queue, retries } = options
-  if (typeof secret !== 'function') requireSecrets(secret)
-  if (queue !== undefined) requireText(queue, 'webhooks: queue')
-  requireText(source, 'webhooks: source')
-  const timeout = milliseconds(options.timeout ?? '15s', 'webhooks: timeout')
-  if (timeout < 1 || timeout > MAX_TIMER_MS)
-    throw new ArgumentError(`webhooks: timeout: expected 1 ms to 24 days, got ${timeout} ms`)
-  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0))
-    throw new ArgumentError(`webhooks: retries: expected a whole number >= 0, got ${shown(retries)}`)
+  const { secret, allow: allows, source, ...parsed } = readOptions(WEBHOOK_OPTIONS, options, 'webhooks')
+  requireSecret(secret)
   return {
+    ...parsed,
     secrets: async (url) => requireSecrets(typeof secret === 'function' ? await secret(url) : secret),
-    allows: parseAllow(allow),
-    source,
-    queue,
-    timeout,
-    retries: retries ?? DEFAULT_RETRIES,
-    disableAfter:
-      options.disableAfter === false ? undefined : within(options.disableAfter ?? '5d', 0, 'webhooks: disableAfter'),
-    probeEvery: within(options.probeEvery ?? '1h', 1, 'webhooks: probeEvery'),
+    allows,
+    source: source ?? `urn:celeriac:${encodeURIComponent(name)}`,
   }
+}
+
+function requireTimer(time: number, where: string): void {
+  if (time < 1 || time > MAX_TIMER_MS) throw new ArgumentError(`${where}: expected 1 ms to 24 days, got ${time} ms`)
 }
 
 /** Whole ms of a duration, a year at most. */
@@ -104,6 +153,10 @@ function within(value: Duration, least: number, name: string): number {
   if (time < least || time > YEAR_MS)
     throw new ArgumentError(`${name}: expected ${least} ms to 365 days, got ${time} ms`)
   return time
+}
+
+function requireSecret(secret: WebhookOptions['secret']): void {
+  if (typeof secret !== 'function') requireSecrets(secret)
 }
 
 function requireSecrets(secret: WebhookSecret): readonly string[] {

@@ -156,7 +156,7 @@ function expectedOf({ kind, expected, values = [], min, max, unit }: AnyRow): st
   if (expected !== undefined) return expected
   if (kind === 'count') {
     const what = unit === undefined ? 'a whole number' : `a whole number of ${unit}`
-    return max === undefined ? what : `${what} from ${min} to ${max}`
+    return max === undefined ? `${what} >= ${min}` : `${what} from ${min} to ${max}`
   }
   const all = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)))
   return [...all.slice(0, -2), all.slice(-2).join(' or ')].join(', ')

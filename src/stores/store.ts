@@ -8,8 +8,8 @@ import type { ScheduleStore } from './scheduleStore.ts'
 export interface StoreOptions extends BackendOptions {
   /** How long a silent consumer keeps the messages that it holds. */
   readonly lease: number
-  /** Redis: kombu's `visibility_timeout`. Default 1 h. */
-  readonly visibilityTimeout?: number
+  /** Redis: kombu's `visibility_timeout`. */
+  readonly visibilityTimeout: number
   /** RabbitMQ: how task queues are made, by name. */
   readonly queues?: Readonly<Record<string, QueueOptions>>
   /** `rpc://`: queue of this app's replies. */

@@ -29,7 +29,7 @@ afterAll(() => server.stop())
 beforeEach(async () => {
   await server.cli('FLUSHALL')
   connection = connectRedis(server.url())
-  broker = new RedisBroker(server.url(), connection, { lease: 30_000 })
+  broker = new RedisBroker(server.url(), connection, { lease: 30_000, visibilityTimeout: 3_600_000 })
 })
 afterEach(async () => {
   await broker.close()

@@ -18,7 +18,7 @@ for (const [name, database, serializer] of [
     await server.cli('FLUSHALL')
     return openStores(
       { broker: server.url(), backend: server.url(database) },
-      { lease: 30_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
+      { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
     )
   })
 }

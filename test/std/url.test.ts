@@ -69,7 +69,14 @@ const place = fc.constantFrom<(secret: string) => string>(
   (secret) => `http://me:${secret}@host/hook?token=${secret}`,
 )
 
-const OPTIONS: StoreOptions = { lease: 1000, expires: 1000, serializer: 'json', accept: ['json'], replyTo: 'replies' }
+const OPTIONS: StoreOptions = {
+  lease: 1000,
+  visibilityTimeout: 1000,
+  expires: 1000,
+  serializer: 'json',
+  accept: ['json'],
+  replyTo: 'replies',
+}
 
 async function outputs(url: string): Promise<string[]> {
   const secret = new SecretUrl(url)

@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await server.cli('FLUSHALL')
-  broker = new StandaloneRedisBroker(server.url(), { lease: 5000 })
+  broker = new StandaloneRedisBroker(server.url(), { lease: 5000, visibilityTimeout: 3_600_000 })
   return () => broker.close()
 })
 afterAll(() => server.stop())

@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await redis.flushall()
-  broker = new StandaloneRedisBroker(server.url(), { lease: 1000 })
+  broker = new StandaloneRedisBroker(server.url(), { lease: 1000, visibilityTimeout: 3_600_000 })
 })
 afterEach(() => broker.close())
 afterAll(async () => {

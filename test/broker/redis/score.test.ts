@@ -10,7 +10,11 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-test.each([{ lease: 1500 }, { lease: 1001, visibilityTimeout: 4321 }, { lease: 30_000, visibilityTimeout: 5500 }])(
+test.each([
+  { lease: 1500, visibilityTimeout: 3_600_000 },
+  { lease: 1001, visibilityTimeout: 4321 },
+  { lease: 30_000, visibilityTimeout: 5500 },
+])(
   'what is held with $lease ms and a visibility timeout of $visibilityTimeout ms is ours for that long, and settled',
   async (options) => {
     const broker = new StandaloneRedisBroker(server.url(), options)

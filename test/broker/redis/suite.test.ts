@@ -12,7 +12,8 @@ afterAll(() => server.stop())
 
 brokerSuite({ describe, it }, 'redis', async () => {
   await server.cli('FLUSHALL')
-  const open = (): RedisBroker => new StandaloneRedisBroker(server.url(), { lease: 30_000 })
+  const open = (): RedisBroker =>
+    new StandaloneRedisBroker(server.url(), { lease: 30_000, visibilityTimeout: 3_600_000 })
   const broker = open()
   return { broker, second: async () => open(), close: () => broker.close() }
 })

@@ -32,18 +32,17 @@ export interface RedisOptions {
   /** Kombu's `global_keyprefix`. */
   readonly keyPrefix?: string
   /**
-   * Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues. Default 1 h, as theirs.
+   * Kombu's `visibility_timeout`, ms: must be that of the Python workers on the same queues.
    */
-  readonly visibilityTimeout?: number
+  readonly visibilityTimeout: number
   /** Whose moments delays are. Default: the system's. */
   readonly clock?: Clock
 }
 
 /** Celery's exchanges whose messages go to all consumers (celery-wire §3). */
 const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
-const HOUR_MS = 3_600_000
 /** How long a transient queue is kept after its last message, ms. */
-const TRANSIENT_QUEUE_LIFETIME_MS = 24 * HOUR_MS
+const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
 
 /** A message to be pushed to its list. */
 export interface Push {
@@ -74,7 +73,7 @@ export class RedisBroker implements Broker {
   constructor(
     url: string,
     connection: RedisConnection,
-    { lease, keyPrefix = '', visibilityTimeout = HOUR_MS, clock = systemClock }: RedisOptions,
+    { lease, keyPrefix = '', visibilityTimeout, clock = systemClock }: RedisOptions,
   ) {
     this.connection = connection
     this.url = connection.url
