@@ -70,8 +70,11 @@ async function sent(lab: Lab): Promise<Map<string, Map<number, number>>> {
     const own = found.get(entry) ?? new Map<number, number>()
     found.set(entry, own.set(moment, (own.get(moment) ?? 0) + 1))
   })
+  // Counted by runs: messages that a worker has claimed and not begun go back into the queue when it stops.
+  const count = await app.queueSize()
   const worker = await lab.work(app)
-  await until(async () => (await app.queueSize()) === 0)
+  const runs = (): number => [...found.values()].flatMap((own) => [...own.values()]).reduce((a, b) => a + b, 0)
+  await until(() => runs() >= count)
   await worker.stop()
   return found
 }

@@ -53,6 +53,8 @@ describe('what changes very many rows holds the lock for a moment each time', ()
   const insert = (count: number, fields: { queue?: string; due?: string; owner?: string; priority?: string } = {}) => {
     const { queue = "'q'", due = 'NULL', owner = 'NULL', priority = '0' } = fields
     const { headers, properties, body } = envelopeOf('x')
+    // The lease renewer's thread writes too, and this connection does not wait by itself.
+    broker.file.db.exec('PRAGMA busy_timeout = 30000')
     broker.file.db
       .prepare(
         `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ? - 1)
@@ -60,6 +62,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
         SELECT ${queue}, ${priority}, ${due}, ${owner}, 't' || n, ?, ? FROM numbers`,
       )
       .run(count, JSON.stringify([headers, properties]), body)
+    broker.file.db.exec('PRAGMA busy_timeout = 0')
   }
   const count = (where: string): number =>
     (broker.file.db.prepare(`SELECT count(*) AS n FROM message WHERE ${where}`).get() as { n: number }).n
