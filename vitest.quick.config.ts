@@ -2,7 +2,7 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 import { projects } from './test/projects.ts'
 import base from './vitest.config.ts'
 
-/** `npm run test:quick`, for the inner loop: what needs no server, no browser and no Python, on memory and SQLite. */
+/** `npm run test:quick`, for the inner loop: what needs no server, no browser, no Python and no package, on memory and SQLite. */
 const config = mergeConfig(base, defineConfig({ test: { env: { TEST_STORES: 'memory,sqlite' } } }))
 
 // mergeConfig joins lists; this one must replace what the base has.
@@ -13,7 +13,7 @@ config.test.projects = projects(
     'test/{backend,broker}/{memory,sqlite,search}*.test.ts',
     'test/broker/sqlite/**/*.test.ts',
   ],
-  ['**/*.full.test.ts', '**/*.golden.test.ts'],
+  ['**/*.full.test.ts', '**/*.golden.test.ts', 'test/{bundle,release}.test.ts'],
 )
 
 export default config

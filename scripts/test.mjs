@@ -9,7 +9,9 @@ import { ensureInstalled, environment, fail, install, output, node as own, run }
 import { ensureSystemParts } from './system.mjs'
 
 const vitest = ['node_modules/vitest/vitest.mjs', 'run']
-const types = { title: 'Types', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'] }
+/** What the compiler found out is kept for the next run. */
+const incremental = ['--incremental', '--tsBuildInfoFile', 'node_modules/.cache/types.tsbuildinfo']
+const types = { title: 'Types', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', ...incremental] }
 const biome = 'node_modules/@biomejs/biome/bin/biome'
 const lint = { title: 'Lint and format', args: [biome, 'check', '--error-on-warnings', '.'] }
 const build = { title: 'Build', args: ['scripts/build.mjs'] }

@@ -1,4 +1,5 @@
-const isFull = process.env.TEST_TIER === 'full'
+/** `npm run test:full`: a test that only it has is defined under this condition. */
+export const isFull: boolean = process.env.TEST_TIER === 'full'
 
 /** How often a property is tried, or how many tasks are sent: all in `npm run test:full`, a third of them in `npm test`. */
 export function runs(count: number): number {

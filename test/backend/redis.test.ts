@@ -16,6 +16,7 @@ import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { TcpProxy } from '../redis/proxy.ts'
 import { RedisServer } from '../redis/server.ts'
 import { StandaloneRedisBackend } from '../stores/standalone.ts'
+import { inFull } from '../tier.ts'
 
 const options: BackendOptions = {
   expires: 60_000,
@@ -29,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-for (const serializer of ['json', 'msgpack'] as const) {
+for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   const opened = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     await server.cli('FLUSHALL')
     const open = (): RedisBackend => new StandaloneRedisBackend(server.url(), { ...options, serializer, ...more })

@@ -21,7 +21,7 @@ import { type Lab, next, until, useLab } from '../app/lab.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { RedisServer } from '../redis/server.ts'
 import { StandaloneSqliteBroker } from '../stores/standalone.ts'
-import { runs } from '../tier.ts'
+import { inFull, runs } from '../tier.ts'
 import { define } from './modules/rpcTasks.ts'
 
 const WORKER = fileURLToPath(new URL('modules/rpcWorker.ts', import.meta.url))
@@ -38,7 +38,7 @@ class Replying extends RpcBackend {
   }
 }
 
-for (const serializer of ['json', 'msgpack'] as const) {
+for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   const opened = async (): Promise<OpenedBackend> => {
     const broker = new MemoryBroker()
     const backend = new Replying({ ...OPTIONS, serializer, replyTo: 'own' }, broker)

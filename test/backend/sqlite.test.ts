@@ -14,10 +14,11 @@ import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { openSqliteParts, StandaloneSqliteBackend, StandaloneSqliteBroker } from '../stores/standalone.ts'
+import { inFull } from '../tier.ts'
 
 const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }
 
-for (const serializer of ['json', 'msgpack'] as const) {
+for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   const open = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
     const folder = new Folder()
     const second = async (): Promise<SqliteBackend> =>

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { inFull } from '../tier.ts'
 import { type Scene, until } from './scene.ts'
 import type { Settings } from './settings.ts'
 import { STAGES } from './stages.ts'
@@ -35,45 +36,50 @@ describe.each(STAGES)('%s: SIGTERM', (store, open) => {
     expect([...scene.effects().values()].every(({ length }) => length === 1)).toBe(true)
   })
 
-  const all: [string, string, Partial<Settings>][] = [
-    ['inline, deaf', 'chaos.wait', { concurrency: 4 }],
-    ['inline, obedient', 'chaos.heed', { concurrency: 4 }],
-    ['threads, computing', 'chaos.block', { pool: 'threads', concurrency: 2 }],
-  ]
+  type Kind = [string, string, Partial<Settings>]
+  const deaf: Kind = ['inline, deaf', 'chaos.wait', { concurrency: 4 }]
+  const obedient: Kind = ['inline, obedient', 'chaos.heed', { concurrency: 4 }]
+  const computing: Kind = ['threads, computing', 'chaos.block', { pool: 'threads', concurrency: 2 }]
   // The kinds of tasks and pools know nothing of the store.
-  const kinds = store === 'sqlite' ? all : all.slice(0, 1)
-  test.each(kinds)('gives back what does not end in time, at once: %s', async (_, task, settings) => {
-    const scene = await newScene(open)
-    const ids = await scene.send(
-      task,
-      Array.from({ length: settings.concurrency as number }, () => [LONG]),
-    )
-    const worker = await scene.start('worker', { ...settings, grace: 500 }).ready()
-    await until('all run', () => scene.effects().size === ids.length)
-    const other = await scene.start('worker', settings).ready()
-    worker.kill('SIGTERM')
-    await until('the other runs all', () => [...scene.effects().values()].every(({ length }) => length === 2), SOON)
-    expect(await worker.ended(SOON)).toBe('exit code 0')
-    expect(other.noted('r')).toEqual(new Set(ids))
-    expect(worker.noted('b')).toEqual(new Set(ids))
-    // Giving back is no death: what is given back often is not given up.
-    expect(await scene.markedLost()).toBe(0)
-  })
+  const isFirst = store === 'sqlite'
+  test.each(isFirst ? [deaf, obedient, ...inFull(computing)] : [deaf])(
+    'gives back what does not end in time, at once: %s',
+    async (_, task, settings) => {
+      const scene = await newScene(open)
+      const ids = await scene.send(
+        task,
+        Array.from({ length: settings.concurrency as number }, () => [LONG]),
+      )
+      const worker = await scene.start('worker', { ...settings, grace: 500 }).ready()
+      await until('all run', () => scene.effects().size === ids.length)
+      const other = await scene.start('worker', settings).ready()
+      worker.kill('SIGTERM')
+      await until('the other runs all', () => [...scene.effects().values()].every(({ length }) => length === 2), SOON)
+      expect(await worker.ended(SOON)).toBe('exit code 0')
+      expect(other.noted('r')).toEqual(new Set(ids))
+      expect(worker.noted('b')).toEqual(new Set(ids))
+      // Giving back is no death: what is given back often is not given up.
+      expect(await scene.markedLost()).toBe(0)
+    },
+  )
 
-  test.each(kinds)('a second one stops at once: %s', async (_, task, settings) => {
-    const scene = await newScene(open)
-    const ids = await scene.send(
-      task,
-      Array.from({ length: settings.concurrency as number }, () => [LONG]),
-    )
-    const worker = await scene.start('worker', { ...settings, grace: LONG }).ready()
-    await until('all run', () => scene.effects().size === ids.length)
-    worker.kill('SIGTERM')
-    await expect(worker.ended(1000), 'waits for what runs').rejects.toThrow('still runs')
-    worker.kill('SIGTERM')
-    expect(await worker.ended(SOON)).toBe('exit code 0')
-    expect(await scene.waiting()).toBe(ids.length)
-    await scene.start('worker', settings).ready()
-    await until('another runs all', () => [...scene.effects().values()].every(({ length }) => length === 2), SOON)
-  })
+  test.each(isFirst ? [computing, ...inFull(deaf, obedient)] : [deaf])(
+    'a second one stops at once: %s',
+    async (_, task, settings) => {
+      const scene = await newScene(open)
+      const ids = await scene.send(
+        task,
+        Array.from({ length: settings.concurrency as number }, () => [LONG]),
+      )
+      const worker = await scene.start('worker', { ...settings, grace: LONG }).ready()
+      await until('all run', () => scene.effects().size === ids.length)
+      worker.kill('SIGTERM')
+      await expect(worker.ended(1000), 'waits for what runs').rejects.toThrow('still runs')
+      worker.kill('SIGTERM')
+      expect(await worker.ended(SOON)).toBe('exit code 0')
+      expect(await scene.waiting()).toBe(ids.length)
+      await scene.start('worker', settings).ready()
+      await until('another runs all', () => [...scene.effects().values()].every(({ length }) => length === 2), SOON)
+    },
+  )
 })

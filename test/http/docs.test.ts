@@ -7,6 +7,7 @@ import { bearer } from '../../src/http/access/auth.ts'
 import { createHttp } from '../../src/http/api.ts'
 import { serve } from '../../src/http/server/serve.ts'
 import { Celeriac } from '../../src/index.ts'
+import { isFull } from '../tier.ts'
 import { useBrowser, type Watch, watchPage } from './browser.ts'
 import { problemOf } from './harness.ts'
 import { PIXEL, type Scene, startScene } from './scene.ts'
@@ -100,13 +101,14 @@ describe('in Chromium, without a network', () => {
     await page.getByRole('status').getByText('SUCCESS').waitFor()
   })
 
-  test('where events do not get through, the job is asked for', async () => {
-    await page.route('**/events', (route) => route.abort())
-    await open('reports.render')
-    await run()
-    await page.getByRole('progressbar').waitFor()
-    await page.getByRole('status').getByText('SUCCESS').waitFor()
-  })
+  if (isFull)
+    test('where events do not get through, the job is asked for', async () => {
+      await page.route('**/events', (route) => route.abort())
+      await open('reports.render')
+      await run()
+      await page.getByRole('progressbar').waitFor()
+      await page.getByRole('status').getByText('SUCCESS').waitFor()
+    })
 
   test('a failure, a picture, and a job that is cancelled', async () => {
     await open('fail')
@@ -207,29 +209,31 @@ describe('the form', () => {
     await page.getByRole('alert').getByText('tags').waitFor()
   })
 
-  test('a second run keeps the first; a retry is told with its error', async () => {
-    await open('b')
-    await go('b.order')
-    await run()
-    await page.getByRole('status').getByText('SUCCESS').waitFor()
-    await page.getByLabel('note').fill('retry')
-    await run()
-    await page
-      .getByText(/RangeError: not yet/)
-      .first()
-      .waitFor()
-    await expect.poll(() => page.getByRole('status').getByText('SUCCESS').count(), { timeout: 10_000 }).toBe(2)
-  })
+  if (isFull)
+    test('a second run keeps the first; a retry is told with its error', async () => {
+      await open('b')
+      await go('b.order')
+      await run()
+      await page.getByRole('status').getByText('SUCCESS').waitFor()
+      await page.getByLabel('note').fill('retry')
+      await run()
+      await page
+        .getByText(/RangeError: not yet/)
+        .first()
+        .waitFor()
+      await expect.poll(() => page.getByRole('status').getByText('SUCCESS').count(), { timeout: 10_000 }).toBe(2)
+    })
 
-  test('parts of the output and lines of the log are shown', async () => {
-    await open('c')
-    await go('c.speak')
-    await run()
-    await page.getByRole('status').getByText('SUCCESS').waitFor()
-    const output = await page.getByRole('region', { name: 'Output' }).textContent()
-    expect(output).toContain('one two')
-    expect(output).toContain('info a line {"of":"the log"}')
-  })
+  if (isFull)
+    test('parts of the output and lines of the log are shown', async () => {
+      await open('c')
+      await go('c.speak')
+      await run()
+      await page.getByRole('status').getByText('SUCCESS').waitFor()
+      const output = await page.getByRole('region', { name: 'Output' }).textContent()
+      expect(output).toContain('one two')
+      expect(output).toContain('info a line {"of":"the log"}')
+    })
 
   test('a file is sent as it is; parameters have fields', async () => {
     await open('d')
@@ -248,39 +252,41 @@ describe('the form', () => {
     expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toBe('42')
   })
 
-  test('the skip link stays on the task; a search without a hit says so; the focus stays where a job was cancelled', async () => {
-    await open('e')
-    await go('e.order')
-    await page.locator('.skip').focus()
-    await page.keyboard.press('Enter')
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('e.order')
-    expect(await page.locator(':focus').getAttribute('id')).toBe('main')
-    await page.getByRole('searchbox').fill('nothing')
-    await page.getByRole('status').getByText('No task has “nothing” in its name.').waitFor()
-    await page.getByLabel('note').fill('until cancelled')
-    await run()
-    await page.getByRole('button', { name: 'Cancel' }).focus()
-    await page.keyboard.press('Enter')
-    await page
-      .getByRole('status')
-      .getByText(/REVOKED|SUCCESS/)
-      .waitFor()
-    expect(await page.locator(':focus').getAttribute('role')).toBe('status')
-  })
+  if (isFull)
+    test('the skip link stays on the task; a search without a hit says so; the focus stays where a job was cancelled', async () => {
+      await open('e')
+      await go('e.order')
+      await page.locator('.skip').focus()
+      await page.keyboard.press('Enter')
+      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('e.order')
+      expect(await page.locator(':focus').getAttribute('id')).toBe('main')
+      await page.getByRole('searchbox').fill('nothing')
+      await page.getByRole('status').getByText('No task has “nothing” in its name.').waitFor()
+      await page.getByLabel('note').fill('until cancelled')
+      await run()
+      await page.getByRole('button', { name: 'Cancel' }).focus()
+      await page.keyboard.press('Enter')
+      await page
+        .getByRole('status')
+        .getByText(/REVOKED|SUCCESS/)
+        .waitFor()
+      expect(await page.locator(':focus').getAttribute('role')).toBe('status')
+    })
 })
 
-test('mounted below a path', async () => {
-  const outer = new Hono().route('/api', createHttp(scene.app, { expose: [scene.tasks.add] }))
-  const server = await serve(outer, { port: 0 })
-  const page = await browser().newPage()
-  await page.goto(`${server.url}/api/docs#/tasks/math.add`)
-  await page.getByLabel('x').fill('20')
-  await page.getByLabel('y').fill('22')
-  await page.getByRole('button', { name: 'Run' }).click()
-  await page.getByRole('region', { name: 'Result', exact: true }).getByText('42').waitFor()
-  await page.close()
-  await server.close()
-})
+if (isFull)
+  test('mounted below a path', async () => {
+    const outer = new Hono().route('/api', createHttp(scene.app, { expose: [scene.tasks.add] }))
+    const server = await serve(outer, { port: 0 })
+    const page = await browser().newPage()
+    await page.goto(`${server.url}/api/docs#/tasks/math.add`)
+    await page.getByLabel('x').fill('20')
+    await page.getByLabel('y').fill('22')
+    await page.getByRole('button', { name: 'Run' }).click()
+    await page.getByRole('region', { name: 'Result', exact: true }).getByText('42').waitFor()
+    await page.close()
+    await server.close()
+  })
 
 test('where one must say who one is', async () => {
   await using secured = await startScene({ authorize: bearer({ 'token-of-ada-1234': 'ada' }) })
