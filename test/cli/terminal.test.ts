@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { isFull } from '../tier.ts'
 import { project, run, startAtTerminal, startWorker } from './harness.ts'
 
 /** Text without colours and other marks for the terminal. */
@@ -85,19 +86,20 @@ app.schedule('ticks', every('200ms'), 'tick')
     )
   })
 
-  test('purge: Ctrl-C and Ctrl-D are no', async () => {
-    const folder = project()
-    await run(folder, ['call', 'add', '1', '2'])
-    for (const key of ['\u0003', '\u0004']) {
-      const purge = startAtTerminal(folder, ['purge'])
-      await purge.until(/\[y\/N\] /)
-      purge.child.stdin?.write(key)
-      const { code, stdout } = await purge.ended
-      expect(code).toBe(0)
-      expect(stdout).not.toContain('Abort')
-      expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: 1 })
-    }
-  })
+  if (isFull)
+    test('purge: Ctrl-C and Ctrl-D are no', async () => {
+      const folder = project()
+      await run(folder, ['call', 'add', '1', '2'])
+      for (const key of ['\u0003', '\u0004']) {
+        const purge = startAtTerminal(folder, ['purge'])
+        await purge.until(/\[y\/N\] /)
+        purge.child.stdin?.write(key)
+        const { code, stdout } = await purge.ended
+        expect(code).toBe(0)
+        expect(stdout).not.toContain('Abort')
+        expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: 1 })
+      }
+    })
 
   test('shell: await, and the tasks at hand', async () => {
     const folder = project()

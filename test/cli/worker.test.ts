@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inFull } from '../tier.ts'
+import { inFull, isFull } from '../tier.ts'
 import { project, run, start, startWorker } from './harness.ts'
 
 describe('worker', () => {
@@ -38,15 +38,16 @@ describe('worker', () => {
     expect(lines[4].traceback).toMatch(/^TypeError: no such thing\n {4}at .*tasks\.ts/)
   })
 
-  test('-l error says only what is wrong', async () => {
-    const folder = project()
-    const worker = start(folder, ['worker', '-A', 'tasks.ts', '-l', 'error'])
-    await worker.until(/\[tasks\]/)
-    await run(folder, ['call', 'add', '1', '2', '--wait'])
-    await run(folder, ['call', 'boom', '--wait'])
-    await worker.until(/boom\S* failed/)
-    expect(worker.stderr.trim().split('\n')).toHaveLength(1)
-  })
+  if (isFull)
+    test('-l error says only what is wrong', async () => {
+      const folder = project()
+      const worker = start(folder, ['worker', '-A', 'tasks.ts', '-l', 'error'])
+      await worker.until(/\[tasks\]/)
+      await run(folder, ['call', 'add', '1', '2', '--wait'])
+      await run(folder, ['call', 'boom', '--wait'])
+      await worker.until(/boom\S* failed/)
+      expect(worker.stderr.trim().split('\n')).toHaveLength(1)
+    })
 
   test('a forgotten promise of a task does not end the worker', async () => {
     const folder = project()
@@ -132,24 +133,26 @@ describe('stopping a worker', () => {
     expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })
 
-  test('a second worker of one machine has a name of its own', async () => {
-    const folder = project()
-    const first = await startWorker(folder)
-    const second = await startWorker(folder)
-    expect(first.stdout).toMatch(/ · celeriac@\S+\n/)
-    expect(second.stdout).toMatch(/ · celeriac-2@\S+\n/)
-    const names = /^workers: {3}celeriac-2@\S+, celeriac@\S+$/m
-    expect((await run(folder, ['status'])).stdout).toMatch(names)
-  })
+  if (isFull)
+    test('a second worker of one machine has a name of its own', async () => {
+      const folder = project()
+      const first = await startWorker(folder)
+      const second = await startWorker(folder)
+      expect(first.stdout).toMatch(/ · celeriac@\S+\n/)
+      expect(second.stdout).toMatch(/ · celeriac-2@\S+\n/)
+      const names = /^workers: {3}celeriac-2@\S+, celeriac@\S+$/m
+      expect((await run(folder, ['status'])).stdout).toMatch(names)
+    })
 
-  test('SIGQUIT stops at once, exit code 1', async () => {
-    const folder = project()
-    const worker = await startWorker(folder)
-    await run(folder, ['call', 'forever', '--task-id', 'f1'])
-    await worker.until(/forever\[f1\] received/)
-    expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
-    worker.child.kill('SIGQUIT')
-    expect((await worker.ended).code).toBe(1)
-    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
-  })
+  if (isFull)
+    test('SIGQUIT stops at once, exit code 1', async () => {
+      const folder = project()
+      const worker = await startWorker(folder)
+      await run(folder, ['call', 'forever', '--task-id', 'f1'])
+      await worker.until(/forever\[f1\] received/)
+      expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
+      worker.child.kill('SIGQUIT')
+      expect((await worker.ended).code).toBe(1)
+      expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+    })
 })
