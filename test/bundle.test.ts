@@ -54,7 +54,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'app.ts'), program)
   redis = await RedisServer.start()
   stores = { sqlite: `sqlite:${join(folder, 'tasks.db')}`, redis: redis.url(), rabbitmq: await emptyRabbit() }
-}, 120_000)
+})
 afterAll(async () => {
   await redis?.stop()
   await rm(folder, { recursive: true, force: true })

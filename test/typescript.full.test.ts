@@ -1,14 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { output } from './command.ts'
 import { COMMON, Consumer, MODULE, OPTIONS } from './consumer.ts'
 import { pack } from './pack.ts'
 
 const limit = 240_000
-
-vi.setConfig({ testTimeout: limit, hookTimeout: 3 * limit })
 
 let project = ''
 

@@ -101,7 +101,7 @@ describe('the store is asked nothing', () => {
 describe('get()', () => {
   const lab = useLab('sqlite')
 
-  it('warns after five seconds, in a task that holds the only slot too, and goes on', { timeout: 20_000 }, async () => {
+  it('warns after five seconds, in a task that holds the only slot too, and goes on', async () => {
     const { warnings, logger } = listener()
     const full = listener()
     const app = lab().app({ logger })

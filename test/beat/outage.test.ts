@@ -7,7 +7,7 @@ import { RedisServer } from '../redis/server.ts'
 
 const lab = useLab('memory')
 
-test('Redis away and back: the beat goes on, also with what changes then', { timeout: 30_000 }, async () => {
+test('Redis away and back: the beat goes on, also with what changes then', async () => {
   const server = await RedisServer.start({ appendonly: true })
   lab().after(() => server.stop())
   const app = lab().app({ broker: server.url(), storeTimeout: '300ms' })
@@ -33,7 +33,7 @@ test('Redis away and back: the beat goes on, also with what changes then', { tim
   expect(await app.queueSize()).toBe(new Set(sent).size)
 })
 
-test('Redis comes back empty: what the code defines goes on', { timeout: 30_000 }, async () => {
+test('Redis comes back empty: what the code defines goes on', async () => {
   const server = await RedisServer.start({ appendonly: true })
   lab().after(() => server.stop())
   const app = lab().app({ broker: server.url(), storeTimeout: '300ms' })

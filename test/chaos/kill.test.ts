@@ -17,9 +17,7 @@ function newScene(): SqliteScene {
 }
 
 describe('workers killed with SIGKILL lose nothing, and only what was in flight runs again', () => {
-  test('inline: thousands of tasks, random moments and every named point', { timeout: 90_000 }, async ({
-    annotate,
-  }) => {
+  test('inline: thousands of tasks, random moments and every named point', async ({ annotate }) => {
     const killing = {
       tasks: runs(5000),
       random: RANDOM,

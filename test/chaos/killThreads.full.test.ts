@@ -5,7 +5,7 @@ import { SqliteScene } from './sqliteScene.ts'
 
 const LEASE = 2000
 
-test('threads: 600 tasks, two random moments and every named point', { timeout: 90_000 }, async ({ annotate }) => {
+test('threads: 600 tasks, two random moments and every named point', async ({ annotate }) => {
   const worker = { pool: 'threads', concurrency: 2 } as const
   const report = await killAndCheck({
     tasks: 600,

@@ -67,7 +67,7 @@ test('neither do errors of Redis with their causes, /readyz and its log', async 
   expect([all, shows(all)]).toEqual([all, []])
 })
 
-test('neither do errors of RabbitMQ with their causes', { timeout: 120_000 }, async () => {
+test('neither do errors of RabbitMQ with their causes', async () => {
   const server = new URL(await emptyRabbit())
   const app = new Celeriac({ broker: `amqp://guest:${WRONG}@${server.host}${server.pathname}` })
   const error = await app.queueSize().then(undefined, (reason: unknown) => reason)

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { milliseconds } from '../../src/std/duration.ts'
 import { Running } from '../cli/harness.ts'
 import { command } from '../command.ts'
@@ -16,9 +16,6 @@ import { readEnvironment, readUnit, type Unit } from './units.ts'
  * One machine, as deploy/systemd and deploy/nginx describe it, without systemd: the commands of the units, their environment, their reload
  * and their stop. /srv/plots is the application that the Dockerfile makes, /var/lib/plots a temporary folder.
  */
-
-// The image is made by npm, which asks the registry.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 300_000 })
 
 const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url))
 const NGINX = ['/usr/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(path))

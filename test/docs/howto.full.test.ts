@@ -14,9 +14,6 @@ import { freePort, RedisServer } from '../redis/server.ts'
 import { type Command, curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
-// Several processes each, one after the other.
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGES = 'docs/how-to'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Running } from '../cli/harness.ts'
 import { output, shellEnv } from '../command.ts'
 import { pack } from '../pack.ts'
@@ -10,8 +10,6 @@ import { within } from '../wait.ts'
 import { Document } from './document.ts'
 
 const limit = 280_000
-
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 })
 
 /** The package as `npm publish` would send it, and the versions of npm. */
 let [tarball, tools] = ['', '']

@@ -1,10 +1,7 @@
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { run } from '../cli/harness.ts'
 import { curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
-
-// Half a dozen processes, one after the other.
-vi.setConfig({ testTimeout: 60_000 })
 
 it('README: its example, its commands, its call', async () => {
   const readme = new Document('README.md')

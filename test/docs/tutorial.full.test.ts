@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { run, start } from '../cli/harness.ts'
 import { startBrowser, watchPage } from '../http/browser.ts'
 import { eventually } from '../wait.ts'
@@ -39,9 +39,6 @@ async function tryPage(page: Page, base: string): Promise<void> {
   await page.getByText('a report of 10 pages').waitFor()
   expect(await value()).toBe(10)
 }
-
-// A dozen processes, one after the other.
-vi.setConfig({ testTimeout: 90_000 })
 
 it('tutorial: step by step', async () => {
   const tutorial = new Document('docs/tutorial.md')

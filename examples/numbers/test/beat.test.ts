@@ -1,12 +1,9 @@
 import { join } from 'node:path'
-import { expect, it, type TestContext, vi } from 'vitest'
+import { expect, it, type TestContext } from 'vitest'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
-
-// It starts processes.
-vi.setConfig({ testTimeout: 60_000 })
 
 const TASKS = join(import.meta.dirname, '../tasks.ts')
 const INTERVAL = 1000

@@ -3,13 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Database, openDatabase } from '../app/models/database.ts'
 import { claimNumbers, releaseNumbers, updateNumbers } from '../app/models/numbers.ts'
 import { findRequest, storeRequest } from '../app/models/requests.ts'
 import { PostgresServer } from './postgres.ts'
-
-vi.setConfig({ hookTimeout: 60_000 })
 
 let postgres: PostgresServer
 const folder = mkdtempSync(join(tmpdir(), 'numbers-'))

@@ -1,13 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, type TestContext, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
 import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
-
-// Each starts processes.
-vi.setConfig({ testTimeout: 60_000 })
 
 const ROOT = join(import.meta.dirname, '../../..')
 

@@ -1,16 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { addressOf, expectCode, printed, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
 import { type Answer, send } from '../simulate/client.ts'
 import { PostgresServer } from './postgres.ts'
-
-// A dozen processes, one after the other.
-vi.setConfig({ testTimeout: 120_000 })
 
 const readme = new Document('examples/numbers/README.md')
 

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 import { type Answer, send } from '../simulate/client.ts'
 import { PostgresServer } from './postgres.ts'
-
-// Each starts processes.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const ERROR = 'Error during DB transaction : Please Check the request'
 

@@ -1,10 +1,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { useBrowser } from '../../../test/http/browser.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
-
-// Processes and a browser.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const browser = useBrowser()
 let folder: Folder

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder } from '../../shared/test/program.ts'
-
-// Processes of two languages.
-vi.setConfig({ testTimeout: 60_000 })
 
 let redis: RedisServer
 let folder: Folder

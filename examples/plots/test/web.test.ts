@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull, isFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
-
-// Each starts processes, and they start threads.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 /** Starts a job; its id. */
 async function begin(service: Program): Promise<string> {

@@ -1,14 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { addressOf, expectCode, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { Browser } from './browser.ts'
-
-// A dozen processes, one after the other.
-vi.setConfig({ testTimeout: 120_000 })
 
 const readme = new Document('examples/request-context/README.md')
 

@@ -3,16 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { inFull } from '../../../test/tier.ts'
 import { eventually, within } from '../../../test/wait.ts'
 import { Browser } from '../../request-context/test/browser.ts'
 import { Folder, type Program } from './program.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../..')
-
-// Each starts processes, and they start threads.
-vi.setConfig({ testTimeout: 60_000 })
 
 let folder: Folder
 

@@ -16,7 +16,7 @@ const stops: (() => unknown)[] = []
 beforeAll(async () => {
   server = await RabbitServer.start()
   await server.ctl('eval', `application:set_env(rabbit, heartbeat, ${HEARTBEAT}).`)
-}, 30_000)
+})
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
@@ -56,7 +56,7 @@ test('an event loop that is blocked for four heartbeats loses nothing of what it
   await until('all is well', () => consumer.problem === undefined)
   await reader.nothing()
   expect(await broker.size('q')).toBe(0)
-}, 30_000)
+})
 
 test('a server that dies meanwhile is noticed afterwards', async () => {
   const broker = open()
@@ -72,4 +72,4 @@ test('a server that dies meanwhile is noticed afterwards', async () => {
   await until('it works again', () => consumer.problem === undefined)
   const again = await reader.next()
   expect([again.redelivered, await again.ack()]).toEqual([true, true])
-}, 30_000)
+})

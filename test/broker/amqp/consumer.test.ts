@@ -40,7 +40,7 @@ describe('a consumer that cannot begin', () => {
     expect(await other.checkQueue('once')).toMatchObject({ consumerCount: 1 })
     await consumer.release()
     expect(await other.checkQueue('once')).toMatchObject({ consumerCount: 0 })
-  }, 20_000)
+  })
 })
 
 describe('what came back is being copied', () => {
@@ -81,7 +81,7 @@ describe('what came back is being copied', () => {
       const { reader } = await read(scene.open(), queue, COUNT)
       expect(new Set((await reader.take(COUNT)).map(({ lost }) => lost))).toEqual(new Set([0]))
     }
-  }, 40_000)
+  })
 
   test('and the connection ends: nothing is lost, and the consumer goes on', async () => {
     for (const [at, ms] of [0, 5, 10, 20].entries()) {
@@ -99,7 +99,7 @@ describe('what came back is being copied', () => {
       }
       expect(consumer.problem).toBeUndefined()
     }
-  }, 40_000)
+  })
 })
 
 test('a queue that was made anew by another with other arguments: said while it is so, and not after', async () => {
@@ -117,7 +117,7 @@ test('a queue that was made anew by another with other arguments: said while it 
   await until('it is over', () => consumer.problem === undefined)
   await broker.publish(envelopeOf('1'), toQueue('swapped'))
   expect(idsOf([await reader.next()])).toEqual(['1'])
-}, 20_000)
+})
 
 test.each([
   ['quorum', undefined],

@@ -51,7 +51,7 @@ describe.concurrent('held for long', () => {
     const third = await other.reader.next()
     expect([idsOf([third]), await third.ack()]).toEqual([['1'], true])
     await other.reader.nothing()
-  }, 30_000)
+  })
 
   test('a limit that nobody knew of: the task is told to be lost, it is said why, and heeded from then on', async () => {
     const warnings: string[] = []
@@ -66,5 +66,5 @@ describe.concurrent('held for long', () => {
     await pause(2 * LIMIT)
     expect(await again.ack()).toBe(true)
     await reader.nothing()
-  }, 30_000)
+  })
 })

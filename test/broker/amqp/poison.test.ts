@@ -5,6 +5,7 @@ import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { TcpProxy } from '../../redis/proxy.ts'
+import { inFull } from '../../tier.ts'
 import { AmqpScene } from './scene.ts'
 
 const scene = new AmqpScene()
@@ -25,7 +26,7 @@ async function mortal(queue: string, options?: AmqpOptions): Promise<{ reader: R
 const factsOf = (deliveries: readonly Delivery[]): [string | undefined, number][] =>
   deliveries.map((delivery): [string | undefined, number] => [idsOf([delivery])[0], delivery.lost]).sort()
 
-test.each(['classic', 'quorum'] as const)(
+test.each(['classic', ...inFull('quorum' as const)] as const)(
   'a %s queue: how often its holders died is counted, what is given back on purpose is not',
   async (type) => {
     const options = { queues: { [type]: { type } } }
@@ -73,7 +74,7 @@ test('a copy that nobody has read yet when its connection ends comes again, once
   expect(idsOf(again).sort()).toEqual(['1', '2', '3'])
   expect(await Promise.all(again.map((delivery) => delivery.ack()))).toEqual([true, true, true])
   expect(await broker.size('unread')).toBe(0)
-}, 30_000)
+})
 
 async function heldCopies(): Promise<number> {
   const lines = (await scene.server.ctl('list_queues', 'name', 'messages_unacknowledged')).split('\n')

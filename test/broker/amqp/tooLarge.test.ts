@@ -108,7 +108,7 @@ describe('a limit that fell', () => {
     ]
     for (const call of calls) call.get({ timeout: '60s' }).catch((error: unknown) => failures.push(error))
     await scene.server.ctl('eval', `application:set_env(rabbit, max_message_size, ${LOW}).`)
-  }, 30_000)
+  })
   afterAll(async () => {
     await caller.app.close()
     await scene.server.ctl('eval', `application:set_env(rabbit, max_message_size, ${LIMIT}).`)

@@ -4,7 +4,7 @@ import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until, within } from '../../../src/testing/kit.ts'
 import { freePort } from '../../redis/server.ts'
-import { inFull } from '../../tier.ts'
+import { inFull, isFull } from '../../tier.ts'
 import { AmqpScene, read } from './scene.ts'
 
 const scene = new AmqpScene()
@@ -100,7 +100,7 @@ describe('half-open', () => {
       )
     await until('a publish is confirmed', sent)
     expect(idsOf([await reader.next()])).toEqual(['2'])
-  }, 40_000)
+  })
 })
 
 describe('memory alarm', () => {
@@ -125,7 +125,7 @@ describe('memory alarm', () => {
     // The one that was on its way when the alarm came may arrive after all.
     const rest = idsOf(await reader.take(2))
     expect(rest).toEqual(['2', '4'])
-  }, 40_000)
+  })
 })
 
 describe('queues', () => {
@@ -177,33 +177,34 @@ describe('queues', () => {
     expect(await held.ack()).toBe(true)
   })
 
-  test('a quorum queue: taken at most so many, what is given back is no death; delays too', async () => {
-    const broker = scene.open({ queues: { quorum: { type: 'quorum' } } })
-    await Promise.all(['1', '2', '3', '4'].map((id) => broker.publish(envelopeOf(id), toQueue('quorum'))))
-    const { reader } = await read(broker, 'quorum', 2)
-    const [first, second] = await reader.take(2)
-    await reader.nothing()
-    await second?.ack()
-    await first?.reject({ requeue: true })
-    const again: [string | undefined, number][] = []
-    while (again.length < 3) {
-      const delivery = await reader.next()
-      again.push([idsOf([delivery])[0], delivery.lost])
-      await delivery.ack()
-    }
-    expect(again.sort()).toEqual([
-      ['1', 0],
-      ['3', 0],
-      ['4', 0],
-    ])
-    await broker.publish(envelopeOf('later'), toQueue('quorum'), { notBefore: Date.now() + 500 })
-    expect(idsOf([await reader.next()])).toEqual(['later'])
-  }, 20_000)
+  if (isFull)
+    test('a quorum queue: taken at most so many, what is given back is no death; delays too', async () => {
+      const broker = scene.open({ queues: { quorum: { type: 'quorum' } } })
+      await Promise.all(['1', '2', '3', '4'].map((id) => broker.publish(envelopeOf(id), toQueue('quorum'))))
+      const { reader } = await read(broker, 'quorum', 2)
+      const [first, second] = await reader.take(2)
+      await reader.nothing()
+      await second?.ack()
+      await first?.reject({ requeue: true })
+      const again: [string | undefined, number][] = []
+      while (again.length < 3) {
+        const delivery = await reader.next()
+        again.push([idsOf([delivery])[0], delivery.lost])
+        await delivery.ack()
+      }
+      expect(again.sort()).toEqual([
+        ['1', 0],
+        ['3', 0],
+        ['4', 0],
+      ])
+      await broker.publish(envelopeOf('later'), toQueue('quorum'), { notBefore: Date.now() + 500 })
+      expect(idsOf([await reader.next()])).toEqual(['later'])
+    })
 
   test('a quorum queue of somebody else, of which nothing is known here', async () => {
     const theirs = scene.open({ queues: { surprise: { type: 'quorum' } } })
     await theirs.publish(envelopeOf('1'), toQueue('surprise'))
     const { reader } = await read(scene.open(), 'surprise', 2)
     expect(idsOf([await reader.next()])).toEqual(['1'])
-  }, 20_000)
+  })
 })

@@ -40,4 +40,4 @@ test('by sentinel: the master of that name, and the next one after a failover', 
     await replica.stop()
     await master.stop()
   }
-}, 60_000)
+})
