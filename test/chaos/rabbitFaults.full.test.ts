@@ -49,7 +49,7 @@ async function healthy(flow: Flow): Promise<void> {
   )
 }
 
-describe('tasks flow on RabbitMQ, and', { timeout: 90_000 }, () => {
+describe('tasks flow on RabbitMQ, and', () => {
   test('the node stops and starts its application, restarts, closes all connections: nothing is lost, only what was held runs again, delayed tasks survive', async () => {
     const flow = await flowing()
     const delayed = await sendLater(flow)
