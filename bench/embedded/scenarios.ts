@@ -86,8 +86,8 @@ function figuresOf(enqueued: Cost, drained: Cost): Figures {
 function requireStored(store: string, tasks: number): void {
   const db = new DatabaseSync(store, { readOnly: true })
   const count = (from: string): number => (db.prepare(`SELECT count(*) AS n FROM ${from}`).get() as { n: number }).n
-  const stored = count("result WHERE state = 'SUCCESS'")
-  const left = count('message')
+  const stored = count("celeriac_result WHERE state = 'SUCCESS'")
+  const left = count('celeriac_message')
   db.close()
   if (stored !== tasks || left !== 0)
     throw new Error(`expected ${tasks} results and an empty queue, got ${stored} and ${left} messages`)
