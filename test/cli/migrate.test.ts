@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
+import { openDatabase } from '../../src/stores/sqlite/database.ts'
 import { written } from '../stores/written.ts'
 import { project, run } from './harness.ts'
 
@@ -32,7 +33,7 @@ describe('migrate', () => {
     const flags = ['migrate', '-b', `sqlite:${path}`]
     const planned = await run(folder, [...flags, '--print'])
     expect(planned.stdout).toMatch(`sqlite:${path}: no data of celeriac, would be migrated to 2`)
-    expect(await run(folder, [...flags, '--print'])).toEqual(planned)
+    expect(existsSync(path)).toBe(false)
     expect(await run(folder, flags)).toMatchObject({ code: 0 })
     expect(tables(path)).toContain('celeriac_meta')
   })
@@ -52,7 +53,7 @@ describe('migrate', () => {
     const folder = project()
     const path = join(folder, 'store.db')
     const flags = ['migrate', '-b', `sqlite:${path}`]
-    await run(folder, flags)
+    openDatabase(path).close()
     const db = new DatabaseSync(path)
     db.exec('UPDATE celeriac_meta SET version = 9, min_compatible = 8')
     db.close()
@@ -61,7 +62,6 @@ describe('migrate', () => {
     expect(refused.stderr).toMatch(
       /schema version 9, for processes of version 8 or later; this celeriac has 2: upgrade/,
     )
-    expect(await run(folder, [...flags, '--print'])).toMatchObject({ code: 2, stderr: refused.stderr })
     writeFileSync(join(folder, 'plain'), '')
     const unreachable = await run(folder, ['migrate', '-b', 'sqlite:plain/store.db'])
     expect(unreachable).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot open the store/) })

@@ -34,7 +34,7 @@ CREATE TABLE celeriac_message (
   claims INTEGER NOT NULL DEFAULT 0,    -- how often it was taken: the fence of a settlement
   lost INTEGER NOT NULL DEFAULT 0,      -- how often its holder's lease expired
   task_id TEXT,
-  head TEXT NOT NULL,                   -- headers and properties: see protocol/packedHead.ts
+  head TEXT NOT NULL,                   -- with body: see protocol/packedMessage.ts
   body ANY NOT NULL                     -- text or bytes, still serialized
 ) STRICT;
 -- Partial indexes: each contains only the messages in that state, so a backlog does not slow down the work on held

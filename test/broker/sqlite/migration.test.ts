@@ -109,6 +109,23 @@ describe('a file of version 1', () => {
     expect(rowsIn(folder.file())).toEqual(rows)
   })
 
+  it('keeps a process of version 1 that is just opening it from making tables', () => {
+    openDatabase(folder.file()).close()
+    const layout = layoutIn(folder.file())
+    // How version 1 begins what it does after it has looked at the version, and when it first uses a schedule.
+    const event =
+      'CREATE TABLE IF NOT EXISTS event (job INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (job, seq))'
+    const forgotten = 'AFTER DELETE ON result BEGIN DELETE FROM event WHERE job = old.seq; END'
+    const schedule = 'CREATE TABLE IF NOT EXISTS schedule (app TEXT NOT NULL, due INTEGER, PRIMARY KEY (app))'
+    withDatabase(folder.file(), (db) => {
+      const opening = `${event}; CREATE TRIGGER IF NOT EXISTS result_forgotten ${forgotten}`
+      expect(() => db.exec(opening)).toThrow(/no such table/)
+      const using = `${schedule}; CREATE INDEX IF NOT EXISTS schedule_due ON schedule (app, due)`
+      expect(() => db.exec(using)).toThrow(/views may not be indexed/)
+    })
+    expect(layoutIn(folder.file())).toEqual(layout)
+  })
+
   it('that several processes open at once is migrated once', async () => {
     const rows = rowsIn(folder.file())
     for (let index = 0; index < 4; index++) child('migrate.ts', folder.file(), 0)

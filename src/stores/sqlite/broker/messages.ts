@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
-import { packHead, readHead } from '../../../protocol/packedHead.ts'
+import { packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
@@ -107,16 +107,15 @@ export class Messages {
 
   /** Add a message, or a copy for each queue bound to its exchange. */
   publish(envelope: Envelope, { exchange, routingKey }: Route, { notBefore, transient }: PublishOptions = {}): void {
-    const { properties, body } = envelope
     if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
     const queues =
       exchange === ''
         ? [routingKey]
         : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
-    const head = packHead(envelope)
+    const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
-      this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
+      this.#insert.run(queue, envelope.properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
     this.#file.touch('messages')
   }
 
@@ -200,6 +199,6 @@ export class Messages {
 }
 
 /** The envelope of a row. */
-export function envelopeOf({ head, body, task_id }: Row): Envelope {
-  return { ...readHead(head, task_id), body }
+export function envelopeOf(row: Row): Envelope {
+  return readMessage(row, row.task_id)
 }

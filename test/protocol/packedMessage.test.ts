@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protocol/message.ts'
-import { packHead, readHead } from '../../src/protocol/packedHead.ts'
+import { packMessage, readMessage } from '../../src/protocol/packedMessage.ts'
 
 const ID = '0193a000-0000-7000-8000-000000000000'
 const MESSAGE: TaskMessage = {
@@ -19,13 +19,13 @@ const MESSAGE: TaskMessage = {
 const encode = (fields: Partial<TaskMessage> = {}): Envelope => encodeTask({ ...MESSAGE, ...fields }, 'json')
 
 /** As JSON carries it. */
-const carried = ({ headers, properties }: Envelope): unknown => JSON.parse(JSON.stringify({ headers, properties }))
+const carried = (envelope: Envelope): unknown => JSON.parse(JSON.stringify(envelope))
 
 function back(envelope: Envelope, id: string | null = ID): unknown {
-  return JSON.parse(JSON.stringify(readHead(packHead(envelope), id)))
+  return JSON.parse(JSON.stringify(readMessage(packMessage(envelope), id)))
 }
 
-describe('headers and properties of a message in their column', () => {
+describe('a message in its columns', () => {
   it.each<[string, Partial<TaskMessage>]>([
     ['a usual call', {}],
     ['without arguments', { args: [] }],
@@ -35,6 +35,7 @@ describe('headers and properties of a message in their column', () => {
       { eta: '2026-01-01T00:00:00Z', expires: '2026-01-02T00:00:00Z', timeLimit: 1000, expiration: 5 },
     ],
     ['a soft limit', { softTimeLimit: 1500 }],
+    ['links', { embed: { ...NOTHING_EMBEDDED, chain: [] } }],
     ['a group', { group: 'group', groupIndex: 0 }],
     ['custom headers', { headers: { trace: { id: 1 }, more: [null, 'text'] } }],
     ['stamps', { stampedHeaders: ['a'], stamps: { a: 1 }, replacedTaskNesting: 1 }],
@@ -42,7 +43,7 @@ describe('headers and properties of a message in their column', () => {
   ])('%s is read as it was written, in the same order', (_, fields) => {
     const envelope = encode(fields)
     expect(back(envelope)).toEqual(carried(envelope))
-    const { headers } = readHead(packHead(envelope), ID)
+    const { headers } = readMessage(packMessage(envelope), ID)
     expect(Object.keys(headers)).toEqual(Object.keys(envelope.headers))
   })
 
@@ -86,18 +87,20 @@ describe('headers and properties of a message in their column', () => {
       properties: { contentType: 'text/plain', contentEncoding: 'utf-8' },
       body: '',
     }
-    expect(packHead(envelope)).toBe(JSON.stringify([envelope.headers, envelope.properties]))
+    expect(packMessage(envelope)).toEqual({ head: JSON.stringify([envelope.headers, envelope.properties]), body: '' })
     expect(back(envelope, null)).toEqual(carried(envelope))
   })
 
   it('what is usual takes no space', () => {
     const envelope = encode()
-    expect(packHead(envelope)).toBe('[{"task":"shop.add","argsrepr":"(1, 2)","origin":"gen1@host"},{},1]')
-    expect(packHead(envelope).length).toBeLessThan(JSON.stringify(carried(envelope)).length / 6)
+    expect(packMessage(envelope)).toEqual({
+      head: '[{"task":"shop.add","argsrepr":"(1, 2)","origin":"gen1@host"},{},2]',
+      body: '[[1,2],{}',
+    })
   })
 
   it('two messages share no object', () => {
-    const [first, second] = [readHead(packHead(encode()), ID), readHead(packHead(encode()), ID)]
+    const [first, second] = [readMessage(packMessage(encode()), ID), readMessage(packMessage(encode()), ID)]
     expect(first.headers.stamps).not.toBe(second.headers.stamps)
     expect(first.headers.timelimit).not.toBe(second.headers.timelimit)
   })

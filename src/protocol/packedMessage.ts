@@ -1,10 +1,17 @@
 import { calledTask, type Envelope, type Properties } from './envelope.ts'
 
 /*
- * Headers and properties of a message as a store keeps them that has the task id beside them. JSON:
- * `[headers, properties]`, or `[headers, properties, 1]` for a task call that has every usual header. The second form
- * leaves out what is usual, and the task id: that is most of it.
+ * A message as a store keeps it that has the task id beside it, in two columns: the head, which is JSON of
+ * `[headers, properties]`, and the body. Of a task call that has every usual header, the head leaves out what is usual
+ * and the task id, and has a third item, the form. In form 2 the body is JSON and ends before the third part, which
+ * says that nothing follows from the task.
  */
+
+/** A message in its columns. */
+export interface PackedMessage {
+  readonly head: string
+  readonly body: string | Uint8Array
+}
 
 /** Headers of every task call of ours, in Celery's order, with the usual values; three depend on the message. */
 const USUAL_HEADERS = {
@@ -29,28 +36,32 @@ const USUAL_HEADERS = {
   stamps: {},
 } as const
 const USUAL_PROPERTIES = { contentType: 'application/json', contentEncoding: 'utf-8', deliveryMode: 2 } as const
+/** End of the body of a task call that nothing follows from. */
+const USUAL_END = ',{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]'
 
 const USUAL: ReadonlyMap<string, unknown> = new Map(Object.entries(USUAL_HEADERS))
 
 type Fields = Record<string, unknown>
 
-export function packHead(envelope: Envelope): string {
-  const { headers, properties } = envelope
+export function packMessage(envelope: Envelope): PackedMessage {
+  const { headers, properties, body } = envelope
   const id = calledTask(envelope)
   const own = id === undefined ? undefined : unusual(headers, id)
-  if (own === undefined) return JSON.stringify([headers, properties])
+  if (own === undefined) return { head: JSON.stringify([headers, properties]), body }
   const { correlationId: _, contentType, contentEncoding, deliveryMode, ...rest } = properties
   const kept: Fields = rest
   if (contentType !== USUAL_PROPERTIES.contentType) kept.contentType = contentType
   if (contentEncoding !== USUAL_PROPERTIES.contentEncoding) kept.contentEncoding = contentEncoding
   if (deliveryMode !== USUAL_PROPERTIES.deliveryMode) kept.deliveryMode = deliveryMode ?? null
-  return JSON.stringify([own, kept, 1])
+  if (typeof body === 'string' && body.endsWith(USUAL_END))
+    return { head: JSON.stringify([own, kept, 2]), body: body.slice(0, -USUAL_END.length) }
+  return { head: JSON.stringify([own, kept, 1]), body }
 }
 
-/** `id`: the task id; null for a message that calls no task. Throws SyntaxError for what is no JSON. */
-export function readHead(head: string, id: string | null): Pick<Envelope, 'headers' | 'properties'> {
-  const [headers, properties, form] = JSON.parse(head) as [Fields, Properties, 1?]
-  if (form === undefined) return { headers, properties }
+/** `id`: the task id; null for a message that calls no task. Throws SyntaxError for a head that is no JSON. */
+export function readMessage({ head, body }: PackedMessage, id: string | null): Envelope {
+  const [headers, properties, form] = JSON.parse(head) as [Fields, Properties, (1 | 2)?]
+  if (form === undefined) return { headers, properties, body }
   const { deliveryMode = USUAL_PROPERTIES.deliveryMode, ...rest } = properties
   return {
     headers: { ...USUAL_HEADERS, id, root_id: id, timelimit: [null, null], stamps: {}, ...headers },
@@ -60,6 +71,7 @@ export function readHead(head: string, id: string | null): Pick<Envelope, 'heade
       correlationId: id ?? undefined,
       deliveryMode: deliveryMode ?? undefined,
     },
+    body: form === 2 ? body + USUAL_END : body,
   }
 }
 
