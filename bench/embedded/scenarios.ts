@@ -17,9 +17,15 @@ const order = <Message>(what: Order): Promise<Message> => measure<Message>('./ro
 /** Tasks queued by another process, drained by one worker. */
 export async function drainScenario(store: string, tasks: number): Promise<Figures> {
   await order({ role: 'fill', store, tasks })
+  const waiting = bytesOf(store) / tasks
   const { seconds, cpuMicroseconds } = await order<Drained>({ role: 'drain', store, tasks, warmup: 0 })
   requireStored(store, tasks)
-  return { 'tasks/s': tasks / seconds, 'CPU us/task': cpuMicroseconds }
+  return {
+    'tasks/s': tasks / seconds,
+    'CPU us/task': cpuMicroseconds,
+    'bytes/waiting task': waiting,
+    'bytes/result': bytesOf(store) / tasks,
+  }
 }
 
 /** `delay()` with 1,000 calls in flight, no worker. */
@@ -80,6 +86,15 @@ function figuresOf(enqueued: Cost, drained: Cost): Figures {
     'drain tasks/s': drained.tasks / drained.seconds,
     'drain CPU us/task': drained.cpuMicroseconds,
   }
+}
+
+/** Bytes of the pages in use, of a file that no process has open. */
+function bytesOf(store: string): number {
+  const db = new DatabaseSync(store, { readOnly: true })
+  const pragma = (name: string): number => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+  const bytes = (pragma('page_count') - pragma('freelist_count')) * pragma('page_size')
+  db.close()
+  return bytes
 }
 
 /** A rate counts only when every result is in the store and no message is left. */

@@ -48,7 +48,10 @@ export function decide<Step extends StepText>(store: string, found: Layout, step
   const own = versionOf(steps)
   if (found.version < own) return { kind: 'migrate', steps: steps.filter(({ version }) => version > found.version) }
   if (found.minCompatible <= own) return { kind: 'use' }
-  return { kind: 'refuse', error: new ConfigError(`${store} ${tooNew(found, own)}: upgrade celeriac here`) }
+  return {
+    kind: 'refuse',
+    error: new ConfigError(`${store} ${tooNew(found, own)}: upgrade celeriac or choose another store`),
+  }
 }
 
 /**

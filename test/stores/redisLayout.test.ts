@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../src/app/app.ts'
+import type { CeleriacOptions } from '../../src/config/config.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { connectRedis } from '../../src/stores/redis/connection/client.ts'
@@ -34,8 +35,8 @@ function open(): RedisConnection {
   return connection
 }
 
-function appOf(): App {
-  const app = new App({ broker: server.url(), keyPrefix: 'p:', logger: createLogger('silent') })
+function appOf(options: Pick<CeleriacOptions, 'storeTimeout'> = {}): App {
+  const app = new App({ broker: server.url(), keyPrefix: 'p:', logger: createLogger('silent'), ...options })
   onTestFinished(() => app.close())
   return app
 }
@@ -79,5 +80,14 @@ describe('the layout of what celeriac keeps in Redis', () => {
     await expect(refused).rejects.toThrow(/schema version 3, for processes of version 2 or later; this celeriac has 1/)
     await expect(appOf().migrate()).rejects.toThrow(/schema version 3/)
     expect(await server.cli('KEYS', '*')).not.toMatch(/p:celery/)
+  })
+
+  it('and by the next connection of a process that goes on running', async () => {
+    const old = appOf({ storeTimeout: '1s' })
+    await old.send('task')
+    await migrateRedis(open(), 'p:', false, CONTRACT)
+    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+    await expect(old.send('task')).rejects.toThrow(/schema version 3, for processes of version 2 or later/)
+    expect(await server.cli('LLEN', 'p:celery')).toBe('1')
   })
 })

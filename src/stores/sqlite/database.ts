@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode, sqliteFault } from '../../broker/storeErrors.ts'
 import { isDefect } from '../../std/defect.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
-import { decide, type Migration, migrationOf } from '../migration.ts'
+import { type Decision, decide, type Layout, type Migration, migrationOf } from '../migration.ts'
 import { layoutOf, runSteps, SQLITE_STEPS, type SqliteStep } from './migrations.ts'
 
 /** Bytes of the write-ahead log that are kept for the next writes. */
@@ -49,9 +49,9 @@ export function plannedMigration(path: string, steps: readonly SqliteStep[] = SQ
     const isThere = existsSync(path)
     const db = new DatabaseSync(isThere ? path : ':memory:', { readOnly: isThere, timeout: OPEN_TIMEOUT_MS })
     return prepared(db, () => {
-      const migration = transaction(db, 'BEGIN', () => migrationIn(db, path, steps))
+      const { found, decision } = transaction(db, 'BEGIN', () => look(db, path, steps))
       db.close()
-      return migration
+      return migrationOf(found, decision)
     })
   })
 }
@@ -96,7 +96,7 @@ function prepare(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): 
 
 function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
   // Before the file is changed: this version may not be allowed to.
-  const { steps: missing } = transaction(db, 'BEGIN', () => migrationIn(db, path, steps))
+  const { decision } = transaction(db, 'BEGIN', () => look(db, path, steps))
   useLog(db, path)
   // A crash of the process loses nothing that was committed; a power cut may lose the last moments, never the file's
   // integrity.
@@ -105,7 +105,7 @@ function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   // A log that one large transaction has made longer is truncated when SQLite restarts it.
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)
-  if (missing.length > 0) migrate(db, path, steps)
+  if (decision.kind === 'migrate') migrate(db, path, steps)
   db.exec('PRAGMA busy_timeout = 0')
 }
 
@@ -122,24 +122,25 @@ function useLog(db: DatabaseSync, path: string): void {
 function migrate(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
   transaction(db, 'BEGIN IMMEDIATE', () => {
     // Read again: another process may have migrated the file first, or to a version that refuses this one.
-    const { from, steps: missing } = migrationIn(db, path, steps)
-    const versions = new Set(missing.map(({ version }) => version))
-    runSteps(
-      db,
-      from,
-      steps.filter(({ version }) => versions.has(version)),
-    )
+    const { found, decision } = look(db, path, steps)
+    if (decision.kind === 'migrate') runSteps(db, found.version, decision.steps)
   })
 }
 
-/** Throws ConfigError for a file that this version may not use. */
-function migrationIn(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): Migration {
-  const layout = layoutOf(db, (version) => {
+/** The version of the tables, and what to do with them. Throws ConfigError for a file that this version may not use. */
+function look(
+  db: DatabaseSync,
+  path: string,
+  steps: readonly SqliteStep[],
+): { found: Layout; decision: Decision<SqliteStep> } {
+  const found = layoutOf(db, (version) => {
     throw new ConfigError(
       `${path} is marked as a file of celeriac with the schema version ${version}, and has no table celeriac_meta; choose another file for the store`,
     )
   })
-  return migrationOf(layout, decide(path, layout, steps))
+  const decision = decide(path, found, steps)
+  if (decision.kind === 'refuse') throw decision.error
+  return { found, decision }
 }
 
 function transaction<Value>(db: DatabaseSync, begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => Value): Value {

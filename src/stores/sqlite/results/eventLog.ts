@@ -33,7 +33,7 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
 /** Format of an emission, with the number of the newest state before it. */
 const EMISSION_FORMAT = 'emission; state='
 
-/** The intermediate states and the emissions of each task, as the table `event` keeps them. */
+/** The intermediate states and the emissions of each task, as the table `celeriac_event` keeps them. */
 export class SqliteEventLog {
   readonly #limit: number
   readonly #add: StatementSync

@@ -8,7 +8,7 @@ const UPDATE = `UPDATE celeriac_result SET task = coalesce(?, task), state = ?, 
   WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
-// The table `origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
+// The table `celeriac_origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
 const SELECT_ORIGIN = `SELECT celeriac_result.seq AS seq, id, task, state, version, created, format, meta
   FROM celeriac_origin CROSS JOIN celeriac_result USING (seq)`
 const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(celeriac_origin.tags) WHERE value = :tag))'
