@@ -27,15 +27,12 @@ describe('migrate', () => {
     expect(again).toMatchObject({ code: 0, stdout: `sqlite:${path}: schema version 2, nothing to migrate\n` })
   })
 
-  test('a store that is not there yet is made; printing makes none', async () => {
+  test('a store that is not there yet: printing makes none', async () => {
     const folder = project()
     const path = join(folder, 'new.db')
-    const flags = ['migrate', '-b', `sqlite:${path}`]
-    const planned = await run(folder, [...flags, '--print'])
+    const planned = await run(folder, ['migrate', '-b', `sqlite:${path}`, '--print'])
     expect(planned.stdout).toMatch(`sqlite:${path}: no data of celeriac, would be migrated to 2`)
     expect(existsSync(path)).toBe(false)
-    expect(await run(folder, flags)).toMatchObject({ code: 0 })
-    expect(tables(path)).toContain('celeriac_meta')
   })
 
   test('two stores have a line each; a store without a layout says so', async () => {
@@ -43,13 +40,14 @@ describe('migrate', () => {
     const { code, stdout } = await run(folder, ['migrate', '-b', 'memory:', '--result-backend', 'sqlite:r.db'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^memory:: nothing to migrate: .*\nsqlite:\S+r\.db: no data of celeriac, migrated to 2/)
+    expect(tables(join(folder, 'r.db'))).toContain('celeriac_meta')
     const rabbit = await run(folder, ['migrate', '--print', '-b', 'amqp://user:secret@localhost:1/'])
     expect(rabbit).toMatchObject({ code: 0, stderr: '' })
     expect(rabbit.stdout).toMatch(/^amqp:\S+: nothing to migrate: .*\nrpc:\S+: nothing to migrate: /)
     expect(rabbit.stdout).not.toMatch('secret')
   })
 
-  test('a store of a later version that refuses this one is exit code 2, one that cannot be reached is 1', async () => {
+  test('a store of a later version that refuses this one is exit code 2', async () => {
     const folder = project()
     const path = join(folder, 'store.db')
     const flags = ['migrate', '-b', `sqlite:${path}`]
@@ -62,9 +60,6 @@ describe('migrate', () => {
     expect(refused.stderr).toMatch(
       /schema version 9, for processes of version 8 or later; this celeriac has 2: upgrade/,
     )
-    writeFileSync(join(folder, 'plain'), '')
-    const unreachable = await run(folder, ['migrate', '-b', 'sqlite:plain/store.db'])
-    expect(unreachable).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot open the store/) })
   })
 })
 

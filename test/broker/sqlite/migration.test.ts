@@ -268,24 +268,33 @@ describe('a process that goes on running while another one migrates', () => {
   })
 
   it('old beside new under load: a step that expands stops no process, loses nothing and repeats nothing', async () => {
-    const old = [child('hammer.ts', folder.url(), 'old1', 3000), child('hammer.ts', folder.url(), 'old2', 3000)]
+    const old = [child('hammer.ts', folder.url(), 'old1', 0), child('hammer.ts', folder.url(), 'old2', 0)]
     await Promise.all(old.map((one) => one.says('loaded')))
     for (const one of old) one.tell({})
     const probe = open()
-    await until('the old ones work', async () => (await probe.backend.jobs.list({ limit: 10 })).metas.length === 10)
-    const fresh = child('hammer.ts', folder.url(), 'new', 1500, 'expand')
+    const submitted = probe.file.db.prepare('SELECT count(*) AS n FROM celeriac_result WHERE id LIKE ?')
+    const count = (name: string): number => submitted.get(`${name}-%`)?.n as number
+    const work = (names: readonly string[]): Promise<void> => {
+      const before = names.map(count)
+      const have = (): boolean => names.every((name, index) => count(name) >= (before[index] ?? 0) + 20)
+      return until(`${names} submit`, have, 60_000)
+    }
+    await work(['old1', 'old2'])
+    const fresh = child('hammer.ts', folder.url(), 'new', 0, 'expand')
     await fresh.says('loaded')
     fresh.tell({})
-    const all = [...old, fresh]
-    const sent = (await Promise.all(all.map((one) => one.says('sent')))) as number[]
-    const total = sent.reduce((sum, count) => sum + count, 0)
+    await work(['new'])
     expect(versionIn(folder.file())).toBe(3)
+    await work(['old1', 'old2', 'new'])
+    const all = [...old, fresh]
+    for (const one of all) one.tell({})
+    const sent = (await Promise.all(all.map((one) => one.says('sent')))) as number[]
+    const total = sent.reduce((sum, one) => sum + one, 0)
     const finished = probe.file.db.prepare(`SELECT count(*) AS n FROM celeriac_result WHERE state = 'SUCCESS'`)
     await until('all are done', () => finished.get()?.n === total, 60_000)
     for (const one of all) one.tell({})
     const done = (await Promise.all(all.map((one) => one.says('done')))) as string[][]
     expect(await Promise.all(all.map((one) => one.end()))).toEqual([0, 0, 0])
     expect([done.flat().length, new Set(done.flat()).size]).toEqual([total, total])
-    expect(Math.min(...sent)).toBeGreaterThan(0)
   })
 })
