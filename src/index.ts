@@ -1,7 +1,8 @@
 /** celeriac: background tasks for TypeScript. */
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
-export { isApp, type JobFilter, type JobPage, type StoreInfo } from './app/app.ts'
+export { isApp, type JobFilter, type JobPage } from './app/app.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
+export type { StoreInfo, StoreVersion } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'
 export type { Note } from './backend/notes.ts'
 export type { CallArgs, EntryTerms, Missed, Overlap, ScheduledOptions } from './beat/entry.ts'

@@ -12,9 +12,9 @@ export interface Bare {
 
 const BATCH = 100
 /** As long as an encoded message and its record are. */
-const HEAD = 'h'.repeat(700)
-const META = 'm'.repeat(260)
-const DONE = 'd'.repeat(330)
+const HEAD = 'h'.repeat(57)
+const META = 'm'.repeat(66)
+const DONE = 'd'.repeat(190)
 
 function open(store: string): DatabaseSync {
   const db = new DatabaseSync(store)

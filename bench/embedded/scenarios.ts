@@ -17,9 +17,15 @@ const order = <Message>(what: Order): Promise<Message> => measure<Message>('./ro
 /** Tasks queued by another process, drained by one worker. */
 export async function drainScenario(store: string, tasks: number): Promise<Figures> {
   await order({ role: 'fill', store, tasks })
+  const waiting = bytesOf(store) / tasks
   const { seconds, cpuMicroseconds } = await order<Drained>({ role: 'drain', store, tasks, warmup: 0 })
   requireStored(store, tasks)
-  return { 'tasks/s': tasks / seconds, 'CPU us/task': cpuMicroseconds }
+  return {
+    'tasks/s': tasks / seconds,
+    'CPU us/task': cpuMicroseconds,
+    'bytes/waiting task': waiting,
+    'bytes/result': bytesOf(store) / tasks,
+  }
 }
 
 /** `delay()` with 1,000 calls in flight, no worker. */
@@ -82,12 +88,21 @@ function figuresOf(enqueued: Cost, drained: Cost): Figures {
   }
 }
 
+/** Bytes of the pages in use, of a file that no process has open. */
+function bytesOf(store: string): number {
+  const db = new DatabaseSync(store, { readOnly: true })
+  const pragma = (name: string): number => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+  const bytes = (pragma('page_count') - pragma('freelist_count')) * pragma('page_size')
+  db.close()
+  return bytes
+}
+
 /** A rate counts only when every result is in the store and no message is left. */
 function requireStored(store: string, tasks: number): void {
   const db = new DatabaseSync(store, { readOnly: true })
   const count = (from: string): number => (db.prepare(`SELECT count(*) AS n FROM ${from}`).get() as { n: number }).n
-  const stored = count("result WHERE state = 'SUCCESS'")
-  const left = count('message')
+  const stored = count("celeriac_result WHERE state = 'SUCCESS'")
+  const left = count('celeriac_message')
   db.close()
   if (stored !== tasks || left !== 0)
     throw new Error(`expected ${tasks} results and an empty queue, got ${stored} and ${left} messages`)

@@ -47,6 +47,7 @@ import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { defineInternals } from './internals.ts'
 import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
+import type { StoreInfo, StoreVersion } from './storeInfo.ts'
 
 requireNode()
 
@@ -68,17 +69,6 @@ export interface JobPage {
   readonly jobs: readonly JobInfo[]
   /** Pass it on for the next page; absent at the end. */
   readonly cursor: string | undefined
-}
-
-/** The stores of an app, once they are open. */
-export interface StoreInfo {
-  /** URLs without passwords. */
-  readonly broker: string
-  readonly backend: string
-  /** What `app.jobs` lists: all jobs, those with submission metadata (`redis:`), or none. */
-  readonly lists: 'all' | 'marked' | 'none'
-  /** Why the result backend may not know a job that exists; absent where it knows all. */
-  readonly hint?: string | undefined
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
@@ -283,6 +273,15 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   async connect(): Promise<StoreInfo> {
     const { broker, backend } = await this.#stores.open()
     return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+  }
+
+  /**
+   * Bring the stores to this version of celeriac, as opening them does; with `print`, only find out what that would
+   * change. One entry for each store; one without `steps` has nothing that is ever migrated. Rejects with ConfigError
+   * for a store that a later version has migrated beyond this one, and StoreUnavailableError.
+   */
+  migrate({ print = false }: { readonly print?: boolean | undefined } = {}): Promise<readonly StoreVersion[]> {
+    return this.#stores.migrate(print)
   }
 
   /**

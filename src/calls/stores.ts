@@ -1,7 +1,15 @@
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../std/clock.ts'
 import { uuid } from '../std/id.ts'
-import { type OpenStores, openStores, repliesTo } from '../stores/open.ts'
+import {
+  migrateStores,
+  type OpenStores,
+  openStores,
+  repliesTo,
+  type StoreUrls,
+  type UnversionedStore,
+} from '../stores/open.ts'
+import type { StoreMigration, StoreOptions } from '../stores/store.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import { WorkerCheck } from './workerCheck.ts'
@@ -57,17 +65,26 @@ export class AppStores {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
-      const warn = (message: string): void => config.logger.warn({}, message)
-      if (config.storeWarning !== undefined) warn(config.storeWarning)
-      const urls = { broker: config.broker.reveal(), backend: config.backend.reveal() }
-      const { resultExpires: expires, resultSerializer: serializer } = config
-      const stores = await openStores(urls, { ...config, expires, serializer, warn, replyTo: this.replyTo })
+      if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
+      const stores = await openStores(urlsOf(config), this.#options())
       this.opened = { ...stores, feed: new EventFeed(stores.backend) }
       return this.opened
     } catch (error) {
       this.#opening = undefined
       throw error
     }
+  }
+
+  /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */
+  migrate(print: boolean): Promise<readonly (StoreMigration | UnversionedStore)[]> {
+    return migrateStores(urlsOf(this.#config()), this.#options(), print)
+  }
+
+  #options(): StoreOptions {
+    const config = this.#config()
+    const { resultExpires: expires, resultSerializer: serializer } = config
+    const warn = (message: string): void => config.logger.warn({}, message)
+    return { ...config, expires, serializer, warn, replyTo: this.replyTo }
   }
 
   /**
@@ -88,4 +105,8 @@ export class AppStores {
       this.#config().logger.debug({ err: error }, 'the stores were closed while one was unavailable')
     }
   }
+}
+
+function urlsOf({ broker, backend }: Config): StoreUrls {
+  return { broker: broker.reveal(), backend: backend.reveal() }
 }

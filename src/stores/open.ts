@@ -7,7 +7,7 @@ import { AMQP_SCHEMES } from './rabbitmq/schemes.ts'
 import { REDIS_SCHEMES } from './redis/schemes.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
 import { SequentialUnitOfWork } from './sequentialUnitOfWork.ts'
-import type { Store, StoreDriver, StoreOptions, StoreUse } from './store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from './store.ts'
 
 /** A kind of store, by the schemes of its URLs. */
 interface StoreKind {
@@ -86,7 +86,7 @@ export interface OpenStores {
 export async function openStores(urls: StoreUrls, options: StoreOptions): Promise<OpenStores> {
   const [brokerKind, backendKind] = [kindOf(urls.broker, 'broker'), kindOf(urls.backend, 'backend')]
   const [driver, resultDriver] = await Promise.all([brokerKind.load(), backendKind.load()])
-  const shared = driver === resultDriver && driver.identity?.(urls.broker) === driver.identity?.(urls.backend)
+  const shared = isShared(urls, driver, resultDriver)
   const store = driver.open(urls.broker, options, { broker: true, backend: shared })
   const broker = partOf(store.broker)
   const results = shared ? store : await openResults(resultDriver, urls.backend, options, store)
@@ -100,6 +100,37 @@ export async function openStores(urls: StoreUrls, options: StoreOptions): Promis
     // Results first: `rpc://` has a consumer of the broker.
     close: () => closeAll(shared ? [store] : [results, store]),
   }
+}
+
+/** A store that has nothing to migrate. */
+export interface UnversionedStore {
+  /** Its URL, without a password. */
+  readonly store: string
+  readonly steps?: undefined
+}
+
+/**
+ * Migrate the stores of these URLs, or find out what that would do; each store once. Throws ConfigError for a URL that
+ * no store knows, and for a store that this version cannot use; StoreUnavailableError.
+ */
+export async function migrateStores(
+  urls: StoreUrls,
+  options: StoreOptions,
+  print: boolean,
+): Promise<readonly (StoreMigration | UnversionedStore)[]> {
+  const migrate = async (url: string, driver: StoreDriver): Promise<StoreMigration | UnversionedStore> =>
+    (await driver.migrate?.(url, options, print)) ?? { store: redactUrl(url) }
+  const [driver, resultDriver] = await Promise.all([
+    kindOf(urls.broker, 'broker').load(),
+    kindOf(urls.backend, 'backend').load(),
+  ])
+  const broker = await migrate(urls.broker, driver)
+  return isShared(urls, driver, resultDriver) ? [broker] : [broker, await migrate(urls.backend, resultDriver)]
+}
+
+/** Both URLs name one store. */
+function isShared(urls: StoreUrls, driver: StoreDriver, resultDriver: StoreDriver): boolean {
+  return driver === resultDriver && driver.identity?.(urls.broker) === driver.identity?.(urls.backend)
 }
 
 /**

@@ -2,6 +2,7 @@ import type { BackendOptions, ResultBackend } from '../backend/backend.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Migration } from './migration.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
 
 /** What a store is opened with. Times are ms. */
@@ -37,6 +38,12 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** A store, and what its migration did or would do. */
+export interface StoreMigration extends Migration {
+  /** Its URL, without a password. */
+  readonly store: string
+}
+
 /** What the folder of a store exports: how a URL of its schemes is opened. */
 export interface StoreDriver {
   /**
@@ -46,4 +53,9 @@ export interface StoreDriver {
   identity?(url: string): string
   /** `messages`: the app's broker, for a store that keeps results in messages. Throws ConfigError. */
   open(url: string, options: StoreOptions, use: StoreUse, messages?: Broker): Store
+  /**
+   * Bring the store to this version; with `print`, only find out what that would do. Rejects with ConfigError for a
+   * store that this version cannot use, StoreUnavailableError. Absent: the store keeps nothing whose layout is ours.
+   */
+  migrate?(url: string, options: StoreOptions, print: boolean): Promise<StoreMigration>
 }

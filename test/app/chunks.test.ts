@@ -239,7 +239,7 @@ onEachStore((lab, kind) => {
 /** What a lease renewer does when a lease has run out: the message waits again. */
 async function takeAway(lab: ReturnType<ReturnType<typeof useLab>>): Promise<void> {
   if (lab.kind === 'sqlite') {
-    lab.database().exec('UPDATE message SET owner = NULL')
+    lab.database().exec('UPDATE celeriac_message SET owner = NULL')
     return
   }
   const { connectRedis } = await import('../../src/stores/redis/connection/client.ts')

@@ -142,7 +142,7 @@ function local(lab: () => Lab, kind: StoreKind): void {
     await handle.get({ timeout: '20s' })
     if (kind === 'sqlite') {
       // Dropped once a minute of the machine's time.
-      const row = lab().database().prepare('SELECT expires FROM result WHERE id = ?').get(handle.id)
+      const row = lab().database().prepare('SELECT expires FROM celeriac_result WHERE id = ?').get(handle.id)
       expect(row).toEqual({ expires: START + HOUR })
       return
     }

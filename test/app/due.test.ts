@@ -8,7 +8,7 @@ const DAY = 86_400_000
 /** For how long the store keeps the record of an id from now on, ms; 0: it has none. */
 async function leftOf(lab: Lab, kind: StoreKind, id: string): Promise<number> {
   if (kind === 'redis') return (await onRedis(lab, (redis) => redis.pttl(`celery-task-meta-${id}`))) ?? 0
-  const row = lab.database().prepare('SELECT expires FROM result WHERE id = ?').get(id) as
+  const row = lab.database().prepare('SELECT expires FROM celeriac_result WHERE id = ?').get(id) as
     | { expires: number }
     | undefined
   return row ? row.expires - Date.now() : 0

@@ -64,6 +64,7 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
     'app/app.ts',
     'app/knownQueues.ts',
     'app/loadApp.ts',
+    'app/storeInfo.ts',
     'calls/asyncResult.ts',
     'calls/jobInfo.ts',
     'calls/task.ts',

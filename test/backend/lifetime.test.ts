@@ -61,8 +61,8 @@ lifetimeSuite({ describe, it }, 'sqlite', async (expires) => {
     backend,
     pass: async (ms) => {
       const { db } = backend.file
-      db.prepare('UPDATE result SET created = created - ?1, expires = expires - ?1').run(ms)
-      db.prepare('UPDATE revoked SET expires = expires - ?').run(ms)
+      db.prepare('UPDATE celeriac_result SET created = created - ?1, expires = expires - ?1').run(ms)
+      db.prepare('UPDATE celeriac_revoked SET expires = expires - ?').run(ms)
       await vi.advanceTimersByTimeAsync(60_000)
       // Behind the transaction that drops.
       await backend.notes.putIfAbsent({ key: 'k', value: '', expires: 0 })

@@ -353,8 +353,12 @@ describe('apps on rpc://', () => {
     await lab().work(app)
     expect((await done).id).toBe(handle.id)
     const db = lab().database()
-    await until(() => db.prepare("SELECT count(*) AS n FROM message WHERE queue NOT LIKE '%pidbox'").get()?.n === 0)
-    const replies = db.prepare("SELECT count(*) AS n FROM binding WHERE exchange = '' AND queue NOT LIKE '%pidbox'")
+    await until(
+      () => db.prepare("SELECT count(*) AS n FROM celeriac_message WHERE queue NOT LIKE '%pidbox'").get()?.n === 0,
+    )
+    const replies = db.prepare(
+      "SELECT count(*) AS n FROM celeriac_binding WHERE exchange = '' AND queue NOT LIKE '%pidbox'",
+    )
     expect(replies.get()?.n).toBe(0)
   })
 })

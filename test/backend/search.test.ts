@@ -25,7 +25,7 @@ function fillSqlite({ file: { db } }: SqliteBackend): void {
   const meta = (status: string, result: string): string =>
     `'{"task_id":"t' || n || '","status":"${status}","result":${result},"name":"task"}'`
   db.exec(`WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${COUNT})
-    INSERT INTO result (id, task, state, final, version, created, expires, format, meta)
+    INSERT INTO celeriac_result (id, task, state, final, version, created, expires, format, meta)
     SELECT 't' || n, CASE n WHEN 2 THEN 'rare' ELSE 'task' END, CASE n % 2 WHEN 0 THEN 'FAILURE' ELSE 'SUCCESS' END,
       1, n, 1e12 + n, 9e15, 'application/json',
       CASE n % 2 WHEN 0 THEN ${meta(FAILURE, error)} ELSE ${meta(SUCCESS, '1')} END FROM number`)

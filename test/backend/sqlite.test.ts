@@ -33,7 +33,7 @@ for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
       const json = isUtf8(record) && record[0] === 0x7b
       const meta = json ? Buffer.from(record).toString() : record
       const format = json ? 'application/json' : 'application/x-msgpack'
-      backend.file.db.prepare('UPDATE result SET meta = ?, format = ? WHERE id = ?').run(meta, format, id)
+      backend.file.db.prepare('UPDATE celeriac_result SET meta = ?, format = ? WHERE id = ?').run(meta, format, id)
     }
     return { backend, second, spoil, close }
   }
@@ -75,7 +75,7 @@ test('a record takes its log along', async () => {
     await backend.store(metaOf(id, STARTED))
     await backend.store(metaOf(id, SUCCESS))
   }
-  const count = (): unknown => backend.file.db.prepare('SELECT count(*) AS n FROM event').get()
+  const count = (): unknown => backend.file.db.prepare('SELECT count(*) AS n FROM celeriac_event').get()
   expect(count()).toEqual({ n: 4 })
   await backend.forget(['1'])
   expect(count()).toEqual({ n: 2 })

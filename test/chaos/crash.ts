@@ -30,10 +30,10 @@ type Kind = 'begin' | 'commit' | 'claim' | 'ack' | 'record' | 'publish'
 const KINDS: readonly (readonly [Kind, RegExp])[] = [
   ['begin', /^BEGIN/],
   ['commit', /^COMMIT/],
-  ['claim', /^UPDATE message SET owner = \?/],
-  ['ack', /^DELETE FROM message WHERE seq/],
-  ['record', /^(UPDATE|INSERT INTO) result/],
-  ['publish', /^INSERT INTO message/],
+  ['claim', /^UPDATE celeriac_message SET owner = \?/],
+  ['ack', /^DELETE FROM celeriac_message WHERE seq/],
+  ['record', /^(UPDATE|INSERT INTO) celeriac_result/],
+  ['publish', /^INSERT INTO celeriac_message/],
 ]
 
 /** Watches what this thread asks of its store, from outside: no hook in the program. */

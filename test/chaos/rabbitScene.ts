@@ -27,7 +27,7 @@ export class RabbitScene extends Scene {
   }
 
   async finished(tasks: number): Promise<boolean> {
-    return this.count("result WHERE state = 'SUCCESS'") === tasks
+    return this.count("celeriac_result WHERE state = 'SUCCESS'") === tasks
   }
 
   async checkEmpty(): Promise<void> {
@@ -50,7 +50,7 @@ export class RabbitScene extends Scene {
 
   /** Ids of the tasks that have a record, sorted. */
   recordIds(): string[] {
-    return this.#query<{ id: string }>('SELECT id FROM result ORDER BY 1').map(({ id }) => id)
+    return this.#query<{ id: string }>('SELECT id FROM celeriac_result ORDER BY 1').map(({ id }) => id)
   }
 
   count(from: string): number {

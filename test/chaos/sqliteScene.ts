@@ -15,20 +15,20 @@ export class SqliteScene extends Scene {
   }
 
   async finished(tasks: number): Promise<boolean> {
-    return this.count("result WHERE state = 'SUCCESS'") === tasks
+    return this.count("celeriac_result WHERE state = 'SUCCESS'") === tasks
   }
 
   async checkEmpty(): Promise<void> {
-    expect(this.count('message'), 'messages left').toBe(0)
+    expect(this.count('celeriac_message'), 'messages left').toBe(0)
     expect(this.query('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
   }
 
   async waiting(): Promise<number> {
-    return this.count('message WHERE owner IS NULL')
+    return this.count('celeriac_message WHERE owner IS NULL')
   }
 
   async markedLost(): Promise<number> {
-    return this.count('message WHERE lost > 0')
+    return this.count('celeriac_message WHERE lost > 0')
   }
 
   async quiet(): Promise<boolean> {
@@ -44,11 +44,11 @@ export class SqliteScene extends Scene {
   }
 
   async messageIds(): Promise<string[]> {
-    return this.#ids('SELECT task_id AS id FROM message ORDER BY 1')
+    return this.#ids('SELECT task_id AS id FROM celeriac_message ORDER BY 1')
   }
 
   async recordIds(): Promise<string[]> {
-    return this.#ids('SELECT id FROM result ORDER BY 1')
+    return this.#ids('SELECT id FROM celeriac_result ORDER BY 1')
   }
 
   /** Ask the file itself. */

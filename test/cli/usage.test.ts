@@ -144,7 +144,19 @@ test('help and version', async () => {
   const folder = project()
   const help = await run(folder, ['--help'])
   expect(help).toMatchObject({ code: 0, stderr: '' })
-  for (const name of ['dev', 'worker', 'serve', 'call', 'result', 'revoke', 'status', 'purge', 'webhook', 'shell']) {
+  for (const name of [
+    'dev',
+    'worker',
+    'serve',
+    'call',
+    'result',
+    'revoke',
+    'status',
+    'purge',
+    'migrate',
+    'webhook',
+    'shell',
+  ]) {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
   }
   expect(await run(folder, ['--version'])).toMatchObject({

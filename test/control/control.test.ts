@@ -165,8 +165,8 @@ it('nothing is left behind', async () => {
   const app = lab().app()
   await control(app).ping({ timeout: 1 })
   const db = lab().database()
-  expect(db.prepare('SELECT count(*) AS n FROM message').get()).toEqual({ n: 0 })
-  expect(db.prepare('SELECT count(*) AS n FROM binding').get()).toEqual({ n: 0 })
+  expect(db.prepare('SELECT count(*) AS n FROM celeriac_message').get()).toEqual({ n: 0 })
+  expect(db.prepare('SELECT count(*) AS n FROM celeriac_binding').get()).toEqual({ n: 0 })
 })
 
 it('arguments that cannot be are refused', async () => {

@@ -19,7 +19,7 @@ type Spoil = (id: string, bytes: string | Uint8Array) => Promise<unknown>
 async function onSqlite({ app }: House): Promise<{ spoil: Spoil; end: () => unknown }> {
   await storesOf(app)
   const db = new DatabaseSync(app.config.broker.reveal().slice('sqlite:'.length), { timeout: 5000 })
-  const update = db.prepare('UPDATE result SET meta = ? WHERE id = ?')
+  const update = db.prepare('UPDATE celeriac_result SET meta = ? WHERE id = ?')
   return { spoil: async (id, bytes) => update.run(bytes, id), end: () => db.close() }
 }
 

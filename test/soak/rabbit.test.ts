@@ -41,7 +41,7 @@ test('a task that kills every worker which begins it is given up, and those besi
     // One at a time: what runs beside it dies with it.
     const worker = await scene.start('worker', { concurrency: 1 }).ready()
     const ended = worker.ended(60_000).catch(() => undefined)
-    const done = until('it is given up', () => scene.count("result WHERE state = 'FAILURE'") === 1, 60_000)
+    const done = until('it is given up', () => scene.count("celeriac_result WHERE state = 'FAILURE'") === 1, 60_000)
     const how = await Promise.race([ended, done])
     if (how !== 'SIGKILL') break
     deaths++

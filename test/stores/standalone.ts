@@ -4,6 +4,7 @@ import { connectRedis } from '../../src/stores/redis/connection/client.ts'
 import { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import { SqliteBroker, type SqliteOptions } from '../../src/stores/sqlite/broker/broker.ts'
 import { SqliteFile } from '../../src/stores/sqlite/file.ts'
+import type { SqliteStep } from '../../src/stores/sqlite/migrations.ts'
 import { SqliteBackend } from '../../src/stores/sqlite/results/backend.ts'
 import { SqliteUnitOfWork } from '../../src/stores/sqlite/unitOfWork.ts'
 import { sqlitePath } from '../../src/stores/sqlite/url.ts'
@@ -70,8 +71,13 @@ export interface SqliteParts {
   close(): Promise<void>
 }
 
-export function openSqliteParts(url: string, options: SqliteOptions & BackendOptions): SqliteParts {
-  const file = new SqliteFile(sqlitePath(url), options.storeTimeout)
+/** `steps`: the versions of the tables that this process knows. */
+export function openSqliteParts(
+  url: string,
+  options: SqliteOptions & BackendOptions,
+  steps?: readonly SqliteStep[],
+): SqliteParts {
+  const file = new SqliteFile(sqlitePath(url), options.storeTimeout, steps)
   const broker = new SqliteBroker(file, options)
   const backend = new SqliteBackend(file, options)
   const close = async (): Promise<void> => {

@@ -1,18 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { expect, it, onTestFinished } from 'vitest'
 import { Celeriac, currentTask } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { RedisServer } from '../redis/server.ts'
 import { eventually } from '../wait.ts'
-
-/** A store that commit 6e94bae wrote: see written/write.ts. */
-function written(name: string): Buffer {
-  return gunzipSync(readFileSync(new URL(`written/${name}.gz`, import.meta.url)))
-}
+import { written } from './written.ts'
 
 const STORES: Readonly<Record<string, () => Promise<string>>> = {
   sqlite: async () => {

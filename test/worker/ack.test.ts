@@ -62,7 +62,7 @@ onEachStore((lab) => {
 describe('in the file', () => {
   const lab = useLab('sqlite')
   const messages = (from: Lab, id: string): number => {
-    const row = from.database().prepare('SELECT count(*) AS n FROM message WHERE task_id = ?').get(id)
+    const row = from.database().prepare('SELECT count(*) AS n FROM celeriac_message WHERE task_id = ?').get(id)
     return (row as { n: number }).n
   }
 
@@ -89,7 +89,7 @@ describe('in the file', () => {
     const handle = await late.delay()
     await until(async () => (await handle.state()) === 'STARTED')
     // As if another worker had it: its claim is the newer one.
-    lab().database().exec('UPDATE message SET claims = claims + 1')
+    lab().database().exec('UPDATE celeriac_message SET claims = claims + 1')
     gate.resolve('stale')
     await until(() => told.some(({ name }) => name === 'task:lost') && worker.busy === 0)
     expect(told.flatMap(({ name, event }) => (name === 'task:lost' ? [event] : []))).toMatchObject([{ id: handle.id }])
@@ -104,7 +104,7 @@ describe('in the file', () => {
     const told = record(app)
     app.on('task:received', ({ id }) => {
       const db = lab().database()
-      db.prepare('UPDATE message SET claims = claims + 1 WHERE task_id = ?').run(id)
+      db.prepare('UPDATE celeriac_message SET claims = claims + 1 WHERE task_id = ?').run(id)
       db.close()
     })
     await lab().work(app)

@@ -114,7 +114,7 @@ describe('a store in trouble', () => {
     const told = record(app)
     await lab().work(app)
     const db = lab().database()
-    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON result WHEN NEW.state = 'SUCCESS'
+    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON celeriac_result WHEN NEW.state = 'SUCCESS'
       BEGIN SELECT RAISE(ABORT, 'no room for it'); END`)
     const handle = await task.delay(1)
     await expect(handle.get()).rejects.toThrow('no room for it')

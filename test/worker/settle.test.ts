@@ -249,7 +249,7 @@ describe('in a file', () => {
     const task = app.task('task', (n: number) => n)
     const db = lab().database()
     await storesOf(app)
-    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON result WHEN NEW.id = 'bad' AND NEW.final
+    db.exec(`CREATE TRIGGER refuse BEFORE UPDATE ON celeriac_result WHEN NEW.id = 'bad' AND NEW.final
       BEGIN SELECT RAISE(ABORT, 'not this one'); END`)
     const worker = await lab().work(app, { concurrency: 3 })
     const bad = await task.applyAsync([0], { taskId: 'bad' })

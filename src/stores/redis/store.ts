@@ -1,7 +1,8 @@
-import type { Store, StoreDriver, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { RedisBroker } from './broker/broker.ts'
 import { connectRedis } from './connection/client.ts'
 import { parseRedisUrl } from './connection/url.ts'
+import { migrateRedis, requireLayout } from './layout.ts'
 import { RedisBackend } from './results/backend.ts'
 import { RedisScheduleStore } from './schedule.ts'
 import { RedisUnitOfWork } from './unitOfWork.ts'
@@ -10,12 +11,14 @@ import { RedisUnitOfWork } from './unitOfWork.ts'
 export const redisStore: StoreDriver = {
   identity: (url) => parseRedisUrl(url).url,
   open: openRedis,
+  migrate: migrateStore,
 }
 
 function openRedis(url: string, options: StoreOptions, use: StoreUse): Store {
   const { warn, storeTimeout: wait, keyPrefix = '' } = options
   const name = use.broker ? 'celeriac' : 'celeriac-results'
-  const connection = connectRedis(url, { name, warn, wait })
+  const place = { url: parseRedisUrl(url).url, prefix: keyPrefix }
+  const connection = connectRedis(url, { name, warn, wait, opened: (session) => requireLayout(session, place) })
   const broker = use.broker ? new RedisBroker(url, connection, options) : undefined
   const backend = use.backend ? new RedisBackend(connection, options, broker?.keys.unacked) : undefined
   return {
@@ -31,5 +34,18 @@ function openRedis(url: string, options: StoreOptions, use: StoreUse): Store {
         await connection.close()
       }
     },
+  }
+}
+
+async function migrateStore(
+  url: string,
+  { storeTimeout: wait, keyPrefix = '' }: StoreOptions,
+  print: boolean,
+): Promise<StoreMigration> {
+  const connection = connectRedis(url, { name: 'celeriac-migrate', wait })
+  try {
+    return { store: connection.url, ...(await migrateRedis(connection, keyPrefix, print)) }
+  } finally {
+    await connection.close()
   }
 }

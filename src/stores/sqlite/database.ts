@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode, sqliteFault } from '../../broker/storeErrors.ts'
 import { isDefect } from '../../std/defect.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
-import { ADDITIONS, APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { type Decision, decide, type Layout, type Migration, migrationOf } from '../migration.ts'
+import { layoutOf, runSteps, SQLITE_STEPS, type SqliteStep } from './migrations.ts'
 
 /** Bytes of the write-ahead log that are kept for the next writes. */
 const MAX_LOG_BYTES = 64 * 2 ** 20
@@ -26,21 +27,38 @@ export function isStoreTrouble(error: unknown): boolean {
 }
 
 /**
- * Open the file, make folder and tables where they are missing. Until that is done, this waits for other processes that
- * do the same; afterwards a busy store is an error at once, which `Writer` turns into a wait that does not block the
- * event loop.
+ * Open the file; make the folder and the tables where they are missing, and migrate those of an earlier version. Until
+ * that is done, this waits for other processes that do the same; afterwards a busy store is an error at once, which
+ * `Writer` turns into a wait that does not block the event loop. Throws ConfigError for a file that this version cannot
+ * use, StoreUnavailableError. `steps`: the versions of the tables that this process knows.
  */
-export function openDatabase(path: string): DatabaseSync {
-  try {
+export function openDatabase(path: string, steps: readonly SqliteStep[] = SQLITE_STEPS): DatabaseSync {
+  return opened(path, () => {
     mkdirSync(dirname(path), { recursive: true })
     const db = new DatabaseSync(path, { timeout: OPEN_TIMEOUT_MS })
-    try {
-      prepare(db, path)
-    } catch (error) {
+    return prepared(db, () => {
+      prepare(db, path, steps)
+      return db
+    })
+  })
+}
+
+/** What opening this file would migrate. The file is not changed, and not made where there is none. Throws as above. */
+export function plannedMigration(path: string, steps: readonly SqliteStep[] = SQLITE_STEPS): Migration {
+  return opened(path, () => {
+    const isThere = existsSync(path)
+    const db = new DatabaseSync(isThere ? path : ':memory:', { readOnly: isThere, timeout: OPEN_TIMEOUT_MS })
+    return prepared(db, () => {
+      const { found, decision } = transaction(db, 'BEGIN', () => look(db, path, steps))
       db.close()
-      throw error
-    }
-    return db
+      return migrationOf(found, decision)
+    })
+  })
+}
+
+function opened<Value>(path: string, open: () => Value): Value {
+  try {
+    return open()
   } catch (error) {
     if (error instanceof ConfigError || isDefect(error)) throw error
     if (sqliteCode(error) === SQLITE_NOTADB)
@@ -49,15 +67,25 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
+/** An error closes the database. */
+function prepared<Value>(db: DatabaseSync, work: () => Value): Value {
+  try {
+    return work()
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
 /**
  * SQLite does not wait by itself where two processes might wait for each other, as when both switch the same new file
  * to WAL: so this loop does.
  */
-function prepare(db: DatabaseSync, path: string): void {
+function prepare(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
   const end = performance.now() + OPEN_TIMEOUT_MS
   for (;;) {
     try {
-      prepareOnce(db, path)
+      prepareOnce(db, path, steps)
       return
     } catch (error) {
       if (!isBusy(error) || performance.now() > end) throw error
@@ -66,28 +94,53 @@ function prepare(db: DatabaseSync, path: string): void {
   }
 }
 
-function prepareOnce(db: DatabaseSync, path: string): void {
-  // Before the file is changed: it may belong to another program.
-  const isNew = transaction(db, 'BEGIN', () => checkOwner(db, path)) === 'empty'
+function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
+  // Before the file is changed: this version may not be allowed to.
+  const { decision } = transaction(db, 'BEGIN', () => look(db, path, steps))
+  useLog(db, path)
   // A crash of the process loses nothing that was committed; a power cut may lose the last moments, never the file's
   // integrity.
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
+  db.exec('PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY')
   // The lease renewer's thread makes the checkpoints; this is the limit when no worker runs (pages of 4 KiB).
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   // A log that one large transaction has made longer is truncated when SQLite restarts it.
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)
-  if (isNew) create(db, path)
-  db.exec(ADDITIONS)
+  if (decision.kind === 'migrate') migrate(db, path, steps)
   db.exec('PRAGMA busy_timeout = 0')
 }
 
-function create(db: DatabaseSync, path: string): void {
+/** Readers and one writer work at the same time only with a write-ahead log; the file keeps this mode. */
+function useLog(db: DatabaseSync, path: string): void {
+  const { journal_mode: mode } = db.prepare('PRAGMA journal_mode = WAL').get() as { journal_mode: string }
+  if (mode !== 'wal')
+    throw new ConfigError(
+      `${path} has the journal mode ${mode} and cannot have wal, which the store needs; choose another file`,
+    )
+}
+
+/** All steps in one transaction: a process that ends before the commit leaves the file as it was. */
+function migrate(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
   transaction(db, 'BEGIN IMMEDIATE', () => {
-    // Another process may have made the tables first.
-    if (checkOwner(db, path) !== 'empty') return
-    db.exec(SCHEMA)
-    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    // Read again: another process may have migrated the file first, or to a version that refuses this one.
+    const { found, decision } = look(db, path, steps)
+    if (decision.kind === 'migrate') runSteps(db, found.version, decision.steps)
   })
+}
+
+/** The version of the tables, and what to do with them. Throws ConfigError for a file that this version may not use. */
+function look(
+  db: DatabaseSync,
+  path: string,
+  steps: readonly SqliteStep[],
+): { found: Layout; decision: Decision<SqliteStep> } {
+  const found = layoutOf(db, (version) => {
+    throw new ConfigError(
+      `${path} is marked as a file of celeriac with the schema version ${version}, and has no table celeriac_meta; choose another file for the store`,
+    )
+  })
+  const decision = decide(path, found, steps)
+  if (decision.kind === 'refuse') throw decision.error
+  return { found, decision }
 }
 
 function transaction<Value>(db: DatabaseSync, begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => Value): Value {
@@ -100,23 +153,4 @@ function transaction<Value>(db: DatabaseSync, begin: 'BEGIN' | 'BEGIN IMMEDIATE'
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
-}
-
-/** Throws ConfigError for a file that is not ours or not of this version. */
-function checkOwner(db: DatabaseSync, path: string): 'ours' | 'empty' {
-  const version = pragma(db, 'user_version')
-  if (pragma(db, 'application_id') === APPLICATION_ID) {
-    if (version === SCHEMA_VERSION) return 'ours'
-    throw new ConfigError(
-      `${path} has schema version ${version}, this celeriac reads ${SCHEMA_VERSION}; upgrade celeriac or choose another file`,
-    )
-  }
-  const { n: tables } = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
-  if (version === 0 && tables === 0) return 'empty'
-  throw new ConfigError(`${path} is a database of another program; choose another file for the store`)
-}
-
-function pragma(db: DatabaseSync, name: string): number {
-  const row = db.prepare(`PRAGMA ${name}`).get() as Record<string, number>
-  return row[name] as number
 }

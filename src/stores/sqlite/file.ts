@@ -1,8 +1,12 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
+import { sqliteCode } from '../../broker/storeErrors.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
+import { versionOf } from '../migration.ts'
 import { ChangeWatcher } from './changeWatcher.ts'
 import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
 import { FileCheck } from './fileCheck.ts'
+import { Meta } from './meta.ts'
+import { SQLITE_STEPS, type SqliteStep } from './migrations.ts'
 import { sqliteUrl } from './url.ts'
 import { Writer } from './writer.ts'
 
@@ -29,47 +33,55 @@ export class SqliteFile {
     schedules: new Set(),
   }
   readonly #touched = new Set<Topic>()
-  readonly #readVersion: StatementSync
-  readonly #writeVersion: StatementSync
-  /** The counter within the open transaction: read once, written once. */
-  #version: number | undefined
+  readonly #meta: Meta
 
-  /** `timeout`: how long a write waits for other processes, ms. */
-  constructor(path: string, timeout?: number) {
+  /** `timeout`: how long a write waits for other processes, ms. `steps`: as for `openDatabase`. */
+  constructor(path: string, timeout?: number, steps: readonly SqliteStep[] = SQLITE_STEPS) {
     this.path = path
     this.url = sqliteUrl(path)
-    this.db = openDatabase(path)
+    this.db = openDatabase(path, steps)
+    this.#meta = new Meta(this.db, versionOf(steps))
     this.#check = new FileCheck(path, this.db)
-    this.writer = new Writer(this.db, timeout, () => this.#check.problem())
-    this.#readVersion = this.db.prepare('SELECT version FROM counter')
-    this.#writeVersion = this.db.prepare('UPDATE counter SET version = ?')
-    this.writer.beforeCommit = () => this.#version !== undefined && this.#writeVersion.run(this.#version)
-    this.writer.onRollback = () => {
-      this.#version = undefined
-    }
+    this.writer = new Writer(this.db, timeout, () => this.lost)
+    this.writer.afterBegin = () => this.#meta.begin()
+    this.writer.beforeCommit = () => this.#meta.beforeCommit()
+    this.writer.onRollback = () => this.#meta.end()
     this.writer.onCommit = () => {
-      this.#version = undefined
+      this.#meta.end()
       this.#announce()
     }
     const counter = this.db.prepare('PRAGMA data_version')
     const version = (): number => (counter.get() as { data_version: number }).data_version
-    this.#watcher = new ChangeWatcher(path, version, () => this.lost !== undefined)
+    this.#watcher = new ChangeWatcher(path, version, () => (this.lost ?? this.#refusal()) !== undefined)
   }
 
-  /** Why this store must not be used any more: its files were removed, replaced or cut while it was open. */
+  /**
+   * Why this store must not be used any more: its files were removed, replaced or cut while it was open, or migrated to
+   * a version that refuses this process.
+   */
   get lost(): StoreUnavailableError | undefined {
-    return this.#check.problem()
+    return this.#check.problem() ?? this.#meta.outdated
+  }
+
+  /** A process that does not write reads from time to time whether the file was migrated beyond its version. */
+  #refusal(): StoreUnavailableError | undefined {
+    try {
+      return this.#meta.check()
+    } catch (error) {
+      // The next write, read or check gets the error of the store.
+      if (sqliteCode(error) === undefined) throw error
+      return undefined
+    }
   }
 
   /** The number of the last change of a record, over all processes. */
   get version(): number {
-    return (this.#readVersion.get() as { version: number }).version
+    return this.#meta.changes
   }
 
   /** The number of one more change, for use inside a transaction. */
   nextVersion(): number {
-    this.#version = (this.#version ?? this.version) + 1
-    return this.#version
+    return this.#meta.next()
   }
 
   /**
@@ -84,7 +96,7 @@ export class SqliteFile {
       try {
         return work()
       } catch (error) {
-        if (!isStoreTrouble(error)) throw error
+        if (!isStoreTrouble(error)) throw this.#meta.check() ?? error
         if (!isBusy(error) || performance.now() > end) {
           throw new StoreUnavailableError(`the store cannot be read: ${(error as Error).message}`, { cause: error })
         }

@@ -11,35 +11,6 @@ import {
 import { isStoreTrouble } from './database.ts'
 import type { SqliteFile } from './file.ts'
 
-/** Made when a schedule is first used, so that older files get them too. `app`: several apps may share a file. */
-const TABLES = `
-CREATE TABLE IF NOT EXISTS schedule (
-  app TEXT NOT NULL,
-  name TEXT NOT NULL,
-  token TEXT NOT NULL,                  -- another one after each change
-  due INTEGER,                          -- ms since the epoch; NULL: never
-  waiting INTEGER NOT NULL,             -- 1: a run of the entry waits for the run before
-  entry TEXT NOT NULL,
-  PRIMARY KEY (app, name)
-) WITHOUT ROWID, STRICT;
-CREATE INDEX IF NOT EXISTS schedule_due ON schedule (app, due) WHERE due IS NOT NULL;
-CREATE INDEX IF NOT EXISTS schedule_waiting ON schedule (app) WHERE waiting = 1;
--- Claimed and not yet sent: another beat sends what is still here after \`until\`.
-CREATE TABLE IF NOT EXISTS schedule_run (
-  app TEXT NOT NULL,
-  id TEXT NOT NULL,
-  until INTEGER NOT NULL,
-  run TEXT NOT NULL,
-  PRIMARY KEY (app, id)
-) WITHOUT ROWID, STRICT;
-CREATE INDEX IF NOT EXISTS schedule_run_until ON schedule_run (app, until);
--- Raised with each change that beats are notified of.
-CREATE TABLE IF NOT EXISTS schedule_change (
-  app TEXT PRIMARY KEY,
-  number INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
-`
-
 const ENTRY_COLUMNS = 'name, token, entry AS text'
 
 class Statements {
@@ -60,31 +31,35 @@ class Statements {
   readonly changes: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.list = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? ORDER BY name`)
-    this.load = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND name = ?`)
+    this.list = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM celeriac_schedule WHERE app = ? ORDER BY name`)
+    this.load = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM celeriac_schedule WHERE app = ? AND name = ?`)
     this.add = db.prepare(
-      'INSERT INTO schedule (app, name, token, due, waiting, entry) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      `INSERT INTO celeriac_schedule (app, name, token, due, waiting, entry) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO NOTHING`,
     )
     this.put = db.prepare(
-      'UPDATE schedule SET token = ?, due = ?, waiting = ?, entry = ? WHERE app = ? AND name = ? AND token = ?',
+      `UPDATE celeriac_schedule SET token = ?, due = ?, waiting = ?, entry = ?
+      WHERE app = ? AND name = ? AND token = ?`,
     )
-    this.remove = db.prepare('DELETE FROM schedule WHERE app = ? AND name = ? AND token = ?')
-    this.due = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND due <= ? ORDER BY due LIMIT ?`)
-    this.waiting = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM schedule WHERE app = ? AND waiting = 1`)
-    this.claimed = db.prepare('SELECT id FROM schedule_run WHERE app = ?')
-    this.nextDue = db.prepare('SELECT min(due) AS at FROM schedule WHERE app = ? AND due > ?')
-    this.nextRun = db.prepare('SELECT min(until) AS at FROM schedule_run WHERE app = ?')
+    this.remove = db.prepare('DELETE FROM celeriac_schedule WHERE app = ? AND name = ? AND token = ?')
+    this.due = db.prepare(
+      `SELECT ${ENTRY_COLUMNS} FROM celeriac_schedule WHERE app = ? AND due <= ? ORDER BY due LIMIT ?`,
+    )
+    this.waiting = db.prepare(`SELECT ${ENTRY_COLUMNS} FROM celeriac_schedule WHERE app = ? AND waiting = 1`)
+    this.claimed = db.prepare('SELECT id FROM celeriac_schedule_run WHERE app = ?')
+    this.nextDue = db.prepare('SELECT min(due) AS at FROM celeriac_schedule WHERE app = ? AND due > ?')
+    this.nextRun = db.prepare('SELECT min(until) AS at FROM celeriac_schedule_run WHERE app = ?')
     this.addRun = db.prepare(
-      'INSERT INTO schedule_run (app, id, until, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO celeriac_schedule_run (app, id, until, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     )
-    this.takeRuns = db.prepare(`UPDATE schedule_run SET until = ? WHERE app = ? AND id IN (
-      SELECT id FROM schedule_run WHERE app = ? AND (until <= ? OR until > ?) ORDER BY until LIMIT ?
+    this.takeRuns = db.prepare(`UPDATE celeriac_schedule_run SET until = ? WHERE app = ? AND id IN (
+      SELECT id FROM celeriac_schedule_run WHERE app = ? AND (until <= ? OR until > ?) ORDER BY until LIMIT ?
     ) RETURNING id, run AS text`)
-    this.endRun = db.prepare('DELETE FROM schedule_run WHERE app = ? AND id = ?')
+    this.endRun = db.prepare('DELETE FROM celeriac_schedule_run WHERE app = ? AND id = ?')
     this.count = db.prepare(
-      'INSERT INTO schedule_change (app, number) VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1',
+      'INSERT INTO celeriac_schedule_change (app, number) VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1',
     )
-    this.changes = db.prepare('SELECT number FROM schedule_change WHERE app = ?')
+    this.changes = db.prepare('SELECT number FROM celeriac_schedule_change WHERE app = ?')
   }
 }
 
@@ -95,13 +70,8 @@ export class SqliteScheduleStore implements ScheduleStore {
   readonly #app: string
   readonly #own: Statements
 
-  /** Rejects with StoreUnavailableError. Apps that share a file have a schedule each. */
-  static async open(file: SqliteFile, app: string): Promise<SqliteScheduleStore> {
-    await file.writer.write(() => file.db.exec(TABLES))
-    return new SqliteScheduleStore(file, app)
-  }
-
-  private constructor(file: SqliteFile, app: string) {
+  /** Apps that share a file have a schedule each. */
+  constructor(file: SqliteFile, app: string) {
     this.#file = file
     this.url = file.url
     this.#app = app

@@ -1,19 +1,31 @@
-/** The embedded store's tables. Times are ms since the epoch. */
+/** The embedded store's tables. Times are ms since the epoch. Every name of ours begins with `celeriac_`. */
 
-/** Identifies our files among other databases: "cele" in ASCII. */
+/** Identifies our own files among other databases: "cele" in ASCII. A file of another program keeps its own. */
 export const APPLICATION_ID = 0x63656c65
-/** Raised with every change of the tables below. */
-export const SCHEMA_VERSION = 1
 
-export const SCHEMA = `
+/** A table with what belongs to it. */
+interface Table {
+  /** Its name in version 1. Absent: it is new. */
+  readonly first?: string
+  readonly sql: string
+}
+
+const CONSUMER: Table = {
+  first: 'consumer',
+  sql: `
 -- A process that takes messages. Its lease covers all that it holds: one renewal, however many tasks.
-CREATE TABLE consumer (
+CREATE TABLE celeriac_consumer (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL,
   lease INTEGER NOT NULL,
   lease_until INTEGER NOT NULL
-);
-CREATE TABLE message (
+);`,
+}
+
+const MESSAGE: Table = {
+  first: 'message',
+  sql: `
+CREATE TABLE celeriac_message (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   queue TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -22,25 +34,35 @@ CREATE TABLE message (
   claims INTEGER NOT NULL DEFAULT 0,    -- how often it was taken: the fence of a settlement
   lost INTEGER NOT NULL DEFAULT 0,      -- how often its holder's lease expired
   task_id TEXT,
-  head TEXT NOT NULL,                   -- JSON: [headers, properties]
+  head TEXT NOT NULL,                   -- with body: see protocol/packedMessage.ts
   body ANY NOT NULL                     -- text or bytes, still serialized
 ) STRICT;
 -- Partial indexes: each contains only the messages in that state, so a backlog does not slow down the work on held
 -- messages.
-CREATE INDEX message_ready ON message (queue, priority DESC, seq) WHERE owner IS NULL AND due IS NULL;
-CREATE INDEX message_delayed ON message (due) WHERE due IS NOT NULL;
-CREATE INDEX message_held ON message (owner) WHERE owner IS NOT NULL;
-CREATE INDEX message_task ON message (task_id);
+CREATE INDEX celeriac_message_ready ON celeriac_message (queue, priority DESC, seq) WHERE owner IS NULL AND due IS NULL;
+CREATE INDEX celeriac_message_delayed ON celeriac_message (due) WHERE due IS NOT NULL;
+CREATE INDEX celeriac_message_held ON celeriac_message (owner) WHERE owner IS NOT NULL;
+CREATE INDEX celeriac_message_task ON celeriac_message (task_id);`,
+}
+
+const BINDING: Table = {
+  first: 'binding',
+  sql: `
 -- What is sent to the exchange is copied into the queue, as long as its consumer exists.
-CREATE TABLE binding (
+CREATE TABLE celeriac_binding (
   exchange TEXT NOT NULL,
   queue TEXT NOT NULL,
   routing_key TEXT,                     -- NULL: fanout, whatever the key
   consumer INTEGER,
   PRIMARY KEY (exchange, queue)
-) WITHOUT ROWID;
-CREATE TABLE result (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of submission
+) WITHOUT ROWID;`,
+}
+
+const RESULT: Table = {
+  first: 'result',
+  sql: `
+CREATE TABLE celeriac_result (
+  seq INTEGER PRIMARY KEY,                 -- order of submission; in a file of version 1 with AUTOINCREMENT
   id TEXT NOT NULL UNIQUE,
   task TEXT,
   state TEXT NOT NULL,
@@ -49,46 +71,124 @@ CREATE TABLE result (
   created INTEGER NOT NULL,
   expires INTEGER NOT NULL,
   format TEXT NOT NULL,                    -- content type of meta
-  meta ANY NOT NULL
+  meta ANY NOT NULL                        -- the record: see protocol/packedRecord.ts
 ) STRICT;
-CREATE INDEX result_version ON result (version);
--- Counts changes of records; never decreases, not even when records are dropped.
-CREATE TABLE counter (version INTEGER NOT NULL) STRICT;
-INSERT INTO counter VALUES (0);
-CREATE TABLE revoked (
+CREATE INDEX celeriac_result_version ON celeriac_result (version);`,
+}
+
+const REVOKED: Table = {
+  first: 'revoked',
+  sql: `
+CREATE TABLE celeriac_revoked (
   id TEXT PRIMARY KEY,
   expires INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
-`
+) WITHOUT ROWID, STRICT;`,
+}
 
-/**
- * Tables that were added later without a change of the others: made where they are missing, each time the store is
- * opened.
- */
-export const ADDITIONS = `
+const EVENT: Table = {
+  first: 'event',
+  sql: `
 -- The intermediate states of a task, between PENDING and its end: for its subscribers.
-CREATE TABLE IF NOT EXISTS event (
+CREATE TABLE celeriac_event (
   job INTEGER NOT NULL,                 -- seq of its result
   seq INTEGER NOT NULL,                 -- counts from 2, without a gap; 1 is PENDING, which is not kept here
   version INTEGER NOT NULL,             -- of the result when it was in this state
   format TEXT NOT NULL,
   meta ANY NOT NULL,
   PRIMARY KEY (job, seq)
-) WITHOUT ROWID, STRICT;
-CREATE TRIGGER IF NOT EXISTS result_forgotten AFTER DELETE ON result BEGIN DELETE FROM event WHERE job = old.seq; END;
+) WITHOUT ROWID, STRICT;`,
+}
+
+const ORIGIN: Table = {
+  first: 'origin',
+  sql: `
 -- Submission metadata of a job: a row only where there is any.
-CREATE TABLE IF NOT EXISTS origin (
+CREATE TABLE celeriac_origin (
   seq INTEGER PRIMARY KEY,              -- that of its result
   owner TEXT,
   tags TEXT,                            -- JSON: an array of texts
   input ANY                             -- body of its message: text or bytes
 ) STRICT;
-CREATE INDEX IF NOT EXISTS origin_owner ON origin (owner, seq) WHERE owner IS NOT NULL;
-CREATE TRIGGER IF NOT EXISTS result_dropped AFTER DELETE ON result BEGIN DELETE FROM origin WHERE seq = old.seq; END;
-CREATE TABLE IF NOT EXISTS note (
+CREATE INDEX celeriac_origin_owner ON celeriac_origin (owner, seq) WHERE owner IS NOT NULL;`,
+}
+
+const NOTE: Table = {
+  first: 'note',
+  sql: `
+CREATE TABLE celeriac_note (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL,
   expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX IF NOT EXISTS note_expires ON note (expires);
-`
+CREATE INDEX celeriac_note_expires ON celeriac_note (expires);`,
+}
+
+const SCHEDULE: Table = {
+  first: 'schedule',
+  sql: `
+-- The entries of schedules. app: several apps may share a file.
+CREATE TABLE celeriac_schedule (
+  app TEXT NOT NULL,
+  name TEXT NOT NULL,
+  token TEXT NOT NULL,                  -- another one after each change
+  due INTEGER,                          -- ms since the epoch; NULL: never
+  waiting INTEGER NOT NULL,             -- 1: a run of the entry waits for the run before
+  entry TEXT NOT NULL,
+  PRIMARY KEY (app, name)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX celeriac_schedule_due ON celeriac_schedule (app, due) WHERE due IS NOT NULL;
+CREATE INDEX celeriac_schedule_waiting ON celeriac_schedule (app) WHERE waiting = 1;`,
+}
+
+const SCHEDULE_RUN: Table = {
+  first: 'schedule_run',
+  sql: `
+-- Claimed and not yet sent: another beat sends what is still here after \`until\`.
+CREATE TABLE celeriac_schedule_run (
+  app TEXT NOT NULL,
+  id TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  PRIMARY KEY (app, id)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX celeriac_schedule_run_until ON celeriac_schedule_run (app, until);`,
+}
+
+const SCHEDULE_CHANGE: Table = {
+  first: 'schedule_change',
+  sql: `
+-- Raised with each change that beats are notified of.
+CREATE TABLE celeriac_schedule_change (
+  app TEXT PRIMARY KEY,
+  number INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;`,
+}
+
+/** The tables of version 2, but `celeriac_meta`. */
+export const TABLES: readonly Table[] = [
+  CONSUMER,
+  MESSAGE,
+  BINDING,
+  RESULT,
+  REVOKED,
+  EVENT,
+  ORIGIN,
+  NOTE,
+  SCHEDULE,
+  SCHEDULE_RUN,
+  SCHEDULE_CHANGE,
+]
+
+/** One row. Every write transaction reads it first. */
+export const META = `
+CREATE TABLE celeriac_meta (
+  version INTEGER NOT NULL,             -- of all these tables
+  min_compatible INTEGER NOT NULL,      -- the lowest version whose processes may write
+  changes INTEGER NOT NULL              -- counts changes of records; never decreases, not even when records are dropped
+) STRICT;`
+
+export const TRIGGERS = `
+CREATE TRIGGER celeriac_result_dropped AFTER DELETE ON celeriac_result BEGIN
+  DELETE FROM celeriac_event WHERE job = old.seq;
+  DELETE FROM celeriac_origin WHERE seq = old.seq;
+END;`

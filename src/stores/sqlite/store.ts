@@ -1,13 +1,14 @@
-import type { Store, StoreDriver, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { SqliteBroker } from './broker/broker.ts'
+import { openDatabase, plannedMigration } from './database.ts'
 import { SqliteFile } from './file.ts'
 import { SqliteBackend } from './results/backend.ts'
 import { SqliteScheduleStore } from './schedule.ts'
 import { SqliteUnitOfWork } from './unitOfWork.ts'
-import { sqlitePath } from './url.ts'
+import { sqlitePath, sqliteUrl } from './url.ts'
 
 /** One SQLite file. */
-export const sqliteStore: StoreDriver = { identity: sqlitePath, open: openSqlite }
+export const sqliteStore: StoreDriver = { identity: sqlitePath, open: openSqlite, migrate: migrateFile }
 
 function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
   const file = new SqliteFile(sqlitePath(url), options.storeTimeout)
@@ -17,7 +18,7 @@ function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
     broker,
     backend,
     unitOfWork: broker && backend && new SqliteUnitOfWork(broker, backend),
-    schedule: (app) => SqliteScheduleStore.open(file, app),
+    schedule: async (app) => new SqliteScheduleStore(file, app),
     close: async () => {
       await backend?.close()
       try {
@@ -27,4 +28,12 @@ function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
       }
     },
   }
+}
+
+/** Opening migrates. */
+async function migrateFile(url: string, _options: StoreOptions, print: boolean): Promise<StoreMigration> {
+  const path = sqlitePath(url)
+  const migration = plannedMigration(path)
+  if (!print) openDatabase(path).close()
+  return { store: sqliteUrl(path), ...migration }
 }

@@ -44,7 +44,8 @@ export class Writer {
   #closed = false
   readonly #begin: StatementSync
   readonly #commit: StatementSync
-  /** Called at the end of each transaction, inside it; after each commit; after each rollback. */
+  /** Called at the beginning and at the end of each transaction, inside it; after each commit; after each rollback. */
+  afterBegin: () => void = () => undefined
   beforeCommit: () => void = () => undefined
   onCommit: () => void = () => undefined
   onRollback: () => void = () => undefined
@@ -143,6 +144,7 @@ export class Writer {
   #attempt(jobs: readonly Job[], participants: readonly Participant[]): unknown[] | undefined {
     let worked = false
     try {
+      this.afterBegin()
       const values = jobs.map((job) => job.work())
       worked = true
       for (const one of participants) one.join()
@@ -163,6 +165,7 @@ export class Writer {
     for (const job of jobs) {
       try {
         this.#begin.run()
+        this.afterBegin()
         const value = job.work()
         this.beforeCommit()
         this.#commit.run()

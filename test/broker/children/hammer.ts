@@ -1,19 +1,22 @@
-/* Submits, works and reads at once for a while, until it has submitted something at least, then works until it is told to end. Arguments: URL, name, time (ms). */
+/* Submits, works and reads at once for a while, until it has submitted something at least, then works until it is told to end. Arguments: URL, name,
+ * time (ms; 0: until it is told so), and `expand` for a process of a later version of the tables. */
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause } from '../../../src/testing/kit.ts'
 import { openSqliteParts } from '../../stores/standalone.ts'
+import { EXPAND } from '../sqlite/steps.ts'
 
-const [url = '', name = '', time] = process.argv.slice(2)
+const [url = '', name = '', time, expand] = process.argv.slice(2)
 // All at once: opening the new file together is part of it.
 process.send?.({ loaded: true })
 await new Promise((resolve) => process.once('message', resolve))
-const end = performance.now() + Number(time)
-const { broker, backend, unitOfWork, close } = openSqliteParts(url, {
-  lease: 30_000,
-  expires: 600_000,
-  serializer: 'json',
-  accept: ['json'],
-})
+let end = performance.now() + (Number(time) || Number.POSITIVE_INFINITY)
+if (Number(time) === 0) {
+  process.once('message', () => {
+    end = 0
+  })
+}
+const options = { lease: 30_000, expires: 600_000, serializer: 'json', accept: ['json'] } as const
+const { broker, backend, unitOfWork, close } = openSqliteParts(url, options, expand === 'expand' ? EXPAND : undefined)
 const sent: string[] = []
 const done: string[] = []
 let reads = 0

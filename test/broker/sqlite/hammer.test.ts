@@ -29,7 +29,7 @@ describe('one file', () => {
       serializer: 'json',
       accept: ['json'],
     })
-    const rows = broker.file.db.prepare(`SELECT count(*) AS n FROM result WHERE state = 'SUCCESS'`)
+    const rows = broker.file.db.prepare(`SELECT count(*) AS n FROM celeriac_result WHERE state = 'SUCCESS'`)
     await until('all are done', () => rows.get()?.n === total, 20_000)
     expect(await broker.size('q')).toBe(0)
     for (const child of children) child.tell({})
@@ -39,7 +39,7 @@ describe('one file', () => {
     expect(new Set(done.flat()).size).toBe(total)
     // Each had its share: the lock starves nobody.
     expect(Math.min(...sent)).toBeGreaterThan(0)
-    expect(broker.file.db.prepare('SELECT count(*) AS n FROM message').get()?.n).toBe(0)
+    expect(broker.file.db.prepare('SELECT count(*) AS n FROM celeriac_message').get()?.n).toBe(0)
     expect(broker.file.db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
     await close()
   })

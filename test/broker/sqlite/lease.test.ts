@@ -77,7 +77,7 @@ describe('a lease', () => {
     const child = await start()
     const keeper = await read()
     child.process.kill('SIGSTOP')
-    const bound = broker.file.db.prepare('SELECT count(*) AS n FROM binding')
+    const bound = broker.file.db.prepare('SELECT count(*) AS n FROM celeriac_binding')
     await until('its lease is over', () => bound.get()?.n === 0)
     child.process.kill('SIGCONT')
     await until('its queue is bound again', () => Number(bound.get()?.n) > 0)
@@ -106,7 +106,7 @@ describe('a lease', () => {
     await child.says('held 1')
     expect(await child.end()).toBe(0)
     const tables = broker.file.db.prepare(
-      'SELECT (SELECT count(*) FROM consumer) + (SELECT count(*) FROM binding) AS n',
+      'SELECT (SELECT count(*) FROM celeriac_consumer) + (SELECT count(*) FROM celeriac_binding) AS n',
     )
     expect(tables.get()?.n).toBe(0)
     const again = await (await read()).next()

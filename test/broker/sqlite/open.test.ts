@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
-import { APPLICATION_ID, SCHEMA_VERSION } from '../../../src/stores/sqlite/schema.ts'
+import { APPLICATION_ID } from '../../../src/stores/sqlite/schema.ts'
 import { sqlitePath } from '../../../src/stores/sqlite/url.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { StandaloneSqliteBroker } from '../../stores/standalone.ts'
@@ -60,30 +60,10 @@ describe('a sqlite: store', () => {
     raw.close()
   })
 
-  it.each([0, 1, 7])('refuses a database of another program, user_version %i, and leaves it as it is', (version) => {
-    const foreign = new DatabaseSync(folder.file())
-    foreign.exec(`CREATE TABLE message (text TEXT); PRAGMA user_version = ${version}`)
-    foreign.close()
-    const before = readFileSync(folder.file())
-    expect(refusal(ConfigError)).toMatch(/store\.db is a database of another program/)
-    expect(readFileSync(folder.file()).equals(before)).toBe(true)
-  })
-
   it('refuses a file that is no database, and leaves it as it is', () => {
     writeFileSync(folder.file(), 'notes, not tables\n'.repeat(100))
     expect(refusal(ConfigError)).toMatch(/store\.db is no database/)
     expect(readFileSync(folder.file(), 'utf8')).toMatch(/^notes/)
-  })
-
-  it('refuses tables of a newer version', async () => {
-    await open().close()
-    brokers.length = 0
-    const raw = new DatabaseSync(folder.file())
-    raw.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`)
-    raw.close()
-    expect(refusal(ConfigError)).toMatch(
-      new RegExp(`version ${SCHEMA_VERSION + 1}, this celeriac reads ${SCHEMA_VERSION}`),
-    )
   })
 
   it('takes an empty file for a new store', async () => {

@@ -44,7 +44,7 @@ it('the log that grew while a reader held it is cut back', { timeout: 180_000 },
   expect(await ping.delay(1).get()).toBe(1)
   const reader = lab().database()
   reader.exec('BEGIN')
-  reader.prepare('SELECT count(*) FROM message').get()
+  reader.prepare('SELECT count(*) FROM celeriac_message').get()
   for (let round = 0; round < 8; round++)
     await fill.delayMany(Array.from({ length: 100 }, () => ['x'.repeat(100_000)] as const))
   const log = (): number => statSync(`${lab().path}-wal`).size

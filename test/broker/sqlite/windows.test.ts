@@ -58,14 +58,14 @@ describe('what changes very many rows holds the lock for a moment each time', ()
     broker.file.db
       .prepare(
         `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ? - 1)
-        INSERT INTO message (queue, priority, due, owner, task_id, head, body)
+        INSERT INTO celeriac_message (queue, priority, due, owner, task_id, head, body)
         SELECT ${queue}, ${priority}, ${due}, ${owner}, 't' || n, ?, ? FROM numbers`,
       )
       .run(count, JSON.stringify([headers, properties]), body)
     broker.file.db.exec('PRAGMA busy_timeout = 0')
   }
   const count = (where: string): number =>
-    (broker.file.db.prepare(`SELECT count(*) AS n FROM message WHERE ${where}`).get() as { n: number }).n
+    (broker.file.db.prepare(`SELECT count(*) AS n FROM celeriac_message WHERE ${where}`).get() as { n: number }).n
 
   it('delayed messages that are due at once: in their order, with all that is ready meanwhile', async () => {
     insert(30_000, { due: '1000 + n / 10' })
@@ -95,7 +95,7 @@ describe('what changes very many rows holds the lock for a moment each time', ()
 
   it('what a dead consumer held', async () => {
     const { lastInsertRowid: id } = broker.file.db
-      .prepare("INSERT INTO consumer (name, lease, lease_until) VALUES ('dead', 400, 1000)")
+      .prepare("INSERT INTO celeriac_consumer (name, lease, lease_until) VALUES ('dead', 400, 1000)")
       .run()
     insert(10_000, { owner: String(id) })
     await broker.consume([{ name: 'other' }], { prefetch: 1, name: 'a' })
@@ -104,7 +104,9 @@ describe('what changes very many rows holds the lock for a moment each time', ()
     await until('all are given back', () => left() === 0)
     expect(count('lost = 1')).toBe(10_000)
     await until('it is forgotten', () => {
-      const { n } = broker.file.db.prepare('SELECT count(*) AS n FROM consumer WHERE id = ?').get(id) as { n: number }
+      const { n } = broker.file.db.prepare('SELECT count(*) AS n FROM celeriac_consumer WHERE id = ?').get(id) as {
+        n: number
+      }
       return n === 0
     })
   })
@@ -147,14 +149,14 @@ it('a lease that ends later than any could is none: the clock was set back', asy
   try {
     const { db } = broker.file
     const hour = Date.now() + 3_600_000
-    const insert = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
+    const insert = db.prepare('INSERT INTO celeriac_consumer (name, lease, lease_until) VALUES (?, ?, ?)')
     const { lastInsertRowid: dead } = insert.run('dead', LEASE, hour)
     await broker.publish(envelopeOf('1'), toQueue('q'))
-    db.prepare('UPDATE message SET owner = ?, claims = 1').run(dead)
+    db.prepare('UPDATE celeriac_message SET owner = ?, claims = 1').run(dead)
     // One that lives, and has a longer lease than whoever looks, keeps what it holds.
     await broker.publish(envelopeOf('2'), toQueue('kept'))
     const held = await new Reader(await other.consume([{ name: 'kept' }], { prefetch: 1, name: 'alive' })).next()
-    db.prepare('UPDATE consumer SET lease_until = ? WHERE lease = 60000').run(hour)
+    db.prepare('UPDATE celeriac_consumer SET lease_until = ? WHERE lease = 60000').run(hour)
     const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 1, name: 'a' }))
     const again = await reader.next()
     expect([idsOf([again]), again.lost]).toEqual([['1'], 1])

@@ -76,7 +76,7 @@ describe('writes', () => {
   it('that fail take only themselves along, with their own error', async () => {
     const reader = new Reader(await broker.consume([{ name: 'q' }], { prefetch: 5, name: 'celery@test' }))
     const error = new RangeError('not this one')
-    const unknown = store.db.prepare('INSERT INTO message (queue) VALUES (?)')
+    const unknown = store.db.prepare('INSERT INTO celeriac_message (queue) VALUES (?)')
     const results = await Promise.allSettled([
       send('1'),
       store.writer.write(() => {

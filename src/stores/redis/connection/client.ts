@@ -5,6 +5,7 @@ import { ConfigError } from '../../../std/errors.ts'
 import type { Arg, Command, RedisConnection, Script } from './connection.ts'
 import { errorOf, isNoScript, isPassing } from './errors.ts'
 import { refuseCluster, warnAboutServer } from './serverCheck.ts'
+import type { Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { type Patience, Supervisor } from './supervisor.ts'
 import { parseRedisUrl, REDIS_IGNORED, type RedisAddress } from './url.ts'
@@ -18,6 +19,8 @@ export interface RedisOptions {
   readonly wait?: number
   /** Called once, on the first connection, with settings by which the server could lose tasks. */
   readonly warn?: (message: string) => void
+  /** Called at the beginning of each connection, before any command: if it rejects, the connection is not used. */
+  readonly opened?: (session: Session) => Promise<void>
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000
@@ -57,6 +60,7 @@ class Client implements RedisConnection {
     this.#patience = { timeout, wait }
     this.#commands = new Supervisor(address, name, this.#patience, {
       opened: async (session, again) => {
+        await options.opened?.(session)
         if (again) this.#tellReconnected()
         else await Promise.all([refuseCluster(session, address.url), warn && warnAboutServer(session, warn)])
       },

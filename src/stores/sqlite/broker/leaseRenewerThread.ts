@@ -2,7 +2,10 @@ import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../../std/clock.ts'
+import { versionOf } from '../../migration.ts'
 import { openDatabase } from '../database.ts'
+import { Meta } from '../meta.ts'
+import { SQLITE_STEPS } from '../migrations.ts'
 import { pauseAfter } from '../window.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
@@ -21,6 +24,7 @@ const { path, lease } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
 const db: DatabaseSync = openDatabase(path)
 db.exec('PRAGMA busy_timeout = 5000')
+const meta = new Meta(db, versionOf(SQLITE_STEPS))
 const leases = new Leases(db)
 const ids = new Set<number>()
 /**
@@ -76,6 +80,7 @@ async function lose(id: number): Promise<void> {
 function transaction(lost: readonly number[], work: () => void): boolean {
   try {
     db.exec('BEGIN IMMEDIATE')
+    meta.begin()
     work()
     db.exec('COMMIT')
     for (const id of lost) ids.delete(id)

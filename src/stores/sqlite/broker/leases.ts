@@ -24,26 +24,28 @@ export class Leases {
   readonly #listeners: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.#register = db.prepare('INSERT INTO consumer (name, lease, lease_until) VALUES (?, ?, ?)')
-    this.#alive = db.prepare('SELECT 1 FROM consumer WHERE id = ?')
-    this.#renew = db.prepare('UPDATE consumer SET lease_until = ? WHERE id = ?')
-    this.#end = db.prepare('DELETE FROM consumer WHERE id = ?')
+    this.#register = db.prepare('INSERT INTO celeriac_consumer (name, lease, lease_until) VALUES (?, ?, ?)')
+    this.#alive = db.prepare('SELECT 1 FROM celeriac_consumer WHERE id = ?')
+    this.#renew = db.prepare('UPDATE celeriac_consumer SET lease_until = ? WHERE id = ?')
+    this.#end = db.prepare('DELETE FROM celeriac_consumer WHERE id = ?')
     this.#bind = db.prepare(
-      `INSERT INTO binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
+      `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
     )
     this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?, 0, lease) AS patience
-      FROM consumer WHERE lease_until < ? OR lease_until > ? + lease`)
-    this.#loseSome = db.prepare(`UPDATE message SET owner = NULL, lost = lost + 1 WHERE seq IN (
-      SELECT seq FROM message WHERE owner = ? LIMIT ?
+      FROM celeriac_consumer WHERE lease_until < ? OR lease_until > ? + lease`)
+    this.#loseSome = db.prepare(`UPDATE celeriac_message SET owner = NULL, lost = lost + 1 WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
     )`)
-    this.#dropSome = db.prepare(`DELETE FROM message WHERE seq IN (
-      SELECT seq FROM message WHERE owner IS NULL AND due IS NULL AND queue IN (SELECT queue FROM binding WHERE consumer = ?) LIMIT ?
+    this.#dropSome = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE owner IS NULL AND due IS NULL
+      AND queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?) LIMIT ?
     )`)
-    this.#unbind = db.prepare('DELETE FROM binding WHERE consumer = ?')
+    this.#unbind = db.prepare('DELETE FROM celeriac_binding WHERE consumer = ?')
     this.#listeners = db.prepare(
-      `SELECT count(*) AS count FROM binding JOIN consumer ON consumer.id = binding.consumer
-      WHERE binding.exchange = ? AND consumer.lease_until >= ?`,
+      `SELECT count(*) AS count FROM celeriac_binding
+      JOIN celeriac_consumer ON celeriac_consumer.id = celeriac_binding.consumer
+      WHERE celeriac_binding.exchange = ? AND celeriac_consumer.lease_until >= ?`,
     )
   }
 

@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
-import { calledTask, type Envelope, type Properties } from '../../../protocol/envelope.ts'
+import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
+import { packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
@@ -12,6 +13,7 @@ export interface Row {
   readonly priority: number
   readonly claims: number
   readonly lost: number
+  readonly task_id: string | null
   readonly head: string
   readonly body: string | Uint8Array
 }
@@ -40,7 +42,7 @@ export interface PurgeStep {
   readonly done: boolean
 }
 
-const COLUMNS = 'seq, queue, priority, claims, lost, head, body'
+const COLUMNS = 'seq, queue, priority, claims, lost, task_id, head, body'
 
 /** Every statement on messages. Those that write are for use inside a transaction of the file's writer. */
 export class Messages {
@@ -68,50 +70,52 @@ export class Messages {
     this.#file = file
     this.#clock = clock
     this.#insert = db.prepare(
-      'INSERT INTO message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO celeriac_message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
     )
     this.#bound = db.prepare(
-      'SELECT queue FROM binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
+      'SELECT queue FROM celeriac_binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
     )
-    this.#owned = db.prepare("SELECT 1 FROM binding WHERE exchange = '' AND queue = ?")
-    this.#claim = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1 WHERE seq IN (
-      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?
+    this.#owned = db.prepare("SELECT 1 FROM celeriac_binding WHERE exchange = '' AND queue = ?")
+    this.#claim = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1 WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL
+      ORDER BY priority DESC, seq LIMIT ?
     ) RETURNING ${COLUMNS}`)
-    this.#take = db.prepare(`UPDATE message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
-      SELECT seq FROM message WHERE task_id = ? AND owner IS NULL LIMIT 1
+    this.#take = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
+      SELECT seq FROM celeriac_message WHERE task_id = ? AND owner IS NULL LIMIT 1
     ) RETURNING ${COLUMNS}`)
-    this.#promote = db.prepare(`UPDATE message SET due = NULL WHERE seq IN (
-      SELECT seq FROM message WHERE due <= ? ORDER BY due, seq LIMIT ?
+    this.#promote = db.prepare(`UPDATE celeriac_message SET due = NULL WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE due <= ? ORDER BY due, seq LIMIT ?
     )`)
-    this.#ack = db.prepare('DELETE FROM message WHERE seq = ? AND owner = ? AND claims = ?')
-    this.#give = db.prepare('UPDATE message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
-    this.#held = db.prepare('SELECT 1 FROM message WHERE seq = ? AND owner = ? AND claims = ?')
-    this.#giveSome = db.prepare(`UPDATE message SET owner = NULL WHERE seq IN (
-      SELECT seq FROM message WHERE owner = ? LIMIT ?
+    this.#ack = db.prepare('DELETE FROM celeriac_message WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#give = db.prepare('UPDATE celeriac_message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#held = db.prepare('SELECT 1 FROM celeriac_message WHERE seq = ? AND owner = ? AND claims = ?')
+    this.#giveSome = db.prepare(`UPDATE celeriac_message SET owner = NULL WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
     )`)
-    this.#ready = db.prepare('SELECT 1 FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
-    this.#nextDue = db.prepare('SELECT min(due) AS due FROM message WHERE due IS NOT NULL')
-    this.#size = db.prepare('SELECT count(*) AS n FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL')
-    this.#purgeReady = db.prepare(`DELETE FROM message WHERE seq IN (
-      SELECT seq FROM message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
+    this.#ready = db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
+    this.#nextDue = db.prepare('SELECT min(due) AS due FROM celeriac_message WHERE due IS NOT NULL')
+    this.#size = db.prepare(
+      'SELECT count(*) AS n FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL',
+    )
+    this.#purgeReady = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
     ) RETURNING task_id`)
-    this.#delayed = db.prepare(`SELECT seq, due, queue FROM message
+    this.#delayed = db.prepare(`SELECT seq, due, queue FROM celeriac_message
       WHERE due IS NOT NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
-    this.#purgeDelayed = db.prepare('DELETE FROM message WHERE seq = ? AND due IS NOT NULL RETURNING task_id')
+    this.#purgeDelayed = db.prepare('DELETE FROM celeriac_message WHERE seq = ? AND due IS NOT NULL RETURNING task_id')
   }
 
   /** Add a message, or a copy for each queue bound to its exchange. */
   publish(envelope: Envelope, { exchange, routingKey }: Route, { notBefore, transient }: PublishOptions = {}): void {
-    const { headers, properties, body } = envelope
     if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
     const queues =
       exchange === ''
         ? [routingKey]
         : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
-    const head = JSON.stringify([headers, properties])
+    const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
-      this.#insert.run(queue, properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
+      this.#insert.run(queue, envelope.properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
     this.#file.touch('messages')
   }
 
@@ -195,7 +199,6 @@ export class Messages {
 }
 
 /** The envelope of a row. */
-export function envelopeOf({ head, body }: Row): Envelope {
-  const [headers, properties] = JSON.parse(head) as [Record<string, unknown>, Properties]
-  return { headers, properties, body }
+export function envelopeOf(row: Row): Envelope {
+  return readMessage(row, row.task_id)
 }

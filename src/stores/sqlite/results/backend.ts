@@ -16,7 +16,8 @@ import type { RevokedIds } from '../../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
-import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
+import { packRecord, readRecord } from '../../../protocol/packedRecord.ts'
+import { readable, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
@@ -108,7 +109,7 @@ export class SqliteBackend implements ResultBackend {
     const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
     // Only the result may contain values that need encoding: the other fields are plain.
     const result = encodePlain(meta.result, 'result', this.#options.serializer)
-    const { body, contentType } = write({ ...meta, result }, this.#options.serializer)
+    const { body, contentType } = write(packRecord(meta, result), this.#options.serializer)
     const { add, put, settle } = this.#statements
     const task = meta.name ?? null
     const version = this.file.nextVersion()
@@ -205,7 +206,7 @@ export class SqliteBackend implements ResultBackend {
     const encoding = typeof meta === 'string' ? 'utf-8' : 'binary'
     const read = readable(
       id,
-      () => readMeta(deserialize(meta, format, encoding, ALL_CONTENT_TYPES)),
+      () => readRecord(id, deserialize(meta, format, encoding, ALL_CONTENT_TYPES)),
       () => ({ status: state ?? statusIn(meta) ?? UNKNOWN }),
     )
     const name = read.name ?? task ?? undefined

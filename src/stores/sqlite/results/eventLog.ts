@@ -33,7 +33,7 @@ interface LoggedRow extends Pick<StoredRow, 'version' | 'format' | 'meta'> {
 /** Format of an emission, with the number of the newest state before it. */
 const EMISSION_FORMAT = 'emission; state='
 
-/** The intermediate states and the emissions of each task, as the table `event` keeps them. */
+/** The intermediate states and the emissions of each task, as the table `celeriac_event` keeps them. */
 export class SqliteEventLog {
   readonly #limit: number
   readonly #add: StatementSync
@@ -47,16 +47,22 @@ export class SqliteEventLog {
   /** `limit`: how many states are kept per task; 0: none. */
   constructor(db: DatabaseSync, limit: number) {
     this.#limit = limit
-    this.#add = db.prepare(`INSERT INTO event (job, seq, version, format, meta)
-      SELECT seq, coalesce((SELECT max(seq) FROM event WHERE job = result.seq), 1) + 1, version, format, meta
-      FROM result WHERE id = ? RETURNING job, seq, length(meta) AS size`)
-    this.#emit = db.prepare('INSERT INTO event (job, seq, version, format, meta) VALUES (?, ?, ?, ?, ?)')
-    this.#touch = db.prepare('UPDATE result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
-    this.#trim = db.prepare('DELETE FROM event WHERE job = ? AND seq <= ?')
-    this.#record = db.prepare('SELECT seq, id, task, state, version, created, format, meta FROM result WHERE id = ?')
-    this.#bounds = db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM event WHERE job = ?) AS first
-      FROM event WHERE job = ? ORDER BY seq DESC LIMIT 1`)
-    this.#after = db.prepare('SELECT seq, version, format, meta FROM event WHERE job = ? AND seq > ? ORDER BY seq')
+    this.#add = db.prepare(`INSERT INTO celeriac_event (job, seq, version, format, meta)
+      SELECT seq, coalesce((SELECT max(seq) FROM celeriac_event WHERE job = celeriac_result.seq), 1) + 1,
+      version, format, meta
+      FROM celeriac_result WHERE id = ? RETURNING job, seq, length(meta) AS size`)
+    this.#emit = db.prepare('INSERT INTO celeriac_event (job, seq, version, format, meta) VALUES (?, ?, ?, ?, ?)')
+    this.#touch = db.prepare('UPDATE celeriac_result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
+    this.#trim = db.prepare('DELETE FROM celeriac_event WHERE job = ? AND seq <= ?')
+    this.#record = db.prepare(
+      'SELECT seq, id, task, state, version, created, format, meta FROM celeriac_result WHERE id = ?',
+    )
+    this.#bounds =
+      db.prepare(`SELECT seq AS last, version, format, (SELECT min(seq) FROM celeriac_event WHERE job = ?) AS first
+      FROM celeriac_event WHERE job = ? ORDER BY seq DESC LIMIT 1`)
+    this.#after = db.prepare(
+      'SELECT seq, version, format, meta FROM celeriac_event WHERE job = ? AND seq > ? ORDER BY seq',
+    )
   }
 
   /** Log this intermediate state, inside the transaction that saved it. */

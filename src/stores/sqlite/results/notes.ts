@@ -21,13 +21,18 @@ export class SqliteNotes {
 
   constructor(db: DatabaseSync, clock: Clock) {
     this.#clock = clock
-    this.#putIfAbsent = db.prepare(`INSERT INTO note (key, value, expires) VALUES (?, ?, ?)
-      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE note.expires <= ?`)
-    this.#put = db.prepare('INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)')
-    this.#get = db.prepare('SELECT value FROM note WHERE key = ? AND expires > ?')
-    this.#clean = db.prepare('DELETE FROM note WHERE key IN (SELECT key FROM note WHERE expires < ? LIMIT ?)')
-    this.#add = db.prepare('INSERT INTO origin (seq, owner, tags, input) VALUES (?, ?, ?, ?)')
-    this.#metadata = db.prepare('SELECT owner, tags, input FROM origin JOIN result USING (seq) WHERE id = ?')
+    this.#putIfAbsent = db.prepare(`INSERT INTO celeriac_note (key, value, expires) VALUES (?, ?, ?)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
+      WHERE celeriac_note.expires <= ?`)
+    this.#put = db.prepare('INSERT OR REPLACE INTO celeriac_note (key, value, expires) VALUES (?, ?, ?)')
+    this.#get = db.prepare('SELECT value FROM celeriac_note WHERE key = ? AND expires > ?')
+    this.#clean = db.prepare(
+      'DELETE FROM celeriac_note WHERE key IN (SELECT key FROM celeriac_note WHERE expires < ? LIMIT ?)',
+    )
+    this.#add = db.prepare('INSERT INTO celeriac_origin (seq, owner, tags, input) VALUES (?, ?, ?, ?)')
+    this.#metadata = db.prepare(
+      'SELECT owner, tags, input FROM celeriac_origin JOIN celeriac_result USING (seq) WHERE id = ?',
+    )
   }
 
   /** True when it was kept; false when there is a note of its key that has not expired. */

@@ -34,7 +34,7 @@ type Filter = Omit<ListFilter, 'q' | 'limit' | 'cursor'>
 /** Records read in one step; between two steps other work of this process gets its turn. */
 const RECORDS_PER_STEP = 500
 
-const COLUMNS = `result.seq AS seq, id, task, state, version, created, tags, format,
+const COLUMNS = `celeriac_result.seq AS seq, id, task, state, version, created, tags, format,
   CASE WHEN state IN (${ERROR_STATES.map((state) => `'${state}'`).join(', ')}) THEN meta END AS meta`
 
 /**
@@ -53,13 +53,14 @@ export class SqliteSearch {
     const { db } = file
     this.#file = file
     this.#metaOf = metaOf
-    this.#all = db.prepare(`SELECT ${COLUMNS} FROM result LEFT JOIN origin USING (seq)
-      WHERE result.seq < :before ORDER BY result.seq DESC LIMIT ${RECORDS_PER_STEP}`)
-    this.#tagged = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
-      WHERE origin.seq < :before ORDER BY origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
-    this.#owned = db.prepare(`SELECT ${COLUMNS} FROM origin CROSS JOIN result USING (seq)
-      WHERE origin.owner = :owner AND origin.seq < :before ORDER BY origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
-    this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM result WHERE seq = ?')
+    this.#all = db.prepare(`SELECT ${COLUMNS} FROM celeriac_result LEFT JOIN celeriac_origin USING (seq)
+      WHERE celeriac_result.seq < :before ORDER BY celeriac_result.seq DESC LIMIT ${RECORDS_PER_STEP}`)
+    this.#tagged = db.prepare(`SELECT ${COLUMNS} FROM celeriac_origin CROSS JOIN celeriac_result USING (seq)
+      WHERE celeriac_origin.seq < :before ORDER BY celeriac_origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
+    this.#owned = db.prepare(`SELECT ${COLUMNS} FROM celeriac_origin CROSS JOIN celeriac_result USING (seq)
+      WHERE celeriac_origin.owner = :owner AND celeriac_origin.seq < :before
+      ORDER BY celeriac_origin.seq DESC LIMIT ${RECORDS_PER_STEP}`)
+    this.#load = db.prepare('SELECT id, task, state, version, created, format, meta FROM celeriac_result WHERE seq = ?')
   }
 
   /** The page below `before`; short, or empty, with a cursor if the bound was reached before the last record. */

@@ -2,15 +2,16 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 const COLUMNS = 'seq, id, task, state, version, created, format, meta'
 // A record that is not final is kept at least as long as the record before: it may wait for other things as well.
-const UPDATE = `UPDATE result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?, final = ?,
+const UPDATE = `UPDATE celeriac_result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?,
+  final = ?,
   expires = CASE WHEN ? = 1 THEN ? ELSE max(expires, ?) END
   WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
-// The table `origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
-const SELECT_ORIGIN =
-  'SELECT result.seq AS seq, id, task, state, version, created, format, meta FROM origin CROSS JOIN result USING (seq)'
-const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(origin.tags) WHERE value = :tag))'
+// The table `celeriac_origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
+const SELECT_ORIGIN = `SELECT celeriac_result.seq AS seq, id, task, state, version, created, format, meta
+  FROM celeriac_origin CROSS JOIN celeriac_result USING (seq)`
+const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(celeriac_origin.tags) WHERE value = :tag))'
 
 /** Every statement on records. */
 export class ResultStatements {
@@ -30,24 +31,27 @@ export class ResultStatements {
   readonly dropRevoked: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.add = db.prepare(`INSERT INTO result (id, task, state, final, version, created, expires, format, meta)
+    this.add = db.prepare(`INSERT INTO celeriac_result (id, task, state, final, version, created, expires, format, meta)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
     this.put = db.prepare(`${UPDATE} final = 0`)
     this.settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
-    this.load = db.prepare(`SELECT ${COLUMNS} FROM result WHERE id = ?`)
-    this.list = db.prepare(`SELECT ${COLUMNS} FROM result WHERE seq < :before ${LISTED} ORDER BY seq DESC LIMIT :limit`)
-    this.listTagged = db.prepare(`${SELECT_ORIGIN} WHERE origin.seq < :before ${LISTED} ${TAGGED}
-      ORDER BY origin.seq DESC LIMIT :limit`)
-    this.listOwned =
-      db.prepare(`${SELECT_ORIGIN} WHERE origin.owner = :owner AND origin.seq < :before ${LISTED} ${TAGGED}
-      ORDER BY origin.seq DESC LIMIT :limit`)
-    this.forget = db.prepare('DELETE FROM result WHERE id = ?')
-    this.revoke = db.prepare(`INSERT INTO revoked (id, expires) VALUES (?, ?)
+    this.load = db.prepare(`SELECT ${COLUMNS} FROM celeriac_result WHERE id = ?`)
+    this.list = db.prepare(
+      `SELECT ${COLUMNS} FROM celeriac_result WHERE seq < :before ${LISTED} ORDER BY seq DESC LIMIT :limit`,
+    )
+    this.listTagged = db.prepare(`${SELECT_ORIGIN} WHERE celeriac_origin.seq < :before ${LISTED} ${TAGGED}
+      ORDER BY celeriac_origin.seq DESC LIMIT :limit`)
+    this.listOwned = db.prepare(`${SELECT_ORIGIN} WHERE celeriac_origin.owner = :owner AND celeriac_origin.seq < :before
+      ${LISTED} ${TAGGED} ORDER BY celeriac_origin.seq DESC LIMIT :limit`)
+    this.forget = db.prepare('DELETE FROM celeriac_result WHERE id = ?')
+    this.revoke = db.prepare(`INSERT INTO celeriac_revoked (id, expires) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET expires = excluded.expires`)
-    this.revoked = db.prepare('SELECT id FROM revoked WHERE expires > ? ORDER BY expires DESC LIMIT ?')
-    this.changed = db.prepare('SELECT id, version FROM result WHERE version > ? ORDER BY version')
-    this.window = db.prepare('SELECT seq, created, expires FROM result WHERE seq > ? ORDER BY seq LIMIT ?')
-    this.drop = db.prepare('DELETE FROM result WHERE seq = ?')
-    this.dropRevoked = db.prepare('DELETE FROM revoked WHERE id IN (SELECT id FROM revoked WHERE expires < ? LIMIT ?)')
+    this.revoked = db.prepare('SELECT id FROM celeriac_revoked WHERE expires > ? ORDER BY expires DESC LIMIT ?')
+    this.changed = db.prepare('SELECT id, version FROM celeriac_result WHERE version > ? ORDER BY version')
+    this.window = db.prepare('SELECT seq, created, expires FROM celeriac_result WHERE seq > ? ORDER BY seq LIMIT ?')
+    this.drop = db.prepare('DELETE FROM celeriac_result WHERE seq = ?')
+    this.dropRevoked = db.prepare(
+      'DELETE FROM celeriac_revoked WHERE id IN (SELECT id FROM celeriac_revoked WHERE expires < ? LIMIT ?)',
+    )
   }
 }

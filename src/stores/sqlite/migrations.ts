@@ -1,0 +1,86 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Layout, MigrationStep } from '../migration.ts'
+import { APPLICATION_ID, META, TABLES, TRIGGERS } from './schema.ts'
+
+/** The `user_version` of a file of ours since version 2: version 1 refuses to open it. It is never raised again. */
+const USER_VERSION = 2
+
+export type SqliteStep = MigrationStep<DatabaseSync>
+
+/** Every version of the tables. A new one is a row; docs/contributing/add-a-migration.md says how. */
+export const SQLITE_STEPS: readonly SqliteStep[] = [
+  {
+    version: 2,
+    minCompatible: 2,
+    describe: 'the tables are named celeriac_*, their version is in celeriac_meta; processes of version 1 end',
+    run: (db, from) => toVersion2(db, from),
+  },
+]
+
+/**
+ * The layout of an open file; `unreadable` throws the error for a file of ours whose version cannot be read. Every
+ * table that is not ours is left alone, so a file without tables of ours is one without data of celeriac.
+ */
+export function layoutOf(db: DatabaseSync, unreadable: (version: number) => never): Layout {
+  if (has(db, 'table', 'celeriac_meta')) {
+    const row = db.prepare('SELECT version, min_compatible AS minCompatible FROM celeriac_meta').get()
+    return row as unknown as Layout
+  }
+  if (pragma(db, 'application_id') !== APPLICATION_ID) return { version: 0, minCompatible: 0 }
+  const version = pragma(db, 'user_version')
+  return version === 1 ? { version, minCompatible: 1 } : unreadable(version)
+}
+
+/** Run the steps and record the last one's layout, inside a transaction of the caller. */
+export function runSteps(db: DatabaseSync, from: number, steps: readonly SqliteStep[]): void {
+  let version = from
+  for (const step of steps) {
+    step.run(db, version)
+    version = step.version
+    db.prepare('UPDATE celeriac_meta SET version = ?, min_compatible = ?').run(version, step.minCompatible)
+  }
+}
+
+/**
+ * To new names. Renaming a table costs nothing per row; its indexes keep their names of version 1. A file that has no
+ * tables of ours gets all of them.
+ */
+function toVersion2(db: DatabaseSync, from: number): void {
+  const isOurs = from === 1 || isEmpty(db)
+  if (from === 1) db.exec('DROP TRIGGER IF EXISTS result_forgotten; DROP TRIGGER IF EXISTS result_dropped')
+  for (const { first, sql } of TABLES) {
+    if (from === 1 && first !== undefined && has(db, 'table', first))
+      db.exec(`ALTER TABLE ${first} RENAME TO celeriac_${first}`)
+    else db.exec(sql)
+  }
+  db.exec(`${META} ${TRIGGERS}`)
+  db.exec(`INSERT INTO celeriac_meta VALUES (0, 0, ${from === 1 ? '(SELECT version FROM counter)' : 0})`)
+  if (from === 1) closeToVersion1(db)
+  if (isOurs) db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${USER_VERSION}`)
+}
+
+/**
+ * A process of version 1 that goes on running finds no table of its own. Tables that it makes where they are missing
+ * get a view in their place, which is an error in its statements: with `event` begins what it does when it opens a
+ * file, with `schedule` what it does when it first uses a schedule.
+ */
+function closeToVersion1(db: DatabaseSync): void {
+  db.exec('DROP TABLE counter')
+  for (const name of ['event', 'schedule']) {
+    db.exec(`CREATE VIEW ${name} AS SELECT 'celeriac of schema version 1 may not use this file' AS note`)
+  }
+}
+
+function isEmpty(db: DatabaseSync): boolean {
+  const { n: count } = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
+  return count === 0 && pragma(db, 'user_version') === 0 && pragma(db, 'application_id') === 0
+}
+
+function has(db: DatabaseSync, type: 'table', name: string): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ?').get(type, name) !== undefined
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  const row = db.prepare(`PRAGMA ${name}`).get() as Record<string, number>
+  return row[name] as number
+}

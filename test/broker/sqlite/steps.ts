@@ -1,0 +1,25 @@
+import { SQLITE_STEPS, type SqliteStep } from '../../../src/stores/sqlite/migrations.ts'
+
+/** Version 3 for tests: adds a column and a table, so that processes of version 2 go on. */
+export const EXPAND: readonly SqliteStep[] = [
+  ...SQLITE_STEPS,
+  {
+    version: 3,
+    minCompatible: 2,
+    describe: 'a column and a table for tests',
+    run: (db) =>
+      db.exec(`ALTER TABLE celeriac_message ADD COLUMN workflow TEXT; ALTER TABLE celeriac_result ADD COLUMN step INTEGER;
+        CREATE TABLE celeriac_limit (key TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID, STRICT`),
+  },
+]
+
+/** Version 4 for tests: ends processes of version 2. */
+export const CONTRACT: readonly SqliteStep[] = [
+  ...EXPAND,
+  {
+    version: 4,
+    minCompatible: 3,
+    describe: 'no table for tests',
+    run: (db) => db.exec('DROP TABLE celeriac_limit'),
+  },
+]
