@@ -1,7 +1,9 @@
 /** celeriac: background tasks for TypeScript. */
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
-export { isApp, type JobFilter, type JobPage, type StoreInfo } from './app/app.ts'
+export { isApp } from './app/app.ts'
+export type { JobFilter, JobPage } from './app/jobPage.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
+export type { StoreInfo } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'
 export type { Note } from './backend/notes.ts'
 export type { CallArgs, EntryTerms, Missed, Overlap, ScheduledOptions } from './beat/entry.ts'

@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
-import type { ListFilter } from '../backend/jobIndex.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
-import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
+import { infoOf } from '../calls/jobInfo.ts'
 import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
@@ -45,8 +44,11 @@ import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { defineInternals } from './internals.ts'
+import type { JobFilter, JobPage } from './jobPage.ts'
+import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
+import type { StoreInfo } from './storeInfo.ts'
 
 requireNode()
 
@@ -55,30 +57,6 @@ const BRAND: symbol = Symbol.for('celeriac.app')
 /** True for an app, also one of another copy of this package. */
 export function isApp(value: unknown): value is App {
   return typeof value === 'object' && value !== null && (value as { brand?: unknown }).brand === BRAND
-}
-
-/** What `app.jobs` lists: the jobs that match all that is named. */
-export interface JobFilter extends Omit<ListFilter, 'limit'> {
-  /** Jobs of one page, 1 to 1000. Default 50. */
-  readonly limit?: number | undefined
-}
-
-/** One page of `app.jobs`. */
-export interface JobPage {
-  readonly jobs: readonly JobInfo[]
-  /** Pass it on for the next page; absent at the end. */
-  readonly cursor: string | undefined
-}
-
-/** The stores of an app, once they are open. */
-export interface StoreInfo {
-  /** URLs without passwords. */
-  readonly broker: string
-  readonly backend: string
-  /** What `app.jobs` lists: all jobs, those with submission metadata (`redis:`), or none. */
-  readonly lists: 'all' | 'marked' | 'none'
-  /** Why the result backend may not know a job that exists; absent where it knows all. */
-  readonly hint?: string | undefined
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
@@ -97,6 +75,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   readonly #origin = `gen${process.pid}@${hostname()}`
   #config: Config
   #options: CeleriacOptions
+  #override: Override | undefined
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
   readonly #afterTask = new Set<AfterTask>()
@@ -113,6 +92,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       stores: () => this.#stores.open(),
       runJob: (job, host) => this.#runJob(job, host),
       taskEnded: (ended) => this.#taskEnded(ended),
+      override: (override) => this.#replace(override),
     })
   }
 
@@ -299,11 +279,29 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    return runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    return this.#override ? this.#override.around(job.task, job.id, run) : run()
   }
 
   #taskEnded(ended: Ended): Promise<void> | undefined {
-    return this.#afterTask.size === 0 ? undefined : runAfterTask(this.#afterTask, ended, this.#config)
+    if (this.#afterTask.size === 0) return undefined
+    const run = (): Promise<void> => runAfterTask(this.#afterTask, ended, this.#config)
+    return this.#override ? this.#override.around(ended.facts.task, ended.facts.id, run) : run()
+  }
+
+  #replace(override: Override): () => Promise<void> {
+    if (this.#stores.used) throw new ConfigError('the stores of this app are in use already')
+    const [options, config] = [this.#options, this.#config]
+    this.configure(override.options)
+    this.#stores.opener = override.open
+    this.#override = override
+    return async () => {
+      await this.#stores.close()
+      this.#stores.opener = undefined
+      this.#override = undefined
+      this.#options = options
+      this.#config = config
+    }
   }
 
   async close(): Promise<void> {
@@ -373,6 +371,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
     if (sent) this.signals.emit('task:after-publish', factsOf(prepared))
+    if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }
 

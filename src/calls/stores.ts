@@ -15,6 +15,8 @@ export interface Stores extends OpenStores {
 export class AppStores {
   readonly #config: () => Config
   readonly #queue = uuid()
+  /** Opens other stores than those of the URLs. */
+  opener: ((config: Config) => Stores) | undefined
   #opening: Promise<Stores> | undefined
   /** Whether results are sent to a queue of ours, with this configuration. */
   #replies: { readonly config: Config; readonly wanted: boolean } | undefined
@@ -57,6 +59,10 @@ export class AppStores {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
+      if (this.opener) {
+        this.opened = this.opener(config)
+        return this.opened
+      }
       const warn = (message: string): void => config.logger.warn({}, message)
       if (config.storeWarning !== undefined) warn(config.storeWarning)
       const urls = { broker: config.broker.reveal(), backend: config.backend.reveal() }
@@ -79,6 +85,7 @@ export class AppStores {
     if (!opening) return
     this.#opening = undefined
     this.opened = undefined
+    this.workerCheck.end()
     // Its failure was reported to the caller that needed the stores.
     const opened = await opening.catch(() => undefined)
     this.opened = undefined

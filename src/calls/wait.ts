@@ -1,5 +1,4 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NoteStore } from '../backend/notes.ts'
 import type { Config } from '../config/config.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
@@ -7,7 +6,7 @@ import { encodeException } from '../protocol/exception.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PENDING, SUCCESS } from '../protocol/states.ts'
-import { isoOf } from '../std/clock.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, NotSupportedError, StoreUnavailableError, TaskError, TimeoutError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
@@ -84,7 +83,7 @@ class StoredWait implements Wait {
         if (error instanceof TaskError)
           throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: no answer came in time`)
         // A wait of days survives an unavailable store.
-        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal)
+        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal, this.#stores.clock)
         else if (!(error instanceof TimeoutError)) throw error
       }
     }
@@ -154,12 +153,16 @@ export async function completeWait(
   return other ? outcomeOf(other) : 'over'
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal })
-  } catch {
-    throw signal.reason
-  }
+/** Rejects with the signal's reason as soon as it aborts. */
+async function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const end = (): void => resolve()
+  const cancel = clock.after(ms, end)
+  signal.addEventListener('abort', end, { once: true })
+  if (!signal.aborted) await promise
+  cancel()
+  signal.removeEventListener('abort', end)
+  signal.throwIfAborted()
 }
 
 function outcomeOf({ status }: TaskMeta): WaitOutcome {

@@ -1,0 +1,10 @@
+/** The stores of an app, once they are open. */
+export interface StoreInfo {
+  /** URLs without passwords. */
+  readonly broker: string
+  readonly backend: string
+  /** What `app.jobs` lists: all jobs, those with submission metadata (`redis:`), or none. */
+  readonly lists: 'all' | 'marked' | 'none'
+  /** Why the result backend may not know a job that exists; absent where it knows all. */
+  readonly hint?: string | undefined
+}
