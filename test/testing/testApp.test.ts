@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, expectTypeOf, it, onTestFinished } from 'vitest'
+import { afterEach, describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { every } from '../../src/beat/when/every.ts'
 import { Celeriac } from '../../src/celeriac.ts'
@@ -206,6 +206,23 @@ describe('time', () => {
     resolve()
     await t.runUntilIdle()
     expect(t.sent(stuck)).toMatchObject([{ state: 'SUCCESS' }])
+  })
+
+  it('goes on beside fake timers of Vitest, which move by themselves', async () => {
+    const app = appOf()
+    const slow = app.task('slow', () => new Promise((resolve) => setTimeout(resolve, 1000, Date.now())))
+    vi.useFakeTimers({ now: START })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const t = await begin(app)
+    const handle = await slow.applyAsync([], { countdown: '1m' })
+    await t.advance('1m', { awaitTasks: false })
+    expect(await handle.state()).toBe('PENDING')
+    await vi.advanceTimersByTimeAsync(1000)
+    await t.runUntilIdle()
+    expect(await handle.get()).toBe(START)
+    await t.close()
   })
 
   it('a limit of time ends what is real', async () => {
