@@ -14,7 +14,7 @@ export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortS
       return
     } catch {
       // Whatever the error is, it concerns every acknowledgement: the store's own health is reported elsewhere.
-      await pauseForStore(attempt, clock)
+      await pauseForStore(attempt, clock, ended)
     }
   }
 }

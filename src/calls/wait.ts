@@ -6,10 +6,11 @@ import { encodeException } from '../protocol/exception.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PENDING, SUCCESS } from '../protocol/states.ts'
-import { type Clock, isoOf } from '../std/clock.ts'
+import { isoOf } from '../std/clock.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, NotSupportedError, StoreUnavailableError, TaskError, TimeoutError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
+import { pause } from '../std/pause.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import type { Wait, WaitForOptions } from '../tasks/waitTypes.ts'
 import { AsyncResult } from './asyncResult.ts'
@@ -83,8 +84,9 @@ class StoredWait implements Wait {
         if (error instanceof TaskError)
           throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: no answer came in time`)
         // A wait of days survives an unavailable store.
-        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal, this.#stores.clock)
+        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, this.#stores.clock, signal)
         else if (!(error instanceof TimeoutError)) throw error
+        signal.throwIfAborted()
       }
     }
   }
@@ -151,18 +153,6 @@ export async function completeWait(
   if (await unitOfWork.write({ meta })) return 'completed'
   const [other] = await backend.load([id])
   return other ? outcomeOf(other) : 'over'
-}
-
-/** Rejects with the signal's reason as soon as it aborts. */
-async function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const end = (): void => resolve()
-  const cancel = clock.after(ms, end)
-  signal.addEventListener('abort', end, { once: true })
-  if (!signal.aborted) await promise
-  cancel()
-  signal.removeEventListener('abort', end)
-  signal.throwIfAborted()
 }
 
 function outcomeOf({ status }: TaskMeta): WaitOutcome {

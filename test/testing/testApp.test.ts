@@ -335,6 +335,23 @@ describe('stores that are away', () => {
     expect(ran).toHaveLength(3)
   })
 
+  it('do not hold up the end of a test, with a worker that waits for them', async () => {
+    const app = appOf()
+    const hold = Promise.withResolvers<void>()
+    const held = app.task('held', async () => {
+      await currentTask()?.chunk('a')
+      await hold.promise
+    })
+    const t = await begin(app)
+    await held.delay()
+    await t.runUntilIdle({ awaitTasks: false })
+    t.storeAway('1h')
+    hold.resolve()
+    await t.advance('1m')
+    expect(t.sent(held)).toMatchObject([{ state: 'STARTED' }])
+    await within(() => 'the end of the test', t.close(), 20_000)
+  })
+
   it('a process that dies meanwhile begins again when they are back', async () => {
     const app = appOf()
     const add = app.task('add', (a: number, b: number) => a + b)

@@ -126,7 +126,7 @@ export class OutputWriter {
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || stopNow.aborted) throw error
         if (attempt === 0) this.#to.fail(error, `storing the output of task ${id}`)
-        await pauseForStore(attempt, clock)
+        await pauseForStore(attempt, clock, stopNow)
       }
     }
   }

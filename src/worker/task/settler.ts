@@ -53,7 +53,7 @@ export async function settleSurely(
     if (typeof first === 'boolean') return { done: first, step: 0 }
     const settled = first.away ? undefined : await fallBack(fallbacks(first.error), first.error, parts, acked)
     if (settled || parts.stopNow.aborted) return settled
-    await pauseForStore(round, parts.app.config.clock)
+    await pauseForStore(round, parts.app.config.clock, parts.stopNow)
   }
 }
 
@@ -99,7 +99,7 @@ async function attempt(
       if (!mine) tell(error, parts)
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
-    await pauseForStore(repeat, parts.app.config.clock)
+    await pauseForStore(repeat, parts.app.config.clock, parts.stopNow)
   }
 }
 
