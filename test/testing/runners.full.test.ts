@@ -40,11 +40,7 @@ beforeAll(async () => {
   const files = new Map(
     [...text.matchAll(/`([\w.]+)\.ts`[^`\n]*:\n\n```ts\n([\s\S]*?)^```$/gm)].map(([, name = '', code = '']) => [
       name,
-      // `await using` comes to Jest's parser only with a transform.
-      stripTypeScriptTypes(code.replaceAll('./tasks.ts', './tasks.js'), { mode: 'strip' }).replace(
-        /await using t = (await testApp\(.*\))/g,
-        'const t = $1',
-      ),
+      stripTypeScriptTypes(code.replaceAll('./tasks.ts', './tasks.js')),
     ]),
   )
   await writeFile(join(project, 'tasks.js'), files.get('tasks') ?? '')

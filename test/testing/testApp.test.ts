@@ -1,35 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
-import { every } from '../../src/beat/when/every.ts'
 import { Celeriac } from '../../src/celeriac.ts'
-import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { type SentCall, type TestApp, type TestAppOptions, testApp } from '../../src/testing/testing.ts'
+import { type SentCall, type TestApp, testApp } from '../../src/testing/testing.ts'
 import { command } from '../command.ts'
 import { within } from '../wait.ts'
+import { appOf, HOUR, MINUTE, START, useTests } from './scene.ts'
 
-const START = Date.parse('2030-01-01T00:00:00Z')
-const MINUTE = 60_000
-const HOUR = 3_600_000
-
-const open: TestApp[] = []
-
-afterEach(async () => {
-  for (const test of open.splice(0)) await test.close()
-})
-
-async function begin(app: Celeriac, options: TestAppOptions = {}): Promise<TestApp<Celeriac>> {
-  const test = await testApp(app, { now: START, ...options })
-  open.push(test)
-  return test
-}
-
-/** An app whose own stores cannot be opened. */
-function appOf(options: ConstructorParameters<typeof Celeriac>[0] = {}): Celeriac {
-  return new Celeriac({ broker: 'redis://127.0.0.1:1', ...options })
-}
+const begin = useTests()
 
 describe('an app in a test', () => {
   it('runs what is sent, and lists it as it was given', async () => {
@@ -65,9 +45,11 @@ describe('an app in a test', () => {
     const app = appOf({ alwaysEager: false })
     const { config } = app
     const add = app.task('add', (a: number, b: number) => a + b)
+    const open: TestApp[] = []
     for (let turn = 0; turn < 3; turn++) {
       // Not closed: the next one ends it.
       const t = await begin(app)
+      open.push(t)
       expect([t.sent(add), (await app.jobs()).jobs, t.now.getTime()]).toEqual([[], [], START])
       expect(await add.delay(1, turn).get()).toBe(1 + turn)
       await t.advance('1h')
@@ -257,108 +239,5 @@ describe('time', () => {
     const waiting = expect(handle.get({ timeout: '1m' })).rejects.toThrow(`was not ready within ${MINUTE} ms`)
     await t.advance('1m')
     await within(() => 'the timeout', waiting)
-  })
-})
-
-describe('a process that dies', () => {
-  it('settles nothing; another one takes what it held after the lease', async () => {
-    const app = appOf({ lease: '30s' })
-    const runs: unknown[] = []
-    const hold = Promise.withResolvers<void>()
-    const child = app.task('child', () => undefined)
-    const task = app.task('task', async () => {
-      const { attempt, redelivered } = currentTask() ?? {}
-      runs.push([attempt, redelivered, app.config.clock.now() - START])
-      if (runs.length === 1) {
-        await hold.promise
-        // It goes on after its death, and no call of the app returns to it.
-        await child.delay()
-        runs.push('impossible')
-      }
-      return runs.length
-    })
-    const t = await begin(app)
-    const handle = await task.delay()
-    await t.runUntilIdle({ awaitTasks: false })
-    await t.kill()
-    hold.resolve()
-    await t.advance(29_999)
-    expect([runs.length, await handle.state()]).toEqual([1, 'PENDING'])
-    await t.advance(1)
-    expect(runs).toEqual([
-      [1, false, 0],
-      [2, true, 30_000],
-    ])
-    expect(await handle.get()).toBe(2)
-    expect(t.sent(child)).toEqual([])
-    // Work goes on in the new process.
-    await child.delay()
-    await t.runUntilIdle()
-    expect(t.sent(child)).toMatchObject([{ state: 'SUCCESS' }])
-  })
-
-  it('sends nothing more of a schedule twice, and misses none', async () => {
-    const app = appOf()
-    const ran: number[] = []
-    app.task('tick', () => ran.push((app.config.clock.now() - START) / MINUTE))
-    app.schedule('ticks', every('1m'), 'tick')
-    const t = await begin(app)
-    await t.advance('5m')
-    await t.kill()
-    await t.advance('5m')
-    expect(ran).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-  })
-})
-
-describe('stores that are away', () => {
-  it('fail every call, and worker and beat go on when they are back', async () => {
-    const app = appOf()
-    const ran: number[] = []
-    const hold = Promise.withResolvers<void>()
-    const tick = app.task('tick', () => ran.push((app.config.clock.now() - START) / 1000))
-    const held = app.task('held', () => hold.promise)
-    app.schedule('ticks', every('10s'), tick, { missed: 'once' })
-    const t = await begin(app)
-    const handle = await held.delay()
-    const later = await tick.applyAsync([], { countdown: '12s' })
-    await t.runUntilIdle({ awaitTasks: false })
-    t.storeAway('15s')
-    await expect(tick.delay()).rejects.toThrow(StoreUnavailableError)
-    await expect(handle.state()).rejects.toThrow(StoreUnavailableError)
-    hold.resolve()
-    await t.advance('14s')
-    expect(ran).toEqual([])
-    await t.advance('12s')
-    expect(await handle.state()).toBe('SUCCESS')
-    expect(await later.state()).toBe('SUCCESS')
-    expect(ran.at(-1)).toBe(20)
-    expect(ran).toHaveLength(3)
-  })
-
-  it('do not hold up the end of a test, with a worker that waits for them', async () => {
-    const app = appOf()
-    const hold = Promise.withResolvers<void>()
-    const held = app.task('held', async () => {
-      await currentTask()?.chunk('a')
-      await hold.promise
-    })
-    const t = await begin(app)
-    await held.delay()
-    await t.runUntilIdle({ awaitTasks: false })
-    t.storeAway('1h')
-    hold.resolve()
-    await t.advance('1m')
-    expect(t.sent(held)).toMatchObject([{ state: 'STARTED' }])
-    await within(() => 'the end of the test', t.close(), 20_000)
-  })
-
-  it('a process that dies meanwhile begins again when they are back', async () => {
-    const app = appOf()
-    const add = app.task('add', (a: number, b: number) => a + b)
-    const t = await begin(app)
-    t.storeAway('1m')
-    await t.kill()
-    await t.advance('1m')
-    expect(await add.delay(1, 2).get()).toBe(3)
   })
 })
