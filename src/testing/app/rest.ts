@@ -102,7 +102,7 @@ export class Rest {
     if (this.#runs <= MAX_RUNS_AT_ONE_MOMENT || this.#moment !== this.#gate.clock.now()) return
     const [code] = this.#running
     throw new CeleriacError(
-      'NOT_IDLE',
+      'TEST_NOT_IDLE',
       `${this.#runs} runs of tasks at the same moment, and there is no end: the latest is ${code?.name ?? 'over'}. A task that sends itself again needs a countdown`,
     )
   }

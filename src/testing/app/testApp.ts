@@ -217,7 +217,7 @@ export class TestApp<Tested extends App = App> implements AsyncDisposable {
   ): Promise<void> {
     this.#requireOpen(doing)
     if (this.#moving !== undefined)
-      throw new CeleriacError('BUSY', `${doing}: ${this.#moving} is not over: await it first`)
+      throw new CeleriacError('TEST_BUSY', `${doing}: ${this.#moving} is not over: await it first`)
     this.#moving = doing
     try {
       const rested = (): Promise<void> => this.#rest.reached(awaitTasks)
@@ -231,7 +231,7 @@ export class TestApp<Tested extends App = App> implements AsyncDisposable {
   #requireOpen(doing: string): void {
     if (this.#ended !== undefined)
       throw new CeleriacError(
-        'ENDED',
+        'TEST_ENDED',
         `${doing}: this test has ended, by close() or by another testApp of the same app`,
       )
   }
