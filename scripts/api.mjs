@@ -24,7 +24,7 @@ const ABOUT = {
   'celeriac/control': 'Remote control of running workers.',
   'celeriac/http': 'The [HTTP API](http.md): its server, and what mounts it in others.',
   'celeriac/testing':
-    'The conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
+    '`testApp`, which puts an app into a test under a fake clock, and the conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
   'celeriac/worker': 'Runs tasks.',
 }
 const TITLE = `# API

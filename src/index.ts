@@ -1,6 +1,7 @@
 /** celeriac: background tasks for TypeScript. */
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
-export { isApp, type JobFilter, type JobPage } from './app/app.ts'
+export { isApp } from './app/app.ts'
+export type { JobFilter, JobPage } from './app/jobPage.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
 export type { StoreInfo, StoreVersion } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'

@@ -1,10 +1,9 @@
 import { hostname } from 'node:os'
-import type { ListFilter } from '../backend/jobIndex.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
-import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
+import { infoOf } from '../calls/jobInfo.ts'
 import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
@@ -45,8 +44,10 @@ import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
 import { defineInternals } from './internals.ts'
+import type { JobFilter, JobPage } from './jobPage.ts'
+import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
-import type { Signals } from './signals.ts'
+import { type Signals, sentFacts } from './signals.ts'
 import type { StoreInfo, StoreVersion } from './storeInfo.ts'
 
 requireNode()
@@ -56,19 +57,6 @@ const BRAND: symbol = Symbol.for('celeriac.app')
 /** True for an app, also one of another copy of this package. */
 export function isApp(value: unknown): value is App {
   return typeof value === 'object' && value !== null && (value as { brand?: unknown }).brand === BRAND
-}
-
-/** What `app.jobs` lists: the jobs that match all that is named. */
-export interface JobFilter extends Omit<ListFilter, 'limit'> {
-  /** Jobs of one page, 1 to 1000. Default 50. */
-  readonly limit?: number | undefined
-}
-
-/** One page of `app.jobs`. */
-export interface JobPage {
-  readonly jobs: readonly JobInfo[]
-  /** Pass it on for the next page; absent at the end. */
-  readonly cursor: string | undefined
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
@@ -87,6 +75,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   readonly #origin = `gen${process.pid}@${hostname()}`
   #config: Config
   #options: CeleriacOptions
+  #override: Override | undefined
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
   readonly #afterTask = new Set<AfterTask>()
@@ -103,6 +92,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       stores: () => this.#stores.open(),
       runJob: (job, host) => this.#runJob(job, host),
       taskEnded: (ended) => this.#taskEnded(ended),
+      override: (override) => this.#replace(override),
     })
   }
 
@@ -298,11 +288,29 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#tasks.get(job.task)?.definition
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    return runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    return this.#override ? this.#override.around(job.task, job.id, run) : run()
   }
 
   #taskEnded(ended: Ended): Promise<void> | undefined {
-    return this.#afterTask.size === 0 ? undefined : runAfterTask(this.#afterTask, ended, this.#config)
+    if (this.#afterTask.size === 0) return undefined
+    const run = (): Promise<void> => runAfterTask(this.#afterTask, ended, this.#config)
+    return this.#override ? this.#override.around(ended.facts.task, ended.facts.id, run) : run()
+  }
+
+  #replace(override: Override): () => Promise<void> {
+    if (this.#stores.used) throw new ConfigError('the stores of this app are in use already')
+    const [options, config] = [this.#options, this.#config]
+    this.configure(override.options)
+    this.#stores.opener = override.open
+    this.#override = override
+    return async () => {
+      await this.#stores.close()
+      this.#stores.opener = undefined
+      this.#override = undefined
+      this.#options = options
+      this.#config = config
+    }
   }
 
   async close(): Promise<void> {
@@ -320,9 +328,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
   #send(build: () => Call | Promise<Call>): Submission<unknown> {
     const call = build()
-    if (call instanceof Promise || this.#sendLayers.length > 0 || this.#config.alwaysEager) {
+    if (call instanceof Promise || this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Submission.resolve(this.#sendThrough(call)) as Submission<unknown>
-    }
     const prepared = prepare(call, this.#config, this.#sender)
     return new Submission((resolve, reject) => {
       this.#submit(prepared).then(resolve, reject)
@@ -358,7 +365,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   /** Without a promise more than it takes: every call pays for them. */
   #handIn(prepared: Prepared, { unitOfWork, backend }: Stores): Promise<AsyncResult> {
-    this.signals.emit('task:before-publish', factsOf(prepared))
+    this.signals.emit('task:before-publish', sentFacts(prepared))
     const sending = this.#config.alwaysEager
       ? this.#runNow(prepared, unitOfWork, backend.events !== undefined)
       : unitOfWork.submit(prepared.submission)
@@ -367,11 +374,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #beforeSending(prepared: Prepared): void {
     childrenHere()?.push(prepared.id)
-    this.signals.emit('task:before-publish', factsOf(prepared))
+    this.signals.emit('task:before-publish', sentFacts(prepared))
   }
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
-    if (sent) this.signals.emit('task:after-publish', factsOf(prepared))
+    if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
+    if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }
 
@@ -388,8 +396,4 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     await this.#taskEnded({ facts, headers: job.headers, outcome, runtime })
     return true
   }
-}
-
-function factsOf({ id, message, queue }: Prepared): Signals['task:before-publish'] {
-  return { id, task: message.task, queue, retries: 0 }
 }

@@ -7,6 +7,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { Ended } from './afterTask.ts'
+import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
 
 /** The members of an app that `AppInternals` repeats. */
@@ -25,6 +26,11 @@ interface AppActions {
   runJob(job: Job, host: JobHost): Promise<Outcome>
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */
   taskEnded(ended: Ended): Promise<void> | undefined
+  /**
+   * Use other stores and settings; the returned function closes these stores and brings back what was there. Throws
+   * ConfigError once the stores of the app are in use.
+   */
+  override(override: Override): () => Promise<void>
 }
 
 /**

@@ -21,19 +21,19 @@ export class Sleeper {
     this.#stir()
   }
 
-  /** Resolves at this moment, when woken, or after half a minute. */
+  /** Resolves at this moment, when woken, or after half a minute; by a steady clock not before one of the first two. */
   async sleep(until: number | undefined): Promise<void> {
     for (let look = 0; look < MAX_CLOCK_CHECKS && !this.#woken; look++) {
       const left = (until ?? Number.POSITIVE_INFINITY) - this.#clock.now()
       if (left <= 0) break
-      await this.#wait(Math.min(left, CLOCK_CHECK_INTERVAL_MS))
+      await this.#wait(this.#clock.steady ? left : Math.min(left, CLOCK_CHECK_INTERVAL_MS))
     }
     this.#woken = false
   }
 
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(ms, resolve)
+      const cancel = ms === Number.POSITIVE_INFINITY ? () => undefined : this.#clock.after(ms, resolve)
       this.#stir = () => {
         cancel()
         resolve()

@@ -1,3 +1,4 @@
+import type { Clock } from '../std/clock.ts'
 import type { Delivery } from './broker.ts'
 import { pauseForStore } from './storeBackoff.ts'
 
@@ -6,14 +7,14 @@ import { pauseForStore } from './storeBackoff.ts'
  * its slot, and its lease would be renewed. Ends without it once `ended` is aborted: the consumer's end releases the
  * delivery. Never rejects.
  */
-export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortSignal): Promise<void> {
+export async function acknowledge(delivery: Pick<Delivery, 'ack'>, ended: AbortSignal, clock: Clock): Promise<void> {
   for (let attempt = 0; !ended.aborted; attempt++) {
     try {
       await delivery.ack()
       return
     } catch {
       // Whatever the error is, it concerns every acknowledgement: the store's own health is reported elsewhere.
-      await pauseForStore(attempt)
+      await pauseForStore(attempt, clock, ended)
     }
   }
 }

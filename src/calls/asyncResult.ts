@@ -2,7 +2,8 @@ import { type Change, seqOf } from '../backend/eventLog.ts'
 import type { LogLine } from '../protocol/emission.ts'
 import { isOver, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
-import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
+import type { Clock } from '../std/clock.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import {
   ArgumentError,
   CeleriacError,
@@ -203,7 +204,8 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   #waiting({ timeout, signal }: WaitOptions): Waiting {
-    return { id: this.id, timeout, signal, by: taskHere(), check: this.#stores.workerCheck }
+    const { workerCheck: check, clock } = this.#stores
+    return { id: this.id, timeout, signal, by: taskHere(), check, clock }
   }
 
   #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
@@ -245,11 +247,13 @@ interface Waiting extends WaitOptions {
   /** The task in which this waits. */
   readonly by: { readonly id: string; readonly task: string } | undefined
   readonly check: WorkerCheck
+  /** The app's: `timeout` goes by it. */
+  readonly clock: Clock
 }
 
 /** The steps until the timeout or the signal, which then throw. */
 async function* bounded<Step>(
-  { id, timeout, signal, by, check }: Waiting,
+  { id, timeout, signal, by, check, clock }: Waiting,
   begin: (stop: AbortController) => AsyncIterable<Step>,
 ): AsyncGenerator<Step, void, void> {
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
@@ -263,13 +267,13 @@ async function* bounded<Step>(
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
   const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
-  const timer = limit === undefined ? undefined : setTimeout(late, Math.min(limit, MAX_TIMER_MS))
+  const cancel = limit === undefined ? undefined : clock.after(limit, late)
   const attended = check.begin(id, by)
   try {
     yield* begin(stop)
     if (cuts.length > 0) throw cuts[0]
   } finally {
-    clearTimeout(timer)
+    cancel?.()
     attended()
     signal?.removeEventListener('abort', abort)
     stop.abort()

@@ -44,6 +44,8 @@ export interface Prepared {
   readonly queue: string
   readonly ignored: boolean
   readonly submission: Sent & { readonly message: Message }
+  /** As the caller gave them; absent for a call of a signature. */
+  readonly options: CallOptions | undefined
 }
 
 /** Turn a call into its message and record. Throws ArgumentError and its subclasses for a call that cannot be sent. */
@@ -71,11 +73,12 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   })
   const serializer = options.serializer ?? own?.serializer ?? config.serializer
   const envelope = encode(call, message, serializer, config.typedJson)
-  return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, {
+  const extra = {
     once: options.idempotencyKey !== undefined,
     metadata: metadataOf(options, envelope),
     note: options.note,
-  })
+  }
+  return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, extra, call.options)
 }
 
 /** A message with its envelope and its route, prepared for the store. `extra`: further fields of its submission. */
@@ -85,12 +88,14 @@ export function preparedOf(
   route: Route,
   now: number,
   extra?: Pick<Sent, 'once' | 'metadata' | 'note'>,
+  options?: CallOptions,
 ): Prepared {
   const { id, eta, ignoreResult: ignored } = message
   const queue = route.routingKey
   const notBefore = eta === undefined ? undefined : isoTime(eta)
   const meta = ignored ? undefined : pendingRecord(message, queue, isoOf(now))
-  return { id, message, queue, ignored, submission: { message: { envelope, route, notBefore }, meta, ...extra } }
+  const submission = { message: { envelope, route, notBefore }, meta, ...extra }
+  return { id, message, queue, ignored, submission, options }
 }
 
 function metadataOf({ owner, tags, keepInput }: ParsedCallOptions, { body }: Envelope): SubmissionMetadata | undefined {

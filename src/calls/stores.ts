@@ -23,6 +23,8 @@ export interface Stores extends OpenStores {
 export class AppStores {
   readonly #config: () => Config
   readonly #queue = uuid()
+  /** Opens other stores than those of the URLs. */
+  opener: ((config: Config) => Stores) | undefined
   #opening: Promise<Stores> | undefined
   /** Whether results are sent to a queue of ours, with this configuration. */
   #replies: { readonly config: Config; readonly wanted: boolean } | undefined
@@ -65,6 +67,10 @@ export class AppStores {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
+      if (this.opener) {
+        this.opened = this.opener(config)
+        return this.opened
+      }
       if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
       const stores = await openStores(urlsOf(config), this.#options())
       this.opened = { ...stores, feed: new EventFeed(stores.backend) }
@@ -96,6 +102,7 @@ export class AppStores {
     if (!opening) return
     this.#opening = undefined
     this.opened = undefined
+    this.workerCheck.end()
     // Its failure was reported to the caller that needed the stores.
     const opened = await opening.catch(() => undefined)
     this.opened = undefined

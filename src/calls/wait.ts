@@ -1,5 +1,4 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { NoteStore } from '../backend/notes.ts'
 import type { Config } from '../config/config.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
@@ -11,6 +10,7 @@ import { isoOf } from '../std/clock.ts'
 import { milliseconds } from '../std/duration.ts'
 import { ArgumentError, NotSupportedError, StoreUnavailableError, TaskError, TimeoutError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
+import { pause } from '../std/pause.ts'
 import { refuseUnknown, requireText, shown } from '../std/validate.ts'
 import type { Wait, WaitForOptions } from '../tasks/waitTypes.ts'
 import { AsyncResult } from './asyncResult.ts'
@@ -84,8 +84,9 @@ class StoredWait implements Wait {
         if (error instanceof TaskError)
           throw new TimeoutError(`waitFor ${JSON.stringify(this.#name)}: no answer came in time`)
         // A wait of days survives an unavailable store.
-        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, signal)
+        if (error instanceof StoreUnavailableError) await pause(RETRY_DELAY_MS, this.#stores.clock, signal)
         else if (!(error instanceof TimeoutError)) throw error
+        signal.throwIfAborted()
       }
     }
   }
@@ -152,14 +153,6 @@ export async function completeWait(
   if (await unitOfWork.write({ meta })) return 'completed'
   const [other] = await backend.load([id])
   return other ? outcomeOf(other) : 'over'
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal })
-  } catch {
-    throw signal.reason
-  }
 }
 
 function outcomeOf({ status }: TaskMeta): WaitOutcome {

@@ -35,7 +35,8 @@ export class WorkerCheck {
   readonly #after: number
   /** The oldest first. */
   readonly #waits = new Set<Wait>()
-  #timer: NodeJS.Timeout | undefined
+  /** Prevents the next check. */
+  #cancel: (() => void) | undefined
   readonly #warned = new Set<'no worker' | 'no slot'>()
 
   constructor(config: () => Config, stores: () => Promise<Stores>, after: number = CHECK_DELAY_MS) {
@@ -47,7 +48,7 @@ export class WorkerCheck {
   /** A call begins to wait for a task, inside task `by`; the returned function ends that. */
   begin(id: string, by?: Waiter): () => void {
     if (this.#warned.has('no worker')) return () => undefined
-    const wait = { id, by, since: performance.now() }
+    const wait = { id, by, since: this.#now() }
     this.#waits.add(wait)
     this.#arm(this.#after)
     return () => {
@@ -55,22 +56,34 @@ export class WorkerCheck {
     }
   }
 
+  /** The stores are closed: check nothing more of what waits now. */
+  end(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#waits.clear()
+  }
+
+  #now(): number {
+    return this.#config().clock.now()
+  }
+
   #arm(delay: number): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
+    const look = (): void => {
+      this.#cancel = undefined
       void this.#look()
-    }, delay).unref()
+    }
+    this.#cancel ??= this.#config().clock.after(delay, look, true)
   }
 
   async #look(): Promise<void> {
-    const limit = performance.now() - this.#after
+    const limit = this.#now() - this.#after
     const due = [...this.#waits].filter(({ since }) => since <= limit)
     for (const wait of due) this.#waits.delete(wait)
     // One answer is valid for all that have waited this long; a wait inside a task can lead to either warning.
     const asked = due.find(({ by }) => by !== undefined) ?? due[0]
     if (asked) await this.#check(asked)
     const [next] = this.#waits
-    if (next) this.#arm(Math.max(1, next.since + this.#after - performance.now()))
+    if (next) this.#arm(Math.max(1, next.since + this.#after - this.#now()))
   }
 
   async #check({ id, by }: Wait): Promise<void> {

@@ -102,9 +102,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
   request?: RequestOptions | undefined
   /**
-   * The time of day that the app writes and compares, for tests that set the time. An object with `now()`, in ms since
-   * the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: leases, and time limits
-   * and other durations, go by the system. Default: the system's.
+   * The time that the app writes, compares and waits by; `testApp` sets one of its own. An object with `now()`, in ms
+   * since the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: time limits,
+   * timeouts and pauses go by it too; leases, `storeTimeout`, and `grace` of a worker that stops, go by the system.
+   * Default: the system's.
    */
   clock?: Clock | undefined
   /**
@@ -322,8 +323,8 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     check: requireClock,
     default: systemClock,
     absent: "the system's",
-    doc: 'the time of day that the app writes and compares, for [tests that set the time](how-to/test-your-tasks.md#set-the-time)',
-    more: 'An object with `now()`, in ms since the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: leases, and time limits and other durations, go by the system.',
+    doc: 'the time that the app writes, compares and waits by; [`testApp`](how-to/test-your-tasks.md) sets one of its own',
+    more: 'An object with `now()`, in ms since the epoch, and `after(ms, wake)`. For an app whose worker runs inline in the same process: time limits, timeouts and pauses go by it too; leases, `storeTimeout`, and `grace` of a worker that stops, go by the system.',
   },
   logger: {
     kind: 'value',

@@ -1,4 +1,5 @@
-import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
+import { MAX_TIMER_MS } from '../std/clock.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { shown } from '../std/validate.ts'

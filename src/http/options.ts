@@ -185,7 +185,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       maxBody: parsed.maxBody,
       keepInput: parsed.keepInput,
       accepting: new Set(),
-      durations: new Durations(app.config.clock),
+      durations: new Durations(() => app.config.clock),
       metrics: parsed.metrics ? counted(app, tasks.keys()) : undefined,
       heartbeat: parsed.heartbeat,
     },

@@ -1,12 +1,23 @@
+/** Node's timers fire at once for a longer delay, ms: nearly 25 days. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
+
 /**
  * The time of day, and a timer that goes by it. An app has one clock, its option `clock`: every moment that the app
  * writes or compares is read from it, so a test can set the time.
  */
 export interface Clock {
-  /** ms since the epoch. May jump, either way. */
+  /** ms since the epoch. May jump, either way, unless the clock is `steady`. */
   now(): number
-  /** Call `wake` once, this many ms later; the returned function prevents it. */
-  after(ms: number, wake: () => void): () => void
+  /**
+   * Call `wake` once, this many ms later; the returned function prevents it. `background`: this timer alone must not
+   * keep the process alive.
+   */
+  after(ms: number, wake: () => void, background?: boolean): () => void
+  /**
+   * True where each timer ends exactly when `now` reaches its moment. Absent: what waits for a moment compares it
+   * with `now` every few seconds, as the time of a machine can be set.
+   */
+  readonly steady?: boolean
 }
 
 /**
@@ -15,8 +26,14 @@ export interface Clock {
  */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  after: (ms, wake) => {
-    const timer = setTimeout(wake, ms)
+  after: (ms, wake, background = false) => {
+    let timer: NodeJS.Timeout
+    // Node's timers have a longest delay.
+    const wait = (left: number): void => {
+      timer = left > MAX_TIMER_MS ? setTimeout(() => wait(left - MAX_TIMER_MS), MAX_TIMER_MS) : setTimeout(wake, left)
+      if (background) timer.unref()
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   },
 }

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from './duration.ts'
+import { MAX_TIMER_MS } from './clock.ts'
 
 /**
  * The value of a promise, or that of `late` when the promise has not settled within `ms`; `late` may throw. The promise

@@ -3,9 +3,6 @@ import { ArgumentError } from './errors.ts'
 /** A length of time: milliseconds as a number, or text such as `'250ms'`, `'45s'`, `'1.5h'`, `'2d'`. */
 export type Duration = number | string
 
-/** Node's timers fire at once for a longer delay, ms: nearly 25 days. */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1
-
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,

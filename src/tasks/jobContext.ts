@@ -15,6 +15,7 @@ import {
 import type { Logger } from '../std/log.ts'
 import { validate } from '../std/schema.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
+import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
@@ -243,7 +244,7 @@ export class JobContext extends JobMessage implements Parent {
     const now = performance.now()
     if (now - this.#turnAt >= MAX_BUSY_MS) {
       this.#turnAt = now
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     }
     if (this.#host.signal.aborted) throw abortError(this.#host.signal.reason, this.id)
   }

@@ -1,6 +1,6 @@
 /**
- * `celeriac/testing`: the conformance suites of the seams, for implementations from elsewhere, and the seams
- * themselves.
+ * `celeriac/testing`: `testApp`, which puts an app into a test under a fake clock; the conformance suites of the seams,
+ * for implementations from elsewhere, and the seams themselves.
  */
 export type { ResultBackend } from '../backend/backend.ts'
 export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
@@ -34,6 +34,8 @@ export type { TaskMeta } from '../protocol/result.ts'
 export type { StopSignal } from '../std/stopSignal.ts'
 export type { Due, EntryChange, NewEntry, ScheduleStore, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 export type { Pool, RunOptions } from '../worker/pool/pool.ts'
+export type { SentCall } from './app/sentCalls.ts'
+export { type AdvanceOptions, type TestApp, type TestAppOptions, testApp } from './app/testApp.ts'
 export type { OpenedBackend } from './backendFixture.ts'
 export type { OpenedBroker } from './brokerFixture.ts'
 export type { Kit } from './kit.ts'

@@ -6,7 +6,8 @@ import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
-import { type Duration, MAX_TIMER_MS, milliseconds } from '../std/duration.ts'
+import { MAX_TIMER_MS } from '../std/clock.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
@@ -70,6 +71,7 @@ export class Worker implements Service {
     this.#control = new ControlListener({
       hostname: this.hostname,
       broker: async () => (await this.#app.stores()).broker,
+      clock: this.#app.config.clock,
       state: this.#state,
       revokeGrace,
       retract: (id) => this.#retract(id),

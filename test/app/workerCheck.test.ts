@@ -3,6 +3,7 @@ import type { App } from '../../src/app/app.ts'
 import { WorkerCheck } from '../../src/calls/workerCheck.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
+import { ManualClock } from '../beat/clock.ts'
 import { onEachStore, until, useLab } from './lab.ts'
 import { storesOf } from './stores.ts'
 
@@ -102,20 +103,28 @@ describe('get()', () => {
   const lab = useLab('sqlite')
 
   it('warns after five seconds, in a task that holds the only slot too, and goes on', async () => {
+    const clock = new ManualClock(Date.now())
     const { warnings, logger } = listener()
     const full = listener()
-    const app = lab().app({ logger })
+    const app = lab().app({ logger, clock })
     const double = app.task('double', (n: number) => n * 2)
-    const other = lab().app({ broker: 'memory:', logger: full.logger })
+    const inMemory = new ManualClock(Date.now())
+    const other = lab().app({ broker: 'memory:', logger: full.logger, clock: inMemory })
     const child = other.task('child', () => 'done')
     const parent = other.task('parent', () => child.delay().get({ timeout: '5500ms' }))
     await lab().work(other, { concurrency: 1 })
     const holding = await parent.delay()
-    const waiting = double.delay(4).get()
-    await until(() => warnings.length === 1)
+    const waiting = double.delay(4).get({ timeout: '1h' })
+    // Both wait.
+    await until(() => clock.waited && inMemory.waited)
+    for (const one of [clock, inMemory]) one.advance(4999)
+    expect([warnings, full.warnings]).toEqual([[], []])
+    for (const one of [clock, inMemory]) one.advance(1)
+    await until(() => warnings.length === 1 && full.warnings.length === 1)
     expect(warnings[0]).toContain(`no worker is connected to sqlite:${lab().path}: nothing has taken task double[`)
     await lab().work(app)
     expect(await waiting).toBe(8)
+    inMemory.advance(500)
     await expect(holding.get()).rejects.toMatchObject({ type: 'TimeoutError' })
     expect(full.warnings).toEqual([expect.stringContaining(`task parent[${holding.id}] holds a slot`)])
   })

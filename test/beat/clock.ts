@@ -3,7 +3,7 @@ import type { Clock } from '../../src/std/clock.ts'
 /** A clock that stands still until it is told to move. Timers go off when their time has passed by it, or when it jumps past them. */
 export class ManualClock implements Clock {
   #now: number
-  readonly #timers = new Set<{ readonly at: number; readonly wake: () => void }>()
+  readonly #timers = new Set<{ readonly at: number; readonly wake: () => void; readonly background: boolean }>()
 
   constructor(now: string | number) {
     this.#now = new Date(now).getTime()
@@ -13,8 +13,8 @@ export class ManualClock implements Clock {
     return this.#now
   }
 
-  after(ms: number, wake: () => void): () => void {
-    const timer = { at: this.#now + ms, wake }
+  after(ms: number, wake: () => void, background = false): () => void {
+    const timer = { at: this.#now + ms, wake, background }
     this.#timers.add(timer)
     return () => {
       this.#timers.delete(timer)
@@ -30,14 +30,14 @@ export class ManualClock implements Clock {
   /** Somebody sets the clock: timers hear nothing of it, and go off when they would have. */
   jump(ms: number): void {
     this.#now += ms
-    const timers = [...this.#timers].map(({ at, wake }) => ({ at: at + ms, wake }))
+    const timers = [...this.#timers].map((timer) => ({ ...timer, at: timer.at + ms }))
     this.#timers.clear()
     for (const timer of timers) this.#timers.add(timer)
   }
 
   /** Somebody waits. */
   get waited(): boolean {
-    return this.#timers.size > 0
+    return [...this.#timers].some(({ background }) => !background)
   }
 
   #goOff(): void {

@@ -122,7 +122,7 @@ describe.each(stores)('ETag and long poll on %s', (store) => {
 })
 
 test('durations: the rest of the median, 1 to 60 s', () => {
-  const durations = new Durations(systemClock)
+  const durations = new Durations(() => systemClock)
   const at = (ms: number): Date => new Date(ms)
   const job = { task: 't', submittedAt: at(0) }
   expect(durations.retryAfter(job, 0)).toBe(1)

@@ -11,6 +11,7 @@ import { every } from '../../src/beat/when/every.ts'
 import type { Broker, Consumer } from '../../src/broker/broker.ts'
 import { Control } from '../../src/control/control.ts'
 import { NodeServer } from '../../src/http/server/nodeServer.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Lifecycle, type Service } from '../../src/std/service.ts'
 import { Stop } from '../../src/std/stopSignal.ts'
@@ -97,6 +98,7 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
   const service = new ControlListener({
     hostname: 'celeriac@subject',
     broker: async () => broker,
+    clock: systemClock,
     state: new WorkerState(),
     revokeGrace: 0,
     retract: () => undefined,

@@ -7,6 +7,7 @@ import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } fro
 import { deadLetterQueue } from '../../src/worker/task/admit.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { ManualClock } from '../beat/clock.ts'
 
 /** What is thrown in place of writing a settlement; undefined lets it through. */
 type Trouble = (settlement: Settlement) => Error | undefined
@@ -216,7 +217,8 @@ describe('in memory', () => {
   const lab = useLab('memory')
 
   it('a missing permission is the message’s where it stands alone, and waited for where nothing at all can be stored', async () => {
-    const app = lab().app()
+    const clock = new ManualClock(Date.now())
+    const app = lab().app({ clock })
     let trouble: Trouble = () => undefined
     let refused = 0
     await refuse(app, (settlement) => trouble(settlement))
@@ -228,16 +230,26 @@ describe('in memory', () => {
     }
     trouble = ({ meta }) => (meta?.status === 'SUCCESS' ? denied() : undefined)
     const alone = await app.send('success')
-    await until(async () => (await alone.state()) === 'FAILURE')
+    await until(async () => {
+      // Longer than the longest pause between attempts.
+      clock.advance(1000)
+      return (await alone.state()) === 'FAILURE'
+    })
     refused = 0
     trouble = ({ meta }) => (meta ? denied() : undefined)
     const waiting = await app.send('success')
     // The first is repeated, then what holds less is tried, then all of it again.
-    await until(() => refused > 16)
+    await until(() => {
+      clock.advance(1000)
+      return refused > 16
+    })
     expect(await waiting.state()).toBe('PENDING')
     expect(worker.busy).toBe(1)
     trouble = () => undefined
-    await until(async () => (await waiting.state()) === 'SUCCESS')
+    await until(async () => {
+      clock.advance(1000)
+      return (await waiting.state()) === 'SUCCESS'
+    })
   })
 })
 

@@ -15,12 +15,13 @@ interface Sample {
 
 /** How long the jobs of each task took, from submission to success, as far as this process has seen. */
 export class Durations {
-  readonly #clock: Clock
+  readonly #clock: () => Clock
   readonly #samples = new Map<string, Sample[]>()
   /** Half of a task's jobs took at most so many ms; of those that were asked for since the last one was seen. */
   readonly #medians = new Map<string, number>()
 
-  constructor(clock: Clock) {
+  /** `clock`: the app's, as it is now. */
+  constructor(clock: () => Clock) {
     this.#clock = clock
   }
 
@@ -53,6 +54,6 @@ export class Durations {
 
   /** The headers with the time; none where the job has ended. */
   headersOf(info: JobInfo): Record<string, string> {
-    return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info, this.#clock.now())) }
+    return isFinal(info.state) ? {} : { 'retry-after': String(this.retryAfter(info, this.#clock().now())) }
   }
 }

@@ -24,7 +24,6 @@ import { readMeta, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
 import { type Clock, isoOf, systemClock } from '../../std/clock.ts'
-import { MAX_TIMER_MS } from '../../std/duration.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 import { MemoryNotes } from './notes.ts'
 
@@ -79,7 +78,8 @@ export class MemoryBackend implements ResultBackend {
     all: async () => this.#revoked.all(),
   }
   readonly #revoked: RecentIds
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** Prevent the timers that drop records, by id. */
+  readonly #cancels = new Map<string, () => void>()
   readonly #watchers = new Watchers()
   #count = 0
 
@@ -178,8 +178,8 @@ export class MemoryBackend implements ResultBackend {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    for (const cancel of this.#cancels.values()) cancel()
+    this.#cancels.clear()
   }
 
   #load(ids: readonly string[]): (Versioned | undefined)[] {
@@ -222,16 +222,15 @@ export class MemoryBackend implements ResultBackend {
   }
 
   #expire(id: string, end: number): void {
-    clearTimeout(this.#timers.get(id))
+    this.#cancels.get(id)?.()
     if (end === NEVER) return
-    const wait = Math.min(end - this.#clock.now(), MAX_TIMER_MS)
     const late = (): void => (end > this.#clock.now() ? this.#expire(id, end) : this.#drop(id))
-    this.#timers.set(id, setTimeout(late, wait).unref())
+    this.#cancels.set(id, this.#clock.after(end - this.#clock.now(), late, true))
   }
 
   #drop(id: string): void {
-    clearTimeout(this.#timers.get(id))
-    this.#timers.delete(id)
+    this.#cancels.get(id)?.()
+    this.#cancels.delete(id)
     this.#records.delete(id)
   }
 }

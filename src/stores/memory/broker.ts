@@ -10,8 +10,7 @@ import type {
   Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../protocol/envelope.ts'
-import { type Clock, systemClock } from '../../std/clock.ts'
-import { MAX_TIMER_MS } from '../../std/duration.ts'
+import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
@@ -21,8 +20,13 @@ interface Item {
   readonly envelope: Envelope
   due: number
   claims: number
+  /** How often its holder died. */
+  lost: number
   holder: MemoryDelivery | undefined
 }
+
+/** How long the messages of a consumer that died stay held, ms: the default of the option `lease`. */
+const DEFAULT_LEASE_MS = 30_000
 
 /** Messages in this process's memory, lost at its end: for tests and the eager mode. */
 export class MemoryBroker implements Broker {
@@ -35,8 +39,12 @@ export class MemoryBroker implements Broker {
   readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
   #seq = 0
 
-  constructor(clock: Clock = systemClock) {
+  readonly #lease: number
+
+  /** `lease`: how long a consumer that died keeps the messages that it holds, ms. */
+  constructor(clock: Clock = systemClock, lease: number = DEFAULT_LEASE_MS) {
     this.clock = clock
+    this.#lease = lease
   }
 
   async publish(
@@ -51,7 +59,7 @@ export class MemoryBroker implements Broker {
     const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
     for (const queue of queues) {
       const seq = ++this.#seq
-      this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, holder: undefined })
+      this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
     }
     this.changed()
   }
@@ -92,6 +100,17 @@ export class MemoryBroker implements Broker {
 
   async close(): Promise<void> {
     for (const consumer of [...this.#consumers]) await consumer.release()
+  }
+
+  /**
+   * The process of this consumer has died: it takes and settles nothing more. No lease is renewed in memory,
+   * where nothing else can end a consumer: one lease from now, what the consumer held waits again. Its iteration does
+   * not end.
+   */
+  abandon(consumer: Consumer): void {
+    if (!(consumer instanceof MemoryConsumer) || !this.#consumers.has(consumer)) return
+    consumer.die()
+    this.clock.after(this.#lease, () => consumer.rescue(), true)
   }
 
   #isRead(queue: string): boolean {
@@ -204,6 +223,21 @@ class MemoryConsumer implements Consumer {
     await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
   }
 
+  /** Its process has died. */
+  die(): void {
+    this.#closed = true
+    this.#stopWaiting?.()
+    for (const delivery of this.#held) delivery.die()
+  }
+
+  /** Its lease has expired: the messages that it held wait again. */
+  rescue(): void {
+    for (const delivery of this.#held) delivery.lose()
+    this.#held.clear()
+    this.#broker.forget(this, this.#queues)
+    this.#broker.changed()
+  }
+
   async release(): Promise<void> {
     await this.close()
     await Promise.all([...this.#held].map((delivery) => delivery.reject({ requeue: true })))
@@ -215,7 +249,9 @@ class MemoryDelivery implements Delivery {
   readonly envelope: Envelope
   readonly queue: string
   readonly redelivered: boolean
-  readonly lost = 0
+  readonly lost: number
+  /** Its holder has died. */
+  #dead = false
   readonly #broker: MemoryBroker
   readonly #item: Item
   readonly #onSettle: () => void
@@ -224,6 +260,7 @@ class MemoryDelivery implements Delivery {
     this.envelope = item.envelope
     this.queue = item.queue
     this.redelivered = item.claims > 0
+    this.lost = item.lost
     this.#broker = broker
     this.#item = item
     this.#onSettle = onSettle
@@ -241,8 +278,18 @@ class MemoryDelivery implements Delivery {
     return this.#settle(() => true)
   }
 
+  die(): void {
+    this.#dead = true
+  }
+
+  /** The lease of its holder has expired. */
+  lose(): void {
+    this.#item.holder = undefined
+    this.#item.lost++
+  }
+
   #settle(end: () => boolean): boolean {
-    if (this.#item.holder !== this) return false
+    if (this.#dead || this.#item.holder !== this) return false
     const done = end()
     this.#item.holder = undefined
     this.#onSettle()

@@ -1,4 +1,5 @@
 import { uuid } from '../../std/id.ts'
+import { nextTurn } from '../../std/turn.ts'
 import {
   type Due,
   type EntryChange,
@@ -36,7 +37,7 @@ export class MemoryScheduleStore implements ScheduleStore {
     const done = changes.map((change) => this.#swap(change))
     if (!quiet && done.includes(true)) {
       this.#untouched = false
-      for (const listener of [...this.#listeners]) setImmediate(listener)
+      for (const listener of [...this.#listeners]) void nextTurn().then(listener)
     }
     return done
   }

@@ -6,7 +6,7 @@ import { MemoryScheduleStore } from './schedule.ts'
 /** This process's memory. */
 export const memoryStore: StoreDriver = {
   open: (_url, options, use) => {
-    const broker = use.broker ? new MemoryBroker(options.clock) : undefined
+    const broker = use.broker ? new MemoryBroker(options.clock, options.lease) : undefined
     const backend = use.backend ? new MemoryBackend(options) : undefined
     const schedule = new MemoryScheduleStore()
     return {

@@ -8,7 +8,7 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
-import { systemClock } from '../../std/clock.ts'
+import { type Clock, systemClock } from '../../std/clock.ts'
 import { ConfigError, DecodeError, StoreUnavailableError } from '../../std/errors.ts'
 import { RpcRecords } from './records.ts'
 
@@ -39,6 +39,7 @@ export class RpcBackend implements ResultBackend {
   readonly #broker: Broker
   readonly #replyTo: string
   readonly #accept: ReadonlySet<string>
+  readonly #clock: Clock
   readonly #records: RpcRecords
   readonly #watchers = new Watchers()
   readonly #closing = new AbortController()
@@ -53,6 +54,7 @@ export class RpcBackend implements ResultBackend {
     this.#broker = broker
     this.#replyTo = replyTo
     this.#accept = new Set(accept.map((name) => CONTENT_TYPES[name]))
+    this.#clock = clock
     this.#records = new RpcRecords(expires, clock)
   }
 
@@ -119,7 +121,7 @@ export class RpcBackend implements ResultBackend {
   async #receiveAll(consumer: Consumer): Promise<void> {
     for await (const delivery of consumer) {
       this.#receive(delivery)
-      void acknowledge(delivery, this.#closing.signal)
+      void acknowledge(delivery, this.#closing.signal, this.#clock)
     }
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/control.ts'
 import { pythonRepr } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
+import type { Clock } from '../../std/clock.ts'
 import { uuid } from '../../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../../std/service.ts'
 import type { WorkerState } from '../state.ts'
@@ -18,6 +19,8 @@ import type { WorkerState } from '../state.ts'
 export interface Controlled {
   readonly hostname: string
   broker(): Promise<Broker>
+  /** The app's. */
+  readonly clock: Clock
   /** What runs, is revoked or was postponed. */
   readonly state: WorkerState
   /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
@@ -73,7 +76,7 @@ export class ControlListener implements Service {
     for await (const delivery of consumer) {
       try {
         // Also what cannot be read or answered: it would be delivered for ever.
-        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, ended))
+        await this.#hear(delivery, broker).finally(() => void acknowledge(delivery, ended, this.#worker.clock))
       } catch (error) {
         this.#worker.error(error)
       }
@@ -137,12 +140,12 @@ function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown 
 
 /** Returns which of them run here. */
 function revokeHere(ids: readonly string[], terminate: boolean, worker: Controlled): string[] {
-  const { state, revokeGrace } = worker
+  const { state, revokeGrace, clock } = worker
   for (const id of ids) state.revoked.add(id)
   const running = ids.flatMap((id) => state.running.get(id) ?? [])
   for (const request of running) {
     request.abort('revoke')
-    if (terminate) setTimeout(() => request.kill('revoke'), revokeGrace).unref()
+    if (terminate) clock.after(revokeGrace, () => request.kill('revoke'), true)
   }
   for (const id of ids) if (state.postponed.queueOf(id) !== undefined) worker.retract(id)
   return running.map(({ id }) => id)

@@ -143,11 +143,12 @@ function begin(request: Request, context: WorkerContext): void {
 /** The message's limits, else the task's own: a sender by name alone does not know them. */
 function runOptions(request: Request, context: WorkerContext): RunOptions {
   const { message, definition } = request
+  const { clock } = context.app.config
   const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
   const timeLimit = message.timeLimit ?? definition.options.timeLimit
-  if (softTimeLimit !== undefined) request.after(softTimeLimit, () => request.abort('soft time limit'))
+  if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
-    request.after(timeLimit, () => {
+    request.after(timeLimit, clock, () => {
       request.kill('time limit')
       // A pool that can only abandon it at least asks it to stop.
       request.abort('soft time limit')
@@ -185,13 +186,14 @@ function emitter(request: Request, context: WorkerContext): Emit {
   }
 }
 
-function outputOf(request: Request, { stores, app: { signals }, stopNow }: WorkerContext): OutputWriter {
+function outputOf(request: Request, { stores, app, stopNow }: WorkerContext): OutputWriter {
   const to: OutputTarget = {
     id: request.id,
     delivery: request.acked ? undefined : request.delivery,
     emit: (output, delivery) => stores.unitOfWork.emit(output, delivery),
     store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
-    fail: (error, doing) => signals.emit('worker:error', { error, doing }),
+    fail: (error, doing) => app.signals.emit('worker:error', { error, doing }),
+    clock: app.config.clock,
     stopNow,
   }
   return new OutputWriter(to, request.stored)

@@ -2,8 +2,10 @@ import type { Output } from '../../backend/eventLog.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
+import type { Clock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
+import { nextTurn } from '../../std/turn.ts'
 
 /** Most of one write: a part of what a log keeps, so that subscribers see it before it is dropped. */
 const MAX_WRITE = { count: 250, bytes: 2 ** 18 }
@@ -22,6 +24,8 @@ export interface OutputTarget {
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean>
   store(meta: TaskMeta): Promise<unknown>
   fail(error: unknown, doing: string): void
+  /** The app's. */
+  readonly clock: Clock
   /** Aborts when the writer must not wait any longer for a store that is unavailable. */
   readonly stopNow: AbortSignal
 }
@@ -68,7 +72,7 @@ export class OutputWriter {
   async #write(): Promise<void> {
     await this.#before
     // Emissions that come later in this turn of the event loop belong to the same write.
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     while (this.#entries.length > 0) {
       const first = this.#entries[0] as Entry
       if ('meta' in first) {
@@ -113,7 +117,7 @@ export class OutputWriter {
   }
 
   async #keep(batch: readonly Emitted[]): Promise<boolean> {
-    const { id, delivery, stopNow } = this.#to
+    const { id, delivery, stopNow, clock } = this.#to
     const emissions = batch.map(({ body }) => body)
     for (let attempt = 0; ; attempt++) {
       const output = { id, run: this.#run, from: this.#written + 1, emissions, again: attempt > 0 }
@@ -122,7 +126,7 @@ export class OutputWriter {
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || stopNow.aborted) throw error
         if (attempt === 0) this.#to.fail(error, `storing the output of task ${id}`)
-        await pauseForStore(attempt)
+        await pauseForStore(attempt, clock, stopNow)
       }
     }
   }

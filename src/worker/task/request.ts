@@ -9,8 +9,7 @@ import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { isoOf } from '../../std/clock.ts'
-import { MAX_TIMER_MS } from '../../std/duration.ts'
+import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
@@ -25,7 +24,8 @@ export class Request {
   readonly facts: TaskFacts
   readonly #abort = new Stop()
   readonly #kill = new Stop()
-  readonly #timers: NodeJS.Timeout[] = []
+  /** End its timers. */
+  readonly #cancels: (() => void)[] = []
   #startedAt = 0
   #runtime = 0
   #started: string | undefined
@@ -86,15 +86,15 @@ export class Request {
     this.#started = isoOf(now)
   }
 
-  /** Do something when it has run for this long, ms, unless it ended. */
-  after(delay: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, Math.min(delay, MAX_TIMER_MS)))
+  /** Do something when it has run for this long, ms, by this clock, unless it ended. */
+  after(delay: number, clock: Clock, action: () => void): void {
+    this.#cancels.push(clock.after(delay, action))
   }
 
   /** It does not run any more. */
   end(): void {
     this.#runtime = performance.now() - this.#startedAt
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const cancel of this.#cancels) cancel()
   }
 
   /** Ask it to stop. */

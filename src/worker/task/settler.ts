@@ -6,7 +6,7 @@ import type { WorkerApp } from '../workerApp.ts'
 
 /** What writing a settlement needs of the worker. */
 export interface SettlerParts {
-  readonly app: Pick<WorkerApp, 'signals'>
+  readonly app: Pick<WorkerApp, 'config' | 'signals'>
   readonly stores: Stores
   /** Aborts when the worker must end at once: a store that is unavailable is then not waited for. */
   readonly stopNow: AbortSignal
@@ -53,7 +53,7 @@ export async function settleSurely(
     if (typeof first === 'boolean') return { done: first, step: 0 }
     const settled = first.away ? undefined : await fallBack(fallbacks(first.error), first.error, parts, acked)
     if (settled || parts.stopNow.aborted) return settled
-    await pauseForStore(round)
+    await pauseForStore(round, parts.app.config.clock, parts.stopNow)
   }
 }
 
@@ -99,7 +99,7 @@ async function attempt(
       if (!mine) tell(error, parts)
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
-    await pauseForStore(repeat)
+    await pauseForStore(repeat, parts.app.config.clock, parts.stopNow)
   }
 }
 

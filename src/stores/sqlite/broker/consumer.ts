@@ -1,6 +1,5 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
-import { type Clock, systemClock } from '../../../std/clock.ts'
-import { MAX_TIMER_MS } from '../../../std/duration.ts'
+import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { SqliteFile } from '../file.ts'
 import { pauseAfter } from '../window.ts'
