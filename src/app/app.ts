@@ -4,7 +4,7 @@ import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
 import { infoOf } from '../calls/jobInfo.ts'
-import { type Call, type Prepared, prepare, type Sender } from '../calls/prepareCall.ts'
+import { type Call, type Prepared, prepare, type Sender, sentFacts } from '../calls/prepareCall.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
@@ -47,7 +47,7 @@ import { defineInternals } from './internals.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
 import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
-import { type Signals, sentFacts } from './signals.ts'
+import type { Signals } from './signals.ts'
 import type { StoreInfo, StoreVersion } from './storeInfo.ts'
 
 requireNode()

@@ -1,4 +1,3 @@
-import type { Prepared } from '../calls/prepareCall.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 
 /** One task request, as signals describe it. */
@@ -56,9 +55,4 @@ export interface Signals {
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */
   'worker:error': { readonly error: unknown; readonly doing: string }
-}
-
-/** What the signals of sending say of a call. */
-export function sentFacts({ id, message, queue }: Prepared): TaskFacts {
-  return { id, task: message.task, queue, retries: 0 }
 }

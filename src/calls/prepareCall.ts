@@ -81,6 +81,11 @@ export function prepare(call: Call, config: Config, sender: Sender): Prepared {
   return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, extra, call.options)
 }
 
+/** What is reported of a call that is sent. */
+export function sentFacts({ id, message, queue }: Prepared): { id: string; task: string; queue: string; retries: 0 } {
+  return { id, task: message.task, queue, retries: 0 }
+}
+
 /** A message with its envelope and its route, prepared for the store. `extra`: further fields of its submission. */
 export function preparedOf(
   message: TaskMessage,
