@@ -1,8 +1,8 @@
 /* The entry of one child process: the same two requests by Fastify and BullMQ on ioredis, with their own defaults; or its worker. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { versionsOf } from '../children/installed.ts'
 import type { Order, Ready } from './order.ts'
 
 interface Job {
@@ -77,11 +77,8 @@ function open(queue: Queue): Server {
 }
 
 function say(ready: Omit<Ready, 'version'>): void {
-  const of = (name: string): string => {
-    const text = readFileSync(join(order.folder, 'node_modules', name, 'package.json'), 'utf8')
-    return `${name} ${(JSON.parse(text) as { version: string }).version}`
-  }
-  process.send?.({ ...ready, version: ['fastify', 'bullmq', 'ioredis'].map(of).join(', ') } satisfies Ready)
+  const version = versionsOf(order.folder, ['fastify', 'bullmq', 'ioredis'])
+  process.send?.({ ...ready, version } satisfies Ready)
 }
 
 async function run(): Promise<void> {

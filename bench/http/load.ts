@@ -19,13 +19,17 @@ export interface Answered {
   readonly p99: number
 }
 
-const CONNECTIONS = 64
 const SCRIPT = fileURLToPath(new URL('./load.lua', import.meta.url))
 const run = promisify(execFile)
 
-/** As many requests as there can be for so many seconds, by wrk on 64 connections. Throws unless all of them succeed. */
-export async function load(url: string, seconds: number, { method, paths, body }: Asked): Promise<Answered> {
-  const settings = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', SCRIPT, url, '--', method, body, ...paths]
+/** As many requests as there can be for so many seconds, by wrk on as many connections. Throws unless all of them succeed. */
+export async function load(
+  url: string,
+  seconds: number,
+  connections: number,
+  { method, paths, body }: Asked,
+): Promise<Answered> {
+  const settings = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', SCRIPT, url, '--', method, body, ...paths]
   const { stdout } = await run('wrk', settings)
   const line = /^bench: (.*)$/m.exec(stdout)?.[1]
   if (line === undefined) throw new Error(`wrk: expected a line of figures, got ${stdout}`)
