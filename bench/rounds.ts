@@ -70,9 +70,9 @@ async function prepareAll(
   return { ready, entrants, missing }
 }
 
-/** Scenarios of one store have the same entrants, but for the beat. */
+/** Scenarios of one store have the same entrants, but for the beat and for backlogs. */
 function keyOf({ name }: Scenario): string {
-  return name.endsWith('/beat') ? name : (name.split('/')[0] ?? name)
+  return /\/(?:beat|backlog-\d+)$/.test(name) ? name : (name.split('/')[0] ?? name)
 }
 
 function rotated<Value>(values: readonly Value[], by: number): Value[] {

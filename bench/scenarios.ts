@@ -1,7 +1,7 @@
 import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
 import { entrantsOf } from './harness/side.ts'
 import { SIDES } from './http/sides.ts'
-import { backlog } from './measures/backlog.ts'
+import { backlog, requireRoom } from './measures/backlog.ts'
 import { beatEntrant } from './measures/beat.ts'
 import { drain } from './measures/drain.ts'
 import { enqueue } from './measures/enqueue.ts'
@@ -64,6 +64,7 @@ const REDIS: readonly Scenario[] = [
   {
     name: 'redis/latency',
     title: 'as drain, with 1 ms more to the server and back, by a proxy',
+    repeats: 3,
     entrants: entrantsOf(onRedis, [redis.celeriac, redis.bullmq, redis.celery], latency),
   },
   {
@@ -124,7 +125,18 @@ export function hugeScenarios(tasks: number): Scenario[] {
       name: `${store}/backlog-${count}`,
       title: `a backlog of ${count.toLocaleString('en')} tasks, all of it, by a warm worker`,
       repeats: count === SHORT ? 3 : 1,
-      entrants: entrants(count),
+      entrants: entrants(count).map((entrant) => roomy(entrant, count)),
     })),
   )
+}
+
+/** The entrant, where there is room for its backlog. */
+function roomy(entrant: Entrant, tasks: number): Entrant {
+  return {
+    ...entrant,
+    async prepare(conditions) {
+      requireRoom(conditions, tasks)
+      return entrant.prepare(conditions)
+    },
+  }
 }

@@ -2,7 +2,6 @@
  * The entry of one child process that works with amqplib and nothing else: the best bare loop that we know. Its messages are those of a
  * Celery task, as celeriac sends them; or, with `plain`, 600 bytes without headers.
  */
-import { readFileSync } from 'node:fs'
 import amqplib, { type Channel, type ConsumeMessage, type Options } from 'amqplib'
 import type { Order } from '../harness/order.ts'
 import type { Pace } from './pace.ts'
@@ -77,10 +76,6 @@ await runProgram(async (order: Order): Promise<Roles> => {
 
   const ask = order.role === 'ask' ? await asker(await connection.createConfirmChannel(), plain) : undefined
   return {
-    version: () => {
-      const file = new URL('package.json', import.meta.resolve('amqplib'))
-      return `amqplib ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`
-    },
     fill,
     enqueue: (pace: Pace, inFlight) =>
       publish(

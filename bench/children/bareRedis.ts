@@ -3,7 +3,6 @@
  * the message and SET of its record, a worker takes with RPOP and answers with SET and PUBLISH, 100 tasks per pipeline. What it
  * has taken and not finished is lost when it dies.
  */
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Order } from '../harness/order.ts'
@@ -92,10 +91,6 @@ await runProgram(({ url, role }: Order): Roles => {
   const redis = new Redis(url)
   const waiting = new Redis(url)
   return {
-    version: () => {
-      const file = new URL('../package.json', import.meta.resolve('ioredis'))
-      return `ioredis ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`
-    },
     async fill(tasks) {
       for (let from = 0; from < tasks; from += BATCH) {
         await submit(

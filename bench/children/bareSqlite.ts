@@ -60,7 +60,6 @@ await runProgram(({ url }: Order): Roles => {
   }
 
   return {
-    version: () => `node:sqlite ${process.versions.sqlite}`,
     async fill(tasks) {
       for (let from = 0; from < tasks; from += BATCH) {
         submit(Array.from({ length: Math.min(BATCH, tasks - from) }, (_, index) => from + index))

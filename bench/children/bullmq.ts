@@ -3,7 +3,6 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { CONCURRENCY, type Order } from '../harness/order.ts'
 import { callEach } from './calls.ts'
-import { versionsOf } from './installed.ts'
 import { type Roles, runProgram } from './program.ts'
 
 interface Connected {
@@ -41,7 +40,6 @@ await runProgram(async ({ url, folder, role }: Order): Promise<Roles> => {
   const events = role === 'ask' ? new bullmq.QueueEvents(QUEUE, { connection, lastEventId: '0-0' }) : undefined
   await Promise.all([queue, events].map((one) => one?.waitUntilReady()))
   return {
-    version: () => versionsOf(folder, ['bullmq', 'ioredis']),
     async fill(tasks) {
       for (let from = 0; from < tasks; from += BULK) {
         const jobs = Array.from({ length: Math.min(BULK, tasks - from) }, (_, index) => from + index)

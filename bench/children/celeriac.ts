@@ -10,7 +10,7 @@ import { countCalls } from './statements.ts'
 const BULK = 1000
 
 await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => {
-  const { Celeriac, createLogger, version, Worker } = await loadCeleriac(root)
+  const { Celeriac, createLogger, Worker } = await loadCeleriac(root)
   const operations = url.startsWith('sqlite:')
     ? countCalls([
         [DatabaseSync.prototype, ['exec']],
@@ -28,7 +28,6 @@ await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => 
   })
   if (role === 'enqueue') await app.connect()
   return {
-    version: () => `celeriac ${version}`,
     async fill(tasks) {
       for (let from = 0; from < tasks; from += BULK) {
         await noop.delayMany(Array.from({ length: Math.min(BULK, tasks - from) }, (_, index) => [from + index]))

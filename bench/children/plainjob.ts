@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { Order } from '../harness/order.ts'
-import { versionsOf } from './installed.ts'
+import { versionsOf } from '../versions.ts'
 import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
 

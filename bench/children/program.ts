@@ -7,7 +7,8 @@ import { Pace } from './pace.ts'
 
 /** What a side can do in a child process. Tasks are known by their numbers, and have these as their argument. */
 export interface Roles {
-  version(): string
+  /** What is measured, in words. Absent: the parent knows. */
+  version?(): string
   /** Have tasks 0 to `tasks` - 1 wait. */
   fill(tasks: number): Promise<unknown>
   /** Submit the tasks that `pace` gives, and notify it of each that the store has. */
@@ -41,7 +42,7 @@ function say(message: unknown): void {
 async function follow(order: Order, roles: Roles): Promise<void> {
   switch (order.role) {
     case 'version':
-      return say(roles.version())
+      return say(roles.version?.())
     case 'fill':
       await roles.fill(order.tasks)
       return say('filled')

@@ -1,5 +1,12 @@
-/** Longest that a child process is silent, ms: it fills and drains whole backlogs in that time. */
+/** Longest that a child process is silent, ms: it fills and drains whole backlogs in that time, one of millions in the second. */
 const SILENCE_MS = 10 * 60_000
+const LONG_SILENCE_MS = 3 * 60 * 60_000
+const MANY = 1_000_000
+
+/** Longest wait for an answer to an order, ms. */
+export function silenceOf(order: object): number {
+  return 'tasks' in order && Number(order.tasks) > MANY ? LONG_SILENCE_MS : SILENCE_MS
+}
 
 /** The answers of a child process, in order: those that come while none is awaited are kept. */
 export class Answers {
@@ -10,7 +17,7 @@ export class Answers {
   #end: string | undefined
 
   /** `limit` is the longest wait for one answer, ms. */
-  constructor(name: string, limit: number = SILENCE_MS) {
+  constructor(name: string, limit: number) {
     this.#name = name
     this.#limit = limit
   }

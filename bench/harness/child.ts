@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Answers } from './answers.ts'
+import { Answers, silenceOf } from './answers.ts'
 
 /** Longest that a child takes to end by itself, ms; then it is killed. */
 const END_LIMIT_MS = 60_000
@@ -15,7 +15,7 @@ export class Child {
   /** `order` is passed to the file as JSON. */
   constructor(file: URL, order: object) {
     const path = fileURLToPath(file)
-    this.#answers = new Answers(basename(path))
+    this.#answers = new Answers(basename(path), silenceOf(order))
     this.#process = fork(path, [JSON.stringify(order)])
     this.#process.on('message', (answer) => this.#answers.add(answer))
     this.#process.once('exit', (code, signal) => this.#answers.close(signal ?? `exit code ${code}`))

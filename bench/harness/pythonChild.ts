@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { Answers } from './answers.ts'
+import { Answers, silenceOf } from './answers.ts'
 import { exited } from './child.ts'
 import type { Order } from './order.ts'
 
@@ -18,9 +18,10 @@ const SCRIPT = fileURLToPath(new URL('../children/celery_roles.py', import.meta.
 /** A process of its own that does one part of a measurement, in Python. */
 export class PythonChild {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #answers = new Answers('celery_roles.py')
+  readonly #answers: Answers
 
   constructor(order: Order) {
+    this.#answers = new Answers('celery_roles.py', silenceOf(order))
     this.#process = spawn(PYTHON, [SCRIPT, JSON.stringify(order)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {

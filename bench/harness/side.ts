@@ -11,8 +11,12 @@ export interface Side<S extends Store> {
   readonly inFlight: number
   /** Tasks/s that a worker drains: sizes the first backlog. */
   readonly rate: number
+  /** The longest backlog that is worth its filling. Absent: as long as the window. */
+  readonly maxBacklog?: number
   /** Where npm has installed it; absent: it needs no installation. Rejects when that fails. */
   install?(): Promise<string>
+  /** What is measured, in words. Rejects with the reason why it cannot be measured here. */
+  version(conditions: Conditions): Promise<string>
   start(order: Order): Performer
   /** Messages that wait or are held. */
   messages(store: S): Promise<number>
@@ -30,9 +34,9 @@ export function entrantsOf<S extends Store>(
     name: side.name,
     semantics: side.semantics,
     async prepare(conditions) {
-      const store = await open(conditions)
-      const order = { role: 'version', ...(await placeOf(conditions, store, side)) } as const
-      return perform<string>((one) => side.start(one), order)
+      // A server that is not installed is a reason too.
+      await open(conditions)
+      return side.version(conditions)
     },
     run: async (conditions) => measure(conditions, await open(conditions), side),
   }))
@@ -41,4 +45,9 @@ export function entrantsOf<S extends Store>(
 /** An empty store for the side. */
 export async function placeOf<S extends Store>({ root }: Conditions, store: S, side: Side<S>) {
   return { ...(await store.empty()), root, folder: (await side.install?.()) ?? '' }
+}
+
+/** Asks a process of the side, where it takes one to see that it works. */
+export async function askVersion(start: (order: Order) => Performer, root: string, folder: string): Promise<string> {
+  return perform<string>(start, { role: 'version', url: 'sqlite::memory:', backend: '', root, folder })
 }

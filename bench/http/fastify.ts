@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { versionsOf } from '../children/installed.ts'
 import type { Order, Ready } from './order.ts'
 
 interface Job {
@@ -76,9 +75,8 @@ function open(queue: Queue): Server {
   return server
 }
 
-function say(ready: Omit<Ready, 'version'>): void {
-  const version = versionsOf(order.folder, ['fastify', 'bullmq', 'ioredis'])
-  process.send?.({ ...ready, version } satisfies Ready)
+function say(ready: Ready): void {
+  process.send?.(ready)
 }
 
 async function run(): Promise<void> {

@@ -45,7 +45,7 @@ export class FlaskService implements Service {
     })
     await once(child, 'spawn')
     if (port !== undefined) await listening(port, child)
-    return new FlaskService(child, { port, version: FlaskService.version() })
+    return new FlaskService(child, port === undefined ? {} : { port })
   }
 
   get pid(): number {

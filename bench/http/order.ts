@@ -12,8 +12,6 @@ export interface Order {
 export interface Ready {
   /** Of the HTTP server; a worker has none. */
   readonly port?: number
-  /** What is measured, in words. */
-  readonly version: string
 }
 
 /** The input of every call, where the side takes one. */

@@ -5,7 +5,7 @@ import { loadCeleriac } from '../children/load.ts'
 import type { Order, Ready } from './order.ts'
 
 const order = JSON.parse(process.argv[2] ?? '') as Order
-const { Celeriac, createLogger, serve, version, Worker } = await loadCeleriac(order.root)
+const { Celeriac, createLogger, serve, Worker } = await loadCeleriac(order.root)
 const app = new Celeriac({ broker: order.url, logger: createLogger('error') })
 const render = app.task({
   name: 'reports.render',
@@ -18,8 +18,8 @@ const render = app.task({
   run: ({ id }) => id,
 })
 
-function say(ready: Omit<Ready, 'version'>): void {
-  process.send?.({ ...ready, version: `celeriac ${version} on Node's HTTP server` } satisfies Ready)
+function say(ready: Ready): void {
+  process.send?.(ready)
 }
 
 async function run(): Promise<void> {

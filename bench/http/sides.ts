@@ -1,6 +1,7 @@
 import { Child } from '../harness/child.ts'
-import type { Semantics } from '../harness/scenario.ts'
+import type { Conditions, Semantics } from '../harness/scenario.ts'
 import { installPeers } from '../packages.ts'
+import { versionIn, versionsOf } from '../versions.ts'
 import { FlaskService } from './flask.ts'
 import { INPUT, type Order, type Ready } from './order.ts'
 
@@ -18,7 +19,7 @@ export interface HttpSide {
   /** Where npm has installed it; absent: it needs no installation. Rejects when that fails. */
   install?(): Promise<string>
   /** Rejects with the reason why it cannot be measured here. */
-  version(order: Order): Promise<string>
+  version(conditions: Conditions): Promise<string>
   readonly submit: { readonly path: string; readonly body: string }
   /** The id in the answer to that. */
   idOf(answer: unknown): string
@@ -32,14 +33,6 @@ const BODY = JSON.stringify(INPUT)
 /** As on Redis: one server that writes nothing to disk. */
 const DURABLE = "in the server's memory"
 
-const versionOf =
-  (file: string) =>
-  async (order: Order): Promise<string> => {
-    const service = await NodeService.start(file, order)
-    await service.end()
-    return service.ready.version
-  }
-
 export const SIDES: readonly HttpSide[] = [
   {
     name: 'celeriac',
@@ -49,7 +42,7 @@ export const SIDES: readonly HttpSide[] = [
       durable: DURABLE,
       events: 'state changes, for event streams and long polls',
     },
-    version: versionOf('ours.ts'),
+    version: async ({ root }) => `${versionIn(root)} on Node's HTTP server`,
     submit: { path: '/v1/tasks/reports.render', body: BODY },
     idOf: (answer) => (answer as { id: string }).id,
     statusPath: (id) => `/v1/jobs/${id}`,
@@ -65,7 +58,7 @@ export const SIDES: readonly HttpSide[] = [
       events: "BullMQ's stream",
     },
     install: () => installPeers('fastify'),
-    version: versionOf('fastify.ts'),
+    version: async () => versionsOf(await installPeers('fastify'), ['fastify', 'bullmq', 'ioredis']),
     submit: { path: '/tasks/render', body: BODY },
     idOf: (answer) => (answer as { id: string }).id,
     statusPath: (id) => `/jobs/${id}`,

@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs'
+import { freemem } from 'node:os'
 import type { Conditions, Figures } from '../harness/scenario.ts'
 import type { Side } from '../harness/side.ts'
 import { slope } from '../report/statistics.ts'
@@ -5,6 +7,9 @@ import type { Store } from '../stores/store.ts'
 import { drainBacklog } from './drain.ts'
 
 const MIB = 2 ** 20
+const GIB = 2 ** 30
+/** Of a task with its record and indexes, in any store. */
+const BYTES_PER_TASK = 2000
 /** Drained before the clock starts, so that a short backlog is not measured with cold code. */
 const WARMUP = 20_000
 /** Below that memory has not settled. */
@@ -32,5 +37,19 @@ export async function backlog<S extends Store>(
       'worker RSS max MiB': Math.max(...warm.map(([, mebibytes]) => mebibytes)),
     }),
     ...(tasks >= LONG && { 'worker RSS slope MiB/100k': slope(settled) * 100_000 }),
+  }
+}
+
+/** Throws where memory or disk is too small for a backlog of so many tasks. */
+export function requireRoom({ folder }: Conditions, tasks: number): void {
+  const disk = statfsSync(folder)
+  for (const [what, free] of [
+    ['memory', freemem()],
+    ['disk', disk.bavail * disk.bsize],
+  ] as const) {
+    const needed = tasks * BYTES_PER_TASK
+    if (free >= needed) continue
+    const [need, have] = [needed, free].map((bytes) => (bytes / GIB).toFixed(1))
+    throw new Error(`${tasks} tasks: expected ${need} GiB of ${what} that are free, got ${have}`)
   }
 }

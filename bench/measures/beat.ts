@@ -2,6 +2,7 @@ import type { BeatFigures, BeatOrder } from '../children/beat.ts'
 import { Child } from '../harness/child.ts'
 import type { Conditions, Entrant, Figures } from '../harness/scenario.ts'
 import type { Store } from '../stores/store.ts'
+import { versionIn } from '../versions.ts'
 
 /** 10,000 entries of which 1,000 are due at once. */
 const FULL = { entries: 10_000, due: 1000, ticks: 5, every: 5 }
@@ -21,7 +22,10 @@ export function beatEntrant(open: (conditions: Conditions) => Promise<Store>): E
   return {
     name: 'celeriac',
     semantics: SEMANTICS,
-    prepare: async (conditions) => (await open(conditions)).version,
+    async prepare(conditions) {
+      await open(conditions)
+      return versionIn(conditions.root)
+    },
     async run(conditions) {
       const { url } = await (await open(conditions)).empty()
       const size = conditions.quick ? QUICK : FULL

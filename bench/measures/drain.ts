@@ -18,7 +18,8 @@ const MARGIN = 1.1
 export async function drain<S extends Store>(conditions: Conditions, store: S, side: Side<S>): Promise<Figures> {
   const { window, cold, quick, rates } = conditions
   const key = `${store.version} ${side.name}`
-  const tasks = backlogOf(rates.get(key) ?? (quick ? QUICK_SHARE : 1) * side.rate, window, cold)
+  const wanted = backlogOf(rates.get(key) ?? (quick ? QUICK_SHARE : 1) * side.rate, window, cold)
+  const tasks = Math.min(wanted, side.maxBacklog ?? MAX_BACKLOG)
   const { watched, figures } = await drainBacklog(conditions, store, side, { tasks, cold, window })
   rates.set(key, watched.warm.tasks / watched.warm.seconds)
   return figures
@@ -26,7 +27,7 @@ export async function drain<S extends Store>(conditions: Conditions, store: S, s
 
 /** A cold phase takes half of the window at most. */
 export function backlogOf(rate: number, window: number, cold: number): number {
-  const size = Math.ceil(Math.min(cold, (rate * window) / 2) + rate * window * MARGIN)
+  const size = Math.round(Math.min(cold, (rate * window) / 2) + rate * window * MARGIN)
   return Math.max(MIN_BACKLOG, Math.min(MAX_BACKLOG, size))
 }
 

@@ -8,6 +8,8 @@ import type { RedisStore } from '../stores/redis.ts'
 
 /** Jobs whose status is asked for in turn. */
 const JOBS = 200
+/** Of the window. */
+const SHARE = 0.5
 /** For which code is cold, s; wrk knows whole seconds. */
 const COLD = 2
 /** Connections of wrk: as many requests are under way when it ends, which it does not count. */
@@ -24,8 +26,8 @@ export function httpEntrants(sides: readonly HttpSide[], measure: Measure): Entr
     semantics: side.semantics,
     async prepare(conditions) {
       await wrkVersion()
-      const store = await conditions.servers.redis()
-      return side.version(await orderOf(conditions, store, side, 'serve'))
+      await conditions.servers.redis()
+      return side.version(conditions)
     },
     async run(conditions) {
       const store = await conditions.servers.redis()
@@ -81,7 +83,7 @@ async function measure(
   url: string,
   asked: Asked,
 ): Promise<{ readonly figures: Figures; readonly answered: number }> {
-  const whole = Math.max(1, Math.round(window))
+  const whole = Math.max(1, Math.round(window * SHARE))
   const cold = await counted(store, pid, () => load(url, quick ? 1 : COLD, CONNECTIONS, asked))
   const warm = await counted(store, pid, () => load(url, whole, CONNECTIONS, asked))
   const answered = cold.answered.requests + warm.answered.requests

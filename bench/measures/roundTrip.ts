@@ -9,6 +9,8 @@ import { quantile } from '../report/statistics.ts'
 import type { Store } from '../stores/store.ts'
 
 const WARMUP = 20
+/** Of the window. */
+const SHARE = 0.3
 const PAUSE_MS = 10
 /** More calls than there can be. */
 const LEDGER = 1_000_000
@@ -21,7 +23,7 @@ export async function roundTrip<S extends Store>(conditions: Conditions, store: 
   try {
     await worker.next()
     const before = { worker: cpuOf(worker.pid), server: await store.cpu?.() }
-    const window = conditions.window / 2
+    const window = conditions.window * SHARE
     const order = { role: 'ask', ...place, warmup: WARMUP, pause: PAUSE_MS, window } as const
     const asked = await perform<Asked>((one) => side.start(one), order)
     const server = await store.cpu?.()

@@ -1,7 +1,8 @@
 import { startNode, startPython } from '../harness/performer.ts'
 import type { Semantics } from '../harness/scenario.ts'
-import type { Side } from '../harness/side.ts'
+import { askVersion, type Side } from '../harness/side.ts'
 import type { RabbitmqStore } from '../stores/rabbitmq.ts'
+import { versionIn, versionsOf } from '../versions.ts'
 
 /** The same for all: classic durable queues, persistent messages, publishing confirmed. */
 const DURABLE = 'from its confirmation: a crash or restart of the server loses nothing'
@@ -22,6 +23,7 @@ export const celeriac: Side<RabbitmqStore> = {
   },
   inFlight: 1000,
   rate: 17_000,
+  version: async ({ root }) => versionIn(root),
   start: startNode('celeriac.ts'),
   ...CELERY,
 }
@@ -36,6 +38,7 @@ export const celery: Side<RabbitmqStore> = {
   },
   inFlight: 1,
   rate: 1500,
+  version: ({ root }) => askVersion(startPython, root, ''),
   start: startPython,
   ...CELERY,
 }
@@ -52,6 +55,9 @@ const bareOf = (name: string, plain: boolean, semantics: Semantics): Side<Rabbit
   semantics,
   inFlight: 1000,
   rate: 40_000,
+  // The server takes longer to receive a message than to deliver it.
+  maxBacklog: 200_000,
+  version: async ({ root }) => versionsOf(root, ['amqplib']),
   start: startNode('bareRabbitmq.ts', { plain }),
   messages: (store) => store.messages('bench'),
 })

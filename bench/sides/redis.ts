@@ -1,7 +1,8 @@
 import { startNode, startPython } from '../harness/performer.ts'
-import type { Side } from '../harness/side.ts'
+import { askVersion, type Side } from '../harness/side.ts'
 import { installPeers } from '../packages.ts'
 import type { RedisStore } from '../stores/redis.ts'
+import { versionIn, versionsOf } from '../versions.ts'
 
 /** The same for all: one server that writes nothing to disk. */
 const DURABLE = "in the server's memory: a crash of a client loses nothing, one of the server everything"
@@ -22,6 +23,7 @@ export const celeriac: Side<RedisStore> = {
   },
   inFlight: 1000,
   rate: 40_000,
+  version: async ({ root }) => versionIn(root),
   start: startNode('celeriac.ts'),
   ...CELERY,
 }
@@ -37,6 +39,7 @@ export const bullmq: Side<RedisStore> = {
   inFlight: 1000,
   rate: 22_000,
   install: () => installPeers('bullmq'),
+  version: async () => versionsOf(await installPeers('bullmq'), ['bullmq', 'ioredis']),
   start: startNode('bullmq.ts'),
   messages: (store) => store.sum('LLEN bull:bench:wait', 'LLEN bull:bench:active'),
   results: (store) => store.sum('ZCARD bull:bench:completed'),
@@ -52,6 +55,7 @@ export const celery: Side<RedisStore> = {
   },
   inFlight: 1,
   rate: 1500,
+  version: ({ root }) => askVersion(startPython, root, ''),
   start: startPython,
   ...CELERY,
 }
@@ -66,6 +70,7 @@ export const bare: Side<RedisStore> = {
   },
   inFlight: 1000,
   rate: 100_000,
+  version: async ({ root }) => versionsOf(root, ['ioredis']),
   start: startNode('bareRedis.ts'),
   ...CELERY,
 }

@@ -1,7 +1,8 @@
 import { startNode } from '../harness/performer.ts'
-import type { Side } from '../harness/side.ts'
+import { askVersion, type Side } from '../harness/side.ts'
 import { installPeers } from '../packages.ts'
 import type { SqliteStore } from '../stores/sqlite.ts'
+import { versionIn } from '../versions.ts'
 
 /** The same for all: the write-ahead log with `synchronous = NORMAL`. */
 const DURABLE = 'from its commit: a crash loses nothing, a power cut may lose the last moments'
@@ -16,6 +17,7 @@ export const celeriac: Side<SqliteStore> = {
   },
   inFlight: 1000,
   rate: 40_000,
+  version: async ({ root }) => versionIn(root),
   start: startNode('celeriac.ts'),
   messages: async (store) => store.rows('message'),
   results: async (store) => store.rows("result WHERE state = 'SUCCESS'"),
@@ -32,6 +34,8 @@ export const plainjob: Side<SqliteStore> = {
   inFlight: 1,
   rate: 15_000,
   install: () => installPeers('plainjob'),
+  // Its driver has a native part, which may not work here.
+  version: async ({ root }) => askVersion(startNode('plainjob.ts'), root, await installPeers('plainjob')),
   start: startNode('plainjob.ts'),
   messages: async (store) => store.rows('plainjob_jobs WHERE status IN (0, 1)'),
   results: async (store) => store.rows('plainjob_jobs WHERE status = 2'),
@@ -47,6 +51,7 @@ export const bare: Side<SqliteStore> = {
   },
   inFlight: 1,
   rate: 90_000,
+  version: async () => `node:sqlite ${process.versions.sqlite}`,
   start: startNode('bareSqlite.ts'),
   messages: async (store) => store.rows('message'),
   results: async (store) => store.rows("result WHERE state = 'SUCCESS'"),

@@ -10,3 +10,9 @@ export function versionsOf(folder: string, names: readonly string[]): string {
     })
     .join(', ')
 }
+
+/** As `celeriac 0.1.0`: the package in a folder. */
+export function versionIn(folder: string): string {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>
+  return `${name} ${version}`
+}
