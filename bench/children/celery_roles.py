@@ -142,8 +142,10 @@ def drain(order):
     while pace.total < order["tasks"]:
         time.sleep(LOOK_EVERY)
         pace.reach(done())
-    stop_worker(worker)
+    # The parent looks whether all have been acknowledged: a worker that is stopped before loses some.
     say({"tasks": pace.total})
+    sys.stdin.read()
+    stop_worker(worker)
 
 
 def work(order):
@@ -198,7 +200,7 @@ def cpu_of(pid):
 def main(order):
     roles = {"version": version, "enqueue": enqueue, "fill": fill, "drain": drain, "work": work, "idle": idle, "ask": ask}
     roles[order["role"]](order)
-    if order["role"] != "work":
+    if order["role"] not in ("work", "drain"):
         sys.stdin.read()
 
 

@@ -18,7 +18,7 @@ export interface Side<S extends Store> {
   /** What is measured, in words. Rejects with the reason why it cannot be measured here. */
   version(conditions: Conditions): Promise<string>
   start(order: Order): Performer
-  /** Messages that wait or are held. */
+  /** Messages that wait or are held; ask for the store's counters before. */
   messages(store: S): Promise<number>
   /** Final records of tasks. Absent: it keeps none. */
   results?(store: S): Promise<number>

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { requireCount, requireOnce } from '../harness/delivery.ts'
 import { perform } from '../harness/performer.ts'
 import { figuresOf, operationFigures, type Watched, watchPhases } from '../harness/phases.ts'
@@ -30,6 +31,10 @@ export function backlogOf(rate: number, window: number, cold: number): number {
   const size = Math.round(Math.min(cold, (rate * window) / 2) + rate * window * MARGIN)
   return Math.max(MIN_BACKLOG, Math.min(MAX_BACKLOG, size))
 }
+
+/** Longest that acknowledgements take after the last run, ms, and the time between two looks. */
+const SETTLE_LIMIT_MS = 60_000
+const LOOK_EVERY_MS = 50
 
 export interface Backlog {
   readonly tasks: number
@@ -63,8 +68,8 @@ export async function drainBacklog<S extends Store>(
   })
   try {
     const watched = await watchPhases(worker, store)
+    const after = await settled(store, side)
     await worker.end()
-    const after = await store.counters()
     requireOnce(side.name, ledger, tasks)
     requireCount(side.name, 'messages', 0, await side.messages(store))
     requireCount(side.name, 'results', tasks, await side.results?.(store))
@@ -72,5 +77,15 @@ export async function drainBacklog<S extends Store>(
     return { watched, figures }
   } finally {
     await worker.end()
+  }
+}
+
+/** The counters when no message is left: a worker that is stopped before that may lose its last acknowledgements. */
+async function settled<S extends Store>(store: S, side: Side<S>): Promise<Figures> {
+  const end = performance.now() + SETTLE_LIMIT_MS
+  for (;;) {
+    const counted = await store.counters()
+    if ((await side.messages(store)) === 0 || performance.now() > end) return counted
+    await sleep(LOOK_EVERY_MS)
   }
 }

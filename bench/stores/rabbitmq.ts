@@ -7,13 +7,17 @@ import type { Address, Store } from './store.ts'
 /** Messages that a client published, that the server delivered, and that a client acknowledged. */
 const OPERATIONS = /messages_(?:received|delivered|acknowledged)_total => (\d+)/g
 
+/** As `{<<"celery">>,12}`. */
+const QUEUES = /\{<<"([^"]*)">>,\s*(\d+)\}/g
+
 /** A rabbitmq-server node of our own with one scheduler, a virtual host for each run, and a Redis for results. */
 export class RabbitmqStore implements Store {
   readonly version: string
   readonly #rabbit: RabbitServer
   readonly #redis: RedisStore | undefined
   #runs = 0
-  #queues: ReadonlyMap<string, number> | undefined
+  /** Messages by queue, when the counters were read. */
+  #queues: ReadonlyMap<string, number> = new Map()
 
   private constructor(rabbit: RabbitServer, version: string, redis?: RedisStore) {
     this.#rabbit = rabbit
@@ -38,7 +42,6 @@ export class RabbitmqStore implements Store {
   async empty(): Promise<Address> {
     const old = this.#vhost
     this.#runs++
-    this.#queues = undefined
     // In one call: each takes a second.
     await this.#rabbit.ctl(
       'eval',
@@ -55,29 +58,26 @@ export class RabbitmqStore implements Store {
   }
 
   async counters(): Promise<Figures> {
-    const text = await this.#rabbit.ctl('eval', 'rabbit_global_counters:overview().')
+    // In one call: each takes a second.
+    const text = await this.#rabbit.ctl(
+      'eval',
+      `{rabbit_global_counters:overview(), [{element(4, proplists:get_value(name, Q)), proplists:get_value(messages, Q)}
+        || Q <- rabbit_amqqueue:info_all(<<"${this.#vhost}">>, [name, messages])]}.`,
+    )
     const operations = [...text.matchAll(OPERATIONS)].reduce((sum, [, count]) => sum + Number(count), 0)
+    this.#queues = new Map([...text.matchAll(QUEUES)].map(([, name = '', count]) => [name, Number(count)]))
     return { operations }
   }
 
-  /** Messages of a queue, those that are held included. */
+  /** Messages of a queue when the counters were read, those that are held included. */
   async messages(queue: string): Promise<number> {
-    return (await this.#list()).get(queue) ?? 0
+    return this.#queues.get(queue) ?? 0
   }
 
   /** Results of tasks that have ended: records in Redis, or replies in the other queues. */
   async results(queue: string): Promise<number> {
     if (this.#redis) return this.#redis.matching('celery-task-meta-*', 'SUCCESS')
-    return [...(await this.#list())].reduce((sum, [name, count]) => sum + (name === queue ? 0 : count), 0)
-  }
-
-  /** Messages by queue. They are counted once for each run, after its end: it takes a second. */
-  async #list(): Promise<ReadonlyMap<string, number>> {
-    if (this.#queues) return this.#queues
-    const lines = await this.#rabbit.ctl('list_queues', '-p', this.#vhost, '--no-table-headers', 'name', 'messages')
-    const rows = lines.split('\n').map((line) => line.split('\t') as [string, string])
-    this.#queues = new Map(rows.map(([name, count]) => [name, Number(count)]))
-    return this.#queues
+    return [...this.#queues].reduce((sum, [name, count]) => sum + (name === queue ? 0 : count), 0)
   }
 
   async stop(): Promise<void> {

@@ -16,7 +16,7 @@ export interface Store {
   empty(): Promise<Address>
   /** Processor time of the server until now, s. Absent without a server. */
   cpu?(): Promise<number>
-  /** What the server has counted until now, as `operations`. May take a second. */
+  /** What the server has counted until now, as `operations`. RabbitMQ counts its messages with them, which takes a second. */
   counters(): Promise<Figures>
   stop(): Promise<void>
 }
