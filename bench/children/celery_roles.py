@@ -69,7 +69,7 @@ class Pace:
 
     def reach(self, total):
         self.total = total
-        if self.phase == "over":
+        if self.phase == "over" or total == self.before:
             return
         seconds, window = time.perf_counter() - self.start, self.order["window"]
         if self.phase == "cold" and (total >= self.order["cold"] or seconds >= window / 2):
@@ -142,6 +142,8 @@ def drain(order):
     while pace.total < order["tasks"]:
         time.sleep(LOOK_EVERY)
         pace.reach(done())
+    if pace.phase != "over":
+        sys.exit(f"expected warm tasks, got {order['tasks']} done while the process was cold")
     # The parent looks whether all have been acknowledged: a worker that is stopped before loses some.
     say({"tasks": pace.total})
     sys.stdin.read()

@@ -39,7 +39,9 @@ export function withPart(page: string, part: string): string {
 
 /** The generated part, in Markdown. Each scenario is shown from the newest file that has it. */
 export function pagePart(files: readonly ResultFile[]): string {
-  const newest = files.toSorted((a, b) => b.results.started.localeCompare(a.results.started))
+  // Quick runs show that it works, and comparisons have commits in place of peers.
+  const whole = files.filter(({ results }) => !results.settings.quick && results.entrants.length > 0)
+  const newest = whole.toSorted((a, b) => b.results.started.localeCompare(a.results.started))
   const shown = new Map<string, { readonly file: ResultFile; readonly summary: Summary }>()
   for (const file of newest) {
     for (const summary of summarize(file.results)) {

@@ -39,6 +39,12 @@ describe('the generated part of docs/benchmarks.md', () => {
     expect(text).not.toContain('full.json')
   })
 
+  test('has nothing of quick runs and of comparisons', () => {
+    const quick = resultsOf(results.runs, { settings: { ...results.settings, quick: true } })
+    const comparison = resultsOf(results.runs, { entrants: [] })
+    expect(pagePart([quick, comparison].map((one) => ({ name: 'a.json', results: one })))).toContain('No full run')
+  })
+
   test('says so where there are no runs', () => {
     expect(pagePart([])).toContain('No full run')
     expect(pagePart([{ name: 'empty.json', results: resultsOf([]) }])).toContain('No full run')
