@@ -1,7 +1,7 @@
 import amqplib from 'amqplib'
 import { Connection } from 'rabbitmq-client'
 import { RabbitServer } from '../test/rabbitmq/server.ts'
-import { callMany } from './calls.ts'
+import { callMany } from './children/calls.ts'
 
 /*
  * Which client library: amqplib or rabbitmq-client. The same work by each on one rabbitmq-server of its own, in turn, and what each does

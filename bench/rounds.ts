@@ -1,89 +1,85 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { isBusy, machine } from './machine.ts'
-import { type Figures, type Measured, rowsOf, spreads, text, type Verdict } from './report.ts'
-import { table } from './table.ts'
+import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
+import type { EntrantFacts, Failure, Results, Run } from './report/results.ts'
 
-/** One kind of measurement that every side goes through. */
-export interface Scenario<Side> {
-  readonly name: string
-  readonly title: string
-  readonly repeats: number
-  /** Only for these; absent: all. */
-  readonly sides?: readonly string[]
-  run(side: Side): Promise<Figures>
-}
+type Measured = Pick<Results, 'entrants' | 'missing' | 'runs' | 'failures'>
 
-interface Named {
-  readonly name: string
-}
-
-/** A side that can be measured here, or why it cannot. */
-export type Present<Side> =
-  | { readonly side: Side; readonly version: string }
-  | { readonly side: Side; readonly problem: string }
-
-/** Those of the names, separated by commas; a name is also meant by its first word. */
-export function only<Item extends Named>(list: readonly Item[], names: string | undefined): Item[] {
-  const wanted = names?.split(',')
-  return list.filter(({ name }) => !wanted || wanted.includes(name) || wanted.includes(name.split('-')[0] as string))
-}
-
-/** Everything once, side after side, then all again: a slow minute of the machine does not fall on one of them alone. */
-export async function measureAll<Side extends Named>(
-  list: readonly Scenario<Side>[],
-  sides: readonly Side[],
-  before: () => Promise<void>,
-): Promise<Measured[]> {
-  const runs = list.flatMap((scenario) =>
-    sides
-      .filter(({ name }) => !scenario.sides || scenario.sides.includes(name))
-      .map((side) => ({ scenario, side, figures: [] as Figures[] })),
-  )
-  for (let round = 0; round < Math.max(...list.map(({ repeats }) => repeats)); round++) {
-    for (const { scenario, side, figures } of runs) {
-      if (round >= scenario.repeats) continue
-      process.stderr.write(`${scenario.name} ${side.name} ${round + 1}/${scenario.repeats}\n`)
-      await before()
-      figures.push(await scenario.run(side))
+/** Everything once, entrant after entrant, then all again: a slow minute of the machine does not fall on one of them alone. */
+export async function measureAll(
+  scenarios: readonly Scenario[],
+  conditions: Conditions,
+  settings: { readonly sides: ReadonlySet<string> | undefined; readonly repeats: number },
+  log: (line: string) => void,
+): Promise<Measured> {
+  const { ready, entrants, missing } = await prepareAll(scenarios, conditions, settings.sides, log)
+  const runs: Run[] = []
+  const failures: Failure[] = []
+  for (let repeat = 1; repeat <= settings.repeats; repeat++) {
+    for (const { name, repeats = settings.repeats, entrants } of ready) {
+      if (repeat > repeats) continue
+      // Each of them is first once, last once.
+      for (const entrant of rotated(entrants, repeat - 1)) {
+        const facts = { scenario: name, entrant: entrant.name, repeat }
+        log(`${name} ${entrant.name} ${repeat}/${Math.min(repeats, settings.repeats)}`)
+        try {
+          runs.push({ ...facts, figures: await entrant.run(conditions) })
+        } catch (error) {
+          const problem = reasonOf(error)
+          log(`  failed: ${problem}`)
+          failures.push({ ...facts, problem })
+        }
+      }
     }
   }
-  return runs.map(({ scenario, side, figures }) => ({
-    scenario: scenario.name,
-    side: side.name,
-    figures: spreads(figures),
-  }))
+  return { entrants, missing, runs, failures }
 }
 
-/** Say what is measured, and where. */
-export function introduce(servers: string, found: readonly Present<Named & { readonly semantics: string }>[]): void {
-  const facts = machine()
-  console.log(`Node ${facts.node}, ${servers}, ${facts.platform},`)
-  console.log(`${facts.cores} cores of ${facts.cpu}, ${facts.memoryGiB} GiB; load average at the start ${facts.load}`)
-  if (isBusy(facts)) console.log('WARNING: the machine is busy; rates are too low, CPU time per task still tells')
-  for (const one of found) {
-    if ('version' in one) console.log(`${one.side.name}: ${one.version}; ${one.side.semantics}`)
-    else console.log(`without ${one.side.name}: ${one.problem}`)
+interface Prepared {
+  readonly ready: readonly Scenario[]
+  readonly entrants: readonly EntrantFacts[]
+  readonly missing: Results['missing']
+}
+
+async function prepareAll(
+  scenarios: readonly Scenario[],
+  conditions: Conditions,
+  sides: ReadonlySet<string> | undefined,
+  log: (line: string) => void,
+): Promise<Prepared> {
+  /** By store and entrant: a version, or why there is none. */
+  const known = new Map<string, Promise<string>>()
+  const entrants: EntrantFacts[] = []
+  const missing: Results['missing'][number][] = []
+  const ready: Scenario[] = []
+  for (const scenario of scenarios) {
+    const usable: Entrant[] = []
+    for (const entrant of scenario.entrants.filter(({ name }) => !sides || sides.has(name.toLowerCase()))) {
+      const key = `${keyOf(scenario)} ${entrant.name}`
+      const prepared = known.get(key) ?? entrant.prepare(conditions)
+      known.set(key, prepared)
+      const facts = { scenario: scenario.name, entrant: entrant.name }
+      try {
+        entrants.push({ ...facts, version: await prepared, semantics: entrant.semantics })
+        usable.push(entrant)
+      } catch (error) {
+        missing.push({ ...facts, problem: reasonOf(error) })
+        log(`${scenario.name} without ${entrant.name}: ${reasonOf(error)}`)
+      }
+    }
+    if (usable.length > 0) ready.push({ ...scenario, entrants: usable })
   }
+  return { ready, entrants, missing }
 }
 
-export function show(
-  list: readonly Pick<Scenario<unknown>, 'name' | 'title'>[],
-  sides: readonly string[],
-  measured: readonly Measured[],
-  verdicts: readonly Verdict[],
-): void {
-  const rows = list.flatMap(({ name, title }) => rowsOf(name, title, sides, measured))
-  console.log(`\n${table([['median (min - max)', ...sides], ...rows])}`)
-  const lines = verdicts.map(({ name, value, expected, holds }) => [
-    name,
-    text(value),
-    expected && `${expected} ${holds ? 'holds' : 'MISSED'}`,
-  ])
-  if (lines.length > 0) console.log(`\n${table([['', 'measured', 'must hold'], ...lines])}`)
+/** Scenarios of one store have the same entrants, but for the beat and for backlogs. */
+function keyOf({ name }: Scenario): string {
+  return /\/(?:beat|backlog-\d+)$/.test(name) ? name : (name.split('/')[0] ?? name)
 }
 
-export function save(file: string, report: object): void {
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
+function rotated<Value>(values: readonly Value[], by: number): Value[] {
+  const at = by % values.length
+  return [...values.slice(at), ...values.slice(0, at)]
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
 }

@@ -1,6 +1,5 @@
 /* The entry of one child process: the same two requests by Fastify and BullMQ on ioredis, with their own defaults; or its worker. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Order, Ready } from './order.ts'
@@ -76,12 +75,8 @@ function open(queue: Queue): Server {
   return server
 }
 
-function say(ready: Omit<Ready, 'version'>): void {
-  const of = (name: string): string => {
-    const text = readFileSync(join(order.folder, 'node_modules', name, 'package.json'), 'utf8')
-    return `${name} ${(JSON.parse(text) as { version: string }).version}`
-  }
-  process.send?.({ ...ready, version: ['fastify', 'bullmq', 'ioredis'].map(of).join(', ') } satisfies Ready)
+function say(ready: Ready): void {
+  process.send?.(ready)
 }
 
 async function run(): Promise<void> {

@@ -2,8 +2,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PYTHON } from '../redis/python.ts'
-import { freePort } from '../redis/server.ts'
+import { freePort } from '../../test/redis/server.ts'
+import { exited } from '../harness/child.ts'
+import { PYTHON } from '../harness/pythonChild.ts'
 import type { Order, Ready } from './order.ts'
 import type { Service } from './sides.ts'
 
@@ -44,7 +45,7 @@ export class FlaskService implements Service {
     })
     await once(child, 'spawn')
     if (port !== undefined) await listening(port, child)
-    return new FlaskService(child, { port, version: FlaskService.version() })
+    return new FlaskService(child, port === undefined ? {} : { port })
   }
 
   get pid(): number {
@@ -52,10 +53,8 @@ export class FlaskService implements Service {
   }
 
   async end(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
-    const gone = once(this.#process, 'exit')
     this.#process.kill('SIGTERM')
-    await gone
+    await exited(this.#process)
   }
 }
 

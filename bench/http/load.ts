@@ -12,6 +12,8 @@ export interface Asked {
 
 /** What came of it. */
 export interface Answered {
+  /** How often wrk ran: more than once where the first time was too short for one answer. */
+  readonly runs: number
   readonly requests: number
   readonly seconds: number
   /** ms. */
@@ -19,20 +21,45 @@ export interface Answered {
   readonly p99: number
 }
 
-const CONNECTIONS = 64
+/** After that an answer counts as broken. */
+const TIMEOUT = '60s'
+/** Longest time that is doubled for want of an answer, s. */
+const LONGEST = 60
 const SCRIPT = fileURLToPath(new URL('./load.lua', import.meta.url))
 const run = promisify(execFile)
 
-/** As many requests as there can be for so many seconds, by wrk on 64 connections. Throws unless all of them succeed. */
-export async function load(url: string, seconds: number, { method, paths, body }: Asked): Promise<Answered> {
-  const settings = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', SCRIPT, url, '--', method, body, ...paths]
-  const { stdout } = await run('wrk', settings)
+/**
+ * As many requests as there can be for so many seconds, by wrk on as many connections. A machine that is too busy for one answer is
+ * given twice the time. Throws unless all of them succeed.
+ */
+export async function load(url: string, seconds: number, connections: number, asked: Asked): Promise<Answered> {
+  const { method, paths, body } = asked
+  const settings = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    TIMEOUT,
+    '-s',
+    SCRIPT,
+    url,
+    '--',
+    method,
+    body,
+  ]
+  const { stdout } = await run('wrk', [...settings, ...paths])
   const line = /^bench: (.*)$/m.exec(stdout)?.[1]
   if (line === undefined) throw new Error(`wrk: expected a line of figures, got ${stdout}`)
-  const { refused, broken, ...answered } = JSON.parse(line) as Answered & { refused: number; broken: number }
-  if (refused > 0 || broken > 0 || answered.requests === 0)
+  const { refused, broken, ...answered } = JSON.parse(line) as Omit<Answered, 'runs'> & {
+    refused: number
+    broken: number
+  }
+  if (refused > 0 || broken > 0)
     throw new Error(`${method} ${url}: ${answered.requests} answers, ${refused} refused, ${broken} connections broken`)
-  return answered
+  if (answered.requests > 0) return { ...answered, runs: 1 }
+  if (seconds > LONGEST) throw new Error(`${method} ${url}: no answer in ${seconds} s`)
+  const later = await load(url, 2 * seconds, connections, asked)
+  return { ...later, runs: later.runs + 1 }
 }
 
 /** Throws where wrk is not there. */

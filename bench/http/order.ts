@@ -1,17 +1,17 @@
-/** What a child process is asked to do: to serve until its parent lets go, or to work off what was submitted. It says Ready. */
+/** What a child process is asked to do: to serve, or to work off what was submitted, until its parent disconnects. It answers Ready. */
 export interface Order {
   readonly role: 'serve' | 'work'
   /** The Redis server, as in `redis://127.0.0.1:6379/0`. */
   readonly url: string
-  /** Where npm has installed what is measured beside ours. */
+  /** The folder of the celeriac that is measured. */
+  readonly root: string
+  /** Where npm has installed the peer; '' for none. */
   readonly folder: string
 }
 
 export interface Ready {
   /** Of the HTTP server; a worker has none. */
   readonly port?: number
-  /** What is measured, in words. */
-  readonly version: string
 }
 
 /** The input of every call, where the side takes one. */

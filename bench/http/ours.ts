@@ -1,13 +1,11 @@
 /* The entry of one child process: celeriac's REST API, or a worker of its tasks. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { Celeriac, createLogger } from 'celeriac'
-import { serve } from 'celeriac/http'
-import { Worker } from 'celeriac/worker'
 import { z } from 'zod'
+import { loadCeleriac } from '../children/load.ts'
 import type { Order, Ready } from './order.ts'
 
 const order = JSON.parse(process.argv[2] ?? '') as Order
+const { Celeriac, createLogger, serve, Worker } = await loadCeleriac(order.root)
 const app = new Celeriac({ broker: order.url, logger: createLogger('error') })
 const render = app.task({
   name: 'reports.render',
@@ -20,9 +18,8 @@ const render = app.task({
   run: ({ id }) => id,
 })
 
-function say(ready: Omit<Ready, 'version'>): void {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  process.send?.({ ...ready, version: `celeriac ${version} on Node's HTTP server` } satisfies Ready)
+function say(ready: Ready): void {
+  process.send?.(ready)
 }
 
 async function run(): Promise<void> {

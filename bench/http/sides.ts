@@ -1,7 +1,7 @@
-import { Child } from '../embedded/child.ts'
-import { installPackages } from '../packages.ts'
-import { asVersion } from '../redis/roles.ts'
-import type { Present } from '../rounds.ts'
+import { Child } from '../harness/child.ts'
+import type { Conditions, Semantics } from '../harness/scenario.ts'
+import { installPeers } from '../packages.ts'
+import { versionIn, versionsOf } from '../versions.ts'
 import { FlaskService } from './flask.ts'
 import { INPUT, type Order, type Ready } from './order.ts'
 
@@ -15,50 +15,68 @@ export interface Service {
 /** One of those that are measured beside each other. */
 export interface HttpSide {
   readonly name: 'celeriac' | 'Fastify' | 'Flask'
-  /** What its figures mean. */
-  readonly semantics: string
+  readonly semantics: Semantics
+  /** Where npm has installed it; absent: it needs no installation. Rejects when that fails. */
+  install?(): Promise<string>
+  /** Rejects with the reason why it cannot be measured here. */
+  version(conditions: Conditions): Promise<string>
   readonly submit: { readonly path: string; readonly body: string }
   /** The id in the answer to that. */
   idOf(answer: unknown): string
   statusPath(id: string): string
-  /** How many messages wait. */
-  readonly waiting: string
-  /** Answers 0 when nothing is waiting or held. */
+  /** Commands that answer how many messages wait, or are held. */
   readonly left: readonly string[]
   start(order: Order): Promise<Service>
 }
 
 const BODY = JSON.stringify(INPUT)
+/** As on Redis: one server that writes nothing to disk. */
+const DURABLE = "in the server's memory"
 
 export const SIDES: readonly HttpSide[] = [
   {
     name: 'celeriac',
-    semantics:
-      'one process; schema checked; message, record and input stored in one step; status with task, times, ETag, links',
+    semantics: {
+      ack: 'one process; a Zod schema checks the body',
+      result: 'message, record, request context and input in one step; status with task, times, ETag, links',
+      durable: DURABLE,
+      events: 'state changes, for event streams and long polls',
+    },
+    version: async ({ root }) => `${versionIn(root)} on Node's HTTP server`,
     submit: { path: '/v1/tasks/reports.render', body: BODY },
     idOf: (answer) => (answer as { id: string }).id,
     statusPath: (id) => `/v1/jobs/${id}`,
-    waiting: 'LLEN celery',
     left: ['LLEN celery', 'HLEN unacked'],
-    start: (order) => NodeService.start('../http/ours.ts', order),
+    start: (order) => NodeService.start('ours.ts', order),
   },
   {
     name: 'Fastify',
-    semantics: 'one process, and BullMQ; schema checked; job hash and event stream; status by getJob and getState',
+    semantics: {
+      ack: 'one process without a logger; its JSON schema checks the body',
+      result: "BullMQ's job; status by getJob and getState",
+      durable: DURABLE,
+      events: "BullMQ's stream",
+    },
+    install: () => installPeers('fastify'),
+    version: async () => versionsOf(await installPeers('fastify'), ['fastify', 'bullmq', 'ioredis']),
     submit: { path: '/tasks/render', body: BODY },
     idOf: (answer) => (answer as { id: string }).id,
     statusPath: (id) => `/jobs/${id}`,
-    waiting: 'LLEN bull:bench:wait',
     left: ['LLEN bull:bench:wait', 'LLEN bull:bench:active'],
-    start: (order) => NodeService.start('../http/fastify.ts', order),
+    start: (order) => NodeService.start('fastify.ts', order),
   },
   {
     name: 'Flask',
-    semantics: 'gunicorn with two workers, and Celery; no input; the message alone; status is one word',
+    semantics: {
+      ack: 'gunicorn with two workers; no input, no check',
+      result: "Celery's message alone; the status is one word",
+      durable: DURABLE,
+      events: 'none before the result',
+    },
+    version: async () => FlaskService.version(),
     submit: { path: '/async_long_running_task', body: '' },
     idOf: (answer) => (answer as { task_id: string }).task_id,
     statusPath: (id) => `/async_long_running_task/${id}`,
-    waiting: 'LLEN celery',
     left: ['LLEN celery', 'HLEN unacked'],
     start: (order) => FlaskService.start(order),
   },
@@ -73,9 +91,9 @@ class NodeService implements Service {
     this.ready = ready
   }
 
-  /** `file` as seen from where Child is. */
+  /** `file` is beside this one. */
   static async start(file: string, order: Order): Promise<NodeService> {
-    const child = new Child(new URL(file, import.meta.url).href, order)
+    const child = new Child(new URL(file, import.meta.url), order)
     try {
       return new NodeService(child, await child.next<Ready>())
     } catch (error) {
@@ -91,21 +109,4 @@ class NodeService implements Service {
   end(): Promise<void> {
     return this.#child.end()
   }
-}
-
-/** Install what is measured beside ours into `folder`, and ask each side for its version. */
-export async function present(folder: string, url: string, names: readonly string[]): Promise<Present<HttpSide>[]> {
-  const found: Present<HttpSide>[] = []
-  for (const side of SIDES.filter(({ name }) => names.includes(name.toLowerCase()))) {
-    found.push(
-      await asVersion(side, async () => {
-        if (side.name === 'Fastify') installPackages(folder, ['fastify', 'bullmq', 'ioredis'])
-        if (side.name === 'Flask') return FlaskService.version()
-        const service = await side.start({ role: 'serve', url, folder })
-        await service.end()
-        return service.ready.version
-      }),
-    )
-  }
-  return found
 }

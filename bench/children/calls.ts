@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ask, Asked } from '../harness/order.ts'
+import type { Pace } from './pace.ts'
+
+/** Call until the time is over, `inFlight` calls unanswered at a time. */
+export async function callEach(pace: Pace, inFlight: number, call: (task: number) => Promise<unknown>): Promise<void> {
+  const lane = async (): Promise<void> => {
+    for (let task = pace.take(); task !== undefined; task = pace.take()) {
+      await call(task)
+      pace.done()
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, lane))
+}
+
+/** Call `count` times, `inFlight` calls unanswered at a time. */
+export async function callMany(
+  count: number,
+  inFlight: number,
+  call: (task: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < count) await call(next++)
+  }
+  await Promise.all(Array.from({ length: inFlight }, lane))
+}
+
+/** How long a call takes to its result: with a pause after each until the time is over, after a warm-up without. */
+export async function askEach(
+  { warmup, window, pause }: Ask,
+  call: (task: number) => Promise<unknown>,
+): Promise<Asked> {
+  let calls = 0
+  while (calls < warmup) await call(calls++)
+  const roundTrips: number[] = []
+  const cpu = process.cpuUsage()
+  const begun = performance.now()
+  while (performance.now() - begun < window * 1000) {
+    const start = performance.now()
+    await call(calls++)
+    roundTrips.push(performance.now() - start)
+    await sleep(pause)
+  }
+  const seconds = (performance.now() - begun) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  roundTrips.sort((a, b) => a - b)
+  return { roundTrips, calls, tasks: roundTrips.length, seconds, cpuMicroseconds: user + system }
+}

@@ -1,0 +1,52 @@
+/* The entry of one child process that works with celeriac, on any store. */
+import { DatabaseSync, StatementSync } from 'node:sqlite'
+import { CONCURRENCY, type Order } from '../harness/order.ts'
+import { callEach } from './calls.ts'
+import { loadCeleriac } from './load.ts'
+import { type Roles, runProgram } from './program.ts'
+import { countCalls } from './statements.ts'
+
+/** Tasks of one bulk call. */
+const BULK = 1000
+
+await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => {
+  const { Celeriac, createLogger, Worker } = await loadCeleriac(root)
+  const operations = url.startsWith('sqlite:')
+    ? countCalls([
+        [DatabaseSync.prototype, ['exec']],
+        [StatementSync.prototype, ['run', 'get', 'all', 'iterate']],
+      ])
+    : undefined
+  const app = new Celeriac({ broker: url, backend, logger: createLogger('error') })
+  let onRun: (task: number) => void = () => undefined
+  const noop = app.task('bench.noop', (task: number) => {
+    onRun(task)
+    return null
+  })
+  app.on('worker:error', ({ error }) => {
+    throw error
+  })
+  if (role === 'enqueue') await app.connect()
+  return {
+    async fill(tasks) {
+      for (let from = 0; from < tasks; from += BULK) {
+        await noop.delayMany(Array.from({ length: Math.min(BULK, tasks - from) }, (_, index) => [from + index]))
+      }
+    },
+    enqueue: (pace, inFlight) => callEach(pace, inFlight, (task) => noop.delay(task)),
+    ask: (task) => noop.delay(task).get({ timeout: '30s' }),
+    async work(run, done) {
+      onRun = run
+      app.on('task:success', () => done())
+      const worker = new Worker(app, { pool: 'inline', concurrency: CONCURRENCY })
+      await worker.start()
+      return worker
+    },
+    ...(operations && { operations }),
+    async close() {
+      // An app that closes takes the queue of its replies with it.
+      if (role === 'fill' && backend === 'rpc://') process.exit()
+      await app.close()
+    },
+  }
+})

@@ -1,0 +1,210 @@
+"""One process that works with Python's Celery: does what its order says and writes its answers as lines of JSON."""
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import amqp
+import celery
+import kombu
+import redis
+from celery import Celery, signals
+
+BROKER = os.environ["BENCH_BROKER_URL"]
+BACKEND = os.environ["BENCH_BACKEND_URL"]
+REPLIES = "bench.replies"
+# How often the parent of a worker looks at the ledger, s.
+LOOK_EVERY = 0.005
+app = Celery("bench", broker=BROKER, backend=BACKEND)
+app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_pool_limit=10)
+if BROKER.startswith("amqp"):
+    app.conf.broker_transport_options = {"confirm_publish": True}
+
+
+def open_ledger(path):
+    """A byte for each task, shared by all processes of the worker and its parent: how often it has run."""
+    if not path:
+        return None
+    with open(path, "r+b") as file:
+        return mmap.mmap(file.fileno(), 0)
+
+
+LEDGER = open_ledger(os.environ.get("BENCH_LEDGER"))
+
+
+@app.task(name="bench.noop")
+def noop(task):
+    if LEDGER:
+        LEDGER[task] += 1
+
+
+@signals.worker_ready.connect
+def ready(**_):
+    say("ready")
+
+
+def say(message):
+    # A worker takes sys.stdout for its log.
+    print("bench: " + json.dumps(message), file=sys.__stdout__, flush=True)
+
+
+class Pace:
+    """Counts the tasks of a process and says what the cold ones and the warm ones cost."""
+
+    def __init__(self, order, cpu):
+        self.order, self.cpu = order, cpu
+        self.phase, self.total, self.limit = "waiting", 0, order.get("tasks")
+
+    def begin(self):
+        say("begin")
+        self.enter("cold")
+
+    def enter(self, phase):
+        self.phase, self.before = phase, self.total
+        self.cpu_before, self.start = self.cpu(), time.perf_counter()
+
+    def reach(self, total):
+        self.total = total
+        if self.phase == "over" or total == self.before:
+            return
+        seconds, window = time.perf_counter() - self.start, self.order["window"]
+        if self.phase == "cold" and (total >= self.order["cold"] or seconds >= window / 2):
+            self.report(seconds)
+            self.enter("warm")
+        elif self.phase == "warm" and (seconds >= window or total == self.limit):
+            self.report(seconds)
+            self.phase = "over"
+
+    def report(self, seconds):
+        cpu = self.cpu() - self.cpu_before
+        say({"tasks": self.total - self.before, "seconds": seconds, "cpuMicroseconds": 1e6 * cpu})
+
+
+def enqueue(order):
+    with app.producer_or_acquire() as producer:
+        producer.connection.ensure_connection()
+    pace = Pace(order, time.process_time)
+    pace.begin()
+    while pace.phase != "over":
+        noop.delay(pace.total)
+        pace.reach(pace.total + 1)
+    say({"tasks": pace.total})
+
+
+def fill(order):
+    if BACKEND == "rpc://":
+        # A queue that stays when this process ends.
+        with app.connection() as connection:
+            connection.default_channel.queue_declare(REPLIES, durable=True, auto_delete=False)
+    options = {"reply_to": REPLIES} if BACKEND == "rpc://" else {}
+    with app.producer_or_acquire() as producer:
+        for task in range(order["tasks"]):
+            noop.apply_async((task,), producer=producer, **options)
+    say("filled")
+
+
+def start_worker(order, out):
+    path = order.get("ledger", "")
+    if path:
+        with open(path, "wb") as file:
+            file.truncate(order["tasks"])
+    command = ["-m", "celery", "-A", "celery_roles", "worker", "-P", "prefork", "-c", "2", "-l", "ERROR"]
+    here = os.path.dirname(os.path.abspath(__file__))
+    env = {**os.environ, "BENCH_LEDGER": path}
+    return subprocess.Popen([sys.executable, *command], stdout=out, cwd=here, env=env, start_new_session=True)
+
+
+def stop_worker(worker):
+    """A warm shutdown does not always come to its end."""
+    worker.terminate()
+    try:
+        worker.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+def drain(order):
+    worker = start_worker(order, subprocess.DEVNULL)
+    ledger = open_ledger(order["ledger"])
+    pace = Pace(order, lambda: cpu_of(worker.pid))
+
+    def done():
+        return len(ledger) - ledger[:].count(0)
+
+    while not done():
+        time.sleep(LOOK_EVERY)
+    pace.begin()
+    while pace.total < order["tasks"]:
+        time.sleep(LOOK_EVERY)
+        pace.reach(done())
+    if pace.phase != "over":
+        sys.exit(f"expected warm tasks, got {order['tasks']} done while the process was cold")
+    # The parent looks whether all have been acknowledged: a worker that is stopped before loses some.
+    say({"tasks": pace.total})
+    sys.stdin.read()
+    stop_worker(worker)
+
+
+def work(order):
+    worker = start_worker(order, sys.stdout)
+    sys.stdin.read()
+    stop_worker(worker)
+
+
+def idle(order):
+    worker = start_worker(order, subprocess.PIPE)
+    for line in worker.stdout:
+        if line.startswith(b"bench: "):
+            break
+    time.sleep(order["settle"])
+    say("begin")
+    time.sleep(order["window"])
+    say({"tasks": 0})
+    stop_worker(worker)
+
+
+def ask(order):
+    trips, calls = [], 0
+    while calls < order["warmup"]:
+        noop.delay(calls).get(timeout=30)
+        calls += 1
+    cpu, begun = time.process_time(), time.perf_counter()
+    while time.perf_counter() - begun < order["window"]:
+        start = time.perf_counter()
+        noop.delay(calls).get(timeout=30)
+        trips.append(1000 * (time.perf_counter() - start))
+        calls += 1
+        time.sleep(order["pause"] / 1000)
+    cost = {"seconds": time.perf_counter() - begun, "cpuMicroseconds": 1e6 * (time.process_time() - cpu)}
+    say({"roundTrips": sorted(trips), "calls": calls, "tasks": len(trips), **cost})
+
+
+def version(_):
+    packages = f"kombu {kombu.__version__}, py-amqp {amqp.__version__}, redis-py {redis.__version__}"
+    say(f"celery {celery.__version__}, {packages}")
+
+
+def cpu_of(pid):
+    """Processor time of a process and its children, s."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_of(child) for child in children)
+
+
+def main(order):
+    roles = {"version": version, "enqueue": enqueue, "fill": fill, "drain": drain, "work": work, "idle": idle, "ask": ask}
+    roles[order["role"]](order)
+    if order["role"] not in ("work", "drain"):
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
