@@ -37,8 +37,8 @@ export const plainjob: Side<SqliteStore> = {
   // Its driver has a native part, which may not work here.
   version: async ({ root }) => askVersion(startNode('plainjob.ts'), root, await installPeers('plainjob')),
   start: startNode('plainjob.ts'),
-  messages: async (store) => store.rows('plainjob_jobs WHERE status IN (0, 1)'),
-  results: async (store) => store.rows('plainjob_jobs WHERE status = 2'),
+  messages: async (store) => store.rows('plainjob_jobs', 'status IN (0, 1)'),
+  results: async (store) => store.rows('plainjob_jobs', 'status = 2'),
 }
 
 export const bare: Side<SqliteStore> = {

@@ -25,8 +25,8 @@ export class SqliteStore implements Store {
     return {}
   }
 
-  /** Rows of a table for which `where` holds; without the prefix in files of schema version 1 and of the bare loop. */
-  rows(table: 'message' | 'result', where = 'TRUE'): number {
+  /** Rows of a table for which `where` holds. `celeriac_` is added to the name where the file has such a table. */
+  rows(table: string, where = 'TRUE'): number {
     const db = new DatabaseSync(this.#file, { readOnly: true })
     try {
       const prefixed = db.prepare('SELECT name FROM sqlite_schema WHERE name = ?').get(`celeriac_${table}`)

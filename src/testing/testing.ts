@@ -1,6 +1,6 @@
 /**
- * `celeriac/testing`: `testApp`, which puts an app into a test under a fake clock; the conformance suites of the seams,
- * for implementations from elsewhere, and the seams themselves.
+ * `celeriac/testing`: `testApp`, which puts an app into a test under a fake clock; a proxy that breaks connections; the
+ * conformance suites of the seams, for implementations from elsewhere, and the seams themselves.
  */
 export type { ResultBackend } from '../backend/backend.ts'
 export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
@@ -39,6 +39,8 @@ export { type AdvanceOptions, type TestApp, type TestAppOptions, testApp } from 
 export type { OpenedBackend } from './backendFixture.ts'
 export type { OpenedBroker } from './brokerFixture.ts'
 export type { Kit } from './kit.ts'
+export type { Direction, ProxyConnection } from './proxy/proxyConnection.ts'
+export { type ProxyTarget, startProxy, type TcpProxy } from './proxy/tcpProxy.ts'
 export { backendSuite } from './suites/backendSuite.ts'
 export { brokerSuite } from './suites/brokerSuite.ts'
 export { eventLogSuite, SUITE_EVENT_LOG } from './suites/eventLogSuite.ts'

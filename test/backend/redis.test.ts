@@ -8,12 +8,12 @@ import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { pause, until, within } from '../../src/testing/kit.ts'
+import { startProxy } from '../../src/testing/proxy/tcpProxy.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
-import { TcpProxy } from '../redis/proxy.ts'
 import { RedisServer } from '../redis/server.ts'
 import { StandaloneRedisBackend } from '../stores/standalone.ts'
 import { inFull } from '../tier.ts'
@@ -189,8 +189,8 @@ describe('watching', () => {
 
   test('what was published while the subscription was away is read', async () => {
     await server.cli('FLUSHALL')
-    const proxy = await TcpProxy.start(server.port)
-    const watcher = new StandaloneRedisBackend(proxy.url(), options)
+    const proxy = await startProxy({ port: server.port })
+    const watcher = new StandaloneRedisBackend(proxy.url(server.url()), options)
     const writer = new StandaloneRedisBackend(server.url(), options)
     await writer.store(metaOf('1', STARTED))
     const last = lastOf(watcher, '1')
@@ -201,7 +201,7 @@ describe('watching', () => {
     proxy.refuse()
     await writer.store(metaOf('1', SUCCESS, { result: 'meanwhile' }))
     await pause(200)
-    proxy.pass()
+    proxy.resume()
     expect((await within('the result', last))?.result).toBe('meanwhile')
     await writer.store(metaOf('2', SUCCESS))
     expect((await within('the other', other))?.status).toBe(SUCCESS)

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { AsyncResult } from '../../src/calls/asyncResult.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { TICK_MS } from '../../src/stores/rabbitmq/delays.ts'
+import { startProxy } from '../../src/testing/proxy/tcpProxy.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
-import { TcpProxy } from '../redis/proxy.ts'
 import { Flow, type FlowOptions } from './flow.ts'
 import { RabbitScene } from './rabbitScene.ts'
 import { until } from './scene.ts'
@@ -133,14 +133,13 @@ describe('tasks flow on RabbitMQ, and', () => {
   test('connections are half-open, carry nothing and do not end: noticed by worker, caller and readiness, and replaced', async ({
     annotate,
   }) => {
-    const proxy = await TcpProxy.start(server.port)
+    const proxy = await startProxy({ port: server.port })
     onTestFinished(() => proxy.stop())
-    const url = new URL(await server.empty())
-    url.port = String(proxy.port)
-    const flow = await flowing({ producer: url.href, worker: url.href })
+    const url = proxy.url(await server.empty())
+    const flow = await flowing({ producer: url, worker: url })
     const begun = performance.now()
     const since = (): number => Math.round(performance.now() - begun)
-    proxy.swallow()
+    proxy.halfOpen()
     const readiness = flow.app.queueSize().catch((error: unknown) => error)
     await until('calls reject', () => flow.refused.length > 0, 15_000)
     await annotate(`calls rejected after ${since()} ms`)
@@ -148,7 +147,7 @@ describe('tasks flow on RabbitMQ, and', () => {
     await annotate(`the worker noticed after ${since()} ms`)
     expect(flow.refused[0]).toBeInstanceOf(StoreUnavailableError)
     expect(await readiness).toBeInstanceOf(StoreUnavailableError)
-    proxy.pass()
+    proxy.resume()
     await healthy(flow)
     await flow.finish(SOON)
     expect(flow.unexplained).toEqual([])

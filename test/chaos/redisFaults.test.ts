@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
-import { TcpProxy } from '../redis/proxy.ts'
+import { startProxy } from '../../src/testing/proxy/tcpProxy.ts'
 import { RedisServer, type RedisServerOptions } from '../redis/server.ts'
 import { Flow } from './flow.ts'
 import { until } from './scene.ts'
@@ -136,18 +136,18 @@ test('a half-open connection, which carries nothing and does not end, is noticed
 }, async ({ annotate }) => {
   const server = await RedisServer.start()
   onTestFinished(() => server.stop())
-  const proxy = await TcpProxy.start(server.port)
+  const proxy = await startProxy({ port: server.port })
   onTestFinished(() => proxy.stop())
-  const busy = await flowing(server.url(), proxy.url())
-  const caller = await flowing(proxy.url(1), server.url(1))
-  const idle = new Flow({ producer: server.url(2), worker: proxy.url(2), lease: LEASE })
+  const busy = await flowing(server.url(), proxy.url(server.url()))
+  const caller = await flowing(proxy.url(server.url(1)), server.url(1))
+  const idle = new Flow({ producer: server.url(2), worker: proxy.url(server.url(2)), lease: LEASE })
   onTestFinished(() => idle.close())
   await idle.worker.start()
   await idle.once(SOON)
 
   const begun = performance.now()
   const since = (): number => Math.round(performance.now() - begun)
-  proxy.swallow()
+  proxy.halfOpen()
   await until('the busy worker says so', () => busy.worker.problem !== undefined, 10_000)
   await annotate(`a busy worker noticed after ${since()} ms`)
   const readiness = busy.app.queueSize().catch((error: unknown) => error)
@@ -161,7 +161,7 @@ test('a half-open connection, which carries nothing and does not end, is noticed
   expect(caller.refused[0]).toBeInstanceOf(StoreUnavailableError)
   expect(await readiness).toBeInstanceOf(StoreUnavailableError)
 
-  proxy.pass()
+  proxy.resume()
   await Promise.all([busy, idle, caller].map(healthy))
   expect(await busy.app.queueSize()).toBeGreaterThanOrEqual(0)
   await Promise.all([busy, caller].map((flow) => flow.finish(BACK)))

@@ -16,7 +16,7 @@ export interface Effect {
   readonly at: number
 }
 
-type Role = 'worker' | 'client'
+type Role = 'worker' | 'client' | 'caller'
 
 /** A process of the scene. */
 export class Actor {
@@ -188,7 +188,7 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
-function linesOf(path: string): string[][] {
+export function linesOf(path: string): string[][] {
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n')
   // The last line is empty, or was cut by a kill.

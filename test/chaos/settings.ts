@@ -63,14 +63,22 @@ export interface Settings {
   readonly journal: string
   /** ms */
   readonly lease: number
-  readonly pool: 'inline' | 'threads'
+  readonly pool: 'inline' | 'threads' | 'solo'
   readonly concurrency: number
   /** ms */
   readonly grace: number
   readonly crash?: Crash
   /** Of a client: how many tasks it sends. */
   readonly tasks: number
+  /** Of a worker. Default: the app's queue. */
+  readonly queues?: readonly string[]
+  /** Of a worker: a bug that is put in on purpose. */
+  readonly bug?: Bug
 }
+
+/** Bugs that the history checker must find (`check/bugs.ts`). */
+export const BUGS = ['ack-before-store', 'no-fence', 'lost-wake-up'] as const
+export type Bug = (typeof BUGS)[number]
 
 export function readSettings(): Settings {
   return JSON.parse(process.env.CHAOS ?? '') as Settings

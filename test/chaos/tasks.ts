@@ -12,8 +12,8 @@ const crasher = new Crasher(crash)
 
 export const app = new Celeriac({ broker: store, backend, lease, logger: createLogger('error') })
 
-function takeEffect(): void {
-  writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}\n`)
+function takeEffect(mark = ''): void {
+  writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}${mark}\n`)
 }
 
 /** Takes effect in the middle of some 15 ms. */
@@ -24,6 +24,14 @@ app.task('chaos.effect', async (n: number) => {
   await sleep(Math.random() * 15)
   crasher.pass('body:after')
   return n * 2
+})
+
+/** Notes in the ledger when it begins and when it ends; each run has a result of its own. */
+app.task('chaos.mark', async (ms: number) => {
+  takeEffect(' begin')
+  await sleep(ms)
+  takeEffect(' end')
+  return `${process.pid}:${Date.now()}:${Math.random()}`
 })
 
 /** Computes without a pause: the event loop stands still. */

@@ -2,11 +2,12 @@
 import { openSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'celeriac/worker'
+import { plant } from './check/bugs.ts'
 import { Crasher, watchStore } from './crash.ts'
 import { watchRabbit } from './crashRabbit.ts'
 import { readSettings } from './settings.ts'
 
-const { name, store, journal, pool, concurrency, grace, crash } = readSettings()
+const { name, store, journal, pool, concurrency, queues, grace, crash, bug } = readSettings()
 const crasher = new Crasher(crash)
 const file = openSync(journal, 'a')
 const note = (mark: string, id: string): void => void writeSync(file, `${mark} ${id} ${Date.now()}\n`)
@@ -28,7 +29,7 @@ app.on('task:returned', ({ id }) => note('b', id))
 app.on('task:lost', ({ id }) => note('l', id))
 
 const module = fileURLToPath(new URL('./tasks.ts', import.meta.url))
-const worker = new Worker(app, { pool, concurrency, module, hostname: name, grace })
+const worker = new Worker(app, { pool, concurrency, queues, module, hostname: name, grace })
 let stopping = false
 
 async function stop(): Promise<void> {
@@ -43,5 +44,6 @@ process.on('SIGTERM', () => {
   else void stop()
   stopping = true
 })
+if (bug) await plant(app, bug)
 await worker.start()
 process.send?.('ready')

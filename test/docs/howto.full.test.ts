@@ -66,6 +66,16 @@ it('test your tasks', async () => {
   expect([await types, page.rest]).toEqual([[], []])
 })
 
+it('break the network', async () => {
+  const followed = follow('break-the-network')
+  const { page, folder } = followed
+  const types = typesOf(followed)
+  const args = page.take('node --test').words.slice(1)
+  const { code, stdout } = await new Running(process.execPath, [...process.execArgv, ...args], folder).ended
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/pass [1-9]/) })
+  expect([await types, page.rest]).toEqual([[], []])
+})
+
 it('choose a broker', async () => {
   const followed = follow('choose-a-broker')
   const { page, folder, here } = followed

@@ -10,11 +10,11 @@ import { dialRelayed } from '../../../src/stores/rabbitmq/connection/client.ts'
 import { type AmqpAddress, parseAmqpUrl } from '../../../src/stores/rabbitmq/url.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
+import { startProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { output } from '../../command.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
-import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort } from '../../redis/server.ts'
 
 const VHOST = 'a/b %c:d@é?;'
@@ -207,13 +207,13 @@ describe('refused for now', () => {
   test('who was let in before: waited for', async () => {
     const passwordIs = (password: string) =>
       server.ctl('eval', `rabbit_auth_backend_internal:change_password(<<"guest">>, <<"${password}">>, <<"t">>).`)
-    const proxy = await TcpProxy.start(server.port)
+    const proxy = await startProxy({ port: server.port })
     stops.push(() => proxy.stop())
-    const broker = open(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, 20_000)
+    const broker = open(proxy.url(server.url()), 20_000)
     const consumer = await broker.consume([{ name: 'before' }], { prefetch: 1, name: 'celery@test' })
     await passwordIs('another')
     try {
-      proxy.cut()
+      proxy.reset()
       await until('it is refused', () => /403 ACCESS.REFUSED/.test(consumer.problem?.message ?? ''))
       const calls = [broker.publish(envelopeOf('1'), toQueue('before')), broker.size('before')]
       await Promise.all([passwordIs('guest'), ...calls])

@@ -90,7 +90,7 @@ describe('what came back is being copied', () => {
       const { proxy, url } = await scene.proxy()
       const { consumer, reader } = await read(scene.open({}, url), queue, COUNT)
       await pause(ms)
-      proxy.cut()
+      proxy.reset()
       const ids = new Set<string | undefined>()
       while (ids.size < COUNT) {
         const delivery = await reader.next()

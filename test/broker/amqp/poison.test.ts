@@ -3,8 +3,8 @@ import type { Delivery } from '../../../src/broker/broker.ts'
 import { AmqpBroker, type AmqpOptions } from '../../../src/stores/rabbitmq/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
+import { startProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
-import { TcpProxy } from '../../redis/proxy.ts'
 import { inFull } from '../../tier.ts'
 import { AmqpScene } from './scene.ts'
 
@@ -12,8 +12,8 @@ const scene = new AmqpScene()
 
 /** A worker that can die, as far as the server can see. */
 async function mortal(queue: string, options?: AmqpOptions): Promise<{ reader: Reader; die(): Promise<void> }> {
-  const proxy = await TcpProxy.start(scene.server.port)
-  const broker = new AmqpBroker(`amqp://guest:guest@127.0.0.1:${proxy.port}/`, { ...options, storeTimeout: 5000 })
+  const proxy = await startProxy({ port: scene.server.port })
+  const broker = new AmqpBroker(proxy.url(scene.server.url()), { ...options, storeTimeout: 5000 })
   const consumer = await broker.consume([{ name: queue }], { prefetch: 20, name: 'celery@mortal' })
   const die = scene.after(async () => {
     proxy.refuse()
@@ -67,7 +67,7 @@ test('a copy that nobody has read yet when its connection ends comes again, once
   const other = scene.open({}, url)
   const consumer = await other.consume([{ name: 'unread' }], { prefetch: 20, name: 'celery@test' })
   await until('copies are held', async () => (await heldCopies()) === 3)
-  proxy.cut()
+  proxy.reset()
   await until('it is noticed', () => consumer.problem !== undefined)
   await until('it works again', () => consumer.problem === undefined)
   const again = await new Reader(consumer).take(3)

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { Consumer, Queue } from '../../../src/broker/broker.ts'
 import { AmqpBroker, type AmqpOptions } from '../../../src/stores/rabbitmq/broker.ts'
+import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { RabbitServer, type RabbitServerOptions } from '../../rabbitmq/server.ts'
-import { TcpProxy } from '../../redis/proxy.ts'
 
 /** A server of a test file's own, and what its tests open on it. */
 export class AmqpScene {
@@ -47,9 +47,9 @@ export class AmqpScene {
 
   /** A way to the server that can be spoiled. */
   async proxy(): Promise<{ proxy: TcpProxy; url: string }> {
-    const proxy = await TcpProxy.start(this.server.port)
+    const proxy = await startProxy({ port: this.server.port })
     this.after(() => proxy.stop())
-    return { proxy, url: `amqp://guest:guest@127.0.0.1:${proxy.port}/` }
+    return { proxy, url: proxy.url(this.server.url()) }
   }
 }
 

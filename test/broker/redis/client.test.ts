@@ -6,8 +6,8 @@ import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { connectRedis, type RedisOptions } from '../../../src/stores/redis/connection/client.ts'
 import type { RedisConnection, Script } from '../../../src/stores/redis/connection/connection.ts'
 import { pause, stays, until, within } from '../../../src/testing/kit.ts'
+import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { output } from '../../command.ts'
-import { TcpProxy } from '../../redis/proxy.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
 
 let server: RedisServer
@@ -32,8 +32,8 @@ function partsOf(finished: TestContext['onTestFinished']) {
       return own
     },
 
-    async startProxy(): Promise<TcpProxy> {
-      const proxy = await TcpProxy.start(server.port)
+    async openProxy(): Promise<TcpProxy> {
+      const proxy = await startProxy({ port: server.port })
       finished(() => proxy.stop())
       return proxy
     },
@@ -41,7 +41,7 @@ function partsOf(finished: TestContext['onTestFinished']) {
 }
 
 /** Of the one test that runs. */
-const { connect, startOwn, startProxy } = partsOf(onTestFinished)
+const { connect, openProxy, startOwn } = partsOf(onTestFinished)
 
 function failure(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
@@ -184,13 +184,13 @@ describe('trouble', () => {
   })
 
   test('cut while the answer is awaited: rejects, and goes on', async () => {
-    const proxy = await startProxy()
-    const redis = connect(proxy.url())
+    const proxy = await openProxy()
+    const redis = connect(proxy.url(server.url()))
     await redis.command('PING')
     proxy.delay(300)
     const lost = failure(redis.command('PING'))
     await pause(50)
-    proxy.cut()
+    proxy.reset()
     expect(await within('the rejection', lost)).toBeInstanceOf(StoreUnavailableError)
     proxy.delay(0)
     expect(await redis.command('PING')).toBe('PONG')
@@ -278,47 +278,47 @@ describe('trouble', () => {
 // They wait, and do little.
 describe('trouble that takes some seconds', () => {
   test.concurrent('half-open under commands: given up after the timeout', async ({ onTestFinished }) => {
-    const { connect, startProxy } = partsOf(onTestFinished)
-    const proxy = await startProxy()
-    const redis = connect(proxy.url(), { timeout: 1000 })
+    const { connect, openProxy } = partsOf(onTestFinished)
+    const proxy = await openProxy()
+    const redis = connect(proxy.url(server.url()), { timeout: 1000 })
     await redis.command('PING')
-    proxy.swallow()
+    proxy.halfOpen()
     const start = performance.now()
     const error = await failure(redis.command('INCR', 'x'))
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error.message).toMatch(/no answer for \d+ ms/)
     expect(performance.now() - start).toBeLessThan(2500)
     expect(redis.problem).toBeInstanceOf(StoreUnavailableError)
-    proxy.pass()
+    proxy.resume()
     await until('works again', () => redis.problem === undefined)
     expect(await redis.command('PING')).toBe('PONG')
   })
 
   test.concurrent('half-open while a command blocks', async ({ onTestFinished }) => {
-    const { connect, startProxy } = partsOf(onTestFinished)
-    const proxy = await startProxy()
-    const redis = connect(proxy.url())
+    const { connect, openProxy } = partsOf(onTestFinished)
+    const proxy = await openProxy()
+    const redis = connect(proxy.url(server.url()))
     await redis.command('PING')
     const blocked = failure(redis.blocking(500, 'BLPOP', 'nothing', 0.5))
     await pause(100)
-    proxy.swallow()
+    proxy.halfOpen()
     expect(await within('the rejection', blocked, 5000)).toBeInstanceOf(StoreUnavailableError)
   })
 
   test.concurrent('half-open while idle: both connections notice within some eight seconds', async ({
     onTestFinished,
   }) => {
-    const { connect, startProxy } = partsOf(onTestFinished)
-    const proxy = await startProxy()
-    const redis = connect(proxy.url())
+    const { connect, openProxy } = partsOf(onTestFinished)
+    const proxy = await openProxy()
+    const redis = connect(proxy.url(server.url()))
     const heard: string[] = []
     let told = 0
     redis.onReconnect(() => told++)
     await redis.subscribe('kept', (message) => heard.push(message.toString()))
     await redis.command('PING')
     const start = performance.now()
-    proxy.swallow()
-    proxy.pass()
+    proxy.halfOpen()
+    proxy.resume()
     await until('noticed', () => told === 2, 12_000)
     expect(performance.now() - start).toBeGreaterThan(4000)
     await redis.command('PUBLISH', 'kept', 'again')

@@ -1,0 +1,78 @@
+import { type Actor, linesOf } from '../scene.ts'
+import type { Effect, History, Hold, Read, SubmissionNote } from './history.ts'
+
+/** What processes wrote, and what only the runner knows. */
+export interface Notes extends Pick<History, 'losses' | 'disturbances' | 'ordered'> {
+  /** Lines of all clients: mark, id, time, more. */
+  readonly callers: readonly string[][]
+  readonly workers: readonly Actor[]
+  readonly ledger: readonly string[][]
+  /** Outcomes at the end. */
+  readonly last: readonly Read[]
+}
+
+/** The history of a run, from its files. */
+export function historyOf({ callers, workers, ledger, last, ...rest }: Notes): History {
+  const names = new Map(workers.map(({ pid, settings }) => [String(pid), settings.name]))
+  const limits = workers.map(({ settings: { name, concurrency }, endedAt }) => [
+    name,
+    endedAt === 0 ? { concurrency } : { concurrency, endedAt },
+  ])
+  return {
+    ...rest,
+    submissions: submissionsOf(callers),
+    effects: effectsOf(ledger, names),
+    holds: workers.flatMap(({ settings }) => holdsOf(settings.name, linesOf(settings.journal))),
+    reads: [...readsOf(callers), ...last],
+    workers: Object.fromEntries(limits),
+  }
+}
+
+function submissionsOf(lines: readonly string[][]): SubmissionNote[] {
+  const acknowledged = new Map(lines.filter(([mark]) => mark === 'd').map(([, id, at]) => [id, Number(at)]))
+  return lines
+    .filter(([mark]) => mark === 'a')
+    .map(([, id = '', at, queue = '']) => {
+      const resolved = acknowledged.get(id)
+      const attempt = { id, queue, attempted: Number(at) }
+      return resolved === undefined ? attempt : { ...attempt, acknowledged: resolved }
+    })
+}
+
+function effectsOf(lines: readonly string[][], names: ReadonlyMap<string, string>): Effect[] {
+  const open = new Map<string, { id: string; process: string; begin: number; end?: number }>()
+  return lines.flatMap(([id = '', pid = '', at, mark]) => {
+    const key = `${id} ${pid}`
+    const effect = open.get(key)
+    if (mark === 'end' && effect) effect.end = Number(at)
+    if (mark !== 'begin') return []
+    const next = { id, process: names.get(pid) ?? pid, begin: Number(at) }
+    open.set(key, next)
+    return [next]
+  })
+}
+
+/** `r` and `w`: taken; `s`, `b` and `l`: no longer held. A message may be taken again by the same worker. */
+function holdsOf(process: string, lines: readonly string[][]): Hold[] {
+  const open = new Map<string, { id: string; process: string; from: number; to?: number }>()
+  const holds: Hold[] = []
+  for (const [mark = '', id = '', at] of lines) {
+    const hold = open.get(id)
+    if ('rw'.includes(mark) && !hold) {
+      const next = { id, process, from: Number(at) }
+      open.set(id, next)
+      holds.push(next)
+    }
+    if ('sbl'.includes(mark) && hold) {
+      hold.to = Number(at)
+      open.delete(id)
+    }
+  }
+  return holds
+}
+
+function readsOf(lines: readonly string[][]): Read[] {
+  return lines
+    .filter(([mark]) => mark === 'o')
+    .map(([, id = '', at, ...outcome]) => ({ id, at: Number(at), outcome: outcome.join(' ') }))
+}

@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
+import { RedisServer } from '../../redis/server.ts'
+import type { StoreName } from './plan.ts'
+
+/** The store of a run: a file, or a server behind a proxy. */
+export class Place {
+  readonly folder: string
+  /** URL of the store itself, and through the proxy. */
+  readonly direct: string
+  readonly url: string
+  readonly backend: string | undefined
+  readonly proxy: TcpProxy | undefined
+  readonly server: RedisServer | RabbitServer | undefined
+
+  static async open(store: StoreName): Promise<Place> {
+    const folder = mkdtempSync(join(tmpdir(), 'celeriac-check-'))
+    const file = `sqlite:${join(folder, 'store.db')}`
+    if (store === 'sqlite') return new Place(folder, file)
+    if (store === 'redis') {
+      const server = await RedisServer.start({ appendonly: true })
+      return new Place(folder, server.url(), undefined, server, await startProxy({ port: server.port }))
+    }
+    const server = await RabbitServer.start()
+    return new Place(folder, await server.empty(), file, server, await startProxy({ port: server.port }))
+  }
+
+  private constructor(folder: string, direct: string, backend?: string, server?: Place['server'], proxy?: TcpProxy) {
+    this.folder = folder
+    this.direct = direct
+    this.backend = backend
+    this.server = server
+    this.proxy = proxy
+    this.url = proxy?.url(direct) ?? direct
+  }
+
+  /** False: a process is in the middle of a transaction on the file, and stopping it there would stop all. */
+  isQuiet(): boolean {
+    const file = [this.direct, this.backend].find((url) => url?.startsWith('sqlite:'))
+    if (file === undefined) return true
+    const db = new DatabaseSync(file.slice('sqlite:'.length), { timeout: 200 })
+    try {
+      db.exec('BEGIN IMMEDIATE; ROLLBACK')
+      return true
+    } catch {
+      // The lock is held: that is the question.
+      return false
+    } finally {
+      db.close()
+    }
+  }
+
+  /** The server ends, as by a power cut or in order, and starts again with its data. */
+  async restart(how: 'kill' | 'halt'): Promise<void> {
+    if (this.server instanceof RabbitServer) await this.server.restart({ kill: how === 'kill' })
+    else await this.server?.restart()
+  }
+
+  async close(): Promise<void> {
+    await this.proxy?.stop()
+    await this.server?.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

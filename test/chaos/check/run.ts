@@ -1,0 +1,311 @@
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { App } from '../../../src/app/app.ts'
+import { createLogger } from '../../../src/std/log.ts'
+import { storesOf } from '../../app/stores.ts'
+import { Actor, linesOf } from '../scene.ts'
+import type { Bug, Settings } from '../settings.ts'
+import { check, countDoubles, type Violation } from './checker.ts'
+import type { History, Loss, Read } from './history.ts'
+import { historyOf } from './journals.ts'
+import { lossOf } from './losses.ts'
+import { Place } from './place.ts'
+import { CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
+
+/** The queue of one worker with one slot. */
+export const ORDERED = 'ordered'
+/** Calls of a client at a time. */
+const LANES = 8
+/** Until all that was acknowledged is done, when nothing is disturbed any more, ms. */
+const SETTLE = 2 * LEASE + 25_000
+
+export interface RunOptions {
+  readonly bug?: Bug | undefined
+  /** What happens, as it happens. */
+  readonly say?: ((line: string) => void) | undefined
+}
+
+export interface Report {
+  readonly history: History
+  readonly violations: readonly Violation[]
+  readonly submitted: number
+  readonly done: number
+  readonly doubles: number
+  readonly kills: number
+}
+
+/** Run a plan to its end, or to the first lull that shows a task that is not done, and check what happened. */
+export async function runPlan(plan: Plan, { bug, say = () => undefined }: RunOptions = {}): Promise<Report> {
+  const place = await Place.open(plan.store)
+  const run = new Run(plan, place, bug, say)
+  try {
+    return await run.toItsEnd()
+  } finally {
+    await run.close()
+    await place.close()
+  }
+}
+
+class Run {
+  readonly #plan: Plan
+  readonly #place: Place
+  readonly #bug: Bug | undefined
+  readonly #say: (line: string) => void
+  readonly #app: App
+  readonly #actors: Actor[] = []
+  readonly #workers: Actor[] = []
+  readonly #clients: Actor[] = []
+  readonly #losses: Loss[] = []
+  readonly #disturbances: { from: number; to: number }[] = []
+  readonly #done = new Set<string>()
+  #kills = 0
+  /** A fault is made now. */
+  #inFault = false
+  #closed = false
+
+  constructor(plan: Plan, place: Place, bug: Bug | undefined, say: (line: string) => void) {
+    this.#plan = plan
+    this.#place = place
+    this.#bug = bug
+    this.#say = say
+    this.#app = new App({ broker: place.direct, backend: place.backend, logger: createLogger('silent') })
+    appendFileSync(this.#ledger, '')
+  }
+
+  get #ledger(): string {
+    return join(this.#place.folder, 'ledger')
+  }
+
+  async toItsEnd(): Promise<Report> {
+    for (let slot = 0; slot < WORKERS; slot++) this.#workers.push(this.#startWorker())
+    const ordered = this.#start('worker', { pool: 'solo', concurrency: 1, queues: [ORDERED] })
+    const sequence = this.#start('caller', { tasks: 1, queues: [ORDERED] })
+    for (let slot = 0; slot < CLIENTS; slot++) this.#clients.push(this.#startClient())
+    await Promise.all([...this.#workers, ...this.#clients, ordered, sequence].map((actor) => actor.ready()))
+    void this.#watch()
+    const begun = performance.now()
+    let isDone = true
+    for (const { after, fault } of this.#plan.steps) {
+      await sleep(after)
+      const time = performance.now() - begun
+      if (time > this.#plan.minutes * 60_000 && fault.kind !== 'lull') continue
+      this.#say(`${(time / 1000).toFixed(1).padStart(7)} s  ${JSON.stringify(fault)}`)
+      isDone = await this.#disturb(fault)
+      if (!isDone) break
+    }
+    if (isDone) isDone = await this.#lull()
+    // A call that was on its way at the lull may have been acknowledged since: its client is stopped before the last look.
+    await this.#stopCallers()
+    if (isDone) await this.#settle()
+    return this.#report()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { process } of this.#actors) {
+      if (process.exitCode === null && process.signalCode === null) process.kill('SIGKILL')
+    }
+    await Promise.all(this.#actors.map((actor) => actor.ended(10_000)))
+    await this.#app.close()
+  }
+
+  #startWorker(): Actor {
+    return this.#start('worker', { pool: this.#plan.pool, concurrency: this.#plan.pool === 'solo' ? 1 : 4 })
+  }
+
+  #startClient(): Actor {
+    return this.#start('caller', { tasks: LANES })
+  }
+
+  #start(role: 'worker' | 'caller', settings: Partial<Settings>): Actor {
+    const name = `${role}${this.#actors.length + 1}`
+    const actor = new Actor(role, {
+      name,
+      store: this.#place.url,
+      backend: this.#place.backend,
+      ledger: this.#ledger,
+      journal: join(this.#place.folder, `${name}.journal`),
+      lease: LEASE,
+      pool: 'inline',
+      concurrency: 1,
+      grace: 10_000,
+      tasks: 0,
+      ...(role === 'worker' ? { bug: this.#bug } : {}),
+      ...settings,
+    })
+    this.#actors.push(actor)
+    return actor
+  }
+
+  get #callers(): Actor[] {
+    return this.#actors.filter(({ endedAt, settings }) => endedAt === 0 && settings.name.startsWith('caller'))
+  }
+
+  async #stopCallers(): Promise<void> {
+    const callers = this.#callers
+    for (const caller of callers) caller.kill('SIGKILL')
+    await Promise.all(callers.map((caller) => caller.ended(10_000)))
+  }
+
+  get #living(): Actor[] {
+    return this.#actors.filter(({ endedAt, settings }) => endedAt === 0 && settings.name.startsWith('worker'))
+  }
+
+  /** False: a lull has shown that something is wrong, which more faults would only hide. */
+  async #disturb(fault: Fault): Promise<boolean> {
+    if (fault.kind === 'lull') return this.#lull()
+    const from = Date.now()
+    const victims = fault.kind === 'freeze' ? [this.#workers[fault.worker] as Actor] : this.#living
+    this.#inFault = true
+    await this.#act(fault)
+    this.#inFault = false
+    const to = Date.now()
+    this.#disturbances.push({ from: from - 1000, to: to + LEASE + 5000 })
+    const loss = lossOf(this.#plan.store, fault, from, to)
+    const cause = fault.kind === 'network' ? `network ${fault.fault.kind}` : fault.kind
+    const processes = victims.map(({ settings }) => settings.name)
+    if (loss) this.#losses.push({ cause, processes, ...loss })
+    return true
+  }
+
+  /**
+   * Leases need processor time. A machine that stands still, or a store that does not answer for a large part of a
+   * lease, without a fault of ours, is a loss of all: it must not look like a bug.
+   */
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      const [from, wasInFault] = [Date.now(), this.#inFault]
+      await sleep(250)
+      // While the store is restarted there is no answer, and that is no news.
+      await this.#app.queueSize().catch(() => undefined)
+      const to = Date.now()
+      if (to - from < LEASE / 4 || wasInFault || this.#inFault) continue
+      const processes = this.#living.map(({ settings }) => settings.name)
+      this.#say(`           the machine stood still for ${to - from} ms`)
+      this.#losses.push({ cause: 'the machine stood still', processes, from, to: to + LEASE })
+      this.#disturbances.push({ from, to: to + LEASE })
+    }
+  }
+
+  async #act(fault: Exclude<Fault, { kind: 'lull' }>): Promise<void> {
+    if (fault.kind === 'kill') await this.#kill(fault.worker)
+    if (fault.kind === 'stop') {
+      const worker = this.#workers[fault.worker] as Actor
+      worker.kill('SIGTERM')
+      await worker.ended(60_000)
+      await this.#replaceWorker(fault.worker)
+    }
+    if (fault.kind === 'freeze') await this.#freeze(this.#workers[fault.worker] as Actor, fault.ms)
+    if (fault.kind === 'kill-client') {
+      const client = this.#clients[fault.client] as Actor
+      client.kill('SIGKILL')
+      await client.ended(10_000)
+      this.#clients[fault.client] = await this.#startClient().ready()
+    }
+    if (fault.kind === 'restart-server') await this.#place.restart(fault.how)
+    if (fault.kind === 'network') {
+      this.#breakNetwork(fault.fault)
+      await sleep(fault.ms)
+      this.#place.proxy?.resume()
+    }
+  }
+
+  async #kill(slot: number): Promise<void> {
+    const worker = this.#workers[slot] as Actor
+    worker.kill('SIGKILL')
+    await worker.ended(10_000)
+    this.#kills += 1
+    const { name } = worker.settings
+    // Its last lines may be some ms older than the moment at which we learn of its end.
+    this.#losses.push({ cause: 'killed', processes: [name], from: worker.endedAt - 100, to: worker.endedAt })
+    await this.#replaceWorker(slot)
+  }
+
+  async #replaceWorker(slot: number): Promise<void> {
+    this.#workers[slot] = await this.#startWorker().ready()
+  }
+
+  async #freeze(worker: Actor, ms: number): Promise<void> {
+    for (;;) {
+      worker.kill('SIGSTOP')
+      await sleep(20)
+      if (this.#place.isQuiet()) break
+      worker.kill('SIGCONT')
+      await sleep(20)
+    }
+    await sleep(ms)
+    worker.kill('SIGCONT')
+  }
+
+  #breakNetwork(fault: NetworkFault): void {
+    const { proxy } = this.#place
+    if (fault.kind === 'delay' || fault.kind === 'reorder') proxy?.[fault.kind](fault.ms)
+    else if (fault.kind === 'resetAfter') proxy?.resetAfter(fault.bytes)
+    else proxy?.[fault.kind]()
+  }
+
+  /** Clients pause until all that was acknowledged has ended; false when that does not come. */
+  async #lull(): Promise<boolean> {
+    for (const { process } of this.#callers) process.send('pause')
+    const isDone = await this.#settle()
+    for (const { process } of this.#callers) process.send('resume')
+    return isDone
+  }
+
+  /** Wait until all that was acknowledged has ended; false when that does not come. */
+  async #settle(): Promise<boolean> {
+    const end = performance.now() + SETTLE
+    let open = await this.#open()
+    while (open.length > 0 && performance.now() < end) {
+      await sleep(200)
+      open = await this.#open()
+    }
+    if (open.length > 0)
+      this.#say(`           ${open.length} acknowledged tasks are not done after ${SETTLE} ms of calm`)
+    return open.length === 0
+  }
+
+  /** Acknowledged, and without a final record now. */
+  async #open(): Promise<string[]> {
+    const acknowledged = this.#journals('caller').flatMap((lines) => lines.filter(([mark]) => mark === 'd'))
+    const ids = acknowledged.map(([, id]) => id as string).filter((id) => !this.#done.has(id))
+    for (const { id } of await this.#load(ids)) this.#done.add(id)
+    return ids.filter((id) => !this.#done.has(id))
+  }
+
+  async #load(ids: readonly string[]): Promise<Read[]> {
+    const { backend } = await storesOf(this.#app)
+    const at = Date.now()
+    const reads: Read[] = []
+    for (let from = 0; from < ids.length; from += 500) {
+      for (const meta of await backend.load(ids.slice(from, from + 500))) {
+        const isFinal = meta !== undefined && ['SUCCESS', 'FAILURE', 'REVOKED'].includes(meta.status)
+        if (isFinal) reads.push({ id: meta.task_id, at, outcome: `${meta.status} ${JSON.stringify(meta.result)}` })
+      }
+    }
+    return reads
+  }
+
+  #journals(role: string): string[][][] {
+    const own = this.#actors.filter(({ settings }) => settings.name.startsWith(role))
+    return own.map(({ settings }) => linesOf(settings.journal))
+  }
+
+  async #report(): Promise<Report> {
+    const callers = this.#journals('caller').flat()
+    const ids = callers.filter(([mark]) => mark === 'a').map(([, id]) => id as string)
+    const history = historyOf({
+      callers,
+      workers: this.#actors.filter(({ settings }) => settings.name.startsWith('worker')),
+      ledger: linesOf(this.#ledger),
+      last: await this.#load(ids),
+      losses: this.#losses,
+      disturbances: this.#disturbances,
+      ordered: [ORDERED],
+    })
+    const done = new Set(history.reads.map(({ id }) => id)).size
+    const violations = check(history)
+    return { history, violations, submitted: ids.length, done, doubles: countDoubles(history), kills: this.#kills }
+  }
+}
