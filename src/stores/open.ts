@@ -84,9 +84,7 @@ export interface OpenStores {
  * store knows or can read.
  */
 export async function openStores(urls: StoreUrls, options: StoreOptions): Promise<OpenStores> {
-  const [brokerKind, backendKind] = [kindOf(urls.broker, 'broker'), kindOf(urls.backend, 'backend')]
-  const [driver, resultDriver] = await Promise.all([brokerKind.load(), backendKind.load()])
-  const shared = isShared(urls, driver, resultDriver)
+  const { driver, resultDriver, shared } = await driversOf(urls)
   const store = driver.open(urls.broker, options, { broker: true, backend: shared })
   const broker = partOf(store.broker)
   const results = shared ? store : await openResults(resultDriver, urls.backend, options, store)
@@ -120,17 +118,19 @@ export async function migrateStores(
 ): Promise<readonly (StoreMigration | UnversionedStore)[]> {
   const migrate = async (url: string, driver: StoreDriver): Promise<StoreMigration | UnversionedStore> =>
     (await driver.migrate?.(url, options, print)) ?? { store: redactUrl(url) }
-  const [driver, resultDriver] = await Promise.all([
-    kindOf(urls.broker, 'broker').load(),
-    kindOf(urls.backend, 'backend').load(),
-  ])
+  const { driver, resultDriver, shared } = await driversOf(urls)
   const broker = await migrate(urls.broker, driver)
-  return isShared(urls, driver, resultDriver) ? [broker] : [broker, await migrate(urls.backend, resultDriver)]
+  return shared ? [broker] : [broker, await migrate(urls.backend, resultDriver)]
 }
 
-/** Both URLs name one store. */
-function isShared(urls: StoreUrls, driver: StoreDriver, resultDriver: StoreDriver): boolean {
-  return driver === resultDriver && driver.identity?.(urls.broker) === driver.identity?.(urls.backend)
+/** The drivers of both URLs; `shared`: these name one store. Throws ConfigError for a URL that no store knows. */
+async function driversOf(
+  urls: StoreUrls,
+): Promise<{ driver: StoreDriver; resultDriver: StoreDriver; shared: boolean }> {
+  const [brokerKind, backendKind] = [kindOf(urls.broker, 'broker'), kindOf(urls.backend, 'backend')]
+  const [driver, resultDriver] = await Promise.all([brokerKind.load(), backendKind.load()])
+  const shared = driver === resultDriver && driver.identity?.(urls.broker) === driver.identity?.(urls.backend)
+  return { driver, resultDriver, shared }
 }
 
 /**

@@ -43,7 +43,7 @@ describe.each(STAGES)('%s: SIGTERM', (store, open) => {
   // The kinds of tasks and pools know nothing of the store.
   const isFirst = store === 'sqlite'
   test.each(isFirst ? [deaf, obedient, ...inFull(computing)] : [deaf])(
-    'gives back what does not end in time, at once: %s',
+    'requeues what does not end in time, at once: %s',
     async (_, task, settings) => {
       const scene = await newScene(open)
       const ids = await scene.send(

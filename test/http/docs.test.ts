@@ -210,7 +210,7 @@ describe('the form', () => {
   })
 
   if (isFull)
-    test('a second run keeps the first; a retry is told with its error', async () => {
+    test('a second run keeps the first; a retry is shown with its error', async () => {
       await open('b')
       await go('b.order')
       await run()

@@ -1,5 +1,5 @@
-/* Submits, works and reads at once for a while, until it has submitted something at least, then works until it is told to end. Arguments: URL, name,
- * time (ms; 0: until it is told so), and `expand` for a process of a later version of the tables. */
+/* Submits, works and reads at once for a while, until it has submitted something at least, then works until its parent asks it to end. Arguments: URL, name,
+ * time (ms; 0: until its parent asks), and `expand` for a process of a later version of the tables. */
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause } from '../../../src/testing/kit.ts'
 import { openSqliteParts } from '../../stores/standalone.ts'

@@ -1,6 +1,6 @@
 /*
  * A process of schema version 1. Copied into a checkout of commit 6e94bae, it is run there: `process.ts URL`. It has a worker that runs one task
- * of twenty until it is told to go on, and then does everything that an application does.
+ * of twenty until its parent asks it to go on, and then does everything that an application does.
  */
 import { Celeriac, every } from 'celeriac'
 import { Worker } from 'celeriac/worker'
