@@ -1,5 +1,6 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Clock } from '../std/clock.ts'
+import type { ChordStore } from './chords.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
@@ -74,4 +75,6 @@ export interface ResultBackend {
   readonly jobs?: JobIndex
   /** Keys and values that expire. */
   readonly notes?: NoteStore
+  /** Joins of groups. */
+  readonly chords?: ChordStore
 }

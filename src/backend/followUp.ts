@@ -1,5 +1,6 @@
 import type { TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import type { ChordPart, OpenChord } from './chords.ts'
 import type { Message } from './unitOfWork.ts'
 
 /** A task at its end, as its final record and its message describe it. */
@@ -27,6 +28,10 @@ export interface Following {
   readonly also: readonly TaskMeta[]
   /** Ids of the tasks that are sent and count as children of the ended task. */
   readonly children: readonly string[]
+  /** Chords whose headers are among `publish`. */
+  readonly opens?: readonly OpenChord[]
+  /** The end of a member of a chord, and of those members that will never be sent. */
+  readonly parts?: readonly ChordPart[]
   /** The worker keeps a copy of the failed task's message in the dead-letter queue. */
   readonly deadLetter?: boolean
 }
@@ -53,6 +58,8 @@ function joined(one: Following, other: Following): Following {
     publish: [...one.publish, ...other.publish],
     also: [...one.also, ...other.also],
     children: [...one.children, ...other.children],
+    opens: [...(one.opens ?? []), ...(other.opens ?? [])],
+    parts: [...(one.parts ?? []), ...(other.parts ?? [])],
     deadLetter: one.deadLetter || other.deadLetter,
   }
 }

@@ -1,6 +1,7 @@
 import type { Delivery, Route } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import type { ChordPart, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
 import type { Note } from './notes.ts'
 
@@ -55,6 +56,12 @@ export interface Writing {
   readonly publish?: readonly Message[]
   /** Records of other tasks: PENDING of those that `publish` sends, and the ends of those that will never be sent. */
   readonly also?: readonly TaskMeta[]
+  /** Ends of members of chords. Needs a backend that keeps chords, as the next two. */
+  readonly parts?: readonly ChordPart[]
+  /** Chords whose headers are among the messages of `publish`. */
+  readonly opens?: readonly OpenChord[]
+  /** Group of a chord whose body, or failure, this is. Nothing is written, and false, if it was closed before. */
+  readonly closes?: string
 }
 
 /** The end of a delivery: what is written, and what happens to the message. */
@@ -89,6 +96,12 @@ export interface UnitOfWork {
    * store cannot do that: then each is submitted by itself.
    */
   submitMany?(submissions: readonly Submission[]): Promise<boolean[]>
+  /**
+   * Submit the members of groups, and open the chords whose headers they are. All or none can be taken by workers, also
+   * where the sender dies meanwhile; on separate stores (`atomic` is false) a part of them may have been sent. Absent
+   * where the backend keeps no chords: then only members of groups without a body can be sent, each by `submit`.
+   */
+  submitGroup?(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

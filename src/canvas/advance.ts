@@ -14,7 +14,8 @@ import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
-import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
+import { expand } from './expand.ts'
+import type { Predecessor, SignatureCall } from './prepareSignature.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -77,8 +78,8 @@ export function afterSuccess(message: TaskMessage, result: unknown, advancer: Ad
 /** The errbacks, each with the id before its own arguments; and the rest of the chain ends in the same state. */
 export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  const { publish, also, children } = send(errbackCalls(message), message, advancer, now)
-  return { publish, also: [...also, ...neverSent(message, ending, advancer, now)], children }
+  const following = send(errbackCalls(message), message, advancer, now)
+  return { ...following, also: [...following.also, ...neverSent(message, ending, advancer, now)] }
 }
 
 /**
@@ -138,11 +139,13 @@ function send(
   const { id, rootId, replyTo, headers } = message
   const context = contextOf(headers, app.config.request)
   const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
-  const prepared = calls.map((call) => prepareSignature(call, before, app, now))
+  const expanded = calls.map((call) => expand(call, before, app, now))
+  const sends = expanded.flatMap((one) => one.sends)
   return {
-    publish: prepared.map(({ submission }) => submission.message),
-    also: listed ? prepared.flatMap(({ submission }) => submission.meta ?? []) : [],
-    children: prepared.map(({ id }) => id),
+    publish: sends.map(({ submission }) => submission.message),
+    also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
+    children: expanded.map(({ id }) => id),
+    opens: expanded.flatMap(({ opens }) => opens),
   }
 }
 

@@ -1,0 +1,65 @@
+/*
+ * Chords: where the ends of the members of a group are gathered, so that a body can follow from all of them (Celery's
+ * chord; celery-wire §4.4). Each sentence of these docs is a case of `testing/suites/chordSuite.ts`.
+ */
+
+/** A chord whose header is sent: opened in the same write as the first of its members, so that no part can miss it. */
+export interface OpenChord {
+  /** Id of the group that is its header. */
+  readonly group: string
+  /** How many parts it waits for; at least 1. */
+  readonly size: number
+}
+
+/** The end of one member of a header. */
+export interface ChordPart {
+  readonly group: string
+  /** Its place in the header, from 0; undefined for a member of Python's that has none: these come last. */
+  readonly index: number | undefined
+  readonly taskId: string
+  readonly state: 'SUCCESS' | 'FAILURE' | 'REVOKED'
+  /** Plain data: the result, or the encoded exception. */
+  readonly result: unknown
+  /** The call of the body, for `CompleteChord.callback`. Opaque to the store. */
+  readonly callback: string
+}
+
+/** A chord that has all its parts. It stays so until a write with `closes`. */
+export interface CompleteChord {
+  readonly group: string
+  /** That of the part which completed it. */
+  readonly callback: string
+}
+
+/** A slice of the parts of a chord, in the order of the header. */
+export interface PartSlice {
+  readonly parts: readonly Omit<ChordPart, 'callback'>[]
+  /** Where the next slice begins; absent after the last. */
+  readonly next?: number
+}
+
+/**
+ * Gathers parts. They are added, and chords opened and closed, by `UnitOfWork`: `Writing.parts`, `opens`, `closes`.
+ *
+ * A part is counted once for each task: a second one of the same task, after its message was delivered again, replaces
+ * the first and counts nothing. A part of a chord that is not open, or is closed, is dropped. A chord is complete when
+ * it has as many parts as `size` says, failures and revoked ones counted; it is so exactly once, whatever is repeated.
+ */
+export interface ChordStore {
+  /**
+   * Call the listener for each chord that a write of this process completes, after the write. Returns what ends that.
+   * With several listeners each chord goes to one of them.
+   */
+  onComplete(listener: (chord: CompleteChord) => void): () => void
+  /**
+   * Chords that were complete before this moment (ms since the epoch) and are not closed: those whose listener died.
+   * The oldest first, at most `limit`. What else the store has to put in order, it does now.
+   */
+  complete(before: number, limit: number): Promise<readonly CompleteChord[]>
+  /** The parts of a complete chord, from a place on; an empty slice if it is closed. At most about 1 MiB, 1000 parts. */
+  parts(group: string, from: number): Promise<PartSlice>
+  /** How many parts have come, and how many are waited for; undefined for a chord that is not open. */
+  progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
+  /** One member more (Celery's `add_to_chord`), unless this task was added before. False if the chord is not open. */
+  grow(group: string, taskId: string): Promise<boolean>
+}
