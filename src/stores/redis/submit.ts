@@ -10,7 +10,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import { NotSupportedError } from '../../std/errors.ts'
-import { MESSAGE, METADATA, NOTE, READER_LUA, RECORD } from './arguments.ts'
+import { MESSAGE, METADATA, NOTE, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
@@ -57,13 +57,16 @@ end
  */
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${READER_LUA}
-local take = reader(3)
-local count, out, entries, indexing = tonumber(take()), {}, {}, {take()}
-if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
+local count, out, entries, indexing, at = tonumber(ARGV[3]), {}, {}, {ARGV[4]}, 5
+if indexing[1] ~= '' then
+  for number = 2, ${INDEX_ARGS} do indexing[number] = ARGV[number + 3] end
+  at = ${4 + INDEX_ARGS}
+end
 local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
 for _ = 1, count do
-  local once = take()
+  local once = ARGV[at]
+  at = at + 1
   ${RECORD.lua}
   ${NOTE.lua}
   ${METADATA.lua}

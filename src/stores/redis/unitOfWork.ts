@@ -2,7 +2,7 @@ import type { Output } from '../../backend/eventLog.ts'
 import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
-import { ENDING, MESSAGE, READER_LUA, RECORD } from './arguments.ts'
+import { ENDING, MESSAGE, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { SETTLING } from './broker/scripts.ts'
@@ -20,10 +20,10 @@ import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, S
  */
 const SETTLE: Script = {
   name: 'settle with record',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${READER_LUA}
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}
 local count = tonumber(ARGV[3])
 local out, good, done, restored = {}, {}, {}, {}
-local take = reader(4 + count)
+local at = 4 + count
 -- Before the first write.
 local function problem_of(tag)
   ${ENDING.lua}
@@ -46,7 +46,7 @@ for number = 1, count do
   if not out[number] then good[#good + 1] = tag end
 end
 local held = release(good)
-take = reader(4 + count)
+at = 4 + count
 for number = 1, count do
   local tag = ARGV[number + 3]
   ${ENDING.lua}
