@@ -10,7 +10,7 @@ import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { CHORD_LUA, CHORDS, OPEN, PART } from './chordScript.ts'
 import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
 
-/** KEYS[1] are the parts of a complete chord, ARGV[1] a place. Answers the next place (-1: none); entries and scores. */
+/** KEYS[1] are the parts of a complete chord, ARGV[1] a place. Answers the next place (-1: none), entries, scores. */
 const PARTS_LUA = `${SLICE_LUA}
 local out, next = slice_of(KEYS[1], tonumber(ARGV[1]))
 return {next or -1, out}
