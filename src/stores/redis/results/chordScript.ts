@@ -16,9 +16,9 @@ import { ScriptArguments } from '../arguments.ts'
  * All of them expire. No other key of a group is written or removed.
  *
  * Which side completes a chord. Celery 5.2 adds its part to `.j`, and runs the body if there are exactly as many parts
- * as `.s` and `.t` say; then it deletes the three keys. Ours counts in the script that adds the part. With the last part
- * the script renames `.j` to a key of ours, and deletes `.s` and `.t`: no part of Celery's that comes later, or once
- * more, finds an open chord. A part of ours replaces that of the same task. One of Celery's that is delivered again may
+ * as `.s` and `.t` say; then it deletes the three keys. Ours counts in the script that adds the part. With the last
+ * part it renames `.j` to a key of ours, and deletes `.s` and `.t`: no part of Celery's that comes later, or once more,
+ * finds an open chord. A part of ours replaces that of the same task. One of Celery's that is delivered again may
  * be a second entry: so, where `.j` has entries that are not ours, the tasks are counted first, outside of the script,
  * and entries too many are removed (`chordSweep.ts`).
  *
