@@ -1,4 +1,3 @@
-import type { App } from '../app/app.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
@@ -15,11 +14,11 @@ import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { expand } from './expand.ts'
-import type { Predecessor, SignatureCall } from './prepareSignature.ts'
+import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
-  readonly app: Pick<App, 'config' | 'tasks'>
+  readonly app: CanvasApp
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
@@ -50,7 +49,9 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   try {
     refuseChords(message)
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
-    const { publish } = send(calls, message, advancer, advancer.app.config.clock.now())
+    const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
+    if (opens.length > 0)
+      throw new NotSupportedError(`task ${message.task} is followed by a chord, which is not supported yet`)
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -144,7 +145,7 @@ function send(
   return {
     publish: sends.map(({ submission }) => submission.message),
     also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
-    children: expanded.map(({ id }) => id),
+    children: sends.map(({ id }) => id),
     opens: expanded.flatMap(({ opens }) => opens),
   }
 }
