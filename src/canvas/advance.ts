@@ -12,7 +12,6 @@ import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
-import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { expand } from './expand.ts'
 import type { Predecessor, SignatureCall } from './prepareSignature.ts'
@@ -48,7 +47,6 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   const { embed } = message
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
-    refuseChords(message)
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
     const { publish } = send(calls, message, advancer, advancer.app.config.clock.now())
     for (const one of publish) advancer.check(one)
@@ -60,11 +58,6 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   }
 }
 
-/** Each part of a chord reports to its end, which this worker cannot do. */
-function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
-  if (chord === null && !chain?.some(({ options }) => options.chord)) return
-  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported yet`)
-}
 
 /**
  * The callbacks and the next task of the chain, each with the result before its own arguments. Throws as
@@ -93,8 +86,9 @@ export function neverSent(
   now: number,
 ): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
-  const { chain, chord, callbacks } = embed
-  return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
+  const { chain, callbacks } = embed
+  const mine = chain?.map((one) => ({ ...one, options: { ...one.options, chord: undefined } }))
+  return recordsWithin([mine, callbacks], id, ending, advancer, now)
 }
 
 /** The same for a message that is refused: no task within these values, its links as they were received, is sent. */

@@ -5,6 +5,7 @@ import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
+import { chordParts, joiner } from '../canvas/proto.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -124,6 +125,7 @@ export class Worker implements Service {
     this.#context = this.#contextOf(stores)
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, loop))
+    run.defer(joiner(stores, this.hostname, this.#app))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
@@ -139,7 +141,7 @@ export class Worker implements Service {
       app: this.#app,
       stores,
       pool: this.pool,
-      followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
+      followUps: [linkFollowUp(advancer), chordParts, ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),

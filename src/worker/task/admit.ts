@@ -86,7 +86,7 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const error = encodeException(info)
   const full = request.meta(REVOKED, error, null, now)
   const meta = message.ignoreResult ? undefined : full
-  const { publish, also } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
+  const { publish, also, parts, opens } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
     settlement: { delivery, meta, publish, also, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),

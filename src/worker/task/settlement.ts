@@ -109,10 +109,10 @@ function finalSettlement(
 ): Settlement {
   const { delivery } = request
   const following = followingOf(request.endedWith(meta, listed, now), followUps)
-  const { also, children } = following
+  const { also, children, parts, opens } = following
   const publish =
     following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
-  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+  return { delivery, meta: kept(request, meta, outcome, children), publish, also, parts, opens, end: 'ack' }
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: number): Settlement {
