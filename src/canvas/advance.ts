@@ -1,4 +1,3 @@
-import type { App } from '../app/app.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
@@ -14,11 +13,11 @@ import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { expand } from './expand.ts'
-import type { Predecessor, SignatureCall } from './prepareSignature.ts'
+import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
-  readonly app: Pick<App, 'config' | 'tasks'>
+  readonly app: CanvasApp
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
@@ -48,7 +47,9 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
-    const { publish } = send(calls, message, advancer, advancer.app.config.clock.now())
+    const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
+    if (opens.length > 0)
+      throw new NotSupportedError(`task ${message.task} is followed by a chord, which is not supported yet`)
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -138,7 +139,7 @@ function send(
   return {
     publish: sends.map(({ submission }) => submission.message),
     also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
-    children: expanded.map(({ id }) => id),
+    children: sends.map(({ id }) => id),
     opens: expanded.flatMap(({ opens }) => opens),
   }
 }

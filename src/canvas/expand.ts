@@ -1,7 +1,10 @@
-import type { App } from '../app/app.ts'
 import type { OpenChord } from '../backend/chords.ts'
 import type { Prepared } from '../calls/prepareCall.ts'
-import { type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
+import { normalForm } from './normalForm.ts'
+import { endId } from './outline.ts'
+import { type CanvasApp, type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
+import { withArgs } from './signatureEnd.ts'
+import { unfold } from './unfold.ts'
 
 /** What the call of a signature sends at once; the rest follows from the ends of these. */
 export interface Expansion {
@@ -12,15 +15,18 @@ export interface Expansion {
 }
 
 /**
- * Expand the call of a signature, as Celery's `apply_async` does. Throws NotSupportedError for a canvas, ArgumentError,
- * EncodeError or DecodeError for a call that cannot be sent.
+ * Expand the call of a signature, as Celery's `apply_async` does: a task, or a workflow of any nesting. Throws
+ * NotSupportedError for an unknown kind of workflow, ArgumentError, EncodeError or DecodeError for a call that cannot
+ * be sent.
  */
 export function expand(
-  call: SignatureCall,
+  { signature, args, id, chain }: SignatureCall,
   before: Predecessor,
-  app: Pick<App, 'config' | 'tasks'>,
+  app: CanvasApp,
   now: number,
 ): Expansion {
-  const prepared = prepareSignature(call, before, app, now)
-  return { id: prepared.id, sends: [prepared], opens: [] }
+  const called = chain ? { ...signature, options: { ...signature.options, chain } } : signature
+  const normal = normalForm(withArgs(called, args), id)
+  const { calls, opens } = unfold(normal)
+  return { id: endId(normal), sends: calls.map((call) => prepareSignature(call, before, app, now)), opens }
 }

@@ -1,17 +1,25 @@
-import type { App } from '../app/app.ts'
 import { type Prepared, preparedOf } from '../calls/prepareCall.ts'
+import type { AnyTask } from '../calls/task.ts'
+import type { Config } from '../config/config.ts'
 import { isPriority } from '../config/taskOptions.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
-import { canvasOf, readSignature, readSignatures, type Signature } from '../protocol/signature.ts'
+import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
-import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 
-/** What the call of a signature gets from the task that it follows. */
+/** What sending a signature needs of the app. */
+export interface CanvasApp {
+  readonly config: Config
+  readonly tasks: ReadonlyMap<string, AnyTask>
+}
+
+/** What the call of a signature gets from the task that it follows, or from its caller. */
 export interface Predecessor {
-  readonly id: string
+  /** Undefined for a call that no task makes. */
+  readonly id: string | undefined
   readonly rootId: string
   /** Queue of its caller's replies: without it, an rpc client would never see the result. */
   readonly replyTo: string | undefined
@@ -23,35 +31,27 @@ export interface Predecessor {
 
 /** How one signature is called. */
 export interface SignatureCall {
-  readonly signature: Signature
+  readonly signature: SignatureData
   /** Put before its own arguments, unless it is immutable. */
   readonly args: readonly unknown[]
   /** Its id, unless the signature has one. */
   readonly id: string
   /** The rest of the chain after it, reversed. */
-  readonly chain?: readonly Signature[]
+  readonly chain?: readonly SignatureData[]
 }
 
 type Options = Readonly<Record<string, unknown>>
 
 /**
- * Prepare the call of a signature, as Celery's `apply_async` does. Throws NotSupportedError for a canvas,
- * ArgumentError, EncodeError or DecodeError for a call that cannot be sent.
+ * Prepare the call of a task, with all that its options say. Throws ArgumentError, EncodeError or DecodeError for a
+ * call that cannot be sent.
  */
-export function prepareSignature(
-  call: SignatureCall,
-  before: Predecessor,
-  app: Pick<App, 'config' | 'tasks'>,
-  now: number,
-): Prepared {
-  const { signature } = call
+export function prepareSignature(signature: SignatureData, before: Predecessor, app: CanvasApp, now: number): Prepared {
   const { task, options } = signature
-  const canvas = canvasOf(signature)
-  if (canvas !== undefined) throw new NotSupportedError(`${task}: a ${canvas} as a link is not supported yet`)
   const { config } = app
   const own = app.tasks.get(task)?.definition.options
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
-  const message = messageOf(call, before, { now, ignored })
+  const message = messageOf(signature, before, { now, ignored })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
   // Python's values for the default are None and ''.
   const queue = text(options, 'queue') || undefined
@@ -64,18 +64,17 @@ export function prepareSignature(
 }
 
 function messageOf(
-  { signature, args, id, chain }: SignatureCall,
+  { task, args, kwargs, options }: SignatureData,
   before: Predecessor,
   { now, ignored }: { now: number; ignored: boolean },
 ): TaskMessage {
-  const { task, kwargs, options, immutable } = signature
   const { stamped_headers, stamps, ...headers } = record(options, 'headers') ?? {}
   return {
-    id: text(options, 'task_id') ?? id,
+    id: text(options, 'task_id') as string,
     task,
-    args: immutable ? signature.args : [...args, ...signature.args],
+    args,
     kwargs,
-    embed: embedOf(options, chain),
+    embed: embedOf(options),
     eta: time(options, 'eta', now) ?? after(options, 'countdown', now),
     expires: time(options, 'expires', now),
     retries: number(options, 'retries') ?? 0,
@@ -96,12 +95,12 @@ function messageOf(
   }
 }
 
-function embedOf(options: Options, chain: readonly Signature[] | undefined): Embed {
-  const some = (list: readonly Signature[] | null): readonly Signature[] | null => (list?.length ? list : null)
+function embedOf(options: Options): Embed {
+  const some = (list: readonly SignatureData[] | null): readonly SignatureData[] | null => (list?.length ? list : null)
   return {
     callbacks: some(readSignatures(options.link, 'options.link')),
     errbacks: some(readSignatures(options.link_error, 'options.link_error')),
-    chain: some(chain ?? readSignatures(options.chain, 'options.chain')),
+    chain: some(readSignatures(options.chain, 'options.chain')),
     chord: isNothing(options.chord) ? null : readSignature(options.chord, 'options.chord'),
   }
 }

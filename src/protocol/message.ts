@@ -6,7 +6,7 @@ import type { Envelope } from './envelope.ts'
 import { isoTime } from './iso.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
 import { deserialize, type SerializerName, write } from './serializer.ts'
-import { readSignature, readSignatures, type Signature } from './signature.ts'
+import { readSignature, readSignatures, type SignatureData } from './signature.ts'
 
 /*
  * A task call as data, and its two forms on the wire: Celery's message protocol 2, written and read,
@@ -15,11 +15,11 @@ import { readSignature, readSignatures, type Signature } from './signature.ts'
 
 /** What follows from a task: third part of the body. */
 export interface Embed {
-  readonly callbacks: readonly Signature[] | null
-  readonly errbacks: readonly Signature[] | null
+  readonly callbacks: readonly SignatureData[] | null
+  readonly errbacks: readonly SignatureData[] | null
   /** The rest of the chain, reversed: the next task is the last element. */
-  readonly chain: readonly Signature[] | null
-  readonly chord: Signature | null
+  readonly chain: readonly SignatureData[] | null
+  readonly chord: SignatureData | null
 }
 
 /** No links, no chain, no chord. */

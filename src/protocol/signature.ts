@@ -5,7 +5,7 @@ import { isRecord } from '../std/isRecord.ts'
  * A task call as data (celery/canvas.py): what chains, links and chords are made of. Fields that we do not know are
  * kept.
  */
-export interface Signature {
+export interface SignatureData {
   readonly task: string
   readonly args: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>>
@@ -21,7 +21,7 @@ export interface Signature {
  * Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested
  * ones are not looked into.
  */
-export function readSignature(value: unknown, path: string): Signature {
+export function readSignature(value: unknown, path: string): SignatureData {
   if (!isRecord(value)) throw wrong(path, 'a signature object', value)
   const { task, args = [], kwargs = {}, options = {}, subtask_type = null, immutable = false } = value
   if (typeof task !== 'string' || task === '') throw wrong(`${path}.task`, 'a task name', task)
@@ -42,7 +42,7 @@ export function readSignature(value: unknown, path: string): Signature {
 }
 
 /** Read what may be nothing, one signature or a list of them, as `callbacks` and `link` are. Null for nothing. */
-export function readSignatures(value: unknown, path: string): readonly Signature[] | null {
+export function readSignatures(value: unknown, path: string): readonly SignatureData[] | null {
   if (value === undefined || value === null) return null
   if (!Array.isArray(value)) return [readSignature(value, path)]
   return value.map((item, index) => readSignature(item, `${path}[${index}]`))
@@ -89,7 +89,7 @@ function withinRecord(value: Readonly<Record<string, unknown>>, ids: Map<string,
 const CANVAS = /^celery\.(group|chain|chord)$/
 
 /** The kind of canvas that a signature is, as `group`; undefined for a plain task. */
-export function canvasOf({ task, subtask_type }: Pick<Signature, 'task' | 'subtask_type'>): string | undefined {
+export function canvasOf({ task, subtask_type }: Pick<SignatureData, 'task' | 'subtask_type'>): string | undefined {
   return subtask_type || CANVAS.exec(task)?.[1]
 }
 

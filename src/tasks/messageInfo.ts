@@ -2,7 +2,7 @@ import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Properties } from '../protocol/envelope.ts'
 import { isoTime } from '../protocol/iso.ts'
 import type { DeliveryInfo, Job } from '../protocol/job.ts'
-import type { Signature } from '../protocol/signature.ts'
+import type { SignatureData } from '../protocol/signature.ts'
 
 /**
  * What a task can read of the message that called it: what Python's `self.request` has. In a direct call there is no
@@ -38,13 +38,13 @@ export interface MessageInfo {
   /** Its place in that group, from 0. */
   readonly groupIndex: number | undefined
   /** What is called when the whole group has succeeded. */
-  readonly chord: Signature | undefined
+  readonly chord: SignatureData | undefined
   /** What follows in its chain, the next task last. */
-  readonly chain: readonly Signature[]
+  readonly chain: readonly SignatureData[]
   /** What is called with its result. */
-  readonly callbacks: readonly Signature[]
+  readonly callbacks: readonly SignatureData[]
   /** What is called when it fails. */
-  readonly errbacks: readonly Signature[]
+  readonly errbacks: readonly SignatureData[]
   /** Names of its stamps. */
   readonly stampedHeaders: readonly string[]
   /** Its stamps and their values. */
@@ -125,16 +125,16 @@ export class JobMessage implements MessageInfo {
   get groupIndex(): number | undefined {
     return this.job.message?.groupIndex
   }
-  get chord(): Signature | undefined {
+  get chord(): SignatureData | undefined {
     return this.job.message?.embed.chord ?? undefined
   }
-  get chain(): readonly Signature[] {
+  get chain(): readonly SignatureData[] {
     return this.job.message?.embed.chain ?? NO_ITEMS
   }
-  get callbacks(): readonly Signature[] {
+  get callbacks(): readonly SignatureData[] {
     return this.job.message?.embed.callbacks ?? NO_ITEMS
   }
-  get errbacks(): readonly Signature[] {
+  get errbacks(): readonly SignatureData[] {
     return this.job.message?.embed.errbacks ?? NO_ITEMS
   }
   get stampedHeaders(): readonly string[] {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import type { Settlement } from '../../src/backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
-import type { Signature } from '../../src/protocol/signature.ts'
+import type { SignatureData } from '../../src/protocol/signature.ts'
 import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } from '../../src/std/errors.ts'
 import { deadLetterQueue } from '../../src/worker/task/admit.ts'
 import { onEachStore, record, until, useLab } from '../app/lab.ts'
@@ -180,7 +180,7 @@ onEachStore((lab) => {
     app.task('task', () => ++runs)
     app.task('good', (n: number) => n)
     await lab().work(app, { concurrency: 1 })
-    const cases: [string, Signature['options'], RegExp | undefined][] = [
+    const cases: [string, SignatureData['options'], RegExp | undefined][] = [
       ['priority', { priority: 999 }, /priority: expected a whole number from 0 to 255, got 999/],
       ['fraction', { priority: 1.5 }, /priority/],
       ['name', { queue: 'q'.repeat(300) }, lab().kind === 'rabbitmq' ? /at most 255 bytes, got 300/ : undefined],

@@ -1,24 +1,11 @@
 import type { Arg } from './connection/connection.ts'
 
 /**
- * Lua: `reader(at)` answers a function that takes one argument after the other out of ARGV, from that number on. The
- * Lua of `ScriptArguments` calls such a function `take`.
- */
-export const READER_LUA = `
-local function reader(at)
-  return function()
-    at = at + 1
-    return ARGV[at - 1]
-  end
-end
-`
-
-/**
  * Named arguments of a script: their order is stated once, for the Lua that reads them and the TypeScript that writes
  * them.
  */
 export class ScriptArguments<Name extends string> {
-  /** Takes them into locals of these names. */
+  /** Takes them into locals of these names: from ARGV[at] on, and moves the script's local `at` behind them. */
   readonly lua: string
   /** How many. */
   readonly count: number
@@ -27,7 +14,8 @@ export class ScriptArguments<Name extends string> {
   constructor(...names: readonly Name[]) {
     this.#names = names
     this.count = names.length
-    this.lua = `local ${names.join(', ')} = ${names.map(() => 'take()').join(', ')}`
+    const taken = names.map((_, number) => `ARGV[at + ${number}]`)
+    this.lua = `local ${names.join(', ')} = ${taken.join(', ')} at = at + ${names.length}`
   }
 
   of(values: Readonly<Record<Name, Arg>>): Arg[] {

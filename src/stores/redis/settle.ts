@@ -1,4 +1,4 @@
-import { ENDING, JOINING, MESSAGE, READER_LUA, RECORD } from './arguments.ts'
+import { ENDING, JOINING, MESSAGE, RECORD } from './arguments.ts'
 import { SETTLING } from './broker/scripts.ts'
 import type { Script } from './connection/connection.ts'
 import { CHORDS, JOIN_LUA, OPEN, OPEN_LUA, PART } from './results/chordScript.ts'
@@ -24,7 +24,7 @@ const PLAIN: Joining = { prelude: '', facts: '', item: '', check: '', fence: '',
 
 const WITH_CHORDS: Joining = {
   prelude: `${CHORDS.lua}${JOIN_LUA}${OPEN_LUA}${STAGED_LUA}`,
-  facts: `for _ = 1, ${CHORDS.count} do take() end`,
+  facts: `at = at + ${CHORDS.count}\n`,
   item: JOINING.lua,
   check: `
   for _ = 1, tonumber(parts) do
@@ -57,13 +57,13 @@ const WITH_CHORDS: Joining = {
 function settleScript(name: string, joining: Joining): Script {
   return {
     name,
-    source: `${SETTLING}${STORE_LUA}${SEND_LUA}${READER_LUA}
+    source: `${SETTLING}${STORE_LUA}${SEND_LUA}
 local count = tonumber(ARGV[3])
 local out, good, done, restored = {}, {}, {}, {}
-local take = reader(4 + count)
+local at = 4 + count
 ${joining.prelude}${checks(joining)}
 local held = release(good)
-take = reader(4 + count)
+at = 4 + count
 ${joining.facts}${writes(joining)}
 sent()
 in_pieces('HDEL', unacked, done)

@@ -59,15 +59,8 @@ for at, text in ipairs(redis.call('LRANGE', ARGV[3], 0, ${MAX_MESSAGES - 1})) do
   if bytes < ${MAX_BYTES} then items[at] = cmsgpack.unpack(text) end
   bytes = bytes + #text
 end
-local function reading(item)
-  local at = 0
-  return function()
-    at = at + 1
-    return item[at]
-  end
-end
 for _, item in ipairs(items) do
-  local take = reading(item)
+  local ARGV, at = item, 1
   ${MESSAGE.lua}
   local why = unsendable(kind, target)
   if why then
@@ -77,7 +70,7 @@ for _, item in ipairs(items) do
 end
 local entries = {}
 for _, item in ipairs(items) do
-  local take = reading(item)
+  local ARGV, at = item, 1
   ${MESSAGE.lua}
   ${RECORD.lua}
   ${METADATA.lua}

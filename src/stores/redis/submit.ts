@@ -10,7 +10,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import { NotSupportedError } from '../../std/errors.ts'
-import { MESSAGE, METADATA, NOTE, READER_LUA, RECORD } from './arguments.ts'
+import { MESSAGE, METADATA, NOTE, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
@@ -58,15 +58,17 @@ end
  */
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}${READER_LUA}
-local take = reader(3)
-local count, together, out, entries, indexing = tonumber(take()), take() == '1', {}, {}, {take()}
-if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}
+local count, together, out, entries, indexing, at = tonumber(ARGV[3]), ARGV[4] == '1', {}, {}, {ARGV[5]}, 6
+if indexing[1] ~= '' then
+  for number = 2, ${INDEX_ARGS} do indexing[number] = ARGV[number + 4] end
+  at = ${5 + INDEX_ARGS}
+end
 local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
 local function problem()
-  local take = reader(5 + #indexing)
+  local at = at
   for _ = 1, count do
-    local once = take()
+    at = at + 1
     ${RECORD.lua}
     ${NOTE.lua}
     ${METADATA.lua}
@@ -78,7 +80,8 @@ end
 local why = together and problem()
 if why then return redis.error_reply(why) end
 for _ = 1, count do
-  local once = take()
+  local once = ARGV[at]
+  at = at + 1
   ${RECORD.lua}
   ${NOTE.lua}
   ${METADATA.lua}
@@ -96,10 +99,9 @@ for _ = 1, count do
   end
   out[#out + 1] = why or (sends and 1 or 0)
 end
-local open_key = take()
-while open_key do
-  open_chord(open_key, take(), take())
-  open_key = take()
+while at <= #ARGV do
+  ${OPEN.lua}
+  open_chord(open_key, open_size, open_ttl)
 end
 sent()
 if #entries > 0 then index_jobs(entries, unpack(indexing)) end

@@ -58,16 +58,16 @@ return out
 const COUNTED: Script = {
   name: 'chord counted',
   source: `
-local at = 0
+local at = 1
 local function take()
   at = at + 1
-  return ARGV[at]
+  return ARGV[at - 1]
 end
 ${CHORDS.lua}
 ${CHORD_LUA}${ID_LUA}
 local it, tasks = chord_of(take()), tonumber(take())
 if not it.total then return {'closed'} end
-while at < #ARGV do
+while at <= #ARGV do
   local id, entries, best = take(), {}, 1
   for _ = 1, tonumber(take()) do
     local score = take()
@@ -101,10 +101,10 @@ return {'complete', callback}
 const DUE: Script = {
   name: 'chords due',
   source: `
-local at = 0
+local at = 1
 local function take()
   at = at + 1
-  return ARGV[at]
+  return ARGV[at - 1]
 end
 ${CHORDS.lua}
 ${CHORD_LUA}
@@ -139,10 +139,10 @@ const OPENING_LIMIT_MS = 3_600_000
 const LOOK: Script = {
   name: 'chord look',
   source: `
-local at = 0
+local at = 1
 local function take()
   at = at + 1
-  return ARGV[at]
+  return ARGV[at - 1]
 end
 ${CHORDS.lua}
 ${CHORD_LUA}

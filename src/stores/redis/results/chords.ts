@@ -31,10 +31,10 @@ return size and {redis.call('ZCARD', KEYS[4]), size}
 const GROW: Script = {
   name: 'chord grow',
   source: `
-local at = 0
+local at = 1
 local function take()
   at = at + 1
-  return ARGV[at]
+  return ARGV[at - 1]
 end
 ${CHORDS.lua}
 ${CHORD_LUA}

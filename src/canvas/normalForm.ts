@@ -1,0 +1,142 @@
+import { chainData, chordData, chordParts, groupData, tasksOf } from '../protocol/canvas.ts'
+import { canvasOf, type SignatureData } from '../protocol/signature.ts'
+import { NotSupportedError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
+
+/*
+ * The normal form of a workflow, as Celery's `freeze` and `prepare_steps` make it. Every task in it has its id. A chain
+ * has no chain in it, and at least two steps. A group has no group in it. A group that is followed by something is the
+ * header of a chord. What the options of a workflow say is in the options of its tasks.
+ *
+ * The normal form of a normal form is the same. Links are not looked into: they are workflows of their own.
+ */
+
+/**
+ * `id`: that of its result, unless it has one. `flow`: options of each task that does not have its own. `seed`: what
+ * the other ids are derived from, with the position. Throws DecodeError, and NotSupportedError for an unknown kind of
+ * workflow.
+ */
+export function normalForm(signature: SignatureData, id: string, flow: Options = {}, seed: string = id): SignatureData {
+  switch (canvasOf(signature)) {
+    case undefined:
+      return withEnd({ ...signature, options: { ...flow, ...signature.options } }, { id })
+    case 'chain':
+      return normalChain(signature, id, flow, seed)
+    case 'group':
+      return normalGroup(signature, id, flow, seed)
+    case 'chord':
+      return normalChord(signature, id, flow, seed)
+    default:
+      throw new NotSupportedError(`${signature.task}: a workflow of the kind ${signature.subtask_type} is not known`)
+  }
+}
+
+function normalChain(signature: SignatureData, id: string, flow: Options, seed: string): SignatureData {
+  const steps = withChords(stepsOf(signature))
+  const last = steps.length - 1
+  const normal = steps.map((step, at) => {
+    const own = uuidOf(seed, 'step', String(at))
+    return normalForm(step, at === last ? id : own, flow, own)
+  })
+  if (last === -1) return groupData([], { task_id: id })
+  return last === 0 ? (normal[0] as SignatureData) : chainData(normal)
+}
+
+/** The steps of a chain, with what its options give to each of them. */
+function stepsOf(signature: SignatureData): readonly SignatureData[] {
+  const { end, errbacks, rest } = splitOptions(signature)
+  const { chain = [], ...own } = end
+  const steps = tasksOf(signature, signature.task).flatMap(flatten)
+  const mine = steps.map((step, at) => {
+    const first = at === 0 ? withArgs(withOptions(step, rest), signature.args) : step
+    return withErrbacks(at === steps.length - 1 ? withEnd(first, own) : first, errbacks)
+  })
+  return [...mine, ...chain.toReversed().flatMap(flatten)]
+}
+
+function flatten(step: SignatureData): readonly SignatureData[] {
+  return canvasOf(step) === 'chain' ? stepsOf(step) : [step]
+}
+
+/** A group with something after it becomes a chord. One without members at the end is left out. */
+function withChords(steps: readonly SignatureData[]): readonly SignatureData[] {
+  const found: SignatureData[] = []
+  for (const step of steps.toReversed()) {
+    const isGroup = canvasOf(step) === 'group'
+    const next = found.at(-1)
+    if (!isGroup) found.push(step)
+    else if (next) found[found.length - 1] = chordData(step, next)
+    else if (steps.length === 1 || membersOf(step).length > 0) found.push(step)
+  }
+  return found.reverse()
+}
+
+function normalGroup(signature: SignatureData, id: string, flow: Options, seed: string): SignatureData {
+  const { end, errbacks, rest } = splitOptions(signature)
+  const { id: own, part, links, chain = [] } = end
+  if (chain.length > 0) {
+    const group = { ...signature, options: { ...rest, task_id: own, link: links, link_error: errbacks } }
+    return normalForm(chordData(group, chainData(chain.toReversed())), id, flow, seed)
+  }
+  const group = own ?? id
+  const members = membersOf(signature).map((member, at) =>
+    normalForm(member, uuidOf(group, 'member', String(at)), flow),
+  )
+  return groupData(part?.chord ? partsOf(members, part) : members, { ...(part?.chord && part), task_id: group })
+}
+
+/** The members of a group, also of the groups in it, with what its options give to each of them. */
+function membersOf(signature: SignatureData): readonly SignatureData[] {
+  const { end, errbacks, rest } = splitOptions(signature)
+  return tasksOf(signature, signature.task)
+    .flatMap((member) => (canvasOf(member) === 'group' && !member.options.chain ? membersOf(member) : [member]))
+    .map((member, at) => {
+      const mine = withErrbacks(withArgs(withOptions(member, rest), signature.args), errbacks)
+      // A link of a group is one of its first member, as with Celery.
+      return at === 0 ? withEnd(mine, { links: end.links }) : mine
+    })
+}
+
+function normalChord(signature: SignatureData, id: string, flow: Options, seed: string): SignatureData {
+  const { end, errbacks, rest } = splitOptions(signature)
+  const parts = chordParts(signature, signature.task)
+  const body = withErrbacks(withEnd(withOptions(parts.body, rest), end), errbacks)
+  const { group_id: _, group_index: __, chord: ___, ...options } = parts.options
+  const group = typeof options.task_id === 'string' ? options.task_id : uuidOf(seed, 'header')
+  const header = { ...groupData(parts.header.map(withoutChord), { ...options, ...rest, task_id: group }) }
+  return chordData(
+    normalGroup({ ...header, args: signature.args }, group, flow, group),
+    normalForm(body, id, flow, uuidOf(seed, 'body')),
+  )
+}
+
+/** Celery repeats the body in each member of a header. */
+function withoutChord(member: SignatureData): SignatureData {
+  const { chord: _, ...options } = member.options
+  return { ...member, options }
+}
+
+/** Members in normal form as parts of a group, with their indexes from that of `first` on. */
+export function partsOf(members: readonly SignatureData[], first: Part): readonly SignatureData[] {
+  let index = first.group_index
+  return members.map((member) => {
+    const part = { ...first, group_index: index }
+    index += sizeOf(member)
+    return normalForm(withEnd(member, { part }), '')
+  })
+}
+
+/** How many tasks are at the end of a signature in normal form: the parts that it is in a header. */
+export function sizeOf(signature: SignatureData): number {
+  switch (canvasOf(signature)) {
+    case 'chain':
+      return sizeOf(tasksOf(signature, signature.task).at(-1) as SignatureData)
+    case 'group':
+      return tasksOf(signature, signature.task).reduce((sum, member) => sum + sizeOf(member), 0)
+    case 'chord':
+      return sizeOf(chordParts(signature, signature.task).body)
+    default:
+      return 1
+  }
+}
