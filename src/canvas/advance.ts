@@ -11,6 +11,7 @@ import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
+import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
@@ -21,6 +22,8 @@ export interface Advancer {
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
+  /** The stores can join chords. Default false. */
+  readonly joins?: boolean
   /** Throws for a message that its store can never send. */
   check(message: Message): void
 }
@@ -48,8 +51,7 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   try {
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
     const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
-    if (opens.length > 0)
-      throw new NotSupportedError(`task ${message.task} is followed by a chord, which is not supported yet`)
+    if (!advancer.joins) refuseChords(message, opens.length > 0)
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -59,6 +61,13 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   }
 }
 
+/** Each part of a chord reports to its end, which these stores cannot keep. */
+function refuseChords({ task, embed: { chord, chain } }: TaskMessage, follows: boolean): void {
+  if (follows)
+    throw new NotSupportedError(`task ${task} is followed by a chord, which is not supported on these stores`)
+  if (chord === null && !chain?.some(({ options }) => options.chord)) return
+  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported on these stores`)
+}
 
 /**
  * The callbacks and the next task of the chain, each with the result before its own arguments. Throws as

@@ -125,7 +125,12 @@ export class Worker implements Service {
     this.#context = this.#contextOf(stores)
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, loop))
-    run.defer(joiner(stores, this.hostname, this.#app))
+    const { chords } = stores.backend
+    const error = (reason: unknown): void => {
+      this.#app.signals.emit('worker:error', { error: reason, doing: 'joining a chord' })
+    }
+    if (chords)
+      run.defer(joiner({ app: this.#app, hostname: this.hostname, chords, unitOfWork: stores.unitOfWork, error }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
@@ -133,6 +138,7 @@ export class Worker implements Service {
     const advancer: Advancer = {
       app: this.#app,
       hostname: this.hostname,
+      joins: stores.backend.chords !== undefined && stores.unitOfWork.atomic,
       check: (message) => stores.unitOfWork.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
     }

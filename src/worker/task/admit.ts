@@ -88,7 +88,7 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const meta = message.ignoreResult ? undefined : full
   const { publish, also, parts, opens } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
-    settlement: { delivery, meta, publish, also, end: 'ack' },
+    settlement: { delivery, meta, publish, also, parts, opens, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
@@ -130,8 +130,8 @@ function failed(
   const { hostname: origin, listed, followUps } = receiver
   const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, now, origin, listed }
   try {
-    const { publish, also } = followingOf(ended, followUps)
-    return { settlement: { ...settlement, publish: [dead, ...publish], also }, dead }
+    const { publish, also, parts, opens } = followingOf(ended, followUps)
+    return { settlement: { ...settlement, publish: [dead, ...publish], also, parts, opens }, dead }
   } catch {
     // Headers from outside that ask for what cannot be made: the reason that is stored is the one above.
     return { settlement, dead }
