@@ -32,7 +32,7 @@ import type { RequestContext } from '../request/requestContext.ts'
 import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import { sealContext } from '../request/wire.ts'
 import { Emitter } from '../std/emitter.ts'
-import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { ArgumentError, ConfigError, NotRegistered } from '../std/errors.ts'
 import { requireNode } from '../std/node.ts'
 import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
 import { requireText, shown } from '../std/validate.ts'
@@ -44,6 +44,7 @@ import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
 import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
+import { builtinTasks } from './builtins.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
 import type { Override } from './override.ts'
@@ -88,6 +89,14 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     runHere: (own, args) => runHere(own, args, this.#origin, this.#config),
     sendWorkflow: (...workflow) => sendWorkflow(this.#workflows, ...workflow),
   }
+  readonly #builtins = builtinTasks({
+    callHere: (task, args) => {
+      const definition = this.#definition(task)
+      if (!definition) throw new NotRegistered(task)
+      return runHere(definition, args, this.#origin, this.#config)
+    },
+    send: async (data, args) => (await sendWorkflow(this.#workflows, data, args, {}, undefined)).id,
+  })
   readonly #eagerJobs: Pick<EagerHost, 'runJob' | 'taskEnded'> = {
     runJob: (job, host) => this.#runJob(job, host),
     taskEnded: (ended) => this.#taskEnded(ended),
@@ -105,6 +114,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     defineInternals(this, {
       stores: () => this.#stores.open(),
       ...this.#eagerJobs,
+      definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),
     })
   }
@@ -262,8 +272,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#config = parseConfig(this.#options, folder)
   }
 
+  #definition(task: string): TaskDefinition | undefined {
+    return this.#tasks.get(task)?.definition ?? this.#builtins.get(task)
+  }
+
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
-    const definition = this.#tasks.get(job.task)?.definition
+    const definition = this.#definition(job.task)
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
     const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
     return this.#override ? this.#override.around(job.task, job.id, run) : run()

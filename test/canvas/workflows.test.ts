@@ -215,6 +215,40 @@ describe('in memory', () => {
     expect(() => add.chunks(items, 0)).toThrow('expected a size >= 1, got 0')
   })
 
+  it('map, starmap and chunks run in the worker, and are no tasks of the app', async () => {
+    const app = lab().app()
+    const { add, note, render, fail } = tasksOf(app)
+    await lab().work(app)
+    const items = Array.from({ length: 5 }, (_, n): [number, number] => [n, n])
+    expect(await add.starmap(items).delay().get()).toEqual([0, 2, 4, 6, 8])
+    expect(await (await add.chunks(items, 2).delay()).join()).toEqual([[0, 2], [4, 6], [8]])
+    expect(
+      await render
+        .map([{ page: 1, title: 'a' }])
+        .delay()
+        .get(),
+    ).toEqual(['a 1'])
+    expect(
+      await chain(add.s(1, 2), note.map([1]), app.signature('celery.accumulate', [], { kwargs: { index: 0 } }))
+        .delay()
+        .get(),
+    ).toEqual(['1 undefined'])
+    await expect(
+      fail
+        .map([1 as never])
+        .delay()
+        .get(),
+    ).rejects.toThrow('no such thing')
+    const unknown = app.signature('celery.map', [], { kwargs: { task: { task: 'nowhere' }, it: [1] } })
+    await expect(unknown.delay().get()).rejects.toMatchObject({ message: 'nowhere' })
+    await expect(app.send('celery.chain').get()).rejects.toThrow('is no task')
+    expect(await app.send('celery.backend_cleanup').get()).toBeNull()
+    const tasks = [add.s(1, 2).set({ taskId: 'member' }).toJSON()]
+    await app.send('celery.group', { tasks, group_id: 'g' }).get()
+    expect(await app.result('member').get()).toBe(3)
+    expect([...app.tasks.keys()].filter((name) => name.startsWith('celery.'))).toEqual([])
+  })
+
   it('an empty group, also without an app', async () => {
     const handle = () => group([]).delay()
     expect(handle).toThrow('expected at least one task')
