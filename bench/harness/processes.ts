@@ -49,7 +49,8 @@ function statOf(pid: number): Stat | undefined {
     return {
       pid,
       parent: Number(parent),
-      ticks: Number(rest[9]) + Number(rest[10]),
+      // Its own, and those of the children that it has waited for: what ends meanwhile is counted on.
+      ticks: rest.slice(9, 13).reduce((sum, ticks) => sum + Number(ticks), 0),
       pages: Number(rest[19]),
     }
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
@@ -13,6 +14,7 @@ import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
+import { type Origin, ownParts, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
 
@@ -22,6 +24,8 @@ export interface Advancer {
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
+  /** The store joins chords. */
+  readonly joins: boolean
   /** Throws for a message that its store can never send. */
   check(message: Message): void
 }
@@ -34,8 +38,23 @@ export function linkFollowUp(advancer: Advancer): FollowUp {
     const ending: RecordState = { status, result, traceback }
     if (status === SUCCESS) return afterSuccess(message, result, advancer, now)
     if (status === FAILURE) return afterFailure(message, ending, advancer, now)
-    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer, now) }
+    const parts = partsOf(message, ending, advancer)
+    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer, now), parts }
   }
+}
+
+/** What the end of a task, and of the rest of its chain, means for the chords that they are members of. */
+export function partsOf(
+  message: TaskMessage,
+  ending: Pick<RecordState, 'status' | 'result'>,
+  { app, joins }: Pick<Advancer, 'app' | 'joins'>,
+): readonly ChordPart[] {
+  const { chord, chain } = message.embed
+  if (!joins || (chord === null && chain === null)) return []
+  const origin = originOf(message, app)
+  // The rest of a chain is never sent where its first task has not succeeded; its last step stands first.
+  const unsent = ending.status === SUCCESS ? [] : (chain?.slice(0, 1) ?? [])
+  return [...ownParts(message, ending, origin), ...unsentParts(unsent, ending, origin)]
 }
 
 /**
@@ -47,11 +66,9 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   const { embed } = message
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
-    refuseChords(message)
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
     const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
-    if (opens.length > 0)
-      throw new NotSupportedError(`task ${message.task} is followed by a chord, which is not supported yet`)
+    if (!advancer.joins) refuseChords(message, opens)
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -61,10 +78,14 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   }
 }
 
-/** Each part of a chord reports to its end, which this worker cannot do. */
-function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
-  if (chord === null && !chain?.some(({ options }) => options.chord)) return
-  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported yet`)
+/** The parts of a chord are gathered by a store that has both messages and results. */
+function refuseChords({ task, embed: { chord, chain } }: TaskMessage, opens: readonly OpenChord[]): void {
+  const isPart = chord !== null || chain?.some(({ options }) => options.chord)
+  if (!isPart && opens.length === 0) return
+  const what = isPart ? 'is part of a chord' : 'is followed by a chord'
+  throw new NotSupportedError(
+    `task ${task} ${what}, which needs messages and results on one Redis: set broker to a redis: URL`,
+  )
 }
 
 /**
@@ -73,7 +94,8 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage): void {
  */
 export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  return send(callbackCalls(message, result), message, advancer, now)
+  const parts = partsOf(message, { status: SUCCESS, result }, advancer)
+  return { ...send(callbackCalls(message, result), message, advancer, now), parts }
 }
 
 /** The errbacks, each with the id before its own arguments; and the rest of the chain ends in the same state. */
@@ -83,7 +105,7 @@ export function afterFailure(message: TaskMessage, ending: RecordState, advancer
   // An errback of a whole chain is one of each of its steps.
   const sent = new Set(following.children)
   const ends = neverSent(message, ending, advancer, now).filter(({ task_id: id }) => !sent.has(id))
-  return { ...following, also: [...following.also, ...ends] }
+  return { ...following, also: [...following.also, ...ends], parts: partsOf(message, ending, advancer) }
 }
 
 /**
@@ -93,24 +115,44 @@ export function afterFailure(message: TaskMessage, ending: RecordState, advancer
 export function neverSent(
   { id, embed }: TaskMessage,
   ending: RecordState,
-  advancer: Pick<Advancer, 'hostname'>,
+  advancer: Pick<Advancer, 'hostname' | 'joins'>,
   now: number,
 ): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
   const { chain, chord, callbacks } = embed
-  return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
+  if (!advancer.joins) return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
+  // The body of a chord ends with the chord, when all its parts are there.
+  return recordsWithin([chain, callbacks], id, ending, advancer, now, OF_CHORDS)
 }
 
-/** The same for a message that is refused: no task within these values, its links as they were received, is sent. */
+/** The same of a message that is refused: none of its links is sent. */
+export function refusedRecords(
+  { id, embed }: TaskMessage,
+  ending: RecordState,
+  advancer: Pick<Advancer, 'hostname' | 'joins'>,
+  now: number,
+): readonly TaskMeta[] {
+  if (!advancer.joins) return recordsWithin([embed], id, ending, advancer, now)
+  return recordsWithin([embed], id, ending, advancer, now, OF_CHORDS)
+}
+
+/** Options whose ids end with a chord. */
+export const OF_CHORDS: ReadonlySet<string> = new Set(['chord'])
+
+/**
+ * The same for values as they were received: no task within them is sent. `skipped`: names of options that are not
+ * searched.
+ */
 export function recordsWithin(
   values: readonly unknown[],
   parent: string,
   ending: RecordState,
   { hostname }: Pick<Advancer, 'hostname'>,
   now: number,
+  skipped?: ReadonlySet<string>,
 ): readonly TaskMeta[] {
   const done = isoOf(now)
-  return [...idsWithin(values)].flatMap(([id, name]) => {
+  return [...idsWithin(values, skipped)].flatMap(([id, name]) => {
     // Its own record is written beside these.
     if (id === parent) return []
     return [unsentRecord(id, ending, done, { name, worker: hostname, parent_id: parent || null })]
@@ -140,9 +182,7 @@ function send(
   { app, hostname, listed }: Advancer,
   now: number,
 ): Following {
-  const { id, rootId, replyTo, headers } = message
-  const context = contextOf(headers, app.config.request)
-  const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
+  const before: Predecessor = { ...originOf(message, app), origin: hostname }
   const expanded = calls.map((call) => expand(call, before, app, now))
   const sends = expanded.flatMap((one) => one.sends)
   return {
@@ -151,6 +191,10 @@ function send(
     children: sends.map(({ id }) => id),
     opens: expanded.flatMap(({ opens }) => opens),
   }
+}
+
+function originOf({ id, rootId, replyTo, headers }: TaskMessage, app: CanvasApp): Origin {
+  return { id, rootId, replyTo, context: contextOf(headers, app.config.request) }
 }
 
 /** The request context is passed on to what follows; one that cannot be read ends here. */

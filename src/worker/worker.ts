@@ -11,6 +11,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
@@ -37,6 +38,11 @@ interface Ending {
   /** ms */
   readonly grace: number
   readonly reason: string
+}
+
+/** Messages and results are on one store, which writes the end of a member and its part together. */
+function joinsChords({ backend, unitOfWork }: Stores): boolean {
+  return backend.chords !== undefined && unitOfWork.submitGroup !== undefined
 }
 
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
@@ -122,6 +128,10 @@ export class Worker implements Service {
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     this.#context = this.#contextOf(stores)
+    const joiner = this.#joinerOf(stores, this.#context)
+    // Ended after the last task: it may complete a chord.
+    run.defer(() => joiner?.stop())
+    await joiner?.start()
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
@@ -133,6 +143,7 @@ export class Worker implements Service {
       hostname: this.hostname,
       check: (message) => stores.unitOfWork.check?.(message),
       listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
+      joins: joinsChords(stores),
     }
     return {
       ...advancer,
@@ -144,6 +155,12 @@ export class Worker implements Service {
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
+  }
+
+  #joinerOf({ backend }: Stores, context: WorkerContext): ChordJoiner | undefined {
+    return context.joins && backend.chords
+      ? new ChordJoiner(backend.chords, { ...context, joiner: context })
+      : undefined
   }
 
   /**

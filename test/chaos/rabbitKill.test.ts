@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inFull, runs } from '../tier.ts'
+import { inFull, isFull, runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { RabbitScene, useRabbitServer } from './rabbitScene.ts'
 import { until } from './scene.ts'
@@ -16,7 +16,8 @@ const RANDOM = inFull(1, 2, 3, 4, 5, 6).length
 const { server, newScene } = useRabbitServer(LEASE)
 
 test('RabbitMQ: thousands of tasks, random moments and every named point, in the full run two restarts of the server: nothing is lost, and only what was in flight runs again', {
-  timeout: 180_000,
+  // The full run sends three times as many tasks, and adds random kills and restarts.
+  timeout: isFull ? 450_000 : 180_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
     tasks: runs(10_000),

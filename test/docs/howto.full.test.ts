@@ -11,6 +11,7 @@ import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
+import { written } from '../stores/written.ts'
 import { type Command, curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
@@ -191,6 +192,18 @@ it('migrate from BullMQ', async () => {
   await stop(worker)
   expect(worker.stdout + worker.stderr).not.toMatch(/succeeded[\s\S]*succeeded/)
   expect([await types, page.rest]).toEqual([[], []])
+})
+
+it('upgrade: a file of version 1', async () => {
+  const { page, folder } = follow('upgrade')
+  const code = "import { Celeriac } from 'celeriac'\nexport const app = new Celeriac({ broker: 'sqlite:store.db' })\n"
+  writeFileSync(join(folder, 'tasks.ts'), code)
+  writeFileSync(join(folder, 'store.db'), written('store.db'))
+  const planned = await run(folder, celeriac(page.take('npx celeriac migrate')))
+  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, would be migrated to 2/) })
+  const done = await run(folder, celeriac(page.take('npx celeriac migrate')))
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, migrated to 2/) })
+  expect(page.rest).toEqual([])
 })
 
 describe('deploy', () => {

@@ -70,7 +70,9 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.ignore', () => {
     throw new Ignore()
   })
+  app.task('ts.uuid', () => crypto.randomUUID())
   app.task('ts.join', (...parts: unknown[]) => parts.join('-'))
+  app.task('ts.total', (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0))
   app.task('ts.retry_once', () => {
     const task = context()
     if (task.attempt === 1) task.retry({ countdown: 200, cause: new RangeError('not yet') })

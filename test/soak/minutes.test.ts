@@ -17,6 +17,8 @@ const LEASE = 2000
 
 const inline: Partial<Settings> = { concurrency: 20 }
 const threads: Partial<Settings> = { pool: 'threads', concurrency: 2 }
+/** Two threads hardly ever end tasks in one turn, and half of one acknowledgement is none. */
+const THREADS_POINTS = RABBIT_WORKER_POINTS.filter((point) => point !== 'settle:half')
 
 const ROUNDS: readonly {
   readonly name: string
@@ -29,7 +31,7 @@ const ROUNDS: readonly {
   { name: 'redis', worker: inline, points: REDIS_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
   { name: 'redis, threads', worker: threads, points: REDIS_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
   { name: 'rabbitmq', worker: inline, points: RABBIT_WORKER_POINTS, open: () => RabbitScene.open(LEASE) },
-  { name: 'rabbitmq, threads', worker: threads, points: RABBIT_WORKER_POINTS, open: () => RabbitScene.open(LEASE) },
+  { name: 'rabbitmq, threads', worker: threads, points: THREADS_POINTS, open: () => RabbitScene.open(LEASE) },
 ]
 
 test(`kills on every store and pool, for ${MINUTES} minutes`, async ({ annotate }) => {

@@ -270,7 +270,7 @@ describe('what is sent', () => {
 
   it('has the options of its signature, in the units of Celery', async () => {
     const app = lab().app({ routes: { 'py.*': 'python' } })
-    const follower = { app, hostname: 'celery@h', listed: true, check: () => undefined }
+    const follower = { app, hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
     const options = {
       task_id: 'id',
       countdown: 60,
@@ -326,7 +326,7 @@ describe('what is sent', () => {
 
   it('goes to the queue or exchange that its signature names', async () => {
     const app = lab().app()
-    const follower = { app, hostname: 'celery@h', listed: false, check: () => undefined }
+    const follower = { app, hostname: 'celery@h', listed: false, joins: false, check: () => undefined }
     const callbacks = [
       sig('a', { options: { queue: 'q', exchange: 'x', routing_key: 'k' } }),
       sig('a', { options: { exchange: 'x', routing_key: 'k' } }),
@@ -342,7 +342,7 @@ describe('what is sent', () => {
   })
 
   it('is the same when the task ends twice', async () => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, check: () => undefined }
+    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
     const message = messageOf({ embed: { callbacks: [sig('a'), sig('a')], chain: [sig('a')] } })
     const { children } = afterSuccess(message, 1, follower, Date.now())
     expect(new Set(children).size).toBe(3)
@@ -358,13 +358,13 @@ describe('what is sent', () => {
     [{ headers: [] }, /headers: expected an object/],
     [{ link: 'x' }, /options\.link: expected a signature object/],
   ])('a signature with options %o is refused before the task runs', (options, reason) => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, check: () => undefined }
+    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
     const problem = linkProblem(messageOf({ embed: { callbacks: [sig('a', { options })] } }), follower)
     expect(problem?.message).toMatch(reason)
   })
 
   it('what lies deeper is for the worker that gets there', () => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, check: () => undefined }
+    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
     const chain = [sig('celery.group', { subtask_type: 'group' }), sig('a')]
     expect(linkProblem(messageOf({ embed: { chain } }), follower)).toBeUndefined()
     expect(linkProblem(messageOf({}), follower)).toBeUndefined()

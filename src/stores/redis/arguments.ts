@@ -1,30 +1,21 @@
 import type { Arg } from './connection/connection.ts'
 
 /**
- * Lua: `reader(at)` answers a function that takes one argument after the other out of ARGV, from that number on. The
- * Lua of `ScriptArguments` calls such a function `take`.
- */
-export const READER_LUA = `
-local function reader(at)
-  return function()
-    at = at + 1
-    return ARGV[at - 1]
-  end
-end
-`
-
-/**
  * Named arguments of a script: their order is stated once, for the Lua that reads them and the TypeScript that writes
  * them.
  */
 export class ScriptArguments<Name extends string> {
-  /** Takes them into locals of these names. */
+  /** Takes them into locals of these names: from ARGV[at] on, and moves the script's local `at` behind them. */
   readonly lua: string
+  /** How many. */
+  readonly count: number
   readonly #names: readonly Name[]
 
   constructor(...names: readonly Name[]) {
     this.#names = names
-    this.lua = `local ${names.join(', ')} = ${names.map(() => 'take()').join(', ')}`
+    this.count = names.length
+    const taken = names.map((_, number) => `ARGV[at + ${number}]`)
+    this.lua = `local ${names.join(', ')} = ${taken.join(', ')} at = at + ${names.length}`
   }
 
   of(values: Readonly<Record<Name, Arg>>): Arg[] {
@@ -62,9 +53,24 @@ export const MESSAGE: ScriptArguments<'kind' | 'target' | 'time' | 'text'> = new
   'text',
 )
 
-/** How a delivery ends, `ack` or `requeue`, and how many other records and messages follow its record. */
+/**
+ * How a delivery ends, `ack` or `requeue` (`write`: there is none), and how many other records and messages follow its
+ * record.
+ */
 export const ENDING: ScriptArguments<'ending' | 'others' | 'messages'> = new ScriptArguments(
   'ending',
   'others',
   'messages',
+)
+
+/**
+ * What a settlement does to chords: how many parts and opened chords follow its messages; the group of the chord that
+ * it closes ('': none); and the name of its staged messages ('': none), with their number.
+ */
+export const JOINING: ScriptArguments<'parts' | 'opens' | 'closes' | 'staged' | 'staged_count'> = new ScriptArguments(
+  'parts',
+  'opens',
+  'closes',
+  'staged',
+  'staged_count',
 )

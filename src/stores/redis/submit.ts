@@ -10,12 +10,13 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import { NotSupportedError } from '../../std/errors.ts'
-import { MESSAGE, METADATA, NOTE, READER_LUA, RECORD } from './arguments.ts'
+import { MESSAGE, METADATA, NOTE, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
+import { OPEN, OPEN_LUA } from './results/chordScript.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
@@ -51,19 +52,36 @@ end
 `
 
 /**
- * ARGV[3] is how many; ARGV[4…] are the arguments of `index_jobs` ('' alone: nothing has metadata); then for each:
- * `once`, RECORD, NOTE, METADATA and MESSAGE. Answers 1 for each that was sent, else 0; a text with the reason for one
- * that cannot be sent.
+ * ARGV[3] is how many; ARGV[4] 1 where none is sent if one cannot be; ARGV[5…] are the arguments of `index_jobs` (''
+ * alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and MESSAGE; then OPEN for each chord
+ * whose header they are. Answers 1 for each that was sent, else 0; a text with the reason for one that cannot be sent.
  */
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${READER_LUA}
-local take = reader(3)
-local count, out, entries, indexing = tonumber(take()), {}, {}, {take()}
-if indexing[1] ~= '' then for number = 2, ${INDEX_ARGS} do indexing[number] = take() end end
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}
+local count, together, out, entries, indexing, at = tonumber(ARGV[3]), ARGV[4] == '1', {}, {}, {ARGV[5]}, 6
+if indexing[1] ~= '' then
+  for number = 2, ${INDEX_ARGS} do indexing[number] = ARGV[number + 4] end
+  at = ${5 + INDEX_ARGS}
+end
 local unindexed = indexing[1] ~= '' and wrong_kind(indexing[1], 'zset')
+local function problem()
+  local at = at
+  for _ = 1, count do
+    at = at + 1
+    ${RECORD.lua}
+    ${NOTE.lua}
+    ${METADATA.lua}
+    ${MESSAGE.lua}
+    local why = unsendable(kind, target) or (metadata_key ~= '' and unindexed)
+    if why then return why end
+  end
+end
+local why = together and problem()
+if why then return redis.error_reply(why) end
 for _ = 1, count do
-  local once = take()
+  local once = ARGV[at]
+  at = at + 1
   ${RECORD.lua}
   ${NOTE.lua}
   ${METADATA.lua}
@@ -81,6 +99,10 @@ for _ = 1, count do
   end
   out[#out + 1] = why or (sends and 1 or 0)
 end
+while at <= #ARGV do
+  ${OPEN.lua}
+  open_chord(open_key, open_size, open_ttl)
+end
 sent()
 if #entries > 0 then index_jobs(entries, unpack(indexing)) end
 return out
@@ -91,11 +113,12 @@ return out
  * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for
  * ever), ARGV[4] the beginning of the records' keys, ARGV[5] and ARGV[6] the beginning and the end of the values,
  * around the id; ARGV[7] the beginning of the keys of their metadata ('': none), ARGV[8…] then their ttl, their score
- * and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each.
+ * and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each; then OPEN for each chord
+ * whose header they are.
  */
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
-  source: `${KINDS}${INDEX_LUA}
+  source: `${KINDS}${INDEX_LUA}${OPEN_LUA}
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
 local step, first = 2, 8
@@ -117,6 +140,7 @@ for number = 1, count do
   end
 end
 if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
+for at = first + count * step, #ARGV, 3 do open_chord(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
 `,
 }
@@ -193,9 +217,28 @@ export class RedisSubmitter {
     })
   }
 
-  #together(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+  /** All in one script, or none, after all that was submitted before. `opens`: OPEN of the chords of these members. */
+  async submitTogether(submissions: readonly Submission[], opens: readonly Arg[]): Promise<void> {
+    this.#batch.flush()
+    await this.#together(submissions, opens)
+  }
+
+  recordArgs(meta: TaskMeta | undefined): readonly Arg[] {
+    return recordArgs(this.#record, meta)
+  }
+
+  /** METADATA; empty without any. */
+  metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
+    const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
+    const [id, score] = meta && given ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']
+    return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
+  }
+
+  #together(items: readonly Submission[], opens?: readonly Arg[]): Promise<(boolean | Error)[]> {
     const first = items[0]
-    return isPlain(first) && items.every((one) => isLike(one, first)) ? this.#alike(items) : this.#each(items)
+    return isPlain(first) && items.every((one) => isLike(one, first))
+      ? this.#alike(items, opens)
+      : this.#each(items, opens)
   }
 
   /** In their order; a sequence of similar submissions is one call. A call that fails does not fail the others. */
@@ -217,16 +260,17 @@ export class RedisSubmitter {
     return (await Promise.all(calls)).flat()
   }
 
-  async #each(items: readonly Submission[]): Promise<(boolean | Error)[]> {
+  async #each(items: readonly Submission[], opens?: readonly Arg[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const marked = items.filter(({ meta, metadata }) => meta && metadata)
     const indexing = marked.length > 0 ? this.#index.indexArgs(marked) : ['']
-    const args: Arg[] = [keys.prefix, visibility, items.length, ...indexing]
+    const args: Arg[] = [keys.prefix, visibility, items.length, opens ? 1 : 0, ...indexing]
     for (const { once, meta, message, note, metadata } of items) {
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta), ...this.#noteArgs(note))
-      args.push(...this.#metadataArgs(meta, metadata))
+      args.push(...this.metadataArgs(meta, metadata))
       args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
     }
+    args.push(...(opens ?? []))
     return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
   }
 
@@ -235,18 +279,12 @@ export class RedisSubmitter {
     return NOTE.of({ note_key: key, note: value, note_ttl: ttl })
   }
 
-  #metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
-    const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
-    const [id, score] = meta && given ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']
-    return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
-  }
-
-  async #alike(items: readonly PlainSubmission[]): Promise<(boolean | Error)[]> {
+  async #alike(items: readonly PlainSubmission[], opens: readonly Arg[] = []): Promise<(boolean | Error)[]> {
     const [first] = items as readonly [PlainSubmission, ...PlainSubmission[]]
     const { task_id: id } = first.meta
     const { key, value, ttl } = this.#record(first.meta)
     // In msgpack the length is part of the value.
-    if (typeof value !== 'string') return this.#each(items)
+    if (typeof value !== 'string') return this.#each(items, opens)
     const member = `"task_id":"${id}"`
     const at = value.indexOf(member) + member.length - id.length - 1
     const { list } = this.#broker.pushOf(first.message.envelope, first.message.route)
@@ -267,6 +305,7 @@ export class RedisSubmitter {
       args.push(meta.task_id, this.#broker.pushOf(message.envelope, message.route).text)
       if (metadata) args.push(this.#notes.metadataArgs(meta, metadata)[1])
     }
+    args.push(...opens)
     await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
     return items.map(() => true)
   }

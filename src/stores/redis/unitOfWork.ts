@@ -1,81 +1,22 @@
+import type { OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
-import { ENDING, MESSAGE, READER_LUA, RECORD } from './arguments.ts'
+import { ENDING, JOINING } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
-import { SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
-import type { Arg, Script } from './connection/connection.ts'
+import type { Arg } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
-import { STORE_LUA } from './results/recordScript.ts'
-import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue, SEND_LUA } from './submit.ts'
+import { SETTLE, SETTLE_CHORDS } from './settle.ts'
+import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
+import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
 
-/**
- * ARGV[3] is how many, then their tags; then for each ENDING and RECORD, and RECORD and MESSAGE for as many others and
- * messages as ENDING counts. None of this happens unless the message is still held. Answers 1 for each that was held,
- * else 0; a text with the reason for one that cannot be written: it is held as before, and the others are settled.
- */
-const SETTLE: Script = {
-  name: 'settle with record',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${READER_LUA}
-local count = tonumber(ARGV[3])
-local out, good, done, restored = {}, {}, {}, {}
-local take = reader(4 + count)
--- Before the first write.
-local function problem_of(tag)
-  ${ENDING.lua}
-  ${RECORD.lua}
-  local why = record_key ~= '' and unwritable(record_key, status, record_ttl) or nil
-  if ending == 'requeue' then why = why or unrestorable(tag) end
-  for _ = 1, tonumber(others) do
-    ${RECORD.lua}
-    why = why or unwritable(record_key, status, record_ttl)
-  end
-  for _ = 1, tonumber(messages) do
-    ${MESSAGE.lua}
-    why = why or unsendable(kind, target)
-  end
-  return why
-end
-for number = 1, count do
-  local tag = ARGV[number + 3]
-  out[number] = problem_of(tag)
-  if not out[number] then good[#good + 1] = tag end
-end
-local held = release(good)
-take = reader(4 + count)
-for number = 1, count do
-  local tag = ARGV[number + 3]
-  ${ENDING.lua}
-  ${RECORD.lua}
-  local mine = not out[number] and (not held or held[tag])
-  if mine then
-    if held then held[tag] = false end
-    if ending == 'ack' then done[#done + 1] = tag else restored[#restored + 1] = tag end
-    if record_key ~= '' then store(record_key, record, status, record_ttl, true) end
-  end
-  for _ = 1, tonumber(others) do
-    ${RECORD.lua}
-    if mine then store(record_key, record, status, record_ttl) end
-  end
-  for _ = 1, tonumber(messages) do
-    ${MESSAGE.lua}
-    if mine then send(kind, target, time, text) end
-  end
-  out[number] = out[number] or (mine and 1 or 0)
-end
-sent()
-in_pieces('HDEL', unacked, done)
-for number = #restored, 1, -1 do restore(restored[number], 'redelivered') end
-return out
-`,
-}
-
-interface Ended {
-  readonly hold: Hold
+/** One settlement, or a write without a delivery, as its script takes it. */
+interface Item {
+  readonly hold?: Hold
   readonly args: readonly Arg[]
 }
 
@@ -89,14 +30,19 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #backend: RedisBackend
   readonly #record: Recorder
   readonly #submitter: RedisSubmitter
-  readonly #settlements: Batch<Ended, boolean>
+  readonly #staging: Staging
+  readonly #settlements: Batch<Item, boolean>
+  /** Those that have to do with chords. */
+  readonly #joining: Batch<Item, boolean>
 
   constructor(broker: RedisBroker, backend: RedisBackend) {
     this.#broker = broker
     this.#backend = backend
     this.#record = (meta) => backend.record(meta)
     this.#submitter = new RedisSubmitter(broker, this.#record, backend.notes, backend.index)
+    this.#staging = new Staging(broker, backend, this.#submitter)
     this.#settlements = new Batch((items) => this.#settle(items))
+    this.#joining = new Batch((items) => this.#join(items))
   }
 
   submit(submission: Submission): Promise<boolean> {
@@ -107,40 +53,135 @@ export class RedisUnitOfWork implements UnitOfWork {
     return this.#submitter.submitMany(submissions)
   }
 
+  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
+    for (const { message } of submissions) if (message) requireQueue(message)
+    const args = this.#openArgs(
+      opens,
+      submissions.flatMap(({ message }) => message ?? []),
+    )
+    if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
+      await this.#submitter.submitTogether(submissions, args)
+      return
+    }
+    const staged = await this.#staging.stage(submissions)
+    await this.#joining.add({ args: this.#joinArgs({ opens }, 'write', staged, args) })
+    await this.#staging.move(staged)
+  }
+
   check(message: Message): void {
     requireQueue(message)
   }
 
-  settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
+  settle(settlement: Settlement): Promise<boolean> {
+    const { delivery, publish = [], end } = settlement
     const own = RedisDelivery.of(delivery)
     const { hold } = own
     const ending = end === 'requeue' ? 'requeue' : 'ack'
-    const args: Arg[] = ENDING.of({ ending, others: also.length, messages: publish.length })
-    args.push(...recordArgs(this.#record, meta))
-    for (const one of also) args.push(...recordArgs(this.#record, one))
-    for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
-    return own.ending(end, () => this.#settlements.add({ hold, args }))
+    if (publish.length > MAX_MESSAGES_PER_SCRIPT) {
+      return own.ending(end, () => this.#writeStaged(settlement, ending, hold))
+    }
+    if (!hasChords(settlement)) {
+      const args = [...this.#endingArgs(settlement, ending), ...this.#bodyArgs(settlement)]
+      return own.ending(end, () => this.#settlements.add({ hold, args }))
+    }
+    const args = this.#joinArgs(settlement, ending)
+    return own.ending(end, () => this.#joining.add({ hold, args }))
   }
 
   /**
-   * No message is held that could fence the write, and a crash in between is one of the caller: writing in order is
-   * enough.
+   * Without chords no message is held that could fence the write, and a crash in between is one of the caller: writing
+   * in order is enough.
    */
-  write(writing: Writing): Promise<boolean> {
-    return writeInOrder(writing, this.#broker, this.#backend)
+  async write(writing: Writing): Promise<boolean> {
+    const { publish = [] } = writing
+    if (!hasChords(writing)) return writeInOrder(writing, this.#broker, this.#backend)
+    if (publish.length > MAX_MESSAGES_PER_SCRIPT) return this.#writeStaged(writing, 'write')
+    return this.#joining.add({ args: this.#joinArgs(writing, 'write') })
   }
 
   async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
     return this.#backend.append(output, delivery && RedisDelivery.of(delivery).hold.tag)
   }
 
-  async #settle(items: readonly Ended[]): Promise<(boolean | Error)[]> {
+  /** With more messages than one script should send. */
+  async #writeStaged(writing: Writing, ending: Ending, hold?: Hold): Promise<boolean> {
+    const { publish = [] } = writing
+    for (const message of publish) requireQueue(message)
+    const opens = this.#openArgs(writing.opens, publish)
+    const staged = await this.#staging.stageMessages(publish)
+    const args = this.#joinArgs({ ...writing, publish: [] }, ending, staged, opens)
+    const done = await this.#joining.add({ hold, args })
+    if (done) await this.#staging.move(staged)
+    else await this.#staging.drop(staged)
+    return done
+  }
+
+  #joinArgs(writing: Writing, ending: Ending, staged = NOTHING_STAGED, opens?: readonly Arg[]): Arg[] {
+    const { parts = [], publish } = writing
+    return [
+      ...this.#headArgs(writing, ending, staged),
+      ...this.#bodyArgs(writing),
+      ...parts.flatMap((part) => this.#backend.chords.partArgs(part)),
+      ...(opens ?? this.#openArgs(writing.opens, publish)),
+    ]
+  }
+
+  #endingArgs({ also = [], publish = [] }: Writing, ending: Ending): Arg[] {
+    return ENDING.of({ ending, others: also.length, messages: publish.length })
+  }
+
+  #headArgs(writing: Writing, ending: Ending, { name, count }: Staged): Arg[] {
+    const { parts = [], opens = [], closes = '' } = writing
+    return [
+      ...this.#endingArgs(writing, ending),
+      ...JOINING.of({ parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }),
+    ]
+  }
+
+  #bodyArgs({ meta, also = [], publish = [] }: Writing): Arg[] {
+    const args = [...recordArgs(this.#record, meta)]
+    for (const one of also) args.push(...recordArgs(this.#record, one))
+    for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
+    return args
+  }
+
+  /** A chord is kept for as long as its members wait, and after that as long as records that are not final. */
+  #openArgs(opens: readonly OpenChord[] = [], messages: readonly Message[] = []): Arg[] {
+    if (opens.length === 0) return []
+    const now = this.#backend.chords.now
+    const delay = messages.reduce((longest, { notBefore = now }) => Math.max(longest, notBefore - now), 0)
+    return opens.flatMap((open) => this.#backend.chords.openArgs(open, delay))
+  }
+
+  async #settle(items: readonly Item[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility, items.length]
-    for (const { hold } of items) args.push(hold.tag)
+    for (const { hold } of items) args.push(hold?.tag ?? '')
     for (const item of items) args.push(...item.args)
-    const answers = readAnswers(await connection.script(SETTLE, heldKeys, args), connection.url)
-    this.#broker.forget(items.flatMap(({ hold }, at) => (answers[at] instanceof Error ? [] : [hold])))
+    return this.#settled(items, readAnswers(await connection.script(SETTLE, heldKeys, args), connection.url))
+  }
+
+  async #join(items: readonly Item[]): Promise<(boolean | Error)[]> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const args: Arg[] = [keys.prefix, visibility, items.length]
+    for (const { hold } of items) args.push(hold?.tag ?? '')
+    args.push(...this.#backend.chords.facts())
+    for (const item of items) args.push(...item.args)
+    const answer = (await connection.script(SETTLE_CHORDS, heldKeys, args)) as (number | string)[]
+    const answers = readAnswers(answer.slice(0, items.length), connection.url)
+    this.#backend.chords.joined(answer.slice(items.length) as string[])
+    return this.#settled(items, answers)
+  }
+
+  #settled(items: readonly Item[], answers: (boolean | Error)[]): (boolean | Error)[] {
+    this.#broker.forget(items.flatMap(({ hold }, at) => (hold && !(answers[at] instanceof Error) ? [hold] : [])))
     return answers
   }
+}
+
+type Ending = 'ack' | 'requeue' | 'write'
+
+/** Most settlements have none, and pay nothing for those that have. */
+function hasChords({ parts, opens, closes }: Writing): boolean {
+  return closes !== undefined || (parts?.length ?? 0) + (opens?.length ?? 0) > 0
 }

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode, sqliteFault } from '../../broker/storeErrors.ts'
 import { isDefect } from '../../std/defect.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
+import { makeFolder } from '../../std/folder.ts'
 import { type Decision, decide, type Layout, type Migration, migrationOf } from '../migration.ts'
 import { layoutOf, runSteps, SQLITE_STEPS, type SqliteStep } from './migrations.ts'
 
@@ -34,7 +35,7 @@ export function isStoreTrouble(error: unknown): boolean {
  */
 export function openDatabase(path: string, steps: readonly SqliteStep[] = SQLITE_STEPS): DatabaseSync {
   return opened(path, () => {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     const db = new DatabaseSync(path, { timeout: OPEN_TIMEOUT_MS })
     return prepared(db, () => {
       prepare(db, path, steps)

@@ -2,7 +2,16 @@ import type { Ended } from '../../app/afterTask.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import { type Advancer, afterFailure, linkProblem, recordsWithin } from '../../canvas/advance.ts'
+import {
+  type Advancer,
+  afterFailure,
+  linkProblem,
+  OF_CHORDS,
+  partsOf,
+  recordsWithin,
+  refusedRecords,
+} from '../../canvas/advance.ts'
+import { partsOfLinks } from '../../canvas/chordParts.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
@@ -86,9 +95,9 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const error = encodeException(info)
   const full = request.meta(REVOKED, error, null, now)
   const meta = message.ignoreResult ? undefined : full
-  const { publish, also } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
+  const { publish, also, parts } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
-    settlement: { delivery, meta, publish, also, end: 'ack' },
+    settlement: { delivery, meta, publish, also, parts, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
@@ -153,11 +162,15 @@ function failedLinked(
   const now = receiver.app.config.clock.now()
   const { publish = [], also = [] } = settlement
   if (linkProblem(message, receiver)) {
-    const waiting = recordsWithin([message.embed], message.id, ending, receiver, now)
-    return { settlement: { ...settlement, also: [...also, ...waiting] }, dead }
+    const waiting = refusedRecords(message, ending, receiver, now)
+    return {
+      settlement: { ...settlement, also: [...also, ...waiting], parts: partsOf(message, ending, receiver) },
+      dead,
+    }
   }
-  const next = afterFailure(message, ending, receiver, now)
-  return { settlement: { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }, dead }
+  const { parts, opens, ...next } = afterFailure(message, ending, receiver, now)
+  const follows = { also: [...also, ...next.also], publish: [...publish, ...next.publish], parts, opens }
+  return { settlement: { ...settlement, ...follows }, dead }
 }
 
 /** Its links end too, as far as they can be read: a caller may wait for one of them. */
@@ -166,7 +179,11 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
   const links = linksOf(envelopeOf(delivery), receiver.accept)
-  const waiting = recordsWithin(links, parent, endingOf(error), receiver, receiver.app.config.clock.now())
+  const ending = endingOf(error)
+  const now = receiver.app.config.clock.now()
+  const parts = receiver.joins ? partsOfLinks(headersOf(delivery), links, ending) : []
+  // A body whose chord gets a part ends with the chord.
+  const waiting = recordsWithin(links, parent, ending, receiver, now, parts.length > 0 ? OF_CHORDS : undefined)
   if (parent === '') {
     const dead = deadLetter(delivery, error)
     return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }
@@ -177,7 +194,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
     { id: parent, task: typeof task === 'string' ? task : undefined },
     error,
   )
-  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting] }, dead, tell }
+  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting], parts }, dead, tell }
 }
 
 function endingOf(error: ErrorInfo): RecordState {

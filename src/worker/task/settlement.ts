@@ -1,6 +1,6 @@
 import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
-import { neverSent } from '../../canvas/advance.ts'
+import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
@@ -26,7 +26,8 @@ export function settlementOf(request: Request, outcome: Outcome, finisher: Finis
 
 /**
  * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue.
- * First with all that follows from a failure, then with nothing that its message names.
+ * First with all that follows from a failure, then with its end as a member of a chord, then with nothing that its
+ * message names.
  */
 export function fallbacksOf(
   request: Request,
@@ -43,7 +44,8 @@ export function fallbacksOf(
   const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
   const full = (): Settlement => withDeadLetter(settlementOf(request, failed, finisher, now), dead)
-  return [{ settlement: full }, ...lessOf(plain, dead)]
+  const member = (): Settlement => ({ ...plain, publish: [dead], parts: partsOf(message, meta, finisher) })
+  return [{ settlement: full }, { settlement: member }, ...lessOf(plain, dead)]
 }
 
 /** The same of what never ran: its own settlement, with less and less of what its message names. */
@@ -109,10 +111,10 @@ function finalSettlement(
 ): Settlement {
   const { delivery } = request
   const following = followingOf(request.endedWith(meta, listed, now), followUps)
-  const { also, children } = following
+  const { also, children, parts, opens } = following
   const publish =
     following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
-  return { delivery, meta: kept(request, meta, outcome, children), publish, also, end: 'ack' }
+  return { delivery, meta: kept(request, meta, outcome, children), publish, also, parts, opens, end: 'ack' }
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: number): Settlement {

@@ -206,6 +206,16 @@ describe('trouble', () => {
     expect(await answer).toBe(1)
   })
 
+  test('nor is it that of a command that waits for the first connection', async () => {
+    const redis = connect(server.url(), { timeout: 300, wait: 300 })
+    const answer = redis.command('PING')
+    // The connection is being opened.
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 2000
+    while (performance.now() < end);
+    expect(await answer).toBe('PONG')
+  })
+
   test("out of memory: the server's words", async () => {
     const own = await startOwn()
     const redis = connect(own.url())

@@ -78,6 +78,12 @@ describe('a sqlite: store', () => {
     expect(refusal(StoreUnavailableError, 'plain/store.db')).toMatch(/cannot open the store .*plain/)
   })
 
+  it.runIf(process.platform === 'linux')('says so when its folder cannot be made, as below /proc', () => {
+    expect(() => new StandaloneSqliteBroker('sqlite:/proc/celeriac/folder/store.db', { lease: 30_000 })).toThrow(
+      StoreUnavailableError,
+    )
+  })
+
   it('says so when the folder cannot be written to', () => {
     chmodSync(folder.path, 0o555)
     expect(asNobody(() => refusal(StoreUnavailableError))).toMatch(/cannot open the store .*store\.db/)

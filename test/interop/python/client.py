@@ -129,6 +129,23 @@ def run_chord(header, body):
     return chord([signature(part) for part in header])(signature(body)).id
 
 
+def canvas(spec):
+    """One of {task, …}, {chain: […]}, {group: […]}, {chord: […], body: …}, nested."""
+    if "chain" in spec:
+        return chain(*[canvas(step) for step in spec["chain"]])
+    if "group" in spec:
+        return group([canvas(member) for member in spec["group"]])
+    if "chord" in spec:
+        return chord([canvas(member) for member in spec["chord"]], canvas(spec["body"]))
+    return signature(spec)
+
+
+def run_canvas(spec, **options):
+    result = canvas(spec).apply_async(**options)
+    RESULTS[result.id] = result
+    return result.id
+
+
 def run_chain_to_group(first, members):
     result = chain(signature(first), group([signature(member) for member in members])).apply_async()
     return {"first": result.parent.id, "members": [member.id for member in result.children]}
@@ -153,7 +170,7 @@ def revoke(id, **options):
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_chain_to_group run_groups ping inspect revoke".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups ping inspect revoke".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

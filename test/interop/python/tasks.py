@@ -126,6 +126,17 @@ def join(*parts):
     return "-".join(str(part) for part in parts)
 
 
+@app.task(name="py.total")
+def total(numbers):
+    return sum(numbers)
+
+
+@app.task(name="py.count")
+def count(name):
+    """Another result each time."""
+    return store.incr(name)
+
+
 @app.task(name="py.note", acks_late=True)
 def note(*args):
     store.rpush("notes", "py.note " + " ".join(str(arg) for arg in args))

@@ -22,7 +22,7 @@ export interface SupervisorEvents {
 }
 
 interface Waiting {
-  readonly until: number
+  until: number
   readonly send: (session: Session) => void
   readonly fail: (error: Error) => void
 }
@@ -190,11 +190,14 @@ export class Supervisor {
 
   #tick(every: number): void {
     const now = performance.now()
-    const stoodStill = now - this.#ticked > 3 * every
+    const late = now - this.#ticked - every
+    const stoodStill = late > 2 * every
     this.#ticked = now
-    const late = this.#waiting.filter(({ until }) => until < now)
-    if (late.length > 0) this.#waiting = this.#waiting.filter(({ until }) => until >= now)
-    for (const { fail } of late) fail(this.#waitedError())
+    // The process itself was busy all that time: the server may have answered long ago.
+    if (stoodStill) for (const one of this.#waiting) one.until += late
+    const overdue = this.#waiting.filter(({ until }) => until < now)
+    if (overdue.length > 0) this.#waiting = this.#waiting.filter(({ until }) => until >= now)
+    for (const { fail } of overdue) fail(this.#waitedError())
     const session = this.#session
     if (stoodStill) session?.excuse()
     const silence = session?.watch(PING_DELAY_MS, this.#patience.timeout)

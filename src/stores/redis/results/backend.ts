@@ -16,6 +16,7 @@ import { pieces } from '../../../std/chunks.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
+import { RedisChords } from './chords.ts'
 import { logKeyOf, RedisEventLog } from './eventLog.ts'
 import { RedisJobIndex } from './jobIndex.ts'
 import { RedisNotes } from './notes.ts'
@@ -42,6 +43,7 @@ export class RedisBackend implements ResultBackend {
   readonly index: RedisJobIndex
   readonly jobs: JobIndex
   readonly revoked: RedisRevoked
+  readonly chords: RedisChords
   readonly events: EventLog = {
     read: (queries) => this.#histories(queries),
     append: (output) => this.append(output),
@@ -77,8 +79,16 @@ export class RedisBackend implements ResultBackend {
       metadata: (ids) => this.notes.metadata(ids),
     }
     this.revoked = new RedisRevoked(connection, `${this.#prefix}celeriac.revoked`, options.expires, clock)
+    const { expires, serializer } = options
+    this.chords = new RedisChords(connection, {
+      prefix: this.#prefix,
+      expires,
+      serializer,
+      accept: this.#accept,
+      clock,
+    })
     this.#log = new RedisEventLog(connection, { keyOf, read })
-    const { expires, eventLog: limit = DEFAULT_EVENT_LOG } = options
+    const { eventLog: limit = DEFAULT_EVENT_LOG } = options
     this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })
     this.#watches = new RedisWatches(connection, { channelOf: keyOf, fetch, read })
   }

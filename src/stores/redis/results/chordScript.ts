@@ -1,0 +1,178 @@
+import { ScriptArguments } from '../arguments.ts'
+
+/*
+ * How chords are kept in Redis, so that members may run in Celery's workers and in ours, and either side may end last.
+ *
+ * Celery's keys (celery-wire §4.4), under `<prefix>celery-taskset-meta-<group>`:
+ *   `.j`  the parts: JSON or msgpack of [1, task id, state, result], by their place in the header, +inf without one
+ *   `.s`  how many members there are; `.t`  how many more were added. Without `.s` the chord is not open.
+ * Ours, under `<prefix>celeriac.`:
+ *   `chord-<group>`   a hash: `ours`, the number of tasks whose part we have added; `callback`; `since`, the moment of
+ *                     our first part; `grown:<task>` of `grow`; `part:<task>` of parts that have no place, which could
+ *                     only be found by reading `.j`; and, once the chord is complete, `size`
+ *   `joined-<group>`  the parts of a complete chord: what was `.j`
+ *   `chords`          the complete chords, by the moment since when they are complete, ms
+ *   `chords-open`     the open chords that have a part of ours, by the moment at which to look at them, ms
+ * All of them expire. No other key of a group is written or removed.
+ *
+ * Which side completes a chord. Celery 5.2 adds its part to `.j`, and runs the body if there are exactly as many parts
+ * as `.s` and `.t` say; then it deletes the three keys. Ours counts in the script that adds the part. With the last
+ * part it renames `.j` to a key of ours, and deletes `.s` and `.t`: no part of Celery's that comes later, or once more,
+ * finds an open chord. A part of ours replaces that of the same task. One of Celery's that is delivered again may
+ * be a second entry: so, where `.j` has entries that are not ours, the tasks are counted first, outside of the script,
+ * and entries too many are removed (`chordSweep.ts`).
+ *
+ * Where a process may die:
+ *   before a member's settlement    neither result nor part is stored, the message is rescued, the member runs again
+ *   after it                        the part is counted, and the message is gone: the two are one script
+ *   after the part that completes   the chord is in `chords`: the joiner of another worker sends the body
+ *   while the parts are counted     the chord is in `chords-open`, due at once: another worker counts them
+ *   while the body is sent          the body, its records and the end of all keys are one script: sent or not
+ *   Celery's worker, after its last part and before the body: the message is delivered again if it is acknowledged
+ *   late; else a worker of ours finds the chord in `chords-open`, and completes it after half a minute
+ * With a last part of Celery's the body may so be sent twice, always with the same id. If the server loses its data,
+ * it loses the chord with its messages.
+ */
+
+/**
+ * The end of a member. `part_index` is `+inf` where it has no place, `part_name` its task id, escaped as in the JSON
+ * of `part`, which is the entry of `.j`.
+ */
+export const PART: ScriptArguments<'part_group' | 'part_index' | 'part_name' | 'part' | 'part_callback'> =
+  new ScriptArguments('part_group', 'part_index', 'part_name', 'part', 'part_callback')
+
+/** A chord that is opened: its key `.s`, its size, and how long that is kept, ms (0: for ever). */
+export const OPEN: ScriptArguments<'open_key' | 'open_size' | 'open_ttl'> = new ScriptArguments(
+  'open_key',
+  'open_size',
+  'open_ttl',
+)
+
+/** The beginning of all keys, the moment (ms since the epoch), and how long keys are kept (ms, 0: for ever). */
+export const CHORDS: ScriptArguments<'base' | 'now' | 'lifetime'> = new ScriptArguments('base', 'now', 'lifetime')
+
+/** Lua: `open_chord(key, size, ttl)`, as OPEN has them. */
+export const OPEN_LUA = `
+local function open_chord(key, size, ttl)
+  if tonumber(ttl) > 0 then redis.call('SET', key, size, 'PX', ttl) else redis.call('SET', key, size) end
+end
+`
+
+/**
+ * Lua: the keys of one chord, as this call reads and changes it: `chord_of(group)`. To be put after the locals of
+ * CHORDS. `total` is nil where the chord is not open, `whole` is true where it is complete.
+ */
+export const CHORD_LUA = `
+local complete_chords, open_chords = base .. 'celeriac.chords', base .. 'celeriac.chords-open'
+local chords, changed = {}, {}
+local function chord_of(group)
+  local it = chords[group]
+  if it then return it end
+  local saved = base .. 'celery-taskset-meta-' .. group
+  it = {group = group, parts = saved .. '.j', size = saved .. '.s', more = saved .. '.t', added = 0, found = {},
+    own = base .. 'celeriac.chord-' .. group, joined = base .. 'celeriac.joined-' .. group}
+  local counts = redis.call('MGET', it.size, it.more)
+  local size = tonumber(counts[1])
+  it.total = size and size + (tonumber(counts[2]) or 0)
+  it.whole = not size and redis.call('HEXISTS', it.own, 'size') == 1
+  chords[group] = it
+  return it
+end
+-- As long as others of this kind, and no shorter than before.
+local function keep(key, least)
+  local ttl = math.max(tonumber(lifetime), least or 0)
+  if ttl > 0 and redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, string.format('%d', ttl)) end
+end
+local function watch(it, moment)
+  redis.call('ZADD', open_chords, moment, it.group)
+  keep(open_chords)
+end
+local function complete(it, callback)
+  redis.call('RENAME', it.parts, it.joined)
+  redis.call('UNLINK', it.size, it.more)
+  redis.call('HSET', it.own, 'size', it.total, 'callback', callback)
+  redis.call('ZADD', complete_chords, now, it.group)
+  redis.call('ZREM', open_chords, it.group)
+  for _, key in ipairs({it.joined, it.own, complete_chords}) do keep(key) end
+end
+-- True if it was open or complete.
+local function close(group)
+  local it = chord_of(group)
+  if not it.total and not it.whole then return false end
+  redis.call('UNLINK', it.parts, it.size, it.more, it.own, it.joined)
+  redis.call('ZREM', complete_chords, group)
+  redis.call('ZREM', open_chords, group)
+  chords[group] = nil
+  return true
+end
+-- In JSON and in msgpack the id comes after few bytes.
+local function is_of(entry, name)
+  local from, to = string.find(string.sub(entry, 1, #name + 9), name, 4, true)
+  if not from then return false end
+  local before, after = string.byte(entry, from - 1), string.byte(entry, to + 1)
+  return (before == 34 and after == 34) or after == 167
+end
+`
+
+/**
+ * Lua: `unjoinable(group, index, name)`: why a part cannot be added, as the server would answer, else nil; to be called
+ * for each part before the first write. `join(…)` with the values of PART adds it. `joined()`, at the end: completes
+ * chords. Answers texts: for each chord that needs something now `complete`, its group and callback; or `count`, its
+ * group and ''.
+ */
+export const JOIN_LUA: string = `${CHORD_LUA}
+local function unjoinable(group, index, name)
+  local it = chord_of(group)
+  if it.whole or it.found[name] ~= nil then return end
+  it.found[name] = false
+  if index == '+inf' then
+    it.found[name] = redis.call('HGET', it.own, 'part:' .. name)
+    return wrong_kind(it.parts, 'zset') or nil
+  end
+  local entries = redis.pcall('ZRANGEBYSCORE', it.parts, index, index)
+  if entries.err then return entries.err end
+  for _, entry in ipairs(entries) do
+    if is_of(entry, name) then it.found[name] = entry end
+  end
+end
+local function join(group, index, name, part, callback)
+  local it = chord_of(group)
+  -- The parts of a complete chord are being read.
+  if it.whole then return end
+  local before = it.found[name]
+  if before and before ~= part then redis.call('ZREM', it.parts, before) end
+  if before ~= part then redis.call('ZADD', it.parts, index, part) end
+  if not before then it.added = it.added + 1 end
+  if index == '+inf' then redis.call('HSET', it.own, 'part:' .. name, part) end
+  it.found[name] = part
+  it.callback = callback
+  if not it.changed then changed[#changed + 1] = it end
+  it.changed = true
+end
+local function joined()
+  local out = {}
+  for _, it in ipairs(changed) do
+    local ours = redis.call('HINCRBY', it.own, 'ours', it.added)
+    if ours == it.added then
+      redis.call('HSET', it.own, 'callback', it.callback, 'since', now)
+      keep(it.size)
+      local least = redis.call('PTTL', it.size)
+      keep(it.own, least)
+      keep(it.parts, least)
+      watch(it, now + 60000)
+    end
+    local count = it.total and redis.call('ZCARD', it.parts)
+    if count and count >= it.total then
+      local kind = count == ours and 'complete' or 'count'
+      if kind == 'complete' then
+        complete(it, it.callback)
+      else
+        redis.call('HSET', it.own, 'callback', it.callback, 'full', 0)
+        watch(it, now)
+      end
+      for _, text in ipairs({kind, it.group, kind == 'complete' and it.callback or ''}) do out[#out + 1] = text end
+    end
+  end
+  return out
+end
+`

@@ -1,0 +1,237 @@
+import type { CompleteChord } from '../../../backend/chords.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
+import { CHORD_LUA, CHORDS } from './chordScript.ts'
+
+/*
+ * What is put in order where Celery's workers have added parts: tasks that have two entries, chords that a worker of
+ * Celery's ended or should have ended, and what is left of closed chords.
+ */
+
+/**
+ * Lua: `slice_of(key, from)`: entries and scores of a sorted set from a place on, alternately, at most 1000 and about
+ * 1 MiB; and where the next slice begins, nil after the last.
+ */
+export const SLICE_LUA = `
+local function slice_of(key, from)
+  local out, bytes, step = {}, 0, 1
+  while true do
+    local some = redis.call('ZRANGE', key, from, from + step - 1, 'WITHSCORES')
+    for at = 1, #some, 2 do
+      out[#out + 1], out[#out + 2] = some[at], some[at + 1]
+      bytes = bytes + #some[at]
+    end
+    from = from + #some / 2
+    if #some < step * 2 then return out end
+    if bytes >= 1048576 or #out >= 2000 then return out, from end
+    -- The next ones may be longer than those so far.
+    step = math.max(1, math.min(1000 - #out / 2, step * 2, 64, math.floor((1048576 - bytes) / (bytes / (#out / 2)))))
+  end
+end
+`
+
+/** Lua: `id_of(entry)`: whose part it is; of what is not a part, itself. */
+const ID_LUA = `
+local function id_of(entry)
+  local id = string.match(entry, '^%[1, ?"([^"\\\\]*)"')
+  if id then return id end
+  local ok, part = pcall(string.byte(entry, 1) == 91 and cjson.decode or cmsgpack.unpack, entry)
+  return ok and type(part) == 'table' and type(part[2]) == 'string' and part[2] or entry
+end
+`
+
+/** KEYS[1] are parts, ARGV[1] a place. Answers task id and score of each in a slice, then the next place (-1: none). */
+const TASKS: Script = {
+  name: 'chord tasks',
+  source: `${SLICE_LUA}${ID_LUA}
+local out, next = slice_of(KEYS[1], tonumber(ARGV[1]))
+for at = 1, #out, 2 do out[at] = id_of(out[at]) end
+out[#out + 1] = next or -1
+return out
+`,
+}
+
+/**
+ * ARGV: CHORDS, group, how many tasks have parts, then for each that has several entries: its id, how many scores, and
+ * these. Of its entries one stays, if there is one a success. Answers `again` if parts have come meanwhile; `open`,
+ * `closed`; or `complete` and the callback.
+ */
+const COUNTED: Script = {
+  name: 'chord counted',
+  source: `
+local at = 1
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+${CHORDS.lua}
+${CHORD_LUA}${ID_LUA}
+local it, tasks = chord_of(take()), tonumber(take())
+if not it.total then return {'closed'} end
+while at <= #ARGV do
+  local id, entries, best = take(), {}, 1
+  for _ = 1, tonumber(take()) do
+    local score = take()
+    for _, entry in ipairs(redis.call('ZRANGEBYSCORE', it.parts, score, score)) do
+      if id_of(entry) == id then entries[#entries + 1] = entry end
+    end
+  end
+  for number, entry in ipairs(entries) do
+    if string.find(string.sub(entry, 1, #id + 30), 'SUCCESS', 1, true) then best = number end
+  end
+  for number, entry in ipairs(entries) do
+    if number ~= best then redis.call('ZREM', it.parts, entry) end
+  end
+end
+if redis.call('ZCARD', it.parts) ~= tasks then return {'again'} end
+local callback = redis.call('HGET', it.own, 'callback')
+if tasks < it.total or not callback then
+  redis.call('HDEL', it.own, 'full')
+  watch(it, now + 60000)
+  return {'open'}
+end
+complete(it, callback)
+return {'complete', callback}
+`,
+}
+
+/**
+ * ARGV: CHORDS, the moment before which a chord was complete, and how many are wanted. Answers how many are complete,
+ * group and callback of each, and the groups of open chords that are due: the next look at them is in a minute.
+ */
+const DUE: Script = {
+  name: 'chords due',
+  source: `
+local at = 1
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+${CHORDS.lua}
+${CHORD_LUA}
+local before, limit = take(), take()
+local out = {0}
+for _, group in ipairs(redis.call('ZRANGEBYSCORE', complete_chords, '-inf', '(' .. before, 'LIMIT', 0, limit)) do
+  local callback = redis.call('HGET', base .. 'celeriac.chord-' .. group, 'callback')
+  if callback then
+    out[1] = out[1] + 1
+    out[#out + 1], out[#out + 2] = group, callback
+  else
+    redis.call('ZREM', complete_chords, group)
+  end
+end
+for _, group in ipairs(redis.call('ZRANGEBYSCORE', open_chords, '-inf', now, 'LIMIT', 0, limit)) do
+  redis.call('ZADD', open_chords, now + 60000, group)
+  out[#out + 1] = group
+end
+return out
+`,
+}
+
+/** A chord that Celery's worker has filled is left to it for this long, ms. */
+const PATIENCE_MS = 30_000
+/** A chord that is not open, and whose parts came this long ago, was closed before they came, ms. */
+const OPENING_LIMIT_MS = 3_600_000
+
+/**
+ * ARGV: CHORDS, and a group. Answers 1 where the chord has all parts, and no other worker seems to complete it; else 0,
+ * and removes what is left of a closed one.
+ */
+const LOOK: Script = {
+  name: 'chord look',
+  source: `
+local at = 1
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+${CHORDS.lua}
+${CHORD_LUA}
+local it = chord_of(take())
+local known = redis.call('HMGET', it.own, 'since', 'full', 'ours')
+local since, full, ours = tonumber(known[1]), tonumber(known[2]), tonumber(known[3])
+local count = redis.call('ZCARD', it.parts)
+if it.whole or not since then
+  redis.call('ZREM', open_chords, it.group)
+elseif not it.total then
+  if count == 0 or now - since > ${OPENING_LIMIT_MS} then
+    if count <= (ours or 0) then redis.call('UNLINK', it.parts) end
+    redis.call('UNLINK', it.own)
+    redis.call('ZREM', open_chords, it.group)
+  end
+elseif count < it.total then
+  redis.call('HDEL', it.own, 'full')
+  watch(it, now + math.min(math.max(now - since, 60000), 3600000))
+elseif not full then
+  redis.call('HSET', it.own, 'full', now)
+  watch(it, now + ${PATIENCE_MS})
+elseif now - full >= ${PATIENCE_MS} then
+  return 1
+end
+return 0
+`,
+}
+
+/** How often parts are counted again at once because more have come. */
+const MAX_COUNTS = 5
+
+/** Reads and ends chords in several steps; each may be repeated, by any process. */
+export class ChordSweep {
+  readonly #connection: RedisConnection
+  readonly #facts: () => Arg[]
+  readonly #partsKey: (group: string) => string
+
+  /** `facts`: the arguments CHORDS of now; `partsKey`: key of the parts of an open chord. */
+  constructor(connection: RedisConnection, facts: () => Arg[], partsKey: (group: string) => string) {
+    this.#connection = connection
+    this.#facts = facts
+    this.#partsKey = partsKey
+  }
+
+  /** Chords that were complete before this moment, and those that should have been completed by Celery. */
+  async complete(before: number, limit: number): Promise<CompleteChord[]> {
+    const answer = await this.#connection.script(DUE, [], [...this.#facts(), before, limit])
+    const [count, ...texts] = answer as [number, ...string[]]
+    const found: CompleteChord[] = []
+    for (let at = 0; at < count * 2; at += 2) {
+      found.push({ group: texts[at] as string, callback: texts[at + 1] as string })
+    }
+    for (const group of texts.slice(count * 2)) {
+      const isFull = (await this.#connection.script(LOOK, [], [...this.#facts(), group])) === 1
+      const chord = isFull ? await this.count(group) : undefined
+      if (chord && found.length < limit) found.push(chord)
+    }
+    return found
+  }
+
+  /** Count the tasks that have parts; the chord if it is complete by that. */
+  async count(group: string): Promise<CompleteChord | undefined> {
+    for (let attempt = 0; attempt < MAX_COUNTS; attempt++) {
+      const scores = await this.#scores(group)
+      const several = [...scores].flatMap(([id, { size, all }]) => (size > 1 ? [id, all.length, ...all] : []))
+      const args = [...this.#facts(), group, scores.size, ...several]
+      const [state, callback] = (await this.#connection.script(COUNTED, [], args)) as [string, string]
+      if (state === 'complete') return { group, callback }
+      if (state !== 'again') return undefined
+    }
+    return undefined
+  }
+
+  /** Of each task with parts how many these are, and their different scores. */
+  async #scores(group: string): Promise<Map<string, { size: number; all: string[] }>> {
+    const scores = new Map<string, { size: number; all: string[] }>()
+    for (let from = 0; from >= 0; ) {
+      const answer = (await this.#connection.script(TASKS, [this.#partsKey(group)], [from])) as (string | number)[]
+      from = Number(answer.at(-1))
+      for (let at = 0; at + 1 < answer.length; at += 2) {
+        const [id, score] = [String(answer[at]), String(answer[at + 1])]
+        const known = scores.get(id)
+        if (!known) scores.set(id, { size: 1, all: [score] })
+        else {
+          known.size++
+          if (!known.all.includes(score)) known.all.push(score)
+        }
+      }
+    }
+    return scores
+  }
+}

@@ -1,0 +1,211 @@
+import type { ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
+import { staleAfter } from '../../../backend/retention.ts'
+import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
+import { encodeException, errorInfo } from '../../../protocol/exception.ts'
+import { CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
+import { FAILURE, isFinal } from '../../../protocol/states.ts'
+import type { Clock } from '../../../std/clock.ts'
+import { DecodeError } from '../../../std/errors.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
+import { CHORD_LUA, CHORDS, OPEN, PART } from './chordScript.ts'
+import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
+
+/** KEYS[1] are the parts of a complete chord, ARGV[1] a place. Answers the next place (-1: none), entries, scores. */
+const PARTS_LUA = `${SLICE_LUA}
+local out, next = slice_of(KEYS[1], tonumber(ARGV[1]))
+return {next or -1, out}
+`
+
+/** KEYS: size and further members, parts of the open chord and of the complete one, ours. Answers parts and size. */
+const PROGRESS: Script = {
+  name: 'chord progress',
+  source: `
+local size = tonumber(redis.call('GET', KEYS[1]))
+if size then return {redis.call('ZCARD', KEYS[3]), size + (tonumber(redis.call('GET', KEYS[2])) or 0)} end
+size = tonumber(redis.call('HGET', KEYS[5], 'size'))
+return size and {redis.call('ZCARD', KEYS[4]), size}
+`,
+}
+
+/** ARGV: CHORDS, a group, and the id of the member. Answers 1 where it was added, now or before. */
+const GROW: Script = {
+  name: 'chord grow',
+  source: `
+local at = 1
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+${CHORDS.lua}
+${CHORD_LUA}
+local it = chord_of(take())
+if not it.total then return 0 end
+if redis.call('HSETNX', it.own, 'grown:' .. take(), 1) == 1 then
+  redis.call('INCR', it.more)
+  local least = redis.call('PTTL', it.size)
+  keep(it.more, least)
+  keep(it.own, least)
+end
+return 1
+`,
+}
+
+/** What the chords are kept by. */
+export interface ChordKeeping {
+  /** Before every key. */
+  readonly prefix: string
+  /** How long the record of a finished task is kept, ms; 0: for ever. */
+  readonly expires: number
+  readonly serializer: SerializerName
+  /** Content types that are read. */
+  readonly accept: ReadonlySet<string>
+  readonly clock: Clock
+}
+
+/** Chords in Celery's keys and ours: `chordScript.ts` has their layout. */
+export class RedisChords implements ChordStore {
+  readonly #connection: RedisConnection
+  readonly #keeping: ChordKeeping
+  readonly #sweep: ChordSweep
+  readonly #listeners: ((chord: CompleteChord) => void)[] = []
+  /** Further steps of `complete`, of the store that these chords are a part of. */
+  readonly #sweeps: (() => Promise<void>)[] = []
+
+  constructor(connection: RedisConnection, keeping: ChordKeeping) {
+    this.#connection = connection
+    this.#keeping = keeping
+    this.#sweep = new ChordSweep(
+      connection,
+      () => this.facts(),
+      (group) => this.#saved(group, '.j'),
+    )
+  }
+
+  onComplete(listener: (chord: CompleteChord) => void): () => void {
+    const own = (chord: CompleteChord): void => listener(chord)
+    this.#listeners.push(own)
+    return () => {
+      const at = this.#listeners.indexOf(own)
+      if (at !== -1) this.#listeners.splice(at, 1)
+    }
+  }
+
+  async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
+    for (const sweep of this.#sweeps) await sweep()
+    return this.#sweep.complete(before, limit)
+  }
+
+  async parts(group: string, from: number): Promise<PartSlice> {
+    // Not by its hash: the answer contains bytes, and the text is short.
+    const answer = await this.#connection.commandBytes('EVAL', PARTS_LUA, 1, this.keyOf(`joined-${group}`), from)
+    const [next, found] = answer as [number, Buffer[]]
+    const parts: PartSlice['parts'][number][] = []
+    for (let at = 0; at < found.length; at += 2) {
+      parts.push(this.#read(group, found[at] as Buffer, Number(found[at + 1])))
+    }
+    return Number(next) === -1 ? { parts } : { parts, next: Number(next) }
+  }
+
+  async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
+    const keys = [this.#saved(group, '.s'), this.#saved(group, '.t'), this.#saved(group, '.j')]
+    const own = [this.keyOf(`joined-${group}`), this.keyOf(`chord-${group}`)]
+    const answer = (await this.#connection.script(PROGRESS, [...keys, ...own], [])) as [number, number] | null
+    if (!answer) return undefined
+    const [done, size] = answer
+    // Of a task that Celery has run twice, there may be two.
+    return { done: Math.min(done, size), size }
+  }
+
+  async grow(group: string, taskId: string): Promise<boolean> {
+    return (await this.#connection.script(GROW, [], [...this.facts(), group, taskId])) === 1
+  }
+
+  /** `sweep` is done by each `complete`, too. */
+  alsoSweep(sweep: () => Promise<void>): void {
+    this.#sweeps.push(sweep)
+  }
+
+  /** This moment, ms since the epoch. */
+  get now(): number {
+    return this.#keeping.clock.now()
+  }
+
+  /** A key of ours. */
+  keyOf(name: string): string {
+    return `${this.#keeping.prefix}celeriac.${name}`
+  }
+
+  /** CHORDS of this moment. */
+  facts(): Arg[] {
+    const { prefix, expires } = this.#keeping
+    return CHORDS.of({ base: prefix, now: this.now, lifetime: staleAfter(expires) })
+  }
+
+  /** PART of a part. Throws EncodeError. */
+  partArgs({ group, index, taskId, state, result, callback }: ChordPart): Arg[] {
+    const { serializer } = this.#keeping
+    const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
+    return PART.of({
+      part_group: group,
+      part_index: index ?? '+inf',
+      part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
+      part: body,
+      part_callback: callback,
+    })
+  }
+
+  /** OPEN of a chord whose last member is due in `delay` ms. */
+  openArgs({ group, size }: OpenChord, delay = 0): Arg[] {
+    const lifetime = staleAfter(this.#keeping.expires)
+    const ttl = lifetime === 0 ? 0 : Math.ceil(lifetime + delay)
+    return OPEN.of({ open_key: this.#saved(group, '.s'), open_size: size, open_ttl: ttl })
+  }
+
+  /** What `joined()` of a script has answered. */
+  joined(answers: readonly string[]): void {
+    for (let at = 0; at < answers.length; at += 3) {
+      const [kind, group, callback] = answers.slice(at, at + 3) as [string, string, string]
+      if (kind === 'complete') this.#notify({ group, callback })
+      else void this.#count(group)
+    }
+  }
+
+  async #count(group: string): Promise<void> {
+    try {
+      const chord = await this.#sweep.count(group)
+      if (chord) this.#notify(chord)
+    } catch {
+      // It stays due: the next sweep of any worker counts it, and reports what is wrong.
+    }
+  }
+
+  #notify(chord: CompleteChord): void {
+    const listener = this.#listeners.shift()
+    if (!listener) return
+    // The next one is another listener's.
+    this.#listeners.push(listener)
+    listener(chord)
+  }
+
+  /** A part that cannot be read is a failed one: the chord must end. */
+  #read(group: string, entry: Buffer, score: number): PartSlice['parts'][number] {
+    const place = { group, index: Number.isFinite(score) ? score : undefined }
+    try {
+      const isJson = entry[0] === 0x5b
+      const kind = isJson ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
+      const part = deserialize(entry, kind, isJson ? 'utf-8' : 'binary', this.#keeping.accept)
+      if (!Array.isArray(part) || typeof part[1] !== 'string' || !isFinal(part[2])) {
+        throw new DecodeError(`a part of the chord of group ${group}: expected [1, id, state, result]`)
+      }
+      return { ...place, taskId: part[1], state: part[2], result: part[3] ?? null }
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      return { ...place, taskId: '', state: FAILURE, result: encodeException(errorInfo(error)) }
+    }
+  }
+
+  /** Celery's key. */
+  #saved(group: string, end: string): string {
+    return `${this.#keeping.prefix}celery-taskset-meta-${group}${end}`
+  }
+}
