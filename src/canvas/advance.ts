@@ -7,7 +7,7 @@ import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { idsWithin } from '../protocol/signature.ts'
+import { idsWithin, type SkippedOption } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
@@ -52,7 +52,7 @@ export function partsOf(
   const { chord, chain } = message.embed
   if (!joins || (chord === null && chain === null)) return []
   const origin = originOf(message, app)
-  // The rest of a chain is never sent where its first task has not succeeded; its last step stands first.
+  // The rest of a chain is never sent where its first task has not succeeded; its last step is the first of the list.
   const unsent = ending.status === SUCCESS ? [] : (chain?.slice(0, 1) ?? [])
   return [...ownParts(message, ending, origin), ...unsentParts(unsent, ending, origin)]
 }
@@ -113,7 +113,7 @@ export function afterFailure(message: TaskMessage, ending: RecordState, advancer
  * callback.
  */
 export function neverSent(
-  { id, embed }: TaskMessage,
+  { id, embed, group }: TaskMessage,
   ending: RecordState,
   advancer: Pick<Advancer, 'hostname' | 'joins'>,
   now: number,
@@ -121,27 +121,29 @@ export function neverSent(
   if (embed === NOTHING_EMBEDDED) return []
   const { chain, chord, callbacks } = embed
   if (!advancer.joins) return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
-  // The body of a chord ends with the chord, when all its parts are there.
-  return recordsWithin([chain, callbacks], id, ending, advancer, now, OF_CHORDS)
+  const body = group === undefined ? chord : null
+  return recordsWithin([chain, body, callbacks], id, ending, advancer, now, endsWithChord)
 }
 
 /** The same of a message that is refused: none of its links is sent. */
 export function refusedRecords(
-  { id, embed }: TaskMessage,
+  { id, embed, group }: TaskMessage,
   ending: RecordState,
   advancer: Pick<Advancer, 'hostname' | 'joins'>,
   now: number,
 ): readonly TaskMeta[] {
   if (!advancer.joins) return recordsWithin([embed], id, ending, advancer, now)
-  return recordsWithin([embed], id, ending, advancer, now, OF_CHORDS)
+  const links = group === undefined ? embed : { ...embed, chord: null }
+  return recordsWithin([links], id, ending, advancer, now, endsWithChord)
 }
 
-/** Options whose ids end with a chord. */
-export const OF_CHORDS: ReadonlySet<string> = new Set(['chord'])
+/** The body of a chord that gets a part ends with the chord, when all its parts are there. */
+export function endsWithChord(name: string, options: Readonly<Record<string, unknown>>): boolean {
+  return name === 'chord' && typeof options.group_id === 'string'
+}
 
 /**
- * The same for values as they were received: no task within them is sent. `skipped`: names of options that are not
- * searched.
+ * The same for values as they were received: no task within them is sent. `isSkipped`: options that are not searched.
  */
 export function recordsWithin(
   values: readonly unknown[],
@@ -149,10 +151,10 @@ export function recordsWithin(
   ending: RecordState,
   { hostname }: Pick<Advancer, 'hostname'>,
   now: number,
-  skipped?: ReadonlySet<string>,
+  isSkipped?: SkippedOption,
 ): readonly TaskMeta[] {
   const done = isoOf(now)
-  return [...idsWithin(values, skipped)].flatMap(([id, name]) => {
+  return [...idsWithin(values, isSkipped)].flatMap(([id, name]) => {
     // Its own record is written beside these.
     if (id === parent) return []
     return [unsentRecord(id, ending, done, { name, worker: hostname, parent_id: parent || null })]

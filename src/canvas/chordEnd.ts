@@ -7,7 +7,7 @@ import { pythonRepr } from '../protocol/repr.ts'
 import { readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { FAILURE } from '../protocol/states.ts'
 import { uuidOf } from '../std/id.ts'
-import { type Advancer, recordsWithin } from './advance.ts'
+import { type Advancer, endsWithChord, recordsWithin } from './advance.ts'
 import { type BodyCall, readBodyCall, unsentParts } from './chordParts.ts'
 import { type Expansion, expand } from './expand.ts'
 import { normalForm } from './normalForm.ts'
@@ -48,7 +48,7 @@ export function failureWriting({ group, callback }: CompleteChord, error: ErrorI
     expand({ signature, args: [id], id: uuidOf(id, 'errback', String(at)) }, before, joiner.app, now),
   )
   const { also = [], ...writing } = writingOf(errbacks, joiner, { closes: group })
-  const unsent = recordsWithin([body], call.id ?? '', ending, joiner, now, NEVER_UNSENT)
+  const unsent = recordsWithin([body], call.id ?? '', ending, joiner, now, isSentOrJoined)
   return { ...writing, also: [...also, ...unsent], parts: unsentParts([body], ending, { ...call, id }) }
 }
 
@@ -93,5 +93,7 @@ function errbacksOf(body: SignatureData): readonly SignatureData[] {
   return readSignatures(body.options.link_error, 'options.link_error') ?? []
 }
 
-/** What is sent, or ends by itself. */
-const NEVER_UNSENT: ReadonlySet<string> = new Set(['chord', 'link_error'])
+/** Errbacks are sent; an outer chord ends by itself. */
+function isSentOrJoined(name: string, options: Readonly<Record<string, unknown>>): boolean {
+  return name === 'link_error' || endsWithChord(name, options)
+}

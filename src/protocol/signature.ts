@@ -61,21 +61,20 @@ export function readSignatures(value: unknown, path: string): readonly Signature
   return value.map((item, index) => readSignature(item, `${path}[${index}]`))
 }
 
+/** Which options of a signature a search leaves out, by name. */
+export type SkippedOption = (name: string, options: Readonly<Record<string, unknown>>) => boolean
+
 /** Bounds of one search: a message may be built to make the search endless. */
 const MAX_DEPTH = 100
 const MAX_VALUES = 100_000
 const MAX_IDS = 10_000
-const NOTHING_SKIPPED: ReadonlySet<string> = new Set()
 
 /**
  * Ids of all tasks that these values would send, at any depth: plain data from outside, signatures or not. Each with
  * its task's name. Arguments of a plain task are not searched; those of a canvas are made of signatures. Bounded: of a
- * huge value, the first ones. `skipped`: names of options that are not searched.
+ * huge value, the first ones. `isSkipped`: options that are not searched.
  */
-export function idsWithin(
-  values: readonly unknown[],
-  skipped: ReadonlySet<string> = NOTHING_SKIPPED,
-): Map<string, string> {
+export function idsWithin(values: readonly unknown[], isSkipped: SkippedOption = () => false): Map<string, string> {
   const ids = new Map<string, string>()
   let level: unknown[] = [...values]
   let left = MAX_VALUES
@@ -83,7 +82,7 @@ export function idsWithin(
     const next: unknown[] = []
     for (const value of level) {
       if (left-- <= 0 || ids.size >= MAX_IDS) return ids
-      const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids, skipped) : []
+      const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids, isSkipped) : []
       for (const one of inner) if (typeof one === 'object' && one !== null) next.push(one)
     }
     level = next
@@ -95,20 +94,16 @@ export function idsWithin(
 function withinRecord(
   value: Readonly<Record<string, unknown>>,
   ids: Map<string, string>,
-  skipped: ReadonlySet<string>,
+  isSkipped: SkippedOption,
 ): unknown[] {
   const { task, options, subtask_type, args, kwargs } = value
-  if (typeof task !== 'string') return valuesOf(value, skipped)
+  if (typeof task !== 'string') return Object.values(value)
   const canvas = canvasOf({ task, subtask_type: typeof subtask_type === 'string' ? subtask_type : null }) !== undefined
   const inner = canvas ? [args, kwargs] : []
   if (!isRecord(options)) return inner
   const { task_id: id, ignore_result: ignored, headers: _, ...links } = options
   if (typeof id === 'string' && id !== '' && ignored !== true) ids.set(id, task)
-  return [...inner, ...valuesOf(links, skipped)]
-}
-
-function valuesOf(record: Readonly<Record<string, unknown>>, skipped: ReadonlySet<string>): unknown[] {
-  return Object.keys(record).flatMap((name) => (skipped.has(name) ? [] : [record[name]]))
+  return [...inner, ...Object.keys(links).flatMap((name) => (isSkipped(name, options) ? [] : [links[name]]))]
 }
 
 const CANVAS = /^celery\.(group|chain|chord)$/

@@ -14,7 +14,6 @@ import {
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isFinal } from '../protocol/states.ts'
-import { systemClock } from '../std/clock.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
 import type { SettlerParts } from './task/settler.ts'
@@ -60,9 +59,8 @@ export class ChordJoiner implements Service {
     this.#unlisten = undefined
   }
 
-  /** By the machine's clock: processes that die do so whatever the app's clock says. */
   #sweepLater(): void {
-    this.#cancel = systemClock.after(SWEEP_INTERVAL_MS, () => void this.#sweep(), true)
+    this.#cancel = this.#parts.app.config.clock.after(SWEEP_INTERVAL_MS, () => void this.#sweep(), true)
   }
 
   async #sweep(): Promise<void> {

@@ -20,6 +20,7 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import { isRecord } from '../../std/isRecord.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -182,8 +183,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const ending = endingOf(error)
   const now = receiver.app.config.clock.now()
   const parts = receiver.joins ? partsOfLinks(headersOf(delivery), links, ending) : []
-  // A body whose chord gets a part ends with the chord.
-  const waiting = recordsWithin(links, parent, ending, receiver, now, parts.length > 0 ? OF_CHORDS : undefined)
+  const waiting = recordsWithin(parts.length > 0 ? links.map(withoutChord) : links, parent, ending, receiver, now)
   if (parent === '') {
     const dead = deadLetter(delivery, error)
     return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }
@@ -195,6 +195,11 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
     error,
   )
   return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting], parts }, dead, tell }
+}
+
+/** A body whose chord gets a part ends with the chord. */
+function withoutChord(links: unknown): unknown {
+  return isRecord(links) ? { ...links, chord: null } : links
 }
 
 function endingOf(error: ErrorInfo): RecordState {

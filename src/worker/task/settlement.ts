@@ -4,7 +4,7 @@ import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
-import { encodeTask } from '../../protocol/message.ts'
+import { encodeTask, NOTHING_EMBEDDED } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
@@ -44,6 +44,7 @@ export function fallbacksOf(
   const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
   const full = (): Settlement => withDeadLetter(settlementOf(request, failed, finisher, now), dead)
+  if (!finisher.joins || message.embed === NOTHING_EMBEDDED) return [{ settlement: full }, ...lessOf(plain, dead)]
   const member = (): Settlement => ({ ...plain, publish: [dead], parts: partsOf(message, meta, finisher) })
   return [{ settlement: full }, { settlement: member }, ...lessOf(plain, dead)]
 }
