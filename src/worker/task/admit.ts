@@ -6,7 +6,6 @@ import {
   type Advancer,
   afterFailure,
   linkProblem,
-  OF_CHORDS,
   partsOf,
   recordsWithin,
   refusedRecords,
