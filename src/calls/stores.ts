@@ -14,6 +14,9 @@ import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
+/** A century. */
+const FOREVER_MS = 100 * 365.25 * 24 * 3600 * 1000
+
 export interface Stores extends OpenStores {
   /** The subscribers to tasks, in this process. */
   readonly feed: EventFeed
@@ -52,6 +55,11 @@ export class AppStores {
   /** The app's clock. */
   get clock(): Clock {
     return this.#config().clock
+  }
+
+  /** How long the record of a task is kept after its end, ms. */
+  get resultLifetime(): number {
+    return this.#config().resultExpires || FOREVER_MS
   }
 
   /** True once the stores were requested: the configuration is then fixed. */

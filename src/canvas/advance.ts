@@ -102,8 +102,10 @@ export function afterSuccess(message: TaskMessage, result: unknown, advancer: Ad
 export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   const following = send(errbackCalls(message), message, advancer, now)
-  const also = [...following.also, ...neverSent(message, ending, advancer, now)]
-  return { ...following, also, parts: partsOf(message, ending, advancer) }
+  // An errback of a whole chain is one of each of its steps.
+  const sent = new Set(following.children)
+  const ends = neverSent(message, ending, advancer, now).filter(({ task_id: id }) => !sent.has(id))
+  return { ...following, also: [...following.also, ...ends], parts: partsOf(message, ending, advancer) }
 }
 
 /**

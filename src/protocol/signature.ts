@@ -17,6 +17,19 @@ export interface SignatureData {
   readonly immutable: boolean
 }
 
+/** A signature as data, or what becomes one in JSON: `task.s(…)`, a chain, a group, a chord. */
+export type SignatureLike = SignatureData | { toJSON(): SignatureData }
+
+/** The data of a signature. Throws DecodeError for what is none; `path` names it. */
+export function signatureOf(value: unknown, path: string): SignatureData {
+  const json = isRecord(value) || typeof value !== 'object' || value === null ? value : toJson(value)
+  return readSignature(json, path)
+}
+
+function toJson(value: { toJSON?: unknown }): unknown {
+  return typeof value.toJSON === 'function' ? value.toJSON() : value
+}
+
 /**
  * Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested
  * ones are not looked into.

@@ -42,7 +42,7 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
-  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals'>
+  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'revoked'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
@@ -70,7 +70,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
-  const definition = app.tasks.get(message.task)?.definition
+  const definition = app.definition(message.task)
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
     const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
