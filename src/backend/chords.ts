@@ -64,4 +64,16 @@ export interface ChordStore {
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
   /** One member more (Celery's `add_to_chord`), unless this task was added before. False if the chord is not open. */
   grow(group: string, taskId: string): Promise<boolean>
+  /** For a unit of work of separate stores. Absent where only the store's own unit of work can write chords. */
+  readonly writes?: ChordWrites
+}
+
+/** What `opens`, `parts` and `closes` of a write do, each by itself. */
+export interface ChordWrites {
+  open(chords: readonly OpenChord[]): Promise<void>
+  /** Throws EncodeError. */
+  add(parts: readonly ChordPart[]): Promise<void>
+  isOpen(group: string): Promise<boolean>
+  /** False where it is not open. */
+  close(group: string): Promise<boolean>
 }

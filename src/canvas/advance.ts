@@ -84,7 +84,7 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage, opens: rea
   if (!isPart && opens.length === 0) return
   const what = isPart ? 'is part of a chord' : 'is followed by a chord'
   throw new NotSupportedError(
-    `task ${task} ${what}, which needs messages and results on one Redis: set broker to a redis: URL`,
+    `task ${task} ${what}, which needs messages and results on one store: set broker to a redis: or sqlite: URL`,
   )
 }
 
