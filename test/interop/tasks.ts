@@ -70,6 +70,10 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.ignore', () => {
     throw new Ignore()
   })
+  app.task('ts.body', async (parts: unknown[]) => {
+    await note('bodies', context().id)
+    return parts.length
+  })
   app.task('ts.uuid', () => crypto.randomUUID())
   app.task('ts.join', (...parts: unknown[]) => parts.join('-'))
   app.task('ts.total', (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0))

@@ -22,8 +22,9 @@ import { messageArgs, type RedisSubmitter, SEND_LUA } from './submit.ts'
 
 /** Longest time that staged messages wait for the write that releases them, ms. */
 const STAGED_LIFETIME_MS = 3_600_000
-/** Messages in one command, and about how many bytes. */
+/** Messages that one command stages, and one script moves; and about how many bytes. */
 const MAX_MESSAGES = 500
+const MAX_MOVED = 200
 const MAX_BYTES = 1_000_000
 /** How long after its release, or its last slice, a sweep goes on with it, ms. */
 const RESUME_DELAY_MS = 10_000
@@ -56,7 +57,7 @@ const MOVE: Script = {
   source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
 local released, name, resumption = ARGV[4], ARGV[5], ARGV[6]
 local items, bytes = {}, 0
-for at, text in ipairs(redis.call('LRANGE', ARGV[3], 0, ${MAX_MESSAGES - 1})) do
+for at, text in ipairs(redis.call('LRANGE', ARGV[3], 0, ${MAX_MOVED - 1})) do
   if bytes < ${MAX_BYTES} then items[at] = cmsgpack.unpack(text) end
   bytes = bytes + #text
 end

@@ -154,6 +154,19 @@ describe('nested', () => {
     await nothingLeft()
   })
 
+  for (const last of ['ts', 'py'])
+    test(`a group at the end of a chain in the header: its results are a list; the last part is that of ${last}`, async () => {
+      const group = [ours('ts.add', [10]), theirs('py.add', [20])]
+      const chord = [
+        { chain: [ours('ts.add', [1, 1]), { group }] },
+        (last === 'ts' ? ours : theirs)(`${last}.gated`, ['end']),
+      ]
+      const id = await python.call<string>('run_canvas', { spec: { chord, body: ours('ts.echo') } })
+      await partsOf(2)
+      await fleet.open('end')
+      expect(await python.get(id)).toMatchObject({ status: 'SUCCESS', result: [[[12, 22], 'end']] })
+    })
+
   test('a chain after a group', async () => {
     const spec = {
       chain: [{ group: [ours('ts.add', [1, 1]), ours('ts.add', [2, 2])] }, ours('ts.total'), ours('ts.add', [10])],

@@ -9,11 +9,15 @@ import { DecodeError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { CHORD_LUA, CHORDS, OPEN, PART } from './chordScript.ts'
 import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
+import { nestedMembers, nestedParts } from './savedGroup.ts'
 
-/** KEYS[1] are the parts of a complete chord, ARGV[1] a place. Answers the next place (-1: none), entries, scores. */
+/**
+ * KEYS[1] are the parts of a complete chord, KEYS[2] is its saved group; ARGV[1] a place. Answers the next place (-1:
+ * none), entries and scores, and with the first slice the saved group.
+ */
 const PARTS_LUA = `${SLICE_LUA}
 local out, next = slice_of(KEYS[1], tonumber(ARGV[1]))
-return {next or -1, out}
+return {next or -1, out, ARGV[1] == '0' and redis.call('GET', KEYS[2])}
 `
 
 /** KEYS: size and further members, parts of the open chord and of the complete one, ours. Answers parts and size. */
@@ -95,15 +99,30 @@ export class RedisChords implements ChordStore {
     return this.#sweep.complete(before, limit)
   }
 
+  /** Of a header with groups among its members all parts are one slice: those of such a group are one part. */
   async parts(group: string, from: number): Promise<PartSlice> {
+    const [first, saved] = await this.#slice(group, from)
+    const members = saved ? nestedMembers(saved, this.#keeping.accept) : undefined
+    if (!members || first.parts.length === 0) return first
+    const all = [...first.parts]
+    for (let { next } = first; next !== undefined; ) {
+      const [slice] = await this.#slice(group, next)
+      all.push(...slice.parts)
+      next = slice.next
+    }
+    return { parts: nestedParts(members, all, group) }
+  }
+
+  async #slice(group: string, from: number): Promise<[PartSlice, Buffer | null]> {
+    const keys = [this.keyOf(`joined-${group}`), this.#saved(group, '')]
     // Not by its hash: the answer contains bytes, and the text is short.
-    const answer = await this.#connection.commandBytes('EVAL', PARTS_LUA, 1, this.keyOf(`joined-${group}`), from)
-    const [next, found] = answer as [number, Buffer[]]
+    const answer = await this.#connection.commandBytes('EVAL', PARTS_LUA, keys.length, ...keys, from)
+    const [next, found, saved] = answer as [number, Buffer[], Buffer | null]
     const parts: PartSlice['parts'][number][] = []
     for (let at = 0; at < found.length; at += 2) {
       parts.push(this.#read(group, found[at] as Buffer, Number(found[at + 1])))
     }
-    return Number(next) === -1 ? { parts } : { parts, next: Number(next) }
+    return [Number(next) === -1 ? { parts } : { parts, next: Number(next) }, saved]
   }
 
   async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
