@@ -1,5 +1,6 @@
 import { assertEncodable } from '../protocol/encoding.ts'
 import type { Job, Report } from '../protocol/job.ts'
+import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
 import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
 import type { ContextSource, RequestContext } from '../request/requestContext.ts'
 import type { Clock } from '../std/clock.ts'
@@ -21,6 +22,7 @@ import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
+import { Replacement } from './replacement.ts'
 import type { OpenWait, WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
@@ -185,6 +187,20 @@ export class JobContext extends JobMessage implements Parent {
   retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
     const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
     throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+
+  replace(workflow: SignatureLike): never {
+    let data: SignatureData
+    try {
+      data = signatureOf(workflow, 'replace')
+    } catch (error) {
+      throw new ArgumentError((error as Error).message, { cause: error })
+    }
+    if (data.options.task_id !== undefined)
+      throw new ArgumentError(`task ${this.task}: replace: expected no taskId, got one: it has the id of the task`)
+    // As JSON: a workflow is sent in messages, whatever the serializer of results is.
+    assertEncodable(data, 'replace', 'json')
+    throw new Replacement(data)
   }
 
   /** The task ended: what was folded is not worth sending any more. */

@@ -25,6 +25,7 @@ import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
 import { compose, type Middleware } from './middleware.ts'
+import { Replacement } from './replacement.ts'
 import type { OpenWait } from './waitTypes.ts'
 
 /** What run middleware sees: a task about to run. */
@@ -147,6 +148,7 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
 
 function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
   if (error instanceof Ignore) return { kind: 'ignore' }
+  if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
   if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
