@@ -54,6 +54,7 @@ end
 const MOVE: Script = {
   name: 'move staged',
   source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
+local released, name, resumption = ARGV[4], ARGV[5], ARGV[6]
 local items, bytes = {}, 0
 for at, text in ipairs(redis.call('LRANGE', ARGV[3], 0, ${MAX_MESSAGES - 1})) do
   if bytes < ${MAX_BYTES} then items[at] = cmsgpack.unpack(text) end
@@ -64,7 +65,7 @@ for _, item in ipairs(items) do
   ${MESSAGE.lua}
   local why = unsendable(kind, target)
   if why then
-    redis.call('ZADD', ARGV[4], ARGV[6], ARGV[5])
+    redis.call('ZADD', released, resumption, name)
     return why
   end
 end
@@ -85,7 +86,7 @@ sent()
 if #entries > 0 then index_jobs(entries, unpack(ARGV, 7, ${6 + INDEX_ARGS})) end
 redis.call('LTRIM', ARGV[3], #items, -1)
 local left = redis.call('LLEN', ARGV[3])
-if left == 0 then redis.call('ZREM', ARGV[4], ARGV[5]) else redis.call('ZADD', ARGV[4], ARGV[6], ARGV[5]) end
+if left == 0 then redis.call('ZREM', released, name) else redis.call('ZADD', released, resumption, name) end
 return left
 `,
 }
