@@ -67,6 +67,14 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
    * sent; the task fails if the workflow is empty, or is a chord or a group that the stores cannot join.
    */
   replace(workflow: SignatureLike): never
+  /**
+   * Send one member more of the header of which this task is a member: its result is in the list that the body gets,
+   * after those of the others. Resolves to its id, which is derived from that of this task: if this task runs again,
+   * the same member is sent again, and is counted once. Rejects with ArgumentError where this task is no member of a
+   * header, or what is added is a group; NotSupportedError where the stores cannot join a chord; as `applyAsync` for
+   * what cannot be sent.
+   */
+  addToChord(signature: SignatureLike): Promise<string>
 }
 
 /** A context that keeps the ids of what its task sends. */

@@ -20,10 +20,11 @@ import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
+import type { JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
 import { Replacement } from './replacement.ts'
-import type { OpenWait, WaitForOptions } from './waitTypes.ts'
+import type { WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
 export interface JobHost {
@@ -57,8 +58,8 @@ export interface Surroundings {
   readonly baseUrl: string | undefined
   /** Where the ids of what it sends are kept. Default: a list of its own. */
   readonly children?: string[] | undefined
-  /** Opens what it waits for; absent for a task that was not sent. */
-  readonly openWait?: OpenWait | undefined
+  /** Absent for a task that was not sent. */
+  readonly services?: JobServices | undefined
 }
 
 /** The context of one running job. */
@@ -70,7 +71,8 @@ export class JobContext extends JobMessage implements Parent {
   readonly #host: JobHost
   readonly #serializer: Serializer
   readonly #clock: Clock
-  readonly #openWait: OpenWait | undefined
+  readonly #services: JobServices | undefined
+  #added = 0
   #abort: AbortController | undefined
   #log: Logger | undefined
   #output: OutputBuffer | undefined
@@ -87,7 +89,7 @@ export class JobContext extends JobMessage implements Parent {
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
     this.#clock = surroundings.clock
-    this.#openWait = surroundings.openWait
+    this.#services = surroundings.services
     this.#definition = definition
     this.#host = host
   }
@@ -161,11 +163,11 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   async waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value> {
-    if (!this.#openWait)
+    if (!this.#services)
       throw new NotSupportedError(
         `waitFor: task ${this.task} was called directly, so it has no job that can be answered`,
       )
-    const wait = await this.#openWait(this.id, name, options)
+    const wait = await this.#services.openWait(this.id, name, options)
     if (!(await wait.ended())) {
       this.#send({ state: WAITING, meta: { wait: name }, until: wait.until })
       await options.notify?.(wait.token)
@@ -189,13 +191,16 @@ export class JobContext extends JobMessage implements Parent {
     throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
   }
 
+  async addToChord(signature: SignatureLike): Promise<string> {
+    const data = dataOf(signature, 'addToChord')
+    if (!this.#services)
+      throw new NotSupportedError(`addToChord: task ${this.task} was called directly, so it is no member of a chord`)
+    this.#added += 1
+    return this.#services.addToChord(this.job, data, this.#added)
+  }
+
   replace(workflow: SignatureLike): never {
-    let data: SignatureData
-    try {
-      data = signatureOf(workflow, 'replace')
-    } catch (error) {
-      throw new ArgumentError((error as Error).message, { cause: error })
-    }
+    const data = dataOf(workflow, 'replace')
     if (data.options.task_id !== undefined)
       throw new ArgumentError(`task ${this.task}: replace: expected no taskId, got one: it has the id of the task`)
     // As JSON: a workflow is sent in messages, whatever the serializer of results is.
@@ -263,6 +268,14 @@ export class JobContext extends JobMessage implements Parent {
       await nextTurn()
     }
     if (this.#host.signal.aborted) throw abortError(this.#host.signal.reason, this.id)
+  }
+}
+
+function dataOf(signature: SignatureLike, where: string): SignatureData {
+  try {
+    return signatureOf(signature, where)
+  } catch (error) {
+    throw new ArgumentError((error as Error).message, { cause: error })
   }
 }
 

@@ -24,9 +24,9 @@ import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
+import type { JobServices } from './jobServices.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
-import type { OpenWait } from './waitTypes.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -47,12 +47,12 @@ export async function runJob(
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
   { resultSerializer: serializer, request, clock }: Pick<Config, 'resultSerializer' | 'request' | 'clock'>,
-  openWait: OpenWait,
+  services: JobServices,
 ): Promise<Outcome> {
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
   const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, openWait })
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, services })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)

@@ -62,6 +62,28 @@ onEachStore((lab) => {
     ).toBe(23)
   })
 
+  it('a member is added to a chord, once, whatever is repeated', async () => {
+    const app = lab().app()
+    const { add, sum } = tasksOf(app)
+    const more = app.task('more', async (n: number) => {
+      const context = currentTask()
+      const id = await context?.addToChord(chain(add.s(n, n), add.s(1)))
+      if (context?.attempt === 1) context.retry({ countdown: 1 })
+      return id?.length ?? 0
+    })
+    const { unitOfWork, backend } = await storesOf(app)
+    await lab().work(app)
+    await expect(more.delay(1).get({ timeout: '20s' })).rejects.toThrow('expected a member of the header of a chord')
+    if (!backend.chords || !unitOfWork.submitGroup) return
+    const handle = await chord([more.s(100), add.s(1, 2)], sum.s()).delay()
+    expect(await handle.get({ timeout: '20s' })).toBe(36 + 3 + 201)
+    await expect(
+      chord([more.s(100), group([more.s(10)])], sum.s())
+        .delay()
+        .get({ timeout: '20s' }),
+    ).resolves.toBe(36 + 36 + 201 + 21)
+  })
+
   it('a failure of the workflow is that of the task', async () => {
     const app = lab().app()
     tasksOf(app)
