@@ -40,9 +40,9 @@ import type { Given } from '../tasks/bind.ts'
 import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
+import type { JobServices } from '../tasks/jobServices.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
-import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
@@ -51,7 +51,7 @@ import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
 import { StoreAccess } from './storeAccess.ts'
-import { sendWorkflow, type WorkflowHost } from './workflows.ts'
+import { addToChord, sendWorkflow, type WorkflowHost } from './workflows.ts'
 
 requireNode()
 
@@ -101,7 +101,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     runJob: (job, host) => this.#runJob(job, host),
     taskEnded: (ended) => this.#taskEnded(ended),
   }
-  readonly #openWait: OpenWait = (...wait) => openWait(this.#stores, this.#config, ...wait)
+  readonly #services: JobServices = {
+    openWait: (...wait) => openWait(this.#stores, this.#config, ...wait),
+    addToChord: (...member) => addToChord(this.#workflows, ...member),
+  }
 
   constructor(options: CeleriacOptions<Context> = {}) {
     super()
@@ -279,7 +282,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#definition(job.task)
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#services)
     return this.#override ? this.#override.around(job.task, job.id, run) : run()
   }
 

@@ -5,6 +5,7 @@ import type { Stores } from '../calls/stores.ts'
 import { type Advancer, afterFailure, afterSuccess } from '../canvas/advance.ts'
 import { bodyWriting, chordError, failureWriting } from '../canvas/chordEnd.ts'
 import type { CanvasApp } from '../canvas/prepareSignature.ts'
+import { replacementOf } from '../canvas/replace.ts'
 import { encodeException, rejectedError } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
@@ -73,9 +74,10 @@ class EagerRun {
   }
 
   async #follow(message: TaskMessage, outcome: Outcome): Promise<void> {
+    const now = this.#host.app.config.clock.now()
+    if (outcome.kind === 'replace') return this.#write(replacementOf(message, outcome.workflow, this.#advancer, now))
     const ending = endingOf(outcome)
     if (!ending) return
-    const now = this.#host.app.config.clock.now()
     await this.#write(
       ending.status === SUCCESS
         ? afterSuccess(message, ending.result, this.#advancer, now)
@@ -126,6 +128,7 @@ function endingOf(outcome: Outcome): RecordState | undefined {
       return { status: SUCCESS, result: outcome.result ?? null, traceback: null }
     case 'ignore':
     case 'retry':
+    case 'replace':
       return undefined
     default: {
       const error = outcome.kind === 'reject' ? rejectedError(outcome.reason) : outcome.error

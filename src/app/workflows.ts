@@ -15,13 +15,15 @@ import {
 import { checkWorkflow } from '../canvas/check.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
+import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
+import type { Job } from '../protocol/job.ts'
 import { emptyRecord } from '../protocol/record.ts'
-import type { SignatureData } from '../protocol/signature.ts'
+import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
 import { isoOf } from '../std/clock.ts'
-import { NotSupportedError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
+import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { uuid, uuidOf } from '../std/id.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
@@ -58,6 +60,22 @@ export function sendWorkflow(
   childrenHere()?.push(...planned.calls.map(({ options: own }) => own.task_id as string))
   const sending: Promise<ResultHandle> = submit(host, planned).then(() => handleOf(planned.outline, host.stores, names))
   return Submission.resolve(sending) as unknown as Submission<unknown>
+}
+
+/** Send one member more of the header that a job is a member of. See `ctx.addToChord`. */
+export async function addToChord(host: WorkflowHost, job: Job, data: SignatureData, count: number): Promise<string> {
+  const { group, embed } = job.message ?? {}
+  const where = `task ${job.task}: addToChord`
+  if (group === undefined || !embed?.chord)
+    throw new ArgumentError(`${where}: expected a member of the header of a chord, got a task that is none`)
+  if (canvasOf(data) === 'group') throw new ArgumentError(`${where}: expected one member, got a group`)
+  const id = uuidOf(job.id, 'added', String(count))
+  const member = withEnd(data, { id, part: { group_id: group, chord: embed.chord } })
+  const { chords, url } = (await host.stores.open()).backend
+  if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
+  if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
+  await sendWorkflow(host, member, [], {}, undefined)
+  return id
 }
 
 function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[], given: WorkflowOptions): Planned {

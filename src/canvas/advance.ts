@@ -178,9 +178,13 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
   })
 }
 
-function send(
+/** The task whose children are sent; without an id, they have no parent. */
+type Caller = Pick<TaskMessage, 'rootId' | 'replyTo' | 'headers'> & { readonly id: string | undefined }
+
+/** What sends these calls, on behalf of a task. Throws as `expand`. */
+export function send(
   calls: readonly SignatureCall[],
-  message: TaskMessage,
+  message: Caller,
   { app, hostname, listed }: Advancer,
   now: number,
 ): Following {
@@ -195,7 +199,7 @@ function send(
   }
 }
 
-function originOf({ id, rootId, replyTo, headers }: TaskMessage, app: CanvasApp): Origin {
+function originOf({ id, rootId, replyTo, headers }: Caller, app: CanvasApp): Origin {
   return { id, rootId, replyTo, context: contextOf(headers, app.config.request) }
 }
 

@@ -124,7 +124,7 @@ function withoutChord(member: SignatureData): SignatureData {
 
 /** Members in normal form as parts of a group, with their indexes from that of `first` on. */
 export function partsOf(members: readonly SignatureData[], first: Part): readonly SignatureData[] {
-  let index = first.group_index
+  let index = first.group_index ?? 0
   return members.map((member) => {
     const part = { ...first, group_index: index }
     index += sizeOf(member)

@@ -95,6 +95,40 @@ onEachStore((lab, kind) => {
     expect(await parts.state()).toBe('FAILURE')
   })
 
+  it('a chord: its body gets the list; refused where parts cannot be joined', async () => {
+    const app = lab().app()
+    const { add, sum, fail, note } = tasksOf(app)
+    const { unitOfWork, backend } = await storesOf(app)
+    if (!backend.chords || !unitOfWork.submitGroup) {
+      await expect(chord([add.s(1, 2)], sum.s()).delay()).rejects.toThrow(
+        'a chord needs a result backend that can join',
+      )
+      await expect(chain(add.s(1, 2), group([add.s(1)]), sum.s()).delay()).rejects.toThrow('a chord needs')
+      expect(await app.queueSize()).toBe(0)
+      return
+    }
+    await lab().work(app)
+    const many = Array.from({ length: 50 }, (_, n) => add.s(n, n))
+    const handle = await chord(many, sum.s()).delay()
+    expect(await handle.get({ timeout: '20s' })).toBe(2450)
+    expect(await (handle.parent as GroupResult).completed()).toBe(50)
+    const deep = chain(
+      add.s(1, 2),
+      group([add.s(1), chain(add.s(2), group([add.s(3), add.s(4)])), chord([add.si(1, 1)], sum.s())]),
+      sum.s(),
+      group([add.s(100), note.s('end')]),
+    )
+    expect(await (await deep.delay()).join({ timeout: '20s' })).toEqual([123, '23 end'])
+    expect(await chord([], sum.s()).delay().get({ timeout: '20s' })).toBe(0)
+    expect(
+      await chord([add.s(1, 2)], sum.s())
+        .delay()
+        .get({ timeout: '20s' }),
+    ).toBe(3)
+    const broken = await chord([add.s(1, 2), fail.s()], chain(sum.s(), add.s(1))).delay()
+    await expect(broken.get({ timeout: '20s' })).rejects.toMatchObject({ type: 'ChordError' })
+  })
+
   it('what runs later is known from the beginning, with its owner and tags', async () => {
     const app = lab().app()
     const { add } = tasksOf(app)

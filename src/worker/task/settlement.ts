@@ -1,6 +1,7 @@
 import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { neverSent, partsOf } from '../../canvas/advance.ts'
+import { replacementOf } from '../../canvas/replace.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
@@ -82,6 +83,10 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
       return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
+    case 'replace': {
+      const { publish, also, opens } = replacementOf(request.message, outcome.workflow, finisher, now)
+      return { delivery, publish, also, opens, end: 'ack' }
+    }
     case 'stopped':
       return stopped(request, outcome, finisher, now)
   }
