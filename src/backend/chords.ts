@@ -1,3 +1,6 @@
+import type { SerializerName } from '../protocol/serializer.ts'
+import type { Clock } from '../std/clock.ts'
+
 /*
  * Chords: where the ends of the members of a group are gathered, so that a body can follow from all of them (Celery's
  * chord; celery-wire §4.4). Each sentence of these docs is a case of `testing/suites/chordSuite.ts`.
@@ -76,4 +79,12 @@ export interface ChordWrites {
   isOpen(group: string): Promise<boolean>
   /** False where it is not open. */
   close(group: string): Promise<boolean>
+}
+
+/** What chords are kept by. */
+export interface ChordKeeping {
+  /** How long the record of a finished task is kept, ms; 0: for ever. */
+  readonly expires: number
+  readonly serializer: SerializerName
+  readonly clock: Clock
 }

@@ -1,47 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { App } from '../../src/app/app.ts'
+import type { App } from '../../src/app/app.ts'
 import type { JobInfo } from '../../src/calls/jobInfo.ts'
 import { readBodyCall } from '../../src/canvas/chordParts.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protocol/message.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { DecodeError } from '../../src/std/errors.ts'
-import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { Worker } from '../../src/worker/worker.ts'
-import { until } from '../app/lab.ts'
+import type { Worker } from '../../src/worker/worker.ts'
+import { type Lab, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /* How the ends of members become parts, and what follows from the last: messages as a client of Celery sends them. */
 
-let server: RedisServer
 let app: App
 let worker: Worker
 let bodies: unknown[][]
 let errbacks: unknown[]
-let database = 0
 
-beforeAll(async () => {
-  server = await RedisServer.start()
-})
-afterAll(() => server?.stop())
+function useWorker(lab: () => Lab): void {
+  beforeEach(async () => {
+    bodies = []
+    errbacks = []
+    app = appOf(lab())
+    worker = await lab().work(app)
+  })
+}
 
-beforeEach(async () => {
-  bodies = []
-  errbacks = []
-  app = appOf()
-  worker = new Worker(app, { logger: createLogger('silent') })
-  await worker.start()
-  return async () => {
-    await worker.stop({ grace: 0 })
-    await app.close()
-    database += 1
-  }
-})
-
-function appOf(): App {
-  const own = new App({ broker: server.url(database), logger: createLogger('silent') })
+function appOf(lab: Lab): App {
+  const own = lab.app()
   own.task('value', (value: unknown) => value)
   own.task('boom', (words: string) => Promise.reject(new RangeError(words)))
   own.task('body', (...args: unknown[]) => {
@@ -99,121 +87,138 @@ async function isForgotten(group: string): Promise<void> {
   await until(async () => (await backend.chords?.progress(group)) === undefined)
 }
 
-test('the body gets the results in the order of the header, before its own arguments', async () => {
-  await sendHeader('g', sig('body', { task_id: 'g-body' }, ['own']), [{}, { args: [null] }, { args: [{ a: [1.5] }] }])
-  expect(await ended('g-body')).toMatchObject({ state: 'SUCCESS', result: [[0, null, { a: [1.5] }], 'own'] })
-  expect(bodies).toEqual([['g-body', [0, null, { a: [1.5] }], 'own']])
-  await isForgotten('g')
-})
+/** What holds on every store that has messages and results. */
+function chords(lab: () => Lab): void {
+  useWorker(lab)
 
-test('members that keep no record are parts all the same', async () => {
-  await sendHeader('g', sig('body', { task_id: 'g-body' }), [{ ignoreResult: true }, { ignoreResult: true }])
-  expect(await ended('g-body')).toMatchObject({ result: [[0, 1]] })
-  expect(await app.result('g-0').info()).toBeUndefined()
-})
+  test('the body gets the results in the order of the header, before its own arguments', async () => {
+    await sendHeader('g', sig('body', { task_id: 'g-body' }, ['own']), [{}, { args: [null] }, { args: [{ a: [1.5] }] }])
+    expect(await ended('g-body')).toMatchObject({ state: 'SUCCESS', result: [[0, null, { a: [1.5] }], 'own'] })
+    expect(bodies).toEqual([['g-body', [0, null, { a: [1.5] }], 'own']])
+    await isForgotten('g')
+  })
 
-test('a body without an id gets the same one, whoever sends it', async () => {
-  await sendHeader('g', sig('body'), [{}])
-  const [[id]] = (await until(() => bodies.length > 0 && bodies)) as [[string]]
-  expect(id).toMatch(/^[0-9a-f-]{36}$/)
-})
+  test('members that keep no record are parts all the same', async () => {
+    await sendHeader('g', sig('body', { task_id: 'g-body' }), [{ ignoreResult: true }, { ignoreResult: true }])
+    expect(await ended('g-body')).toMatchObject({ result: [[0, 1]] })
+    expect(await app.result('g-0').info()).toBeUndefined()
+  })
 
-test('a body that is a workflow', async () => {
-  const chain = [sig('value', { task_id: 'first' }), sig('body', { task_id: 'last' })]
-  const body: SignatureData = { ...sig('celery.chain'), subtask_type: 'chain', kwargs: { tasks: chain } }
-  await sendHeader('g', body, [{}, {}])
-  expect(await ended('last')).toMatchObject({ state: 'SUCCESS', result: [[0, 1]] })
-  expect(await ended('first')).toMatchObject({ state: 'SUCCESS' })
-})
+  test('a body without an id gets the same one, whoever sends it', async () => {
+    await sendHeader('g', sig('body'), [{}])
+    const [[id]] = (await until(() => bodies.length > 0 && bodies)) as [[string]]
+    expect(id).toMatch(/^[0-9a-f-]{36}$/)
+  })
 
-describe('a member that does not succeed: ChordError names it, when all the others have ended', () => {
-  const cases: [string, Parameters<typeof sendHeader>[2][number], RegExp, string?][] = [
-    ['a failure', { task: 'boom', args: ['no'] }, /^Dependency g-1 raised RangeError\('no'\)$/],
-    ['an unknown task', { task: 'of.tomorrow' }, /^Dependency g-1 raised NotRegistered\(/],
-    [
-      'one that has expired',
-      { expires: '2001-01-01T00:00:00+00:00' },
-      /^Dependency g-1 raised TaskRevokedError\('expired'\)$/,
-    ],
-    ['one that cannot be decoded', { headers: { retries: 'x' } }, /^Dependency g-1 raised DecodeError\(/],
-    ['a link that cannot be sent', { embed: undefined as never }, /^Dependency g-1 raised ArgumentError\(/],
-  ]
-  test.each(cases)('%s', async (name, member, message) => {
-    const body = sig('body', {
-      task_id: 'g-body',
-      link_error: [sig('errback')],
-      link: [sig('body', { task_id: 'linked' })],
+  test('a body that is a workflow', async () => {
+    const chain = [sig('value', { task_id: 'first' }), sig('body', { task_id: 'last' })]
+    const body: SignatureData = { ...sig('celery.chain'), subtask_type: 'chain', kwargs: { tasks: chain } }
+    await sendHeader('g', body, [{}, {}])
+    expect(await ended('last')).toMatchObject({ state: 'SUCCESS', result: [[0, 1]] })
+    expect(await ended('first')).toMatchObject({ state: 'SUCCESS' })
+  })
+
+  describe('a member that does not succeed: ChordError names it, when all the others have ended', () => {
+    const cases: [string, Parameters<typeof sendHeader>[2][number], RegExp, string?][] = [
+      ['a failure', { task: 'boom', args: ['no'] }, /^Dependency g-1 raised RangeError\('no'\)$/],
+      ['an unknown task', { task: 'of.tomorrow' }, /^Dependency g-1 raised NotRegistered\(/],
+      [
+        'one that has expired',
+        { expires: '2001-01-01T00:00:00+00:00' },
+        /^Dependency g-1 raised TaskRevokedError\('expired'\)$/,
+      ],
+      ['one that cannot be decoded', { headers: { retries: 'x' } }, /^Dependency g-1 raised DecodeError\(/],
+      ['a link that cannot be sent', { embed: undefined as never }, /^Dependency g-1 raised ArgumentError\(/],
+    ]
+    test.each(cases)('%s', async (name, member, message) => {
+      const body = sig('body', {
+        task_id: 'g-body',
+        link_error: [sig('errback')],
+        link: [sig('body', { task_id: 'linked' })],
+      })
+      const links = { ...NOTHING_EMBEDDED, chord: body, callbacks: [sig('value', { queue: 5 })] }
+      const own = name === 'a link that cannot be sent' ? { ...member, embed: links } : member
+      await sendHeader('g', body, [{}, own, {}])
+      const error = { type: 'ChordError', message: expect.stringMatching(message) }
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error })
+      expect(await ended('linked')).toMatchObject({ state: 'FAILURE', error })
+      for (const id of ['g-0', 'g-2']) expect(await ended(id)).toMatchObject({ state: 'SUCCESS' })
+      await until(() => errbacks.length > 0)
+      expect(errbacks).toEqual(['g-body'])
+      expect(bodies).toEqual([])
+      await isForgotten('g')
     })
-    const links = { ...NOTHING_EMBEDDED, chord: body, callbacks: [sig('value', { queue: 5 })] }
-    const own = name === 'a link that cannot be sent' ? { ...member, embed: links } : member
-    await sendHeader('g', body, [{}, own, {}])
-    const error = { type: 'ChordError', message: expect.stringMatching(message) }
-    expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error })
-    expect(await ended('linked')).toMatchObject({ state: 'FAILURE', error })
-    for (const id of ['g-0', 'g-2']) expect(await ended(id)).toMatchObject({ state: 'SUCCESS' })
-    await until(() => errbacks.length > 0)
-    expect(errbacks).toEqual(['g-body'])
-    expect(bodies).toEqual([])
-    await isForgotten('g')
+
+    test('a revoked one', async () => {
+      await app.result('g-1').revoke()
+      await sendHeader('g', sig('body', { task_id: 'g-body' }), [{}, {}])
+      const message = "Dependency g-1 raised TaskRevokedError('revoked')"
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+    })
+
+    test('a chain that fails early: its last step is the part', async () => {
+      const body = sig('body', { task_id: 'g-body' })
+      const last = sig('value', { task_id: 'g-last', group_id: 'g', group_index: 1, chord: body })
+      const chain = [last, sig('value', { task_id: 'middle' })]
+      await sendHeader('g', body, [{}, { task: 'boom', args: ['early'], chain }])
+      const message = "Dependency g-last raised RangeError('early')"
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+      for (const id of ['middle', 'g-last']) expect(await ended(id)).toMatchObject({ state: 'FAILURE' })
+    })
+
+    test('a chord as a member of a header: its failed body is a part of the outer one', async () => {
+      const outer = sig('body', { task_id: 'outer' })
+      const inner = sig('body', { task_id: 'inner', group_id: 'out', group_index: 0, chord: outer })
+      const { unitOfWork } = await storesOf(app)
+      await unitOfWork.submitGroup?.([], [{ group: 'out', size: 1 }])
+      await sendHeader('in', inner, [{ task: 'boom', args: ['deep'] }, {}])
+      expect(await ended('inner')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError' } })
+      const message = expect.stringMatching(/^Dependency inner raised ChordError\(/)
+      expect(await ended('outer')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+    })
   })
 
-  test('a revoked one', async () => {
-    await app.result('g-1').revoke()
-    await sendHeader('g', sig('body', { task_id: 'g-body' }), [{}, {}])
-    const message = "Dependency g-1 raised TaskRevokedError('revoked')"
-    expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+  describe('a body that cannot be sent is a ChordError that says why', () => {
+    test.each([
+      ['its options', sig('body', { task_id: 'g-body', countdown: 'soon' }), /cannot be sent: .*countdown/],
+      ['its kind', { ...sig('of.tomorrow', { task_id: 'g-body' }), subtask_type: 'unheard' }, /kind unheard/],
+    ])('%s', async (_, body, message) => {
+      await sendHeader('g', body, [{}])
+      const state = await until(async () => {
+        const info = await app.result('g-body').info()
+        return info && isFinal(info.state) ? info : false
+      }).catch(() => undefined)
+      // A kind that is not known names no body: the chord is closed.
+      if (state) expect(state).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(message) } })
+      await isForgotten('g')
+      expect(bodies).toEqual([])
+    })
   })
 
-  test('a chain that fails early: its last step is the part', async () => {
-    const body = sig('body', { task_id: 'g-body' })
-    const last = sig('value', { task_id: 'g-last', group_id: 'g', group_index: 1, chord: body })
-    const chain = [last, sig('value', { task_id: 'middle' })]
-    await sendHeader('g', body, [{}, { task: 'boom', args: ['early'], chain }])
-    const message = "Dependency g-last raised RangeError('early')"
-    expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
-    for (const id of ['middle', 'g-last']) expect(await ended(id)).toMatchObject({ state: 'FAILURE' })
+  test('chords that a dead worker left are joined by another one', async () => {
+    const { backend, unitOfWork } = await storesOf(app)
+    const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
+    const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
+    await worker.stop({ grace: 0 })
+    await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
+    await unitOfWork.write({ parts: [part] })
+    expect(await backend.chords?.complete(Date.now() + 1000, 10)).toEqual([{ group: 'dead', callback }])
+    await worker.start()
+    await expect.poll(() => bodies, { timeout: 60_000 }).toEqual([['left', [7]]])
+    await isForgotten('dead')
   })
+}
 
-  test('a chord as a member of a header: its failed body is a part of the outer one', async () => {
-    const outer = sig('body', { task_id: 'outer' })
-    const inner = sig('body', { task_id: 'inner', group_id: 'out', group_index: 0, chord: outer })
-    const { unitOfWork } = await storesOf(app)
-    await unitOfWork.submitGroup?.([], [{ group: 'out', size: 1 }])
-    await sendHeader('in', inner, [{ task: 'boom', args: ['deep'] }, {}])
-    expect(await ended('inner')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError' } })
-    const message = expect.stringMatching(/^Dependency inner raised ChordError\(/)
-    expect(await ended('outer')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+describe.each(['memory', 'sqlite'] as const)('in %s', (kind) => chords(useLab(kind)))
+
+describe('on redis', () => {
+  let server: RedisServer
+  let database = 0
+  beforeAll(async () => {
+    server = await RedisServer.start()
   })
-})
-
-describe('a body that cannot be sent is a ChordError that says why', () => {
-  test.each([
-    ['its options', sig('body', { task_id: 'g-body', countdown: 'soon' }), /cannot be sent: .*countdown/],
-    ['its kind', { ...sig('of.tomorrow', { task_id: 'g-body' }), subtask_type: 'unheard' }, /kind unheard/],
-  ])('%s', async (_, body, message) => {
-    await sendHeader('g', body, [{}])
-    const state = await until(async () => {
-      const info = await app.result('g-body').info()
-      return info && isFinal(info.state) ? info : false
-    }).catch(() => undefined)
-    // A kind that is not known names no body: the chord is closed.
-    if (state) expect(state).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(message) } })
-    await isForgotten('g')
-    expect(bodies).toEqual([])
-  })
-})
-
-test('chords that a dead worker left are joined by another one', async () => {
-  const { backend, unitOfWork } = await storesOf(app)
-  const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
-  const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
-  await worker.stop({ grace: 0 })
-  await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
-  await unitOfWork.write({ parts: [part] })
-  expect(await backend.chords?.complete(Date.now() + 1000, 10)).toEqual([{ group: 'dead', callback }])
-  await worker.start()
-  await expect.poll(() => bodies, { timeout: 60_000 }).toEqual([['left', [7]]])
-  await isForgotten('dead')
+  afterAll(() => server?.stop())
+  chords(useLab('redis', () => server.url(database++)))
 })
 
 test('a callback of another shape is refused', () => {

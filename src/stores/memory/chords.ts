@@ -1,5 +1,5 @@
 import { ChordListeners } from '../../backend/chordListeners.ts'
-import type { ChordPart, ChordStore, ChordWrites, CompleteChord, OpenChord, PartSlice } from '../../backend/chords.ts'
+import type { ChordKeeping, ChordPart, ChordStore, ChordWrites, CompleteChord, OpenChord, PartSlice } from '../../backend/chords.ts'
 import { endOf, staleAfter } from '../../backend/retention.ts'
 import {
   ALL_CONTENT_TYPES,
@@ -8,7 +8,6 @@ import {
   type SerializerName,
   serialize,
 } from '../../protocol/serializer.ts'
-import type { Clock } from '../../std/clock.ts'
 
 /** Parts of one slice. */
 const MAX_PARTS = 1000
@@ -26,14 +25,6 @@ interface Chord {
   since: number | undefined
   /** When it is dropped, ms since the epoch. */
   readonly end: number
-}
-
-/** What chords are kept by. */
-export interface ChordKeeping {
-  /** How long the record of a finished task is kept, ms; 0: for ever. */
-  readonly expires: number
-  readonly serializer: SerializerName
-  readonly clock: Clock
 }
 
 /** Chords in this process's memory. Results are serialized nevertheless, as those of records. */

@@ -1,10 +1,9 @@
-import type { StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ChordListeners } from '../../../backend/chordListeners.ts'
-import type { ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
+import type { ChordKeeping, ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
 import { endOf, staleAfter } from '../../../backend/retention.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
-import { ALL_CONTENT_TYPES, deserialize, type SerializerName, serialize } from '../../../protocol/serializer.ts'
-import type { Clock } from '../../../std/clock.ts'
+import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
 
@@ -26,64 +25,16 @@ interface PartRow {
   readonly result: string | Uint8Array
 }
 
-/** What chords are kept by. */
-export interface ChordKeeping {
-  /** How long the record of a finished task is kept, ms; 0: for ever. */
-  readonly expires: number
-  readonly serializer: SerializerName
-  readonly clock: Clock
-}
-
 /** Chords in a SQLite file. `open`, `add` and `close` are for use inside a transaction. */
 export class SqliteChords implements ChordStore {
   readonly #file: SqliteFile
   readonly #keeping: ChordKeeping
   readonly #listeners = new ChordListeners()
-  readonly #statements: Record<
-    | 'open'
-    | 'chord'
-    | 'insert'
-    | 'fill'
-    | 'replace'
-    | 'count'
-    | 'complete'
-    | 'left'
-    | 'parts'
-    | 'grow'
-    | 'resize'
-    | 'close'
-    | 'drop'
-    | 'clean',
-    StatementSync
-  >
+  #prepared: Statements | undefined
 
   constructor(file: SqliteFile, keeping: ChordKeeping) {
     this.#file = file
     this.#keeping = keeping
-    const { db } = file
-    this.#statements = {
-      open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
-        VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO NOTHING`),
-      chord: db.prepare('SELECT size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
-      insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
-        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
-      fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
-        WHERE chord = ? AND task_id = ? AND state = ''`),
-      replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
-        WHERE chord = ? AND task_id = ?`),
-      count: db.prepare('UPDATE celeriac_chord SET done = done + 1, callback = ? WHERE id = ?'),
-      complete: db.prepare('UPDATE celeriac_chord SET since = ? WHERE id = ?'),
-      left: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord WHERE since < ? AND expires > ?
-        ORDER BY since LIMIT ?`),
-      parts: db.prepare(`SELECT place, task_id AS taskId, state, format, result FROM celeriac_part
-        WHERE chord = ? AND state <> '' ORDER BY place IS NULL, place, task_id LIMIT ? OFFSET ?`),
-      grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
-        VALUES (?, ?, NULL, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
-      resize: db.prepare('UPDATE celeriac_chord SET size = size + 1 WHERE id = ?'),
-      close: db.prepare('DELETE FROM celeriac_chord WHERE id = ?'),
-      drop: db.prepare('DELETE FROM celeriac_part WHERE chord = ?'),
-      clean: db.prepare('SELECT id FROM celeriac_chord WHERE expires <= ? LIMIT ?'),
-    }
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {
@@ -174,6 +125,12 @@ export class SqliteChords implements ChordStore {
     return this.#statements.chord.get(group, this.#now) as ChordRow | undefined
   }
 
+  /** Most apps have no chords. */
+  get #statements(): Statements {
+    this.#prepared ??= prepare(this.#file.db)
+    return this.#prepared
+  }
+
   get #now(): number {
     return this.#keeping.clock.now()
   }
@@ -189,4 +146,32 @@ function partOf(group: string, { place, taskId, state, format, result }: PartRow
     if (!(error instanceof DecodeError)) throw error
     return { ...part, state: 'FAILURE', result: encodeException(errorInfo(error)) }
   }
+}
+
+type Statements = ReturnType<typeof prepare>
+
+function prepare(db: DatabaseSync) {
+  return {
+    open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
+      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO NOTHING`),
+    chord: db.prepare('SELECT size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
+    insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
+    fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
+      WHERE chord = ? AND task_id = ? AND state = ''`),
+    replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
+      WHERE chord = ? AND task_id = ?`),
+    count: db.prepare('UPDATE celeriac_chord SET done = done + 1, callback = ? WHERE id = ?'),
+    complete: db.prepare('UPDATE celeriac_chord SET since = ? WHERE id = ?'),
+    left: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord WHERE since < ? AND expires > ?
+      ORDER BY since LIMIT ?`),
+    parts: db.prepare(`SELECT place, task_id AS taskId, state, format, result FROM celeriac_part
+      WHERE chord = ? AND state <> '' ORDER BY place IS NULL, place, task_id LIMIT ? OFFSET ?`),
+    grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
+      VALUES (?, ?, NULL, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
+    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1 WHERE id = ?'),
+    close: db.prepare('DELETE FROM celeriac_chord WHERE id = ?'),
+    drop: db.prepare('DELETE FROM celeriac_part WHERE chord = ?'),
+    clean: db.prepare('SELECT id FROM celeriac_chord WHERE expires <= ? LIMIT ?'),
+  } satisfies Record<string, StatementSync>
 }
