@@ -56,7 +56,7 @@ export interface ChordStore {
    * The oldest first, at most `limit`. What else the store has to put in order, it does now.
    */
   complete(before: number, limit: number): Promise<readonly CompleteChord[]>
-  /** The parts of a complete chord, from a place on; an empty slice if it is closed. At most about 1 MiB, 1000 parts. */
+  /** The parts of a complete chord, from a place on; an empty slice if it is closed. Up to about 1 MiB, 1000 parts. */
   parts(group: string, from: number): Promise<PartSlice>
   /** How many parts have come, and how many are waited for; undefined for a chord that is not open. */
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
