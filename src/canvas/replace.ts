@@ -7,10 +7,10 @@ import { type Advancer, send } from './advance.ts'
 import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
 
 /**
- * A workflow takes the place of a task, as with Celery's `replace`: it ends with the id of the task, and has its
- * callbacks, its errbacks, the rest of its chain, and its place in a group. Its other ids are derived from that of the
- * task, so that a task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for
- * a chord where none can be joined, and as `expand`.
+ * A workflow replaces a task, as with Celery's `replace`: it ends with the id of the task, and has its callbacks, its
+ * errbacks, the rest of its chain, and its place in a group. Its other ids are derived from that of the task, so that a
+ * task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord where
+ * none can be joined, and as `expand`.
  */
 export function replacementOf(
   message: TaskMessage,

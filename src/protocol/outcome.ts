@@ -16,7 +16,7 @@ type Ending =
   | { readonly kind: 'failure'; readonly error: ErrorInfo }
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string }
   | { readonly kind: 'ignore' }
-  /** A workflow takes its place, its id and what follows from it. */
+  /** A workflow replaces it, with its id and with what follows from it. */
   | { readonly kind: 'replace'; readonly workflow: SignatureData }
   /** It did not come to its own end. `terminated`: it was ended by force, not by its own answer to the signal. */
   | { readonly kind: 'stopped'; readonly by: StopReason; readonly terminated: boolean; readonly error: ErrorInfo }

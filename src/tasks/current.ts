@@ -61,10 +61,10 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
   retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
   /**
-   * Ends this run: a workflow takes the place of the task. It ends with the task's id, so that the callers wait for its
-   * end, and has its callbacks, its errbacks, the rest of its chain and its place in a group. The result of a group is
-   * the list of its results. Throws ArgumentError for what is no workflow, EncodeError for arguments that cannot be
-   * sent; the task fails if the workflow is empty, or is a chord or a group that the stores cannot join.
+   * Ends this run: a workflow replaces the task. It ends with the task's id, so that the callers wait for its end, and
+   * has its callbacks, its errbacks, the rest of its chain and its place in a group. The result of a group is the list
+   * of its results. Throws ArgumentError for what is no workflow, EncodeError for arguments that cannot be sent; the
+   * task fails if the workflow is empty, or is a chord or a group that the stores cannot join.
    */
   replace(workflow: SignatureLike): never
   /**

@@ -1,6 +1,6 @@
 import type { SignatureData } from '../protocol/signature.ts'
 
-/** Ends the run of a task whose place a workflow takes: what `ctx.replace` throws. */
+/** Ends the run of a task that a workflow replaces: what `ctx.replace` throws. */
 export class Replacement extends Error {
   readonly workflow: SignatureData
 
