@@ -1,13 +1,15 @@
 import { ChordListeners } from '../../backend/chordListeners.ts'
-import type { ChordKeeping, ChordPart, ChordStore, ChordWrites, CompleteChord, OpenChord, PartSlice } from '../../backend/chords.ts'
+import type {
+  ChordKeeping,
+  ChordPart,
+  ChordStore,
+  ChordWrites,
+  CompleteChord,
+  OpenChord,
+  PartSlice,
+} from '../../backend/chords.ts'
 import { endOf, staleAfter } from '../../backend/retention.ts'
-import {
-  ALL_CONTENT_TYPES,
-  deserialize,
-  type Serialized,
-  type SerializerName,
-  serialize,
-} from '../../protocol/serializer.ts'
+import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 
 /** Parts of one slice. */
 const MAX_PARTS = 1000

@@ -1,6 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ChordListeners } from '../../../backend/chordListeners.ts'
-import type { ChordKeeping, ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
+import type {
+  ChordKeeping,
+  ChordPart,
+  ChordStore,
+  CompleteChord,
+  OpenChord,
+  PartSlice,
+} from '../../../backend/chords.ts'
 import { endOf, staleAfter } from '../../../backend/retention.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
