@@ -49,6 +49,8 @@ export interface PartSlice {
  * it has as many parts as `size` says, failures and revoked ones counted; it is so exactly once, whatever is repeated.
  */
 export interface ChordStore {
+  /** False: only this process uses it, so that no other one leaves complete chords behind. */
+  readonly shared: boolean
   /**
    * Call the listener for each chord that a write of this process completes, after the write. Returns what ends that.
    * With several listeners each chord goes to one of them.

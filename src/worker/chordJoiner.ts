@@ -50,7 +50,7 @@ export class ChordJoiner implements Service {
   async start(): Promise<void> {
     if (this.#unlisten) return
     this.#unlisten = this.#chords.onComplete((chord) => this.#begin(chord, false))
-    this.#sweepLater()
+    if (this.#chords.shared) this.#sweepLater()
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest'
 import { openStores } from '../../src/stores/open.ts'
 import { type ChordStores, chordSuite } from '../../src/testing/suites/chordSuite.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -13,9 +13,9 @@ function openAt(url: string): Promise<ChordStores> {
   )
 }
 
-chordSuite('in memory', () => openAt('memory:'))
+chordSuite({ describe, it }, 'in memory', () => openAt('memory:'))
 
-chordSuite('in SQLite', () => {
+chordSuite({ describe, it }, 'in SQLite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-chords-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return openAt(`sqlite:${join(folder, 'store.db')}`)
@@ -29,5 +29,5 @@ describe('with a server', () => {
   })
   afterAll(() => server?.stop())
 
-  chordSuite('in Redis', () => openAt(server.url(database++)))
+  chordSuite({ describe, it }, 'in Redis', () => openAt(server.url(database++)))
 })

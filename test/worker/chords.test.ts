@@ -2,20 +2,20 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import type { JobInfo } from '../../src/calls/jobInfo.ts'
 import { readBodyCall } from '../../src/canvas/chordParts.ts'
+import type { CeleriacOptions } from '../../src/config/config.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protocol/message.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { DecodeError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import type { Worker } from '../../src/worker/worker.ts'
 import { type Lab, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { ManualClock } from '../beat/clock.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /* How the ends of members become parts, and what follows from the last: messages as a client of Celery sends them. */
 
 let app: App
-let worker: Worker
 let bodies: unknown[][]
 let errbacks: unknown[]
 
@@ -24,12 +24,12 @@ function useWorker(lab: () => Lab): void {
     bodies = []
     errbacks = []
     app = appOf(lab())
-    worker = await lab().work(app)
+    await lab().work(app)
   })
 }
 
-function appOf(lab: Lab): App {
-  const own = lab.app()
+function appOf(lab: Lab, options: CeleriacOptions = {}): App {
+  const own = lab.app(options)
   own.task('value', (value: unknown) => value)
   own.task('boom', (words: string) => Promise.reject(new RangeError(words)))
   own.task('body', (...args: unknown[]) => {
@@ -88,7 +88,7 @@ async function isForgotten(group: string): Promise<void> {
 }
 
 /** What holds on every store that has messages and results. */
-function chords(lab: () => Lab): void {
+function chords(lab: () => Lab, isShared: boolean): void {
   useWorker(lab)
 
   test('the body gets the results in the order of the header, before its own arguments', async () => {
@@ -178,38 +178,40 @@ function chords(lab: () => Lab): void {
     })
   })
 
-  describe('a body that cannot be sent is a ChordError that says why', () => {
-    test.each([
-      ['its options', sig('body', { task_id: 'g-body', countdown: 'soon' }), /cannot be sent: .*countdown/],
-      ['its kind', { ...sig('of.tomorrow', { task_id: 'g-body' }), subtask_type: 'unheard' }, /kind unheard/],
-    ])('%s', async (_, body, message) => {
-      await sendHeader('g', body, [{}])
-      const state = await until(async () => {
-        const info = await app.result('g-body').info()
-        return info && isFinal(info.state) ? info : false
-      }).catch(() => undefined)
-      // A kind that is not known names no body: the chord is closed.
-      if (state) expect(state).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(message) } })
-      await isForgotten('g')
-      expect(bodies).toEqual([])
-    })
+  test('a body that cannot be sent is a ChordError that says why', async () => {
+    await sendHeader('g', sig('body', { task_id: 'g-body', countdown: 'soon' }), [{}])
+    const message = expect.stringMatching(/cannot be sent: .*countdown/)
+    expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+    await isForgotten('g')
   })
 
-  test('chords that a dead worker left are joined by another one', async () => {
-    const { backend, unitOfWork } = await storesOf(app)
-    const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
-    const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
-    await worker.stop({ grace: 0 })
-    await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
-    await unitOfWork.write({ parts: [part] })
-    expect(await backend.chords?.complete(Date.now() + 1000, 10)).toEqual([{ group: 'dead', callback }])
-    await worker.start()
-    await expect.poll(() => bodies, { timeout: 60_000 }).toEqual([['left', [7]]])
-    await isForgotten('dead')
+  test('a body of an unknown kind names no task: the chord is closed', async () => {
+    await sendHeader('g', { ...sig('of.tomorrow', { task_id: 'g-body' }), subtask_type: 'unheard' }, [{}])
+    await isForgotten('g')
+    expect(await app.result('g-body').info()).toBeUndefined()
   })
+
+  if (isShared)
+    test('chords that a dead worker left are joined by another one', async () => {
+      const clock = new ManualClock(Date.now())
+      app = appOf(lab(), { clock })
+      const { backend, unitOfWork } = await storesOf(app)
+      const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
+      const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
+      await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
+      await unitOfWork.write({ parts: [part] })
+      expect(await backend.chords?.complete(clock.now() + 1, 10)).toEqual([{ group: 'dead', callback }])
+      await lab().work(app)
+      await until(() => {
+        clock.advance(5000)
+        return bodies.length > 0
+      })
+      expect(bodies).toEqual([['left', [7]]])
+      await isForgotten('dead')
+    })
 }
 
-describe.each(['memory', 'sqlite'] as const)('in %s', (kind) => chords(useLab(kind)))
+describe.each(['memory', 'sqlite'] as const)('in %s', (kind) => chords(useLab(kind), kind !== 'memory'))
 
 describe('on redis', () => {
   let server: RedisServer
@@ -218,7 +220,10 @@ describe('on redis', () => {
     server = await RedisServer.start()
   })
   afterAll(() => server?.stop())
-  chords(useLab('redis', () => server.url(database++)))
+  chords(
+    useLab('redis', () => server.url(database++)),
+    true,
+  )
 })
 
 test('a callback of another shape is refused', () => {

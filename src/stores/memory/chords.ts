@@ -31,6 +31,7 @@ interface Chord {
 
 /** Chords in this process's memory. Results are serialized nevertheless, as those of records. */
 export class MemoryChords implements ChordStore {
+  readonly shared = false
   readonly #keeping: ChordKeeping
   readonly #chords = new Map<string, Chord>()
   readonly #listeners = new ChordListeners()

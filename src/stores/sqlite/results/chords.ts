@@ -34,6 +34,7 @@ interface PartRow {
 
 /** Chords in a SQLite file. `open`, `add` and `close` are for use inside a transaction. */
 export class SqliteChords implements ChordStore {
+  readonly shared = true
   readonly #file: SqliteFile
   readonly #keeping: ChordKeeping
   readonly #listeners = new ChordListeners()
@@ -49,8 +50,10 @@ export class SqliteChords implements ChordStore {
   }
 
   complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
-    const rows = (): unknown => this.#statements.left.all(before, this.#now, limit)
-    return this.#file.read(() => rows() as readonly CompleteChord[])
+    return this.#file.read(() => {
+      const rows = this.#statements.left.all(before, this.#now, limit) as unknown as readonly CompleteChord[]
+      return rows.map(({ group, callback }) => ({ group, callback }))
+    })
   }
 
   parts(group: string, from: number): Promise<PartSlice> {
