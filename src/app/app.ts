@@ -21,6 +21,7 @@ import {
 import { openWait } from '../calls/wait.ts'
 import type { Signature } from '../calls/workflow.ts'
 import type { SignatureOptions } from '../calls/workflowOptions.ts'
+import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { type CeleriacOptions, type Config, parseConfig } from '../config/config.ts'
 import type { ContextValues } from '../config/requestValues.ts'
@@ -111,6 +112,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#options = options
     this.#config = parseConfig(options)
     this.#stores = new AppStores(() => this.#config, this.extensions)
+    this.#stores.links = (stores) => linkFollowUp(advancerOf(this, this.#origin, stores))
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })

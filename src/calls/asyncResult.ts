@@ -159,9 +159,9 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
    * out); a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
    */
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
-    const { extensions } = this.#stores
-    const followUps = extensions.map(({ followUp }) => followUp)
-    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false, followUps, this.#stores.clock)
+    const stores = await this.#stores.open()
+    const followUps = this.#stores.followUps(stores)
+    return revokeTask(stores, this.id, options.terminate ?? false, followUps, this.#stores.clock)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */

@@ -1,3 +1,4 @@
+import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../std/clock.ts'
 import { uuid } from '../std/id.ts'
@@ -33,14 +34,15 @@ export class AppStores {
   #replies: { readonly config: Config; readonly wanted: boolean } | undefined
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
-  /** The extensions of the app: `revoke` writes what follows by them. */
-  readonly extensions: readonly Extension[]
+  readonly #extensions: readonly Extension[]
+  /** The rule of links and chords, for a task that is taken out of its queue. The app, which knows its tasks, sets it. */
+  links: (stores: Stores) => FollowUp = () => () => NOTHING_FOLLOWS
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
   constructor(config: () => Config, extensions: readonly Extension[]) {
     this.#config = config
-    this.extensions = extensions
+    this.#extensions = extensions
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
@@ -50,6 +52,11 @@ export class AppStores {
     // Every call asks; the URL is looked up once for each configuration.
     if (this.#replies?.config !== config) this.#replies = { config, wanted: repliesTo(config.backend.reveal()) }
     return this.#replies.wanted ? this.#queue : undefined
+  }
+
+  /** What follows from the end of a task that never runs: `revoke` writes it. */
+  followUps(stores: Stores): readonly FollowUp[] {
+    return [this.links(stores), ...this.#extensions.map(({ followUp }) => followUp)]
   }
 
   /** The app's clock. */

@@ -1,6 +1,7 @@
 import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
+import type { Stores } from '../calls/stores.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -28,6 +29,18 @@ export interface Advancer {
   readonly joins: boolean
   /** Throws for a message that its store can never send. */
   check(message: Message): void
+}
+
+/** The sender with this name of what follows, by these stores. */
+export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWork }: Stores): Advancer {
+  return {
+    app,
+    hostname,
+    check: (message) => unitOfWork.check?.(message),
+    listed: backend.knowsAll && backend.jobs !== undefined,
+    // The end of a member and its part are written together.
+    joins: backend.chords !== undefined && unitOfWork.submitGroup !== undefined,
+  }
 }
 
 /** The links and the chain of a task, at its end. */

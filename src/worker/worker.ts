@@ -4,7 +4,7 @@ import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
-import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
+import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -38,11 +38,6 @@ interface Ending {
   /** ms */
   readonly grace: number
   readonly reason: string
-}
-
-/** Messages and results are on one store, which writes the end of a member and its part together. */
-function joinsChords({ backend, unitOfWork }: Stores): boolean {
-  return backend.chords !== undefined && unitOfWork.submitGroup !== undefined
 }
 
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
@@ -138,13 +133,7 @@ export class Worker implements Service {
   }
 
   #contextOf(stores: Stores): WorkerContext {
-    const advancer: Advancer = {
-      app: this.#app,
-      hostname: this.hostname,
-      check: (message) => stores.unitOfWork.check?.(message),
-      listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
-      joins: joinsChords(stores),
-    }
+    const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
       app: this.#app,

@@ -156,6 +156,17 @@ function chords(lab: () => Lab, isShared: boolean): void {
       expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
     })
 
+    test('one that is revoked while it waits, and the rest of its chain', async () => {
+      const later = new Date(Date.now() + 3_600_000).toISOString().replace('Z', '000+00:00')
+      const body = sig('body', { task_id: 'g-body' })
+      const last = sig('value', { task_id: 'g-last', group_id: 'g', group_index: 1, chord: body })
+      await sendHeader('g', body, [{}, { eta: later, chain: [last, sig('value', { task_id: 'middle' })] }])
+      await app.result('g-1').revoke()
+      const message = "Dependency g-last raised TaskRevokedError('revoked')"
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
+      for (const id of ['g-1', 'middle', 'g-last']) expect(await ended(id)).toMatchObject({ state: 'REVOKED' })
+    })
+
     test('a chain that fails early: its last step is the part', async () => {
       const body = sig('body', { task_id: 'g-body' })
       const last = sig('value', { task_id: 'g-last', group_id: 'g', group_index: 1, chord: body })
