@@ -60,13 +60,16 @@ export class ChordJoiner implements Service {
   }
 
   #sweepLater(): void {
-    this.#cancel = this.#parts.app.config.clock.after(SWEEP_INTERVAL_MS, () => void this.#sweep(), true)
+    const sweep = (): void => this.#parts.state.hold(this.#sweep())
+    this.#cancel = this.#parts.app.config.clock.after(SWEEP_INTERVAL_MS, sweep, true)
   }
 
   async #sweep(): Promise<void> {
     try {
       const before = this.#parts.app.config.clock.now() - ABANDONED_MS
-      for (const chord of await this.#chords.complete(before, MAX_SWEPT)) this.#begin(chord, true)
+      const left = await this.#chords.complete(before, MAX_SWEPT)
+      if (!this.#unlisten) return
+      for (const chord of left) this.#begin(chord, true)
     } catch (error) {
       this.#tell(error)
     }
@@ -97,10 +100,11 @@ export class ChordJoiner implements Service {
   async #write(chord: CompleteChord, isLeft: boolean): Promise<void> {
     const { group } = chord
     const { results, error } = await this.#gather(group)
-    if (results.length === 0) return
-    // A worker of Celery's that ends a chord with an error leaves its parts.
-    if (isLeft && error && (await this.#hasEnded(chord))) return this.#close(group)
+    // It was closed meanwhile; or nothing of it is left.
+    if (results.length === 0) return this.#close(group)
     try {
+      // A worker of Celery's that ends a chord with an error leaves its parts.
+      if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
       await this.#attempt(error ? this.#failure(chord, error) : this.#body(chord, results))
     } catch (problem) {
       if (faultOf(problem) !== 'message') throw problem

@@ -202,37 +202,59 @@ function chords(lab: () => Lab, isShared: boolean): void {
     expect(await app.result('g-body').info()).toBeUndefined()
   })
 
-  if (isShared)
-    test('chords that a dead worker left are joined by another one', async () => {
-      const clock = new ManualClock(Date.now())
-      app = appOf(lab(), { clock })
-      const { backend, unitOfWork } = await storesOf(app)
-      const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
-      const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
-      await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
-      await unitOfWork.write({ parts: [part] })
-      expect(await backend.chords?.complete(clock.now() + 1, 10)).toEqual([{ group: 'dead', callback }])
-      await lab().work(app)
-      await until(() => {
-        clock.advance(5000)
-        return bodies.length > 0
-      })
-      expect(bodies).toEqual([['left', [7]]])
-      await isForgotten('dead')
+  // Nothing is left in the memory of a process that dies.
+  if (!isShared) return
+
+  test.each([
+    ['cannot be read', 'not JSON'],
+    ['has a body of an unknown kind', '{"id":"x","rootId":"x","body":{"task":"a","subtask_type":"unheard"}}'],
+  ])('a failed one that a dead worker left, and whose callback %s, is closed', async (_, callback) => {
+    const clock = new ManualClock(Date.now())
+    app = appOf(lab(), { clock })
+    const { backend, unitOfWork } = await storesOf(app)
+    const part = { group: 'dead', index: 0, taskId: 'x', state: 'REVOKED', result: null, callback } as const
+    await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
+    await unitOfWork.write({ parts: [part] })
+    const worker = await lab().work(app)
+    await until(async () => {
+      clock.advance(5000)
+      return (await backend.chords?.progress('dead')) === undefined
     })
+    await worker.stop()
+  })
+
+  test('chords that a dead worker left are joined by another one', async () => {
+    const clock = new ManualClock(Date.now())
+    app = appOf(lab(), { clock })
+    const { backend, unitOfWork } = await storesOf(app)
+    const callback = JSON.stringify({ body: sig('body', { task_id: 'left' }), id: 'x', rootId: 'x' })
+    const part = { group: 'dead', index: 0, taskId: 'x', state: 'SUCCESS', result: 7, callback } as const
+    await unitOfWork.write({ opens: [{ group: 'dead', size: 1 }] })
+    await unitOfWork.write({ parts: [part] })
+    expect(await backend.chords?.complete(clock.now() + 1, 10)).toEqual([{ group: 'dead', callback }])
+    await lab().work(app)
+    await until(() => {
+      clock.advance(5000)
+      return bodies.length > 0
+    })
+    expect(bodies).toEqual([['left', [7]]])
+    await isForgotten('dead')
+  })
 }
 
 describe.each(['memory', 'sqlite'] as const)('in %s', (kind) => chords(useLab(kind), kind !== 'memory'))
 
 describe('on redis', () => {
   let server: RedisServer
-  let database = 0
   beforeAll(async () => {
     server = await RedisServer.start()
   })
   afterAll(() => server?.stop())
   chords(
-    useLab('redis', () => server.url(database++)),
+    useLab('redis', async () => {
+      await server.cli('FLUSHALL')
+      return server.url()
+    }),
     true,
   )
 })
