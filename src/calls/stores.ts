@@ -35,7 +35,7 @@ export class AppStores {
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
   readonly #extensions: readonly Extension[]
-  /** The rule of links and chords, for a task that is taken out of its queue. The app, which knows its tasks, sets it. */
+  /** The rule of links and chords, for a task that is taken out of its queue: the app sets it. */
   links: (stores: Stores) => FollowUp = () => () => NOTHING_FOLLOWS
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
