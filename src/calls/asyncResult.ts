@@ -76,19 +76,23 @@ export interface ResultHandle {
 /** A submitted task, by id. Not thenable: `await task.delay()` returns this handle, not the result. */
 export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> implements ResultHandle {
   readonly id: string
-  readonly parent: ResultHandle | undefined
   /** False where the call that made this sent nothing: its idempotency key, or its note, existed already. */
   readonly sent: boolean
   readonly #stores: AppStores
   readonly #ignored: boolean
+  readonly #parent: ResultHandle | undefined
 
   /** Made by `delay`, `applyAsync` and `app.result(id)`. `ignored`: the call keeps no record. */
   constructor(id: string, stores: AppStores, ignored = false, sent = true, parent?: ResultHandle) {
     this.id = id
-    this.parent = parent
+    this.#parent = parent
     this.sent = sent
     this.#stores = stores
     this.#ignored = ignored
+  }
+
+  get parent(): ResultHandle | undefined {
+    return this.#parent
   }
 
   /**

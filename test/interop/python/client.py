@@ -148,6 +148,8 @@ def run_canvas(spec, **options):
 
 def run_chain_to_group(first, members):
     result = chain(signature(first), group([signature(member) for member in members])).apply_async()
+    # Over rpc:// a result goes to the handle that waits for it first: the one in the group.
+    RESULTS.update({member.id: member for member in result.children})
     return {"first": result.parent.id, "members": [member.id for member in result.children]}
 
 
