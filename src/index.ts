@@ -31,15 +31,19 @@ export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
   EventOptions,
+  ResultHandle,
   RevokeOptions,
   Submission,
   TaskEvent,
   WaitOptions,
 } from './calls/asyncResult.ts'
+export type { GroupResult, MemberResult } from './calls/groupResult.ts'
 export type { JobError, JobInfo } from './calls/jobInfo.ts'
 export type { Call } from './calls/prepareCall.ts'
 export type { AnyTask, ObjectTask, Positional, ProgressOf, ResultOf, Task } from './calls/task.ts'
 export type { WaitOutcome } from './calls/wait.ts'
+export { Chain, Chord, chain, chord, Group, group, Signature } from './calls/workflow.ts'
+export type { SignatureOptions, WorkflowOptions } from './calls/workflowOptions.ts'
 export { App, Celeriac } from './celeriac.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
@@ -54,7 +58,7 @@ export type { DeliveryInfo, Job } from './protocol/job.ts'
 export type { Embed, TaskHead, TaskMessage } from './protocol/message.ts'
 export type { ErrorInfo } from './protocol/outcome.ts'
 export { type PythonType, PythonValue } from './protocol/pythonValue.ts'
-export type { SignatureData } from './protocol/signature.ts'
+export type { SignatureData, SignatureLike } from './protocol/signature.ts'
 export * as states from './protocol/states.ts'
 export type { RequestContext } from './request/requestContext.ts'
 export type { UrlQuery } from './request/urlFor.ts'

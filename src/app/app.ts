@@ -1,14 +1,14 @@
 import { hostname } from 'node:os'
-import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
-import { infoOf } from '../calls/jobInfo.ts'
+import type { ObjectMaker } from '../calls/makers.ts'
 import { type Call, type Prepared, prepare, type Sender, sentFacts } from '../calls/prepareCall.ts'
-import { purgeQueue } from '../calls/revoke.ts'
+import { type AnyValue, signatureFrom } from '../calls/signatureFrom.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
   type AnyTask,
+  type Calls,
   makeTask,
   type ObjectTask,
   objectDefinition,
@@ -18,19 +18,22 @@ import {
   type ResultOf,
   type Task,
 } from '../calls/task.ts'
-import { completeWait, openWait, type WaitOutcome } from '../calls/wait.ts'
+import { openWait } from '../calls/wait.ts'
+import type { Signature } from '../calls/workflow.ts'
+import type { SignatureOptions } from '../calls/workflowOptions.ts'
+import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { type CeleriacOptions, type Config, parseConfig } from '../config/config.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import type { TaskOptions } from '../config/taskOptions.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
-import { UNKNOWN } from '../protocol/states.ts'
+import type { SignatureLike } from '../protocol/signature.ts'
 import type { RequestContext } from '../request/requestContext.ts'
 import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import { sealContext } from '../request/wire.ts'
 import { Emitter } from '../std/emitter.ts'
-import { ArgumentError, ConfigError } from '../std/errors.ts'
+import { ArgumentError, ConfigError, NotRegistered } from '../std/errors.ts'
 import { requireNode } from '../std/node.ts'
 import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
 import { requireText, shown } from '../std/validate.ts'
@@ -38,17 +41,18 @@ import type { Given } from '../tasks/bind.ts'
 import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
+import type { JobServices } from '../tasks/jobServices.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
-import type { OpenWait } from '../tasks/waitTypes.ts'
 import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
-import { jobOfEnvelope, runEagerly } from './eager.ts'
+import { builtinTasks } from './builtins.ts'
+import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
-import type { JobFilter, JobPage } from './jobPage.ts'
 import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
-import type { StoreInfo, StoreVersion } from './storeInfo.ts'
+import { StoreAccess } from './storeAccess.ts'
+import { addToChord, sendWorkflow, type WorkflowHost } from './workflows.ts'
 
 requireNode()
 
@@ -60,7 +64,7 @@ export function isApp(value: unknown): value is App {
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
-export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> {
+export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> extends StoreAccess {
   /** What `isApp` looks for. */
   readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
@@ -79,25 +83,53 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
   readonly #afterTask = new Set<AfterTask>()
-  readonly #openWait: OpenWait = (...wait) => openWait(this.#stores, this.#config, ...wait)
+  /** The same for all tasks: signatures of one app are known by it. */
+  readonly #calls: Calls = {
+    send: (own, given, options) => this.#send(() => checkedCall(own, given, options)),
+    sendMany: (own, calls, options) => this.#sendMany(own, calls, options),
+    runHere: (own, args) => runHere(own, args, this.#origin, this.#config),
+    sendWorkflow: (...workflow) => sendWorkflow(this.#workflows, ...workflow),
+  }
+  readonly #builtins = builtinTasks({
+    callHere: (task, args) => {
+      const definition = this.#definition(task)
+      if (!definition) throw new NotRegistered(task)
+      return runHere(definition, args, this.#origin, this.#config)
+    },
+    send: async (data, args) => (await sendWorkflow(this.#workflows, data, args, {}, undefined)).id,
+  })
+  readonly #eagerJobs: Pick<EagerHost, 'runJob' | 'taskEnded'> = {
+    runJob: (job, host) => this.#runJob(job, host),
+    taskEnded: (ended) => this.#taskEnded(ended),
+  }
+  readonly #services: JobServices = {
+    openWait: (...wait) => openWait(this.#stores, this.#config, ...wait),
+    addToChord: (...member) => addToChord(this.#workflows, ...member),
+  }
 
   constructor(options: CeleriacOptions<Context> = {}) {
+    super()
     this.#options = options
     this.#config = parseConfig(options)
     this.#stores = new AppStores(() => this.#config, this.extensions)
+    this.#stores.links = (stores) => linkFollowUp(advancerOf(this, this.#origin, stores))
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
     defineInternals(this, {
       stores: () => this.#stores.open(),
-      runJob: (job, host) => this.#runJob(job, host),
-      taskEnded: (ended) => this.#taskEnded(ended),
+      ...this.#eagerJobs,
+      definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),
     })
   }
 
   get config(): Config {
     return this.#config
+  }
+
+  protected get appStores(): AppStores {
+    return this.#stores
   }
 
   /** Every task by name. */
@@ -129,7 +161,16 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     InferInput<Input> | Positional<InferInput<Input>, Params>,
     Promise<ResultOf<Output, Return>>,
     Name,
-    ProgressOf<Chunk>
+    ProgressOf<Chunk>,
+    ObjectMaker<
+      [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
+      InferInput<Input>,
+      Params,
+      Positional<InferInput<Input>, Params>,
+      ResultOf<Output, Return>,
+      ProgressOf<Progress>,
+      ProgressOf<Chunk>
+    >
   >
   task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
     const definition =
@@ -138,11 +179,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
         : positionalDefinition(first as string, run as () => unknown, options)
     if (this.#tasks.has(definition.name))
       throw new ArgumentError(`task ${definition.name} is defined already in this app`)
-    const task = makeTask(definition, {
-      send: (own, given, callOptions) => this.#send(() => checkedCall(own, given, callOptions)),
-      sendMany: (own, calls, callOptions) => this.#sendMany(own, calls, callOptions),
-      runHere: (own, args) => runHere(own, args, this.#origin, this.#config),
-    })
+    const task = makeTask(definition, this.#calls)
     this.#tasks.set(definition.name, task)
     return task
   }
@@ -159,6 +196,18 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     requireText(task, 'task name')
     const call = namedCall(task, this.#tasks.get(task)?.definition, args, options)
     return this.#send(() => call) as Submission<Result, Progress>
+  }
+
+  /**
+   * The call of a task as a signature: of one by its name, also one whose code lives elsewhere, or of what
+   * `JSON.stringify` made of a signature or a workflow. Throws ArgumentError for what is neither.
+   */
+  signature<Result = AnyValue, Takes = AnyValue>(
+    task: string | SignatureLike,
+    args: readonly unknown[] = [],
+    options: SignatureOptions & Pick<CallOptions, 'kwargs'> = {},
+  ): Signature<Result, Takes> {
+    return signatureFrom(task, args, options, this.#calls) as Signature<Result, Takes>
   }
 
   /** The handle of a task from its id alone. */
@@ -218,63 +267,6 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /**
-   * Records, newest submission first: all, but on `redis:` those of jobs submitted over HTTP, or with `tags`, `owner`
-   * or `keepInput`; there, and with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where
-   * the store cannot list.
-   */
-  async jobs(filter: JobFilter = {}): Promise<JobPage> {
-    const { backend } = await this.#stores.open()
-    if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
-    const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
-    return { jobs: metas.map(infoOf), cursor }
-  }
-
-  /**
-   * Messages that wait in a queue (default: the app's). Rejects with StoreUnavailableError when the store does not
-   * answer.
-   */
-  async queueSize(queue: string = this.#config.queue): Promise<number> {
-    return (await this.#stores.open()).broker.size(queue)
-  }
-
-  /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
-  async purge(queue: string = this.#config.queue): Promise<number> {
-    return purgeQueue(await this.#stores.open(), queue, this.#config.clock)
-  }
-
-  /**
-   * Answer a task that waits (`ctx.waitFor`), by the token that it emitted. Returns what became of the answer. Throws
-   * EncodeError for a value that cannot be sent, NotSupportedError with `rpc://` results.
-   */
-  completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
-    return completeWait(this.#stores, this.#config, token, value)
-  }
-
-  /** The state of each of these jobs, as `AsyncResult.state`, in one read. */
-  async states(ids: readonly string[]): Promise<string[]> {
-    const { backend } = await this.#stores.open()
-    return (await backend.load(ids)).map((meta) => meta?.status ?? UNKNOWN)
-  }
-
-  /**
-   * Open the stores now, and not at the first call. Rejects with ConfigError, StoreUnavailableError; the next call then
-   * tries again.
-   */
-  async connect(): Promise<StoreInfo> {
-    const { broker, backend } = await this.#stores.open()
-    return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
-  }
-
-  /**
-   * Bring the stores to this version of celeriac, as opening them does; with `print`, only find out what that would
-   * change. One entry for each store; one without `steps` has nothing that is ever migrated. Rejects with ConfigError
-   * for a store that a later version has migrated beyond this one, and StoreUnavailableError.
-   */
-  migrate({ print = false }: { readonly print?: boolean | undefined } = {}): Promise<readonly StoreVersion[]> {
-    return this.#stores.migrate(print)
-  }
-
-  /**
    * Change settings before the stores are first used; later it is a ConfigError. `folder` says where the application
    * is: its default store belongs there.
    */
@@ -285,10 +277,14 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#config = parseConfig(this.#options, folder)
   }
 
+  #definition(task: string): TaskDefinition | undefined {
+    return this.#tasks.get(task)?.definition ?? this.#builtins.get(task)
+  }
+
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
-    const definition = this.#tasks.get(job.task)?.definition
+    const definition = this.#definition(job.task)
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#openWait)
+    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#services)
     return this.#override ? this.#override.around(job.task, job.id, run) : run()
   }
 
@@ -319,6 +315,19 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  get #workflows(): WorkflowHost {
+    return {
+      config: this.#config,
+      tasks: this.#tasks,
+      stores: this.#stores,
+      sender: this.#sender,
+      sendLayers: this.#sendLayers,
+      beforeSending: (prepared) => this.signals.emit('task:before-publish', sentFacts(prepared)),
+      afterSending: (prepared, sent) => this.#afterSending(prepared, sent),
+      eager: this.#eagerJobs,
+    }
   }
 
   get #sender(): Sender {
@@ -364,12 +373,17 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   /** Without a promise more than it takes: every call pays for them. */
-  #handIn(prepared: Prepared, { unitOfWork, backend }: Stores): Promise<AsyncResult> {
+  #handIn(prepared: Prepared, stores: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', sentFacts(prepared))
     const sending = this.#config.alwaysEager
-      ? this.#runNow(prepared, unitOfWork, backend.events !== undefined)
-      : unitOfWork.submit(prepared.submission)
+      ? runInOrder([prepared], [], this.#eager(stores)).then(([sent]) => sent === true)
+      : stores.unitOfWork.submit(prepared.submission)
     return sending.then((sent) => this.#afterSending(prepared, sent))
+  }
+
+  #eager(stores: Stores): EagerHost {
+    const app = { config: this.#config, tasks: this.#tasks }
+    return { app, stores, origin: this.#origin, ...this.#eagerJobs }
   }
 
   #beforeSending(prepared: Prepared): void {
@@ -381,19 +395,5 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
     if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
-  }
-
-  /** The eager mode. False where its idempotency key, or its note, was there already. */
-  async #runNow({ queue, submission }: Prepared, unitOfWork: UnitOfWork, emits: boolean): Promise<boolean> {
-    const { message, ...rest } = submission
-    if (!(await unitOfWork.submit(rest))) return false
-    const delivered = { queue, redelivered: false, lost: 0, hostname: this.#origin, eager: true }
-    const job = jobOfEnvelope(message.envelope, delivered)
-    const to = { unitOfWork, emits, clock: this.#config.clock }
-    const run = (one: Job, host: JobHost): Promise<Outcome> => this.#runJob(one, host)
-    const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, this.#config.logger)
-    const facts = { id: job.id, task: job.task, queue, retries }
-    await this.#taskEnded({ facts, headers: job.headers, outcome, runtime })
-    return true
   }
 }

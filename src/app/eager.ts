@@ -54,7 +54,7 @@ export async function runEagerly(
   }
   await handed
   const ended = { outcome, retries, runtime: performance.now() - begun }
-  if (!pending || outcome.kind === 'ignore') return ended
+  if (!pending || outcome.kind === 'ignore' || outcome.kind === 'replace') return ended
   const children = childTuples(outcome.children ?? [])
   const end = { ...base, children, retries, date_started: started, date_done: isoOf(clock.now()) }
   if (outcome.kind === 'success') {

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { Ended } from './afterTask.ts'
 import type { Override } from './override.ts'
@@ -24,6 +25,8 @@ interface AppActions {
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread: what pools call. Never rejects. */
   runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** A task of the app, or one that is built in; undefined where there is none of this name. */
+  definition(task: string): TaskDefinition | undefined
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */
   taskEnded(ended: Ended): Promise<void> | undefined
   /**

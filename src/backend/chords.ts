@@ -1,3 +1,6 @@
+import type { SerializerName } from '../protocol/serializer.ts'
+import type { Clock } from '../std/clock.ts'
+
 /*
  * Chords: where the ends of the members of a group are gathered, so that a body can follow from all of them (Celery's
  * chord; celery-wire §4.4). Each sentence of these docs is a case of `testing/suites/chordSuite.ts`.
@@ -46,6 +49,8 @@ export interface PartSlice {
  * it has as many parts as `size` says, failures and revoked ones counted; it is so exactly once, whatever is repeated.
  */
 export interface ChordStore {
+  /** False: only this process uses it, so that no other one leaves complete chords behind. */
+  readonly shared: boolean
   /**
    * Call the listener for each chord that a write of this process completes, after the write. Returns what ends that.
    * With several listeners each chord goes to one of them.
@@ -56,10 +61,32 @@ export interface ChordStore {
    * The oldest first, at most `limit`. What else the store has to put in order, it does now.
    */
   complete(before: number, limit: number): Promise<readonly CompleteChord[]>
-  /** The parts of a complete chord, from a place on; an empty slice if it is closed. Up to about 1 MiB, 1000 parts. */
+  /**
+   * The parts of a complete chord, from a place on; an empty slice if it is closed. At most about 1 MiB or 1000 parts.
+   */
   parts(group: string, from: number): Promise<PartSlice>
   /** How many parts have come, and how many are waited for; undefined for a chord that is not open. */
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
   /** One member more (Celery's `add_to_chord`), unless this task was added before. False if the chord is not open. */
   grow(group: string, taskId: string): Promise<boolean>
+  /** For a unit of work of separate stores. Absent where only the store's own unit of work can write chords. */
+  readonly writes?: ChordWrites
+}
+
+/** What `opens`, `parts` and `closes` of a write do, each by itself. */
+export interface ChordWrites {
+  open(chords: readonly OpenChord[]): Promise<void>
+  /** Throws EncodeError. */
+  add(parts: readonly ChordPart[]): Promise<void>
+  isOpen(group: string): Promise<boolean>
+  /** False where it is not open. */
+  close(group: string): Promise<boolean>
+}
+
+/** What chords are kept by. */
+export interface ChordKeeping {
+  /** How long the record of a finished task is kept, ms; 0: for ever. */
+  readonly expires: number
+  readonly serializer: SerializerName
+  readonly clock: Clock
 }

@@ -58,8 +58,8 @@ function joined(one: Following, other: Following): Following {
     publish: [...one.publish, ...other.publish],
     also: [...one.also, ...other.also],
     children: [...one.children, ...other.children],
-    opens: [...(one.opens ?? []), ...(other.opens ?? [])],
-    parts: [...(one.parts ?? []), ...(other.parts ?? [])],
+    opens: one.opens && other.opens ? [...one.opens, ...other.opens] : (one.opens ?? other.opens),
+    parts: one.parts && other.parts ? [...one.parts, ...other.parts] : (one.parts ?? other.parts),
     deadLetter: one.deadLetter || other.deadLetter,
   }
 }

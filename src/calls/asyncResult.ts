@@ -1,6 +1,6 @@
 import { type Change, seqOf } from '../backend/eventLog.ts'
 import type { LogLine } from '../protocol/emission.ts'
-import { isOver, type TaskMeta } from '../protocol/result.ts'
+import { childIds, isOver, type TaskMeta } from '../protocol/result.ts'
 import { FAILURE, isFinal, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../protocol/states.ts'
 import type { Clock } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -66,17 +66,26 @@ export interface RevokeOptions {
   terminate?: boolean | undefined
 }
 
-/** A submitted task, by id. Not thenable: `await task.delay()` returns this handle, not the result. */
-export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> {
+/** What a workflow results in: an `AsyncResult` or a `GroupResult`. */
+export interface ResultHandle {
   readonly id: string
+  /** What ends before this begins, where that is known: the step before it in a chain, the header of a chord. */
+  readonly parent: ResultHandle | undefined
+}
+
+/** A submitted task, by id. Not thenable: `await task.delay()` returns this handle, not the result. */
+export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> implements ResultHandle {
+  readonly id: string
+  readonly parent: ResultHandle | undefined
   /** False where the call that made this sent nothing: its idempotency key, or its note, existed already. */
   readonly sent: boolean
   readonly #stores: AppStores
   readonly #ignored: boolean
 
   /** Made by `delay`, `applyAsync` and `app.result(id)`. `ignored`: the call keeps no record. */
-  constructor(id: string, stores: AppStores, ignored = false, sent = true) {
+  constructor(id: string, stores: AppStores, ignored = false, sent = true, parent?: ResultHandle) {
     this.id = id
+    this.parent = parent
     this.sent = sent
     this.#stores = stores
     this.#ignored = ignored
@@ -150,15 +159,21 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
    * out); a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
    */
   async revoke(options: RevokeOptions = {}): Promise<boolean> {
-    const { extensions } = this.#stores
-    const followUps = extensions.map(({ followUp }) => followUp)
-    return revokeTask(await this.#stores.open(), this.id, options.terminate ?? false, followUps, this.#stores.clock)
+    const stores = await this.#stores.open()
+    const followUps = this.#stores.followUps(stores)
+    return revokeTask(stores, this.id, options.terminate ?? false, followUps, this.#stores.clock)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */
   async forget(): Promise<void> {
     const { backend } = await this.#stores.open()
     await backend.forget([this.id])
+  }
+
+  /** Handles of the tasks that it has sent, once it has ended: its children, its callbacks, and what follows it. */
+  async children(): Promise<AsyncResult[]> {
+    const meta = await this.#meta()
+    return childIds(meta?.children ?? []).map((id) => new AsyncResult(id, this.#stores))
   }
 
   async #meta(): Promise<TaskMeta | undefined> {
@@ -179,21 +194,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   async *#changes(stop: AbortController): AsyncGenerator<Change, void, void> {
-    const { backend } = await this.#stores.open()
-    const metas = backend.watch([this.id], stop.signal)[Symbol.asyncIterator]()
-    try {
-      const first = metas.next()
-      // Awaited below. If the record is missing it is never awaited, and its rejection is no error.
-      first.catch(() => undefined)
-      // Read only now that it is watched: a record that is dropped from here on ends the watch.
-      const [known] = await backend.load([this.id])
-      if (!known && backend.knowsAll) throw new UnknownJobError(this.id, backend.hint)
-      for (let step = await first; !step.done; step = await metas.next()) yield { seq: undefined, meta: step.value }
-    } finally {
-      // A watch that waits must be aborted before it can end.
-      stop.abort()
-      await metas.return?.()
-    }
+    for await (const meta of knownMetas([this.id], this.#stores, stop)) yield { seq: undefined, meta }
   }
 
   async *#follow(options: WaitOptions, after: number): AsyncGenerator<Change, void, void> {
@@ -203,9 +204,8 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     }
   }
 
-  #waiting({ timeout, signal }: WaitOptions): Waiting {
-    const { workerCheck: check, clock } = this.#stores
-    return { id: this.id, timeout, signal, by: taskHere(), check, clock }
+  #waiting(options: WaitOptions): Waiting {
+    return waitingFor(`task ${this.id}`, this.id, options, this.#stores)
   }
 
   #fromNow(options: WaitOptions): AsyncGenerator<Change, void, void> {
@@ -242,7 +242,38 @@ function taskHere(): Waiting['by'] {
   return task && lineage()?.parentId === task.id ? task : undefined
 }
 
+/** The records of these tasks, as `ResultBackend.watch`. Throws UnknownJobError for an id that was never submitted. */
+export async function* knownMetas(
+  ids: readonly string[],
+  stores: AppStores,
+  stop: AbortController,
+): AsyncGenerator<TaskMeta, void, void> {
+  const { backend } = await stores.open()
+  const metas = backend.watch(ids, stop.signal)[Symbol.asyncIterator]()
+  try {
+    const first = metas.next()
+    // Awaited below. If a record is missing it is never awaited, and its rejection is no error.
+    first.catch(() => undefined)
+    // Read only now that they are watched: a record that is dropped from here on ends the watch.
+    const missing = backend.knowsAll ? (await backend.load(ids)).indexOf(undefined) : -1
+    if (missing !== -1) throw new UnknownJobError(ids[missing] as string, backend.hint)
+    for (let step = await first; !step.done; step = await metas.next()) yield step.value
+  } finally {
+    // A watch that waits must be aborted before it can end.
+    stop.abort()
+    await metas.return?.()
+  }
+}
+
+/** A wait that begins here. `what`: for its TimeoutError. */
+export function waitingFor(what: string, id: string, { timeout, signal }: WaitOptions, stores: AppStores): Waiting {
+  const { workerCheck: check, clock } = stores
+  return { what, id, timeout, signal, by: taskHere(), check, clock }
+}
+
 interface Waiting extends WaitOptions {
+  /** What is waited for, for people. */
+  readonly what: string
   readonly id: string
   /** The task in which this waits. */
   readonly by: { readonly id: string; readonly task: string } | undefined
@@ -252,8 +283,8 @@ interface Waiting extends WaitOptions {
 }
 
 /** The steps until the timeout or the signal, which then throw. */
-async function* bounded<Step>(
-  { id, timeout, signal, by, check, clock }: Waiting,
+export async function* bounded<Step>(
+  { what, id, timeout, signal, by, check, clock }: Waiting,
   begin: (stop: AbortController) => AsyncIterable<Step>,
 ): AsyncGenerator<Step, void, void> {
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
@@ -266,7 +297,7 @@ async function* bounded<Step>(
   const abort = (): void => cut(signal?.reason)
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
-  const late = (): void => cut(new TimeoutError(`task ${id} was not ready within ${limit} ms`))
+  const late = (): void => cut(new TimeoutError(`${what} was not ready within ${limit} ms`))
   const cancel = limit === undefined ? undefined : clock.after(limit, late)
   const attended = check.begin(id, by)
   try {
@@ -280,7 +311,8 @@ async function* bounded<Step>(
   }
 }
 
-function settled<Result>(meta: TaskMeta): Result {
+/** The result of a final record. Throws as `get`. */
+export function settled<Result>(meta: TaskMeta): Result {
   if (meta.problem) throw meta.problem
   if (meta.status === SUCCESS) return meta.result as Result
   const { error } = infoOf(meta)

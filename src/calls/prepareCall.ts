@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
-import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
@@ -138,7 +138,7 @@ function messageOf(
     task,
     args: call.args,
     kwargs: call.kwargs,
-    embed: NOTHING_EMBEDDED,
+    embed: embedOf(options),
     eta: facts.eta && pythonIso(facts.eta),
     expires: expires && pythonIso(expires),
     retries: 0,
@@ -152,6 +152,11 @@ function messageOf(
     priority: options.priority ?? own?.priority,
     headers: inContext(headersOf(options, task, facts.extensions), facts.request),
   }
+}
+
+function embedOf({ link, linkError }: ParsedCallOptions): Embed {
+  if (link === undefined && linkError === undefined) return NOTHING_EMBEDDED
+  return { ...NOTHING_EMBEDDED, callbacks: link ?? null, errbacks: linkError ?? null }
 }
 
 function headersOf(
@@ -179,7 +184,8 @@ function inContext(headers: Record<string, unknown>, config: Config['request']):
   return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
 }
 
-function retryHeader({ retry }: ParsedCallOptions): Record<string, unknown> {
+/** A call's own retry policy, as a header. */
+export function retryHeader({ retry }: Pick<ParsedCallOptions, 'retry'>): Record<string, unknown> {
   if (retry === undefined) return {}
   const { max, kind, delay, maxDelay, jitter } = retry
   return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }

@@ -3,11 +3,15 @@ import { type FollowUp, followingOf } from '../backend/followUp.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
+import type { Envelope } from '../protocol/envelope.ts'
+import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
+import { ALL_CONTENT_TYPES } from '../protocol/serializer.ts'
 import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
+import { CeleriacError } from '../std/errors.ts'
 import type { Stores } from './stores.ts'
 
 /** Records that a purge reads and writes in one step. */
@@ -48,8 +52,19 @@ function revokedSettlement(
 ): Settlement {
   const { envelope, queue } = delivery
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const { publish, also } = followingOf({ meta, headers: envelope.headers, queue, now, listed }, followUps)
-  return { delivery, meta, publish, also, end: 'ack' }
+  const ended = { meta, headers: envelope.headers, message: messageIn(envelope), queue, now, listed }
+  const { publish, also, parts } = followingOf(ended, followUps)
+  return { delivery, meta, publish, also, parts, end: 'ack' }
+}
+
+/** Undefined for one that cannot be read: its links are not known. */
+function messageIn(envelope: Envelope): TaskMessage | undefined {
+  try {
+    return decodeTask(envelope, ALL_CONTENT_TYPES)
+  } catch (error) {
+    if (error instanceof CeleriacError) return undefined
+    throw error
+  }
 }
 
 /**

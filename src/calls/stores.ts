@@ -1,3 +1,4 @@
+import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../std/clock.ts'
 import { uuid } from '../std/id.ts'
@@ -13,6 +14,9 @@ import type { StoreMigration, StoreOptions } from '../stores/store.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import { WorkerCheck } from './workerCheck.ts'
+
+/** A century. */
+const FOREVER_MS = 100 * 365.25 * 24 * 3600 * 1000
 
 export interface Stores extends OpenStores {
   /** The subscribers to tasks, in this process. */
@@ -30,14 +34,15 @@ export class AppStores {
   #replies: { readonly config: Config; readonly wanted: boolean } | undefined
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
-  /** The extensions of the app: `revoke` writes what follows by them. */
-  readonly extensions: readonly Extension[]
+  readonly #extensions: readonly Extension[]
+  /** The rule of links and chords, for a task that is taken out of its queue: the app sets it. */
+  links: (stores: Stores) => FollowUp = () => () => NOTHING_FOLLOWS
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
   constructor(config: () => Config, extensions: readonly Extension[]) {
     this.#config = config
-    this.extensions = extensions
+    this.#extensions = extensions
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
@@ -49,9 +54,19 @@ export class AppStores {
     return this.#replies.wanted ? this.#queue : undefined
   }
 
+  /** What follows from the end of a task that never runs: `revoke` writes it. */
+  followUps(stores: Stores): readonly FollowUp[] {
+    return [this.links(stores), ...this.#extensions.map(({ followUp }) => followUp)]
+  }
+
   /** The app's clock. */
   get clock(): Clock {
     return this.#config().clock
+  }
+
+  /** How long the record of a task is kept after its end, ms. */
+  get resultLifetime(): number {
+    return this.#config().resultExpires || FOREVER_MS
   }
 
   /** True once the stores were requested: the configuration is then fixed. */

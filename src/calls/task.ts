@@ -1,6 +1,7 @@
 import type { CallOptions } from '../config/callOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import { parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
+import { chunksData, mapData, starmapData, taskData } from '../protocol/canvas.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from '../std/schema.ts'
@@ -16,11 +17,13 @@ import {
   parsePositionalParams,
 } from '../tasks/parameters.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
+import type { PositionalMaker } from './makers.ts'
+import { type AnyWorkflow, Group, Signature, type WorkflowSender } from './workflow.ts'
 
 /**
  * A task: call it to run it here and now, `delay` it to have a worker run it. `Args` are those of the function, `Call`
  * is what `applyAsync` takes: the same list, or the one input object. `Name` is the name as it was written, by which
- * typed clients find the task.
+ * typed clients find the task. `Make` is the type of `s`.
  */
 export interface Task<
   Args extends readonly unknown[],
@@ -30,6 +33,7 @@ export interface Task<
   Return = unknown,
   Name extends string = string,
   Chunk = unknown,
+  Make = PositionalMaker<Args, Result, Progress, Chunk>,
 > {
   (...args: Args): Return
   readonly name: Name
@@ -47,11 +51,24 @@ export interface Task<
     calls: readonly Call[],
     options?: Omit<CallOptions, 'taskId' | 'idempotencyKey'>,
   ): Promise<AsyncResult<Result, Progress, Chunk>[]>
+  /**
+   * Its call as a signature, for workflows and links: with all arguments, or without the first, which is then the
+   * result of the step before it.
+   */
+  readonly s: Make
+  /** The same, immutable: it takes nothing from a step before it. */
+  si(...args: Args): Signature<Result, unknown, true, AsyncResult<Result, Progress, Chunk>>
+  /** One job that runs this task on each item, as its only argument, one after the other. */
+  map(items: readonly Args[0][]): Signature<Result[], unknown>
+  /** The same, where each item is the list of the arguments. */
+  starmap(items: readonly Args[]): Signature<Result[], unknown>
+  /** A group of jobs, each of which runs this task on `size` lists of arguments, one after the other. */
+  chunks(items: readonly Args[], size: number): Group<Result[][], unknown, true>
 }
 
 /** Any task, whatever it takes and returns. */
 // biome-ignore lint/suspicious/noExplicitAny: a task of any arguments and result.
-export type AnyTask = Task<any, any, any, any, any, any, any>
+export type AnyTask = Task<any, any, any, any, any, any, any, any>
 
 /** A task that takes one input object, checked by its schema on both sides. */
 export interface ObjectTask<
@@ -113,7 +130,7 @@ export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress
 export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : Awaited<Return>
 
 /** How a task passes on its calls; the app does the rest. */
-export interface Calls {
+export interface Calls extends WorkflowSender {
   send(definition: TaskDefinition, given: Given, options: CallOptions): Submission<unknown>
   sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]>
   /** Run here, in a context without a worker. */
@@ -192,6 +209,42 @@ function withKwargs(task: string, given: Given, { kwargs }: CallOptions): Given 
   return kwargs === undefined ? given : { args: given.args, kwargs: joinKwargs(`task ${task}`, given.kwargs, kwargs) }
 }
 
+/** What makes signatures of a task. */
+function makersOf(
+  definition: TaskDefinition,
+  calls: Calls,
+): Record<'s' | 'si' | 'map' | 'starmap' | 'chunks', (...args: never[]) => AnyWorkflow> {
+  const { name } = definition
+  const call = (args: readonly unknown[], immutable: boolean): AnyWorkflow =>
+    new Signature(taskData(name, { ...givenOf(definition, args), immutable }), calls)
+  const each = (items: readonly (readonly unknown[])[], kind: string): typeof items => {
+    if (!Array.isArray(items) || !items.every((item) => Array.isArray(item)))
+      throw new ArgumentError(`task ${name}: ${kind}: expected a list of lists of arguments, got ${shown(items)}`)
+    return items
+  }
+  return {
+    s: (...args: unknown[]) => call(args, false),
+    si: (...args: unknown[]) => call(args, true),
+    map: (items: readonly unknown[]) => new Signature(mapData(taskData(name), [...items]), calls),
+    starmap: (items: readonly (readonly unknown[])[]) =>
+      new Signature(starmapData(taskData(name), each(items, 'starmap')), calls),
+    chunks: (items: readonly (readonly unknown[])[], size: number) => {
+      if (!Number.isSafeInteger(size) || size < 1)
+        throw new ArgumentError(`task ${name}: chunks: expected a size >= 1, got ${shown(size)}`)
+      return new Group(chunksData(taskData(name), each(items, 'chunks'), size), calls)
+    },
+  }
+}
+
+/** Arguments as they are sent: one object of a task with an input is its keyword arguments. */
+function givenOf({ style, params }: TaskDefinition, args: readonly unknown[]): Given {
+  const [first] = args
+  if (style !== 'object' || args.length !== 1 || !isRecord(first)) return { args, kwargs: {} }
+  const names = Object.keys(first)
+  const isInput = !params || names.length === 0 || params.list.some(({ name }) => Object.hasOwn(first, name))
+  return isInput ? { args: [], kwargs: first } : { args, kwargs: {} }
+}
+
 /** The callable task of a definition. */
 export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
   const toGiven = (call: unknown, { kwargs = {} }: CallOptions): Given => {
@@ -212,5 +265,6 @@ export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
       const given = many.map((call) => toGiven(call, options ?? {}))
       return calls.sendMany(definition, given, options)
     },
+    ...makersOf(definition, calls),
   }) as unknown as AnyTask
 }

@@ -1,18 +1,21 @@
+import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
+import type { Stores } from '../calls/stores.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { idsWithin } from '../protocol/signature.ts'
+import { idsWithin, type SkippedOption } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
+import { type Origin, ownParts, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
 
@@ -22,10 +25,22 @@ export interface Advancer {
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
-  /** The stores can join chords. Default false. */
-  readonly joins?: boolean
+  /** The store joins chords. */
+  readonly joins: boolean
   /** Throws for a message that its store can never send. */
   check(message: Message): void
+}
+
+/** The sender with this name of what follows, by these stores. */
+export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWork }: Stores): Advancer {
+  return {
+    app,
+    hostname,
+    check: (message) => unitOfWork.check?.(message),
+    listed: backend.knowsAll && backend.jobs !== undefined,
+    // The end of a member and its part are written together.
+    joins: backend.chords !== undefined && unitOfWork.submitGroup !== undefined,
+  }
 }
 
 /** The links and the chain of a task, at its end. */
@@ -36,8 +51,23 @@ export function linkFollowUp(advancer: Advancer): FollowUp {
     const ending: RecordState = { status, result, traceback }
     if (status === SUCCESS) return afterSuccess(message, result, advancer, now)
     if (status === FAILURE) return afterFailure(message, ending, advancer, now)
-    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer, now) }
+    const parts = partsOf(message, ending, advancer)
+    return { ...NOTHING_FOLLOWS, also: neverSent(message, ending, advancer, now), parts }
   }
+}
+
+/** What the end of a task, and of the rest of its chain, means for the chords that they are members of. */
+export function partsOf(
+  message: TaskMessage,
+  ending: Pick<RecordState, 'status' | 'result'>,
+  { app, joins }: Pick<Advancer, 'app' | 'joins'>,
+): readonly ChordPart[] {
+  const { chord, chain } = message.embed
+  if (!joins || (chord === null && chain === null)) return []
+  const origin = originOf(message, app)
+  // The rest of a chain is never sent where its first task has not succeeded; its last step is the first of the list.
+  const unsent = ending.status === SUCCESS ? [] : (chain?.slice(0, 1) ?? [])
+  return [...ownParts(message, ending, origin), ...unsentParts(unsent, ending, origin)]
 }
 
 /**
@@ -51,7 +81,7 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   try {
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
     const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
-    if (!advancer.joins) refuseChords(message, opens.length > 0)
+    if (!advancer.joins) refuseChords(message, opens)
     for (const one of publish) advancer.check(one)
     return undefined
   } catch (error) {
@@ -61,12 +91,14 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   }
 }
 
-/** Each part of a chord reports to its end, which these stores cannot keep. */
-function refuseChords({ task, embed: { chord, chain } }: TaskMessage, follows: boolean): void {
-  if (follows)
-    throw new NotSupportedError(`task ${task} is followed by a chord, which is not supported on these stores`)
-  if (chord === null && !chain?.some(({ options }) => options.chord)) return
-  throw new NotSupportedError(`task ${task} is part of a chord, which is not supported on these stores`)
+/** The parts of a chord are gathered by a store that has both messages and results. */
+function refuseChords({ task, embed: { chord, chain } }: TaskMessage, opens: readonly OpenChord[]): void {
+  const isPart = chord !== null || chain?.some(({ options }) => options.chord)
+  if (!isPart && opens.length === 0) return
+  const what = isPart ? 'is part of a chord' : 'is followed by a chord'
+  throw new NotSupportedError(
+    `task ${task} ${what}, which needs messages and results on one store: set broker to a redis: or sqlite: URL`,
+  )
 }
 
 /**
@@ -75,14 +107,18 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage, follows: b
  */
 export function afterSuccess(message: TaskMessage, result: unknown, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  return send(callbackCalls(message, result), message, advancer, now)
+  const parts = partsOf(message, { status: SUCCESS, result }, advancer)
+  return { ...send(callbackCalls(message, result), message, advancer, now), parts }
 }
 
 /** The errbacks, each with the id before its own arguments; and the rest of the chain ends in the same state. */
 export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
   const following = send(errbackCalls(message), message, advancer, now)
-  return { ...following, also: [...following.also, ...neverSent(message, ending, advancer, now)] }
+  // An errback of a whole chain is one of each of its steps.
+  const sent = new Set(following.children)
+  const ends = neverSent(message, ending, advancer, now).filter(({ task_id: id }) => !sent.has(id))
+  return { ...following, also: [...following.also, ...ends], parts: partsOf(message, ending, advancer) }
 }
 
 /**
@@ -90,27 +126,48 @@ export function afterFailure(message: TaskMessage, ending: RecordState, advancer
  * callback.
  */
 export function neverSent(
-  { id, embed }: TaskMessage,
+  { id, embed, group }: TaskMessage,
   ending: RecordState,
-  advancer: Pick<Advancer, 'hostname'>,
+  advancer: Pick<Advancer, 'hostname' | 'joins'>,
   now: number,
 ): readonly TaskMeta[] {
   if (embed === NOTHING_EMBEDDED) return []
-  const { chain, callbacks } = embed
-  const mine = chain?.map((one) => ({ ...one, options: { ...one.options, chord: undefined } }))
-  return recordsWithin([mine, callbacks], id, ending, advancer, now)
+  const { chain, chord, callbacks } = embed
+  if (!advancer.joins) return recordsWithin([chain, chord, callbacks], id, ending, advancer, now)
+  const body = group === undefined ? chord : null
+  return recordsWithin([chain, body, callbacks], id, ending, advancer, now, endsWithChord)
 }
 
-/** The same for a message that is refused: no task within these values, its links as they were received, is sent. */
+/** The same of a message that is refused: none of its links is sent. */
+export function refusedRecords(
+  { id, embed, group }: TaskMessage,
+  ending: RecordState,
+  advancer: Pick<Advancer, 'hostname' | 'joins'>,
+  now: number,
+): readonly TaskMeta[] {
+  if (!advancer.joins) return recordsWithin([embed], id, ending, advancer, now)
+  const links = group === undefined ? embed : { ...embed, chord: null }
+  return recordsWithin([links], id, ending, advancer, now, endsWithChord)
+}
+
+/** The body of a chord that gets a part ends with the chord, when all its parts are there. */
+export function endsWithChord(name: string, options: Readonly<Record<string, unknown>>): boolean {
+  return name === 'chord' && typeof options.group_id === 'string'
+}
+
+/**
+ * The same for values as they were received: no task within them is sent. `isSkipped`: options that are not searched.
+ */
 export function recordsWithin(
   values: readonly unknown[],
   parent: string,
   ending: RecordState,
   { hostname }: Pick<Advancer, 'hostname'>,
   now: number,
+  isSkipped?: SkippedOption,
 ): readonly TaskMeta[] {
   const done = isoOf(now)
-  return [...idsWithin(values)].flatMap(([id, name]) => {
+  return [...idsWithin(values, isSkipped)].flatMap(([id, name]) => {
     // Its own record is written beside these.
     if (id === parent) return []
     return [unsentRecord(id, ending, done, { name, worker: hostname, parent_id: parent || null })]
@@ -134,15 +191,17 @@ function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[]
   })
 }
 
-function send(
+/** The task whose children are sent; without an id, they have no parent. */
+type Caller = Pick<TaskMessage, 'rootId' | 'replyTo' | 'headers'> & { readonly id: string | undefined }
+
+/** What sends these calls, on behalf of a task. Throws as `expand`. */
+export function send(
   calls: readonly SignatureCall[],
-  message: TaskMessage,
+  message: Caller,
   { app, hostname, listed }: Advancer,
   now: number,
 ): Following {
-  const { id, rootId, replyTo, headers } = message
-  const context = contextOf(headers, app.config.request)
-  const before: Predecessor = { id, rootId, replyTo, origin: hostname, context }
+  const before: Predecessor = { ...originOf(message, app), origin: hostname }
   const expanded = calls.map((call) => expand(call, before, app, now))
   const sends = expanded.flatMap((one) => one.sends)
   return {
@@ -151,6 +210,10 @@ function send(
     children: sends.map(({ id }) => id),
     opens: expanded.flatMap(({ opens }) => opens),
   }
+}
+
+function originOf({ id, rootId, replyTo, headers }: Caller, app: CanvasApp): Origin {
+  return { id, rootId, replyTo, context: contextOf(headers, app.config.request) }
 }
 
 /** The request context is passed on to what follows; one that cannot be read ends here. */

@@ -20,13 +20,13 @@ export interface Expansion {
  * be sent.
  */
 export function expand(
-  { signature, args, id, chain }: SignatureCall,
+  { signature, args, id, chain, flow }: SignatureCall,
   before: Predecessor,
   app: CanvasApp,
   now: number,
 ): Expansion {
   const called = chain ? { ...signature, options: { ...signature.options, chain } } : signature
-  const normal = normalForm(withArgs(called, args), id)
+  const normal = normalForm(withArgs(called, args), id, flow)
   const { calls, opens } = unfold(normal)
   return { id: endId(normal), sends: calls.map((call) => prepareSignature(call, before, app, now)), opens }
 }

@@ -20,7 +20,7 @@ import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks,
 export function normalForm(signature: SignatureData, id: string, flow: Options = {}, seed: string = id): SignatureData {
   switch (canvasOf(signature)) {
     case undefined:
-      return withEnd({ ...signature, options: { ...flow, ...signature.options } }, { id })
+      return withEnd({ ...signature, options: withFlow(signature.options, flow) }, { id })
     case 'chain':
       return normalChain(signature, id, flow, seed)
     case 'group':
@@ -30,6 +30,11 @@ export function normalForm(signature: SignatureData, id: string, flow: Options =
     default:
       throw new NotSupportedError(`${signature.task}: a workflow of the kind ${signature.subtask_type} is not known`)
   }
+}
+
+function withFlow(options: Options, flow: Options): Options {
+  const headers = flow.headers && options.headers ? { headers: { ...flow.headers, ...options.headers } } : {}
+  return { ...flow, ...options, ...headers }
 }
 
 function normalChain(signature: SignatureData, id: string, flow: Options, seed: string): SignatureData {
@@ -119,7 +124,7 @@ function withoutChord(member: SignatureData): SignatureData {
 
 /** Members in normal form as parts of a group, with their indexes from that of `first` on. */
 export function partsOf(members: readonly SignatureData[], first: Part): readonly SignatureData[] {
-  let index = first.group_index
+  let index = first.group_index ?? 0
   return members.map((member) => {
     const part = { ...first, group_index: index }
     index += sizeOf(member)

@@ -1,17 +1,6 @@
+import type { Outline } from '../calls/outline.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
-
-/** The results of a workflow: ids, and what comes before each. */
-export interface Outline {
-  /** Of a task, or of a group. */
-  readonly id: string
-  /** Of a group: the ends of its members. */
-  readonly members?: readonly Outline[]
-  /** What ends before this begins. */
-  readonly parent?: Outline | undefined
-  /** The task keeps no record. */
-  readonly ignored?: boolean
-}
 
 /** The outline of a signature in normal form. */
 export function outlineOf(signature: SignatureData, parent?: Outline): Outline {

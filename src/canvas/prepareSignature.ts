@@ -38,6 +38,8 @@ export interface SignatureCall {
   readonly id: string
   /** The rest of the chain after it, reversed. */
   readonly chain?: readonly SignatureData[]
+  /** Options of each task in it that has none of its own. */
+  readonly flow?: SignatureData['options']
 }
 
 type Options = Readonly<Record<string, unknown>>

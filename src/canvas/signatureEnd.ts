@@ -6,7 +6,8 @@ export type Options = SignatureData['options']
 /** Membership of a group: whose part the end of a signature is. */
 export interface Part {
   readonly group_id: string
-  readonly group_index: number
+  /** Absent for a member that was added: it comes last. */
+  readonly group_index?: number | undefined
   /** The body of the chord of which the group is the header. */
   readonly chord?: SignatureData
 }
@@ -46,7 +47,7 @@ export function splitOptions({ task, options }: SignatureData): SplitOptions {
 }
 
 function partOf(group_id: string, index: unknown, chord: unknown, path: string): Part {
-  const group_index = typeof index === 'number' ? index : 0
+  const group_index = typeof index === 'number' ? index : undefined
   if (chord === undefined || chord === null) return { group_id, group_index }
   return { group_id, group_index, chord: readSignature(chord, `${path}.chord`) }
 }

@@ -1,5 +1,6 @@
 import type { Note } from '../backend/notes.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
+import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -62,6 +63,10 @@ export interface CallOptions {
    * one. In one write where broker and backend are one store. Not on `rpc:`. Default: none.
    */
   note?: Note | undefined
+  /** Called with the result after success: signatures. Default: none. */
+  link?: SignatureLike | readonly SignatureLike[] | undefined
+  /** Called with the id of the task after a failure: signatures. Default: none. */
+  linkError?: SignatureLike | readonly SignatureLike[] | undefined
   /**
    * URL that is notified when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option
    * `webhooks`. Default: none.
@@ -72,13 +77,15 @@ export interface CallOptions {
 
 /** Those that are given, parsed: times in ms. */
 export interface ParsedCallOptions
-  extends Omit<CallOptions, 'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit'> {
+  extends Omit<CallOptions, 'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit' | 'link' | 'linkError'> {
   readonly countdown?: number | undefined
   /** A moment, or ms from the call. */
   readonly expires?: Date | number | undefined
   readonly retry?: RetryPolicy | undefined
   readonly timeLimit?: number | undefined
   readonly softTimeLimit?: number | undefined
+  readonly link?: readonly SignatureData[] | undefined
+  readonly linkError?: readonly SignatureData[] | undefined
 }
 
 /** Most tags of one job, and the longest tag. */
@@ -177,6 +184,22 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
     doc: '`{ key, value, expires }` (ms since the epoch): send only if no note of this key is in the store, and leave this one',
     more: 'In one write where broker and backend are one store. Not on `rpc:`.',
   },
+  link: {
+    kind: 'value',
+    type: 'SignatureLike | readonly SignatureLike[]',
+    parse: parseLinks,
+    absent: 'none',
+    doc: 'called with the result after success: [signatures](workflows.md#links)',
+    celery: 'link',
+  },
+  linkError: {
+    kind: 'value',
+    type: 'SignatureLike | readonly SignatureLike[]',
+    parse: parseLinks,
+    absent: 'none',
+    doc: 'called with the id of the task after a failure: [signatures](workflows.md#links)',
+    celery: 'link_error',
+  },
   webhook: {
     kind: 'value',
     type: 'string',
@@ -200,6 +223,18 @@ function expiresOf(expires: Date | Duration, where: string): Date | number {
   if (!(expires instanceof Date)) return milliseconds(expires, where)
   requireDate(expires, where)
   return expires
+}
+
+/** Throws ArgumentError for what is no signature. */
+function parseLinks(links: SignatureLike | readonly SignatureLike[], where: string): readonly SignatureData[] {
+  const list: readonly unknown[] = Array.isArray(links) ? links : [links]
+  return list.map((link, index) => {
+    try {
+      return signatureOf(link, list.length === 1 ? where : `${where}[${index}]`)
+    } catch (error) {
+      throw new ArgumentError((error as Error).message)
+    }
+  })
 }
 
 function requireKwargs(kwargs: unknown, where: string): void {

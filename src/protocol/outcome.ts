@@ -1,3 +1,5 @@
+import type { SignatureData } from './signature.ts'
+
 /** How a task ended. Plain data, so that it crosses threads and processes as it is. */
 export type Outcome = Ending & {
   /**
@@ -14,6 +16,8 @@ type Ending =
   | { readonly kind: 'failure'; readonly error: ErrorInfo }
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string }
   | { readonly kind: 'ignore' }
+  /** A workflow replaces it, with its id and with what follows from it. */
+  | { readonly kind: 'replace'; readonly workflow: SignatureData }
   /** It did not come to its own end. `terminated`: it was ended by force, not by its own answer to the signal. */
   | { readonly kind: 'stopped'; readonly by: StopReason; readonly terminated: boolean; readonly error: ErrorInfo }
 

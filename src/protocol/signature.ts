@@ -17,6 +17,19 @@ export interface SignatureData {
   readonly immutable: boolean
 }
 
+/** A signature as data, or what becomes one in JSON: `task.s(…)`, a chain, a group, a chord. */
+export type SignatureLike = SignatureData | { toJSON(): SignatureData }
+
+/** The data of a signature. Throws DecodeError for what is none; `path` names it. */
+export function signatureOf(value: unknown, path: string): SignatureData {
+  const json = isRecord(value) || typeof value !== 'object' || value === null ? value : toJson(value)
+  return readSignature(json, path)
+}
+
+function toJson(value: { toJSON?: unknown }): unknown {
+  return typeof value.toJSON === 'function' ? value.toJSON() : value
+}
+
 /**
  * Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested
  * ones are not looked into.
@@ -48,6 +61,9 @@ export function readSignatures(value: unknown, path: string): readonly Signature
   return value.map((item, index) => readSignature(item, `${path}[${index}]`))
 }
 
+/** Which options of a signature a search leaves out, by name. */
+export type SkippedOption = (name: string, options: Readonly<Record<string, unknown>>) => boolean
+
 /** Bounds of one search: a message may be built to make the search endless. */
 const MAX_DEPTH = 100
 const MAX_VALUES = 100_000
@@ -56,9 +72,9 @@ const MAX_IDS = 10_000
 /**
  * Ids of all tasks that these values would send, at any depth: plain data from outside, signatures or not. Each with
  * its task's name. Arguments of a plain task are not searched; those of a canvas are made of signatures. Bounded: of a
- * huge value, the first ones.
+ * huge value, the first ones. `isSkipped`: options that are not searched.
  */
-export function idsWithin(values: readonly unknown[]): Map<string, string> {
+export function idsWithin(values: readonly unknown[], isSkipped: SkippedOption = () => false): Map<string, string> {
   const ids = new Map<string, string>()
   let level: unknown[] = [...values]
   let left = MAX_VALUES
@@ -66,7 +82,7 @@ export function idsWithin(values: readonly unknown[]): Map<string, string> {
     const next: unknown[] = []
     for (const value of level) {
       if (left-- <= 0 || ids.size >= MAX_IDS) return ids
-      const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids) : []
+      const inner = Array.isArray(value) ? value : isRecord(value) ? withinRecord(value, ids, isSkipped) : []
       for (const one of inner) if (typeof one === 'object' && one !== null) next.push(one)
     }
     level = next
@@ -75,7 +91,11 @@ export function idsWithin(values: readonly unknown[]): Map<string, string> {
 }
 
 /** What is to be searched in an object; the id of a signature is noted. */
-function withinRecord(value: Readonly<Record<string, unknown>>, ids: Map<string, string>): unknown[] {
+function withinRecord(
+  value: Readonly<Record<string, unknown>>,
+  ids: Map<string, string>,
+  isSkipped: SkippedOption,
+): unknown[] {
   const { task, options, subtask_type, args, kwargs } = value
   if (typeof task !== 'string') return Object.values(value)
   const canvas = canvasOf({ task, subtask_type: typeof subtask_type === 'string' ? subtask_type : null }) !== undefined
@@ -83,7 +103,7 @@ function withinRecord(value: Readonly<Record<string, unknown>>, ids: Map<string,
   if (!isRecord(options)) return inner
   const { task_id: id, ignore_result: ignored, headers: _, ...links } = options
   if (typeof id === 'string' && id !== '' && ignored !== true) ids.set(id, task)
-  return [...inner, links]
+  return [...inner, ...Object.keys(links).flatMap((name) => (isSkipped(name, options) ? [] : [links[name]]))]
 }
 
 const CANVAS = /^celery\.(group|chain|chord)$/

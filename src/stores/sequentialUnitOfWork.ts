@@ -25,10 +25,19 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly #backend: ResultBackend
   /** Submissions with a note that are in progress, by its key: others of that key wait for their end. */
   readonly #claims = new Map<string, Promise<unknown>>()
+  /** Where the backend writes chords by itself. The chord is opened first: no part can come before. */
+  readonly submitGroup?: UnitOfWork['submitGroup']
 
   constructor(broker: Broker, backend: ResultBackend) {
     this.#broker = broker
     this.#backend = backend
+    const chords = backend.chords?.writes
+    if (chords) {
+      this.submitGroup = async (submissions, opens) => {
+        await chords.open(opens)
+        await Promise.all(submissions.map((submission) => this.submit(submission)))
+      }
+    }
   }
 
   async submit(submission: Submission): Promise<boolean> {
@@ -82,8 +91,16 @@ export class SequentialUnitOfWork implements UnitOfWork {
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }
 
-  write(writing: Writing): Promise<boolean> {
-    return writeInOrder(writing, this.#broker, this.#backend)
+  /** A part is added when the record is stored, and a chord is closed when its body is sent: a crash repeats. */
+  async write(writing: Writing): Promise<boolean> {
+    const { parts = [], opens = [], closes } = writing
+    const chords = this.#backend.chords?.writes
+    if (closes !== undefined && !(await chords?.isOpen(closes))) return false
+    if (opens.length > 0) await chords?.open(opens)
+    const written = await writeInOrder(writing, this.#broker, this.#backend)
+    if (parts.length > 0) await chords?.add(parts)
+    if (closes !== undefined) await chords?.close(closes)
+    return written
   }
 
   async emit(output: Output): Promise<boolean> {

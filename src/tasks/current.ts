@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ContextValues } from '../config/requestValues.ts'
+import type { SignatureLike } from '../protocol/signature.ts'
 import type { Carried, ContextSource, RequestContext } from '../request/requestContext.ts'
 import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import type { Duration } from '../std/duration.ts'
@@ -59,6 +60,21 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   updateState(state: string, meta?: unknown): Promise<void>
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
   retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
+  /**
+   * Ends this run: a workflow replaces the task. It ends with the task's id, so that the callers wait for its end, and
+   * has its callbacks, its errbacks, the rest of its chain and its place in a group. The result of a group is the list
+   * of its results. Throws ArgumentError for what is no workflow, EncodeError for arguments that cannot be sent; the
+   * task fails if the workflow is empty, or is a chord or a group that the stores cannot join.
+   */
+  replace(workflow: SignatureLike): never
+  /**
+   * Send one member more of the header of which this task is a member: its result is in the list that the body gets,
+   * after those of the others. Resolves to its id, which is derived from that of this task: if this task runs again,
+   * the same member is sent again, and is counted once. Rejects with ArgumentError where this task is no member of a
+   * header, or what is added is a group; NotSupportedError where the stores cannot join a chord; as `applyAsync` for
+   * what cannot be sent.
+   */
+  addToChord(signature: SignatureLike): Promise<string>
 }
 
 /** A context that keeps the ids of what its task sends. */

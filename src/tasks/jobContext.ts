@@ -1,5 +1,6 @@
 import { assertEncodable } from '../protocol/encoding.ts'
 import type { Job, Report } from '../protocol/job.ts'
+import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
 import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
 import type { ContextSource, RequestContext } from '../request/requestContext.ts'
 import type { Clock } from '../std/clock.ts'
@@ -19,9 +20,11 @@ import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
+import type { JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
-import type { OpenWait, WaitForOptions } from './waitTypes.ts'
+import { Replacement } from './replacement.ts'
+import type { WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
 export interface JobHost {
@@ -55,8 +58,8 @@ export interface Surroundings {
   readonly baseUrl: string | undefined
   /** Where the ids of what it sends are kept. Default: a list of its own. */
   readonly children?: string[] | undefined
-  /** Opens what it waits for; absent for a task that was not sent. */
-  readonly openWait?: OpenWait | undefined
+  /** Absent for a task that was not sent. */
+  readonly services?: JobServices | undefined
 }
 
 /** The context of one running job. */
@@ -68,7 +71,8 @@ export class JobContext extends JobMessage implements Parent {
   readonly #host: JobHost
   readonly #serializer: Serializer
   readonly #clock: Clock
-  readonly #openWait: OpenWait | undefined
+  readonly #services: JobServices | undefined
+  #added = 0
   #abort: AbortController | undefined
   #log: Logger | undefined
   #output: OutputBuffer | undefined
@@ -85,7 +89,7 @@ export class JobContext extends JobMessage implements Parent {
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
     this.#clock = surroundings.clock
-    this.#openWait = surroundings.openWait
+    this.#services = surroundings.services
     this.#definition = definition
     this.#host = host
   }
@@ -159,11 +163,11 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   async waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value> {
-    if (!this.#openWait)
+    if (!this.#services)
       throw new NotSupportedError(
         `waitFor: task ${this.task} was called directly, so it has no job that can be answered`,
       )
-    const wait = await this.#openWait(this.id, name, options)
+    const wait = await this.#services.openWait(this.id, name, options)
     if (!(await wait.ended())) {
       this.#send({ state: WAITING, meta: { wait: name }, until: wait.until })
       await options.notify?.(wait.token)
@@ -185,6 +189,23 @@ export class JobContext extends JobMessage implements Parent {
   retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
     const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
     throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+
+  async addToChord(signature: SignatureLike): Promise<string> {
+    const data = dataOf(signature, 'addToChord')
+    if (!this.#services)
+      throw new NotSupportedError(`addToChord: task ${this.task} was called directly, so it is no member of a chord`)
+    this.#added += 1
+    return this.#services.addToChord(this.job, data, this.#added)
+  }
+
+  replace(workflow: SignatureLike): never {
+    const data = dataOf(workflow, 'replace')
+    if (data.options.task_id !== undefined)
+      throw new ArgumentError(`task ${this.task}: replace: expected no taskId, got one: it has the id of the task`)
+    // As JSON: a workflow is sent in messages, whatever the serializer of results is.
+    assertEncodable(data, 'replace', 'json')
+    throw new Replacement(data)
   }
 
   /** The task ended: what was folded is not worth sending any more. */
@@ -247,6 +268,14 @@ export class JobContext extends JobMessage implements Parent {
       await nextTurn()
     }
     if (this.#host.signal.aborted) throw abortError(this.#host.signal.reason, this.id)
+  }
+}
+
+function dataOf(signature: SignatureLike, where: string): SignatureData {
+  try {
+    return signatureOf(signature, where)
+  } catch (error) {
+    throw new ArgumentError((error as Error).message, { cause: error })
   }
 }
 

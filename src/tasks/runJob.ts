@@ -24,8 +24,9 @@ import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
+import type { JobServices } from './jobServices.ts'
 import { compose, type Middleware } from './middleware.ts'
-import type { OpenWait } from './waitTypes.ts'
+import { Replacement } from './replacement.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -46,12 +47,12 @@ export async function runJob(
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
   { resultSerializer: serializer, request, clock }: Pick<Config, 'resultSerializer' | 'request' | 'clock'>,
-  openWait: OpenWait,
+  services: JobServices,
 ): Promise<Outcome> {
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
   const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, openWait })
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, services })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)
@@ -147,6 +148,7 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
 
 function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
   if (error instanceof Ignore) return { kind: 'ignore' }
+  if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
   if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'

@@ -4,14 +4,14 @@ import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
-import { type Advancer, linkFollowUp } from '../canvas/advance.ts'
-import { chordParts, joiner } from '../canvas/proto.ts'
+import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
@@ -123,35 +123,33 @@ export class Worker implements Service {
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     this.#context = this.#contextOf(stores)
+    const joiner = this.#joinerOf(stores, this.#context)
+    // Ended after the last task: it may complete a chord.
+    run.defer(() => joiner?.stop())
+    await joiner?.start()
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, loop))
-    const { chords } = stores.backend
-    const error = (reason: unknown): void => {
-      this.#app.signals.emit('worker:error', { error: reason, doing: 'joining a chord' })
-    }
-    if (chords)
-      run.defer(joiner({ app: this.#app, hostname: this.hostname, chords, unitOfWork: stores.unitOfWork, error }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
   #contextOf(stores: Stores): WorkerContext {
-    const advancer: Advancer = {
-      app: this.#app,
-      hostname: this.hostname,
-      joins: stores.backend.chords !== undefined && stores.unitOfWork.atomic,
-      check: (message) => stores.unitOfWork.check?.(message),
-      listed: stores.backend.knowsAll && stores.backend.jobs !== undefined,
-    }
+    const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
       app: this.#app,
       stores,
       pool: this.pool,
-      followUps: [linkFollowUp(advancer), chordParts, ...this.#app.extensions.map(({ followUp }) => followUp)],
+      followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
+  }
+
+  #joinerOf({ backend }: Stores, context: WorkerContext): ChordJoiner | undefined {
+    return context.joins && backend.chords
+      ? new ChordJoiner(backend.chords, { ...context, joiner: context })
+      : undefined
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 
 /** What a worker needs of its app: the internals of every app have it. */
@@ -20,6 +21,8 @@ export interface WorkerApp {
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread. Never rejects. */
   runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** A task of the app, or one that is built in; undefined where there is none of this name. */
+  definition(task: string): TaskDefinition | undefined
   /** A task has ended and its end is stored: run the hooks. Never rejects; undefined where there are none. */
   taskEnded(ended: Ended): Promise<void> | undefined
 }

@@ -200,9 +200,9 @@ it('upgrade: a file of version 1', async () => {
   writeFileSync(join(folder, 'tasks.ts'), code)
   writeFileSync(join(folder, 'store.db'), written('store.db'))
   const planned = await run(folder, celeriac(page.take('npx celeriac migrate')))
-  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, would be migrated to 2/) })
+  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, would be migrated to 3/) })
   const done = await run(folder, celeriac(page.take('npx celeriac migrate')))
-  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, migrated to 2/) })
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, migrated to 3/) })
   expect(page.rest).toEqual([])
 })
 

@@ -25,6 +25,7 @@ import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../.
 import { isFinal, PENDING } from '../../protocol/states.ts'
 import { type Clock, isoOf, systemClock } from '../../std/clock.ts'
 import { RecentIds } from '../../std/recentIds.ts'
+import { MemoryChords } from './chords.ts'
 import { MemoryNotes } from './notes.ts'
 
 interface Stored {
@@ -61,6 +62,7 @@ export class MemoryBackend implements ResultBackend {
   readonly #clock: Clock
   readonly #records = new Map<string, Stored>()
   readonly notes: MemoryNotes
+  readonly chords: MemoryChords
   readonly events: EventLog = {
     read: async (queries) => queries.map((query) => this.#history(query)),
     append: async (output) => this.#append(output),
@@ -87,6 +89,7 @@ export class MemoryBackend implements ResultBackend {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.notes = new MemoryNotes(this.#clock)
+    this.chords = new MemoryChords({ ...options, clock: this.#clock })
     this.#revoked = new RecentIds(MAX_REVOKED, this.#clock)
   }
 

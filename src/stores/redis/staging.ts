@@ -33,7 +33,7 @@ const RESUME_DELAY_MS = 10_000
 export const MAX_MESSAGES_PER_SCRIPT = 1000
 
 /** Lua, after CHORD_LUA: `unstaged(name, count)`: why these cannot be released, else nil. `release_staged(name)`. */
-export const STAGED_LUA = `
+export const STAGED_LUA: string = `
 local function unstaged(name, count)
   if name ~= '' and redis.call('LLEN', base .. 'celeriac.staged-' .. name) ~= tonumber(count) then
     return 'ERR staged messages ' .. name .. ' have expired'

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Layout, MigrationStep } from '../migration.ts'
-import { APPLICATION_ID, META, TABLES, TRIGGERS } from './schema.ts'
+import { APPLICATION_ID, CHORD_TABLES, META, TABLES, TRIGGERS } from './schema.ts'
 
 /** The `user_version` of a file of ours since version 2: version 1 refuses to open it. It is never raised again. */
 const USER_VERSION = 2
@@ -14,6 +14,12 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
     minCompatible: 2,
     describe: 'the tables are named celeriac_*, their version is in celeriac_meta; processes of version 1 end',
     run: (db, from) => toVersion2(db, from),
+  },
+  {
+    version: 3,
+    minCompatible: 2,
+    describe: 'tables for chords: celeriac_chord, celeriac_part',
+    run: (db) => db.exec(CHORD_TABLES),
   },
 ]
 

@@ -179,6 +179,30 @@ export const TABLES: readonly Table[] = [
   SCHEDULE_CHANGE,
 ]
 
+/** The tables that version 3 adds. */
+export const CHORD_TABLES = `
+-- A chord whose header is sent.
+CREATE TABLE celeriac_chord (
+  id TEXT PRIMARY KEY,                  -- of the group that is its header
+  size INTEGER NOT NULL,                -- how many parts it waits for
+  done INTEGER NOT NULL,                -- how many have come
+  callback TEXT NOT NULL,               -- the call of its body, of the last part
+  since INTEGER,                        -- complete since then; NULL: it waits for parts
+  expires INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE INDEX celeriac_chord_since ON celeriac_chord (since) WHERE since IS NOT NULL;
+CREATE INDEX celeriac_chord_expires ON celeriac_chord (expires);
+-- The end of a member of a header.
+CREATE TABLE celeriac_part (
+  chord TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  place INTEGER,                        -- in the header; NULL: after all others
+  state TEXT NOT NULL,                  -- empty: a member that was added later, and has not ended
+  format TEXT NOT NULL,                 -- content type of result
+  result ANY NOT NULL,                  -- text or bytes, still serialized
+  PRIMARY KEY (chord, task_id)
+) WITHOUT ROWID, STRICT;`
+
 /** One row. Every write transaction reads it first. */
 export const META = `
 CREATE TABLE celeriac_meta (

@@ -1,3 +1,4 @@
+import type { CompleteChord, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
   MAX_ATOMIC_SUBMISSIONS,
@@ -48,25 +49,53 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return true
   }
 
-  settle({ delivery, meta, publish = [], also = [], end }: Settlement): Promise<boolean> {
-    const { messages } = this.#broker
-    const own = SqliteDelivery.of(delivery)
-    return own.settle(() => {
-      const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
-      if (!ours) return false
-      if (meta) this.#backend.save(meta, true)
-      for (const other of also) this.#backend.save(other, false)
-      for (const message of publish) this.#publish(message)
-      return true
+  /** All of them in one transaction: for the time that it takes, no other process writes. */
+  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
+    await this.#broker.file.writer.write(() => {
+      for (const submission of submissions) this.#submit(submission)
+      this.#backend.chords.open(opens)
     })
   }
 
-  write({ meta, publish = [], also = [] }: Writing): Promise<boolean> {
-    return this.#broker.file.writer.write(() => {
-      for (const other of also) this.#backend.save(other, false)
-      for (const message of publish) this.#publish(message)
-      return meta === undefined || this.#backend.save(meta, false)
-    })
+  settle(settlement: Settlement): Promise<boolean> {
+    const { delivery, meta, end } = settlement
+    const { messages } = this.#broker
+    const own = SqliteDelivery.of(delivery)
+    return this.#joining((complete) =>
+      own.settle(() => {
+        const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
+        if (!ours) return false
+        if (meta) this.#backend.save(meta, true)
+        this.#more(settlement, complete)
+        return true
+      }),
+    )
+  }
+
+  write(writing: Writing): Promise<boolean> {
+    const { meta, closes } = writing
+    return this.#joining((complete) =>
+      this.#broker.file.writer.write(() => {
+        if (closes !== undefined && !this.#backend.chords.close(closes)) return false
+        this.#more(writing, complete)
+        return meta === undefined || this.#backend.save(meta, false)
+      }),
+    )
+  }
+
+  #more({ publish = [], also = [], parts = [], opens = [] }: Writing, complete: CompleteChord[]): void {
+    for (const other of also) this.#backend.save(other, false)
+    for (const message of publish) this.#publish(message)
+    if (opens.length > 0) this.#backend.chords.open(opens)
+    if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
+  }
+
+  /** The listeners learn of the chords that a transaction completes after its commit. */
+  async #joining(transaction: (complete: CompleteChord[]) => Promise<boolean>): Promise<boolean> {
+    const complete: CompleteChord[] = []
+    const answer = await transaction(complete)
+    if (complete.length > 0) this.#backend.chords.notify(complete)
+    return answer
   }
 
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {

@@ -249,7 +249,7 @@ export class TestApp<Tested extends App = App> implements AsyncDisposable {
 
 /** A task of these arguments, whatever else it is. */
 // biome-ignore lint/suspicious/noExplicitAny: a task of any result.
-type SentTask<Args extends readonly unknown[]> = Task<Args, any, any, any, any, any, any>
+type SentTask<Args extends readonly unknown[]> = Task<Args, any, any, any, any, any, any, any>
 
 function stop(service: Worker | Beat): Promise<void> {
   return service instanceof Worker ? service.stop({ grace: 0 }) : service.stop()

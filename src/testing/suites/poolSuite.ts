@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { chainData, taskData } from '../../protocol/canvas.ts'
 import { readEmission } from '../../protocol/emission.ts'
 import type { AbortReason, Job, Report } from '../../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../../protocol/outcome.ts'
@@ -83,6 +84,12 @@ function outcomes(one: Case): void {
     const pool = await open(1)
     assert.deepEqual(await start(pool, 'ignore').outcome, { kind: 'ignore' })
     assert.deepEqual(await start(pool, 'reject').outcome, { kind: 'reject', requeue: true, reason: 'not mine' })
+  })
+
+  one('a workflow that replaces the task is data', async (open) => {
+    const outcome = await start(await open(1), 'replace').outcome
+    const tasks = [taskData('add', { args: [1, new Date(0)] }), taskData('add', { args: [2] })]
+    assert.deepEqual(outcome, { kind: 'replace', workflow: chainData(tasks) })
   })
 
   one('reports come in order, all before the outcome', async (open) => {

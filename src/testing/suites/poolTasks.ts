@@ -1,4 +1,5 @@
 import type { App } from '../../app/app.ts'
+import { chainData, taskData } from '../../protocol/canvas.ts'
 import { Fatal, Ignore, Reject } from '../../std/errors.ts'
 import { currentTask, type TaskContext } from '../../tasks/current.ts'
 
@@ -28,6 +29,10 @@ function defineOutcomes(app: App): void {
     },
     { retry: { max: 3, delay: 250, backoff: 'fixed', jitter: 'none' } },
   )
+  app.task('replace', () => {
+    const tasks = [taskData('add', { args: [1, new Date(0)] }), taskData('add', { args: [2] })]
+    currentTask()?.replace(chainData(tasks))
+  })
   app.task('ignore', () => {
     throw new Ignore()
   })

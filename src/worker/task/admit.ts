@@ -2,7 +2,15 @@ import type { Ended } from '../../app/afterTask.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import { type Advancer, afterFailure, linkProblem, recordsWithin } from '../../canvas/advance.ts'
+import {
+  type Advancer,
+  afterFailure,
+  linkProblem,
+  partsOf,
+  recordsWithin,
+  refusedRecords,
+} from '../../canvas/advance.ts'
+import { partsOfLinks } from '../../canvas/chordParts.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
@@ -11,6 +19,7 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import { isRecord } from '../../std/isRecord.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -33,7 +42,7 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
-  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals'>
+  readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'revoked'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
@@ -61,7 +70,7 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
-  const definition = app.tasks.get(message.task)?.definition
+  const definition = app.definition(message.task)
   const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   if (!definition) {
     const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
@@ -86,9 +95,9 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const error = encodeException(info)
   const full = request.meta(REVOKED, error, null, now)
   const meta = message.ignoreResult ? undefined : full
-  const { publish, also, parts, opens } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
+  const { publish, also, parts } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
-    settlement: { delivery, meta, publish, also, parts, opens, end: 'ack' },
+    settlement: { delivery, meta, publish, also, parts, end: 'ack' },
     ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
@@ -130,8 +139,8 @@ function failed(
   const { hostname: origin, listed, followUps } = receiver
   const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, now, origin, listed }
   try {
-    const { publish, also, parts, opens } = followingOf(ended, followUps)
-    return { settlement: { ...settlement, publish: [dead, ...publish], also, parts, opens }, dead }
+    const { publish, also } = followingOf(ended, followUps)
+    return { settlement: { ...settlement, publish: [dead, ...publish], also }, dead }
   } catch {
     // Headers from outside that ask for what cannot be made: the reason that is stored is the one above.
     return { settlement, dead }
@@ -153,11 +162,15 @@ function failedLinked(
   const now = receiver.app.config.clock.now()
   const { publish = [], also = [] } = settlement
   if (linkProblem(message, receiver)) {
-    const waiting = recordsWithin([message.embed], message.id, ending, receiver, now)
-    return { settlement: { ...settlement, also: [...also, ...waiting] }, dead }
+    const waiting = refusedRecords(message, ending, receiver, now)
+    return {
+      settlement: { ...settlement, also: [...also, ...waiting], parts: partsOf(message, ending, receiver) },
+      dead,
+    }
   }
-  const next = afterFailure(message, ending, receiver, now)
-  return { settlement: { ...settlement, also: [...also, ...next.also], publish: [...publish, ...next.publish] }, dead }
+  const { parts, opens, ...next } = afterFailure(message, ending, receiver, now)
+  const follows = { also: [...also, ...next.also], publish: [...publish, ...next.publish], parts, opens }
+  return { settlement: { ...settlement, ...follows }, dead }
 }
 
 /** Its links end too, as far as they can be read: a caller may wait for one of them. */
@@ -166,7 +179,10 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
   const links = linksOf(envelopeOf(delivery), receiver.accept)
-  const waiting = recordsWithin(links, parent, endingOf(error), receiver, receiver.app.config.clock.now())
+  const ending = endingOf(error)
+  const now = receiver.app.config.clock.now()
+  const parts = receiver.joins ? partsOfLinks(headersOf(delivery), links, ending) : []
+  const waiting = recordsWithin(parts.length > 0 ? links.map(withoutChord) : links, parent, ending, receiver, now)
   if (parent === '') {
     const dead = deadLetter(delivery, error)
     return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }
@@ -177,7 +193,12 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
     { id: parent, task: typeof task === 'string' ? task : undefined },
     error,
   )
-  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting] }, dead, tell }
+  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting], parts }, dead, tell }
+}
+
+/** A body whose chord gets a part ends with the chord. */
+function withoutChord(links: unknown): unknown {
+  return isRecord(links) ? { ...links, chord: null } : links
 }
 
 function endingOf(error: ErrorInfo): RecordState {

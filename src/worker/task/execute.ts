@@ -283,6 +283,7 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       tellStopped(request, outcome, signals)
       break
     case 'ignore':
+    case 'replace':
       break
   }
 }

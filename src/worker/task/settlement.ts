@@ -1,10 +1,11 @@
 import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
-import { neverSent } from '../../canvas/advance.ts'
+import { neverSent, partsOf } from '../../canvas/advance.ts'
+import { replacementOf } from '../../canvas/replace.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
-import { encodeTask } from '../../protocol/message.ts'
+import { encodeTask, NOTHING_EMBEDDED } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
@@ -26,7 +27,8 @@ export function settlementOf(request: Request, outcome: Outcome, finisher: Finis
 
 /**
  * How a request ends whose outcome the store does not take: as a failure that says why, kept in the dead-letter queue.
- * First with all that follows from a failure, then with nothing that its message names.
+ * First with all that follows from a failure, then with its end as a member of a chord, then with nothing that its
+ * message names.
  */
 export function fallbacksOf(
   request: Request,
@@ -43,7 +45,9 @@ export function fallbacksOf(
   const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
   const full = (): Settlement => withDeadLetter(settlementOf(request, failed, finisher, now), dead)
-  return [{ settlement: full }, ...lessOf(plain, dead)]
+  if (!finisher.joins || message.embed === NOTHING_EMBEDDED) return [{ settlement: full }, ...lessOf(plain, dead)]
+  const member = (): Settlement => ({ ...plain, publish: [dead], parts: partsOf(message, meta, finisher) })
+  return [{ settlement: full }, { settlement: member }, ...lessOf(plain, dead)]
 }
 
 /** The same of what never ran: its own settlement, with less and less of what its message names. */
@@ -79,6 +83,10 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
       return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
+    case 'replace': {
+      const { publish, also, opens } = replacementOf(request.message, outcome.workflow, finisher, now)
+      return { delivery, publish, also, opens, end: 'ack' }
+    }
     case 'stopped':
       return stopped(request, outcome, finisher, now)
   }

@@ -55,10 +55,10 @@ describe('a file of version 1', () => {
   it('keeps every row, and gets the tables of a new file', () => {
     const rows = rowsIn(folder.file())
     const { steps, ...plan } = plannedMigration(folder.file())
-    expect(plan).toEqual({ from: 1, to: 2, minCompatible: 2 })
-    expect([steps.length, versionIn(folder.file())]).toEqual([1, 1])
+    expect(plan).toEqual({ from: 1, to: 3, minCompatible: 2 })
+    expect([steps.length, versionIn(folder.file())]).toEqual([2, 1])
     openDatabase(folder.file()).close()
-    expect(versionIn(folder.file())).toBe(2)
+    expect(versionIn(folder.file())).toBe(3)
     expect(rowsIn(folder.file())).toEqual(rows)
     openDatabase(folder.file('new.db')).close()
     expect(layoutIn(folder.file())).toEqual(layoutIn(folder.file('new.db')))
@@ -101,11 +101,11 @@ describe('a file of version 1', () => {
       killed.tell({})
       expect((await killed.ended)[1]).toBe('SIGKILL')
       // The last call comes after the commit.
-      expect(versionIn(folder.file())).toBe(point === calls ? 2 : 1)
+      expect(versionIn(folder.file())).toBe(point === calls ? 3 : 1)
       expect(rowsIn(folder.file())).toEqual(rows)
     }
     openDatabase(folder.file()).close()
-    expect(versionIn(folder.file())).toBe(2)
+    expect(versionIn(folder.file())).toBe(3)
     expect(rowsIn(folder.file())).toEqual(rows)
   })
 
@@ -133,7 +133,7 @@ describe('a file of version 1', () => {
     for (const one of children) one.tell({})
     await Promise.all(children.map((one) => one.says('calls')))
     expect(await Promise.all(children.map((one) => one.end()))).toEqual([0, 0, 0, 0])
-    expect(versionIn(folder.file())).toBe(2)
+    expect(versionIn(folder.file())).toBe(3)
     expect(rowsIn(folder.file())).toEqual(rows)
   })
 })
@@ -178,7 +178,7 @@ describe('a database of another program', () => {
   it('is asked by printing alone, and stays as it is', () => {
     makeForeign(folder.file())
     const before = readFileSync(folder.file())
-    expect(plannedMigration(folder.file())).toMatchObject({ from: 0, to: 2 })
+    expect(plannedMigration(folder.file())).toMatchObject({ from: 0, to: 3 })
     expect(readFileSync(folder.file()).equals(before)).toBe(true)
   })
 
@@ -199,7 +199,7 @@ describe('a later version', () => {
     opened.length = 0
     const layout = layoutIn(folder.file())
     expect(await submit(open(), 'one')).toBe(true)
-    expect([versionIn(folder.file()), layoutIn(folder.file())]).toEqual([3, layout])
+    expect([versionIn(folder.file()), layoutIn(folder.file())]).toEqual([4, layout])
   })
 
   it('that does not is refused with both versions, and not changed', async () => {
@@ -207,7 +207,7 @@ describe('a later version', () => {
     opened.length = 0
     const before = rowsIn(folder.file())
     expect(() => open()).toThrow(ConfigError)
-    expect(() => open()).toThrow(/schema version 4, for processes of version 3 or later; this celeriac has 2: upgrade/)
+    expect(() => open()).toThrow(/schema version 5, for processes of version 4 or later; this celeriac has 3: upgrade/)
     expect(() => plannedMigration(folder.file())).toThrow(ConfigError)
     expect(rowsIn(folder.file())).toEqual(before)
   })
@@ -227,6 +227,16 @@ describe('a later version', () => {
 })
 
 describe('a process that goes on running while another one migrates', () => {
+  it('of version 2 goes on where version 3 adds the tables of chords', async () => {
+    const old = open(SQLITE_STEPS.slice(0, 1))
+    await submit(old, 'one')
+    expect(versionIn(folder.file())).toBe(2)
+    const { unitOfWork, backend } = open()
+    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([3, true])
+    await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
+    expect(await backend.chords.progress('g')).toEqual({ done: 0, size: 2 })
+  })
+
   it('goes on where the step expands, and writes nothing more where it contracts', async () => {
     const old = open()
     await submit(old, 'one')
@@ -235,7 +245,7 @@ describe('a process that goes on running while another one migrates', () => {
     expect(await old.broker.size('q')).toBe(2)
     open(CONTRACT)
     const before = rowsIn(folder.file())
-    const says = /migrated while it was open, and has schema version 4, for processes of version 3 or later/
+    const says = /migrated while it was open, and has schema version 5, for processes of version 4 or later/
     await expect(submit(old, 'three')).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       message: expect.stringMatching(says),
@@ -260,7 +270,7 @@ describe('a process that goes on running while another one migrates', () => {
       open(CONTRACT)
       await until('it stops', () => events.some(({ name }) => name === 'worker:shutdown'))
       expect(events.find(({ name }) => name === 'worker:shutdown')?.event).toMatchObject({ reason: 'store lost' })
-      expect(worker.problem?.message).toMatch(/schema version 4/)
+      expect(worker.problem?.message).toMatch(/schema version 5/)
     } finally {
       await worker.stop()
       await app.close()
@@ -284,7 +294,7 @@ describe('a process that goes on running while another one migrates', () => {
     await fresh.says('loaded')
     fresh.tell({})
     await work(['new'])
-    expect(versionIn(folder.file())).toBe(3)
+    expect(versionIn(folder.file())).toBe(4)
     await work(['old1', 'old2', 'new'])
     const all = [...old, fresh]
     for (const one of all) one.tell({})

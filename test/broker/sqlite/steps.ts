@@ -1,10 +1,10 @@
 import { SQLITE_STEPS, type SqliteStep } from '../../../src/stores/sqlite/migrations.ts'
 
-/** Version 3 for tests: adds a column and a table, so that processes of version 2 go on. */
+/** Version 4 for tests: adds a column and a table, so that processes of version 3 go on. */
 export const EXPAND: readonly SqliteStep[] = [
   ...SQLITE_STEPS,
   {
-    version: 3,
+    version: 4,
     minCompatible: 2,
     describe: 'a column and a table for tests',
     run: (db) =>
@@ -13,12 +13,12 @@ export const EXPAND: readonly SqliteStep[] = [
   },
 ]
 
-/** Version 4 for tests: ends processes of version 2. */
+/** Version 5 for tests: ends processes of version 3. */
 export const CONTRACT: readonly SqliteStep[] = [
   ...EXPAND,
   {
-    version: 4,
-    minCompatible: 3,
+    version: 5,
+    minCompatible: 4,
     describe: 'no table for tests',
     run: (db) => db.exec('DROP TABLE celeriac_limit'),
   },

@@ -1,3 +1,4 @@
+import { ChordListeners } from '../../../backend/chordListeners.ts'
 import type { ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
 import { staleAfter } from '../../../backend/retention.ts'
 import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
@@ -68,10 +69,11 @@ export interface ChordKeeping {
 
 /** Chords in Celery's keys and ours: `chordScript.ts` has their layout. */
 export class RedisChords implements ChordStore {
+  readonly shared = true
   readonly #connection: RedisConnection
   readonly #keeping: ChordKeeping
   readonly #sweep: ChordSweep
-  readonly #listeners: ((chord: CompleteChord) => void)[] = []
+  readonly #listeners = new ChordListeners()
   /** Further steps of `complete`, of the store that these chords are a part of. */
   readonly #sweeps: (() => Promise<void>)[] = []
 
@@ -86,12 +88,7 @@ export class RedisChords implements ChordStore {
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {
-    const own = (chord: CompleteChord): void => listener(chord)
-    this.#listeners.push(own)
-    return () => {
-      const at = this.#listeners.indexOf(own)
-      if (at !== -1) this.#listeners.splice(at, 1)
-    }
+    return this.#listeners.add(listener)
   }
 
   async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
@@ -184,7 +181,7 @@ export class RedisChords implements ChordStore {
   joined(answers: readonly string[]): void {
     for (let at = 0; at < answers.length; at += 3) {
       const [kind, group, callback] = answers.slice(at, at + 3) as [string, string, string]
-      if (kind === 'complete') this.#notify({ group, callback })
+      if (kind === 'complete') this.#listeners.notify({ group, callback })
       else void this.#count(group)
     }
   }
@@ -192,18 +189,10 @@ export class RedisChords implements ChordStore {
   async #count(group: string): Promise<void> {
     try {
       const chord = await this.#sweep.count(group)
-      if (chord) this.#notify(chord)
+      if (chord) this.#listeners.notify(chord)
     } catch {
       // It stays due: the next sweep of any worker counts it, and reports what is wrong.
     }
-  }
-
-  #notify(chord: CompleteChord): void {
-    const listener = this.#listeners.shift()
-    if (!listener) return
-    // The next one is another listener's.
-    this.#listeners.push(listener)
-    listener(chord)
   }
 
   /** A part that cannot be read is a failed one: the chord must end. */

@@ -25,6 +25,7 @@ import { type Clock, systemClock } from '../../../std/clock.ts'
 import { isStoreTrouble } from '../database.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
+import { SqliteChords } from './chords.ts'
 import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
 import { SqliteSearch } from './search.ts'
@@ -53,6 +54,7 @@ export class SqliteBackend implements ResultBackend {
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
   readonly noteRows: SqliteNotes
+  readonly chords: SqliteChords
   readonly notes: NoteStore = {
     get: (key) => this.file.read(() => this.noteRows.get(key)),
     put: (note) => this.file.writer.write(() => this.noteRows.put(note)),
@@ -86,6 +88,7 @@ export class SqliteBackend implements ResultBackend {
     this.#clock = options.clock ?? systemClock
     this.#statements = new ResultStatements(this.file.db)
     this.noteRows = new SqliteNotes(this.file.db, this.#clock)
+    this.chords = new SqliteChords(file, { ...options, clock: this.#clock })
     this.#log = new SqliteEventLog(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
@@ -283,5 +286,6 @@ export class SqliteBackend implements ResultBackend {
     }
     await this.#changeAll((limit) => Number(dropRevoked.run(this.#clock.now(), limit).changes))
     await this.#changeAll((limit) => this.noteRows.clean(this.#clock.now(), limit))
+    await this.#changeAll((limit) => this.chords.clean(this.#clock.now(), limit))
   }
 }

@@ -1,0 +1,80 @@
+import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
+import { infoOf } from '../calls/jobInfo.ts'
+import { purgeQueue } from '../calls/revoke.ts'
+import type { AppStores } from '../calls/stores.ts'
+import { completeWait, type WaitOutcome } from '../calls/wait.ts'
+import type { Config } from '../config/config.ts'
+import { UNKNOWN } from '../protocol/states.ts'
+import { ConfigError } from '../std/errors.ts'
+import { requireText } from '../std/validate.ts'
+import type { JobFilter, JobPage } from './jobPage.ts'
+import type { StoreInfo, StoreVersion } from './storeInfo.ts'
+
+/** What an app reads from its stores, and does in them, beside its calls. */
+export abstract class StoreAccess {
+  abstract get config(): Config
+  protected abstract get appStores(): AppStores
+
+  /** The group that `save` of its handle has kept; undefined where there is none, or it has expired. */
+  groupResult<Results = unknown>(id: string): Promise<GroupResult<Results> | undefined> {
+    requireText(id, 'group id')
+    return savedGroup(id, this.appStores) as Promise<GroupResult<Results> | undefined>
+  }
+
+  /**
+   * Records, newest submission first: all, but on `redis:` those of jobs submitted over HTTP, or with `tags`, `owner`
+   * or `keepInput`; there, and with `q` everywhere, a page may be short, or empty, and have a cursor. ConfigError where
+   * the store cannot list.
+   */
+  async jobs(filter: JobFilter = {}): Promise<JobPage> {
+    const { backend } = await this.appStores.open()
+    if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
+    const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
+    return { jobs: metas.map(infoOf), cursor }
+  }
+
+  /**
+   * Messages that wait in a queue (default: the app's). Rejects with StoreUnavailableError when the store does not
+   * answer.
+   */
+  async queueSize(queue: string = this.config.queue): Promise<number> {
+    return (await this.appStores.open()).broker.size(queue)
+  }
+
+  /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
+  async purge(queue: string = this.config.queue): Promise<number> {
+    return purgeQueue(await this.appStores.open(), queue, this.config.clock)
+  }
+
+  /**
+   * Answer a task that waits (`ctx.waitFor`), by the token that it emitted. Returns what became of the answer. Throws
+   * EncodeError for a value that cannot be sent, NotSupportedError with `rpc://` results.
+   */
+  completeWait(token: string, value: unknown = null): Promise<WaitOutcome> {
+    return completeWait(this.appStores, this.config, token, value)
+  }
+
+  /** The state of each of these jobs, as `AsyncResult.state`, in one read. */
+  async states(ids: readonly string[]): Promise<string[]> {
+    const { backend } = await this.appStores.open()
+    return (await backend.load(ids)).map((meta) => meta?.status ?? UNKNOWN)
+  }
+
+  /**
+   * Open the stores now, and not at the first call. Rejects with ConfigError, StoreUnavailableError; the next call then
+   * tries again.
+   */
+  async connect(): Promise<StoreInfo> {
+    const { broker, backend } = await this.appStores.open()
+    return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+  }
+
+  /**
+   * Bring the stores to this version of celeriac, as opening them does; with `print`, only find out what that would
+   * change. One entry for each store; one without `steps` has nothing that is ever migrated. Rejects with ConfigError
+   * for a store that a later version has migrated beyond this one, and StoreUnavailableError.
+   */
+  migrate({ print = false }: { readonly print?: boolean | undefined } = {}): Promise<readonly StoreVersion[]> {
+    return this.appStores.migrate(print)
+  }
+}

@@ -1,0 +1,211 @@
+import type { Submission as Sending } from '../backend/unitOfWork.ts'
+import { type AsyncResult, type ResultHandle, Submission } from '../calls/asyncResult.ts'
+import { checkedCall } from '../calls/checkedCall.ts'
+import { handleOf } from '../calls/groupResult.ts'
+import type { Call, Prepared, Sender } from '../calls/prepareCall.ts'
+import type { AppStores, Stores } from '../calls/stores.ts'
+import type { AnyTask } from '../calls/task.ts'
+import {
+  callOptionsOf,
+  type ParsedWorkflowOptions,
+  parseWorkflowOptions,
+  type WorkflowOptions,
+  wireOptions,
+} from '../calls/workflowOptions.ts'
+import { checkWorkflow } from '../canvas/check.ts'
+import { type Plan, planOf } from '../canvas/plan.ts'
+import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
+import { withEnd } from '../canvas/signatureEnd.ts'
+import type { Config } from '../config/config.ts'
+import type { Job } from '../protocol/job.ts'
+import { emptyRecord } from '../protocol/record.ts'
+import { canvasOf, type SignatureData } from '../protocol/signature.ts'
+import { PENDING } from '../protocol/states.ts'
+import { isoOf } from '../std/clock.ts'
+import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { uuid, uuidOf } from '../std/id.ts'
+import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
+import { compose, type Middleware } from '../tasks/middleware.ts'
+import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+
+/** What sending workflows needs of the app. */
+export interface WorkflowHost {
+  readonly config: Config
+  readonly tasks: ReadonlyMap<string, AnyTask>
+  readonly stores: AppStores
+  readonly sender: Sender
+  readonly sendLayers: readonly Middleware<Call, AsyncResult>[]
+  beforeSending(prepared: Prepared): void
+  afterSending(prepared: Prepared, sent: boolean): AsyncResult
+  readonly eager: Pick<EagerHost, 'runJob' | 'taskEnded'>
+}
+
+/** A workflow that is checked: what it was called with, and where. */
+interface Planned extends Plan {
+  readonly before: Predecessor
+  readonly options: ParsedWorkflowOptions
+  readonly now: number
+}
+
+/** Check a workflow, then send what runs first. See `WorkflowSender.sendWorkflow`. */
+export function sendWorkflow(
+  host: WorkflowHost,
+  data: SignatureData,
+  args: readonly unknown[],
+  options: WorkflowOptions,
+  names: readonly string[] | undefined,
+): Submission<unknown> {
+  const planned = plan(host, data, args, options)
+  // Before it is sent: the caller need not await that, and the task around may have ended by then.
+  childrenHere()?.push(...planned.calls.map(({ options: own }) => own.task_id as string))
+  const sending: Promise<ResultHandle> = submit(host, planned).then(() => handleOf(planned.outline, host.stores, names))
+  return Submission.resolve(sending) as unknown as Submission<unknown>
+}
+
+/** Send one member more of the header that a job is a member of. See `ctx.addToChord`. */
+export async function addToChord(host: WorkflowHost, job: Job, data: SignatureData, count: number): Promise<string> {
+  const { group, embed } = job.message ?? {}
+  const where = `task ${job.task}: addToChord`
+  if (group === undefined || !embed?.chord)
+    throw new ArgumentError(`${where}: expected a member of the header of a chord, got a task that is none`)
+  if (canvasOf(data) === 'group') throw new ArgumentError(`${where}: expected one member, got a group`)
+  const id = uuidOf(job.id, 'added', String(count))
+  const member = withEnd(data, { id, part: { group_id: group, chord: embed.chord } })
+  const { chords, url } = (await host.stores.open()).backend
+  if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
+  if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
+  await sendWorkflow(host, member, [], {}, undefined)
+  return id
+}
+
+function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[], given: WorkflowOptions): Planned {
+  const { config, tasks, sender } = host
+  const now = config.clock.now()
+  const options = parseWorkflowOptions(given, data.task, now)
+  checkWorkflow(data, (task) => tasks.get(task)?.definition.options.serializer ?? config.serializer)
+  const made = planOf(data, args, options.taskId ?? uuid(now, config.clock), options)
+  const parent = lineage()
+  const before: Predecessor = {
+    id: parent?.parentId,
+    rootId: parent?.rootId ?? (made.calls[0]?.options.task_id as string),
+    replyTo: sender.replyTo,
+    origin: sender.origin,
+    context: contextHere()?.wire,
+  }
+  return { ...made, before, options, now }
+}
+
+async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
+  const stores = await host.stores.open()
+  const { alwaysEager } = host.config
+  if (planned.joins && !alwaysEager && !(stores.unitOfWork.submitGroup && stores.backend.chords))
+    throw new NotSupportedError(
+      `a chord needs a result backend that can join its parts, and ${stores.backend.url} cannot: use memory:, sqlite: or redis: for results`,
+    )
+  const checked = await Promise.all(planned.calls.map((call) => checkedArguments(host, call)))
+  if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)
+  await write(
+    host,
+    planned,
+    checked.map((call) => prepared(host, planned, call)),
+    stores,
+  )
+}
+
+/** The arguments of a task of this app are checked, as those of `delay`. */
+async function checkedArguments({ tasks }: WorkflowHost, call: SignatureData): Promise<SignatureData> {
+  const definition = tasks.get(call.task)?.definition
+  if (!definition) return call
+  const { args, kwargs } = await checkedCall(definition, call, {})
+  return { ...call, args, kwargs }
+}
+
+function prepared(host: WorkflowHost, { before, options, now }: Planned, call: SignatureData): Prepared {
+  const made = prepareSignature(call, before, host, now)
+  const { tags, owner } = options
+  const metadata = tags === undefined && owner === undefined ? undefined : { tags, owner }
+  const submission = { ...made.submission, metadata: made.ignored ? undefined : metadata }
+  return { ...made, submission, options: callOptionsOf(call.options) }
+}
+
+/** Each call passes the send middleware; when all have come through, all are written, and the middleware goes on. */
+async function throughLayers(
+  host: WorkflowHost,
+  planned: Planned,
+  calls: readonly SignatureData[],
+  stores: Stores,
+): Promise<void> {
+  const written = Promise.withResolvers<readonly AsyncResult[]>()
+  written.promise.catch(() => undefined)
+  const arrived = calls.map(() => Promise.withResolvers<Prepared>())
+  const passing = calls.map((call, at) => {
+    const core = (given: Call): Promise<AsyncResult> => {
+      arrived[at]?.resolve(prepared(host, planned, withCall(call, given)))
+      return written.promise.then((handles) => handles[at] as AsyncResult)
+    }
+    const passed = compose(host.sendLayers, core)(callOf(host, call))
+    const short = (): void =>
+      arrived[at]?.reject(
+        new NotSupportedError(`task ${call.task}: send middleware did not send a member of a workflow`),
+      )
+    passed.then(short, (error) => arrived[at]?.reject(error))
+    return passed
+  })
+  try {
+    written.resolve(await write(host, planned, await Promise.all(arrived.map(({ promise }) => promise)), stores))
+  } catch (error) {
+    written.reject(error)
+    throw error
+  } finally {
+    await Promise.allSettled(passing)
+  }
+  await Promise.all(passing)
+}
+
+function callOf({ tasks }: WorkflowHost, { task, args, kwargs, options }: SignatureData): Call {
+  return { task, args, kwargs, options: callOptionsOf(options), definition: tasks.get(task)?.definition }
+}
+
+/** A call as its middleware has changed it: its id, and what follows it, stay. */
+function withCall(call: SignatureData, { args, kwargs, options }: Call): SignatureData {
+  const { taskId: _, ...given } = options
+  return { ...call, args, kwargs, options: { ...call.options, ...wireOptions(given, `task ${call.task}`) } }
+}
+
+async function write(
+  host: WorkflowHost,
+  planned: Planned,
+  all: readonly Prepared[],
+  stores: Stores,
+): Promise<readonly AsyncResult[]> {
+  for (const one of all) host.beforeSending(one)
+  await writeLater(planned, stores)
+  const submissions = all.map(({ submission }) => submission)
+  const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
+  await (host.config.alwaysEager ? runInOrder(all, planned.opens, eager) : send(submissions, planned, stores))
+  return all.map((one) => host.afterSending(one, true))
+}
+
+async function send(submissions: readonly Sending[], { opens }: Planned, { unitOfWork }: Stores): Promise<void> {
+  if (submissions.length === 1 && opens.length === 0) await unitOfWork.submit(submissions[0] as Sending)
+  else if (unitOfWork.submitGroup) await unitOfWork.submitGroup(submissions, opens)
+  else if (unitOfWork.submitMany) await unitOfWork.submitMany(submissions)
+  else await Promise.all(submissions.map((one) => unitOfWork.submit(one)))
+}
+
+/**
+ * Records of the tasks that workers will send: without them, these ids would be unknown until then. Before what runs
+ * first: a record that is final stays.
+ */
+async function writeLater({ later, options, now }: Planned, { unitOfWork, backend }: Stores): Promise<void> {
+  const { tags, owner } = options
+  const metadata = tags === undefined && owner === undefined ? undefined : { tags, owner }
+  if (!backend.knowsAll && !(backend.jobs && metadata)) return
+  const kept = later.filter(({ options: own }) => own.ignore_result !== true)
+  const date_submitted = isoOf(now)
+  const records = kept.map(({ task: name, options: own }) => ({
+    meta: emptyRecord(own.task_id as string, PENDING, { name, retries: 0, date_submitted }),
+    metadata,
+  }))
+  await Promise.all(records.map((record) => unitOfWork.submit(record)))
+}

@@ -1,0 +1,326 @@
+import { chainData, chordData, groupData } from '../protocol/canvas.ts'
+import type { SignatureData } from '../protocol/signature.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { shown } from '../std/validate.ts'
+import type { AsyncResult, Submission } from './asyncResult.ts'
+import type { GroupResult } from './groupResult.ts'
+import { type SignatureOptions, type WorkflowOptions, wireOptions } from './workflowOptions.ts'
+
+/** Sends the workflows of one app. */
+export interface WorkflowSender {
+  /**
+   * Check all of it, then send what runs first. Throws ArgumentError, EncodeError; rejects with NotSupportedError,
+   * StoreUnavailableError. `names`: of the members of a group, for its result.
+   */
+  sendWorkflow(
+    data: SignatureData,
+    args: readonly unknown[],
+    options: WorkflowOptions,
+    names: readonly string[] | undefined,
+  ): Submission<unknown>
+}
+
+/** What the types of a workflow say. No value has it. */
+export interface WorkflowTypes<Result, Takes, Ready extends boolean, Handle> {
+  readonly result: Result
+  readonly takes: (value: Takes) => void
+  readonly ready: Ready
+  readonly handle: Handle
+}
+
+/** The missing first argument of a call; nothing where none is missing. */
+export type FirstArgument<Takes, Ready extends boolean> = Ready extends true ? [] : [first: Takes]
+
+/** What `delay` returns: a promise of the handle. */
+export type Sent<Handle> =
+  Handle extends AsyncResult<infer Result, infer Progress, infer Chunk>
+    ? Submission<Result, Progress, Chunk>
+    : Promise<Handle>
+
+/** Any workflow, whatever it takes and results in. */
+export interface AnyWorkflow {
+  // biome-ignore lint/suspicious/noExplicitAny: a workflow of any types.
+  readonly '~types'?: WorkflowTypes<any, never, boolean, any>
+  toJSON(): SignatureData
+}
+
+/** What a step results in, as the next one gets it. */
+export type StepResult<Step> = Step extends { readonly '~types'?: { readonly result: infer Result } } ? Result : never
+/** What a step takes from the one before it; never, if it takes nothing. */
+export type StepTakes<Step> = Step extends { readonly '~types'?: { readonly takes: (value: infer Takes) => void } }
+  ? Takes
+  : never
+/** Whether a step can be called without an argument. */
+export type StepReady<Step> = Step extends { readonly '~types'?: { readonly ready: infer Ready extends boolean } }
+  ? Ready
+  : never
+/** The handle of a step's result. */
+export type StepHandle<Step> = Step extends { readonly '~types'?: { readonly handle: infer Handle } } ? Handle : never
+
+/** Shown by the compiler for a step that cannot have this place. */
+export interface CannotFollow<Got, Takes> {
+  readonly 'this does not take what comes before it': { readonly got: Got; readonly takes: Takes }
+}
+
+/** The step, if it takes this result; else a type that no step has. */
+export type Following<Result, Step> = [Result] extends [StepTakes<Step>] ? Step : CannotFollow<Result, StepTakes<Step>>
+
+/** Steps, of which each takes the result of the one before it. */
+export type ChainSteps<
+  Steps extends readonly unknown[],
+  Before = undefined,
+  Checked extends readonly unknown[] = [],
+> = Steps extends readonly [infer Step, ...infer Rest]
+  ? ChainSteps<Rest, Step, [...Checked, Before extends undefined ? Step : Following<StepResult<Before>, Step>]>
+  : number extends Steps['length']
+    ? [...Checked, ...Following<StepResult<Steps[number]>, Steps[number]>[]]
+    : Checked
+
+type FirstOf<Steps extends readonly unknown[]> = Steps[0]
+type LastOf<Steps extends readonly unknown[]> = Steps extends readonly [...unknown[], infer Last] ? Last : Steps[number]
+
+/** Members of a group: a list, or an object of them. */
+export type GroupMembers = readonly AnyWorkflow[] | Readonly<Record<string, AnyWorkflow>>
+/** The results of members, in the same form; the members of a group in the group are in its place. */
+export type GroupResults<Members> = Members extends readonly unknown[]
+  ? Joined<Members>
+  : { -readonly [Key in keyof Members]: StepResult<Members[Key]> }
+type Joined<Members extends readonly unknown[], List extends unknown[] = []> = Members extends readonly [
+  infer Member,
+  ...infer Rest,
+]
+  ? Joined<Rest, [...List, ...(IsGroup<Member> extends true ? ListIn<StepResult<Member>> : [StepResult<Member>])]>
+  : number extends Members['length']
+    ? (IsGroup<Members[number]> extends true ? ItemIn<StepResult<Members[number]>> : StepResult<Members[number]>)[]
+    : List
+
+/**
+ * The results of members as the body of a chord gets them: one list, in which those of a member that ends with a group
+ * are in its place.
+ */
+export type ResultList<Members> = Members extends readonly unknown[]
+  ? Flat<Members>
+  : FlatItem<Members[keyof Members]>[]
+type Flat<Members extends readonly unknown[], List extends unknown[] = []> = Members extends readonly [
+  infer Member,
+  ...infer Rest,
+]
+  ? Flat<Rest, [...List, ...(EndsInGroup<Member> extends true ? ListIn<StepResult<Member>> : [StepResult<Member>])]>
+  : number extends Members['length']
+    ? FlatItem<Members[number]>[]
+    : List
+type FlatItem<Member> = Member extends unknown
+  ? EndsInGroup<Member> extends true
+    ? ItemIn<StepResult<Member>>
+    : StepResult<Member>
+  : never
+type EndsInGroup<Member> = StepHandle<Member> extends { readonly members: readonly unknown[] } ? true : false
+type IsGroup<Member> = Member extends { readonly '~group'?: true; readonly toJSON: unknown }
+  ? '~group' extends keyof Member
+    ? true
+    : false
+  : false
+type ListIn<Result> = Result extends readonly unknown[] ? Result : never
+type ItemIn<Result> = Result extends readonly (infer Item)[] ? Item : never
+
+/** What every one of these takes. */
+type TakesOfAll<Step> = (Step extends unknown ? (value: (value: StepTakes<Step>) => void) => void : never) extends (
+  value: infer Takers,
+) => void
+  ? Takers extends (value: infer Takes) => void
+    ? Takes
+    : never
+  : never
+type MembersTake<Members> = TakesOfAll<Members[keyof Members & (Members extends readonly unknown[] ? number : unknown)]>
+type MembersReady<Members> =
+  false extends StepReady<Members[keyof Members & (Members extends readonly unknown[] ? number : unknown)]>
+    ? false
+    : true
+
+/**
+ * A call, or several of them, that can be kept, passed on and sent: immutable, and plain data in `JSON.stringify`.
+ * `Result` is what it results in, `Takes` what it takes as first argument from a step before it.
+ */
+export abstract class Workflow<Result, Takes, Ready extends boolean, Handle> {
+  declare readonly '~types'?: WorkflowTypes<Result, Takes, Ready, Handle>
+  protected readonly data: SignatureData
+  /** Of the app whose tasks these are; undefined where there are none. */
+  protected readonly sender: WorkflowSender | undefined
+  /** Of the members of a group that was made of an object. */
+  protected readonly names: readonly string[] | undefined
+
+  constructor(data: SignatureData, sender: WorkflowSender | undefined, names?: readonly string[]) {
+    this.data = data
+    this.sender = sender
+    this.names = names
+  }
+
+  /** As it is sent: a task call as data, in Celery's form. */
+  toJSON(): SignatureData {
+    return this.data
+  }
+
+  /** Send it. All of it is checked before anything is sent. Throws and rejects as `applyAsync`. */
+  delay(...first: FirstArgument<Takes, Ready>): Sent<Handle> {
+    return this.#send(first, {})
+  }
+
+  /**
+   * Send it with options. Throws ArgumentError and EncodeError, with the path of the member that cannot be sent;
+   * rejects with NotSupportedError where the stores cannot join a chord, ValidationError for arguments that do not fit,
+   * StoreUnavailableError.
+   */
+  applyAsync(first: FirstArgument<Takes, Ready>, options: WorkflowOptions = {}): Sent<Handle> {
+    return this.#send(first, options)
+  }
+
+  /** This, then another, which gets its result: `chain(this, next)`, to be read from left to right. */
+  pipe<Next extends AnyWorkflow>(
+    next: Next & Following<Result, Next>,
+  ): Chain<StepResult<Next>, Takes, Ready, StepHandle<Next>> {
+    return chainOf([this, next]) as never
+  }
+
+  /** A copy with other data. */
+  protected with(options: SignatureData['options']): this {
+    const { data, sender, names } = this
+    const make = this.constructor as new (...args: ConstructorParameters<typeof Workflow>) => this
+    return new make({ ...data, options: { ...data.options, ...options } }, sender, names)
+  }
+
+  #send(first: readonly unknown[], options: WorkflowOptions): Sent<Handle> {
+    const { data, sender, names } = this
+    if (!sender)
+      throw new ArgumentError(`${data.task}: expected at least one task, got none: it has no app to be sent by`)
+    return sender.sendWorkflow(data, first, options, names) as Sent<Handle>
+  }
+}
+
+/** A workflow with an end of its own, which can be linked to: all but groups. */
+abstract class Linkable<Result, Takes, Ready extends boolean, Handle> extends Workflow<Result, Takes, Ready, Handle> {
+  /** A copy that calls this with the result, when it has succeeded. */
+  link<Callback extends AnyWorkflow>(callback: Callback & Following<Result, Callback>): this {
+    return this.with({ link: [...listOf(this.data.options.link), linkOf(callback, this.sender)] })
+  }
+
+  /** A copy that calls this with the id of the failed task, when one has failed. */
+  linkError<Errback extends AnyWorkflow>(errback: Errback & Following<string, Errback>): this {
+    return this.with({ link_error: [...listOf(this.data.options.link_error), linkOf(errback, this.sender)] })
+  }
+}
+
+/** The call of one task: `task.s(…)`, `task.si(…)`, `app.signature(…)`. */
+export class Signature<
+  Result = unknown,
+  Takes = never,
+  Ready extends boolean = true,
+  Handle = AsyncResult<Result>,
+> extends Linkable<Result, Takes, Ready, Handle> {
+  /** A copy with these options, over those that it has. Throws ArgumentError. */
+  set(options: SignatureOptions): this {
+    const { headers, ...wire } = wireOptions(options, `signature of ${this.data.task}`)
+    if (headers === undefined) return this.with(wire)
+    return this.with({ ...wire, headers: { ...(this.data.options.headers as object | undefined), ...headers } })
+  }
+}
+
+/** One after the other: see `chain`. */
+export class Chain<Result, Takes, Ready extends boolean, Handle> extends Linkable<Result, Takes, Ready, Handle> {}
+
+/** A body that follows from a group: see `chord`. */
+export class Chord<Result, Takes, Ready extends boolean, Handle> extends Linkable<Result, Takes, Ready, Handle> {}
+
+/** All at once: see `group`. `Results` is what `join` returns. */
+export class Group<Results, Takes, Ready extends boolean, List = Results> extends Workflow<
+  List,
+  Takes,
+  Ready,
+  GroupResult<Results>
+> {
+  declare readonly '~group'?: true
+
+  /** A copy that calls this with the id of each member that has failed. */
+  linkError<Errback extends AnyWorkflow>(errback: Errback & Following<string, Errback>): this {
+    return this.with({ link_error: [...listOf(this.data.options.link_error), linkOf(errback, this.sender)] })
+  }
+}
+
+/**
+ * One after the other: each step gets the result of the one before it as its first argument, unless it is immutable. A
+ * step may be any workflow; a group with something after it is the header of a chord. Throws ArgumentError for tasks of
+ * several apps.
+ */
+export function chain<const Steps extends readonly [AnyWorkflow, ...AnyWorkflow[]]>(
+  ...steps: Steps & ChainSteps<Steps>
+): Chain<StepResult<LastOf<Steps>>, StepTakes<FirstOf<Steps>>, StepReady<FirstOf<Steps>>, StepHandle<LastOf<Steps>>> {
+  return chainOf(steps) as never
+}
+
+/** All at once. The results have the form of the members: an array, a tuple, or an object. Throws as `chain`. */
+export function group<const Members extends GroupMembers>(
+  members: Members,
+): Group<GroupResults<Members>, MembersTake<Members>, MembersReady<Members>, ResultList<Members>> {
+  const names = Array.isArray(members) ? undefined : Object.keys(members)
+  const list: readonly AnyWorkflow[] = Object.values(members)
+  const inner = names?.find((_, at) => list[at] instanceof Group)
+  if (inner !== undefined)
+    throw new ArgumentError(`group: ${inner}: expected no group in a group with names, got one: its members have none`)
+  return new Group(groupData(datasOf(list, 'group')), senderOf(list, 'group'), names)
+}
+
+/**
+ * A header of members, all at once, then the body, once, with the list of their results in the order of the header. It
+ * does not run if one of them failed: the handle of the body then has a ChordError. Throws as `chain`.
+ */
+export function chord<const Members extends readonly AnyWorkflow[], Body extends AnyWorkflow>(
+  header: Members,
+  body: Body & Following<ResultList<Members>, Body>,
+): Chord<StepResult<Body>, MembersTake<Members>, MembersReady<Members>, StepHandle<Body>>
+export function chord<Results, Takes, Ready extends boolean, List, Body extends AnyWorkflow>(
+  header: Group<Results, Takes, Ready, List>,
+  body: Body & Following<List, Body>,
+): Chord<StepResult<Body>, Takes, Ready, StepHandle<Body>>
+export function chord(header: readonly AnyWorkflow[] | AnyWorkflow, body: AnyWorkflow): unknown {
+  const members = Array.isArray(header) ? header : [header]
+  const sender = senderOf([...members, body], 'chord')
+  const data = Array.isArray(header) ? datasOf(header, 'chord: header') : datasOf(members, 'chord: header')[0]
+  return new Chord(chordData(data as SignatureData, datasOf([body], 'chord: body')[0] as SignatureData), sender)
+}
+
+function chainOf(steps: readonly AnyWorkflow[]): AnyWorkflow {
+  return new Chain(chainData(datasOf(steps, 'chain')), senderOf(steps, 'chain'))
+}
+
+function datasOf(members: readonly AnyWorkflow[], where: string): readonly SignatureData[] {
+  return members.map((member, index) => {
+    if (member instanceof Workflow) return member.toJSON()
+    throw new ArgumentError(`${where}[${index}]: expected a signature, as task.s(…), got ${shown(member)}`)
+  })
+}
+
+/** The one sender of all these. */
+function senderOf(members: readonly AnyWorkflow[], where: string): WorkflowSender | undefined {
+  let found: WorkflowSender | undefined
+  for (const [index, member] of members.entries()) {
+    const { sender } = member as unknown as { sender: WorkflowSender | undefined }
+    if (found && sender && sender !== found)
+      throw new ArgumentError(
+        `${where}[${index}]: expected a task of the app of those before it, got one of another app`,
+      )
+    found ??= sender
+  }
+  return found
+}
+
+function linkOf(link: AnyWorkflow, sender: WorkflowSender | undefined): SignatureData {
+  const [data] = datasOf([link], 'link') as [SignatureData]
+  const { sender: other } = link as unknown as { sender: WorkflowSender | undefined }
+  if (sender && other && other !== sender)
+    throw new ArgumentError('link: expected a task of the same app, got one of another app')
+  return data
+}
+
+function listOf(links: unknown): readonly unknown[] {
+  if (links === undefined || links === null) return []
+  return Array.isArray(links) ? links : [links]
+}

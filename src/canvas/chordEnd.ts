@@ -1,0 +1,99 @@
+import type { ChordPart, CompleteChord } from '../backend/chords.ts'
+import type { Writing } from '../backend/unitOfWork.ts'
+import { decodeException, encodeException } from '../protocol/exception.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { RecordState } from '../protocol/record.ts'
+import { pythonRepr } from '../protocol/repr.ts'
+import { readSignatures, type SignatureData } from '../protocol/signature.ts'
+import { FAILURE } from '../protocol/states.ts'
+import { uuidOf } from '../std/id.ts'
+import { type Advancer, endsWithChord, recordsWithin } from './advance.ts'
+import { type BodyCall, readBodyCall, unsentParts } from './chordParts.ts'
+import { type Expansion, expand } from './expand.ts'
+import { normalForm } from './normalForm.ts'
+import { endId } from './outline.ts'
+import type { Predecessor } from './prepareSignature.ts'
+
+/** A part of a chord, as its store has it. */
+export type Part = Omit<ChordPart, 'callback'>
+
+/** The worker that joins the parts of a chord. */
+export type Joiner = Pick<Advancer, 'app' | 'hostname' | 'listed'>
+
+/**
+ * The end of a chord whose members have all succeeded: its body is sent, with the list of their results before its own
+ * arguments. Throws for a body that cannot be sent, as `expand`, and DecodeError for a callback that cannot be read.
+ */
+export function bodyWriting({ group, callback }: CompleteChord, results: readonly unknown[], joiner: Joiner): Writing {
+  const call = readBodyCall(callback)
+  const before = predecessorOf(call, joiner)
+  const now = joiner.app.config.clock.now()
+  const expansion = expand({ signature: call.body, args: [results], id: bodyId(group) }, before, joiner.app, now)
+  return writingOf([expansion], joiner, { closes: group })
+}
+
+/**
+ * The end of a chord that has failed: FAILURE of the body, and of all that was to follow from it; its errbacks are
+ * sent, each with the body's id before its own arguments. Throws for errbacks that cannot be sent, and DecodeError for
+ * a callback that cannot be read.
+ */
+export function failureWriting({ group, callback }: CompleteChord, error: ErrorInfo, joiner: Joiner): Writing {
+  const call = readBodyCall(callback)
+  const now = joiner.app.config.clock.now()
+  const body = normalForm(call.body, bodyId(group))
+  const id = endId(body)
+  const ending: RecordState = { status: FAILURE, result: encodeException(error), traceback: null }
+  const before = { ...predecessorOf(call, joiner), id }
+  const errbacks = errbacksOf(call.body).map((signature, at) =>
+    expand({ signature, args: [id], id: uuidOf(id, 'errback', String(at)) }, before, joiner.app, now),
+  )
+  const { also = [], ...writing } = writingOf(errbacks, joiner, { closes: group })
+  const unsent = recordsWithin([body], call.id ?? '', ending, joiner, now, isSentOrJoined)
+  return { ...writing, also: [...also, ...unsent], parts: unsentParts([body], ending, { ...call, id }) }
+}
+
+/** Id of the body's result: to find out whether another worker has ended it already. Throws DecodeError. */
+export function bodyIdOf({ group, callback }: CompleteChord): string {
+  return endId(normalForm(readBodyCall(callback).body, bodyId(group)))
+}
+
+/** Why a chord fails because of this part, in Celery's words; undefined for a part that has succeeded. */
+export function chordError({ state, taskId, result }: Part): ErrorInfo | undefined {
+  if (state === 'SUCCESS') return undefined
+  const { type, message, args } = decodeException(result)
+  const shown = (args ?? [message]).map((one) => pythonRepr(one)).join(', ')
+  return errorOfChord(`Dependency ${taskId} raised ${type}(${shown})`)
+}
+
+/** ChordError. */
+export function errorOfChord(message: string): ErrorInfo {
+  return { type: 'ChordError', message, module: 'celery.exceptions' }
+}
+
+/** Of a body that has none of its own, as no client of Celery sends it. */
+function bodyId(group: string): string {
+  return uuidOf(group, 'body')
+}
+
+function predecessorOf({ id, rootId, replyTo, context }: BodyCall, { hostname }: Joiner): Predecessor {
+  return { id, rootId, replyTo, origin: hostname, context }
+}
+
+function writingOf(expansions: readonly Expansion[], { listed }: Joiner, writing: Writing): Writing {
+  const sends = expansions.flatMap((one) => one.sends)
+  return {
+    ...writing,
+    publish: sends.map(({ submission }) => submission.message),
+    also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
+    opens: expansions.flatMap(({ opens }) => opens),
+  }
+}
+
+function errbacksOf(body: SignatureData): readonly SignatureData[] {
+  return readSignatures(body.options.link_error, 'options.link_error') ?? []
+}
+
+/** Errbacks are sent; an outer chord ends by itself. */
+function isSentOrJoined(name: string, options: Readonly<Record<string, unknown>>): boolean {
+  return name === 'link_error' || endsWithChord(name, options)
+}

@@ -1,0 +1,119 @@
+import type { ChordPart } from '../backend/chords.ts'
+import { chordParts as chordOf, tasksOf } from '../protocol/canvas.ts'
+import { encodePlain } from '../protocol/encoding.ts'
+import type { TaskMessage } from '../protocol/message.ts'
+import type { RecordState } from '../protocol/record.ts'
+import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
+import { canvasOf, readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
+import { CeleriacError, DecodeError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { normalForm } from './normalForm.ts'
+import type { Predecessor } from './prepareSignature.ts'
+
+/** The task whose end gives parts: what of it the body of the chord gets. */
+export type Origin = Pick<Predecessor, 'id' | 'rootId' | 'replyTo' | 'context'>
+
+/** A part is final; `result` is the result, or the encoded exception. */
+type Ending = Pick<RecordState, 'status' | 'result'>
+
+/** The call of a body, as a part carries it in `callback`. */
+export interface BodyCall extends Origin {
+  readonly body: SignatureData
+}
+
+const JSON_ONLY: ReadonlySet<string> = new Set([CONTENT_TYPES.json])
+
+/** The part of a task that is a member of a header; none for any other task. Throws EncodeError. */
+export function ownParts(
+  { id, group, groupIndex, embed: { chord } }: Pick<TaskMessage, 'id' | 'group' | 'groupIndex' | 'embed'>,
+  ending: Ending,
+  origin: Origin,
+): readonly ChordPart[] {
+  if (!chord || group === undefined) return []
+  return [partOf({ group, index: groupIndex, taskId: id, body: chord }, ending, origin)]
+}
+
+/**
+ * The parts of the tasks at the end of signatures that will never be sent: the last step of a chain that is a member of
+ * a header, the body of a chord that is one. Throws EncodeError, DecodeError.
+ */
+export function unsentParts(
+  signatures: readonly SignatureData[],
+  ending: Ending,
+  origin: Origin,
+): readonly ChordPart[] {
+  const ends = signatures.flatMap((one, at) => endsOf(normalForm(one, uuidOf(origin.id ?? '', 'unsent', String(at)))))
+  return ends.flatMap(({ options }) => {
+    const { task_id: taskId, group_id: group, group_index: index, chord } = options
+    if (typeof group !== 'string' || typeof taskId !== 'string' || !isRecord(chord)) return []
+    const body = readSignature(chord, 'options.chord')
+    return [partOf({ group, index: typeof index === 'number' ? index : undefined, taskId, body }, ending, origin)]
+  })
+}
+
+/**
+ * The parts of a message that cannot be decoded, by its headers and its links as they were received; none where these
+ * cannot be read.
+ */
+export function partsOfLinks(
+  headers: Readonly<Record<string, unknown>>,
+  links: readonly unknown[],
+  ending: Ending,
+): readonly ChordPart[] {
+  const [embed] = links
+  const { id, group, group_index: index, root_id: root } = headers
+  if (!isRecord(embed) || typeof id !== 'string') return []
+  const origin = { id, rootId: typeof root === 'string' ? root : id, replyTo: undefined }
+  try {
+    const [chord] = readSignatures(embed.chord, 'chord') ?? []
+    const unsent = unsentParts(readSignatures(embed.chain, 'chain')?.slice(0, 1) ?? [], ending, origin)
+    if (chord === undefined || typeof group !== 'string') return unsent
+    const member = { group, index: typeof index === 'number' ? index : undefined, taskId: id, body: chord }
+    return [partOf(member, ending, origin), ...unsent]
+  } catch (error) {
+    // Its chord is not known: the chord ends when it expires.
+    if (error instanceof CeleriacError) return []
+    throw error
+  }
+}
+
+/** The tasks at the end of a signature in normal form. */
+function endsOf(signature: SignatureData): readonly SignatureData[] {
+  const { task, options } = signature
+  switch (canvasOf(signature)) {
+    case 'chain':
+      return endsOf(tasksOf(signature, task).at(-1) as SignatureData)
+    case 'group':
+      return tasksOf(signature, task).flatMap(endsOf)
+    case 'chord':
+      return endsOf(chordOf(signature, task).body)
+    default: {
+      const [last] = Array.isArray(options.chain) ? options.chain : []
+      return last === undefined ? [signature] : endsOf(normalForm(readSignature(last, 'options.chain'), ''))
+    }
+  }
+}
+
+interface Member {
+  readonly group: string
+  readonly index: number | undefined
+  readonly taskId: string
+  readonly body: SignatureData
+}
+
+function partOf({ body, ...member }: Member, { status, result }: Ending, origin: Origin): ChordPart {
+  const { id, rootId, replyTo, context } = origin
+  const call = encodePlain({ body, id, rootId, replyTo, context }, 'chord')
+  return { ...member, state: status as ChordPart['state'], result, callback: write(call, 'json').body as string }
+}
+
+/** Read what `callback` says. Throws DecodeError. */
+export function readBodyCall(callback: string): BodyCall {
+  const call = deserialize(callback, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
+  if (!isRecord(call) || typeof call.id !== 'string' || typeof call.rootId !== 'string')
+    throw new DecodeError('the call of the body of a chord: expected an object with body, id and rootId')
+  const { id, rootId, replyTo, context } = call
+  const body = readSignature(call.body, 'body')
+  return { body, id, rootId, replyTo: typeof replyTo === 'string' ? replyTo : undefined, context: context ?? undefined }
+}

@@ -1,0 +1,66 @@
+import type { OpenChord } from '../backend/chords.ts'
+import type { Outline } from '../calls/outline.ts'
+import type { ParsedWorkflowOptions } from '../calls/workflowOptions.ts'
+import { chordParts, tasksOf } from '../protocol/canvas.ts'
+import { canvasOf, type SignatureData } from '../protocol/signature.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { normalForm } from './normalForm.ts'
+import { outlineOf } from './outline.ts'
+import { withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
+import { unfold } from './unfold.ts'
+
+/** A workflow that is to be sent by a client. */
+export interface Plan {
+  /** Tasks that run first. */
+  readonly calls: readonly SignatureData[]
+  /** Tasks that follow: they are known by their ids, and are sent by workers. */
+  readonly later: readonly SignatureData[]
+  readonly opens: readonly OpenChord[]
+  readonly outline: Outline
+  /** There is a chord in it, now or later. */
+  readonly joins: boolean
+}
+
+/** Plan the call of a workflow; `id` is that of its result. Throws ArgumentError for options that it cannot have. */
+export function planOf(
+  data: SignatureData,
+  args: readonly unknown[],
+  id: string,
+  { first, all, links, errbacks }: ParsedWorkflowOptions,
+): Plan {
+  if (links.length > 0 && canvasOf(data) === 'group')
+    throw new ArgumentError('group: link: a group has no end of its own; use chord(group, body)')
+  const called = withErrbacks(withEnd(withArgs(data, args), { links }), errbacks)
+  const normal = normalForm(called, id, all)
+  const { calls, opens } = unfold(normal)
+  const now = new Set(calls.map(({ options }) => options.task_id))
+  const tasks = tasksWithin(normal)
+  return {
+    calls: calls.map((call) => withOptions(call, first)),
+    later: tasks.filter(({ options }) => !now.has(options.task_id)),
+    opens,
+    outline: outlineOf(normal),
+    joins: hasChord(normal),
+  }
+}
+
+/** All tasks of a workflow in normal form, without links. */
+function tasksWithin(signature: SignatureData): readonly SignatureData[] {
+  switch (canvasOf(signature)) {
+    case 'chain':
+    case 'group':
+      return tasksOf(signature, signature.task).flatMap(tasksWithin)
+    case 'chord': {
+      const { header, body } = chordParts(signature, signature.task)
+      return [...header, body].flatMap(tasksWithin)
+    }
+    default:
+      return [signature]
+  }
+}
+
+function hasChord(signature: SignatureData): boolean {
+  const kind = canvasOf(signature)
+  if (kind === 'chord') return true
+  return kind !== undefined && tasksOf(signature, signature.task).some(hasChord)
+}

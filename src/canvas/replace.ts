@@ -1,0 +1,48 @@
+import type { Following } from '../backend/followUp.ts'
+import { chordData, taskData, tasksOf } from '../protocol/canvas.ts'
+import type { TaskMessage } from '../protocol/message.ts'
+import { canvasOf, type SignatureData } from '../protocol/signature.ts'
+import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { type Advancer, send } from './advance.ts'
+import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
+
+/**
+ * A workflow replaces a task, as with Celery's `replace`: it ends with the id of the task, and has its callbacks, its
+ * errbacks, the rest of its chain, and its place in a group. Its other ids are derived from that of the task, so that a
+ * task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord where
+ * none can be joined, and as `expand`.
+ */
+export function replacementOf(
+  message: TaskMessage,
+  workflow: SignatureData,
+  advancer: Advancer,
+  now: number,
+): Following {
+  const { id, embed, parentId } = message
+  const kind = canvasOf(workflow)
+  if ((kind === 'chain' || kind === 'group') && tasksOf(workflow, kind).length === 0)
+    throw new ArgumentError(`task ${message.task}: replace: expected at least one task, got an empty ${kind}`)
+  // The result of a group is the list of its results: that of one task.
+  const whole = kind === 'group' ? chordData(workflow, accumulate()) : workflow
+  const ended = withEnd(whole, {
+    id,
+    part: partOf(message),
+    links: embed.callbacks ?? [],
+    chain: embed.chain ?? [],
+  })
+  const signature = withErrbacks(ended, embed.errbacks ?? [])
+  const flow = { priority: message.priority, replaced_task_nesting: (message.replacedTaskNesting ?? 0) + 1 }
+  const following = send([{ signature, args: [], id, flow }], { ...message, id: parentId }, advancer, now)
+  if ((following.opens ?? []).length > 0 && !advancer.joins)
+    throw new NotSupportedError(`task ${message.task}: replace: these stores cannot join a chord, nor a group`)
+  return following
+}
+
+function accumulate(): SignatureData {
+  return taskData('celery.accumulate', { kwargs: { index: 0 } })
+}
+
+function partOf({ group, groupIndex = 0, embed: { chord } }: TaskMessage): Part | undefined {
+  if (group === undefined) return undefined
+  return { group_id: group, group_index: groupIndex, ...(chord && { chord }) }
+}

@@ -1,0 +1,117 @@
+import { ChordListeners } from '../../backend/chordListeners.ts'
+import type {
+  ChordKeeping,
+  ChordPart,
+  ChordStore,
+  ChordWrites,
+  CompleteChord,
+  OpenChord,
+  PartSlice,
+} from '../../backend/chords.ts'
+import { endOf, staleAfter } from '../../backend/retention.ts'
+import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
+
+/** Parts of one slice. */
+const MAX_PARTS = 1000
+
+interface Kept extends Omit<ChordPart, 'result' | 'callback' | 'group'> {
+  readonly serialized: Serialized
+}
+
+interface Chord {
+  size: number
+  readonly parts: Map<string, Kept>
+  readonly grown: Set<string>
+  callback: string
+  /** Since when it is complete, ms since the epoch. */
+  since: number | undefined
+  /** When it is dropped, ms since the epoch. */
+  readonly end: number
+}
+
+/** Chords in this process's memory. Results are serialized nevertheless, as those of records. */
+export class MemoryChords implements ChordStore {
+  readonly shared = false
+  readonly #keeping: ChordKeeping
+  readonly #chords = new Map<string, Chord>()
+  readonly #listeners = new ChordListeners()
+  readonly writes: ChordWrites = {
+    open: async (chords) => this.#open(chords),
+    add: async (parts) => this.#add(parts),
+    isOpen: async (group) => this.#get(group) !== undefined,
+    close: async (group) => this.#chords.delete(group),
+  }
+
+  constructor(keeping: ChordKeeping) {
+    this.#keeping = keeping
+  }
+
+  onComplete(listener: (chord: CompleteChord) => void): () => void {
+    return this.#listeners.add(listener)
+  }
+
+  async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
+    for (const group of this.#chords.keys()) this.#get(group)
+    return [...this.#chords]
+      .filter(([, { since }]) => since !== undefined && since < before)
+      .sort(([, a], [, b]) => (a.since as number) - (b.since as number))
+      .slice(0, limit)
+      .map(([group, { callback }]) => ({ group, callback }))
+  }
+
+  async parts(group: string, from: number): Promise<PartSlice> {
+    const chord = this.#get(group)
+    if (chord?.since === undefined) return { parts: [] }
+    const ordered = [...chord.parts.values()].sort((a, b) => placeOf(a) - placeOf(b))
+    const parts = ordered.slice(from, from + MAX_PARTS).map(({ serialized, ...part }) => {
+      const { body, contentType, contentEncoding } = serialized
+      return { ...part, group, result: deserialize(body, contentType, contentEncoding, ALL_CONTENT_TYPES) }
+    })
+    return from + MAX_PARTS < ordered.length ? { parts, next: from + MAX_PARTS } : { parts }
+  }
+
+  async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
+    const chord = this.#get(group)
+    return chord && { done: chord.parts.size, size: chord.size }
+  }
+
+  async grow(group: string, taskId: string): Promise<boolean> {
+    const chord = this.#get(group)
+    if (!chord || chord.since !== undefined) return false
+    if (!chord.grown.has(taskId)) chord.size += 1
+    chord.grown.add(taskId)
+    return true
+  }
+
+  #open(chords: readonly OpenChord[]): void {
+    const end = endOf(staleAfter(this.#keeping.expires), this.#keeping.clock.now())
+    for (const { group, size } of chords) {
+      if (this.#get(group)) continue
+      this.#chords.set(group, { size, parts: new Map(), grown: new Set(), callback: '', since: undefined, end })
+    }
+  }
+
+  #add(parts: readonly ChordPart[]): void {
+    for (const { group, result, callback, ...part } of parts) {
+      const chord = this.#get(group)
+      if (!chord || chord.since !== undefined) continue
+      chord.parts.set(part.taskId, { ...part, serialized: serialize(result, this.#keeping.serializer, 'result') })
+      chord.callback = callback
+      if (chord.parts.size < chord.size) continue
+      chord.since = this.#keeping.clock.now()
+      this.#listeners.notify({ group, callback })
+    }
+  }
+
+  /** Undefined for one that is not open, or has expired. */
+  #get(group: string): Chord | undefined {
+    const chord = this.#chords.get(group)
+    if (!chord || chord.end >= this.#keeping.clock.now()) return chord
+    this.#chords.delete(group)
+    return undefined
+  }
+}
+
+function placeOf({ index }: Kept): number {
+  return index ?? Number.POSITIVE_INFINITY
+}

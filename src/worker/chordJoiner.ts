@@ -1,0 +1,166 @@
+import type { ChordStore, CompleteChord } from '../backend/chords.ts'
+import type { Writing } from '../backend/unitOfWork.ts'
+import { pauseForStore } from '../broker/storeBackoff.ts'
+import { faultOf } from '../broker/storeErrors.ts'
+import {
+  bodyIdOf,
+  bodyWriting,
+  chordError,
+  errorOfChord,
+  failureWriting,
+  type Joiner,
+  type Part,
+} from '../canvas/chordEnd.ts'
+import { errorInfo } from '../protocol/exception.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import { isFinal } from '../protocol/states.ts'
+import type { Service } from '../std/service.ts'
+import type { WorkerState } from './state.ts'
+import type { SettlerParts } from './task/settler.ts'
+
+/** How often a worker looks for complete chords whose joiner died, and how long these were complete before, ms. */
+const SWEEP_INTERVAL_MS = 10_000
+const ABANDONED_MS = 10_000
+/** Chords that one look takes. */
+const MAX_SWEPT = 100
+
+/** What joining needs of the worker. */
+export interface ChordJoinerParts extends SettlerParts {
+  readonly joiner: Joiner
+  readonly state: Pick<WorkerState, 'hold'>
+}
+
+/**
+ * Sends the bodies of complete chords: of those that this process completes, at once; of those that another one left,
+ * after some seconds. Body and end of the chord are one write, so that the body is sent once, whichever workers try.
+ */
+export class ChordJoiner implements Service {
+  readonly #parts: ChordJoinerParts
+  readonly #chords: ChordStore
+  /** Chords that are being joined here. */
+  readonly #joining = new Set<string>()
+  #unlisten: (() => void) | undefined
+  #cancel: (() => void) | undefined
+
+  constructor(chords: ChordStore, parts: ChordJoinerParts) {
+    this.#chords = chords
+    this.#parts = parts
+  }
+
+  async start(): Promise<void> {
+    if (this.#unlisten) return
+    this.#unlisten = this.#chords.onComplete((chord) => this.#begin(chord, false))
+    if (this.#chords.shared) this.#sweepLater()
+  }
+
+  async stop(): Promise<void> {
+    this.#unlisten?.()
+    this.#cancel?.()
+    this.#unlisten = undefined
+  }
+
+  #sweepLater(): void {
+    const sweep = (): void => this.#parts.state.hold(this.#sweep())
+    this.#cancel = this.#parts.app.config.clock.after(SWEEP_INTERVAL_MS, sweep, true)
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      const before = this.#parts.app.config.clock.now() - ABANDONED_MS
+      const left = await this.#chords.complete(before, MAX_SWEPT)
+      if (!this.#unlisten) return
+      for (const chord of left) this.#begin(chord, true)
+    } catch (error) {
+      this.#tell(error)
+    }
+    if (this.#unlisten) this.#sweepLater()
+  }
+
+  /** `isLeft`: by another worker, which may be one of Celery's. */
+  #begin(chord: CompleteChord, isLeft: boolean): void {
+    const { group } = chord
+    if (this.#joining.has(group)) return
+    this.#joining.add(group)
+    this.#parts.state.hold(this.#join(chord, isLeft).finally(() => this.#joining.delete(group)))
+  }
+
+  /** Never rejects. What is not written because the worker must stop at once, another worker finds. */
+  async #join(chord: CompleteChord, isLeft: boolean): Promise<void> {
+    const { app, stopNow } = this.#parts
+    for (let round = 0; !stopNow.aborted; round++) {
+      try {
+        return await this.#write(chord, isLeft)
+      } catch (error) {
+        this.#tell(error)
+        await pauseForStore(round, app.config.clock, stopNow)
+      }
+    }
+  }
+
+  async #write(chord: CompleteChord, isLeft: boolean): Promise<void> {
+    const { group } = chord
+    const { results, error } = await this.#gather(group)
+    // It was closed meanwhile; or nothing of it is left.
+    if (results.length === 0) return this.#close(group)
+    try {
+      // A worker of Celery's that ends a chord with an error leaves its parts.
+      if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
+      await this.#attempt(error ? this.#failure(chord, error) : this.#body(chord, results))
+    } catch (problem) {
+      if (faultOf(problem) !== 'message') throw problem
+      this.#tell(problem)
+      await this.#fail(chord, errorOfChord(`the body cannot be sent: ${errorInfo(problem).message}`))
+    }
+  }
+
+  /** The results in the order of the header, or why the chord fails. */
+  async #gather(group: string): Promise<{ results: unknown[]; error: ErrorInfo | undefined }> {
+    const results: unknown[] = []
+    let error: ErrorInfo | undefined
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      const slice: { parts: readonly Part[]; next?: number } = await this.#chords.parts(group, from)
+      for (const part of slice.parts) {
+        results.push(part.result)
+        error ??= chordError(part)
+      }
+      from = slice.next
+    }
+    return { results, error }
+  }
+
+  #body(chord: CompleteChord, results: readonly unknown[]): Writing {
+    return bodyWriting(chord, results, this.#parts.joiner)
+  }
+
+  #failure(chord: CompleteChord, error: ErrorInfo): Writing {
+    return failureWriting(chord, error, this.#parts.joiner)
+  }
+
+  /** Its body ends as failed; a callback that names none can only be dropped. */
+  async #fail(chord: CompleteChord, error: ErrorInfo): Promise<void> {
+    try {
+      await this.#attempt(this.#failure(chord, error))
+    } catch (problem) {
+      if (faultOf(problem) !== 'message') throw problem
+      this.#tell(problem)
+      await this.#close(chord.group)
+    }
+  }
+
+  async #close(group: string): Promise<void> {
+    await this.#attempt({ closes: group })
+  }
+
+  async #attempt(writing: Writing): Promise<void> {
+    await this.#parts.stores.unitOfWork.write(writing)
+  }
+
+  async #hasEnded(chord: CompleteChord): Promise<boolean> {
+    const [body] = await this.#parts.stores.backend.load([bodyIdOf(chord)])
+    return body !== undefined && isFinal(body.status)
+  }
+
+  #tell(error: unknown): void {
+    this.#parts.app.signals.emit('worker:error', { error, doing: 'joining a chord' })
+  }
+}

@@ -1,0 +1,183 @@
+/*
+ * Compiled by the type check, never run: what the types of workflows infer, and what they refuse.
+ * A line that must not compile bears @ts-expect-error: the check fails when it does.
+ */
+import {
+  type AsyncResult,
+  Celeriac,
+  type Chain,
+  chain,
+  chord,
+  type GroupResult,
+  group,
+  type Signature,
+  type Submission,
+} from 'celeriac'
+import { z } from 'zod'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(_same: Same<A, B>): void => undefined
+
+const app = new Celeriac()
+const add = app.task('add', (x: number, y: number) => x + y)
+const text = app.task('text', async (n: number) => String(n))
+const load = app.task('load', (path: string, limit?: number) => [path, String(limit)])
+const sum = app.task('sum', (list: readonly number[]) => list.length)
+const total = app.task('total', (...numbers: number[]) => numbers.length)
+const nothing = app.task('nothing', () => undefined)
+const note = app.task('note', (id: string, what: string) => `${id} ${what}`)
+const pair = app.task('pair', ([n, s]: readonly [number, string]) => `${n}${s}`)
+const render = app.task({
+  name: 'render',
+  input: z.object({ page: z.number(), title: z.string() }),
+  params: ['page', 'title'],
+  output: z.object({ url: z.string() }),
+  run: () => ({ url: '' }),
+})
+const closed = app.task({ name: 'closed', input: z.object({ n: z.number() }), run: ({ n }) => n })
+
+export function signatures(): void {
+  same<ReturnType<typeof add.si>, Signature<number, unknown, true, AsyncResult<number, unknown, unknown>>>(true)
+  const full = add.s(1, 2)
+  same<typeof full, Signature<number, never, true, AsyncResult<number, unknown, unknown>>>(true)
+  const rest = add.s(2)
+  same<typeof rest, Signature<number, number, false, AsyncResult<number, unknown, unknown>>>(true)
+  same<ReturnType<typeof full.delay>, Submission<number, unknown, unknown>>(true)
+  full.delay()
+  rest.delay(1)
+  full.set({ queue: 'other', countdown: '1s', priority: 3 }).delay()
+  // @ts-expect-error the first argument is missing
+  rest.delay()
+  // @ts-expect-error it has all its arguments
+  full.delay(1)
+  // @ts-expect-error x is a number
+  add.s('1', 2)
+  // @ts-expect-error y is a number
+  add.s('2')
+  // @ts-expect-error too many
+  add.s(1, 2, 3)
+  // @ts-expect-error a misspelled option
+  full.set({ quue: 'other' })
+  // @ts-expect-error an option that is the whole workflow's
+  full.set({ tags: ['a'] })
+  // @ts-expect-error immutable: all arguments
+  add.si(1)
+  void full.applyAsync([], { tags: ['a'], owner: 'me', linkError: note.s('failed') })
+  // @ts-expect-error a misspelled option
+  void full.applyAsync([], { linkErrors: note.s('failed') })
+}
+
+export function objectTasks(): void {
+  render.s({ page: 1, title: 'a' }).delay()
+  render.s(1, 'a').delay()
+  chain(add.s(1, 2), render.s({ title: 'a' }))
+  chain(add.s(1, 2), render.s('a'))
+  // @ts-expect-error the page is the result of the step before it
+  chain(add.s(1, 2), render.s({ page: 1, title: 'a' }))
+  // @ts-expect-error a misspelled property
+  render.s({ page: 1, titel: 'a' })
+  // @ts-expect-error without `params` it takes no result of another task
+  chain(add.s(1, 2), closed.s())
+  // @ts-expect-error without `params` it takes no result of another task
+  chain(add.s(1, 2), closed.s({ n: 1 }))
+  chain(add.s(1, 2), closed.si({ n: 1 }))
+}
+
+export async function chains(): Promise<void> {
+  const three = chain(add.s(1, 2), add.s(4), text.s())
+  same<typeof three, Chain<string, never, true, AsyncResult<string, unknown, unknown>>>(true)
+  const got = await three.delay().get()
+  same<typeof got, string>(true)
+  const piped = add.s(1, 2).pipe(add.s(4)).pipe(text.s())
+  same<typeof piped, typeof three>(true)
+  const open = chain(add.s(4), text.s())
+  void open.delay(1)
+  chain(add.s(1, 2), open, load.s())
+  chain(nothing.s(), add.si(1, 2), total.s())
+  chain(load.s('a'), nothing.si())
+  // @ts-expect-error a text where a number is taken
+  chain(text.s(1), add.s(4))
+  // @ts-expect-error the second step has all its arguments
+  chain(add.s(1, 2), add.s(3, 4))
+  // @ts-expect-error the last step takes a number
+  chain(add.s(1, 2), text.s(), text.s())
+  // @ts-expect-error a text where a number is taken
+  add.s(1, 2).pipe(text.s()).pipe(add.s(1))
+  // @ts-expect-error at least one step
+  chain()
+  add.s(1, 2).link(text.s()).linkError(note.s('failed'))
+  // @ts-expect-error a callback takes the result
+  add.s(1, 2).link(load.s(5))
+  // A signature survives `await`.
+  const same_ = await add.s(1, 2)
+  same<typeof same_, Signature<number, never, true, AsyncResult<number, unknown, unknown>>>(true)
+  // @ts-expect-error no workflow is thenable
+  void three.then
+}
+
+export async function groups(): Promise<void> {
+  const list = group([1, 2].map((n) => add.s(n, n)))
+  const joined = await (await list.delay()).join()
+  same<typeof joined, number[]>(true)
+  const tuple = group([add.s(1, 2), text.s(3)])
+  const both = await tuple.delay()
+  same<typeof both, GroupResult<[number, string]>>(true)
+  const named = await (await group({ a: add.s(1, 2), b: text.s(3) }).delay()).join()
+  same<typeof named, { a: number; b: string }>(true)
+  const ended = await chain(add.s(1, 2), group([add.s(1), text.s()])).delay()
+  same<typeof ended, GroupResult<[number, string]>>(true)
+  chain(list, sum.s())
+  chain(tuple, pair.s())
+  // @ts-expect-error the list holds a text
+  chain(tuple, sum.s())
+  // @ts-expect-error a member takes no number
+  chain(add.s(1, 2), group([add.s(1), load.s(2)]))
+  // @ts-expect-error a group has no end of its own
+  void list.link
+  // @ts-expect-error a group is not thenable
+  void list.then
+}
+
+export async function chords(): Promise<void> {
+  const one = await chord(group([1, 2].map((n) => add.s(n, n))), sum.s())
+    .delay()
+    .get()
+  same<typeof one, number>(true)
+  chord([add.s(1, 2), text.s(3)], pair.s())
+  chord(
+    [1, 2].map((n) => add.s(n, n)),
+    chain(sum.s(), text.s()),
+  )
+  const grouped = await chord([add.s(1, 2)], group([sum.s(), sum.s()])).delay()
+  same<typeof grouped, GroupResult<[number, number]>>(true)
+  // @ts-expect-error the body takes a list of numbers
+  chord([text.s(1), text.s(2)], sum.s())
+  // @ts-expect-error the body takes a number
+  chord([add.s(1, 2)], text.s())
+  const mapped = await text.map([1, 2]).delay().get()
+  same<typeof mapped, string[]>(true)
+  add.starmap([[1, 2]])
+  // @ts-expect-error two numbers each
+  add.starmap([[1]])
+  // What a member that ends with a group results in is in its place.
+  chord([add.s(1, 2), chain(add.s(1, 2), group([add.s(1), add.s(2)])), group([add.s(1, 2)])], sum.s())
+  const inner = await (await group([text.s(1), group([add.s(1, 2), text.s(2)])]).delay()).join()
+  same<typeof inner, [string, number, string]>(true)
+  const parts = await (await add.chunks([[1, 2]], 10).delay()).join()
+  same<typeof parts, number[][]>(true)
+}
+
+export async function byName(): Promise<void> {
+  const python = app.signature('py.add', [1])
+  chain(add.s(1, 2), python, text.s())
+  chain(add.s(1, 2), app.signature<string>('py.text'))
+  // @ts-expect-error it results in a text
+  chain(app.signature<string>('py.text', [1]), text.s())
+  const found = await app.groupResult('id')
+  same<typeof found, GroupResult<unknown> | undefined>(true)
+  void app.signature(JSON.parse('{}'))
+}
+
+/** No member of a task shadows one of a function, beyond `name`. */
+type Shadowed = Exclude<keyof typeof add & keyof CallableFunction, 'name'>
+same<Shadowed, never>(true)
