@@ -11,7 +11,7 @@ import type { Arg } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
-import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
+import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, Staging } from './staging.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
 
 /** One settlement, or a write without a delivery, as its script takes it. */
@@ -116,26 +116,18 @@ export class RedisUnitOfWork implements UnitOfWork {
     return done
   }
 
-  #joinArgs(writing: Writing, ending: Ending, staged = NOTHING_STAGED, opens?: readonly Arg[]): Arg[] {
-    const { parts = [], publish } = writing
-    return [
-      ...this.#headArgs(writing, ending, staged),
-      ...this.#bodyArgs(writing),
-      ...parts.flatMap((part) => this.#backend.chords.partArgs(part)),
-      ...(opens ?? this.#openArgs(writing.opens, publish)),
-    ]
+  #joinArgs(writing: Writing, ending: Ending, { name, count } = NOTHING_STAGED, opening?: readonly Arg[]): Arg[] {
+    const { parts = [], opens = [], closes = '', publish } = writing
+    const args = this.#endingArgs(writing, ending)
+    const counts = { parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }
+    args.push(...JOINING.of(counts), ...this.#bodyArgs(writing))
+    for (const part of parts) args.push(...this.#backend.chords.partArgs(part))
+    args.push(...(opening ?? this.#openArgs(opens, publish)))
+    return args
   }
 
   #endingArgs({ also = [], publish = [] }: Writing, ending: Ending): Arg[] {
     return ENDING.of({ ending, others: also.length, messages: publish.length })
-  }
-
-  #headArgs(writing: Writing, ending: Ending, { name, count }: Staged): Arg[] {
-    const { parts = [], opens = [], closes = '' } = writing
-    return [
-      ...this.#endingArgs(writing, ending),
-      ...JOINING.of({ parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }),
-    ]
   }
 
   #bodyArgs({ meta, also = [], publish = [] }: Writing): Arg[] {

@@ -69,7 +69,7 @@ local function chord_of(group)
   local it = chords[group]
   if it then return it end
   local saved = base .. 'celery-taskset-meta-' .. group
-  it = {group = group, parts = saved .. '.j', size = saved .. '.s', more = saved .. '.t', added = 0, found = {},
+  it = {group = group, parts = saved .. '.j', size = saved .. '.s', more = saved .. '.t', added = 0, found = {}, adds = {},
     own = base .. 'celeriac.chord-' .. group, joined = base .. 'celeriac.joined-' .. group}
   local counts = redis.call('MGET', it.size, it.more)
   local size = tonumber(counts[1])
@@ -140,8 +140,13 @@ local function join(group, index, name, part, callback)
   -- The parts of a complete chord are being read.
   if it.whole then return end
   local before = it.found[name]
-  if before and before ~= part then redis.call('ZREM', it.parts, before) end
-  if before ~= part then redis.call('ZADD', it.parts, index, part) end
+  if before ~= part then
+    if before then
+      it.adds[before] = nil
+      redis.call('ZREM', it.parts, before)
+    end
+    it.adds[part] = index
+  end
   if not before then it.added = it.added + 1 end
   if index == '+inf' then redis.call('HSET', it.own, 'part:' .. name, part) end
   it.found[name] = part
@@ -152,6 +157,11 @@ end
 local function joined()
   local out = {}
   for _, it in ipairs(changed) do
+    local entries = {}
+    for part, index in pairs(it.adds) do entries[#entries + 1], entries[#entries + 2] = index, part end
+    for from = 1, #entries, 2000 do
+      redis.call('ZADD', it.parts, unpack(entries, from, math.min(from + 1999, #entries)))
+    end
     local ours = redis.call('HINCRBY', it.own, 'ours', it.added)
     if ours == it.added then
       redis.call('HSET', it.own, 'callback', it.callback, 'since', now)
