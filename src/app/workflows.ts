@@ -100,7 +100,7 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
   const { alwaysEager } = host.config
   if (planned.joins && !alwaysEager && !(stores.unitOfWork.submitGroup && stores.backend.chords))
     throw new NotSupportedError(
-      `a chord needs a result backend that can join its parts, and ${stores.backend.url} cannot: use memory:, sqlite: or redis: for results`,
+      `a chord needs messages and results on one store that joins its parts: a sqlite: or redis: URL for both; got ${stores.broker.url} and ${stores.backend.url}`,
     )
   const checked = await Promise.all(planned.calls.map((call) => checkedArguments(host, call)))
   if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)

@@ -51,6 +51,8 @@ export class ChordJoiner implements Service {
     if (this.#unlisten) return
     this.#unlisten = this.#chords.onComplete((chord) => this.#begin(chord, false))
     if (this.#chords.shared) this.#sweepLater()
+    // Of this process: those that were completed while nothing listened.
+    else await this.#sweep(this.#parts.app.config.clock.now() + 1)
   }
 
   async stop(): Promise<void> {
@@ -60,20 +62,24 @@ export class ChordJoiner implements Service {
   }
 
   #sweepLater(): void {
-    const sweep = (): void => this.#parts.state.hold(this.#sweep())
+    const sweep = (): void => this.#parts.state.hold(this.#sweepOn())
     this.#cancel = this.#parts.app.config.clock.after(SWEEP_INTERVAL_MS, sweep, true)
   }
 
-  async #sweep(): Promise<void> {
+  async #sweepOn(): Promise<void> {
+    await this.#sweep(this.#parts.app.config.clock.now() - ABANDONED_MS)
+    if (this.#unlisten) this.#sweepLater()
+  }
+
+  /** Join what was complete before this moment, ms since the epoch. Never rejects. */
+  async #sweep(before: number): Promise<void> {
     try {
-      const before = this.#parts.app.config.clock.now() - ABANDONED_MS
       const left = await this.#chords.complete(before, MAX_SWEPT)
       if (!this.#unlisten) return
       for (const chord of left) this.#begin(chord, true)
     } catch (error) {
       this.#tell(error)
     }
-    if (this.#unlisten) this.#sweepLater()
   }
 
   /** `isLeft`: by another worker, which may be one of Celery's. */

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
+import type { GroupResult } from '../../src/calls/groupResult.ts'
 import type { JobInfo } from '../../src/calls/jobInfo.ts'
+import { chord } from '../../src/calls/workflow.ts'
 import { readBodyCall } from '../../src/canvas/chordParts.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
 import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protocol/message.ts'
@@ -201,6 +203,17 @@ function chords(lab: () => Lab, isShared: boolean): void {
     await isForgotten('g')
     expect(await app.result('g-body').info()).toBeUndefined()
   })
+
+  if (!isShared)
+    test('one that is complete before a worker listens', async () => {
+      const own = lab().app()
+      const value = own.task('value', (one: number) => one)
+      const all = own.task('all', (list: readonly number[]) => list)
+      const sent = await chord([value.s(1), value.s(2)], all.s()).delay()
+      await (sent.parent as GroupResult<unknown>).revoke()
+      await lab().work(own)
+      await expect(sent.get({ timeout: '60s' })).rejects.toMatchObject({ type: 'ChordError' })
+    })
 
   // Nothing is left in the memory of a process that dies.
   if (!isShared) return

@@ -78,7 +78,7 @@ export class MemoryChords implements ChordStore {
   async grow(group: string, taskId: string): Promise<boolean> {
     const chord = this.#get(group)
     if (!chord || chord.since !== undefined) return false
-    if (!chord.grown.has(taskId)) chord.size += 1
+    if (!chord.grown.has(taskId) && !chord.parts.has(taskId)) chord.size += 1
     chord.grown.add(taskId)
     return true
   }
