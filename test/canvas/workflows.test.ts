@@ -101,7 +101,7 @@ onEachStore((lab, kind) => {
     const { unitOfWork, backend } = await storesOf(app)
     if (!backend.chords || !unitOfWork.submitGroup) {
       await expect(chord([add.s(1, 2)], sum.s()).delay()).rejects.toThrow(
-        'a chord needs a result backend that can join',
+        'a chord needs messages and results on one store that joins its parts',
       )
       await expect(chain(add.s(1, 2), group([add.s(1)]), sum.s()).delay()).rejects.toThrow('a chord needs')
       expect(await app.queueSize()).toBe(0)
