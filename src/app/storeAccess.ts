@@ -41,9 +41,13 @@ export abstract class StoreAccess {
     return (await this.appStores.open()).broker.size(queue)
   }
 
-  /** Drop what waits in a queue (default: the app's): the tasks become REVOKED. Returns how many messages. */
+  /**
+   * Drop what waits in a queue (default: the app's): the tasks become REVOKED, and chords whose members they were fail.
+   * Returns how many messages.
+   */
   async purge(queue: string = this.config.queue): Promise<number> {
-    return purgeQueue(await this.appStores.open(), queue, this.config.clock)
+    const stores = await this.appStores.open()
+    return purgeQueue(stores, queue, this.appStores.links(stores), this.config.clock)
   }
 
   /**

@@ -11,6 +11,8 @@ export interface EndedTask {
   readonly headers: Readonly<Record<string, unknown>>
   /** Absent if the message was not decoded, or if its links cannot be followed. */
   readonly message?: TaskMessage
+  /** Of a message that was not decoded: what it would have sent, as it was received (`linksOf`). */
+  readonly links?: readonly unknown[]
   /** Queue that the message came from. */
   readonly queue: string
   /** The moment of the end, ms since the epoch. */

@@ -97,7 +97,15 @@ export interface Purged {
   readonly count: number
   /** Ids of the tasks, where the store knows them. */
   readonly taskIds: readonly string[]
+  /**
+   * Messages that may be parts of chords (`mayBePart`), of those that the store reads anyway, at most
+   * `MAX_PURGED_PARTS`. On Redis those of groups alone.
+   */
+  readonly parts: readonly Envelope[]
 }
+
+/** How many messages of members of chords a purge keeps in memory. */
+export const MAX_PURGED_PARTS = 10_000
 
 /** Transports messages between processes. */
 export interface Broker {

@@ -1,10 +1,10 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import { type FollowUp, followingOf } from '../backend/followUp.ts'
+import { type EndedTask, type FollowUp, followingOf } from '../backend/followUp.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { decodeTask, type TaskMessage } from '../protocol/message.ts'
+import { decodeTask, linksOf } from '../protocol/message.ts'
 import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { ALL_CONTENT_TYPES } from '../protocol/serializer.ts'
@@ -52,31 +52,32 @@ function revokedSettlement(
 ): Settlement {
   const { envelope, queue } = delivery
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const ended = { meta, headers: envelope.headers, message: messageIn(envelope), queue, now, listed }
+  const ended = { meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed }
   const { publish, also, parts } = followingOf(ended, followUps)
   return { delivery, meta, publish, also, parts, end: 'ack' }
 }
 
-/** Undefined for one that cannot be read: its links are not known. */
-function messageIn(envelope: Envelope): TaskMessage | undefined {
+/** The message; of one that cannot be decoded, its links. */
+function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
   try {
-    return decodeTask(envelope, ALL_CONTENT_TYPES)
+    return { message: decodeTask(envelope, ALL_CONTENT_TYPES) }
   } catch (error) {
-    if (error instanceof CeleriacError) return undefined
+    if (error instanceof CeleriacError) return { links: linksOf(envelope, ALL_CONTENT_TYPES) }
     throw error
   }
 }
 
 /**
- * Drop the messages that wait in a queue, and record that for their tasks, where the store knows which they were.
- * Returns how many messages.
+ * Drop the messages that wait in a queue, and record that for their tasks, where the store knows which they were; the
+ * chords whose members they were get their parts by `links`, the rule of what follows. Returns how many messages.
  */
 export async function purgeQueue(
   { broker, backend, unitOfWork }: Stores,
   queue: string,
+  links: FollowUp,
   clock: Clock,
 ): Promise<number> {
-  const { count, taskIds } = await broker.purge(queue)
+  const { count, taskIds, parts } = await broker.purge(queue)
   // In parts: the store serves other clients in between.
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
     const known = await backend.load(ids)
@@ -84,6 +85,17 @@ export async function purgeQueue(
     const done = isoOf(clock.now())
     const also = known.flatMap((meta) => (meta ? [revokedRecord(meta.task_id, meta, 'purged', done)] : []))
     await unitOfWork.write({ also })
+  }
+  for (const some of pieces(parts, MAX_RECORDS_PER_WRITE)) {
+    const now = clock.now()
+    const ends = some.flatMap((envelope) => {
+      const { id } = envelope.headers
+      if (typeof id !== 'string') return []
+      const meta = revokedRecord(id, undefined, 'purged', isoOf(now))
+      return [links({ meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed: false })]
+    })
+    const also = ends.flatMap((end) => end.also)
+    await unitOfWork.write({ also, parts: ends.flatMap((end) => end.parts ?? []) })
   }
   return count
 }

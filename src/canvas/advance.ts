@@ -15,7 +15,8 @@ import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
-import { type Origin, ownParts, unsentParts } from './chordParts.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { type Origin, ownParts, partsOfLinks, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
 
@@ -45,10 +46,11 @@ export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWo
 
 /** The links and the chain of a task, at its end. */
 export function linkFollowUp(advancer: Advancer): FollowUp {
-  return ({ message, meta, now }) => {
-    if (!message || message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
+  return ({ message, links, headers, meta, now }) => {
     const { status, result, traceback } = meta
     const ending: RecordState = { status, result, traceback }
+    if (!message && links) return { ...NOTHING_FOLLOWS, ...endOfLinks(headers, links, ending, advancer, now) }
+    if (!message || message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
     if (status === SUCCESS) return afterSuccess(message, result, advancer, now)
     if (status === FAILURE) return afterFailure(message, ending, advancer, now)
     const parts = partsOf(message, ending, advancer)
@@ -148,6 +150,21 @@ export function refusedRecords(
   if (!advancer.joins) return recordsWithin([embed], id, ending, advancer, now)
   const links = group === undefined ? embed : { ...embed, chord: null }
   return recordsWithin([links], id, ending, advancer, now, endsWithChord)
+}
+
+/** The same of a message that cannot be decoded, by its headers and links as they were received; and its parts. */
+export function endOfLinks(
+  headers: Readonly<Record<string, unknown>>,
+  links: readonly unknown[],
+  ending: RecordState,
+  { hostname, joins }: Pick<Advancer, 'hostname' | 'joins'>,
+  now: number,
+): Required<Pick<Following, 'also' | 'parts'>> {
+  const parts = joins ? partsOfLinks(headers, links, ending) : []
+  // A body whose chord gets a part ends with the chord.
+  const ended = parts.length > 0 ? links.map((one) => (isRecord(one) ? { ...one, chord: null } : one)) : links
+  const parent = typeof headers.id === 'string' ? headers.id : ''
+  return { also: recordsWithin(ended, parent, ending, { hostname }, now), parts }
 }
 
 /** The body of a chord that gets a part ends with the chord, when all its parts are there. */

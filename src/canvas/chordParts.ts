@@ -62,8 +62,9 @@ export function partsOfLinks(
   ending: Ending,
 ): readonly ChordPart[] {
   const [embed] = links
-  const { id, group, group_index: index, root_id: root } = headers
-  if (!isRecord(embed) || typeof id !== 'string') return []
+  const { group, group_index: index, root_id: root } = headers
+  if (!isRecord(embed)) return []
+  const id = typeof headers.id === 'string' ? headers.id : uuidOf(String(group), 'unnamed', String(index))
   const origin = { id, rootId: typeof root === 'string' ? root : id, replyTo: undefined }
   try {
     const [chord] = readSignatures(embed.chord, 'chord') ?? []

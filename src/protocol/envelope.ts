@@ -11,6 +11,15 @@ export function calledTask({ headers, properties }: Envelope): string | undefine
   return headers.task === undefined ? undefined : properties.correlationId
 }
 
+/**
+ * False for nearly all messages whose end means nothing for a chord, without decoding them; true for its members, and
+ * for tasks whose chain ends with one, unless they are compressed.
+ */
+export function mayBePart({ headers, body }: Envelope): boolean {
+  if (typeof headers.group === 'string') return true
+  return typeof body === 'string' ? /"chord": ?\{/.test(body) : Buffer.from(body).includes('\xa5chord', 0, 'latin1')
+}
+
 /** AMQP's basic properties, as far as Celery uses them (celery-wire §1.2). */
 export interface Properties {
   readonly contentType: string

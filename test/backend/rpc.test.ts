@@ -177,7 +177,7 @@ describe.each(['memory', 'sqlite'] as const)('rpc:// over a broker of %s', (kind
       await worker.store(metaOf('1', 'STEP'), { to: 'caller', correlationId: '1' })
       expect(await broker.size('caller')).toBe(1)
       expect(await broker.take?.('1')).toBeUndefined()
-      expect(await broker.purge('caller')).toEqual({ count: 1, taskIds: [] })
+      expect(await broker.purge('caller')).toEqual({ count: 1, taskIds: [], parts: [] })
       await consumer.release()
       await worker.close()
     }))

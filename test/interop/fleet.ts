@@ -17,7 +17,11 @@ export interface FleetOptions {
   readonly broker?: 'redis' | 'rabbitmq'
   /** Where results are kept, or `rpc`: sent to the caller. Default: redis. */
   readonly results?: 'redis' | 'rpc'
+  /** URL of the broker, if it is not one of its own. */
+  readonly url?: string
 }
+
+type FleetKind = Required<Omit<FleetOptions, 'url'>>
 
 /**
  * One broker, and apps, workers and clients of both languages around it. Ours use the queue `typescript`, Python's `python`. A Redis server
@@ -26,19 +30,19 @@ export interface FleetOptions {
 export class Fleet {
   readonly server: RedisServer
   readonly redis: Redis
-  readonly kind: Required<FleetOptions>
+  readonly kind: FleetKind
   /** URLs, the same for both languages. */
   readonly broker: string
   readonly backend: string
   readonly #ends: (() => unknown)[] = []
 
-  static async start({ broker = 'redis', results = 'redis' }: FleetOptions = {}): Promise<Fleet> {
+  static async start({ broker = 'redis', results = 'redis', url }: FleetOptions = {}): Promise<Fleet> {
     const server = await RedisServer.start()
-    const url = broker === 'redis' ? server.url() : await emptyRabbit()
-    return new Fleet(server, { broker, results }, url)
+    const own = async (): Promise<string> => (broker === 'redis' ? server.url() : emptyRabbit())
+    return new Fleet(server, { broker, results }, url ?? (await own()))
   }
 
-  private constructor(server: RedisServer, kind: Required<FleetOptions>, broker: string) {
+  private constructor(server: RedisServer, kind: FleetKind, broker: string) {
     this.server = server
     this.kind = kind
     this.broker = broker
@@ -72,10 +76,13 @@ export class Fleet {
     return worker
   }
 
-  /** A worker of ours in a process of its own. */
-  async fork(settings: Omit<Settings, 'broker' | 'backend' | 'store'>): Promise<ChildProcess> {
+  /** A worker of ours in a process of its own, or another program with its settings. Resolves when it sends a message. */
+  async fork(
+    settings: Omit<Settings, 'broker' | 'backend' | 'store'>,
+    program = 'workerProcess.ts',
+  ): Promise<ChildProcess> {
     const urls = { broker: this.broker, backend: this.backend, store: this.server.url() }
-    const child = fork(join(import.meta.dirname, 'workerProcess.ts'), {
+    const child = fork(join(import.meta.dirname, program), {
       env: { ...process.env, INTEROP: JSON.stringify({ ...urls, ...settings } satisfies Settings) },
       execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning'],
     })

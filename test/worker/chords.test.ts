@@ -52,11 +52,11 @@ const sig = (task: string, options: SignatureData['options'] = {}, args: readonl
 async function sendHeader(
   group: string,
   body: SignatureData,
-  members: readonly (Partial<TaskMessage> & { chain?: readonly SignatureData[] })[],
+  members: readonly (Partial<TaskMessage> & { chain?: readonly SignatureData[]; queue?: string })[],
 ): Promise<void> {
   const { broker, unitOfWork } = await storesOf(app)
   await unitOfWork.submitGroup?.([], [{ group, size: members.length }])
-  for (const [at, { chain = null, ...member }] of members.entries()) {
+  for (const [at, { chain = null, queue = 'celery', ...member }] of members.entries()) {
     const isChain = chain !== null
     const message: TaskMessage = {
       id: `${group}-${at}`,
@@ -73,10 +73,10 @@ async function sendHeader(
       ...member,
     }
     const { headers, ...envelope } = encodeTask({ ...message, headers: {} }, 'json')
+    const route = { exchange: '', routingKey: queue }
     await broker.publish({ ...envelope, headers: { ...headers, ...member.headers } }, route)
   }
 }
-const route = { exchange: '', routingKey: 'celery' }
 
 function ended(id: string): Promise<JobInfo> {
   return until(async () => {
@@ -170,6 +170,42 @@ function chords(lab: () => Lab, isShared: boolean): void {
       const message = "Dependency g-last raised TaskRevokedError('revoked')"
       expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
       for (const id of ['g-1', 'middle', 'g-last']) expect(await ended(id)).toMatchObject({ state: 'REVOKED' })
+    })
+
+    const text = /^Dependency g-1 raised TaskRevokedError\('(revoked|purged)'\)$/
+    const elsewhere = { queue: 'elsewhere' }
+    test('one that cannot be decoded, and is revoked while it waits', async ({ skip }) => {
+      if (['rabbitmq', 'redis'].includes(lab().kind)) skip('it has no record: where it waits is not known')
+      await sendHeader('g', sig('body', { task_id: 'g-body' }), [{}, { ...elsewhere, headers: { retries: 'x' } }])
+      expect(await app.result('g-1').revoke()).toBe(true)
+      const error = { type: 'ChordError', message: expect.stringMatching(text) }
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error })
+    })
+
+    test('some that are purged', async () => {
+      const body = sig('body', { task_id: 'g-body', link: [sig('body', { task_id: 'linked' })] })
+      await sendHeader('g', body, [{}, elsewhere, { ...elsewhere, headers: { retries: 'x' } }])
+      expect(await app.purge('elsewhere')).toBe(2)
+      const error = { type: 'ChordError', message: expect.stringMatching(text) }
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error })
+      expect(await ended('linked')).toMatchObject({ state: 'FAILURE', error })
+    })
+
+    test('a chain that is purged at its first step', async ({ skip }) => {
+      if (lab().kind === 'redis') skip('the scripts of Redis do not read bodies')
+      const body = sig('body', { task_id: 'g-body' })
+      const last = sig('value', { task_id: 'g-1', group_id: 'g', group_index: 1, chord: body })
+      await sendHeader('g', body, [{}, { id: 'first', chain: [last], ...elsewhere }])
+      expect(await app.purge('elsewhere')).toBe(1)
+      const error = { type: 'ChordError', message: expect.stringMatching(text) }
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error })
+      expect(await ended('g-1')).toMatchObject({ state: 'REVOKED' })
+    })
+
+    test('one that cannot be decoded, without an id', async () => {
+      await sendHeader('g', sig('body', { task_id: 'g-body' }), [{}, { headers: { id: null } }])
+      const message = expect.stringMatching(/^Dependency \S+ raised DecodeError\(/)
+      expect(await ended('g-body')).toMatchObject({ state: 'FAILURE', error: { type: 'ChordError', message } })
     })
 
     test('a chain that fails early: its last step is the part', async () => {

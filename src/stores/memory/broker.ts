@@ -1,15 +1,16 @@
-import type {
-  Binding,
-  Broker,
-  ConsumeOptions,
-  Consumer,
-  Delivery,
-  PublishOptions,
-  Purged,
-  Queue,
-  Route,
+import {
+  type Binding,
+  type Broker,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+  MAX_PURGED_PARTS,
+  type PublishOptions,
+  type Purged,
+  type Queue,
+  type Route,
 } from '../../broker/broker.ts'
-import { calledTask, type Envelope } from '../../protocol/envelope.ts'
+import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
@@ -95,7 +96,9 @@ export class MemoryBroker implements Broker {
   async purge(queue: string): Promise<Purged> {
     const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
     for (const { seq } of gone) this.#items.delete(seq)
-    return { count: gone.length, taskIds: gone.flatMap(({ envelope }) => calledTask(envelope) ?? []) }
+    const envelopes = gone.map(({ envelope }) => envelope)
+    const parts = envelopes.filter(mayBePart).slice(0, MAX_PURGED_PARTS)
+    return { count: gone.length, taskIds: envelopes.flatMap((envelope) => calledTask(envelope) ?? []), parts }
   }
 
   async close(): Promise<void> {

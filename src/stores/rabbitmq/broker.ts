@@ -1,7 +1,16 @@
-import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../../broker/broker.ts'
+import {
+  type Broker,
+  type ConsumeOptions,
+  type Consumer,
+  MAX_PURGED_PARTS,
+  type PublishOptions,
+  type Purged,
+  type Queue,
+  type Route,
+} from '../../broker/broker.ts'
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { ignoredWarning } from '../../broker/urlParameters.ts'
-import type { Envelope } from '../../protocol/envelope.ts'
+import { type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
@@ -11,8 +20,8 @@ import type { ProbePace } from './connection/livenessProbe.ts'
 import { relay } from './connection/relay.ts'
 import { AmqpConsumer } from './consume/consumer.ts'
 import { ConsumerClock } from './consume/holdRenewal.ts'
-import { Delays, delayQueues } from './delays.ts'
-import { withoutWay, writeProperties } from './envelope.ts'
+import { Delays, delayQueues, isPassage } from './delays.ts'
+import { readEnvelope, withoutWay, writeProperties } from './envelope.ts'
 import { requireName, requireSendable, requireShort } from './limits.ts'
 import { type Outgoing, Publisher } from './publish/publisher.ts'
 import { SizeLimit } from './publish/sizeLimit.ts'
@@ -163,6 +172,7 @@ export class AmqpBroker implements Broker {
   async purge(queue: string): Promise<Purged> {
     requireShort(queue, 'queue')
     const taskIds: string[] = []
+    const parts: Envelope[] = []
     let count = 0
     // From the longest delay to the shortest, and then the queue itself, so that no message is missed.
     for (const name of [...delayQueues(queue), queue]) {
@@ -174,11 +184,13 @@ export class AmqpBroker implements Broker {
           if (!message) return read
           const { correlationId } = message.properties
           if (typeof correlationId === 'string') taskIds.push(correlationId)
+          const envelope = readEnvelope(message, isPassage)
+          if (mayBePart(envelope) && parts.length < MAX_PURGED_PARTS) parts.push(envelope)
         }
         return read + (await channel.purgeQueue(name)).messageCount
       })
     }
-    return { count, taskIds }
+    return { count, taskIds, parts }
   }
 
   async close(): Promise<void> {

@@ -27,6 +27,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     settling(one)
     delays(one)
     counting(one)
+    purging(one)
     taking(one)
     fanout(one)
     transient(one)
@@ -67,6 +68,13 @@ function counting(it: Case): void {
     await until('none is counted any more', async () => (await count()) === 0)
   })
 
+  it('says that it is healthy', async ({ consume }) => {
+    assert.equal((await consume(['q'], 1)).problem, undefined)
+  })
+}
+
+/** What a purge drops. */
+function purging(it: Case): void {
   it('purge: drops what waits or is delayed, returns how many, and keeps what is held', async ({
     broker,
     read,
@@ -81,11 +89,28 @@ function counting(it: Case): void {
     assert.equal(count, 3)
     // Where the store can read them.
     if (taskIds.length > 0) assert.deepEqual([...taskIds].sort(), ['2', '3', 'later'])
-    assert.deepEqual(await broker.purge('q'), { count: 0, taskIds: [] })
+    assert.deepEqual(await broker.purge('q'), { count: 0, taskIds: [], parts: [] })
     assert.deepEqual([await broker.size('q'), await broker.size('elsewhere')], [0, 1])
     assert.equal(await held.ack(), true)
     await broker.publish(envelopeOf('after'), toQueue('q'), { notBefore: Date.now() + 150 })
     assert.deepEqual(idsOf([await reader.next()]), ['after'])
+  })
+
+  it('purge: returns the messages that may be parts of chords', async ({ broker, send }) => {
+    const { body: _, headers, ...plain } = envelopeOf('member')
+    const body = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": {"task": "body"}}]'
+    const member = { ...plain, headers: { ...headers, group: 'g', group_index: 0 }, body }
+    await send('q', ['1'])
+    await broker.publish(member, toQueue('q'))
+    await broker.publish(member, toQueue('q'), { notBefore: Date.now() + 60_000 })
+    const { parts } = await broker.purge('q')
+    assert.deepEqual(
+      parts.map((found) => [found.headers.id, found.headers.group, found.body]),
+      [
+        ['member', 'g', body],
+        ['member', 'g', body],
+      ],
+    )
   })
 
   it('purge: what is about to come does not come either', async ({ broker, read }) => {
@@ -93,10 +118,6 @@ function counting(it: Case): void {
     assert.equal((await broker.purge('q')).count, 1)
     await broker.publish(envelopeOf('after'), toQueue('q'), { notBefore: Date.now() + 150 })
     assert.deepEqual(idsOf([await (await read(['q'], 1)).next()]), ['after'])
-  })
-
-  it('says that it is healthy', async ({ consume }) => {
-    assert.equal((await consume(['q'], 1)).problem, undefined)
   })
 }
 

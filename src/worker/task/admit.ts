@@ -2,15 +2,7 @@ import type { Ended } from '../../app/afterTask.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import {
-  type Advancer,
-  afterFailure,
-  linkProblem,
-  partsOf,
-  recordsWithin,
-  refusedRecords,
-} from '../../canvas/advance.ts'
-import { partsOfLinks } from '../../canvas/chordParts.ts'
+import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
@@ -19,7 +11,6 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
-import { isRecord } from '../../std/isRecord.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -179,13 +170,11 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
   const links = linksOf(envelopeOf(delivery), receiver.accept)
-  const ending = endingOf(error)
   const now = receiver.app.config.clock.now()
-  const parts = receiver.joins ? partsOfLinks(headersOf(delivery), links, ending) : []
-  const waiting = recordsWithin(parts.length > 0 ? links.map(withoutChord) : links, parent, ending, receiver, now)
+  const { also, parts } = endOfLinks(headersOf(delivery), links, endingOf(error), receiver, now)
   if (parent === '') {
     const dead = deadLetter(delivery, error)
-    return { settlement: { delivery, publish: [dead], also: waiting, end: 'ack' }, dead, tell }
+    return { settlement: { delivery, publish: [dead], also, parts, end: 'ack' }, dead, tell }
   }
   const { settlement, dead } = failed(
     delivery,
@@ -193,12 +182,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
     { id: parent, task: typeof task === 'string' ? task : undefined },
     error,
   )
-  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...waiting], parts }, dead, tell }
-}
-
-/** A body whose chord gets a part ends with the chord. */
-function withoutChord(links: unknown): unknown {
-  return isRecord(links) ? { ...links, chord: null } : links
+  return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...also], parts }, dead, tell }
 }
 
 function endingOf(error: ErrorInfo): RecordState {

@@ -1,12 +1,13 @@
-import type {
-  Broker,
-  ConsumeOptions,
-  Consumer,
-  Delivery,
-  PublishOptions,
-  Purged,
-  Queue,
-  Route,
+import {
+  type Broker,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+  MAX_PURGED_PARTS,
+  type PublishOptions,
+  type Purged,
+  type Queue,
+  type Route,
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
@@ -18,7 +19,7 @@ import { readAnswers } from '../connection/errors.ts'
 import { parseRedisUrl } from '../connection/url.ts'
 import { RedisConsumer } from './consumer.ts'
 import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
-import { writeEnvelope } from './envelope.ts'
+import { readEnvelope, writeEnvelope } from './envelope.ts'
 import { Finder } from './finder.ts'
 import { boundQueues, Keys, stepOf } from './keys.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
@@ -164,16 +165,21 @@ export class RedisBroker implements Broker {
   async purge(queue: string): Promise<Purged> {
     const keys = [...this.heldKeys, ...this.keys.lists(queue)]
     const taskIds: string[] = []
+    const parts: Envelope[] = []
     let count = 0
     let cursor = ''
     do {
       const answer = await this.connection.script(PURGE, keys, [queue, cursor])
-      const [next, dropped, ...ids] = answer as [string, number, ...string[]]
+      const [next, dropped, ...found] = answer as [string, number, ...string[]]
       cursor = next
       count += dropped
-      taskIds.push(...ids)
+      for (let at = 0; at < found.length; at += 2) {
+        const text = found[at + 1] as string
+        if (found[at] !== '') taskIds.push(found[at] as string)
+        if (text !== '' && parts.length < MAX_PURGED_PARTS) parts.push(readEnvelope(text).envelope)
+      }
     } while (cursor !== '0')
-    return { count, taskIds }
+    return { count, taskIds, parts }
   }
 
   async close(): Promise<void> {

@@ -119,7 +119,7 @@ return out
 /**
  * Drop some of the messages that wait in the lists KEYS[4…] and, once they are empty, of those that are delayed for the
  * queue ARGV[1]; ARGV[2] is the cursor of SSCAN ('': it has not begun). Answers its next cursor ('0': that was all),
- * how many were dropped, then the ids of those tasks that could be read.
+ * how many were dropped, then of each its id ('': it could not be read), and its text if it is a member of a group.
  */
 export const PURGE: Script = {
   name: 'purge',
@@ -127,7 +127,8 @@ export const PURGE: Script = {
 local cursor, out = ARGV[2], {'', 0}
 local function drop(text)
   out[2] = out[2] + 1
-  out[#out + 1] = id_of(text)
+  out[#out + 1] = id_of(text) or ''
+  out[#out + 1] = string.find(text, '"group"%s*:%s*"') and text or ''
 end
 if cursor == '' then
   for at = 4, #KEYS do

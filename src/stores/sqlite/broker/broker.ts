@@ -1,12 +1,13 @@
-import type {
-  Broker,
-  ConsumeOptions,
-  Consumer,
-  Delivery,
-  PublishOptions,
-  Purged,
-  Queue,
-  Route,
+import {
+  type Broker,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+  MAX_PURGED_PARTS,
+  type PublishOptions,
+  type Purged,
+  type Queue,
+  type Route,
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
@@ -16,7 +17,7 @@ import { SqliteConsumer } from './consumer.ts'
 import { SqliteDelivery } from './delivery.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
-import { Messages, type PurgeStep } from './messages.ts'
+import { envelopeOf, Messages, type PurgeStep } from './messages.ts'
 
 export interface SqliteOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -89,15 +90,20 @@ export class SqliteBroker implements Broker {
 
   async purge(queue: string): Promise<Purged> {
     const taskIds: string[] = []
+    const parts: Envelope[] = []
     let count = 0
     for (let next: PurgeStep['next'], done = false; !done; ) {
       const step: PurgeStep = await this.file.writer.write(() => this.messages.purge(queue, next))
       count += step.dropped.length
-      for (const { task_id } of step.dropped) if (task_id !== null) taskIds.push(task_id)
+      for (const row of step.dropped) {
+        if (row.task_id !== null) taskIds.push(row.task_id)
+        const { body } = row
+        if (body !== null && parts.length < MAX_PURGED_PARTS) parts.push(envelopeOf({ ...row, body }))
+      }
       next = step.next
       done = step.done
     }
-    return { count, taskIds }
+    return { count, taskIds, parts }
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
-import { packMessage, readMessage } from '../../../protocol/packedMessage.ts'
+import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
@@ -29,6 +29,16 @@ interface TaskRow {
   readonly task_id: string | null
 }
 
+/** A message that was dropped; of one that may be part of a chord, all. */
+interface DroppedRow extends TaskRow {
+  readonly head: string
+  readonly body: string | Uint8Array | null
+}
+
+/** As `mayBePart`, by the body alone. */
+const MAY_BE_PART = `(instr(body, '"chord":{') OR instr(body, '"chord": {') OR instr(body, x'A563686F7264'))`
+const DROPPED = `task_id, head, CASE WHEN ${MAY_BE_PART} THEN body END AS body`
+
 /** Position of a message among the delayed ones. */
 interface DelayedPlace {
   readonly due: number
@@ -37,7 +47,7 @@ interface DelayedPlace {
 
 /** One window of a purge. `next`: undefined as long as messages may wait that are not delayed. */
 export interface PurgeStep {
-  readonly dropped: readonly TaskRow[]
+  readonly dropped: readonly DroppedRow[]
   readonly next: DelayedPlace | undefined
   readonly done: boolean
 }
@@ -99,10 +109,12 @@ export class Messages {
     )
     this.#purgeReady = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
-    ) RETURNING task_id`)
+    ) RETURNING ${DROPPED}`)
     this.#delayed = db.prepare(`SELECT seq, due, queue FROM celeriac_message
       WHERE due IS NOT NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
-    this.#purgeDelayed = db.prepare('DELETE FROM celeriac_message WHERE seq = ? AND due IS NOT NULL RETURNING task_id')
+    this.#purgeDelayed = db.prepare(
+      `DELETE FROM celeriac_message WHERE seq = ? AND due IS NOT NULL RETURNING ${DROPPED}`,
+    )
   }
 
   /** Add a message, or a copy for each queue bound to its exchange. */
@@ -176,10 +188,10 @@ export class Messages {
 
   /** Drop waiting messages, as many as fit a window; of the delayed ones those after `after`. */
   purge(queue: string, after: DelayedPlace | undefined): PurgeStep {
-    const dropped: TaskRow[] = []
+    const dropped: DroppedRow[] = []
     if (!after) {
       const more = changeWindow((limit) => {
-        const rows = this.#purgeReady.all(queue, limit) as unknown as TaskRow[]
+        const rows = this.#purgeReady.all(queue, limit) as unknown as DroppedRow[]
         for (const row of rows) dropped.push(row)
         return rows.length
       })
@@ -189,7 +201,7 @@ export class Messages {
     const more = changeWindow((limit) => {
       const rows = this.#delayed.all(next.due, next.seq, limit) as unknown as (DelayedPlace & { queue: string })[]
       for (const { seq } of rows.filter((row) => row.queue === queue)) {
-        for (const row of this.#purgeDelayed.all(seq) as unknown as TaskRow[]) dropped.push(row)
+        for (const row of this.#purgeDelayed.all(seq) as unknown as DroppedRow[]) dropped.push(row)
       }
       next = rows.at(-1) ?? next
       return rows.length
@@ -199,6 +211,6 @@ export class Messages {
 }
 
 /** The envelope of a row. */
-export function envelopeOf(row: Row): Envelope {
-  return readMessage(row, row.task_id)
+export function envelopeOf({ head, body, task_id }: PackedMessage & TaskRow): Envelope {
+  return readMessage({ head, body }, task_id)
 }
