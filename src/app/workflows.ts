@@ -100,7 +100,7 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
   const { alwaysEager } = host.config
   if (planned.joins && !alwaysEager && !(stores.unitOfWork.submitGroup && stores.backend.chords))
     throw new NotSupportedError(
-      `a chord needs messages and results on one store that joins its parts: a sqlite: or redis: URL for both; got ${stores.broker.url} and ${stores.backend.url}`,
+      `a chord needs a result backend that joins its parts: set backend to a redis: or sqlite: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
     )
   const checked = await Promise.all(planned.calls.map((call) => checkedArguments(host, call)))
   if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)

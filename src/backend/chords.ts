@@ -1,3 +1,4 @@
+import type { TaskMeta } from '../protocol/result.ts'
 import type { SerializerName } from '../protocol/serializer.ts'
 import type { Clock } from '../std/clock.ts'
 
@@ -69,15 +70,37 @@ export interface ChordStore {
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
   /** One member more (Celery's `add_to_chord`), unless this task was added before. False if the chord is not open. */
   grow(group: string, taskId: string): Promise<boolean>
-  /** For a unit of work of separate stores. Absent where only the store's own unit of work can write chords. */
-  readonly writes?: ChordWrites
+  /** For a unit of work of separate stores. */
+  readonly writes: ChordWrites
 }
 
-/** What `opens`, `parts` and `closes` of a write do, each by itself. */
+/** The end of a task, and what it means for the chords around it. */
+export interface MemberEnd {
+  /** Final. */
+  readonly meta?: TaskMeta
+  /** Final records of other tasks, which will never run. */
+  readonly also?: readonly TaskMeta[]
+  readonly parts: readonly ChordPart[]
+}
+
+/** What a unit of work of separate stores does with chords: its messages are elsewhere. */
 export interface ChordWrites {
-  open(chords: readonly OpenChord[]): Promise<void>
-  /** Throws EncodeError. */
-  add(parts: readonly ChordPart[]): Promise<void>
+  /**
+   * Open chords whose members are sent after it, the last of which is due at `due`, ms since the epoch (default: now).
+   * One that is open or complete keeps its parts.
+   */
+  open(chords: readonly OpenChord[], due?: number): Promise<void>
+  /**
+   * The members of these chords are being sent, until this moment (ms since the epoch); undefined: all are sent. If the
+   * moment has passed, and the chord has a part, it fails: `complete` adds a failed part, and the chord is complete.
+   */
+  sending(groups: readonly string[], until: number | undefined): Promise<void>
+  /**
+   * Records and parts in one write. Resolves as `ResultBackend.store` for `meta`; true without one. Where a final
+   * record stays, the part of that task stays, too. Throws EncodeError.
+   */
+  end(end: MemberEnd): Promise<boolean>
+  /** True for one that is complete, too. */
   isOpen(group: string): Promise<boolean>
   /** False where it is not open. */
   close(group: string): Promise<boolean>

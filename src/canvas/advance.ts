@@ -91,13 +91,13 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   }
 }
 
-/** The parts of a chord are gathered by a store that has both messages and results. */
+/** The parts of a chord are gathered by a result backend that all workers share. */
 function refuseChords({ task, embed: { chord, chain } }: TaskMessage, opens: readonly OpenChord[]): void {
   const isPart = chord !== null || chain?.some(({ options }) => options.chord)
   if (!isPart && opens.length === 0) return
   const what = isPart ? 'is part of a chord' : 'is followed by a chord'
   throw new NotSupportedError(
-    `task ${task} ${what}, which needs messages and results on one store: set broker to a redis: or sqlite: URL`,
+    `task ${task} ${what}, which needs a result backend that joins its parts: set backend to a redis: or sqlite: URL`,
   )
 }
 

@@ -89,7 +89,9 @@ export async function openStores(urls: StoreUrls, options: StoreOptions): Promis
   const broker = partOf(store.broker)
   const results = shared ? store : await openResults(resultDriver, urls.backend, options, store)
   const backend = partOf(results.backend)
-  const unitOfWork = (shared ? store.unitOfWork : undefined) ?? new SequentialUnitOfWork(broker, backend)
+  const unitOfWork =
+    (shared ? store.unitOfWork : undefined) ??
+    new SequentialUnitOfWork(broker, backend, { isOneStore: shared, clock: options.clock })
   return {
     broker,
     backend,

@@ -1,8 +1,10 @@
 import type { ResultBackend } from '../backend/backend.ts'
+import type { ChordWrites, OpenChord } from '../backend/chords.ts'
 import type { Output } from '../backend/eventLog.ts'
 import type { Note } from '../backend/notes.ts'
 import {
   isSelfTimed,
+  MAX_ATOMIC_SUBMISSIONS,
   type Message,
   type Reply,
   type Settlement,
@@ -10,10 +12,24 @@ import {
   type UnitOfWork,
   type Writing,
 } from '../backend/unitOfWork.ts'
+import { HEADER_LIMIT_MS } from '../backend/unsentHeader.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
 import { isFinal } from '../protocol/states.ts'
+import { pieces } from '../std/chunks.ts'
+import { type Clock, systemClock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
+import { uuid } from '../std/id.ts'
+
+/** How long another process leaves the body of a chord to the one that has begun to send it, ms. */
+const CLAIM_LIFETIME_MS = 30_000
+
+export interface SequentialOptions {
+  /** Broker and backend are one store, in the memory of one process. Default: true. */
+  readonly isOneStore?: boolean
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
 
 /**
  * The unit of work of two stores. It writes records and what follows, then the acknowledgement: a crash between any two
@@ -23,21 +39,52 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly atomic = false
   readonly #broker: Broker
   readonly #backend: ResultBackend
+  readonly #clock: Clock
   /** Submissions with a note that are in progress, by its key: others of that key wait for their end. */
   readonly #claims = new Map<string, Promise<unknown>>()
-  /** Where the backend writes chords by itself. The chord is opened first: no part can come before. */
+  /** By what another process knows which chords this one is closing. */
+  readonly #name: string = uuid()
+  /** Where each worker can add parts to the backend's chords. The chord is opened first: no part can come before. */
   readonly submitGroup?: UnitOfWork['submitGroup']
 
-  constructor(broker: Broker, backend: ResultBackend) {
+  constructor(
+    broker: Broker,
+    backend: ResultBackend,
+    { isOneStore = true, clock = systemClock }: SequentialOptions = {},
+  ) {
     this.#broker = broker
     this.#backend = backend
-    const chords = backend.chords?.writes
-    if (chords) {
-      this.submitGroup = async (submissions, opens) => {
-        await chords.open(opens)
-        await Promise.all(submissions.map((submission) => this.submit(submission)))
-      }
+    this.#clock = clock
+    const { chords } = backend
+    if (chords && (chords.shared || isOneStore))
+      this.submitGroup = (submissions, opens) => this.#submitGroup(submissions, opens, chords.writes)
+  }
+
+  /**
+   * If this process dies in between, the chord fails after `HEADER_LIMIT_MS`; if a message is refused, as soon as a
+   * worker sees that.
+   */
+  async #submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    chords: ChordWrites,
+  ): Promise<void> {
+    const groups = opens.map(({ group }) => group)
+    const sending = async (until: number | undefined): Promise<void> => {
+      if (groups.length > 0) await chords.sending(groups, until)
     }
+    if (groups.length > 0) await chords.open(opens, lastDue(submissions.flatMap(({ message }) => message ?? [])))
+    try {
+      for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
+        await sending(this.#clock.now() + HEADER_LIMIT_MS)
+        await Promise.all(some.map((submission) => this.submit(submission)))
+      }
+    } catch (error) {
+      // The caller gets the first error. If this is not written, the chord fails later.
+      await sending(this.#clock.now()).catch(() => undefined)
+      throw error
+    }
+    await sending(undefined)
   }
 
   async submit(submission: Submission): Promise<boolean> {
@@ -91,16 +138,43 @@ export class SequentialUnitOfWork implements UnitOfWork {
     return end === 'ack' ? delivery.ack() : delivery.reject({ requeue: end === 'requeue' })
   }
 
-  /** A part is added when the record is stored, and a chord is closed when its body is sent: a crash repeats. */
+  /**
+   * A chord is opened before its members are sent. What follows from the end of a member is sent before its record and
+   * its part are written, which are one write; what ends a chord, before it is closed. A crash repeats all of it, with
+   * the same ids.
+   */
   async write(writing: Writing): Promise<boolean> {
-    const { parts = [], opens = [], closes } = writing
+    const { meta, parts = [], opens = [], also = [], publish = [], closes } = writing
     const chords = this.#backend.chords?.writes
-    if (closes !== undefined && !(await chords?.isOpen(closes))) return false
-    if (opens.length > 0) await chords?.open(opens)
-    const written = await writeInOrder(writing, this.#broker, this.#backend)
-    if (parts.length > 0) await chords?.add(parts)
-    if (closes !== undefined) await chords?.close(closes)
+    if (!chords || (parts.length === 0 && opens.length === 0 && closes === undefined))
+      return writeInOrder(writing, this.#broker, this.#backend)
+    if (closes !== undefined && !(await this.#claim(closes, chords))) return false
+    if (opens.length > 0) await chords.open(opens, lastDue(publish))
+    const ended = also.filter(({ status }) => isFinal(status))
+    await Promise.all(also.map((one) => isFinal(one.status) || this.#backend.store(one)))
+    await Promise.all(publish.map((message) => publishTo(this.#broker, message)))
+    // Last: a worker that finds the record of a failed body concludes that its errbacks were sent.
+    const isEnd = meta !== undefined || ended.length + parts.length > 0
+    const written = !isEnd || (await chords.end({ meta, also: ended, parts }))
+    if (closes !== undefined) await chords.close(closes)
     return written
+  }
+
+  /**
+   * True where the chord is open, and no other process has begun to close it within the last seconds: two would send
+   * its body twice.
+   */
+  async #claim(group: string, chords: ChordWrites): Promise<boolean> {
+    const { notes } = this.#backend
+    if (!(await chords.isOpen(group))) return false
+    if (!notes) return true
+    const note = { key: `chord ${group}`, value: this.#name, expires: this.#clock.now() + CLAIM_LIFETIME_MS }
+    if (!(await notes.putIfAbsent(note))) {
+      if ((await notes.get(note.key)) !== this.#name) return false
+      await notes.put(note)
+    }
+    // Another process may have closed it in between.
+    return chords.isOpen(group)
   }
 
   async emit(output: Output): Promise<boolean> {
@@ -124,6 +198,11 @@ export async function writeInOrder(
   await Promise.all(also.map((other) => backend.store(other, reply && { ...reply, correlationId: other.task_id })))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
   return meta && last ? backend.store(meta, reply) : first
+}
+
+/** When the last of these messages is due, ms since the epoch; 0: at once. */
+function lastDue(messages: readonly Message[]): number {
+  return messages.reduce((last, { notBefore = 0 }) => Math.max(last, notBefore), 0)
 }
 
 function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {

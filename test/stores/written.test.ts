@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { expect, it, onTestFinished } from 'vitest'
 import { Celeriac, currentTask } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
@@ -28,7 +29,8 @@ const STORES: Readonly<Record<string, () => Promise<string>>> = {
 
 it.each(Object.keys(STORES))('a store of an earlier version is read, and its tasks go on: %s', async (kind) => {
   const url = (await STORES[kind]?.()) as string
-  const app = new Celeriac({ broker: url, name: 'old', resultExpires: '36500d', logger: createLogger('silent') })
+  const { logger, lines } = warnings()
+  const app = new Celeriac({ broker: url, name: 'old', resultExpires: '36500d', logger })
   onTestFinished(() => app.close())
   const runs: unknown[][] = []
   app.task('add', (a: number, b: number) => {
@@ -39,6 +41,11 @@ it.each(Object.keys(STORES))('a store of an earlier version is read, and its tas
     const { redelivered, attempt } = currentTask() ?? {}
     return { value, redelivered, attempt }
   })
+
+  await app.connect()
+  const migrated =
+    kind === 'sqlite' ? [expect.stringMatching(/^sqlite:.+ was migrated from schema version 1 to \d+;/)] : []
+  expect(lines.filter((line) => line.includes('migrated'))).toEqual(migrated)
 
   // What it had finished.
   expect(await app.result('finished').info()).toMatchObject({ state: 'SUCCESS', result: 3, worker: 'second@old' })
@@ -74,3 +81,12 @@ it.each(Object.keys(STORES))('a store of an earlier version is read, and its tas
     (size) => size === 0,
   )
 })
+
+function warnings() {
+  const lines: string[] = []
+  const write = (chunk: Buffer, _encoding: BufferEncoding, done: () => void): void => {
+    lines.push((JSON.parse(chunk.toString()) as { msg: string }).msg)
+    done()
+  }
+  return { logger: createLogger('warn', new Writable({ write })), lines }
+}

@@ -6,7 +6,7 @@ import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protoc
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { next, onEachStore, until, useLab } from '../app/lab.ts'
+import { type Lab, next, onEachStore, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 function sig(task: string, parts: Partial<SignatureData> = {}): SignatureData {
@@ -61,10 +61,81 @@ function ended(app: App, id: string): Promise<JobInfo> {
   })
 }
 
-onEachStore((lab, store) => {
-  /** Its chords are tested in chords.test.ts. */
-  const joins = store !== 'rabbitmq'
+/** Tasks that cannot run, or whose links cannot be followed: `joins` where the store joins chords. */
+function refusals(lab: () => Lab, joins: boolean): void {
+  const appOf = (): App => lab().app(joins ? {} : { backend: 'memory:' })
 
+  it('whatever is refused, every id that its links name ends with it', async () => {
+    const app = appOf()
+    calculator(app)
+    await lab().work(app)
+    const one = (task_id: string, parts: Partial<SignatureData> = {}) =>
+      sig('add', { ...parts, options: { task_id, ...parts.options } })
+    const group = (...tasks: SignatureData[]) => sig('celery.group', { subtask_type: 'group', kwargs: { tasks } })
+    // As Python sends a member of `group | task | group`: the last group is in the chain of the chord's body.
+    const body = one('body', { options: { chain: [group(one('last-1'), one('last-2'))], link: one('linked') } })
+    const nested = sig('celery.chord', {
+      subtask_type: 'chord',
+      kwargs: { header: group(one('header')), body: one('inner', { options: { chord: one('outer') } }) },
+    })
+    const embed = { chord: body, callbacks: [one('callback')], errbacks: [one('errback')], chain: [nested] }
+    const ids = ['body', 'last-1', 'last-2', 'linked', 'header', 'inner', 'outer', 'callback', 'errback']
+    const refusals: [string, Partial<TaskMessage>][] = [
+      ...(joins ? [] : ([['unsupported', {}]] as [string, Partial<TaskMessage>][])),
+      ['unknown', { task: 'of.tomorrow' }],
+      ['undecodable', { headers: { retries: 'x' } }],
+    ]
+    for (const [id, parts] of refusals) {
+      const named = JSON.parse(JSON.stringify(embed).replaceAll('"task_id":"', `"task_id":"${id} `)) as typeof embed
+      const message = messageOf({ id, embed: named, ...parts, headers: {} })
+      const envelope = encodeTask(message, 'json')
+      const { broker } = await storesOf(app)
+      const headers = { ...envelope.headers, ...parts.headers }
+      await broker.publish({ ...envelope, headers }, { exchange: '', routingKey: 'celery' })
+      // Its links can be followed where the store joins chords: a failure sends its errbacks.
+      const sent = joins ? ['unknown errback'] : []
+      for (const waited of [id, ...ids.map((name) => `${id} ${name}`)]) {
+        const state = sent.includes(waited) ? 'SUCCESS' : 'FAILURE'
+        expect(await ended(app, waited), waited).toMatchObject({ state })
+      }
+    }
+  })
+
+  if (joins) return
+
+  it('a chord is refused before its task runs, and kept, where the store does not join it', async () => {
+    const app = appOf()
+    const { calls } = calculator(app)
+    await lab().work(app)
+    const group = sig('celery.group', { subtask_type: 'group', kwargs: { tasks: [sig('add')] } })
+    const chord = sig('celery.chord', {
+      subtask_type: 'chord',
+      kwargs: { header: group, body: sig('add', { options: { task_id: 'body' } }) },
+    })
+    const body = sig('add', { options: { task_id: 'end' } })
+    const cases: [string, Partial<TaskMessage['embed']>, RegExp, string?][] = [
+      ['callback', { callbacks: [chord] }, /task add is followed by a chord/],
+      ['errback', { errbacks: [chord] }, /followed by a chord/],
+      ['chain', { chain: [chord] }, /followed by a chord/, 'body'],
+      ['part', { chord: body }, /task add is part of a chord/, 'end'],
+      ['chained part', { chain: [sig('add', { options: { task_id: 'x', chord: body } })] }, /part of a chord/, 'x'],
+    ]
+    for (const [id, embed, message, waited] of cases) {
+      const told = next(app, 'task:failure')
+      await send(app, messageOf({ id, embed }))
+      expect(await ended(app, id), id).toMatchObject({
+        state: 'FAILURE',
+        error: { type: 'NotSupportedError', message: expect.stringMatching(message) },
+      })
+      expect(await told).toMatchObject({ id })
+      if (waited) expect(await ended(app, waited), id).toMatchObject({ state: 'FAILURE' })
+    }
+    expect(await app.queueSize('celery.dead')).toBe(cases.length)
+    expect(calls).toEqual([])
+  })
+}
+
+onEachStore((lab) => {
   it('callbacks and the next of a chain run with the result before their own arguments, and are its children', async () => {
     const app = lab().app()
     const { calls } = calculator(app)
@@ -171,74 +242,7 @@ onEachStore((lab, store) => {
     expect(await ended(app, 'next')).toMatchObject({ state: 'REVOKED', error: { message: 'revoked' } })
   })
 
-  if (!joins) {
-    it('a chord is refused before its task runs, and kept, where the store does not join it', async () => {
-      const app = lab().app()
-      const { calls } = calculator(app)
-      await lab().work(app)
-      const group = sig('celery.group', { subtask_type: 'group', kwargs: { tasks: [sig('add')] } })
-      const chord = sig('celery.chord', {
-        subtask_type: 'chord',
-        kwargs: { header: group, body: sig('add', { options: { task_id: 'body' } }) },
-      })
-      const body = sig('add', { options: { task_id: 'end' } })
-      const cases: [string, Partial<TaskMessage['embed']>, RegExp, string?][] = [
-        ['callback', { callbacks: [chord] }, /task add is followed by a chord/],
-        ['errback', { errbacks: [chord] }, /followed by a chord/],
-        ['chain', { chain: [chord] }, /followed by a chord/, 'body'],
-        ['part', { chord: body }, /task add is part of a chord/, 'end'],
-        ['chained part', { chain: [sig('add', { options: { task_id: 'x', chord: body } })] }, /part of a chord/, 'x'],
-      ]
-      for (const [id, embed, message, waited] of cases) {
-        const told = next(app, 'task:failure')
-        await send(app, messageOf({ id, embed }))
-        expect(await ended(app, id), id).toMatchObject({
-          state: 'FAILURE',
-          error: { type: 'NotSupportedError', message: expect.stringMatching(message) },
-        })
-        expect(await told).toMatchObject({ id })
-        if (waited) expect(await ended(app, waited), id).toMatchObject({ state: 'FAILURE' })
-      }
-      expect(await app.queueSize('celery.dead')).toBe(cases.length)
-      expect(calls).toEqual([])
-    })
-  }
-
-  it('whatever is refused, every id that its links name ends with it', async () => {
-    const app = lab().app()
-    calculator(app)
-    await lab().work(app)
-    const one = (task_id: string, parts: Partial<SignatureData> = {}) =>
-      sig('add', { ...parts, options: { task_id, ...parts.options } })
-    const group = (...tasks: SignatureData[]) => sig('celery.group', { subtask_type: 'group', kwargs: { tasks } })
-    // As Python sends a member of `group | task | group`: the last group is in the chain of the chord's body.
-    const body = one('body', { options: { chain: [group(one('last-1'), one('last-2'))], link: one('linked') } })
-    const nested = sig('celery.chord', {
-      subtask_type: 'chord',
-      kwargs: { header: group(one('header')), body: one('inner', { options: { chord: one('outer') } }) },
-    })
-    const embed = { chord: body, callbacks: [one('callback')], errbacks: [one('errback')], chain: [nested] }
-    const ids = ['body', 'last-1', 'last-2', 'linked', 'header', 'inner', 'outer', 'callback', 'errback']
-    const refusals: [string, Partial<TaskMessage>][] = [
-      ...(joins ? [] : ([['unsupported', {}]] as [string, Partial<TaskMessage>][])),
-      ['unknown', { task: 'of.tomorrow' }],
-      ['undecodable', { headers: { retries: 'x' } }],
-    ]
-    for (const [id, parts] of refusals) {
-      const named = JSON.parse(JSON.stringify(embed).replaceAll('"task_id":"', `"task_id":"${id} `)) as typeof embed
-      const message = messageOf({ id, embed: named, ...parts, headers: {} })
-      const envelope = encodeTask(message, 'json')
-      const { broker } = await storesOf(app)
-      const headers = { ...envelope.headers, ...parts.headers }
-      await broker.publish({ ...envelope, headers }, { exchange: '', routingKey: 'celery' })
-      // Its links can be followed where the store joins chords: a failure sends its errbacks.
-      const sent = joins ? ['unknown errback'] : []
-      for (const waited of [id, ...ids.map((name) => `${id} ${name}`)]) {
-        const state = sent.includes(waited) ? 'SUCCESS' : 'FAILURE'
-        expect(await ended(app, waited), waited).toMatchObject({ state })
-      }
-    }
-  })
+  refusals(lab, true)
 
   it('a task whose results are ignored is followed all the same', async () => {
     const app = lab().app()
@@ -273,6 +277,8 @@ onEachStore((lab, store) => {
     expect(await ended(app, 'a')).toMatchObject({ children: ['after early'] })
   })
 })
+
+describe('with results in memory, and messages in a file', () => refusals(useLab('sqlite'), false))
 
 describe('what is sent', () => {
   const lab = useLab('memory')

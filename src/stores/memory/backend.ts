@@ -89,7 +89,7 @@ export class MemoryBackend implements ResultBackend {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.notes = new MemoryNotes(this.#clock)
-    this.chords = new MemoryChords({ ...options, clock: this.#clock })
+    this.chords = new MemoryChords({ ...options, clock: this.#clock }, (meta) => this.store(meta))
     this.#revoked = new RecentIds(MAX_REVOKED, this.#clock)
   }
 

@@ -9,6 +9,7 @@ import type {
   PartSlice,
 } from '../../backend/chords.ts'
 import { endOf, staleAfter } from '../../backend/retention.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 
 /** Parts of one slice. */
@@ -17,6 +18,8 @@ const MAX_PARTS = 1000
 interface Kept extends Omit<ChordPart, 'result' | 'callback' | 'group'> {
   readonly serialized: Serialized
 }
+
+type EncodedPart = Kept & Pick<ChordPart, 'group' | 'callback'>
 
 interface Chord {
   size: number
@@ -35,15 +38,25 @@ export class MemoryChords implements ChordStore {
   readonly #keeping: ChordKeeping
   readonly #chords = new Map<string, Chord>()
   readonly #listeners = new ChordListeners()
-  readonly writes: ChordWrites = {
-    open: async (chords) => this.#open(chords),
-    add: async (parts) => this.#add(parts),
-    isOpen: async (group) => this.#get(group) !== undefined,
-    close: async (group) => this.#chords.delete(group),
-  }
+  readonly writes: ChordWrites
 
-  constructor(keeping: ChordKeeping) {
+  /** `store` is that of the backend. */
+  constructor(keeping: ChordKeeping, store: (meta: TaskMeta) => Promise<boolean>) {
     this.#keeping = keeping
+    this.writes = {
+      open: async (chords, due) => this.#open(chords, due),
+      // Its sender is this process: nothing is left of the chord when it dies.
+      sending: async () => undefined,
+      end: async ({ meta, also = [], parts }) => {
+        const encoded = parts.map((part) => this.#encoded(part))
+        for (const other of also) await store(other)
+        const saved = meta === undefined || (await store(meta))
+        this.#add(encoded, saved)
+        return saved
+      },
+      isOpen: async (group) => this.#get(group) !== undefined,
+      close: async (group) => this.#chords.delete(group),
+    }
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {
@@ -83,19 +96,24 @@ export class MemoryChords implements ChordStore {
     return true
   }
 
-  #open(chords: readonly OpenChord[]): void {
-    const end = endOf(staleAfter(this.#keeping.expires), this.#keeping.clock.now())
+  #open(chords: readonly OpenChord[], due = 0): void {
+    const end = endOf(staleAfter(this.#keeping.expires), Math.max(this.#keeping.clock.now(), due))
     for (const { group, size } of chords) {
       if (this.#get(group)) continue
       this.#chords.set(group, { size, parts: new Map(), grown: new Set(), callback: '', since: undefined, end })
     }
   }
 
-  #add(parts: readonly ChordPart[]): void {
-    for (const { group, result, callback, ...part } of parts) {
+  #encoded({ result, ...part }: ChordPart): EncodedPart {
+    return { ...part, serialized: serialize(result, this.#keeping.serializer, 'result') }
+  }
+
+  #add(parts: readonly EncodedPart[], replaces: boolean): void {
+    for (const { group, callback, ...part } of parts) {
       const chord = this.#get(group)
       if (!chord || chord.since !== undefined) continue
-      chord.parts.set(part.taskId, { ...part, serialized: serialize(result, this.#keeping.serializer, 'result') })
+      if (!replaces && chord.parts.has(part.taskId)) continue
+      chord.parts.set(part.taskId, part)
       chord.callback = callback
       if (chord.parts.size < chord.size) continue
       chord.since = this.#keeping.clock.now()

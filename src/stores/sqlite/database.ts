@@ -31,14 +31,20 @@ export function isStoreTrouble(error: unknown): boolean {
  * Open the file; make the folder and the tables where they are missing, and migrate those of an earlier version. Until
  * that is done, this waits for other processes that do the same; afterwards a busy store is an error at once, which
  * `Writer` turns into a wait that does not block the event loop. Throws ConfigError for a file that this version cannot
- * use, StoreUnavailableError. `steps`: the versions of the tables that this process knows.
+ * use, StoreUnavailableError. `steps`: the versions of the tables that this process knows. `onMigrated` is called after
+ * the commit of a migration, also of a new file (`from` is then 0).
  */
-export function openDatabase(path: string, steps: readonly SqliteStep[] = SQLITE_STEPS): DatabaseSync {
+export function openDatabase(
+  path: string,
+  steps: readonly SqliteStep[] = SQLITE_STEPS,
+  onMigrated?: (migration: Migration) => void,
+): DatabaseSync {
   return opened(path, () => {
     makeFolder(dirname(path))
     const db = new DatabaseSync(path, { timeout: OPEN_TIMEOUT_MS })
     return prepared(db, () => {
-      prepare(db, path, steps)
+      const migration = prepare(db, path, steps)
+      if (migration) onMigrated?.(migration)
       return db
     })
   })
@@ -82,12 +88,11 @@ function prepared<Value>(db: DatabaseSync, work: () => Value): Value {
  * SQLite does not wait by itself where two processes might wait for each other, as when both switch the same new file
  * to WAL: so this loop does.
  */
-function prepare(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
+function prepare(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): Migration | undefined {
   const end = performance.now() + OPEN_TIMEOUT_MS
   for (;;) {
     try {
-      prepareOnce(db, path, steps)
-      return
+      return prepareOnce(db, path, steps)
     } catch (error) {
       if (!isBusy(error) || performance.now() > end) throw error
     }
@@ -95,7 +100,7 @@ function prepare(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): 
   }
 }
 
-function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
+function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): Migration | undefined {
   // Before the file is changed: this version may not be allowed to.
   const { decision } = transaction(db, 'BEGIN', () => look(db, path, steps))
   useLog(db, path)
@@ -106,8 +111,9 @@ function prepareOnce(db: DatabaseSync, path: string, steps: readonly SqliteStep[
   db.exec('PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000')
   // A log that one large transaction has made longer is truncated when SQLite restarts it.
   db.exec(`PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`)
-  if (decision.kind === 'migrate') migrate(db, path, steps)
+  const migration = decision.kind === 'migrate' ? migrate(db, path, steps) : undefined
   db.exec('PRAGMA busy_timeout = 0')
+  return migration
 }
 
 /** Readers and one writer work at the same time only with a write-ahead log; the file keeps this mode. */
@@ -119,12 +125,17 @@ function useLog(db: DatabaseSync, path: string): void {
     )
 }
 
-/** All steps in one transaction: a process that ends before the commit leaves the file as it was. */
-function migrate(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): void {
-  transaction(db, 'BEGIN IMMEDIATE', () => {
+/**
+ * All steps in one transaction: a process that ends before the commit leaves the file as it was. Undefined where
+ * another process has run them.
+ */
+function migrate(db: DatabaseSync, path: string, steps: readonly SqliteStep[]): Migration | undefined {
+  return transaction(db, 'BEGIN IMMEDIATE', () => {
     // Read again: another process may have migrated the file first, or to a version that refuses this one.
     const { found, decision } = look(db, path, steps)
-    if (decision.kind === 'migrate') runSteps(db, found.version, decision.steps)
+    if (decision.kind !== 'migrate') return undefined
+    runSteps(db, found.version, decision.steps)
+    return migrationOf(found, decision)
   })
 }
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { sqliteCode } from '../../broker/storeErrors.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
-import { versionOf } from '../migration.ts'
+import { type Migration, versionOf } from '../migration.ts'
 import { ChangeWatcher } from './changeWatcher.ts'
 import { isBusy, isStoreTrouble, openDatabase } from './database.ts'
 import { FileCheck } from './fileCheck.ts'
@@ -35,11 +35,16 @@ export class SqliteFile {
   readonly #touched = new Set<Topic>()
   readonly #meta: Meta
 
-  /** `timeout`: how long a write waits for other processes, ms. `steps`: as for `openDatabase`. */
-  constructor(path: string, timeout?: number, steps: readonly SqliteStep[] = SQLITE_STEPS) {
+  /** `timeout`: how long a write waits for other processes, ms. `steps`, `onMigrated`: as for `openDatabase`. */
+  constructor(
+    path: string,
+    timeout?: number,
+    steps: readonly SqliteStep[] = SQLITE_STEPS,
+    onMigrated?: (migration: Migration) => void,
+  ) {
     this.path = path
     this.url = sqliteUrl(path)
-    this.db = openDatabase(path, steps)
+    this.db = openDatabase(path, steps, onMigrated)
     this.#meta = new Meta(this.db, versionOf(steps))
     this.#check = new FileCheck(path, this.db)
     this.writer = new Writer(this.db, timeout, () => this.lost)

@@ -188,8 +188,10 @@ CREATE TABLE celeriac_chord (
   done INTEGER NOT NULL,                -- how many have come
   callback TEXT NOT NULL,               -- the call of its body, of the last part
   since INTEGER,                        -- complete since then; NULL: it waits for parts
-  expires INTEGER NOT NULL
+  expires INTEGER NOT NULL,
+  deadline INTEGER                      -- until when its members must be sent; NULL: all are
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX celeriac_chord_deadline ON celeriac_chord (deadline) WHERE deadline IS NOT NULL;
 CREATE INDEX celeriac_chord_since ON celeriac_chord (since) WHERE since IS NOT NULL;
 CREATE INDEX celeriac_chord_expires ON celeriac_chord (expires);
 -- The end of a member of a header.

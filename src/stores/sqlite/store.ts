@@ -1,3 +1,4 @@
+import type { Migration } from '../migration.ts'
 import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { SqliteBroker } from './broker/broker.ts'
 import { openDatabase, plannedMigration } from './database.ts'
@@ -11,7 +12,8 @@ import { sqlitePath, sqliteUrl } from './url.ts'
 export const sqliteStore: StoreDriver = { identity: sqlitePath, open: openSqlite, migrate: migrateFile }
 
 function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
-  const file = new SqliteFile(sqlitePath(url), options.storeTimeout)
+  const path = sqlitePath(url)
+  const file = new SqliteFile(path, options.storeTimeout, undefined, (migration) => report(path, migration, options))
   const broker = use.broker ? new SqliteBroker(file, options) : undefined
   const backend = use.backend ? new SqliteBackend(file, options) : undefined
   return {
@@ -28,6 +30,14 @@ function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
       }
     },
   }
+}
+
+/** A new file needs no line in the log. */
+function report(path: string, { from, to, minCompatible }: Migration, { warn }: StoreOptions): void {
+  if (from === 0) return
+  warn?.(
+    `${sqliteUrl(path)} was migrated from schema version ${from} to ${to}; processes of version ${minCompatible} or later may use it`,
+  )
 }
 
 /** Opening migrates. */

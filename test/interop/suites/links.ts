@@ -123,36 +123,4 @@ export function links(kind: FleetOptions = {}): void {
     const results = await Promise.all(found.members.map((id) => python.get(id)))
     expect(results.map(({ result }) => result)).toEqual([3, 4, 5])
   })
-
-  // Its chords are tested in interop/redis/chords.
-  if (kind.broker !== 'rabbitmq') return
-
-  describe('a chord where no store has messages and results ends as a failure that says so', () => {
-    // Celery's rpc:// has none.
-    if (kind.results !== 'rpc')
-      test('a chord', async () => {
-        const header = [ours('ts.add', [1, 1], { options: { task_id: 'part-1' } }), ours('ts.add', [2, 2])]
-        await python.call('run_chord', { header, body: ours('ts.join') })
-        expect(await python.get('part-1')).toMatchObject({
-          status: 'FAILURE',
-          error: { text: expect.stringContaining('chord') },
-        })
-      })
-
-    test('a group, a task and a group: every member of the last one', async ({ skip }) => {
-      if (kind.results === 'rpc') skip('Celery has no chord over rpc://')
-      const { middle, last } = await python.call<{ middle: string; last: string[] }>('run_groups', {
-        first: [ours('ts.add', [1, 1]), ours('ts.add', [2, 2])],
-        middle: ours('ts.join'),
-        last: [ours('ts.add', [1]), ours('ts.add', [2])],
-      })
-      expect(last).toHaveLength(2)
-      for (const id of [middle, ...last]) {
-        expect(await python.get(id)).toMatchObject({
-          status: 'FAILURE',
-          error: { text: expect.stringContaining('chord') },
-        })
-      }
-    })
-  })
 }

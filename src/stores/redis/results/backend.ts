@@ -80,13 +80,8 @@ export class RedisBackend implements ResultBackend {
     }
     this.revoked = new RedisRevoked(connection, `${this.#prefix}celeriac.revoked`, options.expires, clock)
     const { expires, serializer } = options
-    this.chords = new RedisChords(connection, {
-      prefix: this.#prefix,
-      expires,
-      serializer,
-      accept: this.#accept,
-      clock,
-    })
+    const keeping = { prefix: this.#prefix, expires, serializer, accept: this.#accept, clock }
+    this.chords = new RedisChords(connection, keeping, (meta) => this.record(meta))
     this.#log = new RedisEventLog(connection, { keyOf, read })
     const { eventLog: limit = DEFAULT_EVENT_LOG } = options
     this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })

@@ -1,6 +1,6 @@
 import type { CompleteChord } from '../../../backend/chords.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
-import { CHORD_LUA, CHORDS } from './chordScript.ts'
+import { CHORD_LUA, CHORDS, PART } from './chordScript.ts'
 
 /*
  * What is put in order where Celery's workers have added parts: tasks that have two entries, chords that a worker of
@@ -133,8 +133,8 @@ const PATIENCE_MS = 30_000
 const OPENING_LIMIT_MS = 3_600_000
 
 /**
- * ARGV: CHORDS, and a group. Answers 1 where the chord has all parts, and no other worker seems to complete it; else 0,
- * and removes what is left of a closed one.
+ * ARGV: CHORDS, and a group. Answers 1 where the chord has all parts, and no other worker seems to complete it; 2 where
+ * its sender has died before all members were sent; else 0, and removes what is left of a closed one.
  */
 const LOOK: Script = {
   name: 'chord look',
@@ -160,6 +160,8 @@ elseif not it.total then
   end
 elseif count < it.total then
   redis.call('HDEL', it.own, 'full')
+  local unsent = tonumber(redis.call('HGET', it.own, 'unsent'))
+  if unsent and tonumber(now) > unsent then return 2 end
   watch(it, now + math.min(math.max(now - since, 60000), 3600000))
 elseif not full then
   redis.call('HSET', it.own, 'full', now)
@@ -171,20 +173,49 @@ return 0
 `,
 }
 
+/** ARGV: CHORDS, and PART of a failed part, which completes the chord. Answers its callback, nil if it was closed. */
+const UNSENT: Script = {
+  name: 'chord unsent',
+  source: `
+local at = 1
+${CHORDS.lua}
+${CHORD_LUA}
+${PART.lua}
+local it = chord_of(part_group)
+local callback = redis.call('HGET', it.own, 'callback')
+if not it.total or not callback then return nil end
+redis.call('HDEL', it.own, 'unsent')
+redis.call('ZADD', it.parts, part_index, part)
+complete(it, callback)
+return callback
+`,
+}
+
 /** How often parts are counted again at once because more have come. */
 const MAX_COUNTS = 5
+
+/** What the sweep needs of the chords. */
+export interface SweptChords {
+  /** The arguments CHORDS of now. */
+  readonly facts: () => Arg[]
+  /** Key of the parts of an open chord. */
+  readonly partsKey: (group: string) => string
+  /** PART of the part that fails a chord whose header was not sent whole. */
+  readonly unsentArgs: (group: string) => Arg[]
+}
 
 /** Reads and ends chords in several steps; each may be repeated, by any process. */
 export class ChordSweep {
   readonly #connection: RedisConnection
   readonly #facts: () => Arg[]
   readonly #partsKey: (group: string) => string
+  readonly #unsentArgs: (group: string) => Arg[]
 
-  /** `facts`: the arguments CHORDS of now; `partsKey`: key of the parts of an open chord. */
-  constructor(connection: RedisConnection, facts: () => Arg[], partsKey: (group: string) => string) {
+  constructor(connection: RedisConnection, { facts, partsKey, unsentArgs }: SweptChords) {
     this.#connection = connection
     this.#facts = facts
     this.#partsKey = partsKey
+    this.#unsentArgs = unsentArgs
   }
 
   /** Chords that were complete before this moment, and those that should have been completed by Celery. */
@@ -196,11 +227,19 @@ export class ChordSweep {
       found.push({ group: texts[at] as string, callback: texts[at + 1] as string })
     }
     for (const group of texts.slice(count * 2)) {
-      const isFull = (await this.#connection.script(LOOK, [], [...this.#facts(), group])) === 1
-      const chord = isFull ? await this.count(group) : undefined
+      const chord = await this.#look(group)
       if (chord && found.length < limit) found.push(chord)
     }
     return found
+  }
+
+  /** The chord if it is complete after this look at it. */
+  async #look(group: string): Promise<CompleteChord | undefined> {
+    const state = await this.#connection.script(LOOK, [], [...this.#facts(), group])
+    if (state === 1) return this.count(group)
+    if (state !== 2) return undefined
+    const callback = await this.#connection.script(UNSENT, [], [...this.#facts(), ...this.#unsentArgs(group)])
+    return typeof callback === 'string' ? { group, callback } : undefined
   }
 
   /** Count the tasks that have parts; the chord if it is complete by that. */

@@ -1,8 +1,10 @@
 import { ChordListeners } from '../../../backend/chordListeners.ts'
 import type { ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
 import { staleAfter } from '../../../backend/retention.ts'
+import { unsentPart } from '../../../backend/unsentHeader.ts'
 import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { FAILURE, isFinal } from '../../../protocol/states.ts'
 import type { Clock } from '../../../std/clock.ts'
@@ -10,6 +12,8 @@ import { DecodeError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { CHORD_LUA, CHORDS, OPEN, PART } from './chordScript.ts'
 import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
+import { RedisChordWrites } from './chordWrites.ts'
+import type { StoredRecord } from './recordScript.ts'
 import { nestedMembers, nestedParts } from './savedGroup.ts'
 
 /**
@@ -77,14 +81,18 @@ export class RedisChords implements ChordStore {
   /** Further steps of `complete`, of the store that these chords are a part of. */
   readonly #sweeps: (() => Promise<void>)[] = []
 
-  constructor(connection: RedisConnection, keeping: ChordKeeping) {
+  readonly writes: RedisChordWrites
+
+  /** `record`: what is stored for a record. */
+  constructor(connection: RedisConnection, keeping: ChordKeeping, record: (meta: TaskMeta) => StoredRecord) {
     this.#connection = connection
     this.#keeping = keeping
-    this.#sweep = new ChordSweep(
-      connection,
-      () => this.facts(),
-      (group) => this.#saved(group, '.j'),
-    )
+    this.writes = new RedisChordWrites(connection, this, record)
+    this.#sweep = new ChordSweep(connection, {
+      facts: () => this.facts(),
+      partsKey: (group) => this.#saved(group, '.j'),
+      unsentArgs: (group) => this.partArgs({ ...unsentPart(group), callback: '' }),
+    })
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {

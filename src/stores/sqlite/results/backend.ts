@@ -88,7 +88,7 @@ export class SqliteBackend implements ResultBackend {
     this.#clock = options.clock ?? systemClock
     this.#statements = new ResultStatements(this.file.db)
     this.noteRows = new SqliteNotes(this.file.db, this.#clock)
-    this.chords = new SqliteChords(file, { ...options, clock: this.#clock })
+    this.chords = new SqliteChords(file, { ...options, clock: this.#clock }, (meta) => this.save(meta, false))
     this.#log = new SqliteEventLog(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))

@@ -10,9 +10,11 @@ import type {
 } from '../../../backend/chords.ts'
 import { endOf, staleAfter } from '../../../backend/retention.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
+import { SqliteChordWrites } from './chordWrites.ts'
 
 /** Parts, and characters or bytes of results, of one slice. */
 const MAX_PARTS = 1000
@@ -38,18 +40,22 @@ export class SqliteChords implements ChordStore {
   readonly #file: SqliteFile
   readonly #keeping: ChordKeeping
   readonly #listeners = new ChordListeners()
+  readonly writes: SqliteChordWrites
   #prepared: Statements | undefined
 
-  constructor(file: SqliteFile, keeping: ChordKeeping) {
+  /** `save` writes a record, inside a transaction. */
+  constructor(file: SqliteFile, keeping: ChordKeeping, save: (meta: TaskMeta) => boolean) {
     this.#file = file
     this.#keeping = keeping
+    this.writes = new SqliteChordWrites(file, this, save, keeping)
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {
     return this.#listeners.add(listener)
   }
 
-  complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
+  async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
+    await this.writes.endUnsent()
     return this.#file.read(() => {
       const rows = this.#statements.left.all(before, this.#now, limit) as unknown as readonly CompleteChord[]
       return rows.map(({ group, callback }) => ({ group, callback }))
@@ -89,9 +95,16 @@ export class SqliteChords implements ChordStore {
     for (const { group, size } of chords) this.#statements.open.run(group, size, expires)
   }
 
-  /** Returns the chords that this completes, for `notify` after the commit. Throws EncodeError. */
-  add(parts: readonly ChordPart[]): readonly CompleteChord[] {
-    return parts.flatMap((part) => this.#add(part) ?? [])
+  isOpen(group: string): boolean {
+    return this.#chord(group) !== undefined
+  }
+
+  /**
+   * Returns the chords that this completes, for `notify` after the commit. `replaces` is false where a part that is
+   * there stays. Throws EncodeError.
+   */
+  add(parts: readonly ChordPart[], replaces = true): readonly CompleteChord[] {
+    return parts.flatMap((part) => this.#add(part, replaces) ?? [])
   }
 
   notify(completed: readonly CompleteChord[]): void {
@@ -111,7 +124,7 @@ export class SqliteChords implements ChordStore {
     return gone.length
   }
 
-  #add({ group, index, taskId, state, result, callback }: ChordPart): CompleteChord | undefined {
+  #add({ group, index, taskId, state, result, callback }: ChordPart, replaces: boolean): CompleteChord | undefined {
     const chord = this.#chord(group)
     if (!chord || chord.since !== null) return undefined
     const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
@@ -122,7 +135,7 @@ export class SqliteChords implements ChordStore {
       insert.run(group, taskId, place, state, contentType, body).changes === 1 ||
       fill.run(place, state, contentType, body, group, taskId).changes === 1
     if (!isNew) {
-      replace.run(place, state, contentType, body, group, taskId)
+      if (replaces) replace.run(place, state, contentType, body, group, taskId)
       return undefined
     }
     count.run(callback, group)

@@ -1,0 +1,181 @@
+import type { ChordPart, ChordWrites, MemberEnd, OpenChord } from '../../../backend/chords.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { RECORD, ScriptArguments } from '../arguments.ts'
+import { KINDS } from '../broker/scripts.ts'
+import { Batch } from '../connection/batch.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
+import { readAnswers } from '../connection/errors.ts'
+import { CHORD_LUA, CHORDS, JOIN_LUA, OPEN, OPEN_LUA, PART } from './chordScript.ts'
+import { STORE_LUA, type StoredRecord } from './recordScript.ts'
+
+/*
+ * Chords whose messages are in another store: the same keys, in scripts that write records and parts alone.
+ */
+
+/** One end: whether its first record is that of the task itself (1 or 0), and how many records and parts follow. */
+const END = new ScriptArguments('own', 'records', 'parts')
+
+/**
+ * ARGV: CHORDS, then for each end END, RECORD and PART for as many as it counts. Answers for each whether its own
+ * record was saved, or why it cannot be written; then those of `joined()`.
+ */
+const ENDS: Script = {
+  name: 'chord ends',
+  source: `${KINDS}${STORE_LUA}
+local at = 1
+${CHORDS.lua}
+${JOIN_LUA}
+local first, out = at, {}
+local function problem()
+  ${END.lua}
+  local why
+  for _ = 1, tonumber(records) do
+    ${RECORD.lua}
+    why = why or unwritable(record_key, status, record_ttl)
+  end
+  for _ = 1, tonumber(parts) do
+    ${PART.lua}
+    why = why or unjoinable(part_group, part_index, part_name)
+  end
+  return why or false
+end
+while at <= #ARGV do out[#out + 1] = problem() end
+at = first
+for number = 1, #out do
+  ${END.lua}
+  local mine, saved = not out[number], 1
+  for place = 1, tonumber(records) do
+    ${RECORD.lua}
+    local done = mine and store(record_key, record, status, record_ttl)
+    if mine and place == 1 and own == '1' then saved = done end
+  end
+  for _ = 1, tonumber(parts) do
+    ${PART.lua}
+    if mine and (saved == 1 or not chord_of(part_group).found[part_name]) then
+      join(part_group, part_index, part_name, part, part_callback)
+    end
+  end
+  out[number] = out[number] or saved
+end
+for _, text in ipairs(joined()) do out[#out + 1] = text end
+return out
+`,
+}
+
+/** ARGV: CHORDS, then OPEN and the group of each. One that is complete stays so. */
+const OPENS: Script = {
+  name: 'chord opens',
+  source: `
+local at = 1
+${CHORDS.lua}
+${CHORD_LUA}${OPEN_LUA}
+while at <= #ARGV do
+  ${OPEN.lua}
+  local it = chord_of(ARGV[at])
+  at = at + 1
+  if not it.whole then open_chord(open_key, open_size, open_ttl) end
+end
+return 1
+`,
+}
+
+/** ARGV: CHORDS, until when their members are being sent ('': all are sent), and the groups. */
+const SENDING: Script = {
+  name: 'chord sending',
+  source: `
+local at = 1
+${CHORDS.lua}
+${CHORD_LUA}
+local moment = ARGV[at]
+for number = at + 1, #ARGV do
+  local it = chord_of(ARGV[number])
+  if moment == '' then
+    redis.call('HDEL', it.own, 'unsent')
+  elseif it.total then
+    redis.call('HSET', it.own, 'unsent', moment)
+    keep(it.own)
+    watch(it, moment)
+  end
+end
+return 1
+`,
+}
+
+/** ARGV: CHORDS, a group, and a command: `open` answers 1 where it is open or complete; `close` closes it. */
+const ONE: Script = {
+  name: 'chord one',
+  source: `
+local at = 1
+${CHORDS.lua}
+${CHORD_LUA}
+if ARGV[at + 1] == 'close' then return close(ARGV[at]) and 1 or 0 end
+local it = chord_of(ARGV[at])
+return (it.total or it.whole) and 1 or 0
+`,
+}
+
+/** The arguments of scripts with chords. */
+interface ChordArguments {
+  readonly now: number
+  facts(): Arg[]
+  partArgs(part: ChordPart): Arg[]
+  openArgs(open: OpenChord, delay?: number): Arg[]
+  joined(answers: readonly string[]): void
+}
+
+/** See `ChordWrites`. */
+export class RedisChordWrites implements ChordWrites {
+  readonly #connection: RedisConnection
+  readonly #chords: ChordArguments
+  readonly #record: (meta: TaskMeta) => StoredRecord
+  readonly #ends: Batch<readonly Arg[], boolean>
+
+  constructor(connection: RedisConnection, chords: ChordArguments, record: (meta: TaskMeta) => StoredRecord) {
+    this.#connection = connection
+    this.#chords = chords
+    this.#record = record
+    this.#ends = new Batch((ends) => this.#endAll(ends))
+  }
+
+  async open(chords: readonly OpenChord[], due = 0): Promise<void> {
+    const delay = Math.max(0, due - this.#chords.now)
+    await this.#run(
+      OPENS,
+      chords.flatMap((open) => [...this.#chords.openArgs(open, delay), open.group]),
+    )
+  }
+
+  async sending(groups: readonly string[], until: number | undefined): Promise<void> {
+    await this.#run(SENDING, [until ?? '', ...groups])
+  }
+
+  async end({ meta, also = [], parts }: MemberEnd): Promise<boolean> {
+    const records = meta ? [meta, ...also] : also
+    const args = END.of({ own: meta ? 1 : 0, records: records.length, parts: parts.length })
+    for (const one of records) {
+      const { key, value, status, ttl } = this.#record(one)
+      args.push(...RECORD.of({ record_key: key, record: value, status, record_ttl: ttl }))
+    }
+    for (const part of parts) args.push(...this.#chords.partArgs(part))
+    return this.#ends.add(args)
+  }
+
+  async isOpen(group: string): Promise<boolean> {
+    return (await this.#run(ONE, [group, 'open'])) === 1
+  }
+
+  async close(group: string): Promise<boolean> {
+    return (await this.#run(ONE, [group, 'close'])) === 1
+  }
+
+  async #endAll(ends: readonly (readonly Arg[])[]): Promise<(boolean | Error)[]> {
+    const answer = (await this.#run(ENDS, ends.flat())) as (number | string)[]
+    const answers = readAnswers(answer.slice(0, ends.length), this.#connection.url)
+    this.#chords.joined(answer.slice(ends.length) as string[])
+    return answers
+  }
+
+  #run(script: Script, args: readonly Arg[]): Promise<unknown> {
+    return this.#connection.script(script, [], [...this.#chords.facts(), ...args])
+  }
+}
