@@ -1,5 +1,6 @@
 import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
 import { entrantsOf } from './harness/side.ts'
+import type { WorkflowKind } from './harness/workflows.ts'
 import { SIDES } from './http/sides.ts'
 import { backlog, requireRoom } from './measures/backlog.ts'
 import { beatEntrant } from './measures/beat.ts'
@@ -9,6 +10,7 @@ import { httpEntrants, status, submit } from './measures/http.ts'
 import { idle } from './measures/idle.ts'
 import { latency } from './measures/latency.ts'
 import { roundTrip } from './measures/roundTrip.ts'
+import { bigChord, workflow } from './measures/workflow.ts'
 import * as rabbitmq from './sides/rabbitmq.ts'
 import * as redis from './sides/redis.ts'
 import * as sqlite from './sides/sqlite.ts'
@@ -23,6 +25,19 @@ const DRAIN = 'no-op tasks of another process, worked off by one worker, concurr
 const ROUND_TRIP = 'from a call to its result, one at a time, across two idle processes'
 const IDLE = 'a worker without work'
 const BEAT = 'a schedule of 10,000 entries: nothing due, then 1,000 at once'
+
+const CHORD = 'until the body starts, beside as many independent tasks; one after the other, worker concurrency 50'
+
+/** Workflows on Redis, by all that have them. */
+function onePerKind(kind: WorkflowKind, members: number, title: string): Scenario {
+  return {
+    name: `redis/${kind}`,
+    title: `${title}, until the caller has the result; one at a time, worker concurrency 50 (Celery: prefork -c 2)`,
+    entrants: entrantsOf(onRedis, [redis.celeriac, redis.bullmq, redis.celery], (...on) =>
+      workflow(...on, kind, members),
+    ),
+  }
+}
 
 const SQLITE: readonly Scenario[] = [
   {
@@ -41,6 +56,11 @@ const SQLITE: readonly Scenario[] = [
     title: IDLE,
     repeats: 1,
     entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.plainjob], idle),
+  },
+  {
+    name: 'sqlite/chord-10k',
+    title: `a chord of 10,000, ${CHORD}`,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac], (...on) => bigChord(...on, 10_000)),
   },
   { name: 'sqlite/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onSqlite)] },
 ]
@@ -72,6 +92,20 @@ const REDIS: readonly Scenario[] = [
     title: IDLE,
     repeats: 1,
     entrants: entrantsOf(onRedis, [redis.celeriac, redis.bullmq, redis.celery], idle),
+  },
+  onePerKind('group', 1000, 'a group of 1,000 no-op tasks'),
+  onePerKind('chord', 1000, 'a chord of 1,000 no-op tasks with the sum of their results'),
+  onePerKind('chain', 100, 'a chain of 100 steps'),
+  {
+    name: 'redis/chord-10k',
+    title: `a chord of 10,000, ${CHORD}`,
+    entrants: entrantsOf(onRedis, [redis.celeriac], (...on) => bigChord(...on, 10_000)),
+  },
+  {
+    name: 'redis/chord-100k',
+    title: `a chord of 100,000, ${CHORD}`,
+    repeats: 1,
+    entrants: entrantsOf(onRedis, [redis.celeriac], (...on) => bigChord(...on, 100_000)),
   },
   { name: 'redis/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onRedis)] },
 ]

@@ -2,6 +2,7 @@
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CONCURRENCY, type Order } from '../harness/order.ts'
 import { callEach } from './calls.ts'
+import { celeriacFlow } from './celeriacFlow.ts'
 import { loadCeleriac } from './load.ts'
 import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
@@ -9,8 +10,10 @@ import { countCalls } from './statements.ts'
 /** Tasks of one bulk call. */
 const BULK = 1000
 
-await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => {
-  const { Celeriac, createLogger, Worker } = await loadCeleriac(root)
+await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles> => {
+  const { role } = order
+  const celeriac = await loadCeleriac(root)
+  const { Celeriac, createLogger, Worker } = celeriac
   const operations = url.startsWith('sqlite:')
     ? countCalls([
         [DatabaseSync.prototype, ['exec']],
@@ -23,6 +26,7 @@ await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => 
     onRun(task)
     return null
   })
+  const flow = role === 'flow' || role === 'work' ? celeriacFlow(app, celeriac, (task) => onRun(task)) : undefined
   app.on('worker:error', ({ error }) => {
     throw error
   })
@@ -35,10 +39,12 @@ await runProgram(async ({ url, backend, root, role }: Order): Promise<Roles> => 
     },
     enqueue: (pace, inFlight) => callEach(pace, inFlight, (task) => noop.delay(task)),
     ask: (task) => noop.delay(task).get({ timeout: '30s' }),
+    ...(flow && { flow }),
     async work(run, done) {
       onRun = run
       app.on('task:success', () => done())
-      const worker = new Worker(app, { pool: 'inline', concurrency: CONCURRENCY })
+      const concurrency = (order.role === 'work' && order.concurrency) || CONCURRENCY
+      const worker = new Worker(app, { pool: 'inline', concurrency })
       await worker.start()
       return worker
     },

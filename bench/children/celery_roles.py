@@ -12,7 +12,7 @@ import amqp
 import celery
 import kombu
 import redis
-from celery import Celery, signals
+from celery import Celery, chain, chord, group, signals
 
 BROKER = os.environ["BENCH_BROKER_URL"]
 BACKEND = os.environ["BENCH_BACKEND_URL"]
@@ -36,10 +36,32 @@ def open_ledger(path):
 LEDGER = open_ledger(os.environ.get("BENCH_LEDGER"))
 
 
-@app.task(name="bench.noop")
-def noop(task):
+def mark(task):
     if LEDGER:
         LEDGER[task] += 1
+
+
+@app.task(name="bench.noop")
+def noop(task):
+    mark(task)
+
+
+@app.task(name="bench.echo")
+def echo(task):
+    mark(task)
+    return task
+
+
+@app.task(name="bench.step")
+def step(before, task):
+    mark(task)
+    return before + 1
+
+
+@app.task(name="bench.sum")
+def add_up(values, task):
+    mark(task)
+    return sum(values)
 
 
 @signals.worker_ready.connect
@@ -184,6 +206,55 @@ def ask(order):
     say({"roundTrips": sorted(trips), "calls": calls, "tasks": len(trips), **cost})
 
 
+def send_group(numbers):
+    sent = group(echo.s(task) for task in numbers).apply_async()
+    return lambda: sum(sent.get(timeout=300))
+
+
+def send_chord(numbers):
+    sent = chord((echo.s(task) for task in numbers), add_up.s(numbers.stop)).apply_async()
+    return lambda: sent.get(timeout=300)
+
+
+def send_chain(numbers):
+    first, *rest = numbers
+    sent = chain(step.s(0, first), *(step.s(task) for task in rest)).apply_async()
+    return lambda: sent.get(timeout=300)
+
+
+FLOWS = {"group": send_group, "chord": send_chord, "chain": send_chain}
+
+
+def flow(order):
+    kind, size = order["kind"], order["size"]
+    tasks = size + 1 if kind == "chord" else size
+    sent, ended = [], []
+
+    def one(number):
+        first = order["first"] + number * tasks
+        start = time.perf_counter()
+        end = FLOWS[kind](range(first, first + size))
+        sent.append(1000 * (time.perf_counter() - start))
+        total = end()
+        ended.append(1000 * (time.perf_counter() - start))
+        expected = size if kind == "chain" else sum(range(first, first + size))
+        if total != expected:
+            sys.exit(f"{kind} of {size} from {first}: expected {expected}, got {total}")
+
+    workflows = order["warmup"]
+    for number in range(workflows):
+        one(number)
+    sent, ended = [], []
+    say("begin")
+    cpu, begun = time.process_time(), time.perf_counter()
+    while not ended or time.perf_counter() - begun < order["window"]:
+        one(workflows)
+        workflows += 1
+    cost = {"seconds": time.perf_counter() - begun, "cpuMicroseconds": 1e6 * (time.process_time() - cpu)}
+    measured = {"sent": sorted(sent), "ended": sorted(ended), "tasks": len(ended) * tasks}
+    say({"workflows": workflows, **measured, **cost})
+
+
 def version(_):
     packages = f"kombu {kombu.__version__}, py-amqp {amqp.__version__}, redis-py {redis.__version__}"
     say(f"celery {celery.__version__}, {packages}")
@@ -200,7 +271,8 @@ def cpu_of(pid):
 
 
 def main(order):
-    roles = {"version": version, "enqueue": enqueue, "fill": fill, "drain": drain, "work": work, "idle": idle, "ask": ask}
+    roles = {"version": version, "enqueue": enqueue, "fill": fill, "drain": drain, "work": work, "idle": idle}
+    roles |= {"ask": ask, "flow": flow}
     roles[order["role"]](order)
     if order["role"] not in ("work", "drain"):
         sys.stdin.read()

@@ -4,6 +4,7 @@ import type { Drain, Ended, Idle, Order, RssSample, Work } from '../harness/orde
 import { askEach } from './calls.ts'
 import { Ledger } from './ledger.ts'
 import { Pace } from './pace.ts'
+import { type SendWorkflow, sendEach } from './workflows.ts'
 
 /** What a side can do in a child process. Tasks are known by their numbers, and have these as their argument. */
 export interface Roles {
@@ -17,6 +18,8 @@ export interface Roles {
   work(run: (task: number) => void, done: (count?: number) => void): Promise<{ stop(): Promise<unknown> }>
   /** Call, and await the result. Absent: there is none to await. */
   ask?(task: number): Promise<unknown>
+  /** Send a workflow. Absent: it has none. */
+  readonly flow?: SendWorkflow
   /** Operations of the store so far, where this process counts them. */
   operations?(): number
   close(): Promise<unknown>
@@ -55,6 +58,9 @@ async function follow(order: Order, roles: Roles): Promise<void> {
     case 'ask':
       if (!roles.ask) throw new Error('there is no result to await')
       return say(await askEach(order, roles.ask))
+    case 'flow':
+      if (!roles.flow) throw new Error('there are no workflows to send')
+      return say(await sendEach(order, roles.flow, () => say('begin')))
     case 'drain':
       return drain(order, roles)
     case 'work':

@@ -1,5 +1,7 @@
+import type { WorkflowKind } from './workflows.ts'
+
 /** What a child process is asked to do; the same for every side. It answers with messages, in the order that is given here. */
-export type Order = (Version | Fill | Enqueue | Drain | Work | Idle | Ask) & Place
+export type Order = (Version | Fill | Enqueue | Drain | Work | Idle | Ask | Flow) & Place
 
 export interface Place {
   /** The broker, as in `redis://127.0.0.1:6379/0` or `sqlite:/tmp/store.db`. */
@@ -41,6 +43,8 @@ export interface Work {
   readonly role: 'work'
   readonly tasks: number
   readonly ledger: string
+  /** Tasks at the same time, where the side lets it choose; default CONCURRENCY. */
+  readonly concurrency?: number
 }
 
 /** A worker without work: `settle` seconds, then the measured `window` seconds. Answers `begin`, Ended. */
@@ -56,6 +60,19 @@ export interface Ask {
   readonly warmup: number
   readonly window: number
   readonly pause: number
+}
+
+/**
+ * Send workflows of `size` members or steps, and await the end of each before the next: `warmup` of them, then more for
+ * `window` seconds, at least one. Their tasks are numbered from `first` on. Answers `begin` after the warm-up, Flowed.
+ */
+export interface Flow {
+  readonly role: 'flow'
+  readonly kind: WorkflowKind
+  readonly size: number
+  readonly first: number
+  readonly warmup: number
+  readonly window: number
 }
 
 /**
@@ -91,6 +108,15 @@ export interface Asked extends Cost {
   readonly roundTrips: readonly number[]
   /** Calls, those of the warm-up included: tasks 0 to `calls` - 1. */
   readonly calls: number
+}
+
+/** `tasks` are those of the measured workflows. */
+export interface Flowed extends Cost {
+  /** From the call until all is sent, and until its end, ms, sorted; without those of the warm-up. */
+  readonly sent: readonly number[]
+  readonly ended: readonly number[]
+  /** Workflows, those of the warm-up included. */
+  readonly workflows: number
 }
 
 /** Tasks that a worker runs at the same time, where the side lets it choose. */

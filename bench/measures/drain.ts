@@ -81,7 +81,7 @@ export async function drainBacklog<S extends Store>(
 }
 
 /** The counters when no message is left: a worker that is stopped before that may lose its last acknowledgements. */
-async function settled<S extends Store>(store: S, side: Side<S>): Promise<Figures> {
+export async function settled<S extends Store>(store: S, side: Side<S>): Promise<Figures> {
   const end = performance.now() + SETTLE_LIMIT_MS
   for (;;) {
     const counted = await store.counters()

@@ -5,10 +5,14 @@ import type { Figures } from '../harness/scenario.ts'
 import type { Address, Store } from './store.ts'
 
 /** Of the bench itself, and of connecting. */
-const NOT_COUNTED = /^(ping|info|client|hello|auth|select|config|command|dbsize|flushall|script|function|scan)(\||$)/
+const NOT_COUNTED =
+  /^(ping|info|client|hello|auth|select|config|command|dbsize|flushall|script|function|scan|slowlog)(\||$)/
 const SCRIPTS = /^(eval|evalsha|fcall)$/
 /** Records that are read after a run, of all that there are. */
 const SAMPLE = 1000
+/** From here on commands are noted, µs, and at most so many of them. */
+const SLOW_MICROSECONDS = 2000
+const MAX_SLOW = 10_000
 
 /** A redis-server of our own: nothing is written to disk, nothing is evicted. */
 export class RedisStore implements Store {
@@ -41,6 +45,9 @@ export class RedisStore implements Store {
 
   async empty(): Promise<Address> {
     await this.#client.flushall('SYNC')
+    await this.#client.config('SET', 'slowlog-log-slower-than', SLOW_MICROSECONDS)
+    await this.#client.config('SET', 'slowlog-max-len', MAX_SLOW)
+    await this.#client.slowlog('RESET')
     return { url: this.url, backend: this.url }
   }
 
@@ -59,6 +66,11 @@ export class RedisStore implements Store {
       if (SCRIPTS.test(name)) scripts += Number(calls)
     }
     return { operations, scripts, 'round trips': number(text, 'total_reads_processed') }
+  }
+
+  async slowest(): Promise<number> {
+    const entries = (await this.#client.slowlog('GET', MAX_SLOW)) as [number, number, microseconds: number][]
+    return entries.reduce((slowest, [, , microseconds]) => Math.max(slowest, microseconds), 0) / 1000
   }
 
   /** The sum of what these commands, in plain words, answer: numbers. */

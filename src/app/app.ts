@@ -3,7 +3,7 @@ import { AsyncResult, Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { ObjectMaker } from '../calls/makers.ts'
-import { type Call, type Prepared, prepare, type Sender, sentFacts } from '../calls/prepareCall.ts'
+import { type Call, type Prepared, prepare, prepareAll, type Sender, sentFacts } from '../calls/prepareCall.ts'
 import { type AnyValue, signatureFrom } from '../calls/signatureFrom.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
@@ -355,7 +355,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const built = await Promise.all(calls.map((given) => checkedCall(definition, given, options)))
     if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
-    const prepared = built.map((call) => prepare(call, this.#config, this.#sender))
+    const prepared = prepareAll(built, this.#config, this.#sender)
     const { unitOfWork } = this.#stores.opened ?? (await this.#stores.open())
     if (!unitOfWork.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
     for (const one of prepared) this.#beforeSending(one)

@@ -31,7 +31,7 @@ export interface ChordPart {
 /** A chord that has all its parts. It stays so until a write with `closes`. */
 export interface CompleteChord {
   readonly group: string
-  /** That of the part which completed it. */
+  /** That of the part which completed it, or of one that was written with it. */
   readonly callback: string
 }
 

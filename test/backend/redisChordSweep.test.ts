@@ -46,16 +46,28 @@ describe('a group', () => {
     )
     // As if only a part had been moved.
     const rest = await lab.redis.lpop('q', 1000)
-    for (const text of (rest ?? []).reverse()) {
-      const item = ['push', 'q', '', text, '', '', '', 0, '', '', '', '', '']
-      await lab.redis.rpush('celeriac.staged-name', Buffer.from(pack(item)))
-    }
+    for (const text of (rest ?? []).reverse()) await lab.redis.rpush('celeriac.staged-name', sliceOf(text))
     await lab.redis.zadd('celeriac.staged', now + 10_000, 'name')
     await stores.chords.complete(now, 10)
     expect(await lab.redis.llen('q')).toBe(600)
     now += 10_001
     await stores.chords.complete(now, 10)
     expect(await lab.redis.llen('q')).toBe(1600)
+    expect(await lab.redis.keys('*staged*')).toEqual([])
+  })
+
+  it('stays staged while its queue cannot be written', async () => {
+    let now = Date.now()
+    const stores = await lab.open(() => now)
+    await lab.redis.set('q', 'no list')
+    await lab.redis.rpush('celeriac.staged-name', sliceOf('one'), sliceOf('two'))
+    await lab.redis.zadd('celeriac.staged', now, 'name')
+    await stores.chords.complete(now, 10)
+    expect(await lab.redis.llen('celeriac.staged-name')).toBe(2)
+    await lab.redis.del('q')
+    now += 10_001
+    await stores.chords.complete(now, 10)
+    expect(await lab.redis.lrange('q', 0, -1)).toEqual(['two', 'one'])
     expect(await lab.redis.keys('*staged*')).toEqual([])
   })
 
@@ -71,6 +83,17 @@ describe('a group', () => {
     expect([await lab.redis.llen('r'), await lab.redis.keys('*staged*')]).toEqual([1200, []])
   })
 })
+
+/** A message as it is staged: the arguments of the script that submits it. */
+function sliceOf(text: string): Buffer {
+  const [record, note, metadata] = [
+    ['', '', '', '0'],
+    ['', '', '0'],
+    ['', '', '0', '', ''],
+  ]
+  const args = ['', '3600', '1', '1', '', '0', ...record, ...note, ...metadata, 'push', 'q', '', text]
+  return Buffer.from(pack([...args, 'submit']))
+}
 
 describe('the sweep', () => {
   it('finds a chord whose listener died', async () => {

@@ -29,6 +29,7 @@ const WITH_CHORDS: Joining = {
   check: `
   for _ = 1, tonumber(parts) do
     ${PART.lua}
+    called(part_group, part_callback)
     why = why or unjoinable(part_group, part_index, part_name)
   end
   for _ = 1, tonumber(opens) do ${OPEN.lua} end

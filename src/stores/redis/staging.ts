@@ -1,30 +1,28 @@
-import { isSelfTimed, type Message, type Submission } from '../../backend/unitOfWork.ts'
+import type { Message, Submission } from '../../backend/unitOfWork.ts'
+import { pieces } from '../../std/chunks.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import { MESSAGE, METADATA, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
-import { SETTLING } from './broker/scripts.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
-import { INDEX_ARGS, INDEX_LUA } from './results/jobIndex.ts'
-import { STORE_LUA } from './results/recordScript.ts'
-import { messageArgs, type RedisSubmitter, SEND_LUA } from './submit.ts'
+import { isTimed, type RedisSubmitter, SUBMIT_PACKED_LUA } from './submit.ts'
 
 /*
  * More messages than one script should send are sent in three steps, so that all of them are sent or none:
- *   1. staged, in slices, in a list `<prefix>celeriac.staged-<name>` that no worker reads, and which expires in an hour
+ *   1. staged, in slices: a list `<prefix>celeriac.staged-<name>`, which no worker reads and which expires in an hour,
+ *      has the arguments of a script that submits for each slice, as msgpack
  *   2. released, by the script of the write that sends them: their name is put into the sorted set `celeriac.staged`
- *   3. moved to their queues, in slices. If the sender dies meanwhile, the next sweep of a worker goes on with it.
+ *   3. submitted, slice by slice. If the sender dies meanwhile, the next sweep of a worker goes on with it.
  * If it dies before the second step, nothing was sent.
  */
 
 /** Longest time that staged messages wait for the write that releases them, ms. */
 const STAGED_LIFETIME_MS = 3_600_000
-/** Messages that one command stages, and one script moves; and about how many bytes. */
-const MAX_MESSAGES = 500
-const MAX_MOVED = 200
-const MAX_BYTES = 1_000_000
+/** Messages of one slice, and bytes of all their bodies but the last; and slices that one command stages. */
+const MAX_MESSAGES = 200
+const MAX_BYTES = 250_000
+const MAX_SLICES = 4
 /** How long after its release, or its last slice, a sweep goes on with it, ms. */
 const RESUME_DELAY_MS = 10_000
 
@@ -47,53 +45,29 @@ end
 `
 
 /**
- * ARGV[3] is the list, ARGV[4] the sorted set of the released, ARGV[5] the name, ARGV[6] when a sweep goes on; then the
- * arguments of `index_jobs`. Moves a slice to its queues. Answers how many are left; a text with the reason where one
- * cannot be sent: a sweep tries it again.
+ * ARGV[3] is the list, ARGV[4] the sorted set of the released, ARGV[5] the name, ARGV[6] when a sweep goes on. Submits
+ * a slice. Answers how many are left; a text with the reason where one cannot be sent: a sweep tries it again.
  */
 const MOVE: Script = {
   name: 'move staged',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}
-local released, name, resumption = ARGV[4], ARGV[5], ARGV[6]
-local items, bytes = {}, 0
-for at, text in ipairs(redis.call('LRANGE', ARGV[3], 0, ${MAX_MOVED - 1})) do
-  if bytes < ${MAX_BYTES} then items[at] = cmsgpack.unpack(text) end
-  bytes = bytes + #text
+  source: `${SUBMIT_PACKED_LUA}
+local slice = redis.call('LINDEX', ARGV[3], 0)
+local answer = slice and submit_packed(cmsgpack.unpack(slice))
+local why = type(answer) == 'table' and answer.err
+local left = 0
+if not why then
+  redis.call('LPOP', ARGV[3])
+  left = redis.call('LLEN', ARGV[3])
 end
-for _, item in ipairs(items) do
-  local ARGV, at = item, 1
-  ${MESSAGE.lua}
-  local why = unsendable(kind, target)
-  if why then
-    redis.call('ZADD', released, resumption, name)
-    return why
-  end
-end
-local entries = {}
-for _, item in ipairs(items) do
-  local ARGV, at = item, 1
-  ${MESSAGE.lua}
-  ${RECORD.lua}
-  ${METADATA.lua}
-  local fresh = record_key == '' or store(record_key, record, status, record_ttl) == 1
-  send(kind, target, time, text)
-  if fresh and metadata_key ~= '' then
-    put(metadata_key, metadata, metadata_ttl)
-    entries[#entries + 1], entries[#entries + 2] = score, id
-  end
-end
-sent()
-if #entries > 0 then index_jobs(entries, unpack(ARGV, 7, ${6 + INDEX_ARGS})) end
-redis.call('LTRIM', ARGV[3], #items, -1)
-local left = redis.call('LLEN', ARGV[3])
-if left == 0 then redis.call('ZREM', released, name) else redis.call('ZADD', released, resumption, name) end
-return left
+if why or left > 0 then redis.call('ZADD', ARGV[4], ARGV[6], ARGV[5]) else redis.call('ZREM', ARGV[4], ARGV[5]) end
+return why or left
 `,
 }
 
 /** Messages that are staged: the name that releases them. */
 export interface Staged {
   readonly name: string
+  /** Of their slices. */
   readonly count: number
 }
 
@@ -114,7 +88,7 @@ export class Staging {
 
   /** Submissions with their records and metadata. Rejects for those that the store refuses. */
   async stage(submissions: readonly Submission[]): Promise<Staged> {
-    return this.#stage(submissions, ({ message }) => message !== undefined && isSelfTimed(message))
+    return this.#stage(submissions, isTimed)
   }
 
   async stageMessages(messages: readonly Message[]): Promise<Staged> {
@@ -138,21 +112,18 @@ export class Staging {
     if (name !== '') await this.#broker.connection.command('UNLINK', this.#list(name))
   }
 
-  async #stage(submissions: readonly Submission[], selfTimed: (one: Submission) => boolean): Promise<Staged> {
+  async #stage(submissions: readonly Submission[], isTimed: (one: Submission) => boolean): Promise<Staged> {
     await this.#checkLists(submissions)
     const name = uuid()
-    const pack = (one: Submission): Uint8Array => {
-      const { message, meta, metadata } = one
-      const args = messageArgs(this.#broker, message, selfTimed(one))
-      return packed([...args, ...this.#submitter.recordArgs(meta), ...this.#submitter.metadataArgs(meta, metadata)])
-    }
-    for (const slice of slices(submissions, pack)) {
+    const slices = slicesOf(submissions)
+    for (const some of pieces(slices, MAX_SLICES)) {
+      const staged = some.map((slice) => packed(this.#submitter.packedArgs(slice, isTimed)))
       await this.#broker.connection.pipeline([
-        ['RPUSH', this.#list(name), ...slice],
+        ['RPUSH', this.#list(name), ...staged],
         ['PEXPIRE', this.#list(name), STAGED_LIFETIME_MS],
       ])
     }
-    return { name, count: submissions.length }
+    return { name, count: slices.length }
   }
 
   /** Once they are released, nothing may be in their way. */
@@ -173,7 +144,7 @@ export class Staging {
     for (let left = 1; left > 0; ) {
       const next = this.#backend.chords.now + RESUME_DELAY_MS
       const args: Arg[] = [keys.prefix, visibility, this.#list(name), this.#released, name, next]
-      const answer = await connection.script(MOVE, heldKeys, [...args, ...this.#backend.index.indexArgs([])])
+      const answer = await connection.script(MOVE, heldKeys, args)
       left = typeof answer === 'string' ? 0 : Number(answer)
     }
   }
@@ -194,29 +165,42 @@ export class Staging {
 
 /** As msgpack that Redis can read: it knows texts, which may hold any bytes, and no type for bytes. */
 function packed(args: readonly Arg[]): Uint8Array {
-  const size = Buffer.from([0xdc, 0, 0])
-  size.writeUInt16BE(args.length, 1)
-  const texts = args.flatMap((arg) => {
-    const bytes = typeof arg === 'object' ? arg : Buffer.from(String(arg))
-    const head = Buffer.from([0xdb, 0, 0, 0, 0])
-    head.writeUInt32BE(bytes.length, 1)
-    return [head, bytes]
-  })
-  return Buffer.concat([size, ...texts])
+  const texts = args.map((arg) => (typeof arg === 'number' ? String(arg) : arg))
+  const sizes = texts.map((text) => Buffer.byteLength(text))
+  const out = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + HEAD_BYTES + size, HEAD_BYTES))
+  let at = headOf(ARRAY, texts.length, out, 0)
+  for (const [number, text] of texts.entries()) {
+    const size = sizes[number] as number
+    at = headOf(TEXT, size, out, at)
+    if (typeof text === 'string') out.write(text, at)
+    else out.set(text, at)
+    at += size
+  }
+  return out
 }
 
-/** Packed one by one: at most 500 in a slice, and not many more bytes than a million. */
-function* slices(submissions: readonly Submission[], pack: (one: Submission) => Uint8Array): Generator<Uint8Array[]> {
-  let slice: Uint8Array[] = []
-  let bytes = 0
+/** Kinds of values in msgpack whose sizes have four bytes. */
+const ARRAY = 0xdd
+const TEXT = 0xdb
+const HEAD_BYTES = 5
+
+/** Where it ends. */
+function headOf(kind: number, size: number, out: Buffer, at: number): number {
+  out[at] = kind
+  return out.writeUInt32BE(size, at + 1)
+}
+
+/** In their order. */
+function slicesOf(submissions: readonly Submission[]): Submission[][] {
+  const slices: Submission[][] = []
+  let bytes = MAX_BYTES
   for (const submission of submissions) {
-    const item = pack(submission)
-    slice.push(item)
-    bytes += item.length
-    if (slice.length < MAX_MESSAGES && bytes < MAX_BYTES) continue
-    yield slice
-    slice = []
-    bytes = 0
+    const slice = slices.at(-1)
+    if (!slice || slice.length === MAX_MESSAGES || bytes >= MAX_BYTES) {
+      slices.push([submission])
+      bytes = 0
+    } else slice.push(submission)
+    bytes += submission.message?.envelope.body.length ?? 0
   }
-  if (slice.length > 0) yield slice
+  return slices
 }

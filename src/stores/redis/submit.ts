@@ -52,13 +52,13 @@ end
 `
 
 /**
- * ARGV[3] is how many; ARGV[4] 1 where none is sent if one cannot be; ARGV[5…] are the arguments of `index_jobs` (''
- * alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and MESSAGE; then OPEN for each chord
- * whose header they are. Answers 1 for each that was sent, else 0; a text with the reason for one that cannot be sent.
+ * Lua: `submit_each(ARGV)`: ARGV[3] is how many; ARGV[4] 1 where none is sent if one cannot be; ARGV[5…] are the
+ * arguments of `index_jobs` ('' alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and MESSAGE;
+ * then OPEN for each chord whose header they are. Answers 1 for each that was sent, else 0; a text with the reason for
+ * one that cannot be sent; or an error.
  */
-const SUBMIT: Script = {
-  name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}
+const SUBMIT_EACH_LUA = `
+local function submit_each(ARGV)
 local count, together, out, entries, indexing, at = tonumber(ARGV[3]), ARGV[4] == '1', {}, {}, {ARGV[5]}, 6
 if indexing[1] ~= '' then
   for number = 2, ${INDEX_ARGS} do indexing[number] = ARGV[number + 4] end
@@ -106,19 +106,18 @@ end
 sent()
 if #entries > 0 then index_jobs(entries, unpack(indexing)) end
 return out
-`,
-}
+end
+`
 
 /**
- * Calls of one task: ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their PENDING records (ms, 0 for
- * ever), ARGV[4] the beginning of the records' keys, ARGV[5] and ARGV[6] the beginning and the end of the values,
- * around the id; ARGV[7] the beginning of the keys of their metadata ('': none), ARGV[8…] then their ttl, their score
- * and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each; then OPEN for each chord
- * whose header they are.
+ * Lua: `submit_alike(ARGV)`: calls of one task. ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their
+ * PENDING records (ms, 0 for ever), ARGV[4] the beginning of the records' keys, ARGV[5] and ARGV[6] the beginning and
+ * the end of the values, around the id; ARGV[7] the beginning of the keys of their metadata ('': none), ARGV[8…] then
+ * their ttl, their score and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each;
+ * then OPEN for each chord whose header they are. Answers an error where none can be sent, else nothing.
  */
-const SUBMIT_ALIKE: Script = {
-  name: 'submit alike',
-  source: `${KINDS}${INDEX_LUA}${OPEN_LUA}
+const SUBMIT_ALIKE_LUA = `
+local function submit_alike(ARGV)
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
 local step, first = 2, 8
@@ -142,8 +141,29 @@ end
 if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
 for at = first + count * step, #ARGV, 3 do open_chord(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
-`,
+end
+`
+
+const SUBMIT: Script = {
+  name: 'submit',
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}${SUBMIT_EACH_LUA}return submit_each(ARGV)`,
 }
+const SUBMIT_ALIKE: Script = {
+  name: 'submit alike',
+  source: `${KINDS}${INDEX_LUA}${OPEN_LUA}${SUBMIT_ALIKE_LUA}return submit_alike(ARGV)`,
+}
+
+/**
+ * Lua: `submit_packed(args)`: the arguments of a script that submits, then which one it is. ARGV[2] of a script with it
+ * is the visibility timeout, s. Answers as that script.
+ */
+export const SUBMIT_PACKED_LUA: string = `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}
+${SUBMIT_EACH_LUA}${SUBMIT_ALIKE_LUA}
+local function submit_packed(args)
+  if table.remove(args) == '${SUBMIT_ALIKE.name}' then return submit_alike(args) end
+  return submit_each(args)
+end
+`
 
 /** Ids that need no escape in JSON. */
 const PLAIN_ID = /^[\w-]+$/
@@ -223,22 +243,14 @@ export class RedisSubmitter {
     await this.#together(submissions, opens)
   }
 
-  recordArgs(meta: TaskMeta | undefined): readonly Arg[] {
-    return recordArgs(this.#record, meta)
-  }
-
-  /** METADATA; empty without any. */
-  metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
-    const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
-    const [id, score] = meta && given ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']
-    return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
+  /** The arguments of `submit_packed` for these, at most MAX_ATOMIC_SUBMISSIONS. Throws EncodeError. */
+  packedArgs(items: readonly Submission[], isTimed: (one: Submission) => boolean): readonly Arg[] {
+    const alike = isAlike(items) ? this.#alikeArgs(items, []) : undefined
+    return alike ? [...alike, SUBMIT_ALIKE.name] : [...this.#eachArgs(items, [], isTimed), SUBMIT.name]
   }
 
   #together(items: readonly Submission[], opens?: readonly Arg[]): Promise<(boolean | Error)[]> {
-    const first = items[0]
-    return isPlain(first) && items.every((one) => isLike(one, first))
-      ? this.#alike(items, opens)
-      : this.#each(items, opens)
+    return isAlike(items) ? this.#alike(items, opens) : this.#each(items, opens)
   }
 
   /** In their order; a sequence of similar submissions is one call. A call that fails does not fail the others. */
@@ -261,17 +273,32 @@ export class RedisSubmitter {
   }
 
   async #each(items: readonly Submission[], opens?: readonly Arg[]): Promise<(boolean | Error)[]> {
-    const { connection, heldKeys, keys, visibility } = this.#broker
+    const { connection, heldKeys } = this.#broker
+    const args = this.#eachArgs(items, opens, isTimed)
+    return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
+  }
+
+  /** `opens` even if it is empty: all together or none. */
+  #eachArgs(items: readonly Submission[], opens: readonly Arg[] | undefined, timed: typeof isTimed): Arg[] {
+    const { keys, visibility } = this.#broker
     const marked = items.filter(({ meta, metadata }) => meta && metadata)
     const indexing = marked.length > 0 ? this.#index.indexArgs(marked) : ['']
     const args: Arg[] = [keys.prefix, visibility, items.length, opens ? 1 : 0, ...indexing]
-    for (const { once, meta, message, note, metadata } of items) {
+    for (const one of items) {
+      const { once, meta, message, note, metadata } = one
       args.push(once ? '1' : '0', ...recordArgs(this.#record, meta), ...this.#noteArgs(note))
-      args.push(...this.metadataArgs(meta, metadata))
-      args.push(...messageArgs(this.#broker, message, message !== undefined && isSelfTimed(message)))
+      args.push(...this.#metadataArgs(meta, metadata))
+      args.push(...messageArgs(this.#broker, message, timed(one)))
     }
     args.push(...(opens ?? []))
-    return readAnswers(await connection.script(SUBMIT, heldKeys, args), connection.url)
+    return args
+  }
+
+  /** METADATA; empty without any. */
+  #metadataArgs(meta: TaskMeta | undefined, given: SubmissionMetadata | undefined): readonly Arg[] {
+    const [key, metadata, ttl] = this.#notes.metadataArgs(meta, given)
+    const [id, score] = meta && given ? [meta.task_id, this.#index.scoreOf(meta)] : ['', '']
+    return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
   }
 
   #noteArgs(note: Note | undefined): readonly Arg[] {
@@ -280,11 +307,19 @@ export class RedisSubmitter {
   }
 
   async #alike(items: readonly PlainSubmission[], opens: readonly Arg[] = []): Promise<(boolean | Error)[]> {
+    const args = this.#alikeArgs(items, opens)
+    if (!args) return this.#each(items, opens)
+    await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
+    return items.map(() => true)
+  }
+
+  /** Undefined where the records are not text. */
+  #alikeArgs(items: readonly PlainSubmission[], opens: readonly Arg[]): Arg[] | undefined {
     const [first] = items as readonly [PlainSubmission, ...PlainSubmission[]]
     const { task_id: id } = first.meta
     const { key, value, ttl } = this.#record(first.meta)
     // In msgpack the length is part of the value.
-    if (typeof value !== 'string') return this.#each(items, opens)
+    if (typeof value !== 'string') return undefined
     const member = `"task_id":"${id}"`
     const at = value.indexOf(member) + member.length - id.length - 1
     const { list } = this.#broker.pushOf(first.message.envelope, first.message.route)
@@ -306,9 +341,19 @@ export class RedisSubmitter {
       if (metadata) args.push(this.#notes.metadataArgs(meta, metadata)[1])
     }
     args.push(...opens)
-    await this.#broker.connection.script(SUBMIT_ALIKE, [], args)
-    return items.map(() => true)
+    return args
   }
+}
+
+/** The message itself contains its time. */
+export function isTimed({ message }: Submission): boolean {
+  return message !== undefined && isSelfTimed(message)
+}
+
+/** Calls of one task with similar records. */
+function isAlike(items: readonly Submission[]): items is readonly PlainSubmission[] {
+  const first = items[0]
+  return isPlain(first) && items.every((one) => isLike(one, first))
 }
 
 /** Goes into its queue at once, with a new record. */

@@ -11,7 +11,7 @@ import type { Arg } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
-import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, Staging } from './staging.ts'
+import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
 import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
 
 /** One settlement, or a write without a delivery, as its script takes it. */
@@ -34,6 +34,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #settlements: Batch<Item, boolean>
   /** Those that have to do with chords. */
   readonly #joining: Batch<Item, boolean>
+  /** Groups whose callbacks are in what waits there: one of each is enough, and each is as long as a message. */
+  #called = new Set<string>()
 
   constructor(broker: RedisBroker, backend: RedisBackend) {
     this.#broker = broker
@@ -64,7 +66,7 @@ export class RedisUnitOfWork implements UnitOfWork {
       return
     }
     const staged = await this.#staging.stage(submissions)
-    await this.#joining.add({ args: this.#joinArgs({ opens }, 'write', staged, args) })
+    await this.#joining.add(this.#joiningItem({ opens }, 'write', { staged, opening: args }))
     await this.#staging.move(staged)
   }
 
@@ -84,8 +86,8 @@ export class RedisUnitOfWork implements UnitOfWork {
       const args = [...this.#endingArgs(settlement, ending), ...this.#bodyArgs(settlement)]
       return own.ending(end, () => this.#settlements.add({ hold, args }))
     }
-    const args = this.#joinArgs(settlement, ending)
-    return own.ending(end, () => this.#joining.add({ hold, args }))
+    const item = this.#joiningItem(settlement, ending, { hold })
+    return own.ending(end, () => this.#joining.add(item))
   }
 
   /**
@@ -96,7 +98,7 @@ export class RedisUnitOfWork implements UnitOfWork {
     const { publish = [] } = writing
     if (!hasChords(writing)) return writeInOrder(writing, this.#broker, this.#backend)
     if (publish.length > MAX_MESSAGES_PER_SCRIPT) return this.#writeStaged(writing, 'write')
-    return this.#joining.add({ args: this.#joinArgs(writing, 'write') })
+    return this.#joining.add(this.#joiningItem(writing, 'write'))
   }
 
   async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
@@ -109,21 +111,24 @@ export class RedisUnitOfWork implements UnitOfWork {
     for (const message of publish) requireQueue(message)
     const opens = this.#openArgs(writing.opens, publish)
     const staged = await this.#staging.stageMessages(publish)
-    const args = this.#joinArgs({ ...writing, publish: [] }, ending, staged, opens)
-    const done = await this.#joining.add({ hold, args })
+    const item = this.#joiningItem({ ...writing, publish: [] }, ending, { hold, staged, opening: opens })
+    const done = await this.#joining.add(item)
     if (done) await this.#staging.move(staged)
     else await this.#staging.drop(staged)
     return done
   }
 
-  #joinArgs(writing: Writing, ending: Ending, { name, count } = NOTHING_STAGED, opening?: readonly Arg[]): Arg[] {
+  /** To be added to the batch at once. */
+  #joiningItem(writing: Writing, ending: Ending, { hold, staged = NOTHING_STAGED, opening }: JoiningFacts = {}): Item {
     const { parts = [], opens = [], closes = '', publish } = writing
+    const { name, count } = staged
     const args = this.#endingArgs(writing, ending)
     const counts = { parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }
     args.push(...JOINING.of(counts), ...this.#bodyArgs(writing))
-    for (const part of parts) args.push(...this.#backend.chords.partArgs(part))
+    for (const part of parts) args.push(...this.#backend.chords.partArgs(part, this.#called))
     args.push(...(opening ?? this.#openArgs(opens, publish)))
-    return args
+    for (const { group } of parts) this.#called.add(group)
+    return { hold, args }
   }
 
   #endingArgs({ also = [], publish = [] }: Writing, ending: Ending): Arg[] {
@@ -156,6 +161,7 @@ export class RedisUnitOfWork implements UnitOfWork {
   async #join(items: readonly Item[]): Promise<(boolean | Error)[]> {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility, items.length]
+    this.#called = new Set()
     for (const { hold } of items) args.push(hold?.tag ?? '')
     args.push(...this.#backend.chords.facts())
     for (const item of items) args.push(...item.args)
@@ -172,6 +178,14 @@ export class RedisUnitOfWork implements UnitOfWork {
 }
 
 type Ending = 'ack' | 'requeue' | 'write'
+
+interface JoiningFacts {
+  readonly hold?: Hold
+  /** Messages that it releases. */
+  readonly staged?: Staged
+  /** OPEN of its chords, where their messages are not in it. */
+  readonly opening?: readonly Arg[]
+}
 
 /** Most settlements have none, and pay nothing for those that have. */
 function hasChords({ parts, opens, closes }: Writing): boolean {

@@ -4,6 +4,10 @@ import type { RedisAddress } from './url.ts'
 
 type Listener = (message: Buffer, channel: string) => void
 type Kind = 'subscribe' | 'psubscribe'
+type Verb = Kind | 'unsubscribe' | 'punsubscribe'
+
+/** Channels of one command. */
+const MAX_CHANNELS = 1000
 
 /** Channels and patterns with listeners, on one connection of their own; kept over reconnects. */
 export class Subscriptions {
@@ -12,6 +16,8 @@ export class Subscriptions {
     psubscribe: new Map(),
   }
   readonly #supervisor: Supervisor
+  /** The command that is made of all that this turn asks for. */
+  #gathered: { readonly verb: Verb; readonly names: string[]; readonly sent: Promise<unknown> } | undefined
 
   /** `reopened` is called after each reconnection, when all channels are subscribed again. */
   constructor(address: RedisAddress, name: string | undefined, patience: Patience, reopened: () => void) {
@@ -38,7 +44,7 @@ export class Subscriptions {
     channels.set(name, listeners.add(listener))
     try {
       // Also if the channel has a listener already: its command may be on the way still, and answers come in order.
-      await this.#supervisor.send(kind, [name], 'utf8')
+      await this.#send(kind, name)
     } catch (error) {
       await this.#remove(kind, name, listener)
       throw error
@@ -54,8 +60,23 @@ export class Subscriptions {
     const listeners = this.#listeners[kind].get(name)
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners[kind].delete(name)
-    if (!this.#supervisor.problem)
-      await this.#supervisor.send(`${kind === 'subscribe' ? '' : 'p'}unsubscribe`, [name], 'utf8')
+    if (!this.#supervisor.problem) await this.#send(kind === 'subscribe' ? 'unsubscribe' : 'punsubscribe', name)
+  }
+
+  /** One command for those of one turn that follow each other: a group has a channel for each of its members. */
+  #send(verb: Verb, name: string): Promise<unknown> {
+    const gathered = this.#gathered
+    if (gathered?.verb === verb && gathered.names.length < MAX_CHANNELS) {
+      gathered.names.push(name)
+      return gathered.sent
+    }
+    const names = [name]
+    const sent = Promise.resolve().then(() => {
+      if (this.#gathered?.names === names) this.#gathered = undefined
+      return this.#supervisor.send(verb, names, 'utf8')
+    })
+    this.#gathered = { verb, names, sent }
+    return sent
   }
 
   async #resubscribe(session: Session): Promise<void> {

@@ -36,7 +36,8 @@ import { ScriptArguments } from '../arguments.ts'
 
 /**
  * The end of a member. `part_index` is `+inf` where it has no place, `part_name` its task id, escaped as in the JSON
- * of `part`, which is the entry of `.j`.
+ * of `part`, which is the entry of `.j`. `part_callback` is '' where another part of the same chord, in the same
+ * script, has it.
  */
 export const PART: ScriptArguments<'part_group' | 'part_index' | 'part_name' | 'part' | 'part_callback'> =
   new ScriptArguments('part_group', 'part_index', 'part_name', 'part', 'part_callback')
@@ -116,11 +117,16 @@ end
 
 /**
  * Lua: `unjoinable(group, index, name)`: why a part cannot be added, as the server would answer, else nil; to be called
- * for each part before the first write. `join(…)` with the values of PART adds it. `joined()`, at the end: completes
+ * for each part before the first write. `called(group, callback)`: the callback of a part, also of one that is not added:
+ * the others of this script may have none. `join(…)` with the values of PART adds it. `joined()`, at the end: completes
  * chords. Answers texts: for each chord that needs something now `complete`, its group and callback; or `count`, its
  * group and ''.
  */
 export const JOIN_LUA: string = `${CHORD_LUA}
+local callbacks = {}
+local function called(group, callback)
+  if callback ~= '' then callbacks[group] = callback end
+end
 local function unjoinable(group, index, name)
   local it = chord_of(group)
   if it.whole or it.found[name] ~= nil then return end
@@ -150,7 +156,8 @@ local function join(group, index, name, part, callback)
   if not before then it.added = it.added + 1 end
   if index == '+inf' then redis.call('HSET', it.own, 'part:' .. name, part) end
   it.found[name] = part
-  it.callback = callback
+  called(group, callback)
+  it.callback = callbacks[group] or ''
   if not it.changed then changed[#changed + 1] = it end
   it.changed = true
 end

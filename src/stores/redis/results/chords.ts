@@ -165,8 +165,9 @@ export class RedisChords implements ChordStore {
     return CHORDS.of({ base: prefix, now: this.now, lifetime: staleAfter(expires) })
   }
 
-  /** PART of a part. Throws EncodeError. */
-  partArgs({ group, index, taskId, state, result, callback }: ChordPart): Arg[] {
+  /** PART of a part. `called`: groups that have a callback in the same script. Throws EncodeError. */
+  partArgs(given: ChordPart, called?: ReadonlySet<string>): Arg[] {
+    const { group, index, taskId, state, result } = given
     const { serializer } = this.#keeping
     const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
     return PART.of({
@@ -174,7 +175,7 @@ export class RedisChords implements ChordStore {
       part_index: index ?? '+inf',
       part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
       part: body,
-      part_callback: callback,
+      part_callback: called?.has(group) ? '' : given.callback,
     })
   }
 
