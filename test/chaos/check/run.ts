@@ -4,20 +4,18 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
-import { storesOf } from '../../app/stores.ts'
 import { FAKE_CLOCK, setFakeClock } from '../fakeClock.ts'
 import { epochHere } from '../moment.ts'
 import { Actor, linesOf } from '../scene.ts'
 import type { Bug, CrashPoint, Settings } from '../settings.ts'
 import { check, countDoubles, type Violation } from './checker.ts'
-import type { History, Loss, Read } from './history.ts'
+import type { History, Loss } from './history.ts'
 import { historyOf } from './journals.ts'
 import { lossOf } from './losses.ts'
+import { ORDERED, Outcomes } from './outcomes.ts'
 import { Place } from './place.ts'
 import { CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
 
-/** The queue of one worker with one slot. */
-export const ORDERED = 'ordered'
 /** Calls of a client at a time. */
 const LANES = 8
 /** Until all that was acknowledged is done, when nothing is disturbed any more, ms. */
@@ -65,7 +63,7 @@ class Run {
   readonly #clients: Actor[] = []
   readonly #losses: Loss[] = []
   readonly #disturbances: { from: number; to: number }[] = []
-  readonly #done = new Set<string>()
+  readonly #outcomes: Outcomes
   #kills = 0
   /** A fault is made now. */
   #inFault = false
@@ -80,6 +78,9 @@ class Run {
     const backend = place.callerOnly ? undefined : place.backend
     this.#app = new App({ broker: place.direct, backend, logger: createLogger('silent') })
     appendFileSync(this.#ledger, '')
+    const { callerOnly } = place
+    const callers = (): Actor[] => this.#actors.filter(isCaller)
+    this.#outcomes = new Outcomes({ app: this.#app, callers, ledger: this.#ledger, callerOnly })
   }
 
   get #ledger(): string {
@@ -252,9 +253,13 @@ class Run {
     const { pool } = this.#plan
     const crash = { point, hit }
     const worker = this.#start('worker', { pool, concurrency: pool === 'solo' ? 1 : 4, crash })
-    const end = worker.ended(60_000)
-    const late = sleep(CRASH_LIMIT).then(() => worker.kill('SIGKILL'))
-    await Promise.race([end, late])
+    const end = worker.ended(120_000)
+    await worker.ready()
+    const late = sleep(CRASH_LIMIT, true)
+    if ((await Promise.race([end, late])) === true) {
+      this.#say(`           ${point} was not passed ${hit} times within ${CRASH_LIMIT} ms`)
+      worker.kill('SIGKILL')
+    }
     await end
     this.#killed(worker)
   }
@@ -320,69 +325,25 @@ class Run {
   /** Wait until all that was acknowledged has ended; false when that does not come. */
   async #settle(): Promise<boolean> {
     const end = performance.now() + SETTLE
-    let open = await this.#open()
+    let open = await this.#outcomes.open()
     while (open.length > 0 && performance.now() < end) {
       await sleep(200)
-      open = await this.#open()
+      open = await this.#outcomes.open()
     }
     if (open.length > 0)
       this.#say(`           ${open.length} acknowledged tasks are not done after ${SETTLE} ms of calm`)
     return open.length === 0
   }
 
-  /** Acknowledged, and without a final outcome now. */
-  async #open(): Promise<string[]> {
-    const acknowledged = this.#callerLines().filter(([mark]) => mark === 'd')
-    const ids = acknowledged.map(([, id]) => id as string).filter((id) => !this.#done.has(id))
-    for (const id of await this.#ended(ids)) this.#done.add(id)
-    return ids.filter((id) => !this.#done.has(id))
-  }
-
-  async #ended(ids: readonly string[]): Promise<string[]> {
-    if (!this.#place.callerOnly) return (await this.#load(ids)).map(({ id }) => id)
-    const unread = this.#unread()
-    const read = new Set(this.#callerLines().flatMap(([mark, id = '']) => (mark === 'o' ? [id] : [])))
-    const ran = new Set(linesOf(this.#ledger).flatMap(([id = '', , , mark]) => (mark === 'end' ? [id] : [])))
-    return ids.filter((id) => (unread.has(id) ? ran : read).has(id))
-  }
-
-  /** Calls whose results no process can read: only their caller could, who does not wait for them, or is dead. */
-  #unread(): Set<string> {
-    if (!this.#place.callerOnly) return new Set()
-    const calls = this.#actors.filter(isCaller).flatMap(({ endedAt, settings }) => {
-      const own = linesOf(settings.journal).filter(([mark]) => mark === 'a')
-      return endedAt > 0 ? own : own.filter(([, , , queue]) => queue === ORDERED)
-    })
-    return new Set(calls.map(([, id]) => id as string))
-  }
-
-  async #load(ids: readonly string[]): Promise<Read[]> {
-    if (this.#place.callerOnly) return []
-    const { backend } = await storesOf(this.#app)
-    const at = Date.now()
-    const reads: Read[] = []
-    for (let from = 0; from < ids.length; from += 500) {
-      for (const meta of await backend.load(ids.slice(from, from + 500))) {
-        const isFinal = meta !== undefined && ['SUCCESS', 'FAILURE', 'REVOKED'].includes(meta.status)
-        if (isFinal) reads.push({ id: meta.task_id, at, outcome: `${meta.status} ${JSON.stringify(meta.result)}` })
-      }
-    }
-    return reads
-  }
-
-  #callerLines(): string[][] {
-    return this.#actors.filter(isCaller).flatMap(({ settings }) => linesOf(settings.journal))
-  }
-
   async #report(): Promise<Report> {
-    const callers = this.#callerLines()
+    const callers = this.#outcomes.lines()
     const ids = callers.filter(([mark]) => mark === 'a').map(([, id]) => id as string)
     const history = historyOf({
       callers,
-      unread: this.#unread(),
+      unread: this.#outcomes.unread(),
       workers: this.#actors.filter(isWorker),
       ledger: linesOf(this.#ledger),
-      last: await this.#load(ids),
+      last: await this.#outcomes.load(ids),
       losses: this.#losses,
       disturbances: this.#disturbances,
       ordered: [ORDERED],
