@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { App } from '../../src/app/app.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { fakeClockVariables } from './fakeClock.ts'
 import type { Settings } from './settings.ts'
 
 /** One effect of a task. */
@@ -16,7 +17,7 @@ export interface Effect {
   readonly at: number
 }
 
-type Role = 'worker' | 'client' | 'caller'
+type Role = 'worker' | 'client' | 'caller' | 'memory'
 
 /** A process of the scene. */
 export class Actor {
@@ -32,7 +33,11 @@ export class Actor {
     const path = fileURLToPath(new URL(`./${role}Process.ts`, import.meta.url))
     this.settings = settings
     this.process = fork(path, {
-      env: { ...process.env, CHAOS: JSON.stringify(settings) },
+      env: {
+        ...process.env,
+        ...(settings.clock === undefined ? {} : fakeClockVariables(settings.clock)),
+        CHAOS: JSON.stringify(settings),
+      },
       execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })

@@ -1,3 +1,5 @@
+import type { Epoch } from './moment.ts'
+
 /** Where a process of a chaos test dies: on every store, then in each. */
 const COMMON_POINTS = [
   // The worker's own signals.
@@ -74,6 +76,12 @@ export interface Settings {
   readonly queues?: readonly string[]
   /** Of a worker: a bug that is put in on purpose. */
   readonly bug?: Bug
+  /** Only the process that called reads results. */
+  readonly callerOnly?: boolean
+  /** By what it notes its moments, where clocks are set. */
+  readonly epoch?: Epoch
+  /** The file that says how far its wall clock is from that of the machine (`fakeClock.ts`). */
+  readonly clock?: string
 }
 
 /** Bugs that the history checker must find (`check/bugs.ts`). */

@@ -3,9 +3,11 @@ import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Celeriac, createLogger, currentTask } from 'celeriac'
 import { Crasher } from './crash.ts'
+import { momentsFrom } from './moment.ts'
 import { readSettings } from './settings.ts'
 
-const { store, backend, ledger, lease, crash } = readSettings()
+const { store, backend, ledger, lease, crash, epoch } = readSettings()
+const moment = momentsFrom(epoch)
 /** Appending is atomic: lines of several processes do not mix. */
 const file = openSync(ledger, 'a')
 const crasher = new Crasher(crash)
@@ -13,7 +15,7 @@ const crasher = new Crasher(crash)
 export const app = new Celeriac({ broker: store, backend, lease, logger: createLogger('error') })
 
 function takeEffect(mark = ''): void {
-  writeSync(file, `${currentTask()?.id} ${process.pid} ${Date.now()}${mark}\n`)
+  writeSync(file, `${currentTask()?.id} ${process.pid} ${moment()}${mark}\n`)
 }
 
 /** Takes effect in the middle of some 15 ms. */
@@ -31,7 +33,7 @@ app.task('chaos.mark', async (ms: number) => {
   takeEffect(' begin')
   await sleep(ms)
   takeEffect(' end')
-  return `${process.pid}:${Date.now()}:${Math.random()}`
+  return `${process.pid}:${moment()}:${Math.random()}`
 })
 
 /** Computes without a pause: the event loop stands still. */

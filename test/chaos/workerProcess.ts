@@ -5,12 +5,14 @@ import { Worker } from 'celeriac/worker'
 import { plant } from './check/bugs.ts'
 import { Crasher, watchStore } from './crash.ts'
 import { watchRabbit } from './crashRabbit.ts'
+import { momentsFrom } from './moment.ts'
 import { readSettings } from './settings.ts'
 
-const { name, store, journal, pool, concurrency, queues, grace, crash, bug } = readSettings()
+const { name, store, journal, pool, concurrency, queues, grace, crash, bug, epoch } = readSettings()
+const moment = momentsFrom(epoch)
 const crasher = new Crasher(crash)
 const file = openSync(journal, 'a')
-const note = (mark: string, id: string): void => void writeSync(file, `${mark} ${id} ${Date.now()}\n`)
+const note = (mark: string, id: string): void => void writeSync(file, `${mark} ${id} ${moment()}\n`)
 if (crash) watchStore(crasher)
 if (store.startsWith('amqp:')) watchRabbit(crasher, (id) => note('w', id))
 const { app } = await import('./tasks.ts')

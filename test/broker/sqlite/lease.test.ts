@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SqliteBroker } from '../../../src/stores/sqlite/broker/broker.ts'
 import type { SqliteBackend } from '../../../src/stores/sqlite/results/backend.ts'
@@ -98,6 +99,26 @@ describe('a lease', () => {
     expect(await Promise.race([stolen, child.says('blocked').then(() => 'kept')])).toBe('kept')
     child.tell({ settle: 'done' })
     expect(await child.says('settled')).toEqual([true])
+  })
+
+  it('of a process whose clock is an hour behind is kept, though its renewals come late', async () => {
+    await broker.publish(envelopeOf('1'), toQueue('q'))
+    const { db } = broker.file
+    const late = Number(
+      db
+        .prepare(`INSERT INTO celeriac_consumer (name, lease, lease_until) VALUES ('late', ?, ?)`)
+        .run(LEASE, Date.now() - 3_600_000).lastInsertRowid,
+    )
+    db.prepare('UPDATE celeriac_message SET owner = ?').run(late)
+    const reader = await read()
+    const renew = db.prepare('UPDATE celeriac_consumer SET lease_until = lease_until + 1 WHERE id = ?')
+    // Each second check of the others comes between two renewals.
+    for (let count = 0; count < 12; count++) {
+      expect((await broker.file.writer.write(() => renew.run(late))).changes).toBe(1)
+      await sleep(LEASE * 0.3)
+    }
+    const taken = await reader.next()
+    expect([taken.envelope.headers.id, taken.lost]).toEqual(['1', 1])
   })
 
   it('ends with a process that closes: nothing is left, and it exits by itself', async () => {

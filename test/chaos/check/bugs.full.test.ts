@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Bug } from '../settings.ts'
 import type { Rule } from './checker.ts'
-import { type Fault, LEASE } from './plan.ts'
+import { type Fault, LEASE, planOf } from './plan.ts'
 import { runPlan } from './run.ts'
 
 /** A bug must be found within this time, ms. */
@@ -20,4 +20,17 @@ test.each(FAULTS)('finds %s on SQLite, as a broken rule "%s"', { timeout: 2 * LI
   expect(violations.map((violation) => violation.rule)).toContain(rule)
   expect(violations.every(({ evidence }) => evidence.length > 0)).toBe(true)
   expect(performance.now() - begun).toBeLessThan(LIMIT)
+})
+
+/** Seeds whose plans have kills, and freezes for longer than a lease, in their first minute. */
+const SEEDS = [
+  ['sqlite', 12],
+  ['redis', 12],
+] as const
+
+describe.each(SEEDS)('by the plan of a seed, on %s (seed %i)', (store, seed) => {
+  test.each(FAULTS)('finds %s, as a broken rule "%s"', { timeout: 4 * LIMIT }, async (bug, rule) => {
+    const { violations } = await runPlan(planOf({ store, pool: 'inline', seed, minutes: 1 }), { bug })
+    expect(violations.map((violation) => violation.rule)).toContain(rule)
+  })
 })

@@ -65,9 +65,9 @@ class Facts {
       lines.push([attempted, `submitted to ${queue}`])
       if (acknowledged !== undefined) lines.push([acknowledged, 'acknowledged'])
     }
-    for (const { process, from, to } of this.holds.get(id) ?? []) {
+    for (const { process, from, to, late } of this.holds.get(id) ?? []) {
       lines.push([from, `taken by ${process}`])
-      if (to !== undefined) lines.push([to, `settled by ${process}`])
+      if (to !== undefined) lines.push([to, late ? `lost by ${process}` : `settled by ${process}`])
     }
     for (const { process, begin, end } of this.effects.get(id) ?? []) {
       lines.push([begin, `begun by ${process}`])
@@ -85,14 +85,15 @@ class Facts {
   }
 }
 
-function checkSubmission(facts: Facts, { id, acknowledged }: SubmissionNote): Violation[] {
+function checkSubmission(facts: Facts, { id, acknowledged, unread }: SubmissionNote): Violation[] {
   const runs = facts.effects.get(id)?.length ?? 0
   const outcomes = [...new Set((facts.reads.get(id) ?? []).map(({ outcome }) => outcome))]
   const allowed = 1 + facts.explained(id).length
   const found: Violation[] = []
   const add = (rule: Rule, text: string) => found.push(facts.violation(rule, id, text))
   if (acknowledged !== undefined && runs === 0) add('done', 'acknowledged, and never run')
-  else if (acknowledged !== undefined && outcomes.length === 0) add('outcome', 'acknowledged, and without an outcome')
+  else if (acknowledged !== undefined && outcomes.length === 0 && !unread)
+    add('outcome', 'acknowledged, and without an outcome')
   if (outcomes.length > 1) add('final', `a final outcome changed: ${outcomes.join(', then ')}`)
   if (runs > allowed) add('doubles', `ran ${runs} times; its lost holders explain ${allowed}`)
   return found

@@ -7,6 +7,8 @@ export interface SubmissionNote {
   readonly attempted: number
   /** When the call resolved; absent: it rejected, or its client died first, so it may be stored or not. */
   readonly acknowledged?: number
+  /** Its result could be read by its caller alone, who did not wait for it, or died. */
+  readonly unread?: boolean
 }
 
 /** One run of a task, by the ledger that tasks write. */
@@ -25,6 +27,8 @@ export interface Hold {
   readonly from: number
   /** When the worker knew that it was settled or returned. */
   readonly to?: number
+  /** It was settled too late: the message was not its own any more. */
+  readonly late?: boolean
 }
 
 /** A final outcome, as a reader saw it. */

@@ -5,6 +5,8 @@ import type { Effect, History, Hold, Read, SubmissionNote } from './history.ts'
 export interface Notes extends Pick<History, 'losses' | 'disturbances' | 'ordered'> {
   /** Lines of all clients: mark, id, time, more. */
   readonly callers: readonly string[][]
+  /** Calls whose results no process could read. */
+  readonly unread: ReadonlySet<string>
   readonly workers: readonly Actor[]
   readonly ledger: readonly string[][]
   /** Outcomes at the end. */
@@ -12,15 +14,16 @@ export interface Notes extends Pick<History, 'losses' | 'disturbances' | 'ordere
 }
 
 /** The history of a run, from its files. */
-export function historyOf({ callers, workers, ledger, last, ...rest }: Notes): History {
+export function historyOf({ callers, unread, workers, ledger, last, ...rest }: Notes): History {
   const names = new Map(workers.map(({ pid, settings }) => [String(pid), settings.name]))
-  const limits = workers.map(({ settings: { name, concurrency }, endedAt }) => [
-    name,
-    endedAt === 0 ? { concurrency } : { concurrency, endedAt },
-  ])
+  const limits = workers.map(({ settings: { name, concurrency: own, queues, tasks }, endedAt }) => {
+    // The process in memory has a second worker, of one slot.
+    const concurrency = own + (queues && tasks > 0 ? 1 : 0)
+    return [name, endedAt === 0 ? { concurrency } : { concurrency, endedAt }]
+  })
   return {
     ...rest,
-    submissions: submissionsOf(callers),
+    submissions: submissionsOf(callers).map((one) => (unread.has(one.id) ? { ...one, unread: true } : one)),
     effects: effectsOf(ledger, names),
     holds: workers.flatMap(({ settings }) => holdsOf(settings.name, linesOf(settings.journal))),
     reads: [...readsOf(callers), ...last],
@@ -54,7 +57,7 @@ function effectsOf(lines: readonly string[][], names: ReadonlyMap<string, string
 
 /** `r` and `w`: taken; `s`, `b` and `l`: no longer held. A message may be taken again by the same worker. */
 function holdsOf(process: string, lines: readonly string[][]): Hold[] {
-  const open = new Map<string, { id: string; process: string; from: number; to?: number }>()
+  const open = new Map<string, { id: string; process: string; from: number; to?: number; late?: boolean }>()
   const holds: Hold[] = []
   for (const [mark = '', id = '', at] of lines) {
     const hold = open.get(id)
@@ -65,6 +68,7 @@ function holdsOf(process: string, lines: readonly string[][]): Hold[] {
     }
     if ('sbl'.includes(mark) && hold) {
       hold.to = Number(at)
+      if (mark === 'l') hold.late = true
       open.delete(id)
     }
   }

@@ -5,7 +5,7 @@ const RECOVERY = 10_000
 
 /**
  * The time in which workers may lose what they hold by a fault that lasted from `from` to `to`; undefined where the
- * guarantees say that they keep it. What kills a worker is not decided here.
+ * guarantees say that they keep it, as when a clock is set. What kills a worker is not decided here.
  */
 export function lossOf(
   store: StoreName,
@@ -16,12 +16,14 @@ export function lossOf(
   // Leases are renewed every quarter: one that is left alone lives for three quarters of its time at least.
   const isLong = to - from > LEASE * 0.7
   const widely = { from: from - 1000, to: to + RECOVERY }
-  if (fault.kind === 'freeze') return isLong && store !== 'rabbitmq' ? { from, to: to + RECOVERY } : undefined
-  if (fault.kind === 'restart-server') return store === 'rabbitmq' || isLong ? widely : undefined
+  const isRabbit = store.startsWith('rabbitmq')
+  if (fault.kind === 'freeze')
+    return isLong && !isRabbit && store !== 'memory' ? { from, to: to + RECOVERY } : undefined
+  if (fault.kind === 'restart-server') return isRabbit || isLong ? widely : undefined
   if (fault.kind !== 'network') return undefined
   const { kind } = fault.fault
   if (kind === 'delay' || kind === 'reorder') return undefined
   // On RabbitMQ the connection is the lease. On Redis one that was half-open is noticed seconds later.
-  if (store === 'rabbitmq') return widely
+  if (isRabbit) return widely
   return isLong || kind === 'halfOpen' || kind === 'trickle' ? widely : undefined
 }

@@ -7,7 +7,16 @@ import { RabbitServer } from '../../rabbitmq/server.ts'
 import { RedisServer } from '../../redis/server.ts'
 import type { StoreName } from './plan.ts'
 
-/** The store of a run: a file, or a server behind a proxy. */
+interface Parts {
+  readonly folder: string
+  readonly direct: string
+  readonly backend?: string | undefined
+  readonly server?: RedisServer | RabbitServer
+  readonly results?: RedisServer | undefined
+  readonly proxy?: TcpProxy
+}
+
+/** The stores of a run: a file, servers of which one is behind a proxy, or the memory of the only process. */
 export class Place {
   readonly folder: string
   /** URL of the store itself, and through the proxy. */
@@ -17,25 +26,38 @@ export class Place {
   readonly proxy: TcpProxy | undefined
   readonly server: RedisServer | RabbitServer | undefined
 
+  /** Server of the results, if they have one of their own. */
+  readonly results: RedisServer | undefined
+
   static async open(store: StoreName): Promise<Place> {
     const folder = mkdtempSync(join(tmpdir(), 'celeriac-check-'))
     const file = `sqlite:${join(folder, 'store.db')}`
-    if (store === 'sqlite') return new Place(folder, file)
+    if (store === 'sqlite') return new Place({ folder, direct: file })
+    if (store === 'memory') return new Place({ folder, direct: 'memory:' })
     if (store === 'redis') {
       const server = await RedisServer.start({ appendonly: true })
-      return new Place(folder, server.url(), undefined, server, await startProxy({ port: server.port }))
+      return new Place({ folder, direct: server.url(), server, proxy: await startProxy({ port: server.port }) })
     }
+    const results = store === 'rabbitmq+redis' ? await RedisServer.start({ appendonly: true }) : undefined
+    const backend = results?.url() ?? (store === 'rabbitmq+rpc' ? 'rpc://' : file)
     const server = await RabbitServer.start()
-    return new Place(folder, await server.empty(), file, server, await startProxy({ port: server.port }))
+    const direct = await server.empty()
+    return new Place({ folder, direct, backend, server, results, proxy: await startProxy({ port: server.port }) })
   }
 
-  private constructor(folder: string, direct: string, backend?: string, server?: Place['server'], proxy?: TcpProxy) {
+  private constructor({ folder, direct, backend, server, results, proxy }: Parts) {
     this.folder = folder
     this.direct = direct
     this.backend = backend
     this.server = server
+    this.results = results
     this.proxy = proxy
     this.url = proxy?.url(direct) ?? direct
+  }
+
+  /** Only the process that has called a task reads its result. */
+  get callerOnly(): boolean {
+    return this.direct === 'memory:' || this.backend === 'rpc://'
   }
 
   /** False: a process is in the middle of a transaction on the file, and stopping it there would stop all. */
@@ -63,6 +85,7 @@ export class Place {
   async close(): Promise<void> {
     await this.proxy?.stop()
     await this.server?.stop()
+    await this.results?.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,14 @@
-import type { Settings } from '../settings.ts'
+import {
+  type CrashPoint,
+  RABBIT_WORKER_POINTS,
+  REDIS_WORKER_POINTS,
+  type Settings,
+  WORKER_POINTS,
+} from '../settings.ts'
 
-export type StoreName = 'sqlite' | 'redis' | 'rabbitmq'
-export const STORES: readonly StoreName[] = ['sqlite', 'redis', 'rabbitmq']
+/** Messages and results; on RabbitMQ results are in SQLite, in Redis, or messages to the caller. */
+export type StoreName = 'sqlite' | 'redis' | 'rabbitmq' | 'rabbitmq+redis' | 'rabbitmq+rpc' | 'memory'
+export const STORES: readonly StoreName[] = ['sqlite', 'redis', 'rabbitmq', 'rabbitmq+redis', 'rabbitmq+rpc', 'memory']
 export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'solo']
 
 /** Lease of the workers, ms. */
@@ -10,6 +17,16 @@ export const LEASE = 5000
 /** What a step does; times in ms. `worker` is the number of a slot: who died in it is replaced. */
 export type Fault =
   | { readonly kind: 'kill' | 'stop'; readonly worker: number }
+  /** A worker more dies when it passes this point for the `hit`-th time. */
+  | { readonly kind: 'crash'; readonly point: CrashPoint; readonly hit: number }
+  /** The wall clock of a worker, or of a client, is set by `by` ms, and after `ms` back. */
+  | {
+      readonly kind: 'clock'
+      readonly of: 'worker' | 'client'
+      readonly slot: number
+      readonly by: number
+      readonly ms: number
+    }
   | { readonly kind: 'freeze'; readonly worker: number; readonly ms: number }
   | { readonly kind: 'kill-client'; readonly client: number }
   | { readonly kind: 'restart-server'; readonly how: 'kill' | 'halt' }
@@ -56,15 +73,39 @@ export function planOf({ store, pool, seed, minutes }: Omit<Plan, 'steps'>): Pla
   return { store, pool, seed, minutes, steps }
 }
 
+/** How far a clock is set, ms: less than a lease, a lease and more, an hour. */
+const JUMPS = [900, 1.5 * LEASE, 60_000, 3_600_000]
+
+/** Points of the worker, and of its store. Those in the function are of another task. */
+export function pointsOf(store: StoreName): readonly CrashPoint[] {
+  const all: Partial<Record<StoreName, readonly CrashPoint[]>> = { sqlite: WORKER_POINTS, redis: REDIS_WORKER_POINTS }
+  // Two threads hardly ever pass the half of a turn's acknowledgements.
+  return (all[store] ?? RABBIT_WORKER_POINTS).filter((point) => !point.startsWith('body:') && point !== 'settle:half')
+}
+
 function faultOf(store: StoreName, random: () => number): Fault {
   const int = (below: number): number => Math.floor(random() * below)
+  const pick = <Item>(items: readonly Item[]): Item => items[int(items.length)] as Item
+  const clock = (): Fault => {
+    const by = pick(JUMPS) * (random() < 0.5 ? 1 : -1)
+    return { kind: 'clock', of: random() < 0.8 ? 'worker' : 'client', slot: int(WORKERS), by, ms: 500 + int(2 * LEASE) }
+  }
+  // What ends or freezes the only process ends or freezes all that there is.
+  const inMemory: (() => Fault)[] = [
+    () => ({ kind: 'stop', worker: 0 }),
+    clock,
+    () => ({ kind: 'freeze', worker: 0, ms: 2 * LEASE }),
+  ]
+  if (store === 'memory') return pick(inMemory)()
   const local: (() => Fault)[] = [
     () => ({ kind: 'kill', worker: int(WORKERS) }),
     () => ({ kind: 'kill', worker: int(WORKERS) }),
+    () => ({ kind: 'crash', point: pick(pointsOf(store)), hit: 1 + int(20) }),
     () => ({ kind: 'stop', worker: int(WORKERS) }),
     () => ({ kind: 'freeze', worker: int(WORKERS), ms: 2 * LEASE + int(LEASE / 2) }),
     () => ({ kind: 'freeze', worker: int(WORKERS), ms: 100 + int(LEASE / 20) }),
     () => ({ kind: 'kill-client', client: int(CLIENTS) }),
+    clock,
   ]
   const remote: (() => Fault)[] = [
     () => ({ kind: 'restart-server', how: random() < 0.5 ? 'kill' : 'halt' }),
@@ -75,7 +116,7 @@ function faultOf(store: StoreName, random: () => number): Fault {
     () => ({ kind: 'network', fault: { kind: (['halfOpen', 'trickle'] as const)[int(2)] as 'trickle' }, ms: 9000 }),
   ]
   const kinds = store === 'sqlite' || random() < 0.5 ? local : remote
-  return (kinds[int(kinds.length)] as () => Fault)()
+  return pick(kinds)()
 }
 
 /** Numbers from 0 to 1 by a seed (mulberry32). */

@@ -1,24 +1,28 @@
+import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
-import { storesOf } from '../../app/stores.ts'
+import { FAKE_CLOCK, setFakeClock } from '../fakeClock.ts'
+import { epochHere } from '../moment.ts'
 import { Actor, linesOf } from '../scene.ts'
-import type { Bug, Settings } from '../settings.ts'
+import type { Bug, CrashPoint, Settings } from '../settings.ts'
 import { check, countDoubles, type Violation } from './checker.ts'
-import type { History, Loss, Read } from './history.ts'
+import type { History, Loss } from './history.ts'
 import { historyOf } from './journals.ts'
 import { lossOf } from './losses.ts'
+import { ORDERED, Outcomes } from './outcomes.ts'
 import { Place } from './place.ts'
 import { CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
 
-/** The queue of one worker with one slot. */
-export const ORDERED = 'ordered'
 /** Calls of a client at a time. */
 const LANES = 8
 /** Until all that was acknowledged is done, when nothing is disturbed any more, ms. */
 const SETTLE = 2 * LEASE + 25_000
+
+/** How long a worker has to reach the point at which it dies, ms. */
+const CRASH_LIMIT = 8000
 
 export interface RunOptions {
   readonly bug?: Bug | undefined
@@ -53,12 +57,13 @@ class Run {
   readonly #bug: Bug | undefined
   readonly #say: (line: string) => void
   readonly #app: App
+  readonly #epoch = epochHere()
   readonly #actors: Actor[] = []
   readonly #workers: Actor[] = []
   readonly #clients: Actor[] = []
   readonly #losses: Loss[] = []
   readonly #disturbances: { from: number; to: number }[] = []
-  readonly #done = new Set<string>()
+  readonly #outcomes: Outcomes
   #kills = 0
   /** A fault is made now. */
   #inFault = false
@@ -69,8 +74,13 @@ class Run {
     this.#place = place
     this.#bug = bug
     this.#say = say
-    this.#app = new App({ broker: place.direct, backend: place.backend, logger: createLogger('silent') })
+    // It reads what anyone can read.
+    const backend = place.callerOnly ? undefined : place.backend
+    this.#app = new App({ broker: place.direct, backend, logger: createLogger('silent') })
     appendFileSync(this.#ledger, '')
+    const { callerOnly } = place
+    const callers = (): Actor[] => this.#actors.filter(isCaller)
+    this.#outcomes = new Outcomes({ app: this.#app, callers, ledger: this.#ledger, callerOnly })
   }
 
   get #ledger(): string {
@@ -78,11 +88,9 @@ class Run {
   }
 
   async toItsEnd(): Promise<Report> {
-    for (let slot = 0; slot < WORKERS; slot++) this.#workers.push(this.#startWorker())
-    const ordered = this.#start('worker', { pool: 'solo', concurrency: 1, queues: [ORDERED] })
-    const sequence = this.#start('caller', { tasks: 1, queues: [ORDERED] })
-    for (let slot = 0; slot < CLIENTS; slot++) this.#clients.push(this.#startClient())
-    await Promise.all([...this.#workers, ...this.#clients, ordered, sequence].map((actor) => actor.ready()))
+    if (this.#plan.store === 'memory') this.#startAllInOne()
+    else this.#startAll()
+    await Promise.all(this.#actors.map((actor) => actor.ready()))
     void this.#watch()
     const begun = performance.now()
     let isDone = true
@@ -110,6 +118,20 @@ class Run {
     await this.#app.close()
   }
 
+  #startAll(): void {
+    for (let slot = 0; slot < WORKERS; slot++) this.#workers.push(this.#startWorker())
+    this.#start('worker', { pool: 'solo', concurrency: 1, queues: [ORDERED] })
+    this.#start('caller', { tasks: 1, queues: [ORDERED] })
+    for (let slot = 0; slot < CLIENTS; slot++) this.#clients.push(this.#startClient())
+  }
+
+  #startAllInOne(): void {
+    const concurrency = this.#plan.pool === 'solo' ? 1 : 4
+    const one = this.#start('memory', { pool: this.#plan.pool, concurrency, tasks: LANES, queues: [ORDERED] })
+    this.#workers.push(one)
+    this.#clients.push(one)
+  }
+
   #startWorker(): Actor {
     return this.#start('worker', { pool: this.#plan.pool, concurrency: this.#plan.pool === 'solo' ? 1 : 4 })
   }
@@ -118,10 +140,15 @@ class Run {
     return this.#start('caller', { tasks: LANES })
   }
 
-  #start(role: 'worker' | 'caller', settings: Partial<Settings>): Actor {
+  #start(role: 'worker' | 'caller' | 'memory', settings: Partial<Settings>): Actor {
     const name = `${role}${this.#actors.length + 1}`
+    const clock = FAKE_CLOCK === undefined ? undefined : join(this.#place.folder, `${name}.clock`)
+    if (clock) setFakeClock(clock, 0)
     const actor = new Actor(role, {
       name,
+      epoch: this.#epoch,
+      callerOnly: this.#place.callerOnly,
+      ...(clock && { clock }),
       store: this.#place.url,
       backend: this.#place.backend,
       ledger: this.#ledger,
@@ -131,7 +158,7 @@ class Run {
       concurrency: 1,
       grace: 10_000,
       tasks: 0,
-      ...(role === 'worker' ? { bug: this.#bug } : {}),
+      ...(role === 'caller' ? {} : { bug: this.#bug }),
       ...settings,
     })
     this.#actors.push(actor)
@@ -139,7 +166,7 @@ class Run {
   }
 
   get #callers(): Actor[] {
-    return this.#actors.filter(({ endedAt, settings }) => endedAt === 0 && settings.name.startsWith('caller'))
+    return this.#actors.filter((actor) => actor.endedAt === 0 && isCaller(actor))
   }
 
   async #stopCallers(): Promise<void> {
@@ -149,7 +176,7 @@ class Run {
   }
 
   get #living(): Actor[] {
-    return this.#actors.filter(({ endedAt, settings }) => endedAt === 0 && settings.name.startsWith('worker'))
+    return this.#actors.filter((actor) => actor.endedAt === 0 && isWorker(actor))
   }
 
   /** False: a lull has shown that something is wrong, which more faults would only hide. */
@@ -178,7 +205,7 @@ class Run {
       const [from, wasInFault] = [Date.now(), this.#inFault]
       await sleep(250)
       // While the store is restarted there is no answer, and that is no news.
-      await this.#app.queueSize().catch(() => undefined)
+      if (this.#plan.store !== 'memory') await this.#app.queueSize().catch(() => undefined)
       const to = Date.now()
       if (to - from < LEASE / 4 || wasInFault || this.#inFault) continue
       const processes = this.#living.map(({ settings }) => settings.name)
@@ -190,12 +217,9 @@ class Run {
 
   async #act(fault: Exclude<Fault, { kind: 'lull' }>): Promise<void> {
     if (fault.kind === 'kill') await this.#kill(fault.worker)
-    if (fault.kind === 'stop') {
-      const worker = this.#workers[fault.worker] as Actor
-      worker.kill('SIGTERM')
-      await worker.ended(60_000)
-      await this.#replaceWorker(fault.worker)
-    }
+    if (fault.kind === 'crash') await this.#crash(fault)
+    if (fault.kind === 'stop') await this.#stop(fault.worker)
+    if (fault.kind === 'clock') await this.#setClock(fault)
     if (fault.kind === 'freeze') await this.#freeze(this.#workers[fault.worker] as Actor, fault.ms)
     if (fault.kind === 'kill-client') {
       const client = this.#clients[fault.client] as Actor
@@ -211,15 +235,60 @@ class Run {
     }
   }
 
+  async #stop(slot: number): Promise<void> {
+    const worker = this.#workers[slot] as Actor
+    if (this.#plan.store === 'memory') {
+      const restarted = once(worker.process, 'message', { signal: AbortSignal.timeout(60_000) })
+      worker.process.send('restart')
+      await restarted
+      return
+    }
+    worker.kill('SIGTERM')
+    await worker.ended(60_000)
+    await this.#replaceWorker(slot)
+  }
+
+  /** A point that is not reached, because the others took all work, is a kill at a random moment. */
+  async #crash({ point, hit }: { readonly point: CrashPoint; readonly hit: number }): Promise<void> {
+    const { pool } = this.#plan
+    const crash = { point, hit }
+    const worker = this.#start('worker', { pool, concurrency: pool === 'solo' ? 1 : 4, crash })
+    const end = worker.ended(120_000)
+    await worker.ready()
+    const late = sleep(CRASH_LIMIT, true)
+    if ((await Promise.race([end, late])) === true) {
+      this.#say(`           ${point} was not passed ${hit} times within ${CRASH_LIMIT} ms`)
+      worker.kill('SIGKILL')
+    }
+    await end
+    this.#killed(worker)
+  }
+
+  /** Of a process that dies meanwhile nothing is left to set. */
+  async #setClock({ of, slot, by, ms }: Extract<Fault, { kind: 'clock' }>): Promise<void> {
+    const { clock } = ((of === 'worker' ? this.#workers : this.#clients)[slot % this.#workers.length] as Actor).settings
+    if (clock === undefined) {
+      this.#say('           clocks are not set: faketime is not installed')
+      return
+    }
+    setFakeClock(clock, by)
+    await sleep(ms)
+    setFakeClock(clock, 0)
+  }
+
   async #kill(slot: number): Promise<void> {
     const worker = this.#workers[slot] as Actor
     worker.kill('SIGKILL')
     await worker.ended(10_000)
+    this.#killed(worker)
+    await this.#replaceWorker(slot)
+  }
+
+  #killed(worker: Actor): void {
     this.#kills += 1
     const { name } = worker.settings
     // Its last lines may be some ms older than the moment at which we learn of its end.
     this.#losses.push({ cause: 'killed', processes: [name], from: worker.endedAt - 100, to: worker.endedAt })
-    await this.#replaceWorker(slot)
   }
 
   async #replaceWorker(slot: number): Promise<void> {
@@ -256,50 +325,25 @@ class Run {
   /** Wait until all that was acknowledged has ended; false when that does not come. */
   async #settle(): Promise<boolean> {
     const end = performance.now() + SETTLE
-    let open = await this.#open()
+    let open = await this.#outcomes.open()
     while (open.length > 0 && performance.now() < end) {
       await sleep(200)
-      open = await this.#open()
+      open = await this.#outcomes.open()
     }
     if (open.length > 0)
       this.#say(`           ${open.length} acknowledged tasks are not done after ${SETTLE} ms of calm`)
     return open.length === 0
   }
 
-  /** Acknowledged, and without a final record now. */
-  async #open(): Promise<string[]> {
-    const acknowledged = this.#journals('caller').flatMap((lines) => lines.filter(([mark]) => mark === 'd'))
-    const ids = acknowledged.map(([, id]) => id as string).filter((id) => !this.#done.has(id))
-    for (const { id } of await this.#load(ids)) this.#done.add(id)
-    return ids.filter((id) => !this.#done.has(id))
-  }
-
-  async #load(ids: readonly string[]): Promise<Read[]> {
-    const { backend } = await storesOf(this.#app)
-    const at = Date.now()
-    const reads: Read[] = []
-    for (let from = 0; from < ids.length; from += 500) {
-      for (const meta of await backend.load(ids.slice(from, from + 500))) {
-        const isFinal = meta !== undefined && ['SUCCESS', 'FAILURE', 'REVOKED'].includes(meta.status)
-        if (isFinal) reads.push({ id: meta.task_id, at, outcome: `${meta.status} ${JSON.stringify(meta.result)}` })
-      }
-    }
-    return reads
-  }
-
-  #journals(role: string): string[][][] {
-    const own = this.#actors.filter(({ settings }) => settings.name.startsWith(role))
-    return own.map(({ settings }) => linesOf(settings.journal))
-  }
-
   async #report(): Promise<Report> {
-    const callers = this.#journals('caller').flat()
+    const callers = this.#outcomes.lines()
     const ids = callers.filter(([mark]) => mark === 'a').map(([, id]) => id as string)
     const history = historyOf({
       callers,
-      workers: this.#actors.filter(({ settings }) => settings.name.startsWith('worker')),
+      unread: this.#outcomes.unread(),
+      workers: this.#actors.filter(isWorker),
       ledger: linesOf(this.#ledger),
-      last: await this.#load(ids),
+      last: await this.#outcomes.load(ids),
       losses: this.#losses,
       disturbances: this.#disturbances,
       ordered: [ORDERED],
@@ -308,4 +352,13 @@ class Run {
     const violations = check(history)
     return { history, violations, submitted: ids.length, done, doubles: countDoubles(history), kills: this.#kills }
   }
+}
+
+/** In memory one process is both. */
+function isCaller({ settings: { name } }: Actor): boolean {
+  return !name.startsWith('worker')
+}
+
+function isWorker({ settings: { name } }: Actor): boolean {
+  return !name.startsWith('caller')
 }

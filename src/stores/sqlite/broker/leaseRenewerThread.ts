@@ -27,12 +27,15 @@ db.exec('PRAGMA busy_timeout = 5000')
 const meta = new Meta(db, versionOf(SQLITE_STEPS))
 const leases = new Leases(db)
 const ids = new Set<number>()
+const CHECK_INTERVAL_MS = lease / 4
 /**
- * Consumers that earlier checks found expired: when their lease ended, and since when they are expired, by a clock that
- * does not jump. Only a consumer that two checks find expired is dead, so that a clock that jumps, or a machine that
- * slept, ends none.
+ * Of all consumers: when their lease ends, and since when this thread has seen it end then, by a clock that does not
+ * jump. A consumer is dead that is expired and was not renewed for a part of its lease, as seen here: a clock that
+ * jumps, or is wrong, ends none.
  */
-let suspects = new Map<number, { readonly until: number; readonly since: number }>()
+let seen = new Map<number, { readonly until: number; readonly since: number }>()
+/** When the last check was, by the same clock. */
+let checked = performance.now()
 /** Dead consumers whose messages are being rescued. */
 const losing = new Set<number>()
 
@@ -42,15 +45,18 @@ function keep(): void {
   const dead: number[] = []
   const done = transaction(lost, () => {
     for (const id of ids) if (!leases.renew(id, systemClock.now() + lease)) lost.push(id)
-    const found: typeof suspects = new Map()
+    const found: typeof seen = new Map()
     const now = performance.now()
-    for (const { id, until, patience } of leases.expired(systemClock.now())) {
-      const known = suspects.get(id)
-      const since = known?.until === until ? known.since : now
+    // The machine, or this process, stood still: so may have the others, which now renew their leases.
+    const known = now - checked > 2 * CHECK_INTERVAL_MS ? undefined : seen
+    for (const { id, until, patience } of leases.all(systemClock.now())) {
+      const before = known?.get(id)
+      const since = before?.until === until ? before.since : now
       found.set(id, { until, since })
-      if (known?.until === until && now - since >= patience) dead.push(id)
+      if (patience !== null && now - since >= patience) dead.push(id)
     }
-    suspects = found
+    seen = found
+    checked = now
   })
   if (done) for (const id of dead) void lose(id)
 }
@@ -108,7 +114,7 @@ function report(problem: Error | undefined, lost: readonly number[] = []): void 
   port.postMessage({ problem, lost } satisfies LeaseReport)
 }
 
-const keeping = setInterval(keep, lease / 4)
+const keeping = setInterval(keep, CHECK_INTERVAL_MS)
 const checkpointing = setInterval(checkpoint, CHECKPOINT_INTERVAL_MS)
 
 // From now on it handles commands.
@@ -116,7 +122,7 @@ report(undefined)
 port.on('message', (command: LeaseCommand) => {
   if ('add' in command) {
     ids.add(command.add)
-    // The first check at once: a consumer that is dead already is confirmed dead a quarter of a lease from now.
+    // The first check at once: a consumer that is dead already is confirmed dead half of a lease from now.
     if (ids.size === 1) keep()
   }
   if ('remove' in command) ids.delete(command.remove)

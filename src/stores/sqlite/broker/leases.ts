@@ -2,12 +2,13 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Queue } from '../../../broker/broker.ts'
 import { changeWindow } from '../window.ts'
 
-/** A consumer that is dead by its lease. */
-export interface Expired {
+/** The lease of a consumer. */
+export interface Lease {
   readonly id: number
+  /** ms since the epoch, by the clock of its process. */
   readonly until: number
-  /** How long it must stay expired to count as dead, ms; 0: until the next check. */
-  readonly patience: number
+  /** How long it must not have been renewed to count as dead, ms; null: it is not expired. */
+  readonly patience: number | null
 }
 
 /** Every statement on consumers and on what ends with them. Those that write are for use inside a transaction. */
@@ -17,7 +18,7 @@ export class Leases {
   readonly #renew: StatementSync
   readonly #end: StatementSync
   readonly #bind: StatementSync
-  readonly #expired: StatementSync
+  readonly #all: StatementSync
   readonly #loseSome: StatementSync
   readonly #dropSome: StatementSync
   readonly #unbind: StatementSync
@@ -32,8 +33,10 @@ export class Leases {
       `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
     )
-    this.#expired = db.prepare(`SELECT id, lease_until AS until, iif(lease_until < ?, 0, lease) AS patience
-      FROM celeriac_consumer WHERE lease_until < ? OR lease_until > ? + lease`)
+    // A lease is renewed each quarter of it. One is late, or the clock of its process is an hour behind: not yet dead.
+    this.#all = db.prepare(`SELECT id, lease_until AS until,
+      CASE WHEN lease_until < ? THEN 0.45 * lease WHEN lease_until > ? + lease THEN lease END AS patience
+      FROM celeriac_consumer`)
     this.#loseSome = db.prepare(`UPDATE celeriac_message SET owner = NULL, lost = lost + 1 WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
     )`)
@@ -81,11 +84,11 @@ export class Leases {
   }
 
   /**
-   * Consumers whose lease expired, and those whose lease ends later than a renewal made now would: the clock was set
-   * back since their last renewal. A consumer that lives renews its lease within one lease.
+   * All consumers. Expired are those whose lease is over, and those whose lease ends later than a renewal made now
+   * would: the clock was set back since their last renewal. A consumer that lives renews its lease within one lease.
    */
-  expired(now: number): Expired[] {
-    return this.#expired.all(now, now, now) as unknown as Expired[]
+  all(now: number): Lease[] {
+    return this.#all.all(now, now) as unknown as Lease[]
   }
 
   /**
