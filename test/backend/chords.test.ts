@@ -2,15 +2,35 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest'
+import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { openStores } from '../../src/stores/open.ts'
-import { type ChordStores, chordSuite } from '../../src/testing/suites/chordSuite.ts'
+import type { ChordFixture, ChordStores } from '../../src/testing/chordLab.ts'
+import { chordSuite } from '../../src/testing/suites/chordSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
-function openAt(url: string): Promise<ChordStores> {
-  return openStores(
-    { broker: url, backend: url },
-    { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer: 'json', accept: ['json', 'msgpack'] },
-  )
+/** Longer than an unfinished record is kept, ms. */
+const LATER = 8 * 86_400_000
+
+async function openAt(url: string): Promise<ChordFixture> {
+  let later = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + later }
+  const open = (): Promise<ChordStores> =>
+    openStores(
+      { broker: url, backend: url },
+      {
+        lease: 30_000,
+        visibilityTimeout: 3_600_000,
+        expires: 60_000,
+        serializer: 'json',
+        accept: ['json', 'msgpack'],
+        clock,
+      },
+    )
+  const again = url === 'memory:' ? undefined : open
+  const expire = async (): Promise<void> => {
+    later += LATER
+  }
+  return { stores: await open(), again, expire }
 }
 
 chordSuite({ describe, it }, 'in memory', () => openAt('memory:'))
@@ -23,11 +43,21 @@ chordSuite({ describe, it }, 'in SQLite', () => {
 
 describe('with a server', () => {
   let server: RedisServer
-  let database = 0
   beforeAll(async () => {
     server = await RedisServer.start()
   })
   afterAll(() => server?.stop())
 
-  chordSuite({ describe, it }, 'in Redis', () => openAt(server.url(database++)))
+  chordSuite({ describe, it }, 'in Redis', async () => {
+    await server.cli('FLUSHALL')
+    // The server drops them, by its own clock.
+    const expire = async (): Promise<void> => {
+      const keys = (await server.cli('KEYS', '*')).split('\n').filter((key) => key !== '')
+      for (const key of keys) {
+        const left = Number(await server.cli('PTTL', key))
+        if (left > 0 && left < LATER) await server.cli('PEXPIRE', key, '0')
+      }
+    }
+    return { ...(await openAt(server.url())), expire }
+  })
 })
