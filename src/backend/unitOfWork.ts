@@ -65,12 +65,12 @@ export interface Writing {
 }
 
 /** The end of a delivery: what is written, and what happens to the message. */
-export interface Settlement extends Writing {
+export interface Settlement extends Omit<Writing, 'closes'> {
   readonly delivery: Delivery
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 
-/** How many submissions make one atomic write. */
+/** How many submissions, or messages of a write, make one atomic write. */
 export const MAX_ATOMIC_SUBMISSIONS = 1000
 
 /**

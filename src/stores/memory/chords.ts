@@ -12,8 +12,9 @@ import { endOf, staleAfter } from '../../backend/retention.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 
-/** Parts of one slice. */
+/** Parts, and characters or bytes of results, of one slice. */
 const MAX_PARTS = 1000
+const MAX_SLICE_LENGTH = 2 ** 20
 
 interface Kept extends Omit<ChordPart, 'result' | 'callback' | 'group'> {
   readonly serialized: Serialized
@@ -24,6 +25,8 @@ type EncodedPart = Kept & Pick<ChordPart, 'group' | 'callback'>
 interface Chord {
   size: number
   readonly parts: Map<string, Kept>
+  /** Once it is complete: its parts in the order of the header. */
+  ordered: readonly Kept[]
   readonly grown: Set<string>
   callback: string
   /** Since when it is complete, ms since the epoch. */
@@ -75,12 +78,15 @@ export class MemoryChords implements ChordStore {
   async parts(group: string, from: number): Promise<PartSlice> {
     const chord = this.#get(group)
     if (chord?.since === undefined) return { parts: [] }
-    const ordered = [...chord.parts.values()].sort((a, b) => placeOf(a) - placeOf(b))
-    const parts = ordered.slice(from, from + MAX_PARTS).map(({ serialized, ...part }) => {
+    const slice = chord.ordered.slice(from, from + MAX_PARTS)
+    let [count, length] = [0, 0]
+    while (count < slice.length && (count === 0 || length < MAX_SLICE_LENGTH))
+      length += slice[count++]?.serialized.body.length ?? 0
+    const parts = slice.slice(0, count).map(({ serialized, ...part }) => {
       const { body, contentType, contentEncoding } = serialized
       return { ...part, group, result: deserialize(body, contentType, contentEncoding, ALL_CONTENT_TYPES) }
     })
-    return from + MAX_PARTS < ordered.length ? { parts, next: from + MAX_PARTS } : { parts }
+    return from + count < chord.ordered.length ? { parts, next: from + count } : { parts }
   }
 
   async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
@@ -100,7 +106,8 @@ export class MemoryChords implements ChordStore {
     const end = endOf(staleAfter(this.#keeping.expires), Math.max(this.#keeping.clock.now(), due))
     for (const { group, size } of chords) {
       if (this.#get(group)) continue
-      this.#chords.set(group, { size, parts: new Map(), grown: new Set(), callback: '', since: undefined, end })
+      const parts = new Map<string, Kept>()
+      this.#chords.set(group, { size, parts, ordered: [], grown: new Set(), callback: '', since: undefined, end })
     }
   }
 
@@ -116,6 +123,7 @@ export class MemoryChords implements ChordStore {
       chord.parts.set(part.taskId, part)
       chord.callback = callback
       if (chord.parts.size < chord.size) continue
+      chord.ordered = [...chord.parts.values()].sort((a, b) => placeOf(a) - placeOf(b))
       chord.since = this.#keeping.clock.now()
       this.#listeners.notify({ group, callback })
     }

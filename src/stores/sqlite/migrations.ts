@@ -18,7 +18,7 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
   {
     version: 3,
     minCompatible: 2,
-    describe: 'tables for chords: celeriac_chord, celeriac_part',
+    describe: 'tables for chords and large groups: celeriac_chord, celeriac_part, celeriac_batch',
     run: (db) => db.exec(CHORD_TABLES),
   },
 ]

@@ -183,27 +183,35 @@ export const TABLES: readonly Table[] = [
 export const CHORD_TABLES = `
 -- A chord whose header is sent.
 CREATE TABLE celeriac_chord (
-  id TEXT PRIMARY KEY,                  -- of the group that is its header
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT UNIQUE,                       -- of the group that is its header; NULL: closed, its parts are being dropped
   size INTEGER NOT NULL,                -- how many parts it waits for
   done INTEGER NOT NULL,                -- how many have come
-  callback TEXT NOT NULL,               -- the call of its body, of the last part
+  callback TEXT NOT NULL,               -- the call of its body, of the last part; empty: it waits for parts
   since INTEGER,                        -- complete since then; NULL: it waits for parts
   expires INTEGER NOT NULL,
   deadline INTEGER                      -- until when its members must be sent; NULL: all are
-) WITHOUT ROWID, STRICT;
+) STRICT;
 CREATE INDEX celeriac_chord_deadline ON celeriac_chord (deadline) WHERE deadline IS NOT NULL;
 CREATE INDEX celeriac_chord_since ON celeriac_chord (since) WHERE since IS NOT NULL;
 CREATE INDEX celeriac_chord_expires ON celeriac_chord (expires);
 -- The end of a member of a header.
 CREATE TABLE celeriac_part (
-  chord TEXT NOT NULL,
+  chord INTEGER NOT NULL,               -- seq of its chord
   task_id TEXT NOT NULL,
-  place INTEGER,                        -- in the header; NULL: after all others
+  place INTEGER NOT NULL,               -- in the header; from 2^40 on: it has none, and comes after all others
   state TEXT NOT NULL,                  -- empty: a member that was added later, and has not ended
   format TEXT NOT NULL,                 -- content type of result
   result ANY NOT NULL,                  -- text or bytes, still serialized
   PRIMARY KEY (chord, task_id)
-) WITHOUT ROWID, STRICT;`
+) WITHOUT ROWID, STRICT;
+CREATE INDEX celeriac_part_place ON celeriac_part (chord, place);
+-- Messages that are written in several transactions, and sent by one. Their owner is the negative id.
+CREATE TABLE celeriac_batch (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  state INTEGER NOT NULL,               -- 0: being written; 1: sent; 2: being dropped
+  until INTEGER NOT NULL                -- its process writes again before then, or is dead
+) STRICT;`
 
 /** One row. Every write transaction reads it first. */
 export const META = `

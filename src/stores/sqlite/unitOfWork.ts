@@ -9,20 +9,25 @@ import {
   type Writing,
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { calledTask } from '../../protocol/envelope.ts'
+import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
+import { Staging } from './staging.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
   readonly atomic = true
   readonly #broker: SqliteBroker
   readonly #backend: SqliteBackend
+  #prepared: Staging | undefined
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
     this.#backend = backend
+    backend.chords.alsoSweep(() => this.#staging.resume())
   }
 
   submit(submission: Submission): Promise<boolean> {
@@ -49,8 +54,16 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return true
   }
 
-  /** All of them in one transaction: for the time that it takes, no other process writes. */
   async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
+    if (submissions.length > MAX_ATOMIC_SUBMISSIONS) {
+      await this.#sendStaged(submissions, (batch) =>
+        this.#broker.file.writer.write(() => {
+          this.#staging.release(batch)
+          this.#backend.chords.open(opens)
+        }),
+      )
+      return
+    }
     await this.#broker.file.writer.write(() => {
       for (const submission of submissions) this.#submit(submission)
       this.#backend.chords.open(opens)
@@ -61,31 +74,67 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const { delivery, meta, end } = settlement
     const { messages } = this.#broker
     const own = SqliteDelivery.of(delivery)
-    return this.#joining((complete) =>
-      own.settle(() => {
-        const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
-        if (!ours) return false
-        if (meta) this.#backend.save(meta, true)
-        this.#more(settlement, complete)
-        return true
-      }),
+    return this.#inParts(settlement, (writing, batch) =>
+      this.#joining((complete) =>
+        own.settle(() => {
+          const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
+          if (!ours) return false
+          if (meta) this.#backend.save(meta, true)
+          this.#more(writing, batch, complete)
+          return true
+        }),
+      ),
     )
   }
 
-  write(writing: Writing): Promise<boolean> {
-    const { meta, closes } = writing
-    return this.#joining((complete) =>
-      this.#broker.file.writer.write(() => {
-        if (closes !== undefined && !this.#backend.chords.close(closes)) return false
-        this.#more(writing, complete)
-        return meta === undefined || this.#backend.save(meta, false)
-      }),
+  write(given: Writing): Promise<boolean> {
+    const { meta, closes } = given
+    return this.#inParts(given, (writing, batch) =>
+      this.#joining((complete) =>
+        this.#broker.file.writer.write(() => {
+          if (closes !== undefined && !this.#backend.chords.close(closes)) return false
+          this.#more(writing, batch, complete)
+          return meta === undefined || this.#backend.save(meta, false)
+        }),
+      ),
     )
   }
 
-  #more({ publish = [], also = [], parts = [], opens = [] }: Writing, complete: CompleteChord[]): void {
+  /** With many messages, these and their records are written before, and the transaction of the rest sends them. */
+  #inParts(
+    writing: Writing,
+    write: (writing: Writing, batch: number | undefined) => Promise<boolean>,
+  ): Promise<boolean> {
+    const { publish = [], also = [] } = writing
+    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, undefined)
+    const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
+    const submissions = publish.map((message): Submission => {
+      const id = calledTask(message.envelope)
+      return { message, meta: id === undefined ? undefined : pending.get(id) }
+    })
+    const staged = new Set(submissions.map(({ meta }) => meta))
+    const rest = { ...writing, publish: [], also: also.filter((meta) => !staged.has(meta)) }
+    return this.#sendStaged(submissions, (batch) => write(rest, batch))
+  }
+
+  /** `write` releases the batch, or writes nothing. */
+  async #sendStaged<Value>(
+    submissions: readonly Submission[],
+    write: (batch: number) => Promise<Value>,
+  ): Promise<Value> {
+    const batch = await this.#staging.stage(submissions)
+    try {
+      return await write(batch)
+    } finally {
+      await this.#staging.finish(batch)
+    }
+  }
+
+  #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
+    const { publish = [], also = [], parts = [], opens = [] } = writing
     for (const other of also) this.#backend.save(other, false)
     for (const message of publish) this.#publish(message)
+    if (batch !== undefined) this.#staging.release(batch)
     if (opens.length > 0) this.#backend.chords.open(opens)
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
@@ -102,6 +151,12 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const { file, messages } = this.#broker
     const hold = delivery && SqliteDelivery.of(delivery).hold
     return file.writer.write(() => (!hold || messages.holds(hold)) && this.#backend.log(output))
+  }
+
+  /** Most apps have no large groups. */
+  get #staging(): Staging {
+    this.#prepared ??= new Staging(this.#broker.file, this.#broker.messages, this.#backend)
+    return this.#prepared
   }
 
   #publish({ envelope, route, notBefore }: Message): void {

@@ -1,85 +1,34 @@
 import assert from 'node:assert/strict'
-import type { ChordPart, ChordStore, CompleteChord } from '../../backend/chords.ts'
-import type { Submission, UnitOfWork } from '../../backend/unitOfWork.ts'
+import type { CompleteChord } from '../../backend/chords.ts'
+import type { Writing } from '../../backend/unitOfWork.ts'
 import { PENDING, SUCCESS } from '../../protocol/states.ts'
-import type { OpenStores } from '../../stores/open.ts'
-import { envelopeOf, metaOf, toQueue } from '../factories.ts'
+import { type ChordFixture, ChordLab, member, message, part } from '../chordLab.ts'
+import { metaOf } from '../factories.ts'
 import type { Kit } from '../kit.ts'
 import { Reader } from '../reader.ts'
 
-/** Stores whose backend keeps chords, empty. */
-export type ChordStores = Pick<OpenStores, 'broker' | 'backend' | 'unitOfWork' | 'close'>
-
 /** The contract of `ChordStore`, and of what a unit of work does with chords. */
-export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordStores>): void {
+export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordFixture>): void {
   const it: Case = (title, run) =>
     kit.it(title, async () => {
       const lab = new ChordLab(await open())
       try {
         await run(lab)
       } finally {
-        await lab.stores.close()
+        await lab.close()
       }
     })
   kit.describe(`chords ${name}`, () => {
     joining(it)
+    ending(it)
     completing(it)
+    reading(it)
     sending(it)
+    settling(it)
   })
 }
 
 type Case = (title: string, run: (lab: ChordLab) => Promise<void>) => void
-
-/** The stores of one test, and the chords that it completes. */
-class ChordLab {
-  readonly stores: ChordStores
-  readonly complete: CompleteChord[] = []
-
-  constructor(stores: ChordStores) {
-    this.stores = stores
-    this.chords.onComplete((chord) => this.complete.push(chord))
-  }
-
-  get unit(): UnitOfWork {
-    return this.stores.unitOfWork
-  }
-
-  get chords(): ChordStore {
-    const { chords } = this.stores.backend
-    if (!chords) throw new Error('expected a backend with chords')
-    return chords
-  }
-
-  /** A chord of one part is opened and completed. */
-  async completed(group: string): Promise<void> {
-    await this.unit.write({ opens: [{ group, size: 1 }] })
-    await this.unit.write({ parts: [part(0, 0, { group })] })
-  }
-
-  async results(): Promise<unknown[]> {
-    return (await this.chords.parts('g', 0)).parts.map(({ result }) => result)
-  }
-
-  /** Ids of the messages that wait, which are returned to their queue. */
-  async ids(count: number): Promise<string[]> {
-    const consumer = await this.stores.broker.consume([{ name: 'q' }], { prefetch: 100, name: 'celery@suite' })
-    const reader = new Reader(consumer)
-    const found: string[] = []
-    for (let at = 0; at < count; at++) found.push((await reader.next()).envelope.headers.id as string)
-    await consumer.close()
-    await consumer.release()
-    return found.sort()
-  }
-}
-
-/** The end of a member of `g`. */
-function part(index: number, result: unknown = index, more: Partial<ChordPart> = {}): ChordPart {
-  return { group: 'g', index, taskId: `t${index}`, state: SUCCESS, result, callback: `c${index}`, ...more }
-}
-
-function member(id: string): Submission {
-  return { message: { envelope: envelopeOf(id), route: toQueue('q') }, meta: metaOf(id, PENDING) }
-}
 
 /** How parts make a chord complete. */
 function joining(it: Case): void {
@@ -138,12 +87,52 @@ function joining(it: Case): void {
   })
 }
 
+/** Chords that take no parts. */
+function ending(it: Case): void {
+  it('a part of a chord that was not opened completes nothing', async (lab) => {
+    assert.equal(await lab.unit.write({ parts: [part(0)] }), true)
+    assert.equal(await lab.chords.progress('g'), undefined)
+    assert.deepEqual(await lab.chords.parts('g', 0), { parts: [] })
+    assert.deepEqual(lab.complete, [])
+  })
+
+  it('an open chord is dropped when its time has passed; another one may have its id', async (lab) => {
+    await lab.unit.write({ opens: [{ group: 'g', size: 2 }] })
+    await lab.unit.write({ parts: [part(0, 'old')] })
+    await lab.fixture.expire()
+    assert.equal(await lab.chords.progress('g'), undefined)
+    await lab.unit.write({ parts: [part(1)] })
+    assert.equal(await lab.chords.grow('g', 'late'), false)
+    assert.deepEqual(lab.complete, [])
+    assert.equal(await lab.unit.write({ closes: 'g' }), false)
+    await lab.unit.write({ opens: [{ group: 'g', size: 1 }] })
+    await lab.unit.write({ parts: [part(1, 'new')] })
+    assert.deepEqual(lab.complete, [{ group: 'g', callback: 'c1' }])
+    assert.deepEqual(await lab.results(), ['new'])
+  })
+
+  it('of two writers that close it at once, one does', async (lab) => {
+    // On separate stores the two are sent under the same id.
+    if (!lab.unit.atomic) return
+    await lab.completed('g')
+    const other = await lab.otherUnit()
+    const body = (id: string): Writing => ({ publish: [message(id)], also: [metaOf(id, PENDING)], closes: 'g' })
+    const done = await Promise.all([lab.unit.write(body('one')), other.write(body('two'))])
+    assert.deepEqual([...done].sort(), [false, true])
+    assert.equal(await lab.stores.broker.size('q'), 1)
+    const records = await lab.stores.backend.load(['one', 'two'])
+    assert.deepEqual(
+      records.map((meta) => meta !== undefined),
+      done,
+    )
+  })
+}
+
 /** What becomes of a complete chord. */
 function completing(it: Case): void {
   it('closed with its body: message, record and the end of the chord; a second one writes nothing', async (lab) => {
     await lab.completed('g')
-    const { message, meta } = member('body')
-    const body = { publish: message ? [message] : [], also: meta ? [meta] : [], closes: 'g' }
+    const body = { publish: [message('body')], also: [metaOf('body', PENDING)], closes: 'g' }
     assert.equal(await lab.unit.write(body), true)
     assert.equal(await lab.unit.write(body), false)
     assert.deepEqual(await lab.ids(1), ['body'])
@@ -182,39 +171,51 @@ function completing(it: Case): void {
     assert.deepEqual(gone, [])
     assert.equal(other?.length, 2)
   })
-
-  it('grows by one for each task, until it is complete', async (lab) => {
-    await lab.unit.write({ opens: [{ group: 'g', size: 1 }] })
-    assert.deepEqual([await lab.chords.grow('g', 'more'), await lab.chords.grow('g', 'more')], [true, true])
-    assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: 2 })
-    await lab.unit.write({ parts: [part(0)] })
-    await lab.unit.write({ parts: [part(1, 'more', { taskId: 'more' })] })
-    assert.equal(lab.complete.length, 1)
-    assert.deepEqual(await lab.results(), [0, 'more'])
-    assert.deepEqual([await lab.chords.grow('g', 'late'), await lab.chords.grow('unknown', 'x')], [false, false])
-  })
 }
 
-/** How headers are sent, and how members end. */
-function sending(it: Case): void {
-  it('is read in slices', async (lab) => {
+/** How the parts of a complete chord are read. */
+function reading(it: Case): void {
+  it('is read in slices of at most 1000 parts', async (lab) => {
     const count = 2500
     await lab.unit.write({ opens: [{ group: 'g', size: count }] })
     await lab.unit.write({ parts: Array.from({ length: count }, (_, at) => part(at)) })
-    const found: unknown[] = []
-    let slices = 0
-    for (let from: number | undefined = 0; from !== undefined; slices++) {
-      const slice = await lab.chords.parts('g', from)
-      found.push(...slice.parts.map(({ result }) => result))
-      from = slice.next
-    }
+    const slices = await lab.slices()
     assert.deepEqual(
-      found,
+      slices.flat(),
       Array.from({ length: count }, (_, at) => at),
     )
-    assert.ok(slices > 2)
+    assert.ok(slices.length > 2)
   })
 
+  it('is read in slices of about 1 MiB, or of one part', async (lab) => {
+    const results = Array.from({ length: 40 }, (_, at) => `${at} ${'x'.repeat(at === 20 ? 1_500_000 : 100_000)}`)
+    await lab.unit.write({ opens: [{ group: 'g', size: results.length }] })
+    for (const [at, result] of results.entries()) await lab.unit.write({ parts: [part(at, result)] })
+    const slices = await lab.slices()
+    assert.deepEqual(slices.flat(), results)
+    assert.ok(slices.length >= 3, `${slices.length} slices`)
+    assert.ok(
+      slices.every((some) => some.length <= 11),
+      'no slice has much more than 1 MiB',
+    )
+  })
+
+  it('parts of one place, and those without one, are all read', async (lab) => {
+    const count = 1500
+    await lab.unit.write({ opens: [{ group: 'g', size: 3 * count }] })
+    const same = Array.from({ length: count }, (_, at) => part(7, at, { taskId: `same${at}` }))
+    const none = Array.from({ length: count }, (_, at) => part(at, count + at, { index: undefined }))
+    const first = Array.from({ length: count }, (_, at) => part(6, 2 * count + at, { taskId: `first${at}` }))
+    await lab.unit.write({ parts: [...none, ...same, ...first] })
+    const results = (await lab.results()) as number[]
+    assert.equal(new Set(results).size, 3 * count)
+    const kinds = results.map((result) => Math.floor(result / count))
+    assert.deepEqual([...new Set(kinds)], [2, 0, 1])
+  })
+}
+
+/** How headers are sent. */
+function sending(it: Case): void {
   it('the members of a header are sent with it', async (lab) => {
     await lab.unit.submitGroup?.([member('t0'), member('t1')], [{ group: 'g', size: 2 }])
     assert.deepEqual(await lab.ids(2), ['t0', 't1'])
@@ -225,7 +226,77 @@ function sending(it: Case): void {
     )
   })
 
-  it('a settlement gives a part with the record; one of a delivery that is lost gives none', async (lab) => {
+  it('a large header is sent whole', async (lab) => {
+    const ids = Array.from({ length: 2500 }, (_, at) => `t${at}`)
+    await lab.unit.submitGroup?.(ids.map(member), [{ group: 'g', size: ids.length }])
+    assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: ids.length })
+    assert.equal(await lab.stores.broker.size('q'), ids.length)
+    assert.deepEqual(await lab.ids(ids.length), [...ids].sort())
+    const records = await lab.stores.backend.load(ids)
+    assert.ok(records.every((meta) => meta?.status === PENDING))
+  })
+
+  for (const [count, at] of [
+    [3, 1],
+    [2500, 2400],
+  ] as const)
+    it(`of ${count} members of which one is refused, none is sent`, async (lab) => {
+      const members = Array.from({ length: count }, (_, index) => member(`t${index}`))
+      members[at] = { message: message('bad'), meta: metaOf('bad', PENDING, { result: () => undefined }) }
+      const sending = lab.unit.submitGroup?.(members, [{ group: 'g', size: count }])
+      await assert.rejects(Promise.resolve(sending), { name: 'EncodeError' })
+      // Separate stores may have sent a part of them.
+      if (!lab.unit.atomic) return
+      assert.equal(await lab.stores.broker.size('q'), 0)
+      assert.equal(await lab.chords.progress('g'), undefined)
+      assert.deepEqual(await lab.stores.backend.load(['t0', 'bad']), [undefined, undefined])
+    })
+}
+
+/** What a settlement writes. */
+function settling(it: Case): void {
+  for (const count of [2, 1500])
+    it(`${count} messages of a settlement are sent with it, or none`, async (lab) => {
+      const ids = Array.from({ length: count }, (_, at) => `m${at}`)
+      const rest = { publish: ids.map(message), also: ids.map((id) => metaOf(id, PENDING)) }
+      const opens = [{ group: 'g', size: count }]
+      await lab.unit.submitGroup?.([member('t0')], [])
+      const consumer = await lab.stores.broker.consume([{ name: 'q' }], { prefetch: 1, name: 'celery@suite' })
+      const delivery = await new Reader(consumer).next()
+      const meta = metaOf('t0', SUCCESS)
+      assert.equal(await lab.unit.settle({ delivery, meta, ...rest, opens, end: 'ack' }), true)
+      if (lab.unit.atomic) {
+        const more = { publish: ids.map((id) => message(`${id}-again`)) }
+        assert.equal(await lab.unit.settle({ delivery, ...more, end: 'ack' }), false)
+      }
+      await consumer.close()
+      await consumer.release()
+      assert.equal(await lab.stores.broker.size('q'), count)
+      assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: count })
+      assert.deepEqual(await lab.ids(count), [...ids].sort())
+      const records = await lab.stores.backend.load(ids)
+      assert.ok(records.every((record) => record?.status === PENDING))
+    })
+
+  it('a settlement of a delivery that is lost adds no part', async (lab) => {
+    if (!lab.unit.atomic) return
+    await lab.unit.submitGroup?.([member('t0')], [{ group: 'g', size: 1 }])
+    const consumer = await lab.stores.broker.consume([{ name: 'q' }], { prefetch: 1, name: 'celery@suite' })
+    const reader = new Reader(consumer)
+    const lost = await reader.next()
+    await lost.reject({ requeue: true })
+    const delivery = await reader.next()
+    const end = { meta: metaOf('t0', SUCCESS), parts: [part(0)], end: 'ack' } as const
+    assert.equal(await lab.unit.settle({ delivery: lost, ...end }), false)
+    assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: 1 })
+    assert.equal((await lab.stores.backend.load(['t0']))[0]?.status, PENDING)
+    assert.equal(await lab.unit.settle({ delivery, ...end }), true)
+    assert.equal(lab.complete.length, 1)
+    await consumer.close()
+    await consumer.release()
+  })
+
+  it('a settlement adds a part with the record', async (lab) => {
     await lab.unit.submitGroup?.([member('t0')], [{ group: 'g', size: 2 }])
     const consumer = await lab.stores.broker.consume([{ name: 'q' }], { prefetch: 1, name: 'celery@suite' })
     const delivery = await new Reader(consumer).next()

@@ -68,6 +68,7 @@ export class Messages {
   readonly #give: StatementSync
   readonly #held: StatementSync
   readonly #giveSome: StatementSync
+  readonly #dropHeld: StatementSync
   readonly #ready: StatementSync
   readonly #nextDue: StatementSync
   readonly #size: StatementSync
@@ -80,7 +81,7 @@ export class Messages {
     this.#file = file
     this.#clock = clock
     this.#insert = db.prepare(
-      'INSERT INTO celeriac_message (queue, priority, due, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO celeriac_message (queue, priority, due, owner, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
     this.#bound = db.prepare(
       'SELECT queue FROM celeriac_binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
@@ -102,6 +103,9 @@ export class Messages {
     this.#giveSome = db.prepare(`UPDATE celeriac_message SET owner = NULL WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
     )`)
+    this.#dropHeld = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
+    ) RETURNING task_id`)
     this.#ready = db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
     this.#nextDue = db.prepare('SELECT min(due) AS due FROM celeriac_message WHERE due IS NOT NULL')
     this.#size = db.prepare(
@@ -111,14 +115,22 @@ export class Messages {
       SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
     ) RETURNING ${DROPPED}`)
     this.#delayed = db.prepare(`SELECT seq, due, queue FROM celeriac_message
-      WHERE due IS NOT NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
+      WHERE due IS NOT NULL AND owner IS NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
     this.#purgeDelayed = db.prepare(
       `DELETE FROM celeriac_message WHERE seq = ? AND due IS NOT NULL RETURNING ${DROPPED}`,
     )
   }
 
-  /** Add a message, or a copy for each queue bound to its exchange. */
-  publish(envelope: Envelope, { exchange, routingKey }: Route, { notBefore, transient }: PublishOptions = {}): void {
+  /**
+   * Add a message, or a copy for each queue bound to its exchange. `owner`: what holds it from the beginning; default:
+   * it waits.
+   */
+  publish(
+    envelope: Envelope,
+    { exchange, routingKey }: Route,
+    { notBefore, transient }: PublishOptions = {},
+    owner: number | null = null,
+  ): void {
     if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
     const queues =
       exchange === ''
@@ -127,8 +139,8 @@ export class Messages {
     const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
-      this.#insert.run(queue, envelope.properties.priority ?? 0, due, calledTask(envelope) ?? null, head, body)
-    this.#file.touch('messages')
+      this.#insert.run(queue, envelope.properties.priority ?? 0, due, owner, calledTask(envelope) ?? null, head, body)
+    if (owner === null) this.#file.touch('messages')
   }
 
   /** Claim up to `limit` messages of a queue, in their order. */
@@ -171,6 +183,11 @@ export class Messages {
   giveSome(owner: number): boolean {
     this.#file.touch('messages')
     return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
+  }
+
+  /** Drop what this one holds, at most `limit`. */
+  dropHeld(owner: number, limit: number): readonly TaskRow[] {
+    return this.#dropHeld.all(owner, limit) as unknown as TaskRow[]
   }
 
   ready(queue: string): boolean {

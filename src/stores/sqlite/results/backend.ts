@@ -24,7 +24,7 @@ import { pieces } from '../../../std/chunks.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { isStoreTrouble } from '../database.ts'
 import type { SqliteFile } from '../file.ts'
-import { changeWindow, pauseAfter } from '../window.ts'
+import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChords } from './chords.ts'
 import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
@@ -126,6 +126,11 @@ export class SqliteBackend implements ResultBackend {
     if (added.changes !== 1) return false
     if (metadata) this.noteRows.addMetadata(added.lastInsertRowid, metadata)
     return this.#saved(meta)
+  }
+
+  /** Inside a transaction: drop the PENDING record of a task that was not sent, and has no other message. */
+  unsave(id: string): void {
+    this.#statements.unsave.run(id, id)
   }
 
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -246,16 +251,8 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
-  /** In windows, with pauses in which other processes write. */
-  async #changeAll(change: (limit: number) => number): Promise<void> {
-    for (let more = true; more; ) {
-      let started = 0
-      more = await this.file.writer.write(() => {
-        started = performance.now()
-        return changeWindow(change)
-      })
-      if (more) await new Promise((resolve) => setTimeout(resolve, pauseAfter(performance.now() - started)).unref())
-    }
+  #changeAll(change: (limit: number) => number): Promise<void> {
+    return writeInWindows(this.file.writer, () => changeWindow(change), { unref: true })
   }
 
   /**
@@ -286,6 +283,6 @@ export class SqliteBackend implements ResultBackend {
     }
     await this.#changeAll((limit) => Number(dropRevoked.run(this.#clock.now(), limit).changes))
     await this.#changeAll((limit) => this.noteRows.clean(this.#clock.now(), limit))
-    await this.#changeAll((limit) => this.chords.clean(this.#clock.now(), limit))
+    await this.chords.dropGone()
   }
 }

@@ -14,20 +14,31 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
+import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChordWrites } from './chordWrites.ts'
 
-/** Parts, and characters or bytes of results, of one slice. */
+/** Parts, and bytes of results, of one slice. */
 const MAX_PARTS = 1000
-const MAX_SLICE_LENGTH = 2 ** 20
+const MAX_SLICE_BYTES = 2 ** 20
+/** Place of the first part that has none in the header. */
+const PLACELESS = 2 ** 40
+/** A chord with more parts is dropped in several transactions. */
+const MAX_PARTS_DROPPED_AT_ONCE = 500
 
 interface ChordRow {
+  readonly seq: number
   readonly size: number
   readonly done: number
   readonly since: number | null
 }
 
+interface PartSize {
+  readonly place: number
+  readonly bytes: number
+}
+
 interface PartRow {
-  readonly place: number | null
+  readonly place: number
   readonly taskId: string
   readonly state: ChordPart['state']
   readonly format: string
@@ -41,6 +52,7 @@ export class SqliteChords implements ChordStore {
   readonly #keeping: ChordKeeping
   readonly #listeners = new ChordListeners()
   readonly writes: SqliteChordWrites
+  readonly #sweeps: (() => Promise<void>)[] = []
   #prepared: Statements | undefined
 
   /** `save` writes a record, inside a transaction. */
@@ -54,23 +66,32 @@ export class SqliteChords implements ChordStore {
     return this.#listeners.add(listener)
   }
 
+  /** Have `complete` do this, too. */
+  alsoSweep(sweep: () => Promise<void>): void {
+    this.#sweeps.push(sweep)
+  }
+
   async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
     await this.writes.endUnsent()
-    return this.#file.read(() => {
-      const rows = this.#statements.left.all(before, this.#now, limit) as unknown as readonly CompleteChord[]
-      return rows.map(({ group, callback }) => ({ group, callback }))
-    })
+    const rows = await this.#file.read(
+      () => this.#statements.left.all(before, this.now, limit) as unknown as readonly CompleteChord[],
+    )
+    for (const sweep of this.#sweeps) await sweep()
+    await this.dropGone()
+    return rows.map(({ group, callback }) => ({ group, callback }))
   }
 
   parts(group: string, from: number): Promise<PartSlice> {
     return this.#file.read(() => {
-      if (this.#chord(group)?.since == null) return { parts: [] }
-      const rows = this.#statements.parts.all(group, MAX_PARTS, from) as unknown as PartRow[]
-      let [count, length] = [0, 0]
-      while (count < rows.length && (count === 0 || length < MAX_SLICE_LENGTH))
-        length += rows[count++]?.result.length ?? 0
-      const parts = rows.slice(0, count).map((row) => partOf(group, row))
-      return count < rows.length || rows.length === MAX_PARTS ? { parts, next: from + count } : { parts }
+      const chord = this.#chord(group)
+      if (chord?.since == null) return { parts: [] }
+      const sizes = this.#statements.sizes.all(chord.seq, from, MAX_PARTS + 1) as unknown as PartSize[]
+      const to = endOfSlice(sizes)
+      if (to === undefined) return { parts: [] }
+      const rows = this.#statements.parts.all(chord.seq, from, to) as unknown as PartRow[]
+      const parts = rows.map((row) => partOf(group, row))
+      const isLast = sizes.length <= MAX_PARTS && sizes.at(-1)?.place === to
+      return isLast ? { parts } : { parts, next: to + 1 }
     })
   }
 
@@ -85,14 +106,18 @@ export class SqliteChords implements ChordStore {
     return this.#file.writer.write(() => {
       const chord = this.#chord(group)
       if (!chord || chord.since !== null) return false
-      if (this.#statements.grow.run(group, taskId).changes === 1) this.#statements.resize.run(group)
+      if (this.#statements.grow.run(chord.seq, taskId, PLACELESS).changes === 1) this.#statements.resize.run(chord.seq)
       return true
     })
   }
 
   open(chords: readonly OpenChord[]): void {
-    const expires = endOf(staleAfter(this.#keeping.expires), this.#now)
-    for (const { group, size } of chords) this.#statements.open.run(group, size, expires)
+    const expires = endOf(staleAfter(this.#keeping.expires), this.now)
+    const { retireExpired, open } = this.#statements
+    for (const { group, size } of chords) {
+      retireExpired.run(group, this.now)
+      open.run(group, size, expires)
+    }
   }
 
   isOpen(group: string): boolean {
@@ -111,41 +136,66 @@ export class SqliteChords implements ChordStore {
     for (const chord of completed) this.#listeners.notify(chord)
   }
 
-  /** False where it is not open. */
+  /** False where it is not open. The parts of a large one are dropped later. */
   close(group: string): boolean {
-    this.#statements.drop.run(group)
-    return this.#statements.close.run(group).changes === 1
+    const chord = this.#chord(group)
+    if (!chord) return false
+    const { drop, retire } = this.#statements
+    if (chord.size > MAX_PARTS_DROPPED_AT_ONCE) {
+      retire.run(chord.seq)
+      return true
+    }
+    this.#statements.dropParts.run(chord.seq, chord.seq, chord.size)
+    drop.run(chord.seq)
+    return true
   }
 
-  /** Drop chords that have expired, at most `limit`. Returns how many. */
-  clean(now: number, limit: number): number {
-    const gone = this.#statements.clean.all(now, limit) as unknown as { id: string }[]
-    for (const { id } of gone) this.close(id)
-    return gone.length
+  /** Drop chords that have expired, and large ones that were closed. */
+  async dropGone(): Promise<void> {
+    const isThere = await this.#file.read(() => this.#statements.gone.get(this.now) !== undefined)
+    if (!isThere) return
+    const drop = (): boolean => changeWindow((limit) => this.#dropSome(limit))
+    await writeInWindows(this.#file.writer, drop, { unref: true })
+  }
+
+  /** At most `limit` rows; returns how many. */
+  #dropSome(limit: number): number {
+    const { gone, dropParts, drop } = this.#statements
+    for (let count = 0; ; count++) {
+      const chord = count < limit ? (gone.get(this.now) as { seq: number } | undefined) : undefined
+      if (!chord) return count
+      count += Number(dropParts.run(chord.seq, chord.seq, limit - count).changes)
+      if (count >= limit) return count
+      drop.run(chord.seq)
+    }
   }
 
   #add({ group, index, taskId, state, result, callback }: ChordPart, replaces: boolean): CompleteChord | undefined {
     const chord = this.#chord(group)
     if (!chord || chord.since !== null) return undefined
+    const { seq, done, size } = chord
     const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
-    const place = index ?? null
+    // Those without a place come in the order in which they ended.
+    const place = index ?? PLACELESS + done
     const { insert, fill, replace, count, complete } = this.#statements
     // The row of a member that was added later is there, and has no state yet.
     const isNew =
-      insert.run(group, taskId, place, state, contentType, body).changes === 1 ||
-      fill.run(place, state, contentType, body, group, taskId).changes === 1
+      insert.run(seq, taskId, place, state, contentType, body).changes === 1 ||
+      fill.run(place, state, contentType, body, seq, taskId).changes === 1
     if (!isNew) {
-      if (replaces) replace.run(place, state, contentType, body, group, taskId)
+      if (replaces) replace.run(place, state, contentType, body, seq, taskId)
       return undefined
     }
-    count.run(callback, group)
-    if (chord.done + 1 < chord.size) return undefined
-    complete.run(this.#now, group)
+    if (done + 1 < size) {
+      count.run(seq)
+      return undefined
+    }
+    complete.run(this.now, callback, seq)
     return { group, callback }
   }
 
   #chord(group: string): ChordRow | undefined {
-    return this.#statements.chord.get(group, this.#now) as ChordRow | undefined
+    return this.#statements.chord.get(group, this.now) as ChordRow | undefined
   }
 
   /** Most apps have no chords. */
@@ -154,14 +204,27 @@ export class SqliteChords implements ChordStore {
     return this.#prepared
   }
 
-  get #now(): number {
+  /** ms since the epoch */
+  get now(): number {
     return this.#keeping.clock.now()
   }
 }
 
+/** The last place of a slice: parts of the same place are not separated. */
+function endOfSlice(sizes: readonly PartSize[]): number | undefined {
+  let end = sizes[0]?.place
+  let bytes = 0
+  for (const size of sizes.slice(0, MAX_PARTS)) {
+    bytes += size.bytes
+    if (bytes > MAX_SLICE_BYTES) break
+    end = size.place
+  }
+  return end
+}
+
 /** A part that cannot be read is a failed one: the chord must end. */
 function partOf(group: string, { place, taskId, state, format, result }: PartRow): PartSlice['parts'][number] {
-  const part = { group, index: place ?? undefined, taskId }
+  const part = { group, index: place < PLACELESS ? place : undefined, taskId }
   try {
     const encoding = typeof result === 'string' ? 'utf-8' : 'binary'
     return { ...part, state, result: deserialize(result, format, encoding, ALL_CONTENT_TYPES) }
@@ -177,24 +240,31 @@ function prepare(db: DatabaseSync) {
   return {
     open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
       VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO NOTHING`),
-    chord: db.prepare('SELECT size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
+    chord: db.prepare('SELECT seq, size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
     insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
     fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
       WHERE chord = ? AND task_id = ? AND state = ''`),
     replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
       WHERE chord = ? AND task_id = ?`),
-    count: db.prepare('UPDATE celeriac_chord SET done = done + 1, callback = ? WHERE id = ?'),
-    complete: db.prepare('UPDATE celeriac_chord SET since = ? WHERE id = ?'),
+    count: db.prepare('UPDATE celeriac_chord SET done = done + 1 WHERE seq = ?'),
+    complete: db.prepare('UPDATE celeriac_chord SET done = done + 1, since = ?, callback = ? WHERE seq = ?'),
     left: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord WHERE since < ? AND expires > ?
       ORDER BY since LIMIT ?`),
+    // Without reading the results.
+    sizes: db.prepare(`SELECT place, octet_length(result) AS bytes FROM celeriac_part
+      WHERE chord = ? AND place >= ? ORDER BY place, task_id LIMIT ?`),
     parts: db.prepare(`SELECT place, task_id AS taskId, state, format, result FROM celeriac_part
-      WHERE chord = ? AND state <> '' ORDER BY place IS NULL, place, task_id LIMIT ? OFFSET ?`),
+      WHERE chord = ? AND place BETWEEN ? AND ? AND state <> '' ORDER BY place, task_id`),
     grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
-      VALUES (?, ?, NULL, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
-    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1 WHERE id = ?'),
-    close: db.prepare('DELETE FROM celeriac_chord WHERE id = ?'),
-    drop: db.prepare('DELETE FROM celeriac_part WHERE chord = ?'),
-    clean: db.prepare('SELECT id FROM celeriac_chord WHERE expires <= ? LIMIT ?'),
+      VALUES (?, ?, ?, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
+    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1 WHERE seq = ?'),
+    retire: db.prepare('UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0 WHERE seq = ?'),
+    retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
+      WHERE id = ? AND expires <= ?`),
+    drop: db.prepare('DELETE FROM celeriac_chord WHERE seq = ?'),
+    dropParts: db.prepare(`DELETE FROM celeriac_part WHERE chord = ? AND task_id IN
+      (SELECT task_id FROM celeriac_part WHERE chord = ? LIMIT ?)`),
+    gone: db.prepare('SELECT seq FROM celeriac_chord WHERE expires <= ? LIMIT 1'),
   } satisfies Record<string, StatementSync>
 }

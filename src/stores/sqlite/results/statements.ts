@@ -18,6 +18,7 @@ export class ResultStatements {
   readonly add: StatementSync
   readonly put: StatementSync
   readonly settle: StatementSync
+  readonly unsave: StatementSync
   readonly load: StatementSync
   readonly list: StatementSync
   readonly listTagged: StatementSync
@@ -35,6 +36,8 @@ export class ResultStatements {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
     this.put = db.prepare(`${UPDATE} final = 0`)
     this.settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
+    this.unsave = db.prepare(`DELETE FROM celeriac_result WHERE id = ? AND state = 'PENDING'
+      AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE task_id = ?)`)
     this.load = db.prepare(`SELECT ${COLUMNS} FROM celeriac_result WHERE id = ?`)
     this.list = db.prepare(
       `SELECT ${COLUMNS} FROM celeriac_result WHERE seq < :before ${LISTED} ORDER BY seq DESC LIMIT :limit`,
