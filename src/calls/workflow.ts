@@ -2,7 +2,7 @@ import { chainData, chordData, groupData } from '../protocol/canvas.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
-import type { AsyncResult, Submission } from './asyncResult.ts'
+import { AsyncResult, Submission } from './asyncResult.ts'
 import type { GroupResult } from './groupResult.ts'
 import { type SignatureOptions, type WorkflowOptions, wireOptions } from './workflowOptions.ts'
 
@@ -260,12 +260,14 @@ export function chain<const Steps extends readonly [AnyWorkflow, ...AnyWorkflow[
 export function group<const Members extends GroupMembers>(
   members: Members,
 ): Group<GroupResults<Members>, MembersTake<Members>, MembersReady<Members>, ResultList<Members>> {
+  if (members instanceof Workflow || typeof members !== 'object' || members === null)
+    throw new ArgumentError(`group: expected a list or an object of signatures, got ${describeMember(members)}`)
   const names = Array.isArray(members) ? undefined : Object.keys(members)
-  const list: readonly AnyWorkflow[] = Object.values(members)
+  const list: readonly AnyWorkflow[] = Array.isArray(members) ? members : Object.values(members)
   const inner = names?.find((_, at) => list[at] instanceof Group)
   if (inner !== undefined)
     throw new ArgumentError(`group: ${inner}: expected no group in a group with names, got one: its members have none`)
-  return new Group(groupData(datasOf(list, 'group')), senderOf(list, 'group'), names)
+  return new Group(groupData(datasOf(list, 'group', names)), senderOf(list, 'group', names), names)
 }
 
 /**
@@ -281,31 +283,52 @@ export function chord<Results, Takes, Ready extends boolean, List, Body extends 
   body: Body & Following<List, Body>,
 ): Chord<StepResult<Body>, Takes, Ready, StepHandle<Body>>
 export function chord(header: readonly AnyWorkflow[] | AnyWorkflow, body: AnyWorkflow): unknown {
+  const data = Array.isArray(header) ? datasOf(header, 'chord: header') : dataOf(header, 'chord: header')
+  const end = dataOf(body, 'chord: body')
   const members = Array.isArray(header) ? header : [header]
-  const sender = senderOf([...members, body], 'chord')
-  const data = Array.isArray(header) ? datasOf(header, 'chord: header') : datasOf(members, 'chord: header')[0]
-  return new Chord(chordData(data as SignatureData, datasOf([body], 'chord: body')[0] as SignatureData), sender)
+  return new Chord(chordData(data, end), senderOf([...members, body], 'chord'))
 }
 
 function chainOf(steps: readonly AnyWorkflow[]): AnyWorkflow {
   return new Chain(chainData(datasOf(steps, 'chain')), senderOf(steps, 'chain'))
 }
 
-function datasOf(members: readonly AnyWorkflow[], where: string): readonly SignatureData[] {
-  return members.map((member, index) => {
-    if (member instanceof Workflow) return member.toJSON()
-    throw new ArgumentError(`${where}[${index}]: expected a signature, as task.s(…), got ${shown(member)}`)
-  })
+function datasOf(members: readonly AnyWorkflow[], where: string, names?: readonly string[]): readonly SignatureData[] {
+  // Array.from: a hole of the list is a member, too.
+  return Array.from(members, (member, index) => dataOf(member, pathOf(where, index, names)))
+}
+
+function dataOf(member: unknown, where: string): SignatureData {
+  if (member instanceof Workflow) return member.toJSON()
+  throw new ArgumentError(`${where}: expected a signature, as task.s(…), got ${describeMember(member)}`)
+}
+
+function pathOf(where: string, index: number, names: readonly string[] | undefined): string {
+  return names ? `${where}.${names[index]}` : `${where}[${index}]`
+}
+
+/** What was given instead of a signature, for a message. */
+function describeMember(value: unknown): string {
+  if (value instanceof Workflow) return `a workflow itself: ${value.toJSON().task}`
+  if (value instanceof Submission || value instanceof AsyncResult)
+    return 'a call that is sent already: use task.s(…) instead of task.delay(…)'
+  if (value instanceof Promise) return 'a promise'
+  if (typeof value !== 'function') return shown(value)
+  return 's' in value ? `the task ${value.name} itself: write its arguments, as ${value.name}.s(…)` : 'a function'
 }
 
 /** The one sender of all these. */
-function senderOf(members: readonly AnyWorkflow[], where: string): WorkflowSender | undefined {
+function senderOf(
+  members: readonly AnyWorkflow[],
+  where: string,
+  names?: readonly string[],
+): WorkflowSender | undefined {
   let found: WorkflowSender | undefined
   for (const [index, member] of members.entries()) {
     const { sender } = member as unknown as { sender: WorkflowSender | undefined }
     if (found && sender && sender !== found)
       throw new ArgumentError(
-        `${where}[${index}]: expected a task of the app of those before it, got one of another app`,
+        `${pathOf(where, index, names)}: expected a task of the app of those before it, got one of another app`,
       )
     found ??= sender
   }
@@ -313,7 +336,7 @@ function senderOf(members: readonly AnyWorkflow[], where: string): WorkflowSende
 }
 
 function linkOf(link: AnyWorkflow, sender: WorkflowSender | undefined): SignatureData {
-  const [data] = datasOf([link], 'link') as [SignatureData]
+  const data = dataOf(link, 'link')
   const { sender: other } = link as unknown as { sender: WorkflowSender | undefined }
   if (sender && other && other !== sender)
     throw new ArgumentError('link: expected a task of the same app, got one of another app')

@@ -2,18 +2,22 @@ import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { assertEncodable, type SerializerName } from '../protocol/encoding.ts'
 import { canvasOf, readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, DecodeError, EncodeError } from '../std/errors.ts'
+import { checkOptions } from './prepareSignature.ts'
 
 /** Most tasks of one workflow, links counted. */
 export const MAX_WORKFLOW_TASKS = 100_000
+/** Most signatures of one workflow: its tasks, and the chains, groups and chords around them. */
+const MAX_SIGNATURES = 4 * MAX_WORKFLOW_TASKS
 /** Deepest nesting of workflows in each other: what nests deeper could not be sent as JSON. */
 const MAX_WORKFLOW_DEPTH = 20
+const KINDS: ReadonlySet<string | undefined> = new Set([undefined, 'chain', 'group', 'chord'])
 
 /** How the arguments of a task are sent. */
 export type SerializerOf = (task: string) => SerializerName
 
 /**
- * Check all that a workflow names, links too: that it is made of signatures, is not too large, and that all arguments
- * can be sent. Throws ArgumentError, or EncodeError for arguments, with the path of the member, as
+ * Check all that a workflow names, links too: that it is made of signatures, is not too large, and that all options and
+ * arguments can be sent. Throws ArgumentError, or EncodeError for arguments, with the path of the member, as
  * `chain[1].group[0]: args[0]: functions cannot be sent`.
  */
 export function checkWorkflow(data: SignatureData, serializerOf: SerializerOf): void {
@@ -30,7 +34,8 @@ class Checker {
   readonly #serializerOf: SerializerOf
   /** The members of those that the one at hand is part of. */
   readonly #around = new Set<SignatureData['kwargs']>()
-  #left = MAX_WORKFLOW_TASKS
+  #tasksLeft = MAX_WORKFLOW_TASKS
+  #signaturesLeft = MAX_SIGNATURES
 
   constructor(serializerOf: SerializerOf) {
     this.#serializerOf = serializerOf
@@ -39,18 +44,24 @@ class Checker {
   check(data: SignatureData, path: string, depth: number): void {
     const kind = canvasOf(data)
     const name = path + (kind ?? data.task)
+    if (!KINDS.has(kind))
+      throw new ArgumentError(`${path}${data.task}: expected a task, a chain, a group or a chord, got a ${kind}`)
+    this.#signaturesLeft -= 1
+    if (this.#signaturesLeft < 0)
+      throw new ArgumentError(`${name}: expected at most ${MAX_SIGNATURES} signatures in one workflow, got more`)
     if (depth > MAX_WORKFLOW_DEPTH)
       throw new ArgumentError(`${name}: expected at most ${MAX_WORKFLOW_DEPTH} workflows in each other`)
     if (this.#around.has(data.kwargs)) throw new ArgumentError(`${name}: a workflow cannot be a part of itself`)
     this.#around.add(data.kwargs)
+    checkOptions(data.options, name)
     if (kind === undefined) this.#checkTask(data, name)
     for (const [inner, part] of partsOf(data, kind ?? data.task)) this.check(inner, `${path}${part}.`, depth + 1)
     this.#around.delete(data.kwargs)
   }
 
   #checkTask({ task, args, kwargs }: SignatureData, name: string): void {
-    this.#left -= 1
-    if (this.#left < 0)
+    this.#tasksLeft -= 1
+    if (this.#tasksLeft < 0)
       throw new ArgumentError(`${name}: expected at most ${MAX_WORKFLOW_TASKS} tasks in one workflow, got more`)
     try {
       const serializer = this.#serializerOf(task)
@@ -65,8 +76,9 @@ class Checker {
 
 /** The signatures in a signature, each with its name in a path. */
 function* partsOf(data: SignatureData, name: string): Generator<[SignatureData, string]> {
-  const { link, link_error } = data.options
-  for (const [list, key] of [[link, 'link'] as const, [link_error, 'linkError'] as const])
+  const { link, link_error, chain } = data.options
+  const lists = [[link, 'link'] as const, [link_error, 'linkError'] as const, [chain, 'options.chain'] as const]
+  for (const [list, key] of lists)
     for (const [index, one] of (readSignatures(list, `${name}.${key}`) ?? []).entries())
       yield [one, `${name}.${key}[${index}]`]
   const kind = canvasOf(data)

@@ -35,13 +35,37 @@ export function planOf(
   const { calls, opens } = unfold(normal)
   const now = new Set(calls.map(({ options }) => options.task_id))
   const tasks = tasksWithin(normal)
+  const chords = chordsWithin(normal)
+  requireOwnIds(tasks, chords)
   return {
     calls: calls.map((call) => withOptions(call, first)),
     later: tasks.filter(({ options }) => !now.has(options.task_id)),
     opens,
     outline: outlineOf(normal),
-    joins: hasChord(normal),
+    joins: chords.length > 0,
   }
+}
+
+/** Two tasks under one id have one record and are one part of a header: the workflow would not end. */
+function requireOwnIds(tasks: readonly SignatureData[], chords: readonly SignatureData[]): void {
+  const ids = new Set<unknown>()
+  for (const { task, options } of tasks) requireOwnId(ids, options.task_id, task)
+  for (const { kwargs } of chords) requireOwnId(ids, (kwargs.header as SignatureData).options.task_id, 'group')
+}
+
+function requireOwnId(ids: Set<unknown>, id: unknown, name: string): void {
+  if (ids.has(id))
+    throw new ArgumentError(`${name}: expected an id of its own for each task and header, got ${id} twice`)
+  ids.add(id)
+}
+
+/** All chords of a workflow in normal form, without links. */
+function chordsWithin(signature: SignatureData): readonly SignatureData[] {
+  const kind = canvasOf(signature)
+  if (kind === undefined) return []
+  if (kind !== 'chord') return tasksOf(signature, signature.task).flatMap(chordsWithin)
+  const { header, body } = chordParts(signature, signature.task)
+  return [signature, ...[...header, body].flatMap(chordsWithin)]
 }
 
 /** All tasks of a workflow in normal form, without links. */
@@ -57,10 +81,4 @@ function tasksWithin(signature: SignatureData): readonly SignatureData[] {
     default:
       return [signature]
   }
-}
-
-function hasChord(signature: SignatureData): boolean {
-  const kind = canvasOf(signature)
-  if (kind === 'chord') return true
-  return kind !== undefined && tasksOf(signature, signature.task).some(hasChord)
 }

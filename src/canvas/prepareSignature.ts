@@ -65,6 +65,42 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   return preparedOf(message, envelope, { exchange, routingKey }, now)
 }
 
+/** How each option is read; `checkOptions` reads them before anything is sent. */
+const READERS: Readonly<Record<string, (options: Options, name: string) => unknown>> = {
+  task_id: text,
+  group_id: text,
+  group_index: number,
+  queue: text,
+  exchange: text,
+  routing_key: text,
+  reply_to: text,
+  shadow: text,
+  serializer: serializerOf,
+  countdown: number,
+  eta: (options, name) => time(options, name, 0),
+  expires: (options, name) => time(options, name, 0),
+  retries: number,
+  replaced_task_nesting: number,
+  time_limit: number,
+  soft_time_limit: number,
+  priority,
+  ignore_result: flag,
+  headers: record,
+  chord: (options, name) => isNothing(options[name]) || readSignature(options[name], `options.${name}`),
+}
+
+/** Read every option of a signature. Throws ArgumentError for one that cannot be sent; `where` names the signature. */
+export function checkOptions(options: Options, where: string): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(READERS, name)) continue
+    try {
+      READERS[name]?.(options, name)
+    } catch (error) {
+      throw new ArgumentError(`${where}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
+
 function messageOf(
   { task, args, kwargs, options }: SignatureData,
   before: Predecessor,

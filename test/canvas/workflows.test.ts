@@ -298,35 +298,6 @@ describe('in memory', () => {
     expect(group([]).pipe(sum.s()).toJSON().kwargs.tasks).toHaveLength(2)
   })
 
-  it('all is checked before anything is sent', async () => {
-    const app = lab().app()
-    const { add, sum, note, render } = tasksOf(app)
-    const other = tasksOf(lab().app())
-    const bad = (): unknown => undefined
-    const cases: [() => unknown, string | RegExp][] = [
-      [() => chain(add.s(1, 2), other.add.s(3)), 'chain[1]: expected a task of the app of those before it'],
-      [() => add.s(1, 2).link(other.add.s(3)), 'link: expected a task of the same app'],
-      [() => group([add.s(1, 2), 7 as never]), 'group[1]: expected a signature, as task.s(…), got 7'],
-      [
-        () => chain(add.s(1, 2), group([note.s('a'), note.si(bad, 'b')])).delay(),
-        'chain[1].group[1].note: args[0]: functions cannot',
-      ],
-      [() => add.s(1, 2).link(note.si(bad, 'b')).delay(), 'add.link[0].note: args[0]: functions cannot be sent'],
-      [() => add.s(1, 2).applyAsync([], { quue: 'x' } as never), 'add: unknown option quue'],
-      [() => add.s(1, 2).set({ tags: ['x'] } as never), 'signature of add: unknown option tags'],
-      [() => add.s(1, 2).set({ priority: 900 }), /priority/],
-      [() => render.s({ page: 'one', title: 'a' } as never).delay(), /render/],
-      [() => app.signature({ task: 7 } as never), 'signature.task: expected a task name'],
-    ]
-    for (const [call, message] of cases) await expect(async () => call(), String(call)).rejects.toThrow(message)
-    const loop = { ...chain(add.s(1, 2), add.s(3)).toJSON() } as unknown as { kwargs: { tasks: unknown[] } }
-    loop.kwargs = { tasks: [...loop.kwargs.tasks, loop] }
-    expect(() => app.signature(loop as never).delay()).toThrow('a workflow cannot be a part of itself')
-    const many = Array.from({ length: 100_001 }, () => sum.s([]))
-    expect(() => group(many).delay()).toThrow('expected at most 100000 tasks in one workflow')
-    expect(await app.queueSize()).toBe(0)
-  })
-
   it('each member passes the send middleware and the signals', async () => {
     const app = lab().app()
     const { add } = tasksOf(app)

@@ -111,6 +111,32 @@ describe('examples/plots/README.md', () => {
   })
 })
 
+describe('examples/workflow/README.md', () => {
+  const readme = new Document('examples/workflow/README.md')
+
+  it('its code', () => {
+    expect(readme.code('ts')).toHaveLength(3)
+    expectCode('workflow', readme)
+  })
+
+  it('its commands', async () => {
+    const env = { BROKER_URL: `sqlite:${join(project(), 'workflow.db')}`, REPORT_SECONDS: '0' }
+    const [begin, show, follow] = [readme.take('curl -X'), readme.take('curl'), readme.take('curl -N')]
+    const see = async ({ base, stop }: Service): Promise<void> => {
+      const answer = (await (await curl(begin, base)).json()) as { id: string; location: string }
+      const ids = { '<id>': answer.id, '<group>': answer.location.split('=')[1] as string }
+      expect(await (await curl(follow, base, ids)).text()).toContain('data: {"state":"SUCCESS","done":200,"total":200,')
+      const shown = await (await curl(show, base, ids)).json()
+      expect(shown).toMatchObject({ state: 'SUCCESS', report: { pages: 199, failed: [{ page: 113 }] } })
+      await stop()
+    }
+    await see(await startExample(readme.take('npm start -- workflow'), env))
+    await see(await startBoth(readme.take('npm run celeriac'), readme.take('npm run celeriac'), env))
+    await see(await startExample(readme.take('npm start -- workflow --broker redis'), env))
+    expect(readme.rest).toEqual([])
+  })
+})
+
 describe('examples/long-running/README.md', () => {
   const readme = new Document('examples/long-running/README.md')
 

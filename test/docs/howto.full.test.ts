@@ -115,6 +115,21 @@ it('stream output', async () => {
   await stop(server)
 })
 
+it('fan out and collect', async () => {
+  const followed = follow('fan-out-and-collect')
+  const { page, folder } = followed
+  const types = typesOf(followed)
+  const worker = await work(folder, page.take('npx celeriac worker'))
+  const [collect = '', partial = '', many = '', cancel = ''] = [1, 2, 3, 4].map(() => page.take('node').words[1])
+  const counted = [1, 2, 3, 4, 5].map((done) => `${done} of 5: SUCCESS\n`)
+  expect(await node(folder, collect)).toBe(`${counted.join('')}total: 150\n`)
+  expect(await node(folder, partial)).toBe('ChordError\n{"done":2,"failed":[13]}\n')
+  expect(await node(folder, many)).toBe(`${10 * (100 * 10_000 + (9_999 * 10_000) / 2)}\n`)
+  expect(await node(folder, cancel)).toBe('2\nChordError\n')
+  expect([await types, page.rest]).toEqual([[], []])
+  await stop(worker)
+})
+
 it('wait for an answer', async () => {
   const followed = follow('wait-for-an-answer')
   const { page, folder } = followed
@@ -184,13 +199,17 @@ it('migrate from BullMQ', async () => {
   const followed = follow('migrate-from-bullmq')
   const { page, folder, here } = followed
   const types = typesOf(followed)
-  const worker = await work(folder, page.take('npx celeriac worker'), here)
+  const command = page.take('npx celeriac worker')
+  const worker = await work(folder, command, here)
   const file = page.take('node').words[1] ?? ''
   expect(await node(folder, file)).toBe('a.mov.mp4\n')
   // The key was there: nothing is sent.
   expect(await node(folder, file)).toBe('a.mov.mp4\n')
   await stop(worker)
   expect(worker.stdout + worker.stderr).not.toMatch(/succeeded[\s\S]*succeeded/)
+  const again = await work(folder, command, here)
+  expect(await node(folder, page.take('node').words[1] ?? '')).toBe('a.mov.mp4 b.mov.mp4\n')
+  await stop(again)
   expect([await types, page.rest]).toEqual([[], []])
 })
 

@@ -103,6 +103,13 @@ const JOBS: Readonly<Record<string, (service: Program) => Promise<void>>> = {
       (status) => status === 200,
     )
   },
+  workflow: async (service) => {
+    const { location } = await service.json('/reports', { method: 'POST' })
+    await eventually(
+      () => service.json(location),
+      ({ state }) => state === 'SUCCESS',
+    )
+  },
 }
 
 describe('a process that is killed', () => {
@@ -150,7 +157,7 @@ describe('a process that is killed', () => {
 
 /** A folder whose tasks take no time. */
 function quick(): Folder {
-  const one = new Folder({ PLOTS_SECONDS: '0', LONG_RUNNING_SECONDS: '0.1', REPORTS_SECONDS: '0' })
+  const one = new Folder({ PLOTS_SECONDS: '0', LONG_RUNNING_SECONDS: '0.1', REPORTS_SECONDS: '0', REPORT_SECONDS: '0' })
   onTestFinished(() => one.close())
   return one
 }
