@@ -1,3 +1,4 @@
+import type { OpenChord } from '../backend/chords.ts'
 import type { Submission as Sending } from '../backend/unitOfWork.ts'
 import { type AsyncResult, type ResultHandle, Submission } from '../calls/asyncResult.ts'
 import { checkedCall } from '../calls/checkedCall.ts'
@@ -13,6 +14,7 @@ import {
   wireOptions,
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
+import { bodyCall } from '../canvas/chordParts.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
@@ -186,11 +188,21 @@ async function write(
   return all.map((one) => host.afterSending(one, true))
 }
 
-async function send(submissions: readonly Sending[], { opens }: Planned, { unitOfWork }: Stores): Promise<void> {
+async function send(
+  submissions: readonly Sending[],
+  { opens, before }: Planned,
+  { unitOfWork }: Stores,
+): Promise<void> {
   if (submissions.length === 1 && opens.length === 0) await unitOfWork.submit(submissions[0] as Sending)
-  else if (unitOfWork.submitGroup) await unitOfWork.submitGroup(submissions, opens)
+  else if (unitOfWork.submitGroup)
+    await unitOfWork.submitGroup(submissions, unitOfWork.atomic ? opens : withCallbacks(opens, before))
   else if (unitOfWork.submitMany) await unitOfWork.submitMany(submissions)
   else await Promise.all(submissions.map((one) => unitOfWork.submit(one)))
+}
+
+/** With the calls of their bodies: a chord fails if this process dies before its members are sent. */
+function withCallbacks(opens: Planned['opens'], before: Predecessor): readonly OpenChord[] {
+  return opens.map(({ body, ...open }) => ({ ...open, callback: bodyCall(body, { ...before, id: open.group }) }))
 }
 
 /**

@@ -13,6 +13,8 @@ export interface OpenChord {
   readonly group: string
   /** How many parts it waits for; at least 1. */
   readonly size: number
+  /** The call of the body, if the chord fails before it has a part (`ChordWrites.sending`). */
+  readonly callback?: string
 }
 
 /** The end of one member of a header. */
@@ -92,7 +94,8 @@ export interface ChordWrites {
   open(chords: readonly OpenChord[], due?: number): Promise<void>
   /**
    * The members of these chords are being sent, until this moment (ms since the epoch); undefined: all are sent. If the
-   * moment has passed, and the chord has a part, it fails: `complete` adds a failed part, and the chord is complete.
+   * moment has passed, and the call of the body is known, of `OpenChord` or of a part, the chord fails: `complete` adds
+   * a failed part, and the chord is complete.
    */
   sending(groups: readonly string[], until: number | undefined): Promise<void>
   /**

@@ -104,9 +104,12 @@ interface Member {
 }
 
 function partOf({ body, ...member }: Member, { status, result }: Ending, origin: Origin): ChordPart {
-  const { id, rootId, replyTo, context } = origin
-  const call = encodePlain({ body, id, rootId, replyTo, context }, 'chord')
-  return { ...member, state: status as ChordPart['state'], result, callback: write(call, 'json').body as string }
+  return { ...member, state: status as ChordPart['state'], result, callback: bodyCall(body, origin) }
+}
+
+/** What `readBodyCall` reads. Throws EncodeError. */
+export function bodyCall(body: SignatureData, { id, rootId, replyTo, context }: Origin): string {
+  return write(encodePlain({ body, id, rootId, replyTo, context }, 'chord'), 'json').body as string
 }
 
 /** Read what `callback` says. Throws DecodeError. */

@@ -1,4 +1,3 @@
-import type { OpenChord } from '../backend/chords.ts'
 import type { Outline } from '../calls/outline.ts'
 import type { ParsedWorkflowOptions } from '../calls/workflowOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
@@ -7,7 +6,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { normalForm } from './normalForm.ts'
 import { outlineOf } from './outline.ts'
 import { withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
-import { unfold } from './unfold.ts'
+import { type Opening, unfold } from './unfold.ts'
 
 /** A workflow that is to be sent by a client. */
 export interface Plan {
@@ -15,7 +14,7 @@ export interface Plan {
   readonly calls: readonly SignatureData[]
   /** Tasks that follow: they are known by their ids, and are sent by workers. */
   readonly later: readonly SignatureData[]
-  readonly opens: readonly OpenChord[]
+  readonly opens: readonly Opening[]
   readonly outline: Outline
   /** There is a chord in it, now or later. */
   readonly joins: boolean

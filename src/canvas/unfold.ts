@@ -8,7 +8,12 @@ import { withArgs, withEnd } from './signatureEnd.ts'
 export interface Unfolded {
   /** Calls of tasks, each with what follows it among its options. */
   readonly calls: SignatureData[]
-  readonly opens: OpenChord[]
+  readonly opens: Opening[]
+}
+
+/** A chord that is opened, and what follows from it. */
+export interface Opening extends OpenChord {
+  readonly body: SignatureData
 }
 
 /** Unfold a signature in normal form: the tasks that run first, and the chords whose headers are among them. */
@@ -41,7 +46,7 @@ function addChord(signature: SignatureData, to: Unfolded): void {
   const { header, options, body } = chordParts(signature, signature.task)
   const group = options.task_id as string
   const size = header.reduce((sum, member) => sum + sizeOf(member), 0)
-  if (size > 0) to.opens.push({ group, size })
+  if (size > 0) to.opens.push({ group, size, body })
   for (const member of partsOf(header, { group_id: group, group_index: 0, chord: body })) add(member, to)
   // Without a part to wait for, it runs at once.
   if (size === 0) add(normalForm(withArgs(body, [[]]), ''), to)

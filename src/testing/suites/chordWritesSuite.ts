@@ -110,20 +110,25 @@ function headers(it: Case): void {
     assert.deepEqual([await writes.isOpen('g'), await writes.close('g')], [false, false])
   })
 
-  it('one whose sender died fails, once it has a part', async (scene) => {
+  it('one whose sender died fails, once its body is known', async (scene) => {
     const { chords, complete, writes } = scene
     // In memory nothing is left of it.
     if (!chords.shared) return
     const past = Date.now() - 1000
     await writes.open([
       { group: 'g', size: 5 },
-      { group: 'without parts', size: 5 },
+      { group: 'unknown', size: 5 },
+      { group: 'h', size: 5, callback: 'of h' },
     ])
-    await writes.sending(['g', 'without parts'], past + 3_600_000)
+    const groups = ['g', 'unknown', 'h']
+    await writes.sending(groups, past + 3_600_000)
     await writes.end({ parts: [part(3)] })
     assert.deepEqual(await chords.complete(past, 10), [])
-    await writes.sending(['g', 'without parts'], past)
-    assert.deepEqual([...(await chords.complete(past, 10)), ...complete], [{ group: 'g', callback: 'c' }])
+    await writes.sending(groups, past)
+    const failed = [...(await chords.complete(past, 10)), ...complete]
+    assert.deepEqual(failed.map(({ group, callback }) => `${group} ${callback}`).sort(), ['g c', 'h of h'])
+    assert.equal((await chords.parts('h', 0)).parts.length, 1)
+    await writes.close('h')
     const { parts } = await chords.parts('g', 0)
     assert.deepEqual(
       parts.map(({ index, taskId, state }) => [index, taskId, state]),

@@ -147,10 +147,13 @@ end
 ${CHORDS.lua}
 ${CHORD_LUA}
 local it = chord_of(take())
-local known = redis.call('HMGET', it.own, 'since', 'full', 'ours')
-local since, full, ours = tonumber(known[1]), tonumber(known[2]), tonumber(known[3])
+local known = redis.call('HMGET', it.own, 'since', 'full', 'ours', 'unsent')
+local since, full, ours, unsent = tonumber(known[1]), tonumber(known[2]), tonumber(known[3]), tonumber(known[4])
 local count = redis.call('ZCARD', it.parts)
-if it.whole or not since then
+if unsent and it.total and count < it.total then
+  if tonumber(now) > unsent then return 2 end
+  watch(it, unsent + 1)
+elseif it.whole or not since then
   redis.call('ZREM', open_chords, it.group)
 elseif not it.total then
   if count == 0 or now - since > ${OPENING_LIMIT_MS} then
@@ -160,8 +163,6 @@ elseif not it.total then
   end
 elseif count < it.total then
   redis.call('HDEL', it.own, 'full')
-  local unsent = tonumber(redis.call('HGET', it.own, 'unsent'))
-  if unsent and tonumber(now) > unsent then return 2 end
   watch(it, now + math.min(math.max(now - since, 60000), 3600000))
 elseif not full then
   redis.call('HSET', it.own, 'full', now)

@@ -62,7 +62,7 @@ return out
 `,
 }
 
-/** ARGV: CHORDS, then OPEN and the group of each. One that is complete stays so. */
+/** ARGV: CHORDS, then OPEN, group and callback ('': unknown) of each. One that is complete stays so. */
 const OPENS: Script = {
   name: 'chord opens',
   source: `
@@ -71,9 +71,13 @@ ${CHORDS.lua}
 ${CHORD_LUA}${OPEN_LUA}
 while at <= #ARGV do
   ${OPEN.lua}
-  local it = chord_of(ARGV[at])
-  at = at + 1
-  if not it.whole then open_chord(open_key, open_size, open_ttl) end
+  local it, callback = chord_of(ARGV[at]), ARGV[at + 1]
+  at = at + 2
+  if not it.whole then
+    open_chord(open_key, open_size, open_ttl)
+    if callback ~= '' then redis.call('HSETNX', it.own, 'callback', callback) end
+    keep(it.own)
+  end
 end
 return 1
 `,
@@ -91,6 +95,11 @@ for number = at + 1, #ARGV do
   local it = chord_of(ARGV[number])
   if moment == '' then
     redis.call('HDEL', it.own, 'unsent')
+    -- The first part of ours has it again.
+    if redis.call('HEXISTS', it.own, 'since') == 0 then
+      redis.call('HDEL', it.own, 'callback')
+      redis.call('ZREM', open_chords, it.group)
+    end
   elseif it.total then
     redis.call('HSET', it.own, 'unsent', moment)
     keep(it.own)
@@ -141,7 +150,7 @@ export class RedisChordWrites implements ChordWrites {
     const delay = Math.max(0, due - this.#chords.now)
     await this.#run(
       OPENS,
-      chords.flatMap((open) => [...this.#chords.openArgs(open, delay), open.group]),
+      chords.flatMap((open) => [...this.#chords.openArgs(open, delay), open.group, open.callback ?? '']),
     )
   }
 

@@ -41,7 +41,7 @@ export class SqliteChordWrites implements ChordWrites {
     const expires = endOf(staleAfter(this.#keeping.expires), due)
     await this.#file.writer.write(() => {
       this.#rows.open(chords)
-      for (const { group } of chords) this.#statements.prolong.run(expires, group)
+      for (const { group, callback } of chords) this.#statements.prolong.run(expires, callback ?? null, group)
     })
   }
 
@@ -69,7 +69,7 @@ export class SqliteChordWrites implements ChordWrites {
     return this.#file.writer.write(() => this.#rows.close(group))
   }
 
-  /** Fail the chords whose sender has died. Those without a part say nothing of their body yet. */
+  /** Fail the chords whose sender has died. Those whose body is not known expire. */
   async endUnsent(): Promise<void> {
     const { unsent, resize } = this.#statements
     const found = (): readonly CompleteChord[] =>
@@ -104,7 +104,8 @@ function prepare({ db }: SqliteFile) {
     sending: db.prepare('UPDATE celeriac_chord SET deadline = ? WHERE id = ? AND since IS NULL'),
     // Whose body is to be failed if the rest of the members is never sent.
     called: db.prepare('UPDATE celeriac_chord SET callback = ? WHERE id = ? AND deadline IS NOT NULL'),
-    prolong: db.prepare('UPDATE celeriac_chord SET expires = max(expires, ?) WHERE id = ?'),
+    prolong: db.prepare(`UPDATE celeriac_chord SET expires = max(expires, ?), callback = coalesce(?, callback)
+      WHERE id = ? AND since IS NULL`),
     unsent: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord
       WHERE deadline < ? AND callback <> '' AND since IS NULL LIMIT 100`),
     resize: db.prepare('UPDATE celeriac_chord SET size = done + 1, deadline = NULL WHERE id = ?'),
