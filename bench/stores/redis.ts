@@ -70,6 +70,7 @@ export class RedisStore implements Store {
 
   async slowest(): Promise<number> {
     const entries = (await this.#client.slowlog('GET', MAX_SLOW)) as [number, number, microseconds: number][]
+    await this.#client.slowlog('RESET')
     return entries.reduce((slowest, [, , microseconds]) => Math.max(slowest, microseconds), 0) / 1000
   }
 

@@ -18,7 +18,7 @@ export interface Store {
   cpu?(): Promise<number>
   /** What the server has counted until now, as `operations`. RabbitMQ counts its messages with them, which takes a second. */
   counters(): Promise<Figures>
-  /** The longest command since `empty`, ms; 0 where none was long enough to be noted. Absent without a server. */
+  /** The longest command since the last call or `empty`, ms; 0 where none was long enough to be noted. Absent without a server. */
   slowest?(): Promise<number>
   stop(): Promise<void>
 }

@@ -4,6 +4,7 @@ import type { ChordStore } from './chords.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
+import type { SavedGroups } from './savedGroups.ts'
 import type { RevokedIds } from './revokedIds.ts'
 import type { Reply, SubmissionMetadata } from './unitOfWork.ts'
 
@@ -63,6 +64,11 @@ export interface ResultBackend {
    * abort. The store pushes the changes if it can.
    */
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta>
+  /**
+   * The end of each task alone, those that have come together in one list: for callers that wait for many. Ends and
+   * throws as `watch`. Absent where `watch` costs no more.
+   */
+  watchEnds?(ids: readonly string[], signal: AbortSignal): AsyncIterable<readonly TaskMeta[]>
   /** Drop the records. Unknown ids are no error. A watch of one in this process ends with UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
   /** Stop what it runs. The store that it belongs to is closed separately. */
@@ -75,6 +81,8 @@ export interface ResultBackend {
   readonly jobs?: JobIndex
   /** Keys and values that expire. */
   readonly notes?: NoteStore
+  /** Groups that are saved. Absent: they are notes. */
+  readonly groups?: SavedGroups
   /** Joins of groups. */
   readonly chords?: ChordStore
 }

@@ -269,6 +269,17 @@ export async function* knownMetas(
   }
 }
 
+/** The ends of these tasks alone, those that have come together in one list. Throws as `knownMetas`. */
+export async function* knownEnds(
+  ids: readonly string[],
+  stores: AppStores,
+  stop: AbortController,
+): AsyncGenerator<readonly TaskMeta[], void, void> {
+  const { backend } = await stores.open()
+  if (backend.watchEnds && !backend.knowsAll) return yield* backend.watchEnds(ids, stop.signal)
+  for await (const meta of knownMetas(ids, stores, stop)) if (isOver(meta)) yield [meta]
+}
+
 /** A wait that begins here. `what`: for its TimeoutError. */
 export function waitingFor(what: string, id: string, { timeout, signal }: WaitOptions, stores: AppStores): Waiting {
   const { workerCheck: check, clock } = stores

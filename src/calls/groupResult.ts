@@ -1,11 +1,11 @@
-import { isOver, type TaskMeta } from '../protocol/result.ts'
+import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE, PENDING, REVOKED, SUCCESS } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import {
   AsyncResult,
   bounded,
-  knownMetas,
+  knownEnds,
   type ResultHandle,
   type RevokeOptions,
   settled,
@@ -64,7 +64,7 @@ export class GroupResult<Results = unknown> implements ResultHandle {
    */
   async join(options: WaitOptions = {}): Promise<Results> {
     const found = new Map<string, unknown>()
-    for await (const meta of this.#ends(options)) found.set(meta.task_id, settled(meta))
+    for await (const metas of this.#ends(options)) for (const meta of metas) found.set(meta.task_id, settled(meta))
     const valueFor = ({ id, members }: Outline): unknown => (members ? members.map(valueFor) : found.get(id))
     const list = valueFor(this.#outline) as unknown[]
     const names = this.#names
@@ -79,10 +79,12 @@ export class GroupResult<Results = unknown> implements ResultHandle {
   /** The end of each member, as they come; a failure is one of them. Throws as `join` for what cannot be waited for. */
   async *results(options: WaitOptions = {}): AsyncGenerator<MemberResult, void, void> {
     const places = new Map(this.#leaves.map(({ id }, index) => [id, index]))
-    for await (const meta of this.#ends(options)) {
-      const { result, error } = infoOf(meta)
-      const state = meta.status as MemberResult['state']
-      yield { index: places.get(meta.task_id) as number, id: meta.task_id, state, result, error }
+    for await (const metas of this.#ends(options)) {
+      for (const meta of metas) {
+        const { result, error } = infoOf(meta)
+        const state = meta.status as MemberResult['state']
+        yield { index: places.get(meta.task_id) as number, id: meta.task_id, state, result, error }
+      }
     }
   }
 
@@ -116,14 +118,16 @@ export class GroupResult<Results = unknown> implements ResultHandle {
   }
 
   /**
-   * Keep the ids of its members in the result backend, as long as a result: `app.groupResult(id)` then finds it.
-   * Rejects with NotSupportedError where the backend keeps no notes.
+   * Keep the ids of its members in the result backend, as long as a result: `app.groupResult(id)` then finds it, and on
+   * Redis Python's `GroupResult.restore(id)`, too. Rejects with NotSupportedError where the backend keeps no notes.
    */
   async save(): Promise<void> {
     const stores = this.#open()
     const { backend } = await stores.open()
+    const group = { result: tupleOf(this.#outline), ...(this.#names && { names: this.#names }) }
+    if (backend.groups) return backend.groups.save(this.id, group)
     if (!backend.notes) throw new NotSupportedError(`group ${this.id}: save: ${backend.url} keeps no notes`)
-    const value = JSON.stringify({ result: tupleOf(this.#outline), ...(this.#names && { names: this.#names }) })
+    const value = JSON.stringify(group)
     await backend.notes.put({ key: savedKey(this.id), value, expires: stores.clock.now() + stores.resultLifetime })
   }
 
@@ -139,8 +143,8 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     return states
   }
 
-  /** The final records, as they come. */
-  async *#ends(options: WaitOptions): AsyncGenerator<TaskMeta, void, void> {
+  /** The final records, as they come: one of each member. */
+  async *#ends(options: WaitOptions): AsyncGenerator<readonly TaskMeta[], void, void> {
     const ignored = this.#leaves.find((leaf) => leaf.ignored)
     if (ignored)
       throw new ArgumentError(`group ${this.id}: task ${ignored.id} was called with ignoreResult: it keeps no record`)
@@ -148,9 +152,8 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     if (left.size === 0) return
     const stores = this.#open()
     const waiting = waitingFor(`group ${this.id}`, this.id, options, stores)
-    for await (const meta of bounded(waiting, (stop) => knownMetas([...left], stores, stop))) {
-      if (!isOver(meta) || !left.delete(meta.task_id)) continue
-      yield meta
+    for await (const metas of bounded(waiting, (stop) => knownEnds([...left], stores, stop))) {
+      yield metas.filter(({ task_id: id }) => left.delete(id))
       if (left.size === 0) return
     }
   }
@@ -165,11 +168,16 @@ export function handleOf(outline: Outline, stores: AppStores, names?: readonly s
 
 /** The group that was saved under this id; undefined where there is none. Rejects as `save`. */
 export async function savedGroup(id: string, stores: AppStores): Promise<GroupResult | undefined> {
+  const saved = readSaved(await loadSaved(id, stores))
+  return saved && new GroupResult(saved.outline, stores, saved.names)
+}
+
+async function loadSaved(id: string, stores: AppStores): Promise<unknown> {
   const { backend } = await stores.open()
+  if (backend.groups) return backend.groups.load(id)
   if (!backend.notes) throw new NotSupportedError(`group ${id}: ${backend.url} keeps no notes`)
   const text = await backend.notes.get(savedKey(id))
-  const saved = text === undefined ? undefined : readSaved(text)
-  return saved && new GroupResult(saved.outline, stores, saved.names)
+  return text === undefined ? undefined : JSON.parse(text)
 }
 
 function savedKey(id: string): string {

@@ -37,14 +37,8 @@ export function readTuple(value: unknown): Outline | undefined {
 }
 
 /** Read a saved group: `{ result, names? }`, where `result` is as Celery's `GroupResult.save` writes it. */
-export function readSaved(text: string): { outline: Outline; names: readonly string[] | undefined } | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    const outline = isRecord(value) ? readTuple(value.result) : undefined
-    const names = isRecord(value) && Array.isArray(value.names) ? value.names : undefined
-    return outline && { outline, names }
-  } catch {
-    // Not written as JSON: by a Python client with another serializer.
-    return undefined
-  }
+export function readSaved(value: unknown): { outline: Outline; names: readonly string[] | undefined } | undefined {
+  const outline = isRecord(value) ? readTuple(value.result) : undefined
+  const names = isRecord(value) && Array.isArray(value.names) ? value.names : undefined
+  return outline && { outline, names }
 }

@@ -135,6 +135,23 @@ describe('the sweep', () => {
     expect((await stores.chords.parts('g', 0)).parts).toHaveLength(2)
   })
 
+  it('counts entries in msgpack with bytes in them, which Redis cannot read', async () => {
+    let now = Date.now()
+    const stores = await lab.open(() => now, 'msgpack')
+    await stores.unitOfWork.submitGroup?.([], [{ group: 'g', size: 3 }])
+    await stores.unitOfWork.write({ parts: [{ ...partOf(0, 1), result: new Uint8Array([1, 2]) }] })
+    const ids = ['short', '5f0c2a5e-7a5c-4c1c-8f3c-2a1b6d1f0c9e']
+    for (const [at, id] of [...ids.entries(), ...ids.entries()].slice(0, 3)) {
+      const result = new Uint8Array([at, await lab.redis.zcard(`${GROUP}.j`)])
+      await lab.redis.zadd(`${GROUP}.j`, at + 1, Buffer.from(pack([1, id, 'SUCCESS', result])))
+    }
+    now += 61_000
+    expect(await stores.chords.complete(now, 10)).toEqual([])
+    now += 31_000
+    expect(await stores.chords.complete(now, 10)).toHaveLength(1)
+    expect((await stores.chords.parts('g', 0)).parts.map(({ taskId }) => taskId).slice(1)).toEqual(ids)
+  })
+
   it('removes what is ours of a chord that Celery ended', async () => {
     let now = Date.now()
     const stores = await lab.open(() => now)

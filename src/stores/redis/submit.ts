@@ -53,9 +53,9 @@ end
 
 /**
  * Lua: `submit_each(ARGV)`: ARGV[3] is how many; ARGV[4] 1 where none is sent if one cannot be; ARGV[5…] are the
- * arguments of `index_jobs` ('' alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA, MESSAGE;
- * then OPEN for each chord whose header they are. Answers 1 for each that was sent, else 0; a text with the reason for
- * one that cannot be sent; or an error.
+ * arguments of `index_jobs` ('' alone: nothing has metadata); then for each: `once`, RECORD, NOTE, METADATA and
+ * MESSAGE; then OPEN for each chord whose header they are. Answers 1 for each that was sent, else 0; a text with the
+ * reason for one that cannot be sent; or an error.
  */
 const SUBMIT_EACH_LUA = `
 local function submit_each(ARGV)

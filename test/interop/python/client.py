@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from celery import chain, chord, group
-from celery.result import AsyncResult
+from celery.result import AsyncResult, GroupResult
 
 import errors  # noqa: F401: Celery finds only classes of modules that are loaded
 from shop import make_app
@@ -158,6 +158,19 @@ def run_groups(first, middle, last):
     return {"last": [member.id for member in result.children], "middle": result.parent.id}
 
 
+def save_group(calls):
+    """The id of a group that Celery saves, and those of its members."""
+    result = group(signature(one) for one in calls).apply_async()
+    result.save()
+    return [result.id, [one.id for one in result.results]]
+
+
+def restore_group(id, timeout=20):
+    """What the members of a saved group result in."""
+    restored = GroupResult.restore(id, app=app)
+    return None if restored is None else [restored.id, restored.get(timeout=timeout)]
+
+
 def ping(timeout=1.0, destination=None, limit=None):
     return app.control.ping(destination=destination, timeout=timeout, limit=limit)
 
@@ -172,7 +185,7 @@ def revoke(id, **options):
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups ping inspect revoke".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { AnyValue } from '../../../src/calls/signatureFrom.ts'
-import { chain, chord, type Signature } from '../../../src/calls/workflow.ts'
+import { chain, chord, group, type Signature } from '../../../src/calls/workflow.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { storesOf } from '../../app/stores.ts'
 import { eventually, within } from '../../wait.ts'
@@ -135,6 +135,25 @@ export function chords(kind: FleetOptions = {}): void {
       const header = [call(theirs('py.fail', ['broken'])), call(ours('ts.add', [1, 1]))]
       const sent = await chord(header, call(ours('ts.total'))).delay()
       await expect(sent.get({ timeout: '60s' })).rejects.toThrow(/Dependency \S+ raised .*broken/)
+    })
+  })
+
+  describe('a saved group', () => {
+    test('of ours is restored by Python', async () => {
+      const members = [1, 2].map((n) => app.signature('ts.add', [n, n]).set({ queue: 'typescript' }))
+      const sent = await group(members).delay()
+      await sent.save()
+      expect(await python.call('restore_group', { id: sent.id })).toEqual([sent.id, [2, 4]])
+      expect(await python.call('restore_group', { id: 'another' })).toBeNull()
+    })
+
+    test('of Python is found by its id', async () => {
+      const [id, members] = await python.call<[string, string[]]>('save_group', {
+        calls: [theirs('py.add', [1, 1]), ours('ts.add', [2, 2])],
+      })
+      const found = await app.groupResult(id)
+      expect(found?.members.map((member) => member.id)).toEqual(members)
+      expect(await found?.join({ timeout: '60s' })).toEqual([2, 4])
     })
   })
 

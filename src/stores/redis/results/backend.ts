@@ -8,6 +8,7 @@ import {
 } from '../../../backend/eventLog.ts'
 import type { JobIndex } from '../../../backend/jobIndex.ts'
 import { staleAfter } from '../../../backend/retention.ts'
+import type { SavedGroups } from '../../../backend/savedGroups.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
@@ -23,6 +24,7 @@ import { RedisNotes } from './notes.ts'
 import { RedisEmissions } from './output.ts'
 import { RedisWriter, recordOf, type StoredRecord } from './recordScript.ts'
 import { RedisRevoked } from './revoked.ts'
+import { RedisSavedGroups } from './savedGroups.ts'
 import { RedisWatches } from './watch.ts'
 
 /** Celery's prefix of the records' keys. */
@@ -44,6 +46,7 @@ export class RedisBackend implements ResultBackend {
   readonly jobs: JobIndex
   readonly revoked: RedisRevoked
   readonly chords: RedisChords
+  readonly groups: SavedGroups
   readonly events: EventLog = {
     read: (queries) => this.#histories(queries),
     append: (output) => this.append(output),
@@ -82,6 +85,7 @@ export class RedisBackend implements ResultBackend {
     const { expires, serializer } = options
     const keeping = { prefix: this.#prefix, expires, serializer, accept: this.#accept, clock }
     this.chords = new RedisChords(connection, keeping, (meta) => this.record(meta))
+    this.groups = new RedisSavedGroups(connection, keeping)
     this.#log = new RedisEventLog(connection, { keyOf, read })
     const { eventLog: limit = DEFAULT_EVENT_LOG } = options
     this.#emissions = new RedisEmissions(connection, heldKey, { ttl: staleAfter(expires), limit })
@@ -133,6 +137,10 @@ export class RedisBackend implements ResultBackend {
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return this.#watches.watch(ids, signal)
+  }
+
+  watchEnds(ids: readonly string[], signal: AbortSignal): AsyncIterable<readonly TaskMeta[]> {
+    return this.#watches.watchEnds(ids, signal)
   }
 
   async forget(ids: readonly string[]): Promise<void> {

@@ -118,9 +118,9 @@ end
 /**
  * Lua: `unjoinable(group, index, name)`: why a part cannot be added, as the server would answer, else nil; to be called
  * for each part before the first write. `called(group, callback)`: the callback of a part, also of one that is not
- * added: the others of this script may have none. `join(…)` with the values of PART adds it. `joined()`, at the end: completes
- * chords. Answers texts: for each chord that needs something now `complete`, its group and callback; or `count`, its
- * group and ''.
+ * added: the others of this script may have none. `join(…)` with the values of PART adds it. `joined()`, at the end:
+ * completes chords. Answers texts: for each chord that needs something now `complete`, its group and callback; or
+ * `count`, its group and ''.
  */
 export const JOIN_LUA: string = `${CHORD_LUA}
 local callbacks = {}

@@ -29,10 +29,20 @@ local function slice_of(key, from)
 end
 `
 
-/** Lua: `id_of(entry)`: whose part it is; of what is not a part, itself. */
+/**
+ * Lua: `id_of(entry)`: whose part it is; of what is not a part, itself. The reader of msgpack in Redis knows no bytes,
+ * which a result may hold: of a list of four the id is read by its place.
+ */
 const ID_LUA = `
+local function packed_id(entry)
+  local list, one, kind, high, low = string.byte(entry, 1, 5)
+  if list ~= 148 or one ~= 1 or not low then return nil end
+  if kind >= 160 and kind <= 191 then return string.sub(entry, 4, kind - 157) end
+  if kind == 217 then return string.sub(entry, 5, 4 + high) end
+  if kind == 218 then return string.sub(entry, 6, 5 + high * 256 + low) end
+end
 local function id_of(entry)
-  local id = string.match(entry, '^%[1, ?"([^"\\\\]*)"')
+  local id = string.match(entry, '^%[1, ?"([^"\\\\]*)"') or packed_id(entry)
   if id then return id end
   local ok, part = pcall(string.byte(entry, 1) == 91 and cjson.decode or cmsgpack.unpack, entry)
   return ok and type(part) == 'table' and type(part[2]) == 'string' and part[2] or entry

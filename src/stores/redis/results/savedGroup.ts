@@ -1,8 +1,6 @@
 import type { PartSlice } from '../../../backend/chords.ts'
-import { deserializeObject } from '../../../protocol/serializer.ts'
 import { FAILURE, SUCCESS } from '../../../protocol/states.ts'
-import { DecodeError } from '../../../std/errors.ts'
-import { isRecord } from '../../../std/isRecord.ts'
+import { readSavedGroup } from './savedGroups.ts'
 
 /*
  * The results of a group as Celery saves them where a member of a header is itself a group (the end of a chain): the
@@ -20,16 +18,11 @@ interface Member {
 /** Groups that are nested deeper are read as if they were empty. */
 const MAX_DEPTH = 50
 
-/** The members of a saved group, if any of them is a group. Undefined for all else, also what cannot be read. */
+/** The members of a saved group of Celery's, if any of them is a group. Undefined for all else. */
 export function nestedMembers(saved: Uint8Array, accept: ReadonlySet<string>): readonly Member[] | undefined {
-  try {
-    const found = deserializeObject(saved, accept)
-    const members = isRecord(found) ? membersOf(found.result, 0) : undefined
-    return members?.some((member) => member.members) ? members : undefined
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
-  }
+  const found = readSavedGroup(saved, accept)
+  const members = found && found.flat !== true ? membersOf(found.result, 0) : undefined
+  return members?.some((member) => member.members) ? members : undefined
 }
 
 /** A result tuple of Celery's: `[[id, parent], members or null]`. */

@@ -1,5 +1,7 @@
+import { watchEnds } from '../../../backend/watchEnds.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
-import type { TaskMeta } from '../../../protocol/result.ts'
+import { statusIn, type TaskMeta } from '../../../protocol/result.ts'
+import { isFinal } from '../../../protocol/states.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 
@@ -46,14 +48,28 @@ export class RedisWatches {
     this.#stopListening = connection.onReconnect(() => void this.#reread())
   }
 
-  async *watch(ids: readonly string[], signal: AbortSignal): AsyncGenerator<TaskMeta, void, void> {
+  watch(ids: readonly string[], signal: AbortSignal): AsyncGenerator<TaskMeta, void, void> {
+    return this.#while(ids, signal, false, (load) => watchRecords(this.#watchers, load, ids, signal))
+  }
+
+  watchEnds(ids: readonly string[], signal: AbortSignal): AsyncGenerator<readonly TaskMeta[], void, void> {
+    return this.#while(ids, signal, true, (load) => watchEnds(this.#watchers, load, ids, signal))
+  }
+
+  /** Holds them while `read` is read. `load` of `read` answers nothing where the signal comes first. */
+  async *#while<Item>(
+    ids: readonly string[],
+    signal: AbortSignal,
+    endsAlone: boolean,
+    read: (load: () => Promise<(Versioned | undefined)[]>) => AsyncIterable<Item>,
+  ): AsyncGenerator<Item, void, void> {
     if (signal.aborted || ids.length === 0) return
     const held = [...new Set(ids)].map((id) => this.#hold(id))
     const { promise: aborted, resolve } = Promise.withResolvers<(Versioned | undefined)[]>()
     const abort = (): void => resolve([])
     signal.addEventListener('abort', abort, { once: true })
     try {
-      yield* watchRecords(this.#watchers, () => Promise.race([this.#load(held), aborted]), ids, signal)
+      yield* read(() => Promise.race([this.#load(held, endsAlone), aborted]))
     } finally {
       signal.removeEventListener('abort', abort)
       for (const watched of held) this.#release(watched)
@@ -108,20 +124,20 @@ export class RedisWatches {
     return watched.newest
   }
 
-  async #load(watched: readonly Watched[]): Promise<(Versioned | undefined)[]> {
+  async #load(watched: readonly Watched[], endsAlone: boolean): Promise<(Versioned | undefined)[]> {
     await Promise.all(watched.map(({ subscribed }) => subscribed))
-    return this.#read(watched)
+    return this.#read(watched, endsAlone)
   }
 
-  /** The newest record of each; undefined where there is none. */
-  async #read(watched: readonly Watched[]): Promise<(Versioned | undefined)[]> {
+  /** The newest record of each; undefined where there is none, or, with `endsAlone`, where none is final. */
+  async #read(watched: readonly Watched[], endsAlone = false): Promise<(Versioned | undefined)[]> {
     const before = watched.map(({ newest }) => newest)
     const stored = await this.#source.fetch(watched.map(({ id }) => id))
     const first = watched[0]
     if (first && stored.some((bytes) => bytes !== null)) await this.#allArrived(first)
     return watched.map((one, at) => {
       const bytes = stored[at]
-      if (!bytes || one.newest !== before[at]) return one.newest
+      if (!bytes || one.newest !== before[at] || (endsAlone && isUnfinished(bytes))) return one.newest
       const meta = this.#source.read(bytes, one.id)
       return one.newest && isSame(one.newest.meta, meta) ? one.newest : this.#keep(one, meta)
     })
@@ -161,6 +177,12 @@ export class RedisWatches {
       } else for (const { id } of watched) this.#watchers.fail(id, error)
     }
   }
+}
+
+/** By the beginning of a record: most of a group that was just sent have not begun. */
+function isUnfinished(bytes: Buffer): boolean {
+  const status = statusIn(bytes)
+  return status !== undefined && !isFinal(status)
 }
 
 /** The same record read again: states may repeat, so all fields count. */
