@@ -15,9 +15,9 @@ const MAX_DEPTH = 100
 const MAX_READS = 1000
 
 /**
- * The workflow that this task, or group, belongs to; undefined where nothing is known of it. What was sent as a workflow
- * is known from its shape, which its sender has kept; what tasks have sent by themselves, from the records of these
- * tasks once they have ended. Throws StoreUnavailableError.
+ * The workflow that this task, or group, belongs to; undefined where nothing is known of it. What was sent as a
+ * workflow is known from its shape, which its sender has kept; what tasks have sent by themselves, from the records of
+ * these tasks once they have ended. Throws StoreUnavailableError.
  */
 export async function workflowTree(
   id: string,
@@ -122,7 +122,7 @@ function nodeOf({ id, kind, task, group }: Place, meta: TaskMeta | undefined): W
   }
 }
 
-/** The state of a group is that of all that is in it, also of groups in it. `truncated`: more is in it than is known. */
+/** The state of a group is that of all in it, also of groups in it. `truncated`: it has more than is shown. */
 function withGroupStates(nodes: readonly WorkflowNode[], truncated: boolean): readonly WorkflowNode[] {
   const within = new Map<string, string[]>()
   const states = new Map<string, string>()

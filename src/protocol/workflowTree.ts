@@ -5,8 +5,8 @@ export interface WorkflowTree {
   /** Id of the task from which all others follow: `rootId` of each of them. */
   readonly rootId: string
   /**
-   * Of its result. Of a group: FAILURE when a task in it has failed, else REVOKED when one was revoked; SUCCESS when all
-   * have succeeded, STARTED when one has begun, else PENDING.
+   * Of its result. Of a group: FAILURE when a task in it has failed, else REVOKED when one was revoked; SUCCESS when
+   * all have succeeded, STARTED when one has begun, else PENDING.
    */
   readonly state: string
   /** How many tasks are known, sent or not. */
