@@ -3,11 +3,15 @@ import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
 import type { Stores } from '../calls/stores.ts'
+import { PROGRESS, STARTED } from '../protocol/states.ts'
+import { pieces } from '../std/chunks.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
 /** Of a history: the record and its number alone. */
 const NO_EVENTS = Number.MAX_SAFE_INTEGER
+/** Jobs that are read, or watched, at once. */
+const MAX_IDS = 1000
 
 /**
  * What is kept of an app's jobs beside their results, as the HTTP API shows it: histories, submission metadata, and
@@ -45,6 +49,52 @@ export class JobStore {
   async metadata(id: string): Promise<SubmissionMetadata | undefined> {
     const { backend } = await this.#stores()
     return (await backend.jobs?.metadata([id]))?.[0]
+  }
+
+  /** The owners of these jobs, where they have one. */
+  async owners(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { backend } = await this.#stores()
+    const owners = new Map<string, string>()
+    if (!backend.jobs) return owners
+    for (const some of pieces(ids, MAX_IDS))
+      for (const [at, metadata] of (await backend.jobs.metadata(some)).entries())
+        if (metadata?.owner !== undefined) owners.set(some[at] as string, metadata.owner)
+    return owners
+  }
+
+  /**
+   * Resolves when one of these jobs is in another state than the one that is known, as far as this process sees it;
+   * after this many ms; or on abort. Of very many jobs, only the first are looked at.
+   */
+  async nextChange(known: ReadonlyMap<string, string>, ms: number, signal: AbortSignal): Promise<void> {
+    const { backend } = await this.#stores()
+    const ids = [...known.keys()].slice(0, MAX_IDS)
+    if (ids.length === 0) return this.pause(ms, signal)
+    const stop = new AbortController()
+    const end = (): void => stop.abort()
+    const cancel = this.#app.config.clock.after(ms, end)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    try {
+      for await (const { task_id: id, status } of backend.watch(ids, stop.signal))
+        if ((status === PROGRESS ? STARTED : status) !== known.get(id)) return
+    } finally {
+      cancel()
+      end()
+      signal.removeEventListener('abort', end)
+    }
+  }
+
+  /** Resolves after this many ms, or on abort. */
+  async pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const end = (): void => resolve()
+    const cancel = this.#app.config.clock.after(ms, end)
+    signal.addEventListener('abort', end, { once: true })
+    await promise
+    cancel()
+    signal.removeEventListener('abort', end)
   }
 
   /** Keys and values that expire; undefined where the result backend keeps none. */

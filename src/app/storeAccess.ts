@@ -3,8 +3,10 @@ import { infoOf } from '../calls/jobInfo.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
+import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
 import { UNKNOWN } from '../protocol/states.ts'
+import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import { ConfigError } from '../std/errors.ts'
 import { requireText } from '../std/validate.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
@@ -19,6 +21,16 @@ export abstract class StoreAccess {
   groupResult<Results = unknown>(id: string): Promise<GroupResult<Results> | undefined> {
     requireText(id, 'group id')
     return savedGroup(id, this.appStores) as Promise<GroupResult<Results> | undefined>
+  }
+
+  /**
+   * The tree of a workflow as it is now, from the id of its handle, or of its first task: its tasks, also those that
+   * are not sent yet, and what these have sent; undefined where nothing is known of it. It shows at most 10,000 nodes.
+   * Without notes (`rpc://`), only tasks that were sent are known. Rejects with StoreUnavailableError.
+   */
+  async workflow(id: string): Promise<WorkflowTree | undefined> {
+    requireText(id, 'workflow id')
+    return workflowTree(id, (await this.appStores.open()).backend)
   }
 
   /**

@@ -15,8 +15,10 @@ import {
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
 import { bodyCall } from '../canvas/chordParts.ts'
+import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
+import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
@@ -44,6 +46,9 @@ export interface WorkflowHost {
 
 /** A workflow that is checked: what it was called with, and where. */
 interface Planned extends Plan {
+  readonly data: SignatureData
+  /** What its ids are derived from. */
+  readonly id: string
   readonly before: Predecessor
   readonly options: ParsedWorkflowOptions
   readonly now: number
@@ -85,7 +90,8 @@ function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[],
   const now = config.clock.now()
   const options = parseWorkflowOptions(given, data.task, now)
   checkWorkflow(data, (task) => tasks.get(task)?.definition.options.serializer ?? config.serializer)
-  const made = planOf(data, args, options.taskId ?? uuid(now, config.clock), options)
+  const id = options.taskId ?? uuid(now, config.clock)
+  const made = planOf(data, args, id, options)
   const parent = lineage()
   const before: Predecessor = {
     id: parent?.parentId,
@@ -94,7 +100,7 @@ function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[],
     origin: sender.origin,
     context: contextHere()?.wire,
   }
-  return { ...made, before, options, now }
+  return { ...made, data, id, before, options, now }
 }
 
 async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
@@ -181,7 +187,7 @@ async function write(
   stores: Stores,
 ): Promise<readonly AsyncResult[]> {
   for (const one of all) host.beforeSending(one)
-  await writeLater(planned, stores)
+  await Promise.all([writeLater(planned, stores), keepShape(planned, stores, host)])
   const submissions = all.map(({ submission }) => submission)
   const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
   await (host.config.alwaysEager ? runInOrder(all, planned.opens, eager) : send(submissions, planned, stores))
@@ -220,4 +226,13 @@ async function writeLater({ later, options, now }: Planned, { unitOfWork, backen
     metadata,
   }))
   await Promise.all(records.map((record) => unitOfWork.submit(record)))
+}
+
+/** What `app.workflow` knows of it. A task alone needs none; it is kept as long as the result of a task. */
+async function keepShape(planned: Planned, { backend }: Stores, { stores }: WorkflowHost): Promise<void> {
+  const { data, id, calls, outline, now } = planned
+  const rootId = calls[0]?.options.task_id
+  if (!backend.notes || canvasOf(data) === undefined || typeof rootId !== 'string') return
+  const kept = { id, rootId, shape: shapeOf(data) }
+  await keepWorkflow(kept, outline.id, backend.notes, now + stores.resultLifetime)
 }

@@ -3,7 +3,18 @@ import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
 import { ProblemError, WaitTimeoutError } from './problem.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
-import type { ChunkOf, EventResultOf, InputOf, JobDocument, JobEvent, OutputOf, ProgressOf, TasksOf } from './types.ts'
+import type {
+  ChunkOf,
+  EventResultOf,
+  InputOf,
+  JobDocument,
+  JobEvent,
+  OutputOf,
+  ProgressOf,
+  SignatureLike,
+  TasksOf,
+  WorkflowTree,
+} from './types.ts'
 
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
@@ -22,7 +33,11 @@ export type {
   OutputOf,
   ProgressOf,
   Received,
+  SignatureLike,
   TasksOf,
+  WorkflowEdge,
+  WorkflowNode,
+  WorkflowTree,
 } from './types.ts'
 
 /** How a job is submitted. */
@@ -37,6 +52,9 @@ export interface SubmitOptions {
   /** Ends the request, and the wait of `run`, with its reason; a job that was submitted goes on. */
   signal?: AbortSignal | undefined
 }
+
+/** How a workflow is submitted. */
+export interface WorkflowSubmitOptions extends Omit<SubmitOptions, 'webhook'> {}
 
 /** How a job is submitted and waited for. */
 export interface RunOptions<Progress, Chunk = unknown> extends SubmitOptions {
@@ -70,6 +88,13 @@ export interface Client<Tasks> {
   job<Name extends Names<Tasks> = never>(id: string): [Name] extends [never] ? JobHandle : HandleOf<Named<Tasks, Name>>
   /** What happens to a job, until its end. */
   events(id: string, options?: EventOptions): AsyncGenerator<JobEvent, void, void>
+  /**
+   * Submit a workflow: what `JSON.stringify` makes of one, or anything with such a `toJSON`. The handle is that of its
+   * result; a group has `{ done, total }` as its progress, and the list of results as its result.
+   */
+  submitWorkflow(workflow: SignatureLike, options?: WorkflowSubmitOptions): Promise<JobHandle>
+  /** The tree of a workflow as it is now, by the id of its result or of its first job. */
+  workflow(id: string, options?: { signal?: AbortSignal | undefined }): Promise<WorkflowTree>
   /** Ask that a job does not run, or stops. */
   cancel(id: string, options?: CancelOptions): Promise<JobDocument>
   /**
@@ -97,7 +122,11 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     completeWait: (token: string, value: unknown = null, wait: { signal?: AbortSignal | undefined } = {}) =>
       completeWait(transport, token, value, wait.signal),
     submit: async (task: string, input: unknown, submitOptions: SubmitOptions = {}) =>
-      job(await idOf(await post(transport, task, input, submitOptions))),
+      job(await idOf(await post(transport, pathOf(task), input, submitOptions))),
+    submitWorkflow: async (workflow: unknown, submitOptions: SubmitOptions = {}) =>
+      job(await idOf(await post(transport, '/workflows', workflow, submitOptions))),
+    workflow: async (id: string, { signal }: { signal?: AbortSignal | undefined } = {}) =>
+      (await transport.ask(`/jobs/${encodeURIComponent(id)}/workflow`, { signal })).json(),
     run: (task: string, input: unknown, runOptions: RunOptions<unknown> = {}) =>
       run(transport, task, input, runOptions),
   }
@@ -144,7 +173,7 @@ async function handIn(
   const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
   const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
   try {
-    const response = await post(transport, task, input, { ...options, signal: both }, prefer)
+    const response = await post(transport, pathOf(task), input, { ...options, signal: both }, prefer)
     return parse(await response.text()) as JobDocument
   } catch (error) {
     if (!limit?.aborted || signal?.aborted) throw error
@@ -183,7 +212,7 @@ async function watch(handle: JobHandle, { onProgress, onChunk }: Listeners, sign
  */
 async function post(
   transport: Transport,
-  task: string,
+  path: string,
   input: unknown,
   { idempotencyKey, webhook, signal }: SubmitOptions,
   more: Readonly<Record<string, string>> = {},
@@ -194,7 +223,6 @@ async function post(
     ...more,
   }
   const ask: Ask = { method: 'POST', headers, body: stringify(input), signal }
-  const path = `/tasks/${encodeURIComponent(task)}`
   const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
   try {
     return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })
@@ -203,6 +231,10 @@ async function post(
     if (!cannot || idempotencyKey !== undefined) throw error
     return transport.ask(path, { ...ask, retries: 0 })
   }
+}
+
+function pathOf(task: string): string {
+  return `/tasks/${encodeURIComponent(task)}`
 }
 
 /** 128 random bits. `randomUUID` is only there on pages with TLS. */

@@ -2,6 +2,8 @@ import type { Task } from '../calls/task.ts'
 import type { JobError } from '../protocol/jobDocument.ts'
 
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
+export type { SignatureLike } from '../protocol/signature.ts'
+export type { WorkflowEdge, WorkflowNode, WorkflowTree } from '../protocol/workflowTree.ts'
 
 /* What the types of tasks become on the other side of HTTP. Types alone: nothing of the server is loaded. */
 

@@ -20,7 +20,9 @@ import { addDocumentRoute } from './routes/openapi.ts'
 import { addResultRoute } from './routes/result.ts'
 import { addRetryRoute } from './routes/retry.ts'
 import { addTaskRoutes } from './routes/tasks.ts'
+import { addTreeRoute } from './routes/tree.ts'
 import { addWaitRoute } from './routes/waits.ts'
+import { addWorkflowRoute } from './routes/workflows.ts'
 import { openDirectly } from './server/fastPath.ts'
 
 export type { ApiInfo } from './openapi/info.ts'
@@ -53,6 +55,8 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addEventRoute(api, base, scope)
   addDocumentRoute(api, base, scope, gate, info)
   addBatchRoutes(api, base, scope)
+  addWorkflowRoute(api, base, scope)
+  addTreeRoute(api, base, scope)
   addRetryRoute(api, base, scope)
   addWaitRoute(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))

@@ -15,6 +15,8 @@ export interface HttpScope {
   readonly scopesOf: ReadonlyMap<string, readonly string[]>
   /** Bytes. */
   readonly maxBody: number
+  /** Bounds of a workflow that is submitted. */
+  readonly workflows: { readonly maxTasks: number; readonly maxDepth: number }
   /** Whether a job's input is kept for a retry. */
   readonly keepInput: boolean
   /** Idempotency keys whose first request is being accepted. */

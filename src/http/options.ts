@@ -41,6 +41,10 @@ export interface HttpOptions {
    * requests.
    */
   maxConcurrent?: number | undefined
+  /** Most calls of tasks in one workflow, links and items of `celery.map` counted. Default `1000` tasks. */
+  maxWorkflowTasks?: number | undefined
+  /** Deepest nesting of workflows and links in each other. Default `10` levels. */
+  maxWorkflowDepth?: number | undefined
   /** Keep each job's input with its record, for retry by `POST /jobs/{id}/retry`. Default `true`. */
   keepInput?: boolean | undefined
   /** Title, version, description, license and contact of the API in its OpenAPI document. Default: none. */
@@ -69,6 +73,8 @@ interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rate
   readonly basePath: string
   readonly maxBody: number
   readonly maxConcurrent: number
+  readonly maxWorkflowTasks: number
+  readonly maxWorkflowDepth: number
   readonly keepInput: boolean
   readonly heartbeat: number
   readonly docs: boolean
@@ -111,6 +117,20 @@ export const HTTP_OPTIONS: OptionTable<HttpOptions, ParsedOptions> = {
     unit: 'requests',
     default: 10_000,
     doc: 'requests that are worked on at once (streams that have begun are not counted); more get **503**',
+  },
+  maxWorkflowTasks: {
+    kind: 'count',
+    min: 1,
+    unit: 'tasks',
+    default: 1000,
+    doc: 'most calls of tasks in one [workflow](http.md#workflows), links and items of `celery.map` counted',
+  },
+  maxWorkflowDepth: {
+    kind: 'count',
+    min: 1,
+    unit: 'levels',
+    default: 10,
+    doc: 'deepest nesting of workflows and links in each other',
   },
   keepInput: {
     kind: 'flag',
@@ -183,6 +203,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       exposed: new Set(tasks.keys()),
       scopesOf: tasks,
       maxBody: parsed.maxBody,
+      workflows: { maxTasks: parsed.maxWorkflowTasks, maxDepth: parsed.maxWorkflowDepth },
       keepInput: parsed.keepInput,
       accepting: new Set(),
       durations: new Durations(() => app.config.clock),

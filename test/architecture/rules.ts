@@ -56,9 +56,11 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
     'app/jobStore.ts',
     'calls/asyncResult.ts',
     'calls/eventFeed.ts',
+    'calls/groupResult.ts',
     'calls/jobInfo.ts',
     'calls/task.ts',
     'calls/wait.ts',
+    'calls/workflowOptions.ts',
   ]),
   cli: new Set([
     'app/app.ts',

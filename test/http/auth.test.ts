@@ -38,6 +38,8 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('with bearer tokens on %s', (sto
     ['GET', '/v1/jobs/x/result'],
     ['GET', '/v1/jobs/x/events'],
     ['POST', '/v1/jobs/x/retry'],
+    ['GET', '/v1/jobs/x/workflow'],
+    ['POST', '/v1/workflows'],
     ['GET', '/v1/batches/x'],
     ['GET', '/openapi.json'],
     ['GET', '/nowhere'],

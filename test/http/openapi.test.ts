@@ -63,6 +63,8 @@ describe('GET /openapi.json', () => {
       '/v1/jobs/{id}/result',
       '/v1/jobs/{id}/events',
       '/v1/jobs/{id}/retry',
+      '/v1/jobs/{id}/workflow',
+      '/v1/workflows',
       '/v1/waits/{token}',
       '/livez',
       '/readyz',

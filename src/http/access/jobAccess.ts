@@ -2,8 +2,10 @@ import type { Context } from 'hono'
 import type { History } from '../../backend/eventLog.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { HttpScope } from '../apiContext.ts'
+import { MAPS } from '../input/workflow.ts'
 import type { Problem } from '../output/problem.ts'
 import { identityOf, isAdmin } from './identity.ts'
+import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /** Ids as the app takes them; others were never submitted. */
 const JOB_ID = /^\P{Cc}{1,255}$/u
@@ -17,7 +19,8 @@ export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | u
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
   const [info, seen] = await Promise.all([scope.app.result(id).info(), maySee(c, scope, id)])
-  return info?.task !== undefined && scope.exposed.has(info.task) && seen ? info : undefined
+  if (info?.task !== undefined) return seen && (await isShown(info.task, id, scope)) ? info : undefined
+  return (await findGroup(c, scope))?.info
 }
 
 /** The same job with the number of its last change. */
@@ -30,10 +33,15 @@ export async function findHistory(c: Context, scope: HttpScope): Promise<History
 }
 
 /** The same of any job of an exposed task, whosever it is. */
-export async function historyOf({ jobs, exposed }: HttpScope, id: string): Promise<History | undefined> {
-  const history = await jobs.history(id)
+export async function historyOf(scope: HttpScope, id: string): Promise<History | undefined> {
+  const history = await scope.jobs.history(id)
   const task = history?.meta.name
-  return task !== undefined && exposed.has(task) ? history : undefined
+  return task !== undefined && (await isShown(task, id, scope)) ? history : undefined
+}
+
+/** Jobs of exposed tasks; and a workflow that ends with `celery.map` or its like, whose task was checked. */
+async function isShown(task: string, id: string, scope: HttpScope): Promise<boolean> {
+  return scope.exposed.has(task) || (MAPS.has(task) && (await submittedWorkflow(id, scope)) !== undefined)
 }
 
 async function maySee(c: Context, { jobs }: HttpScope, id: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { ApiInfo } from './info.ts'
 import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPaths } from './jobs.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './schemas.ts'
 import { delivery, type ExposedTask, taskParts } from './tasks.ts'
+import { treePath, WORKFLOW_SCHEMAS, workflowPath } from './workflows.ts'
 
 /** What the description of an API is made from. */
 export interface ApiFacts {
@@ -42,6 +43,8 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
     ...batchPaths(base, answers, webhooks),
     ...jobPaths(base, names, answers, webhooks),
+    ...treePath(base, answers),
+    ...workflowPath(base, answers, webhooks),
     ...waitPaths(base, answers),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
@@ -55,6 +58,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     tags: [
       { name: 'tasks', description: 'Submit jobs.' },
       { name: 'batches', description: 'Submit many jobs at once.' },
+      { name: 'workflows', description: 'Submit jobs that wait for each other, and see how they stand.' },
       { name: 'jobs', description: 'Follow jobs, cancel and repeat them.' },
       { name: 'system', description: 'The server itself.' },
     ],
@@ -63,6 +67,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     components: {
       schemas: {
         ...SCHEMAS,
+        ...WORKFLOW_SCHEMAS,
         ...(webhooks ? WEBHOOK_SCHEMAS : {}),
         ...Object.assign({}, ...own.map(({ schemas }) => schemas)),
       },

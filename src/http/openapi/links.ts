@@ -8,6 +8,7 @@ const DESCRIPTIONS = {
   getEvents: 'The events of the job, as they happen.',
   cancelJob: 'Cancel the job.',
   retryJob: 'Submit the job once more, when it has ended.',
+  getWorkflow: 'The tree of the workflow.',
   getBatch: 'The states of the jobs of the batch.',
 } as const
 

@@ -7,7 +7,7 @@ import { jobPath } from './job.ts'
 /** The answer to a call that was just submitted. */
 export function respondAccepted(
   { id, at, replayed }: Accepted,
-  task: string,
+  task: string | null,
   base: string,
   applied?: string,
 ): Response {
@@ -20,7 +20,7 @@ export function respondAccepted(
  * The job document of such a call, as `jobDocument` would have it, made from what is known: no read of the store.
  * Written by hand, as every call pays for it. `at` is ms since the epoch, `self` the job's path.
  */
-export function acceptedText(id: string, at: number, task: string, self: string): string {
+export function acceptedText(id: string, at: number, task: string | null, self: string): string {
   const start = `{"id":${JSON.stringify(id)},"task":${JSON.stringify(task)},"state":"${PENDING}","progress":null,"attempt":1`
   // An id of ours holds the moment that the record has.
   const times = `"createdAt":"${isoOf(timeOf(id) ?? at)}","startedAt":null,"finishedAt":null`

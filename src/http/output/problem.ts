@@ -11,6 +11,7 @@ export type ProblemKind =
   | 'malformed-request'
   | 'malformed-body'
   | 'invalid-query'
+  | 'invalid-workflow'
   | 'invalid-event-id'
   | 'invalid-idempotency-key'
   | 'invalid-webhook'
@@ -43,6 +44,7 @@ export type ProblemKind =
   | 'rate-limited'
   | 'headers-too-large'
   | 'internal-error'
+  | 'cannot-join'
   | 'cannot-list'
   | 'cannot-remember'
   | 'overloaded'
@@ -53,6 +55,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'malformed-request': { status: 400, title: 'The request cannot be read' },
   'malformed-body': { status: 400, title: 'The body cannot be read' },
   'invalid-event-id': { status: 400, title: 'The id of the last event cannot be read' },
+  'invalid-workflow': { status: 400, title: 'The workflow cannot be sent' },
   'invalid-query': { status: 400, title: 'A query parameter is wrong' },
   'invalid-idempotency-key': { status: 400, title: 'The idempotency key cannot be read' },
   'invalid-webhook': { status: 400, title: 'The webhook is not allowed' },
@@ -85,6 +88,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'rate-limited': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Internal server error' },
+  'cannot-join': { status: 501, title: 'The stores cannot join such a workflow' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   overloaded: { status: 503, title: 'The server is overloaded' },

@@ -3,10 +3,11 @@ import type { History } from '../../backend/eventLog.ts'
 import { infoOf } from '../../calls/jobInfo.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'
+import { findGroup } from '../access/workflowJobs.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { grantedWait, parsePrefer, preferenceApplied } from '../input/prefer.ts'
 import { isNamed, jobEtag } from '../output/etag.ts'
-import { jobText } from '../output/job.ts'
+import { jobText, respondJob } from '../output/job.ts'
 import { shownHeaders } from '../output/jobHeaders.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
@@ -23,7 +24,7 @@ export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
 
 async function show(c: Context, scope: HttpScope): Promise<Response> {
   const history = await findHistory(c, scope)
-  if (!history) return respondProblem(missingJob(c, scope), c.req.path)
+  if (!history) return showGroup(c, scope)
   const named = c.req.header('if-none-match')
   if (named === undefined) return respond(c, scope, history)
   const wait = grantedWait(parsePrefer(c.req.header('prefer')))
@@ -40,6 +41,12 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   }
   const retry = scope.durations.headersOf(infoOf(history.meta))
   return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache', ...retry, ...headers } })
+}
+
+/** A workflow that ends with a group has a job, and no record. */
+async function showGroup(c: Context, scope: HttpScope): Promise<Response> {
+  const found = await findGroup(c, scope)
+  return found ? respondJob(found.info, baseOf(c.req.path, 2), 200) : respondProblem(missingJob(c, scope), c.req.path)
 }
 
 function respond(

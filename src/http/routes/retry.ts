@@ -30,7 +30,11 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
   const job = await findJob(c, scope)
   if (!job) return (await repeated(c, scope)) ?? respondProblem(unknownJob(c), path)
-  const task = job.task as string
+  const { task } = job
+  if (task === undefined) {
+    const detail = 'a workflow is submitted again by its document'
+    return respondProblem({ kind: 'input-not-kept', detail }, path)
+  }
   const barred = taskProblem(c, scope, task) ?? activeProblem(job)
   if (barred) return respondProblem(barred, path)
   const metadata = await scope.jobs.metadata(job.id)

@@ -1,0 +1,96 @@
+import type { Context } from 'hono'
+import type { AsyncResult, ResultHandle } from '../../calls/asyncResult.ts'
+import type { GroupResult } from '../../calls/groupResult.ts'
+import type { JobInfo } from '../../calls/jobInfo.ts'
+import { FAILURE, isFinal, PENDING, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
+import type { HttpScope } from '../apiContext.ts'
+import { identityOf, isAdmin } from './identity.ts'
+
+/*
+ * Workflows that were submitted over HTTP. Each has a note, which says that it was sent, and whose it is. A workflow
+ * that ends with a group has no record of its own: its job is made of its members.
+ */
+
+/** What is kept of a workflow that was submitted. */
+export interface SubmittedWorkflow {
+  /** ms since the epoch. */
+  readonly at: number
+  readonly owner?: string | undefined
+  /** Task of its end; null for a group. */
+  readonly task: string | null
+}
+
+/** How long it is kept, where results are kept for less: after that it cannot be seen any more. */
+const MIN_LIFETIME_MS = 7 * 86_400_000
+const NEVER = Number.MAX_SAFE_INTEGER
+const MAX_IDS = 1000
+
+/** The workflow with this id, whosever it is; undefined where none was submitted. */
+export async function submittedWorkflow(id: string, { jobs }: HttpScope): Promise<SubmittedWorkflow | undefined> {
+  const value = await (await jobs.notes())?.get(noteKey(id))
+  return value === undefined ? undefined : (JSON.parse(value) as SubmittedWorkflow)
+}
+
+/** Keep that a workflow was sent. */
+export async function keepSubmitted(id: string, workflow: SubmittedWorkflow, { app, jobs }: HttpScope): Promise<void> {
+  const { resultExpires } = app.config
+  const expires = resultExpires === 0 ? NEVER : workflow.at + Math.max(MIN_LIFETIME_MS, resultExpires)
+  await (await jobs.notes())?.put({ key: noteKey(id), value: JSON.stringify(workflow), expires })
+}
+
+/** The group that a workflow ends with, if this client may see it. */
+export async function findGroup(
+  c: Context,
+  scope: HttpScope,
+): Promise<{ readonly group: GroupResult; readonly info: JobInfo } | undefined> {
+  const id = c.req.param('id') ?? ''
+  const workflow = await submittedWorkflow(id, scope)
+  if (!workflow || workflow.task !== null) return undefined
+  if (!isAdmin(c) && workflow.owner !== identityOf(c)?.id) return undefined
+  const group = await scope.app.groupResult(id)
+  return group && { group, info: await groupInfo(group, workflow, scope) }
+}
+
+/** A group as a job: its progress is how many of its members have ended. */
+async function groupInfo(group: GroupResult, { at }: SubmittedWorkflow, { app }: HttpScope): Promise<JobInfo> {
+  const ids = leavesOf(group)
+  const states: string[] = []
+  for (let from = 0; from < ids.length; from += MAX_IDS)
+    states.push(...(await app.states(ids.slice(from, from + MAX_IDS))))
+  const done = states.filter(isFinal).length
+  const state = done === states.length ? endOf(states) : states.every(isWaiting) ? PENDING : STARTED
+  const failed = isFinal(state) && state !== SUCCESS ? ids[states.indexOf(state)] : undefined
+  const end = failed === undefined ? undefined : await app.result(failed).info()
+  return {
+    id: group.id,
+    task: undefined,
+    state,
+    queue: undefined,
+    worker: undefined,
+    retries: 0,
+    attempt: 1,
+    submittedAt: new Date(at),
+    startedAt: undefined,
+    finishedAt: undefined,
+    progress: { done, total: states.length },
+    result: state === SUCCESS ? await group.join({ timeout: '10s' }) : undefined,
+    error: end?.error,
+    children: [],
+  }
+}
+
+function endOf(states: readonly string[]): string {
+  return states.find((state) => state === FAILURE) ?? states.find((state) => state === REVOKED) ?? SUCCESS
+}
+
+function isWaiting(state: string): boolean {
+  return state === PENDING || state === UNKNOWN
+}
+
+function leavesOf(handle: ResultHandle | AsyncResult | GroupResult): readonly string[] {
+  return 'members' in handle ? handle.members.flatMap(leavesOf) : [handle.id]
+}
+
+function noteKey(id: string): string {
+  return `http-workflow ${id}`
+}
