@@ -4,8 +4,8 @@ import type { ChordStore } from './chords.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
-import type { SavedGroups } from './savedGroups.ts'
 import type { RevokedIds } from './revokedIds.ts'
+import type { SavedGroups } from './savedGroups.ts'
 import type { Reply, SubmissionMetadata } from './unitOfWork.ts'
 
 /*
