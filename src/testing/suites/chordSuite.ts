@@ -23,6 +23,7 @@ export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordStor
     })
   kit.describe(`chords ${name}`, () => {
     joining(it)
+    ending(it)
     completing(it)
     sending(it)
   })
@@ -79,6 +80,20 @@ function part(index: number, result: unknown = index, more: Partial<ChordPart> =
 
 function member(id: string): Submission {
   return { message: { envelope: envelopeOf(id), route: toQueue('q') }, meta: metaOf(id, PENDING) }
+}
+
+/** A part that ends a chord. */
+function ending(it: Case): void {
+  it('is complete with a part that ends it, whichever others are missing', async (lab) => {
+    await lab.unit.write({ opens: [{ group: 'g', size: 3 }] })
+    await lab.unit.write({ parts: [part(2)] })
+    await lab.unit.write({ parts: [part(0, 'no', { state: 'FAILURE', ends: true })] })
+    assert.deepEqual(lab.complete, [{ group: 'g', callback: 'c0' }])
+    assert.deepEqual(await lab.chords.complete(Date.now() + 60_000, 10), [{ group: 'g', callback: 'c0' }])
+    await lab.unit.write({ parts: [part(1)] })
+    assert.deepEqual(await lab.results(), ['no', 2])
+    assert.equal(lab.complete.length, 1)
+  })
 }
 
 /** How parts make a chord complete. */

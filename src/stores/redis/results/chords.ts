@@ -166,7 +166,7 @@ export class RedisChords implements ChordStore {
   }
 
   /** PART of a part. Throws EncodeError. */
-  partArgs({ group, index, taskId, state, result, callback }: ChordPart): Arg[] {
+  partArgs({ group, index, taskId, state, result, callback, ends }: ChordPart): Arg[] {
     const { serializer } = this.#keeping
     const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
     return PART.of({
@@ -175,6 +175,7 @@ export class RedisChords implements ChordStore {
       part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
       part: body,
       part_callback: callback,
+      part_ends: ends ? 1 : '',
     })
   }
 

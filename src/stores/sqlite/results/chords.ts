@@ -124,7 +124,8 @@ export class SqliteChords implements ChordStore {
     return gone.length
   }
 
-  #add({ group, index, taskId, state, result, callback }: ChordPart, replaces: boolean): CompleteChord | undefined {
+  #add(part: ChordPart, replaces: boolean): CompleteChord | undefined {
+    const { group, index, taskId, state, result, callback, ends } = part
     const chord = this.#chord(group)
     if (!chord || chord.since !== null) return undefined
     const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
@@ -139,7 +140,7 @@ export class SqliteChords implements ChordStore {
       return undefined
     }
     count.run(callback, group)
-    if (chord.done + 1 < chord.size) return undefined
+    if (chord.done + 1 < chord.size && !ends) return undefined
     complete.run(this.#now, group)
     return { group, callback }
   }
