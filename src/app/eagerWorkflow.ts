@@ -2,17 +2,19 @@ import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import type { Prepared } from '../calls/prepareCall.ts'
 import type { Stores } from '../calls/stores.ts'
-import { type Advancer, afterFailure, afterSuccess } from '../canvas/advance.ts'
-import { bodyWriting, chordError, failureWriting } from '../canvas/chordEnd.ts'
+import { type Advancer, afterFailure, afterSuccess, neverSent } from '../canvas/advance.ts'
+import { bodyWriting, failureWriting, Gathered } from '../canvas/chordEnd.ts'
 import type { CanvasApp } from '../canvas/prepareSignature.ts'
 import { replacementOf } from '../canvas/replace.ts'
-import { encodeException, rejectedError } from '../protocol/exception.ts'
+import { encodeException, rejectedError, revokedError } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import { decodeTask, type TaskMessage } from '../protocol/message.ts'
 import type { Outcome } from '../protocol/outcome.ts'
-import type { RecordState } from '../protocol/record.ts'
+import { type RecordState, revokedRecord } from '../protocol/record.ts'
+import type { TaskMeta } from '../protocol/result.ts'
 import { ALL_CONTENT_TYPES } from '../protocol/serializer.ts'
-import { FAILURE, SUCCESS } from '../protocol/states.ts'
+import { FAILURE, REVOKED, SUCCESS } from '../protocol/states.ts'
+import { isoOf } from '../std/clock.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { Ended } from './afterTask.ts'
 import { jobOfEnvelope, runEagerly } from './eager.ts'
@@ -49,6 +51,8 @@ class EagerRun {
   readonly #advancer: Advancer
   /** Chords that wait for parts. */
   readonly #chords = new Map<string, { readonly size: number; readonly parts: ChordPart[] }>()
+  /** Groups whose other members are revoked. */
+  readonly #cancelled = new Set<string>()
 
   constructor(host: EagerHost, opens: readonly OpenChord[]) {
     this.#host = host
@@ -61,6 +65,11 @@ class EagerRun {
     const { stores, origin, app } = this.#host
     const { message, ...rest } = submission
     if (!(await stores.unitOfWork.submit(rest))) return false
+    const decoded = decodeTask(message.envelope, ALL_CONTENT_TYPES)
+    if (decoded.group !== undefined && this.#cancelled.has(decoded.group)) {
+      await this.#revoke(decoded, rest.meta)
+      return true
+    }
     const delivered = { queue, redelivered: false, lost: 0, hostname: origin, eager: true }
     const job = jobOfEnvelope(message.envelope, delivered)
     const { clock, logger } = app.config
@@ -69,8 +78,16 @@ class EagerRun {
     const { outcome, retries, runtime } = await runEagerly(job, rest.meta, to, run, logger)
     const facts = { id: job.id, task: job.task, queue, retries }
     await this.#host.taskEnded({ facts, headers: job.headers, outcome, runtime })
-    await this.#follow(decodeTask(message.envelope, ALL_CONTENT_TYPES), outcome)
+    await this.#follow(decoded, outcome)
     return true
+  }
+
+  /** It never runs, nor does what follows it. */
+  async #revoke(message: TaskMessage, known: TaskMeta | undefined): Promise<void> {
+    const now = this.#host.app.config.clock.now()
+    const ending = { status: REVOKED, result: encodeException(revokedError('revoked')), traceback: null }
+    const meta = known && revokedRecord(message.id, known, 'revoked', isoOf(now))
+    await this.#host.stores.unitOfWork.write({ meta, also: neverSent(message, ending, this.#advancer, now) })
   }
 
   async #follow(message: TaskMessage, outcome: Outcome): Promise<void> {
@@ -109,12 +126,14 @@ class EagerRun {
     const chord = this.#chords.get(group)
     if (!chord) return
     chord.parts.push(part)
-    if (chord.parts.length < chord.size) return
+    if (chord.parts.length < chord.size && !part.ends) return
     this.#chords.delete(group)
     const parts = chord.parts.toSorted((one, other) => (one.index ?? 0) - (other.index ?? 0))
-    const error = parts.map(chordError).find((found) => found !== undefined)
-    const results = parts.map(({ result }) => result)
     const complete = { group, callback }
+    const gathered = new Gathered(complete)
+    for (const one of parts) gathered.add(one)
+    const { error, results, onError } = gathered
+    if (error && onError === 'cancel') this.#cancelled.add(group)
     await this.#write(
       error ? failureWriting(complete, error, this.#advancer) : bodyWriting(complete, results, this.#advancer),
     )

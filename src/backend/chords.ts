@@ -28,6 +28,8 @@ export interface ChordPart {
   readonly result: unknown
   /** The call of the body, for `CompleteChord.callback`. Opaque to the store. */
   readonly callback: string
+  /** The chord is complete with this part, whichever others are missing. */
+  readonly ends?: true
 }
 
 /** A chord that has all its parts. It stays so until a write with `closes`. */
@@ -39,7 +41,7 @@ export interface CompleteChord {
 
 /** A slice of the parts of a chord, in the order of the header. */
 export interface PartSlice {
-  readonly parts: readonly Omit<ChordPart, 'callback'>[]
+  readonly parts: readonly Omit<ChordPart, 'callback' | 'ends'>[]
   /** Where the next slice begins; absent after the last. */
   readonly next?: number
 }
@@ -49,7 +51,8 @@ export interface PartSlice {
  *
  * A part is counted once for each task: a second one of the same task, after its message was delivered again, replaces
  * the first and counts nothing. A part of a chord that is not open, or is closed, is dropped. A chord is complete when
- * it has as many parts as `size` says, failures and revoked ones counted; it is so exactly once, whatever is repeated.
+ * it has as many parts as `size` says, failures and revoked ones counted, or one that `ends` it; it is so exactly once,
+ * whatever is repeated.
  */
 export interface ChordStore {
   /** False: only this process uses it, so that no other one leaves complete chords behind. */

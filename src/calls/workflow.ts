@@ -1,9 +1,11 @@
 import { chainData, chordData, groupData } from '../protocol/canvas.ts'
+import { type OnError, withOnError } from '../protocol/onError.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
 import { AsyncResult, Submission } from './asyncResult.ts'
 import type { GroupResult } from './groupResult.ts'
+import { type BodyList, bodyOnError, type HeaderOptions, parseOnError } from './onError.ts'
 import { type SignatureOptions, type WorkflowOptions, wireOptions } from './workflowOptions.ts'
 
 /** Sends the workflows of one app. */
@@ -256,37 +258,62 @@ export function chain<const Steps extends readonly [AnyWorkflow, ...AnyWorkflow[
   return chainOf(steps) as never
 }
 
-/** All at once. The results have the form of the members: an array, a tuple, or an object. Throws as `chain`. */
-export function group<const Members extends GroupMembers>(
+/**
+ * All at once. The results have the form of the members: an array, a tuple, or an object. `options` are for what
+ * follows it, as those of `chord`. Throws as `chain`.
+ */
+export function group<const Members extends GroupMembers, Policy extends OnError = 'fail'>(
   members: Members,
-): Group<GroupResults<Members>, MembersTake<Members>, MembersReady<Members>, ResultList<Members>> {
+  options: HeaderOptions<Policy> = {},
+): Group<GroupResults<Members>, MembersTake<Members>, MembersReady<Members>, BodyList<ResultList<Members>, Policy>> {
   if (members instanceof Workflow || typeof members !== 'object' || members === null)
     throw new ArgumentError(`group: expected a list or an object of signatures, got ${describeMember(members)}`)
+  const onError = parseOnError(options, 'group')
   const names = Array.isArray(members) ? undefined : Object.keys(members)
   const list: readonly AnyWorkflow[] = Array.isArray(members) ? members : Object.values(members)
   const inner = names?.find((_, at) => list[at] instanceof Group)
   if (inner !== undefined)
     throw new ArgumentError(`group: ${inner}: expected no group in a group with names, got one: its members have none`)
-  return new Group(groupData(datasOf(list, 'group', names)), senderOf(list, 'group', names), names)
+  const data = groupData(datasOf(list, 'group', names), withOnError({}, onError))
+  return new Group(data, senderOf(list, 'group', names), names)
 }
 
 /**
  * A header of members, all at once, then the body, once, with the list of their results in the order of the header. It
- * does not run if one of them failed: the handle of the body then has a ChordError. Throws as `chain`.
+ * does not run if one of them failed: the handle of the body then has a ChordError; `onError` says otherwise. Throws as
+ * `chain`.
  */
-export function chord<const Members extends readonly AnyWorkflow[], Body extends AnyWorkflow>(
+export function chord<
+  const Members extends readonly AnyWorkflow[],
+  Body extends AnyWorkflow,
+  Policy extends OnError = 'fail',
+>(
   header: Members,
-  body: Body & Following<ResultList<Members>, Body>,
+  body: Body & Following<BodyList<ResultList<Members>, Policy>, Body>,
+  options?: HeaderOptions<Policy>,
 ): Chord<StepResult<Body>, MembersTake<Members>, MembersReady<Members>, StepHandle<Body>>
-export function chord<Results, Takes, Ready extends boolean, List, Body extends AnyWorkflow>(
+export function chord<
+  Results,
+  Takes,
+  Ready extends boolean,
+  List,
+  Body extends AnyWorkflow,
+  Policy extends OnError = 'fail',
+>(
   header: Group<Results, Takes, Ready, List>,
-  body: Body & Following<List, Body>,
+  body: Body & Following<BodyList<List, Policy>, Body>,
+  options?: HeaderOptions<Policy>,
 ): Chord<StepResult<Body>, Takes, Ready, StepHandle<Body>>
-export function chord(header: readonly AnyWorkflow[] | AnyWorkflow, body: AnyWorkflow): unknown {
+export function chord(
+  header: readonly AnyWorkflow[] | AnyWorkflow,
+  body: AnyWorkflow,
+  options: HeaderOptions = {},
+): unknown {
+  const onError = parseOnError(options, 'chord')
   const data = Array.isArray(header) ? datasOf(header, 'chord: header') : dataOf(header, 'chord: header')
   const end = dataOf(body, 'chord: body')
   const members = Array.isArray(header) ? header : [header]
-  return new Chord(chordData(data, end), senderOf([...members, body], 'chord'))
+  return new Chord(chordData(data, bodyOnError(data, end, onError)), senderOf([...members, body], 'chord'))
 }
 
 function chainOf(steps: readonly AnyWorkflow[]): AnyWorkflow {

@@ -1,6 +1,7 @@
 import type { ChordPart, CompleteChord } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { decodeException, encodeException } from '../protocol/exception.ts'
+import { type MemberEnd, type OnError, onErrorOf, plainBody } from '../protocol/onError.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { RecordState } from '../protocol/record.ts'
 import { pythonRepr } from '../protocol/repr.ts'
@@ -15,20 +16,57 @@ import { endId } from './outline.ts'
 import type { Predecessor } from './prepareSignature.ts'
 
 /** A part of a chord, as its store has it. */
-export type Part = Omit<ChordPart, 'callback'>
+export type Part = Omit<ChordPart, 'callback' | 'ends'>
 
 /** The worker that joins the parts of a chord. */
 export type Joiner = Pick<Advancer, 'app' | 'hostname' | 'listed'>
 
+/** What the parts of a chord come to, as its `onError` says. */
+export class Gathered {
+  readonly onError: OnError
+  /** Parts that were added. */
+  count = 0
+  /** What the body gets. */
+  readonly results: unknown[] = []
+  /** Why the chord fails, by the first of them that has failed. */
+  error: ErrorInfo | undefined
+
+  /** Throws DecodeError for a callback that cannot be read. */
+  constructor({ callback }: Pick<CompleteChord, 'callback'>) {
+    this.onError = onErrorOf(readBodyCall(callback).body.options) ?? 'fail'
+  }
+
+  /** In the order of the header. */
+  add(part: Part): void {
+    this.count += 1
+    const isGood = part.state === 'SUCCESS'
+    if (this.onError === 'collect') this.results.push(memberEnd(part))
+    else if (isGood) this.results.push(part.result)
+    else if (this.onError !== 'ignore') this.error ??= chordError(part)
+  }
+}
+
+function memberEnd({ state, taskId, result }: Part): MemberEnd<unknown> {
+  if (state === 'SUCCESS') return { status: 'fulfilled', value: result }
+  const { type, message } = decodeException(result)
+  return { status: 'rejected', reason: { type, message, taskId } }
+}
+
 /**
- * The end of a chord whose members have all succeeded: its body is sent, with the list of their results before its own
- * arguments. Throws for a body that cannot be sent, as `expand`, and DecodeError for a callback that cannot be read.
+ * The end of a chord whose members have all ended, and none of which fails it: its body is sent, with what it gets of
+ * them before its own arguments. Throws for a body that cannot be sent, as `expand`, and DecodeError for a callback
+ * that cannot be read.
  */
 export function bodyWriting({ group, callback }: CompleteChord, results: readonly unknown[], joiner: Joiner): Writing {
   const call = readBodyCall(callback)
   const before = predecessorOf(call, joiner)
   const now = joiner.app.config.clock.now()
-  const expansion = expand({ signature: call.body, args: [results], id: bodyId(group) }, before, joiner.app, now)
+  const expansion = expand(
+    { signature: plainBody(call.body), args: [results], id: bodyId(group) },
+    before,
+    joiner.app,
+    now,
+  )
   return writingOf([expansion], joiner, { closes: group })
 }
 
@@ -40,7 +78,7 @@ export function bodyWriting({ group, callback }: CompleteChord, results: readonl
 export function failureWriting({ group, callback }: CompleteChord, error: ErrorInfo, joiner: Joiner): Writing {
   const call = readBodyCall(callback)
   const now = joiner.app.config.clock.now()
-  const body = normalForm(call.body, bodyId(group))
+  const body = normalForm(plainBody(call.body), bodyId(group))
   const id = endId(body)
   const ending: RecordState = { status: FAILURE, result: encodeException(error), traceback: null }
   const before = { ...predecessorOf(call, joiner), id }
@@ -54,12 +92,11 @@ export function failureWriting({ group, callback }: CompleteChord, error: ErrorI
 
 /** Id of the body's result: to find out whether another worker has ended it already. Throws DecodeError. */
 export function bodyIdOf({ group, callback }: CompleteChord): string {
-  return endId(normalForm(readBodyCall(callback).body, bodyId(group)))
+  return endId(normalForm(plainBody(readBodyCall(callback).body), bodyId(group)))
 }
 
-/** Why a chord fails because of this part, in Celery's words; undefined for a part that has succeeded. */
-export function chordError({ state, taskId, result }: Part): ErrorInfo | undefined {
-  if (state === 'SUCCESS') return undefined
+/** Why a chord fails because of this part, in Celery's words. */
+function chordError({ taskId, result }: Part): ErrorInfo {
   const { type, message, args } = decodeException(result)
   const shown = (args ?? [message]).map((one) => pythonRepr(one)).join(', ')
   return errorOfChord(`Dependency ${taskId} raised ${type}(${shown})`)

@@ -2,9 +2,11 @@ import type { ChordPart } from '../backend/chords.ts'
 import { chordParts as chordOf, tasksOf } from '../protocol/canvas.ts'
 import { encodePlain } from '../protocol/encoding.ts'
 import type { TaskMessage } from '../protocol/message.ts'
+import { onErrorOf } from '../protocol/onError.ts'
 import type { RecordState } from '../protocol/record.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { canvasOf, readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
+import { SUCCESS } from '../protocol/states.ts'
 import { CeleriacError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -104,7 +106,8 @@ interface Member {
 }
 
 function partOf({ body, ...member }: Member, { status, result }: Ending, origin: Origin): ChordPart {
-  return { ...member, state: status as ChordPart['state'], result, callback: bodyCall(body, origin) }
+  const part = { ...member, state: status as ChordPart['state'], result, callback: bodyCall(body, origin) }
+  return status !== SUCCESS && onErrorOf(body.options) === 'cancel' ? { ...part, ends: true } : part
 }
 
 /** What `readBodyCall` reads. Throws EncodeError. */

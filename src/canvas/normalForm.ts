@@ -1,6 +1,7 @@
 import { chainData, chordData, chordParts, groupData, tasksOf } from '../protocol/canvas.ts'
+import { onErrorOf, plainBody, withOnError } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
-import { NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
 
@@ -14,8 +15,8 @@ import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks,
 
 /**
  * `id`: that of its result, unless it has one. `flow`: options of each task that does not have its own. `seed`: what
- * the other ids are derived from, with the position. Throws DecodeError, and NotSupportedError for an unknown kind of
- * workflow.
+ * the other ids are derived from, with the position. Throws DecodeError; NotSupportedError for an unknown kind of
+ * workflow; ArgumentError for a group with `onError` that nothing follows.
  */
 export function normalForm(signature: SignatureData, id: string, flow: Options = {}, seed: string = id): SignatureData {
   switch (canvasOf(signature)) {
@@ -84,6 +85,7 @@ function normalGroup(signature: SignatureData, id: string, flow: Options, seed: 
     const group = { ...signature, options: { ...rest, task_id: own, link: links, link_error: errbacks } }
     return normalForm(chordData(group, chainData(chain.toReversed())), id, flow, seed)
   }
+  refuseOnError(signature)
   const group = own ?? id
   const members = membersOf(signature).map((member, at) =>
     normalForm(member, uuidOf(group, 'member', String(at)), flow),
@@ -95,7 +97,11 @@ function normalGroup(signature: SignatureData, id: string, flow: Options, seed: 
 function membersOf(signature: SignatureData): readonly SignatureData[] {
   const { end, errbacks, rest } = splitOptions(signature)
   return tasksOf(signature, signature.task)
-    .flatMap((member) => (canvasOf(member) === 'group' && !member.options.chain ? membersOf(member) : [member]))
+    .flatMap((member) => {
+      if (canvasOf(member) !== 'group' || member.options.chain) return [member]
+      refuseOnError(member)
+      return membersOf(member)
+    })
     .map((member, at) => {
       const mine = withErrbacks(withArgs(withOptions(member, rest), signature.args), errbacks)
       // A link of a group is one of its first member, as with Celery.
@@ -103,17 +109,24 @@ function membersOf(signature: SignatureData): readonly SignatureData[] {
     })
 }
 
+function refuseOnError({ options }: SignatureData): void {
+  if (onErrorOf(options) !== undefined)
+    throw new ArgumentError('group: onError: expected a body, or another step after the group, that gets its results')
+}
+
 function normalChord(signature: SignatureData, id: string, flow: Options, seed: string): SignatureData {
   const { end, errbacks, rest } = splitOptions(signature)
   const parts = chordParts(signature, signature.task)
-  const body = withErrbacks(withEnd(withOptions(parts.body, rest), end), errbacks)
-  const { group_id: _, group_index: __, chord: ___, ...options } = parts.options
+  const onError = onErrorOf(parts.options) ?? onErrorOf(parts.body.options)
+  const body = withErrbacks(withEnd(withOptions(plainBody(parts.body), rest), end), errbacks)
+  const { group_id: _, group_index: __, chord: ___, ...options } = withOnError(parts.options, undefined)
   const group = typeof options.task_id === 'string' ? options.task_id : uuidOf(seed, 'header')
   const header = { ...groupData(parts.header.map(withoutChord), { ...options, ...rest, task_id: group }) }
-  return chordData(
-    normalGroup({ ...header, args: signature.args }, group, flow, group),
-    normalForm(body, id, flow, uuidOf(seed, 'body')),
-  )
+  const normal = normalForm(body, id, flow, uuidOf(seed, 'body'))
+  return chordData(normalGroup({ ...header, args: signature.args }, group, flow, group), {
+    ...normal,
+    options: withOnError(normal.options, onError),
+  })
 }
 
 /** Celery repeats the body in each member of a header. */

@@ -1,5 +1,6 @@
 import type { OpenChord } from '../backend/chords.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
+import { plainBody } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { normalForm, partsOf, sizeOf } from './normalForm.ts'
 import { withArgs, withEnd } from './signatureEnd.ts'
@@ -49,5 +50,5 @@ function addChord(signature: SignatureData, to: Unfolded): void {
   if (size > 0) to.opens.push({ group, size, body })
   for (const member of partsOf(header, { group_id: group, group_index: 0, chord: body })) add(member, to)
   // Without a part to wait for, it runs at once.
-  if (size === 0) add(normalForm(withArgs(body, [[]]), ''), to)
+  if (size === 0) add(normalForm(withArgs(plainBody(body), [[]]), ''), to)
 }

@@ -1,16 +1,9 @@
-import type { ChordStore, CompleteChord } from '../backend/chords.ts'
+import type { ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { pauseForStore } from '../broker/storeBackoff.ts'
 import { faultOf } from '../broker/storeErrors.ts'
-import {
-  bodyIdOf,
-  bodyWriting,
-  chordError,
-  errorOfChord,
-  failureWriting,
-  type Joiner,
-  type Part,
-} from '../canvas/chordEnd.ts'
+import { bodyIdOf, bodyWriting, errorOfChord, failureWriting, Gathered, type Joiner } from '../canvas/chordEnd.ts'
+import { revokeRequest } from '../protocol/control.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isFinal } from '../protocol/states.ts'
@@ -105,12 +98,14 @@ export class ChordJoiner implements Service {
 
   async #write(chord: CompleteChord, isLeft: boolean): Promise<void> {
     const { group } = chord
-    const { results, error } = await this.#gather(group)
-    // It was closed meanwhile; or nothing of it is left.
-    if (results.length === 0) return this.#close(group)
     try {
+      const { count, results, error, onError } = await this.#gather(chord)
+      // It was closed meanwhile; or nothing of it is left.
+      if (count === 0) return await this.#close(group)
       // A worker of Celery's that ends a chord with an error leaves its parts.
       if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
+      // Before it is closed: if this worker dies in between, another one finds the chord, and does both.
+      if (error && onError === 'cancel') await this.#revoke(group)
       await this.#attempt(error ? this.#failure(chord, error) : this.#body(chord, results))
     } catch (problem) {
       if (faultOf(problem) !== 'message') throw problem
@@ -119,19 +114,23 @@ export class ChordJoiner implements Service {
     }
   }
 
-  /** The results in the order of the header, or why the chord fails. */
-  async #gather(group: string): Promise<{ results: unknown[]; error: ErrorInfo | undefined }> {
-    const results: unknown[] = []
-    let error: ErrorInfo | undefined
+  /** The parts in the order of the header. Throws DecodeError for a callback that cannot be read. */
+  async #gather(chord: CompleteChord): Promise<Gathered> {
+    const gathered = new Gathered(chord)
     for (let from: number | undefined = 0; from !== undefined; ) {
-      const slice: { parts: readonly Part[]; next?: number } = await this.#chords.parts(group, from)
-      for (const part of slice.parts) {
-        results.push(part.result)
-        error ??= chordError(part)
-      }
+      const slice: PartSlice = await this.#chords.parts(chord.group, from)
+      for (const part of slice.parts) gathered.add(part)
       from = slice.next
     }
-    return { results, error }
+    return gathered
+  }
+
+  /** Those members that have not ended: a worker knows them by the id of their group. */
+  async #revoke(group: string): Promise<void> {
+    const { backend, broker } = this.#parts.stores
+    await backend.revoked.add([group])
+    const { envelope, route } = revokeRequest(group, true)
+    await broker.publish(envelope, route)
   }
 
   #body(chord: CompleteChord, results: readonly unknown[]): Writing {

@@ -1,4 +1,5 @@
 import { MAX_REVOKED } from '../backend/retention.ts'
+import type { TaskMessage } from '../protocol/message.ts'
 import { RecentIds } from '../std/recentIds.ts'
 import { Postponed } from './task/postponed.ts'
 import type { Request } from './task/request.ts'
@@ -7,7 +8,7 @@ import type { Request } from './task/request.ts'
  * What a worker holds, knows and has done: the worker changes it; remote control, health checks and metrics read it.
  */
 export class WorkerState {
-  /** Ids of revoked tasks, the latest of them. */
+  /** Ids of revoked tasks, and of groups whose members are, the latest of them. */
   readonly revoked: RecentIds = new RecentIds(MAX_REVOKED)
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request> = new Map()
@@ -33,6 +34,24 @@ export class WorkerState {
     while (this.#executions.size > 0) await Promise.all(this.#executions)
   }
 
+  /** It is revoked, or the header that it is a member of: by itself, or as a step of a chain. */
+  isRevoked(message: Pick<TaskMessage, 'id' | 'group' | 'embed'>): boolean {
+    if (this.revoked.has(message.id)) return true
+    const group = headerOf(message)
+    return group !== undefined && this.revoked.has(group)
+  }
+
+  /** Those that run by one of these ids: their own, or that of their header. */
+  runningOf(ids: readonly string[]): readonly Request[] {
+    const found = new Set(ids.flatMap((id) => this.running.get(id) ?? []))
+    const groups = new Set(ids)
+    for (const request of this.running.values()) {
+      const group = headerOf(request.message)
+      if (group !== undefined && groups.has(group)) found.add(request)
+    }
+    return [...found]
+  }
+
   /** A run of this request begins. */
   begin(request: Request): void {
     const { task } = request.facts
@@ -44,4 +63,10 @@ export class WorkerState {
   end(request: Request): void {
     if (this.running.get(request.id) === request) this.running.delete(request.id)
   }
+}
+
+/** Group of the header that a task is a member of; of a chain, its last step is, which is the first of the list. */
+function headerOf({ group, embed }: Pick<TaskMessage, 'group' | 'embed'>): string | undefined {
+  const id = group ?? embed.chain?.[0]?.options.group_id
+  return typeof id === 'string' ? id : undefined
 }

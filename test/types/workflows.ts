@@ -10,6 +10,7 @@ import {
   chord,
   type GroupResult,
   group,
+  type MemberEnd,
   type Signature,
   type Submission,
 } from 'celeriac'
@@ -165,6 +166,34 @@ export async function chords(): Promise<void> {
   same<typeof inner, [string, number, string]>(true)
   const parts = await (await add.chunks([[1, 2]], 10).delay()).join()
   same<typeof parts, number[][]>(true)
+}
+
+export async function onError(): Promise<void> {
+  const ends = app.task('ends', (list: readonly MemberEnd<number>[]) => list.length)
+  const both = app.task('both', ([n, s]: readonly [MemberEnd<number>, MemberEnd<string>]) => [n.status, s.status])
+  const some = app.task('some', (list: readonly (number | string)[]) => list.length)
+  chord([add.s(1, 2)], ends.s(), { onError: 'collect' })
+  chord([add.s(1, 2), text.s(3)], both.s(), { onError: 'collect' })
+  chord([add.s(1, 2), text.s(3)], some.s(), { onError: 'ignore' })
+  chord([add.s(1, 2)], sum.s(), { onError: 'ignore' })
+  chord([add.s(1, 2)], sum.s(), { onError: 'cancel' })
+  chord(group([add.s(1, 2)]), ends.s(), { onError: 'collect' })
+  chord(group([add.s(1, 2)], { onError: 'collect' }), ends.s())
+  chain(group([add.s(1, 2), text.s(3)], { onError: 'collect' }), both.s())
+  const joined = await (await group([add.s(1, 2)], { onError: 'collect' }).delay()).join()
+  same<typeof joined, [number]>(true)
+  // @ts-expect-error the body gets the ends of the members
+  chord([add.s(1, 2)], sum.s(), { onError: 'collect' })
+  // @ts-expect-error the body gets results
+  chord([add.s(1, 2)], ends.s())
+  // @ts-expect-error which have succeeded: not a pair
+  chord([add.s(1, 2), text.s(3)], pair.s(), { onError: 'ignore' })
+  // @ts-expect-error the next step gets the ends of the members
+  chain(group([add.s(1, 2)], { onError: 'collect' }), sum.s())
+  // @ts-expect-error a misspelled value
+  chord([add.s(1, 2)], sum.s(), { onError: 'colect' })
+  // @ts-expect-error a misspelled option
+  chord([add.s(1, 2)], sum.s(), { onErrors: 'cancel' })
 }
 
 export async function byName(): Promise<void> {

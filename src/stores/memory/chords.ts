@@ -16,11 +16,11 @@ import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../.
 const MAX_PARTS = 1000
 const MAX_SLICE_LENGTH = 2 ** 20
 
-interface Kept extends Omit<ChordPart, 'result' | 'callback' | 'group'> {
+interface Kept extends Omit<ChordPart, 'result' | 'callback' | 'group' | 'ends'> {
   readonly serialized: Serialized
 }
 
-type EncodedPart = Kept & Pick<ChordPart, 'group' | 'callback'>
+type EncodedPart = Kept & Pick<ChordPart, 'group' | 'callback' | 'ends'>
 
 interface Chord {
   size: number
@@ -116,13 +116,13 @@ export class MemoryChords implements ChordStore {
   }
 
   #add(parts: readonly EncodedPart[], replaces: boolean): void {
-    for (const { group, callback, ...part } of parts) {
+    for (const { group, callback, ends, ...part } of parts) {
       const chord = this.#get(group)
       if (!chord || chord.since !== undefined) continue
       if (!replaces && chord.parts.has(part.taskId)) continue
       chord.parts.set(part.taskId, part)
       chord.callback = callback
-      if (chord.parts.size < chord.size) continue
+      if (chord.parts.size < chord.size && !ends) continue
       chord.ordered = [...chord.parts.values()].sort((a, b) => placeOf(a) - placeOf(b))
       chord.since = this.#keeping.clock.now()
       this.#listeners.notify({ group, callback })

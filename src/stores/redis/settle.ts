@@ -38,7 +38,7 @@ const WITH_CHORDS: Joining = {
   write: `
   for _ = 1, tonumber(parts) do
     ${PART.lua}
-    if mine then join(part_group, part_index, part_name, part, part_callback) end
+    if mine then join(part_group, part_index, part_name, part, part_callback, part_ends) end
   end
   for _ = 1, tonumber(opens) do
     ${OPEN.lua}

@@ -142,7 +142,7 @@ function revoke({ task_id, terminate }: Arguments, worker: Controlled): unknown 
 function revokeHere(ids: readonly string[], terminate: boolean, worker: Controlled): string[] {
   const { state, revokeGrace, clock } = worker
   for (const id of ids) state.revoked.add(id)
-  const running = ids.flatMap((id) => state.running.get(id) ?? [])
+  const running = state.runningOf(ids)
   for (const request of running) {
     request.abort('revoke')
     if (terminate) clock.after(revokeGrace, () => request.kill('revoke'), true)

@@ -34,7 +34,7 @@ export interface Finisher extends Advancer {
 
 export interface Receiver extends Finisher {
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
-  readonly state: Pick<WorkerState, 'revoked'>
+  readonly state: Pick<WorkerState, 'isRevoked'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }
@@ -69,7 +69,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   }
   const request = new Request(delivery, message, definition, hostname)
   const now = app.config.clock.now()
-  const reason = state.revoked.has(message.id) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
+  const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver, now)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request

@@ -37,10 +37,10 @@ import { ScriptArguments } from '../arguments.ts'
 /**
  * The end of a member. `part_index` is `+inf` where it has no place, `part_name` its task id, escaped as in the JSON
  * of `part`, which is the entry of `.j`. `part_callback` is '' where another part of the same chord, in the same
- * script, has it.
+ * script, has it. `part_ends` is 1 for one that ends the chord, else ''.
  */
-export const PART: ScriptArguments<'part_group' | 'part_index' | 'part_name' | 'part' | 'part_callback'> =
-  new ScriptArguments('part_group', 'part_index', 'part_name', 'part', 'part_callback')
+export const PART: ScriptArguments<'part_group' | 'part_index' | 'part_name' | 'part' | 'part_callback' | 'part_ends'> =
+  new ScriptArguments('part_group', 'part_index', 'part_name', 'part', 'part_callback', 'part_ends')
 
 /** A chord that is opened: its key `.s`, its size, and how long that is kept, ms (0: for ever). */
 export const OPEN: ScriptArguments<'open_key' | 'open_size' | 'open_ttl'> = new ScriptArguments(
@@ -141,7 +141,7 @@ local function unjoinable(group, index, name)
     if is_of(entry, name) then it.found[name] = entry end
   end
 end
-local function join(group, index, name, part, callback)
+local function join(group, index, name, part, callback, ends)
   local it = chord_of(group)
   -- The parts of a complete chord are being read.
   if it.whole then return end
@@ -158,6 +158,7 @@ local function join(group, index, name, part, callback)
   it.found[name] = part
   called(group, callback)
   it.callback = callbacks[group] or ''
+  it.ends = it.ends or ends ~= ''
   if not it.changed then changed[#changed + 1] = it end
   it.changed = true
 end
@@ -179,8 +180,8 @@ local function joined()
       watch(it, now + 60000)
     end
     local count = it.total and redis.call('ZCARD', it.parts)
-    if count and count >= it.total then
-      local kind = count == ours and 'complete' or 'count'
+    if count and (count >= it.total or it.ends) then
+      local kind = (count == ours or it.ends) and 'complete' or 'count'
       if kind == 'complete' then
         complete(it, it.callback)
       else

@@ -52,7 +52,7 @@ for number = 1, #out do
   for _ = 1, tonumber(parts) do
     ${PART.lua}
     if mine and (saved == 1 or not chord_of(part_group).found[part_name]) then
-      join(part_group, part_index, part_name, part, part_callback)
+      join(part_group, part_index, part_name, part, part_callback, part_ends)
     end
   end
   out[number] = out[number] or saved

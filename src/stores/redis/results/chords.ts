@@ -167,7 +167,7 @@ export class RedisChords implements ChordStore {
 
   /** PART of a part. `called`: groups that have a callback in the same script. Throws EncodeError. */
   partArgs(given: ChordPart, called?: ReadonlySet<string>): Arg[] {
-    const { group, index, taskId, state, result } = given
+    const { group, index, taskId, state, result, ends } = given
     const { serializer } = this.#keeping
     const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
     return PART.of({
@@ -176,6 +176,7 @@ export class RedisChords implements ChordStore {
       part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
       part: body,
       part_callback: called?.has(group) ? '' : given.callback,
+      part_ends: ends ? 1 : '',
     })
   }
 

@@ -170,7 +170,8 @@ export class SqliteChords implements ChordStore {
     }
   }
 
-  #add({ group, index, taskId, state, result, callback }: ChordPart, replaces: boolean): CompleteChord | undefined {
+  #add(part: ChordPart, replaces: boolean): CompleteChord | undefined {
+    const { group, index, taskId, state, result, callback, ends } = part
     const chord = this.#chord(group)
     if (!chord || chord.since !== null) return undefined
     const { seq, done, size } = chord
@@ -186,7 +187,7 @@ export class SqliteChords implements ChordStore {
       if (replaces) replace.run(place, state, contentType, body, seq, taskId)
       return undefined
     }
-    if (done + 1 < size) {
+    if (done + 1 < size && !ends) {
       count.run(seq)
       return undefined
     }
