@@ -7,6 +7,8 @@ import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { pendingRecord } from '../protocol/record.ts'
+import type { SignatureData } from '../protocol/signature.ts'
+import { stamped } from '../protocol/stamps.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
@@ -144,6 +146,7 @@ function messageOf(
     args: call.args,
     kwargs: call.kwargs,
     embed: embedOf(options),
+    ...stampsOf(options),
     eta: facts.eta && pythonIso(facts.eta),
     expires: expires && pythonIso(expires),
     retries: 0,
@@ -159,9 +162,15 @@ function messageOf(
   }
 }
 
-function embedOf({ link, linkError }: ParsedCallOptions): Embed {
+function embedOf({ link, linkError, stamps }: ParsedCallOptions): Embed {
   if (link === undefined && linkError === undefined) return NOTHING_EMBEDDED
-  return { ...NOTHING_EMBEDDED, callbacks: link ?? null, errbacks: linkError ?? null }
+  const all = (links: readonly SignatureData[]): readonly SignatureData[] =>
+    stamps ? links.map((one) => stamped(one, stamps)) : links
+  return { ...NOTHING_EMBEDDED, callbacks: link ? all(link) : null, errbacks: linkError ? all(linkError) : null }
+}
+
+function stampsOf({ stamps }: ParsedCallOptions): Pick<TaskMessage, 'stampedHeaders' | 'stamps'> {
+  return stamps === undefined ? {} : { stampedHeaders: Object.keys(stamps), stamps }
 }
 
 function headersOf(

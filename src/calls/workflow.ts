@@ -1,6 +1,7 @@
 import { chainData, chordData, groupData } from '../protocol/canvas.ts'
 import { type OnError, withOnError } from '../protocol/onError.ts'
 import type { SignatureData } from '../protocol/signature.ts'
+import { stampsIn, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
 import { AsyncResult, Submission } from './asyncResult.ts'
@@ -220,9 +221,13 @@ export class Signature<
 > extends Linkable<Result, Takes, Ready, Handle> {
   /** A copy with these options, over those that it has. Throws ArgumentError. */
   set(options: SignatureOptions): this {
-    const { headers, ...wire } = wireOptions(options, `signature of ${this.data.task}`)
-    if (headers === undefined) return this.with(wire)
-    return this.with({ ...wire, headers: { ...(this.data.options.headers as object | undefined), ...headers } })
+    const { stamps, ...others } = options
+    const { headers, ...wire } = wireOptions(others, `signature of ${this.data.task}`)
+    const own = this.data.options
+    const changed = headers === undefined ? wire : { ...wire, headers: { ...(own.headers as object), ...headers } }
+    if (stamps === undefined) return this.with(changed)
+    const given = wireOptions({ stamps }, `signature of ${this.data.task}`)
+    return this.with({ ...changed, ...withStamps(given, stampsIn(own)) })
   }
 }
 

@@ -2,6 +2,7 @@ import type { CallOptions, ParsedCallOptions } from '../config/callOptions.ts'
 import { parseCallOptions } from '../config/callOptions.ts'
 import { pythonIso } from '../protocol/iso.ts'
 import type { SignatureData } from '../protocol/signature.ts'
+import { type Stamps, withStamps } from '../protocol/stamps.ts'
 import { refuseUnknown } from '../std/validate.ts'
 import { retryHeader } from './prepareCall.ts'
 
@@ -21,12 +22,13 @@ export interface SignatureOptions
     | 'softTimeLimit'
     | 'ignoreResult'
     | 'serializer'
+    | 'stamps'
   > {}
 
 /**
  * Options of the call of a workflow. `countdown` and `eta` are those of the tasks that run first; `taskId` and `link`
  * those of its end; `linkError`, `expires`, `priority`, `queue`, `headers`, `tags` and `owner` go to each task that has
- * none of its own.
+ * none of its own, `stamps` to its links, too.
  */
 export interface WorkflowOptions
   extends Pick<
@@ -42,6 +44,7 @@ export interface WorkflowOptions
     | 'owner'
     | 'link'
     | 'linkError'
+    | 'stamps'
   > {}
 
 const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
@@ -57,6 +60,7 @@ const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'softTimeLimit',
   'ignoreResult',
   'serializer',
+  'stamps',
 ])
 
 const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
@@ -71,6 +75,7 @@ const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
   'owner',
   'link',
   'linkError',
+  'stamps',
 ])
 
 /** Options of a signature in Celery's names and units. Throws ArgumentError; `where` names the signature in it. */
@@ -88,6 +93,8 @@ export interface ParsedWorkflowOptions {
   readonly taskId: string | undefined
   readonly links: readonly SignatureData[]
   readonly errbacks: readonly SignatureData[]
+  /** Of every task, and of those of its links. */
+  readonly stamps: Stamps
   readonly tags: readonly string[] | undefined
   readonly owner: string | undefined
 }
@@ -96,7 +103,7 @@ export interface ParsedWorkflowOptions {
 export function parseWorkflowOptions(options: WorkflowOptions, where: string, now: number): ParsedWorkflowOptions {
   refuseUnknown(options, WORKFLOW_OPTIONS, where)
   const parsed = parseCallOptions(options, where)
-  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], expires, ...rest } = parsed
+  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...rest } = parsed
   const end = typeof expires === 'number' ? new Date(now + expires) : expires
   return {
     first: wireOf({ countdown, eta }),
@@ -104,6 +111,7 @@ export function parseWorkflowOptions(options: WorkflowOptions, where: string, no
     taskId,
     links: link,
     errbacks: linkError,
+    stamps,
     tags,
     owner,
   }
@@ -124,7 +132,8 @@ function wireOf(options: ParsedCallOptions): Record<string, unknown> {
     serializer: options.serializer,
     headers: retry ? { ...headers, ...retryHeader(options) } : headers,
   }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+  return { ...(options.stamps ? withStamps(given, options.stamps) : given) }
 }
 
 function seconds(ms: number | undefined): number | undefined {

@@ -4,6 +4,7 @@ import type { Message } from '../backend/unitOfWork.ts'
 import type { Stores } from '../calls/stores.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
+import { failedOptions } from '../protocol/failedTask.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { type RecordState, unsentRecord } from '../protocol/record.ts'
@@ -116,7 +117,7 @@ export function afterSuccess(message: TaskMessage, result: unknown, advancer: Ad
 /** The errbacks, each with the id before its own arguments; and the rest of the chain ends in the same state. */
 export function afterFailure(message: TaskMessage, ending: RecordState, advancer: Advancer, now: number): Following {
   if (message.embed === NOTHING_EMBEDDED) return NOTHING_FOLLOWS
-  const following = send(errbackCalls(message), message, advancer, now)
+  const following = send(errbackCalls(message, ending), message, advancer, now)
   // An errback of a whole chain is one of each of its steps.
   const sent = new Set(following.children)
   const ends = neverSent(message, ending, advancer, now).filter(({ task_id: id }) => !sent.has(id))
@@ -202,9 +203,11 @@ function callbackCalls({ id, embed: { callbacks, chain } }: TaskMessage, result:
   return [...calls, { signature: next, args, id: uuidOf(id, 'chain', ''), chain: chain?.slice(0, -1) }]
 }
 
-function errbackCalls({ id, embed: { errbacks } }: TaskMessage): SignatureCall[] {
-  return (errbacks ?? []).map((signature, index) => {
-    return { signature, args: [id], id: uuidOf(id, 'errback', String(index)) }
+function errbackCalls({ id, task, embed: { errbacks } }: TaskMessage, ending?: RecordState): SignatureCall[] {
+  if (!errbacks?.length) return []
+  const flow = ending && failedOptions({ id, task }, ending)
+  return errbacks.map((signature, index) => {
+    return { signature, args: [id], id: uuidOf(id, 'errback', String(index)), flow }
   })
 }
 

@@ -1,6 +1,7 @@
 import type { ChordPart, CompleteChord } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { decodeException, encodeException } from '../protocol/exception.ts'
+import { failedOptions } from '../protocol/failedTask.ts'
 import { type MemberEnd, type OnError, onErrorOf, plainBody } from '../protocol/onError.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { RecordState } from '../protocol/record.ts'
@@ -12,7 +13,7 @@ import { type Advancer, endsWithChord, recordsWithin } from './advance.ts'
 import { type BodyCall, readBodyCall, unsentParts } from './chordParts.ts'
 import { type Expansion, expand } from './expand.ts'
 import { normalForm } from './normalForm.ts'
-import { endId } from './outline.ts'
+import { endId, endTask } from './outline.ts'
 import type { Predecessor } from './prepareSignature.ts'
 
 /** A part of a chord, as its store has it. */
@@ -82,8 +83,9 @@ export function failureWriting({ group, callback }: CompleteChord, error: ErrorI
   const id = endId(body)
   const ending: RecordState = { status: FAILURE, result: encodeException(error), traceback: null }
   const before = { ...predecessorOf(call, joiner), id }
+  const flow = failedOptions({ id, task: endTask(body) }, ending)
   const errbacks = errbacksOf(call.body).map((signature, at) =>
-    expand({ signature, args: [id], id: uuidOf(id, 'errback', String(at)) }, before, joiner.app, now),
+    expand({ signature, args: [id], id: uuidOf(id, 'errback', String(at)), flow }, before, joiner.app, now),
   )
   const { also = [], ...writing } = writingOf(errbacks, joiner, { closes: group })
   const unsent = recordsWithin([body], call.id ?? '', ending, joiner, now, isSentOrJoined)

@@ -26,12 +26,21 @@ export function outlineOf(signature: SignatureData, parent?: Outline): Outline {
 
 /** Id of the result of a signature in normal form. */
 export function endId(signature: SignatureData): string {
+  return endOf(signature).options.task_id as string
+}
+
+/** Name of the task of that id; of a group, the group's. */
+export function endTask(signature: SignatureData): string {
+  return endOf(signature).task
+}
+
+function endOf(signature: SignatureData): SignatureData {
   switch (canvasOf(signature)) {
     case 'chain':
-      return endId(tasksOf(signature, signature.task).at(-1) as SignatureData)
+      return endOf(tasksOf(signature, signature.task).at(-1) as SignatureData)
     case 'chord':
-      return endId(chordParts(signature, signature.task).body)
+      return endOf(chordParts(signature, signature.task).body)
     default:
-      return signature.options.task_id as string
+      return signature
   }
 }

@@ -2,6 +2,7 @@ import type { Outline } from '../calls/outline.ts'
 import type { ParsedWorkflowOptions } from '../calls/workflowOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
+import { stamped } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { normalForm } from './normalForm.ts'
 import { outlineOf } from './outline.ts'
@@ -25,11 +26,11 @@ export function planOf(
   data: SignatureData,
   args: readonly unknown[],
   id: string,
-  { first, all, links, errbacks }: ParsedWorkflowOptions,
+  { first, all, links, errbacks, stamps }: ParsedWorkflowOptions,
 ): Plan {
   if (links.length > 0 && canvasOf(data) === 'group')
     throw new ArgumentError('group: link: a group has no end of its own; use chord(group, body)')
-  const called = withErrbacks(withEnd(withArgs(data, args), { links }), errbacks)
+  const called = stamped(withErrbacks(withEnd(withArgs(data, args), { links }), errbacks), stamps)
   const normal = normalForm(called, id, all)
   const { calls, opens } = unfold(normal)
   const now = new Set(calls.map(({ options }) => options.task_id))

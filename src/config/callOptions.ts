@@ -1,6 +1,7 @@
 import type { Note } from '../backend/notes.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
+import { isStampName } from '../protocol/stamps.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -67,6 +68,8 @@ export interface CallOptions {
   link?: SignatureLike | readonly SignatureLike[] | undefined
   /** Called with the id of the task after a failure: signatures. Default: none. */
   linkError?: SignatureLike | readonly SignatureLike[] | undefined
+  /** Stamps by name, plain JSON data: `ctx.stamps` in the task and in all that follows it. Default: none. */
+  stamps?: Readonly<Record<string, unknown>> | undefined
   /**
    * URL that is notified when the job has ended, whatever its end: a signed CloudEvent. Needs the app's option
    * `webhooks`. Default: none.
@@ -200,6 +203,14 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
     doc: 'called with the id of the task after a failure: [signatures](workflows.md#links)',
     celery: 'link_error',
   },
+  stamps: {
+    kind: 'value',
+    type: 'Readonly<Record<string, unknown>>',
+    check: requireStamps,
+    absent: 'none',
+    doc: '[stamps](workflows.md#stamps) by name, plain JSON data: `ctx.stamps` in the task and in all that follows it',
+    celery: 'stamped_headers',
+  },
   webhook: {
     kind: 'value',
     type: 'string',
@@ -245,6 +256,14 @@ function requireHeaders(headers: unknown, where: string): void {
   requireObject(headers, where)
   // A Map, say, has no keys of its own: its entries would be lost without an error.
   assertEncodable(headers, 'headers', 'json')
+}
+
+function requireStamps(stamps: unknown, where: string): void {
+  requireObject(stamps, where)
+  assertEncodable(stamps, 'stamps', 'json')
+  const wrong = Object.keys(stamps as object).find((name) => !isStampName(name))
+  if (wrong !== undefined)
+    throw new ArgumentError(`${where}: expected names that are no options or fields of a task, got ${shown(wrong)}`)
 }
 
 function requireTags(tags: unknown, where: string): void {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ContextValues } from '../config/requestValues.ts'
+import type { FailedTask } from '../protocol/failedTask.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 import type { Carried, ContextSource, RequestContext } from '../request/requestContext.ts'
 import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
@@ -20,6 +21,8 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly headers: Readonly<Record<string, unknown>>
   readonly parentId: string | undefined
   readonly rootId: string
+  /** In an errback: the failed task that it is called for. Undefined elsewhere, and where Celery has called it. */
+  readonly failed: FailedTask | undefined
   /** Ids of the tasks that it has sent so far. */
   readonly children: readonly string[]
   /** Host name of the worker. */

@@ -1,4 +1,5 @@
 import { assertEncodable } from '../protocol/encoding.ts'
+import { type FailedTask, failedTaskIn } from '../protocol/failedTask.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
 import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
@@ -114,6 +115,9 @@ export class JobContext extends JobMessage implements Parent {
   }
   get rootId(): string {
     return this.job.rootId
+  }
+  get failed(): FailedTask | undefined {
+    return failedTaskIn(this.job.headers)
   }
   get hostname(): string {
     return this.job.hostname

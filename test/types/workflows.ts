@@ -210,3 +210,11 @@ export async function byName(): Promise<void> {
 /** No member of a task shadows one of a function, beyond `name`. */
 type Shadowed = Exclude<keyof typeof add & keyof CallableFunction, 'name'>
 same<Shadowed, never>(true)
+
+export function stamps(): void {
+  void add.applyAsync([1, 2], { stamps: { order: 1 } })
+  void chain(add.s(1, 2), text.s()).applyAsync([], { stamps: { order: [1] } })
+  add.s(1, 2).set({ stamps: { order: 'a' } })
+  // @ts-expect-error stamps have names
+  add.s(1, 2).set({ stamps: 'a' })
+}
