@@ -37,7 +37,11 @@ export function pauseAfter(duration: number): number {
  * Transactions of `work` until it returns false, with pauses in which other processes write. `unref`: the process may
  * end during a pause.
  */
-export async function writeInWindows(writer: Writer, work: () => boolean, { unref = false } = {}): Promise<void> {
+export async function writeInWindows(
+  writer: Writer,
+  work: () => boolean,
+  { unref = false }: { readonly unref?: boolean } = {},
+): Promise<void> {
   for (let more = true; more; ) {
     let duration = 0
     more = await writer.write(() => {
