@@ -4,6 +4,7 @@ import type { SignatureData } from '../protocol/signature.ts'
 import { stampsIn, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
+import { refuseShared } from './after.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
 import type { GroupResult } from './groupResult.ts'
 import { type BodyList, bodyOnError, type HeaderOptions, parseOnError } from './onError.ts'
@@ -219,6 +220,20 @@ export class Signature<
   Ready extends boolean = true,
   Handle = AsyncResult<Result>,
 > extends Linkable<Result, Takes, Ready, Handle> {
+  /**
+   * This, once all of these have succeeded: a chord whose body does not take their results. Throws ArgumentError where
+   * one call is in two of them, as it would run twice, and as `chain`.
+   */
+  after<const Before extends readonly [AnyWorkflow, ...AnyWorkflow[]]>(
+    this: Signature<Result, Takes, true, Handle>,
+    ...before: Before
+  ): Chord<Result, MembersTake<Before>, MembersReady<Before>, Handle> {
+    const where = `${this.data.task}: after`
+    refuseShared(datasOf(before, where), where)
+    const body = new Signature<Result>({ ...this.data, immutable: true }, this.sender)
+    return chord(before as readonly AnyWorkflow[], body as never) as never
+  }
+
   /** A copy with these options, over those that it has. Throws ArgumentError. */
   set(options: SignatureOptions): this {
     const { stamps, ...others } = options
