@@ -1,6 +1,6 @@
-import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { canvasOf, type SignatureData } from './signature.ts'
 
 /**
  * Workflows in Celery's form are nested, so that each call has one place: one that two of these contain would be sent
