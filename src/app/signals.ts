@@ -51,6 +51,9 @@ export interface Signals {
   /** Something failed; the schedule goes on. */
   'beat:error': { readonly error: unknown; readonly doing: string }
   'beat:shutdown': Readonly<Record<string, never>>
+  /** The body of a chord was sent by this worker, or its failure was stored. `id`: that of its result. */
+  'chord:success': { readonly group: string; readonly id: string }
+  'chord:failure': { readonly group: string; readonly id: string; readonly error: ErrorInfo }
   'worker:ready': { readonly hostname: string }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */

@@ -1,5 +1,6 @@
 import { chainData, chordData, groupData } from '../protocol/canvas.ts'
 import { type OnError, withOnError } from '../protocol/onError.ts'
+import { refuseShared } from '../protocol/sharedCalls.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { stampsIn, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -219,6 +220,20 @@ export class Signature<
   Ready extends boolean = true,
   Handle = AsyncResult<Result>,
 > extends Linkable<Result, Takes, Ready, Handle> {
+  /**
+   * This, once all of these have succeeded: a chord whose body does not take their results. Throws ArgumentError where
+   * one call is in two of them, as it would run twice, and as `chain`.
+   */
+  after<const Before extends readonly [AnyWorkflow, ...AnyWorkflow[]]>(
+    this: Signature<Result, Takes, true, Handle>,
+    ...before: Before
+  ): Chord<Result, MembersTake<Before>, MembersReady<Before>, Handle> {
+    const where = `${this.data.task}: after`
+    refuseShared(datasOf(before, where), where)
+    const body = new Signature<Result>({ ...this.data, immutable: true }, this.sender)
+    return chord(before as readonly AnyWorkflow[], body as never) as never
+  }
+
   /** A copy with these options, over those that it has. Throws ArgumentError. */
   set(options: SignatureOptions): this {
     const { stamps, ...others } = options

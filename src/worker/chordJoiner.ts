@@ -1,3 +1,4 @@
+import type { Signals } from '../app/signals.ts'
 import type { ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { pauseForStore } from '../broker/storeBackoff.ts'
@@ -106,7 +107,8 @@ export class ChordJoiner implements Service {
       if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
       // Before it is closed: if this worker dies in between, another one finds the chord, and does both.
       if (error && onError === 'cancel') await this.#revoke(group)
-      await this.#attempt(error ? this.#failure(chord, error) : this.#body(chord, results))
+      if (error) return await this.#endFailed(chord, error)
+      if (await this.#attempt(this.#body(chord, results))) this.#emit('chord:success', { group, id: bodyIdOf(chord) })
     } catch (problem) {
       if (faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
@@ -144,7 +146,7 @@ export class ChordJoiner implements Service {
   /** Its body ends as failed; a callback that names none can only be dropped. */
   async #fail(chord: CompleteChord, error: ErrorInfo): Promise<void> {
     try {
-      await this.#attempt(this.#failure(chord, error))
+      await this.#endFailed(chord, error)
     } catch (problem) {
       if (faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
@@ -156,13 +158,23 @@ export class ChordJoiner implements Service {
     await this.#attempt({ closes: group })
   }
 
-  async #attempt(writing: Writing): Promise<void> {
-    await this.#parts.stores.unitOfWork.write(writing)
+  async #endFailed(chord: CompleteChord, error: ErrorInfo): Promise<void> {
+    const id = bodyIdOf(chord)
+    if (await this.#attempt(this.#failure(chord, error))) this.#emit('chord:failure', { group: chord.group, id, error })
+  }
+
+  /** False if it was closed before. */
+  #attempt(writing: Writing): Promise<boolean> {
+    return this.#parts.stores.unitOfWork.write(writing)
   }
 
   async #hasEnded(chord: CompleteChord): Promise<boolean> {
     const [body] = await this.#parts.stores.backend.load([bodyIdOf(chord)])
     return body !== undefined && isFinal(body.status)
+  }
+
+  #emit<Name extends 'chord:success' | 'chord:failure'>(name: Name, event: Signals[Name]): void {
+    this.#parts.app.signals.emit(name, event)
   }
 
   #tell(error: unknown): void {

@@ -61,6 +61,16 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: (task) => `${nameOf(task)} requeued to queue ${task.queue}`,
     fields: factsOf,
   },
+  'chord:success': {
+    level: 'info',
+    text: ({ group, id }) => `Chord ${group} complete: its body ${id} is sent`,
+    fields: ({ group, id }) => ({ group, id }),
+  },
+  'chord:failure': {
+    level: 'error',
+    text: ({ group, id, error }) => `Chord ${group} failed, and its body ${id}: ${errorText(error)}`,
+    fields: ({ group, id, error }) => ({ group, id, error: error.type }),
+  },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },

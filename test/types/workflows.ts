@@ -218,3 +218,17 @@ export function stamps(): void {
   // @ts-expect-error stamps have names
   add.s(1, 2).set({ stamps: 'a' })
 }
+
+export async function after(): Promise<void> {
+  const got = await text.s(1).after(add.s(1, 2), load.s('a')).delay().get()
+  same<typeof got, string>(true)
+  chain(text.s(1).after(add.s(1, 2)), load.s())
+  const open = text.s(1).after(add.s(2), add.s(3))
+  void open.delay(1)
+  // @ts-expect-error the members wait for a number
+  void open.delay()
+  // @ts-expect-error it waits for an argument, and gets none
+  text.s().after(add.s(1, 2))
+  // @ts-expect-error at least one
+  text.s(1).after()
+}

@@ -38,6 +38,8 @@ describe('lines', () => {
     signals.emit('task:undecodable', { queue: 'celery', error: { type: 'DecodeError', message: 'no JSON' } })
     signals.emit('task:lost', TASK)
     signals.emit('task:returned', TASK)
+    signals.emit('chord:success', { group: 'g', id: 'b' })
+    signals.emit('chord:failure', { group: 'g', id: 'b', error: ERROR })
     signals.emit('worker:ready', { hostname: 'celery@host' })
     signals.emit('worker:shutdown', { hostname: 'celery@host', reason: 'signal' })
     signals.emit('worker:error', { error: new StoreUnavailableError('the store is away'), doing: 'taking tasks' })
@@ -56,6 +58,8 @@ describe('lines', () => {
       '50 a message in queue celery cannot be read: DecodeError: no JSON',
       '40 Task add[1] lost: its lease ran out, another worker has it; what this one did was not stored',
       '40 Task add[1] requeued to queue celery',
+      '30 Chord g complete: its body b is sent',
+      '50 Chord g failed, and its body b: TypeError: no',
       '30 celery@host ready',
       '30 celery@host stops: signal',
       '50 taking tasks: the store is away',

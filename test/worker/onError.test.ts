@@ -48,7 +48,10 @@ function membersOf({ parent }: { readonly parent?: unknown }): readonly string[]
 
 function bodies(start: () => Promise<{ app: App; tasks: Tasks }>): void {
   test('collect: the body gets the end of each member, in the form of Promise.allSettled', async () => {
-    const { value, boom, ends } = (await start()).tasks
+    const { app, tasks } = await start()
+    const { value, boom, ends } = tasks
+    const joined: unknown[] = []
+    app.on('chord:success', (event) => joined.push(event))
     const sent = await chord([value.s(1), boom.s('no'), value.s(3)], ends.s(), { onError: 'collect' }).delay()
     const [, taskId] = membersOf(sent)
     expect(await sent.get({ timeout: '20s' })).toEqual([
@@ -56,6 +59,9 @@ function bodies(start: () => Promise<{ app: App; tasks: Tasks }>): void {
       { status: 'rejected', reason: { type: 'RangeError', message: 'no', taskId } },
       { status: 'fulfilled', value: 3 },
     ])
+    if (app.config.alwaysEager) return
+    await until(() => joined.length > 0)
+    expect(joined).toEqual([{ group: expect.any(String), id: sent.id }])
   })
 
   test('collect: a chain that fails early is one end; a body that is a chain gets the ends', async () => {
