@@ -64,10 +64,8 @@ async function ended(app: App, id: string, count = 1): Promise<WorkflowTree> {
 const nested = ({ add, sum, note }: ReturnType<typeof tasksOf>) =>
   chain(add.s(1, 2), group([add.s(10), chain(add.s(20), add.s(1))]), sum.s().link(note.s()))
 
-onEachStore((lab: () => Lab, kind) => {
-  const withChords = it.runIf(kind !== 'rabbitmq')
-
-  withChords('knows all tasks before they are sent, and what follows from what', async () => {
+onEachStore((lab: () => Lab) => {
+  it('knows all tasks before they are sent, and what follows from what', async () => {
     const app = lab().app()
     const handle = await nested(tasksOf(app)).delay()
     const tree = await treeOf(app, handle.id)
@@ -92,7 +90,7 @@ onEachStore((lab: () => Lab, kind) => {
     expect(await app.workflow('nothing')).toBeUndefined()
   })
 
-  withChords('has the states, the times and the callbacks when it has run; the ids are those that ran', async () => {
+  it('has the states, the times and the callbacks when it has run; the ids are those that ran', async () => {
     const app = lab().app()
     const seen: Family[] = []
     const tasks = tasksOf(app, seen)
@@ -117,7 +115,7 @@ onEachStore((lab: () => Lab, kind) => {
     expect(await app.workflow(seen.at(-1)?.id as string)).toEqual(tree)
   })
 
-  withChords('a failure ends all that follows from it', async () => {
+  it('a failure ends all that follows from it', async () => {
     const app = lab().app()
     const { add, fail, sum } = tasksOf(app)
     await lab().work(app)
@@ -133,7 +131,7 @@ onEachStore((lab: () => Lab, kind) => {
     expect(tree.nodes[2]?.error).toEqual({ type: 'RangeError', message: 'no such thing' })
   })
 
-  withChords('what a task sends by itself is in it, a workflow too', async () => {
+  it('what a task sends by itself is in it, a workflow too', async () => {
     const app = lab().app()
     const { add, sum } = tasksOf(app)
     const outer = app.task('outer', async () => {

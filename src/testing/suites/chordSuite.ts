@@ -68,17 +68,6 @@ function joining(it: Case): void {
     assert.deepEqual(await lab.results(), ['second', 'other'])
   })
 
-  it('is complete with a part that ends it, whichever others are missing', async (lab) => {
-    await lab.unit.write({ opens: [{ group: 'g', size: 3 }] })
-    await lab.unit.write({ parts: [part(2)] })
-    await lab.unit.write({ parts: [part(0, 'no', { state: 'FAILURE', ends: true })] })
-    assert.deepEqual(lab.complete, [{ group: 'g', callback: 'c0' }])
-    assert.deepEqual(await lab.chords.complete(Date.now() + 60_000, 10), [{ group: 'g', callback: 'c0' }])
-    await lab.unit.write({ parts: [part(1)] })
-    assert.deepEqual(await lab.results(), ['no', 2])
-    assert.equal(lab.complete.length, 1)
-  })
-
   it('two parts in one write', async (lab) => {
     await lab.unit.write({ opens: [{ group: 'g', size: 2 }] })
     await lab.unit.write({ parts: [part(1), part(0)] })
@@ -98,8 +87,19 @@ function joining(it: Case): void {
   })
 }
 
-/** Chords that take no parts. */
+/** A part that ends a chord, and chords that take no parts. */
 function ending(it: Case): void {
+  it('is complete with a part that ends it, whichever others are missing', async (lab) => {
+    await lab.unit.write({ opens: [{ group: 'g', size: 3 }] })
+    await lab.unit.write({ parts: [part(2)] })
+    await lab.unit.write({ parts: [part(0, 'no', { state: 'FAILURE', ends: true })] })
+    assert.deepEqual(lab.complete, [{ group: 'g', callback: 'c0' }])
+    assert.deepEqual(await lab.chords.complete(Date.now() + 60_000, 10), [{ group: 'g', callback: 'c0' }])
+    await lab.unit.write({ parts: [part(1)] })
+    assert.deepEqual(await lab.results(), ['no', 2])
+    assert.equal(lab.complete.length, 1)
+  })
+
   it('a part of a chord that was not opened completes nothing', async (lab) => {
     assert.equal(await lab.unit.write({ parts: [part(0)] }), true)
     assert.equal(await lab.chords.progress('g'), undefined)
