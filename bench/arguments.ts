@@ -28,7 +28,7 @@ export const USAGE = `npm run bench -- [options]
 --only NAME,…     scenarios: redis/drain, or all of a store (redis), or all of a kind (drain)
 --sides NAME,…    celeriac,bullmq,celery,plainjob,bare,plain,fastify,flask; default all
 --repeats N       interleaved repeats; default 5, of a comparison 20 and not less
---window SECONDS  of each measurement; default 10, of a comparison 2
+--window SECONDS  of each measurement; default 4, of a comparison 2
 --quick           little of everything, two minutes: to see that it works
 --huge            the long backlogs instead, of 10,000,000 tasks
 --backlog N       of N tasks instead
@@ -60,7 +60,7 @@ export function parseArguments(
     all.flatMap(({ entrants }) => entrants).map(({ name }) => name.toLowerCase()),
   )
   const repeats = flags.repeats ?? (comparing ? String(MIN_PAIRS) : flags.quick ? String(QUICK.repeats) : '5')
-  const window = flags.window ?? (flags.quick ? String(QUICK.window) : comparing ? '2' : '10')
+  const window = flags.window ?? (flags.quick ? String(QUICK.window) : comparing ? '2' : '4')
   return {
     scenarios: only(all, flags.only ?? (comparing ? COMPARED : undefined)),
     sides: comparing ? new Set(['celeriac']) : sides && new Set(sides),

@@ -5,8 +5,8 @@ import { hugeScenarios, SCENARIOS } from '../../bench/scenarios.ts'
 const parse = (...args: readonly string[]) => parseArguments(args, SCENARIOS, hugeScenarios)
 const names = (...args: readonly string[]): string[] => parse(...args).scenarios.map(({ name }) => name)
 
-test('without options: every scenario, windows of 10 s, five repeats', () => {
-  expect(parse()).toMatchObject({ window: 10, repeats: 5, cold: 20_000, quick: false, sides: undefined })
+test('without options: every scenario, windows of 4 s, five repeats', () => {
+  expect(parse()).toMatchObject({ window: 4, repeats: 5, cold: 20_000, quick: false, sides: undefined })
   expect(names()).toEqual(SCENARIOS.map(({ name }) => name))
 })
 

@@ -35,7 +35,10 @@ test('a seed makes the same plan again, another seed another', () => {
 })
 
 test.each([
-  [['--store', 'mysql'], 'chaos: --store: expected one of sqlite, redis, rabbitmq, got mysql\n'],
+  [
+    ['--store', 'mysql'],
+    'chaos: --store: expected one of sqlite, redis, rabbitmq, rabbitmq+redis, rabbitmq+rpc, memory, got mysql\n',
+  ],
   [['--minutes', 'soon'], 'chaos: --minutes: expected a number above 0, got soon\n'],
 ])('%j is refused in one line', async (args, stderr) => {
   expect(await command(process.execPath, [...process.execArgv, MAIN, ...args])).toEqual({ code: 2, stdout: '', stderr })
