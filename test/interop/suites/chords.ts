@@ -4,6 +4,7 @@ import type { AnyValue } from '../../../src/calls/signatureFrom.ts'
 import { chain, chord, group, type Signature } from '../../../src/calls/workflow.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { storesOf } from '../../app/stores.ts'
+import { isFull } from '../../tier.ts'
 import { eventually, within } from '../../wait.ts'
 import type { PythonClient, PythonResult, PythonSignature } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
@@ -51,9 +52,9 @@ export function chords(kind: FleetOptions = {}): void {
     return python.get(await python.call<string>('run_canvas', { spec }), 60)
   }
 
-  /** The group of each chord whose parts are in Redis. */
+  /** The group of each chord that is open: a part of an earlier one that comes late opens none. */
   async function openGroups(): Promise<string[]> {
-    const keys = await fleet.redis.keys('celery-taskset-meta-*.j')
+    const keys = await fleet.redis.keys('celery-taskset-meta-*.s')
     return keys.map((key) => key.slice('celery-taskset-meta-'.length, -2))
   }
 
@@ -241,55 +242,60 @@ export function chords(kind: FleetOptions = {}): void {
     })
   })
 
-  describe('a member that is delivered twice', () => {
-    /** Put a copy of the message of a queue into it. */
-    async function twice(queue: string): Promise<void> {
-      const { broker } = await storesOf(fleet.app())
-      const consumer = await broker.consume([{ name: queue }], { prefetch: 1, name: 'celery@copy' })
-      const delivery = await within(() => `a message in ${queue}`, new Reader(consumer).next())
-      await broker.publish(delivery.envelope, { exchange: '', routingKey: queue })
-      await delivery.reject({ requeue: true })
-      await consumer.close()
-      await consumer.release()
-    }
+  // On RabbitMQ a copy of a message may come before or after the others: two minutes of waiting, now and then.
+  if (kind.broker !== 'rabbitmq' || isFull) deliveredTwice()
 
-    test('ours, with another result each time: one part', async () => {
-      const app = fleet.app({ queue: 'ours twice' })
-      const spec = {
-        chord: [ours('ts.uuid', [], { queue: 'ours twice' }), ours('ts.gated', ['twice'])],
-        body: ours('ts.echo'),
+  function deliveredTwice(): void {
+    describe('a member that is delivered twice', () => {
+      /** Put a copy of the message of a queue into it. */
+      async function twice(queue: string): Promise<void> {
+        const { broker } = await storesOf(fleet.app())
+        const consumer = await broker.consume([{ name: queue }], { prefetch: 1, name: 'celery@copy' })
+        const delivery = await within(() => `a message in ${queue}`, new Reader(consumer).next())
+        await broker.publish(delivery.envelope, { exchange: '', routingKey: queue })
+        await delivery.reject({ requeue: true })
+        await consumer.close()
+        await consumer.release()
       }
-      const id = await python.call<string>('run_canvas', { spec })
-      await twice('ours twice')
-      await fleet.work(app, { hostname: 'ts@twice', concurrency: 1 })
-      await eventually(
-        () => app.queueSize(),
-        (size) => size === 0,
-      )
-      await partsOf(1)
-      await fleet.open('twice')
-      const { result } = await python.get(id)
-      expect(result).toEqual([[expect.stringMatching(/^\w{8}-/), 'twice']])
-      await nothingLeft()
-    })
 
-    test('of Python, with another result each time: the tasks are counted', async () => {
-      const counting = theirs('py.count', ['number'], { queue: 'theirs twice' })
-      const chord = [counting, ours('ts.gated', ['one']), ours('ts.gated', ['two'])]
-      const id = await python.call<string>('run_canvas', { spec: { chord, body: ours('ts.echo') } })
-      await twice('theirs twice')
-      await fleet.pythonWorker({ queue: 'theirs twice', hostname: 'py@twice' })
-      await partsOf(2)
-      // Three entries of two tasks: one is removed.
-      await fleet.open('one')
-      await eventually(
-        async () => (await fleet.redis.get('number')) === '2' && (await fleet.redis.llen('gate:one')) === 0,
-        Boolean,
-      )
-      await partsOf(2)
-      await fleet.open('two')
-      expect(await python.get(id)).toMatchObject({ result: [[expect.any(Number), 'one', 'two']] })
-      await nothingLeft()
+      test('ours, with another result each time: one part', async () => {
+        const app = fleet.app({ queue: 'ours twice' })
+        const spec = {
+          chord: [ours('ts.uuid', [], { queue: 'ours twice' }), ours('ts.gated', ['twice'])],
+          body: ours('ts.echo'),
+        }
+        const id = await python.call<string>('run_canvas', { spec })
+        await twice('ours twice')
+        await fleet.work(app, { hostname: 'ts@twice', concurrency: 1 })
+        await eventually(
+          () => app.queueSize(),
+          (size) => size === 0,
+        )
+        await partsOf(1)
+        await fleet.open('twice')
+        const { result } = await python.get(id)
+        expect(result).toEqual([[expect.stringMatching(/^\w{8}-/), 'twice']])
+        await nothingLeft()
+      })
+
+      test('of Python, with another result each time: the tasks are counted', async () => {
+        const counting = theirs('py.count', ['number'], { queue: 'theirs twice' })
+        const chord = [counting, ours('ts.gated', ['one']), ours('ts.gated', ['two'])]
+        const id = await python.call<string>('run_canvas', { spec: { chord, body: ours('ts.echo') } })
+        await twice('theirs twice')
+        await fleet.pythonWorker({ queue: 'theirs twice', hostname: 'py@twice' })
+        await partsOf(2)
+        // Three entries of two tasks: one is removed.
+        await fleet.open('one')
+        await eventually(
+          async () => (await fleet.redis.get('number')) === '2' && (await fleet.redis.llen('gate:one')) === 0,
+          Boolean,
+        )
+        await partsOf(2)
+        await fleet.open('two')
+        expect(await python.get(id)).toMatchObject({ result: [[expect.any(Number), 'one', 'two']] })
+        await nothingLeft()
+      })
     })
-  })
+  }
 }
