@@ -40,13 +40,12 @@ export class Staging {
   readonly #file: SqliteFile
   readonly #messages: Messages
   readonly #backend: SqliteBackend
-  readonly #statements: Statements
+  #prepared: Statements | undefined
 
   constructor(file: SqliteFile, messages: Messages, backend: SqliteBackend) {
     this.#file = file
     this.#messages = messages
     this.#backend = backend
-    this.#statements = prepare(file)
   }
 
   /** Returns the batch. Where it rejects, nothing stays. */
@@ -150,6 +149,12 @@ export class Staging {
     throw new StoreUnavailableError(
       `the messages that this process wrote were dropped, as it wrote nothing for ${SILENCE_MS / 1000} s: send them again`,
     )
+  }
+
+  /** Most apps send no group that is so large. */
+  get #statements(): Statements {
+    this.#prepared ??= prepare(this.#file)
+    return this.#prepared
   }
 
   get #silent(): number {
