@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import { HEADER_LIMIT_MS } from '../../../src/backend/unsentHeader.ts'
@@ -8,9 +7,10 @@ import { type Clock, systemClock } from '../../../src/std/clock.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
 import { runs } from '../../tier.ts'
-import { eventually, within } from '../../wait.ts'
+import { eventually } from '../../wait.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet } from '../fleet.ts'
+import { kill, seen } from '../killing.ts'
 
 /** Chords with messages in RabbitMQ and results in Redis, whose workers, sender or server die: each of them ends. */
 const queue = 'shared'
@@ -33,12 +33,6 @@ function send(seconds = 0, bodies = queue): Promise<string> {
 
 const fork = (from = queue): Promise<ChildProcess> => fleet.fork({ queue: from, concurrency: 4 })
 
-async function kill(worker: ChildProcess): Promise<void> {
-  const ended = once(worker, 'exit')
-  worker.kill('SIGKILL')
-  await ended
-}
-
 /** The result of each body is the number of members, and nothing is left of the chords. */
 async function ledger(ids: readonly string[]): Promise<void> {
   const results = await Promise.all(ids.map((id) => app.result<number>(id).get({ timeout: '300s' })))
@@ -53,17 +47,6 @@ async function nothingLeft(): Promise<void> {
     ...(await fleet.redis.keys('celeriac.[cj]*')),
   ]
   await eventually(left, (keys) => keys.length === 0)
-}
-
-/** A command of a worker, as the server reports it. */
-async function seen(monitor: Redis, wanted: RegExp): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const hear = (_time: string, args: string[]): void => {
-    if (wanted.test(args.slice(0, 2).join(' '))) resolve()
-  }
-  monitor.on('monitor', hear)
-  await within(() => `the server runs ${wanted}`, promise)
-  monitor.off('monitor', hear)
 }
 
 describe('a worker', () => {

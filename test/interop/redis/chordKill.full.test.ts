@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import { runs } from '../../tier.ts'
-import { eventually, within } from '../../wait.ts'
+import { eventually } from '../../wait.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet } from '../fleet.ts'
+import { kill, seen } from '../killing.ts'
 
 /** Chords of a Python client whose workers are killed: each ends, with one body and the part of each member. */
 const settings = { queue: 'shared', lease: 1000, visibilityTimeout: 4000 }
@@ -29,12 +28,6 @@ function send(seconds = 0): Promise<string> {
 
 const fork = (): Promise<ChildProcess> => fleet.fork({ ...settings, concurrency: 4 })
 
-async function kill(worker: ChildProcess): Promise<void> {
-  const ended = once(worker, 'exit')
-  worker.kill('SIGKILL')
-  await ended
-}
-
 /** The result of each body is the number of members, and nothing is left but logs, which expire with the records. */
 async function ledger(ids: readonly string[]): Promise<void> {
   const results = await Promise.all(ids.map((id) => app.result<number>(id).get({ timeout: '60s' })))
@@ -47,17 +40,6 @@ async function ledger(ids: readonly string[]): Promise<void> {
   await eventually(left, (keys) => keys.length === 0)
   const bodies = await fleet.lines('bodies')
   expect(new Set(bodies)).toEqual(new Set(ids))
-}
-
-/** Commands that scripts send, as the server reports them. */
-async function seen(monitor: Redis, wanted: RegExp): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const hear = (_time: string, args: string[]): void => {
-    if (wanted.test(args.slice(0, 2).join(' '))) resolve()
-  }
-  monitor.on('monitor', hear)
-  await within(() => `the server runs ${wanted}`, promise)
-  monitor.off('monitor', hear)
 }
 
 describe('the only worker is killed', () => {
