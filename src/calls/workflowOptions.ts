@@ -142,22 +142,38 @@ function seconds(ms: number | undefined): number | undefined {
 
 /** The options of a call as data, for send middleware and for people. */
 export function callOptionsOf(options: SignatureData['options']): SignatureOptions {
-  const { countdown, eta, expires, priority, queue, headers, serializer, ignore_result, task_id } = options
-  const { time_limit, soft_time_limit } = options
-  const all: Record<string, unknown> = {
-    countdown: milliseconds(countdown),
-    eta: typeof eta === 'string' ? new Date(eta) : undefined,
-    expires: typeof expires === 'string' ? new Date(expires) : milliseconds(expires),
-    priority,
-    queue,
-    taskId: task_id,
-    headers,
-    timeLimit: milliseconds(time_limit),
-    softTimeLimit: milliseconds(soft_time_limit),
-    ignoreResult: ignore_result,
-    serializer,
+  const all: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    const option = CALL_OPTIONS_BY_NAME.get(name)
+    const read = option?.read ? option.read(value) : value
+    if (option && read !== undefined && read !== null) all[option.name] = read
   }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null))
+  return all
+}
+
+/** How one option of a call is read from one of a signature. Absent `read`: the value is the same. */
+interface ReadOption {
+  readonly name: keyof SignatureOptions
+  readonly read?: (value: unknown) => unknown
+}
+
+/** By Celery's names. */
+const CALL_OPTIONS_BY_NAME: ReadonlyMap<string, ReadOption> = new Map<string, ReadOption>([
+  ['countdown', { name: 'countdown', read: milliseconds }],
+  ['eta', { name: 'eta', read: moment }],
+  ['expires', { name: 'expires', read: (value) => moment(value) ?? milliseconds(value) }],
+  ['priority', { name: 'priority' }],
+  ['queue', { name: 'queue' }],
+  ['task_id', { name: 'taskId' }],
+  ['headers', { name: 'headers' }],
+  ['time_limit', { name: 'timeLimit', read: milliseconds }],
+  ['soft_time_limit', { name: 'softTimeLimit', read: milliseconds }],
+  ['ignore_result', { name: 'ignoreResult' }],
+  ['serializer', { name: 'serializer' }],
+])
+
+function moment(value: unknown): Date | undefined {
+  return typeof value === 'string' ? new Date(value) : undefined
 }
 
 function milliseconds(value: unknown): number | undefined {

@@ -48,6 +48,10 @@ function namesOf({ stamped_headers: names }: Options): readonly string[] {
 
 /** A signature with stamps on each task of it, those of its links too. Not for one that contains itself. */
 export function stamped(signature: SignatureData, stamps: Stamps): SignatureData {
+  return Object.keys(stamps).length === 0 ? signature : stampedWithin(signature, stamps)
+}
+
+function stampedWithin(signature: SignatureData, stamps: Stamps): SignatureData {
   const isCanvas = canvasOf(signature) !== undefined
   const options = { ...(isCanvas ? signature.options : withStamps(signature.options, stamps)) }
   for (const name of LINKS) if (options[name]) options[name] = within(options[name], stamps)
@@ -66,5 +70,7 @@ function within(value: unknown, stamps: Stamps): unknown {
   if (!isRecord(value) || typeof value.task !== 'string') return value
   const { options, kwargs } = value
   const data = { subtask_type: null, ...value, options: options ?? {}, kwargs: kwargs ?? {} }
-  return isRecord(data.options) && isRecord(data.kwargs) ? stamped(data as unknown as SignatureData, stamps) : value
+  return isRecord(data.options) && isRecord(data.kwargs)
+    ? stampedWithin(data as unknown as SignatureData, stamps)
+    : value
 }
