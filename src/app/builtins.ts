@@ -57,13 +57,18 @@ export function builtinTasks(host: BuiltinHost): ReadonlyMap<string, TaskDefinit
         retry: { max: Number.MAX_SAFE_INTEGER, on: [StoreUnavailableError] },
       },
     ),
-    positionalDefinition('celery.accumulate', (value: unknown, index?: unknown) => (index === 0 ? value : [value]), {
-      params: ['value', 'index?'],
-    }),
+    positionalDefinition('celery.accumulate', accumulate, { params: ['value', 'index?'] }),
     // Records expire by themselves.
     positionalDefinition('celery.backend_cleanup', () => null, { params: [] }),
   ]
   return new Map(definitions.map((definition) => [definition.name, definition]))
+}
+
+/** The list of its arguments, or one of them: what takes the place of a task that a group replaces. */
+function accumulate(value: unknown, index?: unknown): unknown {
+  if (index === undefined || index === null) return [value]
+  if (index === 0) return value
+  throw new ArgumentError(`index: expected 0, for one value, got ${JSON.stringify(index)}`)
 }
 
 /** One after the other; ends between two when the job is to stop. */

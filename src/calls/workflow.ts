@@ -190,8 +190,9 @@ export class Signature<
     const own = this.data.options
     const changed = headers === undefined ? wire : { ...wire, headers: { ...(own.headers as object), ...headers } }
     if (stamps === undefined) return this.with(changed)
-    const given = wireOptions({ stamps }, `signature of ${this.data.task}`)
-    return this.with({ ...changed, ...withStamps(given, stampsIn(own)) })
+    const given = withStamps(wireOptions({ stamps }, `signature of ${this.data.task}`), stampsIn(own))
+    const all = { ...(own.headers as object), ...headers, ...(given.headers as object) }
+    return this.with({ ...changed, ...given, headers: all })
   }
 }
 

@@ -112,10 +112,8 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.note', (...args: unknown[]) => note('notes', `ts.note ${args.join(' ')}`))
   app.task('ts.failed', (id: string, label: string) => {
     const { failed } = context()
-    return note(
-      'notes',
-      `ts.failed ${label} ${failed ? failed.id === id && `${failed.task} ${failed.error.type}` : 'none'}`,
-    )
+    const said = failed?.id === id ? `${failed.task} ${failed.error.type}` : 'none'
+    return note('notes', `ts.failed ${label}: ${said}`)
   })
   app.task('ts.gated', async (name: string) => {
     await note('started', name)
