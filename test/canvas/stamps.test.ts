@@ -75,7 +75,7 @@ describe('the form of a signature', () => {
   })
 
   test('they are among the headers, too, which Celery 5.2 passes on; other headers stay', () => {
-    const { step } = start()
+    const { step, all } = start()
     const one = step.s(1, 'a').set({ headers: { mine: 1 }, stamps: { order: 1 } })
     const { headers } = one
       .set({ headers: { more: 2 } })
@@ -87,7 +87,7 @@ describe('the form of a signature', () => {
       stamped_headers: ['order', 'line'],
       stamps: { order: 2, line: 3 },
     })
-    const flow = stamped(chord([one], step.s('b')).toJSON(), { order: 9, whole: 4 })
+    const flow = stamped(chord([one], all.s('b')).toJSON(), { order: 9, whole: 4 })
     expect(flow.kwargs.header).toMatchObject([{ options: { headers: { mine: 1, stamps: { order: 1, whole: 4 } } } }])
   })
 
