@@ -96,7 +96,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       if (!definition) throw new NotRegistered(task)
       return runHere(definition, args, this.#origin, this.#config)
     },
-    send: async (data, args) => (await sendWorkflow(this.#workflows, data, args, {}, undefined)).id,
+    workflows: () => this.#workflows,
   })
   readonly #eagerJobs: Pick<EagerHost, 'runJob' | 'taskEnded'> = {
     runJob: (job, host) => this.#runJob(job, host),
