@@ -107,8 +107,9 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     return (await this.#states()).every((state) => ends.includes(state))
   }
 
-  /** Revoke every member, as `AsyncResult.revoke`. Returns how many had not ended. */
+  /** Revoke every member, as `AsyncResult.revoke`. Returns how many tasks had not ended. */
   async revoke(options: RevokeOptions = {}): Promise<number> {
+    if (options.tree) return this.#open().revokeTree(this.id, { terminate: options.terminate ?? false })
     let count = 0
     for (const some of pieces(this.#leaves, MAX_IDS_PER_STEP)) {
       const revoked = await Promise.all(some.map(({ id }) => new AsyncResult(id, this.#open()).revoke(options)))
