@@ -22,6 +22,7 @@ import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import { ownershipIn } from '../protocol/ownership.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
@@ -81,7 +82,7 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
   const { chords, url } = (await host.stores.open()).backend
   if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
   if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
-  await sendWorkflow(host, member, [], {}, undefined)
+  await sendWorkflow(host, member, [], ownershipIn(job.headers) ?? {}, undefined)
   return id
 }
 
@@ -131,7 +132,7 @@ async function checkedArguments({ tasks }: WorkflowHost, call: SignatureData): P
 function prepared(host: WorkflowHost, { before, options, now }: Planned, call: SignatureData): Prepared {
   const made = prepareSignature(call, before, host, now)
   const { tags, owner } = options
-  const metadata = tags === undefined && owner === undefined ? undefined : { tags, owner }
+  const metadata = tags === undefined && owner === undefined ? made.submission.metadata : { tags, owner }
   const submission = { ...made.submission, metadata: made.ignored ? undefined : metadata }
   return { ...made, submission, options: callOptionsOf(call.options) }
 }

@@ -33,6 +33,14 @@ export interface MemberResult {
 
 /** A group that was sent: its members by their handles. Not thenable. */
 export class GroupResult<Results = unknown> implements ResultHandle {
+  static {
+    const value = function (this: GroupResult): string {
+      return `GroupResult ${this.id} (${this.size === 1 ? '1 task' : `${this.size} tasks`})`
+    }
+    // What `console.log` shows. Computed names of members cannot be in a declaration.
+    Object.defineProperty(GroupResult.prototype, Symbol.for('nodejs.util.inspect.custom'), { value })
+  }
+
   readonly id: string
   readonly parent: ResultHandle | undefined
   /** Of its members: tasks, or the groups at the ends of its members. */

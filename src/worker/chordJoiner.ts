@@ -100,13 +100,13 @@ export class ChordJoiner implements Service {
   async #write(chord: CompleteChord, isLeft: boolean): Promise<void> {
     const { group } = chord
     try {
-      const { count, results, error, onError } = await this.#gather(chord)
+      const { count, results, error, cancels } = await this.#gather(chord)
       // It was closed meanwhile; or nothing of it is left.
       if (count === 0) return await this.#close(group)
       // A worker of Celery's that ends a chord with an error leaves its parts.
       if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
       // Before it is closed: if this worker dies in between, another one finds the chord, and does both.
-      if (error && onError === 'cancel') await this.#revoke(group)
+      if (cancels) await this.#revoke(group)
       if (error) return await this.#endFailed(chord, error)
       if (await this.#attempt(this.#body(chord, results))) this.#emit('chord:success', { group, id: bodyIdOf(chord) })
     } catch (problem) {

@@ -67,6 +67,22 @@ test('on_error of a chord, of its body, and of a group that something follows', 
   await expect(resultOf(chordOf(header, list(), { on_error: 'fail' }))).rejects.toMatchObject({ kind: 'job-failed' })
 })
 
+test('on_error of one member of a header, also of one that is a chain', async () => {
+  const own = (on_error: string): WorkflowDocument => ({
+    task: 'boom',
+    options: { on_error } as never,
+    immutable: true,
+  })
+  expect(await resultOf(chordOf([value(1), own('ignore'), chainOf(value(2), own('ignore'))], list()))).toEqual([1])
+  const stringified = house.app.signature('boom').set({ onError: 'ignore' })
+  const document = chord([house.app.signature('value', [1]), stringified], house.app.signature('list') as never)
+  expect(await resultOf(JSON.parse(JSON.stringify(document)))).toEqual([1])
+  expect(await resultOf(chainOf(groupOf([value(1), own('collect')]), list()))).toMatchObject([
+    1,
+    { status: 'rejected' },
+  ])
+})
+
 test('what JSON.stringify makes of a workflow with onError and stamps', async () => {
   const { app } = house
   const [one, boom] = [app.signature('value', [1]), app.signature('boom')]
@@ -113,15 +129,30 @@ test('on_error in a place without a meaning, twice, or wrong, is refused with it
     [chordOf([groupOf([value(1)], policy)], list()), 'chord.header[0].group.options.on_error: ', '#/kwargs/header/0'],
     [chordOf(header, list(), { on_error: 'stop' }), 'expected one of fail, cancel, collect, ignore', '#/options'],
     [chordOf(header, list(), { on_error: ['fail'] }), 'expected one of fail, cancel, collect, ignore', '#/options'],
+    [chordOf([value(1)], chainOf(list(), { ...value(1), options: policy })), 'chord.body.chain[1].options', '#'],
+    [groupOf([{ ...value(1), options: policy }]), 'group[0].options.on_error: ', '#/kwargs/tasks/0/options/on_error'],
+    [
+      chordOf([value(1)], list({ headers: { celeriac_member_on_error: 'ignore' } })),
+      'chord.body.options.headers: expected it on a chord',
+      '#/kwargs/body/options/headers',
+    ],
     [chordOf(header, list(policy), policy), 'chord: expected on_error once', '#'],
     [
       chordOf(header, list({ ...policy, headers: { celeriac_on_error: 'fail' } })),
-      'expected on_error once',
+      'chord.body.options.on_error: expected it once',
       '#/kwargs',
     ],
     [chordOf(header, list({ headers: { celeriac_on_error: 'fail', id: 'x' } })), 'chord.body.options.headers: ', '#'],
-    [chordOf(header, list({ headers: { celeriac_on_error: 'no' } })), 'no header but celeriac_on_error', '#'],
-    [chordOf(header, list({ headers: { task: 'boom' } })), 'no header but celeriac_on_error', '#/kwargs/body/options'],
+    [
+      chordOf(header, list({ headers: { celeriac_on_error: 'no' } })),
+      'celeriac_on_error or celeriac_member_on_error alone',
+      '#',
+    ],
+    [
+      chordOf(header, list({ headers: { task: 'boom' } })),
+      'celeriac_on_error or celeriac_member_on_error alone',
+      '#/kwargs/body/options',
+    ],
   ] as const) {
     const { detail, pointer: found } = await refused(document)
     expect(detail).toContain(place)

@@ -1,13 +1,13 @@
 import type { Context } from 'hono'
 import { chainData, chordData, groupData, taskData } from '../../protocol/canvas.ts'
-import { onErrorOf, withOnError } from '../../protocol/onError.ts'
+import { memberOnError, onErrorOf, withOnError } from '../../protocol/onError.ts'
 import type { SignatureData } from '../../protocol/signature.ts'
 import { type Stamps, withStamps } from '../../protocol/stamps.ts'
 import { isRecord } from '../../std/isRecord.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { taskProblem } from './submit.ts'
 import type { WorkflowCall } from './workflowCalls.ts'
-import { type ReadOptions, readWorkflowOptions } from './workflowOptions.ts'
+import { type PolicyPlace, type ReadOptions, readWorkflowOptions } from './workflowOptions.ts'
 import { type DocumentPlace, placeIn, refusal, WorkflowRefusal } from './workflowRefusal.ts'
 import { readStamps } from './workflowStamps.ts'
 
@@ -58,7 +58,7 @@ export function readWorkflow(c: Context, scope: HttpScope, value: unknown): Read
   const data = reader.read(
     value,
     { path: '', pointer: [] },
-    { depth: 0, preceded: false, gathers: false, followed: false, stamps: {} },
+    { depth: 0, preceded: false, gathers: false, followed: false, member: false, stamps: {} },
   )
   return { data, calls: reader.calls }
 }
@@ -79,6 +79,8 @@ interface Around {
   readonly gathers: boolean
   /** Something gets its results: a step after it, or the body of the chord whose header it is. */
   readonly followed: boolean
+  /** Its end is a part of a chord. */
+  readonly member: boolean
   /** Of the workflows around it. */
   readonly stamps: Stamps
 }
@@ -116,10 +118,11 @@ class WorkflowReader {
       throw refusal(placeIn(place, ['immutable']), 'expected false: a workflow as a whole cannot be immutable')
     refuseUnknownKeys(kwargs, CANVAS_KEYS[kind], placeIn(place, ['kwargs']))
     const stamps = readStamps(fields.options, placeIn(place, ['options']), around.stamps)
-    const inner: Around = { ...around, depth: around.depth + 1, gathers: false, followed: false, stamps }
+    const inner: Around = { ...around, depth: around.depth + 1, gathers: false, followed: false, member: false, stamps }
     const takesPolicy = kind === 'chord' || around.gathers || (kind === 'group' && around.followed)
-    const read = this.#options(fields, place, { ...around, stamps }, takesPolicy)
-    if (kind === 'chord') return this.#chord(kwargs, read, place, { ...inner, followed: around.followed })
+    const read = this.#options(fields, place, { ...around, stamps }, { chord: takesPolicy, member: false })
+    const { followed, member } = around
+    if (kind === 'chord') return this.#chord(kwargs, read, place, { ...inner, followed, member })
     const options = withOnError(read.options, read.onError)
     const steps = listAt(kwargs.tasks, placeIn(place, ['kwargs', 'tasks']))
     const isChain = kind === 'chain'
@@ -128,7 +131,8 @@ class WorkflowReader {
         ...inner,
         preceded: around.preceded || (isChain && index > 0),
         gathers: isChain && endsInGroup(steps[index - 1]),
-        followed: isChain && (around.followed || index < steps.length - 1),
+        followed: isChain && (followed || index < steps.length - 1),
+        member: isChain ? member && index === steps.length - 1 : followed || member,
       }),
     )
     return isChain ? chainData(parts, options) : groupData(parts, options)
@@ -146,9 +150,9 @@ class WorkflowReader {
     const headerPlace = placeIn(place, ['kwargs', 'header'])
     const members = Array.isArray(header)
       ? listAt(header, headerPlace).map((member, index) =>
-          this.read(member, placeIn(headerPlace, [index], `[${index}]`), { ...inner, followed: false }),
+          this.read(member, placeIn(headerPlace, [index], `[${index}]`), { ...inner, followed: false, member: true }),
         )
-      : this.read(header, headerPlace, { ...inner, followed: true })
+      : this.read(header, headerPlace, { ...inner, followed: true, member: true })
     const bodyPlace = placeIn(place, ['kwargs', 'body'])
     const end = this.read(body, bodyPlace, { ...inner, preceded: true, gathers: true })
     const given = [onError, onErrorOf(end.options), 'options' in members ? onErrorOf(members.options) : undefined]
@@ -214,19 +218,22 @@ class WorkflowReader {
   /** Its own stamps are not those of its links, as with `set`; those of the workflows around it are. */
   #taskOptions(fields: Fields, place: DocumentPlace, around: Around): SignatureData['options'] {
     const stamps = readStamps(fields.options, placeIn(place, ['options']), around.stamps)
-    const { options, onError } = this.#options(fields, place, around, around.gathers)
-    return withStamps(withOnError({ ...options, ignore_result: false }, onError), stamps)
+    const policies = { chord: around.gathers, member: around.member }
+    const { options, onError, memberOnError: own } = this.#options(fields, place, around, policies)
+    const headers = own === undefined ? {} : { headers: memberOnError(own) }
+    return withStamps(withOnError({ ...options, ...headers, ignore_result: false }, onError), stamps)
   }
 
-  #options({ options }: Fields, place: DocumentPlace, around: Around, takesPolicy: boolean): ReadOptions {
+  #options({ options }: Fields, place: DocumentPlace, around: Around, policies: PolicyPlace): ReadOptions {
     const inner: Around = {
       depth: around.depth + 1,
       preceded: true,
       gathers: false,
       followed: false,
+      member: false,
       stamps: around.stamps,
     }
-    return readWorkflowOptions(options, placeIn(place, ['options']), takesPolicy, (value, at) => {
+    return readWorkflowOptions(options, placeIn(place, ['options']), policies, (value, at) => {
       if (!Array.isArray(value)) return [this.read(value, at, inner)]
       return value.map((link, index) => this.read(link, placeIn(at, [index], `[${index}]`), inner))
     })

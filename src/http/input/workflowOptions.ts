@@ -1,6 +1,6 @@
 import { isPriority } from '../../config/taskOptions.ts'
 import { isoTime } from '../../protocol/iso.ts'
-import { ON_ERROR, type OnError, onErrorOf } from '../../protocol/onError.ts'
+import { memberOnErrorOf, ON_ERROR, type OnError, onErrorOf } from '../../protocol/onError.ts'
 import type { SignatureData } from '../../protocol/signature.ts'
 import { CeleriacError } from '../../std/errors.ts'
 import { isRecord } from '../../std/isRecord.ts'
@@ -26,6 +26,8 @@ const moment = { type: 'string', format: 'date-time' }
 const signature = { $ref: '#/components/schemas/Signature' }
 const signatures = { anyOf: [signature, { type: 'array', items: signature }] }
 const isAny = (): boolean => true
+/** How `JSON.stringify(workflow)` writes `on_error`: of a chord, and of one member. */
+const POLICY_HEADERS = ['celeriac_on_error', 'celeriac_member_on_error'] as const
 
 /**
  * The options of a signature that a client may set. All others are refused: they would choose ids, owners, queues and
@@ -62,7 +64,8 @@ const OPTION_RULES: ReadonlyMap<string, OptionRule> = new Map<string, OptionRule
       isValid: (value) => ON_ERROR.some((one) => one === value),
       schema: {
         enum: ON_ERROR,
-        description: 'Of a chord, or of a group that something follows: what becomes of it when a member fails.',
+        description:
+          'Of a chord, or of a group that something follows: what becomes of it when a member fails. Of a member: over that of its chord.',
       },
     },
   ],
@@ -70,13 +73,12 @@ const OPTION_RULES: ReadonlyMap<string, OptionRule> = new Map<string, OptionRule
     'headers',
     {
       kind: 'header',
-      expected: `no header but celeriac_on_error, which is one of ${ON_ERROR.join(', ')}`,
-      isValid: (value) =>
-        isRecord(value) && Object.keys(value).length === 1 && onErrorOf({ headers: value }) !== undefined,
+      expected: `${POLICY_HEADERS.join(' or ')} alone, each one of ${ON_ERROR.join(', ')}`,
+      isValid: isPolicyHeaders,
       schema: {
         type: 'object',
-        properties: { celeriac_on_error: { enum: ON_ERROR } },
-        required: ['celeriac_on_error'],
+        properties: Object.fromEntries(POLICY_HEADERS.map((name) => [name, { enum: ON_ERROR }])),
+        minProperties: 1,
         additionalProperties: false,
         description: 'How `JSON.stringify(workflow)` writes `on_error`.',
       },
@@ -112,25 +114,34 @@ export const WORKFLOW_OPTIONS_SCHEMA: JsonSchema = {
   },
 }
 
+/** Whose `on_error` a place may have. */
+export interface PolicyPlace {
+  /** That of a chord: it is the chord, its body, or a group that something follows. */
+  readonly chord: boolean
+  /** Its own: it is a member of the header of a chord. */
+  readonly member: boolean
+}
+
 /** The options of a signature that are its own; its stamps are read by `readStamps`. */
 export interface ReadOptions {
   readonly options: SignatureData['options']
   readonly onError: OnError | undefined
+  readonly memberOnError: OnError | undefined
 }
 
 /**
  * The options of a signature, checked; null is as if it was absent. `readLinks` reads those that are signatures.
- * `takesPolicy`: it is a place where `on_error` has a meaning. Throws WorkflowRefusal.
+ * Throws WorkflowRefusal.
  */
 export function readWorkflowOptions(
   options: SignatureData['options'],
   place: DocumentPlace,
-  takesPolicy: boolean,
+  policies: PolicyPlace,
   readLinks: (value: unknown, place: DocumentPlace) => unknown,
 ): ReadOptions {
   const read: [string, unknown][] = []
+  const found: Pick<ReadOptions, 'onError' | 'memberOnError'>[] = []
   const stamps = new Set(stampNames(options))
-  let onError: OnError | undefined
   for (const [name, value] of Object.entries(options)) {
     const at = placeIn(place, [name])
     const rule = OPTION_RULES.get(name)
@@ -140,12 +151,34 @@ export function readWorkflowOptions(
     if (!rule.isValid(value)) throw refusal(at, `expected ${rule.expected}`)
     if (rule.kind === 'signatures') read.push([name, readLinks(value, at)])
     if (rule.kind === 'value') read.push([name, value])
-    if (rule.kind !== 'policy' && rule.kind !== 'header') continue
-    if (!takesPolicy) throw refusal(at, 'expected it on a chord, on its body, or on a group that something follows')
-    if (onError !== undefined) throw refusal(at, 'expected on_error once, got it as a header, too')
-    onError = rule.kind === 'policy' ? (value as OnError) : onErrorOf({ headers: value })
+    if (rule.kind === 'policy' || rule.kind === 'header') found.push(readPolicy(rule.kind, value, policies, at))
   }
-  return { options: Object.fromEntries(read), onError }
+  const [policy, other] = found
+  if (other) throw refusal(placeIn(place, ['on_error']), 'expected it once, got it as a header, too')
+  return { options: Object.fromEntries(read), onError: policy?.onError, memberOnError: policy?.memberOnError }
+}
+
+function readPolicy(
+  kind: 'policy' | 'header',
+  value: unknown,
+  { chord, member }: PolicyPlace,
+  at: DocumentPlace,
+): Pick<ReadOptions, 'onError' | 'memberOnError'> {
+  const policy = value as OnError
+  const given =
+    kind === 'header'
+      ? { onError: onErrorOf({ headers: value }), memberOnError: memberOnErrorOf({ headers: value }) }
+      : { onError: chord ? policy : undefined, memberOnError: chord ? undefined : policy }
+  if ((given.onError !== undefined && !chord) || (given.memberOnError !== undefined && !member))
+    throw refusal(at, 'expected it on a chord, its body, a member of its header, or a group that something follows')
+  return given
+}
+
+function isPolicyHeaders(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  const names = Object.keys(value)
+  const given = [onErrorOf({ headers: value }), memberOnErrorOf({ headers: value })]
+  return names.length > 0 && names.length === given.filter((policy) => policy !== undefined).length
 }
 
 function isSeconds(value: unknown): boolean {
