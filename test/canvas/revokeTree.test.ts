@@ -64,18 +64,22 @@ onEachStore((lab, kind) => {
     const app = lab().app()
     const { step, hold, join, ran } = makeTasks(app)
     await lab().work(app, { concurrency: 8 })
+    const failed: unknown[] = []
+    app.on('chord:failure', (event) => failed.push(event))
     for (const onError of ['fail', 'ignore'] as const) {
       ran.length = 0
       const header = [hold.s('held'), step.s('done'), chain(hold.s('first'), step.si('second'))] as const
-      const sent = await chord(header, join.s(), { onError }).delay()
+      const sent = await chord(header, join.s().linkError(step.s()), { onError }).delay()
       await until(() => expect([...ran].sort()).toEqual(['done', 'first', 'held']))
       expect(await sent.revoke({ tree: true })).toBe(true)
       await expect(sent.get({ timeout: '20s' })).rejects.toMatchObject(REVOKED)
       const states = await ended(app, sent.id)
       expect([...states].sort()).toEqual(['REVOKED', 'REVOKED', 'REVOKED', 'REVOKED', 'SUCCESS'])
-      expect(ran).toHaveLength(3)
       const { chords } = (await storesOf(app)).backend
       await until(async () => expect(await chords?.complete(Number.MAX_SAFE_INTEGER, 10)).toEqual([]))
+      // No errback is called: the chord did not fail.
+      await step.delay('after').get({ timeout: '20s' })
+      expect([[...ran].sort(), failed]).toEqual([['after', 'done', 'first', 'held'], []])
     }
   })
 

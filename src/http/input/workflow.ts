@@ -206,6 +206,7 @@ class WorkflowReader {
       throw new WorkflowRefusal({ kind: 'unknown-task', detail })
     }
     const problem = this.#problemOf(task)
+    if (problem && CANVAS.has(`celery.${task}`)) throw refusal(placeIn(place, ['task']), `expected celery.${task}`)
     if (problem) throw new WorkflowRefusal({ ...problem, detail: `${place.path}: ${problem.detail}` })
   }
 
@@ -287,6 +288,8 @@ function listAt(value: unknown, place: DocumentPlace, atLeast = 1): readonly unk
 function refuseUnknownKeys(value: object, known: readonly string[], place: DocumentPlace): void {
   const unknown = Object.keys(value).find((key) => !known.includes(key))
   if (unknown === undefined) return
+  const isInner = known.includes('subtask_type') && ['tasks', 'header', 'body'].includes(unknown)
+  if (isInner) throw refusal(placeIn(place, [unknown]), `expected it in kwargs: { ${unknown}: … }`)
   throw refusal(placeIn(place, [unknown], `.${unknown.slice(0, 80)}`), `unknown; known are ${known.join(', ')}`)
 }
 
