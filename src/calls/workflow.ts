@@ -2,6 +2,7 @@ import { chainData, chordData, groupData } from '../protocol/canvas.ts'
 import { type MemberEnd, type OnError, withOnError } from '../protocol/onError.ts'
 import { refuseShared } from '../protocol/sharedCalls.ts'
 import type { SignatureData } from '../protocol/signature.ts'
+import { signatureText } from '../protocol/signatureText.ts'
 import { stampsIn, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
@@ -92,6 +93,14 @@ type MembersReady<Members> =
  * `Result` is what it results in, `Takes` what it takes as first argument from a step before it.
  */
 export abstract class Workflow<Result, Takes, Ready extends boolean, Handle> {
+  static {
+    const value = function (this: AnyWorkflow): string {
+      return signatureText(this.toJSON())
+    }
+    // What `console.log` shows. Computed names of members cannot be in a declaration.
+    Object.defineProperty(Workflow.prototype, Symbol.for('nodejs.util.inspect.custom'), { value })
+  }
+
   declare readonly '~types'?: WorkflowTypes<Result, Takes, Ready, Handle>
   protected readonly data: SignatureData
   /** Of the app whose tasks these are; undefined where there are none. */

@@ -2,7 +2,7 @@ import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
 import type { Prepared } from '../calls/prepareCall.ts'
-import type { Stores } from '../calls/stores.ts'
+import type { Stores, WorkflowRules } from '../calls/stores.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { failedOptions } from '../protocol/failedTask.ts'
@@ -22,6 +22,7 @@ import { isRecord } from '../std/isRecord.ts'
 import { type Origin, ownParts, partsOfLinks, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
+import { revokeTree } from './revokeTree.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -48,6 +49,11 @@ export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWo
     // The end of a member and its part are written together.
     joins: backend.chords !== undefined && unitOfWork.submitGroup !== undefined,
   }
+}
+
+/** The rules of workflows for an app that revokes tasks. `origin`: its name as a sender, for people. */
+export function workflowRules(app: CanvasApp, origin: string): WorkflowRules {
+  return { links: (stores) => linkFollowUp(advancerOf(app, origin, stores)), revokeTree }
 }
 
 /** The links and the chain of a task, at its end. */
