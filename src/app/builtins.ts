@@ -64,7 +64,7 @@ export function builtinTasks(host: BuiltinHost): ReadonlyMap<string, TaskDefinit
   return new Map(definitions.map((definition) => [definition.name, definition]))
 }
 
-/** The list of its arguments, or one of them: what takes the place of a task that a group replaces. */
+/** The list of its arguments, or one of them: the end of a group that replaces a task. */
 function accumulate(value: unknown, index?: unknown): unknown {
   if (index === undefined || index === null) return [value]
   if (index === 0) return value

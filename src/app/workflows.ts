@@ -14,7 +14,7 @@ import {
   wireOptions,
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
-import { bodyCall } from '../canvas/chordParts.ts'
+import { withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
@@ -213,15 +213,14 @@ async function send(
   { unitOfWork }: Stores,
 ): Promise<void> {
   if (submissions.length === 1 && opens.length === 0) await unitOfWork.submit(submissions[0] as Sending)
-  else if (unitOfWork.submitGroup)
-    await unitOfWork.submitGroup(submissions, unitOfWork.atomic ? opens : withCallbacks(opens, before))
+  else if (unitOfWork.submitGroup) await unitOfWork.submitGroup(submissions, called(opens, before, unitOfWork.atomic))
   else if (unitOfWork.submitMany) await unitOfWork.submitMany(submissions)
   else await Promise.all(submissions.map((one) => unitOfWork.submit(one)))
 }
 
-/** With the calls of their bodies: a chord fails if this process dies before its members are sent. */
-function withCallbacks(opens: Planned['opens'], before: Predecessor): readonly OpenChord[] {
-  return opens.map(({ body, ...open }) => ({ ...open, callback: bodyCall(body, { ...before, id: open.group }) }))
+/** With the calls of their bodies: a chord fails if this process dies before its members are sent, one by one. */
+function called(opens: Planned['opens'], before: Predecessor, atomic: boolean): readonly OpenChord[] {
+  return opens.map((open) => (atomic && !open.held ? open : withCallback(open, before)))
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ChordPart } from '../backend/chords.ts'
+import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { encodePlain } from '../protocol/encoding.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import { ChordOnError } from '../protocol/onError.ts'
@@ -11,6 +11,7 @@ import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { endTasks, normalForm } from './normalForm.ts'
 import type { Predecessor } from './prepareSignature.ts'
+import type { Opening } from './unfold.ts'
 
 /** The task whose end gives parts: what of it the body of the chord gets. */
 export type Origin = Pick<Predecessor, 'id' | 'rootId' | 'replyTo' | 'context'>
@@ -99,6 +100,11 @@ function partOf({ body, ...member }: Member, { status, result }: Ending, origin:
   const part = { ...member, state: status as ChordPart['state'], result, callback: bodyCall(body, origin) }
   const cancels = status !== SUCCESS && new ChordOnError(body).of(member.index) === 'cancel'
   return cancels ? { ...part, ends: true } : part
+}
+
+/** A chord as it is opened, with the call of its body. Throws EncodeError. */
+export function withCallback({ body, ...open }: Opening, before: Omit<Origin, 'id'>): OpenChord {
+  return { ...open, callback: bodyCall(body, { ...before, id: open.group }) }
 }
 
 /** What `readBodyCall` reads. Throws EncodeError. */

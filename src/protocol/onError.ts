@@ -88,6 +88,12 @@ export class ChordOnError {
     this.#runs = runsIn(options)
   }
 
+  /** A member may fail without failing the chord: what Celery does not know. */
+  get isLenient(): boolean {
+    const all = [this.all, ...this.#runs.map(([, , onError]) => onError)]
+    return all.includes('collect') || all.includes('ignore')
+  }
+
   /** Of the member with this place in the header; one without a place has none of its own. */
   of(index: number | undefined): OnError {
     if (index === undefined || this.#runs.length === 0) return this.all
