@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { glob } from 'node:fs/promises'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -7,8 +6,8 @@ const root = join(import.meta.dirname, '../..')
 /** Rates and costs: `21,000 tasks a second`, `52,100/s`, `3 µs`. */
 const SPEED = /\d(?: \p{L}+)?(?: ?\/s\b| (?:a|per) second\b)|\d ?µs/gu
 
-test('figures of speed are in docs/benchmarks.md alone, which is made from bench/results', async () => {
-  const pages = ['README.md', 'CHANGELOG.md', ...(await Array.fromAsync(glob('docs/**/*.md', { cwd: root })))]
+test('figures of speed are in docs/benchmarks.md alone, which is made from bench/results', () => {
+  const pages = ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })]
   expect(pages).toContain('docs/comparison.md')
   const found = pages
     .filter((page) => page !== 'docs/benchmarks.md')
