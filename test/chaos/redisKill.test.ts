@@ -1,14 +1,15 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { inFull, runs } from '../tier.ts'
+import { inFull, isFull, runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { RedisScene } from './redisScene.ts'
 import { checkSent, killSender, RANDOM_MOMENT } from './sending.ts'
-import { REDIS_CLIENT_POINTS, REDIS_WORKER_POINTS } from './settings.ts'
+import { REDIS_CLIENT_POINTS, REDIS_WORKER_POINTS, tried } from './settings.ts'
 import { takeOver } from './takeover.ts'
 
 const LEASE = 2000
 /** Kills at any moment: in the full run. */
 const RANDOM = inFull(1, 2, 3, 4, 5, 6).length
+const POINTS = tried(REDIS_WORKER_POINTS)
 
 async function newScene(): Promise<RedisScene> {
   const scene = await RedisScene.open(LEASE)
@@ -20,15 +21,15 @@ test('Redis: thousands of tasks, random moments and every named point: nothing i
   timeout: 120_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
-    tasks: runs(10_000),
+    tasks: runs(isFull ? 10_000 : 6000),
     random: RANDOM,
-    points: REDIS_WORKER_POINTS,
+    points: POINTS,
     hits: 20,
     worker: { concurrency: 20 },
     scene: await RedisScene.open(LEASE),
   })
   await annotate(JSON.stringify(report))
-  expect(report.kills).toBe(RANDOM + REDIS_WORKER_POINTS.length)
+  expect(report.kills).toBe(RANDOM + POINTS.length)
 })
 
 test('Redis: what a killed worker held is taken by another when its lease is over', async ({ annotate }) => {

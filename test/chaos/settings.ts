@@ -1,3 +1,4 @@
+import { isFull } from '../tier.ts'
 import type { Epoch } from './moment.ts'
 
 /** Where a process of a chaos test dies: on every store, then in each. */
@@ -45,6 +46,15 @@ export type CrashPoint =
   | (typeof RABBIT_WORKER_POINTS)[number]
   | (typeof RABBIT_COPY_POINTS)[number]
   | (typeof RABBIT_CLIENT_POINTS)[number]
+
+/**
+ * What the tests of servers try of their points. `npm test` tries those of the store and, of the points that are the
+ * same on every store, the first and the last; SQLite's test tries all of these.
+ */
+export function tried<Point extends CrashPoint>(points: readonly Point[]): readonly Point[] {
+  const repeated: ReadonlySet<string> = new Set(isFull ? [] : COMMON_POINTS.slice(1, -1))
+  return points.filter((point) => !repeated.has(point))
+}
 
 /** Die when this point is passed for the `hit`-th time. */
 export interface Crash {
