@@ -4,7 +4,7 @@ import type { RevokedTree, Revoker } from '../calls/stores.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { isFinal } from '../protocol/states.ts'
+import { isFinal, REVOKED } from '../protocol/states.ts'
 import type { WorkflowNode, WorkflowTree } from '../protocol/workflowTree.ts'
 import { pieces } from '../std/chunks.ts'
 import { isoOf } from '../std/clock.ts'
@@ -20,9 +20,10 @@ const MAX_RECORDS_PER_WRITE = 200
  * Revoke what has led to this task, or group, and what follows from it: the steps before it, the headers before it with
  * their members, and all that these have sent. Returns how many of these tasks had not ended.
  *
- * First the marks: whatever is sent from then on does not run. Then the ends of the tasks that were not sent, so that
- * their callers see REVOKED, and not how a chord ends whose members are revoked. Then the workers are notified, and the
- * messages are taken out of their queues. A caller that dies in between leaves the marks.
+ * First the marks: a worker that starts from then on runs nothing of it. Then the ends of the tasks that were not sent,
+ * so that their callers see REVOKED, and not how a chord ends whose members are revoked. Then the workers that run are
+ * notified, and the messages are taken out of their queues. After a caller that dies in between, another call completes
+ * it.
  */
 export async function revokeTree(id: string, { terminate, choose }: RevokedTree, revoker: Revoker): Promise<number> {
   const { stores } = revoker
@@ -37,8 +38,10 @@ export async function revokeTree(id: string, { terminate, choose }: RevokedTree,
   const metas = await loadAll(tasks, revoker)
   const others = openIn(nodes.filter((node) => node.kind === 'group' || !isChosen(node.id)))
   const groups = nodes.filter(({ id: group, kind }) => kind === 'group' && open.has(group) && !others.has(group))
+  // Also those that a caller has ended which died before it notified the workers.
+  const stopped = nodes.filter((node) => node.kind === 'task' && mayRun(node) && isChosen(node.id))
   // Workers know a member by its group, too: that holds for members that are added, and for more than can be kept.
-  const marks = [...tasks.slice(0, Math.max(0, MAX_REVOKED - groups.length)), ...groups].map((node) => node.id)
+  const marks = [...stopped.slice(0, Math.max(0, MAX_REVOKED - groups.length)), ...groups].map((node) => node.id)
   for (const some of pieces(marks, MAX_IDS)) await stores.backend.revoked.add(some, dueOf(metas))
   const unsent = unsentIn(tree, open)
   const later = tasks.filter((node) => unsent.has(node.id))
@@ -53,6 +56,10 @@ export async function revokeTree(id: string, { terminate, choose }: RevokedTree,
       some.map((node) => takeOut(stores, node.id, metas.get(node.id), revoker.followUps, revoker.clock)),
     )
   return tasks.length
+}
+
+function mayRun({ state }: WorkflowNode): boolean {
+  return !isFinal(state) || state === REVOKED
 }
 
 /** The ids of all that leads to this one, and of what follows from these. */

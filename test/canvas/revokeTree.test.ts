@@ -24,6 +24,13 @@ function makeTasks(app: App) {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
       return name
     }),
+    // It ends well although it is asked to stop.
+    stubborn: app.task('stubborn', async (name: string) => {
+      const { signal } = currentTask() as { signal: AbortSignal }
+      ran.push(name)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return name
+    }),
     join: app.task('join', (list: readonly unknown[]) => {
       ran.push('join')
       return list
@@ -113,7 +120,7 @@ onEachStore((lab, kind) => {
   })
 
   if (kind === 'sqlite' || kind === 'redis')
-    it('a caller that dies after the marks: nothing runs that had not begun', async () => {
+    it('a caller that dies after the marks: a worker that starts then runs nothing of it', async () => {
       const [app, other] = [lab().app(), lab().app()]
       const tasks = makeTasks(app)
       makeTasks(other)
@@ -126,5 +133,22 @@ onEachStore((lab, kind) => {
       expect(await ended(app, sent.id)).toEqual(Array(4).fill('REVOKED'))
       await expect(sent.get({ timeout: '20s' })).rejects.toMatchObject(REVOKED)
       expect(tasks.ran).toEqual([])
+    })
+
+  if (kind === 'sqlite' || kind === 'redis')
+    it('a caller that dies before the workers are notified: another call completes it', async () => {
+      const [app, other] = [lab().app(), lab().app()]
+      const tasks = makeTasks(app)
+      await lab().work(app)
+      const sent = await chain(tasks.stubborn.s('a'), tasks.step.s(), tasks.step.si('c')).delay()
+      await until(() => expect(tasks.ran).toEqual(['a']))
+      const { broker } = await storesOf(other)
+      broker.publish = () => Promise.reject(new Error('killed here'))
+      await expect(other.result(sent.id).revoke({ tree: true })).rejects.toThrow('killed here')
+      expect(await sent.state()).toBe('REVOKED')
+      expect(await sent.revoke({ tree: true })).toBe(true)
+      expect(await ended(app, sent.id)).toEqual(['SUCCESS', 'REVOKED', 'REVOKED'])
+      expect(await tasks.step.delay('after').get({ timeout: '20s' })).toBe('after')
+      expect([await app.queueSize(), tasks.ran]).toEqual([0, ['a', 'after']])
     })
 })

@@ -28,7 +28,8 @@ export async function cancelJob(c: Context, scope: HttpScope): Promise<Response>
 /** The job is the result of a workflow: all of that is cancelled, but what belongs to another. */
 async function cancelWorkflow(c: Context, scope: HttpScope, known: JobInfo, terminate: boolean): Promise<Response> {
   const { path } = c.req
-  if (isFinal(known.state)) return respondProblem(finalProblem(known), path)
+  // After REVOKED a part of it may run, also where the request that cancelled it was not completed.
+  if (isFinal(known.state) && known.state !== REVOKED) return respondProblem(finalProblem(known), path)
   const asked = await scope.jobs.revokeTree(known.id, { terminate, choose: (tree) => ownership(c, tree, scope) })
   const job = (await findJob(c, scope)) ?? known
   if (asked === 0 && isFinal(job.state)) return respondProblem(finalProblem(job), path)
