@@ -59,7 +59,10 @@ export interface Writing {
   readonly publish?: readonly Message[]
   /** Records of other tasks: PENDING of those that `publish` sends, and the ends of those that will never be sent. */
   readonly also?: readonly TaskMeta[]
-  /** Kept with PENDING records of `also`, where the store keeps metadata (`ResultBackend.jobs`). */
+  /**
+   * Kept with PENDING records of `also`, where the store keeps metadata (`ResultBackend.jobs`). A store may write these
+   * records before the rest: if that is not written, they stay until they expire.
+   */
   readonly metadata?: OwnedTasks | undefined
   /** Ends of members of chords. Needs a backend that keeps chords, as the next two. */
   readonly parts?: readonly ChordPart[]

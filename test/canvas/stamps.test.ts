@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { chain, chord, group } from '../../src/calls/workflow.ts'
+import { taskData } from '../../src/protocol/canvas.ts'
+import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { stamped } from '../../src/protocol/stamps.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
 
 /* Stamps of Celery 5.3. The forms are written from its source, not recorded: the Celery of these tests is 5.2. */
 
@@ -63,6 +66,25 @@ test('a call has them, and its links', async () => {
   expect([...seen]).toEqual([
     ['call', { order: 1 }],
     ['link', { order: 1 }],
+  ])
+})
+
+test('of a message as Celery 5.3 sends it (written from its source): the task has them, and the next of its chain', async () => {
+  const { app, seen } = start()
+  await lab().work(app)
+  const stamps = { order: ['A-17'] }
+  const next = taskData('step', {
+    args: ['next'],
+    options: { task_id: 'next', stamped_headers: ['order'], order: ['A-17'] },
+  })
+  const head = { id: 'first', task: 'step', retries: 0, rootId: 'first', ignoreResult: false, headers: {} }
+  const call = { ...head, args: [1, 'first'], kwargs: {}, embed: { ...NOTHING_EMBEDDED, chain: [next] } }
+  const envelope = encodeTask({ ...call, stampedHeaders: ['order'], stamps }, 'json')
+  await (await storesOf(app)).broker.publish(envelope, { exchange: '', routingKey: 'celery' })
+  await until(() => seen.has('next'))
+  expect([...seen]).toEqual([
+    ['first', stamps],
+    ['next', stamps],
   ])
 })
 

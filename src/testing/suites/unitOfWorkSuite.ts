@@ -47,6 +47,7 @@ export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<Open
   kit.describe(`broker and backend ${name}`, () => {
     submitting(one)
     remembering(one)
+    owners(one)
     submittingMany(one)
     settling(one)
     settlingOthers(one)
@@ -133,6 +134,34 @@ function remembering(it: Case): void {
     assert.deepEqual(others, [undefined, undefined])
     await backend.forget(['1'])
     assert.deepEqual(await backend.jobs.metadata(['1']), [undefined])
+  })
+}
+
+function owners(it: Case): void {
+  it('metadata of tasks that a settlement or a write sends: kept with their records', async (place) => {
+    const { backend, unitOfWork } = place
+    if (!backend.jobs) return
+    const metadata = new Map([
+      ['2', { owner: 'ann' }],
+      ['3', { tags: ['a'] }],
+    ])
+    const { delivery } = await held(place)
+    const also = [metaOf('2', PENDING), metaOf('other', PENDING)]
+    const publish = [messageOf('2'), messageOf('other')]
+    await unitOfWork.settle({ delivery, meta: metaOf('1', SUCCESS), publish, also, metadata, end: 'ack' })
+    await unitOfWork.write({ publish: [messageOf('3')], also: [metaOf('3', PENDING)], metadata })
+    const read = (ids: readonly string[]) => backend.jobs?.metadata(ids)
+    const [two, three, other] = (await read(['2', '3', 'other'])) ?? []
+    assert.deepEqual([two?.owner, two?.tags, three?.owner, three?.tags], ['ann', undefined, undefined, ['a']])
+    assert.equal(other, undefined)
+    const ids = Array.from({ length: 1001 }, (_, at) => `of-${at}`)
+    const all = new Map(ids.map((id) => [id, { owner: id }]))
+    const records = ids.map((id) => metaOf(id, PENDING))
+    await unitOfWork.write({ publish: ids.map((id) => messageOf(id)), also: records, metadata: all })
+    assert.deepEqual(
+      (await read(ids))?.map((one) => one?.owner),
+      ids,
+    )
   })
 }
 
