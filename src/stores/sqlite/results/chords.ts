@@ -14,6 +14,7 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
+import { CHORD_VERSION } from '../migrations.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChordWrites } from './chordWrites.ts'
 
@@ -114,6 +115,7 @@ export class SqliteChords implements ChordStore {
   open(chords: readonly OpenChord[]): void {
     const expires = endOf(staleAfter(this.#keeping.expires), this.now)
     const { retireExpired, open } = this.#statements
+    if (chords.length > 0) this.#file.require(CHORD_VERSION)
     for (const { group, size } of chords) {
       retireExpired.run(group, this.now)
       open.run(group, size, expires)
