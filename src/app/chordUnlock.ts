@@ -1,7 +1,6 @@
 import { faultOf } from '../broker/storeErrors.ts'
 import { advancerOf } from '../canvas/advance.ts'
-import { bodyIdOf, errorOfChord, failureWriting, Gathered } from '../canvas/chordEnd.ts'
-import { bodyCall } from '../canvas/chordParts.ts'
+import { bodyIdOf, errorOfChord, failureWriting, Gathered, type ReadChord } from '../canvas/chordEnd.ts'
 import { gatherEnds, hasEnded, idsOf, type Unlock } from '../canvas/chordUnlock.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { plainBody } from '../protocol/onError.ts'
@@ -25,7 +24,7 @@ const RECORDS_AT_ONCE = 1000
 export async function unlockChord(host: WorkflowHost, unlock: Unlock): Promise<null> {
   const context = currentTask()
   if (!context) throw new NotSupportedError('celery.chord_unlock: a worker calls it')
-  const chord = { group: unlock.group, callback: callbackOf(unlock, context) }
+  const chord = chordOf(unlock, context)
   const records = await endsOf(host, unlock, context)
   const [body] = await (await host.stores.open()).backend.load([bodyIdOf(chord)])
   if (body && isFinal(body.status)) return null
@@ -37,10 +36,8 @@ export async function unlockChord(host: WorkflowHost, unlock: Unlock): Promise<n
 }
 
 /** The chord, as its end is written. */
-type Chord = Parameters<typeof failureWriting>[0]
-
-function callbackOf({ body }: Unlock, { id, rootId }: TaskContext): string {
-  return bodyCall(body, { id, rootId, replyTo: undefined, context: contextHere()?.wire })
+function chordOf({ group, body }: Unlock, { id, rootId }: TaskContext): ReadChord {
+  return { group, call: { body, id, rootId, replyTo: undefined, context: contextHere()?.wire } }
 }
 
 /** The records of all members. Throws Retry if one of them has not ended. */
@@ -66,14 +63,14 @@ async function later(host: WorkflowHost, unlock: Unlock, context: TaskContext): 
   const { group, interval, maxRetries = Number.POSITIVE_INFINITY } = unlock
   if (context.retries < maxRetries) return context.retry({ countdown: interval })
   const message = `the members have not ended after ${maxRetries} retries`
-  await fail(host, { group, callback: callbackOf(unlock, context) }, errorOfChord(message))
+  await fail(host, chordOf(unlock, context), errorOfChord(message))
   throw new Fatal(`celery.chord_unlock: group ${group}: ${message}`)
 }
 
 async function sendBody(
   host: WorkflowHost,
   { body }: Unlock,
-  chord: Chord,
+  chord: ReadChord,
   results: readonly unknown[],
 ): Promise<void> {
   try {
@@ -86,7 +83,7 @@ async function sendBody(
 }
 
 /** ChordError for the body and for all that follows from it; its errbacks are sent. */
-async function fail(host: WorkflowHost, chord: Chord, error: ErrorInfo): Promise<void> {
+async function fail(host: WorkflowHost, chord: ReadChord, error: ErrorInfo): Promise<void> {
   const stores = await host.stores.open()
   const joiner = advancerOf(host, host.sender.origin, stores)
   const { closes: _, parts, ...writing } = failureWriting(chord, error, joiner)

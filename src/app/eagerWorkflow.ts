@@ -3,7 +3,7 @@ import type { Writing } from '../backend/unitOfWork.ts'
 import type { Prepared } from '../calls/prepareCall.ts'
 import type { Stores } from '../calls/stores.ts'
 import { type Advancer, afterFailure, afterSuccess, neverSent } from '../canvas/advance.ts'
-import { bodyWriting, failureWriting, Gathered } from '../canvas/chordEnd.ts'
+import { bodyWriting, failureWriting, Gathered, readChord } from '../canvas/chordEnd.ts'
 import type { CanvasApp } from '../canvas/prepareSignature.ts'
 import { replacementOf } from '../canvas/replace.ts'
 import { encodeException, rejectedError, revokedError } from '../protocol/exception.ts'
@@ -136,7 +136,7 @@ class EagerRun {
     if (chord.parts.length < chord.size && !part.ends) return
     this.#chords.delete(group)
     const parts = chord.parts.toSorted((one, other) => (one.index ?? 0) - (other.index ?? 0))
-    const complete = { group, callback }
+    const complete = readChord({ group, callback })
     const gathered = new Gathered(complete)
     for (const one of parts) gathered.add(one)
     const { error, results, cancels } = gathered

@@ -21,6 +21,17 @@ export type Part = Omit<ChordPart, 'callback' | 'ends'>
 /** The worker that joins the parts of a chord. */
 export type Joiner = Pick<Advancer, 'app' | 'hostname' | 'listed' | 'owned'>
 
+/** A complete chord whose callback was read. */
+export interface ReadChord {
+  readonly group: string
+  readonly call: BodyCall
+}
+
+/** Throws DecodeError for a callback that cannot be read. */
+export function readChord({ group, callback }: CompleteChord): ReadChord {
+  return { group, call: readBodyCall(callback) }
+}
+
 /** What the parts of a chord come to, as its `onError` says, and that of each member. */
 export class Gathered {
   readonly #onError: ChordOnError
@@ -33,9 +44,8 @@ export class Gathered {
   /** The members that have not ended are to be revoked. */
   cancels = false
 
-  /** Throws DecodeError for a callback that cannot be read. */
-  constructor({ callback }: Pick<CompleteChord, 'callback'>) {
-    this.#onError = new ChordOnError(readBodyCall(callback).body)
+  constructor({ call }: ReadChord) {
+    this.#onError = new ChordOnError(call.body)
   }
 
   /** In the order of the header. */
@@ -62,11 +72,9 @@ function memberEnd({ state, taskId, result }: Part): MemberEnd<unknown> {
 
 /**
  * The end of a chord whose members have all ended, and none of which fails it: its body is sent, with what it gets of
- * them before its own arguments. Throws for a body that cannot be sent, as `expand`, and DecodeError for a callback
- * that cannot be read.
+ * them before its own arguments. Throws for a body that cannot be sent, as `expand`.
  */
-export function bodyWriting({ group, callback }: CompleteChord, results: readonly unknown[], joiner: Joiner): Writing {
-  const call = readBodyCall(callback)
+export function bodyWriting({ group, call }: ReadChord, results: readonly unknown[], joiner: Joiner): Writing {
   const before = predecessorOf(call, joiner)
   const now = joiner.app.config.clock.now()
   const expansion = expand(
@@ -80,11 +88,9 @@ export function bodyWriting({ group, callback }: CompleteChord, results: readonl
 
 /**
  * The end of a chord that has failed: FAILURE of the body, and of all that was to follow from it; its errbacks are
- * sent, each with the body's id before its own arguments. Throws for errbacks that cannot be sent, and DecodeError for
- * a callback that cannot be read.
+ * sent, each with the body's id before its own arguments. Throws for errbacks that cannot be sent.
  */
-export function failureWriting({ group, callback }: CompleteChord, error: ErrorInfo, joiner: Joiner): Writing {
-  const call = readBodyCall(callback)
+export function failureWriting({ group, call }: ReadChord, error: ErrorInfo, joiner: Joiner): Writing {
   const now = joiner.app.config.clock.now()
   const body = normalForm(plainBody(call.body), bodyId(group))
   const id = endId(body)
@@ -99,9 +105,9 @@ export function failureWriting({ group, callback }: CompleteChord, error: ErrorI
   return { ...writing, also: [...also, ...unsent], parts: unsentParts([body], ending, { ...call, id }) }
 }
 
-/** Id of the body's result: to find out whether another worker has ended it already. Throws DecodeError. */
-export function bodyIdOf({ group, callback }: CompleteChord): string {
-  return endId(normalForm(plainBody(readBodyCall(callback).body), bodyId(group)))
+/** Id of the body's result: to find out whether another worker has ended it already. */
+export function bodyIdOf({ group, call }: ReadChord): string {
+  return endId(normalForm(plainBody(call.body), bodyId(group)))
 }
 
 /** Why a chord fails because of this part, in Celery's words. */

@@ -83,7 +83,9 @@ export interface Migration {
 export function migrationOf(found: Layout, decision: Decision<StepText>): Migration {
   if (decision.kind === 'refuse') throw decision.error
   const steps = decision.kind === 'use' ? [] : decision.steps
-  const { version: to, minCompatible } = steps.at(-1) ?? found
+  const { version: to, minCompatible: least } = steps.at(-1) ?? found
+  // What is in the store may need a higher one than the steps.
+  const minCompatible = Math.max(least, found.minCompatible)
   const texts = steps.map(({ version, minCompatible: lowest, describe }) => ({
     version,
     minCompatible: lowest,

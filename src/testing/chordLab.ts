@@ -33,11 +33,12 @@ export class ChordLab {
     for (const stores of [...this.#others, this.stores]) await stores.close()
   }
 
-  /** Of another process, where the store is shared. */
+  /** Of another process, where the store is shared. The chords that it completes are among `complete`, too. */
   async otherUnit(): Promise<UnitOfWork> {
     if (!this.fixture.again) return this.unit
     const other = await this.fixture.again()
     this.#others.push(other)
+    other.backend.chords?.onComplete((chord) => this.complete.push(chord))
     return other.unitOfWork
   }
 

@@ -3,7 +3,16 @@ import type { ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { pauseForStore } from '../broker/storeBackoff.ts'
 import { faultOf } from '../broker/storeErrors.ts'
-import { bodyIdOf, bodyWriting, errorOfChord, failureWriting, Gathered, type Joiner } from '../canvas/chordEnd.ts'
+import {
+  bodyIdOf,
+  bodyWriting,
+  errorOfChord,
+  failureWriting,
+  Gathered,
+  type Joiner,
+  type ReadChord,
+  readChord,
+} from '../canvas/chordEnd.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
@@ -89,7 +98,8 @@ export class ChordJoiner implements Service {
     const { app, stopNow } = this.#parts
     for (let round = 0; !stopNow.aborted; round++) {
       try {
-        return await this.#write(chord, isLeft)
+        const read = this.#read(chord)
+        return await (read ? this.#write(read, isLeft) : this.#close(chord.group))
       } catch (error) {
         this.#tell(error)
         await pauseForStore(round, app.config.clock, stopNow)
@@ -97,7 +107,18 @@ export class ChordJoiner implements Service {
     }
   }
 
-  async #write(chord: CompleteChord, isLeft: boolean): Promise<void> {
+  /** Undefined for one whose callback cannot be read: it names no body, so that it can only be dropped. */
+  #read(chord: CompleteChord): ReadChord | undefined {
+    try {
+      return readChord(chord)
+    } catch (problem) {
+      if (faultOf(problem) !== 'message') throw problem
+      this.#tell(problem)
+      return undefined
+    }
+  }
+
+  async #write(chord: ReadChord, isLeft: boolean): Promise<void> {
     const { group } = chord
     try {
       const { count, results, error, cancels } = await this.#gather(chord)
@@ -115,8 +136,8 @@ export class ChordJoiner implements Service {
     }
   }
 
-  /** The parts in the order of the header. Throws DecodeError for a callback that cannot be read. */
-  async #gather(chord: CompleteChord): Promise<Gathered> {
+  /** The parts in the order of the header. */
+  async #gather(chord: ReadChord): Promise<Gathered> {
     const gathered = new Gathered(chord)
     for (let from: number | undefined = 0; from !== undefined; ) {
       const slice: PartSlice = await this.#chords.parts(chord.group, from)
@@ -134,16 +155,16 @@ export class ChordJoiner implements Service {
     await broker.publish(envelope, route)
   }
 
-  #body(chord: CompleteChord, results: readonly unknown[]): Writing {
+  #body(chord: ReadChord, results: readonly unknown[]): Writing {
     return bodyWriting(chord, results, this.#parts.joiner)
   }
 
-  #failure(chord: CompleteChord, error: ErrorInfo): Writing {
+  #failure(chord: ReadChord, error: ErrorInfo): Writing {
     return failureWriting(chord, error, this.#parts.joiner)
   }
 
-  /** Its body ends as failed; a callback that names none can only be dropped. */
-  async #fail(chord: CompleteChord, error: ErrorInfo): Promise<void> {
+  /** Its body ends as failed; a chord whose failure cannot be written either can only be dropped. */
+  async #fail(chord: ReadChord, error: ErrorInfo): Promise<void> {
     try {
       await this.#endFailed(chord, error)
     } catch (problem) {
@@ -157,7 +178,7 @@ export class ChordJoiner implements Service {
     await this.#attempt({ closes: group })
   }
 
-  async #endFailed(chord: CompleteChord, error: ErrorInfo): Promise<void> {
+  async #endFailed(chord: ReadChord, error: ErrorInfo): Promise<void> {
     const id = bodyIdOf(chord)
     if (await this.#attempt(this.#failure(chord, error))) this.#emit('chord:failure', { group: chord.group, id, error })
   }
@@ -168,7 +189,7 @@ export class ChordJoiner implements Service {
   }
 
   /** Its body was revoked, with all of the workflow; or a worker of Celery's has ended it and left its parts. */
-  async #isOver(chord: CompleteChord, isLeft: boolean): Promise<boolean> {
+  async #isOver(chord: ReadChord, isLeft: boolean): Promise<boolean> {
     const [body] = await this.#parts.stores.backend.load([bodyIdOf(chord)])
     return body !== undefined && (body.status === REVOKED || (isLeft && isFinal(body.status)))
   }

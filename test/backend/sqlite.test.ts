@@ -82,3 +82,18 @@ test('a record takes its log along', async () => {
   await backend.close()
   folder.remove()
 })
+
+test('a chord whose sender died leaves no row of members that were added', async () => {
+  const folder = new Folder()
+  const backend = new StandaloneSqliteBackend(folder.url(), options)
+  const { chords, file } = backend
+  await chords.writes.open([{ group: 'g', size: 9, callback: 'of g' }])
+  for (const id of ['a', 'b', 'c']) expect(await chords.grow('g', id)).toBe(true)
+  await chords.writes.sending(['g'], Date.now() - 1000)
+  await chords.complete(0, 1)
+  expect((await chords.parts('g', 0)).parts).toHaveLength(1)
+  expect(await chords.writes.close('g')).toBe(true)
+  expect(file.db.prepare('SELECT count(*) AS n FROM celeriac_part').get()).toEqual({ n: 0 })
+  await backend.close()
+  folder.remove()
+})

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type App, TimeoutError } from 'celeriac'
+import { type App, chord, TimeoutError } from 'celeriac'
 import { momentsFrom } from './moment.ts'
 import { readSettings } from './settings.ts'
 
 /** Pause of a lane between two calls, ms. */
 const PAUSE = 30
+/** The part of the calls that are chords, where these are wanted, and their largest header. */
+const CHORD_SHARE = 0.2
+const MAX_MEMBERS = 8
 
 /**
  * Sends tasks to one queue and waits for their results, some calls at a time, and keeps a journal: `a` attempted, `d`
- * acknowledged, `x` neither is known, `o` an outcome.
+ * acknowledged, `x` neither is known, `o` an outcome. Of a chord the call is its body, and `m` its members.
  */
 export class Calling {
   paused = false
@@ -40,9 +43,15 @@ export class Calling {
 
   async #call(): Promise<void> {
     const taskId = randomUUID()
+    const isChord = readSettings().chords && this.#queue === 'celery' && Math.random() < CHORD_SHARE
+    const members = Array.from({ length: isChord ? 2 + Math.floor(Math.random() * (MAX_MEMBERS - 1)) : 0 }, () =>
+      randomUUID(),
+    )
+    for (const member of members) this.#note('m', member, taskId)
     this.#note('a', taskId, this.#queue)
     try {
-      await this.#app.send('chaos.mark', [Math.round(Math.random() * 30)], { taskId, queue: this.#queue })
+      if (isChord) await this.#sendChord(taskId, members)
+      else await this.#app.send('chaos.mark', [Math.round(Math.random() * 30)], { taskId, queue: this.#queue })
       this.#note('d', taskId)
     } catch (error) {
       // It may be stored or not: a client that has no answer.
@@ -50,6 +59,13 @@ export class Calling {
       return
     }
     if (this.#queue === 'celery') await this.#outcome(taskId)
+  }
+
+  async #sendChord(taskId: string, members: readonly string[]): Promise<void> {
+    const header = members.map((id) =>
+      this.#app.signature('chaos.member', [Math.round(Math.random() * 30)]).set({ taskId: id }),
+    )
+    await chord(header, this.#app.signature('chaos.body').set({ taskId })).delay()
   }
 
   async #outcome(taskId: string): Promise<void> {

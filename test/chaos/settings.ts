@@ -86,6 +86,8 @@ export interface Settings {
   readonly queues?: readonly string[]
   /** Of a worker: a bug that is put in on purpose. */
   readonly bug?: Bug
+  /** Of a client: some of its calls are chords. */
+  readonly chords?: boolean
   /** Only the process that called reads results. */
   readonly callerOnly?: boolean
   /** By what it notes its moments, where clocks are set. */
@@ -95,7 +97,7 @@ export interface Settings {
 }
 
 /** Bugs that the history checker must find (`check/bugs.ts`). */
-export const BUGS = ['ack-before-store', 'no-fence', 'lost-wake-up'] as const
+export const BUGS = ['ack-before-store', 'no-fence', 'lost-wake-up', 'body-twice'] as const
 export type Bug = (typeof BUGS)[number]
 
 export function readSettings(): Settings {

@@ -36,6 +36,21 @@ app.task('chaos.mark', async (ms: number) => {
   return `${process.pid}:${moment()}:${Math.random()}`
 })
 
+/** A member of a chord: its result is its id. */
+app.task('chaos.member', async (ms: number) => {
+  takeEffect(' begin')
+  await sleep(ms)
+  takeEffect(' end')
+  return currentTask()?.id
+})
+
+/** The body of a chord: the ids of its members, and what each run has of its own. */
+app.task('chaos.body', (members: readonly string[]) => {
+  takeEffect(' begin')
+  takeEffect(' end')
+  return `${members.join(',')}|${process.pid}:${moment()}:${Math.random()}`
+})
+
 /** Computes without a pause: the event loop stands still. */
 app.task('chaos.block', (ms: number) => {
   takeEffect()

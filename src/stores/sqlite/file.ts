@@ -89,6 +89,11 @@ export class SqliteFile {
     return this.#meta.next()
   }
 
+  /** Inside a transaction of the writer, as `Meta.require`. */
+  require(version: number): void {
+    this.#meta.require(version)
+  }
+
   /**
    * Run a work that only reads. Waits while the store is busy, as after a crash; throws StoreUnavailableError when it
    * cannot be read.

@@ -17,6 +17,7 @@ export class Meta {
   readonly #own: number
   readonly #read: StatementSync
   readonly #write: StatementSync
+  readonly #require: StatementSync
   /** The counter of changes within the open transaction: read once, written once. */
   #changes: number | undefined
   #before = 0
@@ -27,6 +28,7 @@ export class Meta {
     this.#own = own
     this.#read = db.prepare('SELECT version, min_compatible AS minCompatible, changes FROM celeriac_meta')
     this.#write = db.prepare('UPDATE celeriac_meta SET changes = ?')
+    this.#require = db.prepare('UPDATE celeriac_meta SET min_compatible = ? WHERE min_compatible < ?')
   }
 
   /** Why this process may not use the file any more. Once there is a reason it stays. */
@@ -40,6 +42,14 @@ export class Meta {
     if (row.minCompatible > this.#own) throw this.#refuse(row)
     this.#before = row.changes
     this.#changes = row.changes
+  }
+
+  /**
+   * Inside a transaction that writes what only processes of this version and later understand: from its commit on
+   * earlier ones neither read nor write the file. It is not lowered again.
+   */
+  require(version: number): void {
+    this.#require.run(version, version)
   }
 
   /** Inside the transaction that `begin` began: the number of one more change. */

@@ -5,6 +5,9 @@ import { APPLICATION_ID, CHORD_TABLES, META, TABLES, TRIGGERS } from './schema.t
 /** The `user_version` of a file of ours since version 2: version 1 refuses to open it. It is never raised again. */
 const USER_VERSION = 2
 
+/** The lowest version whose workers add the parts of chords. Those of an earlier one fail every member instead. */
+export const CHORD_VERSION = 3
+
 export type SqliteStep = MigrationStep<DatabaseSync>
 
 /** Every version of the tables. A new one is a row; docs/contributing/add-a-migration.md says how. */
@@ -18,7 +21,8 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
   {
     version: 3,
     minCompatible: 2,
-    describe: 'tables for chords and large groups: celeriac_chord, celeriac_part, celeriac_batch',
+    describe:
+      'tables for chords and large groups: celeriac_chord, celeriac_part, celeriac_batch; the first chord ends processes of version 2',
     run: (db) => db.exec(CHORD_TABLES),
   },
 ]
@@ -43,7 +47,11 @@ export function runSteps(db: DatabaseSync, from: number, steps: readonly SqliteS
   for (const step of steps) {
     step.run(db, version)
     version = step.version
-    db.prepare('UPDATE celeriac_meta SET version = ?, min_compatible = ?').run(version, step.minCompatible)
+    // Data that is there may need a higher one than the step: see `Meta.require`.
+    db.prepare('UPDATE celeriac_meta SET version = ?, min_compatible = max(min_compatible, ?)').run(
+      version,
+      step.minCompatible,
+    )
   }
 }
 

@@ -3,6 +3,7 @@ import type { CompleteChord } from '../../backend/chords.ts'
 import type { Writing } from '../../backend/unitOfWork.ts'
 import { PENDING, SUCCESS } from '../../protocol/states.ts'
 import { type ChordFixture, ChordLab, member, message, part } from '../chordLab.ts'
+import { runRandomly } from '../chordModel.ts'
 import { metaOf } from '../factories.ts'
 import type { Kit } from '../kit.ts'
 import { Reader } from '../reader.ts'
@@ -25,6 +26,7 @@ export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordFixt
     reading(it)
     sending(it)
     settling(it)
+    living(it)
   })
 }
 
@@ -98,6 +100,15 @@ function ending(it: Case): void {
     await lab.unit.write({ parts: [part(1)] })
     assert.deepEqual(await lab.results(), ['no', 2])
     assert.equal(lab.complete.length, 1)
+  })
+
+  it('a second part of a task may end it', async (lab) => {
+    await lab.unit.write({ opens: [{ group: 'g', size: 3 }] })
+    await lab.unit.write({ parts: [part(1, 'yes')] })
+    await lab.unit.write({ parts: [part(1, 'no', { state: 'FAILURE', ends: true })] })
+    assert.deepEqual(await lab.chords.progress('g'), { done: 1, size: 3 })
+    assert.deepEqual(lab.complete, [{ group: 'g', callback: 'c1' }])
+    assert.deepEqual(await lab.results(), ['no'])
   })
 
   it('a part of a chord that was not opened completes nothing', async (lab) => {
@@ -323,4 +334,12 @@ function settling(it: Case): void {
     await lab.unit.write({ parts: [part(1)] })
     assert.equal(lab.complete.length, 1)
   })
+}
+
+/** Random lives; the error of one that fails has its seed, for FUZZ_SEED. */
+function living(it: Case): void {
+  for (const number of [1, 2, 3])
+    it(`holds what it must after each of many random steps, ${number}`, async (lab) => {
+      await runRandomly(lab, Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32)), 60)
+    })
 }

@@ -227,7 +227,7 @@ describe('a later version', () => {
 })
 
 describe('a process that goes on running while another one migrates', () => {
-  it('of version 2 goes on where version 3 adds the tables of chords', async () => {
+  it('of version 2 goes on where version 3 adds the tables of chords, until there is a chord', async () => {
     const old = open(SQLITE_STEPS.slice(0, 1))
     await submit(old, 'one')
     expect(versionIn(folder.file())).toBe(2)
@@ -235,6 +235,18 @@ describe('a process that goes on running while another one migrates', () => {
     expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([3, true])
     await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
     expect(await backend.chords.progress('g')).toEqual({ done: 0, size: 2 })
+    // Its workers fail the members of a chord, and add no part.
+    const says = /schema version 3, for processes of version 3 or later; this celeriac has 2/
+    await expect(submit(old, 'three')).rejects.toThrow(says)
+    expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(says)
+  })
+
+  it('a step that expands does not let those in again that a chord has ended', async () => {
+    const { unitOfWork } = open()
+    await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
+    expect(plannedMigration(folder.file(), EXPAND)).toMatchObject({ from: 3, to: 4, minCompatible: 3 })
+    open(EXPAND)
+    expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(/for processes of version 3 or later; this celeriac has 2/)
   })
 
   it('goes on where the step expands, and writes nothing more where it contracts', async () => {

@@ -11,6 +11,7 @@ const FAULTS: readonly (readonly [Bug, Rule, Fault])[] = [
   ['ack-before-store', 'outcome', { kind: 'kill', worker: 0 }],
   ['no-fence', 'final', { kind: 'freeze', worker: 0, ms: 2 * LEASE }],
   ['lost-wake-up', 'done', { kind: 'lull' }],
+  ['body-twice', 'doubles', { kind: 'lull' }],
 ]
 
 test.each(FAULTS)('finds %s on SQLite, as a broken rule "%s"', { timeout: 2 * LIMIT }, async (bug, rule, fault) => {

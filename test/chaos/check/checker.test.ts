@@ -50,6 +50,21 @@ describe('the checker', () => {
     expect(check(historyOf({ submissions, effects: [], reads: [] }))).toEqual([])
   })
 
+  test('finds a chord whose body did not get the result of each member, once and in order', () => {
+    const submissions = [
+      { id: 'm1', queue: 'q', attempted: 0, acknowledged: 10, body: 'a', unread: true },
+      { id: 'm2', queue: 'q', attempted: 0, acknowledged: 10, body: 'a', unread: true },
+      { id: 'a', queue: 'q', attempted: 0, acknowledged: 10 },
+    ]
+    const effects = ['m1', 'm2', 'a'].map((id, at) => ({ id, process: 'w1', begin: 20 + 10 * at, end: 25 + 10 * at }))
+    const rules = (outcome: string): Rule[] =>
+      rulesOf(historyOf({ submissions, effects, reads: [{ id: 'a', at: 60, outcome }] }))
+    expect(rules('SUCCESS "m1,m2|1"')).toEqual([])
+    for (const wrong of ['SUCCESS "m1|1"', 'SUCCESS "m1,m1|1"', 'SUCCESS "m2,m1|1"', 'FAILURE {}'])
+      expect(rules(wrong)).toEqual(['chord'])
+    expect(rulesOf(historyOf({ submissions, effects: effects.slice(1) }))).toContain('done')
+  })
+
   test('finds a final outcome that changed', () => {
     const reads = [
       { id: 'a', at: 40, outcome: 'SUCCESS 1' },
@@ -178,6 +193,10 @@ const mutations: Readonly<Record<Rule, (history: History, id: string) => History
       ...history.effects.map((one) => ({ ...one, end: 160_000 })),
       { id, process: 'last', begin: 155_000, end: 155_001 },
     ],
+  }),
+  chord: (history, id) => ({
+    ...history,
+    submissions: [...history.submissions, { id: 'member', queue: 'other', attempted: 0, body: id, unread: true }],
   }),
 }
 

@@ -1,6 +1,6 @@
 import type { Effect, History, Hold, Loss, SubmissionNote } from './history.ts'
 
-export type Rule = 'done' | 'outcome' | 'final' | 'doubles' | 'foreign' | 'order' | 'limit'
+export type Rule = 'done' | 'outcome' | 'final' | 'doubles' | 'foreign' | 'order' | 'limit' | 'chord'
 
 /** A promise that a history breaks: which one, in words, and the notes that show it. */
 export interface Violation {
@@ -15,6 +15,7 @@ export function check(history: History): Violation[] {
   const facts = new Facts(history)
   return [
     ...history.submissions.flatMap((submission) => checkSubmission(facts, submission)),
+    ...checkChords(facts),
     ...checkForeign(facts),
     ...history.ordered.flatMap((queue) => checkOrder(facts, queue)),
     ...Object.keys(history.workers).flatMap((worker) => checkLimit(facts, worker)),
@@ -97,6 +98,19 @@ function checkSubmission(facts: Facts, { id, acknowledged, unread }: SubmissionN
   if (outcomes.length > 1) add('final', `a final outcome changed: ${outcomes.join(', then ')}`)
   if (runs > allowed) add('doubles', `ran ${runs} times; its lost holders explain ${allowed}`)
   return found
+}
+
+/** The body of a chord gets the result of each member, its id, once and in the order of the header. */
+function checkChords(facts: Facts): Violation[] {
+  const members = Map.groupBy(facts.history.submissions, ({ body }) => body)
+  members.delete(undefined)
+  return [...members].flatMap(([id, header]) => {
+    if (id === undefined) return []
+    const expected = header.map((member) => member.id).join(',')
+    const reads = facts.reads.get(id) ?? []
+    const wrong = reads.find(({ outcome }) => !outcome.startsWith(`SUCCESS "${expected}|`))
+    return wrong ? [facts.violation('chord', id, `expected the results of ${expected}, got ${wrong.outcome}`)] : []
+  })
 }
 
 function checkForeign(facts: Facts): Violation[] {

@@ -7,6 +7,8 @@ export interface SubmissionNote {
   readonly attempted: number
   /** When the call resolved; absent: it rejected, or its client died first, so it may be stored or not. */
   readonly acknowledged?: number
+  /** Id of the body, of a member of a chord: sent by the same call. */
+  readonly body?: string
   /** Its result could be read by its caller alone, who did not wait for it, or died. */
   readonly unread?: boolean
 }

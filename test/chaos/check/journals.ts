@@ -33,13 +33,16 @@ export function historyOf({ callers, unread, workers, ledger, last, ...rest }: N
 
 function submissionsOf(lines: readonly string[][]): SubmissionNote[] {
   const acknowledged = new Map(lines.filter(([mark]) => mark === 'd').map(([, id, at]) => [id, Number(at)]))
-  return lines
-    .filter(([mark]) => mark === 'a')
-    .map(([, id = '', at, queue = '']) => {
-      const resolved = acknowledged.get(id)
-      const attempt = { id, queue, attempted: Number(at) }
-      return resolved === undefined ? attempt : { ...attempt, acknowledged: resolved }
-    })
+  const note = (call: string, attempt: SubmissionNote): SubmissionNote => {
+    const resolved = acknowledged.get(call)
+    return resolved === undefined ? attempt : { ...attempt, acknowledged: resolved }
+  }
+  return lines.flatMap(([mark, id = '', at, more = '']) => {
+    const attempted = Number(at)
+    if (mark === 'a') return [note(id, { id, queue: more, attempted })]
+    // Who waits for a chord reads the result of its body.
+    return mark === 'm' ? [note(more, { id, queue: 'celery', attempted, body: more, unread: true })] : []
+  })
 }
 
 function effectsOf(lines: readonly string[][], names: ReadonlyMap<string, string>): Effect[] {

@@ -11,6 +11,9 @@ export type StoreName = 'sqlite' | 'redis' | 'rabbitmq' | 'rabbitmq+redis' | 'ra
 export const STORES: readonly StoreName[] = ['sqlite', 'redis', 'rabbitmq', 'rabbitmq+redis', 'rabbitmq+rpc', 'memory']
 export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'solo']
 
+/** Where some calls are chords, each of which sends its body once: messages and results are one store. */
+export const CHORD_STORES: readonly StoreName[] = ['sqlite', 'redis', 'memory']
+
 /** Lease of the workers, ms. */
 export const LEASE = 5000
 

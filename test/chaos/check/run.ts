@@ -14,7 +14,7 @@ import { historyOf } from './journals.ts'
 import { lossOf } from './losses.ts'
 import { ORDERED, Outcomes } from './outcomes.ts'
 import { Place } from './place.ts'
-import { CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
+import { CHORD_STORES, CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
 
 /** Calls of a client at a time. */
 const LANES = 8
@@ -127,7 +127,7 @@ class Run {
 
   #startAllInOne(): void {
     const concurrency = this.#plan.pool === 'solo' ? 1 : 4
-    const one = this.#start('memory', { pool: this.#plan.pool, concurrency, tasks: LANES, queues: [ORDERED] })
+    const one = this.#start('memory', { ...this.#calls, pool: this.#plan.pool, concurrency, queues: [ORDERED] })
     this.#workers.push(one)
     this.#clients.push(one)
   }
@@ -137,7 +137,11 @@ class Run {
   }
 
   #startClient(): Actor {
-    return this.#start('caller', { tasks: LANES })
+    return this.#start('caller', this.#calls)
+  }
+
+  get #calls(): Pick<Settings, 'tasks' | 'chords'> {
+    return { tasks: LANES, chords: CHORD_STORES.includes(this.#plan.store) }
   }
 
   #start(role: 'worker' | 'caller' | 'memory', settings: Partial<Settings>): Actor {

@@ -71,14 +71,14 @@ export class SqliteChordWrites implements ChordWrites {
 
   /** Fail the chords whose sender has died. Those whose body is not known expire. */
   async endUnsent(): Promise<void> {
-    const { unsent, resize } = this.#statements
+    const { unsent, sending } = this.#statements
     const found = (): readonly CompleteChord[] =>
       unsent.all(this.#keeping.clock.now()) as unknown as readonly CompleteChord[]
     if ((await this.#file.read(found)).length === 0) return
     await this.#completing((complete) => {
       for (const { group, callback } of found()) {
-        resize.run(group)
-        complete.push(...this.#rows.add([{ ...unsentPart(group), callback }]))
+        sending.run(null, group)
+        complete.push(...this.#rows.add([{ ...unsentPart(group), callback, ends: true }]))
       }
     })
   }
@@ -108,6 +108,5 @@ function prepare({ db }: SqliteFile) {
       WHERE id = ? AND since IS NULL`),
     unsent: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord
       WHERE deadline < ? AND callback <> '' AND since IS NULL LIMIT 100`),
-    resize: db.prepare('UPDATE celeriac_chord SET size = done + 1, deadline = NULL WHERE id = ?'),
   } satisfies Record<string, StatementSync>
 }

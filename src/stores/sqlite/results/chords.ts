@@ -14,6 +14,7 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
+import { CHORD_VERSION } from '../migrations.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChordWrites } from './chordWrites.ts'
 
@@ -114,6 +115,7 @@ export class SqliteChords implements ChordStore {
   open(chords: readonly OpenChord[]): void {
     const expires = endOf(staleAfter(this.#keeping.expires), this.now)
     const { retireExpired, open } = this.#statements
+    if (chords.length > 0) this.#file.require(CHORD_VERSION)
     for (const { group, size } of chords) {
       retireExpired.run(group, this.now)
       open.run(group, size, expires)
@@ -183,15 +185,14 @@ export class SqliteChords implements ChordStore {
     const isNew =
       insert.run(seq, taskId, place, state, contentType, body).changes === 1 ||
       fill.run(place, state, contentType, body, seq, taskId).changes === 1
-    if (!isNew) {
-      if (replaces) replace.run(place, state, contentType, body, seq, taskId)
+    if (!isNew && !replaces) return undefined
+    if (!isNew) replace.run(place, state, contentType, body, seq, taskId)
+    const added = isNew ? 1 : 0
+    if (done + added < size && !ends) {
+      if (isNew) count.run(seq)
       return undefined
     }
-    if (done + 1 < size && !ends) {
-      count.run(seq)
-      return undefined
-    }
-    complete.run(this.now, callback, seq)
+    complete.run(added, this.now, callback, seq)
     return { group, callback }
   }
 
@@ -249,7 +250,7 @@ function prepare(db: DatabaseSync) {
     replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
       WHERE chord = ? AND task_id = ?`),
     count: db.prepare('UPDATE celeriac_chord SET done = done + 1 WHERE seq = ?'),
-    complete: db.prepare('UPDATE celeriac_chord SET done = done + 1, since = ?, callback = ? WHERE seq = ?'),
+    complete: db.prepare('UPDATE celeriac_chord SET done = done + ?, since = ?, callback = ? WHERE seq = ?'),
     left: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord WHERE since < ? AND expires > ?
       ORDER BY since LIMIT ?`),
     // Without reading the results.

@@ -1,0 +1,95 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { chord } from '../../src/calls/workflow.ts'
+import { Celeriac } from '../../src/index.ts'
+import { createLogger } from '../../src/std/log.ts'
+import { Worker } from '../../src/worker/worker.ts'
+import { versionIn } from '../broker/sqlite/tables.ts'
+import { command, output } from '../command.ts'
+import { eventually } from '../wait.ts'
+
+/** The last commit with schema version 2, which knows no chords. */
+const OLD = '8b7cb60'
+const root = join(import.meta.dirname, '../..')
+
+/** A checkout without its history, as an archive or a shallow clone, has no such commit. */
+const isThere = (await command('git', ['cat-file', '-e', `${OLD}^{commit}`], { cwd: root })).code === 0
+
+let checkout: string
+beforeAll(async () => {
+  checkout = mkdtempSync(join(tmpdir(), 'celeriac-old-'))
+  if (!isThere) return
+  const archive = join(checkout, 'old.tar')
+  await output('git', ['archive', '-o', archive, OLD, 'package.json', 'src'], { cwd: root })
+  await output('tar', ['-x', '-f', archive, '-C', checkout])
+  symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'))
+  copyFileSync(join(import.meta.dirname, 'old/chordProcess.ts'), join(checkout, 'process.ts'))
+})
+afterAll(() => rmSync(checkout, { recursive: true, force: true }))
+
+type Said = Partial<Record<'ready' | 'sent' | 'refused' | 'shutdown', string>>
+
+/** A process of version 2, and what it said. */
+function startOld(url: string) {
+  const execArgv = ['--conditions=source', '--disable-warning=ExperimentalWarning']
+  const child = fork(join(checkout, 'process.ts'), [url], { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const said: Said[] = []
+  child.on('message', (message) => said.push(message as Said))
+  const ended = once(child, 'exit')
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  /** Resolves to all that it has said, when this is among it. */
+  const says = (key: keyof Said): Promise<Said> => {
+    const all = async (): Promise<Said> => Object.assign({}, ...said)
+    return eventually(all, (found) => key in found)
+  }
+  return { child, says }
+}
+
+it.skipIf(!isThere)(
+  `a worker of ${OLD} goes on beside one of today until a chord is sent, then it ends, and the chord does too (needs git's history)`,
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'celeriac-old-store-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const path = join(folder, 'store.db')
+    const url = `sqlite:${path}`
+    const old = startOld(url)
+    await old.says('ready')
+    expect(versionIn(path)).toBe(2)
+
+    const app = new Celeriac({ broker: url, lease: '1s', logger: createLogger('silent') })
+    onTestFinished(() => app.close())
+    const value = app.task('value', (given: number) => given)
+    const sum = app.task('sum', (values: readonly number[]) => values.reduce((total, one) => total + one, 0))
+    const worker = new Worker(app, { queues: ['new'], logger: false })
+    onTestFinished(() => worker.stop({ grace: 0 }))
+    await worker.start()
+    expect(versionIn(path)).toBe(3)
+
+    // Each runs what the other sends, and another old one may join them.
+    expect(await value.applyAsync([4], { queue: 'old' }).get({ timeout: '60s' })).toBe(4)
+    old.child.send({})
+    const { sent = '' } = await old.says('sent')
+    expect(await app.result(sent).get({ timeout: '60s' })).toBe(5)
+    await startOld(url).says('ready')
+
+    const members = [1, 2, 3].map((given) => value.s(given).set({ queue: 'old' }))
+    const handle = await chord(members, sum.s().set({ queue: 'new' })).delay()
+    expect(await old.says('shutdown')).toMatchObject({ shutdown: 'store lost' })
+    old.child.send({})
+    const refusal = /schema version 3, for processes of version 3 or later; this celeriac has 2/
+    expect((await old.says('refused')).refused).toMatch(refusal)
+    expect((await startOld(url).says('refused')).refused).toMatch(refusal)
+
+    const rest = new Worker(app, { queues: ['old'], logger: false })
+    onTestFinished(() => rest.stop({ grace: 0 }))
+    await rest.start()
+    expect(await handle.get({ timeout: '60s' })).toBe(6)
+  },
+)
