@@ -10,6 +10,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
+import { isFull } from '../tier.ts'
 import { within } from '../wait.ts'
 
 /** `rabbitmq` cannot find a message in a queue: what is revoked there ends when a worker comes upon it. */
@@ -112,6 +113,11 @@ export function onEachStore(
   if (STORES.includes('redis')) onRedis(suite)
   if (STORES.includes('rabbitmq')) onRabbit(suite)
 }
+
+/** For what does not depend on the store: on each store in `npm run test:full`, else in one file alone. */
+export const onSqliteOrEachStore: typeof onEachStore = isFull
+  ? onEachStore
+  : (suite) => describe('on sqlite', () => suite(useLab('sqlite'), 'sqlite'))
 
 export interface Told<Name extends keyof Signals = keyof Signals> {
   readonly name: Name

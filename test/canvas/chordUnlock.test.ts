@@ -6,7 +6,7 @@ import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { emptyRecord } from '../../src/protocol/record.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { uuidOf } from '../../src/std/id.ts'
-import { onEachStore, until, useLab } from '../app/lab.ts'
+import { onSqliteOrEachStore, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 /* `celery.chord_unlock`, in the form in which Celery 5.2 sends it (celery/app/builtins.py). */
@@ -52,7 +52,7 @@ async function resultOf(app: App, id: string): Promise<unknown> {
 
 const end = (app: App, id = 'unlock') => until(async () => (await app.result(id).info())?.state === 'SUCCESS')
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('sends the body when all members have ended, once more with the same id; the unlock is its parent', async () => {
     const app = lab().app()
     const runs = tasksOf(app)

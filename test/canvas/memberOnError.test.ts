@@ -6,8 +6,7 @@ import { chain, chord, group } from '../../src/calls/workflow.ts'
 import { ChordOnError, onErrorRuns } from '../../src/protocol/onError.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, until, useLab } from '../app/lab.ts'
-import { isFull } from '../tier.ts'
+import { onSqliteOrEachStore, until, useLab } from '../app/lab.ts'
 
 /* `onError` of one member of a chord, over that of the chord. */
 
@@ -82,11 +81,7 @@ describe('in eager mode', () => {
   cases(async () => makeTasks(lab().app({ alwaysEager: true })))
 })
 
-const onStores: typeof onEachStore = isFull
-  ? onEachStore
-  : (suite) => describe('on sqlite', () => suite(useLab('sqlite'), 'sqlite'))
-
-onStores((lab) => {
+onSqliteOrEachStore((lab) => {
   const start = async (): Promise<Tasks> => {
     const app = lab().app()
     const tasks = makeTasks(app)

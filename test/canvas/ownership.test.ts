@@ -4,7 +4,7 @@ import { chain, chord, group } from '../../src/calls/workflow.ts'
 import { ownershipHeader, ownershipIn } from '../../src/protocol/ownership.ts'
 import type { SignatureLike } from '../../src/protocol/signature.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, until } from '../app/lab.ts'
+import { onSqliteOrEachStore, until } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 /* What a worker sends for a task has its owner and its tags; in its place also the priority and the time limit. */
@@ -63,7 +63,7 @@ async function jobsOf(app: App, owner: string, count: number): Promise<readonly 
   return jobs.map(({ task }) => task ?? '').sort()
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('links, also in them, and errbacks', async () => {
     const app = lab().app()
     const { add, sum, fail, alarm } = tasksOf(app)
