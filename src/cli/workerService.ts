@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import { banner } from '../worker/banner.ts'
-import type { Worker } from '../worker/worker.ts'
+import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
@@ -11,7 +11,7 @@ import { version } from './version.ts'
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
-  pool?: 'inline' | 'threads' | 'solo'
+  pool?: PoolKind
   queues?: string[]
   hostname?: string
   grace: number

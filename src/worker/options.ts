@@ -4,19 +4,25 @@ import type { LogOption } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
-/** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
-export type PoolKind = 'inline' | 'threads' | 'solo'
+/**
+ * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
+ * `prefork` is Celery's word for `processes`.
+ */
+export type PoolKind = 'inline' | 'threads' | 'processes' | 'prefork' | 'solo'
 
 /** What a worker takes, and how it runs it. */
 export interface WorkerOptions {
   // <WORKER_OPTIONS> written by `npm run docs:api` from the table below
   /**
    * Where tasks run. `'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its
-   * own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread. Default
-   * `'inline'`.
+   * own, which can be ended by force, for work that computes. `'processes'` (or `'prefork'`): each in a process of its
+   * own, for native code that may crash. `'solo'`: one at a time, in this thread. Default `'inline'`.
    */
   pool?: PoolKind | undefined
-  /** Tasks at once, and how many messages it holds. Default: 100 inline, one per core in threads; solo is always 1. */
+  /**
+   * Tasks at once, and how many messages it holds. Default: 100 inline, one per core in threads and processes; solo is
+   * always 1.
+   */
   concurrency?: number | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
@@ -51,7 +57,7 @@ export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' |
   readonly revokeGrace: number
 }
 
-export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'solo']
+export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
@@ -62,13 +68,13 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'PoolKind',
     default: DEFAULT_POOL,
     doc: 'where tasks run',
-    more: "`'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread.",
+    more: "`'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its own, which can be ended by force, for work that computes. `'processes'` (or `'prefork'`): each in a process of its own, for native code that may crash. `'solo'`: one at a time, in this thread.",
     celery: 'worker_pool',
   },
   concurrency: {
     kind: 'value',
     type: 'number',
-    absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads; solo is always 1`,
+    absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads and processes; solo is always 1`,
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
   },
