@@ -209,6 +209,9 @@ function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
+    .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
+    .addOption(countFlag('--max-memory-per-child <kilobytes>', WORKER_OPTIONS.maxMemoryPerChild))
+    .addOption(countFlag('--child-heap <megabytes>', WORKER_OPTIONS.childHeap))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))

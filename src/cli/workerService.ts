@@ -13,6 +13,9 @@ export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
   queues?: string[]
+  maxTasksPerChild?: number
+  maxMemoryPerChild?: number
+  childHeap?: number
   hostname?: string
   grace: number
 }
@@ -24,7 +27,9 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, queues, hostname, grace, app: module } = options
-  const settings = { concurrency, pool, queues, grace, module }
+  const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
+  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
+  const settings = { concurrency, pool, queues, grace, module, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

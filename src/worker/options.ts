@@ -33,6 +33,9 @@ export interface WorkerOptions {
    * none.
    */
   module?: string | URL | undefined
+  maxTasksPerChild?: number | undefined
+  maxMemoryPerChild?: number | undefined
+  childHeap?: number | undefined
   /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
    * queue. Default `'25s'`.
@@ -49,7 +52,11 @@ export interface WorkerOptions {
 }
 
 /** Parsed: times in ms. What the pool needs is checked where it is opened. */
-export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' | 'module' | 'logger'> {
+export interface ParsedWorkerOptions
+  extends Pick<
+    WorkerOptions,
+    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+  > {
   readonly pool: PoolKind
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
@@ -97,6 +104,31 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'string | URL',
     absent: 'none',
     doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+  },
+  maxTasksPerChild: {
+    kind: 'count',
+    min: 1,
+    absent: 'no limit',
+    doc: 'how many tasks a thread or process of the pool runs before another takes its place',
+    more: 'Its successor is started before it ends.',
+    celery: 'worker_max_tasks_per_child',
+  },
+  maxMemoryPerChild: {
+    kind: 'count',
+    min: 1,
+    unit: 'kilobytes',
+    absent: 'no limit',
+    doc: 'a thread or process that uses more memory than this after a task is replaced',
+    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery.',
+    celery: 'worker_max_memory_per_child',
+  },
+  childHeap: {
+    kind: 'count',
+    min: 8,
+    unit: 'megabytes',
+    absent: "Node's",
+    doc: 'largest JavaScript heap of a thread or process of the pool',
+    more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
   },
   grace: {
     kind: 'duration',

@@ -51,6 +51,17 @@ app.task('obey', async (name: NodeJS.Signals) => {
   return 'went on'
 })
 
+/** Ends its thread or process. */
+app.task('leaveNow', () => process.exit(9))
+
+app.task('memory', () => ({ heap: process.memoryUsage().heapUsed, rss: process.memoryUsage.rss() }))
+
+const kept: unknown[] = []
+/** Keeps so many MB of its heap for ever. */
+app.task('keep', (megabytes: number) => {
+  for (let at = 0; at < megabytes; at++) kept.push(Array.from({ length: 131_072 }, (_, index) => index + at / 2))
+})
+
 app.task('abort', () => process.abort())
 
 /** Starts a process, reports both ids, then never returns. */

@@ -31,22 +31,27 @@ interface Running {
 export class JobChild {
   /** The module is loaded; rejects with the module's own error when it cannot be. */
   readonly ready: Promise<void>
-  /** It will run no more jobs: killed, crashed or closed. Never rejects. */
+  /** It will run no more jobs: killed, crashed, retired or closed. Never rejects. */
   readonly gone: Promise<void>
+  /** Its thread or process has ended. Never rejects. */
+  readonly ended: Promise<void>
   readonly #kind: ChildKind
   readonly #host: ChildHost
   readonly #log: Logger
   readonly #ready = new Deferred<void>()
   readonly #gone = new Deferred<void>()
   readonly #closed = new Deferred<void>()
-  #state: 'loading' | 'alive' | 'gone' = 'loading'
+  readonly #ended = new Deferred<void>()
+  #state: 'loading' | 'alive' | 'retired' | 'gone' = 'loading'
   #running: Running | undefined
-  #used = false
+  #jobs = 0
+  #memory = 0
   #error: Error | undefined
 
   constructor(kind: ChildKind, data: ChildData, log: Logger) {
     this.ready = this.#ready.promise
     this.gone = this.#gone.promise
+    this.ended = this.#ended.promise
     this.#kind = kind
     this.#log = log
     this.#host = kind.start(data, {
@@ -60,9 +65,21 @@ export class JobChild {
     return this.#state === 'alive'
   }
 
-  /** It has run a job, or tried to: its end is then no reason to distrust the module. */
-  get used(): boolean {
-    return this.#used
+  /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
+  get jobs(): number {
+    return this.#jobs
+  }
+
+  /** Bytes that it used at the end of its last job; 0 where that is not measured. */
+  get memory(): number {
+    return this.#memory
+  }
+
+  /** Give it no more jobs: it is to be closed when another one has taken its slot. Only between two jobs. */
+  retire(): void {
+    if (this.#state !== 'alive') return
+    this.#state = 'retired'
+    this.#gone.resolve()
   }
 
   /** Run one job to its end. Only while alive and without another job; never rejects. */
@@ -77,7 +94,7 @@ export class JobChild {
         this.#running = undefined
         resolve(outcome)
       }
-      this.#used = true
+      this.#jobs++
       this.#running = { job, options, emit: this.#emitter(job, options), end }
       try {
         const reason = signal.aborted ? signal.reason : undefined
@@ -113,7 +130,7 @@ export class JobChild {
   /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
   async close(): Promise<void> {
     if (this.#running) return this.#kill('shutdown')
-    if (this.#state === 'alive') {
+    if (this.#state === 'alive' || this.#state === 'retired') {
       this.#leave()
       this.#host.send({ type: 'close' })
       await Promise.race([this.#closed.promise, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
@@ -138,6 +155,7 @@ export class JobChild {
         this.#running?.emit(message.emission)
         break
       case 'done':
+        this.#memory = message.memory ?? 0
         this.#running?.end(message.outcome)
         break
       case 'log':
@@ -168,6 +186,7 @@ export class JobChild {
     this.#leave()
     this.#ready.reject(this.#error ?? lost)
     this.#closed.resolve()
+    this.#ended.resolve()
     running?.end(stopped(running.job.id, 'crash', lost))
   }
 

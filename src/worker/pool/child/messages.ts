@@ -10,6 +10,8 @@ export interface ChildData {
   /** The worker's stores, for tasks that call others. They carry passwords: never logged. */
   readonly broker: string
   readonly backend: string
+  /** Each end of a job says how much memory the child uses. */
+  readonly measures: boolean
 }
 
 /** From the pool to its child. A child runs one job at a time, so that nothing needs a number. */
@@ -34,7 +36,8 @@ export type FromChild =
   | { readonly type: 'failed'; readonly error: LoadFailure }
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'emit'; readonly emission: string | Uint8Array }
-  | { readonly type: 'done'; readonly outcome: Outcome }
+  /** `memory`: bytes, where the pool wants to know. */
+  | { readonly type: 'done'; readonly outcome: Outcome; readonly memory?: number | undefined }
   | {
       readonly type: 'log'
       readonly level: LineLevel

@@ -19,6 +19,10 @@ export interface ChildPoolOptions {
   readonly size: number
   /** Path or file URL of the task module, which every child loads. */
   readonly module: string
+  /** A child is replaced after so many jobs. Absent: never. */
+  readonly maxTasks?: number | undefined
+  /** A child that uses more than this after a job is replaced, bytes. Absent: never. */
+  readonly maxMemory?: number | undefined
 }
 
 /** What keeps the children of one run of the pool alive. */
@@ -28,6 +32,9 @@ interface Keeping {
   /** Resolves when the pool stops: ends the pause before a new child. */
   readonly end: Deferred<void>
 }
+
+/** The successor of a child is started after this share of its jobs, so that it is ready when it is needed. */
+const AHEAD = 0.8
 
 /** Between tries to replace a child that dies without having run a job. */
 const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
@@ -39,23 +46,26 @@ const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30
 export class ChildPool implements Pool {
   readonly kind: ChildKind['pool']
   readonly size: number
-  readonly #module: string
+  readonly #options: ChildPoolOptions
   readonly #app: Pick<WorkerApp, 'config'>
   readonly #children: ChildKind
   readonly #open = new Set<JobChild>()
   readonly #idle: JobChild[] = []
+  /** Children that are to take the slots of others, which are still alive. */
+  readonly #successors = new WeakMap<JobChild, JobChild>()
   /** Jobs that wait for a child, first come first served. */
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
   #busy = 0
+  #data: ChildData | undefined
 
   /** Children run the tasks of `module` on the stores of `app`, and log through it. */
-  constructor(app: Pick<WorkerApp, 'config'>, children: ChildKind, { size, module }: ChildPoolOptions) {
+  constructor(app: Pick<WorkerApp, 'config'>, children: ChildKind, options: ChildPoolOptions) {
     this.kind = children.pool
     this.#children = children
     this.#app = app
-    this.size = size
-    this.#module = module
+    this.size = options.size
+    this.#options = options
   }
 
   get busy(): number {
@@ -80,8 +90,11 @@ export class ChildPool implements Pool {
       return stopped(job.id, kill.aborted ? kill.reason : 'shutdown')
     }
     this.#busy++
-    const outcome = await child.run(job, options)
+    const running = child.run(job, options)
+    this.#lookAhead(child)
+    const outcome = await running
     this.#busy--
+    if (this.#isWorn(child)) child.retire()
     this.#offer(child)
     return outcome
   }
@@ -96,7 +109,8 @@ export class ChildPool implements Pool {
   }
 
   async #start(run: ServiceRun): Promise<void> {
-    const data = this.#data()
+    const data = this.#dataOf()
+    this.#data = data
     const keeping: Keeping = { data, end: new Deferred(), stopping: run.stopping }
     let closing: Promise<void> | undefined
     const close = (): Promise<void> => {
@@ -118,11 +132,17 @@ export class ChildPool implements Pool {
     this.#idle.length = 0
   }
 
-  #data(): ChildData {
+  #dataOf(): ChildData {
     const { broker, backend } = this.#app.config
     if (broker.scheme === 'memory')
       this.#log.warn({}, `tasks sent from within ${this.#children.plural} are lost: memory: is not shared with them`)
-    return { module: moduleReference(this.#module), broker: broker.reveal(), backend: backend.reveal() }
+    const { module, maxMemory } = this.#options
+    return {
+      module: moduleReference(module),
+      broker: broker.reveal(),
+      backend: backend.reveal(),
+      measures: maxMemory !== undefined,
+    }
   }
 
   get #log(): Logger {
@@ -132,7 +152,9 @@ export class ChildPool implements Pool {
   #add(data: ChildData): JobChild {
     const child = new JobChild(this.#children, data, this.#log)
     this.#open.add(child)
-    void child.gone.then(() => this.#open.delete(child))
+    // One that waits for its slot may end before anything awaits it.
+    child.ready.catch(() => undefined)
+    void child.ended.then(() => this.#open.delete(child))
     return child
   }
 
@@ -145,7 +167,7 @@ export class ChildPool implements Pool {
 
   /**
    * Keep one slot filled until the pool stops: a child that is gone is replaced, at once if it was a job that ended
-   * it.
+   * it. One that is retired ends when its successor is ready.
    */
   async #keep(first: JobChild, keeping: Keeping): Promise<void> {
     const { data, stopping } = keeping
@@ -156,12 +178,25 @@ export class ChildPool implements Pool {
       await child.gone
       if (stopping.aborted) return
       this.#drop(child)
-      failures = child.used ? 0 : failures + 1
+      failures = child.jobs > 0 ? 0 : failures + 1
       if (failures > 0) await this.#pause(failures, keeping)
       if (stopping.aborted) return
-      child = this.#add(data)
+      const before = child
+      child = this.#successors.get(before) ?? this.#add(data)
       await this.#load(child, keeping)
+      void before.close()
     }
+  }
+
+  #isWorn({ jobs, memory }: JobChild): boolean {
+    const { maxTasks, maxMemory } = this.#options
+    return (maxTasks !== undefined && jobs >= maxTasks) || (maxMemory !== undefined && memory > maxMemory)
+  }
+
+  #lookAhead(child: JobChild): void {
+    const { maxTasks } = this.#options
+    if (maxTasks === undefined || child.jobs < maxTasks * AHEAD || this.#successors.has(child)) return
+    if (this.#data && this.#accepts) this.#successors.set(child, this.#add(this.#data))
   }
 
   async #load(child: JobChild, { stopping }: Keeping): Promise<void> {

@@ -23,12 +23,13 @@ import { UnpackedJob } from './packedJob.ts'
  * Load the task module, then run what comes over the channel. Resolves when the module is loaded: messages are not
  * received before, so that a module that waits for nothing ends its child.
  */
-export async function serveChannel(channel: Channel, { module, broker, backend }: ChildData): Promise<void> {
+export async function serveChannel(channel: Channel, data: ChildData): Promise<void> {
   const log = new ChannelLogger(channel)
+  const { module, broker, backend } = data
   try {
     const app = await loadApp(module)
     app.configure({ broker, backend, logger: log })
-    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), channel, log)
+    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), data.measures, channel, log)
     channel.onMessage((message) => void runner.handle(message))
   } catch (error) {
     channel.send({ type: 'failed', error: loadFailureOf(error) })
@@ -41,6 +42,7 @@ export async function serveChannel(channel: Channel, { module, broker, backend }
 class JobRunner {
   readonly #runJob: WorkerApp['runJob']
   readonly #closeApp: () => Promise<void>
+  readonly #measures: boolean
   readonly #channel: Channel
   readonly #log: Logger
   #current: AbortController | undefined
@@ -48,9 +50,16 @@ class JobRunner {
   #id: string | undefined
   #emitted: (() => void)[] = []
 
-  constructor(runJob: WorkerApp['runJob'], closeApp: () => Promise<void>, channel: Channel, log: Logger) {
+  constructor(
+    runJob: WorkerApp['runJob'],
+    closeApp: () => Promise<void>,
+    measures: boolean,
+    channel: Channel,
+    log: Logger,
+  ) {
     this.#runJob = runJob
     this.#closeApp = closeApp
+    this.#measures = measures
     this.#channel = channel
     this.#log = log
   }
@@ -83,11 +92,12 @@ class JobRunner {
       log: this.#log,
     })
     this.#current = undefined
+    const memory = this.#measures ? this.#channel.memory() : undefined
     try {
-      this.#channel.send({ type: 'done', outcome })
+      this.#channel.send({ type: 'done', outcome, memory })
     } catch (error) {
       // A value that serializes but cannot cross, as an object with its own toJSON and a function in it.
-      this.#channel.send({ type: 'done', outcome: { kind: 'failure', error: errorInfo(uncloneable(error)) } })
+      this.#channel.send({ type: 'done', outcome: { kind: 'failure', error: errorInfo(uncloneable(error)) }, memory })
     }
   }
 

@@ -21,6 +21,10 @@ process.on('uncaughtExceptionMonitor', (error: unknown) => {
 })
 const [data] = (await once(process, 'message')) as [ChildData]
 await serveChannel(
-  { send, onMessage: (listener) => void process.on('message', (message) => listener(message as ToChild)) },
+  {
+    send,
+    onMessage: (listener) => void process.on('message', (message) => listener(message as ToChild)),
+    memory: () => process.memoryUsage.rss(),
+  },
   data,
 )

@@ -10,6 +10,7 @@ await serveChannel(
   {
     send: (message) => port.postMessage(message),
     onMessage: (listener) => void port.on('message', listener),
+    memory: () => process.memoryUsage().heapUsed,
   },
   workerData as ChildData,
 )
