@@ -147,7 +147,7 @@ function addRecords(root: Command): void {
     .action(async (id, options) => (await import('./commands/graph.ts')).graph(id, options))
   const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is asked to stop')
   withStores(withModule(revoke, false), 'warn')
-    .option('--terminate', 'end a running one by force, in pool threads')
+    .option('--terminate', 'end a running one by force, in pools threads and processes')
     .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
 }
 

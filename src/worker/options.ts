@@ -33,8 +33,20 @@ export interface WorkerOptions {
    * none.
    */
   module?: string | URL | undefined
+  /**
+   * How many tasks a thread or process of the pool runs before another takes its place. Its successor is started before
+   * it ends. Default: no limit.
+   */
   maxTasksPerChild?: number | undefined
+  /**
+   * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
+   * counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   */
   maxMemoryPerChild?: number | undefined
+  /**
+   * Largest JavaScript heap of a thread or process of the pool. A task that needs more ends its thread or process. In
+   * megabytes, as `--max-old-space-size` of Node. Default: Node's.
+   */
   childHeap?: number | undefined
   /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
