@@ -14,7 +14,7 @@ import {
   wireOptions,
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
-import { bodyCall } from '../canvas/chordParts.ts'
+import { withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
@@ -22,6 +22,7 @@ import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import { ownershipIn } from '../protocol/ownership.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
@@ -81,7 +82,7 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
   const { chords, url } = (await host.stores.open()).backend
   if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
   if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
-  await sendWorkflow(host, member, [], {}, undefined)
+  await sendWorkflow(host, member, [], ownershipIn(job.headers) ?? {}, undefined)
   return id
 }
 
@@ -212,15 +213,14 @@ async function send(
   { unitOfWork }: Stores,
 ): Promise<void> {
   if (submissions.length === 1 && opens.length === 0) await unitOfWork.submit(submissions[0] as Sending)
-  else if (unitOfWork.submitGroup)
-    await unitOfWork.submitGroup(submissions, unitOfWork.atomic ? opens : withCallbacks(opens, before))
+  else if (unitOfWork.submitGroup) await unitOfWork.submitGroup(submissions, called(opens, before, unitOfWork.atomic))
   else if (unitOfWork.submitMany) await unitOfWork.submitMany(submissions)
   else await Promise.all(submissions.map((one) => unitOfWork.submit(one)))
 }
 
-/** With the calls of their bodies: a chord fails if this process dies before its members are sent. */
-function withCallbacks(opens: Planned['opens'], before: Predecessor): readonly OpenChord[] {
-  return opens.map(({ body, ...open }) => ({ ...open, callback: bodyCall(body, { ...before, id: open.group }) }))
+/** With the calls of their bodies: a chord fails if this process dies before its members are sent, one by one. */
+function called(opens: Planned['opens'], before: Predecessor, atomic: boolean): readonly OpenChord[] {
+  return opens.map((open) => (atomic && !open.held ? open : withCallback(open, before)))
 }
 
 /**
