@@ -56,7 +56,7 @@ describe('tests', () => {
 
   // What it does must block: it is a task that no event loop can end.
   test('run no child process synchronously: it would block the runner, and its limits', () =>
-    expect(naming(/\b(?:spawn|exec|execFile)Sync[(]/)).toEqual(['test/worker/pool/threadTasks.ts']))
+    expect(naming(/\b(?:spawn|exec|execFile)Sync[(]/)).toEqual(['test/worker/pool/childTasks.ts']))
 
   test('are not repeated when they fail', () => {
     const configs = readdirSync(root).filter((name) => /^vitest.*[.]ts$/.test(name))

@@ -62,7 +62,7 @@ export interface EventOptions extends WaitOptions {
 
 /** How a task is revoked. */
 export interface RevokeOptions {
-  /** Also end a running task by force, in pools that can (threads), after the worker's grace period. */
+  /** Also end a running task by force, in pools that can (threads, processes), after the worker's grace period. */
   terminate?: boolean | undefined
   /**
    * Also all that leads to it, as the steps of its chain before it and the members of the header of its chord, and all

@@ -147,7 +147,7 @@ function addRecords(root: Command): void {
     .action(async (id, options) => (await import('./commands/graph.ts')).graph(id, options))
   const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is asked to stop')
   withStores(withModule(revoke, false), 'warn')
-    .option('--terminate', 'end a running one by force, in pool threads')
+    .option('--terminate', 'end a running one by force, in pools threads and processes')
     .option('--tree', 'all of the workflow that it is the result of')
     .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
 }
@@ -210,6 +210,9 @@ function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
+    .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
+    .addOption(countFlag('--max-memory-per-child <kilobytes>', WORKER_OPTIONS.maxMemoryPerChild))
+    .addOption(countFlag('--child-heap <megabytes>', WORKER_OPTIONS.childHeap))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))

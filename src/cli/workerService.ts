@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import { banner } from '../worker/banner.ts'
-import type { Worker } from '../worker/worker.ts'
+import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
@@ -11,8 +11,11 @@ import { version } from './version.ts'
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
-  pool?: 'inline' | 'threads' | 'solo'
+  pool?: PoolKind
   queues?: string[]
+  maxTasksPerChild?: number
+  maxMemoryPerChild?: number
+  childHeap?: number
   hostname?: string
   grace: number
 }
@@ -24,7 +27,9 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, queues, hostname, grace, app: module } = options
-  const settings = { concurrency, pool, queues, grace, module }
+  const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
+  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
+  const settings = { concurrency, pool, queues, grace, module, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

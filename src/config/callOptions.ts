@@ -35,8 +35,8 @@ export interface CallOptions {
    */
   retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
   /**
-   * Stopped by force after this time (threads); abandoned (inline). In a thread also a loop that never awaits; inline
-   * nothing can end a function of the same thread. Default: the task's.
+   * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
+   * never awaits; inline nothing can end a function of the same thread. Default: the task's.
    */
   timeLimit?: Duration | undefined
   /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time. Default: the task's. */

@@ -22,8 +22,8 @@ export interface TaskOptions {
    */
   retry?: number | RetryOptions | undefined
   /**
-   * Stopped by force after this time (threads); abandoned (inline). In a thread also a loop that never awaits; inline
-   * nothing can end a function of the same thread. Default: none.
+   * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
+   * never awaits; inline nothing can end a function of the same thread. Default: none.
    */
   timeLimit?: Duration | undefined
   /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time. Default: none. */
@@ -140,8 +140,8 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   timeLimit: {
     kind: 'duration',
     absent: 'none',
-    doc: 'stopped by force after this time (threads); abandoned (inline)',
-    more: 'In a thread also a loop that never awaits; inline nothing can end a function of the same thread.',
+    doc: 'stopped by force after this time (threads, processes); abandoned (inline)',
+    more: 'In a thread or process also a loop that never awaits; inline nothing can end a function of the same thread.',
     celery: 'time_limit',
   },
   softTimeLimit: {

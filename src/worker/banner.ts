@@ -12,7 +12,7 @@ export interface BannerFacts {
   readonly broker: string
   readonly backend: string
   readonly concurrency: number
-  /** `inline`, `threads` or `solo`. */
+  /** `inline`, `threads`, `processes` or `solo`. */
   readonly pool: string
   readonly queues: readonly string[]
   /** Names of the tasks. */

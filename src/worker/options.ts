@@ -4,19 +4,25 @@ import type { LogOption } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
-/** Where tasks run: in this thread, many at once or one at a time, or each in a thread of its own. */
-export type PoolKind = 'inline' | 'threads' | 'solo'
+/**
+ * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
+ * `prefork` is Celery's word for `processes`.
+ */
+export type PoolKind = 'inline' | 'threads' | 'processes' | 'prefork' | 'solo'
 
 /** What a worker takes, and how it runs it. */
 export interface WorkerOptions {
   // <WORKER_OPTIONS> written by `npm run docs:api` from the table below
   /**
    * Where tasks run. `'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its
-   * own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread. Default
-   * `'inline'`.
+   * own, which can be ended by force, for work that computes. `'processes'` (or `'prefork'`): each in a process of its
+   * own, for native code that may crash. `'solo'`: one at a time, in this thread. Default `'inline'`.
    */
   pool?: PoolKind | undefined
-  /** Tasks at once, and how many messages it holds. Default: 100 inline, one per core in threads; solo is always 1. */
+  /**
+   * Tasks at once, and how many messages it holds. Default: 100 inline, one per core in threads and processes; solo is
+   * always 1.
+   */
   concurrency?: number | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
@@ -27,6 +33,21 @@ export interface WorkerOptions {
    * none.
    */
   module?: string | URL | undefined
+  /**
+   * How many tasks a thread or process of the pool runs before another takes its place. Its successor is started before
+   * it ends. Default: no limit.
+   */
+  maxTasksPerChild?: number | undefined
+  /**
+   * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
+   * counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   */
+  maxMemoryPerChild?: number | undefined
+  /**
+   * Largest JavaScript heap of a thread or process of the pool. A task that needs more ends its thread or process. In
+   * megabytes, as `--max-old-space-size` of Node. Default: Node's.
+   */
+  childHeap?: number | undefined
   /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
    * queue. Default `'25s'`.
@@ -43,7 +64,11 @@ export interface WorkerOptions {
 }
 
 /** Parsed: times in ms. What the pool needs is checked where it is opened. */
-export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' | 'module' | 'logger'> {
+export interface ParsedWorkerOptions
+  extends Pick<
+    WorkerOptions,
+    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+  > {
   readonly pool: PoolKind
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
@@ -51,7 +76,7 @@ export interface ParsedWorkerOptions extends Pick<WorkerOptions, 'concurrency' |
   readonly revokeGrace: number
 }
 
-export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'solo']
+export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
@@ -62,13 +87,13 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'PoolKind',
     default: DEFAULT_POOL,
     doc: 'where tasks run',
-    more: "`'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its own, which can be ended by force, for work that computes. `'solo'`: one at a time, in this thread.",
+    more: "`'inline'`: many at once in this thread, for work that waits. `'threads'`: each in a thread of its own, which can be ended by force, for work that computes. `'processes'` (or `'prefork'`): each in a process of its own, for native code that may crash. `'solo'`: one at a time, in this thread.",
     celery: 'worker_pool',
   },
   concurrency: {
     kind: 'value',
     type: 'number',
-    absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads; solo is always 1`,
+    absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads and processes; solo is always 1`,
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
   },
@@ -91,6 +116,31 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'string | URL',
     absent: 'none',
     doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+  },
+  maxTasksPerChild: {
+    kind: 'count',
+    min: 1,
+    absent: 'no limit',
+    doc: 'how many tasks a thread or process of the pool runs before another takes its place',
+    more: 'Its successor is started before it ends.',
+    celery: 'worker_max_tasks_per_child',
+  },
+  maxMemoryPerChild: {
+    kind: 'count',
+    min: 1,
+    unit: 'kilobytes',
+    absent: 'no limit',
+    doc: 'a thread or process that uses more memory than this after a task is replaced',
+    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery.',
+    celery: 'worker_max_memory_per_child',
+  },
+  childHeap: {
+    kind: 'count',
+    min: 8,
+    unit: 'megabytes',
+    absent: "Node's",
+    doc: 'largest JavaScript heap of a thread or process of the pool',
+    more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
   },
   grace: {
     kind: 'duration',

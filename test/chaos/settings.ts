@@ -75,7 +75,7 @@ export interface Settings {
   readonly journal: string
   /** ms */
   readonly lease: number
-  readonly pool: 'inline' | 'threads' | 'solo'
+  readonly pool: 'inline' | 'threads' | 'processes' | 'solo'
   readonly concurrency: number
   /** ms */
   readonly grace: number

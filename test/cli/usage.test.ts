@@ -15,8 +15,13 @@ describe('wrong use: exit code 2 and one line', () => {
     [['shell'], /^celeriac: required option '-A/],
     [['worker', '-A', 'nothing.ts'], /^celeriac: task module: expected .*nothing\.ts: no such file\n$/],
     [
-      ['worker', '-A', 'tasks.ts', '-P', 'prefork'],
-      /^celeriac: .*'prefork' is invalid\. Allowed choices are inline, threads, solo\.\n$/,
+      ['worker', '-A', 'tasks.ts', '--max-tasks-per-child', '5'],
+      /^celeriac: maxTasksPerChild: expected pool threads or processes, got inline\n$/,
+    ],
+    [['worker', '-A', 'tasks.ts', '--max-tasks-per-child', '0'], /^celeriac: .*'0' is invalid\. Expected a whole number from 1 /],
+    [
+      ['worker', '-A', 'tasks.ts', '-P', 'gevent'],
+      /^celeriac: .*'gevent' is invalid\. Allowed choices are inline, threads, processes, prefork, solo\.\n$/,
     ],
     [['worker', '-A', 'tasks.ts', '-c', 'many'], /^celeriac: .*'many' is invalid\. Expected a whole number from 1/],
     [

@@ -67,10 +67,14 @@ describe('worker', () => {
     }
   })
 
-  test('threads', async () => {
+  test.each([
+    ['threads', ['-P', 'threads', '--child-heap', '200']],
+    ['processes', ['-P', 'prefork', '--max-tasks-per-child', '1', '--max-memory-per-child', '500000']],
+  ])('%s', async (kind, flags) => {
     const folder = project()
-    const worker = await startWorker(folder, '-P', 'threads', '-c', '1')
-    expect(worker.stdout).toContain(' .> concurrency: 1 (threads)\n')
+    const worker = await startWorker(folder, ...flags, '-c', '1')
+    expect(worker.stdout).toContain(` .> concurrency: 1 (${kind})\n`)
+    expect(await run(folder, ['call', 'add', '1', '1', '--wait'])).toMatchObject({ code: 0, stdout: '2\n' })
     expect(await run(folder, ['call', 'add', '20', '22', '--wait'])).toMatchObject({ code: 0, stdout: '42\n' })
   })
 })

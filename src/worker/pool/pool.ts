@@ -8,7 +8,7 @@ import type { Emit } from '../../tasks/outputBuffer.ts'
 export interface RunOptions {
   /** Asks the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
   readonly signal: StopSignal
-  /** Ends it by force where that can be done (threads), else abandons it; `kill.reason` is a StopReason. */
+  /** Ends it by force where that can be done (threads, processes), else abandons it; `kill.reason` is a StopReason. */
   readonly kill: StopSignal
   /** Called with each state that it says of itself. */
   report(report: Report): void
@@ -21,11 +21,11 @@ export interface RunOptions {
  * jobs that wait for a slot end as stopped by `shutdown`. A pool that does not run ends each job so.
  */
 export interface Pool extends Service {
-  /** `inline`, `threads` or `solo`: for the banner. */
+  /** `inline`, `threads`, `processes` or `solo`: for the banner. */
   readonly kind: string
   /** How many jobs may run at once, and how many do. */
   readonly size: number
   readonly busy: number
-  /** Run one job to its end; never rejects, also when its thread dies. */
+  /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
 }

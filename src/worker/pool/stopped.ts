@@ -11,7 +11,7 @@ function reasonError(id: string, by: StopReason): Error {
   if (by === 'time limit') return new TimeLimitExceeded('the time limit is over')
   if (by === 'revoke') return new TaskRevokedError(id, 'terminated')
   if (by === 'shutdown') return new WorkerLostError('the worker shut down before the task ended')
-  return new WorkerLostError('the thread that ran the task died')
+  return new WorkerLostError('the thread or process that ran the task died')
 }
 
 /** The stack is the pool's, not the task's: it would mislead. */

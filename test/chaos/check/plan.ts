@@ -9,7 +9,7 @@ import {
 /** Messages and results; on RabbitMQ results are in SQLite, in Redis, or messages to the caller. */
 export type StoreName = 'sqlite' | 'redis' | 'rabbitmq' | 'rabbitmq+redis' | 'rabbitmq+rpc' | 'memory'
 export const STORES: readonly StoreName[] = ['sqlite', 'redis', 'rabbitmq', 'rabbitmq+redis', 'rabbitmq+rpc', 'memory']
-export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'solo']
+export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'processes', 'solo']
 
 /** Where some calls are chords, each of which sends its body once: messages and results are one store. */
 export const CHORD_STORES: readonly StoreName[] = ['sqlite', 'redis', 'memory']

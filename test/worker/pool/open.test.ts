@@ -10,7 +10,7 @@ describe('openPool', () => {
     const pool = openPool(internalsOf(app), {
       pool: 'threads',
       concurrency: 1,
-      module: new URL('./threadTasks.ts', import.meta.url),
+      module: new URL('./childTasks.ts', import.meta.url),
     })
     await pool.start()
     await pool.stop()
@@ -22,6 +22,8 @@ describe('openPool', () => {
     [{ pool: 'solo' }, 'solo', 1],
     [{ pool: 'threads', module: 'tasks.ts' }, 'threads', availableParallelism()],
     [{ pool: 'threads', module: 'tasks.ts', concurrency: 3 }, 'threads', 3],
+    [{ pool: 'processes', module: 'tasks.ts' }, 'processes', availableParallelism()],
+    [{ pool: 'prefork', module: 'tasks.ts', concurrency: 3 }, 'processes', 3],
   ])('%j', (options, kind, size) => {
     expect(openPool(internalsOf(app), options)).toMatchObject({ kind, size, busy: 0 })
   })
@@ -33,7 +35,8 @@ describe('openPool', () => {
     [{ pool: 'threads' }, /needs the path or file URL of the task module/],
     [{ pool: 'threads', module: new URL('https://host/tasks.ts') }, /expected the path or file URL .*, got https:/],
     [{ pool: 'threads', module: 5 as unknown as string }, /module: expected the path or file URL .*, got 5/],
-    [{ pool: 'prefork' as 'inline' }, /pool: expected inline, threads or solo, got "prefork"/],
+    [{ pool: 'processes' }, /pool processes needs the path or file URL of the task module/],
+    [{ pool: 'gevent' as 'inline' }, /pool: expected one of inline, threads, processes, prefork, solo, got "gevent"/],
   ])('%j is refused', (options, message) => {
     expect(() => openPool(internalsOf(app), options)).toThrow(ConfigError)
     expect(() => openPool(internalsOf(app), options)).toThrow(message)

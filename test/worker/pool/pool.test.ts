@@ -1,14 +1,19 @@
 import { describe, it } from 'vitest'
 import { internalsOf } from '../../../src/app/internals.ts'
 import { poolSuite } from '../../../src/testing/suites/poolSuite.ts'
+import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { InlinePool } from '../../../src/worker/pool/inline.ts'
-import { ThreadPool } from '../../../src/worker/pool/threads/pool.ts'
+import { processes } from '../../../src/worker/pool/processes/process.ts'
+import { threads } from '../../../src/worker/pool/threads/thread.ts'
 import { app } from './tasks.ts'
 
 const kit = { describe, it }
 const module = new URL('./tasks.ts', import.meta.url).href
-const resourceLimits = { maxOldGenerationSizeMb: 64 }
+const heap = 64
+const thread = threads({ maxOldGenerationSizeMb: heap })
+const process = processes({ heap })
 
 poolSuite(kit, 'inline', (size) => new InlinePool(internalsOf(app), size), { isolated: false })
 poolSuite(kit, 'solo', () => new InlinePool(internalsOf(app), 1, 'solo'), { isolated: false })
-poolSuite(kit, 'threads', (size) => new ThreadPool(app, { size, module, resourceLimits }), { isolated: true })
+poolSuite(kit, 'threads', (size) => new ChildPool(app, thread, { size, module }), { isolated: true })
+poolSuite(kit, 'processes', (size) => new ChildPool(app, process, { size, module }), { isolated: true })

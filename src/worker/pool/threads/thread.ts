@@ -1,202 +1,40 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type ResourceLimits, Worker } from 'node:worker_threads'
-import { errorInfo } from '../../../protocol/exception.ts'
-import type { Job } from '../../../protocol/job.ts'
-import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
-import { Deferred } from '../../../std/deferred.ts'
-import { ConfigError, EncodeError, WorkerLostError } from '../../../std/errors.ts'
-import type { Logger } from '../../../std/log.ts'
 import { packageFile } from '../../../std/packageFile.ts'
-import { packJob } from '../packedJob.ts'
-import type { RunOptions } from '../pool.ts'
-import { stopped } from '../stopped.ts'
-import type { FromThread, LoadFailure, ThreadData, ToThread } from './messages.ts'
+import type { ChildEvents, ChildHost, ChildKind } from '../child/host.ts'
+import type { ChildData, FromChild, ToChild } from '../child/messages.ts'
 
-/**
- * How long a thread may take to close its stores, and to die when terminated (native code cannot be interrupted), ms.
- */
-const CLOSE_TIMEOUT_MS = 1000
-/** How long the end of a terminated thread may take. */
-const TERMINATE_TIMEOUT_MS = 3000
-
-interface Running {
-  readonly job: Job
-  readonly options: RunOptions
-  readonly emit: (emission: string | Uint8Array) => void
-  readonly end: (outcome: Outcome) => void
+/** Threads of this process; one that exceeds `limits`, of its memory, ends. */
+export function threads(limits?: ResourceLimits): ChildKind {
+  return {
+    pool: 'threads',
+    noun: 'thread',
+    plural: 'threads',
+    start: (data, events) => new Thread(data, events, limits),
+  }
 }
 
-/**
- * One thread with the task module in it, seen from the pool: runs one job at a time until it dies; it is never
- * restarted.
- */
-export class JobThread {
-  /** The module is loaded; rejects with the module's own error when it cannot be. */
-  readonly ready: Promise<void>
-  /** It will run no more jobs: killed, crashed or closed. Never rejects. */
-  readonly gone: Promise<void>
+class Thread implements ChildHost {
   readonly #worker: Worker
-  readonly #log: Logger
-  readonly #ready = new Deferred<void>()
-  readonly #gone = new Deferred<void>()
-  readonly #closed = new Deferred<void>()
-  #state: 'loading' | 'alive' | 'gone' = 'loading'
-  #running: Running | undefined
-  #used = false
-  #error: Error | undefined
 
-  constructor(data: ThreadData, log: Logger, resourceLimits: ResourceLimits | undefined) {
-    this.ready = this.#ready.promise
-    this.gone = this.#gone.promise
-    this.#log = log
-    this.#worker = new Worker(threadFile(), { name: 'celeriac', workerData: data, resourceLimits })
-    this.#worker.on('message', (message: FromThread) => this.#hear(message))
-    this.#worker.on('error', (error) => this.#fail(error))
-    this.#worker.on('exit', (code) => this.#exit(code))
+  constructor(workerData: ChildData, events: ChildEvents, resourceLimits: ResourceLimits | undefined) {
+    this.#worker = new Worker(threadFile(), { name: 'celeriac', workerData, resourceLimits })
+    this.#worker.on('message', (message: FromChild) => events.message(message))
+    this.#worker.on('error', (error) => events.uncaught(error))
+    this.#worker.on('exit', (code) => events.exit(`exit code ${code}`))
   }
 
-  get alive(): boolean {
-    return this.#state === 'alive'
-  }
-
-  /** It has run a job, or tried to: its end is then no reason to distrust the module. */
-  get used(): boolean {
-    return this.#used
-  }
-
-  /** Run one job to its end. Only while alive and without another job; never rejects. */
-  run(job: Job, options: RunOptions): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const { signal, kill } = options
-      const abort = (): void => this.#send({ type: 'abort', reason: signal.reason })
-      const terminate = (): void => void this.#kill(kill.reason)
-      const end = (outcome: Outcome): void => {
-        signal.removeEventListener('abort', abort)
-        kill.removeEventListener('abort', terminate)
-        this.#running = undefined
-        resolve(outcome)
-      }
-      this.#used = true
-      this.#running = { job, options, emit: this.#emitter(job, options), end }
-      try {
-        const reason = signal.aborted ? signal.reason : undefined
-        this.#send({ type: 'run', job: packJob(job), abort: reason, emits: options.emit !== undefined })
-      } catch (error) {
-        end({ kind: 'failure', error: errorInfo(new EncodeError(`arguments: cannot cross threads: ${String(error)}`)) })
-        return
-      }
-      signal.addEventListener('abort', abort)
-      kill.addEventListener('abort', terminate)
-    })
-  }
-
-  /**
-   * Passes on the emissions of a job, and reports to the thread how many were stored, in one message for all of one
-   * moment.
-   */
-  #emitter({ id }: Job, { emit }: RunOptions): Running['emit'] {
-    let count = 0
-    const tell = (): void => {
-      if (this.alive) this.#send({ type: 'taken', id, count })
-      count = 0
-    }
-    return (emission) =>
-      emit?.(emission, () => {
-        if (++count === 1) queueMicrotask(tell)
-      })
-  }
-
-  /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
-  async close(): Promise<void> {
-    if (this.#running) return this.#kill('shutdown')
-    if (this.#state === 'alive') {
-      this.#leave()
-      this.#send({ type: 'close' })
-      await Promise.race([this.#closed.promise, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
-    }
-    this.#leave()
-    await this.#terminate()
-  }
-
-  #hear(message: FromThread): void {
-    switch (message.type) {
-      case 'ready':
-        if (this.#state === 'loading') this.#state = 'alive'
-        this.#ready.resolve()
-        break
-      case 'failed':
-        this.#ready.reject(failure(message.error))
-        break
-      case 'report':
-        this.#running?.options.report(message.report)
-        break
-      case 'emit':
-        this.#running?.emit(message.emission)
-        break
-      case 'done':
-        this.#running?.end(message.outcome)
-        break
-      case 'log':
-        this.#log[message.level](message.fields, message.message)
-        break
-      case 'closed':
-        this.#closed.resolve()
-        break
-    }
-  }
-
-  /** An uncaught error ends a thread: Node's default, and right, since its state is unknown. */
-  #fail(error: unknown): void {
-    this.#error = error instanceof Error ? error : new Error(String(error))
-    const { id, task } = this.#running?.job ?? {}
-    this.#log.error({ err: this.#error, id, task }, 'a thread died of an uncaught error')
-  }
-
-  #exit(code: number): void {
-    const why = this.#error ? `${this.#error.name}: ${this.#error.message}` : `exit code ${code}`
-    const lost = new WorkerLostError(`the thread ended by itself: ${why}`)
-    const running = this.#running
-    if (this.alive && !running && !this.#error) this.#log.error({ code }, 'an idle thread ended by itself')
-    this.#leave()
-    this.#ready.reject(this.#error ?? lost)
-    this.#closed.resolve()
-    running?.end(stopped(running.job.id, 'crash', lost))
-  }
-
-  /** Also stops a loop that never ends. Later messages of the job are ignored. */
-  async #kill(by: StopReason): Promise<void> {
-    const running = this.#running
-    if (!running) return
-    this.#running = undefined
-    this.#leave()
-    await this.#terminate()
-    running.end(stopped(running.job.id, by))
-  }
-
-  async #terminate(): Promise<void> {
-    const dead = this.#worker.terminate().then(() => true)
-    if (await Promise.race([dead, sleep(TERMINATE_TIMEOUT_MS, false, { ref: false })])) return
-    this.#worker.unref()
-    this.#log.warn(
-      {},
-      `a terminated thread has not ended within ${TERMINATE_TIMEOUT_MS} ms: it is in native code, and ends after it`,
-    )
-  }
-
-  #leave(): void {
-    this.#state = 'gone'
-    this.#gone.resolve()
-  }
-
-  #send(message: ToThread): void {
+  send(message: ToChild): void {
     this.#worker.postMessage(message)
   }
-}
 
-function failure({ name, message, stack, code }: LoadFailure): Error {
-  if (name === 'ConfigError') return new ConfigError(message)
-  const error = Object.assign(new Error(message), { name, stack })
-  return code === undefined ? error : Object.assign(error, { code })
+  /** Also stops a loop that never ends, but not native code. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  unref(): void {
+    this.#worker.unref()
+  }
 }
 
 let file: URL | undefined

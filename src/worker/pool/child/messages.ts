@@ -1,19 +1,21 @@
 import type { AbortReason, Report } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
 import type { LineLevel } from '../../../std/log.ts'
-import type { PackedJob } from '../packedJob.ts'
+import type { PackedJob } from './packedJob.ts'
 
-/** What a pool's thread is started with. */
-export interface ThreadData {
+/** What a pool's thread or process is started with. */
+export interface ChildData {
   /** File URL of the task module. */
   readonly module: string
   /** The worker's stores, for tasks that call others. They carry passwords: never logged. */
   readonly broker: string
   readonly backend: string
+  /** Each end of a job says how much memory the child uses. */
+  readonly measures: boolean
 }
 
-/** From the pool to its thread. A thread runs one job at a time, so that nothing needs a number. */
-export type ToThread =
+/** From the pool to its child. A child runs one job at a time, so that nothing needs a number. */
+export type ToChild =
   | {
       readonly type: 'run'
       readonly job: PackedJob
@@ -27,23 +29,26 @@ export type ToThread =
   /** Close the app's stores; answered by `closed`. */
   | { readonly type: 'close' }
 
-/** From a thread to its pool. */
-export type FromThread =
+/** From a child to its pool. */
+export type FromChild =
   | { readonly type: 'ready' }
   /** The module cannot be loaded. */
   | { readonly type: 'failed'; readonly error: LoadFailure }
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'emit'; readonly emission: string | Uint8Array }
-  | { readonly type: 'done'; readonly outcome: Outcome }
+  /** `memory`: bytes, where the pool wants to know. */
+  | { readonly type: 'done'; readonly outcome: Outcome; readonly memory?: number | undefined }
   | {
       readonly type: 'log'
       readonly level: LineLevel
       readonly fields: object
       readonly message: string
     }
+  /** Nothing caught this error: the child ends. */
+  | { readonly type: 'uncaught'; readonly error: unknown }
   | { readonly type: 'closed' }
 
-/** An error as it crosses: a structured clone loses the class and the code. */
+/** An error as it crosses: a structured clone loses a class of ours and the code. */
 export interface LoadFailure {
   readonly name: string
   readonly message: string

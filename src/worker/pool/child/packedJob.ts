@@ -1,6 +1,6 @@
-import type { Properties } from '../../protocol/envelope.ts'
-import type { Job } from '../../protocol/job.ts'
-import { type Embed, NOTHING_EMBEDDED, type TaskMessage } from '../../protocol/message.ts'
+import type { Properties } from '../../../protocol/envelope.ts'
+import type { Job } from '../../../protocol/job.ts'
+import { type Embed, NOTHING_EMBEDDED, type TaskMessage } from '../../../protocol/message.ts'
 
 /*
  * A job as it crosses into a thread. A structured clone takes time for each property, and most tasks never read the

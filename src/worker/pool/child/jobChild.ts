@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorInfo } from '../../../protocol/exception.ts'
+import type { Job } from '../../../protocol/job.ts'
+import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
+import { Deferred } from '../../../std/deferred.ts'
+import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
+import type { Logger } from '../../../std/log.ts'
+import type { RunOptions } from '../pool.ts'
+import { stopped } from '../stopped.ts'
+import type { ChildHost, ChildKind } from './host.ts'
+import { loadError } from './loadFailure.ts'
+import type { ChildData, FromChild } from './messages.ts'
+import { packJob } from './packedJob.ts'
+
+/** How long a child may take to close its stores, ms. */
+const CLOSE_TIMEOUT_MS = 1000
+/** How long the end of a terminated child may take, ms: native code in a thread cannot be interrupted. */
+const TERMINATE_TIMEOUT_MS = 3000
+
+interface Running {
+  readonly job: Job
+  readonly options: RunOptions
+  readonly emit: (emission: string | Uint8Array) => void
+  readonly end: (outcome: Outcome) => void
+}
+
+/**
+ * One thread or process with the task module in it, seen from the pool: runs one job at a time until it dies; it is
+ * never restarted.
+ */
+export class JobChild {
+  /** The module is loaded; rejects with the module's own error when it cannot be. */
+  readonly ready: Promise<void>
+  /** It will run no more jobs: killed, crashed, retired or closed. Never rejects. */
+  readonly gone: Promise<void>
+  /** Its thread or process has ended. Never rejects. */
+  readonly ended: Promise<void>
+  readonly #kind: ChildKind
+  readonly #host: ChildHost
+  readonly #log: Logger
+  readonly #ready = new Deferred<void>()
+  readonly #gone = new Deferred<void>()
+  readonly #closed = new Deferred<void>()
+  readonly #ended = new Deferred<void>()
+  #state: 'loading' | 'alive' | 'retired' | 'gone' = 'loading'
+  #running: Running | undefined
+  #jobs = 0
+  #memory = 0
+  #error: Error | undefined
+
+  constructor(kind: ChildKind, data: ChildData, log: Logger) {
+    this.ready = this.#ready.promise
+    this.gone = this.#gone.promise
+    this.ended = this.#ended.promise
+    this.#kind = kind
+    this.#log = log
+    this.#host = kind.start(data, {
+      message: (message) => this.#hear(message),
+      uncaught: (error) => this.#fail(error),
+      exit: (why) => this.#exit(why),
+    })
+  }
+
+  get alive(): boolean {
+    return this.#state === 'alive'
+  }
+
+  /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
+  get jobs(): number {
+    return this.#jobs
+  }
+
+  /** Bytes that it used at the end of its last job; 0 where that is not measured. */
+  get memory(): number {
+    return this.#memory
+  }
+
+  /** Give it no more jobs: it is to be closed when another one has taken its slot. Only between two jobs. */
+  retire(): void {
+    if (this.#state !== 'alive') return
+    this.#state = 'retired'
+    this.#gone.resolve()
+  }
+
+  /** Run one job to its end. Only while alive and without another job; never rejects. */
+  run(job: Job, options: RunOptions): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const { signal, kill } = options
+      const abort = (): void => this.#host.send({ type: 'abort', reason: signal.reason })
+      const terminate = (): void => void this.#kill(kill.reason)
+      const end = (outcome: Outcome): void => {
+        signal.removeEventListener('abort', abort)
+        kill.removeEventListener('abort', terminate)
+        this.#running = undefined
+        resolve(outcome)
+      }
+      this.#jobs++
+      this.#running = { job, options, emit: this.#emitter(job, options), end }
+      try {
+        const reason = signal.aborted ? signal.reason : undefined
+        this.#host.send({ type: 'run', job: packJob(job), abort: reason, emits: options.emit !== undefined })
+      } catch (error) {
+        end({
+          kind: 'failure',
+          error: errorInfo(new EncodeError(`arguments: cannot be sent to a ${this.#kind.noun}: ${String(error)}`)),
+        })
+        return
+      }
+      signal.addEventListener('abort', abort)
+      kill.addEventListener('abort', terminate)
+    })
+  }
+
+  /**
+   * Passes on the emissions of a job, and reports to the child how many were stored, in one message for all of one
+   * moment.
+   */
+  #emitter({ id }: Job, { emit }: RunOptions): Running['emit'] {
+    let count = 0
+    const tell = (): void => {
+      if (this.alive) this.#host.send({ type: 'taken', id, count })
+      count = 0
+    }
+    return (emission) =>
+      emit?.(emission, () => {
+        if (++count === 1) queueMicrotask(tell)
+      })
+  }
+
+  /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
+  async close(): Promise<void> {
+    if (this.#running) return this.#kill('shutdown')
+    if (this.#state === 'alive' || this.#state === 'retired') {
+      this.#leave()
+      this.#host.send({ type: 'close' })
+      await Promise.race([this.#closed.promise, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+    }
+    this.#leave()
+    await this.#terminate()
+  }
+
+  #hear(message: FromChild): void {
+    switch (message.type) {
+      case 'ready':
+        if (this.#state === 'loading') this.#state = 'alive'
+        this.#ready.resolve()
+        break
+      case 'failed':
+        this.#ready.reject(loadError(message.error))
+        break
+      case 'report':
+        this.#running?.options.report(message.report)
+        break
+      case 'emit':
+        this.#running?.emit(message.emission)
+        break
+      case 'done':
+        this.#memory = message.memory ?? 0
+        this.#running?.end(message.outcome)
+        break
+      case 'log':
+        this.#log[message.level](message.fields, message.message)
+        break
+      case 'uncaught':
+        this.#fail(message.error)
+        break
+      case 'closed':
+        this.#closed.resolve()
+        break
+    }
+  }
+
+  /** An uncaught error ends a child: Node's default, and right, since its state is unknown. */
+  #fail(error: unknown): void {
+    this.#error = error instanceof Error ? error : new Error(String(error))
+    const { id, task } = this.#running?.job ?? {}
+    this.#log.error({ err: this.#error, id, task }, `a ${this.#kind.noun} died of an uncaught error`)
+  }
+
+  #exit(end: string): void {
+    const { noun } = this.#kind
+    const why = this.#error ? `${this.#error.name}: ${this.#error.message}` : end
+    const lost = new WorkerLostError(`the ${noun} ended by itself: ${why}`)
+    const running = this.#running
+    if (this.alive && !running && !this.#error) this.#log.error({}, `an idle ${noun} ended by itself: ${end}`)
+    this.#leave()
+    this.#ready.reject(this.#error ?? lost)
+    this.#closed.resolve()
+    this.#ended.resolve()
+    running?.end(stopped(running.job.id, 'crash', lost))
+  }
+
+  /** Also stops a loop that never ends. Later messages of the job are ignored. */
+  async #kill(by: StopReason): Promise<void> {
+    const running = this.#running
+    if (!running) return
+    this.#running = undefined
+    this.#leave()
+    await this.#terminate()
+    running.end(stopped(running.job.id, by))
+  }
+
+  async #terminate(): Promise<void> {
+    const dead = this.#host.terminate().then(() => true)
+    if (await Promise.race([dead, sleep(TERMINATE_TIMEOUT_MS, false, { ref: false })])) return
+    this.#host.unref()
+    this.#log.warn(
+      {},
+      `a terminated ${this.#kind.noun} has not ended within ${TERMINATE_TIMEOUT_MS} ms: it is in native code, and ends after it`,
+    )
+  }
+
+  #leave(): void {
+    this.#state = 'gone'
+    this.#gone.resolve()
+  }
+}

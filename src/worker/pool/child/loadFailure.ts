@@ -1,0 +1,17 @@
+import { codeOf } from '../../../std/errorCode.ts'
+import { ConfigError } from '../../../std/errors.ts'
+import type { LoadFailure } from './messages.ts'
+
+/** Why a task module cannot be loaded, as plain data. */
+export function loadFailureOf(error: unknown): LoadFailure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+  const { name, message, stack } = error
+  return { name, message, stack, code: codeOf(error) }
+}
+
+/** The error again. Of its class, only ConfigError is known here. */
+export function loadError({ name, message, stack, code }: LoadFailure): Error {
+  if (name === 'ConfigError') return new ConfigError(message)
+  const error = Object.assign(new Error(message), { name, stack })
+  return code === undefined ? error : Object.assign(error, { code })
+}

@@ -1,0 +1,121 @@
+import { internalsOf } from '../../../app/internals.ts'
+import { loadApp } from '../../../app/loadApp.ts'
+import { errorInfo } from '../../../protocol/exception.ts'
+import { EncodeError } from '../../../std/errors.ts'
+import type { Logger } from '../../../std/log.ts'
+import type { Emit } from '../../../tasks/outputBuffer.ts'
+import type { WorkerApp } from '../../workerApp.ts'
+import type { Channel } from './channel.ts'
+import { ChannelLogger } from './channelLogger.ts'
+import { loadFailureOf } from './loadFailure.ts'
+import type { ChildData, ToChild } from './messages.ts'
+import { UnpackedJob } from './packedJob.ts'
+
+/*
+ * What runs in a child, a thread or a process: it loads the task module, then runs one job after another.
+ *
+ * Messages arrive when the event loop turns. A task that computes without awaiting anything does therefore not see
+ * `ctx.signal` abort, polled or not: it awaits `ctx.progress()` now and then, which lets the loop turn, or it is ended
+ * by force.
+ */
+
+/**
+ * Load the task module, then run what comes over the channel. Resolves when the module is loaded: messages are not
+ * received before, so that a module that waits for nothing ends its child.
+ */
+export async function serveChannel(channel: Channel, data: ChildData): Promise<void> {
+  const log = new ChannelLogger(channel)
+  const { module, broker, backend } = data
+  try {
+    const app = await loadApp(module)
+    app.configure({ broker, backend, logger: log })
+    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), data.measures, channel, log)
+    channel.onMessage((message) => void runner.handle(message))
+  } catch (error) {
+    channel.send({ type: 'failed', error: loadFailureOf(error) })
+    return
+  }
+  channel.send({ type: 'ready' })
+}
+
+/** Runs the jobs that come over the channel, one at a time. */
+class JobRunner {
+  readonly #runJob: WorkerApp['runJob']
+  readonly #closeApp: () => Promise<void>
+  readonly #measures: boolean
+  readonly #channel: Channel
+  readonly #log: Logger
+  #current: AbortController | undefined
+  /** Of the job that runs, and what it emitted that is not stored yet. */
+  #id: string | undefined
+  #emitted: (() => void)[] = []
+
+  constructor(
+    runJob: WorkerApp['runJob'],
+    closeApp: () => Promise<void>,
+    measures: boolean,
+    channel: Channel,
+    log: Logger,
+  ) {
+    this.#runJob = runJob
+    this.#closeApp = closeApp
+    this.#measures = measures
+    this.#channel = channel
+    this.#log = log
+  }
+
+  async handle(message: ToChild): Promise<void> {
+    if (message.type === 'run') await this.#run(message)
+    else if (message.type === 'taken') this.#taken(message.id, message.count)
+    else if (message.type === 'abort') this.#current?.abort(message.reason)
+    else await this.#close()
+  }
+
+  async #run({ job: packed, abort: reason, emits }: Extract<ToChild, { type: 'run' }>): Promise<void> {
+    const job = new UnpackedJob(packed)
+    const abort = new AbortController()
+    if (reason) abort.abort(reason)
+    this.#current = abort
+    this.#id = job.id
+    this.#emitted = []
+    const emit: Emit = (emission, taken) => {
+      if (this.#current !== abort) return taken()
+      this.#emitted.push(taken)
+      this.#channel.send({ type: 'emit', emission })
+    }
+    const outcome = await this.#runJob(job, {
+      signal: abort.signal,
+      report: (report) => {
+        if (this.#current === abort) this.#channel.send({ type: 'report', report })
+      },
+      emit: emits ? emit : undefined,
+      log: this.#log,
+    })
+    this.#current = undefined
+    const memory = this.#measures ? this.#channel.memory() : undefined
+    try {
+      this.#channel.send({ type: 'done', outcome, memory })
+    } catch (error) {
+      // A value that serializes but cannot cross, as an object with its own toJSON and a function in it.
+      this.#channel.send({ type: 'done', outcome: { kind: 'failure', error: errorInfo(uncloneable(error)) }, memory })
+    }
+  }
+
+  #taken(id: string, count: number): void {
+    if (id === this.#id) for (const taken of this.#emitted.splice(0, count)) taken()
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#closeApp()
+    } catch (error) {
+      this.#log.error({ err: error }, 'a child of the pool could not close its stores')
+    }
+    this.#channel.send({ type: 'closed' })
+  }
+}
+
+function uncloneable(error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new EncodeError(`result: cannot be sent to the worker: ${reason}`)
+}
