@@ -44,7 +44,7 @@ async function measure(settings: Arguments): Promise<void> {
   const started = new Date()
   const { window, repeats, cold, quick, scenarios, json } = settings
   const results = await withConditions(settings, async (conditions): Promise<Results> => {
-    const measured = await measureAll(scenarios, conditions, settings, log)
+    const measured = await measureAll(scenarios, conditions, { ...settings, together: quick }, log)
     return {
       format: FORMAT,
       started: started.toISOString(),

@@ -1,36 +1,80 @@
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
 import type { EntrantFacts, Failure, Results, Run } from './report/results.ts'
 
 type Measured = Pick<Results, 'entrants' | 'missing' | 'runs' | 'failures'>
 
+interface RoundSettings {
+  readonly sides: ReadonlySet<string> | undefined
+  readonly repeats: number
+  /** Scenarios of different stores at once: their figures disturb each other. Default: one after the other. */
+  readonly together?: boolean
+}
+
 /** Everything once, entrant after entrant, then all again: a slow minute of the machine does not fall on one of them alone. */
 export async function measureAll(
   scenarios: readonly Scenario[],
   conditions: Conditions,
-  settings: { readonly sides: ReadonlySet<string> | undefined; readonly repeats: number },
+  settings: RoundSettings,
   log: (line: string) => void,
 ): Promise<Measured> {
   const { ready, entrants, missing } = await prepareAll(scenarios, conditions, settings.sides, log)
   const runs: Run[] = []
   const failures: Failure[] = []
-  for (let repeat = 1; repeat <= settings.repeats; repeat++) {
-    for (const { name, repeats = settings.repeats, entrants } of ready) {
+  for (const lanes of settings.together ? lanesOf(ready) : [[ready]]) {
+    const rounds = await Promise.all(
+      lanes.map((lane) => measureLane(lane, apart(conditions, lanes), settings.repeats, log)),
+    )
+    runs.push(...rounds.flatMap((one) => one.runs))
+    failures.push(...rounds.flatMap((one) => one.failures))
+  }
+  return { entrants, missing, runs, failures }
+}
+
+async function measureLane(
+  scenarios: readonly Scenario[],
+  conditions: Conditions,
+  rounds: number,
+  log: (line: string) => void,
+): Promise<Pick<Measured, 'runs' | 'failures'>> {
+  const runs: Run[] = []
+  const failures: Failure[] = []
+  for (let repeat = 1; repeat <= rounds; repeat++) {
+    for (const { name, repeats = rounds, entrants } of scenarios) {
       if (repeat > repeats) continue
       // Each of them is first once, last once.
       for (const entrant of rotated(entrants, repeat - 1)) {
         const facts = { scenario: name, entrant: entrant.name, repeat }
-        log(`${name} ${entrant.name} ${repeat}/${Math.min(repeats, settings.repeats)}`)
+        log(`${name} ${entrant.name} ${repeat}/${Math.min(repeats, rounds)}`)
         try {
           runs.push({ ...facts, figures: await entrant.run(conditions) })
         } catch (error) {
           const problem = reasonOf(error)
-          log(`  failed: ${problem}`)
+          log(`  ${name} ${entrant.name} failed: ${problem}`)
           failures.push({ ...facts, problem })
         }
       }
     }
   }
-  return { entrants, missing, runs, failures }
+  return { runs, failures }
+}
+
+/** With a folder of its own where several lanes are measured at once: their ledgers have one name. */
+function apart(conditions: Conditions, lanes: readonly unknown[]): Conditions {
+  return lanes.length < 2 ? conditions : { ...conditions, folder: mkdtempSync(join(conditions.folder, 'lane-')) }
+}
+
+/** RabbitMQ's scenarios that keep results in Redis. Each scenario empties the servers that it uses. */
+const ON_BOTH = /^rabbitmq\/(?:drain-redis$|backlog-)/
+
+/** The scenarios of each server, which are measured at once, then those of several servers. HTTP's are on Redis. */
+function lanesOf(scenarios: readonly Scenario[]): readonly (readonly (readonly Scenario[])[])[] {
+  const of = (pattern: RegExp): Scenario[] => scenarios.filter(({ name }) => pattern.test(name) && !ON_BOTH.test(name))
+  return [
+    [of(/^sqlite\//), of(/^(?:redis|http)\//), of(/^rabbitmq\//)],
+    [scenarios.filter(({ name }) => ON_BOTH.test(name))],
+  ]
 }
 
 interface Prepared {

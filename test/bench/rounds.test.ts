@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Conditions, Entrant, Scenario } from '../../bench/harness/scenario.ts'
 import { measureAll } from '../../bench/rounds.ts'
 import { SEMANTICS } from './results.ts'
@@ -8,6 +11,13 @@ const CONDITIONS = {} as Conditions
 
 function entrant(name: string, run: () => number, prepare: () => string = () => `${name} 1`): Entrant {
   return { name, semantics: SEMANTICS, prepare: async () => prepare(), run: async () => ({ 'tasks/s': run() }) }
+}
+
+/** Removed after the test. */
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'celeriac-bench-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 function measure(scenarios: readonly Scenario[], repeats: number, sides?: ReadonlySet<string>) {
@@ -31,6 +41,30 @@ test('measures all once, then all again, each time another one first', async () 
     'x/one a 2',
   ])
   expect([missing, failures]).toEqual([[], []])
+})
+
+test('together: the scenarios of different stores at once, each of them in order; then those of two stores', async () => {
+  const order: string[] = []
+  const folders: string[] = []
+  const slow = (name: string): Entrant => ({
+    ...entrant(name, () => 1),
+    run: async ({ folder }) => {
+      order.push(`${name} begins`)
+      folders.push(folder)
+      await new Promise(setImmediate)
+      order.push(`${name} ends`)
+      return {}
+    },
+  })
+  const names = ['sqlite/enqueue', 'redis/enqueue', 'rabbitmq/drain-redis', 'http/submit', 'rabbitmq/enqueue']
+  const scenarios = names.map((name) => ({ name, title: '', entrants: [slow(name)] }))
+  const settings = { sides: undefined, repeats: 1, together: true }
+  const { runs } = await measureAll(scenarios, { ...CONDITIONS, folder: newFolder() }, settings, () => undefined)
+  expect(new Set(folders).size).toBe(4)
+  expect(runs.map(({ scenario }) => scenario).sort()).toEqual([...names].sort())
+  expect(order.slice(0, 3)).toEqual(['sqlite/enqueue begins', 'redis/enqueue begins', 'rabbitmq/enqueue begins'])
+  expect(order.indexOf('http/submit begins')).toBeGreaterThan(order.indexOf('redis/enqueue ends'))
+  expect(order.slice(-2)).toEqual(['rabbitmq/drain-redis begins', 'rabbitmq/drain-redis ends'])
 })
 
 test('names one that cannot be measured, with one line of the reason, and measures the others', async () => {
