@@ -21,7 +21,7 @@ import {
 import { openWait } from '../calls/wait.ts'
 import type { Signature } from '../calls/workflow.ts'
 import type { SignatureOptions } from '../calls/workflowOptions.ts'
-import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
+import { workflowRules } from '../canvas/advance.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { type CeleriacOptions, type Config, parseConfig } from '../config/config.ts'
 import type { ContextValues } from '../config/requestValues.ts'
@@ -96,7 +96,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       if (!definition) throw new NotRegistered(task)
       return runHere(definition, args, this.#origin, this.#config)
     },
-    send: async (data, args) => (await sendWorkflow(this.#workflows, data, args, {}, undefined)).id,
+    workflows: () => this.#workflows,
   })
   readonly #eagerJobs: Pick<EagerHost, 'runJob' | 'taskEnded'> = {
     runJob: (job, host) => this.#runJob(job, host),
@@ -112,12 +112,13 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#options = options
     this.#config = parseConfig(options)
     this.#stores = new AppStores(() => this.#config, this.extensions)
-    this.#stores.links = (stores) => linkFollowUp(advancerOf(this, this.#origin, stores))
+    this.#stores.rules = workflowRules(this, this.#origin)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
     defineInternals(this, {
       stores: () => this.#stores.open(),
+      revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),

@@ -1,16 +1,20 @@
 import { positionalDefinition } from '../calls/task.ts'
+import { readUnlock } from '../canvas/chordUnlock.ts'
 import { chordData, chunksData, groupData } from '../protocol/canvas.ts'
+import { ownershipIn } from '../protocol/ownership.ts'
 import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
-import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, NotSupportedError, StoreUnavailableError } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
+import { unlockChord } from './chordUnlock.ts'
+import { sendWorkflow, type WorkflowHost } from './workflows.ts'
 
 /** What the built-in tasks do by the app. */
 export interface BuiltinHost {
   /** Call a task here, in the running job. Throws NotRegistered for a task that the app does not have. */
   callHere(task: string, args: readonly unknown[]): unknown
-  /** Send a workflow; the id of its result. */
-  send(data: SignatureData, args: readonly unknown[]): Promise<string>
+  /** What sends workflows. */
+  workflows(): WorkflowHost
 }
 
 /**
@@ -41,13 +45,30 @@ export function builtinTasks(host: BuiltinHost): ReadonlyMap<string, TaskDefinit
       },
       { params: ['...steps'] },
     ),
-    positionalDefinition('celery.accumulate', (value: unknown, index?: unknown) => (index === 0 ? value : [value]), {
-      params: ['value', 'index?'],
-    }),
+    positionalDefinition(
+      'celery.chord_unlock',
+      (...call: readonly unknown[]) => {
+        const [group, callback, interval, maxRetries, result] = call
+        return unlockChord(host.workflows(), readUnlock(group, callback, interval, maxRetries, result))
+      },
+      {
+        params: ['group_id', 'callback', 'interval?', 'max_retries?', 'result?'],
+        // It looks again until all members have ended, or as often as its call says.
+        retry: { max: Number.MAX_SAFE_INTEGER, on: [StoreUnavailableError] },
+      },
+    ),
+    positionalDefinition('celery.accumulate', accumulate, { params: ['value', 'index?'] }),
     // Records expire by themselves.
     positionalDefinition('celery.backend_cleanup', () => null, { params: [] }),
   ]
   return new Map(definitions.map((definition) => [definition.name, definition]))
+}
+
+/** The list of its arguments, or one of them: the end of a group that replaces a task. */
+function accumulate(value: unknown, index?: unknown): unknown {
+  if (index === undefined || index === null) return [value]
+  if (index === 0) return value
+  throw new ArgumentError(`index: expected 0, for one value, got ${JSON.stringify(index)}`)
 }
 
 /** One after the other; ends between two when the job is to stop. */
@@ -75,12 +96,13 @@ function sendChunks(host: BuiltinHost, task: unknown, it: unknown, n: unknown): 
   if (!Number.isSafeInteger(n) || (n as number) < 1)
     throw new ArgumentError(`n: expected a size >= 1, got ${String(n)}`)
   const items = listOf(it, 'it').map(argumentsOf)
-  return host.send(chunksData(readSignature(task, 'task'), items, n as number), [])
+  return send(host, chunksData(readSignature(task, 'task'), items, n as number), [])
 }
 
 function sendGroup(host: BuiltinHost, tasks: unknown, id: unknown, args: unknown): Promise<string> {
   const members = readSignatures(tasks, 'tasks') ?? []
-  return host.send(
+  return send(
+    host,
     groupData(members, typeof id === 'string' ? { task_id: id } : {}),
     listOf(args ?? [], 'partial_args'),
   )
@@ -88,7 +110,12 @@ function sendGroup(host: BuiltinHost, tasks: unknown, id: unknown, args: unknown
 
 function sendChord(host: BuiltinHost, header: unknown, body: unknown, args: unknown): Promise<string> {
   const members = Array.isArray(header) ? (readSignatures(header, 'header') ?? []) : readSignature(header, 'header')
-  return host.send(chordData(members, readSignature(body, 'body')), listOf(args ?? [], 'partial_args'))
+  return send(host, chordData(members, readSignature(body, 'body')), listOf(args ?? [], 'partial_args'))
+}
+
+async function send(host: BuiltinHost, data: SignatureData, args: readonly unknown[]): Promise<string> {
+  const options = ownershipIn(currentTask()?.headers) ?? {}
+  return (await sendWorkflow(host.workflows(), data, args, options, undefined)).id
 }
 
 function listOf(value: unknown, name: string): readonly unknown[] {

@@ -56,7 +56,14 @@ class EagerRun {
 
   constructor(host: EagerHost, opens: readonly OpenChord[]) {
     this.#host = host
-    this.#advancer = { app: host.app, hostname: host.origin, listed: true, joins: true, check: () => undefined }
+    this.#advancer = {
+      app: host.app,
+      hostname: host.origin,
+      listed: true,
+      owned: true,
+      joins: true,
+      check: () => undefined,
+    }
     this.#open(opens)
   }
 
@@ -102,14 +109,14 @@ class EagerRun {
     )
   }
 
-  async #write({ publish = [], also = [], opens = [], parts = [] }: Writing): Promise<void> {
+  async #write({ publish = [], also = [], metadata, opens = [], parts = [] }: Writing): Promise<void> {
     this.#open(opens)
     const records = new Map(also.map((meta) => [meta.task_id, meta]))
     const calls = publish.map((message): EagerCall => {
       const id = message.envelope.properties.correlationId as string
       const meta = records.get(id)
       records.delete(id)
-      return { queue: message.route.routingKey, submission: { message, meta } }
+      return { queue: message.route.routingKey, submission: { message, meta, metadata: metadata?.get(id) } }
     })
     await this.#host.stores.unitOfWork.write({ also: [...records.values()] })
     for (const call of calls) await this.one(call)
@@ -132,8 +139,8 @@ class EagerRun {
     const complete = readChord({ group, callback })
     const gathered = new Gathered(complete)
     for (const one of parts) gathered.add(one)
-    const { error, results, onError } = gathered
-    if (error && onError === 'cancel') this.#cancelled.add(group)
+    const { error, results, cancels } = gathered
+    if (cancels) this.#cancelled.add(group)
     await this.#write(
       error ? failureWriting(complete, error, this.#advancer) : bodyWriting(complete, results, this.#advancer),
     )

@@ -1,5 +1,5 @@
 import type { Extension } from '../calls/extension.ts'
-import type { Stores } from '../calls/stores.ts'
+import type { RevokedTree, Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
@@ -23,6 +23,8 @@ interface AppFacts {
 interface AppActions {
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
+  /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */
+  revokeTree(id: string, how: RevokedTree): Promise<number>
   /** Run one job to its end, in this thread: what pools call. Never rejects. */
   runJob(job: Job, host: JobHost): Promise<Outcome>
   /** A task of the app, or one that is built in; undefined where there is none of this name. */

@@ -2,7 +2,7 @@ import type { History } from '../backend/eventLog.ts'
 import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
-import type { Stores } from '../calls/stores.ts'
+import type { RevokedTree, Stores } from '../calls/stores.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import type { App } from './app.ts'
@@ -95,6 +95,11 @@ export class JobStore {
     await promise
     cancel()
     signal.removeEventListener('abort', end)
+  }
+
+  /** Revoke the workflow that this job, or group, is the result of. Returns how many of its tasks had not ended. */
+  revokeTree(id: string, how: RevokedTree): Promise<number> {
+    return internalsOf(this.#app).revokeTree(id, how)
   }
 
   /** Keys and values that expire; undefined where the result backend keeps none. */

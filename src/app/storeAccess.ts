@@ -59,7 +59,7 @@ export abstract class StoreAccess {
    */
   async purge(queue: string = this.config.queue): Promise<number> {
     const stores = await this.appStores.open()
-    return purgeQueue(stores, queue, this.appStores.links(stores), this.config.clock)
+    return purgeQueue(stores, queue, this.appStores.rules.links(stores), this.config.clock)
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { OpenChord } from '../backend/chords.ts'
-import type { Submission as Sending } from '../backend/unitOfWork.ts'
+import type { Submission as Sending, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { type AsyncResult, type ResultHandle, Submission } from '../calls/asyncResult.ts'
 import { checkedCall } from '../calls/checkedCall.ts'
 import { handleOf } from '../calls/groupResult.ts'
@@ -14,7 +14,7 @@ import {
   wireOptions,
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
-import { bodyCall } from '../canvas/chordParts.ts'
+import { withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
 import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
@@ -22,6 +22,7 @@ import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import { ownershipIn } from '../protocol/ownership.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
@@ -81,7 +82,7 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
   const { chords, url } = (await host.stores.open()).backend
   if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
   if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
-  await sendWorkflow(host, member, [], {}, undefined)
+  await sendWorkflow(host, member, [], ownershipIn(job.headers) ?? {}, undefined)
   return id
 }
 
@@ -110,7 +111,8 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
     throw new NotSupportedError(
       `a chord needs a result backend that joins its parts: set backend to a redis: or sqlite: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
     )
-  const checked = await Promise.all(planned.calls.map((call) => checkedArguments(host, call)))
+  const checking = planned.calls.map((call) => checkedArguments(host, call))
+  const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])
   if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)
   await write(
     host,
@@ -121,19 +123,30 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
 }
 
 /** The arguments of a task of this app are checked, as those of `delay`. */
-async function checkedArguments({ tasks }: WorkflowHost, call: SignatureData): Promise<SignatureData> {
+function checkedArguments({ tasks }: WorkflowHost, call: SignatureData): SignatureData | Promise<SignatureData> {
   const definition = tasks.get(call.task)?.definition
   if (!definition) return call
-  const { args, kwargs } = await checkedCall(definition, call, {})
-  return { ...call, args, kwargs }
+  const checked = checkedCall(definition, call, {})
+  return isPromise(checked) ? checked.then((own) => withArguments(call, own)) : withArguments(call, checked)
+}
+
+function withArguments(call: SignatureData, { args, kwargs }: Call): SignatureData {
+  return args === call.args && kwargs === call.kwargs ? call : { ...call, args, kwargs }
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return value instanceof Promise
 }
 
 function prepared(host: WorkflowHost, { before, options, now }: Planned, call: SignatureData): Prepared {
   const made = prepareSignature(call, before, host, now)
-  const { tags, owner } = options
-  const metadata = tags === undefined && owner === undefined ? undefined : { tags, owner }
-  const submission = { ...made.submission, metadata: made.ignored ? undefined : metadata }
+  const metadata = made.ignored ? undefined : metadataOf(options)
+  const submission = metadata ? { ...made.submission, metadata } : made.submission
   return { ...made, submission, options: callOptionsOf(call.options) }
+}
+
+function metadataOf({ tags, owner }: ParsedWorkflowOptions): SubmissionMetadata | undefined {
+  return tags === undefined && owner === undefined ? undefined : { tags, owner }
 }
 
 /** Each call passes the send middleware; when all have come through, all are written, and the middleware goes on. */
@@ -200,15 +213,14 @@ async function send(
   { unitOfWork }: Stores,
 ): Promise<void> {
   if (submissions.length === 1 && opens.length === 0) await unitOfWork.submit(submissions[0] as Sending)
-  else if (unitOfWork.submitGroup)
-    await unitOfWork.submitGroup(submissions, unitOfWork.atomic ? opens : withCallbacks(opens, before))
+  else if (unitOfWork.submitGroup) await unitOfWork.submitGroup(submissions, called(opens, before, unitOfWork.atomic))
   else if (unitOfWork.submitMany) await unitOfWork.submitMany(submissions)
   else await Promise.all(submissions.map((one) => unitOfWork.submit(one)))
 }
 
-/** With the calls of their bodies: a chord fails if this process dies before its members are sent. */
-function withCallbacks(opens: Planned['opens'], before: Predecessor): readonly OpenChord[] {
-  return opens.map(({ body, ...open }) => ({ ...open, callback: bodyCall(body, { ...before, id: open.group }) }))
+/** With the calls of their bodies: a chord fails if this process dies before its members are sent, one by one. */
+function called(opens: Planned['opens'], before: Predecessor, atomic: boolean): readonly OpenChord[] {
+  return opens.map((open) => (atomic && !open.held ? open : withCallback(open, before)))
 }
 
 /**
@@ -216,8 +228,7 @@ function withCallbacks(opens: Planned['opens'], before: Predecessor): readonly O
  * first: a record that is final stays.
  */
 async function writeLater({ later, options, now }: Planned, { unitOfWork, backend }: Stores): Promise<void> {
-  const { tags, owner } = options
-  const metadata = tags === undefined && owner === undefined ? undefined : { tags, owner }
+  const metadata = metadataOf(options)
   if (!backend.knowsAll && !(backend.jobs && metadata)) return
   const kept = later.filter(({ options: own }) => own.ignore_result !== true)
   const date_submitted = isoOf(now)

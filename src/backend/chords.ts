@@ -15,6 +15,11 @@ export interface OpenChord {
   readonly size: number
   /** The call of the body, if the chord fails before it has a part (`ChordWrites.sending`). */
   readonly callback?: string
+  /**
+   * Only our workers complete it: another program that adds parts to the same keys does not know what the call of the
+   * body says of failures. Needs `callback`, as no part of ours may come.
+   */
+  readonly held?: true
 }
 
 /** The end of one member of a header. */

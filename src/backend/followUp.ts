@@ -1,7 +1,7 @@
 import type { TaskMessage } from '../protocol/message.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { ChordPart, OpenChord } from './chords.ts'
-import type { Message } from './unitOfWork.ts'
+import type { Message, OwnedTasks } from './unitOfWork.ts'
 
 /** A task at its end, as its final record and its message describe it. */
 export interface EndedTask {
@@ -28,6 +28,8 @@ export interface Following {
   readonly publish: readonly Message[]
   /** Records of other tasks: PENDING of those that are sent, and the ends of those that never will be. */
   readonly also: readonly TaskMeta[]
+  /** Owner and tags of tasks whose PENDING records are in `also`, by their ids. */
+  readonly metadata?: OwnedTasks
   /** Ids of the tasks that are sent and count as children of the ended task. */
   readonly children: readonly string[]
   /** Chords whose headers are among `publish`. */
@@ -59,6 +61,8 @@ function joined(one: Following, other: Following): Following {
   return {
     publish: [...one.publish, ...other.publish],
     also: [...one.also, ...other.also],
+    metadata:
+      one.metadata && other.metadata ? new Map([...one.metadata, ...other.metadata]) : (one.metadata ?? other.metadata),
     children: [...one.children, ...other.children],
     opens: one.opens && other.opens ? [...one.opens, ...other.opens] : (one.opens ?? other.opens),
     parts: one.parts && other.parts ? [...one.parts, ...other.parts] : (one.parts ?? other.parts),

@@ -48,6 +48,9 @@ export interface Reply {
   readonly correlationId: string
 }
 
+/** Submission metadata of tasks, by their ids. */
+export type OwnedTasks = ReadonlyMap<string, SubmissionMetadata>
+
 /** What is written about a task: its record, and what follows from it. */
 export interface Writing {
   readonly meta?: TaskMeta
@@ -56,6 +59,8 @@ export interface Writing {
   readonly publish?: readonly Message[]
   /** Records of other tasks: PENDING of those that `publish` sends, and the ends of those that will never be sent. */
   readonly also?: readonly TaskMeta[]
+  /** Kept with PENDING records of `also`, where the store keeps metadata (`ResultBackend.jobs`). */
+  readonly metadata?: OwnedTasks | undefined
   /** Ends of members of chords. Needs a backend that keeps chords, as the next two. */
   readonly parts?: readonly ChordPart[]
   /** Chords whose headers are among the messages of `publish`. */

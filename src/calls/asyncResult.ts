@@ -64,6 +64,11 @@ export interface EventOptions extends WaitOptions {
 export interface RevokeOptions {
   /** Also end a running task by force, in pools that can (threads), after the worker's grace period. */
   terminate?: boolean | undefined
+  /**
+   * Also all that leads to it, as the steps of its chain before it and the members of the header of its chord, and all
+   * that these have sent: the whole workflow, on the handle of its result. Default `false`.
+   */
+  tree?: boolean | undefined
 }
 
 /** What a workflow results in: an `AsyncResult` or a `GroupResult`. */
@@ -160,12 +165,13 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
 
   /**
    * Ask that it does not run, or stops: a waiting task never runs (state REVOKED at once where the store can take it
-   * out); a running one gets its `signal` aborted, from any process on the store. False when it had ended already.
+   * out); a running one gets its `signal` aborted, from any process on the store. False when it had ended already; with
+   * `tree`, when all of it had.
    */
-  async revoke(options: RevokeOptions = {}): Promise<boolean> {
+  async revoke({ terminate = false, tree = false }: RevokeOptions = {}): Promise<boolean> {
+    if (tree) return (await this.#stores.revokeTree(this.id, { terminate })) > 0
     const stores = await this.#stores.open()
-    const followUps = this.#stores.followUps(stores)
-    return revokeTask(stores, this.id, options.terminate ?? false, followUps, this.#stores.clock)
+    return revokeTask(stores, this.id, terminate, this.#stores.followUps(stores), this.#stores.clock)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */

@@ -33,6 +33,14 @@ export interface MemberResult {
 
 /** A group that was sent: its members by their handles. Not thenable. */
 export class GroupResult<Results = unknown> implements ResultHandle {
+  static {
+    const value = function (this: GroupResult): string {
+      return `GroupResult ${this.id} (${this.size === 1 ? '1 task' : `${this.size} tasks`})`
+    }
+    // What `console.log` shows. Computed names of members cannot be in a declaration.
+    Object.defineProperty(GroupResult.prototype, Symbol.for('nodejs.util.inspect.custom'), { value })
+  }
+
   readonly id: string
   readonly parent: ResultHandle | undefined
   /** Of its members: tasks, or the groups at the ends of its members. */
@@ -107,8 +115,9 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     return (await this.#states()).every((state) => ends.includes(state))
   }
 
-  /** Revoke every member, as `AsyncResult.revoke`. Returns how many had not ended. */
+  /** Revoke every member, as `AsyncResult.revoke`. Returns how many tasks had not ended. */
   async revoke(options: RevokeOptions = {}): Promise<number> {
+    if (options.tree) return this.#open().revokeTree(this.id, { terminate: options.terminate ?? false })
     let count = 0
     for (const some of pieces(this.#leaves, MAX_IDS_PER_STEP)) {
       const revoked = await Promise.all(some.map(({ id }) => new AsyncResult(id, this.#open()).revoke(options)))

@@ -6,6 +6,7 @@ import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
+import { ownershipHeader } from '../protocol/ownership.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { stamped } from '../protocol/stamps.ts'
@@ -179,8 +180,9 @@ function headersOf(
   extensions: readonly Extension[],
 ): Record<string, unknown> {
   const extended = extensionHeaders(options, task, extensions)
-  if (options.retry === undefined && extended === undefined) return options.headers ?? {}
-  return { ...options.headers, ...retryHeader(options), ...extended }
+  const { headers = {}, retry, owner, tags } = options
+  if (retry === undefined && extended === undefined && owner === undefined && tags === undefined) return headers
+  return { ...headers, ...retryHeader(options), ...ownershipHeader(options), ...extended }
 }
 
 /**

@@ -22,24 +22,39 @@ const MAX_RECORDS_PER_WRITE = 200
  * if the store can find it there; else the worker that holds it is notified. False when the task had ended already.
  */
 export async function revokeTask(
-  { broker, backend, unitOfWork }: Stores,
+  stores: Stores,
   id: string,
   terminate: boolean,
   followUps: readonly FollowUp[],
   clock: Clock,
 ): Promise<boolean> {
+  const { broker, backend } = stores
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoked.add([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
-  const delivery = await broker.take?.(id, known?.queue)
-  if (delivery) {
-    const now = clock.now()
-    const record = revokedRecord(id, known, 'revoked', isoOf(now))
-    return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
-  }
+  const taken = await takeOut(stores, id, known, followUps, clock)
+  if (taken !== undefined) return taken
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
+}
+
+/**
+ * Take the message of a task that is revoked out of its queue, and end it. Undefined where the store does not find it
+ * there; false when the message was no longer there to be settled.
+ */
+export async function takeOut(
+  { broker, backend, unitOfWork }: Stores,
+  id: string,
+  known: TaskMeta | undefined,
+  followUps: readonly FollowUp[],
+  clock: Clock,
+): Promise<boolean | undefined> {
+  const delivery = await broker.take?.(id, known?.queue)
+  if (!delivery) return undefined
+  const now = clock.now()
+  const record = revokedRecord(id, known, 'revoked', isoOf(now))
+  return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
 }
 
 /** It never runs: its record, and what follows from its end. */

@@ -2,8 +2,9 @@ import type { CallOptions } from '../config/callOptions.ts'
 import { taskData } from '../protocol/canvas.ts'
 import { canvasOf, type SignatureLike, signatureOf } from '../protocol/signature.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { type AnyWorkflow, Chain, Chord, Group, Signature, type WorkflowSender } from './workflow.ts'
+import { Chain, Chord, Group, Signature, type WorkflowSender } from './workflow.ts'
 import { type SignatureOptions, wireOptions } from './workflowOptions.ts'
+import type { AnyWorkflow } from './workflowTypes.ts'
 
 /** Any value: what a task takes and results in whose types are not known here. */
 // biome-ignore lint/suspicious/noExplicitAny: it goes with every type.

@@ -1,5 +1,6 @@
 import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
+import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
 import { uuid } from '../std/id.ts'
 import {
@@ -23,6 +24,29 @@ export interface Stores extends OpenStores {
   readonly feed: EventFeed
 }
 
+/** What revokes the tasks of a workflow. */
+export interface Revoker {
+  readonly stores: Stores
+  readonly followUps: readonly FollowUp[]
+  readonly clock: Clock
+}
+
+/** How a workflow is revoked. */
+export interface RevokedTree {
+  /** Running tasks are ended by force, too. */
+  readonly terminate: boolean
+  /** Which of its tasks may be revoked, by their ids. Absent: all. */
+  readonly choose?: ((tree: WorkflowTree) => Promise<(id: string) => boolean>) | undefined
+}
+
+/** What an app knows of workflows: their rules are on a higher floor. */
+export interface WorkflowRules {
+  /** The rule of links and chords, for a task that is taken out of its queue. */
+  links(stores: Stores): FollowUp
+  /** Revoke a workflow. Resolves with the number of its tasks that had not ended. */
+  revokeTree(id: string, how: RevokedTree, revoker: Revoker): Promise<number>
+}
+
 /** The stores of an app: opened when first needed, closed once. */
 export class AppStores {
   readonly #config: () => Config
@@ -35,8 +59,8 @@ export class AppStores {
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
   readonly #extensions: readonly Extension[]
-  /** The rule of links and chords, for a task that is taken out of its queue: the app sets it. */
-  links: (stores: Stores) => FollowUp = () => () => NOTHING_FOLLOWS
+  /** The app sets them. */
+  rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
@@ -56,7 +80,13 @@ export class AppStores {
 
   /** What follows from the end of a task that never runs: `revoke` writes it. */
   followUps(stores: Stores): readonly FollowUp[] {
-    return [this.links(stores), ...this.#extensions.map(({ followUp }) => followUp)]
+    return [this.rules.links(stores), ...this.#extensions.map(({ followUp }) => followUp)]
+  }
+
+  /** Revoke the workflow that this task, or group, is the result of. Returns how many of its tasks had not ended. */
+  async revokeTree(id: string, how: RevokedTree): Promise<number> {
+    const stores = await this.open()
+    return this.rules.revokeTree(id, how, { stores, followUps: this.followUps(stores), clock: this.clock })
   }
 
   /** The app's clock. */

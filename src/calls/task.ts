@@ -18,7 +18,8 @@ import {
 } from '../tasks/parameters.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
 import type { PositionalMaker } from './makers.ts'
-import { type AnyWorkflow, Group, Signature, type WorkflowSender } from './workflow.ts'
+import { Group, Signature, type WorkflowSender } from './workflow.ts'
+import type { AnyWorkflow } from './workflowTypes.ts'
 
 /**
  * A task: call it to run it here and now, `delay` it to have a worker run it. `Args` are those of the function, `Call`

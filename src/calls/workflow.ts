@@ -1,14 +1,33 @@
 import { chainData, chordData, groupData } from '../protocol/canvas.ts'
-import { type OnError, withOnError } from '../protocol/onError.ts'
+import { type MemberEnd, type OnError, withOnError } from '../protocol/onError.ts'
 import { refuseShared } from '../protocol/sharedCalls.ts'
 import type { SignatureData } from '../protocol/signature.ts'
+import { signatureText } from '../protocol/signatureText.ts'
 import { stampsIn, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { shown } from '../std/validate.ts'
 import { AsyncResult, Submission } from './asyncResult.ts'
 import type { GroupResult } from './groupResult.ts'
-import { type BodyList, bodyOnError, type HeaderOptions, parseOnError } from './onError.ts'
-import { type SignatureOptions, type WorkflowOptions, wireOptions } from './workflowOptions.ts'
+import {
+  bodyOnError,
+  type HeaderOptions,
+  parseOnError,
+  type SignatureOptions,
+  type WorkflowOptions,
+  wireOptions,
+} from './workflowOptions.ts'
+import type {
+  AnyWorkflow,
+  BodyList,
+  GroupMembers,
+  GroupResults,
+  ResultList,
+  StepHandle,
+  StepReady,
+  StepResult,
+  StepTakes,
+  WorkflowTypes,
+} from './workflowTypes.ts'
 
 /** Sends the workflows of one app. */
 export interface WorkflowSender {
@@ -24,14 +43,6 @@ export interface WorkflowSender {
   ): Submission<unknown>
 }
 
-/** What the types of a workflow say. No value has it. */
-export interface WorkflowTypes<Result, Takes, Ready extends boolean, Handle> {
-  readonly result: Result
-  readonly takes: (value: Takes) => void
-  readonly ready: Ready
-  readonly handle: Handle
-}
-
 /** The missing first argument of a call; nothing where none is missing. */
 export type FirstArgument<Takes, Ready extends boolean> = Ready extends true ? [] : [first: Takes]
 
@@ -40,26 +51,6 @@ export type Sent<Handle> =
   Handle extends AsyncResult<infer Result, infer Progress, infer Chunk>
     ? Submission<Result, Progress, Chunk>
     : Promise<Handle>
-
-/** Any workflow, whatever it takes and results in. */
-export interface AnyWorkflow {
-  // biome-ignore lint/suspicious/noExplicitAny: a workflow of any types.
-  readonly '~types'?: WorkflowTypes<any, never, boolean, any>
-  toJSON(): SignatureData
-}
-
-/** What a step results in, as the next one gets it. */
-export type StepResult<Step> = Step extends { readonly '~types'?: { readonly result: infer Result } } ? Result : never
-/** What a step takes from the one before it; never, if it takes nothing. */
-export type StepTakes<Step> = Step extends { readonly '~types'?: { readonly takes: (value: infer Takes) => void } }
-  ? Takes
-  : never
-/** Whether a step can be called without an argument. */
-export type StepReady<Step> = Step extends { readonly '~types'?: { readonly ready: infer Ready extends boolean } }
-  ? Ready
-  : never
-/** The handle of a step's result. */
-export type StepHandle<Step> = Step extends { readonly '~types'?: { readonly handle: infer Handle } } ? Handle : never
 
 /** Shown by the compiler for a step that cannot have this place. */
 export interface CannotFollow<Got, Takes> {
@@ -83,50 +74,6 @@ export type ChainSteps<
 type FirstOf<Steps extends readonly unknown[]> = Steps[0]
 type LastOf<Steps extends readonly unknown[]> = Steps extends readonly [...unknown[], infer Last] ? Last : Steps[number]
 
-/** Members of a group: a list, or an object of them. */
-export type GroupMembers = readonly AnyWorkflow[] | Readonly<Record<string, AnyWorkflow>>
-/** The results of members, in the same form; the members of a group in the group are in its place. */
-export type GroupResults<Members> = Members extends readonly unknown[]
-  ? Joined<Members>
-  : { -readonly [Key in keyof Members]: StepResult<Members[Key]> }
-type Joined<Members extends readonly unknown[], List extends unknown[] = []> = Members extends readonly [
-  infer Member,
-  ...infer Rest,
-]
-  ? Joined<Rest, [...List, ...(IsGroup<Member> extends true ? ListIn<StepResult<Member>> : [StepResult<Member>])]>
-  : number extends Members['length']
-    ? (IsGroup<Members[number]> extends true ? ItemIn<StepResult<Members[number]>> : StepResult<Members[number]>)[]
-    : List
-
-/**
- * The results of members as the body of a chord gets them: one list, in which those of a member that ends with a group
- * are in its place.
- */
-export type ResultList<Members> = Members extends readonly unknown[]
-  ? Flat<Members>
-  : FlatItem<Members[keyof Members]>[]
-type Flat<Members extends readonly unknown[], List extends unknown[] = []> = Members extends readonly [
-  infer Member,
-  ...infer Rest,
-]
-  ? Flat<Rest, [...List, ...(EndsInGroup<Member> extends true ? ListIn<StepResult<Member>> : [StepResult<Member>])]>
-  : number extends Members['length']
-    ? FlatItem<Members[number]>[]
-    : List
-type FlatItem<Member> = Member extends unknown
-  ? EndsInGroup<Member> extends true
-    ? ItemIn<StepResult<Member>>
-    : StepResult<Member>
-  : never
-type EndsInGroup<Member> = StepHandle<Member> extends { readonly members: readonly unknown[] } ? true : false
-type IsGroup<Member> = Member extends { readonly '~group'?: true; readonly toJSON: unknown }
-  ? '~group' extends keyof Member
-    ? true
-    : false
-  : false
-type ListIn<Result> = Result extends readonly unknown[] ? Result : never
-type ItemIn<Result> = Result extends readonly (infer Item)[] ? Item : never
-
 /** What every one of these takes. */
 type TakesOfAll<Step> = (Step extends unknown ? (value: (value: StepTakes<Step>) => void) => void : never) extends (
   value: infer Takers,
@@ -146,6 +93,14 @@ type MembersReady<Members> =
  * `Result` is what it results in, `Takes` what it takes as first argument from a step before it.
  */
 export abstract class Workflow<Result, Takes, Ready extends boolean, Handle> {
+  static {
+    const value = function (this: AnyWorkflow): string {
+      return signatureText(this.toJSON())
+    }
+    // What `console.log` shows. Computed names of members cannot be in a declaration.
+    Object.defineProperty(Workflow.prototype, Symbol.for('nodejs.util.inspect.custom'), { value })
+  }
+
   declare readonly '~types'?: WorkflowTypes<Result, Takes, Ready, Handle>
   protected readonly data: SignatureData
   /** Of the app whose tasks these are; undefined where there are none. */
@@ -235,14 +190,18 @@ export class Signature<
   }
 
   /** A copy with these options, over those that it has. Throws ArgumentError. */
-  set(options: SignatureOptions): this {
+  set(options: SignatureOptions & { readonly onError: 'collect' }): Signature<MemberEnd<Result>, Takes, Ready, Handle>
+  set(options: SignatureOptions & { readonly onError: 'ignore' }): this & { readonly '~optional'?: true }
+  set(options: SignatureOptions): this
+  set(options: SignatureOptions): unknown {
     const { stamps, ...others } = options
     const { headers, ...wire } = wireOptions(others, `signature of ${this.data.task}`)
     const own = this.data.options
     const changed = headers === undefined ? wire : { ...wire, headers: { ...(own.headers as object), ...headers } }
     if (stamps === undefined) return this.with(changed)
-    const given = wireOptions({ stamps }, `signature of ${this.data.task}`)
-    return this.with({ ...changed, ...withStamps(given, stampsIn(own)) })
+    const given = withStamps(wireOptions({ stamps }, `signature of ${this.data.task}`), stampsIn(own))
+    const all = { ...(own.headers as object), ...headers, ...(given.headers as object) }
+    return this.with({ ...changed, ...given, headers: all })
   }
 }
 

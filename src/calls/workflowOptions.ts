@@ -1,9 +1,12 @@
 import type { CallOptions, ParsedCallOptions } from '../config/callOptions.ts'
 import { parseCallOptions } from '../config/callOptions.ts'
 import { pythonIso } from '../protocol/iso.ts'
+import { memberOnError, ON_ERROR, type OnError, onErrorOf, withOnError } from '../protocol/onError.ts'
+import { ownershipHeader } from '../protocol/ownership.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { type Stamps, withStamps } from '../protocol/stamps.ts'
-import { refuseUnknown } from '../std/validate.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { refuseUnknown, shown } from '../std/validate.ts'
 import { retryHeader } from './prepareCall.ts'
 
 /** Options of a signature: they are sent with it, by a client or by a worker. Each is that of a call. */
@@ -23,7 +26,14 @@ export interface SignatureOptions
     | 'ignoreResult'
     | 'serializer'
     | 'stamps'
-  > {}
+  > {
+  /**
+   * Of a member of the header of a chord: what becomes of the chord if this member fails or is revoked, over the
+   * `onError` of the chord. `'ignore'`: the body gets the other results. `'collect'`: the body gets the end of this
+   * member, as `MemberEnd`, in its place. Of a member that is a chain its last step has it. Default: that of the chord.
+   */
+  readonly onError?: OnError | undefined
+}
 
 /**
  * Options of the call of a workflow. `countdown` and `eta` are those of the tasks that run first; `taskId` and `link`
@@ -47,6 +57,12 @@ export interface WorkflowOptions
     | 'stamps'
   > {}
 
+/** Options of a header: of `chord`, or of a `group` that something follows. */
+export interface HeaderOptions<Policy extends OnError = OnError> {
+  /** What becomes of it if a member fails or is revoked. Default `'fail'`, as with Celery. */
+  readonly onError?: Policy | undefined
+}
+
 const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'countdown',
   'eta',
@@ -61,6 +77,7 @@ const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'ignoreResult',
   'serializer',
   'stamps',
+  'onError',
 ])
 
 const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
@@ -78,10 +95,39 @@ const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
   'stamps',
 ])
 
+const HEADER_OPTIONS: ReadonlySet<string> = new Set<keyof HeaderOptions>(['onError'])
+
+/** Check the options of a header. Throws ArgumentError. */
+export function parseOnError(options: HeaderOptions, where: string): OnError | undefined {
+  refuseUnknown(options, HEADER_OPTIONS, where)
+  return requireOnError(options.onError, where)
+}
+
+/** Throws ArgumentError for anything but one of them, or undefined. */
+export function requireOnError(onError: OnError | undefined, where: string): OnError | undefined {
+  if (onError === undefined || ON_ERROR.includes(onError)) return onError
+  throw new ArgumentError(`${where}: onError: expected one of ${ON_ERROR.join(', ')}, got ${shown(onError)}`)
+}
+
+/** The body of a chord with these options. Throws ArgumentError where header and body say it twice. */
+export function bodyOnError(
+  header: SignatureData | readonly SignatureData[],
+  body: SignatureData,
+  onError: OnError | undefined,
+): SignatureData {
+  if (onError === undefined) return body
+  if ('options' in header && onErrorOf(header.options) !== undefined)
+    throw new ArgumentError('chord: onError: expected it once, got one of the group, too')
+  return { ...body, options: withOnError(body.options, onError) }
+}
+
 /** Options of a signature in Celery's names and units. Throws ArgumentError; `where` names the signature in it. */
 export function wireOptions(options: SignatureOptions, where: string): SignatureData['options'] & { headers?: object } {
   refuseUnknown(options, SIGNATURE_OPTIONS, where)
-  return wireOf(parseCallOptions(options, where))
+  const { onError, ...others } = options
+  const own = requireOnError(onError, where)
+  const wire = wireOf(parseCallOptions(others, where))
+  return own === undefined ? wire : { ...wire, headers: { ...(wire.headers as object), ...memberOnError(own) } }
 }
 
 /** The options of the call of a workflow, by the tasks that they are for. */
@@ -104,10 +150,12 @@ export function parseWorkflowOptions(options: WorkflowOptions, where: string, no
   refuseUnknown(options, WORKFLOW_OPTIONS, where)
   const parsed = parseCallOptions(options, where)
   const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...rest } = parsed
+  const headers =
+    tags === undefined && owner === undefined ? rest.headers : { ...rest.headers, ...ownershipHeader(parsed) }
   const end = typeof expires === 'number' ? new Date(now + expires) : expires
   return {
     first: wireOf({ countdown, eta }),
-    all: wireOf({ ...rest, expires: end }),
+    all: wireOf({ ...rest, headers, expires: end }),
     taskId,
     links: link,
     errbacks: linkError,
@@ -142,22 +190,38 @@ function seconds(ms: number | undefined): number | undefined {
 
 /** The options of a call as data, for send middleware and for people. */
 export function callOptionsOf(options: SignatureData['options']): SignatureOptions {
-  const { countdown, eta, expires, priority, queue, headers, serializer, ignore_result, task_id } = options
-  const { time_limit, soft_time_limit } = options
-  const all: Record<string, unknown> = {
-    countdown: milliseconds(countdown),
-    eta: typeof eta === 'string' ? new Date(eta) : undefined,
-    expires: typeof expires === 'string' ? new Date(expires) : milliseconds(expires),
-    priority,
-    queue,
-    taskId: task_id,
-    headers,
-    timeLimit: milliseconds(time_limit),
-    softTimeLimit: milliseconds(soft_time_limit),
-    ignoreResult: ignore_result,
-    serializer,
+  const all: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    const option = CALL_OPTIONS_BY_NAME.get(name)
+    const read = option?.read ? option.read(value) : value
+    if (option && read !== undefined && read !== null) all[option.name] = read
   }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null))
+  return all
+}
+
+/** How one option of a call is read from one of a signature. Absent `read`: the value is the same. */
+interface ReadOption {
+  readonly name: keyof SignatureOptions
+  readonly read?: (value: unknown) => unknown
+}
+
+/** By Celery's names. */
+const CALL_OPTIONS_BY_NAME: ReadonlyMap<string, ReadOption> = new Map<string, ReadOption>([
+  ['countdown', { name: 'countdown', read: milliseconds }],
+  ['eta', { name: 'eta', read: moment }],
+  ['expires', { name: 'expires', read: (value) => moment(value) ?? milliseconds(value) }],
+  ['priority', { name: 'priority' }],
+  ['queue', { name: 'queue' }],
+  ['task_id', { name: 'taskId' }],
+  ['headers', { name: 'headers' }],
+  ['time_limit', { name: 'timeLimit', read: milliseconds }],
+  ['soft_time_limit', { name: 'softTimeLimit', read: milliseconds }],
+  ['ignore_result', { name: 'ignoreResult' }],
+  ['serializer', { name: 'serializer' }],
+])
+
+function moment(value: unknown): Date | undefined {
+  return typeof value === 'string' ? new Date(value) : undefined
 }
 
 function milliseconds(value: unknown): number | undefined {

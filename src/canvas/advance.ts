@@ -1,15 +1,17 @@
 import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Message } from '../backend/unitOfWork.ts'
-import type { Stores } from '../calls/stores.ts'
+import type { Prepared } from '../calls/prepareCall.ts'
+import type { Stores, WorkflowRules } from '../calls/stores.ts'
 import type { RequestConfig } from '../config/requestOptions.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import { failedOptions } from '../protocol/failedTask.ts'
 import { NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import { ownedOptions } from '../protocol/ownership.ts'
 import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { idsWithin, type SkippedOption } from '../protocol/signature.ts'
+import { idsWithin, type SignatureData, type SkippedOption } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
@@ -20,6 +22,7 @@ import { isRecord } from '../std/isRecord.ts'
 import { type Origin, ownParts, partsOfLinks, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
+import { revokeTree } from './revokeTree.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -27,6 +30,8 @@ export interface Advancer {
   readonly hostname: string
   /** The store lists its tasks: each that is sent gets its PENDING record. */
   readonly listed: boolean
+  /** The store keeps owner and tags: each task that is sent and has them gets its PENDING record. */
+  readonly owned: boolean
   /** The store joins chords. */
   readonly joins: boolean
   /** Throws for a message that its store can never send. */
@@ -40,9 +45,15 @@ export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWo
     hostname,
     check: (message) => unitOfWork.check?.(message),
     listed: backend.knowsAll && backend.jobs !== undefined,
+    owned: backend.jobs !== undefined,
     // The end of a member and its part are written together.
     joins: backend.chords !== undefined && unitOfWork.submitGroup !== undefined,
   }
+}
+
+/** The rules of workflows for an app that revokes tasks. `origin`: its name as a sender, for people. */
+export function workflowRules(app: CanvasApp, origin: string): WorkflowRules {
+  return { links: (stores) => linkFollowUp(advancerOf(app, origin, stores)), revokeTree }
 }
 
 /** The links and the chain of a task, at its end. */
@@ -193,22 +204,32 @@ export function recordsWithin(
 }
 
 /** An id is derived from the position after the task: a task that ends twice sends the same tasks again, not others. */
-function callbackCalls({ id, embed: { callbacks, chain } }: TaskMessage, result: unknown): SignatureCall[] {
+function callbackCalls({ id, embed: { callbacks, chain }, headers }: TaskMessage, result: unknown): SignatureCall[] {
   const args = [result]
+  const flow = ownedOptions(headers)
   const calls = (callbacks ?? []).map((signature, index) => {
-    return { signature, args, id: uuidOf(id, 'callback', String(index)) }
+    return { signature, args, id: uuidOf(id, 'callback', String(index)), flow }
   })
   const next = chain?.at(-1)
   if (!next) return calls
-  return [...calls, { signature: next, args, id: uuidOf(id, 'chain', ''), chain: chain?.slice(0, -1) }]
+  return [...calls, { signature: next, args, id: uuidOf(id, 'chain', ''), chain: chain?.slice(0, -1), flow }]
 }
 
-function errbackCalls({ id, task, embed: { errbacks } }: TaskMessage, ending?: RecordState): SignatureCall[] {
+function errbackCalls({ id, task, embed: { errbacks }, headers }: TaskMessage, ending?: RecordState): SignatureCall[] {
   if (!errbacks?.length) return []
-  const flow = ending && failedOptions({ id, task }, ending)
+  const flow = ending && errbackFlow({ id, task }, ending, headers)
   return errbacks.map((signature, index) => {
     return { signature, args: [id], id: uuidOf(id, 'errback', String(index)), flow }
   })
+}
+
+/** What each task of an errback gets of the failed task, which has these headers. */
+export function errbackFlow(
+  failed: Pick<TaskMessage, 'id' | 'task'>,
+  ending: RecordState,
+  headers: unknown,
+): SignatureData['options'] {
+  return { headers: { ...ownedOptions(headers)?.headers, ...failedOptions(failed, ending).headers } }
 }
 
 /** The task whose children are sent; without an id, they have no parent. */
@@ -218,17 +239,32 @@ type Caller = Pick<TaskMessage, 'rootId' | 'replyTo' | 'headers'> & { readonly i
 export function send(
   calls: readonly SignatureCall[],
   message: Caller,
-  { app, hostname, listed }: Advancer,
+  advancer: Pick<Advancer, 'app' | 'hostname' | 'listed' | 'owned'>,
   now: number,
 ): Following {
+  const { app, hostname } = advancer
   const before: Predecessor = { ...originOf(message, app), origin: hostname }
   const expanded = calls.map((call) => expand(call, before, app, now))
   const sends = expanded.flatMap((one) => one.sends)
   return {
-    publish: sends.map(({ submission }) => submission.message),
-    also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
+    ...sending(sends, advancer),
     children: sends.map(({ id }) => id),
     opens: expanded.flatMap(({ opens }) => opens),
+  }
+}
+
+/** The messages of these calls, with their records as the store wants them. */
+export function sending(
+  sends: readonly Prepared[],
+  { listed, owned }: Pick<Advancer, 'listed' | 'owned'>,
+): Pick<Following, 'publish' | 'also' | 'metadata'> {
+  const kept = sends.flatMap(({ id, submission: { meta, metadata } }) => (meta ? [{ id, meta, metadata }] : []))
+  const withOwner = owned ? kept.flatMap(({ id, metadata }) => (metadata ? [[id, metadata] as const] : [])) : []
+  const metadata = new Map(withOwner)
+  return {
+    publish: sends.map(({ submission }) => submission.message),
+    also: kept.filter(({ id }) => listed || metadata.has(id)).map(({ meta }) => meta),
+    ...(metadata.size > 0 && { metadata }),
   }
 }
 

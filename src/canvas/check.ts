@@ -55,7 +55,8 @@ class Checker {
     this.#around.add(data.kwargs)
     checkOptions(data.options, name)
     if (kind === undefined) this.#checkTask(data, name)
-    for (const [inner, part] of partsOf(data, kind ?? data.task)) this.check(inner, `${path}${part}.`, depth + 1)
+    if (hasParts(data, kind))
+      for (const [inner, part] of partsOf(data, kind ?? data.task)) this.check(inner, `${path}${part}.`, depth + 1)
     this.#around.delete(data.kwargs)
   }
 
@@ -72,6 +73,11 @@ class Checker {
       throw new EncodeError(`${name}: ${error.message}`, { cause: error.cause })
     }
   }
+}
+
+/** False for most: a task that nothing follows. */
+function hasParts({ options }: SignatureData, kind: string | undefined): boolean {
+  return kind !== undefined || 'link' in options || 'link_error' in options || 'chain' in options
 }
 
 /** The signatures in a signature, each with its name in a path. */

@@ -1,18 +1,17 @@
 import type { ChordPart, CompleteChord } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { decodeException, encodeException } from '../protocol/exception.ts'
-import { failedOptions } from '../protocol/failedTask.ts'
-import { type MemberEnd, type OnError, onErrorOf, plainBody } from '../protocol/onError.ts'
+import { ChordOnError, type MemberEnd, type OnError, plainBody } from '../protocol/onError.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { RecordState } from '../protocol/record.ts'
 import { pythonRepr } from '../protocol/repr.ts'
 import { readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { FAILURE } from '../protocol/states.ts'
 import { uuidOf } from '../std/id.ts'
-import { type Advancer, endsWithChord, recordsWithin } from './advance.ts'
+import { type Advancer, endsWithChord, errbackFlow, recordsWithin, sending } from './advance.ts'
 import { type BodyCall, readBodyCall, unsentParts } from './chordParts.ts'
 import { type Expansion, expand } from './expand.ts'
-import { normalForm } from './normalForm.ts'
+import { endTasks, normalForm } from './normalForm.ts'
 import { endId, endTask } from './outline.ts'
 import type { Predecessor } from './prepareSignature.ts'
 
@@ -20,7 +19,7 @@ import type { Predecessor } from './prepareSignature.ts'
 export type Part = Omit<ChordPart, 'callback' | 'ends'>
 
 /** The worker that joins the parts of a chord. */
-export type Joiner = Pick<Advancer, 'app' | 'hostname' | 'listed'>
+export type Joiner = Pick<Advancer, 'app' | 'hostname' | 'listed' | 'owned'>
 
 /** A complete chord whose callback was read. */
 export interface ReadChord {
@@ -33,27 +32,35 @@ export function readChord({ group, callback }: CompleteChord): ReadChord {
   return { group, call: readBodyCall(callback) }
 }
 
-/** What the parts of a chord come to, as its `onError` says. */
+/** What the parts of a chord come to, as its `onError` says, and that of each member. */
 export class Gathered {
-  readonly onError: OnError
+  readonly #onError: ChordOnError
   /** Parts that were added. */
   count = 0
   /** What the body gets. */
   readonly results: unknown[] = []
-  /** Why the chord fails, by the first of them that has failed. */
+  /** Why the chord fails, by the first of them that fails it. */
   error: ErrorInfo | undefined
+  /** The members that have not ended are to be revoked. */
+  cancels = false
 
   constructor({ call }: ReadChord) {
-    this.onError = onErrorOf(call.body.options) ?? 'fail'
+    this.#onError = new ChordOnError(call.body)
   }
 
   /** In the order of the header. */
   add(part: Part): void {
     this.count += 1
-    const isGood = part.state === 'SUCCESS'
-    if (this.onError === 'collect') this.results.push(memberEnd(part))
-    else if (isGood) this.results.push(part.result)
-    else if (this.onError !== 'ignore') this.error ??= chordError(part)
+    const { index, state, result } = part
+    const own = this.#onError.of(index)
+    if (state === 'SUCCESS') this.results.push(this.#onError.collects(index) ? memberEnd(part) : result)
+    else if (own === 'collect') this.results.push(memberEnd(part))
+    else if (own !== 'ignore') this.#fail(part, own)
+  }
+
+  #fail(part: Part, own: OnError): void {
+    this.error ??= chordError(part)
+    if (own === 'cancel') this.cancels = true
   }
 }
 
@@ -89,7 +96,7 @@ export function failureWriting({ group, call }: ReadChord, error: ErrorInfo, joi
   const id = endId(body)
   const ending: RecordState = { status: FAILURE, result: encodeException(error), traceback: null }
   const before = { ...predecessorOf(call, joiner), id }
-  const flow = failedOptions({ id, task: endTask(body) }, ending)
+  const flow = errbackFlow({ id, task: endTask(body) }, ending, endTasks(body)[0]?.options.headers)
   const errbacks = errbacksOf(call.body).map((signature, at) =>
     expand({ signature, args: [id], id: uuidOf(id, 'errback', String(at)), flow }, before, joiner.app, now),
   )
@@ -124,14 +131,9 @@ function predecessorOf({ id, rootId, replyTo, context }: BodyCall, { hostname }:
   return { id, rootId, replyTo, origin: hostname, context }
 }
 
-function writingOf(expansions: readonly Expansion[], { listed }: Joiner, writing: Writing): Writing {
+function writingOf(expansions: readonly Expansion[], joiner: Joiner, writing: Writing): Writing {
   const sends = expansions.flatMap((one) => one.sends)
-  return {
-    ...writing,
-    publish: sends.map(({ submission }) => submission.message),
-    also: listed ? sends.flatMap(({ submission }) => submission.meta ?? []) : [],
-    opens: expansions.flatMap(({ opens }) => opens),
-  }
+  return { ...writing, ...sending(sends, joiner), opens: expansions.flatMap(({ opens }) => opens) }
 }
 
 function errbacksOf(body: SignatureData): readonly SignatureData[] {

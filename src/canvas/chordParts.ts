@@ -1,17 +1,17 @@
-import type { ChordPart } from '../backend/chords.ts'
-import { chordParts as chordOf, tasksOf } from '../protocol/canvas.ts'
+import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { encodePlain } from '../protocol/encoding.ts'
 import type { TaskMessage } from '../protocol/message.ts'
-import { onErrorOf } from '../protocol/onError.ts'
+import { ChordOnError } from '../protocol/onError.ts'
 import type { RecordState } from '../protocol/record.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
-import { canvasOf, readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
+import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { SUCCESS } from '../protocol/states.ts'
 import { CeleriacError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
-import { normalForm } from './normalForm.ts'
+import { endTasks, normalForm } from './normalForm.ts'
 import type { Predecessor } from './prepareSignature.ts'
+import type { Opening } from './unfold.ts'
 
 /** The task whose end gives parts: what of it the body of the chord gets. */
 export type Origin = Pick<Predecessor, 'id' | 'rootId' | 'replyTo' | 'context'>
@@ -81,21 +81,12 @@ export function partsOfLinks(
   }
 }
 
-/** The tasks at the end of a signature in normal form. */
+/** The tasks at the end of a signature in normal form, and of the chain that follows it. */
 function endsOf(signature: SignatureData): readonly SignatureData[] {
-  const { task, options } = signature
-  switch (canvasOf(signature)) {
-    case 'chain':
-      return endsOf(tasksOf(signature, task).at(-1) as SignatureData)
-    case 'group':
-      return tasksOf(signature, task).flatMap(endsOf)
-    case 'chord':
-      return endsOf(chordOf(signature, task).body)
-    default: {
-      const [last] = Array.isArray(options.chain) ? options.chain : []
-      return last === undefined ? [signature] : endsOf(normalForm(readSignature(last, 'options.chain'), ''))
-    }
-  }
+  return endTasks(signature).flatMap((task) => {
+    const [last] = Array.isArray(task.options.chain) ? task.options.chain : []
+    return last === undefined ? [task] : endsOf(normalForm(readSignature(last, 'options.chain'), ''))
+  })
 }
 
 interface Member {
@@ -107,7 +98,13 @@ interface Member {
 
 function partOf({ body, ...member }: Member, { status, result }: Ending, origin: Origin): ChordPart {
   const part = { ...member, state: status as ChordPart['state'], result, callback: bodyCall(body, origin) }
-  return status !== SUCCESS && onErrorOf(body.options) === 'cancel' ? { ...part, ends: true } : part
+  const cancels = status !== SUCCESS && new ChordOnError(body).of(member.index) === 'cancel'
+  return cancels ? { ...part, ends: true } : part
+}
+
+/** A chord as it is opened, with the call of its body. Throws EncodeError. */
+export function withCallback({ body, ...open }: Opening, before: Omit<Origin, 'id'>): OpenChord {
+  return { ...open, callback: bodyCall(body, { ...before, id: open.group }) }
 }
 
 /** What `readBodyCall` reads. Throws EncodeError. */

@@ -1,5 +1,6 @@
 import type { OpenChord } from '../backend/chords.ts'
 import type { Prepared } from '../calls/prepareCall.ts'
+import { withCallback } from './chordParts.ts'
 import { normalForm } from './normalForm.ts'
 import { endId } from './outline.ts'
 import { type CanvasApp, type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
@@ -28,5 +29,9 @@ export function expand(
   const called = chain ? { ...signature, options: { ...signature.options, chain } } : signature
   const normal = normalForm(withArgs(called, args), id, flow)
   const { calls, opens } = unfold(normal)
-  return { id: endId(normal), sends: calls.map((call) => prepareSignature(call, before, app, now)), opens }
+  return {
+    id: endId(normal),
+    sends: calls.map((call) => prepareSignature(call, before, app, now)),
+    opens: opens.map((open) => (open.held ? withCallback(open, before) : open)),
+  }
 }

@@ -1,5 +1,13 @@
 import { chainData, chordData, chordParts, groupData, tasksOf } from '../protocol/canvas.ts'
-import { onErrorOf, plainBody, withOnError } from '../protocol/onError.ts'
+import {
+  memberOnErrorOf,
+  onErrorOf,
+  onErrorRuns,
+  plainBody,
+  withMembersOnError,
+  withOnError,
+  withOnErrorOf,
+} from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
@@ -123,10 +131,20 @@ function normalChord(signature: SignatureData, id: string, flow: Options, seed: 
   const group = typeof options.task_id === 'string' ? options.task_id : uuidOf(seed, 'header')
   const header = { ...groupData(parts.header.map(withoutChord), { ...options, ...rest, task_id: group }) }
   const normal = normalForm(body, id, flow, uuidOf(seed, 'body'))
-  return chordData(normalGroup({ ...header, args: signature.args }, group, flow, group), {
-    ...normal,
-    options: withOnError(normal.options, onError),
-  })
+  const normalHeader = normalGroup({ ...header, args: signature.args }, group, flow, group)
+  const said = withOnError(withOnErrorOf(normal.options, parts.body), onError)
+  return chordData(normalHeader, { ...normal, options: withMembersOnError(said, runsOf(normalHeader)) })
+}
+
+/** Most runs of members with their own `onError`: they go with each member. */
+const MAX_RUNS = 100
+
+function runsOf(header: SignatureData): ReturnType<typeof onErrorRuns> {
+  const runs = onErrorRuns(endTasks(header).map(({ options }) => memberOnErrorOf(options)))
+  if (runs.length <= MAX_RUNS) return runs
+  throw new ArgumentError(
+    `chord: onError: expected at most ${MAX_RUNS} runs of members with the same onError of their own, got ${runs.length}: put those that have the same side by side`,
+  )
 }
 
 /** Celery repeats the body in each member of a header. */
@@ -147,14 +165,19 @@ export function partsOf(members: readonly SignatureData[], first: Part): readonl
 
 /** How many tasks are at the end of a signature in normal form: the parts that it is in a header. */
 export function sizeOf(signature: SignatureData): number {
+  return canvasOf(signature) === undefined ? 1 : endTasks(signature).length
+}
+
+/** The tasks at the end of a signature in normal form: in a header, each of them is a part. */
+export function endTasks(signature: SignatureData): readonly SignatureData[] {
   switch (canvasOf(signature)) {
     case 'chain':
-      return sizeOf(tasksOf(signature, signature.task).at(-1) as SignatureData)
+      return endTasks(tasksOf(signature, signature.task).at(-1) as SignatureData)
     case 'group':
-      return tasksOf(signature, signature.task).reduce((sum, member) => sum + sizeOf(member), 0)
+      return tasksOf(signature, signature.task).flatMap(endTasks)
     case 'chord':
-      return sizeOf(chordParts(signature, signature.task).body)
+      return endTasks(chordParts(signature, signature.task).body)
     default:
-      return 1
+      return [signature]
   }
 }

@@ -1,10 +1,11 @@
 import type { Outline } from '../calls/outline.ts'
 import type { ParsedWorkflowOptions } from '../calls/workflowOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
+import { memberOnErrorOf } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { stamped } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { normalForm } from './normalForm.ts'
+import { endTasks, normalForm } from './normalForm.ts'
 import { outlineOf } from './outline.ts'
 import { withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
 import { type Opening, unfold } from './unfold.ts'
@@ -37,6 +38,7 @@ export function planOf(
   const tasks = tasksWithin(normal)
   const chords = chordsWithin(normal)
   requireOwnIds(tasks, chords)
+  requireChord(tasks, chords)
   return {
     calls: calls.map((call) => withOptions(call, first)),
     later: tasks.filter(({ options }) => !now.has(options.task_id)),
@@ -57,6 +59,19 @@ function requireOwnId(ids: Set<unknown>, id: unknown, name: string): void {
   if (ids.has(id))
     throw new ArgumentError(`${name}: expected an id of its own for each task and header, got ${id} twice`)
   ids.add(id)
+}
+
+/** What a member says of its failure counts in a chord only. */
+function requireChord(tasks: readonly SignatureData[], chords: readonly SignatureData[]): void {
+  const own = tasks.filter(({ options }) => memberOnErrorOf(options) !== undefined)
+  if (own.length === 0) return
+  const ends = chords.flatMap(({ kwargs }) => endTasks(kwargs.header as SignatureData))
+  const members = new Set(ends.map(({ options }) => options.task_id))
+  const lost = own.find(({ options }) => !members.has(options.task_id))
+  if (lost)
+    throw new ArgumentError(
+      `${lost.task}: onError: expected a member of the header of a chord, or the last step of one that is a chain`,
+    )
 }
 
 /** All chords of a workflow in normal form, without links. */

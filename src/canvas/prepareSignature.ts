@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { isPriority } from '../config/taskOptions.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, type TaskMessage } from '../protocol/message.ts'
+import { ownershipIn } from '../protocol/ownership.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
 import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
@@ -62,7 +63,8 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   const routingKey =
     queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route?.(task) ?? config.queue
   const envelope = encodeTask(message, serializer, config.typedJson)
-  return preparedOf(message, envelope, { exchange, routingKey }, now)
+  const metadata = ignored ? undefined : ownershipIn(message.headers)
+  return preparedOf(message, envelope, { exchange, routingKey }, now, { metadata })
 }
 
 /** How each option is read; `checkOptions` reads them before anything is sent. */

@@ -1,6 +1,7 @@
 import type { Following } from '../backend/followUp.ts'
 import { chordData, taskData, tasksOf } from '../protocol/canvas.ts'
 import type { TaskMessage } from '../protocol/message.ts'
+import { ownedOptions } from '../protocol/ownership.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { type Advancer, send } from './advance.ts'
@@ -8,7 +9,8 @@ import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
 
 /**
  * A workflow replaces a task, as with Celery's `replace`: it ends with the id of the task, and has its callbacks, its
- * errbacks, the rest of its chain, and its place in a group. Its other ids are derived from that of the task, so that a
+ * errbacks, the rest of its chain, and its place in a group; each task in it that has none of its own gets the priority
+ * of the task, its `expires`, its owner and its tags. Its other ids are derived from that of the task, so that a
  * task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord where
  * none can be joined, and as `expand`.
  */
@@ -18,7 +20,7 @@ export function replacementOf(
   advancer: Advancer,
   now: number,
 ): Following {
-  const { id, embed, parentId } = message
+  const { id, embed, parentId, priority, expires, headers } = message
   const kind = canvasOf(workflow)
   if ((kind === 'chain' || kind === 'group') && tasksOf(workflow, kind).length === 0)
     throw new ArgumentError(`task ${message.task}: replace: expected at least one task, got an empty ${kind}`)
@@ -31,7 +33,8 @@ export function replacementOf(
     chain: embed.chain ?? [],
   })
   const signature = withErrbacks(ended, embed.errbacks ?? [])
-  const flow = { priority: message.priority, replaced_task_nesting: (message.replacedTaskNesting ?? 0) + 1 }
+  const nesting = (message.replacedTaskNesting ?? 0) + 1
+  const flow = { priority, expires, replaced_task_nesting: nesting, ...ownedOptions(headers) }
   const following = send([{ signature, args: [], id, flow }], { ...message, id: parentId }, advancer, now)
   if ((following.opens ?? []).length > 0 && !advancer.joins)
     throw new NotSupportedError(`task ${message.task}: replace: these stores cannot join a chord, nor a group`)

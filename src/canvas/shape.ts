@@ -44,17 +44,20 @@ export function shapeOf(signature: SignatureData): Shape {
 
 /** Those that are the same as the one before it are counted. */
 function shapesOf(signatures: readonly SignatureData[]): readonly Shape[] {
-  const shapes: Shape[] = []
-  let last = ''
+  const runs: { readonly shape: Shape; count: number }[] = []
   for (const signature of signatures) {
     const shape = shapeOf(signature)
-    const text = JSON.stringify(shape)
-    const before = shapes.at(-1)
-    if (before && text === last) shapes[shapes.length - 1] = { ...before, count: (before.count ?? 1) + 1 }
-    else shapes.push(shape)
-    last = text
+    const last = runs.at(-1)
+    if (last && isSame(last.shape, shape)) last.count++
+    else runs.push({ shape, count: 1 })
   }
-  return shapes
+  return runs.map(({ shape, count }) => (count > 1 ? { ...shape, count } : shape))
+}
+
+function isSame(one: Shape, other: Shape): boolean {
+  if (one.task !== other.task || one.id !== other.id) return false
+  const isPlain = one.task !== undefined && one.chain === undefined && other.chain === undefined
+  return isPlain || JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** How many tasks a shape has. */

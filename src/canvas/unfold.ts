@@ -1,6 +1,6 @@
 import type { OpenChord } from '../backend/chords.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
-import { plainBody } from '../protocol/onError.ts'
+import { ChordOnError, plainBody } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { normalForm, partsOf, sizeOf } from './normalForm.ts'
 import { withArgs, withEnd } from './signatureEnd.ts'
@@ -47,7 +47,8 @@ function addChord(signature: SignatureData, to: Unfolded): void {
   const { header, options, body } = chordParts(signature, signature.task)
   const group = options.task_id as string
   const size = header.reduce((sum, member) => sum + sizeOf(member), 0)
-  if (size > 0) to.opens.push({ group, size, body })
+  const held = new ChordOnError(body).isLenient ? ({ held: true } as const) : {}
+  if (size > 0) to.opens.push({ group, size, body, ...held })
   for (const member of partsOf(header, { group_id: group, group_index: 0, chord: body })) add(member, to)
   // Without a part to wait for, it runs at once.
   if (size === 0) add(normalForm(withArgs(plainBody(body), [[]]), ''), to)

@@ -1,4 +1,4 @@
-import pretty from 'pino-pretty'
+import { createRequire } from 'node:module'
 import { createLogger, type Logger, type LogLevel } from '../std/log.ts'
 
 /** Fields that the text of a line contains already. */
@@ -14,13 +14,25 @@ export type Readers = 'people' | 'people at a terminal'
  */
 export function commandLogger(level: LogLevel, readers: Readers): Logger {
   if (readers !== 'people' && process.stderr.isTTY !== true) return createLogger(level)
-  const format = pretty.prettyFactory({
+  let format: Format | undefined
+  const write = (line: string): void => {
+    format ??= formatForPeople()
+    process.stderr.write(format(line))
+  }
+  return createLogger(level, { write })
+}
+
+type Format = (line: string) => string
+
+/** Loaded for the first line, at once: most commands write none. */
+function formatForPeople(): Format {
+  const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty')
+  return pretty.prettyFactory({
     colorize: process.stderr.isTTY === true && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: FIELDS_IN_MESSAGE,
     messageFormat: lineText,
   })
-  return createLogger(level, { write: (line: string) => void process.stderr.write(format(line)) })
 }
 
 /** The words of a line; of a task's own line, which task; of a failure, where. */

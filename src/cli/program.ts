@@ -148,6 +148,7 @@ function addRecords(root: Command): void {
   const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is asked to stop')
   withStores(withModule(revoke, false), 'warn')
     .option('--terminate', 'end a running one by force, in pool threads')
+    .option('--tree', 'all of the workflow that it is the result of')
     .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
 }
 

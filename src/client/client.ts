@@ -13,6 +13,7 @@ import type {
   ProgressOf,
   SignatureLike,
   TasksOf,
+  WorkflowDocument,
   WorkflowTree,
 } from './types.ts'
 
@@ -30,11 +31,14 @@ export type {
   JobLinks,
   JsonOf,
   LoggedLine,
+  OnError,
   OutputOf,
   ProgressOf,
   Received,
   SignatureLike,
   TasksOf,
+  WorkflowDocument,
+  WorkflowDocumentOptions,
   WorkflowEdge,
   WorkflowNode,
   WorkflowTree,
@@ -89,10 +93,11 @@ export interface Client<Tasks> {
   /** What happens to a job, until its end. */
   events(id: string, options?: EventOptions): AsyncGenerator<JobEvent, void, void>
   /**
-   * Submit a workflow: what `JSON.stringify` makes of one, or anything with such a `toJSON`. The handle is that of its
-   * result; a group has `{ done, total }` as its progress, and the list of results as its result.
+   * Submit a workflow: a document, what `JSON.stringify` makes of a workflow, or anything with such a `toJSON`. The
+   * handle is that of its result, and its `cancel` cancels all of the workflow; a group has `{ done, total }` as its
+   * progress, and the list of results as its result.
    */
-  submitWorkflow(workflow: SignatureLike, options?: WorkflowSubmitOptions): Promise<JobHandle>
+  submitWorkflow(workflow: WorkflowDocument | SignatureLike, options?: WorkflowSubmitOptions): Promise<JobHandle>
   /** The tree of a workflow as it is now, by the id of its result or of its first job. */
   workflow(id: string, options?: { signal?: AbortSignal | undefined }): Promise<WorkflowTree>
   /** Ask that a job does not run, or stops. */

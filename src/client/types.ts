@@ -1,7 +1,10 @@
 import type { Task } from '../calls/task.ts'
 import type { JobError } from '../protocol/jobDocument.ts'
+import type { OnError } from '../protocol/onError.ts'
+import type { SignatureLike } from '../protocol/signature.ts'
 
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
+export type { OnError } from '../protocol/onError.ts'
 export type { SignatureLike } from '../protocol/signature.ts'
 export type { WorkflowEdge, WorkflowNode, WorkflowTree } from '../protocol/workflowTree.ts'
 
@@ -87,3 +90,36 @@ export type JobEvent<Result = unknown, Progress = unknown, Chunk = unknown> =
   | { readonly type: 'error'; readonly id: string; readonly state: 'FAILURE' | 'REVOKED'; readonly error: JobError }
   /** Events are missing here: they were longer ago than the server keeps. */
   | { readonly type: 'reset'; readonly id: string }
+
+/** A workflow, or the call of a task, as the document that `POST /v1/workflows` takes. Absent and null are the same. */
+export interface WorkflowDocument {
+  /** An exposed task, or `celery.chain`, `.group`, `.chord`, `.map`, `.starmap`, `.chunks`. */
+  readonly task: string
+  readonly args?: readonly unknown[] | null
+  /** Of a chain and a group `tasks`, of a chord `header` and `body`. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | null
+  readonly options?: WorkflowDocumentOptions | null
+  readonly subtask_type?: string | null
+  /** True: it does not take the result of the step before it. */
+  readonly immutable?: boolean | null
+}
+
+/** The options that a client may set. */
+export interface WorkflowDocumentOptions {
+  /** s from now. */
+  readonly countdown?: number | null
+  /** ISO 8601. */
+  readonly eta?: string | null
+  /** s from now, or ISO 8601. */
+  readonly expires?: number | string | null
+  /** 0 to 255. */
+  readonly priority?: number | null
+  /** Called with the result, when it has succeeded. */
+  readonly link?: SignatureLike | WorkflowDocument | readonly (SignatureLike | WorkflowDocument)[] | null
+  /** Called with the id of the task, when it has failed. */
+  readonly link_error?: SignatureLike | WorkflowDocument | readonly (SignatureLike | WorkflowDocument)[] | null
+  /** Of a chord, or of a group that something follows: what becomes of it when a member fails. */
+  readonly on_error?: OnError | null
+  /** `ctx.stamps` in the task; of a workflow: in all its tasks and links. At most 16. */
+  readonly stamps?: Readonly<Record<string, string | number | boolean>> | null
+}

@@ -1,5 +1,5 @@
 import { isRecord } from '../std/isRecord.ts'
-import { canvasOf, readSignature, type SignatureData } from './signature.ts'
+import { canvasOf, readSignature, readSignatureList, type SignatureData } from './signature.ts'
 
 /*
  * Workflows as data, in Celery's forms (celery/canvas.py; celery-wire §1.3): a chain, a group and a chord are
@@ -89,6 +89,5 @@ export function chordParts({ kwargs }: SignatureData, path: string): ChordParts 
 }
 
 function listOf(value: unknown, path: string): readonly SignatureData[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  return list.map((item, index) => readSignature(item, `${path}[${index}]`))
+  return readSignatureList(Array.isArray(value) ? value : [value], path)
 }

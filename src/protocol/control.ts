@@ -76,9 +76,9 @@ export function controlRequest(request: ControlRequest): ControlEnvelope {
   return { envelope: envelopeOf(body, {}, 'json'), route: { exchange: CONTROL_EXCHANGE, routingKey: '' } }
 }
 
-/** The broadcast that revokes a task. */
-export function revokeRequest(id: string, terminate: boolean): ControlEnvelope {
-  return controlRequest({ method: 'revoke', arguments: { task_id: id, terminate, signal: 'SIGTERM' } })
+/** The broadcast that revokes a task, or all of these. */
+export function revokeRequest(ids: string | readonly string[], terminate: boolean): ControlEnvelope {
+  return controlRequest({ method: 'revoke', arguments: { task_id: ids, terminate, signal: 'SIGTERM' } })
 }
 
 /** The answer of one worker. */

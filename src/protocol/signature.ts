@@ -32,9 +32,10 @@ function toJson(value: { toJSON?: unknown }): unknown {
 
 /**
  * Read one signature; absent fields get their defaults. `path` names it in the DecodeError for anything else. Nested
- * ones are not looked into.
+ * ones are not looked into. One that is complete is returned as it is.
  */
 export function readSignature(value: unknown, path: string): SignatureData {
+  if (isComplete(value)) return value
   if (!isRecord(value)) throw wrong(path, 'a signature object', value)
   const { task, args = [], kwargs = {}, options = {}, subtask_type = null, immutable = false } = value
   if (typeof task !== 'string' || task === '') throw wrong(`${path}.task`, 'a task name', task)
@@ -57,8 +58,26 @@ export function readSignature(value: unknown, path: string): SignatureData {
 /** Read what may be nothing, one signature or a list of them, as `callbacks` and `link` are. Null for nothing. */
 export function readSignatures(value: unknown, path: string): readonly SignatureData[] | null {
   if (value === undefined || value === null) return null
-  if (!Array.isArray(value)) return [readSignature(value, path)]
-  return value.map((item, index) => readSignature(item, `${path}[${index}]`))
+  return Array.isArray(value) ? readSignatureList(value, path) : [readSignature(value, path)]
+}
+
+/** Read each signature of a list. */
+export function readSignatureList(list: readonly unknown[], path: string): readonly SignatureData[] {
+  return list.every(isComplete) ? list : list.map((item, index) => readSignature(item, `${path}[${index}]`))
+}
+
+function isComplete(value: unknown): value is SignatureData {
+  if (!isRecord(value)) return false
+  const { task, args, kwargs, options, subtask_type, immutable } = value
+  return (
+    typeof task === 'string' &&
+    task !== '' &&
+    Array.isArray(args) &&
+    isRecord(kwargs) &&
+    isRecord(options) &&
+    (subtask_type === null || typeof subtask_type === 'string') &&
+    typeof immutable === 'boolean'
+  )
 }
 
 /** Which options of a signature a search leaves out, by name. */
@@ -110,7 +129,7 @@ const CANVAS = /^celery\.(group|chain|chord)$/
 
 /** The kind of canvas that a signature is, as `group`; undefined for a plain task. */
 export function canvasOf({ task, subtask_type }: Pick<SignatureData, 'task' | 'subtask_type'>): string | undefined {
-  return subtask_type || CANVAS.exec(task)?.[1]
+  return subtask_type || (task.startsWith('celery.') ? CANVAS.exec(task)?.[1] : undefined)
 }
 
 function wrong(path: string, expected: string, got: unknown): DecodeError {

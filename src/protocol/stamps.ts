@@ -3,7 +3,8 @@ import { canvasOf, type SignatureData } from './signature.ts'
 
 /*
  * Stamps: values that go with each task of a workflow, as Celery 5.3 has them. A signature has their names in the
- * option `stamped_headers`, and each value as an option of that name; a message has `stamped_headers` and `stamps`.
+ * option `stamped_headers`, and each value as an option of that name; a message has `stamped_headers` and `stamps`. So
+ * have the headers of a signature: Celery 5.2, which knows no stamps, passes on headers.
  */
 
 /** Values by name. */
@@ -34,7 +35,9 @@ export function withStamps(options: Options, stamps: Stamps): Options {
   const added = Object.keys(stamps).filter((name) => !own.includes(name))
   if (added.length === 0) return options
   const values = Object.fromEntries(added.map((name) => [name, stamps[name]]))
-  return { ...options, ...values, stamped_headers: [...own, ...added] }
+  const all = { ...options, ...values, stamped_headers: [...own, ...added] }
+  const headers = isRecord(options.headers) ? options.headers : {}
+  return { ...all, headers: { ...headers, stamped_headers: all.stamped_headers, stamps: stampsIn(all) } }
 }
 
 /** The stamps that options have. */
@@ -48,6 +51,10 @@ function namesOf({ stamped_headers: names }: Options): readonly string[] {
 
 /** A signature with stamps on each task of it, those of its links too. Not for one that contains itself. */
 export function stamped(signature: SignatureData, stamps: Stamps): SignatureData {
+  return Object.keys(stamps).length === 0 ? signature : stampedWithin(signature, stamps)
+}
+
+function stampedWithin(signature: SignatureData, stamps: Stamps): SignatureData {
   const isCanvas = canvasOf(signature) !== undefined
   const options = { ...(isCanvas ? signature.options : withStamps(signature.options, stamps)) }
   for (const name of LINKS) if (options[name]) options[name] = within(options[name], stamps)
@@ -66,5 +73,7 @@ function within(value: unknown, stamps: Stamps): unknown {
   if (!isRecord(value) || typeof value.task !== 'string') return value
   const { options, kwargs } = value
   const data = { subtask_type: null, ...value, options: options ?? {}, kwargs: kwargs ?? {} }
-  return isRecord(data.options) && isRecord(data.kwargs) ? stamped(data as unknown as SignatureData, stamps) : value
+  return isRecord(data.options) && isRecord(data.kwargs)
+    ? stampedWithin(data as unknown as SignatureData, stamps)
+    : value
 }

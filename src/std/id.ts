@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
 
 /** Random hexadecimal digits, and how many of them are used. */
@@ -53,6 +53,6 @@ const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 
 /** A UUID version 8 made of these texts: the same texts give the same id, in any process. */
 export function uuidOf(...parts: readonly string[]): string {
-  const hex = createHash('sha256').update(parts.join('\0')).digest('hex')
+  const hex = hash('sha256', parts.join('\0'), 'hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

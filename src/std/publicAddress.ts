@@ -24,8 +24,18 @@ const PRIVATE_4 = [
 /** Within 2000::/3, the only part of IPv6 that is public. */
 const PRIVATE_6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
 
-const refused = blockList([...PRIVATE_4, ...PRIVATE_6])
-const unicast = blockList(['2000::/3'])
+interface Lists {
+  readonly refused: BlockList
+  readonly unicast: BlockList
+}
+
+let lists: Lists | undefined
+
+/** Made when an address is first checked: most processes check none. */
+function knownLists(): Lists {
+  lists ??= { refused: blockList([...PRIVATE_4, ...PRIVATE_6]), unicast: blockList(['2000::/3']) }
+  return lists
+}
 
 function blockList(networks: readonly string[]): BlockList {
   const list = new BlockList()
@@ -41,6 +51,7 @@ function blockList(networks: readonly string[]): BlockList {
  * IPv4-mapped IPv6 address of these.
  */
 export function isPublicAddress(address: string): boolean {
+  const { refused, unicast } = knownLists()
   switch (isIP(address)) {
     case 4:
       return !refused.check(address, 'ipv4')

@@ -15,6 +15,7 @@ import {
 import { HEADER_LIMIT_MS } from '../backend/unsentHeader.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
+import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
@@ -144,14 +145,15 @@ export class SequentialUnitOfWork implements UnitOfWork {
    * the same ids.
    */
   async write(writing: Writing): Promise<boolean> {
-    const { meta, parts = [], opens = [], also = [], publish = [], closes } = writing
+    const { meta, parts = [], opens = [], also = [], metadata, publish = [], closes } = writing
     const chords = this.#backend.chords?.writes
     if (!chords || (parts.length === 0 && opens.length === 0 && closes === undefined))
       return writeInOrder(writing, this.#broker, this.#backend)
     if (closes !== undefined && !(await this.#claim(closes, chords))) return false
     if (opens.length > 0) await chords.open(opens, lastDue(publish))
     const ended = also.filter(({ status }) => isFinal(status))
-    await Promise.all(also.map((one) => isFinal(one.status) || this.#backend.store(one)))
+    const sent = also.filter(({ status }) => !isFinal(status))
+    await Promise.all(sent.map((one) => this.#backend.store(one, undefined, metadata?.get(one.task_id))))
     await Promise.all(publish.map((message) => publishTo(this.#broker, message)))
     // Last: a worker that finds the record of a failed body concludes that its errbacks were sent.
     const isEnd = meta !== undefined || ended.length + parts.length > 0
@@ -188,14 +190,18 @@ export class SequentialUnitOfWork implements UnitOfWork {
  * must not replace that of the next run.
  */
 export async function writeInOrder(
-  { meta, reply, publish = [], also = [] }: Writing,
+  { meta, reply, publish = [], also = [], metadata }: Writing,
   broker: Broker,
   backend: ResultBackend,
 ): Promise<boolean> {
   if (meta && publish.length + also.length === 0) return backend.store(meta, reply)
   const last = meta !== undefined && isFinal(meta.status)
   const first = meta && !last ? await backend.store(meta, reply) : true
-  await Promise.all(also.map((other) => backend.store(other, reply && { ...reply, correlationId: other.task_id })))
+  const storeOther = (other: TaskMeta): Promise<boolean> => {
+    const { task_id: correlationId } = other
+    return backend.store(other, reply && { ...reply, correlationId }, metadata?.get(correlationId))
+  }
+  await Promise.all(also.map(storeOther))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
   return meta && last ? backend.store(meta, reply) : first
 }

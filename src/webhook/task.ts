@@ -6,7 +6,7 @@ import { currentTask } from '../tasks/current.ts'
 import { pinUrl, type Resolve, resolveBySystem } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
 import { WEBHOOK_TASK } from './header.ts'
-import { type Answer, post } from './post.ts'
+import type { Answer } from './post.ts'
 import { signedHeaders } from './sign.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
@@ -104,6 +104,8 @@ async function deliver({ url, id, body, config, resolve, signal, now }: Attempt)
     'content-type': 'application/cloudevents+json; charset=utf-8',
     'user-agent': 'celeriac-webhook/1',
   }
+  // Its modules of Node load slowly, and most processes deliver nothing.
+  const { post } = await import('./post.ts')
   const answer = await onTheWay(() => post(target, body, headers, config.timeout, signal))
   const { status } = answer
   if (status >= 200 && status < 300) return status

@@ -16,7 +16,7 @@ import {
 import { revokeRequest } from '../protocol/control.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
-import { isFinal } from '../protocol/states.ts'
+import { isFinal, REVOKED } from '../protocol/states.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
 import type { SettlerParts } from './task/settler.ts'
@@ -121,13 +121,12 @@ export class ChordJoiner implements Service {
   async #write(chord: ReadChord, isLeft: boolean): Promise<void> {
     const { group } = chord
     try {
-      const { count, results, error, onError } = await this.#gather(chord)
+      const { count, results, error, cancels } = await this.#gather(chord)
       // It was closed meanwhile; or nothing of it is left.
       if (count === 0) return await this.#close(group)
-      // A worker of Celery's that ends a chord with an error leaves its parts.
-      if (isLeft && error && (await this.#hasEnded(chord))) return await this.#close(group)
+      if (error && (await this.#isOver(chord, isLeft))) return await this.#close(group)
       // Before it is closed: if this worker dies in between, another one finds the chord, and does both.
-      if (error && onError === 'cancel') await this.#revoke(group)
+      if (cancels) await this.#revoke(group)
       if (error) return await this.#endFailed(chord, error)
       if (await this.#attempt(this.#body(chord, results))) this.#emit('chord:success', { group, id: bodyIdOf(chord) })
     } catch (problem) {
@@ -189,9 +188,10 @@ export class ChordJoiner implements Service {
     return this.#parts.stores.unitOfWork.write(writing)
   }
 
-  async #hasEnded(chord: ReadChord): Promise<boolean> {
+  /** Its body was revoked, with all of the workflow; or a worker of Celery's has ended it and left its parts. */
+  async #isOver(chord: ReadChord, isLeft: boolean): Promise<boolean> {
     const [body] = await this.#parts.stores.backend.load([bodyIdOf(chord)])
-    return body !== undefined && isFinal(body.status)
+    return body !== undefined && (body.status === REVOKED || (isLeft && isFinal(body.status)))
   }
 
   #emit<Name extends 'chord:success' | 'chord:failure'>(name: Name, event: Signals[Name]): void {

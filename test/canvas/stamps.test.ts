@@ -74,6 +74,23 @@ describe('the form of a signature', () => {
     expect(kwargs).toMatchObject({ header: [{ options }], body: { options } })
   })
 
+  test('they are among the headers, too, which Celery 5.2 passes on; other headers stay', () => {
+    const { step, all } = start()
+    const one = step.s(1, 'a').set({ headers: { mine: 1 }, stamps: { order: 1 } })
+    const { headers } = one
+      .set({ headers: { more: 2 } })
+      .set({ stamps: { order: 2, line: 3 } })
+      .toJSON().options
+    expect(headers).toEqual({
+      mine: 1,
+      more: 2,
+      stamped_headers: ['order', 'line'],
+      stamps: { order: 2, line: 3 },
+    })
+    const flow = stamped(chord([one], all.s('b')).toJSON(), { order: 9, whole: 4 })
+    expect(flow.kwargs.header).toMatchObject([{ options: { headers: { mine: 1, stamps: { order: 1, whole: 4 } } } }])
+  })
+
   test('a name that is an option or a field, and a value that cannot be sent, are refused', async () => {
     const { step } = start()
     expect(() => step.s(1, 'a').set({ stamps: { queue: 'x' } })).toThrow(ArgumentError)

@@ -13,7 +13,10 @@ const NAMES = [
   ...['celery.chain', 'celery.group', 'celery.chord', 'celery.map', 'celery.starmap', 'celery.chunks'],
   ...['tasks.echo', 'tasks.echo', 'tasks.echo', 'tasks.hidden', 'celery.accumulate', 'constructor', '__proto__', ''],
 ]
-const OPTIONS = ['link', 'link_error', 'chain', 'chord', 'task_id', 'reply_to', 'countdown', 'eta', 'toString', 'owner']
+const OPTIONS = [
+  ...['link', 'link_error', 'chain', 'chord', 'task_id', 'reply_to', 'countdown', 'eta', 'toString', 'owner'],
+  ...['on_error', 'headers', 'stamps', 'stamped_headers'],
+]
 
 /** A document of random parts, right ones and wrong ones. */
 function randomDocument(number: () => number, depth = 0): unknown {
@@ -34,7 +37,9 @@ function randomDocument(number: () => number, depth = 0): unknown {
         () => ({ task: inner(), it: pick([[1, 2], [[1]], 'x', []]), ...(number() < 0.5 && { n: 1 }) }),
       ])(),
     }),
-    ...(number() < 0.3 && { options: { [option]: option.startsWith('link') ? list() : pick([1, 'x', inner()]) } }),
+    ...(number() < 0.3 && {
+      options: { [option]: option.startsWith('link') ? list() : pick([1, 'x', 'ignore', ['x'], inner()]) },
+    }),
     ...(number() < 0.2 && { subtask_type: pick([null, 'chain', 'group', 'chord', 'map', {}]) }),
     ...(number() < 0.5 && { immutable: pick([true, true, false, 1]) }),
     ...(number() < 0.03 && { headers: {} }),

@@ -301,6 +301,8 @@ describe('what is refused, before anything is sent', () => {
       [{ ...groupOf(add(1, 2)), args: [1] }, 'group.args: expected none'],
       [{ ...add(1, 2), subtask_type: 'group' }, 'signature.subtask_type: expected null'],
       [{ ...add(1, 2), headers: {} }, 'signature.headers: unknown'],
+      [{ task: 'celery.chain', tasks: [add(1, 2)] }, 'signature.tasks: expected it in kwargs'],
+      [{ task: 'group', kwargs: { tasks: [add(1, 2)] } }, 'group.task: expected celery.group'],
       [{ ...add(1, 2), options: { countdown: -1 } }, 'tasks.add.options.countdown: expected seconds'],
       [{ ...add(1, 2), options: { countdown: 1e300 } }, 'tasks.add.options.countdown: expected seconds'],
       [{ ...add(1, 2), options: { eta: 'tomorrow' } }, 'tasks.add.options.eta: expected a moment'],

@@ -110,6 +110,11 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
   app.task('ts.message', (..._: unknown[]) => told(context()))
   app.task('ts.record', (label: string) => note('order', label))
   app.task('ts.note', (...args: unknown[]) => note('notes', `ts.note ${args.join(' ')}`))
+  app.task('ts.failed', (id: string, label: string) => {
+    const { failed } = context()
+    const said = failed?.id === id ? `${failed.task} ${failed.error.type}` : 'none'
+    return note('notes', `ts.failed ${label}: ${said}`)
+  })
   app.task('ts.gated', async (name: string) => {
     await note('started', name)
     await gate(name)

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { fnmatchGlob, starGlob } from '../../src/std/glob.ts'
-import { growth } from './growth.ts'
+import { fnmatchGlob, Glob, starGlob } from '../../src/std/glob.ts'
 
 it.each<[pattern: string, text: string, matches: boolean]>([
   ['', '', true],
@@ -49,8 +48,31 @@ it.each<[pattern: string, text: string, matches: boolean]>([
   expect(starGlob(pattern).matches(text)).toBe(matches)
 })
 
-it('takes no longer than pattern times text, however hostile', () => {
-  const pattern = `${'*a'.repeat(20)}b`
-  expect(growth((length) => starGlob(pattern).matches('a'.repeat(length)), 20_000)).toBeLessThan(24)
-  expect(growth((length) => fnmatchGlob(`${'*[a-c]?'.repeat(length)}b`).matches('a'.repeat(200)), 500)).toBeLessThan(24)
+/** How many characters a pattern of these steps compares with a text: `*`, or a test that the text's `a` pass or not. */
+function comparisons(steps: readonly ('*' | boolean)[], text: string): number {
+  let count = 0
+  const counted = (passes: boolean) => () => {
+    count++
+    return passes
+  }
+  new Glob(steps.map((step) => (step === '*' ? 'any' : counted(step)))).matches(text)
+  return count
+}
+
+it.each([
+  ['*a*a…*ab of a…a', Array.from({ length: 20 }, () => ['*', true] as const)],
+  ['*aaaa…b of a…a', [['*'] as const, ...Array.from({ length: 20 }, () => [true] as const)]],
+  ['*[a-c]?…b of a…a', Array.from({ length: 500 }, () => ['*', true, true] as const)],
+])('compares no more often than pattern times text, however hostile: %s', (_title, steps) => {
+  const pattern = [...steps.flat(), false]
+  for (const length of [10, 200, 5000]) {
+    const count = comparisons(pattern, 'a'.repeat(length))
+    expect(count).toBeGreaterThan(0)
+    expect(count).toBeLessThanOrEqual(pattern.length * length)
+  }
+})
+
+it('a long hostile pattern is read and compared at once', () => {
+  expect(starGlob(`${'*a'.repeat(10_000)}b`).matches('a'.repeat(1000))).toBe(false)
+  expect(fnmatchGlob(`${'*[a-c]?'.repeat(10_000)}b`).matches('a'.repeat(1000))).toBe(false)
 })

@@ -196,6 +196,26 @@ export async function onError(): Promise<void> {
   chord([add.s(1, 2)], sum.s(), { onErrors: 'cancel' })
 }
 
+export function onErrorOfMember(): void {
+  const ends = app.task('ends', (list: readonly MemberEnd<number>[]) => list.length)
+  const mixed = app.task('mixed', ([n, s]: readonly [number, MemberEnd<string>]) => [n, s.status])
+  const some = app.task('some', (list: readonly (number | string)[]) => list.length)
+  const collected = text.s(3).set({ onError: 'collect' })
+  const ignored = text.s(3).set({ onError: 'ignore', queue: 'slow' })
+  chord([add.s(1, 2), collected], mixed.s())
+  chain(group([add.s(1, 2), collected]), mixed.s())
+  chord([add.s(1, 2), ignored], some.s())
+  chord([add.s(1, 2).set({ onError: 'ignore' })], sum.s())
+  chord([add.s(1, 2).set({ onError: 'collect' })], ends.s(), { onError: 'collect' })
+  chord([add.s(1, 2).set({ onError: 'fail' }), text.s(1)], pair.s())
+  // @ts-expect-error the body gets the end of this member
+  chord([add.s(1, 2), collected], pair.s())
+  // @ts-expect-error its result may be missing: not a pair
+  chord([add.s(1, 2), ignored], pair.s())
+  // @ts-expect-error a misspelled value
+  text.s(3).set({ onError: 'colect' })
+}
+
 export async function byName(): Promise<void> {
   const python = app.signature('py.add', [1])
   chain(add.s(1, 2), python, text.s())

@@ -135,6 +135,8 @@ function refusals(lab: () => Lab, joins: boolean): void {
   })
 }
 
+const FOLLOWER = { hostname: 'celery@h', listed: true, owned: true, joins: false, check: () => undefined }
+
 onEachStore((lab) => {
   it('callbacks and the next of a chain run with the result before their own arguments, and are its children', async () => {
     const app = lab().app()
@@ -285,7 +287,7 @@ describe('what is sent', () => {
 
   it('has the options of its signature, in the units of Celery', async () => {
     const app = lab().app({ routes: { 'py.*': 'python' } })
-    const follower = { app, hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
+    const follower = { app, ...FOLLOWER }
     const options = {
       task_id: 'id',
       countdown: 60,
@@ -341,7 +343,7 @@ describe('what is sent', () => {
 
   it('goes to the queue or exchange that its signature names', async () => {
     const app = lab().app()
-    const follower = { app, hostname: 'celery@h', listed: false, joins: false, check: () => undefined }
+    const follower = { app, ...FOLLOWER, listed: false, owned: false }
     const callbacks = [
       sig('a', { options: { queue: 'q', exchange: 'x', routing_key: 'k' } }),
       sig('a', { options: { exchange: 'x', routing_key: 'k' } }),
@@ -357,7 +359,7 @@ describe('what is sent', () => {
   })
 
   it('is the same when the task ends twice', async () => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
+    const follower = { app: lab().app(), ...FOLLOWER }
     const message = messageOf({ embed: { callbacks: [sig('a'), sig('a')], chain: [sig('a')] } })
     const { children } = afterSuccess(message, 1, follower, Date.now())
     expect(new Set(children).size).toBe(3)
@@ -373,13 +375,13 @@ describe('what is sent', () => {
     [{ headers: [] }, /headers: expected an object/],
     [{ link: 'x' }, /options\.link: expected a signature object/],
   ])('a signature with options %o is refused before the task runs', (options, reason) => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
+    const follower = { app: lab().app(), ...FOLLOWER }
     const problem = linkProblem(messageOf({ embed: { callbacks: [sig('a', { options })] } }), follower)
     expect(problem?.message).toMatch(reason)
   })
 
   it('what lies deeper is for the worker that gets there', () => {
-    const follower = { app: lab().app(), hostname: 'celery@h', listed: true, joins: false, check: () => undefined }
+    const follower = { app: lab().app(), ...FOLLOWER }
     const chain = [sig('celery.group', { subtask_type: 'group' }), sig('a')]
     expect(linkProblem(messageOf({ embed: { chain } }), follower)).toBeUndefined()
     expect(linkProblem(messageOf({}), follower)).toBeUndefined()

@@ -44,8 +44,8 @@ function shown(node: WorkflowNode): WorkflowNode {
   return node.task !== null && MAPS.has(node.task) ? rest : node
 }
 
-/** Whose a job is; one that a task has sent belongs to the owner of the first job of the workflow. */
-async function ownership(
+/** Whether a job is the client's; one that a task has sent belongs to the owner of the first job of the workflow. */
+export async function ownership(
   c: Context,
   { nodes, rootId }: WorkflowTree,
   { jobs }: HttpScope,

@@ -2,7 +2,8 @@ import type { Context } from 'hono'
 import type { AsyncResult, ResultHandle } from '../../calls/asyncResult.ts'
 import type { GroupResult } from '../../calls/groupResult.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
-import { FAILURE, isFinal, PENDING, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
+import { FAILURE, isFinal, PENDING, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
+import { UnknownJobError } from '../../std/errors.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { identityOf, isAdmin } from './identity.ts'
 
@@ -24,6 +25,10 @@ export interface SubmittedWorkflow {
 const MIN_LIFETIME_MS = 7 * 86_400_000
 const NEVER = Number.MAX_SAFE_INTEGER
 const MAX_IDS = 1000
+/** Longest time in which a change that this process has not seen is found, ms. */
+const MAX_PAUSE_MS = 5_000
+/** Longest time between two reads of a group that changes all the time, ms. */
+const MAX_MIN_PAUSE_MS = 200
 
 /** The workflow with this id, whosever it is; undefined where none was submitted. */
 export async function submittedWorkflow(id: string, { jobs }: HttpScope): Promise<SubmittedWorkflow | undefined> {
@@ -38,30 +43,61 @@ export async function keepSubmitted(id: string, workflow: SubmittedWorkflow, { a
   await (await jobs.notes())?.put({ key: noteKey(id), value: JSON.stringify(workflow), expires })
 }
 
+/** The job of a workflow that ends with a group. */
+export interface GroupJob {
+  readonly group: GroupResult
+  readonly info: JobInfo
+  /** Number of its last change, from 1: it rises with each member that ends. */
+  readonly seq: number
+  /** The members that have not ended, with their states. */
+  readonly open: ReadonlyMap<string, string>
+}
+
 /** The group that a workflow ends with, if this client may see it. */
-export async function findGroup(
-  c: Context,
-  scope: HttpScope,
-): Promise<{ readonly group: GroupResult; readonly info: JobInfo } | undefined> {
+export async function findGroup(c: Context, scope: HttpScope): Promise<GroupJob | undefined> {
   const id = c.req.param('id') ?? ''
   const workflow = await submittedWorkflow(id, scope)
   if (!workflow || workflow.task !== null) return undefined
   if (!isAdmin(c) && workflow.owner !== identityOf(c)?.id) return undefined
   const group = await scope.app.groupResult(id)
-  return group && { group, info: await groupInfo(group, workflow, scope) }
+  return group && groupJob(group, workflow, scope)
+}
+
+/**
+ * The group once it has changed; undefined on abort. It is read again at most once in as many ms as it has members.
+ * Throws UnknownJobError where it cannot be seen any more.
+ */
+export async function changedGroup(
+  c: Context,
+  scope: HttpScope,
+  known: GroupJob,
+  signal: AbortSignal,
+): Promise<GroupJob | undefined> {
+  while (!signal.aborted) {
+    await scope.jobs.nextChange(known.open, MAX_PAUSE_MS, signal)
+    await scope.jobs.pause(Math.min(known.group.size, MAX_MIN_PAUSE_MS), signal)
+    if (signal.aborted) return undefined
+    const now = await findGroup(c, scope)
+    if (!now) throw new UnknownJobError(known.info.id)
+    if (now.seq !== known.seq || now.info.state !== known.info.state) return now
+  }
+  return undefined
 }
 
 /** A group as a job: its progress is how many of its members have ended. */
-async function groupInfo(group: GroupResult, { at }: SubmittedWorkflow, { app }: HttpScope): Promise<JobInfo> {
+async function groupJob(group: GroupResult, { at }: SubmittedWorkflow, { app }: HttpScope): Promise<GroupJob> {
   const ids = leavesOf(group)
   const states: string[] = []
   for (let from = 0; from < ids.length; from += MAX_IDS)
     states.push(...(await app.states(ids.slice(from, from + MAX_IDS))))
-  const done = states.filter(isFinal).length
-  const state = done === states.length ? endOf(states) : states.every(isWaiting) ? PENDING : STARTED
+  const total = states.length
+  const open = new Map(ids.map((id, index) => [id, shownState(states[index] as string)]))
+  for (const [id, state] of open) if (isFinal(state)) open.delete(id)
+  const done = total - open.size
+  const state = done === total ? endOf(states) : states.every(isWaiting) ? PENDING : STARTED
   const failed = isFinal(state) && state !== SUCCESS ? ids[states.indexOf(state)] : undefined
   const end = failed === undefined ? undefined : await app.result(failed).info()
-  return {
+  const info: JobInfo = {
     id: group.id,
     task: undefined,
     state,
@@ -72,11 +108,16 @@ async function groupInfo(group: GroupResult, { at }: SubmittedWorkflow, { app }:
     submittedAt: new Date(at),
     startedAt: undefined,
     finishedAt: undefined,
-    progress: { done, total: states.length },
+    progress: { done, total },
     result: state === SUCCESS ? await group.join({ timeout: '10s' }) : undefined,
     error: end?.error,
     children: [],
   }
+  return { group, info, open, seq: state === PENDING ? 1 : isFinal(state) ? total + 2 : done + 2 }
+}
+
+function shownState(state: string): string {
+  return state === PROGRESS ? STARTED : state
 }
 
 function endOf(states: readonly string[]): string {

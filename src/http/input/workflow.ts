@@ -1,12 +1,15 @@
 import type { Context } from 'hono'
 import { chainData, chordData, groupData, taskData } from '../../protocol/canvas.ts'
+import { memberOnError, onErrorOf, withOnError } from '../../protocol/onError.ts'
 import type { SignatureData } from '../../protocol/signature.ts'
+import { type Stamps, withStamps } from '../../protocol/stamps.ts'
 import { isRecord } from '../../std/isRecord.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { taskProblem } from './submit.ts'
 import type { WorkflowCall } from './workflowCalls.ts'
-import { readWorkflowOptions } from './workflowOptions.ts'
+import { type PolicyPlace, type ReadOptions, readWorkflowOptions } from './workflowOptions.ts'
 import { type DocumentPlace, placeIn, refusal, WorkflowRefusal } from './workflowRefusal.ts'
+import { readStamps } from './workflowStamps.ts'
 
 /*
  * A workflow from outside: the plain data of `JSON.stringify(workflow)`, which is Celery's. Everything that may be in
@@ -52,7 +55,11 @@ const RESERVED = /^(?:celery|celeriac)\./
 /** Read a document. Throws WorkflowRefusal for what may not be sent by this client, with its place. */
 export function readWorkflow(c: Context, scope: HttpScope, value: unknown): ReadWorkflow {
   const reader = new WorkflowReader((task) => taskProblem(c, scope, task), scope)
-  const data = reader.read(value, { path: '', pointer: [] }, { depth: 0, preceded: false })
+  const data = reader.read(
+    value,
+    { path: '', pointer: [] },
+    { depth: 0, preceded: false, gathers: false, followed: false, member: false, stamps: {} },
+  )
   return { data, calls: reader.calls }
 }
 
@@ -68,6 +75,14 @@ interface Around {
   readonly depth: number
   /** It gets the result of what is before it as its first argument. */
   readonly preceded: boolean
+  /** It gets the results of a group: the body of a chord, or the step after a group. */
+  readonly gathers: boolean
+  /** Something gets its results: a step after it, or the body of the chord whose header it is. */
+  readonly followed: boolean
+  /** Its end is a part of a chord. */
+  readonly member: boolean
+  /** Of the workflows around it. */
+  readonly stamps: Stamps
 }
 
 class WorkflowReader {
@@ -102,36 +117,49 @@ class WorkflowReader {
     if (immutable)
       throw refusal(placeIn(place, ['immutable']), 'expected false: a workflow as a whole cannot be immutable')
     refuseUnknownKeys(kwargs, CANVAS_KEYS[kind], placeIn(place, ['kwargs']))
-    const options = this.#options(fields, place, around)
-    if (kind === 'chord') return this.#chord(kwargs, options, place, around)
+    const stamps = readStamps(fields.options, placeIn(place, ['options']), around.stamps)
+    const inner: Around = { ...around, depth: around.depth + 1, gathers: false, followed: false, member: false, stamps }
+    const takesPolicy = kind === 'chord' || around.gathers || (kind === 'group' && around.followed)
+    const read = this.#options(fields, place, { ...around, stamps }, { chord: takesPolicy, member: false })
+    const { followed, member } = around
+    if (kind === 'chord') return this.#chord(kwargs, read, place, { ...inner, followed, member })
+    const options = withOnError(read.options, read.onError)
     const steps = listAt(kwargs.tasks, placeIn(place, ['kwargs', 'tasks']))
+    const isChain = kind === 'chain'
     const parts = steps.map((step, index) =>
       this.read(step, placeIn(place, ['kwargs', 'tasks', index], `[${index}]`), {
-        depth: around.depth + 1,
-        preceded: around.preceded || (kind === 'chain' && index > 0),
+        ...inner,
+        preceded: around.preceded || (isChain && index > 0),
+        gathers: isChain && endsInGroup(steps[index - 1]),
+        followed: isChain && (followed || index < steps.length - 1),
+        member: isChain ? member && index === steps.length - 1 : followed || member,
       }),
     )
-    return kind === 'chain' ? chainData(parts, options) : groupData(parts, options)
+    return isChain ? chainData(parts, options) : groupData(parts, options)
   }
 
   #chord(
     kwargs: Fields['kwargs'],
-    options: SignatureData['options'],
+    { options, onError }: ReadOptions,
     place: DocumentPlace,
-    around: Around,
+    inner: Around,
   ): SignatureData {
     const { header, body, kwargs: more = {} } = kwargs
     if (!isRecord(more) || Object.keys(more).length > 0)
       throw refusal(placeIn(place, ['kwargs', 'kwargs']), 'expected an empty object')
-    const inner = { depth: around.depth + 1, preceded: around.preceded }
     const headerPlace = placeIn(place, ['kwargs', 'header'])
     const members = Array.isArray(header)
       ? listAt(header, headerPlace).map((member, index) =>
-          this.read(member, placeIn(headerPlace, [index], `[${index}]`), inner),
+          this.read(member, placeIn(headerPlace, [index], `[${index}]`), { ...inner, followed: false, member: true }),
         )
-      : this.read(header, headerPlace, inner)
+      : this.read(header, headerPlace, { ...inner, followed: true, member: true })
     const bodyPlace = placeIn(place, ['kwargs', 'body'])
-    return chordData(members, this.read(body, bodyPlace, { ...inner, preceded: true }), options)
+    const end = this.read(body, bodyPlace, { ...inner, preceded: true, gathers: true })
+    const given = [onError, onErrorOf(end.options), 'options' in members ? onErrorOf(members.options) : undefined]
+    const policies = given.filter((policy) => policy !== undefined)
+    if (policies.length > 1)
+      throw refusal(place, 'expected on_error once, on the chord, its body or its header, got it twice')
+    return chordData(members, onError ? { ...end, options: withOnError(end.options, onError) } : end, options)
   }
 
   #map(fields: Fields, place: DocumentPlace, around: Around): SignatureData {
@@ -158,9 +186,9 @@ class WorkflowReader {
       const list = task === 'celery.map' ? [item] : listAt(item, itemPlace, 0)
       this.calls.push({ task: inner.task, args: list, kwargs: {}, partial: false, place: itemPlace, item: true })
     }
-    const options = this.#options(fields, place, around)
+    const options = this.#taskOptions(fields, place, around)
     const data = { task: taskData(inner.task), it: items, ...(names.includes('n') && { n }) }
-    return taskData(task, { kwargs: data, options: { ...options, ignore_result: false }, immutable: true })
+    return taskData(task, { kwargs: data, options, immutable: true })
   }
 
   #task(fields: Fields, place: DocumentPlace, around: Around): SignatureData {
@@ -169,8 +197,7 @@ class WorkflowReader {
     this.#count(1, place)
     const partial = around.preceded && !immutable
     this.calls.push({ task, args, kwargs, partial, place, item: false })
-    const options = this.#options(fields, place, around)
-    return taskData(task, { args, kwargs, options: { ...options, ignore_result: false }, immutable })
+    return taskData(task, { args, kwargs, options: this.#taskOptions(fields, place, around), immutable })
   }
 
   #refuseTask(task: string, place: DocumentPlace): void {
@@ -179,6 +206,7 @@ class WorkflowReader {
       throw new WorkflowRefusal({ kind: 'unknown-task', detail })
     }
     const problem = this.#problemOf(task)
+    if (problem && CANVAS.has(`celery.${task}`)) throw refusal(placeIn(place, ['task']), `expected celery.${task}`)
     if (problem) throw new WorkflowRefusal({ ...problem, detail: `${place.path}: ${problem.detail}` })
   }
 
@@ -188,14 +216,38 @@ class WorkflowReader {
       throw refusal(place, `expected at most ${this.#limits.maxTasks} calls of tasks in a workflow, got more`)
   }
 
-  #options({ options }: Fields, place: DocumentPlace, { depth }: Around): SignatureData['options'] {
-    return readWorkflowOptions(options, placeIn(place, ['options']), (value, at) => {
-      if (!Array.isArray(value)) return [this.read(value, at, { depth: depth + 1, preceded: true })]
-      return value.map((link, index) =>
-        this.read(link, placeIn(at, [index], `[${index}]`), { depth: depth + 1, preceded: true }),
-      )
+  /** Its own stamps are not those of its links, as with `set`; those of the workflows around it are. */
+  #taskOptions(fields: Fields, place: DocumentPlace, around: Around): SignatureData['options'] {
+    const stamps = readStamps(fields.options, placeIn(place, ['options']), around.stamps)
+    const policies = { chord: around.gathers, member: around.member }
+    const { options, onError, memberOnError: own } = this.#options(fields, place, around, policies)
+    const headers = own === undefined ? {} : { headers: memberOnError(own) }
+    return withStamps(withOnError({ ...options, ...headers, ignore_result: false }, onError), stamps)
+  }
+
+  #options({ options }: Fields, place: DocumentPlace, around: Around, policies: PolicyPlace): ReadOptions {
+    const inner: Around = {
+      depth: around.depth + 1,
+      preceded: true,
+      gathers: false,
+      followed: false,
+      member: false,
+      stamps: around.stamps,
+    }
+    return readWorkflowOptions(options, placeIn(place, ['options']), policies, (value, at) => {
+      if (!Array.isArray(value)) return [this.read(value, at, inner)]
+      return value.map((link, index) => this.read(link, placeIn(at, [index], `[${index}]`), inner))
     })
   }
+}
+
+/** A step whose results the next one gets as a list. Not checked: it is what a client has sent. */
+function endsInGroup(value: unknown): boolean {
+  for (let step = value; isRecord(step); ) {
+    if (step.task !== 'celery.chain') return step.task === 'celery.group'
+    step = isRecord(step.kwargs) && Array.isArray(step.kwargs.tasks) ? step.kwargs.tasks.at(-1) : undefined
+  }
+  return false
 }
 
 /** The fields of a signature; absent ones, and null, are their defaults. */
@@ -236,6 +288,8 @@ function listAt(value: unknown, place: DocumentPlace, atLeast = 1): readonly unk
 function refuseUnknownKeys(value: object, known: readonly string[], place: DocumentPlace): void {
   const unknown = Object.keys(value).find((key) => !known.includes(key))
   if (unknown === undefined) return
+  const isInner = known.includes('subtask_type') && ['tasks', 'header', 'body'].includes(unknown)
+  if (isInner) throw refusal(placeIn(place, [unknown]), `expected it in kwargs: { ${unknown}: … }`)
   throw refusal(placeIn(place, [unknown], `.${unknown.slice(0, 80)}`), `unknown; known are ${known.join(', ')}`)
 }
 

@@ -138,7 +138,7 @@ function cancelJob(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'Cancel a job',
     description:
-      'A job that waits never runs. A running one gets the signal to stop, and is ended by force with `terminate=1`, where the pool can.',
+      'A job that waits never runs. A running one gets the signal to stop, and is ended by force with `terminate=1`, where the pool can. Of the job that a workflow was answered with, all of the workflow is cancelled.',
     parameters: [
       {
         name: 'terminate',
@@ -149,7 +149,7 @@ function cancelJob(answers: Answers): JsonSchema {
     ],
     responses: {
       200: answers.ok('It was waiting, and never runs.', { content: jobContent }),
-      202: answers.ok('It runs, and was asked to stop.', {
+      202: answers.ok('It runs, or a part of the workflow does, and was asked to stop.', {
         content: jobContent,
         headers: retryPending,
         links: linksFromPath('getJob', 'getEvents'),
@@ -210,7 +210,7 @@ function getEvents(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'What happens to a job, as server-sent events',
     description:
-      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
+      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; of a group `progress` is how many of its members have ended; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
     parameters: [
       { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
       { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
-import { WORKFLOW_OPTION_NAMES } from '../input/workflowOptions.ts'
+import { WORKFLOW_OPTIONS_SCHEMA } from '../input/workflowOptions.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { ACCEPTED_HEADERS, ID_PARAMETER } from './jobs.ts'
 import { linksFromBody } from './links.ts'
@@ -23,11 +23,7 @@ const signature: JsonSchema = {
       description: 'Its arguments; those of a step that follows another come after its result.',
     },
     kwargs: { type: ['object', 'null'] },
-    options: {
-      type: ['object', 'null'],
-      properties: Object.fromEntries(WORKFLOW_OPTION_NAMES.map((name) => [name, {}])),
-      additionalProperties: false,
-    },
+    options: WORKFLOW_OPTIONS_SCHEMA,
     subtask_type: { enum: [null, 'chain', 'group', 'chord'] },
     immutable: { type: ['boolean', 'null'], description: 'True: it does not take the result of the step before it.' },
     chord_size: { type: ['integer', 'null'], description: 'Written by Celery, and not used.' },
@@ -97,7 +93,7 @@ export function workflowPath(base: string, answers: Answers, webhooks: boolean):
       202: answers.ok('Submitted.', {
         content: json(ref('schemas', 'Job')),
         headers: accepted,
-        links: linksFromBody('getJob', 'getResult', 'getWorkflow', 'cancelJob'),
+        links: linksFromBody('getJob', 'getResult', 'getEvents', 'getWorkflow', 'cancelJob'),
       }),
       ...answers.problems(
         true,

@@ -7,10 +7,14 @@ import { FAILURE, REVOKED } from '../../protocol/states.ts'
 export function jobEtag(history: History): string {
   const { meta } = history
   const seq = seqOf(history)
-  if (seq === undefined) return `"${hashOf(toJson(meta))}"`
+  return seq === undefined ? `"${hashOf(toJson(meta))}"` : changeEtag(seq, meta.status)
+}
+
+/** The same, of a number and a state. */
+export function changeEtag(seq: number, state: string): string {
   // A worker that brings a success after all may replace such an end by it, under the same number.
-  const replaceable = meta.status === FAILURE || meta.status === REVOKED
-  return replaceable ? `"${seq}-${meta.status}"` : `"${seq}"`
+  const replaceable = state === FAILURE || state === REVOKED
+  return replaceable ? `"${seq}-${state}"` : `"${seq}"`
 }
 
 /** The entity tag of these very bytes. */

@@ -1,9 +1,9 @@
 import type { Step } from '../../calls/eventFeed.ts'
-import { infoOf } from '../../calls/jobInfo.ts'
+import { infoOf, type JobInfo } from '../../calls/jobInfo.ts'
 import type { Emission, LogLine } from '../../protocol/emission.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isOver } from '../../protocol/result.ts'
-import { FAILURE, PROGRESS, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, PROGRESS, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
 
 /** What a stream begins with: when to come back after it broke off, ms. */
 export const OPENING = 'retry: 2000\n\n'
@@ -19,26 +19,36 @@ export function eventText(step: Step): string {
   return `${id}${field('event', type)}${field('data', toJson(data))}\n`
 }
 
+/** The job of a group as it is, as an event with this number. While members run it is their progress. */
+export function groupEventText(info: JobInfo, seq: number): string {
+  const { type, data } =
+    info.state === STARTED ? { type: 'progress', data: info.progress } : stateContent(info, info.progress)
+  return `${field('id', String(seq))}${field('event', type)}${field('data', toJson(data))}\n`
+}
+
 function field(name: string, value: string): string {
   return `${name}: ${value}\n`
 }
 
 function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; data: unknown } {
   if (emission) return emissionContent(emission)
-  const { state, result, progress, attempt, error } = infoOf(meta)
-  const said = error && { type: error.type, message: error.message }
-  if (meta.problem && isOver(meta)) return { type: 'error', data: { state, ...said } }
-  switch (state) {
-    case SUCCESS:
-      return { type: 'result', data: result ?? null }
-    case FAILURE:
-    case REVOKED:
-      return { type: 'error', data: { state, ...said } }
-    case PROGRESS:
-      if (error) break
-      return { type: 'progress', data: progress ?? null }
-  }
-  return { type: 'state', data: { state, attempt, progress, error: said } }
+  const info = infoOf(meta)
+  if (meta.problem && isOver(meta)) return { type: 'error', data: { state: info.state, ...shownError(info) } }
+  // If it cannot be read, the state is known nevertheless.
+  if (info.state === PROGRESS && !info.error) return { type: 'progress', data: info.progress ?? null }
+  return stateContent(info, info.progress)
+}
+
+function stateContent(info: JobInfo, progress: unknown): { type: string; data: unknown } {
+  const { state, result, attempt } = info
+  const error = shownError(info)
+  if (state === SUCCESS) return { type: 'result', data: result ?? null }
+  if (state === FAILURE || state === REVOKED) return { type: 'error', data: { state, ...error } }
+  return { type: 'state', data: { state, attempt, progress, error } }
+}
+
+function shownError({ error }: JobInfo): { readonly type: string; readonly message: string } | undefined {
+  return error && { type: error.type, message: error.message }
 }
 
 function emissionContent({ kind, attempt, value }: Emission): { type: string; data: unknown } {

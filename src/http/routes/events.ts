@@ -4,6 +4,7 @@ import { infoOf } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'
+import { findGroup } from '../access/workflowJobs.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery } from '../input/query.ts'
 import { eventText } from '../output/eventFormat.ts'
@@ -11,6 +12,7 @@ import { eventStream } from '../output/eventStream.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 import { closingOf, hangUpOf } from '../server/shutdownSignal.ts'
+import { groupEvents, hasGroupEnd } from './groupJob.ts'
 
 /** A compressor or proxy must neither change the stream (RFC 9111, 5.2.2.6) nor collect it: each event is for now. */
 const STREAM_HEADERS = {
@@ -35,12 +37,22 @@ async function follow(c: Context, scope: HttpScope): Promise<Response> {
   const after = header ? headerEventId(header) : (query.values.last_event_id ?? 0)
   if (after === undefined) return respondProblem(wrongEventId(header), path)
   const history = await findHistory(c, scope)
-  if (!history) return respondProblem(missingJob(c, scope), path)
+  if (!history) return followGroup(c, scope, after)
   scope.durations.see(infoOf(history.meta))
-  if (hasAll(history, after)) return new Response(null, { status: 204, headers: { 'cache-control': 'no-cache' } })
-  // Hono answers HEAD by the answer to GET, whose body would never be read.
-  const body = c.req.method === 'HEAD' ? null : bodyOf(c, scope, history.meta.task_id, after)
-  return new Response(body, { headers: STREAM_HEADERS })
+  if (hasAll(history, after)) return noMoreEvents()
+  return respondEvents(c, scope, (signal) => stepTexts(c, scope, after, signal))
+}
+
+/** A workflow that ends with a group has a job, and no record. */
+async function followGroup(c: Context, scope: HttpScope, after: number): Promise<Response> {
+  const group = await findGroup(c, scope)
+  if (!group) return respondProblem(missingJob(c, scope), c.req.path)
+  if (hasGroupEnd(group, after)) return noMoreEvents()
+  return respondEvents(c, scope, (signal) => groupEvents(c, scope, group, after, signal))
+}
+
+function noMoreEvents(): Response {
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-cache' } })
 }
 
 /** The client knows the end: after an answer without a body an EventSource does not reconnect. */
@@ -48,30 +60,41 @@ function hasAll(history: History, after: number): boolean {
   return isFinal(history.meta.status) && seqOf(history) === after
 }
 
-function bodyOf(
+async function* stepTexts(
   c: Context,
-  { app, jobs, heartbeat, metrics }: HttpScope,
-  id: string,
+  { jobs }: HttpScope,
   after: number,
-): ReadableStream<Uint8Array> {
-  return eventStream({
+  signal: AbortSignal,
+): AsyncGenerator<string, void, void> {
+  for await (const step of jobs.follow(c.req.param('id') as string, after, signal)) yield eventText(step)
+}
+
+function respondEvents(
+  c: Context,
+  { app, heartbeat, metrics }: HttpScope,
+  events: (signal: AbortSignal) => AsyncIterable<string>,
+): Response {
+  const id = c.req.param('id')
+  const source = {
     heartbeat,
     closing: closingOf(c),
     hangUp: hangUpOf(c),
-    async *events(signal) {
+    async *events(signal: AbortSignal) {
       if (metrics) metrics.streams++
       try {
-        for await (const step of jobs.follow(id, after, signal)) yield eventText(step)
+        yield* events(signal)
       } finally {
         if (metrics) metrics.streams--
       }
     },
-    fail(error) {
+    fail(error: unknown) {
       // The client reconnects by itself, and gets the reason as a problem then.
       if (error instanceof UnknownJobError || error instanceof StoreUnavailableError) return
       app.config.logger.error({ err: error, job: id }, 'a stream of events failed')
     },
-  })
+  }
+  // Hono answers HEAD by the answer to GET, whose body would never be read.
+  return new Response(c.req.method === 'HEAD' ? null : eventStream(source), { headers: STREAM_HEADERS })
 }
 
 function headerEventId(text: string): number | undefined {

@@ -3,16 +3,16 @@ import type { History } from '../../backend/eventLog.ts'
 import { infoOf } from '../../calls/jobInfo.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'
-import { findGroup } from '../access/workflowJobs.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { grantedWait, parsePrefer, preferenceApplied } from '../input/prefer.ts'
 import { isNamed, jobEtag } from '../output/etag.ts'
-import { jobText, respondJob } from '../output/job.ts'
+import { jobText } from '../output/job.ts'
 import { shownHeaders } from '../output/jobHeaders.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
 import { endOfWait } from '../server/shutdownSignal.ts'
 import { cancelJob } from './cancel.ts'
+import { showGroup } from './groupJob.ts'
 
 /** `GET` and `DELETE /jobs/{id}`: see a job, end a job. */
 export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
@@ -41,12 +41,6 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   }
   const retry = scope.durations.headersOf(infoOf(history.meta))
   return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache', ...retry, ...headers } })
-}
-
-/** A workflow that ends with a group has a job, and no record. */
-async function showGroup(c: Context, scope: HttpScope): Promise<Response> {
-  const found = await findGroup(c, scope)
-  return found ? respondJob(found.info, baseOf(c.req.path, 2), 200) : respondProblem(missingJob(c, scope), c.req.path)
 }
 
 function respond(

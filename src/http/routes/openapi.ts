@@ -2,7 +2,6 @@ import type { Hono } from 'hono'
 import type { GateOptions } from '../access/admission.ts'
 import type { Authorize } from '../access/auth.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { openApi } from '../openapi/document.ts'
 import type { ApiInfo } from '../openapi/info.ts'
 import { methodNotAllowed } from '../output/method.ts'
 
@@ -12,7 +11,8 @@ const PATH = '/openapi.json'
 export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate: GateOptions, info: ApiInfo): void {
   const { app, scopesOf } = scope
   const scheme = gate.authorize && schemeOf(gate.authorize)
-  api.get(PATH, (c) => {
+  api.get(PATH, async (c) => {
+    const { openApi } = await import('../openapi/document.ts')
     const tasks = [...scopesOf].map(([name, scopes]) => ({ name, definition: app.tasks.get(name)?.definition, scopes }))
     const document = openApi({
       info: { title: app.config.name, ...info },

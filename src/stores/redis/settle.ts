@@ -1,7 +1,7 @@
 import { ENDING, JOINING, MESSAGE, RECORD } from './arguments.ts'
 import { SETTLING } from './broker/scripts.ts'
 import type { Script } from './connection/connection.ts'
-import { CHORDS, JOIN_LUA, OPEN, OPEN_LUA, PART } from './results/chordScript.ts'
+import { CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './results/chordScript.ts'
 import { STORE_LUA } from './results/recordScript.ts'
 import { STAGED_LUA } from './staging.ts'
 import { SEND_LUA } from './submit.ts'
@@ -42,7 +42,7 @@ const WITH_CHORDS: Joining = {
   end
   for _ = 1, tonumber(opens) do
     ${OPEN.lua}
-    if mine then open_chord(open_key, open_size, open_ttl) end
+    if mine then ${OPEN_CALL} end
   end
   if mine and staged ~= '' then release_staged(staged) end`,
   end: `for _, text in ipairs(joined()) do out[#out + 1] = text end`,

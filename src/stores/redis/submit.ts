@@ -16,7 +16,7 @@ import { KINDS, SETTLING } from './broker/scripts.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
-import { OPEN, OPEN_LUA } from './results/chordScript.ts'
+import { OPEN, OPEN_CALL, OPEN_LUA } from './results/chordScript.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
@@ -101,7 +101,7 @@ for _ = 1, count do
 end
 while at <= #ARGV do
   ${OPEN.lua}
-  open_chord(open_key, open_size, open_ttl)
+  ${OPEN_CALL}
 end
 sent()
 if #entries > 0 then index_jobs(entries, unpack(indexing)) end
@@ -139,7 +139,7 @@ for number = 1, count do
   end
 end
 if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
-for at = first + count * step, #ARGV, 3 do open_chord(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
+for at = first + count * step, #ARGV, ${OPEN.count} do open_chord(unpack(ARGV, at, at + ${OPEN.count - 1})) end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
 end
 `

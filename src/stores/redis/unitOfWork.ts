@@ -75,6 +75,11 @@ export class RedisUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
+    if (!settlement.metadata) return this.#settleOne(settlement)
+    return this.#keepOwners(settlement).then(() => this.#settleOne(settlement))
+  }
+
+  #settleOne(settlement: Settlement): Promise<boolean> {
     const { delivery, publish = [], end } = settlement
     const own = RedisDelivery.of(delivery)
     const { hold } = own
@@ -95,7 +100,8 @@ export class RedisUnitOfWork implements UnitOfWork {
    * in order is enough.
    */
   async write(writing: Writing): Promise<boolean> {
-    const { publish = [] } = writing
+    const { publish = [], metadata } = writing
+    if (metadata) await this.#keepOwners(writing)
     if (!hasChords(writing)) return writeInOrder(writing, this.#broker, this.#backend)
     if (publish.length > MAX_MESSAGES_PER_SCRIPT) return this.#writeStaged(writing, 'write')
     return this.#joining.add(this.#joiningItem(writing, 'write'))
@@ -103,6 +109,18 @@ export class RedisUnitOfWork implements UnitOfWork {
 
   async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
     return this.#backend.append(output, delivery && RedisDelivery.of(delivery).hold.tag)
+  }
+
+  /**
+   * PENDING records of tasks that have metadata, before the write that sends them: the ids are the same if it is
+   * repeated after a crash.
+   */
+  async #keepOwners({ also = [], metadata }: Writing): Promise<void> {
+    const owned = also.flatMap((meta) => {
+      const own = metadata?.get(meta.task_id)
+      return own ? [{ meta, metadata: own }] : []
+    })
+    await this.submitMany(owned)
   }
 
   /** With more messages than one script should send. */

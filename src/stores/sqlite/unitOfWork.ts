@@ -105,12 +105,13 @@ export class SqliteUnitOfWork implements UnitOfWork {
     writing: Writing,
     write: (writing: Writing, batch: number | undefined) => Promise<boolean>,
   ): Promise<boolean> {
-    const { publish = [], also = [] } = writing
+    const { publish = [], also = [], metadata } = writing
     if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, undefined)
     const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
     const submissions = publish.map((message): Submission => {
       const id = calledTask(message.envelope)
-      return { message, meta: id === undefined ? undefined : pending.get(id) }
+      const meta = id === undefined ? undefined : pending.get(id)
+      return { message, meta, metadata: meta && metadata?.get(meta.task_id) }
     })
     const staged = new Set(submissions.map(({ meta }) => meta))
     const rest = { ...writing, publish: [], also: also.filter((meta) => !staged.has(meta)) }
@@ -131,8 +132,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
-    const { publish = [], also = [], parts = [], opens = [] } = writing
-    for (const other of also) this.#backend.save(other, false)
+    const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
+    for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
     for (const message of publish) this.#publish(message)
     if (batch !== undefined) this.#staging.release(batch)
     if (opens.length > 0) this.#backend.chords.open(opens)

@@ -1,6 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import type { FakeClock } from './fakeClock.ts'
 import { codeHere, never, processHere } from './testProcess.ts'
+
+/** Set in a call that has passed with all that it calls. */
+const passed = new AsyncLocalStorage<true>()
 
 /**
  * What every call of the stores passes: it rejects while the stores are unavailable, and never returns to a process
@@ -66,6 +70,7 @@ export class Gate {
   }
 
   async pass<Value>(call: () => Promise<Value>): Promise<Value> {
+    if (passed.getStore()) return call()
     const process = processHere()
     if (process?.isDead) return never()
     this.#steps++
@@ -73,6 +78,11 @@ export class Gate {
     if (problem) throw problem
     const value = await call()
     return process?.isDead ? never() : value
+  }
+
+  /** One write of several calls: all of them pass, or none. */
+  passAll<Value>(write: () => Promise<Value>): Promise<Value> {
+    return this.pass(() => passed.run(true, write))
   }
 
   /** All methods of a part of a store are such calls. */

@@ -1,9 +1,10 @@
 import type { ResultBackend } from '../../backend/backend.ts'
+import type { ChordKeeping } from '../../backend/chords.ts'
 import type { EventLog } from '../../backend/eventLog.ts'
 import type { JobIndex } from '../../backend/jobIndex.ts'
 import type { NoteStore } from '../../backend/notes.ts'
 import type { RevokedIds } from '../../backend/revokedIds.ts'
-import type { Reply, SubmissionMetadata } from '../../backend/unitOfWork.ts'
+import type { Reply, SubmissionMetadata, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type {
   Broker,
   ConsumeOptions,
@@ -21,10 +22,12 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { MemoryBackend } from '../../stores/memory/backend.ts'
 import { MemoryBroker } from '../../stores/memory/broker.ts'
+import { MemoryChords } from '../../stores/memory/chords.ts'
 import { MemoryScheduleStore } from '../../stores/memory/schedule.ts'
 import { SequentialUnitOfWork } from '../../stores/sequentialUnitOfWork.ts'
 import type { Gate } from './gate.ts'
 import type { SentCalls } from './sentCalls.ts'
+import { TestChords } from './testChords.ts'
 import { processHere } from './testProcess.ts'
 
 /** Stores in memory that every call reaches through the gate, and that note what is sent. */
@@ -34,12 +37,12 @@ export function testStores(config: Config, gate: Gate, sent: SentCalls): Stores 
   const memory = new MemoryBackend({ ...config, expires, serializer, clock })
   const messages = new MemoryBroker(clock, config.lease)
   const broker = new TestBroker(messages, gate, sent)
-  const backend = new TestBackend(memory, gate, sent)
+  const backend = new TestBackend(memory, gate, sent, { expires, serializer, clock })
   const schedule = gate.guard(new MemoryScheduleStore())
   return {
     broker,
     backend,
-    unitOfWork: new SequentialUnitOfWork(broker, backend),
+    unitOfWork: unitOfWorkOf(broker, backend, gate),
     schedule: async () => schedule,
     feed: new TestFeed(memory, gate),
     close: async () => {
@@ -47,6 +50,15 @@ export function testStores(config: Config, gate: Gate, sent: SentCalls): Stores 
       await messages.close()
     },
   }
+}
+
+/** A group is sent by one write: if its sender dies, or the stores become unavailable, all of its members or none. */
+function unitOfWorkOf(broker: TestBroker, backend: TestBackend, gate: Gate): UnitOfWork {
+  const unitOfWork = new SequentialUnitOfWork(broker, backend, { clock: gate.clock })
+  const { submitGroup } = unitOfWork
+  const inOneWrite: UnitOfWork['submitGroup'] =
+    submitGroup && ((submissions, opens) => gate.passAll(() => submitGroup(submissions, opens)))
+  return Object.assign(unitOfWork, { submitGroup: inOneWrite })
 }
 
 class TestBroker implements Broker {
@@ -180,11 +192,12 @@ class TestBackend implements ResultBackend {
   readonly jobs: JobIndex
   readonly notes: NoteStore
   readonly revoked: RevokedIds
+  readonly chords: TestChords
   readonly #backend: MemoryBackend
   readonly #gate: Gate
   readonly #sent: SentCalls
 
-  constructor(backend: MemoryBackend, gate: Gate, sent: SentCalls) {
+  constructor(backend: MemoryBackend, gate: Gate, sent: SentCalls, keeping: ChordKeeping) {
     this.#backend = backend
     this.#gate = gate
     this.#sent = sent
@@ -192,14 +205,11 @@ class TestBackend implements ResultBackend {
     this.jobs = gate.guard(backend.jobs)
     this.notes = gate.guard(backend.notes)
     this.revoked = gate.guard(backend.revoked)
+    this.chords = new TestChords(new MemoryChords(keeping, (meta) => this.#store(meta)), gate)
   }
 
   store(meta: TaskMeta, reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
-    return this.#gate.pass(async () => {
-      const stored = await this.#backend.store(meta, reply, metadata)
-      if (stored) this.#sent.stored(meta)
-      return stored
-    })
+    return this.#gate.pass(() => this.#store(meta, reply, metadata))
   }
 
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -216,6 +226,12 @@ class TestBackend implements ResultBackend {
 
   close(): Promise<void> {
     return this.#backend.close()
+  }
+
+  async #store(meta: TaskMeta, reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
+    const stored = await this.#backend.store(meta, reply, metadata)
+    if (stored) this.#sent.stored(meta)
+    return stored
   }
 }
 

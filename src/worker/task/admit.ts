@@ -159,8 +159,8 @@ function failedLinked(
       dead,
     }
   }
-  const { parts, opens, ...next } = afterFailure(message, ending, receiver, now)
-  const follows = { also: [...also, ...next.also], publish: [...publish, ...next.publish], parts, opens }
+  const { parts, opens, metadata, ...next } = afterFailure(message, ending, receiver, now)
+  const follows = { also: [...also, ...next.also], publish: [...publish, ...next.publish], metadata, parts, opens }
   return { settlement: { ...settlement, ...follows }, dead }
 }
 

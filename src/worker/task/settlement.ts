@@ -84,8 +84,8 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'replace': {
-      const { publish, also, opens } = replacementOf(request.message, outcome.workflow, finisher, now)
-      return { delivery, publish, also, opens, end: 'ack' }
+      const { publish, also, metadata, opens } = replacementOf(request.message, outcome.workflow, finisher, now)
+      return { delivery, publish, also, metadata, opens, end: 'ack' }
     }
     case 'stopped':
       return stopped(request, outcome, finisher, now)
@@ -117,10 +117,11 @@ function finalSettlement(
 ): Settlement {
   const { delivery } = request
   const following = followingOf(request.endedWith(meta, listed, now), followUps)
-  const { also, children, parts, opens } = following
+  const { also, metadata, children, parts, opens } = following
   const publish =
     following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
-  return { delivery, meta: kept(request, meta, outcome, children), publish, also, parts, opens, end: 'ack' }
+  const writes = { publish, also, metadata, parts, opens }
+  return { delivery, meta: kept(request, meta, outcome, children), ...writes, end: 'ack' }
 }
 
 function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: number): Settlement {

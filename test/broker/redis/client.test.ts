@@ -117,41 +117,6 @@ describe('commands', () => {
   })
 })
 
-describe('channels', () => {
-  test('messages as bytes, by name and by pattern, until ended', async () => {
-    const redis = connect()
-    const heard: string[] = []
-    const ends = await Promise.all([
-      redis.subscribe('news', (message) => heard.push(`1 ${message.toString('latin1')}`)),
-      redis.subscribe('news', (message) => heard.push(`2 ${message.toString('latin1')}`)),
-      redis.subscribePattern('n*', (message, channel) => heard.push(`${channel} ${message.toString('latin1')}`)),
-    ])
-    expect(await redis.command('PUBLISH', 'news', Uint8Array.of(0xff))).toBe(2)
-    await until('all heard it', () => heard.length === 3)
-    expect(heard.sort()).toEqual(['1 \xff', '2 \xff', 'news \xff'])
-    await ends[0]?.()
-    expect(await redis.command('PUBSUB', 'NUMSUB', 'news')).toEqual(['news', 1])
-    await Promise.all(ends.map((end) => end()))
-    expect(await redis.command('PUBLISH', 'news', 'x')).toBe(0)
-  })
-
-  test('kept over CLIENT KILL, which is told', async () => {
-    const redis = connect(server.url(), { name: 'killed' })
-    const heard: string[] = []
-    let told = 0
-    redis.onReconnect(() => told++)
-    await redis.subscribe('kept', (message) => heard.push(message.toString()))
-    await redis.command('PING')
-    await server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await until('told of the subscription', () => told === 1)
-    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
-    await until('told of both', () => told === 2)
-    expect(await redis.command('PUBLISH', 'kept', 'again')).toBe(1)
-    await until('heard', () => heard.includes('again'))
-    expect(redis.problem).toBeUndefined()
-  })
-})
-
 describe('trouble', () => {
   test('no server: waits for the first connection, for as long as told; then it comes', async () => {
     const port = await freePort()

@@ -3,9 +3,26 @@ import json
 import os
 
 from celery import Celery
+from celery.backends.base import Backend
+from celery.backends.redis import RedisBackend
 from kombu import Exchange, Queue
 
 SETTINGS = json.loads(os.environ["INTEROP"])
+
+
+class PollingRedis(RedisBackend):
+    """Results in Redis, chords as of a backend that cannot join them: by the task celery.chord_unlock."""
+
+    supports_native_join = False
+
+    def apply_chord(self, header_result_args, body, **kwargs):
+        return Backend.apply_chord(self, header_result_args, body, **kwargs)
+
+    def on_chord_part_return(self, *args, **kwargs):
+        pass
+
+    def set_chord_size(self, *args, **kwargs):
+        pass
 
 
 def make_app(protocol=2):

@@ -7,6 +7,7 @@ import { storesOf } from '../../app/stores.ts'
 import { eventually, within } from '../../wait.ts'
 import type { PythonClient, PythonResult, PythonSignature } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
+import { policies } from './policies.ts'
 
 type Canvas =
   | PythonSignature
@@ -293,4 +294,6 @@ export function chords(kind: FleetOptions = {}): void {
       await nothingLeft()
     })
   })
+
+  policies(() => ({ fleet, app, python, partsOf }))
 }

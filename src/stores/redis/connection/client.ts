@@ -111,15 +111,24 @@ class Client implements RedisConnection {
     return this.#translated(this.#commands.send(name, args, 'utf8', { block: timeout }))
   }
 
-  subscribe(channel: string, listener: (message: Buffer) => void): Promise<() => Promise<void>> {
-    return this.#subscribed('subscribe', channel, listener)
+  async subscribe(channel: string, listener: (message: Buffer) => void): Promise<() => Promise<void>> {
+    const end = await this.#subscribed('subscribe', [channel], listener)
+    return () => end([channel])
   }
 
-  subscribePattern(
+  subscribeAll(
+    channels: readonly string[],
+    listener: (message: Buffer, channel: string) => void,
+  ): Promise<(channels: readonly string[]) => Promise<void>> {
+    return this.#subscribed('subscribe', channels, listener)
+  }
+
+  async subscribePattern(
     pattern: string,
     listener: (message: Buffer, channel: string) => void,
   ): Promise<() => Promise<void>> {
-    return this.#subscribed('psubscribe', pattern, listener)
+    const end = await this.#subscribed('psubscribe', [pattern], listener)
+    return () => end([pattern])
   }
 
   onReconnect(listener: () => void): () => void {
@@ -141,16 +150,16 @@ class Client implements RedisConnection {
 
   async #subscribed(
     kind: 'subscribe' | 'psubscribe',
-    name: string,
+    names: readonly string[],
     listener: (message: Buffer, channel: string) => void,
-  ): Promise<() => Promise<void>> {
+  ): Promise<(names: readonly string[]) => Promise<void>> {
     if (!this.#subscriptions) {
       const tell = (): void => this.#tellReconnected()
       this.#subscriptions = new Subscriptions(this.#address, this.#options.name, this.#patience, tell)
       if (this.#closed) this.#subscriptions.close()
     }
-    const end = await this.#translated(this.#subscriptions.add(kind, name, listener))
-    return () => this.#translated(end())
+    const end = await this.#translated(this.#subscriptions.add(kind, names, listener))
+    return (ended) => this.#translated(end(ended))
   }
 
   #sent(send: (wait?: number) => Promise<unknown>): Promise<unknown> {

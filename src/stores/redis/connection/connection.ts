@@ -43,6 +43,11 @@ export interface RedisConnection {
    * second connection, shared by all subscriptions of this one.
    */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<() => Promise<void>>
+  /** The same for many channels, with few commands. The returned function ends it for some of them. */
+  subscribeAll(
+    channels: readonly string[],
+    listener: (message: Buffer, channel: string) => void,
+  ): Promise<(channels: readonly string[]) => Promise<void>>
   /** The same for a pattern (PSUBSCRIBE). */
   subscribePattern(pattern: string, listener: (message: Buffer, channel: string) => void): Promise<() => Promise<void>>
   /**

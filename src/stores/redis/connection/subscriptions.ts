@@ -1,3 +1,4 @@
+import { pieces } from '../../../std/chunks.ts'
 import type { Session } from './session.ts'
 import { type Patience, Supervisor } from './supervisor.ts'
 import type { RedisAddress } from './url.ts'
@@ -35,47 +36,61 @@ export class Subscriptions {
   }
 
   /**
-   * Resolves when the server has subscribed; the returned function ends it, and resolves when the server has
+   * Resolves when the server has subscribed; the returned function ends some of them, and resolves when the server has
    * unsubscribed.
    */
-  async add(kind: Kind, name: string, listener: Listener): Promise<() => Promise<void>> {
+  async add(
+    kind: Kind,
+    names: readonly string[],
+    listener: Listener,
+  ): Promise<(names: readonly string[]) => Promise<void>> {
     const channels = this.#listeners[kind]
-    const listeners = channels.get(name) ?? new Set()
-    channels.set(name, listeners.add(listener))
+    for (const name of names) {
+      const listeners = channels.get(name)
+      if (listeners) listeners.add(listener)
+      else channels.set(name, new Set([listener]))
+    }
     try {
-      // Also if the channel has a listener already: its command may be on the way still, and answers come in order.
-      await this.#send(kind, name)
+      // Also if a channel has a listener already: its command may be on the way still, and answers come in order.
+      await this.#send(kind, names)
     } catch (error) {
-      await this.#remove(kind, name, listener)
+      await this.#remove(kind, names, listener)
       throw error
     }
-    return () => this.#remove(kind, name, listener)
+    return (ended) => this.#remove(kind, ended, listener)
   }
 
   close(): void {
     this.#supervisor.close()
   }
 
-  async #remove(kind: Kind, name: string, listener: Listener): Promise<void> {
-    const listeners = this.#listeners[kind].get(name)
-    if (!listeners?.delete(listener) || listeners.size > 0) return
-    this.#listeners[kind].delete(name)
-    if (!this.#supervisor.problem) await this.#send(kind === 'subscribe' ? 'unsubscribe' : 'punsubscribe', name)
+  async #remove(kind: Kind, names: readonly string[], listener: Listener): Promise<void> {
+    const channels = this.#listeners[kind]
+    const unheard = names.filter((name) => {
+      const listeners = channels.get(name)
+      return listeners?.delete(listener) && listeners.size === 0 && channels.delete(name)
+    })
+    if (unheard.length === 0 || this.#supervisor.problem) return
+    await this.#send(kind === 'subscribe' ? 'unsubscribe' : 'punsubscribe', unheard)
   }
 
-  /** One command for those of one turn that follow each other: a group has a channel for each of its members. */
-  #send(verb: Verb, name: string): Promise<unknown> {
+  /** One command for those of one turn that follow each other: many calls may each wait for their own result. */
+  async #send(verb: Verb, names: readonly string[]): Promise<void> {
+    await Promise.all(pieces(names, MAX_CHANNELS).map((some) => this.#gather(verb, some)))
+  }
+
+  #gather(verb: Verb, names: readonly string[]): Promise<unknown> {
     const gathered = this.#gathered
-    if (gathered?.verb === verb && gathered.names.length < MAX_CHANNELS) {
-      gathered.names.push(name)
+    if (gathered?.verb === verb && gathered.names.length + names.length <= MAX_CHANNELS) {
+      gathered.names.push(...names)
       return gathered.sent
     }
-    const names = [name]
+    const all = [...names]
     const sent = Promise.resolve().then(() => {
-      if (this.#gathered?.names === names) this.#gathered = undefined
-      return this.#supervisor.send(verb, names, 'utf8')
+      if (this.#gathered?.names === all) this.#gathered = undefined
+      return this.#supervisor.send(verb, all, 'utf8')
     })
-    this.#gathered = { verb, names, sent }
+    this.#gathered = { verb, names: all, sent }
     return sent
   }
 

@@ -5,14 +5,16 @@ import { ScriptArguments } from '../arguments.ts'
  *
  * Celery's keys (celery-wire §4.4), under `<prefix>celery-taskset-meta-<group>`:
  *   `.j`  the parts: JSON or msgpack of [1, task id, state, result], by their place in the header, +inf without one
- *   `.s`  how many members there are; `.t`  how many more were added. Without `.s` the chord is not open.
+ *   `.s`  how many members there are; `.t`  how many more were added. Without `.s` the chord is not open. Of a chord
+ *         that is held, HELD is added to `.s`: Celery's workers, which compare numbers, never complete it.
  * Ours, under `<prefix>celeriac.`:
  *   `chord-<group>`   a hash: `ours`, the number of tasks whose part we have added; `callback`; `since`, the moment of
- *                     our first part; `grown:<task>` of `grow`; `part:<task>` of parts that have no place, which could
- *                     only be found by reading `.j`; and, once the chord is complete, `size`
+ *                     our first part, or of the opening of a chord that is held; `grown:<task>` of `grow`;
+ *                     `part:<task>` of parts that have no place, which could only be found by reading `.j`; and, once
+ *                     the chord is complete, `size`
  *   `joined-<group>`  the parts of a complete chord: what was `.j`
  *   `chords`          the complete chords, by the moment since when they are complete, ms
- *   `chords-open`     the open chords that have a part of ours, by the moment at which to look at them, ms
+ *   `chords-open`     the open chords that have a part of ours or are held, by the moment at which to look at them, ms
  * All of them expire. No other key of a group is written or removed.
  *
  * Which side completes a chord. Celery 5.2 adds its part to `.j`, and runs the body if there are exactly as many parts
@@ -42,20 +44,47 @@ import { ScriptArguments } from '../arguments.ts'
 export const PART: ScriptArguments<'part_group' | 'part_index' | 'part_name' | 'part' | 'part_callback' | 'part_ends'> =
   new ScriptArguments('part_group', 'part_index', 'part_name', 'part', 'part_callback', 'part_ends')
 
-/** A chord that is opened: its key `.s`, its size, and how long that is kept, ms (0: for ever). */
-export const OPEN: ScriptArguments<'open_key' | 'open_size' | 'open_ttl'> = new ScriptArguments(
+/** After this time the sweep looks at a chord that is held, ms; later it looks less often. */
+export const HELD_LOOK_MS = 5000
+
+/** What is added to the size of a chord that is held: more than a chord may have members. */
+export const HELD = 1_000_000_000_000
+
+/**
+ * A chord that is opened: its key `.s`, what is there, and how long that is kept, ms (0: for ever). Of one that is held
+ * also its hash ('' for others), its callback, the key `chords-open`, its group, and the moment, ms since the epoch.
+ */
+export const OPEN: ScriptArguments<
+  'open_key' | 'open_size' | 'open_ttl' | 'open_own' | 'open_callback' | 'open_index' | 'open_group' | 'open_now'
+> = new ScriptArguments(
   'open_key',
   'open_size',
   'open_ttl',
+  'open_own',
+  'open_callback',
+  'open_index',
+  'open_group',
+  'open_now',
 )
+
+/** Lua: opens the chord of OPEN. */
+export const OPEN_CALL =
+  'open_chord(open_key, open_size, open_ttl, open_own, open_callback, open_index, open_group, open_now)'
 
 /** The beginning of all keys, the moment (ms since the epoch), and how long keys are kept (ms, 0: for ever). */
 export const CHORDS: ScriptArguments<'base' | 'now' | 'lifetime'> = new ScriptArguments('base', 'now', 'lifetime')
 
-/** Lua: `open_chord(key, size, ttl)`, as OPEN has them. */
-export const OPEN_LUA = `
-local function open_chord(key, size, ttl)
+/** Lua: `open_chord(…)`, with the values of OPEN. */
+export const OPEN_LUA: string = `
+local function open_chord(key, size, ttl, own, callback, index, group, now)
   if tonumber(ttl) > 0 then redis.call('SET', key, size, 'PX', ttl) else redis.call('SET', key, size) end
+  if own == '' or redis.call('HEXISTS', own, 'size') == 1 then return end
+  redis.call('HSET', own, 'callback', callback)
+  redis.call('HSETNX', own, 'since', now)
+  redis.call('ZADD', index, now + ${HELD_LOOK_MS}, group)
+  for _, kept in ipairs({own, index}) do
+    if tonumber(ttl) > 0 and redis.call('PTTL', kept) < tonumber(ttl) then redis.call('PEXPIRE', kept, ttl) end
+  end
 end
 `
 
@@ -63,7 +92,7 @@ end
  * Lua: the keys of one chord, as this call reads and changes it: `chord_of(group)`. To be put after the locals of
  * CHORDS. `total` is nil where the chord is not open, `whole` is true where it is complete.
  */
-export const CHORD_LUA = `
+export const CHORD_LUA: string = `
 local complete_chords, open_chords = base .. 'celeriac.chords', base .. 'celeriac.chords-open'
 local chords, changed = {}, {}
 local function chord_of(group)
@@ -74,6 +103,8 @@ local function chord_of(group)
     own = base .. 'celeriac.chord-' .. group, joined = base .. 'celeriac.joined-' .. group}
   local counts = redis.call('MGET', it.size, it.more)
   local size = tonumber(counts[1])
+  it.held = size and size >= ${HELD}
+  if it.held then size = size - ${HELD} end
   it.total = size and size + (tonumber(counts[2]) or 0)
   it.whole = not size and redis.call('HEXISTS', it.own, 'size') == 1
   chords[group] = it
@@ -87,6 +118,10 @@ end
 local function watch(it, moment)
   redis.call('ZADD', open_chords, moment, it.group)
   keep(open_chords)
+end
+-- Celery's workers do not complete one that is held.
+local function watch_on(it)
+  watch(it, now + (it.held and ${HELD_LOOK_MS} or 60000))
 end
 local function complete(it, callback)
   redis.call('RENAME', it.parts, it.joined)
@@ -172,12 +207,13 @@ local function joined()
     end
     local ours = redis.call('HINCRBY', it.own, 'ours', it.added)
     if ours == it.added then
-      redis.call('HSET', it.own, 'callback', it.callback, 'since', now)
+      redis.call('HSET', it.own, 'callback', it.callback)
+      redis.call('HSETNX', it.own, 'since', now)
       keep(it.size)
       local least = redis.call('PTTL', it.size)
       keep(it.own, least)
       keep(it.parts, least)
-      watch(it, now + 60000)
+      watch_on(it)
     end
     local count = it.total and redis.call('ZCARD', it.parts)
     if count and (count >= it.total or it.ends) then

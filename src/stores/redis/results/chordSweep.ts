@@ -1,6 +1,6 @@
 import type { CompleteChord } from '../../../backend/chords.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
-import { CHORD_LUA, CHORDS, PART } from './chordScript.ts'
+import { CHORD_LUA, CHORDS, HELD_LOOK_MS, PART } from './chordScript.ts'
 
 /*
  * What is put in order where Celery's workers have added parts: tasks that have two entries, chords that a worker of
@@ -96,7 +96,7 @@ if redis.call('ZCARD', it.parts) ~= tasks then return {'again'} end
 local callback = redis.call('HGET', it.own, 'callback')
 if tasks < it.total or not callback then
   redis.call('HDEL', it.own, 'full')
-  watch(it, now + 60000)
+  watch_on(it)
   return {'open'}
 end
 complete(it, callback)
@@ -173,7 +173,10 @@ elseif not it.total then
   end
 elseif count < it.total then
   redis.call('HDEL', it.own, 'full')
-  watch(it, now + math.min(math.max(now - since, 60000), 3600000))
+  local age = now - since
+  watch(it, now + (it.held and math.min(math.max(age, ${HELD_LOOK_MS}), 60000) or math.min(math.max(age, 60000), 3600000)))
+elseif it.held then
+  return 1
 elseif not full then
   redis.call('HSET', it.own, 'full', now)
   watch(it, now + ${PATIENCE_MS})

@@ -5,7 +5,7 @@ import { KINDS } from '../broker/scripts.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
-import { CHORD_LUA, CHORDS, JOIN_LUA, OPEN, OPEN_LUA, PART } from './chordScript.ts'
+import { CHORD_LUA, CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './chordScript.ts'
 import { STORE_LUA, type StoredRecord } from './recordScript.ts'
 
 /*
@@ -74,7 +74,7 @@ while at <= #ARGV do
   local it, callback = chord_of(ARGV[at]), ARGV[at + 1]
   at = at + 2
   if not it.whole then
-    open_chord(open_key, open_size, open_ttl)
+    ${OPEN_CALL}
     if callback ~= '' then redis.call('HSETNX', it.own, 'callback', callback) end
     keep(it.own)
   end
@@ -99,6 +99,8 @@ for number = at + 1, #ARGV do
     if redis.call('HEXISTS', it.own, 'since') == 0 then
       redis.call('HDEL', it.own, 'callback')
       redis.call('ZREM', open_chords, it.group)
+    elseif it.held then
+      watch_on(it)
     end
   elseif it.total then
     redis.call('HSET', it.own, 'unsent', moment)

@@ -10,7 +10,7 @@ import { FAILURE, isFinal } from '../../../protocol/states.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
-import { CHORD_LUA, CHORDS, OPEN, PART } from './chordScript.ts'
+import { CHORD_LUA, CHORDS, HELD, OPEN, PART } from './chordScript.ts'
 import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
 import { RedisChordWrites } from './chordWrites.ts'
 import type { StoredRecord } from './recordScript.ts'
@@ -30,6 +30,7 @@ const PROGRESS: Script = {
   name: 'chord progress',
   source: `
 local size = tonumber(redis.call('GET', KEYS[1]))
+if size and size >= ${HELD} then size = size - ${HELD} end
 if size then return {redis.call('ZCARD', KEYS[3]), size + (tonumber(redis.call('GET', KEYS[2])) or 0)} end
 size = tonumber(redis.call('HGET', KEYS[5], 'size'))
 return size and {redis.call('ZCARD', KEYS[4]), size}
@@ -181,10 +182,19 @@ export class RedisChords implements ChordStore {
   }
 
   /** OPEN of a chord whose last member is due in `delay` ms. */
-  openArgs({ group, size }: OpenChord, delay = 0): Arg[] {
+  openArgs({ group, size, held, callback = '' }: OpenChord, delay = 0): Arg[] {
     const lifetime = staleAfter(this.#keeping.expires)
     const ttl = lifetime === 0 ? 0 : Math.ceil(lifetime + delay)
-    return OPEN.of({ open_key: this.#saved(group, '.s'), open_size: size, open_ttl: ttl })
+    return OPEN.of({
+      open_key: this.#saved(group, '.s'),
+      open_size: held ? size + HELD : size,
+      open_ttl: ttl,
+      open_own: held ? this.keyOf(`chord-${group}`) : '',
+      open_callback: held ? callback : '',
+      open_index: held ? this.keyOf('chords-open') : '',
+      open_group: held ? group : '',
+      open_now: held ? this.now : '',
+    })
   }
 
   /** What `joined()` of a script has answered. */

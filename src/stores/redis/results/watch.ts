@@ -5,12 +5,16 @@ import { isFinal } from '../../../protocol/states.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 
+/** Resolves when the channels are subscribed; the function ends some of them. */
+type Subscribing = Promise<(channels: readonly string[]) => Promise<void>>
+
 /** One task with subscribers. */
 interface Watched {
   readonly id: string
+  readonly channel: string
   holders: number
-  /** Resolves when its channel is subscribed. */
-  readonly subscribed: Promise<() => Promise<void>>
+  /** Of its channel, and of those that were subscribed together with it. */
+  readonly subscribing: Subscribing
   /** The newest record that was received or read. */
   newest: Versioned | undefined
 }
@@ -64,7 +68,7 @@ export class RedisWatches {
     read: (load: () => Promise<(Versioned | undefined)[]>) => AsyncIterable<Item>,
   ): AsyncGenerator<Item, void, void> {
     if (signal.aborted || ids.length === 0) return
-    const held = [...new Set(ids)].map((id) => this.#hold(id))
+    const held = this.#hold([...new Set(ids)])
     const { promise: aborted, resolve } = Promise.withResolvers<(Versioned | undefined)[]>()
     const abort = (): void => resolve([])
     signal.addEventListener('abort', abort, { once: true })
@@ -72,7 +76,7 @@ export class RedisWatches {
       yield* read(() => Promise.race([this.#load(held, endsAlone), aborted]))
     } finally {
       signal.removeEventListener('abort', abort)
-      for (const watched of held) this.#release(watched)
+      this.#release(held)
     }
   }
 
@@ -89,25 +93,41 @@ export class RedisWatches {
     this.#watched.clear()
   }
 
-  #hold(id: string): Watched {
-    const known = this.#watched.get(id)
-    if (known) {
-      known.holders++
-      return known
-    }
-    const channel = this.#source.channelOf(id)
-    const subscribed = this.#connection.subscribe(channel, (message) => this.#hear(watched, message))
-    const watched: Watched = { id, holders: 1, subscribed, newest: undefined }
-    this.#watched.set(id, watched)
-    subscribed.catch(() => this.#drop(watched))
-    return watched
+  #hold(ids: readonly string[]): readonly Watched[] {
+    const fresh = ids.filter((id) => !this.#watched.has(id))
+    if (fresh.length > 0) this.#subscribe(fresh)
+    return ids.map((id) => {
+      const watched = this.#watched.get(id) as Watched
+      watched.holders++
+      return watched
+    })
   }
 
-  #release(watched: Watched): void {
-    if (--watched.holders > 0) return
-    this.#drop(watched)
-    // When the connection ends, the subscription ends as well.
-    watched.subscribed.then((end) => end()).catch(() => undefined)
+  #subscribe(ids: readonly string[]): void {
+    const byChannel = new Map<string, Watched>()
+    const channels = ids.map((id) => this.#source.channelOf(id))
+    const subscribing = this.#connection.subscribeAll(channels, (message, channel) => {
+      const watched = byChannel.get(channel)
+      if (watched) this.#hear(watched, message)
+    })
+    for (const [at, id] of ids.entries()) {
+      const channel = channels[at] as string
+      const watched: Watched = { id, channel, holders: 0, subscribing, newest: undefined }
+      byChannel.set(channel, watched)
+      this.#watched.set(id, watched)
+    }
+    subscribing.catch(() => {
+      for (const watched of byChannel.values()) this.#drop(watched)
+    })
+  }
+
+  #release(held: readonly Watched[]): void {
+    const ended = held.filter((watched) => --watched.holders === 0)
+    for (const watched of ended) this.#drop(watched)
+    for (const [subscribing, some] of Map.groupBy(ended, (watched) => watched.subscribing)) {
+      // When the connection ends, the subscription ends as well.
+      subscribing.then((end) => end(some.map(({ channel }) => channel))).catch(() => undefined)
+    }
   }
 
   /** The next subscriber starts from the beginning. */
@@ -125,7 +145,7 @@ export class RedisWatches {
   }
 
   async #load(watched: readonly Watched[], endsAlone: boolean): Promise<(Versioned | undefined)[]> {
-    await Promise.all(watched.map(({ subscribed }) => subscribed))
+    await Promise.all(new Set(watched.map(({ subscribing }) => subscribing)))
     return this.#read(watched, endsAlone)
   }
 
@@ -147,10 +167,10 @@ export class RedisWatches {
    * Resolves when all messages have arrived that were published before: an answer on the subscription comes after them.
    * Callers of one turn share one request.
    */
-  #allArrived({ id }: Watched): Promise<void> {
+  #allArrived({ channel }: Watched): Promise<void> {
     this.#arrived ??= new Promise((resolve) => setImmediate(resolve)).then(async () => {
       this.#arrived = undefined
-      const end = await this.#connection.subscribe(this.#source.channelOf(id), () => undefined)
+      const end = await this.#connection.subscribe(channel, () => undefined)
       await end()
     })
     return this.#arrived
