@@ -157,6 +157,12 @@ describe('the server', () => {
         (count) => count >= 8,
       )
       await server.restart({ kill: how === 'is killed' })
+      // Which part is missing, should the chord not end: a message that the server lost, or the join.
+      await eventually(
+        async () => new Set(await fleet.lines('effects')).size,
+        (ran) => ran === MEMBERS,
+        100_000,
+      )
       await ledger([id])
     })
 })
