@@ -18,7 +18,10 @@ describe('wrong use: exit code 2 and one line', () => {
       ['worker', '-A', 'tasks.ts', '--max-tasks-per-child', '5'],
       /^celeriac: maxTasksPerChild: expected pool threads or processes, got inline\n$/,
     ],
-    [['worker', '-A', 'tasks.ts', '--max-tasks-per-child', '0'], /^celeriac: .*'0' is invalid\. Expected a whole number from 1 /],
+    [
+      ['worker', '-A', 'tasks.ts', '--max-tasks-per-child', '0'],
+      /^celeriac: .*'0' is invalid\. Expected a whole number from 1 /,
+    ],
     [
       ['worker', '-A', 'tasks.ts', '-P', 'gevent'],
       /^celeriac: .*'gevent' is invalid\. Allowed choices are inline, threads, processes, prefork, solo\.\n$/,
