@@ -174,7 +174,11 @@ describe('options of a task, an app and a worker', () => {
     ['no queue', { queues: [] }, /queues: expected a list of at least one/],
     ['a queue that is no list', { queues: 'celery' }, /queues: expected a list of at least one, got "celery"/],
     ['a concurrency of 0', { concurrency: 0 }, /concurrency: expected a whole number >= 1, got 0/],
-    ['an unknown pool', { pool: 'processes' }, /pool: expected inline, threads or solo/],
+    [
+      'an unknown pool',
+      { pool: 'gevent' },
+      /pool: expected one of inline, threads, processes, prefork, solo, got "gevent"/,
+    ],
     ['threads without a module', { pool: 'threads' }, /module: pool threads needs/],
     ['a wrong grace', { grace: 'long' }, /grace: /],
   ])('a worker refuses %s', (_what, options, message) => {

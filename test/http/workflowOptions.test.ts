@@ -98,6 +98,8 @@ test('what JSON.stringify makes of a workflow with onError and stamps', async ()
     expect(await resultOf(JSON.parse(JSON.stringify(workflow)))).toEqual(ends)
   const stamped = app.signature('stamps').set({ stamps: { order: 'A-17', of: 2 } })
   expect(await resultOf(JSON.parse(JSON.stringify(stamped)))).toEqual({ order: 'A-17', of: 2 })
+  const member = boom.set({ stamps: { order: 'A-18' }, onError: 'ignore' })
+  expect(await resultOf(JSON.parse(JSON.stringify(chord([one, member], all as never))))).toEqual([1])
 })
 
 test('stamps: of a task alone, of all tasks of a workflow, also of its links; its own value counts', async () => {
@@ -178,6 +180,7 @@ test('stamps that would be something else, are long, or many, are refused with t
     [of(undefined, { stamped_headers: 'a' }), 'stamps.options.stamped_headers: expected an array of names'],
     [of(undefined, { stamped_headers: ['a'] }), 'stamped_headers[0]: expected a stamp a that is'],
     [of(undefined, { stamped_headers: ['toString'] }), 'stamped_headers[0]: expected a stamp toString that is'],
+    [of(undefined, { headers: { stamps: { a: 1 } } }), 'headers: expected the stamps in the option stamps'],
     [of({ a: 1 }, { b: 1 }), 'stamps.options.b: this option cannot be set here'],
     [of(many(17, 'a')), 'stamps.options: expected at most 16 stamps'],
     [{ ...groupOf([of(many(8, 'a'))]), options: { stamps: many(9, 'b') } }, 'group[0].options: expected at most 16'],

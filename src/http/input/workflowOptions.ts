@@ -74,13 +74,18 @@ const OPTION_RULES: ReadonlyMap<string, OptionRule> = new Map<string, OptionRule
     {
       kind: 'header',
       expected: `${POLICY_HEADERS.join(' or ')} alone, each one of ${ON_ERROR.join(', ')}`,
-      isValid: isPolicyHeaders,
+      isValid: isOwnHeaders,
       schema: {
         type: 'object',
-        properties: Object.fromEntries(POLICY_HEADERS.map((name) => [name, { enum: ON_ERROR }])),
+        properties: {
+          ...Object.fromEntries(POLICY_HEADERS.map((name) => [name, { enum: ON_ERROR }])),
+          stamped_headers: { type: 'array' },
+          stamps: { type: 'object' },
+        },
         minProperties: 1,
         additionalProperties: false,
-        description: 'How `JSON.stringify(workflow)` writes `on_error`.',
+        description:
+          'How `JSON.stringify(workflow)` writes `on_error`. It repeats the stamps there; those of the options count.',
       },
     },
   ],
@@ -152,8 +157,10 @@ export function readWorkflowOptions(
     if (rule.kind === 'signatures') read.push([name, readLinks(value, at)])
     if (rule.kind === 'value') read.push([name, value])
     if (rule.kind === 'policy' || rule.kind === 'header') found.push(readPolicy(rule.kind, value, policies, at))
+    if (rule.kind === 'header' && stamps.size === 0 && REPEATED_HEADERS.some((one) => one in (value as object)))
+      throw refusal(at, 'expected the stamps in the option stamps, got them in the headers alone')
   }
-  const [policy, other] = found
+  const [policy, other] = found.filter(({ onError, memberOnError }) => onError ?? memberOnError)
   if (other) throw refusal(placeIn(place, ['on_error']), 'expected it once, got it as a header, too')
   return { options: Object.fromEntries(read), onError: policy?.onError, memberOnError: policy?.memberOnError }
 }
@@ -174,11 +181,16 @@ function readPolicy(
   return given
 }
 
-function isPolicyHeaders(value: unknown): boolean {
+/** Names of the headers that repeat the stamps of the options. */
+const REPEATED_HEADERS: readonly string[] = ['stamped_headers', 'stamps']
+
+/** Those that `JSON.stringify(workflow)` writes; of the policies each has a value that is one. */
+function isOwnHeaders(value: unknown): boolean {
   if (!isRecord(value)) return false
   const names = Object.keys(value)
+  const policies = names.filter((name) => !REPEATED_HEADERS.includes(name))
   const given = [onErrorOf({ headers: value }), memberOnErrorOf({ headers: value })]
-  return names.length > 0 && names.length === given.filter((policy) => policy !== undefined).length
+  return names.length > 0 && policies.length === given.filter((policy) => policy !== undefined).length
 }
 
 function isSeconds(value: unknown): boolean {
