@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import { HEADER_LIMIT_MS } from '../../../src/backend/unsentHeader.ts'
+import { chord, type Signature } from '../../../src/calls/workflow.ts'
 import { type Clock, systemClock } from '../../../src/std/clock.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
 import { emptyRabbit } from '../../rabbitmq/shared.ts'
@@ -29,6 +30,12 @@ async function start(url: string): Promise<void> {
 function send(seconds = 0, bodies = queue): Promise<string> {
   const chord = Array.from({ length: MEMBERS }, (_, n) => ({ task: 'both.work', args: [n, seconds] }))
   return python.call('run_canvas', { spec: { chord, body: { task: 'ts.body', options: { queue: bodies } } } })
+}
+
+/** The same, sent by celeriac: the server has confirmed each member. */
+async function sendConfirmed(seconds: number): Promise<string> {
+  const header = Array.from({ length: MEMBERS }, (_, n) => app.signature('both.work', [n, seconds]))
+  return (await chord(header, app.signature('ts.body') as Signature<number, unknown[]>).delay()).id
 }
 
 const fork = (from = queue): Promise<ChildProcess> => fleet.fork({ queue: from, concurrency: 4 })
@@ -148,10 +155,14 @@ describe('the server', () => {
     await server.stop()
   })
 
-  for (const how of ['restarts', 'is killed'])
+  // A server that is killed loses messages that it has not confirmed, and Python's client asks for no confirmations.
+  for (const [how, sendIt] of [
+    ['restarts', () => send(0.1)],
+    ['is killed', () => sendConfirmed(0.1)],
+  ] as const)
     test(`${how} while members run`, async () => {
       await fork()
-      const id = await send(0.1)
+      const id = await sendIt()
       await eventually(
         async () => (await fleet.lines('effects')).length,
         (count) => count >= 8,
