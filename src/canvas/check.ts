@@ -4,7 +4,7 @@ import { canvasOf, readSignatures, type SignatureData } from '../protocol/signat
 import { ArgumentError, DecodeError, EncodeError } from '../std/errors.ts'
 import { checkOptions } from './prepareSignature.ts'
 
-/** Most tasks of one workflow, links counted. */
+/** Most tasks of one workflow: links are counted, and of each chord one task of its body is not. */
 export const MAX_WORKFLOW_TASKS = 100_000
 /** Most signatures of one workflow: its tasks, and the chains, groups and chords around them. */
 const MAX_SIGNATURES = 4 * MAX_WORKFLOW_TASKS
@@ -55,6 +55,7 @@ class Checker {
     this.#around.add(data.kwargs)
     checkOptions(data.options, name)
     if (kind === undefined) this.#checkTask(data, name)
+    if (kind === 'chord') this.#tasksLeft += 1
     if (hasParts(data, kind))
       for (const [inner, part] of partsOf(data, kind ?? data.task)) this.check(inner, `${path}${part}.`, depth + 1)
     this.#around.delete(data.kwargs)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { App } from '../../src/app/app.ts'
 import { type Chain, chain, chord, group } from '../../src/calls/workflow.ts'
+import { checkWorkflow } from '../../src/canvas/check.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
@@ -108,6 +109,10 @@ const MEMBERS: Readonly<Record<string, [Case, string]>> = {
   ],
   '100,001 members': [
     ({ sum }) => group(Array.from({ length: 100_001 }, () => sum.s([]))).delay(),
+    'expected at most 100000 tasks in one workflow',
+  ],
+  '100,001 members of a header': [
+    ({ sum }) => chord(Array.from({ length: 100_001 }, () => sum.s([])) as never, sum.s()).delay(),
     'expected at most 100000 tasks in one workflow',
   ],
   'an id for two': [
@@ -251,3 +256,12 @@ describe.each(Object.entries({ member: MEMBERS, argument: ARGUMENTS, option: OPT
     })
   },
 )
+
+it('a chord may have 100,000 members beside its body', () => {
+  const { sum } = tasksOf(new App({ logger: createLogger('silent') }))
+  const workflow = chord(
+    Array.from({ length: 100_000 }, () => sum.s([])),
+    sum.s(),
+  )
+  expect(() => checkWorkflow(workflow.toJSON(), () => 'json')).not.toThrow()
+})
