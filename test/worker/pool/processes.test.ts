@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 import { App } from '../../../src/app/app.ts'
 import type { Job } from '../../../src/protocol/job.ts'
@@ -136,6 +137,33 @@ it('no process is left when its worker is killed while it never looks at its eve
   expect(pids.map(runs)).toEqual([true, true])
   worker.kill('SIGKILL')
   await ended(pids)
+})
+
+it('a process that cannot be started is an error, and the pool can be started again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'celeriac-files-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const script = join(folder, 'worker.mjs')
+  writeFileSync(
+    script,
+    `import { closeSync, openSync } from 'node:fs'
+     import { ChildPool } from '${url('../../../src/worker/pool/child/pool.ts')}'
+     import { processes } from '${url('../../../src/worker/pool/processes/process.ts')}'
+     import { App } from '${url('../../../src/app/app.ts')}'
+     const app = new App({ broker: 'memory:' })
+     const pool = new ChildPool(app, processes(), { size: 1, module: '${url('./childTasks.ts')}' })
+     const files = []
+     try {
+       for (;;) files.push(openSync('/dev/null'))
+     } catch {}
+     const error = await pool.start().catch((error) => error)
+     for (const file of files) closeSync(file)
+     await pool.start()
+     await pool.stop()
+     console.log(error.code)`,
+  )
+  const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath, ...process.execArgv, script]
+  const { stdout } = await promisify(execFile)('sh', limited, { timeout: 60_000 })
+  expect(stdout).toBe('EMFILE\n')
 })
 
 it('children that are killed leave no file descriptors and no processes behind', async () => {

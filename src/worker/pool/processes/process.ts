@@ -43,15 +43,15 @@ class Process implements ChildHost {
       events.uncaught(error)
       this.#exit(error.message, events)
     })
-    const lifeline = child.stdio[LIFELINE] as Duplex | undefined
+    // Undefined, as is `send`, for a process that could not be started because files are exhausted.
+    const lifeline = (child.stdio as ChildProcess['stdio'] | undefined)?.[LIFELINE] as Duplex | undefined
     // Reset when the child ends, which `exit` reports.
     lifeline?.on('error', () => lifeline.destroy())
-    child.send(data, () => undefined)
+    this.#post(data)
   }
 
   send(message: ToChild): void {
-    // A channel that is closed belongs to a child that has ended: `exit` follows.
-    if (this.#child.connected) this.#child.send(message, () => undefined)
+    this.#post(message)
   }
 
   async terminate(): Promise<void> {
@@ -63,6 +63,11 @@ class Process implements ChildHost {
   unref(): void {
     this.#child.unref()
     this.#child.channel?.unref()
+  }
+
+  /** A channel that is closed belongs to a child that has ended: `exit` follows. */
+  #post(message: ChildData | ToChild): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 
   /** Processes that a dead child has left behind are ended, too. */
