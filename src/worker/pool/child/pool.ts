@@ -27,7 +27,6 @@ export interface ChildPoolOptions {
 
 /** What keeps the children of one run of the pool alive. */
 interface Keeping {
-  readonly data: ChildData
   readonly stopping: StopSignal
   /** Resolves when the pool stops: ends the pause before a new child. */
   readonly end: Deferred<void>
@@ -57,6 +56,7 @@ export class ChildPool implements Pool {
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
   #busy = 0
+  /** Of the run: set by its start. */
   #data: ChildData | undefined
 
   /** Children run the tasks of `module` on the stores of `app`, and log through it. */
@@ -109,9 +109,8 @@ export class ChildPool implements Pool {
   }
 
   async #start(run: ServiceRun): Promise<void> {
-    const data = this.#dataOf()
-    this.#data = data
-    const keeping: Keeping = { data, end: new Deferred(), stopping: run.stopping }
+    this.#data = this.#dataOf()
+    const keeping: Keeping = { end: new Deferred(), stopping: run.stopping }
     let closing: Promise<void> | undefined
     const close = (): Promise<void> => {
       closing ??= this.#close(keeping)
@@ -120,7 +119,7 @@ export class ChildPool implements Pool {
     run.defer(close)
     // At once: it does not wait for children that still load.
     run.stopping.addEventListener('abort', () => void close())
-    const children = Array.from({ length: this.size }, () => this.#add(data))
+    const children = Array.from({ length: this.size }, () => this.#add())
     await Promise.all(children.map((child) => child.ready))
     for (const child of children) void this.#keep(child, keeping)
   }
@@ -149,8 +148,8 @@ export class ChildPool implements Pool {
     return this.#app.config.logger
   }
 
-  #add(data: ChildData): JobChild {
-    const child = new JobChild(this.#children, data, this.#log)
+  #add(): JobChild {
+    const child = new JobChild(this.#children, this.#data as ChildData, this.#log)
     this.#open.add(child)
     // One that waits for its slot may end before anything awaits it.
     child.ready.catch(() => undefined)
@@ -170,7 +169,7 @@ export class ChildPool implements Pool {
    * it. One that is retired ends when its successor is ready.
    */
   async #keep(first: JobChild, keeping: Keeping): Promise<void> {
-    const { data, stopping } = keeping
+    const { stopping } = keeping
     let child = first
     let failures = 0
     for (;;) {
@@ -182,7 +181,7 @@ export class ChildPool implements Pool {
       if (failures > 0) await this.#pause(failures, keeping)
       if (stopping.aborted) return
       const before = child
-      child = this.#successors.get(before) ?? this.#add(data)
+      child = this.#successors.get(before) ?? this.#add()
       await this.#load(child, keeping)
       void before.close()
     }
@@ -196,7 +195,7 @@ export class ChildPool implements Pool {
   #lookAhead(child: JobChild): void {
     const { maxTasks } = this.#options
     if (maxTasks === undefined || child.jobs < maxTasks * AHEAD || this.#successors.has(child)) return
-    if (this.#data && this.#accepts) this.#successors.set(child, this.#add(this.#data))
+    if (this.#accepts) this.#successors.set(child, this.#add())
   }
 
   async #load(child: JobChild, { stopping }: Keeping): Promise<void> {
