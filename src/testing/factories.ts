@@ -1,5 +1,6 @@
 import type { Consumer, Delivery, Route } from '../broker/broker.ts'
 import type { Envelope, Properties } from '../protocol/envelope.ts'
+import type { Job } from '../protocol/job.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { isFinal } from '../protocol/states.ts'
 
@@ -32,6 +33,24 @@ export function metaOf(id: string, status: string, fields: Partial<TaskMeta> = {
     date_done: isFinal(status) ? new Date().toISOString() : null,
     children: [],
     ...fields,
+  }
+}
+
+/** The call of a task, as a pool runs it: the first of a workflow, with no message. */
+export function jobOf(id: string, task: string, args: readonly unknown[]): Job {
+  return {
+    id,
+    task,
+    args,
+    kwargs: {},
+    retries: 0,
+    queue: 'celery',
+    redelivered: false,
+    lost: 0,
+    headers: {},
+    parentId: undefined,
+    rootId: id,
+    hostname: 'celery@suite',
   }
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { chainData, taskData } from '../../protocol/canvas.ts'
 import { readEmission } from '../../protocol/emission.ts'
-import type { AbortReason, Job, Report } from '../../protocol/job.ts'
+import type { AbortReason, Report } from '../../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../../protocol/outcome.ts'
 import { Stop } from '../../std/stopSignal.ts'
 import type { Pool } from '../../worker/pool/pool.ts'
+import { jobOf } from '../factories.ts'
 import { type Kit, pause, stays, until, within } from '../kit.ts'
 import { MESSAGE_REPORT, toldJob } from './poolMessage.ts'
 
@@ -331,17 +332,6 @@ interface Started {
   kill(reason: StopReason): void
 }
 
-const JOB: Omit<Job, 'id' | 'task' | 'args' | 'rootId'> = {
-  kwargs: {},
-  retries: 0,
-  queue: 'celery',
-  redelivered: false,
-  lost: 0,
-  headers: {},
-  parentId: undefined,
-  hostname: 'celery@suite',
-}
-
 let count = 0
 
 function start(
@@ -351,8 +341,7 @@ function start(
   aborted: { stop?: AbortReason; kill?: StopReason } = {},
   listen: 'taken' | 'held' | 'absent' = 'taken',
 ): Started {
-  const id = `job-${++count}`
-  const job: Job = { ...JOB, id, task, args, rootId: id }
+  const job = jobOf(`job-${++count}`, task, args)
   const signal = new Stop()
   const kill = new Stop()
   if (aborted.stop) signal.abort(aborted.stop)

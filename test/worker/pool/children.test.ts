@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import type { Job, Report } from '../../../src/protocol/job.ts'
+import type { Report } from '../../../src/protocol/job.ts'
 import type { Outcome } from '../../../src/protocol/outcome.ts'
 import { ConfigError } from '../../../src/std/errors.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { jobOf } from '../../../src/testing/factories.ts'
 import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
@@ -63,20 +64,7 @@ function run(
   report?: (said: Report) => void,
   kill?: AbortSignal,
 ): Promise<Outcome> {
-  const job: Job = {
-    id: `id-${task}`,
-    task,
-    args,
-    kwargs: {},
-    retries: 0,
-    queue: 'celery',
-    redelivered: false,
-    lost: 0,
-    headers: {},
-    parentId: undefined,
-    rootId: 'root',
-    hostname: 'celery@test',
-  }
+  const job = jobOf(`id-${task}`, task, args)
   const never = (): AbortSignal => new AbortController().signal
   return pool.run(job, { signal: never(), kill: kill ?? never(), report: report ?? (() => undefined) })
 }

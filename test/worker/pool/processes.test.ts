@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import type { Job } from '../../../src/protocol/job.ts'
 import type { Outcome } from '../../../src/protocol/outcome.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { jobOf } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
@@ -33,20 +33,7 @@ interface Started {
 }
 
 function start(pool: ChildPool, task: string, args: unknown[] = []): Started {
-  const job: Job = {
-    id: `id-${task}`,
-    task,
-    args,
-    kwargs: {},
-    retries: 0,
-    queue: 'celery',
-    redelivered: false,
-    lost: 0,
-    headers: {},
-    parentId: undefined,
-    rootId: 'root',
-    hostname: 'celery@test',
-  }
+  const job = jobOf(`id-${task}`, task, args)
   const kill = new AbortController()
   const pids = Promise.withResolvers<readonly number[]>()
   const outcome = pool.run(job, {

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../../src/app/app.ts'
-import type { Job } from '../../../src/protocol/job.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { jobOf } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool, type ChildPoolOptions } from '../../../src/worker/pool/child/pool.ts'
@@ -24,9 +24,7 @@ async function openPool(kind: ChildKind, options: Omit<ChildPoolOptions, 'module
   let count = 0
   return async (task, args = []) => {
     const never = new AbortController().signal
-    const id = `job-${++count}`
-    const facts = { kwargs: {}, retries: 0, lost: 0, queue: 'celery', redelivered: false, headers: {} }
-    const job: Job = { id, task, args, ...facts, parentId: undefined, rootId: id, hostname: 'celery@test' }
+    const job = jobOf(`job-${++count}`, task, args)
     const outcome = await pool.run(job, { signal: never, kill: never, report: () => undefined })
     if (outcome.kind !== 'success') throw new Error(JSON.stringify(outcome))
     return outcome.result
