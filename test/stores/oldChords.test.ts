@@ -1,42 +1,26 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { chord } from '../../src/calls/workflow.ts'
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { versionIn } from '../broker/sqlite/tables.ts'
-import { command, output } from '../command.ts'
 import { eventually } from '../wait.ts'
+import { OLD_FLAGS, oldCheckout } from './old/checkout.ts'
 
 /** The last commit with schema version 2, which knows no chords. */
 const OLD = '8b7cb60'
-const root = join(import.meta.dirname, '../..')
-
-/** A checkout without its history, as an archive or a shallow clone, has no such commit. */
-const isThere = (await command('git', ['cat-file', '-e', `${OLD}^{commit}`], { cwd: root })).code === 0
-
-let checkout: string
-beforeAll(async () => {
-  checkout = mkdtempSync(join(tmpdir(), 'celeriac-old-'))
-  if (!isThere) return
-  const archive = join(checkout, 'old.tar')
-  await output('git', ['archive', '-o', archive, OLD, 'package.json', 'src'], { cwd: root })
-  await output('tar', ['-x', '-f', archive, '-C', checkout])
-  symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'))
-  copyFileSync(join(import.meta.dirname, 'old/chordProcess.ts'), join(checkout, 'process.ts'))
-})
-afterAll(() => rmSync(checkout, { recursive: true, force: true }))
+const { isThere, program } = await oldCheckout(OLD, 'chordProcess.ts')
 
 type Said = Partial<Record<'ready' | 'sent' | 'refused' | 'shutdown', string>>
 
 /** A process of version 2, and what it said. */
 function startOld(url: string) {
-  const execArgv = ['--conditions=source', '--disable-warning=ExperimentalWarning']
-  const child = fork(join(checkout, 'process.ts'), [url], { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const child = fork(program(), [url], { execArgv: OLD_FLAGS, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const said: Said[] = []
   child.on('message', (message) => said.push(message as Said))
   const ended = once(child, 'exit')

@@ -1,24 +1,21 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { openDatabase } from '../../src/stores/sqlite/database.ts'
 import { pause } from '../../src/testing/kit.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { rowsIn, versionIn, withDatabase } from '../broker/sqlite/tables.ts'
-import { command, output } from '../command.ts'
 import { eventually } from '../wait.ts'
+import { OLD_FLAGS, oldCheckout } from './old/checkout.ts'
 
 /** The last commit with schema version 1. */
 const OLD = '6e94bae'
-const root = join(import.meta.dirname, '../..')
-
-/** A checkout without its history, as an archive or a shallow clone, has no such commit. */
-const isThere = (await command('git', ['cat-file', '-e', `${OLD}^{commit}`], { cwd: root })).code === 0
+const { isThere, program } = await oldCheckout(OLD, 'process.ts')
 
 interface Said {
   readonly running?: number
@@ -27,22 +24,9 @@ interface Said {
   readonly error?: string
 }
 
-let checkout: string
-beforeAll(async () => {
-  checkout = mkdtempSync(join(tmpdir(), 'celeriac-old-'))
-  if (!isThere) return
-  const archive = join(checkout, 'old.tar')
-  await output('git', ['archive', '-o', archive, OLD, 'package.json', 'src'], { cwd: root })
-  await output('tar', ['-x', '-f', archive, '-C', checkout])
-  symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'))
-  copyFileSync(join(import.meta.dirname, 'old/process.ts'), join(checkout, 'process.ts'))
-})
-afterAll(() => rmSync(checkout, { recursive: true, force: true }))
-
 /** A process of version 1, and what it said. */
 function startOld(url: string) {
-  const execArgv = ['--conditions=source', '--disable-warning=ExperimentalWarning']
-  const child = fork(join(checkout, 'process.ts'), [url], { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child = fork(program(), [url], { execArgv: OLD_FLAGS, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   const said: Said[] = []
   let errors = ''
   child.on('message', (message) => said.push(message as Said))
