@@ -12,7 +12,7 @@ export interface Killing {
   /** A named point kills when it is passed for the n-th time, n at random up to this. */
   readonly hits: number
   readonly worker: Partial<Settings>
-  /** Points on the way of what a dead worker left: passed at the end, by one that takes over from another. */
+  /** Points on the way of what a dead worker left: passed at the end, by one that takes over from others. */
   readonly heirs?: readonly CrashPoint[]
   /** What happens to the store between two kills, each once, while the worker beside them works. */
   readonly faults?: readonly (() => Promise<void>)[]
@@ -22,6 +22,7 @@ export interface Killing {
 
 /** What came of it, for people. */
 export interface KillReport {
+  /** By plan; those whose tasks an heir takes over are not counted. */
   readonly kills: number
   readonly inFlight: number
   readonly ranAgain: number
@@ -48,6 +49,7 @@ export async function killAndCheck(killing: Killing): Promise<KillReport> {
     await feed(share)
     const bystander = await scene.start('worker', { ...worker, concurrency: 2 }).ready()
     const killed: Actor[] = []
+    const leaving: Actor[] = []
     const copied: Set<string>[] = []
     for (const plan of plans) {
       if (typeof plan === 'function') {
@@ -63,17 +65,21 @@ export async function killAndCheck(killing: Killing): Promise<KillReport> {
       killed.push(actor)
     }
     for (const point of heirs) {
-      const dying = await scene.start('worker', worker).ready()
       const heir = await scene.start('worker', { ...worker, crash: { point, hit: 1 } }).ready()
       await feed(share)
-      await killOne(dying, feed)
-      await killOne(heir, feed)
-      killed.push(dying, heir)
+      // What the first one leaves may go to the worker beside: then the next one leaves something.
+      await killOne(heir, async () => {
+        const crash = { point: 'body:before', hit: 1 } as const
+        const dying = await scene.start('worker', { ...worker, crash }).ready()
+        leaving.push(dying)
+        await killOne(dying, feed)
+      })
+      killed.push(heir)
     }
     await feed(Math.max(0, tasks - values.size))
     const rest = [scene.start('worker', worker), scene.start('worker', worker)]
     await until('every task succeeded', () => scene.finished(values.size), 60_000 + tasks * 5)
-    const inFlight = [...killed.map((actor) => actor.inFlight()), ...copied, bystander.noted('l')]
+    const inFlight = [...[...killed, ...leaving].map((actor) => actor.inFlight()), ...copied, bystander.noted('l')]
     await check(scene, values, inFlight)
     if (faults.length === 0) expect([...bystander.noted('l')], 'lost by the worker beside').toEqual([])
     for (const actor of rest) expect([...actor.noted('l')], `lost by ${actor.settings.name}`).toEqual([])
@@ -83,15 +89,15 @@ export async function killAndCheck(killing: Killing): Promise<KillReport> {
   }
 }
 
-/** More tasks come until a worker with a crash point has reached it: the others may have taken all that was there. */
-async function killOne(actor: Actor, feed: (count: number) => Promise<void>): Promise<void> {
+/** More comes until a worker with a crash point has reached it: the others may have taken all that was there. */
+async function killOne(actor: Actor, more: (count: number) => Promise<void>): Promise<void> {
   if (!actor.settings.crash) {
     await until('it has taken a task', () => actor.noted('r').size > 0)
     await sleep(Math.random() * 150)
     actor.kill('SIGKILL')
   }
   const end = actor.ended(30_000)
-  while (!(await Promise.race([end.then(() => true), sleep(500, false)]))) await feed(10)
+  while (!(await Promise.race([end.then(() => true), sleep(500, false)]))) await more(10)
   expect(await end).toBe('SIGKILL')
 }
 
