@@ -72,5 +72,5 @@ test('50,000 tasks, ten random moments, every named point three times, four rest
     scene: await RabbitScene.open(LEASE, server()),
   })
   await annotate(JSON.stringify(report))
-  expect(report.kills).toBe(10 + points.length + 2 * heirs.length)
+  expect(report.kills).toBe(10 + points.length + heirs.length)
 })
