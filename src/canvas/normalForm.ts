@@ -29,7 +29,7 @@ import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks,
 export function normalForm(signature: SignatureData, id: string, flow: Options = {}, seed: string = id): SignatureData {
   switch (canvasOf(signature)) {
     case undefined:
-      return withEnd({ ...signature, options: withFlow(signature.options, flow) }, { id })
+      return normalTask(signature, id, flow)
     case 'chain':
       return normalChain(signature, id, flow, seed)
     case 'group':
@@ -41,7 +41,15 @@ export function normalForm(signature: SignatureData, id: string, flow: Options =
   }
 }
 
+function normalTask(signature: SignatureData, id: string, flow: Options): SignatureData {
+  const options = withFlow(signature.options, flow)
+  const hasId = typeof options.task_id === 'string'
+  if (hasId && options === signature.options) return signature
+  return { ...signature, options: hasId ? options : { ...options, task_id: id } }
+}
+
 function withFlow(options: Options, flow: Options): Options {
+  if (Object.keys(flow).length === 0) return options
   const headers = flow.headers && options.headers ? { headers: { ...flow.headers, ...options.headers } } : {}
   return { ...flow, ...options, ...headers }
 }
@@ -149,6 +157,7 @@ function runsOf(header: SignatureData): ReturnType<typeof onErrorRuns> {
 
 /** Celery repeats the body in each member of a header. */
 function withoutChord(member: SignatureData): SignatureData {
+  if (!('chord' in member.options)) return member
   const { chord: _, ...options } = member.options
   return { ...member, options }
 }
