@@ -168,17 +168,21 @@ export class RedisChords implements ChordStore {
 
   /** PART of a part. `called`: groups that have a callback in the same script. Throws EncodeError. */
   partArgs(given: ChordPart, called?: ReadonlySet<string>): Arg[] {
-    const { group, index, taskId, state, result, ends } = given
-    const { serializer } = this.#keeping
-    const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
+    const { group, callback, ends } = given
     return PART.of({
       part_group: group,
-      part_index: index ?? '+inf',
-      part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
-      part: body,
-      part_callback: called?.has(group) ? '' : given.callback,
+      ...this.entryArgs(given),
+      part_callback: called?.has(group) ? '' : callback,
       part_ends: ends ? 1 : '',
     })
+  }
+
+  /** Of PART, what of a part is kept. Throws EncodeError. */
+  entryArgs({ index, taskId, state, result }: ChordPart): Record<'part_index' | 'part_name' | 'part', Arg> {
+    const { serializer } = this.#keeping
+    const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
+    const part_name = serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId
+    return { part_index: index ?? '+inf', part_name, part: body }
   }
 
   /** OPEN of a chord whose last member is due in `delay` ms. */
