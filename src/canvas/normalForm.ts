@@ -10,7 +10,7 @@ import {
 } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
-import { uuidOf } from '../std/id.ts'
+import { uuidOf, uuidsOf } from '../std/id.ts'
 import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
 
 /*
@@ -103,9 +103,8 @@ function normalGroup(signature: SignatureData, id: string, flow: Options, seed: 
   }
   refuseOnError(signature)
   const group = own ?? id
-  const members = membersOf(signature).map((member, at) =>
-    normalForm(member, uuidOf(group, 'member', String(at)), flow),
-  )
+  const idOf = uuidsOf(group, 'member')
+  const members = membersOf(signature).map((member, at) => normalForm(member, idOf(at), flow))
   return groupData(part?.chord ? partsOf(members, part) : members, { ...(part?.chord && part), task_id: group })
 }
 
