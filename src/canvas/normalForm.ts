@@ -113,14 +113,14 @@ function membersOf(signature: SignatureData): readonly SignatureData[] {
   const { end, errbacks, rest } = splitOptions(signature)
   return tasksOf(signature, signature.task)
     .flatMap((member) => {
-      if (canvasOf(member) !== 'group' || member.options.chain) return [member]
+      if (canvasOf(member) !== 'group' || member.options.chain) return member
       refuseOnError(member)
       return membersOf(member)
     })
     .map((member, at) => {
       const mine = withErrbacks(withArgs(withOptions(member, rest), signature.args), errbacks)
       // A link of a group is one of its first member, as with Celery.
-      return at === 0 ? withEnd(mine, { links: end.links }) : mine
+      return at === 0 && end.links?.length ? withEnd(mine, { links: end.links }) : mine
     })
 }
 
@@ -178,14 +178,21 @@ export function sizeOf(signature: SignatureData): number {
 
 /** The tasks at the end of a signature in normal form: in a header, each of them is a part. */
 export function endTasks(signature: SignatureData): readonly SignatureData[] {
+  const tasks: SignatureData[] = []
+  addEndTasks(signature, tasks)
+  return tasks
+}
+
+function addEndTasks(signature: SignatureData, to: SignatureData[]): void {
   switch (canvasOf(signature)) {
     case 'chain':
-      return endTasks(tasksOf(signature, signature.task).at(-1) as SignatureData)
+      return addEndTasks(tasksOf(signature, signature.task).at(-1) as SignatureData, to)
     case 'group':
-      return tasksOf(signature, signature.task).flatMap(endTasks)
+      for (const member of tasksOf(signature, signature.task)) addEndTasks(member, to)
+      return
     case 'chord':
-      return endTasks(chordParts(signature, signature.task).body)
+      return addEndTasks(chordParts(signature, signature.task).body, to)
     default:
-      return [signature]
+      to.push(signature)
   }
 }

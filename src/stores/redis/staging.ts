@@ -56,7 +56,8 @@ local answer = slice and submit_packed(cmsgpack.unpack(slice))
 local why = type(answer) == 'table' and answer.err
 local left = 0
 if not why then
-  redis.call('LPOP', ARGV[3])
+  -- It does not answer the slice again, as LPOP does.
+  redis.call('LTRIM', ARGV[3], 1, -1)
   left = redis.call('LLEN', ARGV[3])
 end
 if why or left > 0 then redis.call('ZADD', ARGV[4], ARGV[6], ARGV[5]) else redis.call('ZREM', ARGV[4], ARGV[5]) end
