@@ -186,12 +186,14 @@ export function endTasks(signature: SignatureData): readonly SignatureData[] {
 function addEndTasks(signature: SignatureData, to: SignatureData[]): void {
   switch (canvasOf(signature)) {
     case 'chain':
-      return addEndTasks(tasksOf(signature, signature.task).at(-1) as SignatureData, to)
+      addEndTasks(tasksOf(signature, signature.task).at(-1) as SignatureData, to)
+      break
     case 'group':
       for (const member of tasksOf(signature, signature.task)) addEndTasks(member, to)
-      return
+      break
     case 'chord':
-      return addEndTasks(chordParts(signature, signature.task).body, to)
+      addEndTasks(chordParts(signature, signature.task).body, to)
+      break
     default:
       to.push(signature)
   }
