@@ -3,9 +3,8 @@ import type { Prepared } from '../calls/prepareCall.ts'
 import { withCallback } from './chordParts.ts'
 import { normalForm } from './normalForm.ts'
 import { endId } from './outline.ts'
-import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
+import { type CanvasApp, type Predecessor, type SignatureCall, SignaturePreparer } from './prepareSignature.ts'
 import { withArgs } from './signatureEnd.ts'
-import { SignaturePreparer } from './signaturePreparer.ts'
 import { unfold } from './unfold.ts'
 
 /** What the call of a signature sends at once; the rest follows from the ends of these. */
