@@ -1,8 +1,10 @@
-import type { CompleteChord, OpenChord } from '../../backend/chords.ts'
+import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
+  messagesOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -16,6 +18,12 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
+
+/** The messages of a write: what is staged of them, and when the last is due, ms since the epoch. */
+interface Sent {
+  readonly batch?: number
+  readonly due: number
+}
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
@@ -54,19 +62,26 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return true
   }
 
-  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
-    if (submissions.length > MAX_ATOMIC_SUBMISSIONS) {
-      await this.#sendStaged(submissions, (batch) =>
-        this.#broker.file.writer.write(() => {
-          this.#staging.release(batch)
-          this.#backend.chords.open(opens)
-        }),
-      )
-      return
-    }
-    await this.#broker.file.writer.write(() => {
+  async submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    const { chords } = this.#backend
+    const due = lastDue(messagesOf(submissions))
+    const send = (release: () => void): Promise<Adding> =>
+      this.#broker.file.writer.write(() => {
+        const adding = adds ? chords.adding(adds, due) : 'new'
+        if (adding === 'new') {
+          release()
+          chords.open(opens, due)
+        }
+        return adding
+      })
+    if (submissions.length > MAX_ATOMIC_SUBMISSIONS)
+      return this.#sendStaged(submissions, (batch) => send(() => this.#staging.release(batch)))
+    return send(() => {
       for (const submission of submissions) this.#submit(submission)
-      this.#backend.chords.open(opens)
     })
   }
 
@@ -74,13 +89,13 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const { delivery, meta, end } = settlement
     const { messages } = this.#broker
     const own = SqliteDelivery.of(delivery)
-    return this.#inParts(settlement, (writing, batch) =>
+    return this.#inParts(settlement, (writing, sent) =>
       this.#joining((complete) =>
         own.settle(() => {
           const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
           if (!ours) return false
           if (meta) this.#backend.save(meta, true)
-          this.#more(writing, batch, complete)
+          this.#more(writing, sent, complete)
           return true
         }),
       ),
@@ -89,11 +104,11 @@ export class SqliteUnitOfWork implements UnitOfWork {
 
   write(given: Writing): Promise<boolean> {
     const { meta, closes } = given
-    return this.#inParts(given, (writing, batch) =>
+    return this.#inParts(given, (writing, sent) =>
       this.#joining((complete) =>
         this.#broker.file.writer.write(() => {
           if (closes !== undefined && !this.#backend.chords.close(closes)) return false
-          this.#more(writing, batch, complete)
+          this.#more(writing, sent, complete)
           return meta === undefined || this.#backend.save(meta, false)
         }),
       ),
@@ -101,12 +116,10 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   /** With many messages, these and their records are written before, and the transaction of the rest sends them. */
-  #inParts(
-    writing: Writing,
-    write: (writing: Writing, batch: number | undefined) => Promise<boolean>,
-  ): Promise<boolean> {
+  #inParts(writing: Writing, write: (writing: Writing, sent: Sent) => Promise<boolean>): Promise<boolean> {
     const { publish = [], also = [], metadata } = writing
-    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, undefined)
+    const due = lastDue(publish)
+    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, { due })
     const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
     const submissions = publish.map((message): Submission => {
       const id = calledTask(message.envelope)
@@ -115,7 +128,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
     })
     const staged = new Set(submissions.map(({ meta }) => meta))
     const rest = { ...writing, publish: [], also: also.filter((meta) => !staged.has(meta)) }
-    return this.#sendStaged(submissions, (batch) => write(rest, batch))
+    return this.#sendStaged(submissions, (batch) => write(rest, { batch, due }))
   }
 
   /** `write` releases the batch, or writes nothing. */
@@ -131,12 +144,12 @@ export class SqliteUnitOfWork implements UnitOfWork {
     }
   }
 
-  #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
+  #more(writing: Writing, { batch, due }: Sent, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
     for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
     for (const message of publish) this.#publish(message)
     if (batch !== undefined) this.#staging.release(batch)
-    if (opens.length > 0) this.#backend.chords.open(opens)
+    if (opens.length > 0) this.#backend.chords.open(opens, due)
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
 
