@@ -286,11 +286,8 @@ export class ChordSweep {
     if (state === 1) return this.count(group)
     if (Array.isArray(state)) return this.#failUnadded(group, state as string[])
     if (state !== 2) return undefined
-    const callback = await this.#connection.script(
-      UNSENT,
-      [],
-      [...this.#chords.facts(), ...this.#chords.unsentArgs(group)],
-    )
+    const args = [...this.#chords.facts(), ...this.#chords.unsentArgs(group)]
+    const callback = await this.#connection.script(UNSENT, [], args)
     return typeof callback === 'string' ? { group, callback } : undefined
   }
 
@@ -323,11 +320,9 @@ export class ChordSweep {
   /** Of each task with parts how many these are, and their different scores. */
   async #scores(group: string): Promise<Map<string, { size: number; all: string[] }>> {
     const scores = new Map<string, { size: number; all: string[] }>()
+    const key = this.#chords.partsKey(group)
     for (let from = 0; from >= 0; ) {
-      const answer = (await this.#connection.script(TASKS, [this.#chords.partsKey(group)], [from])) as (
-        | string
-        | number
-      )[]
+      const answer = (await this.#connection.script(TASKS, [key], [from])) as (string | number)[]
       from = Number(answer.at(-1))
       for (let at = 0; at + 1 < answer.length; at += 2) {
         const [id, score] = [String(answer[at]), String(answer[at + 1])]
