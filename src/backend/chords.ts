@@ -23,8 +23,8 @@ export interface OpenChord {
 }
 
 /**
- * A further member of a chord that is open (Celery's `add_to_chord`). It is counted in the write that sends it, once for
- * each task.
+ * A further member of a chord that is open (Celery's `add_to_chord`). It is counted in the write that sends it, once
+ * for each task.
  */
 export interface AddedMember {
   /** Id of the group that is the header. */

@@ -19,12 +19,6 @@ import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
 
-/** The messages of a write: what is staged of them, and when the last is due, ms since the epoch. */
-interface Sent {
-  readonly batch?: number
-  readonly due: number
-}
-
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
   readonly atomic = true
@@ -89,13 +83,13 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const { delivery, meta, end } = settlement
     const { messages } = this.#broker
     const own = SqliteDelivery.of(delivery)
-    return this.#inParts(settlement, (writing, sent) =>
+    return this.#inParts(settlement, (writing, batch) =>
       this.#joining((complete) =>
         own.settle(() => {
           const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
           if (!ours) return false
           if (meta) this.#backend.save(meta, true)
-          this.#more(writing, sent, complete)
+          this.#more(writing, batch, complete)
           return true
         }),
       ),
@@ -104,11 +98,11 @@ export class SqliteUnitOfWork implements UnitOfWork {
 
   write(given: Writing): Promise<boolean> {
     const { meta, closes } = given
-    return this.#inParts(given, (writing, sent) =>
+    return this.#inParts(given, (writing, batch) =>
       this.#joining((complete) =>
         this.#broker.file.writer.write(() => {
           if (closes !== undefined && !this.#backend.chords.close(closes)) return false
-          this.#more(writing, sent, complete)
+          this.#more(writing, batch, complete)
           return meta === undefined || this.#backend.save(meta, false)
         }),
       ),
@@ -116,10 +110,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   /** With many messages, these and their records are written before, and the transaction of the rest sends them. */
-  #inParts(writing: Writing, write: (writing: Writing, sent: Sent) => Promise<boolean>): Promise<boolean> {
+  #inParts(writing: Writing, write: (writing: Writing, batch?: number) => Promise<boolean>): Promise<boolean> {
     const { publish = [], also = [], metadata } = writing
-    const due = lastDue(publish)
-    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, { due })
+    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing)
     const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
     const submissions = publish.map((message): Submission => {
       const id = calledTask(message.envelope)
@@ -127,8 +120,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
       return { message, meta, metadata: meta && metadata?.get(meta.task_id) }
     })
     const staged = new Set(submissions.map(({ meta }) => meta))
-    const rest = { ...writing, publish: [], also: also.filter((meta) => !staged.has(meta)) }
-    return this.#sendStaged(submissions, (batch) => write(rest, { batch, due }))
+    const rest = { ...writing, also: also.filter((meta) => !staged.has(meta)) }
+    return this.#sendStaged(submissions, (batch) => write(rest, batch))
   }
 
   /** `write` releases the batch, or writes nothing. */
@@ -144,12 +137,13 @@ export class SqliteUnitOfWork implements UnitOfWork {
     }
   }
 
-  #more(writing: Writing, { batch, due }: Sent, complete: CompleteChord[]): void {
+  /** With a batch, that has the messages. */
+  #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
     for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
-    for (const message of publish) this.#publish(message)
     if (batch !== undefined) this.#staging.release(batch)
-    if (opens.length > 0) this.#backend.chords.open(opens, due)
+    else for (const message of publish) this.#publish(message)
+    if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
 
