@@ -1,4 +1,4 @@
-import type { AddedMember, OpenChord } from '../backend/chords.ts'
+import type { AddedMember, ChordStore, OpenChord } from '../backend/chords.ts'
 import type { Submission as Sending, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { type AsyncResult, type ResultHandle, Submission } from '../calls/asyncResult.ts'
 import { checkedCall } from '../calls/checkedCall.ts'
@@ -26,12 +26,17 @@ import { ownershipIn } from '../protocol/ownership.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
-import { isoOf } from '../std/clock.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
+import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+
+/** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */
+const OPENING_LIMIT_MS = 10_000
+const OPENING_LOOK_MS = 100
 
 /** What sending workflows needs of the app. */
 export interface WorkflowHost {
@@ -84,7 +89,7 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
   if (!backend.chords || !unitOfWork.submitGroup)
     throw new NotSupportedError(`${where}: ${backend.url} cannot join the parts of a chord`)
   // Before anything is written; it may end until then.
-  if (!(await backend.chords.progress(group))) throw chordEnded(where)
+  if (!(await isOpen(group, backend.chords, host.config.clock))) throw chordEnded(where)
   const id = uuidOf(job.id, 'added', String(count))
   const member = withEnd(data, { id, part: { group_id: group, chord: embed.chord } })
   const planned = plan(host, member, [], ownershipIn(job.headers) ?? {})
@@ -93,6 +98,15 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
   await submit(host, { ...planned, adds: { group, taskId: id, callback, where } })
   childrenHere()?.push(...idsOf(planned))
   return id
+}
+
+async function isOpen(group: string, chords: ChordStore, clock: Clock): Promise<boolean> {
+  const end = clock.now() + (chords.opensLate ? OPENING_LIMIT_MS : 0)
+  while (!(await chords.progress(group))) {
+    if (clock.now() >= end) return false
+    await pause(OPENING_LOOK_MS, clock, new AbortController().signal)
+  }
+  return true
 }
 
 function chordEnded(where: string): ArgumentError {

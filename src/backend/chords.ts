@@ -78,6 +78,10 @@ export interface ChordStore {
   /** False: only this process uses it, so that no other one leaves complete chords behind. */
   readonly shared: boolean
   /**
+   * Celery's clients open chords in it, too: a moment before they send the last member, when others may have begun.
+   */
+  readonly opensLate?: true
+  /**
    * Call the listener for each chord that a write of this process completes, after the write. Returns what ends that.
    * With several listeners each chord goes to one of them.
    */

@@ -59,6 +59,7 @@ export interface ChordKeeping {
 /** Chords in Celery's keys and ours: `chordScript.ts` has their layout. */
 export class RedisChords implements ChordStore {
   readonly shared = true
+  readonly opensLate = true
   readonly #connection: RedisConnection
   readonly #keeping: ChordKeeping
   readonly #sweep: ChordSweep
