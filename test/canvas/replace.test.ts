@@ -91,7 +91,7 @@ onEachStore((lab) => {
     })
     const refused: unknown[] = []
     const late = app.task('late', async () => {
-      await expect.poll(() => app.result('failed').state(), { timeout: 20_000 }).toBe('FAILURE')
+      await expect.poll(() => app.result('failed').state(), { timeout: 60_000 }).toBe('FAILURE')
       await currentTask()
         ?.addToChord(count.s(2))
         .catch((error: unknown) => refused.push(error))
@@ -106,7 +106,7 @@ onEachStore((lab) => {
     expect(published.filter((task) => task === 'count')).toHaveLength(1)
     const onError = 'cancel'
     await chord([late.s(), boom.s()], sum.s().set({ taskId: 'failed' }), { onError }).delay()
-    await expect.poll(() => refused, { timeout: 20_000 }).toHaveLength(1)
+    await expect.poll(() => refused, { timeout: 60_000 }).toHaveLength(1)
     expect(refused[0]).toMatchObject({ message: expect.stringContaining('addToChord: the chord has ended') })
     expect(runs).toEqual([1])
   })
