@@ -40,6 +40,11 @@ export interface TaskOptions {
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean | undefined
   /**
+   * Pool that it runs in, whatever pool its worker has: `inline`, `threads` or `processes`. The worker opens it beside
+   * its own when the first such task comes. Default: the worker's own.
+   */
+  pool?: 'inline' | 'threads' | 'processes' | undefined
+  /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
    * who run the worker. Default: `false`.
@@ -72,6 +77,9 @@ export interface TaskOptions {
   // </TASK_OPTIONS>
 }
 
+/** Pools that a task may ask for. */
+export type TaskPool = 'inline' | 'threads' | 'processes'
+
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
@@ -95,6 +103,7 @@ export interface ParsedTaskOptions {
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
   readonly trackStarted: boolean | undefined
+  readonly pool: TaskPool | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
@@ -105,6 +114,7 @@ export interface ParsedTaskOptions {
 
 /** What AMQP carries: one octet. */
 const MAX_PRIORITY = 255
+const TASK_POOLS: readonly TaskPool[] = ['inline', 'threads', 'processes']
 
 export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   queue: {
@@ -173,6 +183,13 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     absent: "the app's",
     doc: 'store STARTED when it begins',
     celery: 'track_started',
+  },
+  pool: {
+    kind: 'choice',
+    values: TASK_POOLS,
+    absent: "the worker's own",
+    doc: '[pool](how-to/choose-a-pool.md#a-pool-for-one-task) that it runs in, whatever pool its worker has: `inline`, `threads` or `processes`',
+    more: 'The worker opens it beside its own when the first such task comes.',
   },
   exposeLogs: {
     kind: 'value',

@@ -12,19 +12,23 @@ import type { Emitter } from '../../std/emitter.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
+import { stopped } from '../pool/stopped.ts'
+import type { TaskPools } from '../pool/taskPools.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import { Request } from './request.ts'
-import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
+import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
+import type { Turn, Turns } from './turns.ts'
 
 /** What the execution of a task needs of its worker. */
 export interface WorkerContext extends Receiver, SettlerParts {
   readonly app: WorkerApp
   readonly stores: Stores
-  readonly pool: Pool
+  readonly pools: Pick<TaskPools, 'main'>
+  readonly turns: Turns
   readonly state: WorkerState
 }
 
@@ -54,14 +58,56 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
 }
 
 async function live(request: Request, context: WorkerContext): Promise<void> {
-  context.app.signals.emit('task:received', request.facts)
-  if (isEarly(request, context.app.config.clock.now())) {
-    await postpone(request, context)
-    return
+  const { app, turns, pools } = context
+  const now = app.config.clock.now()
+  const early = isEarly(request, now)
+  const turn = early ? undefined : turns.of(request, now)
+  if (typeof turn === 'number') return postpone(request, turn, context)
+  app.signals.emit('task:received', request.facts)
+  if (early) return postpone(request, isoTime(request.message.eta as string), context)
+  if (turn) await liveIn(turn, request, context)
+  else await run(request, pools.main, context)
+}
+
+/** In a pool whose slots are shared out here. */
+async function liveIn(turn: Turn, request: Request, context: WorkerContext): Promise<void> {
+  const waited = turn.wait && (await slotOf(turn.wait, turn, request, context))
+  if (waited === false) return
+  let ran: Request | undefined
+  try {
+    // It may have been revoked, or have expired, while it waited.
+    const decided = waited ? receive(request.delivery, context) : request
+    if (!(decided instanceof Request)) return await refuse(decided, context)
+    ran = request
+    await run(request, turn.pool, context)
+  } finally {
+    turn.end(ran?.runtime)
   }
+}
+
+/** Wait for the slot of a request; false when it ended without one: then the request is settled. */
+async function slotOf(
+  wait: NonNullable<Turn['wait']>,
+  turn: Turn,
+  request: Request,
+  context: WorkerContext,
+): Promise<boolean> {
+  try {
+    const end = await wait
+    if (end === 'slot') return true
+    if (end === 'late') await postpone(request, context.turns.later(turn, context.app.config.clock.now()), context)
+    else await conclude(request, stopped(request.id, 'shutdown'), context)
+  } catch (error) {
+    turn.end()
+    await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
+  }
+  return false
+}
+
+async function run(request: Request, pool: Pool, context: WorkerContext): Promise<void> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
   begin(request, context)
-  const ended = await context.pool.run(request.job, runOptions(request, context))
+  const ended = await pool.run(request.job, runOptions(request, context))
   end(request, context)
   const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
   if (request.output) await request.output.drain()
@@ -76,11 +122,10 @@ function isEarly({ message }: Request, now: number): boolean {
   return message.eta !== undefined && isoTime(message.eta) > now + CLOCK_TOLERANCE_MS
 }
 
-/** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
-async function postpone(request: Request, context: WorkerContext): Promise<void> {
+/** Back into the queue until this moment. A revoke that came meanwhile has found it nowhere. */
+async function postpone(request: Request, notBefore: number, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
-  const route = { exchange: '', routingKey: delivery.queue }
-  const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
+  const later = laterOf(request, notBefore)
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,

@@ -128,8 +128,9 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: numb
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
   const notBefore = now + outcome.delay
-  const next = { ...meta, retries: message.retries + 1, date_due: isoOf(notBefore) }
-  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
+  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const next = { ...meta, retries: later.retries, date_due: isoOf(notBefore) }
+  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore, later)], end: 'ack' }
 }
 
 function stopped(
@@ -160,13 +161,22 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 }
 
 /**
- * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on
- * as it came: arguments may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
+ * The same message, not before this moment, to the queue that it came from, with the number of its lost runs, which
+ * the store counts from 0 again. Its body is passed on as it came: arguments may hold what JavaScript does not.
  */
-function again({ message, delivery, lost }: Request, notBefore: number): Message {
+export function laterOf(request: Request, notBefore: number): Message {
+  return again(request, notBefore, {})
+}
+
+/** Protocol 1 has all in its body: it becomes protocol 2, if anything changes. */
+function again(
+  { message, delivery, lost }: Request,
+  notBefore: number,
+  later: { readonly retries?: number; readonly eta?: string },
+): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
-  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  if (delivery.lost === 0 && later.eta === undefined) return { envelope: delivery.envelope, route, notBefore }
   if (headers.task !== undefined)
     return {
       envelope: { headers: { ...headers, ...later, ...lostRunsHeader(lost) }, properties, body },

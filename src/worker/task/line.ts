@@ -1,0 +1,80 @@
+import type { StopSignal } from '../../std/stopSignal.ts'
+
+/** So many wait for a slot however long it takes: the next ones. */
+export const SPARES = 2
+/** The others wait for so long at most, ms. */
+const MAX_WAIT_MS = 1000
+/** Weight of the latest run in the mean. */
+const WEIGHT = 0.1
+
+/** How a wait ends: with a slot, without one for want of time, or with the worker. */
+export type WaitEnd = 'slot' | 'late' | 'stopped'
+
+/** The slots of one pool, and the requests that wait for one, first come first served. */
+export class Line {
+  readonly size: number
+  #taken = 0
+  readonly #waiting = new Set<() => void>()
+  /** How long a run takes, ms: 0 as long as that is not known. */
+  #mean = 0
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  /** How often a slot becomes free while all are taken, ms. */
+  get interval(): number {
+    return this.#mean / this.size
+  }
+
+  /** One more will probably have its slot in time. */
+  get hasRoom(): boolean {
+    const { size } = this.#waiting
+    return size < SPARES || (size + 1) * this.interval <= MAX_WAIT_MS
+  }
+
+  /** Take a slot that is free. */
+  take(): boolean {
+    if (this.#taken >= this.size) return false
+    this.#taken++
+    return true
+  }
+
+  /** Take the next slot that becomes free. `patient`: whatever time it takes. */
+  wait(patient: boolean, stopping: StopSignal): Promise<WaitEnd> {
+    if (stopping.aborted) return Promise.resolve('stopped')
+    return new Promise((resolve) => {
+      const end = (how: WaitEnd): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(next)
+        stopping.removeEventListener('abort', stop)
+        resolve(how)
+      }
+      const next = (): void => end('slot')
+      const stop = (): void => end('stopped')
+      const timer = patient ? undefined : setTimeout(() => this.#isLate(next) && end('late'), MAX_WAIT_MS)
+      this.#waiting.add(next)
+      stopping.addEventListener('abort', stop)
+    })
+  }
+
+  /** The slot is free. `runtime`: how long it was used, ms; undefined where nothing ran. */
+  free(runtime?: number): void {
+    if (runtime !== undefined) this.#mean += (runtime - this.#mean) * (this.#mean === 0 ? 1 : WEIGHT)
+    const [next] = this.#waiting
+    if (next) next()
+    else this.#taken--
+  }
+
+  /** It has waited in vain, unless it is one of the next: then runs take longer than they did. */
+  #isLate(next: () => void): boolean {
+    let place = 0
+    for (const each of this.#waiting) {
+      if (each === next) break
+      place++
+    }
+    if (place < SPARES) return false
+    this.#mean = Math.max(this.#mean, MAX_WAIT_MS)
+    return true
+  }
+}
