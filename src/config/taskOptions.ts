@@ -37,6 +37,11 @@ export interface TaskOptions {
    * `true`.
    */
   acksLate?: boolean | undefined
+  /**
+   * If its thread or process dies, it goes back to its queue, which is no retry; `false`: `retry` decides. Up to three
+   * deaths. Not with `acksLate: false`. Default `false`.
+   */
+  rejectOnWorkerLost?: boolean | undefined
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean | undefined
   /**
@@ -102,6 +107,7 @@ export interface ParsedTaskOptions {
   readonly expires: number | undefined
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
+  readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined
   readonly pool: TaskPool | undefined
   readonly exposeLogs: LineLevel | undefined
@@ -178,6 +184,13 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     doc: 'acknowledge when it ends, so that a crash runs it again; `false`: when it starts, so that a crash loses it',
     celery: 'acks_late',
   },
+  rejectOnWorkerLost: {
+    kind: 'flag',
+    default: false,
+    doc: 'if its thread or process dies, it goes back to its queue, which is no retry; `false`: `retry` decides',
+    more: 'Up to [three deaths](guarantees.md#lost-workers-and-children). Not with `acksLate: false`.',
+    celery: 'reject_on_worker_lost',
+  },
   trackStarted: {
     kind: 'flag',
     absent: "the app's",
@@ -242,7 +255,12 @@ export function isPriority(value: number): boolean {
 
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
-  return readOptions(TASK_OPTIONS, options, `task ${task}`)
+  const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
+  if (parsed.rejectOnWorkerLost && !parsed.acksLate)
+    throw new ArgumentError(
+      `task ${task}: rejectOnWorkerLost: expected acksLate: true beside it, got false: its message is gone when it runs`,
+    )
+  return parsed
 }
 
 function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {

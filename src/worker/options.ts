@@ -55,6 +55,13 @@ export interface WorkerOptions {
    */
   childHeap?: number | undefined
   /**
+   * After so many runs that ended with their workers a task is given up. From the second on it runs in a process of its
+   * own, where the worker has a `module`. Default `10`.
+   */
+  maxWorkerLosses?: number | undefined
+  /** After so many threads or processes that died with it a task is given up. Default `3`. */
+  maxChildLosses?: number | undefined
+  /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
    * queue. Default `'25s'`.
    */
@@ -79,6 +86,8 @@ export interface ParsedWorkerOptions
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
+  readonly maxWorkerLosses: number
+  readonly maxChildLosses: number
   readonly grace: number
   readonly revokeGrace: number
 }
@@ -156,6 +165,19 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: "Node's",
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
+  },
+  maxWorkerLosses: {
+    kind: 'count',
+    min: 1,
+    default: 10,
+    doc: 'after so many runs that ended with their workers a task is [given up](guarantees.md#lost-workers-and-children)',
+    more: 'From the second on it runs in a process of its own, where the worker has a `module`.',
+  },
+  maxChildLosses: {
+    kind: 'count',
+    min: 1,
+    default: 3,
+    doc: 'after so many threads or processes that died with it a task is [given up](guarantees.md#lost-workers-and-children)',
   },
   grace: {
     kind: 'duration',

@@ -19,6 +19,7 @@ import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
+import type { LossLimits } from './task/losses.ts'
 import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
@@ -48,6 +49,7 @@ export class Worker implements Service {
   readonly queues: readonly string[]
   readonly #pools: TaskPools
   readonly #grace: number
+  readonly #lossLimits: LossLimits
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
   #context: WorkerContext | undefined
@@ -62,12 +64,14 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
+    const { hostname, queues, grace, revokeGrace, logger, ...rest } = parseWorkerOptions(options)
+    const { maxWorkerLosses, maxChildLosses, ...pool } = rest
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
     this.queues = queues ?? [app.config.queue]
     this.#grace = grace
+    this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
@@ -122,7 +126,7 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.#pools.wanted(this.queues))
+    const turns = new Turns(this.#pools, this.#pools.wanted(this.queues), this.#lossLimits)
     const stores = await this.#app.stores()
     await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
@@ -134,6 +138,7 @@ export class Worker implements Service {
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
     const consumer = await stores.broker.consume(queues, { prefetch: turns.prefetch, name: this.hostname })
+    turns.onPrefetch = (count) => consumer.prefetch(count)
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     this.#context = this.#contextOf(stores, turns)
@@ -154,6 +159,7 @@ export class Worker implements Service {
       stores,
       pools: this.#pools,
       turns,
+      lossLimits: this.#lossLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       stopNow: this.#stopNow.signal,

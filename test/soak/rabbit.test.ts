@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { deadLetterQueue, MAX_LOST_RUNS } from '../../src/worker/task/admit.ts'
+import { WORKER_OPTIONS } from '../../src/worker/options.ts'
+import { deadLetterQueue } from '../../src/worker/task/admit.ts'
 import { killAndCheck } from '../chaos/killing.ts'
 import { RabbitScene, useRabbitServer } from '../chaos/rabbitScene.ts'
 import { until } from '../chaos/scene.ts'
@@ -49,7 +50,7 @@ test('a task that kills every worker which begins it is given up, and those besi
   }
   await annotate(`given up after ${deaths} deaths`)
   // The first time nobody knows why it came back.
-  expect(deaths).toBe(MAX_LOST_RUNS + 1)
+  expect(deaths).toBe((WORKER_OPTIONS.maxWorkerLosses.default as number) + 1)
   await expect(scene.app.result(poison).get({ timeout: 5000 })).rejects.toThrow('died 10 times')
   await until('a copy is kept', async () => (await scene.app.queueSize(deadLetterQueue('celery'))) === 1)
   await Promise.all(others.map((id) => scene.app.result(id).get({ timeout: 30_000 })))

@@ -53,13 +53,13 @@ export class TaskPools implements Service {
 
   /** The pool of this kind; the worker's own where the kind is undefined or cannot be opened for want of a module. */
   of(kind: TaskPool | undefined): Pool {
-    if (kind === undefined || !this.#isOther(kind) || !this.#opens(kind)) return this.main
-    let pool = this.#others.get(kind)
-    if (!pool) {
-      pool = openTaskPool(this.#app, kind, this.#options)
-      this.#others.set(kind, pool)
-    }
-    return pool
+    return kind !== undefined && this.#isOther(kind) && this.#opens(kind) ? this.#open(kind) : this.main
+  }
+
+  /** A pool in which a task is alone in a process; undefined where the worker has none, and no module to load. */
+  get alone(): Pool | undefined {
+    if (this.main.kind === 'processes') return this.main
+    return this.#opens('processes') ? this.#open('processes') : undefined
   }
 
   start(): Promise<void> {
@@ -68,6 +68,15 @@ export class TaskPools implements Service {
 
   async stop(): Promise<void> {
     await Promise.all(this.all.map((pool) => pool.stop()))
+  }
+
+  #open(kind: TaskPool): Pool {
+    let pool = this.#others.get(kind)
+    if (!pool) {
+      pool = openTaskPool(this.#app, kind, this.#options)
+      this.#others.set(kind, pool)
+    }
+    return pool
   }
 
   /** Tasks that go to one of these queues by default, with the pools beside the worker's own that they ask for. */

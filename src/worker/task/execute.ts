@@ -10,13 +10,13 @@ import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
-import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
 import type { TaskPools } from '../pool/taskPools.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
+import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
@@ -109,7 +109,7 @@ async function run(request: Request, pool: Pool, context: WorkerContext): Promis
   begin(request, context)
   const ended = await pool.run(request.job, runOptions(request, context))
   end(request, context)
-  const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
+  const outcome = ended.kind === 'stopped' ? afterStop(request, ended, context.lossLimits) : ended
   if (request.output) await request.output.drain()
   await conclude(request, outcome, context)
 }
@@ -178,7 +178,7 @@ function begin(request: Request, context: WorkerContext): void {
   request.begin(config.clock.now())
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
-  if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
+  if (!message.ignoreResult && (tracked || request.ranBefore)) {
     record(request, STARTED, startedBy(request), context)
   }
   context.state.begin(request)
@@ -214,7 +214,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
  * On redelivery, store STARTED before the first report, so that subscribers know that earlier output will be repeated.
  */
 function beginAgain(request: Request, context: WorkerContext): void {
-  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
+  if (!request.stored && request.ranBefore) record(request, STARTED, startedBy(request), context)
 }
 
 /**

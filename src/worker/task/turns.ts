@@ -3,6 +3,7 @@ import { Stop } from '../../std/stopSignal.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { TaskPools } from '../pool/taskPools.ts'
 import { Line, SPARES, type WaitEnd } from './line.ts'
+import { afterLoss, type LossLimits } from './losses.ts'
 import type { Request } from './request.ts'
 
 /** Where a request runs, and what it waits for. */
@@ -30,36 +31,49 @@ export class Turns {
   readonly #lines = new Map<Pool, Line>()
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
+  readonly #limits: LossLimits
   readonly #stopping = new Stop()
+  /** How many messages it holds for these lines. */
+  readonly #places: number
+  /** Called when `prefetch` changes. */
+  onPrefetch: (count: number) => void = () => undefined
+  /** How many requests run alone, or wait for that, beside all others. */
+  #alone = 0
   /** When the last of the messages that were put back returns, ms since the epoch. */
   #lastReturn = 0
 
   /** `wanted`: the pools that the worker's tasks ask for, beside its own. */
-  constructor(pools: TaskPools, wanted: ReadonlySet<TaskPool>) {
+  constructor(pools: TaskPools, wanted: ReadonlySet<TaskPool>, limits: LossLimits) {
     this.#pools = pools
+    this.#limits = limits
     this.#ready = new Set([pools.main])
-    if (wanted.size > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
+    const lines = wanted.size === 0 ? [] : [undefined, ...wanted].map((kind) => this.#lineOf(pools.of(kind)))
+    this.#places = lines.length === 0 ? pools.main.size : lines.reduce((sum, { size }) => sum + size + SPARES, 0)
   }
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    if (this.#lines.size === 0) return this.#pools.main.size
-    return [...this.#lines.values()].reduce((sum, { size }) => sum + size + SPARES, 0)
+    return this.#places + this.#alone
   }
 
   /**
    * Undefined: at once, in the worker's own pool, the only one. A number: not before this moment, ms since the epoch,
    * here or in another worker. `now`: the same.
    */
-  of({ definition, delivery }: Request, now: number): Turn | number | undefined {
-    const pool = this.#pools.of(definition.options.pool)
+  of(request: Request, now: number): Turn | number | undefined {
+    const alone = this.#aloneFor(request)
+    const pool = alone ?? this.#pools.of(request.definition.options.pool)
     const line = pool === this.#pools.main ? this.#lines.get(pool) : this.#lineOf(pool)
     if (!line) return undefined
-    const end = (runtime?: number): void => line.free(runtime)
+    const end = (runtime?: number): void => {
+      line.free(runtime)
+      if (alone) this.#resize(-1)
+    }
     const isReady = this.#ready.has(pool)
+    if (alone) this.#resize(1)
     if (line.take()) return { pool, wait: isReady ? undefined : this.#open(pool), end }
     // One that was held before may have run, and that is known of this delivery alone.
-    const patient = delivery.redelivered
+    const patient = alone !== undefined || request.delivery.redelivered
     if (!patient && !line.hasRoom) return this.#returnAt(line.interval, now)
     const slot = line.wait(patient, this.#stopping)
     const opened = async (): Promise<WaitEnd> => ((await slot) === 'slot' ? this.#open(pool) : slot)
@@ -74,6 +88,19 @@ export class Turns {
   /** Those that wait do not begin any more. */
   stop(): void {
     this.#stopping.abort('shutdown')
+  }
+
+  /** The pool for a task whose workers were lost: there it ends neither this worker nor the tasks beside it. */
+  #aloneFor({ lost }: Request): Pool | undefined {
+    if (lost === 0 || afterLoss({ of: 'worker', losses: lost }, this.#limits) !== 'run alone') return undefined
+    const { alone, main } = this.#pools
+    return alone === main ? undefined : alone
+  }
+
+  /** A task that runs alone takes no place from the others. */
+  #resize(by: 1 | -1): void {
+    this.#alone += by
+    this.onPrefetch(this.prefetch)
   }
 
   /** The worker may stop while the children load the task module. */
