@@ -21,7 +21,8 @@ export interface Signals {
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */
   'task:success': TaskFacts & { readonly result: unknown; readonly runtime: number }
-  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number }
+  /** `expected`: the error is one that the task declares (`throws`). */
+  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number; readonly expected?: boolean }
   'task:retry': TaskFacts & { readonly error: ErrorInfo; readonly delay: number }
   'task:revoked': TaskFacts & { readonly reason: 'revoked' | 'expired' | 'terminated' }
   'task:rejected': TaskFacts & { readonly requeue: boolean; readonly reason: string }

@@ -1,11 +1,10 @@
-import { assertEncodable } from '../protocol/encoding.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { refuseUnknown, shown } from '../std/validate.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { contentTypeOf, exposedLevel, parseAccepts, parseExample, requireErrors } from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -21,6 +20,8 @@ export interface TaskOptions {
    * safely is not. Default `0`.
    */
   retry?: number | RetryOptions | undefined
+  /** Errors that are expected of it: FAILURE as any other, but logged as info, without a traceback. Default: none. */
+  throws?: readonly ErrorClass[] | undefined
   /**
    * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
    * never awaits; inline nothing can end a function of the same thread. Default: none.
@@ -37,6 +38,17 @@ export interface TaskOptions {
    * `true`.
    */
   acksLate?: boolean | undefined
+  /**
+   * Acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter
+   * exchange of its queue. Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it
+   * twice, the message is dropped. Default `true`.
+   */
+  acksOnFailure?: boolean | undefined
+  /**
+   * FAILURE when the hard time limit has ended it; `false`: back to its queue, so that it runs again, each time up to
+   * the limit. As often as it takes: `retry`, which comes first, has a maximum. Default `true`.
+   */
+  acksOnTimeout?: boolean | undefined
   /**
    * If its thread or process dies, it goes back to its queue, which is no retry; `false`: `retry` decides. Up to three
    * deaths. Not with `acksLate: false`. Default `false`.
@@ -102,11 +114,14 @@ export interface ParsedTaskOptions {
   readonly priority: number | undefined
   readonly serializer: 'json' | 'msgpack' | undefined
   readonly retry: RetryPolicy
+  readonly throws: readonly ErrorClass[]
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
   readonly ignoreResult: boolean | undefined
   readonly acksLate: boolean
+  readonly acksOnFailure: boolean
+  readonly acksOnTimeout: boolean
   readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined
   readonly pool: TaskPool | undefined
@@ -153,6 +168,15 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     more: 'Off unless asked for: a task that may not be repeated safely is not.',
     celery: 'max_retries',
   },
+  throws: {
+    kind: 'value',
+    type: 'readonly ErrorClass[]',
+    check: requireErrors,
+    default: [],
+    absent: 'none',
+    doc: 'errors that are expected of it: FAILURE as any other, but logged as info, without a traceback',
+    celery: 'throws',
+  },
   timeLimit: {
     kind: 'duration',
     absent: 'none',
@@ -183,6 +207,20 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     default: true,
     doc: 'acknowledge when it ends, so that a crash runs it again; `false`: when it starts, so that a crash loses it',
     celery: 'acks_late',
+  },
+  acksOnFailure: {
+    kind: 'flag',
+    default: true,
+    doc: 'acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter exchange of its queue',
+    more: 'Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it twice, the message is dropped.',
+    celery: 'acks_on_failure',
+  },
+  acksOnTimeout: {
+    kind: 'flag',
+    default: true,
+    doc: 'FAILURE when the hard time limit has ended it; `false`: back to its queue, so that it runs again, each time up to the limit',
+    more: 'As often as it takes: `retry`, which comes first, has a maximum.',
+    celery: 'acks_on_timeout',
   },
   rejectOnWorkerLost: {
     kind: 'flag',
@@ -249,6 +287,13 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   },
 }
 
+/** What becomes of the message at the end: not where it was acknowledged at the beginning. */
+const NEEDS_LATE_ACK = [
+  ['acksOnFailure', false],
+  ['acksOnTimeout', false],
+  ['rejectOnWorkerLost', true],
+] as const
+
 export function isPriority(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY
 }
@@ -256,40 +301,10 @@ export function isPriority(value: number): boolean {
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
   const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
-  if (parsed.rejectOnWorkerLost && !parsed.acksLate)
-    throw new ArgumentError(
-      `task ${task}: rejectOnWorkerLost: expected acksLate: true beside it, got false: its message is gone when it runs`,
-    )
-  return parsed
-}
-
-function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {
-  if (level === false) return undefined
-  if (level === true) return 'info'
-  if (LINE_LEVELS.includes(level)) return level
-  throw new ArgumentError(`${where}: expected true, false or a level from debug to error, got ${shown(level)}`)
-}
-
-function parseExample(example: TaskExample, where: string): TaskExample {
-  refuseUnknown(example, new Set(['input', 'progress', 'result']), where)
-  assertEncodable(example, 'example', 'json')
-  return example
-}
-
-/** Ranges of media types: `type/subtype`, or `type/*`. */
-function parseAccepts(accepts: string | readonly string[], where: string): readonly string[] {
-  const types = typeof accepts === 'string' ? [accepts] : accepts
-  if (Array.isArray(types) && types.every((type) => /^[\w!#$&^.+-]+\/(?:\*|[\w!#$&^.+-]+)$/.test(type)))
-    return types.map((type) => type.toLowerCase())
-  throw new ArgumentError(`${where}: expected media types such as 'image/*', got ${shown(accepts)}`)
-}
-
-/** `type/subtype`, with parameters. */
-function contentTypeOf(type: unknown, where: string): string {
-  if (
-    typeof type === 'string' &&
-    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; *[\w-]+=(?:[\w.+-]+|"[^"\\\p{Cc}]*"))*$/u.test(type)
+  const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
+  if (late === undefined) return parsed
+  const [name, value] = late
+  throw new ArgumentError(
+    `task ${task}: ${name}: ${value} needs acksLate: true, got false: its message is acknowledged when it begins`,
   )
-    return type
-  throw new ArgumentError(`${where}: expected a media type such as 'image/png', got ${shown(type)}`)
 }

@@ -13,8 +13,8 @@ type Ending =
   | { readonly kind: 'success'; readonly result: unknown }
   /** Run again `delay` milliseconds from now. */
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
-  /** `deadLetter`: keep a copy of its message in the dead-letter queue. */
-  | { readonly kind: 'failure'; readonly error: ErrorInfo; readonly deadLetter?: boolean }
+  /** `deadLetter`: keep a copy of its message in the dead-letter queue. `expected`: the task declares this error. */
+  | { readonly kind: 'failure'; readonly error: ErrorInfo; readonly deadLetter?: boolean; readonly expected?: boolean }
   /** `lost`: its thread or process died, which is counted in the message. */
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string; readonly lost?: boolean }
   | { readonly kind: 'ignore' }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { App } from '../../src/app/app.ts'
+import type { App } from '../../src/app/app.ts'
 import { type AfterLoss, afterLoss, type Loss } from '../../src/worker/task/losses.ts'
 import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
@@ -118,13 +118,6 @@ describe.each(['threads', 'processes'] as const)('a task that ends its child, in
     expect(await handle.info()).toMatchObject({ attempt: 1 })
     expect(await deadIds(app)).toEqual([handle.id])
   })
-})
-
-it('rejectOnWorkerLost needs late acknowledgement', () => {
-  const app = new App({ broker: 'memory:' })
-  expect(() => app.task('task', () => 1, { rejectOnWorkerLost: true, acksLate: false })).toThrow(
-    'task task: rejectOnWorkerLost: expected acksLate: true beside it, got false',
-  )
 })
 
 interface Run {

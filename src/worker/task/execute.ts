@@ -304,6 +304,8 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
   return { facts, headers, runtime, outcome }
 }
 
+const EXPECTED = { expected: true }
+
 /** Report its end, once that is stored. */
 function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
@@ -312,7 +314,7 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       if (signals.has('task:success')) signals.emit('task:success', { ...facts, result: outcome.result, runtime })
       break
     case 'failure':
-      signals.emit('task:failure', { ...facts, error: outcome.error, runtime })
+      signals.emit('task:failure', { ...facts, error: outcome.error, runtime, ...(outcome.expected && EXPECTED) })
       break
     case 'retry':
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })

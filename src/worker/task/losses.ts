@@ -46,9 +46,11 @@ export function afterLoss(loss: Loss, { maxWorkerLosses, maxChildLosses }: LossL
 export function afterStop(request: Request, ended: Outcome & { kind: 'stopped' }, limits: LossLimits): Outcome {
   const { definition, job } = request
   const retried = retryStopped(definition, job, ended)
+  const { rejectOnWorkerLost, acksOnTimeout } = definition.options
+  if (ended.by === 'time limit' && retried === ended && !acksOnTimeout)
+    return { kind: 'reject', requeue: true, reason: ended.error.message }
   if (ended.by !== 'crash') return retried
   request.lostChildren++
-  const { rejectOnWorkerLost } = definition.options
   const loss: Loss = {
     of: 'child',
     losses: request.lostChildren,

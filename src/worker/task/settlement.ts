@@ -113,7 +113,8 @@ function success(
 
 function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher, now: number): Settlement {
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
-  return finalSettlement(request, meta, outcome, finisher, now, error)
+  const settlement = finalSettlement(request, meta, outcome, finisher, now, error)
+  return request.definition.options.acksOnFailure ? settlement : { ...settlement, end: 'drop' }
 }
 
 /** The final record, and all that follows from it. `error`: why it failed. */
