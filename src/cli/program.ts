@@ -214,6 +214,8 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
     .addOption(countFlag('--max-memory-per-child <kilobytes>', WORKER_OPTIONS.maxMemoryPerChild))
     .addOption(countFlag('--child-heap <megabytes>', WORKER_OPTIONS.childHeap))
+    .addOption(flag('--time-limit <time>', WORKER_OPTIONS.timeLimit, { as: '5m' }).argParser(duration))
+    .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
     .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
     .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))

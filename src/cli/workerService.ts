@@ -18,6 +18,8 @@ export interface WorkerCommandOptions extends AppOptions {
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
+  timeLimit?: number
+  softTimeLimit?: number
   maxWorkerLosses?: number
   maxChildLosses?: number
   hostname?: string
@@ -31,9 +33,10 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, taskPools, queues, hostname, grace, app: module } = options
+  const { timeLimit, softTimeLimit } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const settings = { concurrency, pool, taskPools, queues, grace, module, ...children }
+  const settings = { concurrency, pool, taskPools, queues, grace, module, timeLimit, softTimeLimit, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

@@ -23,11 +23,15 @@ export interface TaskOptions {
   /** Errors that are expected of it: FAILURE as any other, but logged as info, without a traceback. Default: none. */
   throws?: readonly ErrorClass[] | undefined
   /**
-   * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
-   * never awaits; inline nothing can end a function of the same thread. Default: none.
+   * Stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit. In a thread or process
+   * also a loop that never awaits; inline nothing can end a function of the same thread. Default: the worker's, then
+   * the app's.
    */
   timeLimit?: Duration | undefined
-  /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time. Default: none. */
+  /**
+   * `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time; `0`: no limit. Default: the worker's, then the
+   * app's.
+   */
   softTimeLimit?: Duration | undefined
   /** Not started after this time: REVOKED. Default: never. */
   expires?: Duration | undefined
@@ -179,15 +183,15 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   },
   timeLimit: {
     kind: 'duration',
-    absent: 'none',
-    doc: 'stopped by force after this time (threads, processes); abandoned (inline)',
+    absent: "the worker's, then the app's",
+    doc: 'stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit',
     more: 'In a thread or process also a loop that never awaits; inline nothing can end a function of the same thread.',
     celery: 'time_limit',
   },
   softTimeLimit: {
     kind: 'duration',
-    absent: 'none',
-    doc: '`ctx.signal` aborts with `SoftTimeLimitExceeded` after this time',
+    absent: "the worker's, then the app's",
+    doc: '`ctx.signal` aborts with `SoftTimeLimitExceeded` after this time; `0`: no limit',
     celery: 'soft_time_limit',
   },
   expires: {

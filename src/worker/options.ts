@@ -54,6 +54,10 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
+  timeLimit?: Duration | undefined
+  /** The same for the soft time limit. Default: the app's. */
+  softTimeLimit?: Duration | undefined
   /**
    * After so many runs that ended with their workers a task is given up. From the second on it runs in a process of its
    * own, where the worker has a `module`. Default `10`.
@@ -86,6 +90,8 @@ export interface ParsedWorkerOptions
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
   readonly maxWorkerLosses: number
   readonly maxChildLosses: number
   readonly grace: number
@@ -165,6 +171,18 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: "Node's",
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
+  },
+  timeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: '[time limit](reference.md#time-limits) of tasks where neither call nor task has one; `0`: none',
+    celery: '--time-limit',
+  },
+  softTimeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: 'the same for the [soft time limit](reference.md#time-limits)',
+    celery: '--soft-time-limit',
   },
   maxWorkerLosses: {
     kind: 'count',

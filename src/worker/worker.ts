@@ -20,6 +20,7 @@ import { TaskPools } from './pool/taskPools.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
+import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
@@ -49,6 +50,7 @@ export class Worker implements Service {
   readonly queues: readonly string[]
   readonly #pools: TaskPools
   readonly #grace: number
+  readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
@@ -65,12 +67,13 @@ export class Worker implements Service {
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
     const { hostname, queues, grace, revokeGrace, logger, ...rest } = parseWorkerOptions(options)
-    const { maxWorkerLosses, maxChildLosses, ...pool } = rest
+    const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...pool } = rest
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
     this.queues = queues ?? [app.config.queue]
     this.#grace = grace
+    this.#timeLimits = { timeLimit, softTimeLimit }
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
@@ -160,6 +163,7 @@ export class Worker implements Service {
       pools: this.#pools,
       turns,
       lossLimits: this.#lossLimits,
+      timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       stopNow: this.#stopNow.signal,

@@ -21,6 +21,7 @@ import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
+import { type TimeLimits, timeLimitsOf } from './timeLimits.ts'
 import type { Turn, Turns } from './turns.ts'
 
 /** What the execution of a task needs of its worker. */
@@ -29,6 +30,7 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly stores: Stores
   readonly pools: Pick<TaskPools, 'main'>
   readonly turns: Turns
+  readonly timeLimits: TimeLimits
   readonly state: WorkerState
 }
 
@@ -185,12 +187,12 @@ function begin(request: Request, context: WorkerContext): void {
   signals.emit('task:prerun', request.facts)
 }
 
-/** The message's limits, else the task's own: a sender by name alone does not know them. */
+/** The limits of the task are in its message, too, but a sender by name alone does not know them. */
 function runOptions(request: Request, context: WorkerContext): RunOptions {
   const { message, definition } = request
-  const { clock } = context.app.config
-  const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
-  const timeLimit = message.timeLimit ?? definition.options.timeLimit
+  const { config } = context.app
+  const { clock } = config
+  const { softTimeLimit, timeLimit } = timeLimitsOf(message, definition.options, context.timeLimits, config)
   if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, clock, () => {
