@@ -80,6 +80,11 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     fields: ({ group, id, error }) => ({ group, id, error: error.type }),
   },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
+  'worker:blocked': {
+    level: 'warn',
+    text: blockedText,
+    fields: ({ tasks, time }) => ({ tasks, time: Math.round(time) }),
+  },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }
@@ -111,7 +116,18 @@ function logSignal<Name extends keyof Signals>(
   })
 }
 
-function nameOf({ task, id }: TaskFacts): string {
+function blockedText({ tasks, certain, id, time }: Signals['worker:blocked']): string {
+  const names = Object.keys(tasks)
+  const blocked = `blocked the event loop for ${seconds(time)}`
+  if (names.length === 0) return `something other than a task has ${blocked}`
+  const runs = names.map((task) => `${task} (${tasks[task] === 1 ? '1 run' : `${tasks[task]} runs`})`)
+  const many = runs.join(', ')
+  const several = certain ? `Tasks ${many} have ${blocked}` : `One of the running tasks ${many} has ${blocked}`
+  const text = id === undefined ? several : `${nameOf({ task: names[0] as string, id })} has ${blocked}`
+  return `${text}; no other task of this worker went on meanwhile: use pool: 'threads' or 'processes' for such a task`
+}
+
+function nameOf({ task, id }: Pick<TaskFacts, 'task' | 'id'>): string {
   return `Task ${task}[${id}]`
 }
 

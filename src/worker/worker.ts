@@ -14,6 +14,7 @@ import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { logSignals } from './logging.ts'
+import { LoopWatch } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
@@ -149,9 +150,21 @@ export class Worker implements Service {
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
+    run.defer(this.#watchLoop())
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, turns, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
+  }
+
+  /** Where tasks run in this thread. The returned function ends it. */
+  #watchLoop(): () => void {
+    if (!this.pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
+    const { hostname } = this
+    const watch = new LoopWatch(this.#state, (blocked) =>
+      this.#app.signals.emit('worker:blocked', { hostname, ...blocked }),
+    )
+    watch.start()
+    return () => watch.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns): WorkerContext {
