@@ -4,7 +4,7 @@ import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
 import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
-import { contentTypeOf, exposedLevel, parseAccepts, parseExample, requireErrors } from './taskValues.ts'
+import { contentTypeOf, exposedLevel, parseAccepts, parseExample, parseRate, requireErrors } from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -66,6 +66,12 @@ export interface TaskOptions {
    */
   pool?: 'inline' | 'threads' | 'processes' | undefined
   /**
+   * How many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`;
+   * a number alone is of a second, `0` is no limit. Its messages that have to wait keep no other task waiting. Default:
+   * none.
+   */
+  rateLimit?: RateLimit | undefined
+  /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
    * who run the worker. Default: `false`.
@@ -101,6 +107,9 @@ export interface TaskOptions {
 /** Pools that a task may ask for. */
 export type TaskPool = 'inline' | 'threads' | 'processes'
 
+/** So many runs in a second, minute or hour. */
+export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
+
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
@@ -129,6 +138,8 @@ export interface ParsedTaskOptions {
   readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined
   readonly pool: TaskPool | undefined
+  /** Time between two runs in a worker, ms. */
+  readonly rateLimit: number | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
@@ -245,6 +256,15 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     absent: "the worker's own",
     doc: '[pool](how-to/choose-a-pool.md#a-pool-for-one-task) that it runs in, whatever pool its worker has: `inline`, `threads` or `processes`',
     more: 'The worker opens it beside its own when the first such task comes.',
+  },
+  rateLimit: {
+    kind: 'value',
+    type: 'RateLimit',
+    parse: parseRate,
+    absent: 'none',
+    doc: "how many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`; a number alone is of a second, `0` is no limit",
+    more: 'Its [messages that have to wait](how-to/choose-a-pool.md#rate-limits) keep no other task waiting.',
+    celery: 'rate_limit',
   },
   exposeLogs: {
     kind: 'value',

@@ -13,6 +13,18 @@ export function requireErrors(classes: unknown, where: string): void {
   throw new ArgumentError(`${where}: expected a list of error classes, got ${shown(classes)}`)
 }
 
+const RATE_UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Time between two runs, ms; undefined: none. Throws ArgumentError. */
+export function parseRate(rate: unknown, where: string): number | undefined {
+  const [, runs, unit = 's'] = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(rate)) ?? []
+  if (!['number', 'string'].includes(typeof rate) || runs === undefined)
+    throw new ArgumentError(
+      `${where}: expected a number in a second, or text such as '10/s', '100/m', '1000/h', got ${shown(rate)}`,
+    )
+  return Number(runs) === 0 ? undefined : (RATE_UNITS[unit] as number) / Number(runs)
+}
+
 /** The level from which lines of the log are exposed; undefined: none is. Throws ArgumentError. */
 export function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {
   if (level === false) return undefined

@@ -130,7 +130,7 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.#pools.wanted(this.queues), this.#lossLimits)
+    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
     const stores = await this.#app.stores()
     await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))

@@ -1,6 +1,7 @@
 import type { TaskPool } from '../../config/taskOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { Service } from '../../std/service.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { openPool, openTaskPool, type PoolOptions } from './open.ts'
 import type { Pool } from './pool.ts'
@@ -79,13 +80,10 @@ export class TaskPools implements Service {
     return pool
   }
 
-  /** Tasks that go to one of these queues by default, with the pools beside the worker's own that they ask for. */
+  /** Tasks of these queues, with the pools beside the worker's own that they ask for. */
   *#asked(queues: readonly string[]): Iterable<[task: string, kind: TaskPool]> {
-    const { config, tasks } = this.#app
-    for (const [name, { definition }] of tasks) {
-      const { pool, queue = config.route?.(name) ?? config.queue } = definition.options
-      if (pool !== undefined && this.#isOther(pool) && queues.includes(queue)) yield [name, pool]
-    }
+    for (const { name, options } of tasksOf(this.#app, queues))
+      if (options.pool !== undefined && this.#isOther(options.pool)) yield [name, options.pool]
   }
 
   /** In the pool `solo` one task runs at a time, whatever it asks for. */
@@ -95,5 +93,16 @@ export class TaskPools implements Service {
 
   #opens(kind: TaskPool): boolean {
     return kind === 'inline' || this.#options.module !== undefined
+  }
+}
+
+/** The tasks that go to one of these queues by default. */
+export function* tasksOf(
+  { config, tasks }: Pick<WorkerApp, 'config' | 'tasks'>,
+  queues: readonly string[],
+): Iterable<TaskDefinition> {
+  for (const [name, { definition }] of tasks) {
+    const { queue = config.route?.(name) ?? config.queue } = definition.options
+    if (queues.includes(queue)) yield definition
   }
 }

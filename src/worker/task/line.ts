@@ -1,3 +1,4 @@
+import type { Clock } from '../../std/clock.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 
 /** So many wait for a slot however long it takes: the next ones. */
@@ -13,13 +14,15 @@ export type WaitEnd = 'slot' | 'late' | 'stopped'
 /** The slots of one pool, and the requests that wait for one, first come first served. */
 export class Line {
   readonly size: number
+  readonly #clock: Clock
   #taken = 0
   readonly #waiting = new Set<() => void>()
   /** How long a run takes, ms: 0 as long as that is not known. */
   #mean = 0
 
-  constructor(size: number) {
+  constructor(size: number, clock: Clock) {
     this.size = size
+    this.#clock = clock
   }
 
   /** How often a slot becomes free while all are taken, ms. */
@@ -27,10 +30,10 @@ export class Line {
     return this.#mean / this.size
   }
 
-  /** One more will probably have its slot in time. */
+  /** One more has its slot at once, or probably in time. */
   get hasRoom(): boolean {
     const { size } = this.#waiting
-    return size < SPARES || (size + 1) * this.interval <= MAX_WAIT_MS
+    return this.#taken < this.size || size < SPARES || (size + 1) * this.interval <= MAX_WAIT_MS
   }
 
   /** Take a slot that is free. */
@@ -45,14 +48,14 @@ export class Line {
     if (stopping.aborted) return Promise.resolve('stopped')
     return new Promise((resolve) => {
       const end = (how: WaitEnd): void => {
-        clearTimeout(timer)
+        cancel?.()
         this.#waiting.delete(next)
         stopping.removeEventListener('abort', stop)
         resolve(how)
       }
       const next = (): void => end('slot')
       const stop = (): void => end('stopped')
-      const timer = patient ? undefined : setTimeout(() => this.#isLate(next) && end('late'), MAX_WAIT_MS)
+      const cancel = patient ? undefined : this.#clock.after(MAX_WAIT_MS, () => this.#isLate(next) && end('late'), true)
       this.#waiting.add(next)
       stopping.addEventListener('abort', stop)
     })

@@ -1,7 +1,10 @@
-import type { TaskPool } from '../../config/taskOptions.ts'
+import type { Clock } from '../../std/clock.ts'
 import { Stop } from '../../std/stopSignal.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Pool } from '../pool/pool.ts'
-import type { TaskPools } from '../pool/taskPools.ts'
+import { type TaskPools, tasksOf } from '../pool/taskPools.ts'
+import type { WorkerApp } from '../workerApp.ts'
+import { Bucket } from './bucket.ts'
 import { Line, SPARES, type WaitEnd } from './line.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
 import type { Request } from './request.ts'
@@ -15,6 +18,11 @@ export interface Turn {
   end(runtime?: number): void
 }
 
+interface TurnsParts {
+  readonly app: Pick<WorkerApp, 'config' | 'tasks'>
+  readonly lossLimits: LossLimits
+}
+
 /** How long a message is put back, ms: about the time until a slot becomes free, within these bounds. */
 const MIN_AWAY_MS = 250
 const MAX_AWAY_MS = 10_000
@@ -22,13 +30,16 @@ const MAX_AWAY_MS = 10_000
 const RETURN_INTERVAL_MS = 5
 
 /**
- * Which request runs when, in a worker whose tasks ask for several pools: each pool has its slots and its line. A
- * message that would wait here for more than a second is put back into its queue for a while: so it keeps no task of
- * another pool waiting, and any other worker may take it.
+ * Which request runs when, in a worker whose tasks ask for several pools or have rate limits: each pool has its slots
+ * and its line, each limit its bucket. A message that would wait here for more than a second is put back into its queue
+ * for a while: so it keeps no other task waiting, and any other worker may take it.
  */
 export class Turns {
   readonly #pools: TaskPools
   readonly #lines = new Map<Pool, Line>()
+  /** By the name of the task. */
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #clock: Clock
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
@@ -42,13 +53,18 @@ export class Turns {
   /** When the last of the messages that were put back returns, ms since the epoch. */
   #lastReturn = 0
 
-  /** `wanted`: the pools that the worker's tasks ask for, beside its own. */
-  constructor(pools: TaskPools, wanted: ReadonlySet<TaskPool>, limits: LossLimits) {
+  /** For the tasks of these queues. */
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits }: TurnsParts) {
     this.#pools = pools
-    this.#limits = limits
+    this.#clock = app.config.clock
+    this.#limits = lossLimits
     this.#ready = new Set([pools.main])
-    const lines = wanted.size === 0 ? [] : [undefined, ...wanted].map((kind) => this.#lineOf(pools.of(kind)))
-    this.#places = lines.length === 0 ? pools.main.size : lines.reduce((sum, { size }) => sum + size + SPARES, 0)
+    const wanted = pools.wanted(queues)
+    const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
+    if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
+    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
+    const places = [...lines, ...buckets.map(({ held }) => held)]
+    this.#places = places.length === 0 ? pools.main.size : places.reduce((sum, count) => sum + count)
   }
 
   /** How many messages the worker holds at once. */
@@ -57,27 +73,27 @@ export class Turns {
   }
 
   /**
-   * Undefined: at once, in the worker's own pool, the only one. A number: not before this moment, ms since the epoch,
-   * here or in another worker. `now`: the same.
+   * Undefined: at once, in the worker's own pool, where it is the only one. A number: not before this moment, here or
+   * in another worker. All moments are ms since the epoch.
    */
   of(request: Request, now: number): Turn | number | undefined {
     const alone = this.#aloneFor(request)
     const pool = alone ?? this.#pools.of(request.definition.options.pool)
-    const line = pool === this.#pools.main ? this.#lines.get(pool) : this.#lineOf(pool)
+    const bucket = this.#bucketOf(request.definition)
+    const line = bucket || pool !== this.#pools.main ? this.#lineOf(pool) : this.#lines.get(pool)
     if (!line) return undefined
+    // One that was held before may have run, and that is known of this delivery alone.
+    const patient = alone !== undefined || request.delivery.redelivered
+    if (!patient && !line.hasRoom) return this.#returnAt(line.interval, now)
+    const pause = bucket ? bucket.reserve(now) : 0
+    if (pause === undefined) return bucket?.returnAt(now)
+    if (alone) this.#resize(1)
     const end = (runtime?: number): void => {
       line.free(runtime)
       if (alone) this.#resize(-1)
     }
-    const isReady = this.#ready.has(pool)
-    if (alone) this.#resize(1)
-    if (line.take()) return { pool, wait: isReady ? undefined : this.#open(pool), end }
-    // One that was held before may have run, and that is known of this delivery alone.
-    const patient = alone !== undefined || request.delivery.redelivered
-    if (!patient && !line.hasRoom) return this.#returnAt(line.interval, now)
-    const slot = line.wait(patient, this.#stopping)
-    const opened = async (): Promise<WaitEnd> => ((await slot) === 'slot' ? this.#open(pool) : slot)
-    return { pool, wait: isReady ? slot : opened(), end }
+    if (pause > 0 || !line.take()) return { pool, wait: this.#wait(pool, line, pause, patient), end }
+    return { pool, wait: this.#ready.has(pool) ? undefined : this.#open(pool), end }
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
@@ -101,6 +117,32 @@ export class Turns {
   #resize(by: 1 | -1): void {
     this.#alone += by
     this.onPrefetch(this.prefetch)
+  }
+
+  /** First for the rate limit of its task, `pause` ms, then for a slot, then for its pool. */
+  async #wait(pool: Pool, line: Line, pause: number, patient: boolean): Promise<WaitEnd> {
+    if (pause > 0 && !(await this.#pause(pause))) return 'stopped'
+    const end = line.take() ? 'slot' : await line.wait(patient, this.#stopping)
+    return end === 'slot' && !this.#ready.has(pool) ? this.#open(pool) : end
+  }
+
+  /** False when the worker stops before. */
+  #pause(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        cancel()
+        resolve(false)
+      }
+      const cancel = this.#clock.after(
+        ms,
+        () => {
+          this.#stopping.removeEventListener('abort', stop)
+          resolve(true)
+        },
+        true,
+      )
+      this.#stopping.addEventListener('abort', stop)
+    })
   }
 
   /** The worker may stop while the children load the task module. */
@@ -129,9 +171,18 @@ export class Turns {
   #lineOf(pool: Pool): Line {
     let line = this.#lines.get(pool)
     if (!line) {
-      line = new Line(pool.size)
+      line = new Line(pool.size, this.#clock)
       this.#lines.set(pool, line)
     }
     return line
+  }
+  #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
+    if (rateLimit === undefined) return undefined
+    let bucket = this.#buckets.get(name)
+    if (!bucket) {
+      bucket = new Bucket(rateLimit)
+      this.#buckets.set(name, bucket)
+    }
+    return bucket
   }
 }
