@@ -59,7 +59,8 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
   if (ended) await context.app.taskEnded(ended)
 }
 
-async function live(request: Request, context: WorkerContext): Promise<void> {
+/** Not async, since every task passes through it. */
+function live(request: Request, context: WorkerContext): Promise<void> {
   const { app, turns, pools } = context
   const now = app.config.clock.now()
   const early = isEarly(request, now)
@@ -67,8 +68,7 @@ async function live(request: Request, context: WorkerContext): Promise<void> {
   if (typeof turn === 'number') return postpone(request, turn, context)
   app.signals.emit('task:received', request.facts)
   if (early) return postpone(request, isoTime(request.message.eta as string), context)
-  if (turn) await liveIn(turn, request, context)
-  else await run(request, pools.main, context)
+  return turn ? liveIn(turn, request, context) : run(request, pools.main, context)
 }
 
 /** In a pool whose slots are shared out here. */

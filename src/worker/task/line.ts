@@ -25,15 +25,15 @@ export class Line {
     this.#clock = clock
   }
 
-  /** How often a slot becomes free while all are taken, ms. */
-  get interval(): number {
-    return this.#mean / this.size
+  /** After how long it is worth asking again where there was no room, ms: a slot is free, or half of the line is gone. */
+  get delay(): number {
+    return Math.max(this.#interval, Math.min(this.#waiting.size * this.#interval, MAX_WAIT_MS) / 2)
   }
 
   /** One more has its slot at once, or probably in time. */
   get hasRoom(): boolean {
     const { size } = this.#waiting
-    return this.#taken < this.size || size < SPARES || (size + 1) * this.interval <= MAX_WAIT_MS
+    return this.#taken < this.size || size < SPARES || (size + 1) * this.#interval <= MAX_WAIT_MS
   }
 
   /** Take a slot that is free. */
@@ -46,6 +46,7 @@ export class Line {
   /** Take the next slot that becomes free. `patient`: whatever time it takes. */
   wait(patient: boolean, stopping: StopSignal): Promise<WaitEnd> {
     if (stopping.aborted) return Promise.resolve('stopped')
+    const ahead = this.#waiting.size
     return new Promise((resolve) => {
       const end = (how: WaitEnd): void => {
         cancel?.()
@@ -55,7 +56,9 @@ export class Line {
       }
       const next = (): void => end('slot')
       const stop = (): void => end('stopped')
-      const cancel = patient ? undefined : this.#clock.after(MAX_WAIT_MS, () => this.#isLate(next) && end('late'), true)
+      const cancel = patient
+        ? undefined
+        : this.#clock.after(MAX_WAIT_MS, () => this.#isLate(next, ahead) && end('late'), true)
       this.#waiting.add(next)
       stopping.addEventListener('abort', stop)
     })
@@ -69,15 +72,20 @@ export class Line {
     else this.#taken--
   }
 
-  /** It has waited in vain, unless it is one of the next: then runs take longer than they did. */
-  #isLate(next: () => void): boolean {
-    let place = 0
-    for (const each of this.#waiting) {
-      if (each === next) break
-      place++
-    }
+  /** How often a slot becomes free while all are taken, ms. */
+  get #interval(): number {
+    return this.#mean / this.size
+  }
+
+  /**
+   * It has waited in vain, unless it is one of the next: then runs take longer than was known. `ahead`: how many waited
+   * before it at the beginning.
+   */
+  #isLate(next: () => void, ahead: number): boolean {
+    const place = [...this.#waiting].indexOf(next)
     if (place < SPARES) return false
-    this.#mean = Math.max(this.#mean, MAX_WAIT_MS)
+    const rounds = Math.max(1, (ahead - place) / this.size)
+    this.#mean = Math.max(this.#mean, MAX_WAIT_MS / rounds)
     return true
   }
 }

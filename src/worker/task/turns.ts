@@ -23,7 +23,7 @@ interface TurnsParts {
   readonly lossLimits: LossLimits
 }
 
-/** How long a message is put back, ms: about the time until a slot becomes free, within these bounds. */
+/** How long a message is put back, ms, at least and at most. */
 const MIN_AWAY_MS = 250
 const MAX_AWAY_MS = 10_000
 /** Messages that are put back return one by one, with this time between them, ms. */
@@ -84,7 +84,7 @@ export class Turns {
     if (!line) return undefined
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
-    if (!patient && !line.hasRoom) return this.#returnAt(line.interval, now)
+    if (!patient && !line.hasRoom) return this.#returnAt(line, now)
     const pause = bucket ? bucket.reserve(now) : 0
     if (pause === undefined) return bucket?.returnAt(now)
     if (alone) this.#resize(1)
@@ -98,7 +98,7 @@ export class Turns {
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
   later({ pool }: Turn, now: number): number {
-    return this.#returnAt(this.#lineOf(pool).interval, now)
+    return this.#returnAt(this.#lineOf(pool), now)
   }
 
   /** Those that wait do not begin any more. */
@@ -162,8 +162,8 @@ export class Turns {
     })
   }
 
-  #returnAt(interval: number, now: number): number {
-    const away = Math.min(Math.max(interval, MIN_AWAY_MS), MAX_AWAY_MS)
+  #returnAt({ delay }: Line, now: number): number {
+    const away = Math.min(Math.max(delay, MIN_AWAY_MS), MAX_AWAY_MS)
     this.#lastReturn = Math.min(Math.max(this.#lastReturn + RETURN_INTERVAL_MS, now + away), now + MAX_AWAY_MS)
     return this.#lastReturn
   }
