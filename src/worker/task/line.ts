@@ -25,7 +25,7 @@ export class Line {
     this.#clock = clock
   }
 
-  /** After how long it is worth asking again where there was no room, ms: a slot is free, or half of the line is gone. */
+  /** When it is worth asking again where there was no room, ms: a slot is free, or half of the line is gone. */
   get delay(): number {
     return Math.max(this.#interval, Math.min(this.#waiting.size * this.#interval, MAX_WAIT_MS) / 2)
   }
