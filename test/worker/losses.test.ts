@@ -30,8 +30,20 @@ describe('the table of losses', () => {
   ])(
     '%i children, rejectOnWorkerLost %s, one more attempt allowed %s: %s',
     (losses, rejectOnWorkerLost, retry, next) => {
-      const loss: Loss = { of: 'child', losses, retry, rejectOnWorkerLost }
+      const loss: Loss = { of: 'child', losses, lost: 0, retry, rejectOnWorkerLost }
       expect(afterLoss(loss, LIMITS)).toBe(next)
+    },
+  )
+
+  it.each<[lost: number, rejectOnWorkerLost: boolean, retry: boolean, AfterLoss]>([
+    [1, false, false, 'fail'],
+    [2, false, false, 'give up'],
+    [2, false, true, 'retry'],
+    [2, true, false, 'requeue'],
+  ])(
+    'a child, after %i lost runs, rejectOnWorkerLost %s, one more attempt allowed %s: %s',
+    (lost, rejectOnWorkerLost, retry, next) => {
+      expect(afterLoss({ of: 'child', losses: 1, lost, retry, rejectOnWorkerLost }, LIMITS)).toBe(next)
     },
   )
 
@@ -48,7 +60,9 @@ describe('the table of losses', () => {
   it('the limits are options', () => {
     const limits = { maxWorkerLosses: 1, maxChildLosses: 1 }
     expect(afterLoss({ of: 'worker', losses: 1 }, limits)).toBe('give up')
-    expect(afterLoss({ of: 'child', losses: 1, retry: true, rejectOnWorkerLost: true }, limits)).toBe('give up')
+    expect(afterLoss({ of: 'child', losses: 1, lost: 0, retry: true, rejectOnWorkerLost: true }, limits)).toBe(
+      'give up',
+    )
   })
 })
 
@@ -170,6 +184,7 @@ onEachStore(
         type: 'WorkerLostError',
         message: expect.stringMatching(/signal SIGKILL.*\(2 of its runs were lost before\)$/),
       })
+      expect(await deadIds(app)).toEqual([poison.id])
       const killed = workers.pids.length - 1
       // RabbitMQ's classic queues do not say of the first return why a message came back.
       expect(killed).toBe(kind === 'rabbitmq' ? 3 : 2)

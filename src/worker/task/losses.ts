@@ -16,6 +16,8 @@ export type Loss =
   | {
       readonly of: 'child'
       readonly losses: number
+      /** How many runs were lost before. */
+      readonly lost: number
       /** The policy of the task allows one more attempt after this. */
       readonly retry: boolean
       readonly rejectOnWorkerLost: boolean
@@ -39,7 +41,8 @@ export function afterLoss(loss: Loss, { maxWorkerLosses, maxChildLosses }: LossL
   }
   if (loss.losses >= maxChildLosses) return 'give up'
   if (loss.rejectOnWorkerLost) return 'requeue'
-  return loss.retry ? 'retry' : 'fail'
+  if (loss.retry) return 'retry'
+  return loss.lost >= ALONE_FROM ? 'give up' : 'fail'
 }
 
 /** How a run ends that was stopped from outside: by its time limit, or with its child. */
@@ -54,6 +57,7 @@ export function afterStop(request: Request, ended: Outcome & { kind: 'stopped' }
   const loss: Loss = {
     of: 'child',
     losses: request.lostChildren,
+    lost: request.lost,
     retry: retried.kind === 'retry',
     rejectOnWorkerLost,
   }
