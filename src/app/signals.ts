@@ -21,7 +21,8 @@ export interface Signals {
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */
   'task:success': TaskFacts & { readonly result: unknown; readonly runtime: number }
-  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number }
+  /** `expected`: the error is one that the task declares (`throws`). */
+  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number; readonly expected?: boolean }
   'task:retry': TaskFacts & { readonly error: ErrorInfo; readonly delay: number }
   'task:revoked': TaskFacts & { readonly reason: 'revoked' | 'expired' | 'terminated' }
   'task:rejected': TaskFacts & { readonly requeue: boolean; readonly reason: string }
@@ -55,6 +56,18 @@ export interface Signals {
   'chord:success': { readonly group: string; readonly id: string }
   'chord:failure': { readonly group: string; readonly id: string; readonly error: ErrorInfo }
   'worker:ready': { readonly hostname: string }
+  /**
+   * The event loop was busy for `time` ms at a stretch, so that no other task of the worker went on. `tasks`: how many
+   * runs of which tasks have begun in it, or, where not `certain`, may have gone on in it; none where it was something
+   * else. `id`: of the one run that it can have been.
+   */
+  'worker:blocked': {
+    readonly hostname: string
+    readonly time: number
+    readonly tasks: Readonly<Record<string, number>>
+    readonly certain: boolean
+    readonly id: string | undefined
+  }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */
   'worker:error': { readonly error: unknown; readonly doing: string }

@@ -7,7 +7,7 @@ import { redactUrl } from '../std/url.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, moment, momentOrDuration, names, wholeNumber } from './values.ts'
+import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
 import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
@@ -210,9 +210,14 @@ function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
+    .addOption(flag('--task-pools <sizes>', WORKER_OPTIONS.taskPools, { as: 'threads=2,inline=50' }).argParser(sizes))
     .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
     .addOption(countFlag('--max-memory-per-child <kilobytes>', WORKER_OPTIONS.maxMemoryPerChild))
     .addOption(countFlag('--child-heap <megabytes>', WORKER_OPTIONS.childHeap))
+    .addOption(flag('--time-limit <time>', WORKER_OPTIONS.timeLimit, { as: '5m' }).argParser(duration))
+    .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
+    .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
+    .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))

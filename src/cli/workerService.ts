@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
+import type { TaskPool } from '../config/taskOptions.ts'
 import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
@@ -12,10 +13,15 @@ import { version } from './version.ts'
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
+  taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
+  timeLimit?: number
+  softTimeLimit?: number
+  maxWorkerLosses?: number
+  maxChildLosses?: number
   hostname?: string
   grace: number
 }
@@ -26,10 +32,11 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, queues, hostname, grace, app: module } = options
-  const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
-  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
-  const settings = { concurrency, pool, queues, grace, module, ...children }
+  const { concurrency, pool, taskPools, queues, hostname, grace, app: module } = options
+  const { timeLimit, softTimeLimit } = options
+  const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
+  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
+  const settings = { concurrency, pool, taskPools, queues, grace, module, timeLimit, softTimeLimit, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -44,8 +51,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       module: module === undefined ? undefined : basename(module),
       broker,
       backend,
-      concurrency: worker.pool.size,
-      pool: worker.pool.kind,
+      pools: worker.pools,
       queues: worker.queues,
       tasks: app.tasks.keys(),
     })}\n`,

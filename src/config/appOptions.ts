@@ -78,6 +78,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   visibilityTimeout?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   ignoreResult?: boolean | undefined
+  /** Time limit of tasks where neither call, task nor worker has one; `0`: none. Default: none. */
+  timeLimit?: Duration | undefined
+  /** The same for the soft time limit. Default: none. */
+  softTimeLimit?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
   /**
@@ -140,6 +144,9 @@ export interface Config {
   readonly storeTimeout: number | undefined
   readonly queues: Readonly<Record<string, QueueOptions>>
   readonly ignoreResult: boolean
+  /** ms */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
   readonly trackStarted: boolean
   readonly eventLog: number
   readonly alwaysEager: boolean
@@ -278,6 +285,18 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: false,
     doc: "default of the tasks' option of that name",
     celery: 'task_ignore_result',
+  },
+  timeLimit: {
+    kind: 'duration',
+    absent: 'none',
+    doc: '[time limit](reference.md#time-limits) of tasks where neither call, task nor worker has one; `0`: none',
+    celery: 'task_time_limit',
+  },
+  softTimeLimit: {
+    kind: 'duration',
+    absent: 'none',
+    doc: 'the same for the [soft time limit](reference.md#time-limits)',
+    celery: 'task_soft_time_limit',
   },
   trackStarted: {
     kind: 'flag',

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from '../config/retryOptions.ts'
+import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from '../config/retryOptions.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
@@ -60,7 +60,9 @@ export async function runJob(
     assertEncodable(result, 'result', serializer)
     return withChildren({ kind: 'success', result }, context)
   } catch (error) {
-    return withChildren(safeOutcomeOf(error, policy, job, host), context)
+    const outcome = safeOutcomeOf(error, policy, job, host)
+    const expected = outcome.kind === 'failure' && isOneOf(error, definition.options.throws)
+    return withChildren(expected ? { ...outcome, expected } : outcome, context)
   } finally {
     context.end()
   }
@@ -143,6 +145,17 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
   } catch {
     // Its class cannot even be asked for, so no policy applies.
     return { kind: 'failure', error: errorInfo(error) }
+  }
+}
+
+/** Anything may be thrown, also what throws when it is looked at. */
+function isOneOf(error: unknown, classes: readonly ErrorClass[]): boolean {
+  if (classes.length === 0) return false
+  try {
+    const reason = error instanceof Retry && error.cause !== undefined ? error.cause : error
+    return classes.some((kind) => reason instanceof kind)
+  } catch {
+    return false
   }
 }
 

@@ -1,7 +1,8 @@
+import type { TaskPool } from '../config/taskOptions.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
-import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { type OptionTable, readGiven, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
 /**
@@ -24,13 +25,18 @@ export interface WorkerOptions {
    * always 1.
    */
   concurrency?: number | undefined
+  /**
+   * Tasks at once in pools beside its own, which tasks ask for by their option `pool`: `{ threads: 2 }`. Default: `{
+   * inline: 100 }`, one per core in threads and processes.
+   */
+  taskPools?: Partial<Record<TaskPool, number>> | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
   /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
   hostname?: string | undefined
   /**
-   * Path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each. Default:
-   * none.
+   * Path or file URL (text or `URL`) of the module with the app: needed by threads and processes, which load it once
+   * each. Default: none.
    */
   module?: string | URL | undefined
   /**
@@ -48,6 +54,17 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
+  timeLimit?: Duration | undefined
+  /** The same for the soft time limit. Default: the app's. */
+  softTimeLimit?: Duration | undefined
+  /**
+   * After so many runs that ended with their workers a task is given up. From the second on it runs in a process of its
+   * own, where the worker has a `module`. Default `10`.
+   */
+  maxWorkerLosses?: number | undefined
+  /** After so many threads or processes that died with it a task is given up. Default `3`. */
+  maxChildLosses?: number | undefined
   /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
    * queue. Default `'25s'`.
@@ -70,8 +87,13 @@ export interface ParsedWorkerOptions
     'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
   > {
   readonly pool: PoolKind
+  readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  readonly maxWorkerLosses: number
+  readonly maxChildLosses: number
   readonly grace: number
   readonly revokeGrace: number
 }
@@ -97,6 +119,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
   },
+  taskPools: {
+    kind: 'value',
+    type: 'Partial<Record<TaskPool, number>>',
+    parse: parseTaskPools,
+    default: {},
+    absent: '`{ inline: 100 }`, one per core in threads and processes',
+    doc: 'tasks at once in pools beside its own, which tasks ask for by their option `pool`: `{ threads: 2 }`',
+  },
   queues: {
     kind: 'value',
     type: 'readonly string[]',
@@ -115,7 +145,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     kind: 'value',
     type: 'string | URL',
     absent: 'none',
-    doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+    doc: 'path or file URL (text or `URL`) of the module with the app: needed by threads and processes, which load it once each',
   },
   maxTasksPerChild: {
     kind: 'count',
@@ -142,6 +172,31 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
   },
+  timeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: '[time limit](reference.md#time-limits) of tasks where neither call nor task has one; `0`: none',
+    celery: '--time-limit',
+  },
+  softTimeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: 'the same for the [soft time limit](reference.md#time-limits)',
+    celery: '--soft-time-limit',
+  },
+  maxWorkerLosses: {
+    kind: 'count',
+    min: 1,
+    default: 10,
+    doc: 'after so many runs that ended with their workers a task is [given up](guarantees.md#lost-workers-and-children)',
+    more: 'From the second on it runs in a process of its own, where the worker has a `module`.',
+  },
+  maxChildLosses: {
+    kind: 'count',
+    min: 1,
+    default: 3,
+    doc: 'after so many threads or processes that died with it a task is [given up](guarantees.md#lost-workers-and-children)',
+  },
   grace: {
     kind: 'duration',
     default: '25s',
@@ -162,9 +217,16 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   },
 }
 
+const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
+const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
+
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
+}
+
+function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
+  return readGiven(TASK_POOL_SIZES, pools, where)
 }
 
 function requireQueues(queues: unknown, where: string): void {

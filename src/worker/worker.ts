@@ -14,11 +14,15 @@ import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { logSignals } from './logging.ts'
+import { LoopWatch } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
-import { openPool } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
+import { TaskPools } from './pool/taskPools.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
+import type { LossLimits } from './task/losses.ts'
+import type { TimeLimits } from './task/timeLimits.ts'
+import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
 export type { PoolKind, WorkerOptions } from './options.ts'
@@ -45,8 +49,10 @@ export class Worker implements Service {
   readonly app: App
   readonly hostname: string
   readonly queues: readonly string[]
-  readonly pool: Pool
+  readonly #pools: TaskPools
   readonly #grace: number
+  readonly #timeLimits: TimeLimits
+  readonly #lossLimits: LossLimits
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
   #context: WorkerContext | undefined
@@ -61,13 +67,16 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
+    const { hostname, queues, grace, revokeGrace, logger, ...rest } = parseWorkerOptions(options)
+    const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...pool } = rest
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
     this.queues = queues ?? [app.config.queue]
     this.#grace = grace
-    this.pool = openPool(this.#app, pool)
+    this.#timeLimits = { timeLimit, softTimeLimit }
+    this.#lossLimits = { maxWorkerLosses, maxChildLosses }
+    this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
@@ -83,6 +92,17 @@ export class Worker implements Service {
   /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
     return this.#consumer?.problem
+  }
+
+  /** Its own pool. */
+  get pool(): Pool {
+    return this.#pools.main
+  }
+
+  /** Its own pool, and those beside it that its tasks ask for. */
+  get pools(): readonly Pool[] {
+    for (const kind of this.#pools.wanted(this.queues)) this.#pools.of(kind)
+    return this.#pools.all
   }
 
   /** How many tasks it holds now. */
@@ -109,9 +129,11 @@ export class Worker implements Service {
     this.#consumer = undefined
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
+    this.#pools.requireModule(this.queues)
+    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
     const stores = await this.#app.stores()
-    await this.pool.start()
-    run.defer(() => this.#orTell(this.pool.stop()))
+    await this.#pools.start()
+    run.defer(() => this.#orTell(this.#pools.stop()))
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#state.released())
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -119,26 +141,42 @@ export class Worker implements Service {
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const consumer = await stores.broker.consume(queues, { prefetch: turns.prefetch, name: this.hostname })
+    turns.onPrefetch = (count) => consumer.prefetch(count)
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
-    this.#context = this.#contextOf(stores)
+    this.#context = this.#contextOf(stores, turns)
     const joiner = this.#joinerOf(stores, this.#context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
+    run.defer(this.#watchLoop())
     const loop = this.#take(consumer, this.#context)
-    run.defer(() => this.#drain(consumer, loop))
+    run.defer(() => this.#drain(consumer, turns, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
-  #contextOf(stores: Stores): WorkerContext {
+  /** Where tasks run in this thread. The returned function ends it. */
+  #watchLoop(): () => void {
+    if (!this.pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
+    const { hostname } = this
+    const watch = new LoopWatch(this.#state, (blocked) =>
+      this.#app.signals.emit('worker:blocked', { hostname, ...blocked }),
+    )
+    watch.start()
+    return () => watch.stop()
+  }
+
+  #contextOf(stores: Stores, turns: Turns): WorkerContext {
     const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
       app: this.#app,
       stores,
-      pool: this.pool,
+      pools: this.#pools,
+      turns,
+      lossLimits: this.#lossLimits,
+      timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       stopNow: this.#stopNow.signal,
@@ -165,10 +203,11 @@ export class Worker implements Service {
     await this.#lifecycle.stop()
   }
 
-  async #drain(consumer: Consumer, loop: Promise<void>): Promise<void> {
+  async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {
     const { grace, reason } = this.#ending as Ending
     this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
     await this.#orTell(consumer.close())
+    turns.stop()
     await this.#ended(grace)
     for (const request of this.#state.running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)

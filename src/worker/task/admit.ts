@@ -14,6 +14,7 @@ import { isoOf } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import { afterLoss, type LossLimits } from './losses.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is reported of it. */
@@ -35,12 +36,10 @@ export interface Finisher extends Advancer {
 export interface Receiver extends Finisher {
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'isRevoked'>
+  readonly lossLimits: LossLimits
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }
-
-/** How often the worker that holds a message may die before the message is given up: it may be the cause. */
-export const MAX_LOST_RUNS = 10
 
 /**
  * Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds.
@@ -71,7 +70,9 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const now = app.config.clock.now()
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver, now)
-  const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
+  const { lost } = request
+  const isGivenUp = lost > 0 && afterLoss({ of: 'worker', losses: lost }, receiver.lossLimits) === 'give up'
+  const error = isGivenUp ? tooOftenLost(lost) : linkProblem(message, receiver)
   if (!error) return request
   return {
     ...failedLinked(delivery, receiver, message, error),
@@ -98,7 +99,7 @@ function neverRan({ facts, message }: Request, outcome: Outcome): Ended {
   return { facts, headers: message.headers, outcome, runtime: 0 }
 }
 
-function tooOftenLost({ lost }: Delivery): ErrorInfo {
+function tooOftenLost(lost: number): ErrorInfo {
   return {
     type: 'WorkerLostError',
     message: `the worker that ran it died ${lost} times`,

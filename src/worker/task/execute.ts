@@ -10,21 +10,27 @@ import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
-import { retryStopped } from '../../tasks/runJob.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
+import { stopped } from '../pool/stopped.ts'
+import type { TaskPools } from '../pool/taskPools.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
+import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import { Request } from './request.ts'
-import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
+import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
+import { type TimeLimits, timeLimitsOf } from './timeLimits.ts'
+import type { Turn, Turns } from './turns.ts'
 
 /** What the execution of a task needs of its worker. */
 export interface WorkerContext extends Receiver, SettlerParts {
   readonly app: WorkerApp
   readonly stores: Stores
-  readonly pool: Pool
+  readonly pools: Pick<TaskPools, 'main'>
+  readonly turns: Turns
+  readonly timeLimits: TimeLimits
   readonly state: WorkerState
 }
 
@@ -53,17 +59,59 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
   if (ended) await context.app.taskEnded(ended)
 }
 
-async function live(request: Request, context: WorkerContext): Promise<void> {
-  context.app.signals.emit('task:received', request.facts)
-  if (isEarly(request, context.app.config.clock.now())) {
-    await postpone(request, context)
-    return
+/** Not async, since every task passes through it. */
+function live(request: Request, context: WorkerContext): Promise<void> {
+  const { app, turns, pools } = context
+  const now = app.config.clock.now()
+  const early = isEarly(request, now)
+  const turn = early ? undefined : turns.of(request, now)
+  if (typeof turn === 'number') return postpone(request, turn, context)
+  app.signals.emit('task:received', request.facts)
+  if (early) return postpone(request, isoTime(request.message.eta as string), context)
+  return turn ? liveIn(turn, request, context) : run(request, pools.main, context)
+}
+
+/** In a pool whose slots are shared out here. */
+async function liveIn(turn: Turn, request: Request, context: WorkerContext): Promise<void> {
+  const waited = turn.wait && (await slotOf(turn.wait, turn, request, context))
+  if (waited === false) return
+  let ran: Request | undefined
+  try {
+    // It may have been revoked, or have expired, while it waited.
+    const decided = waited ? receive(request.delivery, context) : request
+    if (!(decided instanceof Request)) return await refuse(decided, context)
+    ran = request
+    await run(request, turn.pool, context)
+  } finally {
+    turn.end(ran?.runtime)
   }
+}
+
+/** Wait for the slot of a request; false when it ended without one: then the request is settled. */
+async function slotOf(
+  wait: NonNullable<Turn['wait']>,
+  turn: Turn,
+  request: Request,
+  context: WorkerContext,
+): Promise<boolean> {
+  try {
+    const end = await wait
+    if (end === 'slot') return true
+    if (end === 'late') await postpone(request, context.turns.later(turn, context.app.config.clock.now()), context)
+    else await conclude(request, stopped(request.id, 'shutdown'), context)
+  } catch (error) {
+    turn.end()
+    await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
+  }
+  return false
+}
+
+async function run(request: Request, pool: Pool, context: WorkerContext): Promise<void> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
   begin(request, context)
-  const ended = await context.pool.run(request.job, runOptions(request, context))
+  const ended = await pool.run(request.job, runOptions(request, context))
   end(request, context)
-  const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
+  const outcome = ended.kind === 'stopped' ? afterStop(request, ended, context.lossLimits) : ended
   if (request.output) await request.output.drain()
   await conclude(request, outcome, context)
 }
@@ -76,11 +124,10 @@ function isEarly({ message }: Request, now: number): boolean {
   return message.eta !== undefined && isoTime(message.eta) > now + CLOCK_TOLERANCE_MS
 }
 
-/** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
-async function postpone(request: Request, context: WorkerContext): Promise<void> {
+/** Back into the queue until this moment. A revoke that came meanwhile has found it nowhere. */
+async function postpone(request: Request, notBefore: number, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
-  const route = { exchange: '', routingKey: delivery.queue }
-  const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
+  const later = laterOf(request, notBefore)
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,
@@ -133,19 +180,19 @@ function begin(request: Request, context: WorkerContext): void {
   request.begin(config.clock.now())
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
-  if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
+  if (!message.ignoreResult && (tracked || request.ranBefore)) {
     record(request, STARTED, startedBy(request), context)
   }
   context.state.begin(request)
   signals.emit('task:prerun', request.facts)
 }
 
-/** The message's limits, else the task's own: a sender by name alone does not know them. */
+/** The limits of the task are in its message, too, but a sender by name alone does not know them. */
 function runOptions(request: Request, context: WorkerContext): RunOptions {
   const { message, definition } = request
-  const { clock } = context.app.config
-  const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
-  const timeLimit = message.timeLimit ?? definition.options.timeLimit
+  const { config } = context.app
+  const { clock } = config
+  const { softTimeLimit, timeLimit } = timeLimitsOf(message, definition.options, context.timeLimits, config)
   if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, clock, () => {
@@ -169,7 +216,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
  * On redelivery, store STARTED before the first report, so that subscribers know that earlier output will be repeated.
  */
 function beginAgain(request: Request, context: WorkerContext): void {
-  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
+  if (!request.stored && request.ranBefore) record(request, STARTED, startedBy(request), context)
 }
 
 /**
@@ -259,6 +306,8 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
   return { facts, headers, runtime, outcome }
 }
 
+const EXPECTED = { expected: true }
+
 /** Report its end, once that is stored. */
 function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
@@ -267,7 +316,7 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       if (signals.has('task:success')) signals.emit('task:success', { ...facts, result: outcome.result, runtime })
       break
     case 'failure':
-      signals.emit('task:failure', { ...facts, error: outcome.error, runtime })
+      signals.emit('task:failure', { ...facts, error: outcome.error, runtime, ...(outcome.expected && EXPECTED) })
       break
     case 'retry':
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })

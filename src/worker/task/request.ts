@@ -4,7 +4,7 @@ import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
-import { lostRuns } from '../../protocol/lostRuns.ts'
+import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
@@ -35,6 +35,8 @@ export class Request {
   settled = false
   /** Writes what it emits; absent until it emits. */
   output: OutputWriter | undefined
+  /** How many of its runs have ended their children: those before, and this one. */
+  lostChildren: number
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
@@ -43,6 +45,7 @@ export class Request {
     this.message = message
     this.definition = definition
     this.hostname = hostname
+    this.lostChildren = lostChildren(message.headers)
     this.facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
   }
 
@@ -64,9 +67,14 @@ export class Request {
     return this.#kill
   }
 
-  /** How many of its runs ended with their workers. */
+  /** How many of its runs were lost: they ended with their workers, or with their children and without a retry. */
   get lost(): number {
     return lostRuns(this.message.headers, this.delivery.lost)
+  }
+
+  /** Another run may have reported what this one reports again. */
+  get ranBefore(): boolean {
+    return this.delivery.redelivered || this.lostChildren > 0
   }
 
   get job(): Job {

@@ -4,7 +4,7 @@ import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { replacementOf } from '../../canvas/replace.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
-import { lostRunsHeader } from '../../protocol/lostRuns.ts'
+import { lossHeaders } from '../../protocol/lostRuns.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
@@ -75,10 +75,11 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
     case 'success':
       return success(request, outcome, finisher, now)
     case 'failure':
-      return failure(request, outcome.error, outcome, finisher, now)
+      return given(request, outcome, failure(request, outcome.error, outcome, finisher, now))
     case 'retry':
       return retry(request, outcome, now)
     case 'reject':
+      if (outcome.lost) return { delivery, publish: [again(request, {}, request.lost + 1)], end: 'ack' }
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
       return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
     case 'ignore':
@@ -92,6 +93,15 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
   }
 }
 
+/** A task that is given up leaves a copy of its message. */
+function given(
+  request: Request,
+  { error, deadLetter: dead }: Outcome & { kind: 'failure' },
+  end: Settlement,
+): Settlement {
+  return dead === true ? withDeadLetter(end, deadLetter(request.delivery, error)) : end
+}
+
 function success(
   request: Request,
   outcome: Outcome & { kind: 'success' },
@@ -103,7 +113,8 @@ function success(
 
 function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher, now: number): Settlement {
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
-  return finalSettlement(request, meta, outcome, finisher, now, error)
+  const settlement = finalSettlement(request, meta, outcome, finisher, now, error)
+  return request.definition.options.acksOnFailure ? settlement : { ...settlement, end: 'drop' }
 }
 
 /** The final record, and all that follows from it. `error`: why it failed. */
@@ -128,8 +139,14 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: numb
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
   const notBefore = now + outcome.delay
-  const next = { ...meta, retries: message.retries + 1, date_due: isoOf(notBefore) }
-  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
+  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const next = { ...meta, retries: later.retries, date_due: isoOf(notBefore) }
+  return {
+    delivery,
+    meta: kept(request, next, outcome),
+    publish: [{ ...again(request, later), notBefore }],
+    end: 'ack',
+  }
 }
 
 function stopped(
@@ -160,20 +177,27 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 }
 
 /**
- * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on
- * as it came: arguments may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
+ * The same message, not before this moment, to the queue that it came from, with the number of its lost runs, which
+ * the store counts from 0 again. Its body is passed on as it came: arguments may hold what JavaScript does not.
  */
-function again({ message, delivery, lost }: Request, notBefore: number): Message {
+export function laterOf(request: Request, notBefore: number): Message {
+  const { envelope, lost } = request.delivery
+  if (lost > 0) return { ...again(request, {}), notBefore }
+  return { envelope, route: { exchange: '', routingKey: request.delivery.queue }, notBefore }
+}
+
+/** With these changes. Protocol 1 has all in its body: it becomes protocol 2. */
+function again(
+  { message, delivery, lost, lostChildren }: Request,
+  changes: { readonly retries?: number; readonly eta?: string },
+  lostRuns: number = lost,
+): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
-  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const losses = lossHeaders(lostRuns, lostChildren)
   if (headers.task !== undefined)
-    return {
-      envelope: { headers: { ...headers, ...later, ...lostRunsHeader(lost) }, properties, body },
-      route,
-      notBefore,
-    }
+    return { envelope: { headers: { ...headers, ...changes, ...losses }, properties, body }, route }
   const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
-  const own = { ...message.headers, ...lostRunsHeader(lost) }
-  return { envelope: encodeTask({ ...message, ...later, headers: own }, serializer), route, notBefore }
+  const own = { ...message.headers, ...losses }
+  return { envelope: encodeTask({ ...message, ...changes, headers: own }, serializer), route }
 }
