@@ -7,6 +7,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
+import type { Resources } from '../tasks/resources.ts'
 import type { Ended } from './afterTask.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
@@ -21,6 +22,8 @@ interface AppFacts {
 
 /** What only an app itself can do, and its users do not need. */
 interface AppActions {
+  /** What its tasks share, in this thread. */
+  readonly resources: Resources
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
   /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */

@@ -52,7 +52,8 @@ export async function runJob(
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
   const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, services })
+  const { resources } = services
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, resources, services })
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)

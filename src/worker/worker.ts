@@ -109,6 +109,8 @@ export class Worker implements Service {
     this.#consumer = undefined
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
+    // After the last task, and after all that it may use.
+    run.defer(this.#app.resources.use())
     const stores = await this.#app.stores()
     await this.pool.start()
     run.defer(() => this.#orTell(this.pool.stop()))

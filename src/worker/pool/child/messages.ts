@@ -26,7 +26,7 @@ export type ToChild =
   /** This many more emissions of the job were stored, or never will be, from the first. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number }
   | { readonly type: 'abort'; readonly reason: AbortReason }
-  /** Close the app's stores; answered by `closed`. */
+  /** Dispose of the app's resources and close its stores; answered by `closing`, then `closed`. */
   | { readonly type: 'close' }
 
 /** From a child to its pool. */
@@ -46,6 +46,8 @@ export type FromChild =
     }
   /** Nothing caught this error: the child ends. */
   | { readonly type: 'uncaught'; readonly error: unknown }
+  /** `limit`: how long its resources may take, ms, beside its stores. */
+  | { readonly type: 'closing'; readonly limit: number }
   | { readonly type: 'closed' }
 
 /** An error as it crosses: a structured clone loses a class of ours and the code. */

@@ -29,7 +29,7 @@ export async function serveChannel(channel: Channel, data: ChildData): Promise<v
   try {
     const app = await loadApp(module)
     app.configure({ broker, backend, logger: log })
-    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), data.measures, channel, log)
+    const runner = new JobRunner(internalsOf(app), () => app.close(), data.measures, channel, log)
     channel.onMessage((message) => void runner.handle(message))
   } catch (error) {
     channel.send({ type: 'failed', error: loadFailureOf(error) })
@@ -38,9 +38,11 @@ export async function serveChannel(channel: Channel, data: ChildData): Promise<v
   channel.send({ type: 'ready' })
 }
 
+type RunnerApp = Pick<WorkerApp, 'runJob' | 'resources'>
+
 /** Runs the jobs that come over the channel, one at a time. */
 class JobRunner {
-  readonly #runJob: WorkerApp['runJob']
+  readonly #app: RunnerApp
   readonly #closeApp: () => Promise<void>
   readonly #measures: boolean
   readonly #channel: Channel
@@ -50,14 +52,8 @@ class JobRunner {
   #id: string | undefined
   #emitted: (() => void)[] = []
 
-  constructor(
-    runJob: WorkerApp['runJob'],
-    closeApp: () => Promise<void>,
-    measures: boolean,
-    channel: Channel,
-    log: Logger,
-  ) {
-    this.#runJob = runJob
+  constructor(app: RunnerApp, closeApp: () => Promise<void>, measures: boolean, channel: Channel, log: Logger) {
+    this.#app = app
     this.#closeApp = closeApp
     this.#measures = measures
     this.#channel = channel
@@ -83,7 +79,7 @@ class JobRunner {
       this.#emitted.push(taken)
       this.#channel.send({ type: 'emit', emission })
     }
-    const outcome = await this.#runJob(job, {
+    const outcome = await this.#app.runJob(job, {
       signal: abort.signal,
       report: (report) => {
         if (this.#current === abort) this.#channel.send({ type: 'report', report })
@@ -106,6 +102,7 @@ class JobRunner {
   }
 
   async #close(): Promise<void> {
+    this.#channel.send({ type: 'closing', limit: this.#app.resources.limit })
     try {
       await this.#closeApp()
     } catch (error) {
