@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
@@ -35,6 +36,11 @@ const GROUPS = {
   RESOURCE_OPTIONS: {
     table: RESOURCE_OPTIONS,
     source: 'src/tasks/resource.ts',
+    page: 'docs/how-to/resources-and-hooks.md',
+  },
+  HOOK_OPTIONS: {
+    table: HOOK_OPTIONS,
+    source: 'src/app/lifeCycle/hookOptions.ts',
     page: 'docs/how-to/resources-and-hooks.md',
   },
   REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },

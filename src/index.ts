@@ -2,6 +2,8 @@
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
 export { isApp } from './app/app.ts'
 export type { JobFilter, JobPage } from './app/jobPage.ts'
+export type { HookOptions } from './app/lifeCycle/hookOptions.ts'
+export type { ChildFacts, ChildHook, WorkerFacts, WorkerHook } from './app/lifeCycle/hooks.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
 export type { StoreInfo, StoreVersion } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'

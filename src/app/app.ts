@@ -118,6 +118,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     })
     defineInternals(this, {
       resources: this.resources,
+      hooks: this.hooks,
       stores: () => this.#stores.open(),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
+import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -111,6 +112,9 @@ export class Worker implements Service {
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
+    const { hooks, config } = this.#app
+    await hooks.workerInit.run(this.#facts)
+    run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
     await this.pool.start()
     run.defer(() => this.#orTell(this.pool.stop()))
@@ -132,6 +136,12 @@ export class Worker implements Service {
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
+    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+  }
+
+  get #facts(): WorkerFacts {
+    const { hostname, queues, pool } = this
+    return { hostname, queues, pool: pool.kind, concurrency: pool.size }
   }
 
   #contextOf(stores: Stores): WorkerContext {

@@ -1,4 +1,5 @@
 import type { Ended } from '../app/afterTask.ts'
+import type { Hooks } from '../app/lifeCycle/hooks.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -20,6 +21,8 @@ export interface WorkerApp {
   readonly extensions: readonly Extension[]
   /** What its tasks share, in this thread. */
   readonly resources: Resources
+  /** What runs at the start and the end of its workers and of their threads and processes. */
+  readonly hooks: Hooks
   /** The stores, opened at the first call. */
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread. Never rejects. */

@@ -23,7 +23,7 @@ const OF_CHILDREN = ['maxTasksPerChild', 'maxMemoryPerChild', 'childHeap'] as co
  * A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, threads and processes without
  * a module, and options of children for a pool that has none.
  */
-export function openPool(app: Pick<WorkerApp, 'config' | 'runJob'>, options: PoolOptions): Pool {
+export function openPool(app: Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>, options: PoolOptions): Pool {
   const { pool = DEFAULT_POOL, concurrency, childHeap } = options
   const limits = childHeap === undefined ? undefined : { maxOldGenerationSizeMb: childHeap }
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {

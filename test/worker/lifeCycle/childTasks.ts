@@ -30,6 +30,14 @@ const db = app.provide('db', {
   timeout: '30s',
 })
 
+app.onChildInit(async ({ pool }) => {
+  if (process.env.LIFE_FAILS) throw new RangeError('no licence')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  note(`init:${pool}`)
+})
+app.onChildShutdown(() => note('shutdown'))
+app.onWorkerInit(() => note('worker'))
+
 app.task('query', async () => {
   const value = await currentTask()?.get(db)
   return `${value?.url}${process.pid}/${threadId}`

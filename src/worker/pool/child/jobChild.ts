@@ -40,7 +40,7 @@ export class JobChild {
   readonly #log: Logger
   readonly #ready = new Deferred<void>()
   readonly #gone = new Deferred<void>()
-  /** How long its resources may take, ms. */
+  /** How long its hooks and resources may take, ms. */
   readonly #closing = new Deferred<number>()
   readonly #closed = new Deferred<void>()
   #leaving: Promise<void> | undefined

@@ -5,6 +5,7 @@ import type { PackedJob } from './packedJob.ts'
 
 /** What a pool's thread or process is started with. */
 export interface ChildData {
+  readonly pool: 'threads' | 'processes'
   /** File URL of the task module. */
   readonly module: string
   /** The worker's stores, for tasks that call others. They carry passwords: never logged. */
@@ -26,7 +27,7 @@ export type ToChild =
   /** This many more emissions of the job were stored, or never will be, from the first. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number }
   | { readonly type: 'abort'; readonly reason: AbortReason }
-  /** Dispose of the app's resources and close its stores; answered by `closing`, then `closed`. */
+  /** Run its last hooks, dispose of the resources and close the stores; answered by `closing`, then `closed`. */
   | { readonly type: 'close' }
 
 /** From a child to its pool. */
@@ -46,7 +47,7 @@ export type FromChild =
     }
   /** Nothing caught this error: the child ends. */
   | { readonly type: 'uncaught'; readonly error: unknown }
-  /** `limit`: how long its resources may take, ms, beside its stores. */
+  /** `limit`: how long its hooks and resources may take, ms, beside its stores. */
   | { readonly type: 'closing'; readonly limit: number }
   | { readonly type: 'closed' }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Worker } from '../../../src/worker/worker.ts'
 import { useLab } from '../../app/lab.ts'
 
 let folder = ''
@@ -33,12 +34,28 @@ describe.each(['threads', 'processes'] as const)('%s', (pool) => {
     await worker.stop()
     for (const child of made) {
       const own = notes().filter((note) => note.endsWith(` ${child}`))
-      expect(own.map((note) => note.split(' ').slice(0, 2).join(' '))).toEqual([
+      expect(own.map((note) => note.split(' ').slice(0, -1).join(' '))).toEqual([
+        `init:${pool}`,
         'settings made',
         'db made',
+        'shutdown',
         'db disposed',
         'settings disposed',
       ])
+    }
+  })
+
+  it('a hook that fails at its start ends the start of the worker', async () => {
+    process.env.LIFE_FAILS = 'yes'
+    try {
+      const worker = new Worker(lab().app(), { pool, module, concurrency: 2, logger: false })
+      await expect(worker.start()).rejects.toMatchObject({
+        code: 'HOOK_FAILED',
+        message: 'a hook of onChildInit failed: RangeError: no licence',
+        stack: expect.stringMatching(/caused by RangeError: no licence\n {4}at .*childTasks\.ts/),
+      })
+    } finally {
+      delete process.env.LIFE_FAILS
     }
   })
 
