@@ -18,6 +18,7 @@ import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { defaultCode } from '../src/std/optionTable.ts'
 import { RESOURCE_OPTIONS } from '../src/tasks/resource.ts'
+import { TASK_HOOKS } from '../src/tasks/taskHooks.ts'
 import { WORKER_OPTIONS } from '../src/worker/options.ts'
 import { node, root } from './lib.mjs'
 
@@ -43,6 +44,7 @@ const GROUPS = {
     source: 'src/app/lifeCycle/hookOptions.ts',
     page: 'docs/how-to/resources-and-hooks.md',
   },
+  TASK_HOOKS: { table: TASK_HOOKS, source: 'src/tasks/taskHooks.ts', page: 'docs/how-to/resources-and-hooks.md' },
   REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },
   QUEUE_OPTIONS: { table: QUEUE_OPTIONS, source: 'src/broker/queueOptions.ts', page: 'docs/rabbitmq.md' },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },

@@ -44,6 +44,7 @@ import type { JobHost } from '../tasks/jobContext.ts'
 import type { JobServices } from '../tasks/jobServices.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
+import type { TaskHooks } from '../tasks/taskHooks.ts'
 import { type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
@@ -144,7 +145,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   task<Args extends readonly unknown[], Return, Name extends string = string>(
     name: Name,
     run: (...args: Args) => Return,
-    options?: TaskOptions,
+    options?: TaskOptions & TaskHooks<NoInfer<Awaited<Return>>>,
   ): Task<Args, Awaited<Return>, unknown, Args, Return, Name>
   /** Define a task with one input object (Celery's kwargs), checked by its schema on both sides. */
   task<
@@ -175,7 +176,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       ProgressOf<Chunk>
     >
   >
-  task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
+  task(first: unknown, run?: unknown, options?: TaskOptions & TaskHooks): AnyTask {
     const definition =
       typeof first === 'object'
         ? objectDefinition(first as Parameters<typeof objectDefinition>[0])

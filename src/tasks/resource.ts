@@ -1,7 +1,6 @@
 import type { Duration } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { shown } from '../std/validate.ts'
+import { requireFunction } from '../std/validate.ts'
 
 /**
  * The key of a resource, such as a pool of database connections: `app.provide` makes it, `ctx.get` and `app.get` take
@@ -67,8 +66,4 @@ export function parseResourceOptions<Value>(
 ): ParsedResourceOptions<Value> {
   requireFunction(options?.create, `resource ${name}: create`)
   return readOptions(RESOURCE_OPTIONS, options as ResourceOptions, `resource ${name}`) as ParsedResourceOptions<Value>
-}
-
-function requireFunction(value: unknown, where: string): void {
-  if (typeof value !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(value)}`)
 }

@@ -27,6 +27,7 @@ import { JobContext, type JobHost } from './jobContext.ts'
 import type { JobServices } from './jobServices.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
+import { runEndHooks } from './taskHooks.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -54,17 +55,23 @@ export async function runJob(
   const { baseUrl } = request
   const { resources } = services
   const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, resources, services })
+  const { hooks } = definition
   let policy = definition.options.retry
+  let outcome: Outcome
+  let thrown: unknown
   try {
     policy = policyOf(policy, job)
+    if (hooks?.beforeStart) await runAs(context, async () => hooks.beforeStart?.(context))
     const result = await runAs(context, () => runLayers(definition, job, context, layers))
     assertEncodable(result, 'result', serializer)
-    return withChildren({ kind: 'success', result }, context)
+    outcome = { kind: 'success', result }
   } catch (error) {
-    return withChildren(safeOutcomeOf(error, policy, job, host), context)
-  } finally {
-    context.end()
+    outcome = safeOutcomeOf(error, policy, job, host)
+    thrown = error
   }
+  if (hooks) await runAs(context, () => runEndHooks(hooks, outcome, thrown, context))
+  context.end()
+  return withChildren(outcome, context)
 }
 
 /**

@@ -34,6 +34,21 @@ app.task({
   run: async (_input, ctx) => same<Awaited<ReturnType<typeof ctx.get<{ rows: number }>>>, { rows: number }>(true),
 })
 app.task('rows', async () => (await currentTask()?.get(db))?.rows.toFixed())
+app.task('hooked', (x: number) => x + 1, {
+  onSuccess: (result, ctx) => same<[typeof result, typeof ctx], [number, TaskContext]>(true),
+  afterReturn: (end) => (end.state === 'SUCCESS' ? end.result.toFixed() : end.error),
+})
+app.task({
+  name: 'hooked too',
+  input: z.object({}),
+  output: z.object({ pages: z.string().transform(Number) }),
+  progress: z.object({ done: z.number() }),
+  beforeStart: (ctx) => ctx.progress({ done: 0 }),
+  onSuccess: ({ pages }) => pages.toFixed(),
+  run: async () => ({ pages: '3' }),
+})
+// @ts-expect-error its result is no text
+app.task('hooked', (x: number) => x + 1, { onSuccess: (result: string) => result })
 // @ts-expect-error it has no such property
 app.task('lines', async () => (await app.get(db)).lines)
 // @ts-expect-error its value has no such method

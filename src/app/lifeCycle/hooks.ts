@@ -1,8 +1,8 @@
 import { withDeadline } from '../../std/deadline.ts'
-import { ArgumentError, CeleriacError, TimeoutError } from '../../std/errors.ts'
+import { CeleriacError, TimeoutError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { readOptions } from '../../std/optionTable.ts'
-import { shown } from '../../std/validate.ts'
+import { requireFunction } from '../../std/validate.ts'
 import { HOOK_OPTIONS, type HookOptions } from './hookOptions.ts'
 
 /** A worker, as its hooks see it. */
@@ -51,7 +51,7 @@ export class HookList<Facts> {
 
   /** The returned function takes it back. Throws ArgumentError. */
   add(run: (facts: Facts) => unknown, options: HookOptions): () => void {
-    if (typeof run !== 'function') throw new ArgumentError(`${this.#name}: expected a function, got ${shown(run)}`)
+    requireFunction(run, this.#name)
     const { timeout = this.#timeout } = readOptions(HOOK_OPTIONS, options, this.#name)
     const entry = { run, timeout }
     this.#entries.add(entry)

@@ -1,5 +1,4 @@
-import { ArgumentError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
+import { requireFunction, requireText } from '../../std/validate.ts'
 import { parseResourceOptions, type Resource, type ResourceOptions } from '../../tasks/resource.ts'
 import { Resources } from '../../tasks/resources.ts'
 import type { AfterTask } from '../afterTask.ts'
@@ -76,7 +75,7 @@ export abstract class LifeCycle extends StoreAccess {
    * nothing.
    */
   afterTask(hook: AfterTask): () => void {
-    if (typeof hook !== 'function') throw new ArgumentError(`afterTask: expected a function, got ${shown(hook)}`)
+    requireFunction(hook, 'afterTask')
     this.afterTaskHooks.add(hook)
     return () => {
       this.afterTaskHooks.delete(hook)

@@ -38,6 +38,12 @@ app.onChildInit(async ({ pool }) => {
 app.onChildShutdown(() => note('shutdown'))
 app.onWorkerInit(() => note('worker'))
 
+app.task('hooked', () => undefined, {
+  beforeStart: ({ id }) => note(`before ${id}`),
+  onSuccess: (_result, { id }) => note(`success ${id}`),
+  afterReturn: ({ state }) => note(`after ${state}`),
+})
+
 app.task('query', async () => {
   const value = await currentTask()?.get(db)
   return `${value?.url}${process.pid}/${threadId}`

@@ -45,6 +45,17 @@ describe.each(['threads', 'processes'] as const)('%s', (pool) => {
     }
   })
 
+  it('the hooks of a task run where it runs', async () => {
+    const app = lab().app()
+    app.task('hooked', () => undefined)
+    const worker = await lab().work(app, { pool, module, concurrency: 1 })
+    await app.send('hooked', [], { taskId: 'h1' }).get()
+    await worker.stop()
+    const [init = '', ...own] = notes().filter((note) => !note.startsWith('worker'))
+    const child = init.split(' ').at(-1)
+    expect(own).toEqual(['before h1', 'success h1', 'after SUCCESS', 'shutdown'].map((note) => `${note} ${child}`))
+  })
+
   it('a hook that fails at its start ends the start of the worker', async () => {
     process.env.LIFE_FAILS = 'yes'
     try {
