@@ -56,11 +56,11 @@ function addServers(root: Command): void {
   const worker = command(root, 'worker', 'run the tasks of a module')
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .option(
-      '--metrics-port <number>',
-      'serve metrics for Prometheus at this port; 0: any free one',
+      '--health-port <number>',
+      'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
       wholeNumber(0, 65_535),
     )
-    .option('--metrics-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
+    .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
@@ -216,4 +216,5 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))
+    .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
 }

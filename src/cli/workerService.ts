@@ -18,6 +18,7 @@ export interface WorkerCommandOptions extends AppOptions {
   childHeap?: number
   hostname?: string
   grace: number
+  maxOutage: number
 }
 
 /**
@@ -26,10 +27,10 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, queues, hostname, grace, app: module } = options
+  const { concurrency, pool, queues, hostname, grace, maxOutage, app: module } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
-  const settings = { concurrency, pool, queues, grace, module, ...children }
+  const settings = { concurrency, pool, queues, grace, maxOutage, module, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

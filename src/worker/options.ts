@@ -53,6 +53,11 @@ export interface WorkerOptions {
    * queue. Default `'25s'`.
    */
   grace?: Duration | undefined
+  /**
+   * How long its broker may be unavailable before `health.live` is false, and `/livez` 503. It recovers by itself when
+   * the broker is back; a supervisor may start it again after this time. Default `'5m'`.
+   */
+  maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
   /**
@@ -73,6 +78,7 @@ export interface ParsedWorkerOptions
   readonly queues: readonly string[] | undefined
   readonly hostname: string | undefined
   readonly grace: number
+  readonly maxOutage: number
   readonly revokeGrace: number
 }
 
@@ -147,6 +153,12 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     default: '25s',
     doc: 'how long running tasks may go on when it stops',
     more: 'Then the rest is aborted, ended by force, and goes back to its queue.',
+  },
+  maxOutage: {
+    kind: 'duration',
+    default: '5m',
+    doc: 'how long its broker may be unavailable before `health.live` is false, and `/livez` 503',
+    more: 'It recovers by itself when the broker is back; a supervisor may start it again after this time.',
   },
   revokeGrace: {
     kind: 'duration',

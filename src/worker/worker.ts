@@ -11,9 +11,10 @@ import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
+import { OutageWatch, type WorkerHealth } from './health.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import { openPool } from './pool/open.ts'
@@ -22,6 +23,7 @@ import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { WorkerApp } from './workerApp.ts'
 
+export type { WorkerHealth } from './health.ts'
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
 
@@ -34,6 +36,12 @@ export function defaultName(number = 1): string {
 
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
+
+const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
+  idle: 'it does not run',
+  starting: 'it starts',
+  stopping: 'it stops',
+}
 
 interface Ending {
   /** ms */
@@ -50,6 +58,7 @@ export class Worker implements Service {
   readonly #grace: number
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
+  readonly #outages: OutageWatch
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
@@ -62,12 +71,13 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
+    const { hostname, queues, grace, maxOutage, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
     this.queues = queues ?? [app.config.queue]
     this.#grace = grace
+    this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.pool = openPool(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
@@ -84,6 +94,13 @@ export class Worker implements Service {
   /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
     return this.#consumer?.problem
+  }
+
+  /** Whether it takes tasks, and whether its broker can be reached: for probes. */
+  get health(): WorkerHealth {
+    const { state } = this.#lifecycle
+    if (state === 'running') return this.#outages.look(this.problem)
+    return { ready: false, live: true, reason: NOT_READY[state] }
   }
 
   /** How many tasks it holds now. */
