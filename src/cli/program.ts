@@ -60,6 +60,11 @@ function addServers(root: Command): void {
       'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
       wholeNumber(0, 65_535),
     )
+    .option(
+      '--soft-shutdown-timeout <time>',
+      'how long running tasks may go on after SIGQUIT or a second signal; default: they are requeued at once',
+      duration,
+    )
     .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')

@@ -4,6 +4,7 @@ import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
+import { workerSignals } from './remap.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped } from './stop.ts'
 import { version } from './version.ts'
@@ -19,6 +20,7 @@ export interface WorkerCommandOptions extends AppOptions {
   hostname?: string
   grace: number
   maxOutage: number
+  softShutdownTimeout?: number
 }
 
 /**
@@ -58,27 +60,49 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   return worker
 }
 
-/** Start a worker and run it until a signal ends it; `close` goes along with its stop. Resolves with the exit code. */
+/** What a command does around a worker. */
+interface Around {
+  ready?(): Promise<void>
+  /** Goes along with its stop. */
+  close?(): Promise<void>
+  /** It belongs to a supervisor: SIGTSTP makes it quiet, and REMAP_SIGTERM holds. */
+  readonly isService?: boolean
+}
+
+/** Start a worker and run it until a signal ends it. Resolves with the exit code. Rejects with ConfigError. */
 export async function runWorker(
   worker: Worker,
-  { grace }: WorkerCommandOptions,
-  hooks: { ready?(): Promise<void>; close?(): Promise<void> } = {},
+  { grace, softShutdownTimeout: soft = 0 }: WorkerCommandOptions,
+  { isService = false, ...hooks }: Around = {},
 ): Promise<number> {
   const { logger } = worker.app.config
+  const signals = workerSignals(isService ? process.env.REMAP_SIGTERM : undefined)
   const starting = worker.start()
+  const stop = async (text: () => string, options: Parameters<Worker['stop']>[0]): Promise<void> => {
+    await starting
+    say(logger, text())
+    await Promise.all([hooks.close?.(), worker.stop({ ...options, reason: 'signal' })])
+  }
+  const quiet = async (): Promise<void> => {
+    await starting
+    say(logger, 'quiet: takes no more tasks; SIGTERM ends it')
+    await worker.quiet()
+  }
+  const softText = `stopping: waiting at most ${soft / 1000} s, then running tasks are requeued`
   // Listening before it is ready: a signal of this moment must not cut off what it has taken already.
-  const ending = stopped({
-    warm: async () => {
-      await starting
-      say(logger, stopText(worker.busy, grace))
-      await Promise.all([hooks.close?.(), worker.stop({ reason: 'signal' })])
+  const ending = stopped(
+    {
+      ...(isService && { quiet }),
+      warm: () => stop(() => stopText(worker.busy, grace, soft), {}),
+      ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
+      cold: async () => {
+        say(logger, 'stopping at once: running tasks are requeued')
+        await starting
+        await worker.stop({ grace: 0, reason: 'signal' })
+      },
     },
-    cold: async () => {
-      say(logger, 'stopping at once: running tasks are requeued')
-      await starting
-      await worker.stop({ grace: 0, reason: 'signal' })
-    },
-  })
+    signals,
+  )
   const [, code] = await Promise.all([
     starting.then(() => hooks.ready?.()),
     Promise.race([ending, lost(worker, hooks)]),
@@ -99,8 +123,9 @@ function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<numbe
 }
 
 /** The text of a worker that begins to stop, and how to stop it at once. */
-function stopText(busy: number, grace: number): string {
+function stopText(busy: number, grace: number, soft: number): string {
   if (busy === 0) return 'stopping: no task runs'
   const tasks = busy === 1 ? '1 task runs' : `${busy} tasks run`
-  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then requeued; a second signal stops at once`
+  const second = soft === 0 ? 'stops at once' : `waits at most ${soft / 1000} s`
+  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then requeued; a second signal ${second}`
 }

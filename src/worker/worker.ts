@@ -8,6 +8,7 @@ import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
+import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
@@ -37,6 +38,9 @@ export function defaultName(number = 1): string {
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
 
+/** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
+const OUTAGE_GRACE_MS = 500
+
 const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
   idle: 'it does not run',
   starting: 'it starts',
@@ -64,6 +68,8 @@ export class Worker implements Service {
   readonly #control: ControlListener
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #consumer: Consumer | undefined
+  /** It takes nothing more, as `quiet` asked. */
+  #isQuiet = false
   /** How this run ends: what the first call of `stop` asked for. */
   #ending: Ending | undefined
   /** Aborts when this run must end at once. */
@@ -99,6 +105,7 @@ export class Worker implements Service {
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
+    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
     if (state === 'running') return this.#outages.look(this.problem)
     return { ready: false, live: true, reason: NOT_READY[state] }
   }
@@ -136,7 +143,7 @@ export class Worker implements Service {
     await this.pool.start()
     run.defer(() => this.#orTell(this.pool.stop()))
     // A revoke may have started another one while the control listener stopped.
-    run.defer(() => this.#state.released())
+    run.defer(() => this.#released())
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
@@ -182,22 +189,40 @@ export class Worker implements Service {
   }
 
   /**
+   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without effect
+   * on a worker that does not run.
+   */
+  async quiet(): Promise<void> {
+    if (this.#lifecycle.state !== 'running') return
+    this.#isQuiet = true
+    await this.#orTell(this.#consumer?.close())
+  }
+
+  /**
    * Take no more tasks; wait up to `grace` (default: the worker's) for those that run, then abort them, then end them
-   * by force and requeue them. A second call with a grace of 0 while the first waits makes it end at once. Without
-   * effect on a worker that does not run.
+   * by force and requeue them. A second call with a shorter grace while the first waits shortens it; 0 ends it at once.
+   * Without effect on a worker that does not run.
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
+    else if (this.#ending) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
+  }
+
+  /** ms from now. A run that has ended before has a signal of its own. */
+  #stopAfter(grace: number): void {
+    const stopNow = this.#stopNow
+    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
   async #drain(consumer: Consumer, loop: Promise<void>): Promise<void> {
     const { grace, reason } = this.#ending as Ending
     this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    await this.#orTell(consumer.close())
+    // Beside the tasks: what waits for an unavailable broker must not take from their time.
+    const closing = this.#orTell(consumer.close())
     await this.#ended(grace)
     for (const request of this.#state.running.values()) request.abort('shutdown')
     await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
@@ -205,17 +230,27 @@ export class Worker implements Service {
     // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
     this.#stopNow.abort()
     await loop
-    await this.#state.released()
+    await Promise.all([this.#released(), this.problem ? undefined : closing])
+  }
+
+  /**
+   * Resolves when nothing is held. While the broker is unavailable, what is still being written gets a moment alone:
+   * the lease releases it.
+   */
+  async #released(): Promise<void> {
+    const released = this.#state.released()
+    await (this.problem ? withDeadline(released, OUTAGE_GRACE_MS, () => undefined) : released)
   }
 
   #reset(): void {
     this.#context = undefined
     this.#ending = undefined
+    this.#isQuiet = false
     this.#stopNow = new AbortController()
   }
 
   /** What cannot be released, because the store is unavailable, is released by its lease. */
-  async #orTell(step: Promise<void>): Promise<void> {
+  async #orTell(step: Promise<void> | undefined): Promise<void> {
     try {
       await step
     } catch (error) {
@@ -241,7 +276,7 @@ export class Worker implements Service {
 
   async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
     for await (const delivery of consumer) this.#state.hold(execute(delivery, context))
-    if (this.#lifecycle.state === 'stopping') return
+    if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })

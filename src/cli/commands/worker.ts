@@ -14,6 +14,7 @@ export async function worker(options: WorkerCommandOptions & BeatCommandOptions 
   const code = await runWorker(prepared, options, {
     ready: async () => sendReady(`worker ${prepared.hostname}`),
     close: async () => beat?.stop(),
+    isService: true,
   })
   await health.close()
   await app.close()
