@@ -4,9 +4,10 @@ import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
+import { purgeQueues } from './purgeQueues.ts'
 import { workerSignals } from './remap.ts'
 import { say } from './say.ts'
-import { COLD_EXIT_CODE, stopped } from './stop.ts'
+import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
 import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
@@ -14,12 +15,15 @@ export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
   queues?: string[]
+  excludeQueues?: string[]
+  maxTasks?: number
+  purge?: boolean
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
   hostname?: string
   grace: number
-  maxOutage: number
+  maxOutage?: number
   softShutdownTimeout?: number
 }
 
@@ -30,9 +34,9 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, queues, hostname, grace, maxOutage, app: module } = options
-  const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
-  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
-  const settings = { concurrency, pool, queues, grace, maxOutage, module, ...children }
+  const { excludeQueues, maxTasks, maxTasksPerChild, maxMemoryPerChild, childHeap } = options
+  const limits = { excludeQueues, maxTasks, maxTasksPerChild, maxMemoryPerChild, childHeap }
+  const settings = { concurrency, pool, queues, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -53,6 +57,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       tasks: app.tasks.keys(),
     })}\n`,
   )
+  if (options.purge) await purgeQueues(app, worker.queues)
   // One task's forgotten promise must not end the process with all the others that run in it.
   process.on('unhandledRejection', (error) => {
     app.signals.emit('worker:error', { error, doing: 'a promise was rejected without a handler' })
@@ -93,7 +98,7 @@ export async function runWorker(
   const ending = stopped(
     {
       ...(isService && { quiet }),
-      warm: () => stop(() => stopText(worker.busy, grace, soft), {}),
+      warm: () => stop(() => stopText(worker.busy, grace, soft), { grace }),
       ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
       cold: async () => {
         say(logger, 'stopping at once: running tasks are requeued')
@@ -105,19 +110,26 @@ export async function runWorker(
   )
   const [, code] = await Promise.all([
     starting.then(() => hooks.ready?.()),
-    Promise.race([ending, lost(worker, hooks)]),
+    Promise.race([ending, stoppedItself(worker, hooks)]),
   ])
   return code
 }
 
-/** Resolves when the worker has stopped by itself, as its store was lost. */
-function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<number> {
+/** How a worker ends that stops by itself: by the reason of its signal. */
+const OWN_ENDS: Readonly<Record<string, { readonly text: string; readonly code: number }>> = {
+  'store lost': { text: 'stopping: the store is lost', code: COLD_EXIT_CODE },
+  'max tasks': { text: 'stopping: it has run as many tasks as --max-tasks allows', code: WARM_EXIT_CODE },
+}
+
+/** Resolves with the exit code when the worker has stopped by itself. */
+function stoppedItself(worker: Worker, { close }: Around): Promise<number> {
   return new Promise((resolve, reject) => {
     worker.app.on('worker:shutdown', ({ reason }) => {
-      if (reason !== 'store lost') return
-      say(worker.app.config.logger, 'stopping: the store is lost')
+      const end = OWN_ENDS[reason]
+      if (!end) return
+      say(worker.app.config.logger, end.text)
       // After this event: the stop that it announces has then begun.
-      setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD_EXIT_CODE), reject))
+      setImmediate(() => Promise.all([close?.(), worker.stop()]).then(() => resolve(end.code), reject))
     })
   })
 }

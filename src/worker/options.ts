@@ -26,6 +26,8 @@ export interface WorkerOptions {
   concurrency?: number | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
+  /** Queues not to take from: of `queues` or, without these, of all queues of the app and its tasks. Default: none. */
+  excludeQueues?: readonly string[] | undefined
   /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
   hostname?: string | undefined
   /**
@@ -33,6 +35,11 @@ export interface WorkerOptions {
    * none.
    */
   module?: string | URL | undefined
+  /**
+   * How many tasks it runs before it stops by itself. It then waits for those that run, however long they take.
+   * Default: no limit.
+   */
+  maxTasks?: number | undefined
   /**
    * How many tasks a thread or process of the pool runs before another takes its place. Its successor is started before
    * it ends. Default: no limit.
@@ -76,6 +83,8 @@ export interface ParsedWorkerOptions
   > {
   readonly pool: PoolKind
   readonly queues: readonly string[] | undefined
+  readonly excludeQueues: readonly string[] | undefined
+  readonly maxTasks: number | undefined
   readonly hostname: string | undefined
   readonly grace: number
   readonly maxOutage: number
@@ -111,6 +120,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'queues to take from',
     celery: '--queues',
   },
+  excludeQueues: {
+    kind: 'value',
+    type: 'readonly string[]',
+    check: requireQueues,
+    absent: 'none',
+    doc: 'queues not to take from: of `queues` or, without these, of all queues of the app and its tasks',
+    celery: '--exclude-queues',
+  },
   hostname: {
     kind: 'text',
     absent: '`celeriac@<host>`',
@@ -122,6 +139,13 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'string | URL',
     absent: 'none',
     doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+  },
+  maxTasks: {
+    kind: 'count',
+    min: 1,
+    absent: 'no limit',
+    doc: 'how many tasks it runs before it stops by itself',
+    more: 'It then waits for those that run, however long they take.',
   },
   maxTasksPerChild: {
     kind: 'count',

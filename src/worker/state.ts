@@ -16,6 +16,8 @@ export class WorkerState {
   readonly postponed: Postponed = new Postponed()
   /** How many runs of each task have begun, by its name. */
   readonly totals: Map<string, number> = new Map()
+  /** Called when a run begins. */
+  onBegin: () => void = () => undefined
   readonly #executions = new Set<Promise<void>>()
 
   /** How many deliveries it holds: reserved, running, or being settled. */
@@ -57,6 +59,7 @@ export class WorkerState {
     const { task } = request.facts
     this.running.set(request.id, request)
     this.totals.set(task, (this.totals.get(task) ?? 0) + 1)
+    this.onBegin()
   }
 
   /** It does not run any more. Another request may run under the same id. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
+import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
@@ -20,6 +21,7 @@ import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import { openPool } from './pool/open.ts'
 import type { Pool } from './pool/pool.ts'
+import { queuesToTake } from './queues.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { WorkerApp } from './workerApp.ts'
@@ -60,6 +62,9 @@ export class Worker implements Service {
   readonly queues: readonly string[]
   readonly pool: Pool
   readonly #grace: number
+  readonly #maxTasks: number
+  /** How many runs have begun since its start. */
+  #begun = 0
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
   readonly #outages: OutageWatch
@@ -77,11 +82,14 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, maxOutage, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
+    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...pool } =
+      parseWorkerOptions(options)
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queues ?? [app.config.queue]
+    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
+    this.#state.onBegin = () => this.#count()
     this.#grace = grace
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.pool = openPool(this.#app, pool)
@@ -149,7 +157,10 @@ export class Worker implements Service {
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const consumer = await stores.broker.consume(queues, {
+      prefetch: Math.min(this.pool.size, this.#maxTasks),
+      name: this.hostname,
+    })
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     this.#context = this.#contextOf(stores)
@@ -189,8 +200,8 @@ export class Worker implements Service {
   }
 
   /**
-   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without effect
-   * on a worker that does not run.
+   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without
+   * effect on a worker that does not run.
    */
   async quiet(): Promise<void> {
     if (this.#lifecycle.state !== 'running') return
@@ -207,7 +218,7 @@ export class Worker implements Service {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
-    else if (this.#ending) this.#stopAfter(grace)
+    else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
   }
@@ -246,11 +257,12 @@ export class Worker implements Service {
     this.#context = undefined
     this.#ending = undefined
     this.#isQuiet = false
+    this.#begun = 0
     this.#stopNow = new AbortController()
   }
 
   /** What cannot be released, because the store is unavailable, is released by its lease. */
-  async #orTell(step: Promise<void> | undefined): Promise<void> {
+  async #orTell(step: Promise<unknown> | undefined): Promise<void> {
     try {
       await step
     } catch (error) {
@@ -275,12 +287,21 @@ export class Worker implements Service {
   }
 
   async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
-    for await (const delivery of consumer) this.#state.hold(execute(delivery, context))
+    for await (const delivery of consumer) {
+      const isOver = this.#begun >= this.#maxTasks
+      this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
+    }
     if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
+
+  #count(): void {
+    this.#begun++
+    if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
+  }
+
   #retract(id: string): void {
     if (this.#context) this.#state.hold(retract(id, this.#context))
   }

@@ -140,7 +140,7 @@ const BROKERS: Readonly<Record<string, () => Promise<Away>>> = {
   rabbitmq: async () => {
     const server = await RabbitServer.start()
     onTestFinished(() => server.stop())
-    return { url: await server.empty(), leave: () => server.stop(), comeBack: () => server.start() }
+    return { url: await server.empty(), leave: () => server.halt(), comeBack: () => server.start() }
   },
 }
 
