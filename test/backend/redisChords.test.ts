@@ -208,11 +208,12 @@ it('parts are read in slices, in order, the long ones fewer at a time', async ()
   expect(sizes.length).toBeGreaterThanOrEqual(4)
 })
 
-it('grows by one for each new member', async () => {
+it('of members that are added `.t` counts each once', async () => {
   const stores = await lab.open()
-  expect(await stores.chords.grow('g', 'more')).toBe(false)
+  const add = () => stores.unitOfWork.submitGroup?.([member(9)], [], { group: 'g', taskId: 'more' })
+  expect(await add()).toBe('ended')
   await stores.unitOfWork.submitGroup?.([], [{ group: 'g', size: 1 }])
-  expect([await stores.chords.grow('g', 'more'), await stores.chords.grow('g', 'more')]).toEqual([true, true])
+  expect([await add(), await add()]).toEqual(['new', 'known'])
   expect(await lab.redis.get(`${GROUP}.t`)).toBe('1')
   const all = completed(stores)
   await stores.unitOfWork.write({ parts: [partOf(0, 1)] })

@@ -1,8 +1,17 @@
-import type { OpenChord } from '../../backend/chords.ts'
+import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
-import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
+import {
+  lastDue,
+  type Message,
+  messagesOf,
+  type Settlement,
+  type Submission,
+  type UnitOfWork,
+  type Writing,
+} from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
+import { ADD_MEMBER, STAGED } from './addedMember.ts'
 import { ENDING, JOINING } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
@@ -12,7 +21,7 @@ import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
 import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
-import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
+import { isTimed, messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
 
 /** One settlement, or a write without a delivery, as its script takes it. */
 interface Item {
@@ -55,19 +64,38 @@ export class RedisUnitOfWork implements UnitOfWork {
     return this.#submitter.submitMany(submissions)
   }
 
-  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
-    for (const { message } of submissions) if (message) requireQueue(message)
-    const args = this.#openArgs(
-      opens,
-      submissions.flatMap(({ message }) => message ?? []),
-    )
+  async submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    const messages = messagesOf(submissions)
+    for (const message of messages) requireQueue(message)
+    const opening = this.#openArgs(opens, messages)
+    if (adds) return this.#addMember(adds, submissions, opening)
     if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
-      await this.#submitter.submitTogether(submissions, args)
-      return
+      await this.#submitter.submitTogether(submissions, opening)
+      return 'new'
     }
     const staged = await this.#staging.stage(submissions)
-    await this.#joining.add(this.#joiningItem({ opens }, 'write', { staged, opening: args }))
+    await this.#joining.add(this.#joiningItem({ opens }, 'write', { staged, opening }))
     await this.#staging.move(staged)
+    return 'new'
+  }
+
+  async #addMember(member: AddedMember, submissions: readonly Submission[], opening: readonly Arg[]): Promise<Adding> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const { chords } = this.#backend
+    const isStaged = submissions.length > MAX_MESSAGES_PER_SCRIPT
+    const staged = isStaged ? await this.#staging.stage(submissions) : NOTHING_STAGED
+    const delay = this.#delayOf(messagesOf(submissions))
+    const args: Arg[] = [keys.prefix, visibility, ...chords.facts(), ...chords.addedArgs(member, delay)]
+    args.push(...STAGED.of({ staged: staged.name, staged_count: staged.count }))
+    args.push(...this.#submitter.packedArgs(isStaged ? [] : submissions, isTimed, opening))
+    this.#submitter.flush()
+    const adding = (await connection.script(ADD_MEMBER, heldKeys, args)) as Adding
+    await (adding === 'new' ? this.#staging.move(staged) : this.#staging.drop(staged))
+    return adding
   }
 
   check(message: Message): void {
@@ -163,9 +191,13 @@ export class RedisUnitOfWork implements UnitOfWork {
   /** A chord is kept for as long as its members wait, and after that as long as records that are not final. */
   #openArgs(opens: readonly OpenChord[] = [], messages: readonly Message[] = []): Arg[] {
     if (opens.length === 0) return []
-    const now = this.#backend.chords.now
-    const delay = messages.reduce((longest, { notBefore = now }) => Math.max(longest, notBefore - now), 0)
+    const delay = this.#delayOf(messages)
     return opens.flatMap((open) => this.#backend.chords.openArgs(open, delay))
+  }
+
+  /** How long from now until the last of them is due, ms. */
+  #delayOf(messages: readonly Message[]): number {
+    return Math.max(0, lastDue(messages) - this.#backend.chords.now)
   }
 
   async #settle(items: readonly Item[]): Promise<(boolean | Error)[]> {

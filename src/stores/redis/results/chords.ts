@@ -1,7 +1,14 @@
 import { ChordListeners } from '../../../backend/chordListeners.ts'
-import type { ChordPart, ChordStore, CompleteChord, OpenChord, PartSlice } from '../../../backend/chords.ts'
+import type {
+  AddedMember,
+  ChordPart,
+  ChordStore,
+  CompleteChord,
+  OpenChord,
+  PartSlice,
+} from '../../../backend/chords.ts'
 import { staleAfter } from '../../../backend/retention.ts'
-import { unsentPart } from '../../../backend/unsentHeader.ts'
+import { unaddedPart, unsentPart } from '../../../backend/unsentHeader.ts'
 import { encodePlain, type SerializerName } from '../../../protocol/encoding.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
@@ -10,7 +17,7 @@ import { FAILURE, isFinal } from '../../../protocol/states.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
-import { CHORD_LUA, CHORDS, HELD, OPEN, PART } from './chordScript.ts'
+import { ADDED, CHORDS, HELD, OPEN, PART } from './chordScript.ts'
 import { ChordSweep, SLICE_LUA } from './chordSweep.ts'
 import { RedisChordWrites } from './chordWrites.ts'
 import type { StoredRecord } from './recordScript.ts'
@@ -37,29 +44,6 @@ return size and {redis.call('ZCARD', KEYS[4]), size}
 `,
 }
 
-/** ARGV: CHORDS, a group, and the id of the member. Answers 1 where it was added, now or before. */
-const GROW: Script = {
-  name: 'chord grow',
-  source: `
-local at = 1
-local function take()
-  at = at + 1
-  return ARGV[at - 1]
-end
-${CHORDS.lua}
-${CHORD_LUA}
-local it = chord_of(take())
-if not it.total then return 0 end
-if redis.call('HSETNX', it.own, 'grown:' .. take(), 1) == 1 then
-  redis.call('INCR', it.more)
-  local least = redis.call('PTTL', it.size)
-  keep(it.more, least)
-  keep(it.own, least)
-end
-return 1
-`,
-}
-
 /** What the chords are kept by. */
 export interface ChordKeeping {
   /** Before every key. */
@@ -75,6 +59,7 @@ export interface ChordKeeping {
 /** Chords in Celery's keys and ours: `chordScript.ts` has their layout. */
 export class RedisChords implements ChordStore {
   readonly shared = true
+  readonly opensLate = true
   readonly #connection: RedisConnection
   readonly #keeping: ChordKeeping
   readonly #sweep: ChordSweep
@@ -93,6 +78,7 @@ export class RedisChords implements ChordStore {
       facts: () => this.facts(),
       partsKey: (group) => this.#saved(group, '.j'),
       unsentArgs: (group) => this.partArgs({ ...unsentPart(group), callback: '' }),
+      unaddedArgs: (member) => this.partArgs({ ...unaddedPart(member), callback: '' }),
     })
   }
 
@@ -141,10 +127,6 @@ export class RedisChords implements ChordStore {
     return { done: Math.min(done, size), size }
   }
 
-  async grow(group: string, taskId: string): Promise<boolean> {
-    return (await this.#connection.script(GROW, [], [...this.facts(), group, taskId])) === 1
-  }
-
   /** `sweep` is done by each `complete`, too. */
   alsoSweep(sweep: () => Promise<void>): void {
     this.#sweeps.push(sweep)
@@ -183,8 +165,7 @@ export class RedisChords implements ChordStore {
 
   /** OPEN of a chord whose last member is due in `delay` ms. */
   openArgs({ group, size, held, callback = '' }: OpenChord, delay = 0): Arg[] {
-    const lifetime = staleAfter(this.#keeping.expires)
-    const ttl = lifetime === 0 ? 0 : Math.ceil(lifetime + delay)
+    const ttl = this.#ttl(delay)
     return OPEN.of({
       open_key: this.#saved(group, '.s'),
       open_size: held ? size + HELD : size,
@@ -195,6 +176,17 @@ export class RedisChords implements ChordStore {
       open_group: held ? group : '',
       open_now: held ? this.now : '',
     })
+  }
+
+  /** ADDED of a member whose last message is due in `delay` ms. */
+  addedArgs({ group, taskId }: AddedMember, delay: number): Arg[] {
+    return ADDED.of({ added_group: group, added_task: taskId, added_ttl: this.#ttl(delay) })
+  }
+
+  /** How long a chord is kept, ms; 0: for ever. */
+  #ttl(delay: number): number {
+    const lifetime = staleAfter(this.#keeping.expires)
+    return lifetime === 0 ? 0 : Math.ceil(lifetime + delay)
   }
 
   /** What `joined()` of a script has answered. */
