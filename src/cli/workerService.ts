@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
+import { withDeadline } from '../std/deadline.ts'
 import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
@@ -65,6 +66,9 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   return worker
 }
 
+/** How long a cold stop waits for a worker that still starts, ms. */
+const COLD_START_MS = 1000
+
 /** What a command does around a worker. */
 interface Around {
   ready?(): Promise<void>
@@ -82,7 +86,9 @@ export async function runWorker(
 ): Promise<number> {
   const { logger } = worker.app.config
   const signals = workerSignals(isService ? process.env.REMAP_SIGTERM : undefined)
-  const starting = worker.start()
+  // After this function listens to signals: a hook may run at once.
+  const starting = Promise.resolve().then(() => worker.start())
+  let isStarted = false
   const stop = async (text: () => string, options: Parameters<Worker['stop']>[0]): Promise<void> => {
     await starting
     say(logger, text())
@@ -102,17 +108,20 @@ export async function runWorker(
       ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
       cold: async () => {
         say(logger, 'stopping at once: running tasks are requeued')
-        await starting
-        await worker.stop({ grace: 0, reason: 'signal' })
+        const stopping = starting.then(() => worker.stop({ grace: 0, reason: 'signal' }))
+        // Hooks may keep it from starting.
+        await (isStarted ? stopping : withDeadline(stopping, COLD_START_MS, () => undefined))
       },
     },
     signals,
   )
-  const [, code] = await Promise.all([
-    starting.then(() => hooks.ready?.()),
-    Promise.race([ending, stoppedItself(worker, hooks)]),
-  ])
-  return code
+  const ready = starting.then(() => {
+    isStarted = true
+    return hooks.ready?.()
+  })
+  // Its failure ends the command; its success does not.
+  const failed = ready.then(() => new Promise<never>(() => undefined))
+  return Promise.race([ending, stoppedItself(worker, hooks), failed])
 }
 
 /** How a worker ends that stops by itself: by the reason of its signal. */

@@ -117,6 +117,14 @@ test('each further signal is stronger: warm, soft, cold', async () => {
   expect(await stateOf(folder, 'a')).toBe('PENDING')
 })
 
+test('a cold stop does not wait for a hook that keeps the worker from starting', async () => {
+  const hook = `app.onWorkerInit(() => { console.log('it hangs'); return new Promise(() => setInterval(() => 0, 1000)) }, { timeout: '1h' })`
+  const worker = start(project({ 'tasks.ts': `${TASKS}\n${hook}` }), ['worker', '-A', 'tasks.ts'])
+  await worker.until(/it hangs/)
+  worker.child.kill('SIGQUIT')
+  expect((await worker.ended).code).toBe(1)
+})
+
 test('REMAP_SIGTERM: another value is wrong use', async () => {
   const folder = project({ 'tasks.ts': TASKS })
   const { code, stderr } = await run(folder, ['worker', '-A', 'tasks.ts'], { env: { REMAP_SIGTERM: 'SIGKILL' } })
