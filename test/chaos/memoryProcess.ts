@@ -35,7 +35,9 @@ const start = async (): Promise<Worker> => {
 const callings = [new Calling(app, 'celery'), new Calling(app, ordered)] as const
 
 process.on('message', async (message) => {
-  if (message === 'pause' || message === 'resume') for (const calling of callings) calling.paused = message === 'pause'
+  if (message !== 'restart') for (const calling of callings) calling.paused = message !== 'resume'
+  // What it was asked before has been done.
+  if (message === 'finish') process.send?.('finished')
   if (message !== 'restart') return
   await worker.stop()
   worker = await start()

@@ -104,7 +104,8 @@ class Run {
     }
     if (isDone) isDone = await this.#lull()
     // A call that was on its way at the lull may have been acknowledged since: its client is stopped before the last look.
-    await this.#stopCallers()
+    if (this.#plan.store === 'memory') await ask(this.#workers[0] as Actor, 'finish')
+    else await this.#stopCallers()
     if (isDone) await this.#settle()
     return this.#report()
   }
@@ -241,12 +242,7 @@ class Run {
 
   async #stop(slot: number): Promise<void> {
     const worker = this.#workers[slot] as Actor
-    if (this.#plan.store === 'memory') {
-      const restarted = once(worker.process, 'message', { signal: AbortSignal.timeout(60_000) })
-      worker.process.send('restart')
-      await restarted
-      return
-    }
+    if (this.#plan.store === 'memory') return ask(worker, 'restart')
     worker.kill('SIGTERM')
     await worker.ended(60_000)
     await this.#replaceWorker(slot)
@@ -356,6 +352,13 @@ class Run {
     const violations = check(history)
     return { history, violations, submitted: ids.length, done, doubles: countDoubles(history), kills: this.#kills }
   }
+}
+
+/** Resolves when the process has answered. */
+async function ask({ process }: Actor, what: 'restart' | 'finish'): Promise<void> {
+  const answer = once(process, 'message', { signal: AbortSignal.timeout(60_000) })
+  process.send(what)
+  await answer
 }
 
 /** In memory one process is both. */
