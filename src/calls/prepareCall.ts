@@ -3,6 +3,7 @@ import type { Route } from '../broker/broker.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -159,7 +160,7 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
-    headers: inContext(headersOf(options, task, facts.extensions), facts.request),
+    headers: inContext(headersOf(options, own, task, facts.extensions), facts.request),
   }
 }
 
@@ -176,13 +177,15 @@ function stampsOf({ stamps }: ParsedCallOptions): Pick<TaskMessage, 'stampedHead
 
 function headersOf(
   options: ParsedCallOptions,
+  own: ParsedTaskOptions | undefined,
   task: string,
   extensions: readonly Extension[],
 ): Record<string, unknown> {
   const extended = extensionHeaders(options, task, extensions)
+  const facts = callHeaders({ resultExpires: options.resultExpires ?? own?.resultExpires })
   const { headers = {}, retry, owner, tags } = options
-  if (retry === undefined && extended === undefined && owner === undefined && tags === undefined) return headers
-  return { ...headers, ...retryHeader(options), ...ownershipHeader(options), ...extended }
+  if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
+  return { ...headers, ...retryHeader(options), ...ownershipHeader(options), ...facts, ...extended }
 }
 
 /**

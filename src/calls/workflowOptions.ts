@@ -1,5 +1,6 @@
 import type { CallOptions, ParsedCallOptions } from '../config/callOptions.ts'
 import { parseCallOptions } from '../config/callOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import { pythonIso } from '../protocol/iso.ts'
 import { memberOnError, ON_ERROR, type OnError, onErrorOf, withOnError } from '../protocol/onError.ts'
 import { ownershipHeader } from '../protocol/ownership.ts'
@@ -24,6 +25,7 @@ export interface SignatureOptions
     | 'timeLimit'
     | 'softTimeLimit'
     | 'ignoreResult'
+    | 'resultExpires'
     | 'serializer'
     | 'stamps'
   > {
@@ -75,6 +77,7 @@ const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'timeLimit',
   'softTimeLimit',
   'ignoreResult',
+  'resultExpires',
   'serializer',
   'stamps',
   'onError',
@@ -167,6 +170,7 @@ export function parseWorkflowOptions(options: WorkflowOptions, where: string, no
 
 function wireOf(options: ParsedCallOptions): Record<string, unknown> {
   const { expires, retry, headers } = options
+  const facts = callHeaders(options)
   const all: Record<string, unknown> = {
     countdown: seconds(options.countdown),
     eta: options.eta && pythonIso(options.eta),
@@ -178,7 +182,7 @@ function wireOf(options: ParsedCallOptions): Record<string, unknown> {
     soft_time_limit: seconds(options.softTimeLimit),
     ignore_result: options.ignoreResult,
     serializer: options.serializer,
-    headers: retry ? { ...headers, ...retryHeader(options) } : headers,
+    headers: retry || facts ? { ...headers, ...retryHeader(options), ...facts } : headers,
   }
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
   return { ...(options.stamps ? withStamps(given, options.stamps) : given) }

@@ -43,6 +43,11 @@ export interface CallOptions {
   softTimeLimit?: Duration | undefined
   /** Keep no record: neither state nor result. Default: the task's. */
   ignoreResult?: boolean | undefined
+  /**
+   * How long its record is kept after its end; `0`: for ever. With `rpc://` in the memory of the caller, as far as
+   * there is room. Default: the task's.
+   */
+  resultExpires?: Duration | undefined
   /** How its arguments are sent. Default: the task's. */
   serializer?: 'json' | 'msgpack' | undefined
   /**
@@ -80,13 +85,18 @@ export interface CallOptions {
 
 /** Those that are given, parsed: times in ms. */
 export interface ParsedCallOptions
-  extends Omit<CallOptions, 'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit' | 'link' | 'linkError'> {
+  extends Omit<
+    CallOptions,
+    'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit' | 'resultExpires' | 'link' | 'linkError'
+  > {
   readonly countdown?: number | undefined
   /** A moment, or ms from the call. */
   readonly expires?: Date | number | undefined
   readonly retry?: RetryPolicy | undefined
   readonly timeLimit?: number | undefined
   readonly softTimeLimit?: number | undefined
+  /** ms; 0: for ever. */
+  readonly resultExpires?: number | undefined
   readonly link?: readonly SignatureData[] | undefined
   readonly linkError?: readonly SignatureData[] | undefined
 }
@@ -155,6 +165,7 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   timeLimit: { ...TASK_OPTIONS.timeLimit, ...OF_TASK },
   softTimeLimit: { ...TASK_OPTIONS.softTimeLimit, ...OF_TASK },
   ignoreResult: { ...TASK_OPTIONS.ignoreResult, ...OF_TASK },
+  resultExpires: { ...TASK_OPTIONS.resultExpires, ...OF_TASK },
   serializer: { ...TASK_OPTIONS.serializer, ...OF_TASK },
   idempotencyKey: {
     kind: 'text',

@@ -33,6 +33,11 @@ export interface TaskOptions {
   /** Keep no record: neither state nor result. Default: the app's. */
   ignoreResult?: boolean | undefined
   /**
+   * How long its record is kept after its end; `0`: for ever. With `rpc://` in the memory of the caller, as far as
+   * there is room. Default: the app's.
+   */
+  resultExpires?: Duration | undefined
+  /**
    * Acknowledge when it ends, so that a crash runs it again; `false`: when it starts, so that a crash loses it. Default
    * `true`.
    */
@@ -93,6 +98,8 @@ export interface ParsedTaskOptions {
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
   readonly ignoreResult: boolean | undefined
+  /** ms; 0: for ever. */
+  readonly resultExpires: number | undefined
   readonly acksLate: boolean
   readonly trackStarted: boolean | undefined
   readonly exposeLogs: LineLevel | undefined
@@ -161,6 +168,12 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     absent: "the app's",
     doc: 'keep no record: neither state nor result',
     celery: 'ignore_result',
+  },
+  resultExpires: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: 'how long its record is kept after its end; `0`: for ever',
+    more: 'With `rpc://` in the memory of the caller, as far as there is room.',
   },
   acksLate: {
     kind: 'flag',

@@ -20,6 +20,7 @@ describe('options of a call', () => {
     ['a duration that is no number', { countdown: Number.NaN }, /countdown: expected milliseconds/],
     ['a wrong time limit', { timeLimit: 'soon' }, /task add: timeLimit: .*got "soon"/],
     ['a wrong soft time limit', { softTimeLimit: -5 }, /task add: softTimeLimit: /],
+    ['a wrong lifetime of the record', { resultExpires: '1 day' }, /task add: resultExpires: .*got "1 day"/],
     ['a wrong expiry', { expires: 'never' }, /task add: expires: .*got "never"/],
     ['an expiry that is no date', { expires: new Date(Number.NaN) }, /task add: expires: expected a valid Date/],
     ['an eta that is text', { eta: '2030-01-01' }, /task add: eta: expected a valid Date, got 2030-01-01/],
@@ -127,6 +128,7 @@ describe('options of a task, an app and a worker', () => {
   it.each<[string, object, RegExp]>([
     ['an unknown name', { retries: 3 }, /task t: unknown option retries/],
     ['a wrong retry', { retry: 1.5 }, /task t: retry: expected a whole number >= 0 as max, got 1.5/],
+    ['a wrong lifetime of the record', { resultExpires: -1 }, /task t: resultExpires: .*got -1/],
     ['a wrong limit', { timeLimit: '5 parsecs' }, /task t: timeLimit: .*got "5 parsecs"/],
     ['a wrong priority', { priority: 300 }, /task t: priority: /],
   ])('a task refuses %s', (_what, options, message) => {

@@ -3,12 +3,13 @@ import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
+import { callFact } from '../../protocol/callHeaders.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
-import { failedRecord, type RecordState } from '../../protocol/record.ts'
+import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
@@ -121,12 +122,17 @@ function failed(
   message: { id: string; task?: string; ignoreResult?: boolean },
   error: ErrorInfo,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
-  const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname }
+  const kept = keptFor(callFact(headersOf(delivery), 'resultExpires'))
+  const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname, ...kept }
   const now = receiver.app.config.clock.now()
   const meta = failedRecord(message.id, error, isoOf(now), facts)
-  const kept = message.ignoreResult ? undefined : meta
   const dead = deadLetter(delivery, error)
-  const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
+  const settlement: Settlement = {
+    delivery,
+    meta: message.ignoreResult ? undefined : meta,
+    publish: [dead],
+    end: 'ack',
+  }
   const { hostname: origin, listed, followUps } = receiver
   const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, now, origin, listed }
   try {

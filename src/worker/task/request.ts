@@ -2,6 +2,7 @@ import type { TaskFacts } from '../../app/signals.ts'
 import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { callFact } from '../../protocol/callHeaders.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostRuns } from '../../protocol/lostRuns.ts'
@@ -109,11 +110,13 @@ export class Request {
 
   /** Its record in this state. `done`: when it ended, ms since the epoch; absent in a state on the way. */
   meta(status: string, result: unknown, traceback: string | null = null, done?: number): TaskMeta {
-    const { message, hostname: worker, lost } = this
+    const { message, hostname: worker, lost, definition } = this
     const time = timeOf(message.id)
     // Known to the store where it had the record of the call; our ids contain it too, which spares the store a merge.
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
-    const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
+    const resultExpires = callFact(message.headers, 'resultExpires') ?? definition.options.resultExpires
+    const { queue } = this.delivery
+    const run = { message, queue, worker, lost, submitted, started: this.#started, resultExpires }
     return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))
   }
 

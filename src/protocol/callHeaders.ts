@@ -1,0 +1,32 @@
+/*
+ * Headers of ours for options of a call that its worker has to know and that Celery has no header for. Each is a whole
+ * number; Python's Celery does not read them.
+ */
+
+/** What they say. */
+export interface CallFacts {
+  /** How long the record of the finished task is kept, ms; 0: for ever. */
+  readonly resultExpires?: number | undefined
+}
+
+const NAMES: Readonly<Record<keyof CallFacts, string>> = {
+  resultExpires: 'celeriac_result_expires',
+}
+
+type Headers = Readonly<Record<string, unknown>>
+
+/** The headers that say this; undefined where there is nothing to say. */
+export function callHeaders(facts: CallFacts): Headers | undefined {
+  let headers: Record<string, unknown> | undefined
+  for (const [fact, name] of Object.entries(NAMES)) {
+    const value = facts[fact as keyof CallFacts]
+    if (value !== undefined) headers = { ...headers, [name]: Math.ceil(value) }
+  }
+  return headers
+}
+
+/** One of them; undefined where it is absent, or is no whole number >= 0. */
+export function callFact(headers: Headers, fact: keyof CallFacts): number | undefined {
+  const value = headers[NAMES[fact]]
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
+}
