@@ -50,7 +50,13 @@ export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
-export type { ErrorClass, RetryOptions } from './config/retryOptions.ts'
+export type {
+  BackoffFunction,
+  BackoffOption,
+  CallRetryOptions,
+  ErrorClass,
+  RetryOptions,
+} from './config/retryOptions.ts'
 export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'

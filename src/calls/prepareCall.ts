@@ -18,7 +18,7 @@ import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
-import { RETRY_HEADER } from '../tasks/runJob.ts'
+import { retryHeader } from '../tasks/retry.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
 
 /** The call that send middleware gets, before it is encoded. */
@@ -185,7 +185,7 @@ function headersOf(
   const facts = callHeaders({ resultExpires: options.resultExpires ?? own?.resultExpires })
   const { headers = {}, retry, owner, tags } = options
   if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
-  return { ...headers, ...retryHeader(options), ...ownershipHeader(options), ...facts, ...extended }
+  return { ...headers, ...retryHeader(retry), ...ownershipHeader(options), ...facts, ...extended }
 }
 
 /**
@@ -201,13 +201,6 @@ function inContext(headers: Record<string, unknown>, config: Config['request']):
   }
   const carried = contextHere()
   return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
-}
-
-/** A call's own retry policy, as a header. */
-export function retryHeader({ retry }: Pick<ParsedCallOptions, 'retry'>): Record<string, unknown> {
-  if (retry === undefined) return {}
-  const { max, kind, delay, maxDelay, jitter } = retry
-  return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
 }
 
 /** A moment, or this many ms from now. */

@@ -8,7 +8,7 @@ import type { SignatureData } from '../protocol/signature.ts'
 import { type Stamps, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
-import { retryHeader } from './prepareCall.ts'
+import { retryHeader } from '../tasks/retry.ts'
 
 /** Options of a signature: they are sent with it, by a client or by a worker. Each is that of a call. */
 export interface SignatureOptions
@@ -182,7 +182,7 @@ function wireOf(options: ParsedCallOptions): Record<string, unknown> {
     soft_time_limit: seconds(options.softTimeLimit),
     ignore_result: options.ignoreResult,
     serializer: options.serializer,
-    headers: retry || facts ? { ...headers, ...retryHeader(options), ...facts } : headers,
+    headers: retry || facts ? { ...headers, ...retryHeader(retry), ...facts } : headers,
   }
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
   return { ...(options.stamps ? withStamps(given, options.stamps) : given) }

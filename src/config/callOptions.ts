@@ -7,7 +7,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireDate, requireObject, requireText, shown } from '../std/validate.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { type CallRetryOptions, parseCallRetry, type RetryPolicy } from './retryOptions.ts'
 import { TASK_OPTIONS } from './taskOptions.ts'
 
 /** Options of one call: they override those of its task; some exist for calls only. */
@@ -33,7 +33,7 @@ export interface CallOptions {
    * Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the
    * task's.
    */
-  retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
+  retry?: number | CallRetryOptions | undefined
   /**
    * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
    * never awaits; inline nothing can end a function of the same thread. Default: the task's.
@@ -157,8 +157,8 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   },
   retry: {
     kind: 'value',
-    type: "number | Omit<RetryOptions, 'on' | 'except'>",
-    parse: parseRetry,
+    type: 'number | CallRetryOptions',
+    parse: parseCallRetry,
     doc: "repeats after a failure, in place of the task's; which errors are repeated is the task's to say",
     ...OF_TASK,
   },

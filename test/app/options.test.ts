@@ -52,6 +52,14 @@ describe('options of a call', () => {
     ['a negative retry', { retry: -1 }, /retry: expected a whole number >= 0 as max, got -1/],
     ['an unknown part of retry', { retry: { max: 1, wait: 3 } }, /retry: unknown option wait/],
     ['an unknown backoff', { retry: { max: 1, backoff: 'linear' } }, /retry.backoff: expected exponential or fixed/],
+    ['an empty list as backoff', { retry: { max: 1, backoff: [] } }, /retry.backoff: expected .*got \[\]/],
+    ['a wrong wait in a list', { retry: { max: 1, backoff: ['1s', 'x'] } }, /retry.backoff\[1\]: .*got "x"/],
+    ['a list with a delay', { retry: { max: 1, backoff: [1], delay: 5 } }, /retry: delay and a backoff that is a list/],
+    [
+      'a function of a call',
+      { retry: { max: 1, backoff: () => 1 } },
+      /retry.backoff: expected exponential, fixed or a/,
+    ],
     ['a wrong delay in retry', { retry: { max: 1, delay: 'x' } }, /retry.delay: /],
   ]
 
@@ -128,6 +136,8 @@ describe('options of a task, an app and a worker', () => {
   it.each<[string, object, RegExp]>([
     ['an unknown name', { retries: 3 }, /task t: unknown option retries/],
     ['a wrong retry', { retry: 1.5 }, /task t: retry: expected a whole number >= 0 as max, got 1.5/],
+    ['a backoff that is no list', { retry: { max: 1, backoff: 5 } }, /task t: retry.backoff: expected .*got 5/],
+    ['a function with a bound', { retry: { max: 1, backoff: () => 1, maxDelay: 5 } }, /retry: maxDelay and a backoff/],
     ['a wrong lifetime of the record', { resultExpires: -1 }, /task t: resultExpires: .*got -1/],
     ['a wrong limit', { timeLimit: '5 parsecs' }, /task t: timeLimit: .*got "5 parsecs"/],
     ['a wrong priority', { priority: 300 }, /task t: priority: /],

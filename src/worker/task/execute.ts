@@ -10,7 +10,7 @@ import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
-import { retryStopped } from '../../tasks/runJob.ts'
+import { retryStopped } from '../../tasks/retry.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -63,9 +63,13 @@ async function live(request: Request, context: WorkerContext): Promise<void> {
   begin(request, context)
   const ended = await context.pool.run(request.job, runOptions(request, context))
   end(request, context)
-  const outcome = ended.kind === 'stopped' ? retryStopped(request.definition, request.job, ended) : ended
+  const outcome = ended.kind === 'stopped' ? retriedOf(request, ended, context) : ended
   if (request.output) await request.output.drain()
   await conclude(request, outcome, context)
+}
+
+function retriedOf(request: Request, outcome: Outcome & { kind: 'stopped' }, { app }: WorkerContext): Outcome {
+  return retryStopped(request.definition, request.job, outcome, app.config.logger)
 }
 
 /** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
