@@ -23,6 +23,8 @@ export interface Signals {
   'task:success': TaskFacts & { readonly result: unknown; readonly runtime: number }
   'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number }
   'task:retry': TaskFacts & { readonly error: ErrorInfo; readonly delay: number }
+  /** It has asked to run again after this time. */
+  'task:snoozed': TaskFacts & { readonly delay: number }
   'task:revoked': TaskFacts & { readonly reason: 'revoked' | 'expired' | 'terminated' }
   'task:rejected': TaskFacts & { readonly requeue: boolean; readonly reason: string }
   /** The message names a task that is not registered here. */

@@ -160,7 +160,7 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
-    headers: inContext(headersOf(options, own, task, facts.extensions), facts.request),
+    headers: inContext(headersOf(options, own, task, facts), facts.request),
   }
 }
 
@@ -179,10 +179,13 @@ function headersOf(
   options: ParsedCallOptions,
   own: ParsedTaskOptions | undefined,
   task: string,
-  extensions: readonly Extension[],
+  { extensions, now }: Pick<Sender, 'extensions'> & { now: number },
 ): Record<string, unknown> {
   const extended = extensionHeaders(options, task, extensions)
-  const facts = callHeaders({ resultExpires: options.resultExpires ?? own?.resultExpires })
+  const facts = callHeaders({
+    resultExpires: options.resultExpires ?? own?.resultExpires,
+    deadline: momentOf(options.deadline ?? own?.deadline, now)?.getTime(),
+  })
   const { headers = {}, retry, owner, tags } = options
   if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
   return { ...headers, ...retryHeader(retry), ...ownershipHeader(options), ...facts, ...extended }
@@ -204,6 +207,6 @@ function inContext(headers: Record<string, unknown>, config: Config['request']):
 }
 
 /** A moment, or this many ms from now. */
-function momentOf(time: Date | number | undefined, now: number): Date | undefined {
+export function momentOf(time: Date | number | undefined, now: number): Date | undefined {
   return typeof time === 'number' ? new Date(now + time) : time
 }

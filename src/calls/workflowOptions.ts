@@ -9,6 +9,7 @@ import { type Stamps, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
 import { retryHeader } from '../tasks/retry.ts'
+import { momentOf } from './prepareCall.ts'
 
 /** Options of a signature: they are sent with it, by a client or by a worker. Each is that of a call. */
 export interface SignatureOptions
@@ -39,8 +40,8 @@ export interface SignatureOptions
 
 /**
  * Options of the call of a workflow. `countdown` and `eta` are those of the tasks that run first; `taskId` and `link`
- * those of its end; `linkError`, `expires`, `priority`, `queue`, `headers`, `tags` and `owner` go to each task that has
- * none of its own, `stamps` to its links, too.
+ * those of its end; `linkError`, `expires`, `deadline`, `priority`, `queue`, `headers`, `tags` and `owner` go to each
+ * task that has none of its own, `stamps` to its links, too.
  */
 export interface WorkflowOptions
   extends Pick<
@@ -48,6 +49,7 @@ export interface WorkflowOptions
     | 'countdown'
     | 'eta'
     | 'expires'
+    | 'deadline'
     | 'priority'
     | 'queue'
     | 'taskId'
@@ -87,6 +89,7 @@ const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
   'countdown',
   'eta',
   'expires',
+  'deadline',
   'priority',
   'queue',
   'taskId',
@@ -152,13 +155,13 @@ export interface ParsedWorkflowOptions {
 export function parseWorkflowOptions(options: WorkflowOptions, where: string, now: number): ParsedWorkflowOptions {
   refuseUnknown(options, WORKFLOW_OPTIONS, where)
   const parsed = parseCallOptions(options, where)
-  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...rest } = parsed
-  const headers =
-    tags === undefined && owner === undefined ? rest.headers : { ...rest.headers, ...ownershipHeader(parsed) }
-  const end = typeof expires === 'number' ? new Date(now + expires) : expires
+  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...others } = parsed
+  const { deadline, ...rest } = others
+  const added = { ...ownershipHeader(parsed), ...callHeaders({ deadline: momentOf(deadline, now)?.getTime() }) }
+  const headers = Object.keys(added).length === 0 ? rest.headers : { ...rest.headers, ...added }
   return {
     first: wireOf({ countdown, eta }),
-    all: wireOf({ ...rest, headers, expires: end }),
+    all: wireOf({ ...rest, headers, expires: momentOf(expires, now) }),
     taskId,
     links: link,
     errbacks: linkError,
@@ -170,7 +173,7 @@ export function parseWorkflowOptions(options: WorkflowOptions, where: string, no
 
 function wireOf(options: ParsedCallOptions): Record<string, unknown> {
   const { expires, retry, headers } = options
-  const facts = callHeaders(options)
+  const facts = callHeaders({ resultExpires: options.resultExpires })
   const all: Record<string, unknown> = {
     countdown: seconds(options.countdown),
     eta: options.eta && pythonIso(options.eta),

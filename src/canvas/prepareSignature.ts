@@ -110,7 +110,7 @@ function messageOf(
   { now, ignored, own }: { now: number; ignored: boolean; own: ParsedTaskOptions | undefined },
 ): TaskMessage {
   const { stamped_headers, stamps, ...given } = record(options, 'headers') ?? {}
-  const headers = { ...callHeaders({ resultExpires: own?.resultExpires }), ...given }
+  const headers = { ...headersOf(own, now), ...given }
   return {
     id: text(options, 'task_id') as string,
     task,
@@ -135,6 +135,13 @@ function messageOf(
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
     ...stampsOf(options, { stamped_headers, stamps }),
   }
+}
+
+/** The headers of the task's own options. */
+function headersOf(own: ParsedTaskOptions | undefined, now: number): Options | undefined {
+  if (!own) return undefined
+  const { resultExpires, deadline } = own
+  return callHeaders({ resultExpires, deadline: deadline === undefined ? undefined : now + deadline })
 }
 
 function embedOf(options: Options): Embed {

@@ -19,6 +19,8 @@ export interface CallOptions {
   eta?: Date | undefined
   /** Not started after this moment, or this much time from now: REVOKED. Default: the task's. */
   expires?: Date | Duration | undefined
+  /** No run begins after this moment, or later than this from now: over all repeats. Default: the task's. */
+  deadline?: Date | Duration | undefined
   /** 0 to 255; on the embedded store the highest is served first. Default: the task's. */
   priority?: number | undefined
   /** Queue it goes to. Default: the task's. */
@@ -87,11 +89,21 @@ export interface CallOptions {
 export interface ParsedCallOptions
   extends Omit<
     CallOptions,
-    'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit' | 'resultExpires' | 'link' | 'linkError'
+    | 'countdown'
+    | 'expires'
+    | 'deadline'
+    | 'retry'
+    | 'timeLimit'
+    | 'softTimeLimit'
+    | 'resultExpires'
+    | 'link'
+    | 'linkError'
   > {
   readonly countdown?: number | undefined
   /** A moment, or ms from the call. */
   readonly expires?: Date | number | undefined
+  /** A moment, or ms from the call. */
+  readonly deadline?: Date | number | undefined
   readonly retry?: RetryPolicy | undefined
   readonly timeLimit?: number | undefined
   readonly softTimeLimit?: number | undefined
@@ -126,10 +138,17 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   expires: {
     kind: 'value',
     type: 'Date | Duration',
-    parse: expiresOf,
+    parse: dateOrDuration,
     absent: "the task's",
     doc: 'not started after this moment, or this much time from now: REVOKED',
     celery: 'expires',
+  },
+  deadline: {
+    kind: 'value',
+    type: 'Date | Duration',
+    parse: dateOrDuration,
+    absent: "the task's",
+    doc: 'no run begins after this moment, or later than this from now: [over all repeats](reference.md#deadlines)',
   },
   priority: { ...TASK_OPTIONS.priority, ...OF_TASK },
   queue: { ...TASK_OPTIONS.queue, ...OF_TASK },
@@ -241,10 +260,10 @@ export function parseCallOptions(options: CallOptions, where: string): ParsedCal
   return parsed
 }
 
-function expiresOf(expires: Date | Duration, where: string): Date | number {
-  if (!(expires instanceof Date)) return milliseconds(expires, where)
-  requireDate(expires, where)
-  return expires
+function dateOrDuration(time: Date | Duration, where: string): Date | number {
+  if (!(time instanceof Date)) return milliseconds(time, where)
+  requireDate(time, where)
+  return time
 }
 
 /** Throws ArgumentError for what is no signature. */

@@ -30,6 +30,11 @@ export interface TaskOptions {
   softTimeLimit?: Duration | undefined
   /** Not started after this time: REVOKED. Default: never. */
   expires?: Duration | undefined
+  /**
+   * No run begins later than this after the first submission: over all repeats. A run that has begun goes on. Default:
+   * none.
+   */
+  deadline?: Duration | undefined
   /** Keep no record: neither state nor result. Default: the app's. */
   ignoreResult?: boolean | undefined
   /**
@@ -97,6 +102,7 @@ export interface ParsedTaskOptions {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
+  readonly deadline: number | undefined
   readonly ignoreResult: boolean | undefined
   /** ms; 0: for ever. */
   readonly resultExpires: number | undefined
@@ -162,6 +168,12 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     absent: 'never',
     doc: 'not started after this time: REVOKED',
     celery: 'expires',
+  },
+  deadline: {
+    kind: 'duration',
+    absent: 'none',
+    doc: 'no run begins later than this after the first submission: [over all repeats](reference.md#deadlines)',
+    more: 'A run that has begun goes on.',
   },
   ignoreResult: {
     kind: 'flag',

@@ -7,10 +7,13 @@
 export interface CallFacts {
   /** How long the record of the finished task is kept, ms; 0: for ever. */
   readonly resultExpires?: number | undefined
+  /** No run begins after this moment, ms since the epoch. */
+  readonly deadline?: number | undefined
 }
 
 const NAMES: Readonly<Record<keyof CallFacts, string>> = {
   resultExpires: 'celeriac_result_expires',
+  deadline: 'celeriac_deadline',
 }
 
 type Headers = Readonly<Record<string, unknown>>

@@ -13,6 +13,8 @@ type Ending =
   | { readonly kind: 'success'; readonly result: unknown }
   /** Run again `delay` milliseconds from now. */
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
+  /** Run again `delay` milliseconds from now; this is no attempt that failed. */
+  | { readonly kind: 'snooze'; readonly delay: number }
   | { readonly kind: 'failure'; readonly error: ErrorInfo }
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string }
   | { readonly kind: 'ignore' }

@@ -64,6 +64,12 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
   retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
   /**
+   * Ends this run and asks for another after this time, without counting an attempt: throws Snooze. The state is
+   * SNOOZED meanwhile, and the slot is free. As often as it likes, until the task's deadline. Throws ArgumentError for
+   * what is no duration.
+   */
+  snooze(time: Duration): never
+  /**
    * Ends this run: a workflow replaces the task. It ends with the task's id, so that the callers wait for its end, and
    * has its callbacks, its errbacks, the rest of its chain and its place in a group. The result of a group is the list
    * of its results. Throws ArgumentError for what is no workflow, EncodeError for arguments that cannot be sent; the

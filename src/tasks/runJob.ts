@@ -6,7 +6,7 @@ import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { type Carried, CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { ArgumentError, CallError, Ignore, Reject, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { ArgumentError, CallError, Ignore, Reject, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
 import { validate } from '../std/schema.ts'
 import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
@@ -135,6 +135,7 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
 function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
   if (error instanceof Ignore) return { kind: 'ignore' }
   if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
+  if (error instanceof Snooze) return { kind: 'snooze', delay: error.delay }
   if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'

@@ -35,6 +35,11 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: (task) => `${nameOf(task)} retry ${task.retries + 1} in ${seconds(task.delay)}: ${errorText(task.error)}`,
     fields: (task) => ({ ...factsOf(task), error: task.error.type }),
   },
+  'task:snoozed': {
+    level: 'info',
+    text: (task) => `${nameOf(task)} snoozed for ${seconds(task.delay)}`,
+    fields: factsOf,
+  },
   'task:revoked': { level: 'warn', text: (task) => `${nameOf(task)} revoked (${task.reason})`, fields: factsOf },
   'task:rejected': {
     level: 'warn',

@@ -21,6 +21,8 @@ describe('options of a call', () => {
     ['a wrong time limit', { timeLimit: 'soon' }, /task add: timeLimit: .*got "soon"/],
     ['a wrong soft time limit', { softTimeLimit: -5 }, /task add: softTimeLimit: /],
     ['a wrong lifetime of the record', { resultExpires: '1 day' }, /task add: resultExpires: .*got "1 day"/],
+    ['a wrong deadline', { deadline: 'noon' }, /task add: deadline: .*got "noon"/],
+    ['a deadline that is no date', { deadline: new Date(Number.NaN) }, /task add: deadline: expected a valid Date/],
     ['a wrong expiry', { expires: 'never' }, /task add: expires: .*got "never"/],
     ['an expiry that is no date', { expires: new Date(Number.NaN) }, /task add: expires: expected a valid Date/],
     ['an eta that is text', { eta: '2030-01-01' }, /task add: eta: expected a valid Date, got 2030-01-01/],
@@ -139,6 +141,7 @@ describe('options of a task, an app and a worker', () => {
     ['a backoff that is no list', { retry: { max: 1, backoff: 5 } }, /task t: retry.backoff: expected .*got 5/],
     ['a function with a bound', { retry: { max: 1, backoff: () => 1, maxDelay: 5 } }, /retry: maxDelay and a backoff/],
     ['a wrong lifetime of the record', { resultExpires: -1 }, /task t: resultExpires: .*got -1/],
+    ['a wrong deadline', { deadline: '1 hour' }, /task t: deadline: .*got "1 hour"/],
     ['a wrong limit', { timeLimit: '5 parsecs' }, /task t: timeLimit: .*got "5 parsecs"/],
     ['a wrong priority', { priority: 300 }, /task t: priority: /],
   ])('a task refuses %s', (_what, options, message) => {

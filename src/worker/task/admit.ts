@@ -6,12 +6,12 @@ import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedR
 import { callFact } from '../../protocol/callHeaders.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
-import { isoTime } from '../../protocol/iso.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import { isTooLate, withDeadline } from '../../tasks/deadline.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -68,9 +68,13 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
     const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
     return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
-  const request = new Request(delivery, message, definition, hostname)
   const now = app.config.clock.now()
-  const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
+  const request = new Request(delivery, withDeadline(message, definition.options.deadline, now), definition, hostname)
+  const reason = state.isRevoked(message)
+    ? 'revoked'
+    : isExpired(delivery, request.message, now)
+      ? 'expired'
+      : undefined
   if (reason) return refuseRevoked(request, reason, receiver, now)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
@@ -111,8 +115,8 @@ function tooOftenLost({ lost }: Delivery): ErrorInfo {
  * By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come
  * later.
  */
-function isExpired({ expired }: Delivery, { expires }: TaskMessage, now: number): boolean {
-  return expires !== undefined && (expired === true || isoTime(expires) <= now)
+function isExpired({ expired }: Delivery, message: TaskMessage, now: number): boolean {
+  return (message.expires !== undefined && expired === true) || isTooLate(message, now)
 }
 
 /** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */

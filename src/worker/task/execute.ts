@@ -9,6 +9,7 @@ import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
+import { withinDeadline } from '../../tasks/deadline.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import { retryStopped } from '../../tasks/retry.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
@@ -63,13 +64,16 @@ async function live(request: Request, context: WorkerContext): Promise<void> {
   begin(request, context)
   const ended = await context.pool.run(request.job, runOptions(request, context))
   end(request, context)
-  const outcome = ended.kind === 'stopped' ? retriedOf(request, ended, context) : ended
+  const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()
   await conclude(request, outcome, context)
 }
 
-function retriedOf(request: Request, outcome: Outcome & { kind: 'stopped' }, { app }: WorkerContext): Outcome {
-  return retryStopped(request.definition, request.job, outcome, app.config.logger)
+/** What becomes of it, now that its run has ended so. */
+function nextOf(request: Request, ended: Outcome, { app: { config } }: WorkerContext): Outcome {
+  const { definition, message } = request
+  const outcome = ended.kind === 'stopped' ? retryStopped(definition, request.job, ended, config.logger) : ended
+  return withinDeadline(outcome, message, config.clock.now())
 }
 
 /** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
@@ -275,6 +279,9 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       break
     case 'retry':
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })
+      break
+    case 'snooze':
+      signals.emit('task:snoozed', { ...facts, delay: outcome.delay })
       break
     case 'reject':
       signals.emit('task:rejected', {

@@ -2,6 +2,7 @@ import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { replacementOf } from '../../canvas/replace.ts'
+import { callHeaders } from '../../protocol/callHeaders.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lostRunsHeader } from '../../protocol/lostRuns.ts'
@@ -10,8 +11,9 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
-import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import { deadlineOf } from '../../tasks/deadline.ts'
 import { deadLetter, type Finisher } from './admit.ts'
 import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
@@ -78,6 +80,8 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
       return failure(request, outcome.error, outcome, finisher, now)
     case 'retry':
       return retry(request, outcome, now)
+    case 'snooze':
+      return snooze(request, outcome, now)
     case 'reject':
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
       return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
@@ -128,8 +132,19 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: numb
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
   const notBefore = now + outcome.delay
-  const next = { ...meta, retries: message.retries + 1, date_due: isoOf(notBefore) }
-  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore)], end: 'ack' }
+  const retries = message.retries + 1
+  const next = { ...meta, retries, date_due: isoOf(notBefore) }
+  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore, retries)], end: 'ack' }
+}
+
+/** The same, but no attempt is counted. */
+function snooze(request: Request, outcome: Outcome & { kind: 'snooze' }, now: number): Settlement {
+  const { delivery, message } = request
+  const notBefore = now + outcome.delay
+  const until = isoOf(notBefore)
+  const meta = { ...request.meta(SNOOZED, { until }), date_due: until }
+  const publish = [again(request, notBefore, message.retries)]
+  return { delivery, meta: kept(request, meta, outcome), publish, end: 'ack' }
 }
 
 function stopped(
@@ -160,20 +175,17 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 }
 
 /**
- * The same message with one retry more, not before this moment, to the queue that it came from. Its body is passed on
+ * The same message after so many retries, not before this moment, to the queue that it came from. Its body is passed on
  * as it came: arguments may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
  */
-function again({ message, delivery, lost }: Request, notBefore: number): Message {
+function again({ message, delivery, lost }: Request, notBefore: number, retries: number): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
-  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const later = { retries, eta: pythonIso(new Date(notBefore)) }
+  const added = { ...lostRunsHeader(lost), ...callHeaders({ deadline: deadlineOf(message) }) }
   if (headers.task !== undefined)
-    return {
-      envelope: { headers: { ...headers, ...later, ...lostRunsHeader(lost) }, properties, body },
-      route,
-      notBefore,
-    }
+    return { envelope: { headers: { ...headers, ...later, ...added }, properties, body }, route, notBefore }
   const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
-  const own = { ...message.headers, ...lostRunsHeader(lost) }
+  const own = { ...message.headers, ...added }
   return { envelope: encodeTask({ ...message, ...later, headers: own }, serializer), route, notBefore }
 }
