@@ -19,6 +19,7 @@ import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { retryHeader } from '../tasks/retry.ts'
+import { sentVersion } from '../tasks/version.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
 
 /** The call that send middleware gets, before it is encoded. */
@@ -185,6 +186,7 @@ function headersOf(
   const facts = callHeaders({
     resultExpires: options.resultExpires ?? own?.resultExpires,
     deadline: momentOf(options.deadline ?? own?.deadline, now)?.getTime(),
+    version: own && sentVersion(own),
   })
   const { headers = {}, retry, owner, tags } = options
   if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers

@@ -81,6 +81,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
   /**
+   * How long a message whose task, or whose version of it, a worker does not know goes back to its queue, for another
+   * worker. After that it fails: NotRegistered. `0`: at once, as with Celery. Default `'60s'`.
+   */
+  unknownTaskTimeout?: Duration | undefined
+  /**
    * States on the way (STARTED, progress, RETRY), and what tasks emit, that the store keeps per task, the newest, for
    * `events` and event streams: 0 to 100,000; 0 keeps none. About 1 MiB at most. Default `1000`.
    */
@@ -141,6 +146,8 @@ export interface Config {
   readonly queues: Readonly<Record<string, QueueOptions>>
   readonly ignoreResult: boolean
   readonly trackStarted: boolean
+  /** ms */
+  readonly unknownTaskTimeout: number
   readonly eventLog: number
   readonly alwaysEager: boolean
   readonly webhooks: WebhookConfig | undefined
@@ -284,6 +291,12 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: false,
     doc: "default of the tasks' option of that name",
     celery: 'task_track_started',
+  },
+  unknownTaskTimeout: {
+    kind: 'duration',
+    default: '60s',
+    doc: 'how long a message whose task, or whose version of it, a worker does not know goes back to its queue, for [another worker](how-to/deploy.md#change-a-task)',
+    more: 'After that it fails: NotRegistered. `0`: at once, as with Celery.',
   },
   eventLog: {
     kind: 'count',

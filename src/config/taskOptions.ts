@@ -35,6 +35,14 @@ export interface TaskOptions {
    * none.
    */
   deadline?: Duration | undefined
+  /** Version of its input: each message has it, and older ones are upgraded. Default `1`. */
+  version?: number | undefined
+  /**
+   * Makes an input of today from one of an older version: `(input, from) => input`. Called before the schema. Of a task
+   * without an input schema it gets, and returns, the list of positional arguments. May be asynchronous. Default: an
+   * older input is taken as it is.
+   */
+  upgrade?: Upgrade | undefined
   /** Keep no record: neither state nor result. Default: the app's. */
   ignoreResult?: boolean | undefined
   /**
@@ -85,6 +93,9 @@ export interface TaskOptions {
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
+/** The option `upgrade`: `from` is the version of the input that it gets, at least 1. */
+export type Upgrade = (input: unknown, from: number) => unknown
+
 /** What a task is given, reports and returns, for people to see. */
 export interface TaskExample {
   /** Its input object, or its list of arguments. */
@@ -103,6 +114,8 @@ export interface ParsedTaskOptions {
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
   readonly deadline: number | undefined
+  readonly version: number
+  readonly upgrade: Upgrade | undefined
   readonly ignoreResult: boolean | undefined
   /** ms; 0: for ever. */
   readonly resultExpires: number | undefined
@@ -174,6 +187,20 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     absent: 'none',
     doc: 'no run begins later than this after the first submission: [over all repeats](reference.md#deadlines)',
     more: 'A run that has begun goes on.',
+  },
+  version: {
+    kind: 'count',
+    min: 1,
+    default: 1,
+    doc: 'version of its input: each message has it, and [older ones are upgraded](how-to/deploy.md#change-a-task)',
+  },
+  upgrade: {
+    kind: 'value',
+    type: 'Upgrade',
+    check: requireUpgrade,
+    absent: 'an older input is taken as it is',
+    doc: 'makes an input of today from one of an older version: `(input, from) => input`',
+    more: 'Called before the schema. Of a task without an input schema it gets, and returns, the list of positional arguments. May be asynchronous.',
   },
   ignoreResult: {
     kind: 'flag',
@@ -250,7 +277,13 @@ export function isPriority(value: number): boolean {
 
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
-  return readOptions(TASK_OPTIONS, options, `task ${task}`)
+  const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
+  if (parsed.upgrade === undefined || parsed.version > 1) return parsed
+  throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got ${parsed.version}`)
+}
+
+function requireUpgrade(upgrade: unknown, where: string): void {
+  if (typeof upgrade !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(upgrade)}`)
 }
 
 function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {

@@ -9,11 +9,14 @@ export interface CallFacts {
   readonly resultExpires?: number | undefined
   /** No run begins after this moment, ms since the epoch. */
   readonly deadline?: number | undefined
+  /** The version of the task's input. */
+  readonly version?: number | undefined
 }
 
 const NAMES: Readonly<Record<keyof CallFacts, string>> = {
   resultExpires: 'celeriac_result_expires',
   deadline: 'celeriac_deadline',
+  version: 'celeriac_version',
 }
 
 type Headers = Readonly<Record<string, unknown>>

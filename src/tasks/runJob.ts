@@ -16,6 +16,7 @@ import type { JobServices } from './jobServices.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
 import { failureOf, policyOf } from './retry.ts'
+import { isOutdated, upgraded } from './version.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -42,7 +43,8 @@ export async function runJob(
   let policy = definition.options.retry
   try {
     policy = policyOf(policy, job)
-    const result = await runAs(context, () => runLayers(definition, job, context, layers))
+    const current = isOutdated(job, definition.options) ? await runAs(context, () => upgradedJob(job, definition)) : job
+    const result = await runAs(context, () => runLayers(definition, current, context, layers))
     assertEncodable(result, 'result', serializer)
     return withChildren({ kind: 'success', result }, context)
   } catch (error) {
@@ -67,6 +69,15 @@ export function requestOf(
   if ('carried' in read) return read.carried
   log.warn({ id, task, problem: read.problem }, `the header ${CONTEXT_HEADER} is ignored: it cannot be read`)
   return undefined
+}
+
+/** What the middleware and the function get: the rest of the job is as it was sent. */
+async function upgradedJob(job: Job, definition: TaskDefinition): Promise<Job> {
+  try {
+    return { ...job, ...(await upgraded(job, definition)), message: job.message, properties: job.properties } as Job
+  } catch (error) {
+    throw callError(error)
+  }
 }
 
 function withChildren(outcome: Outcome, { children }: JobContext): Outcome {

@@ -48,7 +48,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   },
   'task:unknown': {
     level: 'error',
-    text: (task) => `${nameOf(task)} is not registered here: it was sent to queue ${task.queue}`,
+    text: (task) => `${nameOf(task)} ${unknownText(task)}: it was sent to queue ${task.queue}`,
+    fields: factsOf,
+  },
+  'task:postponed': {
+    level: 'warn',
+    text: (task) => `${nameOf(task)} waits in queue ${task.queue} for another worker: ${task.reason}`,
     fields: factsOf,
   },
   'task:undecodable': {
@@ -102,6 +107,10 @@ function logSignal<Name extends keyof Signals>(
   const line: Line<Signals[Name]> | undefined = LINES[name]
   if (!line || LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return undefined
   return signals.on(name, (event) => logger[line.level](line.fields?.(event) ?? {}, line.text(event)))
+}
+
+function unknownText({ version }: Signals['task:unknown']): string {
+  return version === undefined ? 'is not registered here' : `has the version ${version}, newer than the one here`
 }
 
 function nameOf({ task, id }: TaskFacts): string {

@@ -142,6 +142,13 @@ describe('options of a task, an app and a worker', () => {
     ['a function with a bound', { retry: { max: 1, backoff: () => 1, maxDelay: 5 } }, /retry: maxDelay and a backoff/],
     ['a wrong lifetime of the record', { resultExpires: -1 }, /task t: resultExpires: .*got -1/],
     ['a wrong deadline', { deadline: '1 hour' }, /task t: deadline: .*got "1 hour"/],
+    ['a version of 0', { version: 0 }, /task t: version: expected a whole number >= 1, got 0/],
+    [
+      'an upgrade of the first version',
+      { upgrade: () => [] },
+      /task t: upgrade: expected a version of at least 2.*got 1/,
+    ],
+    ['an upgrade that is no function', { version: 2, upgrade: 1 }, /task t: upgrade: expected a function, got 1/],
     ['a wrong limit', { timeLimit: '5 parsecs' }, /task t: timeLimit: .*got "5 parsecs"/],
     ['a wrong priority', { priority: 300 }, /task t: priority: /],
   ])('a task refuses %s', (_what, options, message) => {

@@ -2,6 +2,7 @@ import type { Ended } from '../../app/afterTask.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
@@ -12,9 +13,12 @@ import { failedRecord, keptFor, type RecordState } from '../../protocol/record.t
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import { isTooLate, withDeadline } from '../../tasks/deadline.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
+import { versionOf } from '../../tasks/version.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import { earlyPostponement, FIRST_SEEN_HEADER, unknownPostponement, whyUnknown } from './postponement.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is reported of it. */
@@ -23,7 +27,7 @@ export interface Refusal {
   /** Keeps the message, where it is kept. */
   readonly dead?: Message
   /** For the hooks, where the task is one of this app. */
-  readonly ended?: Ended
+  readonly ended?: Ended | undefined
   tell(): void
 }
 
@@ -62,30 +66,55 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
-  const definition = app.definition(message.task)
-  const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
-  if (!definition) {
-    const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
-    return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
-  }
+  const known = app.definition(message.task)
+  const definition = known ?? unknownTask(message.task)
   const now = app.config.clock.now()
-  const request = new Request(delivery, withDeadline(message, definition.options.deadline, now), definition, hostname)
-  const reason = state.isRevoked(message)
-    ? 'revoked'
-    : isExpired(delivery, request.message, now)
-      ? 'expired'
-      : undefined
-  if (reason) return refuseRevoked(request, reason, receiver, now)
+  const own = withDeadline(message, definition.options.deadline, now)
+  const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
+  const why = reason === undefined ? whyUnknown(message, known) : undefined
+  if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
+  const request = new Request(delivery, own, definition, hostname, earlyPostponement(own, now))
+  if (reason) return refuseRevoked(request, reason, receiver, now, known)
   const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
   if (!error) return request
   return {
     ...failedLinked(delivery, receiver, message, error),
     ended: neverRan(request, { kind: 'failure', error }),
-    tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
+    tell: () => app.signals.emit('task:failure', { ...request.facts, error, runtime: 0 }),
   }
 }
 
-function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver, now: number): Refusal {
+/** Back into its queue, for another worker; when none has come in time, a failure. */
+function unknown(
+  delivery: Delivery,
+  message: TaskMessage,
+  definition: TaskDefinition,
+  receiver: Receiver,
+  reason: string,
+): Request | Refusal {
+  const { config, signals } = receiver.app
+  const waiting = { reason, timeout: config.unknownTaskTimeout, now: config.clock.now() }
+  const postponement = unknownPostponement(message, delivery, waiting)
+  const request = new Request(delivery, message, definition, receiver.hostname, postponement)
+  if (postponement) return request
+  const isNewer = receiver.app.definition(message.task) !== undefined
+  const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
+  const facts = isNewer ? { ...request.facts, version: versionOf(message.headers) } : request.facts
+  return { ...failedLinked(delivery, receiver, message, error), tell: () => signals.emit('task:unknown', facts) }
+}
+
+/** What is known of a task that is not registered here. */
+function unknownTask(name: string): TaskDefinition {
+  return positionalDefinition(name, () => undefined)
+}
+
+function refuseRevoked(
+  request: Request,
+  reason: 'revoked' | 'expired',
+  receiver: Receiver,
+  now: number,
+  known: TaskDefinition | undefined,
+): Refusal {
   const { delivery, message, facts } = request
   const info = revokedError(reason)
   const error = encodeException(info)
@@ -94,7 +123,7 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const { publish, also, parts } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
     settlement: { delivery, meta, publish, also, parts, end: 'ack' },
-    ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
+    ended: known && neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
 }
@@ -228,8 +257,10 @@ export function deadLetterQueue(queue: string): string {
 /** A message beside the queue, with why. */
 export function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
   const { properties, body } = envelopeOf(delivery)
+  // Put back by hand, it has its time again.
+  const { [FIRST_SEEN_HEADER]: _, ...own } = headersOf(delivery)
   const headers = {
-    ...headersOf(delivery),
+    ...own,
     'x-death-reason': `${error.type}: ${error.message}`.slice(0, 1000),
     'x-death-queue': delivery.queue,
   }

@@ -4,7 +4,6 @@ import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { Stores } from '../../calls/stores.ts'
 import { errorInfo } from '../../protocol/exception.ts'
-import { isoTime } from '../../protocol/iso.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
@@ -17,6 +16,7 @@ import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
+import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
@@ -55,9 +55,10 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
 }
 
 async function live(request: Request, context: WorkerContext): Promise<void> {
-  context.app.signals.emit('task:received', request.facts)
-  if (isEarly(request, context.app.config.clock.now())) {
-    await postpone(request, context)
+  const { facts, postponement } = request
+  if (postponement?.kind !== 'unknown') context.app.signals.emit('task:received', facts)
+  if (postponement) {
+    await postpone(request, postponement, context)
     return
   }
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
@@ -76,19 +77,13 @@ function nextOf(request: Request, ended: Outcome, { app: { config } }: WorkerCon
   return withinDeadline(outcome, message, config.clock.now())
 }
 
-/** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
-const CLOCK_TOLERANCE_MS = 50
-
-/** A broker without delays delivers before the time. */
-function isEarly({ message }: Request, now: number): boolean {
-  return message.eta !== undefined && isoTime(message.eta) > now + CLOCK_TOLERANCE_MS
-}
-
 /** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
-async function postpone(request: Request, context: WorkerContext): Promise<void> {
+async function postpone(request: Request, postponement: Postponement, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
-  const route = { exchange: '', routingKey: delivery.queue }
-  const later = { envelope: delivery.envelope, route, notBefore: isoTime(message.eta as string) }
+  const { envelope } = delivery
+  const { notBefore, reason } = postponement
+  const headers = { ...envelope.headers, ...postponement.headers }
+  const later = { envelope: { ...envelope, headers }, route: { exchange: '', routingKey: delivery.queue }, notBefore }
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,
@@ -101,6 +96,7 @@ async function postpone(request: Request, context: WorkerContext): Promise<void>
     await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, context)
     return
   }
+  if (reason !== undefined) context.app.signals.emit('task:postponed', { ...request.facts, reason })
   context.state.postponed.add(message.id, delivery.queue)
   if (context.state.revoked.has(message.id)) await retract(message.id, context)
 }

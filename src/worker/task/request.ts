@@ -15,6 +15,7 @@ import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { OutputWriter } from './outputWriter.ts'
+import type { Postponement } from './postponement.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -30,6 +31,8 @@ export class Request {
   #startedAt = 0
   #runtime = 0
   #started: string | undefined
+  /** It does not run now: it goes back to its queue. */
+  readonly postponement: Postponement | undefined
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
   /** Its end is written, or given up because the worker stops at once. */
@@ -39,7 +42,14 @@ export class Request {
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
-  constructor(delivery: Delivery, message: TaskMessage, definition: TaskDefinition, hostname: string) {
+  constructor(
+    delivery: Delivery,
+    message: TaskMessage,
+    definition: TaskDefinition,
+    hostname: string,
+    postponement?: Postponement,
+  ) {
+    this.postponement = postponement
     this.delivery = delivery
     this.message = message
     this.definition = definition
