@@ -93,6 +93,8 @@ export interface Parent extends TaskContext {
   readonly source: ContextSource | undefined
   /** The app's own address, where one is configured. */
   readonly baseUrl: string | undefined
+  /** As `JobHost.lend`. */
+  lend?(): (() => void) | undefined
 }
 
 /** What is known wherever code runs: the task that it belongs to, and the request. */
@@ -153,6 +155,14 @@ export function lineage(): { readonly parentId: string; readonly rootId: string 
 /** The list that keeps the ids of what is sent from here; undefined outside of a task. */
 export function childrenHere(): string[] | undefined {
   return storage.getStore()?.parent?.children
+}
+
+/**
+ * The task begins to wait for another one: its slot is lent until the returned function is called. Undefined outside of
+ * a task, and where its slot cannot be lent.
+ */
+export function lendSlot(): (() => void) | undefined {
+  return storage.getStore()?.parent?.lend?.()
 }
 
 /** Run a function as this task. */

@@ -36,6 +36,11 @@ export interface JobHost {
   /** Takes what the task emits; absent where no store keeps it. */
   readonly emit?: Emit | undefined
   readonly log: Logger
+  /**
+   * The task begins to wait for another one: its slot is lent until the returned function is called. Undefined where it
+   * cannot be.
+   */
+  lend?(): (() => void) | undefined
 }
 
 /** How a job's values are stored. */
@@ -147,6 +152,10 @@ export class JobContext extends JobMessage implements Parent {
       this.#abort = abort
     }
     return this.#abort.signal
+  }
+
+  lend(): (() => void) | undefined {
+    return this.#ended ? undefined : this.#host.lend?.()
   }
 
   async progress(value: unknown): Promise<void> {

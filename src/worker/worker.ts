@@ -13,6 +13,7 @@ import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
+import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import { openPool } from './pool/open.ts'
@@ -122,17 +123,27 @@ export class Worker implements Service {
     const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
-    this.#context = this.#contextOf(stores)
+    const slots = this.#lentSlots(consumer)
+    run.defer(() => slots.end())
+    this.#context = this.#contextOf(stores, slots)
     const joiner = this.#joinerOf(stores, this.#context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
-    const loop = this.#take(consumer, this.#context)
+    const loop = this.#take(consumer, this.#context, slots)
     run.defer(() => this.#drain(consumer, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
   }
 
-  #contextOf(stores: Stores): WorkerContext {
+  #lentSlots(consumer: Consumer): LentSlots {
+    return new LentSlots({
+      size: this.pool.size,
+      held: () => this.#state.held,
+      limit: (count) => consumer.prefetch(count),
+    })
+  }
+
+  #contextOf(stores: Stores, slots: LentSlots): WorkerContext {
     const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
@@ -141,6 +152,7 @@ export class Worker implements Service {
       pool: this.pool,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
+      lend: () => slots.lend(),
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
@@ -210,8 +222,11 @@ export class Worker implements Service {
     signal.removeEventListener('abort', stopNow)
   }
 
-  async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
-    for await (const delivery of consumer) this.#state.hold(execute(delivery, context))
+  async #take(consumer: Consumer, context: WorkerContext, slots: LentSlots): Promise<void> {
+    for await (const delivery of consumer) {
+      this.#state.hold(execute(delivery, context))
+      slots.changed()
+    }
     if (this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })

@@ -27,6 +27,8 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly stores: Stores
   readonly pool: Pool
   readonly state: WorkerState
+  /** As `RunOptions.lend`. */
+  lend(): (() => void) | undefined
 }
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
@@ -161,6 +163,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
   return {
     signal: request.signal,
     kill: request.killed,
+    lend: context.lend,
     report: ({ state, meta, until }) => {
       beginAgain(request, context)
       record(request, state, meta, context, until)
