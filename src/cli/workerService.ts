@@ -13,6 +13,8 @@ export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
   queues?: string[]
+  prefetchMultiplier?: number
+  disablePrefetch?: boolean
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
@@ -29,7 +31,9 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const { concurrency, pool, queues, hostname, grace, app: module } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap }
-  const settings = { concurrency, pool, queues, grace, module, ...children }
+  const { prefetchMultiplier, disablePrefetch } = options
+  const ahead = { prefetchMultiplier, disablePrefetch }
+  const settings = { ...ahead, concurrency, pool, queues, grace, module, ...children }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

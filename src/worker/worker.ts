@@ -48,6 +48,8 @@ export class Worker implements Service {
   readonly queues: readonly string[]
   readonly pool: Pool
   readonly #grace: number
+  /** As `ConsumeOptions.ahead`. */
+  readonly #ahead: number
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
   #context: WorkerContext | undefined
@@ -62,7 +64,9 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, revokeGrace, logger, ...pool } = parseWorkerOptions(options)
+    const { hostname, queues, grace, revokeGrace, logger, ...rest } = parseWorkerOptions(options)
+    const { prefetchMultiplier, disablePrefetch, ...pool } = rest
+    this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
@@ -120,7 +124,8 @@ export class Worker implements Service {
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    const consumer = await stores.broker.consume(queues, { prefetch: this.pool.size, name: this.hostname })
+    const { size: prefetch } = this.pool
+    const consumer = await stores.broker.consume(queues, { prefetch, ahead: this.#ahead, name: this.hostname })
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     const slots = this.#lentSlots(consumer)

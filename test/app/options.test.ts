@@ -192,6 +192,7 @@ describe('options of a task, an app and a worker', () => {
   })
 
   it.each<[string, object, RegExp]>([
+    ['a negative multiplier', { prefetchMultiplier: -1 }, /prefetchMultiplier: expected a whole number >= 0, got -1/],
     ['an unknown name', { threads: 3 }, /Worker: unknown option threads/],
     ['no queue', { queues: [] }, /queues: expected a list of at least one/],
     ['a queue that is no list', { queues: 'celery' }, /queues: expected a list of at least one, got "celery"/],
