@@ -81,6 +81,20 @@ function outcomes(one: Case): void {
     assert.deepEqual([outcome.delay, outcome.error.type, outcome.error.message], [250, 'Error', 'try again'])
   })
 
+  one('retry after the wait that a function of the task says', async (open) => {
+    const outcome = await start(await open(1), 'backing').outcome
+    assert.ok(outcome.kind === 'retry', `expected a retry, got ${JSON.stringify(outcome)}`)
+    assert.deepEqual([outcome.delay, outcome.error.message], [104, 'four'])
+  })
+
+  one('snooze', async (open) => {
+    assert.deepEqual(await start(await open(1), 'snoozing').outcome, { kind: 'snooze', delay: 300_000 })
+  })
+
+  one('an older input is upgraded', async (open) => {
+    assert.deepEqual(await start(await open(1), 'renewed', [1, 2]).outcome, { kind: 'success', result: [10, 20] })
+  })
+
   one('ignore and reject', async (open) => {
     const pool = await open(1)
     assert.deepEqual(await start(pool, 'ignore').outcome, { kind: 'ignore' })
