@@ -19,20 +19,25 @@ const NAMES: Readonly<Record<keyof CallFacts, string>> = {
   version: 'celeriac_version',
 }
 
+const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
+
+/** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
+const MOST = 8.64e15
+
 type Headers = Readonly<Record<string, unknown>>
 
 /** The headers that say this; undefined where there is nothing to say. */
 export function callHeaders(facts: CallFacts): Headers | undefined {
   let headers: Record<string, unknown> | undefined
-  for (const [fact, name] of Object.entries(NAMES)) {
-    const value = facts[fact as keyof CallFacts]
-    if (value !== undefined) headers = { ...headers, [name]: Math.ceil(value) }
+  for (const [fact, name] of ENTRIES) {
+    const value = facts[fact]
+    if (value !== undefined) headers = { ...headers, [name]: Math.ceil(Math.min(value, MOST)) }
   }
   return headers
 }
 
-/** One of them; undefined where it is absent, or is no whole number >= 0. */
+/** One of them; undefined where it is absent, or is no whole number from 0 to `MOST`. */
 export function callFact(headers: Headers, fact: keyof CallFacts): number | undefined {
   const value = headers[NAMES[fact]]
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST ? (value as number) : undefined
 }
