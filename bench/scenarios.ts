@@ -1,4 +1,4 @@
-import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
+import type { Conditions, Entrant, Figures, Scenario } from './harness/scenario.ts'
 import { entrantsOf } from './harness/side.ts'
 import type { WorkflowKind } from './harness/workflows.ts'
 import { SIDES } from './http/sides.ts'
@@ -9,11 +9,14 @@ import { enqueue } from './measures/enqueue.ts'
 import { httpEntrants, status, submit } from './measures/http.ts'
 import { idle } from './measures/idle.ts'
 import { latency } from './measures/latency.ts'
+import { children, mix, recycling, slots } from './measures/pools.ts'
 import { roundTrip } from './measures/roundTrip.ts'
 import { bigChord, workflow } from './measures/workflow.ts'
+import { POOL_SIDES, type PoolSide } from './sides/pools.ts'
 import * as rabbitmq from './sides/rabbitmq.ts'
 import * as redis from './sides/redis.ts'
 import * as sqlite from './sides/sqlite.ts'
+import type { RedisStore } from './stores/redis.ts'
 
 const onSqlite = async ({ servers }: Conditions) => servers.sqlite
 const onRedis = ({ servers }: Conditions) => servers.redis()
@@ -37,6 +40,18 @@ function onePerKind(kind: WorkflowKind, members: number, title: string): Scenari
       workflow(...on, kind, members),
     ),
   }
+}
+
+/** Pools of threads and processes on Redis, by all that have one. */
+function ofPools(
+  name: string,
+  title: string,
+  measure: (conditions: Conditions, store: RedisStore, pool: PoolSide) => Promise<Figures>,
+): Scenario {
+  const entrants = POOL_SIDES.flatMap((pool) =>
+    entrantsOf(onRedis, [pool.with({ slots: 1 })], (conditions, store) => measure(conditions, store, pool)),
+  )
+  return { name: `redis/${name}`, title, entrants }
 }
 
 const SQLITE: readonly Scenario[] = [
@@ -107,6 +122,10 @@ const REDIS: readonly Scenario[] = [
     repeats: 1,
     entrants: entrantsOf(onRedis, [redis.celeriac], (...on) => bigChord(...on, 100_000)),
   },
+  ofPools('children', 'no-op tasks through a pool of two children', children),
+  ofPools('slots', 'tasks of 20 ms of processor time, by one child and by two', slots),
+  ofPools('recycling', 'the same by two children, which stay, or are replaced after 50 tasks', recycling),
+  ofPools('mix', 'tasks of 1 ms, from the call to the result, while three of four children have a task of 5 s', mix),
   { name: 'redis/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onRedis)] },
 ]
 

@@ -46,6 +46,15 @@ def noop(task):
     mark(task)
 
 
+@app.task(name="bench.pooled")
+def pooled(task, cpu, wait):
+    mark(task)
+    begun = time.thread_time()
+    while time.thread_time() - begun < cpu / 1000:
+        pass
+    time.sleep(wait / 1000)
+
+
 @app.task(name="bench.echo")
 def echo(task):
     mark(task)
@@ -117,6 +126,13 @@ def enqueue(order):
     say({"tasks": pace.total})
 
 
+def pending(order, task):
+    """A task as it is ordered: one that computes or waits, else one that does nothing."""
+    if "slots" not in order:
+        return noop.s(task)
+    return pooled.s(order.get("first", 0) + task, order.get("cpu", 0), order.get("wait", 0))
+
+
 def fill(order):
     if BACKEND == "rpc://":
         # A queue that stays when this process ends.
@@ -125,7 +141,7 @@ def fill(order):
     options = {"reply_to": REPLIES} if BACKEND == "rpc://" else {}
     with app.producer_or_acquire() as producer:
         for task in range(order["tasks"]):
-            noop.apply_async((task,), producer=producer, **options)
+            pending(order, task).apply_async(producer=producer, **options)
     say("filled")
 
 
@@ -134,7 +150,10 @@ def start_worker(order, out):
     if path:
         with open(path, "wb") as file:
             file.truncate(order["tasks"])
-    command = ["-m", "celery", "-A", "celery_roles", "worker", "-P", "prefork", "-c", "2", "-l", "ERROR"]
+    slots = str(order.get("slots", 2))
+    command = ["-m", "celery", "-A", "celery_roles", "worker", "-P", "prefork", "-c", slots, "-l", "ERROR"]
+    if "recycle" in order:
+        command += ["--max-tasks-per-child", str(order["recycle"])]
     here = os.path.dirname(os.path.abspath(__file__))
     env = {**os.environ, "BENCH_LEDGER": path}
     return subprocess.Popen([sys.executable, *command], stdout=out, cwd=here, env=env, start_new_session=True)
@@ -193,12 +212,12 @@ def idle(order):
 def ask(order):
     trips, calls = [], 0
     while calls < order["warmup"]:
-        noop.delay(calls).get(timeout=30)
+        pending(order, calls).delay().get(timeout=30)
         calls += 1
     cpu, begun = time.process_time(), time.perf_counter()
     while time.perf_counter() - begun < order["window"]:
         start = time.perf_counter()
-        noop.delay(calls).get(timeout=30)
+        pending(order, calls).delay().get(timeout=30)
         trips.append(1000 * (time.perf_counter() - start))
         calls += 1
         time.sleep(order["pause"] / 1000)

@@ -14,8 +14,15 @@ export interface Roles {
   fill(tasks: number): Promise<unknown>
   /** Submit the tasks that `pace` gives, and notify it of each that the store has. */
   enqueue(pace: Pace, inFlight: number): Promise<unknown>
-  /** Start a worker: it calls `run` in each task, and `done` when results have been stored. */
-  work(run: (task: number) => void, done: (count?: number) => void): Promise<{ stop(): Promise<unknown> }>
+  /**
+   * Start a worker: it calls `run` for each task, and `done` when results have been stored. If it cannot call `run` before it
+   * stops, it calls `begin` when the first task starts.
+   */
+  work(
+    run: (task: number) => void,
+    done: (count?: number) => void,
+    begin: () => void,
+  ): Promise<{ stop(): Promise<unknown> }>
   /** Call, and await the result. Absent: there is none to await. */
   ask?(task: number): Promise<unknown>
   /** Send a workflow. Absent: it has none. */
@@ -86,6 +93,7 @@ async function drain(order: Drain, roles: Roles): Promise<void> {
       pace.done(count)
       if (pace.total === order.tasks) resolve()
     },
+    () => pace.begin(),
   )
   await finished
   clearInterval(sampling)
@@ -97,7 +105,7 @@ async function drain(order: Drain, roles: Roles): Promise<void> {
 
 async function work(order: Work, roles: Roles): Promise<void> {
   const ledger = new Ledger(order.tasks)
-  const worker = await roles.work((task) => ledger.mark(task), ignore)
+  const worker = await roles.work((task) => ledger.mark(task), ignore, ignore)
   const gone = once(process, 'disconnect')
   say('ready')
   await gone
@@ -106,7 +114,7 @@ async function work(order: Work, roles: Roles): Promise<void> {
 }
 
 async function idle({ settle, window }: Idle, roles: Roles): Promise<void> {
-  const worker = await roles.work(ignore, ignore)
+  const worker = await roles.work(ignore, ignore, ignore)
   await sleep(settle * 1000)
   const before = roles.operations?.()
   say('begin')

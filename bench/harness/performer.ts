@@ -16,8 +16,8 @@ export function startNode(file: string, more: object = {}): (order: Order) => Pe
   return (order) => new Child(new URL(`../children/${file}`, import.meta.url), { ...order, ...more })
 }
 
-export function startPython(order: Order): Performer {
-  return new PythonChild(order)
+export function startPython(order: Order, more: object = {}): Performer {
+  return new PythonChild({ ...order, ...more })
 }
 
 /** Run one order to its end: its first answer. */

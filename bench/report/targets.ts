@@ -4,6 +4,8 @@ import { type Summary, summarize } from './summary.ts'
 /** What must hold: a figure of celeriac, or its ratio to that of another. */
 export interface Target {
   readonly scenario: string
+  /** Whose figure it is. Default: celeriac. */
+  readonly entrant?: string
   readonly figure: string
   /** Divide by this entrant's figure. */
   readonly over?: string
@@ -19,8 +21,14 @@ export interface Verdict {
   readonly holds: boolean
 }
 
+const OWN = 'celeriac'
 const RATE = 'tasks/s'
 const REQUESTS = 'requests/s'
+
+/** The same of each pool that celeriac has. */
+function ofPools(kind: string, figure: string, limits: Pick<Target, 'over' | 'atLeast' | 'atMost'>): Target[] {
+  return ['threads', 'processes'].map((entrant) => ({ scenario: `redis/${kind}`, entrant, figure, ...limits }))
+}
 
 export const TARGETS: readonly Target[] = [
   { scenario: 'sqlite/enqueue', figure: RATE, atLeast: 25_000 },
@@ -45,6 +53,11 @@ export const TARGETS: readonly Target[] = [
   { scenario: 'redis/chord-100k', figure: 'slowest command ms', atMost: 50 },
   { scenario: 'sqlite/chord-10k', figure: 'ratio', atMost: 1.3 },
   { scenario: 'redis/idle', figure: 'operations/s', atMost: 1 },
+  { scenario: 'redis/children', entrant: 'processes', figure: RATE, over: 'Celery', atLeast: 5 },
+  ...ofPools('slots', 'factor', { over: 'Celery', atLeast: 1 }),
+  ...ofPools('slots', 'tasks/s, 2 slots', { over: 'Celery', atLeast: 1 }),
+  ...ofPools('recycling', 'cost', { atMost: 1.3 }),
+  ...ofPools('mix', 'p99 ms', { atMost: 50 }),
   { scenario: 'rabbitmq/enqueue', figure: RATE, over: 'bare', atLeast: 0.7 },
   { scenario: 'rabbitmq/enqueue', figure: RATE, over: 'Celery', atLeast: 15 },
   { scenario: 'rabbitmq/drain', figure: RATE, over: 'bare', atLeast: 0.5 },
@@ -69,11 +82,12 @@ export function judge(results: Pick<Results, 'scenarios' | 'runs'>): Verdict[] {
   const summaries = summarize(results)
   const median = (scenario: string, figure: string, entrant: string): number | undefined =>
     summaries.find((one) => one.scenario === scenario)?.of(figure, entrant)?.median
-  const verdicts = TARGETS.map(({ scenario, figure, over, atLeast, atMost }) => {
-    const own = median(scenario, figure, 'celeriac')
+  const verdicts = TARGETS.map(({ scenario, entrant = OWN, figure, over, atLeast, atMost }) => {
+    const own = median(scenario, figure, entrant)
     const other = over === undefined ? 1 : median(scenario, figure, over)
     if (own === undefined || other === undefined) return undefined
-    const name = `${scenario}, ${figure}${over === undefined ? '' : ` / ${over}`}`
+    const whose = entrant === OWN ? '' : ` of ${entrant}`
+    const name = `${scenario}, ${figure}${whose}${over === undefined ? '' : ` / ${over}`}`
     return verdictOf(name, own / other, { atLeast, atMost })
   })
   return [...verdicts.filter((verdict) => verdict !== undefined), ...judgeBacklogs(summaries)]

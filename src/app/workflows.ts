@@ -1,4 +1,4 @@
-import type { OpenChord } from '../backend/chords.ts'
+import type { AddedMember, ChordStore, OpenChord } from '../backend/chords.ts'
 import type { Submission as Sending, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { type AsyncResult, type ResultHandle, Submission } from '../calls/asyncResult.ts'
 import { checkedCall } from '../calls/checkedCall.ts'
@@ -14,10 +14,10 @@ import {
   wireOptions,
 } from '../calls/workflowOptions.ts'
 import { checkWorkflow } from '../canvas/check.ts'
-import { withCallback } from '../canvas/chordParts.ts'
+import { bodyCall, withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
-import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
+import { type Predecessor, SignaturePreparer } from '../canvas/prepareSignature.ts'
 import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
@@ -26,12 +26,17 @@ import { ownershipIn } from '../protocol/ownership.ts'
 import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
-import { isoOf } from '../std/clock.ts'
+import { type Clock, isoOf } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
+import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+
+/** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */
+const OPENING_LIMIT_MS = 10_000
+const OPENING_LOOK_MS = 100
 
 /** What sending workflows needs of the app. */
 export interface WorkflowHost {
@@ -53,6 +58,8 @@ interface Planned extends Plan {
   readonly before: Predecessor
   readonly options: ParsedWorkflowOptions
   readonly now: number
+  /** It is a member that is added to a chord, by the call that `where` names. */
+  readonly adds?: AddedMember & { readonly where: string }
 }
 
 /** Check a workflow, then send what runs first. See `WorkflowSender.sendWorkflow`. */
@@ -65,25 +72,50 @@ export function sendWorkflow(
 ): Submission<unknown> {
   const planned = plan(host, data, args, options)
   // Before it is sent: the caller need not await that, and the task around may have ended by then.
-  childrenHere()?.push(...planned.calls.map(({ options: own }) => own.task_id as string))
+  childrenHere()?.push(...idsOf(planned))
   const sending: Promise<ResultHandle> = submit(host, planned).then(() => handleOf(planned.outline, host.stores, names))
   return Submission.resolve(sending) as unknown as Submission<unknown>
 }
 
 /** Send one member more of the header that a job is a member of. See `ctx.addToChord`. */
 export async function addToChord(host: WorkflowHost, job: Job, data: SignatureData, count: number): Promise<string> {
-  const { group, embed } = job.message ?? {}
+  const { group, embed, rootId = job.id, replyTo } = job.message ?? {}
   const where = `task ${job.task}: addToChord`
   if (group === undefined || !embed?.chord)
     throw new ArgumentError(`${where}: expected a member of the header of a chord, got a task that is none`)
   if (canvasOf(data) === 'group') throw new ArgumentError(`${where}: expected one member, got a group`)
+  if (job.eager) throw new NotSupportedError(`${where}: alwaysEager runs no member that is added to a chord`)
+  const { backend, unitOfWork } = await host.stores.open()
+  if (!backend.chords || !unitOfWork.submitGroup)
+    throw new NotSupportedError(`${where}: ${backend.url} cannot join the parts of a chord`)
+  // Before anything is written; it may end until then.
+  if (!(await isOpen(group, backend.chords, host.config.clock))) throw chordEnded(where)
   const id = uuidOf(job.id, 'added', String(count))
   const member = withEnd(data, { id, part: { group_id: group, chord: embed.chord } })
-  const { chords, url } = (await host.stores.open()).backend
-  if (!chords) throw new NotSupportedError(`${where}: ${url} cannot join the parts of a chord`)
-  if (!(await chords.grow(group, id))) throw new ArgumentError(`${where}: the chord has ended`)
-  await sendWorkflow(host, member, [], ownershipIn(job.headers) ?? {}, undefined)
+  const planned = plan(host, member, [], ownershipIn(job.headers) ?? {})
+  const call = { id: group, rootId, replyTo, context: planned.before.context }
+  const callback = unitOfWork.atomic ? undefined : bodyCall(embed.chord, call)
+  await submit(host, { ...planned, adds: { group, taskId: id, callback, where } })
+  childrenHere()?.push(...idsOf(planned))
   return id
+}
+
+async function isOpen(group: string, chords: ChordStore, clock: Clock): Promise<boolean> {
+  const end = clock.now() + (chords.opensLate ? OPENING_LIMIT_MS : 0)
+  while (!(await chords.progress(group))) {
+    if (clock.now() >= end) return false
+    await pause(OPENING_LOOK_MS, clock, new AbortController().signal)
+  }
+  return true
+}
+
+function chordEnded(where: string): ArgumentError {
+  return new ArgumentError(`${where}: the chord has ended`)
+}
+
+/** Of the tasks that are sent now. */
+function idsOf({ calls }: Planned): readonly string[] {
+  return calls.map(({ options }) => options.task_id as string)
 }
 
 function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[], given: WorkflowOptions): Planned {
@@ -114,12 +146,8 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
   const checking = planned.calls.map((call) => checkedArguments(host, call))
   const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])
   if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)
-  await write(
-    host,
-    planned,
-    checked.map((call) => prepared(host, planned, call)),
-    stores,
-  )
+  const prepare = preparing(host, planned)
+  await write(host, planned, checked.map(prepare), stores)
 }
 
 /** The arguments of a task of this app are checked, as those of `delay`. */
@@ -138,11 +166,15 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
   return value instanceof Promise
 }
 
-function prepared(host: WorkflowHost, { before, options, now }: Planned, call: SignatureData): Prepared {
-  const made = prepareSignature(call, before, host, now)
-  const metadata = made.ignored ? undefined : metadataOf(options)
-  const submission = metadata ? { ...made.submission, metadata } : made.submission
-  return { ...made, submission, options: callOptionsOf(call.options) }
+/** What prepares the calls of a workflow. */
+function preparing(host: WorkflowHost, { before, options, now }: Planned): (call: SignatureData) => Prepared {
+  const preparer = new SignaturePreparer(before, host, now)
+  const metadata = metadataOf(options)
+  return (call) => {
+    const made = preparer.prepare(call)
+    const submission = metadata && !made.ignored ? { ...made.submission, metadata } : made.submission
+    return { ...made, submission, options: callOptionsOf(call.options) }
+  }
 }
 
 function metadataOf({ tags, owner }: ParsedWorkflowOptions): SubmissionMetadata | undefined {
@@ -159,9 +191,10 @@ async function throughLayers(
   const written = Promise.withResolvers<readonly AsyncResult[]>()
   written.promise.catch(() => undefined)
   const arrived = calls.map(() => Promise.withResolvers<Prepared>())
+  const prepare = preparing(host, planned)
   const passing = calls.map((call, at) => {
     const core = (given: Call): Promise<AsyncResult> => {
-      arrived[at]?.resolve(prepared(host, planned, withCall(call, given)))
+      arrived[at]?.resolve(prepare(withCall(call, given)))
       return written.promise.then((handles) => handles[at] as AsyncResult)
     }
     const passed = compose(host.sendLayers, core)(callOf(host, call))
@@ -203,8 +236,24 @@ async function write(
   await Promise.all([writeLater(planned, stores), keepShape(planned, stores, host)])
   const submissions = all.map(({ submission }) => submission)
   const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
-  await (host.config.alwaysEager ? runInOrder(all, planned.opens, eager) : send(submissions, planned, stores))
-  return all.map((one) => host.afterSending(one, true))
+  let sent = true
+  if (host.config.alwaysEager) await runInOrder(all, planned.opens, eager)
+  else if (planned.adds) sent = await add(planned.adds, submissions, planned, stores)
+  else await send(submissions, planned, stores)
+  return all.map((one) => host.afterSending(one, sent))
+}
+
+/** False for a member that was sent before. */
+async function add(
+  { where, ...member }: NonNullable<Planned['adds']>,
+  submissions: readonly Sending[],
+  { opens, before }: Planned,
+  { unitOfWork }: Stores,
+): Promise<boolean> {
+  const opening = called(opens, before, unitOfWork.atomic)
+  const adding = await unitOfWork.submitGroup?.(submissions, opening, member)
+  if (adding === 'ended') throw chordEnded(where)
+  return adding === 'new'
 }
 
 async function send(

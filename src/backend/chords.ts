@@ -22,6 +22,21 @@ export interface OpenChord {
   readonly held?: true
 }
 
+/**
+ * A further member of a chord that is open (Celery's `add_to_chord`). It is counted in the write that sends it, once
+ * for each task.
+ */
+export interface AddedMember {
+  /** Id of the group that is the header. */
+  readonly group: string
+  readonly taskId: string
+  /** The call of the body, if the chord ends before it has a part (`ChordWrites.adding`). */
+  readonly callback?: string
+}
+
+/** What becomes of an added member: it is counted and sent; it was sent before; its chord is not open. */
+export type Adding = 'new' | 'known' | 'ended'
+
 /** The end of one member of a header. */
 export interface ChordPart {
   readonly group: string
@@ -63,6 +78,10 @@ export interface ChordStore {
   /** False: only this process uses it, so that no other one leaves complete chords behind. */
   readonly shared: boolean
   /**
+   * Celery's clients open chords in it, too: a moment before they send the last member, when others may have begun.
+   */
+  readonly opensLate?: true
+  /**
    * Call the listener for each chord that a write of this process completes, after the write. Returns what ends that.
    * With several listeners each chord goes to one of them.
    */
@@ -78,8 +97,6 @@ export interface ChordStore {
   parts(group: string, from: number): Promise<PartSlice>
   /** How many parts have come, and how many are waited for; undefined for a chord that is not open. */
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined>
-  /** One member more (Celery's `add_to_chord`), unless this task was added before. False if the chord is not open. */
-  grow(group: string, taskId: string): Promise<boolean>
   /** For a unit of work of separate stores. */
   readonly writes: ChordWrites
 }
@@ -106,6 +123,13 @@ export interface ChordWrites {
    * a failed part, and the chord is complete.
    */
   sending(groups: readonly string[], until: number | undefined): Promise<void>
+  /**
+   * Count a member, once for each task, whose messages are sent after it, until this moment (ms since the epoch), the
+   * last of them due at `due` (default: now); undefined: they are sent. If the moment has passed, the call of the body
+   * is known, and the parts of all other members have come, `complete` adds a failed part of this member. `new` until
+   * it is sent.
+   */
+  adding(member: AddedMember, until: number | undefined, due?: number): Promise<Adding>
   /**
    * Records and parts in one write. Resolves as `ResultBackend.store` for `meta`; true without one. Where a final
    * record stays, the part of that task stays, too. Throws EncodeError.

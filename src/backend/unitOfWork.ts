@@ -1,7 +1,7 @@
 import type { Delivery, Route } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { ChordPart, OpenChord } from './chords.ts'
+import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
 import type { Note } from './notes.ts'
 
@@ -15,6 +15,11 @@ export interface Message {
 /** The message itself contains its time (Celery's eta): Celery's own workers expect it in the queue. */
 export function isSelfTimed({ envelope }: Message): boolean {
   return typeof envelope.headers.eta === 'string'
+}
+
+/** When the last of these messages is due, ms since the epoch; 0: at once. */
+export function lastDue(messages: readonly Message[]): number {
+  return messages.reduce((last, { notBefore = 0 }) => Math.max(last, notBefore), 0)
 }
 
 /**
@@ -40,6 +45,11 @@ export interface Submission {
   readonly metadata?: SubmissionMetadata
   /** Send only if there is no note of this key, and keep this one. Needs a backend that keeps notes. */
   readonly note?: Note
+}
+
+/** The messages of these submissions. */
+export function messagesOf(submissions: readonly Submission[]): readonly Message[] {
+  return submissions.flatMap(({ message }) => message ?? [])
 }
 
 /** Where the caller of a task waits for its results, and the name by which the caller knows them. */
@@ -108,8 +118,11 @@ export interface UnitOfWork {
    * Submit the members of groups, and open the chords whose headers they are. All or none can be taken by workers, also
    * where the sender dies meanwhile; on separate stores (`atomic` is false) a part of them may have been sent. Absent
    * where the backend keeps no chords: then only members of groups without a body can be sent, each by `submit`.
+   *
+   * `adds`: they are the first tasks of a further member of a chord that is open, which is counted in the same write.
+   * Nothing is written unless this resolves to `new`, as it does without a member.
    */
-  submitGroup?(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void>
+  submitGroup?(submissions: readonly Submission[], opens: readonly OpenChord[], adds?: AddedMember): Promise<Adding>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

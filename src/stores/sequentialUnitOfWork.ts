@@ -1,11 +1,13 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import type { ChordWrites, OpenChord } from '../backend/chords.ts'
+import type { AddedMember, Adding, ChordWrites, OpenChord } from '../backend/chords.ts'
 import type { Output } from '../backend/eventLog.ts'
 import type { Note } from '../backend/notes.ts'
 import {
   isSelfTimed,
+  lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
+  messagesOf,
   type Reply,
   type Settlement,
   type Submission,
@@ -58,7 +60,36 @@ export class SequentialUnitOfWork implements UnitOfWork {
     this.#clock = clock
     const { chords } = backend
     if (chords && (chords.shared || isOneStore))
-      this.submitGroup = (submissions, opens) => this.#submitGroup(submissions, opens, chords.writes)
+      this.submitGroup = async (submissions, opens, adds) => {
+        if (adds) return this.#addMember(adds, submissions, opens, chords.writes)
+        await this.#submitGroup(submissions, opens, chords.writes)
+        return 'new'
+      }
+  }
+
+  /**
+   * It is counted first: a part that comes before it would be that of another member. If this process dies in between,
+   * the same task adds it again, or its part fails after `HEADER_LIMIT_MS`.
+   */
+  async #addMember(
+    member: AddedMember,
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    chords: ChordWrites,
+  ): Promise<Adding> {
+    const messages = messagesOf(submissions)
+    for (const message of messages) this.check(message)
+    const adding = await chords.adding(member, this.#clock.now() + HEADER_LIMIT_MS, lastDue(messages))
+    if (adding !== 'new') return adding
+    try {
+      await this.#submitGroup(submissions, opens, chords)
+    } catch (error) {
+      // The caller gets the first error. If this is not written, the part fails later.
+      await chords.adding(member, this.#clock.now()).catch(() => undefined)
+      throw error
+    }
+    await chords.adding(member, undefined)
+    return adding
   }
 
   /**
@@ -74,7 +105,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     const sending = async (until: number | undefined): Promise<void> => {
       if (groups.length > 0) await chords.sending(groups, until)
     }
-    if (groups.length > 0) await chords.open(opens, lastDue(submissions.flatMap(({ message }) => message ?? [])))
+    if (groups.length > 0) await chords.open(opens, lastDue(messagesOf(submissions)))
     try {
       for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
         await sending(this.#clock.now() + HEADER_LIMIT_MS)
@@ -204,11 +235,6 @@ export async function writeInOrder(
   await Promise.all(also.map(storeOther))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
   return meta && last ? backend.store(meta, reply) : first
-}
-
-/** When the last of these messages is due, ms since the epoch; 0: at once. */
-function lastDue(messages: readonly Message[]): number {
-  return messages.reduce((last, { notBefore = 0 }) => Math.max(last, notBefore), 0)
 }
 
 function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {

@@ -79,9 +79,10 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   /**
    * Send one member more of the header of which this task is a member: its result is in the list that the body gets,
    * after those of the others. Resolves to its id, which is derived from that of this task: if this task runs again,
-   * the same member is sent again, and is counted once. Rejects with ArgumentError where this task is no member of a
-   * header, or what is added is a group; NotSupportedError where the stores cannot join a chord; as `applyAsync` for
-   * what cannot be sent.
+   * the same member is neither counted nor sent again. Rejects with ArgumentError where this task is no member of a
+   * header, its chord has ended (on Redis after 10 s: a client of Celery may open it late), or what is added is a
+   * group; NotSupportedError where the stores cannot join a chord, and with `alwaysEager`; as `applyAsync` for what
+   * cannot be sent.
    */
   addToChord(signature: SignatureLike): Promise<string>
 }

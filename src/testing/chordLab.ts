@@ -1,4 +1,4 @@
-import type { ChordPart, ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
+import type { Adding, ChordPart, ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
 import type { Message, Submission, UnitOfWork } from '../backend/unitOfWork.ts'
 import { PENDING, SUCCESS } from '../protocol/states.ts'
 import type { OpenStores } from '../stores/open.ts'
@@ -15,6 +15,8 @@ export interface ChordFixture {
   /** Let the time pass after which chords are dropped that are not complete. */
   expire(): Promise<void>
 }
+
+export type ChordCase = (title: string, run: (lab: ChordLab) => Promise<void>) => void
 
 /** The stores of one test, and the chords that it completes. */
 export class ChordLab {
@@ -56,6 +58,11 @@ export class ChordLab {
   async completed(group: string): Promise<void> {
     await this.unit.write({ opens: [{ group, size: 1 }] })
     await this.unit.write({ parts: [part(0, 0, { group })] })
+  }
+
+  /** A task of this id is added to a chord. */
+  added(taskId: string, group = 'g', unit: UnitOfWork = this.unit): Promise<Adding | undefined> {
+    return Promise.resolve(unit.submitGroup?.([member(taskId)], [], { group, taskId }))
   }
 
   async results(): Promise<unknown[]> {

@@ -48,7 +48,7 @@ class ChordModel {
   readonly #chords = new Map<string, Expected>()
   /** Groups in the order in which they were completed. */
   readonly #completed: string[] = []
-  #bodies = 0
+  #sent = 0
   /** For ids and results that were never there before. */
   #number = 0
 
@@ -63,10 +63,10 @@ class ChordModel {
     const group = this.#pick(GROUPS)
     const chord = this.#chords.get(group)
     const kind = chord
-      ? this.#pick(['part', 'part', 'part', 'parts', 'both', 'again', 'grow', 'ends', 'close', 'open'])
+      ? this.#pick(['part', 'part', 'part', 'parts', 'both', 'again', 'add', 'ends', 'close', 'open'])
       : 'open'
     if (kind === 'open') await this.#open(group)
-    if (kind === 'grow') await this.#grow(group)
+    if (kind === 'add') await this.#addMember(group)
     if (kind === 'close') await this.#close(group)
     if (kind === 'part') await this.#write([this.#part(group)])
     if (kind === 'parts') await this.#write(this.#parts(group, 3))
@@ -93,7 +93,11 @@ class ChordModel {
       expected.map(({ group }) => `${group} of ${group}`).sort(),
       'complete and not closed',
     )
-    assert.equal(await this.#lab.stores.broker.size('q'), this.#bodies, 'one body for each chord')
+    assert.equal(
+      await this.#lab.stores.broker.size('q'),
+      this.#sent,
+      'one body for each chord, one message for each member',
+    )
   }
 
   /** Close all: nothing is left. */
@@ -130,12 +134,16 @@ class ChordModel {
     this.#chords.set(group, { group, header: size, size, parts: new Map(), added: new Set(), isComplete: false })
   }
 
-  async #grow(group: string): Promise<void> {
+  async #addMember(group: string): Promise<void> {
     const chord = this.#chords.get(group) as Expected
     const again = [...chord.added][0]
     const taskId = again !== undefined && this.#random() < 0.3 ? again : `added${this.#number++}`
-    assert.equal(await this.#lab.chords.grow(group, taskId), !chord.isComplete, `whether ${group} grows`)
-    if (chord.isComplete || chord.added.has(taskId)) return
+    const adding = chord.isComplete ? 'ended' : again === taskId ? 'known' : 'new'
+    // On separate stores each unit has messages of its own.
+    const unit = this.#lab.unit.atomic ? this.#unit() : this.#lab.unit
+    assert.equal(await this.#lab.added(taskId, group, unit), adding, `a member of ${group}`)
+    if (adding !== 'new') return
+    this.#sent += 1
     chord.size += 1
     chord.added.add(taskId)
   }
@@ -146,7 +154,7 @@ class ChordModel {
     const body = { publish: [message(id)], also: [metaOf(id, PENDING)], closes: group }
     const isOpen = this.#chords.delete(group)
     assert.equal(await this.#lab.unit.write(body), isOpen, `whether ${group} is closed`)
-    if (isOpen) this.#bodies += 1
+    if (isOpen) this.#sent += 1
   }
 
   /** A part that the chord waits for; of one that is complete, a late one. */

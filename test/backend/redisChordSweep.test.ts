@@ -152,11 +152,46 @@ describe('the sweep', () => {
     expect((await stores.chords.parts('g', 0)).parts.map(({ taskId }) => taskId).slice(1)).toEqual(ids)
   })
 
+  it('fails a member whose sender died, where Celery has run others that it added', async () => {
+    let now = Date.now()
+    const stores = await lab.open(() => now)
+    const { writes } = stores.chords
+    await writes.open([{ group: 'g', size: 2 }])
+    const ids = ['run', 'lost', 'again']
+    for (const taskId of ids) await writes.adding({ group: 'g', taskId, callback: 'of g' }, now + 300_000)
+    expect(await lab.redis.get(`${GROUP}.t`)).toBe('3')
+    await writes.end({ parts: [partOf(0, 0)] })
+    await lab.celeryPart(1, 1)
+    for (const result of ['first', 'second'])
+      await lab.redis.zadd(`${GROUP}.j`, '+inf', `[1, "run", "SUCCESS", "${result}"]`)
+    const looks: (readonly CompleteChord[])[] = []
+    const look = async (ms: number): Promise<void> => {
+      now += ms
+      looks.push(await stores.chords.complete(now, 10))
+    }
+    await look(299_000)
+    // Its task has run again: it counts as missing, and not as lost.
+    await writes.adding({ group: 'g', taskId: 'again', callback: 'of g' }, now + 300_000)
+    await look(60_000)
+    await look(60_000)
+    await writes.end({ parts: [partOf(undefined, 2, { taskId: 'again', callback: 'of g' })] })
+    expect(looks).toEqual([[], [], []])
+    await look(60_000)
+    expect(looks[3]).toEqual([{ group: 'g', callback: 'of g' }])
+    const { parts } = await stores.chords.parts('g', 0)
+    expect(parts.map(({ taskId, state }) => `${taskId} ${state}`).sort()).toEqual(
+      ['again SUCCESS', 'lost FAILURE', 'run SUCCESS', 'task-0 SUCCESS', 'task-1 SUCCESS'].sort(),
+    )
+    await writes.close('g')
+    expect(await lab.keysLeft()).toEqual([])
+  })
+
   it('removes what is ours of a chord that Celery ended', async () => {
     let now = Date.now()
     const stores = await lab.open(() => now)
     await stores.unitOfWork.submitGroup?.([], [{ group: 'g', size: 2 }])
     await stores.unitOfWork.write({ parts: [partOf(0, 1)] })
+    await stores.chords.writes.adding({ group: 'g', taskId: 'more' }, now + 300_000)
     await lab.redis.del(`${GROUP}.j`, `${GROUP}.s`, `${GROUP}.t`)
     now += 61_000
     expect(await stores.chords.complete(now, 10)).toEqual([])

@@ -51,7 +51,7 @@ describe.each(Object.entries(ways))('opened %s', (_, way) => {
     const stores = await lab.open()
     await way(stores, 2)
     const told = completed(stores)
-    expect(await stores.chords.grow('g', 'task-2')).toBe(true)
+    expect(await stores.unitOfWork.submitGroup?.([member(2)], [], { group: 'g', taskId: 'task-2' })).toBe('new')
     await lab.celeryPart(0, 1)
     await stores.unitOfWork.write({ parts: [partOf(1, 1)] })
     expect(await stores.chords.progress('g')).toEqual({ done: 2, size: 3 })

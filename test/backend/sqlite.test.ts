@@ -88,7 +88,8 @@ test('a chord whose sender died leaves no row of members that were added', async
   const backend = new StandaloneSqliteBackend(folder.url(), options)
   const { chords, file } = backend
   await chords.writes.open([{ group: 'g', size: 9, callback: 'of g' }])
-  for (const id of ['a', 'b', 'c']) expect(await chords.grow('g', id)).toBe(true)
+  for (const id of ['a', 'b', 'c'])
+    expect(await chords.writes.adding({ group: 'g', taskId: id }, undefined)).toBe('new')
   await chords.writes.sending(['g'], Date.now() - 1000)
   await chords.complete(0, 1)
   expect((await chords.parts('g', 0)).parts).toHaveLength(1)

@@ -75,6 +75,42 @@ onEachStore((lab) => {
     ).resolves.toBe(36 + 36 + 201 + 21)
   })
 
+  it('a member that is added runs once; none is added when the chord has ended', async () => {
+    const app = lab().app()
+    const { add, sum } = tasksOf(app)
+    const runs: unknown[] = []
+    const count = app.task('count', (value: number) => runs.push(value))
+    const published: string[] = []
+    app.on('task:after-publish', ({ task }) => published.push(task))
+    const more = app.task('more', async () => {
+      const context = currentTask()
+      await context?.addToChord(count.s(1))
+      await context?.addToChord(chord([add.s(1, 1), add.s(2, 2)], sum.s()))
+      if (context?.attempt === 1) context.retry({ countdown: 1 })
+      return 100
+    })
+    const refused: unknown[] = []
+    const late = app.task('late', async () => {
+      await expect.poll(() => app.result('failed').state(), { timeout: 60_000 }).toBe('FAILURE')
+      await currentTask()
+        ?.addToChord(count.s(2))
+        .catch((error: unknown) => refused.push(error))
+      return 0
+    })
+    const boom = app.task('boom', (): number => {
+      throw new RangeError('no')
+    })
+    await lab().work(app)
+    expect(await chord([more.s()], sum.s()).delay().get({ timeout: '20s' })).toBe(107)
+    expect(runs).toEqual([1])
+    expect(published.filter((task) => task === 'count')).toHaveLength(1)
+    const onError = 'cancel'
+    await chord([late.s(), boom.s()], sum.s().set({ taskId: 'failed' }), { onError }).delay()
+    await expect.poll(() => refused, { timeout: 60_000 }).toHaveLength(1)
+    expect(refused[0]).toMatchObject({ message: expect.stringContaining('addToChord: the chord has ended') })
+    expect(runs).toEqual([1])
+  })
+
   it('a failure of the workflow is that of the task', async () => {
     const app = lab().app()
     tasksOf(app)
@@ -99,6 +135,13 @@ it('what cannot take its place fails the task', async () => {
   await expect(replaced.delay('named').get()).rejects.toThrow('replace: expected no taskId')
   const outer = app.task('outer', () => currentTask()?.replace(nesting.s()))
   expect(await outer.delay().get()).toBe(1)
+})
+
+it('the eager mode adds no member to a chord', async () => {
+  const app = lab().app({ alwaysEager: true })
+  const { add, sum } = tasksOf(app)
+  const more = app.task('more', async () => (await currentTask()?.addToChord(add.s(1, 1)))?.length ?? 0)
+  await expect(chord([more.s()], sum.s()).delay().get()).rejects.toThrow('alwaysEager runs no member')
 })
 
 it('in the eager mode', async () => {

@@ -1,7 +1,8 @@
 /* A worker that dies by SIGKILL at a call of its stores, or lives: see `ChordProcess`, in the variable CHORD. */
 import { appendFileSync } from 'node:fs'
-import { Celeriac, type CeleriacOptions, chord, createLogger, currentTask } from 'celeriac'
+import { Celeriac, type CeleriacOptions, type Clock, chord, createLogger, currentTask } from 'celeriac'
 import { Worker } from 'celeriac/worker'
+import { systemClock } from '../../src/std/clock.ts'
 import { storesOf } from '../app/stores.ts'
 
 export interface ChordProcess {
@@ -9,17 +10,20 @@ export interface ChordProcess {
   /** Each run of a task is a line here: its name and its id. */
   readonly ledger: string
   readonly kill?: ChordKill
+  /** How far its clock is ahead, ms. */
+  readonly ahead?: number
 }
 
 /** The call of a store, or of an acknowledgement, at which the process dies: the `hit`-th. */
 export interface ChordKill {
-  readonly call: 'settle' | 'write' | 'submit' | 'publish' | 'grow' | 'open' | 'end'
+  readonly call: 'settle' | 'write' | 'submit' | 'submitGroup' | 'publish' | 'open' | 'adding' | 'end'
   readonly when: 'before' | 'after'
   readonly hit?: number
 }
 
-const { options, ledger, kill } = JSON.parse(process.env.CHORD ?? '') as ChordProcess
-const app = new Celeriac({ ...options, logger: createLogger('silent') })
+const { options, ledger, kill, ahead = 0 } = JSON.parse(process.env.CHORD ?? '') as ChordProcess
+const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead }
+const app = new Celeriac({ ...options, clock, logger: createLogger('silent') })
 const note = (name: string): void => appendFileSync(ledger, `${name} ${currentTask()?.id}\n`)
 
 const member = app.task('member', (value: number) => {
@@ -64,10 +68,10 @@ function dieAt({ call, when, hit = 1 }: ChordKill, object: object): void {
 
 if (kill) {
   const { broker, backend, unitOfWork } = await storesOf(app)
-  const { chords } = backend
-  if (!chords) throw new TypeError('expected a store with chords')
-  const owners = { settle: unitOfWork, write: unitOfWork, submit: unitOfWork, publish: broker, grow: chords }
-  dieAt(kill, { ...owners, open: chords.writes, end: chords.writes }[kill.call])
+  const writes = backend.chords?.writes
+  if (!writes) throw new TypeError('expected a store with chords')
+  const owners = { settle: unitOfWork, write: unitOfWork, submit: unitOfWork, submitGroup: unitOfWork, publish: broker }
+  dieAt(kill, { ...owners, open: writes, adding: writes, end: writes }[kill.call])
 }
 await new Worker(app, { concurrency: 4, logger: false }).start()
 process.send?.('ready')

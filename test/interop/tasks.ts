@@ -120,6 +120,10 @@ export function defineTasks(app: App, { gate, note }: Surroundings): void {
     await gate(name)
     return name
   })
+  app.task('ts.adding', async (task: string, args: unknown[], queue: string) => {
+    await currentTask()?.addToChord(app.signature(task, args).set({ queue }))
+    return 'added'
+  })
   app.task('both.work', async (number: number, seconds?: number) => {
     await sleep((seconds ?? 0) * 1000)
     await note('effects', `${number} typescript`)

@@ -1,5 +1,7 @@
 import { ChordListeners } from '../../backend/chordListeners.ts'
 import type {
+  AddedMember,
+  Adding,
   ChordKeeping,
   ChordPart,
   ChordStore,
@@ -27,12 +29,13 @@ interface Chord {
   readonly parts: Map<string, Kept>
   /** Once it is complete: its parts in the order of the header. */
   ordered: readonly Kept[]
-  readonly grown: Set<string>
+  /** Members that were added, and whether they are sent. */
+  readonly added: Map<string, boolean>
   callback: string
   /** Since when it is complete, ms since the epoch. */
   since: number | undefined
   /** When it is dropped, ms since the epoch. */
-  readonly end: number
+  end: number
 }
 
 /** Chords in this process's memory. Results are serialized nevertheless, as those of records. */
@@ -50,6 +53,7 @@ export class MemoryChords implements ChordStore {
       open: async (chords, due) => this.#open(chords, due),
       // Its sender is this process: nothing is left of the chord when it dies.
       sending: async () => undefined,
+      adding: async (member, until, due) => this.#adding(member, until, due),
       end: async ({ meta, also = [], parts }) => {
         const encoded = parts.map((part) => this.#encoded(part))
         for (const other of also) await store(other)
@@ -94,21 +98,29 @@ export class MemoryChords implements ChordStore {
     return chord && { done: chord.parts.size, size: chord.size }
   }
 
-  async grow(group: string, taskId: string): Promise<boolean> {
+  #adding({ group, taskId }: AddedMember, until: number | undefined, due: number | undefined): Adding {
     const chord = this.#get(group)
-    if (!chord || chord.since !== undefined) return false
-    if (!chord.grown.has(taskId) && !chord.parts.has(taskId)) chord.size += 1
-    chord.grown.add(taskId)
-    return true
+    if (!chord || chord.since !== undefined) return 'ended'
+    const isSent = chord.added.get(taskId)
+    if (isSent) return 'known'
+    chord.added.set(taskId, until === undefined)
+    if (isSent === undefined) chord.size += 1
+    chord.end = Math.max(chord.end, this.#endAfter(due))
+    return 'new'
   }
 
-  #open(chords: readonly OpenChord[], due = 0): void {
-    const end = endOf(staleAfter(this.#keeping.expires), Math.max(this.#keeping.clock.now(), due))
+  #open(chords: readonly OpenChord[], due?: number): void {
+    const end = this.#endAfter(due)
     for (const { group, size } of chords) {
       if (this.#get(group)) continue
       const parts = new Map<string, Kept>()
-      this.#chords.set(group, { size, parts, ordered: [], grown: new Set(), callback: '', since: undefined, end })
+      this.#chords.set(group, { size, parts, ordered: [], added: new Map(), callback: '', since: undefined, end })
     }
+  }
+
+  /** When a chord is dropped whose last member is due then, ms since the epoch. */
+  #endAfter(due = 0): number {
+    return endOf(staleAfter(this.#keeping.expires), Math.max(this.#keeping.clock.now(), due))
   }
 
   #encoded({ result, ...part }: ChordPart): EncodedPart {

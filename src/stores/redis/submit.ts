@@ -243,10 +243,15 @@ export class RedisSubmitter {
     await this.#together(submissions, opens)
   }
 
-  /** The arguments of `submit_packed` for these, at most MAX_ATOMIC_SUBMISSIONS. Throws EncodeError. */
-  packedArgs(items: readonly Submission[], isTimed: (one: Submission) => boolean): readonly Arg[] {
-    const alike = isAlike(items) ? this.#alikeArgs(items, []) : undefined
-    return alike ? [...alike, SUBMIT_ALIKE.name] : [...this.#eachArgs(items, [], isTimed), SUBMIT.name]
+  /** The arguments of `submit_packed`: at most MAX_ATOMIC_SUBMISSIONS, OPEN of their chords. Throws EncodeError. */
+  packedArgs(items: readonly Submission[], timed: typeof isTimed, opens: readonly Arg[] = []): readonly Arg[] {
+    const alike = isAlike(items) ? this.#alikeArgs(items, opens) : undefined
+    return alike ? [...alike, SUBMIT_ALIKE.name] : [...this.#eachArgs(items, opens, timed), SUBMIT.name]
+  }
+
+  /** Have all that was submitted before sent first. */
+  flush(): void {
+    this.#batch.flush()
   }
 
   #together(items: readonly Submission[], opens?: readonly Arg[]): Promise<(boolean | Error)[]> {

@@ -1,9 +1,19 @@
-import type { OpenChord } from '../../backend/chords.ts'
+import type { AddedMember, Adding, ChordPart, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
-import type { Message, Settlement, Submission, UnitOfWork, Writing } from '../../backend/unitOfWork.ts'
+import {
+  lastDue,
+  type Message,
+  messagesOf,
+  type Settlement,
+  type Submission,
+  type UnitOfWork,
+  type Writing,
+} from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
-import { ENDING, JOINING } from './arguments.ts'
+import { ADD_MEMBER, STAGED } from './addedMember.ts'
+import { ENDING, JOINING, MEMBER } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { Batch } from './connection/batch.ts'
@@ -12,7 +22,7 @@ import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
 import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
-import { messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
+import { isTimed, messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
 
 /** One settlement, or a write without a delivery, as its script takes it. */
 interface Item {
@@ -36,6 +46,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #joining: Batch<Item, boolean>
   /** Groups whose callbacks are in what waits there: one of each is enough, and each is as long as a message. */
   #called = new Set<string>()
+  /** Group of the last part in it. */
+  #lastGroup: string | undefined
 
   constructor(broker: RedisBroker, backend: RedisBackend) {
     this.#broker = broker
@@ -55,19 +67,38 @@ export class RedisUnitOfWork implements UnitOfWork {
     return this.#submitter.submitMany(submissions)
   }
 
-  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
-    for (const { message } of submissions) if (message) requireQueue(message)
-    const args = this.#openArgs(
-      opens,
-      submissions.flatMap(({ message }) => message ?? []),
-    )
+  async submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    const messages = messagesOf(submissions)
+    for (const message of messages) requireQueue(message)
+    const opening = this.#openArgs(opens, messages)
+    if (adds) return this.#addMember(adds, submissions, opening)
     if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
-      await this.#submitter.submitTogether(submissions, args)
-      return
+      await this.#submitter.submitTogether(submissions, opening)
+      return 'new'
     }
     const staged = await this.#staging.stage(submissions)
-    await this.#joining.add(this.#joiningItem({ opens }, 'write', { staged, opening: args }))
+    await this.#joining.add(this.#joiningItem({ opens }, 'write', { staged, opening }))
     await this.#staging.move(staged)
+    return 'new'
+  }
+
+  async #addMember(member: AddedMember, submissions: readonly Submission[], opening: readonly Arg[]): Promise<Adding> {
+    const { connection, heldKeys, keys, visibility } = this.#broker
+    const { chords } = this.#backend
+    const isStaged = submissions.length > MAX_MESSAGES_PER_SCRIPT
+    const staged = isStaged ? await this.#staging.stage(submissions) : NOTHING_STAGED
+    const delay = this.#delayOf(messagesOf(submissions))
+    const args: Arg[] = [keys.prefix, visibility, ...chords.facts(), ...chords.addedArgs(member, delay)]
+    args.push(...STAGED.of({ staged: staged.name, staged_count: staged.count }))
+    args.push(...this.#submitter.packedArgs(isStaged ? [] : submissions, isTimed, opening))
+    this.#submitter.flush()
+    const adding = (await connection.script(ADD_MEMBER, heldKeys, args)) as Adding
+    await (adding === 'new' ? this.#staging.move(staged) : this.#staging.drop(staged))
+    return adding
   }
 
   check(message: Message): void {
@@ -140,13 +171,24 @@ export class RedisUnitOfWork implements UnitOfWork {
   #joiningItem(writing: Writing, ending: Ending, { hold, staged = NOTHING_STAGED, opening }: JoiningFacts = {}): Item {
     const { parts = [], opens = [], closes = '', publish } = writing
     const { name, count } = staged
+    if (ending === 'ack' && name === '' && isMember(writing, this.#lastGroup)) {
+      return { hold, args: this.#memberArgs(writing.meta, parts[0] as ChordPart) }
+    }
     const args = this.#endingArgs(writing, ending)
     const counts = { parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }
     args.push(...JOINING.of(counts), ...this.#bodyArgs(writing))
     for (const part of parts) args.push(...this.#backend.chords.partArgs(part, this.#called))
     args.push(...(opening ?? this.#openArgs(opens, publish)))
     for (const { group } of parts) this.#called.add(group)
+    this.#lastGroup = parts.at(-1)?.group ?? this.#lastGroup
     return { hold, args }
+  }
+
+  #memberArgs(meta: TaskMeta | undefined, part: ChordPart): Arg[] {
+    return [
+      ...MEMBER.of({ ending: 'member', ...this.#backend.chords.entryArgs(part) }),
+      ...recordArgs(this.#record, meta),
+    ]
   }
 
   #endingArgs({ also = [], publish = [] }: Writing, ending: Ending): Arg[] {
@@ -163,9 +205,13 @@ export class RedisUnitOfWork implements UnitOfWork {
   /** A chord is kept for as long as its members wait, and after that as long as records that are not final. */
   #openArgs(opens: readonly OpenChord[] = [], messages: readonly Message[] = []): Arg[] {
     if (opens.length === 0) return []
-    const now = this.#backend.chords.now
-    const delay = messages.reduce((longest, { notBefore = now }) => Math.max(longest, notBefore - now), 0)
+    const delay = this.#delayOf(messages)
     return opens.flatMap((open) => this.#backend.chords.openArgs(open, delay))
+  }
+
+  /** How long from now until the last of them is due, ms. */
+  #delayOf(messages: readonly Message[]): number {
+    return Math.max(0, lastDue(messages) - this.#backend.chords.now)
   }
 
   async #settle(items: readonly Item[]): Promise<(boolean | Error)[]> {
@@ -180,6 +226,7 @@ export class RedisUnitOfWork implements UnitOfWork {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility, items.length]
     this.#called = new Set()
+    this.#lastGroup = undefined
     for (const { hold } of items) args.push(hold?.tag ?? '')
     args.push(...this.#backend.chords.facts())
     for (const item of items) args.push(...item.args)
@@ -203,6 +250,14 @@ interface JoiningFacts {
   readonly staged?: Staged
   /** OPEN of its chords, where their messages are not in it. */
   readonly opening?: readonly Arg[]
+}
+
+/** The end of one member of the header that had the last part, and nothing else. */
+function isMember({ also, publish, parts, opens, closes }: Writing, lastGroup: string | undefined): boolean {
+  const [part] = parts ?? []
+  const more = (also?.length ?? 0) + (publish?.length ?? 0) + (opens?.length ?? 0)
+  if (part === undefined || part.group !== lastGroup || part.ends) return false
+  return parts?.length === 1 && more === 0 && closes === undefined
 }
 
 /** Most settlements have none, and pay nothing for those that have. */

@@ -203,9 +203,11 @@ CREATE TABLE celeriac_part (
   state TEXT NOT NULL,                  -- empty: a member that was added later, and has not ended
   format TEXT NOT NULL,                 -- content type of result
   result ANY NOT NULL,                  -- text or bytes, still serialized
+  deadline INTEGER,                     -- until when a member that was added must be sent; NULL: it is
   PRIMARY KEY (chord, task_id)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX celeriac_part_place ON celeriac_part (chord, place);
+CREATE INDEX celeriac_part_deadline ON celeriac_part (deadline) WHERE deadline IS NOT NULL;
 -- Messages that are written in several transactions, and sent by one. Their owner is the negative id.
 CREATE TABLE celeriac_batch (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,8 +1,10 @@
-import type { CompleteChord, OpenChord } from '../../backend/chords.ts'
+import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
+  messagesOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -54,19 +56,26 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return true
   }
 
-  async submitGroup(submissions: readonly Submission[], opens: readonly OpenChord[]): Promise<void> {
-    if (submissions.length > MAX_ATOMIC_SUBMISSIONS) {
-      await this.#sendStaged(submissions, (batch) =>
-        this.#broker.file.writer.write(() => {
-          this.#staging.release(batch)
-          this.#backend.chords.open(opens)
-        }),
-      )
-      return
-    }
-    await this.#broker.file.writer.write(() => {
+  async submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    const { chords } = this.#backend
+    const due = lastDue(messagesOf(submissions))
+    const send = (release: () => void): Promise<Adding> =>
+      this.#broker.file.writer.write(() => {
+        const adding = adds ? chords.adding(adds, due) : 'new'
+        if (adding === 'new') {
+          release()
+          chords.open(opens, due)
+        }
+        return adding
+      })
+    if (submissions.length > MAX_ATOMIC_SUBMISSIONS)
+      return this.#sendStaged(submissions, (batch) => send(() => this.#staging.release(batch)))
+    return send(() => {
       for (const submission of submissions) this.#submit(submission)
-      this.#backend.chords.open(opens)
     })
   }
 
@@ -101,12 +110,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   /** With many messages, these and their records are written before, and the transaction of the rest sends them. */
-  #inParts(
-    writing: Writing,
-    write: (writing: Writing, batch: number | undefined) => Promise<boolean>,
-  ): Promise<boolean> {
+  #inParts(writing: Writing, write: (writing: Writing, batch?: number) => Promise<boolean>): Promise<boolean> {
     const { publish = [], also = [], metadata } = writing
-    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing, undefined)
+    if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing)
     const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
     const submissions = publish.map((message): Submission => {
       const id = calledTask(message.envelope)
@@ -114,7 +120,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
       return { message, meta, metadata: meta && metadata?.get(meta.task_id) }
     })
     const staged = new Set(submissions.map(({ meta }) => meta))
-    const rest = { ...writing, publish: [], also: also.filter((meta) => !staged.has(meta)) }
+    const rest = { ...writing, also: also.filter((meta) => !staged.has(meta)) }
     return this.#sendStaged(submissions, (batch) => write(rest, batch))
   }
 
@@ -131,12 +137,13 @@ export class SqliteUnitOfWork implements UnitOfWork {
     }
   }
 
+  /** With a batch, that has the messages. */
   #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
     for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
-    for (const message of publish) this.#publish(message)
     if (batch !== undefined) this.#staging.release(batch)
-    if (opens.length > 0) this.#backend.chords.open(opens)
+    else for (const message of publish) this.#publish(message)
+    if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
 

@@ -37,8 +37,4 @@ export class TestChords implements ChordStore {
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
     return this.#guarded.progress(group)
   }
-
-  grow(group: string, taskId: string): Promise<boolean> {
-    return this.#guarded.grow(group, taskId)
-  }
 }

@@ -56,8 +56,7 @@ export function testStores(config: Config, gate: Gate, sent: SentCalls): Stores 
 function unitOfWorkOf(broker: TestBroker, backend: TestBackend, gate: Gate): UnitOfWork {
   const unitOfWork = new SequentialUnitOfWork(broker, backend, { clock: gate.clock })
   const { submitGroup } = unitOfWork
-  const inOneWrite: UnitOfWork['submitGroup'] =
-    submitGroup && ((submissions, opens) => gate.passAll(() => submitGroup(submissions, opens)))
+  const inOneWrite: UnitOfWork['submitGroup'] = submitGroup && ((...given) => gate.passAll(() => submitGroup(...given)))
   return Object.assign(unitOfWork, { submitGroup: inOneWrite })
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import type { CompleteChord } from '../../backend/chords.ts'
 import type { Writing } from '../../backend/unitOfWork.ts'
 import { PENDING, SUCCESS } from '../../protocol/states.ts'
-import { type ChordFixture, ChordLab, member, message, part } from '../chordLab.ts'
+import { addedMembers } from '../addedMembers.ts'
+import { type ChordCase, type ChordFixture, ChordLab, member, message, part } from '../chordLab.ts'
 import { runRandomly } from '../chordModel.ts'
 import { metaOf } from '../factories.ts'
 import type { Kit } from '../kit.ts'
@@ -10,7 +11,7 @@ import { Reader } from '../reader.ts'
 
 /** The contract of `ChordStore`, and of what a unit of work does with chords. */
 export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordFixture>): void {
-  const it: Case = (title, run) =>
+  const it: ChordCase = (title, run) =>
     kit.it(title, async () => {
       const lab = new ChordLab(await open())
       try {
@@ -25,15 +26,14 @@ export function chordSuite(kit: Kit, name: string, open: () => Promise<ChordFixt
     completing(it)
     reading(it)
     sending(it)
+    addedMembers(it)
     settling(it)
     living(it)
   })
 }
 
-type Case = (title: string, run: (lab: ChordLab) => Promise<void>) => void
-
 /** How parts make a chord complete. */
-function joining(it: Case): void {
+function joining(it: ChordCase): void {
   it('is complete with its last part, once; the callback is that of this part', async (lab) => {
     await lab.unit.write({ opens: [{ group: 'g', size: 2 }] })
     assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: 2 })
@@ -76,21 +76,10 @@ function joining(it: Case): void {
     assert.equal(lab.complete.length, 1)
     assert.deepEqual(await lab.results(), [0, 1])
   })
-
-  it('grows by one for each task, until it is complete', async (lab) => {
-    await lab.unit.write({ opens: [{ group: 'g', size: 1 }] })
-    assert.deepEqual([await lab.chords.grow('g', 'more'), await lab.chords.grow('g', 'more')], [true, true])
-    assert.deepEqual(await lab.chords.progress('g'), { done: 0, size: 2 })
-    await lab.unit.write({ parts: [part(0)] })
-    await lab.unit.write({ parts: [part(1, 'more', { taskId: 'more' })] })
-    assert.equal(lab.complete.length, 1)
-    assert.deepEqual(await lab.results(), [0, 'more'])
-    assert.deepEqual([await lab.chords.grow('g', 'late'), await lab.chords.grow('unknown', 'x')], [false, false])
-  })
 }
 
 /** A part that ends a chord, and chords that take no parts. */
-function ending(it: Case): void {
+function ending(it: ChordCase): void {
   it('is complete with a part that ends it, whichever others are missing', async (lab) => {
     await lab.unit.write({ opens: [{ group: 'g', size: 3 }] })
     await lab.unit.write({ parts: [part(2)] })
@@ -124,7 +113,7 @@ function ending(it: Case): void {
     await lab.fixture.expire()
     assert.equal(await lab.chords.progress('g'), undefined)
     await lab.unit.write({ parts: [part(1)] })
-    assert.equal(await lab.chords.grow('g', 'late'), false)
+    assert.equal(await lab.added('late'), 'ended')
     assert.deepEqual(lab.complete, [])
     assert.equal(await lab.unit.write({ closes: 'g' }), false)
     await lab.unit.write({ opens: [{ group: 'g', size: 1 }] })
@@ -151,7 +140,7 @@ function ending(it: Case): void {
 }
 
 /** What becomes of a complete chord. */
-function completing(it: Case): void {
+function completing(it: ChordCase): void {
   it('closed with its body: message, record and the end of the chord; a second one writes nothing', async (lab) => {
     await lab.completed('g')
     const body = { publish: [message('body')], also: [metaOf('body', PENDING)], closes: 'g' }
@@ -196,7 +185,7 @@ function completing(it: Case): void {
 }
 
 /** How the parts of a complete chord are read. */
-function reading(it: Case): void {
+function reading(it: ChordCase): void {
   it('is read in slices of at most 1000 parts', async (lab) => {
     const count = 2500
     await lab.unit.write({ opens: [{ group: 'g', size: count }] })
@@ -237,7 +226,7 @@ function reading(it: Case): void {
 }
 
 /** How headers are sent. */
-function sending(it: Case): void {
+function sending(it: ChordCase): void {
   it('the members of a header are sent with it', async (lab) => {
     await lab.unit.submitGroup?.([member('t0'), member('t1')], [{ group: 'g', size: 2 }])
     assert.deepEqual(await lab.ids(2), ['t0', 't1'])
@@ -276,7 +265,7 @@ function sending(it: Case): void {
 }
 
 /** What a settlement writes. */
-function settling(it: Case): void {
+function settling(it: ChordCase): void {
   for (const count of [2, 1500])
     it(`${count} messages of a settlement are sent with it, or none`, async (lab) => {
       const ids = Array.from({ length: count }, (_, at) => `m${at}`)
@@ -337,7 +326,7 @@ function settling(it: Case): void {
 }
 
 /** Random lives; the error of one that fails has its seed, for FUZZ_SEED. */
-function living(it: Case): void {
+function living(it: ChordCase): void {
   for (const number of [1, 2, 3])
     it(`holds what it must after each of many random steps, ${number}`, async (lab) => {
       await runRandomly(lab, Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32)), 60)

@@ -23,6 +23,7 @@ export function chordWritesSuite(kit: Kit, name: string, open: () => Promise<Res
   kit.describe(`chords written by themselves ${name}`, () => {
     ends(it)
     headers(it)
+    adding(it)
   })
 }
 
@@ -151,5 +152,64 @@ function headers(it: Case): void {
     await writes.end({ meta: metaOf('t0', PENDING), parts: [part(0)] })
     assert.deepEqual([...(await chords.complete(past, 10)), ...complete], [])
     assert.deepEqual(await chords.progress('g'), { done: 1, size: 2 })
+  })
+}
+
+function adding(it: Case): void {
+  const more = { group: 'g', taskId: 'more', callback: 'c' }
+
+  it('a member is counted once, and is to be sent until it is', async ({ chords, writes }) => {
+    const soon = Date.now() + 60_000
+    assert.equal(await writes.adding(more, soon), 'ended')
+    await writes.open([{ group: 'g', size: 1 }])
+    assert.deepEqual([await writes.adding(more, soon), await writes.adding(more, soon)], ['new', 'new'])
+    await writes.adding(more, undefined)
+    assert.equal(await writes.adding(more, soon), 'known')
+    assert.deepEqual(await chords.progress('g'), { done: 0, size: 2 })
+    await writes.end({ parts: [part(0)] })
+    await writes.end({ parts: [{ ...part(1), taskId: 'more', index: undefined }] })
+    assert.equal(await writes.adding({ ...more, taskId: 'late' }, soon), 'ended')
+    assert.equal((await chords.parts('g', 0)).parts.length, 2)
+  })
+
+  it('one that was not sent in time fails, once it is the only one that is missing', async (scene) => {
+    const { chords, complete, writes } = scene
+    // In memory nothing is left of it.
+    if (!chords.shared) return
+    const past = Date.now() - 1000
+    await writes.open([{ group: 'g', size: 2 }])
+    for (const taskId of ['a', 'b', 'c']) await writes.adding({ ...more, taskId }, past)
+    await writes.end({ parts: [part(0)] })
+    assert.deepEqual(await chords.complete(past, 10), [])
+    // One of them has ended, and its task had no time to say that it is sent.
+    await writes.end({ parts: [{ ...part(9), taskId: 'b', index: undefined }, part(1)] })
+    assert.deepEqual(await chords.progress('g'), { done: 3, size: 5 })
+    await writes.adding({ ...more, taskId: 'c' }, past + 3_600_000)
+    assert.deepEqual([...(await chords.complete(past, 10)), ...complete], [])
+    await writes.adding({ ...more, taskId: 'c' }, past)
+    const failed = [...(await chords.complete(past, 10)), ...complete]
+    assert.deepEqual(failed, [{ group: 'g', callback: 'c' }])
+    const { parts } = await chords.parts('g', 0)
+    const ends = parts.map(({ taskId, state }) => `${taskId} ${state}`)
+    assert.deepEqual(ends.slice(0, 2), ['t0 SUCCESS', 't1 SUCCESS'])
+    assert.deepEqual(ends.slice(2).sort(), ['a FAILURE', 'b SUCCESS', 'c FAILURE'])
+    assert.equal(await writes.close('g'), true)
+    assert.deepEqual(await chords.complete(Date.now() + 1000, 10), [])
+  })
+
+  it('one that was sent is waited for; a header that is sent whole leaves its deadline', async (scene) => {
+    const { chords, complete, writes } = scene
+    if (!chords.shared) return
+    const past = Date.now() - 1000
+    await writes.open([{ group: 'g', size: 1, callback: 'c' }])
+    await writes.sending(['g'], past + 3_600_000)
+    for (const taskId of ['a', 'b']) await writes.adding({ ...more, taskId }, past)
+    await writes.adding({ ...more, taskId: 'a' }, undefined)
+    await writes.sending(['g'], undefined)
+    await writes.end({ parts: [part(0)] })
+    assert.deepEqual([...(await chords.complete(past, 10)), ...complete], [])
+    await writes.end({ parts: [{ ...part(2), taskId: 'a', index: undefined }] })
+    await writes.adding({ ...more, taskId: 'b' }, past)
+    assert.equal([...(await chords.complete(past, 10)), ...complete].length, 1)
   })
 }

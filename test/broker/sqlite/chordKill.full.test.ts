@@ -160,8 +160,8 @@ describe('a small chord', () => {
 
 describe('a member that adds another one', () => {
   test.concurrent.for<[string, Kill]>([
-    ['in the transaction that counts it', { statement: 'UPDATE celeriac_chord SET size = size + 1' }],
-    ['when it is counted, and not sent', { statement: 'INSERT INTO celeriac_message' }],
+    ['in the transaction that counts and sends it', { statement: 'UPDATE celeriac_chord SET size = size + 1' }],
+    ['when it is counted in it, and not sent', { statement: 'INSERT INTO celeriac_message' }],
     ['when it is sent', { added: true }],
     ['before the end of the task is stored', { statement: 'INSERT INTO celeriac_part', hit: 2 }],
     ['when the ends are stored', { signal: 'task:success', hit: 2 }],

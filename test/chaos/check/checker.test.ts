@@ -96,6 +96,33 @@ describe('the checker', () => {
     })
   })
 
+  describe('where each new connection is lost, too', () => {
+    const cut = { cause: 'network resetAfter', processes: ['w1'], from: 30, to: 60, each: true } as const
+    const effects = [30, 40, 50].map((begin) => ({ id: 'a', process: 'w1', begin, end: begin + 5 }))
+    const holds = effects.map(({ begin: from, end: to }) => ({ id: 'a', process: 'w1', from, to }))
+
+    test('each time that it was taken explains one run more', () =>
+      expect(check(historyOf({ effects, holds, losses: [cut] }))).toEqual([]))
+    test('what was taken afterwards explains none', () => {
+      const late = { id: 'a', process: 'w1', begin: 100, end: 105 }
+      const more = [...effects, late, { ...late, begin: 110, end: 115 }]
+      const history = historyOf({
+        effects: more,
+        holds: [...holds, { id: 'a', process: 'w1', from: 100, to: 105 }],
+        losses: [cut],
+      })
+      expect(check(history)).toMatchObject([{ text: 'ran 5 times; its lost holders explain 4' }])
+    })
+    test('one loss of another kind explains one run', () => {
+      const history = historyOf({
+        effects,
+        holds,
+        losses: [{ cause: 'network reset', processes: ['w1'], from: 30, to: 60 }],
+      })
+      expect(rulesOf(history)).toEqual(['doubles'])
+    })
+  })
+
   test('finds a run of what was never submitted', () =>
     expect(
       rulesOf(historyOf({ effects: [...historyOf().effects, { id: 'b', process: 'w2', begin: 1, end: 2 }] })),

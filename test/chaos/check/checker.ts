@@ -45,18 +45,20 @@ class Facts {
     return Math.min(...(this.effects.get(id) ?? []).map(({ begin }) => begin))
   }
 
-  /** Losses of a worker that held the task then; each explains one run more. */
+  /** Losses of a worker that held the task then; each explains one run more, one of `each` as many as there were holds. */
   explained(id: string): Loss[] {
     const effects = this.effects.get(id) ?? []
     // A worker that died before it wrote its journal held what it ran.
     const ran = effects.map(({ process, begin }): Hold => ({ id, process, from: begin }))
     const noted = this.holds.get(id) ?? []
     const holds = [...noted, ...ran.filter(({ process }) => !noted.some((hold) => hold.process === process))]
-    const isHeld = ({ processes, from, to }: Loss): boolean =>
-      holds.some(
-        (hold) => processes.includes(hold.process) && hold.from <= to && (hold.to ?? Number.POSITIVE_INFINITY) >= from,
+    return this.history.losses.flatMap((loss) => {
+      const lost = holds.filter(
+        ({ process, from, to = Number.POSITIVE_INFINITY }) =>
+          loss.processes.includes(process) && from <= loss.to && to >= loss.from,
       )
-    return this.history.losses.filter(isHeld)
+      return (loss.each ? lost : lost.slice(0, 1)).map(() => loss)
+    })
   }
 
   /** All that is noted of a task, in its order. */

@@ -47,6 +47,8 @@ export interface Loss {
   readonly processes: readonly string[]
   readonly from: number
   readonly to: number
+  /** New connections were lost, too: whatever a worker took then, it may have lost, as often as it took it. */
+  readonly each?: true
 }
 
 export interface History {

@@ -1,3 +1,4 @@
+import type { Loss } from './history.ts'
 import { type Fault, LEASE, type StoreName } from './plan.ts'
 
 /** How long after a fault its effects may come, ms: connections are rebuilt, leases are looked at. */
@@ -12,7 +13,7 @@ export function lossOf(
   fault: Fault,
   from: number,
   to: number,
-): { from: number; to: number } | undefined {
+): Pick<Loss, 'from' | 'to' | 'each'> | undefined {
   // Leases are renewed every quarter: one that is left alone lives for three quarters of its time at least.
   const isLong = to - from > LEASE * 0.7
   const widely = { from: from - 1000, to: to + RECOVERY }
@@ -23,7 +24,7 @@ export function lossOf(
   if (fault.kind !== 'network') return undefined
   const { kind } = fault.fault
   if (kind === 'delay' || kind === 'reorder') return undefined
-  // On RabbitMQ the connection is the lease. On Redis one that was half-open is noticed seconds later.
-  if (isRabbit) return widely
+  // On RabbitMQ the connection is the lease, and each new one is cut again. On Redis one that was half-open is noticed seconds later.
+  if (isRabbit) return kind === 'resetAfter' ? { ...widely, each: true } : widely
   return isLong || kind === 'halfOpen' || kind === 'trickle' ? widely : undefined
 }

@@ -113,6 +113,12 @@ def gated(name):
     return name
 
 
+@app.task(name="py.adding", bind=True)
+def adding(self, task, args, queue):
+    self.add_to_chord(app.signature(task, args=args).set(queue=queue))
+    return "added"
+
+
 @app.task(name="both.work", bind=True, acks_late=True)
 def work(self, number, seconds=0):
     """Served by both kinds of worker."""

@@ -242,6 +242,32 @@ export function chords(kind: FleetOptions = {}): void {
     })
   })
 
+  describe('a member that is added', () => {
+    for (const adding of ['ts', 'py'])
+      for (const added of ['ts', 'py'])
+        for (const last of ['header', 'added'] as const)
+          test(`by ${adding}, is run by ${added}; the last part is of the ${last}`, async () => {
+            const adder = adding === 'ts' ? ours : theirs
+            const queue = added === 'ts' ? 'typescript' : 'python'
+            const gates = { added: `added ${adding} ${added} ${last}`, header: `header ${adding} ${added} ${last}` }
+            const chord = [
+              adder(`${adding}.adding`, [`${added}.gated`, [gates.added], queue]),
+              theirs('py.gated', [gates.header]),
+            ]
+            const id = await python.call<string>('run_canvas', { spec: { chord, body: ours('ts.echo') } })
+            await partsOf(1)
+            const [group] = await openGroups()
+            expect(await fleet.redis.get(`celery-taskset-meta-${group}.t`)).toBe('1')
+            await fleet.open(last === 'header' ? gates.added : gates.header)
+            await partsOf(2)
+            await fleet.open(last === 'header' ? gates.header : gates.added)
+            const { status, result } = await python.get(id, 60)
+            expect(status).toBe('SUCCESS')
+            // Python gives what it adds the place of the task that adds it.
+            expect((result as string[][])[0]?.toSorted()).toEqual(['added', gates.added, gates.header])
+          })
+  })
+
   describe('a member that is delivered twice', () => {
     /** Put a copy of the message of a queue into it. */
     async function twice(queue: string): Promise<void> {

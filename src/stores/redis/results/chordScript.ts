@@ -9,9 +9,11 @@ import { ScriptArguments } from '../arguments.ts'
  *         that is held, HELD is added to `.s`: Celery's workers, which compare numbers, never complete it.
  * Ours, under `<prefix>celeriac.`:
  *   `chord-<group>`   a hash: `ours`, the number of tasks whose part we have added; `callback`; `since`, the moment of
- *                     our first part, or of the opening of a chord that is held; `grown:<task>` of `grow`;
- *                     `part:<task>` of parts that have no place, which could only be found by reading `.j`; and, once
- *                     the chord is complete, `size`
+ *                     our first part, or of the opening of a chord that is held; `added:<task>` of members that we
+ *                     have added; `part:<task>` of parts that have no place, which could only be found by reading
+ *                     `.j`; and, once the chord is complete, `size`
+ *   `adding-<group>`  members that we have added and whose messages, in another store, are being sent, by the moment
+ *                     until when, ms
  *   `joined-<group>`  the parts of a complete chord: what was `.j`
  *   `chords`          the complete chords, by the moment since when they are complete, ms
  *   `chords-open`     the open chords that have a part of ours or are held, by the moment at which to look at them, ms
@@ -29,6 +31,8 @@ import { ScriptArguments } from '../arguments.ts'
  *   after it                        the part is counted, and the message is gone: the two are one script
  *   after the part that completes   the chord is in `chords`: the joiner of another worker sends the body
  *   while the parts are counted     the chord is in `chords-open`, due at once: another worker counts them
+ *   while a member is added         the member is counted and sent by one script, or neither; where messages are in
+ *                                   another store it is in `adding-<group>`, and fails if its sender does not return
  *   while the body is sent          the body, its records and the end of all keys are one script: sent or not
  *   Celery's worker, after its last part and before the body: the message is delivered again if it is acknowledged
  *   late; else a worker of ours finds the chord in `chords-open`, and completes it after half a minute
@@ -100,7 +104,7 @@ local function chord_of(group)
   if it then return it end
   local saved = base .. 'celery-taskset-meta-' .. group
   it = {group = group, parts = saved .. '.j', size = saved .. '.s', more = saved .. '.t', added = 0, found = {}, adds = {},
-    own = base .. 'celeriac.chord-' .. group, joined = base .. 'celeriac.joined-' .. group}
+    own = base .. 'celeriac.chord-' .. group, adding = base .. 'celeriac.adding-' .. group, joined = base .. 'celeriac.joined-' .. group}
   local counts = redis.call('MGET', it.size, it.more)
   local size = tonumber(counts[1])
   it.held = size and size >= ${HELD}
@@ -125,7 +129,7 @@ local function watch_on(it)
 end
 local function complete(it, callback)
   redis.call('RENAME', it.parts, it.joined)
-  redis.call('UNLINK', it.size, it.more)
+  redis.call('UNLINK', it.size, it.more, it.adding)
   redis.call('HSET', it.own, 'size', it.total, 'callback', callback)
   redis.call('ZADD', complete_chords, now, it.group)
   redis.call('ZREM', open_chords, it.group)
@@ -135,7 +139,7 @@ end
 local function close(group)
   local it = chord_of(group)
   if not it.total and not it.whole then return false end
-  redis.call('UNLINK', it.parts, it.size, it.more, it.own, it.joined)
+  redis.call('UNLINK', it.parts, it.size, it.more, it.own, it.adding, it.joined)
   redis.call('ZREM', complete_chords, group)
   redis.call('ZREM', open_chords, group)
   chords[group] = nil
@@ -147,6 +151,30 @@ local function is_of(entry, name)
   if not from then return false end
   local before, after = string.byte(entry, from - 1), string.byte(entry, to + 1)
   return (before == 34 and after == 34) or after == 167
+end
+`
+
+/** A member that is added: its group, its id, and how long its chord is kept for it, ms (0: for ever). */
+export const ADDED: ScriptArguments<'added_group' | 'added_task' | 'added_ttl'> = new ScriptArguments(
+  'added_group',
+  'added_task',
+  'added_ttl',
+)
+
+/**
+ * Lua, after CHORD_LUA: `adding(it, task)`: what becomes of a member, as `Adding` says. `add_member(it, task, ttl)`
+ * counts one that is to be sent, once.
+ */
+export const ADD_LUA: string = `
+local function adding(it, task)
+  if not it.total then return 'ended' end
+  if redis.call('HEXISTS', it.own, 'added:' .. task) == 1 and not redis.call('ZSCORE', it.adding, task) then return 'known' end
+  return 'new'
+end
+local function add_member(it, task, ttl)
+  if redis.call('HSETNX', it.own, 'added:' .. task, 1) == 1 then redis.call('INCR', it.more) end
+  local least = math.max(redis.call('PTTL', it.size), tonumber(ttl))
+  for _, key in ipairs({it.size, it.more, it.own, it.parts}) do keep(key, least) end
 end
 `
 
@@ -162,25 +190,40 @@ local callbacks = {}
 local function called(group, callback)
   if callback ~= '' then callbacks[group] = callback end
 end
+-- What is there of the same task: false where nothing is. Few ends are repeated: if no place of these parts has an
+-- entry, none of them is looked for.
+local function entry_of(it, index, name)
+  if it.found[name] ~= nil then return it.found[name] end
+  local found = false
+  if index == '+inf' then
+    found = redis.call('HGET', it.own, 'part:' .. name)
+  else
+    if it.taken == nil then it.taken = not it.first or redis.call('ZCOUNT', it.parts, it.first, it.last) > 0 end
+    for _, entry in ipairs(it.taken and redis.call('ZRANGEBYSCORE', it.parts, index, index) or {}) do
+      if is_of(entry, name) then found = entry end
+    end
+  end
+  it.found[name] = found
+  return found
+end
 local function unjoinable(group, index, name)
   local it = chord_of(group)
-  if it.whole or it.found[name] ~= nil then return end
-  it.found[name] = false
+  if it.whole then return end
+  if it.wrong == nil then it.wrong = wrong_kind(it.parts, 'zset') end
+  if it.wrong then return it.wrong end
   if index == '+inf' then
-    it.found[name] = redis.call('HGET', it.own, 'part:' .. name)
-    return wrong_kind(it.parts, 'zset') or nil
-  end
-  local entries = redis.pcall('ZRANGEBYSCORE', it.parts, index, index)
-  if entries.err then return entries.err end
-  for _, entry in ipairs(entries) do
-    if is_of(entry, name) then it.found[name] = entry end
+    entry_of(it, index, name)
+  else
+    local place = tonumber(index)
+    it.first = math.min(it.first or place, place)
+    it.last = math.max(it.last or place, place)
   end
 end
 local function join(group, index, name, part, callback, ends)
   local it = chord_of(group)
   -- The parts of a complete chord are being read.
   if it.whole then return end
-  local before = it.found[name]
+  local before = entry_of(it, index, name)
   if before ~= part then
     if before then
       it.adds[before] = nil

@@ -1,6 +1,6 @@
-import type { CompleteChord } from '../../../backend/chords.ts'
+import type { AddedMember, CompleteChord } from '../../../backend/chords.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
-import { CHORD_LUA, CHORDS, HELD_LOOK_MS, PART } from './chordScript.ts'
+import { CHORD_LUA, CHORDS, HELD_LOOK_MS, JOIN_LUA, PART } from './chordScript.ts'
 
 /*
  * What is put in order where Celery's workers have added parts: tasks that have two entries, chords that a worker of
@@ -13,18 +13,17 @@ import { CHORD_LUA, CHORDS, HELD_LOOK_MS, PART } from './chordScript.ts'
  */
 export const SLICE_LUA = `
 local function slice_of(key, from)
-  local out, bytes, step = {}, 0, 1
+  local out, count, bytes, step = {}, 0, 0, 1
   while true do
     local some = redis.call('ZRANGE', key, from, from + step - 1, 'WITHSCORES')
-    for at = 1, #some, 2 do
-      out[#out + 1], out[#out + 2] = some[at], some[at + 1]
-      bytes = bytes + #some[at]
-    end
+    for at = 1, #some do out[count + at] = some[at] end
+    for at = 1, #some, 2 do bytes = bytes + #some[at] end
+    count = count + #some
     from = from + #some / 2
     if #some < step * 2 then return out end
-    if bytes >= 1048576 or #out >= 2000 then return out, from end
+    if bytes >= 1048576 or count >= 2000 then return out, from end
     -- The next ones may be longer than those so far.
-    step = math.max(1, math.min(1000 - #out / 2, step * 2, 64, math.floor((1048576 - bytes) / (bytes / (#out / 2)))))
+    step = math.max(1, math.min(1000 - count / 2, step * 2, 64, math.floor((1048576 - bytes) / (bytes / (count / 2)))))
   end
 end
 `
@@ -144,7 +143,8 @@ const OPENING_LIMIT_MS = 3_600_000
 
 /**
  * ARGV: CHORDS, and a group. Answers 1 where the chord has all parts, and no other worker seems to complete it; 2 where
- * its sender has died before all members were sent; else 0, and removes what is left of a closed one.
+ * its sender has died before all members were sent; the ids of members that were added and may not be sent, where no
+ * others are missing; else 0, and removes what is left of a closed one.
  */
 const LOOK: Script = {
   name: 'chord look',
@@ -160,21 +160,25 @@ local it = chord_of(take())
 local known = redis.call('HMGET', it.own, 'since', 'full', 'ours', 'unsent')
 local since, full, ours, unsent = tonumber(known[1]), tonumber(known[2]), tonumber(known[3]), tonumber(known[4])
 local count = redis.call('ZCARD', it.parts)
+local adding = redis.call('ZCARD', it.adding)
 if unsent and it.total and count < it.total then
   if tonumber(now) > unsent then return 2 end
   watch(it, unsent + 1)
-elseif it.whole or not since then
+elseif it.whole or (not since and adding == 0) then
   redis.call('ZREM', open_chords, it.group)
 elseif not it.total then
-  if count == 0 or now - since > ${OPENING_LIMIT_MS} then
+  if count == 0 or now - (since or 0) > ${OPENING_LIMIT_MS} then
     if count <= (ours or 0) then redis.call('UNLINK', it.parts) end
-    redis.call('UNLINK', it.own)
+    redis.call('UNLINK', it.own, it.adding)
     redis.call('ZREM', open_chords, it.group)
   end
 elseif count < it.total then
   redis.call('HDEL', it.own, 'full')
-  local age = now - since
-  watch(it, now + (it.held and math.min(math.max(age, ${HELD_LOOK_MS}), 60000) or math.min(math.max(age, 60000), 3600000)))
+  local age = now - (since or now)
+  local longest = (it.held or adding > 0) and 60000 or 3600000
+  watch(it, now + math.min(math.max(age, it.held and ${HELD_LOOK_MS} or 60000), longest))
+  local late = adding > 0 and redis.call('ZRANGEBYSCORE', it.adding, '-inf', now)
+  if late and count + #late >= it.total then return late end
 elseif it.held then
   return 1
 elseif not full then
@@ -205,6 +209,36 @@ return callback
 `,
 }
 
+/**
+ * ARGV: CHORDS, a group, how many entries its parts were when they were read, and of how many tasks; then for each
+ * member that was added, may not be sent, and has no part: its id, and PART of a failed part. Answers as `joined()`;
+ * nothing where others are missing, or parts have come meanwhile: the next look finds out.
+ */
+const UNADDED: Script = {
+  name: 'chord unadded',
+  source: `
+local at = 1
+${CHORDS.lua}
+${JOIN_LUA}
+local it, entries, tasks = chord_of(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+at = at + 3
+local missing = (#ARGV - at + 1) / ${1 + PART.count}
+if not it.total or tasks + missing < it.total or redis.call('ZCARD', it.parts) ~= entries then return {} end
+local callback = redis.call('HGET', it.own, 'callback')
+if not callback then return {} end
+while at <= #ARGV do
+  local moment = redis.call('ZSCORE', it.adding, ARGV[at])
+  at = at + 1
+  ${PART.lua}
+  if moment and tonumber(moment) <= tonumber(now) then
+    join(part_group, part_index, part_name, part, callback, part_ends)
+  end
+end
+redis.call('ZREMRANGEBYSCORE', it.adding, '-inf', now)
+return joined()
+`,
+}
+
 /** How often parts are counted again at once because more have come. */
 const MAX_COUNTS = 5
 
@@ -216,25 +250,23 @@ export interface SweptChords {
   readonly partsKey: (group: string) => string
   /** PART of the part that fails a chord whose header was not sent whole. */
   readonly unsentArgs: (group: string) => Arg[]
+  /** PART of the failed part of a member that was added and not sent. */
+  readonly unaddedArgs: (member: AddedMember) => Arg[]
 }
 
 /** Reads and ends chords in several steps; each may be repeated, by any process. */
 export class ChordSweep {
   readonly #connection: RedisConnection
-  readonly #facts: () => Arg[]
-  readonly #partsKey: (group: string) => string
-  readonly #unsentArgs: (group: string) => Arg[]
+  readonly #chords: SweptChords
 
-  constructor(connection: RedisConnection, { facts, partsKey, unsentArgs }: SweptChords) {
+  constructor(connection: RedisConnection, chords: SweptChords) {
     this.#connection = connection
-    this.#facts = facts
-    this.#partsKey = partsKey
-    this.#unsentArgs = unsentArgs
+    this.#chords = chords
   }
 
   /** Chords that were complete before this moment, and those that should have been completed by Celery. */
   async complete(before: number, limit: number): Promise<CompleteChord[]> {
-    const answer = await this.#connection.script(DUE, [], [...this.#facts(), before, limit])
+    const answer = await this.#connection.script(DUE, [], [...this.#chords.facts(), before, limit])
     const [count, ...texts] = answer as [number, ...string[]]
     const found: CompleteChord[] = []
     for (let at = 0; at < count * 2; at += 2) {
@@ -249,11 +281,26 @@ export class ChordSweep {
 
   /** The chord if it is complete after this look at it. */
   async #look(group: string): Promise<CompleteChord | undefined> {
-    const state = await this.#connection.script(LOOK, [], [...this.#facts(), group])
+    const state = await this.#connection.script(LOOK, [], [...this.#chords.facts(), group])
     if (state === 1) return this.count(group)
+    if (Array.isArray(state)) return this.#failUnadded(group, state as string[])
     if (state !== 2) return undefined
-    const callback = await this.#connection.script(UNSENT, [], [...this.#facts(), ...this.#unsentArgs(group)])
+    const args = [...this.#chords.facts(), ...this.#chords.unsentArgs(group)]
+    const callback = await this.#connection.script(UNSENT, [], args)
     return typeof callback === 'string' ? { group, callback } : undefined
+  }
+
+  /** Those of these members that have no part get failed ones; the chord if it is complete by that. */
+  async #failUnadded(group: string, late: readonly string[]): Promise<CompleteChord | undefined> {
+    const { facts, unaddedArgs } = this.#chords
+    const scores = await this.#scores(group)
+    const entries = [...scores.values()].reduce((sum, { size }) => sum + size, 0)
+    const missing = late.filter((taskId) => !scores.has(taskId))
+    const parts = missing.flatMap((taskId) => [taskId, ...unaddedArgs({ group, taskId })])
+    const args = [...facts(), group, entries, scores.size, ...parts]
+    const [kind, , callback] = (await this.#connection.script(UNADDED, [], args)) as string[]
+    if (kind === 'count') return this.count(group)
+    return kind === 'complete' ? { group, callback: callback as string } : undefined
   }
 
   /** Count the tasks that have parts; the chord if it is complete by that. */
@@ -261,7 +308,7 @@ export class ChordSweep {
     for (let attempt = 0; attempt < MAX_COUNTS; attempt++) {
       const scores = await this.#scores(group)
       const several = [...scores].flatMap(([id, { size, all }]) => (size > 1 ? [id, all.length, ...all] : []))
-      const args = [...this.#facts(), group, scores.size, ...several]
+      const args = [...this.#chords.facts(), group, scores.size, ...several]
       const [state, callback] = (await this.#connection.script(COUNTED, [], args)) as [string, string]
       if (state === 'complete') return { group, callback }
       if (state !== 'again') return undefined
@@ -272,8 +319,9 @@ export class ChordSweep {
   /** Of each task with parts how many these are, and their different scores. */
   async #scores(group: string): Promise<Map<string, { size: number; all: string[] }>> {
     const scores = new Map<string, { size: number; all: string[] }>()
+    const key = this.#chords.partsKey(group)
     for (let from = 0; from >= 0; ) {
-      const answer = (await this.#connection.script(TASKS, [this.#partsKey(group)], [from])) as (string | number)[]
+      const answer = (await this.#connection.script(TASKS, [key], [from])) as (string | number)[]
       from = Number(answer.at(-1))
       for (let at = 0; at + 1 < answer.length; at += 2) {
         const [id, score] = [String(answer[at]), String(answer[at + 1])]

@@ -1,11 +1,11 @@
-import type { ChordPart, ChordWrites, MemberEnd, OpenChord } from '../../../backend/chords.ts'
+import type { AddedMember, Adding, ChordPart, ChordWrites, MemberEnd, OpenChord } from '../../../backend/chords.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { RECORD, ScriptArguments } from '../arguments.ts'
 import { KINDS } from '../broker/scripts.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
-import { CHORD_LUA, CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './chordScript.ts'
+import { ADD_LUA, ADDED, CHORD_LUA, CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './chordScript.ts'
 import { STORE_LUA, type StoredRecord } from './recordScript.ts'
 
 /*
@@ -51,7 +51,7 @@ for number = 1, #out do
   end
   for _ = 1, tonumber(parts) do
     ${PART.lua}
-    if mine and (saved == 1 or not chord_of(part_group).found[part_name]) then
+    if mine and (saved == 1 or not entry_of(chord_of(part_group), part_index, part_name)) then
       join(part_group, part_index, part_name, part, part_callback, part_ends)
     end
   end
@@ -96,7 +96,7 @@ for number = at + 1, #ARGV do
   if moment == '' then
     redis.call('HDEL', it.own, 'unsent')
     -- The first part of ours has it again.
-    if redis.call('HEXISTS', it.own, 'since') == 0 then
+    if redis.call('HEXISTS', it.own, 'since') == 0 and redis.call('EXISTS', it.adding) == 0 then
       redis.call('HDEL', it.own, 'callback')
       redis.call('ZREM', open_chords, it.group)
     elseif it.held then
@@ -109,6 +109,32 @@ for number = at + 1, #ARGV do
   end
 end
 return 1
+`,
+}
+
+/** ARGV: CHORDS, ADDED, until when it is being sent ('': it is sent), and the callback. Answers as `Adding`. */
+const ADDING: Script = {
+  name: 'chord adding',
+  source: `
+local at = 1
+${CHORDS.lua}
+${CHORD_LUA}${ADD_LUA}
+${ADDED.lua}
+local moment, callback = ARGV[at], ARGV[at + 1]
+local it = chord_of(added_group)
+local state = adding(it, added_task)
+if state ~= 'new' then return state end
+add_member(it, added_task, added_ttl)
+if moment == '' then
+  redis.call('ZREM', it.adding, added_task)
+  return state
+end
+redis.call('ZADD', it.adding, moment, added_task)
+keep(it.adding)
+if callback ~= '' then redis.call('HSETNX', it.own, 'callback', callback) end
+local look = redis.call('ZSCORE', open_chords, added_group)
+if not look or tonumber(look) > tonumber(moment) then watch(it, moment) end
+return state
 `,
 }
 
@@ -131,6 +157,7 @@ interface ChordArguments {
   facts(): Arg[]
   partArgs(part: ChordPart): Arg[]
   openArgs(open: OpenChord, delay?: number): Arg[]
+  addedArgs(member: AddedMember, delay: number): Arg[]
   joined(answers: readonly string[]): void
 }
 
@@ -149,11 +176,16 @@ export class RedisChordWrites implements ChordWrites {
   }
 
   async open(chords: readonly OpenChord[], due = 0): Promise<void> {
-    const delay = Math.max(0, due - this.#chords.now)
+    const delay = this.#delay(due)
     await this.#run(
       OPENS,
       chords.flatMap((open) => [...this.#chords.openArgs(open, delay), open.group, open.callback ?? '']),
     )
+  }
+
+  async adding(member: AddedMember, until: number | undefined, due = 0): Promise<Adding> {
+    const args = [...this.#chords.addedArgs(member, this.#delay(due)), until ?? '', member.callback ?? '']
+    return (await this.#run(ADDING, args)) as Adding
   }
 
   async sending(groups: readonly string[], until: number | undefined): Promise<void> {
@@ -184,6 +216,10 @@ export class RedisChordWrites implements ChordWrites {
     const answers = readAnswers(answer.slice(0, ends.length), this.#connection.url)
     this.#chords.joined(answer.slice(ends.length) as string[])
     return answers
+  }
+
+  #delay(due: number): number {
+    return Math.max(0, due - this.#chords.now)
   }
 
   #run(script: Script, args: readonly Arg[]): Promise<unknown> {

@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ChordListeners } from '../../../backend/chordListeners.ts'
 import type {
+  AddedMember,
+  Adding,
   ChordKeeping,
   ChordPart,
   ChordStore,
@@ -46,7 +48,7 @@ interface PartRow {
   readonly result: string | Uint8Array
 }
 
-/** Chords in a SQLite file. `open`, `add` and `close` are for use inside a transaction. */
+/** Chords in a SQLite file. `open`, `adding`, `add` and `close` are for use inside a transaction. */
 export class SqliteChords implements ChordStore {
   readonly shared = true
   readonly #file: SqliteFile
@@ -103,23 +105,25 @@ export class SqliteChords implements ChordStore {
     })
   }
 
-  grow(group: string, taskId: string): Promise<boolean> {
-    return this.#file.writer.write(() => {
-      const chord = this.#chord(group)
-      if (!chord || chord.since !== null) return false
-      if (this.#statements.grow.run(chord.seq, taskId, PLACELESS).changes === 1) this.#statements.resize.run(chord.seq)
-      return true
-    })
-  }
-
-  open(chords: readonly OpenChord[]): void {
-    const expires = endOf(staleAfter(this.#keeping.expires), this.now)
+  /** Members of these chords wait until `due`, ms since the epoch. */
+  open(chords: readonly OpenChord[], due: number): void {
+    const expires = this.#endAfter(due)
     const { retireExpired, open } = this.#statements
     if (chords.length > 0) this.#file.require(CHORD_VERSION)
     for (const { group, size } of chords) {
       retireExpired.run(group, this.now)
       open.run(group, size, expires)
     }
+  }
+
+  /** Counts it, unless it was counted before: then it was sent. It waits until `due`, ms since the epoch. */
+  adding({ group, taskId }: AddedMember, due: number): Adding {
+    const chord = this.#chord(group)
+    if (!chord || chord.since !== null) return 'ended'
+    const { grow, resize } = this.#statements
+    if (grow.run(chord.seq, taskId, PLACELESS).changes === 0) return 'known'
+    resize.run(this.#endAfter(due), chord.seq)
+    return 'new'
   }
 
   isOpen(group: string): boolean {
@@ -196,6 +200,10 @@ export class SqliteChords implements ChordStore {
     return { group, callback }
   }
 
+  #endAfter(due: number): number {
+    return endOf(staleAfter(this.#keeping.expires), Math.max(this.now, due))
+  }
+
   #chord(group: string): ChordRow | undefined {
     return this.#statements.chord.get(group, this.now) as ChordRow | undefined
   }
@@ -241,11 +249,11 @@ type Statements = ReturnType<typeof prepare>
 function prepare(db: DatabaseSync) {
   return {
     open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
-      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO NOTHING`),
+      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO UPDATE SET expires = max(expires, excluded.expires)`),
     chord: db.prepare('SELECT seq, size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
     insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
-    fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
+    fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?, deadline = NULL
       WHERE chord = ? AND task_id = ? AND state = ''`),
     replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
       WHERE chord = ? AND task_id = ?`),
@@ -260,7 +268,7 @@ function prepare(db: DatabaseSync) {
       WHERE chord = ? AND place BETWEEN ? AND ? AND state <> '' ORDER BY place, task_id`),
     grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
       VALUES (?, ?, ?, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
-    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1 WHERE seq = ?'),
+    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1, expires = max(expires, ?) WHERE seq = ?'),
     retire: db.prepare('UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0 WHERE seq = ?'),
     retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
       WHERE id = ? AND expires <= ?`),
