@@ -1,4 +1,5 @@
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { RequestContext } from '../request/requestContext.ts'
 
 /** One task request, as signals describe it. */
 export interface TaskFacts {
@@ -7,6 +8,8 @@ export interface TaskFacts {
   readonly queue: string
   /** Retries before this run. */
   readonly retries: number
+  /** The request in which it was called; absent where there was none. */
+  readonly request?: RequestContext | undefined
 }
 
 /** The events of the program, for its listeners, by Celery's names where it has one. Times in ms. */
@@ -21,7 +24,8 @@ export interface Signals {
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */
   'task:success': TaskFacts & { readonly result: unknown; readonly runtime: number }
-  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number }
+  /** `expected`: the error is one that the task declares (`throws`). */
+  'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number; readonly expected?: boolean }
   'task:retry': TaskFacts & { readonly error: ErrorInfo; readonly delay: number }
   /** It has asked to run again after this time. */
   'task:snoozed': TaskFacts & { readonly delay: number }
@@ -62,6 +66,18 @@ export interface Signals {
   'chord:success': { readonly group: string; readonly id: string }
   'chord:failure': { readonly group: string; readonly id: string; readonly error: ErrorInfo }
   'worker:ready': { readonly hostname: string }
+  /**
+   * The event loop was busy for `time` ms at a stretch, so that no other task of the worker went on. `tasks`: how many
+   * runs of which tasks have begun in it, or, where not `certain`, may have gone on in it; none where it was something
+   * else. `id`: of the one run that it can have been.
+   */
+  'worker:blocked': {
+    readonly hostname: string
+    readonly time: number
+    readonly tasks: Readonly<Record<string, number>>
+    readonly certain: boolean
+    readonly id: string | undefined
+  }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */
   'worker:error': { readonly error: unknown; readonly doing: string }

@@ -7,7 +7,7 @@ import { redactUrl } from '../std/url.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, moment, momentOrDuration, names, wholeNumber } from './values.ts'
+import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
 import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
@@ -28,6 +28,7 @@ export function program(): Command {
     .showSuggestionAfterError()
     .hook('preAction', (own, action) => void own.setOptionValue('debug', action.opts().loglevel === 'debug'))
   addServers(root)
+  addWorker(root)
   addCall(root)
   addRecords(root)
   addStore(root)
@@ -53,15 +54,6 @@ function addServers(root: Command): void {
     .option('--poll', 'watch the code by polling: for bind mounts and network drives')
     .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
-  const worker = command(root, 'worker', 'run the tasks of a module')
-  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
-    .option(
-      '--metrics-port <number>',
-      'serve metrics for Prometheus at this port; 0: any free one',
-      wholeNumber(0, 65_535),
-    )
-    .option('--metrics-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
-    .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
     .option(
@@ -72,6 +64,29 @@ function addServers(root: Command): void {
     .option('--no-access-log', 'do not log requests')
     .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options))
+}
+
+function addWorker(root: Command): void {
+  const worker = command(root, 'worker', 'run the tasks of a module')
+  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
+    .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
+    .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
+    .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
+    .option('--purge', 'drop what waits in its queues before it starts, without a question')
+    .option(
+      '--soft-shutdown-timeout <time>',
+      'how long running tasks may go on after SIGQUIT or a second signal; default: they are requeued at once',
+      duration,
+    )
+    .option(
+      '--health-port <number>',
+      'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
+      wholeNumber(0, 65_535),
+    )
+    .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
+    .option('--pidfile <path>', 'a file with the id of this process; refused while the process in it runs')
+    .option('-D, --detach', 'refused: a service manager keeps a worker running')
+    .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 }
 
 /** Beat, and the commands for its schedule. */
@@ -212,9 +227,14 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(countFlag('--prefetch-multiplier <number>', WORKER_OPTIONS.prefetchMultiplier))
     .addOption(flag('--disable-prefetch', WORKER_OPTIONS.disablePrefetch))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
+    .addOption(flag('--task-pools <sizes>', WORKER_OPTIONS.taskPools, { as: 'threads=2,inline=50' }).argParser(sizes))
     .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
     .addOption(countFlag('--max-memory-per-child <kilobytes>', WORKER_OPTIONS.maxMemoryPerChild))
     .addOption(countFlag('--child-heap <megabytes>', WORKER_OPTIONS.childHeap))
+    .addOption(flag('--time-limit <time>', WORKER_OPTIONS.timeLimit, { as: '5m' }).argParser(duration))
+    .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
+    .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
+    .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))

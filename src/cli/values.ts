@@ -46,6 +46,14 @@ export function names(text: string): string[] {
   return [...new Set(found)]
 }
 
+/** Whole numbers by name, with commas between them. What the names are is checked by the option. */
+export function sizes(text: string): Record<string, number> {
+  const found = names(text).map((part) => /^(\w+)=(\d{1,6})$/.exec(part))
+  if (!found.every((match) => match !== null))
+    throw new InvalidArgumentError('Expected names with whole numbers, as threads=2,inline=50.')
+  return Object.fromEntries(found.map(([, name, size]) => [name, Number(size)]))
+}
+
 export function logLevel(text: string): LogLevel {
   const level = LEVELS[text.toLowerCase()]
   if (level) return level

@@ -78,11 +78,15 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   visibilityTimeout?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   ignoreResult?: boolean | undefined
+  /** Time limit of tasks where neither call, task nor worker has one; `0`: none. Default: none. */
+  timeLimit?: Duration | undefined
+  /** The same for the soft time limit. Default: none. */
+  softTimeLimit?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
   /**
    * How long a message whose task, or whose version of it, a worker does not know goes back to its queue, for another
-   * worker. After that it fails: NotRegistered. `0`: at once, as with Celery. Default `'60s'`.
+   * worker, before it fails; `0`: not at all. Default `'60s'`.
    */
   unknownTaskTimeout?: Duration | undefined
   /**
@@ -145,6 +149,9 @@ export interface Config {
   readonly storeTimeout: number | undefined
   readonly queues: Readonly<Record<string, QueueOptions>>
   readonly ignoreResult: boolean
+  /** ms */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
   readonly trackStarted: boolean
   /** ms */
   readonly unknownTaskTimeout: number
@@ -286,6 +293,18 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     doc: "default of the tasks' option of that name",
     celery: 'task_ignore_result',
   },
+  timeLimit: {
+    kind: 'duration',
+    absent: 'none',
+    doc: '[time limit](reference.md#time-limits) of tasks where neither call, task nor worker has one; `0`: none',
+    celery: 'task_time_limit',
+  },
+  softTimeLimit: {
+    kind: 'duration',
+    absent: 'none',
+    doc: 'the same for the [soft time limit](reference.md#time-limits)',
+    celery: 'task_soft_time_limit',
+  },
   trackStarted: {
     kind: 'flag',
     default: false,
@@ -295,8 +314,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   unknownTaskTimeout: {
     kind: 'duration',
     default: '60s',
-    doc: 'how long a message whose task, or whose version of it, a worker does not know goes back to its queue, for [another worker](how-to/deploy.md#change-a-task)',
-    more: 'After that it fails: NotRegistered. `0`: at once, as with Celery.',
+    doc: 'how long a message whose task, or whose version of it, a worker does not know goes back to its queue, for [another worker](how-to/deploy.md#change-a-task), before it fails; `0`: not at all',
   },
   eventLog: {
     kind: 'count',

@@ -37,11 +37,11 @@ export interface CallOptions {
    */
   retry?: number | CallRetryOptions | undefined
   /**
-   * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
-   * never awaits; inline nothing can end a function of the same thread. Default: the task's.
+   * Stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit. In a thread or process
+   * also a loop that never awaits; inline nothing can end a function of the same thread. Default: the task's.
    */
   timeLimit?: Duration | undefined
-  /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time. Default: the task's. */
+  /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time; `0`: no limit. Default: the task's. */
   softTimeLimit?: Duration | undefined
   /** Keep no record: neither state nor result. Default: the task's. */
   ignoreResult?: boolean | undefined

@@ -1,11 +1,18 @@
-import { assertEncodable } from '../protocol/encoding.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { refuseUnknown, shown } from '../std/validate.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import {
+  contentTypeOf,
+  exposedLevel,
+  parseAccepts,
+  parseExample,
+  parseRate,
+  requireErrors,
+  requireUpgrade,
+} from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -21,12 +28,18 @@ export interface TaskOptions {
    * safely is not. Default `0`.
    */
   retry?: number | RetryOptions | undefined
+  /** Errors that are expected of it: FAILURE as any other, but logged as info, without a traceback. Default: none. */
+  throws?: readonly ErrorClass[] | undefined
   /**
-   * Stopped by force after this time (threads, processes); abandoned (inline). In a thread or process also a loop that
-   * never awaits; inline nothing can end a function of the same thread. Default: none.
+   * Stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit. In a thread or process
+   * also a loop that never awaits; inline nothing can end a function of the same thread. Default: the worker's, then
+   * the app's.
    */
   timeLimit?: Duration | undefined
-  /** `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time. Default: none. */
+  /**
+   * `ctx.signal` aborts with `SoftTimeLimitExceeded` after this time; `0`: no limit. Default: the worker's, then the
+   * app's.
+   */
   softTimeLimit?: Duration | undefined
   /** Not started after this time: REVOKED. Default: never. */
   expires?: Duration | undefined
@@ -55,8 +68,35 @@ export interface TaskOptions {
    * `true`.
    */
   acksLate?: boolean | undefined
+  /**
+   * Acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter
+   * exchange of its queue. Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it
+   * twice, the message is dropped. Default `true`.
+   */
+  acksOnFailure?: boolean | undefined
+  /**
+   * FAILURE when the hard time limit has ended it; `false`: back to its queue, so that it runs again, each time up to
+   * the limit. As often as it takes: `retry`, which comes first, has a maximum. Default `true`.
+   */
+  acksOnTimeout?: boolean | undefined
+  /**
+   * If its thread or process dies, it goes back to its queue, which is no retry; `false`: `retry` decides. Up to three
+   * deaths. Not with `acksLate: false`. Default `false`.
+   */
+  rejectOnWorkerLost?: boolean | undefined
   /** Store STARTED when it begins. Default: the app's. */
   trackStarted?: boolean | undefined
+  /**
+   * Pool that it runs in, whatever pool its worker has: `inline`, `threads` or `processes`. The worker opens it beside
+   * its own when the first such task comes. Default: the worker's own.
+   */
+  pool?: 'inline' | 'threads' | 'processes' | undefined
+  /**
+   * How many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`;
+   * a number alone is of a second, `0` is no limit. Its messages that have to wait keep no other task waiting. Default:
+   * none.
+   */
+  rateLimit?: RateLimit | undefined
   /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
@@ -90,6 +130,12 @@ export interface TaskOptions {
   // </TASK_OPTIONS>
 }
 
+/** Pools that a task may ask for. */
+export type TaskPool = 'inline' | 'threads' | 'processes'
+
+/** So many runs in a second, minute or hour. */
+export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
+
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
@@ -110,6 +156,7 @@ export interface ParsedTaskOptions {
   readonly priority: number | undefined
   readonly serializer: 'json' | 'msgpack' | undefined
   readonly retry: RetryPolicy
+  readonly throws: readonly ErrorClass[]
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
@@ -120,7 +167,13 @@ export interface ParsedTaskOptions {
   /** ms; 0: for ever. */
   readonly resultExpires: number | undefined
   readonly acksLate: boolean
+  readonly acksOnFailure: boolean
+  readonly acksOnTimeout: boolean
+  readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined
+  readonly pool: TaskPool | undefined
+  /** Time between two runs in a worker, ms. */
+  readonly rateLimit: number | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
@@ -131,6 +184,7 @@ export interface ParsedTaskOptions {
 
 /** What AMQP carries: one octet. */
 const MAX_PRIORITY = 255
+const TASK_POOLS: readonly TaskPool[] = ['inline', 'threads', 'processes']
 
 export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   queue: {
@@ -163,17 +217,26 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     more: 'Off unless asked for: a task that may not be repeated safely is not.',
     celery: 'max_retries',
   },
+  throws: {
+    kind: 'value',
+    type: 'readonly ErrorClass[]',
+    check: requireErrors,
+    default: [],
+    absent: 'none',
+    doc: 'errors that are expected of it: FAILURE as any other, but logged as info, without a traceback',
+    celery: 'throws',
+  },
   timeLimit: {
     kind: 'duration',
-    absent: 'none',
-    doc: 'stopped by force after this time (threads, processes); abandoned (inline)',
+    absent: "the worker's, then the app's",
+    doc: 'stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit',
     more: 'In a thread or process also a loop that never awaits; inline nothing can end a function of the same thread.',
     celery: 'time_limit',
   },
   softTimeLimit: {
     kind: 'duration',
-    absent: 'none',
-    doc: '`ctx.signal` aborts with `SoftTimeLimitExceeded` after this time',
+    absent: "the worker's, then the app's",
+    doc: '`ctx.signal` aborts with `SoftTimeLimitExceeded` after this time; `0`: no limit',
     celery: 'soft_time_limit',
   },
   expires: {
@@ -220,11 +283,48 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     doc: 'acknowledge when it ends, so that a crash runs it again; `false`: when it starts, so that a crash loses it',
     celery: 'acks_late',
   },
+  acksOnFailure: {
+    kind: 'flag',
+    default: true,
+    doc: 'acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter exchange of its queue',
+    more: 'Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it twice, the message is dropped.',
+    celery: 'acks_on_failure',
+  },
+  acksOnTimeout: {
+    kind: 'flag',
+    default: true,
+    doc: 'FAILURE when the hard time limit has ended it; `false`: back to its queue, so that it runs again, each time up to the limit',
+    more: 'As often as it takes: `retry`, which comes first, has a maximum.',
+    celery: 'acks_on_timeout',
+  },
+  rejectOnWorkerLost: {
+    kind: 'flag',
+    default: false,
+    doc: 'if its thread or process dies, it goes back to its queue, which is no retry; `false`: `retry` decides',
+    more: 'Up to [three deaths](guarantees.md#lost-workers-and-children). Not with `acksLate: false`.',
+    celery: 'reject_on_worker_lost',
+  },
   trackStarted: {
     kind: 'flag',
     absent: "the app's",
     doc: 'store STARTED when it begins',
     celery: 'track_started',
+  },
+  pool: {
+    kind: 'choice',
+    values: TASK_POOLS,
+    absent: "the worker's own",
+    doc: '[pool](how-to/choose-a-pool.md#a-pool-for-one-task) that it runs in, whatever pool its worker has: `inline`, `threads` or `processes`',
+    more: 'The worker opens it beside its own when the first such task comes.',
+  },
+  rateLimit: {
+    kind: 'value',
+    type: 'RateLimit',
+    parse: parseRate,
+    absent: 'none',
+    doc: "how many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`; a number alone is of a second, `0` is no limit",
+    more: 'Its [messages that have to wait](how-to/choose-a-pool.md#rate-limits) keep no other task waiting.',
+    celery: 'rate_limit',
   },
   exposeLogs: {
     kind: 'value',
@@ -271,6 +371,13 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   },
 }
 
+/** What becomes of the message at the end: not where it was acknowledged at the beginning. */
+const NEEDS_LATE_ACK = [
+  ['acksOnFailure', false],
+  ['acksOnTimeout', false],
+  ['rejectOnWorkerLost', true],
+] as const
+
 export function isPriority(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY
 }
@@ -278,41 +385,12 @@ export function isPriority(value: number): boolean {
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
   const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
-  if (parsed.upgrade === undefined || parsed.version > 1) return parsed
-  throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got ${parsed.version}`)
-}
-
-function requireUpgrade(upgrade: unknown, where: string): void {
-  if (typeof upgrade !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(upgrade)}`)
-}
-
-function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {
-  if (level === false) return undefined
-  if (level === true) return 'info'
-  if (LINE_LEVELS.includes(level)) return level
-  throw new ArgumentError(`${where}: expected true, false or a level from debug to error, got ${shown(level)}`)
-}
-
-function parseExample(example: TaskExample, where: string): TaskExample {
-  refuseUnknown(example, new Set(['input', 'progress', 'result']), where)
-  assertEncodable(example, 'example', 'json')
-  return example
-}
-
-/** Ranges of media types: `type/subtype`, or `type/*`. */
-function parseAccepts(accepts: string | readonly string[], where: string): readonly string[] {
-  const types = typeof accepts === 'string' ? [accepts] : accepts
-  if (Array.isArray(types) && types.every((type) => /^[\w!#$&^.+-]+\/(?:\*|[\w!#$&^.+-]+)$/.test(type)))
-    return types.map((type) => type.toLowerCase())
-  throw new ArgumentError(`${where}: expected media types such as 'image/*', got ${shown(accepts)}`)
-}
-
-/** `type/subtype`, with parameters. */
-function contentTypeOf(type: unknown, where: string): string {
-  if (
-    typeof type === 'string' &&
-    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; *[\w-]+=(?:[\w.+-]+|"[^"\\\p{Cc}]*"))*$/u.test(type)
+  if (parsed.upgrade !== undefined && parsed.version === 1)
+    throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
+  const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
+  if (late === undefined) return parsed
+  const [name, value] = late
+  throw new ArgumentError(
+    `task ${task}: ${name}: ${value} needs acksLate: true, got false: its message is acknowledged when it begins`,
   )
-    return type
-  throw new ArgumentError(`${where}: expected a media type such as 'image/png', got ${shown(type)}`)
 }

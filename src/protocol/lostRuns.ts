@@ -1,18 +1,32 @@
-/** Header of ours on a message that is sent again by a retry: how many runs before it ended with their workers. */
+/*
+ * Headers of ours on a message that is sent again: what is known of its runs before that did not come to their own end.
+ */
+/** How many runs ended with their workers, or with their children and without a retry. */
 const LOST_RUNS_HEADER = 'celeriac_lost_runs'
+/** How many runs ended with the thread or process that they had for themselves. */
+const LOST_CHILDREN_HEADER = 'celeriac_lost_children'
 
 type Headers = Readonly<Record<string, unknown>>
 
-/**
- * How many runs of a task ended with their workers: before its last retry, as the headers say, and since, as its store
- * counts.
- */
+/** How many runs of a task are counted as lost: as the headers say, and since, as its store counts. */
 export function lostRuns(headers: Headers, since: number): number {
-  const before = headers[LOST_RUNS_HEADER]
-  return since + (typeof before === 'number' && Number.isSafeInteger(before) && before > 0 ? before : 0)
+  return since + countOf(headers, LOST_RUNS_HEADER)
+}
+
+/** How many children its runs have ended. */
+export function lostChildren(headers: Headers): number {
+  return countOf(headers, LOST_CHILDREN_HEADER)
 }
 
 /** The headers by which the next run knows them; nothing where there was none. */
-export function lostRunsHeader(lost: number): Headers {
-  return lost > 0 ? { [LOST_RUNS_HEADER]: lost } : {}
+export function lossHeaders(lost: number, children: number): Headers {
+  return {
+    ...(lost > 0 && { [LOST_RUNS_HEADER]: lost }),
+    ...(children > 0 && { [LOST_CHILDREN_HEADER]: children }),
+  }
+}
+
+function countOf(headers: Headers, name: string): number {
+  const count = headers[name]
+  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0
 }

@@ -15,8 +15,10 @@ type Ending =
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
   /** Run again `delay` milliseconds from now; this is no attempt that failed. */
   | { readonly kind: 'snooze'; readonly delay: number }
-  | { readonly kind: 'failure'; readonly error: ErrorInfo }
-  | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string }
+  /** `deadLetter`: keep a copy of its message in the dead-letter queue. `expected`: the task declares this error. */
+  | { readonly kind: 'failure'; readonly error: ErrorInfo; readonly deadLetter?: boolean; readonly expected?: boolean }
+  /** `lost`: its thread or process died, which is counted in the message. */
+  | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string; readonly lost?: boolean }
   | { readonly kind: 'ignore' }
   /** A workflow replaces it, with its id and with what follows from it. */
   | { readonly kind: 'replace'; readonly workflow: SignatureData }

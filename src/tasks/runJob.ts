@@ -1,21 +1,23 @@
 import type { Config } from '../config/config.ts'
-import type { RetryPolicy } from '../config/retryOptions.ts'
+import type { ErrorClass, RetryPolicy } from '../config/retryOptions.ts'
+import { withinDeadline } from '../protocol/deadline.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { type Carried, CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { ArgumentError, CallError, Ignore, Reject, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { ArgumentError, CallError, Ignore, Reject, Retry, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { compose, type Middleware } from '../std/middleware.ts'
 import { validate } from '../std/schema.ts'
 import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
 import type { JobServices } from './jobServices.ts'
-import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
 import { failureOf, policyOf } from './retry.ts'
+import { runEndHooks } from './taskHooks.ts'
 import { isOutdated, upgraded } from './version.ts'
 
 /** What run middleware sees: a task about to run. */
@@ -39,19 +41,28 @@ export async function runJob(
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
   const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, services })
+  const { resources } = services
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, resources, services })
+  const { hooks } = definition
   let policy = definition.options.retry
+  let outcome: Outcome
+  let thrown: unknown
   try {
     policy = policyOf(policy, job)
     const current = isOutdated(job, definition.options) ? await runAs(context, () => upgradedJob(job, definition)) : job
+    if (hooks?.beforeStart) await runAs(context, async () => hooks.beforeStart?.(context))
     const result = await runAs(context, () => runLayers(definition, current, context, layers))
     assertEncodable(result, 'result', serializer)
-    return withChildren({ kind: 'success', result }, context)
+    outcome = { kind: 'success', result }
   } catch (error) {
-    return withChildren(safeOutcomeOf(error, policy, job, host), context)
-  } finally {
-    context.end()
+    outcome = withinDeadline(safeOutcomeOf(error, policy, job, host), job.headers, clock.now())
+    if (outcome.kind === 'failure' && isOneOf(error, definition.options.throws))
+      outcome = { ...outcome, expected: true }
+    thrown = error
   }
+  if (hooks) await runAs(context, () => runEndHooks(hooks, outcome, thrown, context))
+  context.end()
+  return withChildren(outcome, context)
 }
 
 /**
@@ -140,6 +151,17 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
   } catch {
     // Its class cannot even be asked for, so no policy applies.
     return { kind: 'failure', error: errorInfo(error) }
+  }
+}
+
+/** Anything may be thrown, also what throws when it is looked at. */
+function isOneOf(error: unknown, classes: readonly ErrorClass[]): boolean {
+  if (classes.length === 0) return false
+  try {
+    const reason = error instanceof Retry && error.cause !== undefined ? error.cause : error
+    return classes.some((kind) => reason instanceof kind)
+  } catch {
+    return false
   }
 }
 

@@ -11,9 +11,8 @@ export interface BannerFacts {
   /** URLs of broker and result backend; passwords are taken out here. */
   readonly broker: string
   readonly backend: string
-  readonly concurrency: number
-  /** `inline`, `threads`, `processes` or `solo`. */
-  readonly pool: string
+  /** Its own pool, then those that its tasks ask for. `kind`: `inline`, `threads`, `processes` or `solo`. */
+  readonly pools: readonly { readonly kind: string; readonly size: number }[]
   readonly queues: readonly string[]
   /** Names of the tasks. */
   readonly tasks: Iterable<string>
@@ -30,7 +29,7 @@ export function banner(facts: BannerFacts): string {
     ` .> app:         ${facts.app}${facts.module === undefined ? '' : ` (${facts.module})`}`,
     ` .> transport:   ${redactUrl(facts.broker)}`,
     ` .> results:     ${redactUrl(facts.backend)}`,
-    ` .> concurrency: ${facts.concurrency} (${facts.pool})`,
+    ` .> concurrency: ${facts.pools.map(({ kind, size }) => `${size} (${kind})`).join(', ')}`,
     '',
     ' [queues]',
     ...facts.queues.map((queue) => ` .> ${queue}`),

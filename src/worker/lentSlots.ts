@@ -5,8 +5,8 @@ const CHANGE_DELAY_MS = 5
 
 /** What the slots belong to. */
 export interface LentSlotsParts {
-  /** Slots of the pool. */
-  readonly size: number
+  /** How many deliveries the worker holds where none has lent its slot. */
+  size(): number
   /** How many deliveries the worker holds now. */
   held(): number
   /** Hold at most this many from now on. */
@@ -26,12 +26,12 @@ export class LentSlots {
 
   constructor(parts: LentSlotsParts) {
     this.#parts = parts
-    this.#limit = parts.size
+    this.#limit = parts.size()
   }
 
   /** A task waits from now on; the returned function ends that. Undefined when too many do. */
   lend(): (() => void) | undefined {
-    if (this.#count >= Math.max(MIN_LENT_SLOTS, this.#parts.size)) return undefined
+    if (this.#count >= Math.max(MIN_LENT_SLOTS, this.#parts.size())) return undefined
     this.#count++
     this.changed()
     return () => {
@@ -43,7 +43,7 @@ export class LentSlots {
   /** The worker has taken another message. */
   changed(): void {
     if (this.#wanted === this.#limit) return
-    this.#changing ??= setTimeout(() => this.#change(), CHANGE_DELAY_MS).unref()
+    this.#changing ??= setTimeout(() => this.apply(), CHANGE_DELAY_MS).unref()
   }
 
   end(): void {
@@ -51,11 +51,13 @@ export class LentSlots {
   }
 
   get #wanted(): number {
-    const { size, held } = this.#parts
-    return held() >= size ? size + this.#count : size
+    const size = this.#parts.size()
+    return this.#parts.held() >= size ? size + this.#count : size
   }
 
-  #change(): void {
+  /** The size may be another one now. */
+  apply(): void {
+    clearTimeout(this.#changing)
     this.#changing = undefined
     if (this.#wanted === this.#limit) return
     this.#limit = this.#wanted

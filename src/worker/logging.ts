@@ -11,6 +11,8 @@ const MAX_RESULT_LENGTH = 200
 /** A signal as a log line. */
 interface Line<Event> {
   readonly level: LineLevel
+  /** Of an event that is less than the others. */
+  levelOf?(event: Event): LineLevel
   text(event: Event): string
   /** Data beside the text, by which the log is searched. */
   fields?(event: Event): object
@@ -27,8 +29,14 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   },
   'task:failure': {
     level: 'error',
-    text: (task) => `${nameOf(task)} failed in ${seconds(task.runtime)}: ${errorText(task.error)}`,
-    fields: (task) => ({ ...runFacts(task), error: task.error.type, traceback: task.error.traceback }),
+    levelOf: ({ expected }) => (expected ? 'info' : 'error'),
+    text: ({ expected = false, ...task }) =>
+      `${nameOf(task)} ${expected ? 'raised an expected error' : 'failed'} in ${seconds(task.runtime)}: ${errorText(task.error)}`,
+    fields: ({ expected = false, ...task }) => ({
+      ...runFacts(task),
+      error: task.error.type,
+      ...(!expected && { traceback: task.error.traceback }),
+    }),
   },
   'task:retry': {
     level: 'info',
@@ -82,6 +90,11 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     fields: ({ group, id, error }) => ({ group, id, error: error.type }),
   },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
+  'worker:blocked': {
+    level: 'warn',
+    text: blockedText,
+    fields: ({ tasks, time }) => ({ tasks, time: Math.round(time) }),
+  },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }
@@ -106,14 +119,29 @@ function logSignal<Name extends keyof Signals>(
 ): (() => void) | undefined {
   const line: Line<Signals[Name]> | undefined = LINES[name]
   if (!line || LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return undefined
-  return signals.on(name, (event) => logger[line.level](line.fields?.(event) ?? {}, line.text(event)))
+  return signals.on(name, (event) => {
+    const own = line.levelOf?.(event) ?? line.level
+    if (own === line.level || LOG_LEVELS.indexOf(own) >= LOG_LEVELS.indexOf(level))
+      logger[own](line.fields?.(event) ?? {}, line.text(event))
+  })
 }
 
 function unknownText({ version }: Signals['task:unknown']): string {
   return version === undefined ? 'is not registered here' : `has the version ${version}, newer than the one here`
 }
 
-function nameOf({ task, id }: TaskFacts): string {
+function blockedText({ tasks, certain, id, time }: Signals['worker:blocked']): string {
+  const names = Object.keys(tasks)
+  const blocked = `blocked the event loop for ${seconds(time)}`
+  if (names.length === 0) return `something other than a task has ${blocked}`
+  const runs = names.map((task) => `${task} (${tasks[task] === 1 ? '1 run' : `${tasks[task]} runs`})`)
+  const many = runs.join(', ')
+  const several = certain ? `Tasks ${many} have ${blocked}` : `One of the running tasks ${many} has ${blocked}`
+  const text = id === undefined ? several : `${nameOf({ task: names[0] as string, id })} has ${blocked}`
+  return `${text}; no other task of this worker went on meanwhile: use pool: 'threads' or 'processes' for such a task`
+}
+
+function nameOf({ task, id }: Pick<TaskFacts, 'task' | 'id'>): string {
   return `Task ${task}[${id}]`
 }
 

@@ -1,8 +1,9 @@
 import { DEFAULT_AHEAD } from '../broker/broker.ts'
+import type { TaskPool } from '../config/taskOptions.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
-import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { type OptionTable, readGiven, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
 /**
@@ -32,15 +33,27 @@ export interface WorkerOptions {
   prefetchMultiplier?: number | undefined
   /** Take a message only when a slot is free. Default `false`. */
   disablePrefetch?: boolean | undefined
+  /**
+   * Tasks at once in pools beside its own, which tasks ask for by their option `pool`: `{ threads: 2 }`. Default: `{
+   * inline: 100 }`, one per core in threads and processes.
+   */
+  taskPools?: Partial<Record<TaskPool, number>> | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
+  /** Queues not to take from: of `queues` or, without these, of all queues of the app and its tasks. Default: none. */
+  excludeQueues?: readonly string[] | undefined
   /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
   hostname?: string | undefined
   /**
-   * Path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each. Default:
-   * none.
+   * Path or file URL (text or `URL`) of the module with the app: needed by threads and processes, which load it once
+   * each. Default: none.
    */
   module?: string | URL | undefined
+  /**
+   * How many tasks it runs before it stops by itself. It then waits for those that run, however long they take.
+   * Default: no limit.
+   */
+  maxTasks?: number | undefined
   /**
    * How many tasks a thread or process of the pool runs before another takes its place. Its successor is started before
    * it ends. Default: no limit.
@@ -56,11 +69,27 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
+  timeLimit?: Duration | undefined
+  /** The same for the soft time limit. Default: the app's. */
+  softTimeLimit?: Duration | undefined
+  /**
+   * After so many runs that ended with their workers a task is given up. From the second on it runs in a process of its
+   * own, where the worker has a `module`. Default `10`.
+   */
+  maxWorkerLosses?: number | undefined
+  /** After so many threads or processes that died with it a task is given up. Default `3`. */
+  maxChildLosses?: number | undefined
   /**
    * How long running tasks may go on when it stops. Then the rest is aborted, ended by force, and goes back to its
    * queue. Default `'25s'`.
    */
   grace?: Duration | undefined
+  /**
+   * How long its broker may be unavailable before `health.live` is false, and `/livez` 503. It recovers by itself when
+   * the broker is back; a supervisor may start it again after this time. Default `'5m'`.
+   */
+  maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
   /**
@@ -80,9 +109,17 @@ export interface ParsedWorkerOptions
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
   readonly disablePrefetch: boolean
+  readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
+  readonly excludeQueues: readonly string[] | undefined
+  readonly maxTasks: number | undefined
   readonly hostname: string | undefined
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  readonly maxWorkerLosses: number
+  readonly maxChildLosses: number
   readonly grace: number
+  readonly maxOutage: number
   readonly revokeGrace: number
 }
 
@@ -121,6 +158,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'take a message only when a slot is free',
     celery: 'worker_disable_prefetch',
   },
+  taskPools: {
+    kind: 'value',
+    type: 'Partial<Record<TaskPool, number>>',
+    parse: parseTaskPools,
+    default: {},
+    absent: '`{ inline: 100 }`, one per core in threads and processes',
+    doc: 'tasks at once in pools beside its own, which tasks ask for by their option `pool`: `{ threads: 2 }`',
+  },
   queues: {
     kind: 'value',
     type: 'readonly string[]',
@@ -128,6 +173,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: "the app's queue",
     doc: 'queues to take from',
     celery: '--queues',
+  },
+  excludeQueues: {
+    kind: 'value',
+    type: 'readonly string[]',
+    check: requireQueues,
+    absent: 'none',
+    doc: 'queues not to take from: of `queues` or, without these, of all queues of the app and its tasks',
+    celery: '--exclude-queues',
   },
   hostname: {
     kind: 'text',
@@ -139,7 +192,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     kind: 'value',
     type: 'string | URL',
     absent: 'none',
-    doc: 'path or file URL (text or `URL`) of the module with the app: needed by `threads`, which load it once each',
+    doc: 'path or file URL (text or `URL`) of the module with the app: needed by threads and processes, which load it once each',
+  },
+  maxTasks: {
+    kind: 'count',
+    min: 1,
+    absent: 'no limit',
+    doc: 'how many tasks it runs before it stops by itself',
+    more: 'It then waits for those that run, however long they take.',
   },
   maxTasksPerChild: {
     kind: 'count',
@@ -166,11 +226,42 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
   },
+  timeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: '[time limit](reference.md#time-limits) of tasks where neither call nor task has one; `0`: none',
+    celery: '--time-limit',
+  },
+  softTimeLimit: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: 'the same for the [soft time limit](reference.md#time-limits)',
+    celery: '--soft-time-limit',
+  },
+  maxWorkerLosses: {
+    kind: 'count',
+    min: 1,
+    default: 10,
+    doc: 'after so many runs that ended with their workers a task is [given up](guarantees.md#lost-workers-and-children)',
+    more: 'From the second on it runs in a process of its own, where the worker has a `module`.',
+  },
+  maxChildLosses: {
+    kind: 'count',
+    min: 1,
+    default: 3,
+    doc: 'after so many threads or processes that died with it a task is [given up](guarantees.md#lost-workers-and-children)',
+  },
   grace: {
     kind: 'duration',
     default: '25s',
     doc: 'how long running tasks may go on when it stops',
     more: 'Then the rest is aborted, ended by force, and goes back to its queue.',
+  },
+  maxOutage: {
+    kind: 'duration',
+    default: '5m',
+    doc: 'how long its broker may be unavailable before `health.live` is false, and `/livez` 503',
+    more: 'It recovers by itself when the broker is back; a supervisor may start it again after this time.',
   },
   revokeGrace: {
     kind: 'duration',
@@ -186,9 +277,16 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   },
 }
 
+const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
+const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
+
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
+}
+
+function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
+  return readGiven(TASK_POOL_SIZES, pools, where)
 }
 
 function requireQueues(queues: unknown, where: string): void {

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { exitCode, failureText } from '../../src/cli/exit.ts'
 import { workerName } from '../../src/cli/hostname.ts'
@@ -5,7 +6,7 @@ import { jsonText } from '../../src/cli/json.ts'
 import { lineText } from '../../src/cli/log.ts'
 import { ProgressLine, progressText, shareOf } from '../../src/cli/progress.ts'
 import { suggestion } from '../../src/cli/suggest.ts'
-import { duration, logLevel, moment, momentOrDuration, names } from '../../src/cli/values.ts'
+import { duration, logLevel, moment, momentOrDuration, names, sizes } from '../../src/cli/values.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
 
 test('values', () => {
@@ -31,6 +32,12 @@ test('suggestions', () => {
   expect(suggestion('Intergate', known)).toBe(' (did you mean integrate?)')
   expect(suggestion('weather', known)).toBe('')
   expect(suggestion('x', [])).toBe('')
+})
+
+test('sizes by name', () => {
+  expect(sizes('threads=2, inline=50')).toEqual({ threads: 2, inline: 50 })
+  for (const text of ['', '2', 'threads', 'threads=two', 'threads=-1', 'threads=2,'])
+    expect(() => sizes(text)).toThrow(InvalidArgumentError)
 })
 
 test('names of workers, by Celery', () => {

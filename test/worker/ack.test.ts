@@ -3,6 +3,8 @@ import type { App } from '../../src/app/app.ts'
 import { Reject } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
+import { emptyRabbit } from '../rabbitmq/shared.ts'
 
 /** Two tasks that wait for the gate; what they see of their own message meanwhile. */
 function gated(app: App) {
@@ -35,6 +37,58 @@ onEachStore((lab) => {
     gate.resolve('done')
     await lab().work(app)
     expect(await kept.get()).toBe('done')
+  })
+
+  it('acksOnFailure: false: FAILURE, and the message is not delivered again', async () => {
+    const app = lab().app()
+    let runs = 0
+    const task = app.task(
+      'task',
+      () => {
+        runs++
+        throw new RangeError('no')
+      },
+      { acksOnFailure: false },
+    )
+    await lab().work(app)
+    const handle = await task.delay()
+    await expect(handle.get({ timeout: '20s' })).rejects.toMatchObject({ type: 'RangeError' })
+    await until(async () => (await app.queueSize()) === 0)
+    const after = app.task('after', () => runs)
+    expect(await after.delay().get({ timeout: '20s' })).toBe(1)
+  })
+
+  it('acksOnTimeout: false: the hard time limit puts the task back into its queue', async () => {
+    const app = lab().app()
+    const told = record(app)
+    let runs = 0
+    const task = app.task('task', () => (++runs < 3 ? new Promise<number>(() => undefined) : runs), {
+      acksOnTimeout: false,
+      timeLimit: 50,
+    })
+    await lab().work(app)
+    const handle = await task.delay()
+    expect(await handle.get({ timeout: '20s' })).toBe(3)
+    expect(await handle.info()).toMatchObject({ state: 'SUCCESS', retries: 0 })
+    const rejected = told.flatMap(({ name, event }) => (name === 'task:rejected' ? [event] : []))
+    expect(rejected).toMatchObject(Array(2).fill({ id: handle.id, requeue: true, reason: 'the time limit is over' }))
+    expect(told.map(({ name }) => name)).not.toContain('task:failure')
+  })
+
+  it('acksOnTimeout: false: retry comes first', async () => {
+    const app = lab().app()
+    const told = record(app)
+    let runs = 0
+    const task = app.task('task', () => (++runs < 3 ? new Promise<number>(() => undefined) : runs), {
+      acksOnTimeout: false,
+      timeLimit: 50,
+      retry: { max: 1, delay: 1 },
+    })
+    await lab().work(app)
+    expect(await task.delay().get({ timeout: '20s' })).toBe(3)
+    const names = told.map(({ name }) => name)
+    expect([names.indexOf('task:retry'), names.indexOf('task:rejected')].every((at) => at >= 0)).toBe(true)
+    expect(names.indexOf('task:retry')).toBeLessThan(names.indexOf('task:rejected'))
   })
 
   it('early: results, failures and retries are stored all the same', async () => {
@@ -113,4 +167,44 @@ describe('in the file', () => {
     expect(runs).toBe(0)
     expect(told.some(({ name }) => name === 'task:prerun')).toBe(false)
   })
+})
+
+describe('on RabbitMQ', () => {
+  const lab = useLab('rabbitmq', emptyRabbit)
+
+  it('acksOnFailure: false: the message goes to the dead-letter exchange of its queue', async () => {
+    const args = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'failed' }
+    const app = lab().app({ queues: { celery: { arguments: args } } })
+    const task = app.task(
+      'task',
+      () => {
+        throw new RangeError('no')
+      },
+      { acksOnFailure: false },
+    )
+    const { broker } = await storesOf(app)
+    await broker.publish(
+      { headers: {}, properties: { contentType: 'application/json', contentEncoding: 'utf-8' }, body: '{}' },
+      { exchange: '', routingKey: 'failed' },
+    )
+    await lab().work(app)
+    await expect(task.delay().get({ timeout: '20s' })).rejects.toMatchObject({ type: 'RangeError' })
+    await until(async () => (await app.queueSize('failed')) === 2)
+  })
+})
+
+describe('what becomes of the message at the end', () => {
+  const lab = useLab('memory')
+
+  it.each([{ acksOnFailure: false }, { acksOnTimeout: false }, { rejectOnWorkerLost: true }])(
+    'needs late acknowledgement: %j',
+    (options) => {
+      const [name, value] = Object.entries(options)[0] as [string, boolean]
+      expect(() =>
+        lab()
+          .app()
+          .task('task', () => 1, { ...options, acksLate: false }),
+      ).toThrow(`task task: ${name}: ${value} needs acksLate: true, got false`)
+    },
+  )
 })

@@ -8,8 +8,10 @@ const FACTS = {
   module: 'tasks.ts',
   broker: 'redis://:s3cret@host/0',
   backend: 'redis://user:s3cret@host/1',
-  concurrency: 4,
-  pool: 'threads',
+  pools: [
+    { kind: 'threads', size: 4 },
+    { kind: 'inline', size: 100 },
+  ],
   queues: ['fast', 'slow'],
   tasks: ['b.two', 'a.one'],
 }
@@ -22,7 +24,7 @@ test('everything that a worker is, without passwords', () => {
  .> app:         shop (tasks.ts)
  .> transport:   redis://:**@host/0
  .> results:     redis://user:**@host/1
- .> concurrency: 4 (threads)
+ .> concurrency: 4 (threads), 100 (inline)
 
  [queues]
  .> fast

@@ -90,7 +90,7 @@ it('as many slots are lent as the pool has, and 100 at least; the consumer is as
     [300, 300],
   ] as const) {
     const limits: number[] = []
-    const slots = new LentSlots({ size, held: () => size, limit: (count) => void limits.push(count) })
+    const slots = new LentSlots({ size: () => size, held: () => size, limit: (count) => void limits.push(count) })
     const loans = Array.from({ length: bound }, () => slots.lend())
     expect(loans.includes(undefined)).toBe(false)
     expect(slots.lend()).toBeUndefined()
@@ -105,7 +105,7 @@ it('as many slots are lent as the pool has, and 100 at least; the consumer is as
 
 it('while a slot is free, the consumer is asked for nothing', () => {
   const limits: number[] = []
-  const slots = new LentSlots({ size: 2, held: () => 1, limit: (count) => void limits.push(count) })
+  const slots = new LentSlots({ size: () => 2, held: () => 1, limit: (count) => void limits.push(count) })
   slots.lend()
   slots.changed()
   slots.end()

@@ -95,7 +95,7 @@ describe('a thread that dies', () => {
   it('is retried by the policy of the call, each time in a new thread, after its delay', async () => {
     const app = define(lab().app())
     const told = record(app)
-    await lab().work(app, { pool: 'threads', concurrency: 1, module })
+    await lab().work(app, { pool: 'threads', concurrency: 1, module, maxChildLosses: 5 })
     const handle = await app.send('exit', [], { retry: { max: 3, delay: 60, backoff: 'fixed', jitter: 'none' } })
     const begun = performance.now()
     await expect(handle.get({ timeout: '20s' })).rejects.toMatchObject({

@@ -59,8 +59,10 @@ function outcomes(one: Case): void {
     assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: MESSAGE_REPORT })
   })
 
-  one('success', async (open) => {
-    assert.deepEqual(await start(await open(1), 'add', [2, 3]).outcome, { kind: 'success', result: 5 })
+  one('success, also of an older input that is upgraded', async (open) => {
+    const pool = await open(1)
+    assert.deepEqual(await start(pool, 'add', [2, 3]).outcome, { kind: 'success', result: 5 })
+    assert.deepEqual(await start(pool, 'renewed', [1, 2]).outcome, { kind: 'success', result: [10, 20] })
   })
 
   one('failure: class, message and traceback of the error', async (open) => {
@@ -87,16 +89,9 @@ function outcomes(one: Case): void {
     assert.deepEqual([outcome.delay, outcome.error.message], [104, 'four'])
   })
 
-  one('snooze', async (open) => {
-    assert.deepEqual(await start(await open(1), 'snoozing').outcome, { kind: 'snooze', delay: 300_000 })
-  })
-
-  one('an older input is upgraded', async (open) => {
-    assert.deepEqual(await start(await open(1), 'renewed', [1, 2]).outcome, { kind: 'success', result: [10, 20] })
-  })
-
-  one('ignore and reject', async (open) => {
+  one('ignore, reject and snooze', async (open) => {
     const pool = await open(1)
+    assert.deepEqual(await start(pool, 'snoozing').outcome, { kind: 'snooze', delay: 300_000 })
     assert.deepEqual(await start(pool, 'ignore').outcome, { kind: 'ignore' })
     assert.deepEqual(await start(pool, 'reject').outcome, { kind: 'reject', requeue: true, reason: 'not mine' })
   })
@@ -128,6 +123,14 @@ function values(one: Case): void {
     const pool = await open(1)
     assert.match(failureOf(await start(pool, 'unsendable').outcome).message, /result\.call/)
     await assertWorks(pool)
+  })
+
+  one('hooks of the start have run before the first job, and jobs share a resource', async (open) => {
+    const pool = await open(1)
+    const look = async (): Promise<unknown> => ((await start(pool, 'resource').outcome) as { result?: unknown }).result
+    const first = await look()
+    assert.match(String(first), /^hooked, resource \d+$/)
+    assert.equal(await look(), first)
   })
 }
 

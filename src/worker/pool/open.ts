@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { TaskPool } from '../../config/taskOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 import { DEFAULT_CONCURRENCY, DEFAULT_POOL, type ParsedWorkerOptions, POOLS } from '../options.ts'
@@ -12,8 +13,13 @@ import { threads } from './threads/thread.ts'
 
 /** The options of a worker that its pool needs. */
 export type PoolOptions = Partial<
-  Pick<ParsedWorkerOptions, 'pool' | 'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap'>
+  Pick<
+    ParsedWorkerOptions,
+    'pool' | 'concurrency' | 'taskPools' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap'
+  >
 >
+
+type PoolApp = Pick<WorkerApp, 'config' | 'runJob' | 'tasks' | 'hooks'>
 
 const BYTES_PER_KILOBYTE = 1024
 /** Options for the children of a pool. */
@@ -23,45 +29,62 @@ const OF_CHILDREN = ['maxTasksPerChild', 'maxMemoryPerChild', 'childHeap'] as co
  * A pool, not yet started. Throws ConfigError for an unknown kind, a concurrency below 1, threads and processes without
  * a module, and options of children for a pool that has none.
  */
-export function openPool(app: Pick<WorkerApp, 'config' | 'runJob'>, options: PoolOptions): Pool {
-  const { pool = DEFAULT_POOL, concurrency, childHeap } = options
-  const limits = childHeap === undefined ? undefined : { maxOldGenerationSizeMb: childHeap }
+export function openPool(app: PoolApp, options: PoolOptions): Pool {
+  const { pool = DEFAULT_POOL, concurrency } = options
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new ConfigError(`concurrency: expected a whole number >= 1, got ${JSON.stringify(concurrency)}`)
   }
   switch (pool) {
     case 'inline':
-      refuseOfChildren(pool, options)
+      refuseOfChildren(app, pool, options)
       return new InlinePool(app, concurrency ?? DEFAULT_CONCURRENCY)
     case 'solo':
-      refuseOfChildren(pool, options)
+      refuseOfChildren(app, pool, options)
       if (concurrency !== undefined && concurrency !== 1) {
         throw new ConfigError(`concurrency: expected 1 with pool solo, got ${concurrency}`)
       }
       return new InlinePool(app, 1, 'solo')
     case 'threads':
-      return childPool(app, threads(limits), options)
     case 'processes':
+      return childPool(app, pool, options)
     case 'prefork':
-      return childPool(app, processes({ heap: childHeap }), options)
+      return childPool(app, 'processes', options)
     default:
       throw new ConfigError(`pool: expected one of ${POOLS.join(', ')}, got ${JSON.stringify(pool satisfies never)}`)
   }
 }
 
-function refuseOfChildren(pool: string, options: PoolOptions): void {
+/** A pool beside the worker's own, for tasks that ask for it. Threads and processes need the option `module`. */
+export function openTaskPool(app: PoolApp, kind: TaskPool, options: PoolOptions): Pool {
+  const concurrency = options.taskPools?.[kind]
+  if (kind === 'inline') return new InlinePool(app, concurrency ?? DEFAULT_CONCURRENCY)
+  return childPool(app, kind, { ...options, concurrency })
+}
+
+/** They are for the children of the pools that tasks ask for, where there are such tasks. */
+function refuseOfChildren({ tasks }: Pick<PoolApp, 'tasks'>, pool: 'inline' | 'solo', options: PoolOptions): void {
+  const children = [...tasks.values()].map(({ definition }) => definition.options.pool)
+  if (pool === 'inline' && children.some((kind) => kind === 'threads' || kind === 'processes')) return
   const given = OF_CHILDREN.find((name) => options[name] !== undefined)
   if (given !== undefined) throw new ConfigError(`${given}: expected pool threads or processes, got ${pool}`)
 }
 
-function childPool(app: Pick<WorkerApp, 'config'>, children: ChildKind, options: PoolOptions): Pool {
+function childPool(app: PoolApp, kind: ChildKind['pool'], options: PoolOptions): Pool {
   const { concurrency = availableParallelism(), module, maxTasksPerChild: maxTasks, maxMemoryPerChild } = options
-  if (module === undefined) {
-    const where = `module: pool ${children.pool}`
-    throw new ConfigError(`${where} needs the path or file URL of the task module, got none`)
-  }
+  if (module === undefined)
+    throw new ConfigError(`module: pool ${kind} needs the path or file URL of the task module, got none`)
   const maxMemory = maxMemoryPerChild === undefined ? undefined : maxMemoryPerChild * BYTES_PER_KILOBYTE
-  return new ChildPool(app, children, { size: concurrency, module: moduleText(module), maxTasks, maxMemory })
+  return new ChildPool(app, childrenOf(kind, options), {
+    size: concurrency,
+    module: moduleText(module),
+    maxTasks,
+    maxMemory,
+  })
+}
+
+function childrenOf(kind: ChildKind['pool'], { childHeap: heap }: PoolOptions): ChildKind {
+  if (kind === 'processes') return processes({ heap })
+  return threads(heap === undefined ? undefined : { maxOldGenerationSizeMb: heap })
 }
 
 function moduleText(module: unknown): string {

@@ -16,7 +16,7 @@ export interface RunOptions {
    * The task begins to wait for another one: where this pool can run one more meanwhile, it says so here. The returned
    * function ends that; undefined where too many wait. Absent where no slot is lent.
    */
-  lend?(): (() => void) | undefined
+  readonly lend?: (() => (() => void) | undefined) | undefined
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
 }

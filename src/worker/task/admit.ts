@@ -5,6 +5,7 @@ import type { Delivery } from '../../broker/broker.ts'
 import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
+import { isTooLate, withDeadline } from '../../protocol/deadline.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
@@ -12,12 +13,12 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
-import { isTooLate, withDeadline } from '../../tasks/deadline.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { versionOf } from '../../tasks/version.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import { afterLoss, type LossLimits } from './losses.ts'
 import { earlyPostponement, FIRST_SEEN_HEADER, unknownPostponement, whyUnknown } from './postponement.ts'
 import { Request } from './request.ts'
 
@@ -40,12 +41,10 @@ export interface Finisher extends Advancer {
 export interface Receiver extends Finisher {
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'isRevoked'>
+  readonly lossLimits: LossLimits
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
 }
-
-/** How often the worker that holds a message may die before the message is given up: it may be the cause. */
-export const MAX_LOST_RUNS = 10
 
 /**
  * Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds.
@@ -73,9 +72,11 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
   const why = reason === undefined ? whyUnknown(message, known) : undefined
   if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
-  const request = new Request(delivery, own, definition, hostname, earlyPostponement(own, now))
+  const request = new Request(delivery, own, definition, hostname, app.config.request, earlyPostponement(own, now))
   if (reason) return refuseRevoked(request, reason, receiver, now, known)
-  const error = delivery.lost >= MAX_LOST_RUNS ? tooOftenLost(delivery) : linkProblem(message, receiver)
+  const { lost } = request
+  const isGivenUp = lost > 0 && afterLoss({ of: 'worker', losses: lost }, receiver.lossLimits) === 'give up'
+  const error = isGivenUp ? tooOftenLost(lost) : linkProblem(message, receiver)
   if (!error) return request
   return {
     ...failedLinked(delivery, receiver, message, error),
@@ -94,8 +95,8 @@ function unknown(
 ): Request | Refusal {
   const { config, signals } = receiver.app
   const waiting = { reason, timeout: config.unknownTaskTimeout, now: config.clock.now() }
-  const postponement = unknownPostponement(message, delivery, waiting)
-  const request = new Request(delivery, message, definition, receiver.hostname, postponement)
+  const postponement = unknownPostponement(message, waiting)
+  const request = new Request(delivery, message, definition, receiver.hostname, config.request, postponement)
   if (postponement) return request
   const isNewer = receiver.app.definition(message.task) !== undefined
   const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
@@ -132,7 +133,7 @@ function neverRan({ facts, message }: Request, outcome: Outcome): Ended {
   return { facts, headers: message.headers, outcome, runtime: 0 }
 }
 
-function tooOftenLost({ lost }: Delivery): ErrorInfo {
+function tooOftenLost(lost: number): ErrorInfo {
   return {
     type: 'WorkerLostError',
     message: `the worker that ran it died ${lost} times`,

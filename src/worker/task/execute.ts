@@ -3,29 +3,35 @@ import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { Stores } from '../../calls/stores.ts'
+import { withinDeadline } from '../../protocol/deadline.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
-import { withinDeadline } from '../../tasks/deadline.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
-import { retryStopped } from '../../tasks/retry.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
+import { stopped } from '../pool/stopped.ts'
+import type { TaskPools } from '../pool/taskPools.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
+import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
-import { fallbacksOf, lessOf, settlementOf } from './settlement.ts'
+import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
+import { type TimeLimits, timeLimitsOf } from './timeLimits.ts'
+import type { Turn, Turns } from './turns.ts'
 
 /** What the execution of a task needs of its worker. */
 export interface WorkerContext extends Receiver, SettlerParts {
   readonly app: WorkerApp
   readonly stores: Stores
-  readonly pool: Pool
+  readonly pools: Pick<TaskPools, 'main'>
+  readonly turns: Turns
+  readonly timeLimits: TimeLimits
   readonly state: WorkerState
   /** As `RunOptions.lend`. */
   lend(): (() => void) | undefined
@@ -56,16 +62,69 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
   if (ended) await context.app.taskEnded(ended)
 }
 
-async function live(request: Request, context: WorkerContext): Promise<void> {
-  const { facts, postponement } = request
-  if (postponement?.kind !== 'unknown') context.app.signals.emit('task:received', facts)
-  if (postponement) {
-    await postpone(request, postponement, context)
-    return
+/** Not async, since every task passes through it. */
+function live(request: Request, context: WorkerContext): Promise<void> {
+  const { app, turns, pools } = context
+  const { postponement } = request
+  if (postponement?.kind === 'unknown') return postpone(request, postponement, context)
+  const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
+  if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
+  app.signals.emit('task:received', request.facts)
+  if (postponement) return postpone(request, postponement, context)
+  return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
+}
+
+/** In a pool whose slots are shared out here. */
+async function liveIn(turn: Turn, request: Request, context: WorkerContext): Promise<void> {
+  const waited = turn.wait && (await slotOf(turn.wait, turn, request, context))
+  if (waited === false) return
+  let ran: Request | undefined
+  try {
+    // It may have been revoked, or have expired, while it waited.
+    const decided = waited ? receive(request.delivery, context) : request
+    if (!(decided instanceof Request)) return await refuse(decided, context)
+    ran = request
+    await run(request, turn.pool, context)
+  } finally {
+    turn.end(ran?.runtime)
   }
+}
+
+/** Wait for the slot of a request; false when it ended without one: then the request is settled. */
+async function slotOf(
+  wait: NonNullable<Turn['wait']>,
+  turn: Turn,
+  request: Request,
+  context: WorkerContext,
+): Promise<boolean> {
+  try {
+    const end = await wait
+    if (end === 'slot') return true
+    if (end === 'late')
+      await postpone(request, untilThen(context.turns.later(turn, context.app.config.clock.now())), context)
+    else await conclude(request, stopped(request.id, 'shutdown'), context)
+  } catch (error) {
+    turn.end()
+    await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
+  }
+  return false
+}
+
+/** Put back for lack of a slot, or by its rate limit. `notBefore`: ms since the epoch. */
+function untilThen(notBefore: number): Postponement {
+  return { kind: 'early', notBefore, headers: {} }
+}
+
+/** `lend`: as of RunOptions, where its slot is the pool's own. */
+async function run(
+  request: Request,
+  pool: Pool,
+  context: WorkerContext,
+  lend?: NonNullable<RunOptions['lend']>,
+): Promise<void> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
   begin(request, context)
-  const ended = await context.pool.run(request.job, runOptions(request, context))
+  const ended = await pool.run(request.job, runOptions(request, context, lend))
   end(request, context)
   const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()
@@ -73,19 +132,19 @@ async function live(request: Request, context: WorkerContext): Promise<void> {
 }
 
 /** What becomes of it, now that its run has ended so. */
-function nextOf(request: Request, ended: Outcome, { app: { config } }: WorkerContext): Outcome {
-  const { definition, message } = request
-  const outcome = ended.kind === 'stopped' ? retryStopped(definition, request.job, ended, config.logger) : ended
-  return withinDeadline(outcome, message, config.clock.now())
+function nextOf(request: Request, ended: Outcome, { app: { config }, lossLimits }: WorkerContext): Outcome {
+  if (ended.kind !== 'stopped') return ended
+  const outcome = afterStop(request, ended, lossLimits, config.logger)
+  return withinDeadline(outcome, request.message.headers, config.clock.now())
 }
 
-/** Back into the queue until its time. A revoke that came meanwhile has found it nowhere. */
+/** Back into the queue until this moment. A revoke that came meanwhile has found it nowhere. */
 async function postpone(request: Request, postponement: Postponement, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
-  const { envelope } = delivery
-  const { notBefore, reason } = postponement
-  const headers = { ...envelope.headers, ...postponement.headers }
-  const later = { envelope: { ...envelope, headers }, route: { exchange: '', routingKey: delivery.queue }, notBefore }
+  const { notBefore, headers, reason } = postponement
+  const same = laterOf(request, notBefore)
+  const { envelope } = same
+  const later = { ...same, envelope: { ...envelope, headers: { ...envelope.headers, ...headers } } }
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,
@@ -139,19 +198,19 @@ function begin(request: Request, context: WorkerContext): void {
   request.begin(config.clock.now())
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
-  if (!message.ignoreResult && (tracked || request.delivery.redelivered)) {
+  if (!message.ignoreResult && (tracked || request.ranBefore)) {
     record(request, STARTED, startedBy(request), context)
   }
   context.state.begin(request)
   signals.emit('task:prerun', request.facts)
 }
 
-/** The message's limits, else the task's own: a sender by name alone does not know them. */
-function runOptions(request: Request, context: WorkerContext): RunOptions {
+/** The limits of the task are in its message, too, but a sender by name alone does not know them. */
+function runOptions(request: Request, context: WorkerContext, lend: RunOptions['lend']): RunOptions {
   const { message, definition } = request
-  const { clock } = context.app.config
-  const softTimeLimit = message.softTimeLimit ?? definition.options.softTimeLimit
-  const timeLimit = message.timeLimit ?? definition.options.timeLimit
+  const { config } = context.app
+  const { clock } = config
+  const { softTimeLimit, timeLimit } = timeLimitsOf(message, definition.options, context.timeLimits, config)
   if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, clock, () => {
@@ -163,7 +222,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
   return {
     signal: request.signal,
     kill: request.killed,
-    lend: context.lend,
+    lend,
     report: ({ state, meta, until }) => {
       beginAgain(request, context)
       record(request, state, meta, context, until)
@@ -176,7 +235,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
  * On redelivery, store STARTED before the first report, so that subscribers know that earlier output will be repeated.
  */
 function beginAgain(request: Request, context: WorkerContext): void {
-  if (!request.stored && request.delivery.redelivered) record(request, STARTED, startedBy(request), context)
+  if (!request.stored && request.ranBefore) record(request, STARTED, startedBy(request), context)
 }
 
 /**
@@ -266,6 +325,8 @@ function endedOf({ facts, message, runtime, acked }: Request, outcome: Outcome):
   return { facts, headers, runtime, outcome }
 }
 
+const EXPECTED = { expected: true }
+
 /** Report its end, once that is stored. */
 function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): void {
   const { facts, runtime } = request
@@ -274,7 +335,7 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       if (signals.has('task:success')) signals.emit('task:success', { ...facts, result: outcome.result, runtime })
       break
     case 'failure':
-      signals.emit('task:failure', { ...facts, error: outcome.error, runtime })
+      signals.emit('task:failure', { ...facts, error: outcome.error, runtime, ...(outcome.expected && EXPECTED) })
       break
     case 'retry':
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })

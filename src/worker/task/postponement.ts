@@ -1,6 +1,4 @@
-import type { Delivery } from '../../broker/broker.ts'
 import { isoTime } from '../../protocol/iso.ts'
-import { lostRuns, lostRunsHeader } from '../../protocol/lostRuns.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { versionOf } from '../../tasks/version.ts'
@@ -41,7 +39,6 @@ const MIN_DELAY_MS = 500
  */
 export function unknownPostponement(
   message: TaskMessage,
-  delivery: Delivery,
   { reason, timeout, now }: { reason: string; timeout: number; now: number },
 ): Postponement | undefined {
   const early = earlyPostponement(message, now)
@@ -55,7 +52,7 @@ export function unknownPostponement(
   return {
     kind: 'unknown',
     notBefore: now + Math.ceil(Math.min(left, delay)),
-    headers: { [FIRST_SEEN_HEADER]: first, ...lostRunsHeader(lostRuns(message.headers, delivery.lost)) },
+    headers: { [FIRST_SEEN_HEADER]: first },
     reason: known === undefined ? reason : undefined,
   }
 }

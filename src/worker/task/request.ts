@@ -2,14 +2,16 @@ import type { TaskFacts } from '../../app/signals.ts'
 import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import type { RequestConfig } from '../../config/requestOptions.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
-import { lostRuns } from '../../protocol/lostRuns.ts'
+import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
+import { withRequest } from '../../request/lazyRequest.ts'
 import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
@@ -39,6 +41,8 @@ export class Request {
   settled = false
   /** Writes what it emits; absent until it emits. */
   output: OutputWriter | undefined
+  /** How many of its runs have ended their children: those before, and this one. */
+  lostChildren: number
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
@@ -47,6 +51,7 @@ export class Request {
     message: TaskMessage,
     definition: TaskDefinition,
     hostname: string,
+    config: RequestConfig,
     postponement?: Postponement,
   ) {
     this.postponement = postponement
@@ -54,7 +59,9 @@ export class Request {
     this.message = message
     this.definition = definition
     this.hostname = hostname
-    this.facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
+    const { id, task, retries, headers } = message
+    this.lostChildren = lostChildren(headers)
+    this.facts = withRequest({ id, task, queue: delivery.queue, retries }, headers, config)
   }
 
   get id(): string {
@@ -75,9 +82,14 @@ export class Request {
     return this.#kill
   }
 
-  /** How many of its runs ended with their workers. */
+  /** How many of its runs were lost: they ended with their workers, or with their children and without a retry. */
   get lost(): number {
     return lostRuns(this.message.headers, this.delivery.lost)
+  }
+
+  /** Another run may have reported what this one reports again. */
+  get ranBefore(): boolean {
+    return this.delivery.redelivered || this.lostChildren > 0
   }
 
   get job(): Job {

@@ -3,9 +3,10 @@ import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { replacementOf } from '../../canvas/replace.ts'
 import { callHeaders } from '../../protocol/callHeaders.ts'
+import { deadlineOf } from '../../protocol/deadline.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
-import { lostRunsHeader } from '../../protocol/lostRuns.ts'
+import { lossHeaders } from '../../protocol/lostRuns.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
@@ -13,7 +14,6 @@ import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
-import { deadlineOf } from '../../tasks/deadline.ts'
 import { deadLetter, type Finisher } from './admit.ts'
 import type { Request } from './request.ts'
 import type { Ending } from './settler.ts'
@@ -77,12 +77,13 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
     case 'success':
       return success(request, outcome, finisher, now)
     case 'failure':
-      return failure(request, outcome.error, outcome, finisher, now)
+      return given(request, outcome, failure(request, outcome.error, outcome, finisher, now))
     case 'retry':
       return retry(request, outcome, now)
     case 'snooze':
       return snooze(request, outcome, now)
     case 'reject':
+      if (outcome.lost) return { delivery, publish: [again(request, {}, request.lost + 1)], end: 'ack' }
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
       return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
     case 'ignore':
@@ -96,6 +97,15 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
   }
 }
 
+/** A task that is given up leaves a copy of its message. */
+function given(
+  request: Request,
+  { error, deadLetter: dead }: Outcome & { kind: 'failure' },
+  end: Settlement,
+): Settlement {
+  return dead === true ? withDeadLetter(end, deadLetter(request.delivery, error)) : end
+}
+
 function success(
   request: Request,
   outcome: Outcome & { kind: 'success' },
@@ -107,7 +117,8 @@ function success(
 
 function failure(request: Request, error: ErrorInfo, outcome: Outcome, finisher: Finisher, now: number): Settlement {
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
-  return finalSettlement(request, meta, outcome, finisher, now, error)
+  const settlement = finalSettlement(request, meta, outcome, finisher, now, error)
+  return request.definition.options.acksOnFailure ? settlement : { ...settlement, end: 'drop' }
 }
 
 /** The final record, and all that follows from it. `error`: why it failed. */
@@ -132,19 +143,23 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: numb
   const { delivery, message } = request
   const meta = request.meta(RETRY, encodeException(outcome.error), outcome.error.traceback ?? null)
   const notBefore = now + outcome.delay
-  const retries = message.retries + 1
-  const next = { ...meta, retries, date_due: isoOf(notBefore) }
-  return { delivery, meta: kept(request, next, outcome), publish: [again(request, notBefore, retries)], end: 'ack' }
+  const later = { retries: message.retries + 1, eta: pythonIso(new Date(notBefore)) }
+  const next = { ...meta, retries: later.retries, date_due: isoOf(notBefore) }
+  return {
+    delivery,
+    meta: kept(request, next, outcome),
+    publish: [{ ...again(request, later), notBefore }],
+    end: 'ack',
+  }
 }
 
 /** The same, but no attempt is counted. */
 function snooze(request: Request, outcome: Outcome & { kind: 'snooze' }, now: number): Settlement {
-  const { delivery, message } = request
   const notBefore = now + outcome.delay
   const until = isoOf(notBefore)
   const meta = { ...request.meta(SNOOZED, { until }), date_due: until }
-  const publish = [again(request, notBefore, message.retries)]
-  return { delivery, meta: kept(request, meta, outcome), publish, end: 'ack' }
+  const later = { ...again(request, { eta: pythonIso(new Date(notBefore)) }), notBefore }
+  return { delivery: request.delivery, meta: kept(request, meta, outcome), publish: [later], end: 'ack' }
 }
 
 function stopped(
@@ -175,17 +190,27 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 }
 
 /**
- * The same message after so many retries, not before this moment, to the queue that it came from. Its body is passed on
- * as it came: arguments may hold what JavaScript does not. Protocol 1 has all in its body: it becomes protocol 2.
+ * The same message, not before this moment, to the queue that it came from, with the number of its lost runs, which
+ * the store counts from 0 again. Its body is passed on as it came: arguments may hold what JavaScript does not.
  */
-function again({ message, delivery, lost }: Request, notBefore: number, retries: number): Message {
+export function laterOf(request: Request, notBefore: number): Message {
+  const { envelope, lost } = request.delivery
+  if (lost > 0) return { ...again(request, {}), notBefore }
+  return { envelope, route: { exchange: '', routingKey: request.delivery.queue }, notBefore }
+}
+
+/** With these changes. Protocol 1 has all in its body: it becomes protocol 2. */
+function again(
+  { message, delivery, lost, lostChildren }: Request,
+  changes: { readonly retries?: number; readonly eta?: string },
+  lostRuns: number = lost,
+): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
-  const later = { retries, eta: pythonIso(new Date(notBefore)) }
-  const added = { ...lostRunsHeader(lost), ...callHeaders({ deadline: deadlineOf(message) }) }
+  const added = { ...lossHeaders(lostRuns, lostChildren), ...callHeaders({ deadline: deadlineOf(message) }) }
   if (headers.task !== undefined)
-    return { envelope: { headers: { ...headers, ...later, ...added }, properties, body }, route, notBefore }
+    return { envelope: { headers: { ...headers, ...changes, ...added }, properties, body }, route }
   const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
   const own = { ...message.headers, ...added }
-  return { envelope: encodeTask({ ...message, ...later, headers: own }, serializer), route, notBefore }
+  return { envelope: encodeTask({ ...message, ...changes, headers: own }, serializer), route }
 }

@@ -54,6 +54,7 @@ export function define(app: App): App {
     return new Promise<number>(() => undefined)
   })
   app.task('exit', () => process.exit(3))
+  app.task('exitAgain', () => process.exit(3), { rejectOnWorkerLost: true })
   return app
 }
 

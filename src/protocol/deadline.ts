@@ -1,9 +1,9 @@
-import { callFact, callHeaders } from '../protocol/callHeaders.ts'
-import { isoTime } from '../protocol/iso.ts'
-import type { TaskMessage } from '../protocol/message.ts'
-import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { isoOf } from '../std/clock.ts'
 import { timeOf } from '../std/id.ts'
+import { callFact, callHeaders } from './callHeaders.ts'
+import { isoTime } from './iso.ts'
+import type { TaskMessage } from './message.ts'
+import type { ErrorInfo, Outcome } from './outcome.ts'
 
 /*
  * The deadline of a task: from its first submission, over all its repeats. No run begins after it. It is a header of
@@ -33,9 +33,9 @@ export function isTooLate(message: TaskMessage, now: number): boolean {
  * What becomes of a run at this moment: its next run is not made where it would begin after the deadline. Then a task
  * that was to be repeated fails with its error, whose traceback says so; one that has snoozed with DeadlineExceeded.
  */
-export function withinDeadline(outcome: Outcome, message: TaskMessage, now: number): Outcome {
+export function withinDeadline(outcome: Outcome, headers: TaskMessage['headers'], now: number): Outcome {
   if (outcome.kind !== 'retry' && outcome.kind !== 'snooze') return outcome
-  const deadline = deadlineOf(message)
+  const deadline = deadlineOf({ headers })
   if (deadline === undefined || now + outcome.delay < deadline) return outcome
   const why = `its deadline is ${isoOf(deadline)}, and it would run again at ${isoOf(now + outcome.delay)}`
   const { children } = outcome

@@ -1,0 +1,188 @@
+import type { Clock } from '../../std/clock.ts'
+import { Stop } from '../../std/stopSignal.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
+import type { Pool } from '../pool/pool.ts'
+import { type TaskPools, tasksOf } from '../pool/taskPools.ts'
+import type { WorkerApp } from '../workerApp.ts'
+import { Bucket } from './bucket.ts'
+import { Line, SPARES, type WaitEnd } from './line.ts'
+import { afterLoss, type LossLimits } from './losses.ts'
+import type { Request } from './request.ts'
+
+/** Where a request runs, and what it waits for. */
+export interface Turn {
+  readonly pool: Pool
+  /** Until it has a slot; absent where it has one. Rejects when its pool cannot be opened. */
+  readonly wait?: Promise<WaitEnd> | undefined
+  /** It does not need its slot any more. `runtime`: how long it ran, ms; absent where it did not. */
+  end(runtime?: number): void
+}
+
+interface TurnsParts {
+  readonly app: Pick<WorkerApp, 'config' | 'tasks'>
+  readonly lossLimits: LossLimits
+}
+
+/** How long a message is put back, ms, at least and at most. */
+const MIN_AWAY_MS = 250
+const MAX_AWAY_MS = 10_000
+/** Messages that are put back return one by one, with this time between them, ms. */
+const RETURN_INTERVAL_MS = 5
+
+/**
+ * Which request runs when, in a worker whose tasks ask for several pools or have rate limits: each pool has its slots
+ * and its line, each limit its bucket. A message that would wait here for more than a second is put back into its queue
+ * for a while: so it keeps no other task waiting, and any other worker may take it.
+ */
+export class Turns {
+  readonly #pools: TaskPools
+  readonly #lines = new Map<Pool, Line>()
+  /** By the name of the task. */
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #clock: Clock
+  /** Pools that have been opened. */
+  readonly #ready: Set<Pool>
+  readonly #limits: LossLimits
+  readonly #stopping = new Stop()
+  /** How many messages it holds for these lines. */
+  readonly #places: number
+  /** Called when `prefetch` changes. */
+  onPrefetch: (count: number) => void = () => undefined
+  /** How many requests run alone, or wait for that, beside all others. */
+  #alone = 0
+  /** When the last of the messages that were put back returns, ms since the epoch. */
+  #lastReturn = 0
+
+  /** For the tasks of these queues. */
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits }: TurnsParts) {
+    this.#pools = pools
+    this.#clock = app.config.clock
+    this.#limits = lossLimits
+    this.#ready = new Set([pools.main])
+    const wanted = pools.wanted(queues)
+    const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
+    if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
+    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
+    const places = [...lines, ...buckets.map(({ held }) => held)]
+    this.#places = places.length === 0 ? pools.main.size : places.reduce((sum, count) => sum + count)
+  }
+
+  /** How many messages the worker holds at once. */
+  get prefetch(): number {
+    return this.#places + this.#alone
+  }
+
+  /**
+   * Undefined: at once, in the worker's own pool, where it is the only one. A number: not before this moment, here or
+   * in another worker. All moments are ms since the epoch.
+   */
+  of(request: Request, now: number): Turn | number | undefined {
+    const alone = this.#aloneFor(request)
+    const pool = alone ?? this.#pools.of(request.definition.options.pool)
+    const bucket = this.#bucketOf(request.definition)
+    const line = bucket || pool !== this.#pools.main ? this.#lineOf(pool) : this.#lines.get(pool)
+    if (!line) return undefined
+    // One that was held before may have run, and that is known of this delivery alone.
+    const patient = alone !== undefined || request.delivery.redelivered
+    if (!patient && !line.hasRoom) return this.#returnAt(line, now)
+    const pause = bucket ? bucket.reserve(now) : 0
+    if (pause === undefined) return bucket?.returnAt(now)
+    if (alone) this.#resize(1)
+    const end = (runtime?: number): void => {
+      line.free(runtime)
+      if (alone) this.#resize(-1)
+    }
+    if (pause > 0 || !line.take()) return { pool, wait: this.#wait(pool, line, pause, patient), end }
+    return { pool, wait: this.#ready.has(pool) ? undefined : this.#open(pool), end }
+  }
+
+  /** When a request that has waited in vain may begin, ms since the epoch. */
+  later({ pool }: Turn, now: number): number {
+    return this.#returnAt(this.#lineOf(pool), now)
+  }
+
+  /** Those that wait do not begin any more. */
+  stop(): void {
+    this.#stopping.abort('shutdown')
+  }
+
+  /** The pool for a task whose workers were lost: there it ends neither this worker nor the tasks beside it. */
+  #aloneFor({ lost }: Request): Pool | undefined {
+    if (lost === 0 || afterLoss({ of: 'worker', losses: lost }, this.#limits) !== 'run alone') return undefined
+    const { alone, main } = this.#pools
+    return alone === main ? undefined : alone
+  }
+
+  /** A task that runs alone takes no place from the others. */
+  #resize(by: 1 | -1): void {
+    this.#alone += by
+    this.onPrefetch(this.prefetch)
+  }
+
+  /** First for the rate limit of its task, `pause` ms, then for a slot, then for its pool. */
+  async #wait(pool: Pool, line: Line, pause: number, patient: boolean): Promise<WaitEnd> {
+    if (pause > 0 && !(await this.#pause(pause))) return 'stopped'
+    const end = line.take() ? 'slot' : await line.wait(patient, this.#stopping)
+    return end === 'slot' && !this.#ready.has(pool) ? this.#open(pool) : end
+  }
+
+  /** False when the worker stops before. */
+  #pause(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        cancel()
+        resolve(false)
+      }
+      const cancel = this.#clock.after(
+        ms,
+        () => {
+          this.#stopping.removeEventListener('abort', stop)
+          resolve(true)
+        },
+        true,
+      )
+      this.#stopping.addEventListener('abort', stop)
+    })
+  }
+
+  /** The worker may stop while the children load the task module. */
+  #open(pool: Pool): Promise<WaitEnd> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => resolve('stopped')
+      this.#stopping.addEventListener('abort', stop)
+      const opened = (): void => {
+        this.#ready.add(pool)
+        this.#stopping.removeEventListener('abort', stop)
+        resolve('slot')
+      }
+      pool.start().then(opened, (error) => {
+        this.#stopping.removeEventListener('abort', stop)
+        reject(error)
+      })
+    })
+  }
+
+  #returnAt({ delay }: Line, now: number): number {
+    const away = Math.min(Math.max(delay, MIN_AWAY_MS), MAX_AWAY_MS)
+    this.#lastReturn = Math.min(Math.max(this.#lastReturn + RETURN_INTERVAL_MS, now + away), now + MAX_AWAY_MS)
+    return this.#lastReturn
+  }
+
+  #lineOf(pool: Pool): Line {
+    let line = this.#lines.get(pool)
+    if (!line) {
+      line = new Line(pool.size, this.#clock)
+      this.#lines.set(pool, line)
+    }
+    return line
+  }
+  #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
+    if (rateLimit === undefined) return undefined
+    let bucket = this.#buckets.get(name)
+    if (!bucket) {
+      bucket = new Bucket(rateLimit)
+      this.#buckets.set(name, bucket)
+    }
+    return bucket
+  }
+}
