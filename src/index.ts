@@ -52,7 +52,13 @@ export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
-export type { ErrorClass, RetryOptions } from './config/retryOptions.ts'
+export type {
+  BackoffFunction,
+  BackoffOption,
+  CallRetryOptions,
+  ErrorClass,
+  RetryOptions,
+} from './config/retryOptions.ts'
 export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'
@@ -73,11 +79,11 @@ export type { Duration } from './std/duration.ts'
 export type { Emitter } from './std/emitter.ts'
 export * from './std/errors.ts'
 export { createLogger, type LineLevel, type Logger, type LogLevel, type LogOption } from './std/log.ts'
+export type { Middleware } from './std/middleware.ts'
 export type { InferInput, InferOutput, Schema } from './std/schema.ts'
 export type { SecretUrl } from './std/secretUrl.ts'
 export { currentTask, requestContext, type TaskContext, urlFor } from './tasks/current.ts'
 export type { MessageInfo } from './tasks/messageInfo.ts'
-export type { Middleware } from './tasks/middleware.ts'
 export type { Resource, ResourceOptions } from './tasks/resource.ts'
 export type { Run } from './tasks/runJob.ts'
 export type { TaskHooks, TaskReturn } from './tasks/taskHooks.ts'

@@ -70,6 +70,7 @@ function endOf(outcome: Outcome): Pick<TaskEnd, 'state' | 'result' | 'error'> | 
     case 'ignore':
       return { state: 'IGNORED', result: undefined, error: undefined }
     case 'retry':
+    case 'snooze':
     case 'replace':
       return undefined
   }

@@ -25,7 +25,18 @@ export interface EagerStore {
   readonly clock: Clock
 }
 
-/** Run at once in this process, retries without their waits, and record the end: a call under `alwaysEager`. */
+/** Without waits, a task that snoozes until something has happened would run for ever. */
+const MAX_SNOOZES = 1000
+
+function snoozedTooOften(): Outcome {
+  const message = `it has snoozed ${MAX_SNOOZES} times, and with alwaysEager no time passes`
+  return { kind: 'failure', error: { type: 'Snooze', message } }
+}
+
+/**
+ * Run at once in this process, retries and snoozes without their waits, and record the end: a call under
+ * `alwaysEager`.
+ */
 export async function runEagerly(
   job: Job,
   pending: TaskMeta | undefined,
@@ -48,9 +59,11 @@ export async function runEagerly(
   const host: JobHost = { signal: new AbortController().signal, report, emit: pending && emits ? emit : undefined, log }
   let retries = job.retries
   let outcome = await run(job, host)
-  while (outcome.kind === 'retry') {
-    retries++
-    outcome = await run({ ...job, retries }, host)
+  let snoozes = 0
+  while (outcome.kind === 'retry' || outcome.kind === 'snooze') {
+    if (outcome.kind === 'retry') retries++
+    else snoozes++
+    outcome = snoozes > MAX_SNOOZES ? snoozedTooOften() : await run({ ...job, retries }, host)
   }
   await handed
   const ended = { outcome, retries, runtime: performance.now() - begun }

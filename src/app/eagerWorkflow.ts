@@ -154,6 +154,7 @@ function endingOf(outcome: Outcome): RecordState | undefined {
       return { status: SUCCESS, result: outcome.result ?? null, traceback: null }
     case 'ignore':
     case 'retry':
+    case 'snooze':
     case 'replace':
       return undefined
     default: {

@@ -27,10 +27,17 @@ export interface Signals {
   /** `expected`: the error is one that the task declares (`throws`). */
   'task:failure': TaskFacts & { readonly error: ErrorInfo; readonly runtime: number; readonly expected?: boolean }
   'task:retry': TaskFacts & { readonly error: ErrorInfo; readonly delay: number }
+  /** It has asked to run again after this time. */
+  'task:snoozed': TaskFacts & { readonly delay: number }
   'task:revoked': TaskFacts & { readonly reason: 'revoked' | 'expired' | 'terminated' }
   'task:rejected': TaskFacts & { readonly requeue: boolean; readonly reason: string }
-  /** The message names a task that is not registered here. */
-  'task:unknown': TaskFacts
+  /**
+   * The message names a task that is not registered here; or a version of it that is newer than the one here, which is
+   * then `version`. It has waited for another worker as long as it may.
+   */
+  'task:unknown': TaskFacts & { readonly version?: number }
+  /** It cannot run here, and waits for another worker. Once for each message. */
+  'task:postponed': TaskFacts & { readonly reason: string }
   /** The message cannot be read. */
   'task:undecodable': { readonly queue: string; readonly error: ErrorInfo }
   /** Its lease had expired: another worker has it, and the result of this one was not stored. */

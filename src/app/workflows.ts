@@ -29,9 +29,9 @@ import { PENDING } from '../protocol/states.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
+import { compose, type Middleware } from '../std/middleware.ts'
 import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
-import { compose, type Middleware } from '../tasks/middleware.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
 
 /** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */

@@ -3,7 +3,7 @@ import { isFinal } from '../protocol/states.ts'
 
 /*
  * How long what is known of a task is kept: the same in every store. `expires` is the app's `resultExpires`, ms: how
- * long the record of a finished task is kept; 0 is for ever, as in Celery.
+ * long the record of a finished task is kept; 0 is for ever, as in Celery. A record may name a time of its own.
  */
 
 /** A record that never becomes final is dropped after this time, or after the result lifetime if that is longer, ms. */
@@ -26,10 +26,14 @@ export function delayOf({ date_due }: Pick<TaskMeta, 'date_due'>, now: number): 
  * How long a record is kept from now on, ms; 0: for ever. For a record that is not final the time begins at the moment
  * that the task waits for.
  */
-export function lifetimeOf(meta: Pick<TaskMeta, 'status' | 'date_due'>, expires: number, now: number): number {
-  if (expires === 0) return 0
-  return isFinal(meta.status) ? Math.ceil(expires) : staleAfter(expires) + delayOf(meta, now)
+export function lifetimeOf(meta: Aging, expires: number, now: number): number {
+  const own = meta.result_expires ?? expires
+  if (own === 0) return 0
+  return isFinal(meta.status) ? Math.ceil(own) : staleAfter(own) + delayOf(meta, now)
 }
+
+/** What of a record decides how long it is kept. */
+type Aging = Pick<TaskMeta, 'status' | 'date_due' | 'result_expires'>
 
 /** The moment, ms since the epoch, at which this lifetime ends if it begins now; `NEVER` for a lifetime of 0. */
 export function endOf(lifetime: number, now: number): number {

@@ -17,9 +17,14 @@ export type Overlap = 'allow' | 'skip' | 'queue' | 'cancel'
  * Options of the calls that a schedule makes: those of `applyAsync` that can apply to many calls. Relative times count
  * from the sending of each run.
  */
-export type ScheduledOptions = Omit<CallOptions, 'taskId' | 'eta' | 'idempotencyKey' | 'note' | 'expires'> & {
+export type ScheduledOptions = Omit<
+  CallOptions,
+  'taskId' | 'eta' | 'idempotencyKey' | 'note' | 'expires' | 'deadline'
+> & {
   /** Not started later than this after it was sent: REVOKED. */
   expires?: number | string | undefined
+  /** No run of it begins later than this after it was sent. */
+  deadline?: number | string | undefined
 }
 
 /** Arguments of a call: positional, or keyword ones as an object. */

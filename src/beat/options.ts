@@ -93,8 +93,9 @@ function checkScheduled(options: ScheduledOptions, where: string): ScheduledOpti
   for (const name of SINGLE_CALL_OPTIONS) {
     if (name in given) throw new ArgumentError(`${where}: ${name} is of one call, and a schedule makes many`)
   }
-  if ((given.expires as unknown) instanceof Date)
-    throw new ArgumentError(`${where}: expires: expected a time from the sending, as '1h', got a Date`)
+  for (const name of ['expires', 'deadline'])
+    if (given[name] instanceof Date)
+      throw new ArgumentError(`${where}: ${name}: expected a time from the sending, as '1h', got a Date`)
   parseCallOptions(given, where)
   return given as ScheduledOptions
 }

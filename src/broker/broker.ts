@@ -75,9 +75,17 @@ export interface Consumer extends AsyncIterable<Delivery> {
 export interface ConsumeOptions {
   /** Unsettled deliveries at a time. */
   readonly prefetch: number
+  /**
+   * How many messages for each of these may be taken ahead of their turn, where they are settled quickly; 0: none.
+   * Default: `DEFAULT_AHEAD`.
+   */
+  readonly ahead?: number | undefined
   /** Shown to people: the worker's host name, as `celeriac@host`. */
   readonly name: string
 }
+
+/** Messages that may be taken ahead for each slot, unless the consumer says otherwise. */
+export const DEFAULT_AHEAD = 4
 
 /** When a message may be taken, and by whom. */
 export interface PublishOptions {

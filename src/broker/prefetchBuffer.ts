@@ -1,7 +1,7 @@
+import { DEFAULT_AHEAD } from './broker.ts'
+
 /** The buffer takes what the worker finishes in this time, ms: about what a claim takes on a distant server. */
 const PREFETCH_WINDOW_MS = 20
-/** Most messages ahead for each slot: Celery's `worker_prefetch_multiplier`. */
-const MAX_PREFETCH_PER_SLOT = 4
 /** A message that waits longer than this for a slot is released, ms: another worker may have a free one. */
 const MAX_BUFFERED_MS = 500
 /** The pace is measured over this many tasks. Where fewer end within this time, ms, nothing is prefetched. */
@@ -21,9 +21,12 @@ export class PrefetchBuffer<Item> {
   #since = performance.now()
   /** Ended per ms. */
   #pace = 0
+  readonly #perSlot: number
 
-  constructor(giveBack: (stale: Item[]) => unknown) {
+  /** `perSlot`: most messages ahead for each slot. */
+  constructor(giveBack: (stale: Item[]) => unknown, perSlot: number = DEFAULT_AHEAD) {
     this.#giveBack = giveBack
+    this.#perSlot = perSlot
   }
 
   /** A task has ended. */
@@ -44,7 +47,7 @@ export class PrefetchBuffer<Item> {
       this.#ended = 0
       this.#since += passed
     }
-    return Math.min(places * MAX_PREFETCH_PER_SLOT, Math.floor(this.#pace * PREFETCH_WINDOW_MS))
+    return Math.min(places * this.#perSlot, Math.floor(this.#pace * PREFETCH_WINDOW_MS))
   }
 
   push(items: readonly Item[]): void {

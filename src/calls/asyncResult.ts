@@ -12,7 +12,7 @@ import {
   TimeoutError,
   UnknownJobError,
 } from '../std/errors.ts'
-import { currentTask, lineage } from '../tasks/current.ts'
+import { currentTask, lendSlot, lineage } from '../tasks/current.ts'
 import { infoOf, type JobError, type JobInfo } from './jobInfo.ts'
 import { revokeTask } from './revoke.ts'
 import type { AppStores } from './stores.ts'
@@ -320,12 +320,15 @@ export async function* bounded<Step>(
   if (signal?.aborted) abort()
   const late = (): void => cut(new TimeoutError(`${what} was not ready within ${limit} ms`))
   const cancel = limit === undefined ? undefined : clock.after(limit, late)
-  const attended = check.begin(id, by)
+  const takeBack = by && lendSlot()
+  // What has lent its slot holds none.
+  const attended = check.begin(id, takeBack ? undefined : by)
   try {
     yield* begin(stop)
     if (cuts.length > 0) throw cuts[0]
   } finally {
     cancel?.()
+    takeBack?.()
     attended()
     signal?.removeEventListener('abort', abort)
     stop.abort()

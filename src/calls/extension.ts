@@ -18,7 +18,7 @@ const EXTENSION_OPTIONS: readonly Extension['option'][] = ['webhook']
  * and for an option that the app does not implement.
  */
 export function extensionHeaders(
-  options: CallOptions,
+  options: Pick<CallOptions, Extension['option']>,
   task: string,
   extensions: readonly Extension[],
 ): Record<string, unknown> | undefined {

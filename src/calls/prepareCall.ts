@@ -3,6 +3,7 @@ import type { Route } from '../broker/broker.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -17,7 +18,8 @@ import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
-import { RETRY_HEADER } from '../tasks/runJob.ts'
+import { retryHeader } from '../tasks/retry.ts'
+import { sentVersion } from '../tasks/version.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
 
 /** The call that send middleware gets, before it is encoded. */
@@ -173,7 +175,7 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: options.priority ?? own?.priority,
-    headers: inContext(headersOf(options, task, facts.extensions), facts.request),
+    headers: inContext(headersOf(options, own, task, facts), facts.request),
   }
 }
 
@@ -190,13 +192,19 @@ function stampsOf({ stamps }: ParsedCallOptions): Pick<TaskMessage, 'stampedHead
 
 function headersOf(
   options: ParsedCallOptions,
+  own: ParsedTaskOptions | undefined,
   task: string,
-  extensions: readonly Extension[],
+  { extensions, now }: Pick<Sender, 'extensions'> & { now: number },
 ): Record<string, unknown> {
   const extended = extensionHeaders(options, task, extensions)
+  const facts = callHeaders({
+    resultExpires: options.resultExpires ?? own?.resultExpires,
+    deadline: momentOf(options.deadline ?? own?.deadline, now)?.getTime(),
+    version: own && sentVersion(own),
+  })
   const { headers = {}, retry, owner, tags } = options
-  if (retry === undefined && extended === undefined && owner === undefined && tags === undefined) return headers
-  return { ...headers, ...retryHeader(options), ...ownershipHeader(options), ...extended }
+  if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
+  return { ...headers, ...retryHeader(retry), ...ownershipHeader(options), ...facts, ...extended }
 }
 
 /**
@@ -214,14 +222,7 @@ function inContext(headers: Record<string, unknown>, config: Config['request']):
   return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
 }
 
-/** A call's own retry policy, as a header. */
-export function retryHeader({ retry }: Pick<ParsedCallOptions, 'retry'>): Record<string, unknown> {
-  if (retry === undefined) return {}
-  const { max, kind, delay, maxDelay, jitter } = retry
-  return { [RETRY_HEADER]: { max, kind, delay, maxDelay, jitter } }
-}
-
 /** A moment, or this many ms from now. */
-function momentOf(time: Date | number | undefined, now: number): Date | undefined {
+export function momentOf(time: Date | number | undefined, now: number): Date | undefined {
   return typeof time === 'number' ? new Date(now + time) : time
 }

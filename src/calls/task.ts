@@ -1,6 +1,7 @@
 import type { CallOptions } from '../config/callOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import { parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import { chunksData, mapData, starmapData, taskData } from '../protocol/canvas.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -17,6 +18,7 @@ import {
   parsePositionalParams,
 } from '../tasks/parameters.ts'
 import { splitHooks, type TaskHooks } from '../tasks/taskHooks.ts'
+import { sentVersion } from '../tasks/version.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
 import type { PositionalMaker } from './makers.ts'
 import { Group, Signature, type WorkflowSender } from './workflow.ts'
@@ -98,6 +100,11 @@ export interface ObjectTask<
    * Default for callers without these types (Python, HTTP): their order in the schema, where it is known.
    */
   params?: Params | undefined
+  /**
+   * Makes an input of today from one of an older version, which is `from`, at least 1; before the schema checks it.
+   * Default: an older input is taken as it is.
+   */
+  upgrade?: ((input: unknown, from: number) => InferInput<Input> | Promise<InferInput<Input>>) | undefined
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 
@@ -232,8 +239,11 @@ function makersOf(
   calls: Calls,
 ): Record<'s' | 'si' | 'map' | 'starmap' | 'chunks', (...args: never[]) => AnyWorkflow> {
   const { name } = definition
+  // Its arguments are of this version, whatever process sends it.
+  const headers = callHeaders({ version: sentVersion(definition.options) })
+  const options = headers && { options: { headers } }
   const call = (args: readonly unknown[], immutable: boolean): AnyWorkflow =>
-    new Signature(taskData(name, { ...givenOf(definition, args), immutable }), calls)
+    new Signature(taskData(name, { ...givenOf(definition, args), ...options, immutable }), calls)
   const each = (items: readonly (readonly unknown[])[], kind: string): typeof items => {
     if (!Array.isArray(items) || !items.every((item) => Array.isArray(item)))
       throw new ArgumentError(`task ${name}: ${kind}: expected a list of lists of arguments, got ${shown(items)}`)

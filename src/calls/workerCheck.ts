@@ -115,5 +115,5 @@ function noWorker({ task_id: id, name, queue }: TaskMeta, url: string): string {
 }
 
 function noSlot({ task_id: id, name, queue }: TaskMeta, by: Waiter): string {
-  return `task ${by.task}[${by.id}] holds a slot of its worker while it waits for task ${name}[${id}], which no worker of queue ${queue} has a free slot for: where all of them wait like this, none ever goes on. Give the workers more concurrency, or the other task a queue with workers of its own`
+  return `task ${by.task}[${by.id}] holds a slot of its worker while it waits for task ${name}[${id}], which no worker of queue ${queue} has a free slot for: where all of them wait like this, none ever goes on. Only tasks of the pool inline lend their slots while they wait, and not more than 100 or its concurrency at once. Give the workers more concurrency, or the other task a queue with workers of its own`
 }

@@ -1,5 +1,6 @@
 import type { CallOptions, ParsedCallOptions } from '../config/callOptions.ts'
 import { parseCallOptions } from '../config/callOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import { pythonIso } from '../protocol/iso.ts'
 import { memberOnError, ON_ERROR, type OnError, onErrorOf, withOnError } from '../protocol/onError.ts'
 import { ownershipHeader } from '../protocol/ownership.ts'
@@ -7,7 +8,8 @@ import type { SignatureData } from '../protocol/signature.ts'
 import { type Stamps, withStamps } from '../protocol/stamps.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
-import { retryHeader } from './prepareCall.ts'
+import { retryHeader } from '../tasks/retry.ts'
+import { momentOf } from './prepareCall.ts'
 
 /** Options of a signature: they are sent with it, by a client or by a worker. Each is that of a call. */
 export interface SignatureOptions
@@ -24,6 +26,7 @@ export interface SignatureOptions
     | 'timeLimit'
     | 'softTimeLimit'
     | 'ignoreResult'
+    | 'resultExpires'
     | 'serializer'
     | 'stamps'
   > {
@@ -37,8 +40,8 @@ export interface SignatureOptions
 
 /**
  * Options of the call of a workflow. `countdown` and `eta` are those of the tasks that run first; `taskId` and `link`
- * those of its end; `linkError`, `expires`, `priority`, `queue`, `headers`, `tags` and `owner` go to each task that has
- * none of its own, `stamps` to its links, too.
+ * those of its end; `linkError`, `expires`, `deadline`, `priority`, `queue`, `headers`, `tags` and `owner` go to each
+ * task that has none of its own, `stamps` to its links, too.
  */
 export interface WorkflowOptions
   extends Pick<
@@ -46,6 +49,7 @@ export interface WorkflowOptions
     | 'countdown'
     | 'eta'
     | 'expires'
+    | 'deadline'
     | 'priority'
     | 'queue'
     | 'taskId'
@@ -75,6 +79,7 @@ const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'timeLimit',
   'softTimeLimit',
   'ignoreResult',
+  'resultExpires',
   'serializer',
   'stamps',
   'onError',
@@ -84,6 +89,7 @@ const WORKFLOW_OPTIONS: ReadonlySet<string> = new Set<keyof WorkflowOptions>([
   'countdown',
   'eta',
   'expires',
+  'deadline',
   'priority',
   'queue',
   'taskId',
@@ -149,13 +155,13 @@ export interface ParsedWorkflowOptions {
 export function parseWorkflowOptions(options: WorkflowOptions, where: string, now: number): ParsedWorkflowOptions {
   refuseUnknown(options, WORKFLOW_OPTIONS, where)
   const parsed = parseCallOptions(options, where)
-  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...rest } = parsed
-  const headers =
-    tags === undefined && owner === undefined ? rest.headers : { ...rest.headers, ...ownershipHeader(parsed) }
-  const end = typeof expires === 'number' ? new Date(now + expires) : expires
+  const { countdown, eta, taskId, tags, owner, link = [], linkError = [], stamps = {}, expires, ...others } = parsed
+  const { deadline, ...rest } = others
+  const added = { ...ownershipHeader(parsed), ...callHeaders({ deadline: momentOf(deadline, now)?.getTime() }) }
+  const headers = Object.keys(added).length === 0 ? rest.headers : { ...rest.headers, ...added }
   return {
     first: wireOf({ countdown, eta }),
-    all: wireOf({ ...rest, headers, expires: end }),
+    all: wireOf({ ...rest, headers, expires: momentOf(expires, now) }),
     taskId,
     links: link,
     errbacks: linkError,
@@ -167,6 +173,7 @@ export function parseWorkflowOptions(options: WorkflowOptions, where: string, no
 
 function wireOf(options: ParsedCallOptions): Record<string, unknown> {
   const { expires, retry, headers } = options
+  const facts = callHeaders({ resultExpires: options.resultExpires })
   const all: Record<string, unknown> = {
     countdown: seconds(options.countdown),
     eta: options.eta && pythonIso(options.eta),
@@ -178,7 +185,7 @@ function wireOf(options: ParsedCallOptions): Record<string, unknown> {
     soft_time_limit: seconds(options.softTimeLimit),
     ignore_result: options.ignoreResult,
     serializer: options.serializer,
-    headers: retry ? { ...headers, ...retryHeader(options) } : headers,
+    headers: retry || facts ? { ...headers, ...retryHeader(retry), ...facts } : headers,
   }
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
   return { ...(options.stamps ? withStamps(given, options.stamps) : given) }

@@ -1,7 +1,8 @@
 import { type Prepared, preparedOf } from '../calls/prepareCall.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
-import { isPriority } from '../config/taskOptions.ts'
+import { isPriority, type ParsedTaskOptions } from '../config/taskOptions.ts'
+import { callHeaders } from '../protocol/callHeaders.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, LikeEncoder, type TaskMessage } from '../protocol/message.ts'
 import { ownershipIn } from '../protocol/ownership.ts'
@@ -54,7 +55,7 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   const { config } = app
   const own = app.tasks.get(task)?.definition.options
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
-  const message = messageOf(signature, before, { now, ignored })
+  const message = messageOf(signature, before, { now, ignored, own })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
   // Python's values for the default are None and ''.
   const queue = text(options, 'queue') || undefined
@@ -161,9 +162,10 @@ export function checkOptions(options: Options, where: string): void {
 function messageOf(
   { task, args, kwargs, options }: SignatureData,
   before: Predecessor,
-  { now, ignored }: { now: number; ignored: boolean },
+  { now, ignored, own }: { now: number; ignored: boolean; own: ParsedTaskOptions | undefined },
 ): TaskMessage {
-  const { stamped_headers, stamps, ...headers } = record(options, 'headers') ?? {}
+  const { stamped_headers, stamps, ...given } = record(options, 'headers') ?? {}
+  const headers = { ...headersOf(own, now), ...given }
   return {
     id: text(options, 'task_id') as string,
     task,
@@ -188,6 +190,13 @@ function messageOf(
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
     ...stampsOf(options, { stamped_headers, stamps }),
   }
+}
+
+/** The headers of the task's own options. */
+function headersOf(own: ParsedTaskOptions | undefined, now: number): Options | undefined {
+  if (!own) return undefined
+  const { resultExpires, deadline } = own
+  return callHeaders({ resultExpires, deadline: deadline === undefined ? undefined : now + deadline })
 }
 
 function embedOf(options: Options): Embed {

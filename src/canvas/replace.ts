@@ -1,4 +1,5 @@
 import type { Following } from '../backend/followUp.ts'
+import { callFact, callHeaders } from '../protocol/callHeaders.ts'
 import { chordData, taskData, tasksOf } from '../protocol/canvas.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import { ownedOptions } from '../protocol/ownership.ts'
@@ -10,9 +11,9 @@ import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
 /**
  * A workflow replaces a task, as with Celery's `replace`: it ends with the id of the task, and has its callbacks, its
  * errbacks, the rest of its chain, and its place in a group; each task in it that has none of its own gets the priority
- * of the task, its `expires`, its owner and its tags. Its other ids are derived from that of the task, so that a
- * task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord where
- * none can be joined, and as `expand`.
+ * of the task, its `expires`, its deadline, its owner and its tags. Its other ids are derived from that of the task, so
+ * that a task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord
+ * where none can be joined, and as `expand`.
  */
 export function replacementOf(
   message: TaskMessage,
@@ -33,8 +34,14 @@ export function replacementOf(
     chain: embed.chain ?? [],
   })
   const signature = withErrbacks(ended, embed.errbacks ?? [])
+  const kept = callHeaders({ deadline: callFact(headers, 'deadline') })
   const nesting = (message.replacedTaskNesting ?? 0) + 1
-  const flow = { priority, expires, replaced_task_nesting: nesting, ...ownedOptions(headers) }
+  const flow = {
+    priority,
+    expires,
+    replaced_task_nesting: nesting,
+    headers: { ...ownedOptions(headers)?.headers, ...kept },
+  }
   const following = send([{ signature, args: [], id, flow }], { ...message, id: parentId }, advancer, now)
   if ((following.opens ?? []).length > 0 && !advancer.joins)
     throw new NotSupportedError(`task ${message.task}: replace: these stores cannot join a chord, nor a group`)

@@ -18,6 +18,8 @@ export interface WorkerCommandOptions extends AppOptions {
   pool?: PoolKind
   taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
+  prefetchMultiplier?: number
+  disablePrefetch?: boolean
   excludeQueues?: string[]
   maxTasks?: number
   purge?: boolean
@@ -41,10 +43,11 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const { excludeQueues, maxTasks, timeLimit, softTimeLimit } = options
+  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...children }
+  const ahead = { prefetchMultiplier, disablePrefetch }
+  const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
   const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })

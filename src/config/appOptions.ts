@@ -85,6 +85,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
   /**
+   * How long a message whose task, or whose version of it, a worker does not know goes back to its queue, for another
+   * worker, before it fails; `0`: not at all. Default `'60s'`.
+   */
+  unknownTaskTimeout?: Duration | undefined
+  /**
    * States on the way (STARTED, progress, RETRY), and what tasks emit, that the store keeps per task, the newest, for
    * `events` and event streams: 0 to 100,000; 0 keeps none. About 1 MiB at most. Default `1000`.
    */
@@ -148,6 +153,8 @@ export interface Config {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly trackStarted: boolean
+  /** ms */
+  readonly unknownTaskTimeout: number
   readonly eventLog: number
   readonly alwaysEager: boolean
   readonly webhooks: WebhookConfig | undefined
@@ -303,6 +310,11 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: false,
     doc: "default of the tasks' option of that name",
     celery: 'task_track_started',
+  },
+  unknownTaskTimeout: {
+    kind: 'duration',
+    default: '60s',
+    doc: 'how long a message whose task, or whose version of it, a worker does not know goes back to its queue, for [another worker](how-to/deploy.md#change-a-task), before it fails; `0`: not at all',
   },
   eventLog: {
     kind: 'count',

@@ -7,7 +7,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireDate, requireObject, requireText, shown } from '../std/validate.ts'
-import { parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { type CallRetryOptions, parseCallRetry, type RetryPolicy } from './retryOptions.ts'
 import { TASK_OPTIONS } from './taskOptions.ts'
 
 /** Options of one call: they override those of its task; some exist for calls only. */
@@ -19,6 +19,8 @@ export interface CallOptions {
   eta?: Date | undefined
   /** Not started after this moment, or this much time from now: REVOKED. Default: the task's. */
   expires?: Date | Duration | undefined
+  /** No run begins after this moment, or later than this from now: over all repeats. Default: the task's. */
+  deadline?: Date | Duration | undefined
   /** 0 to 255; on the embedded store the highest is served first. Default: the task's. */
   priority?: number | undefined
   /** Queue it goes to. Default: the task's. */
@@ -33,7 +35,7 @@ export interface CallOptions {
    * Repeats after a failure, in place of the task's; which errors are repeated is the task's to say. Default: the
    * task's.
    */
-  retry?: number | Omit<RetryOptions, 'on' | 'except'> | undefined
+  retry?: number | CallRetryOptions | undefined
   /**
    * Stopped by force after this time (threads, processes); abandoned (inline); `0`: no limit. In a thread or process
    * also a loop that never awaits; inline nothing can end a function of the same thread. Default: the task's.
@@ -43,6 +45,11 @@ export interface CallOptions {
   softTimeLimit?: Duration | undefined
   /** Keep no record: neither state nor result. Default: the task's. */
   ignoreResult?: boolean | undefined
+  /**
+   * How long its record is kept after its end; `0`: for ever. With `rpc://` in the memory of the caller, as far as
+   * there is room. Default: the task's.
+   */
+  resultExpires?: Duration | undefined
   /** How its arguments are sent. Default: the task's. */
   serializer?: 'json' | 'msgpack' | undefined
   /**
@@ -80,13 +87,28 @@ export interface CallOptions {
 
 /** Those that are given, parsed: times in ms. */
 export interface ParsedCallOptions
-  extends Omit<CallOptions, 'countdown' | 'expires' | 'retry' | 'timeLimit' | 'softTimeLimit' | 'link' | 'linkError'> {
+  extends Omit<
+    CallOptions,
+    | 'countdown'
+    | 'expires'
+    | 'deadline'
+    | 'retry'
+    | 'timeLimit'
+    | 'softTimeLimit'
+    | 'resultExpires'
+    | 'link'
+    | 'linkError'
+  > {
   readonly countdown?: number | undefined
   /** A moment, or ms from the call. */
   readonly expires?: Date | number | undefined
+  /** A moment, or ms from the call. */
+  readonly deadline?: Date | number | undefined
   readonly retry?: RetryPolicy | undefined
   readonly timeLimit?: number | undefined
   readonly softTimeLimit?: number | undefined
+  /** ms; 0: for ever. */
+  readonly resultExpires?: number | undefined
   readonly link?: readonly SignatureData[] | undefined
   readonly linkError?: readonly SignatureData[] | undefined
 }
@@ -116,10 +138,17 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   expires: {
     kind: 'value',
     type: 'Date | Duration',
-    parse: expiresOf,
+    parse: dateOrDuration,
     absent: "the task's",
     doc: 'not started after this moment, or this much time from now: REVOKED',
     celery: 'expires',
+  },
+  deadline: {
+    kind: 'value',
+    type: 'Date | Duration',
+    parse: dateOrDuration,
+    absent: "the task's",
+    doc: 'no run begins after this moment, or later than this from now: [over all repeats](reference.md#deadlines)',
   },
   priority: { ...TASK_OPTIONS.priority, ...OF_TASK },
   queue: { ...TASK_OPTIONS.queue, ...OF_TASK },
@@ -147,14 +176,15 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   },
   retry: {
     kind: 'value',
-    type: "number | Omit<RetryOptions, 'on' | 'except'>",
-    parse: parseRetry,
+    type: 'number | CallRetryOptions',
+    parse: parseCallRetry,
     doc: "repeats after a failure, in place of the task's; which errors are repeated is the task's to say",
     ...OF_TASK,
   },
   timeLimit: { ...TASK_OPTIONS.timeLimit, ...OF_TASK },
   softTimeLimit: { ...TASK_OPTIONS.softTimeLimit, ...OF_TASK },
   ignoreResult: { ...TASK_OPTIONS.ignoreResult, ...OF_TASK },
+  resultExpires: { ...TASK_OPTIONS.resultExpires, ...OF_TASK },
   serializer: { ...TASK_OPTIONS.serializer, ...OF_TASK },
   idempotencyKey: {
     kind: 'text',
@@ -230,10 +260,10 @@ export function parseCallOptions(options: CallOptions, where: string): ParsedCal
   return parsed
 }
 
-function expiresOf(expires: Date | Duration, where: string): Date | number {
-  if (!(expires instanceof Date)) return milliseconds(expires, where)
-  requireDate(expires, where)
-  return expires
+function dateOrDuration(time: Date | Duration, where: string): Date | number {
+  if (!(time instanceof Date)) return milliseconds(time, where)
+  requireDate(time, where)
+  return time
 }
 
 /** Throws ArgumentError for what is no signature. */

@@ -4,7 +4,15 @@ import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
 import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
-import { contentTypeOf, exposedLevel, parseAccepts, parseExample, parseRate, requireErrors } from './taskValues.ts'
+import {
+  contentTypeOf,
+  exposedLevel,
+  parseAccepts,
+  parseExample,
+  parseRate,
+  requireErrors,
+  requireUpgrade,
+} from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -35,8 +43,26 @@ export interface TaskOptions {
   softTimeLimit?: Duration | undefined
   /** Not started after this time: REVOKED. Default: never. */
   expires?: Duration | undefined
+  /**
+   * No run begins later than this after the first submission: over all repeats. A run that has begun goes on. Default:
+   * none.
+   */
+  deadline?: Duration | undefined
+  /** Version of its input: each message has it, and older ones are upgraded. Default `1`. */
+  version?: number | undefined
+  /**
+   * Makes an input of today from one of an older version: `(input, from) => input`. Called before the schema. Of a task
+   * without an input schema it gets, and returns, the list of positional arguments. May be asynchronous. Default: an
+   * older input is taken as it is.
+   */
+  upgrade?: Upgrade | undefined
   /** Keep no record: neither state nor result. Default: the app's. */
   ignoreResult?: boolean | undefined
+  /**
+   * How long its record is kept after its end; `0`: for ever. With `rpc://` in the memory of the caller, as far as
+   * there is room. Default: the app's.
+   */
+  resultExpires?: Duration | undefined
   /**
    * Acknowledge when it ends, so that a crash runs it again; `false`: when it starts, so that a crash loses it. Default
    * `true`.
@@ -113,6 +139,9 @@ export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
 
+/** The option `upgrade`: `from` is the version of the input that it gets, at least 1. */
+export type Upgrade = (input: unknown, from: number) => unknown
+
 /** What a task is given, reports and returns, for people to see. */
 export interface TaskExample {
   /** Its input object, or its list of arguments. */
@@ -131,7 +160,12 @@ export interface ParsedTaskOptions {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly expires: number | undefined
+  readonly deadline: number | undefined
+  readonly version: number
+  readonly upgrade: Upgrade | undefined
   readonly ignoreResult: boolean | undefined
+  /** ms; 0: for ever. */
+  readonly resultExpires: number | undefined
   readonly acksLate: boolean
   readonly acksOnFailure: boolean
   readonly acksOnTimeout: boolean
@@ -211,11 +245,37 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     doc: 'not started after this time: REVOKED',
     celery: 'expires',
   },
+  deadline: {
+    kind: 'duration',
+    absent: 'none',
+    doc: 'no run begins later than this after the first submission: [over all repeats](reference.md#deadlines)',
+    more: 'A run that has begun goes on.',
+  },
+  version: {
+    kind: 'count',
+    min: 1,
+    default: 1,
+    doc: 'version of its input: each message has it, and [older ones are upgraded](how-to/deploy.md#change-a-task)',
+  },
+  upgrade: {
+    kind: 'value',
+    type: 'Upgrade',
+    check: requireUpgrade,
+    absent: 'an older input is taken as it is',
+    doc: 'makes an input of today from one of an older version: `(input, from) => input`',
+    more: 'Called before the schema. Of a task without an input schema it gets, and returns, the list of positional arguments. May be asynchronous.',
+  },
   ignoreResult: {
     kind: 'flag',
     absent: "the app's",
     doc: 'keep no record: neither state nor result',
     celery: 'ignore_result',
+  },
+  resultExpires: {
+    kind: 'duration',
+    absent: "the app's",
+    doc: 'how long its record is kept after its end; `0`: for ever',
+    more: 'With `rpc://` in the memory of the caller, as far as there is room.',
   },
   acksLate: {
     kind: 'flag',
@@ -325,6 +385,8 @@ export function isPriority(value: number): boolean {
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
   const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
+  if (parsed.upgrade !== undefined && parsed.version === 1)
+    throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
   if (late === undefined) return parsed
   const [name, value] = late

@@ -57,3 +57,7 @@ export function contentTypeOf(type: unknown, where: string): string {
     return type
   throw new ArgumentError(`${where}: expected a media type such as 'image/png', got ${shown(type)}`)
 }
+
+export function requireUpgrade(upgrade: unknown, where: string): void {
+  if (typeof upgrade !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(upgrade)}`)
+}

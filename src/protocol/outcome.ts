@@ -13,6 +13,8 @@ type Ending =
   | { readonly kind: 'success'; readonly result: unknown }
   /** Run again `delay` milliseconds from now. */
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
+  /** Run again `delay` milliseconds from now; this is no attempt that failed. */
+  | { readonly kind: 'snooze'; readonly delay: number }
   /** `deadLetter`: keep a copy of its message in the dead-letter queue. `expected`: the task declares this error. */
   | { readonly kind: 'failure'; readonly error: ErrorInfo; readonly deadLetter?: boolean; readonly expected?: boolean }
   /** `lost`: its thread or process died, which is counted in the message. */

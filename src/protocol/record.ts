@@ -1,3 +1,4 @@
+import { callFact } from './callHeaders.ts'
 import { encodeException, revokedError } from './exception.ts'
 import { isoTime } from './iso.ts'
 import type { TaskMessage } from './message.ts'
@@ -36,7 +37,18 @@ export function pendingRecord(message: TaskMessage, queue: string, submitted: st
     parent_id: message.parentId ?? null,
     date_submitted: submitted,
   }
-  return message.eta === undefined ? meta : { ...meta, date_due: new Date(isoTime(message.eta)).toISOString() }
+  const kept = callFact(message.headers, 'resultExpires')
+  if (message.eta === undefined && kept === undefined) return meta
+  return { ...meta, ...(message.eta !== undefined && { date_due: dueOf(message.eta) }), ...keptFor(kept) }
+}
+
+function dueOf(eta: string): string {
+  return new Date(isoTime(eta)).toISOString()
+}
+
+/** The field of a record that is kept for a time of its own, ms. */
+export function keptFor(resultExpires: number | undefined): Pick<TaskMeta, 'result_expires'> {
+  return resultExpires === undefined ? {} : { result_expires: resultExpires }
 }
 
 /** One run of a task, as its worker knows it. */
@@ -50,6 +62,8 @@ export interface RunFacts {
   readonly submitted: string | undefined
   /** Absent where the task never ran. */
   readonly started: string | undefined
+  /** How long its record is kept after its end, ms; undefined: as the app says. */
+  readonly resultExpires: number | undefined
 }
 
 /** The record that a worker stores of a run; `done`: when it ended, null in a state on the way. */
@@ -73,6 +87,7 @@ export function runRecord(run: RunFacts, state: RecordState, done: string | null
   }
   if (run.started !== undefined) meta.date_started = run.started
   if (run.lost > 0) meta.lost = run.lost
+  if (run.resultExpires !== undefined) meta.result_expires = run.resultExpires
   return meta
 }
 

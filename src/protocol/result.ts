@@ -36,6 +36,8 @@ export interface TaskMeta {
    * final are kept from then on.
    */
   readonly date_due?: string
+  /** Ours: how long the record is kept after its end, ms, 0 for ever; absent where the app's `resultExpires` holds. */
+  readonly result_expires?: number
   /**
    * Never stored: why the stored record cannot be read. The other fields are what is known nevertheless; `status` is
    * UNKNOWN where its state is not.
@@ -131,5 +133,5 @@ export function readMeta(value: unknown): TaskMeta {
   }
 }
 
-const COUNT_FIELDS = ['retries', 'lost'] as const
+const COUNT_FIELDS = ['retries', 'lost', 'result_expires'] as const
 const TEXT_FIELDS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const

@@ -7,6 +7,8 @@ export const PROGRESS = 'PROGRESS'
 export const RETRY = 'RETRY'
 /** Ours: it waits for an answer from outside. To Celery a custom state. */
 export const WAITING = 'WAITING'
+/** Ours: it has asked to run again later. To Celery a custom state. */
+export const SNOOZED = 'SNOOZED'
 export const SUCCESS = 'SUCCESS'
 export const FAILURE = 'FAILURE'
 export const REVOKED = 'REVOKED'

@@ -4,6 +4,8 @@ export interface Backoff {
   readonly delay: number
   readonly maxDelay: number
   readonly jitter: 'full' | 'none'
+  /** In place of the computed times: that of each try, the last one also of all that follow. */
+  readonly delays?: readonly number[] | undefined
 }
 
 /**
@@ -11,7 +13,14 @@ export interface Backoff {
  * full jitter draws from 0 to that, so that many failures of one moment do not come back together.
  */
 export function backoffDelay(backoff: Backoff, retry: number, random: () => number = Math.random): number {
-  const grown = backoff.kind === 'exponential' ? backoff.delay * 2 ** Math.min(retry, 52) : backoff.delay
-  const bounded = Math.min(grown, backoff.maxDelay)
-  return backoff.jitter === 'full' ? random() * bounded : bounded
+  const delay = listedDelay(backoff, retry) ?? Math.min(grownDelay(backoff, retry), backoff.maxDelay)
+  return backoff.jitter === 'full' ? random() * delay : delay
+}
+
+function listedDelay({ delays }: Backoff, retry: number): number | undefined {
+  return delays?.[Math.min(retry, delays.length - 1)]
+}
+
+function grownDelay({ kind, delay }: Backoff, retry: number): number {
+  return kind === 'exponential' ? delay * 2 ** Math.min(retry, 52) : delay
 }

@@ -280,6 +280,16 @@ export class RetryAfter extends Retry {
   }
 }
 
+/** Run again later, without counting an attempt: thrown by `ctx.snooze()`. */
+export class Snooze extends CeleriacError {
+  /** Milliseconds until then. */
+  readonly delay: number
+  constructor(delay: number) {
+    super('SNOOZE', `snoozed for ${delay} ms`)
+    this.delay = delay
+  }
+}
+
 /** Store nothing more and acknowledge: the task has dealt with its own state. Celery's name. */
 export class Ignore extends CeleriacError {
   constructor(message = 'ignored') {

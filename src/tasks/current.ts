@@ -71,6 +71,12 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
   retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
   /**
+   * Ends this run and asks for another after this time, without counting an attempt: throws Snooze. The state is
+   * SNOOZED meanwhile, and the slot is free. As often as it likes, until the task's deadline. Throws ArgumentError for
+   * what is no duration.
+   */
+  snooze(time: Duration): never
+  /**
    * Ends this run: a workflow replaces the task. It ends with the task's id, so that the callers wait for its end, and
    * has its callbacks, its errbacks, the rest of its chain and its place in a group. The result of a group is the list
    * of its results. Throws ArgumentError for what is no workflow, EncodeError for arguments that cannot be sent; the
@@ -95,6 +101,8 @@ export interface Parent extends TaskContext {
   readonly source: ContextSource | undefined
   /** The app's own address, where one is configured. */
   readonly baseUrl: string | undefined
+  /** As `JobHost.lend`. */
+  lend?(): (() => void) | undefined
 }
 
 /** What is known wherever code runs: the task that it belongs to, and the request. */
@@ -160,6 +168,14 @@ export function lineage(): { readonly parentId: string; readonly rootId: string 
 /** The list that keeps the ids of what is sent from here; undefined outside of a task. */
 export function childrenHere(): string[] | undefined {
   return storage.getStore()?.parent?.children
+}
+
+/**
+ * The task begins to wait for another one: its slot is lent until the returned function is called. Undefined outside of
+ * a task, and where its slot cannot be lent.
+ */
+export function lendSlot(): (() => void) | undefined {
+  return storage.getStore()?.parent?.lend?.()
 }
 
 /** Run a function as this task. */

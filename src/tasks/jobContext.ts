@@ -2,7 +2,7 @@ import { assertEncodable } from '../protocol/encoding.ts'
 import { type FailedTask, failedTaskIn } from '../protocol/failedTask.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
-import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
+import { isFinal, PENDING, PROGRESS, RECEIVED, RETRY, SNOOZED, STARTED, UNKNOWN, WAITING } from '../protocol/states.ts'
 import type { ContextSource, RequestContext } from '../request/requestContext.ts'
 import type { Clock } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -11,6 +11,7 @@ import {
   CeleriacError,
   NotSupportedError,
   Retry,
+  Snooze,
   SoftTimeLimitExceeded,
   TaskRevokedError,
 } from '../std/errors.ts'
@@ -37,6 +38,11 @@ export interface JobHost {
   /** Takes what the task emits; absent where no store keeps it. */
   readonly emit?: Emit | undefined
   readonly log: Logger
+  /**
+   * The task begins to wait for another one: its slot is lent until the returned function is called. Undefined where it
+   * cannot be.
+   */
+  lend?(): (() => void) | undefined
 }
 
 /** How a job's values are stored. */
@@ -47,7 +53,7 @@ const MIN_PROGRESS_INTERVAL_MS = 100
 /** A task that awaits its reports lets other work run at least this often, ms. */
 const MAX_BUSY_MS = 10
 /** States that the program itself sets. */
-const RESERVED_STATES: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, UNKNOWN])
+const RESERVED_STATES: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTED, RETRY, SNOOZED, UNKNOWN])
 
 /** What a job is run in. */
 export interface Surroundings {
@@ -154,6 +160,10 @@ export class JobContext extends JobMessage implements Parent {
     return this.#abort.signal
   }
 
+  lend(): (() => void) | undefined {
+    return this.#ended ? undefined : this.#host.lend?.()
+  }
+
   get<Value>(resource: Resource<Value>): Promise<Value> {
     return this.#resources.get(resource)
   }
@@ -203,6 +213,10 @@ export class JobContext extends JobMessage implements Parent {
   retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
     const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
     throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+  }
+
+  snooze(time: Duration): never {
+    throw new Snooze(Math.round(milliseconds(time, 'snooze')))
   }
 
   async addToChord(signature: SignatureLike): Promise<string> {

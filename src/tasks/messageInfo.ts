@@ -1,4 +1,5 @@
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import { callFact } from '../protocol/callHeaders.ts'
 import type { Properties } from '../protocol/envelope.ts'
 import { isoTime } from '../protocol/iso.ts'
 import type { DeliveryInfo, Job } from '../protocol/job.ts'
@@ -21,6 +22,8 @@ export interface MessageInfo {
   readonly eta: Date | undefined
   /** It was not to start after this moment. */
   readonly expires: Date | undefined
+  /** No run of it begins after this moment, repeats included. */
+  readonly deadline: Date | undefined
   /** Hard limit of this run, ms: the call's, else the task's. */
   readonly timeLimit: number | undefined
   /** Soft limit of this run, ms: the call's, else the task's. */
@@ -96,6 +99,10 @@ export class JobMessage implements MessageInfo {
   }
   get expires(): Date | undefined {
     return moment(this.job.message?.expires)
+  }
+  get deadline(): Date | undefined {
+    const deadline = callFact(this.job.headers, 'deadline')
+    return deadline === undefined ? undefined : new Date(deadline)
   }
   get timeLimit(): number | undefined {
     const { message } = this.job

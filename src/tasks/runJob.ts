@@ -1,42 +1,30 @@
 import type { Config } from '../config/config.ts'
-import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from '../config/retryOptions.ts'
+import type { ErrorClass, RetryPolicy } from '../config/retryOptions.ts'
+import { withinDeadline } from '../protocol/deadline.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { type Carried, CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { backoffDelay } from '../std/backoff.ts'
-import {
-  ArgumentError,
-  CallError,
-  EncodeError,
-  Fatal,
-  Ignore,
-  Reject,
-  Retry,
-  SoftTimeLimitExceeded,
-  TimeLimitExceeded,
-  WorkerLostError,
-} from '../std/errors.ts'
+import { ArgumentError, CallError, Ignore, Reject, Retry, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { compose, type Middleware } from '../std/middleware.ts'
 import { validate } from '../std/schema.ts'
 import { bindCall, checkArguments, invoke } from './bind.ts'
 import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
 import type { JobServices } from './jobServices.ts'
-import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
+import { failureOf, policyOf } from './retry.ts'
 import { runEndHooks } from './taskHooks.ts'
+import { isOutdated, upgraded } from './version.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
   readonly job: Job
   readonly args: readonly unknown[]
 }
-
-/** Header of our own that carries a call's retry policy, beside Celery's. */
-export const RETRY_HEADER = 'celeriac_retry'
 
 /**
  * Run one job to its end: arguments checked, middleware around the function, the result checked, and whatever was
@@ -61,12 +49,13 @@ export async function runJob(
   let thrown: unknown
   try {
     policy = policyOf(policy, job)
+    const current = isOutdated(job, definition.options) ? await runAs(context, () => upgradedJob(job, definition)) : job
     if (hooks?.beforeStart) await runAs(context, async () => hooks.beforeStart?.(context))
-    const result = await runAs(context, () => runLayers(definition, job, context, layers))
+    const result = await runAs(context, () => runLayers(definition, current, context, layers))
     assertEncodable(result, 'result', serializer)
     outcome = { kind: 'success', result }
   } catch (error) {
-    outcome = safeOutcomeOf(error, policy, job, host)
+    outcome = withinDeadline(safeOutcomeOf(error, policy, job, host), job.headers, clock.now())
     if (outcome.kind === 'failure' && isOneOf(error, definition.options.throws))
       outcome = { ...outcome, expected: true }
     thrown = error
@@ -91,6 +80,15 @@ export function requestOf(
   if ('carried' in read) return read.carried
   log.warn({ id, task, problem: read.problem }, `the header ${CONTEXT_HEADER} is ignored: it cannot be read`)
   return undefined
+}
+
+/** What the middleware and the function get: the rest of the job is as it was sent. */
+async function upgradedJob(job: Job, definition: TaskDefinition): Promise<Job> {
+  try {
+    return { ...job, ...(await upgraded(job, definition)), message: job.message, properties: job.properties } as Job
+  } catch (error) {
+    throw callError(error)
+  }
 }
 
 function withChildren(outcome: Outcome, { children }: JobContext): Outcome {
@@ -170,29 +168,13 @@ function isOneOf(error: unknown, classes: readonly ErrorClass[]): boolean {
 function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost): Outcome {
   if (error instanceof Ignore) return { kind: 'ignore' }
   if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
+  if (error instanceof Snooze) return { kind: 'snooze', delay: error.delay }
   if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
     return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }
   }
-  const reason = limitError(error, host)
-  const info = errorInfo(reason instanceof Retry && reason.cause !== undefined ? reason.cause : reason)
-  if (!mayRetry(reason, policy, job.retries)) return { kind: 'failure', error: info }
-  return { kind: 'retry', delay: retryDelay(reason, policy, job.retries), error: info }
-}
-
-/**
- * A run that was ended from outside by its hard time limit, or by the death of its thread, is retried by the task's
- * policy as if it had thrown that error. Any other end stays as it is.
- */
-export function retryStopped(definition: TaskDefinition, job: Job, outcome: Outcome & { kind: 'stopped' }): Outcome {
-  const { by, error } = outcome
-  if (by !== 'time limit' && by !== 'crash') return outcome
-  const thrown = by === 'crash' ? new WorkerLostError(error.message) : new TimeLimitExceeded(error.message)
-  // A policy of the message that cannot be read has failed the job before: it never began.
-  const policy = policyOf(definition.options.retry, job)
-  if (!mayRetry(thrown, policy, job.retries)) return outcome
-  return { kind: 'retry', delay: retryDelay(thrown, policy, job.retries), error }
+  return failureOf(limitError(error, host), policy, job, host.log)
 }
 
 /**
@@ -202,39 +184,6 @@ export function retryStopped(definition: TaskDefinition, job: Job, outcome: Outc
 function limitError(error: unknown, host: JobHost): unknown {
   const aborted = host.signal.aborted && error instanceof Error && error.name === 'AbortError'
   return aborted ? new SoftTimeLimitExceeded(undefined, { cause: error }) : error
-}
-
-/** The call's own policy, which travels as a header, over the task's. */
-function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
-  const header = job.headers[RETRY_HEADER]
-  if (header === undefined) return task
-  const { max, kind, delay, maxDelay, jitter } = (header ?? {}) as Partial<RetryPolicy>
-  try {
-    const options = { max, backoff: kind, delay, maxDelay, jitter } as RetryOptions
-    return { ...parseRetry(options, `header ${RETRY_HEADER}: retry`), on: task.on, except: task.except }
-  } catch (error) {
-    throw new Fatal((error as Error).message, { cause: error })
-  }
-}
-
-function mayRetry(error: unknown, policy: RetryPolicy, retries: number): boolean {
-  if (error instanceof Retry) return retries < (policy.max || DEFAULT_MAX_RETRIES)
-  if (retries >= policy.max || NEVER_RETRIED.some((kind) => error instanceof kind)) return false
-  if (policy.except.some((kind) => error instanceof kind)) return false
-  if (error instanceof SoftTimeLimitExceeded) return policy.on?.includes(SoftTimeLimitExceeded) ?? false
-  return policy.on === undefined || policy.on.some((kind) => error instanceof kind)
-}
-
-/** Whatever the policy says: repeating does not help. */
-const NEVER_RETRIED = [Fatal, CallError, EncodeError]
-
-/** A task without a policy that asks for a retry itself may do so this often: Celery's default. */
-const DEFAULT_MAX_RETRIES = 3
-
-function retryDelay(error: unknown, policy: RetryPolicy, retries: number): number {
-  const asked = error instanceof Retry ? error.delay : undefined
-  const delay = asked !== undefined && asked >= 0 ? asked : backoffDelay(policy, retries)
-  return Math.round(delay)
 }
 
 /** The failure of a job whose task is not registered. */

@@ -43,6 +43,11 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: (task) => `${nameOf(task)} retry ${task.retries + 1} in ${seconds(task.delay)}: ${errorText(task.error)}`,
     fields: (task) => ({ ...factsOf(task), error: task.error.type }),
   },
+  'task:snoozed': {
+    level: 'info',
+    text: (task) => `${nameOf(task)} snoozed for ${seconds(task.delay)}`,
+    fields: factsOf,
+  },
   'task:revoked': { level: 'warn', text: (task) => `${nameOf(task)} revoked (${task.reason})`, fields: factsOf },
   'task:rejected': {
     level: 'warn',
@@ -51,7 +56,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   },
   'task:unknown': {
     level: 'error',
-    text: (task) => `${nameOf(task)} is not registered here: it was sent to queue ${task.queue}`,
+    text: (task) => `${nameOf(task)} ${unknownText(task)}: it was sent to queue ${task.queue}`,
+    fields: factsOf,
+  },
+  'task:postponed': {
+    level: 'warn',
+    text: (task) => `${nameOf(task)} waits in queue ${task.queue} for another worker: ${task.reason}`,
     fields: factsOf,
   },
   'task:undecodable': {
@@ -114,6 +124,10 @@ function logSignal<Name extends keyof Signals>(
     if (own === line.level || LOG_LEVELS.indexOf(own) >= LOG_LEVELS.indexOf(level))
       logger[own](line.fields?.(event) ?? {}, line.text(event))
   })
+}
+
+function unknownText({ version }: Signals['task:unknown']): string {
+  return version === undefined ? 'is not registered here' : `has the version ${version}, newer than the one here`
 }
 
 function blockedText({ tasks, certain, id, time }: Signals['worker:blocked']): string {

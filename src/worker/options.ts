@@ -1,3 +1,4 @@
+import { DEFAULT_AHEAD } from '../broker/broker.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -25,6 +26,13 @@ export interface WorkerOptions {
    * always 1.
    */
   concurrency?: number | undefined
+  /**
+   * Most messages that are taken ahead for each slot; `0`: no such limit. Only of short tasks; on Redis and RabbitMQ.
+   * Default `4`.
+   */
+  prefetchMultiplier?: number | undefined
+  /** Take a message only when a slot is free. Default `false`. */
+  disablePrefetch?: boolean | undefined
   /**
    * Tasks at once in pools beside its own, which tasks ask for by their option `pool`: `{ threads: 2 }`. Default: `{
    * inline: 100 }`, one per core in threads and processes.
@@ -99,6 +107,8 @@ export interface ParsedWorkerOptions
     'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
   > {
   readonly pool: PoolKind
+  readonly prefetchMultiplier: number
+  readonly disablePrefetch: boolean
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly excludeQueues: readonly string[] | undefined
@@ -133,6 +143,20 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads and processes; solo is always 1`,
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
+  },
+  prefetchMultiplier: {
+    kind: 'count',
+    min: 0,
+    default: DEFAULT_AHEAD,
+    doc: 'most messages that are [taken ahead](how-to/choose-a-pool.md#messages-taken-ahead) for each slot; `0`: no such limit',
+    more: 'Only of short tasks; on Redis and RabbitMQ.',
+    celery: 'worker_prefetch_multiplier',
+  },
+  disablePrefetch: {
+    kind: 'flag',
+    default: false,
+    doc: 'take a message only when a slot is free',
+    celery: 'worker_disable_prefetch',
   },
   taskPools: {
     kind: 'value',

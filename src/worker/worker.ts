@@ -17,6 +17,7 @@ import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { OutageWatch, type WorkerHealth } from './health.ts'
+import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
 import { LoopWatch } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
@@ -66,6 +67,8 @@ export class Worker implements Service {
   readonly queues: readonly string[]
   readonly #pools: TaskPools
   readonly #grace: number
+  /** As `ConsumeOptions.ahead`. */
+  readonly #ahead: number
   readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
   readonly #maxTasks: number
@@ -90,7 +93,9 @@ export class Worker implements Service {
   constructor(app: App, options: WorkerOptions = {}) {
     const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
       parseWorkerOptions(options)
-    const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...pool } = rest
+    const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
+    const { prefetchMultiplier, disablePrefetch, ...pool } = intake
+    this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
@@ -180,17 +185,24 @@ export class Worker implements Service {
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
-    const consumer = await stores.broker.consume(queues, { prefetch: limit(turns.prefetch), name: this.hostname })
-    turns.onPrefetch = (count) => consumer.prefetch(limit(count))
+    const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
+    const consumer = await stores.broker.consume(queues, taking)
+    const slots = new LentSlots({
+      size: () => turns.prefetch,
+      held: () => this.#state.held,
+      limit: (count) => consumer.prefetch(limit(count)),
+    })
+    turns.onPrefetch = () => slots.apply()
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
-    this.#context = this.#contextOf(stores, turns)
+    run.defer(() => slots.end())
+    this.#context = this.#contextOf(stores, turns, slots)
     const joiner = this.#joinerOf(stores, this.#context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
     run.defer(this.#watchLoop())
-    const loop = this.#take(consumer, this.#context)
+    const loop = this.#take(consumer, this.#context, slots)
     run.defer(() => this.#drain(consumer, turns, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
@@ -212,7 +224,7 @@ export class Worker implements Service {
     return () => watch.stop()
   }
 
-  #contextOf(stores: Stores, turns: Turns): WorkerContext {
+  #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
     const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
@@ -224,6 +236,7 @@ export class Worker implements Service {
       timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
+      lend: () => slots.lend(),
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
@@ -323,10 +336,11 @@ export class Worker implements Service {
     signal.removeEventListener('abort', stopNow)
   }
 
-  async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
+  async #take(consumer: Consumer, context: WorkerContext, slots: LentSlots): Promise<void> {
     for await (const delivery of consumer) {
       const isOver = this.#begun >= this.#maxTasks
       this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
+      slots.changed()
     }
     if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.

@@ -1,33 +1,13 @@
-import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { currentTask } from '../../src/tasks/current.ts'
-import { type Lab, onEachStore, type StoreKind, until } from './lab.ts'
-
-const DAY = 86_400_000
-
-/** For how long the store keeps the record of an id from now on, ms; 0: it has none. */
-async function leftOf(lab: Lab, kind: StoreKind, id: string): Promise<number> {
-  if (kind === 'redis') return (await onRedis(lab, (redis) => redis.pttl(`celery-task-meta-${id}`))) ?? 0
-  const row = lab.database().prepare('SELECT expires FROM celeriac_result WHERE id = ?').get(id) as
-    | { expires: number }
-    | undefined
-  return row ? row.expires - Date.now() : 0
-}
-
-async function onRedis<Value>(lab: Lab, ask: (redis: Redis) => Promise<Value>): Promise<Value> {
-  const redis = new Redis(lab.url)
-  try {
-    return await ask(redis)
-  } finally {
-    redis.disconnect()
-  }
-}
+import { onEachStore, until } from './lab.ts'
+import { DAY, leftOnRedis, storedFor } from './storedFor.ts'
 
 onEachStore(
   (lab, kind) => {
     describe('a task that waits for longer than a week', () => {
       const kept = async (id: string): Promise<void> => {
-        const left = await leftOf(lab(), kind, id)
+        const left = await storedFor(lab(), kind, id)
         expect([left > 36.9 * DAY, left < 37.1 * DAY], `${left / DAY} days`).toEqual([true, true])
       }
 
@@ -39,12 +19,11 @@ onEachStore(
         const many = await task.delayMany([[1], [2], [3]], { countdown: '30d', tags: ['x'] })
         const soon = await task.applyAsync([1], { tags: ['x'] })
         for (const { id } of many) await kept(id)
-        expect(await leftOf(lab(), kind, soon.id)).toBeLessThan(7.1 * DAY)
+        expect(await storedFor(lab(), kind, soon.id)).toBeLessThan(7.1 * DAY)
         expect((await task.applyAsync([1], { countdown: '30d', idempotencyKey: 'once' })).sent).toBe(false)
         if (kind !== 'redis') return
         const keys = [...many.map(({ id }) => `celeriac.origin-${id}`), 'celeriac.jobs']
-        for (const key of keys)
-          expect(await onRedis(lab(), (redis) => redis.pttl(key)), key).toBeGreaterThan(36.9 * DAY)
+        for (const key of keys) expect(await leftOnRedis(lab(), key), key).toBeGreaterThan(36.9 * DAY)
       })
 
       it('before it is repeated', async () => {

@@ -35,9 +35,10 @@ export class Lab {
     this.backend = kind === 'rabbitmq' ? `sqlite:${this.path}` : undefined
   }
 
-  /** An app on the store; in memory each has its own. */
+  /** An app on the store; in memory each has its own. What its workers do not know fails at once. */
   app(options: CeleriacOptions = {}): App {
-    const app = new App({ broker: this.url, backend: this.backend, logger: createLogger('silent'), ...options })
+    const own = { broker: this.url, backend: this.backend, logger: createLogger('silent'), unknownTaskTimeout: 0 }
+    const app = new App({ ...own, ...options })
     this.#ends.push(() => app.close())
     return app
   }
@@ -136,6 +137,8 @@ const SIGNALS: readonly (keyof Signals)[] = [
   'task:revoked',
   'task:rejected',
   'task:unknown',
+  'task:postponed',
+  'task:snoozed',
   'task:undecodable',
   'task:lost',
   'task:returned',

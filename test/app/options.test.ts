@@ -20,6 +20,9 @@ describe('options of a call', () => {
     ['a duration that is no number', { countdown: Number.NaN }, /countdown: expected milliseconds/],
     ['a wrong time limit', { timeLimit: 'soon' }, /task add: timeLimit: .*got "soon"/],
     ['a wrong soft time limit', { softTimeLimit: -5 }, /task add: softTimeLimit: /],
+    ['a wrong lifetime of the record', { resultExpires: '1 day' }, /task add: resultExpires: .*got "1 day"/],
+    ['a wrong deadline', { deadline: 'noon' }, /task add: deadline: .*got "noon"/],
+    ['a deadline that is no date', { deadline: new Date(Number.NaN) }, /task add: deadline: expected a valid Date/],
     ['a wrong expiry', { expires: 'never' }, /task add: expires: .*got "never"/],
     ['an expiry that is no date', { expires: new Date(Number.NaN) }, /task add: expires: expected a valid Date/],
     ['an eta that is text', { eta: '2030-01-01' }, /task add: eta: expected a valid Date, got 2030-01-01/],
@@ -51,6 +54,14 @@ describe('options of a call', () => {
     ['a negative retry', { retry: -1 }, /retry: expected a whole number >= 0 as max, got -1/],
     ['an unknown part of retry', { retry: { max: 1, wait: 3 } }, /retry: unknown option wait/],
     ['an unknown backoff', { retry: { max: 1, backoff: 'linear' } }, /retry.backoff: expected exponential or fixed/],
+    ['an empty list as backoff', { retry: { max: 1, backoff: [] } }, /retry.backoff: expected .*got \[\]/],
+    ['a wrong wait in a list', { retry: { max: 1, backoff: ['1s', 'x'] } }, /retry.backoff\[1\]: .*got "x"/],
+    ['a list with a delay', { retry: { max: 1, backoff: [1], delay: 5 } }, /retry: delay and a backoff that is a list/],
+    [
+      'a function of a call',
+      { retry: { max: 1, backoff: () => 1 } },
+      /retry.backoff: expected exponential, fixed or a/,
+    ],
     ['a wrong delay in retry', { retry: { max: 1, delay: 'x' } }, /retry.delay: /],
   ]
 
@@ -127,6 +138,17 @@ describe('options of a task, an app and a worker', () => {
   it.each<[string, object, RegExp]>([
     ['an unknown name', { retries: 3 }, /task t: unknown option retries/],
     ['a wrong retry', { retry: 1.5 }, /task t: retry: expected a whole number >= 0 as max, got 1.5/],
+    ['a backoff that is no list', { retry: { max: 1, backoff: 5 } }, /task t: retry.backoff: expected .*got 5/],
+    ['a function with a bound', { retry: { max: 1, backoff: () => 1, maxDelay: 5 } }, /retry: maxDelay and a backoff/],
+    ['a wrong lifetime of the record', { resultExpires: -1 }, /task t: resultExpires: .*got -1/],
+    ['a wrong deadline', { deadline: '1 hour' }, /task t: deadline: .*got "1 hour"/],
+    ['a version of 0', { version: 0 }, /task t: version: expected a whole number >= 1, got 0/],
+    [
+      'an upgrade of the first version',
+      { upgrade: () => [] },
+      /task t: upgrade: expected a version of at least 2.*got 1/,
+    ],
+    ['an upgrade that is no function', { version: 2, upgrade: 1 }, /task t: upgrade: expected a function, got 1/],
     ['a wrong limit', { timeLimit: '5 parsecs' }, /task t: timeLimit: .*got "5 parsecs"/],
     ['a wrong priority', { priority: 300 }, /task t: priority: /],
   ])('a task refuses %s', (_what, options, message) => {
@@ -170,6 +192,7 @@ describe('options of a task, an app and a worker', () => {
   })
 
   it.each<[string, object, RegExp]>([
+    ['a negative multiplier', { prefetchMultiplier: -1 }, /prefetchMultiplier: expected a whole number >= 0, got -1/],
     ['an unknown name', { threads: 3 }, /Worker: unknown option threads/],
     ['no queue', { queues: [] }, /queues: expected a list of at least one/],
     ['a queue that is no list', { queues: 'celery' }, /queues: expected a list of at least one, got "celery"/],

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
-import type { RetryOptions } from '../../src/config/retryOptions.ts'
+import type { BackoffFunction, RetryOptions } from '../../src/config/retryOptions.ts'
 import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
+import type { Logger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { next, onEachStore, record, type Told, until } from './lab.ts'
 
@@ -104,6 +105,91 @@ onEachStore((lab) => {
     const excepted = await strict.applyAsync([], { retry: 5 })
     await expect(excepted.get()).rejects.toThrow('p')
     expect((await excepted.info())?.retries).toBe(0)
+  })
+
+  it('backoff as a list: of a task and of a call, the last one again for those that follow', async () => {
+    const app = lab().app()
+    const told = record(app)
+    const task = app.task('task', () => Promise.reject(new Transient('t')), {
+      retry: { max: 3, backoff: ['7ms', 3] },
+    })
+    await lab().work(app)
+    await expect(task.delay().get()).rejects.toThrow('t')
+    await until(() => delays(told).length === 3)
+    await expect(task.applyAsync([], { retry: { max: 2, backoff: [1, 2, 9] } }).get()).rejects.toThrow('t')
+    await until(() => delays(told).length === 5)
+    expect(delays(told)).toEqual([7, 3, 3, 1, 2])
+    const jittered = await task.applyAsync([], { retry: { max: 1, backoff: ['10d'], jitter: 'full' } })
+    await until(() => delays(told).length === 6)
+    expect(delays(told)[5]).toBeLessThan(10 * 86_400_000)
+    await jittered.revoke()
+  })
+
+  it('backoff as a function gets the failed attempt and its error', async () => {
+    const app = lab().app()
+    const told = record(app)
+    const asked: [number, string][] = []
+    let run = 0
+    const task = app.task(
+      'task',
+      () => {
+        run += 1
+        if (run === 2) return currentTask()?.retry({ cause: new Permanent('p') })
+        throw new Transient(`run ${run}`)
+      },
+      {
+        retry: {
+          max: 3,
+          backoff: (attempt, error) => {
+            asked.push([attempt, (error as Error).message])
+            return `${attempt}ms`
+          },
+        },
+      },
+    )
+    await lab().work(app)
+    await expect(task.delay().get()).rejects.toThrow('run 4')
+    await until(() => delays(told).length === 3)
+    expect(delays(told)).toEqual([1, 2, 3])
+    expect(asked).toEqual([
+      [1, 'run 1'],
+      [2, 'p'],
+      [3, 'run 3'],
+    ])
+  })
+
+  it('a function that throws or returns no duration: the exponential wait, and a line of the log', async () => {
+    const lines: [fields: { err: Error; task: string }, text: string][] = []
+    const error = (fields: object, text: string): void => {
+      lines.push([fields as { err: Error; task: string }, text])
+    }
+    const quiet = (): void => undefined
+    const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error, child: () => logger }
+    const app = lab().app({ logger })
+    const told = record(app)
+    const backoffs: BackoffFunction[] = [
+      () => {
+        throw new Error('no idea')
+      },
+      () => 'later',
+      () => Number.NaN,
+      (() => Promise.resolve(5)) as never,
+    ]
+    await lab().work(app)
+    for (const [index, backoff] of backoffs.entries()) {
+      const task = app.task(`task ${index}`, () => Promise.reject(new Transient('t')), { retry: { max: 1, backoff } })
+      const { id } = await task.delay()
+      await until(() => delays(told).length === index + 1)
+      expect(delays(told)[index]).toBe(1000)
+      await app.result(id).revoke()
+    }
+    const said = lines.filter(([, text]) => text.includes('retry.backoff'))
+    expect(said.map(([{ err }]) => err.message)).toEqual([
+      'no idea',
+      expect.stringMatching(/^task task 1: retry.backoff: its result: expected milliseconds.*got "later"/),
+      expect.stringMatching(/^task task 2: .*got null$/),
+      expect.stringMatching(/^task task 3: .*got \{\}$/),
+    ])
   })
 
   it('a policy in a foreign message that makes no sense fails the task', async () => {

@@ -112,7 +112,7 @@ describe('get()', () => {
     const other = lab().app({ broker: 'memory:', logger: full.logger, clock: inMemory })
     const child = other.task('child', () => 'done')
     const parent = other.task('parent', () => child.delay().get({ timeout: '5500ms' }))
-    await lab().work(other, { concurrency: 1 })
+    await lab().work(other, { pool: 'solo' })
     const holding = await parent.delay()
     const waiting = double.delay(4).get({ timeout: '1h' })
     // Both wait.

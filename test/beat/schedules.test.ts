@@ -264,6 +264,7 @@ describe('what cannot be scheduled is told at once', () => {
     [{ task: 'work', args: [() => 1] }, {}, /args\[0\]/],
     [{ task: 'work', options: { taskId: 'x' } as never }, {}, /taskId is of one call, and a schedule makes many/],
     [{ task: 'work', options: { expires: new Date() } as never }, {}, /expires: expected a time from the sending/],
+    [{ task: 'work', options: { deadline: new Date() } as never }, {}, /deadline: expected a time from the sending/],
     [{ task: 'work', options: { priority: 300 } }, {}, /priority/],
     [{ task: 'work', options: { countdown: -1 } }, {}, /schedule x: options: countdown: expected milliseconds/],
     [{ task: 'work', options: { expires: 'soon' } }, {}, /schedule x: options: expires: expected milliseconds/],

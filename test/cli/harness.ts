@@ -14,7 +14,7 @@ export const TASKS = `
 import { Celeriac, currentTask } from 'celeriac'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export const app = new Celeriac({ name: 'shop' })
+export const app = new Celeriac({ name: 'shop', unknownTaskTimeout: 0 })
 const schema = { '~standard': { version: 1, vendor: 'test', validate: (value) =>
   typeof value.size === 'number' ? { value } : { issues: [{ message: 'expected a number', path: ['size'] }] } } }
 

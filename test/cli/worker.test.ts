@@ -68,7 +68,7 @@ describe('worker', () => {
   })
 
   test.each([
-    ['threads', ['-P', 'threads', '--child-heap', '200']],
+    ['threads', ['-P', 'threads', '--child-heap', '200', '--disable-prefetch', '--prefetch-multiplier', '1']],
     ['processes', ['-P', 'prefork', '--max-tasks-per-child', '1', '--max-memory-per-child', '500000']],
   ])('%s', async (kind, flags) => {
     const folder = project()

@@ -62,7 +62,14 @@ export class Fleet {
   /** An app of ours with the tasks of `tasks.ts`. */
   app(options: CeleriacOptions = {}): App {
     const { broker, backend } = this
-    const app = new App({ broker, backend, queue: 'typescript', logger: createLogger('error'), ...options })
+    const app = new App({
+      broker,
+      backend,
+      queue: 'typescript',
+      logger: createLogger('error'),
+      unknownTaskTimeout: 0,
+      ...options,
+    })
     this.#ends.push(() => app.close())
     defineTasks(app, surroundingsOf(this.redis))
     return app

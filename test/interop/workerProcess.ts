@@ -19,7 +19,7 @@ export interface Settings {
 }
 
 const { store, concurrency, ...options } = JSON.parse(process.env.INTEROP ?? '') as Settings
-const app = new App({ ...options, logger: createLogger('error') })
+const app = new App({ unknownTaskTimeout: 0, ...options, logger: createLogger('error') })
 defineTasks(app, surroundingsOf(new Redis(store)))
 await new Worker(app, { concurrency, hostname: 'ts@fork' }).start()
 process.send?.('ready')

@@ -12,8 +12,8 @@ interface Job {
 export interface Participant {
   /** True when it wants a transaction even if there is no other work. */
   wants(): boolean
-  /** Runs inside the transaction, after all other work. */
-  join(): void
+  /** Runs inside the transaction, after all other work. True when it took something: then it is last the next time. */
+  join(): boolean
   committed(): void
   /**
    * Nothing of it was written. It is asked again after a delay; at once if `error` is undefined: then other work
@@ -147,7 +147,7 @@ export class Writer {
       this.afterBegin()
       const values = jobs.map((job) => job.work())
       worked = true
-      for (const one of participants) one.join()
+      for (const one of participants) if (one.join()) this.#putLast(one)
       this.beforeCommit()
       this.#commit.run()
       return values
@@ -159,6 +159,11 @@ export class Writer {
       else this.#askAgain(participants)
       return undefined
     }
+  }
+
+  /** Of two workers in one process neither takes all. */
+  #putLast(participant: Participant): void {
+    if (this.#participants.delete(participant)) this.#participants.add(participant)
   }
 
   #oneByOne(jobs: readonly Job[]): void {

@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
 import type { Signals } from '../../app/signals.ts'
-import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
 import { type Count, Counts, gauge, type Timing, Timings } from './counters.ts'
 import type { Family } from './family.ts'
 
@@ -15,6 +15,7 @@ const END_SIGNALS = {
   'task:success': SUCCESS,
   'task:failure': FAILURE,
   'task:retry': RETRY,
+  'task:snoozed': SNOOZED,
   'task:revoked': REVOKED,
   'task:rejected': 'REJECTED',
   'task:lost': 'LOST',

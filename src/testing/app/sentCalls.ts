@@ -6,7 +6,7 @@ import { calledTask, type Envelope } from '../../protocol/envelope.ts'
 import { decodeTask, type TaskMessage } from '../../protocol/message.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES } from '../../protocol/serializer.ts'
-import { FAILURE, PENDING, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, PENDING, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
 
 /** One call of a task, as `TestApp.sent` lists it. */
 export interface SentCall<Args extends readonly unknown[] = readonly unknown[]> {
@@ -76,6 +76,7 @@ export class SentCalls {
       signals.on('task:failure', note(FAILURE)),
       signals.on('task:rejected', note(FAILURE)),
       signals.on('task:retry', note(RETRY)),
+      signals.on('task:snoozed', note(SNOOZED)),
       signals.on('task:revoked', note(REVOKED)),
     ]
     return () => {

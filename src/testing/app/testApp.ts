@@ -165,7 +165,8 @@ export class TestApp<Tested extends App = App> implements AsyncDisposable {
 
   #override(): void {
     const clock = new AppClock(this.#gate)
-    const options = { broker: 'memory:', backend: 'memory:', alwaysEager: false, clock }
+    // Its worker is the only one: no other will know the task.
+    const options = { broker: 'memory:', backend: 'memory:', alwaysEager: false, unknownTaskTimeout: 0, clock }
     try {
       const restore = internalsOf(this.app).override({
         options: { ...options, logger: this.#options.logger ?? false },

@@ -67,6 +67,21 @@ export function prefetch(it: Case): void {
     assert.equal(await broker.size('q'), 1)
   })
 
+  it('with none ahead, none is taken before its turn, however quickly they are settled', async ({ broker, send }) => {
+    const ids = Array.from({ length: 300 }, (_, at) => String(at))
+    await send('q', ids)
+    const consumer = await broker.consume([{ name: 'q' }], { prefetch: 2, ahead: 0, name: 'celery@suite' })
+    try {
+      const reader = new Reader(consumer)
+      for (let done = 0; done < 100; done++) await (await reader.next()).ack()
+      await reader.take(2)
+      assert.equal(await broker.size('q'), 198)
+    } finally {
+      await consumer.close()
+      await consumer.release()
+    }
+  })
+
   it('0 pauses, also from the start', async ({ broker, consume, send }) => {
     const consumer = await consume(['q'], 0)
     const reader = new Reader(consumer)

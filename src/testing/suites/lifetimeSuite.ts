@@ -67,6 +67,27 @@ function ended(it: Case): void {
     assert.equal(await known(place), false)
   })
 
+  for (const [what, own, kept, gone] of [
+    ['shorter', HOUR_MS, HOUR_MS - 60_000, 2 * HOUR_MS],
+    ['longer', 60 * DAY_MS, 59 * DAY_MS, 61 * DAY_MS],
+    ['for ever', 0, 400 * DAY_MS, undefined],
+  ] as const) {
+    it(`a record may name a lifetime of its own: ${what}`, DAY_MS, async (place) => {
+      const { backend } = place
+      const origin = { owner: 'mara', tags: ['x'] }
+      await backend.store(metaOf('1', PENDING, { result_expires: own }), undefined, origin)
+      await backend.store(metaOf('1', PROGRESS, { result_expires: own, result: 1 }))
+      await backend.store(metaOf('1', SUCCESS, { result_expires: own }))
+      await place.pass(kept)
+      assert.equal(await known(place), true)
+      const { jobs } = backend
+      if (jobs) assert.deepEqual((await jobs.list({ owner: 'mara', limit: 9 })).metas.length, 1)
+      if (gone === undefined) return
+      await place.pass(gone - kept)
+      assert.equal(await known(place), false)
+    })
+  }
+
   it('a result lifetime of 0 is for ever, whatever the state', 0, async (place) => {
     const states = [PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED]
     for (const status of states) {

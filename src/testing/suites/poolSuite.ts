@@ -59,8 +59,10 @@ function outcomes(one: Case): void {
     assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: MESSAGE_REPORT })
   })
 
-  one('success', async (open) => {
-    assert.deepEqual(await start(await open(1), 'add', [2, 3]).outcome, { kind: 'success', result: 5 })
+  one('success, also of an older input that is upgraded', async (open) => {
+    const pool = await open(1)
+    assert.deepEqual(await start(pool, 'add', [2, 3]).outcome, { kind: 'success', result: 5 })
+    assert.deepEqual(await start(pool, 'renewed', [1, 2]).outcome, { kind: 'success', result: [10, 20] })
   })
 
   one('failure: class, message and traceback of the error', async (open) => {
@@ -81,8 +83,15 @@ function outcomes(one: Case): void {
     assert.deepEqual([outcome.delay, outcome.error.type, outcome.error.message], [250, 'Error', 'try again'])
   })
 
-  one('ignore and reject', async (open) => {
+  one('retry after the wait that a function of the task says', async (open) => {
+    const outcome = await start(await open(1), 'backing').outcome
+    assert.ok(outcome.kind === 'retry', `expected a retry, got ${JSON.stringify(outcome)}`)
+    assert.deepEqual([outcome.delay, outcome.error.message], [104, 'four'])
+  })
+
+  one('ignore, reject and snooze', async (open) => {
     const pool = await open(1)
+    assert.deepEqual(await start(pool, 'snoozing').outcome, { kind: 'snooze', delay: 300_000 })
     assert.deepEqual(await start(pool, 'ignore').outcome, { kind: 'ignore' })
     assert.deepEqual(await start(pool, 'reject').outcome, { kind: 'reject', requeue: true, reason: 'not mine' })
   })

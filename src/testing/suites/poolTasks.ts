@@ -42,6 +42,13 @@ function defineOutcomes(app: App): void {
     },
     { retry: { max: 3, delay: 250, backoff: 'fixed', jitter: 'none' } },
   )
+  const backoff = (attempt: number, error: unknown): string => `${attempt * 100 + (error as Error).message.length}ms`
+  app.task('backing', () => Promise.reject(new Error('four')), { retry: { max: 3, backoff } })
+  app.task('snoozing', () => currentTask()?.snooze('5m'))
+  app.task('renewed', (list: readonly number[], scale: number) => list.map((one) => one * scale), {
+    version: 2,
+    upgrade: async (args) => [args, 10],
+  })
   app.task('replace', () => {
     const tasks = [taskData('add', { args: [1, new Date(0)] }), taskData('add', { args: [2] })]
     currentTask()?.replace(chainData(tasks))

@@ -29,6 +29,8 @@ export class InlinePool implements Pool {
   readonly #line = new Set<() => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
   #isRunning = false
+  /** How many running jobs wait for others, and leave their slots to them. */
+  #lent = 0
 
   /** `solo` is a pool of size 1. */
   constructor(app: InlineApp, size: number, kind: 'inline' | 'solo' = 'inline') {
@@ -57,12 +59,13 @@ export class InlinePool implements Pool {
     const { kill } = options
     if (!this.#isRunning) return Promise.resolve(stopped(job.id, 'shutdown'))
     if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
-    if (this.#running.length >= this.size) return this.#wait(job, options)
+    if (this.#running.length - this.#lent >= this.size) return this.#wait(job, options)
     return new Promise((resolve) => {
-      const run = new InlineRun(job.id, options, this.#app.config.logger, (outcome) => {
+      const settle = (outcome: Outcome): void => {
         this.#free(run)
         resolve(outcome)
-      })
+      }
+      const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
       run.place = this.#running.push(run) - 1
       void this.#app.runJob(job, run).then((outcome) => run.end(outcome))
     })
@@ -87,12 +90,29 @@ export class InlinePool implements Pool {
     })
   }
 
+  /** One more may run, until the returned function is called. */
+  readonly #lend = ({ lend }: RunOptions): (() => void) | undefined => {
+    // A solo pool promises one at a time.
+    const end = this.kind === 'inline' ? lend?.() : undefined
+    if (!end) return undefined
+    this.#lent++
+    this.#beginNext()
+    return () => {
+      this.#lent--
+      end()
+    }
+  }
+
   #free(run: InlineRun): void {
     const last = this.#running.pop()
     if (last && last !== run) {
       last.place = run.place
       this.#running[run.place] = last
     }
+    this.#beginNext()
+  }
+
+  #beginNext(): void {
     const [begin] = this.#line
     begin?.()
   }
@@ -107,10 +127,21 @@ class InlineRun implements JobHost {
   readonly #id: string
   readonly #options: RunOptions
   readonly #settle: (outcome: Outcome) => void
+  readonly #lending: (options: RunOptions) => (() => void) | undefined
+  /** In how many places it waits for other tasks, and what ends the loan of its slot. */
+  #waits = 0
+  #takeBack: (() => void) | undefined
   readonly #abandon = (): void => this.stop(this.#options.kill.reason)
   #ended = false
 
-  constructor(id: string, options: RunOptions, log: Logger, settle: (outcome: Outcome) => void) {
+  constructor(
+    id: string,
+    options: RunOptions,
+    log: Logger,
+    settle: (outcome: Outcome) => void,
+    lending: (options: RunOptions) => (() => void) | undefined,
+  ) {
+    this.#lending = lending
     this.signal = options.signal
     this.log = log
     this.#id = id
@@ -122,6 +153,25 @@ class InlineRun implements JobHost {
   /** A report after the end is ignored: an abandoned job may go on. */
   report(report: Report): void {
     if (!this.#ended) this.#options.report(report)
+  }
+
+  /** Its one slot is lent as long as it waits anywhere. */
+  lend(): (() => void) | undefined {
+    if (this.#ended) return undefined
+    if (this.#waits === 0) this.#takeBack = this.#lending(this.#options)
+    if (!this.#takeBack) return undefined
+    this.#waits++
+    let isOver = false
+    return () => {
+      if (isOver || this.#ended) return
+      isOver = true
+      if (--this.#waits === 0) this.#returnSlot()
+    }
+  }
+
+  #returnSlot(): void {
+    this.#takeBack?.()
+    this.#takeBack = undefined
   }
 
   get emit(): Emit | undefined {
@@ -136,6 +186,7 @@ class InlineRun implements JobHost {
   end(outcome: Outcome): void {
     if (this.#ended) return
     this.#ended = true
+    this.#returnSlot()
     this.#options.kill.removeEventListener('abort', this.#abandon)
     this.#settle(outcome)
   }

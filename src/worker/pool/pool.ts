@@ -12,6 +12,11 @@ export interface RunOptions {
   readonly kill: StopSignal
   /** Called with each state that it says of itself. */
   report(report: Report): void
+  /**
+   * The task begins to wait for another one: where this pool can run one more meanwhile, it says so here. The returned
+   * function ends that; undefined where too many wait. Absent where no slot is lent.
+   */
+  readonly lend?: (() => (() => void) | undefined) | undefined
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
 }

@@ -2,20 +2,24 @@ import type { Ended } from '../../app/afterTask.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
+import { callFact } from '../../protocol/callHeaders.ts'
+import { isTooLate, withDeadline } from '../../protocol/deadline.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
-import { isoTime } from '../../protocol/iso.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
-import { failedRecord, type RecordState } from '../../protocol/record.ts'
+import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
-import { withRequest } from '../../request/lazyRequest.ts'
 import { isoOf } from '../../std/clock.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
+import { versionOf } from '../../tasks/version.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
+import { earlyPostponement, FIRST_SEEN_HEADER, unknownPostponement, whyUnknown } from './postponement.ts'
 import { Request } from './request.ts'
 
 /** A message that is not run: how it is settled, and what is reported of it. */
@@ -24,7 +28,7 @@ export interface Refusal {
   /** Keeps the message, where it is kept. */
   readonly dead?: Message
   /** For the hooks, where the task is one of this app. */
-  readonly ended?: Ended
+  readonly ended?: Ended | undefined
   tell(): void
 }
 
@@ -61,17 +65,15 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
-  const definition = app.definition(message.task)
-  const { id, task, retries } = message
-  const facts = withRequest({ id, task, queue: delivery.queue, retries }, message.headers, app.config.request)
-  if (!definition) {
-    const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
-    return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
-  }
-  const request = new Request(delivery, message, definition, hostname, app.config.request)
+  const known = app.definition(message.task)
+  const definition = known ?? unknownTask(message.task)
   const now = app.config.clock.now()
-  const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
-  if (reason) return refuseRevoked(request, reason, receiver, now)
+  const own = withDeadline(message, definition.options.deadline, now)
+  const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
+  const why = reason === undefined ? whyUnknown(message, known) : undefined
+  if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
+  const request = new Request(delivery, own, definition, hostname, app.config.request, earlyPostponement(own, now))
+  if (reason) return refuseRevoked(request, reason, receiver, now, known)
   const { lost } = request
   const isGivenUp = lost > 0 && afterLoss({ of: 'worker', losses: lost }, receiver.lossLimits) === 'give up'
   const error = isGivenUp ? tooOftenLost(lost) : linkProblem(message, receiver)
@@ -79,11 +81,41 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   return {
     ...failedLinked(delivery, receiver, message, error),
     ended: neverRan(request, { kind: 'failure', error }),
-    tell: () => app.signals.emit('task:failure', { ...facts, error, runtime: 0 }),
+    tell: () => app.signals.emit('task:failure', { ...request.facts, error, runtime: 0 }),
   }
 }
 
-function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver: Receiver, now: number): Refusal {
+/** Back into its queue, for another worker; when none has come in time, a failure. */
+function unknown(
+  delivery: Delivery,
+  message: TaskMessage,
+  definition: TaskDefinition,
+  receiver: Receiver,
+  reason: string,
+): Request | Refusal {
+  const { config, signals } = receiver.app
+  const waiting = { reason, timeout: config.unknownTaskTimeout, now: config.clock.now() }
+  const postponement = unknownPostponement(message, waiting)
+  const request = new Request(delivery, message, definition, receiver.hostname, config.request, postponement)
+  if (postponement) return request
+  const isNewer = receiver.app.definition(message.task) !== undefined
+  const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
+  const facts = isNewer ? { ...request.facts, version: versionOf(message.headers) } : request.facts
+  return { ...failedLinked(delivery, receiver, message, error), tell: () => signals.emit('task:unknown', facts) }
+}
+
+/** What is known of a task that is not registered here. */
+function unknownTask(name: string): TaskDefinition {
+  return positionalDefinition(name, () => undefined)
+}
+
+function refuseRevoked(
+  request: Request,
+  reason: 'revoked' | 'expired',
+  receiver: Receiver,
+  now: number,
+  known: TaskDefinition | undefined,
+): Refusal {
   const { delivery, message, facts } = request
   const info = revokedError(reason)
   const error = encodeException(info)
@@ -92,7 +124,7 @@ function refuseRevoked(request: Request, reason: 'revoked' | 'expired', receiver
   const { publish, also, parts } = followingOf(request.endedWith(full, receiver.listed, now), receiver.followUps)
   return {
     settlement: { delivery, meta, publish, also, parts, end: 'ack' },
-    ended: neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
+    ended: known && neverRan(request, { kind: 'stopped', by: 'revoke', terminated: false, error: info }),
     tell: () => receiver.app.signals.emit('task:revoked', { ...facts, reason }),
   }
 }
@@ -113,8 +145,8 @@ function tooOftenLost(lost: number): ErrorInfo {
  * By our clock, or by the store's. What does not say when it expires may have had a limit in the store only to come
  * later.
  */
-function isExpired({ expired }: Delivery, { expires }: TaskMessage, now: number): boolean {
-  return expires !== undefined && (expired === true || isoTime(expires) <= now)
+function isExpired({ expired }: Delivery, message: TaskMessage, now: number): boolean {
+  return (message.expires !== undefined && expired === true) || isTooLate(message, now)
 }
 
 /** FAILURE in its record, and the message kept in the dead-letter queue: a later deploy may know what to do with it. */
@@ -124,12 +156,17 @@ function failed(
   message: { id: string; task?: string; ignoreResult?: boolean },
   error: ErrorInfo,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
-  const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname }
+  const kept = keptFor(callFact(headersOf(delivery), 'resultExpires'))
+  const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname, ...kept }
   const now = receiver.app.config.clock.now()
   const meta = failedRecord(message.id, error, isoOf(now), facts)
-  const kept = message.ignoreResult ? undefined : meta
   const dead = deadLetter(delivery, error)
-  const settlement: Settlement = { delivery, meta: kept, publish: [dead], end: 'ack' }
+  const settlement: Settlement = {
+    delivery,
+    meta: message.ignoreResult ? undefined : meta,
+    publish: [dead],
+    end: 'ack',
+  }
   const { hostname: origin, listed, followUps } = receiver
   const ended = { meta, headers: headersOf(delivery), queue: delivery.queue, now, origin, listed }
   try {
@@ -221,8 +258,10 @@ export function deadLetterQueue(queue: string): string {
 /** A message beside the queue, with why. */
 export function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
   const { properties, body } = envelopeOf(delivery)
+  // Put back by hand, it has its time again.
+  const { [FIRST_SEEN_HEADER]: _, ...own } = headersOf(delivery)
   const headers = {
-    ...headersOf(delivery),
+    ...own,
     'x-death-reason': `${error.type}: ${error.message}`.slice(0, 1000),
     'x-death-queue': delivery.queue,
   }

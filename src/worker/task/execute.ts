@@ -3,8 +3,8 @@ import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { Stores } from '../../calls/stores.ts'
+import { withinDeadline } from '../../protocol/deadline.ts'
 import { errorInfo } from '../../protocol/exception.ts'
-import { isoTime } from '../../protocol/iso.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
@@ -18,6 +18,7 @@ import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
 import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
+import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
@@ -32,6 +33,8 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly turns: Turns
   readonly timeLimits: TimeLimits
   readonly state: WorkerState
+  /** As `RunOptions.lend`. */
+  lend(): (() => void) | undefined
 }
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
@@ -62,13 +65,13 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
 /** Not async, since every task passes through it. */
 function live(request: Request, context: WorkerContext): Promise<void> {
   const { app, turns, pools } = context
-  const now = app.config.clock.now()
-  const early = isEarly(request, now)
-  const turn = early ? undefined : turns.of(request, now)
-  if (typeof turn === 'number') return postpone(request, turn, context)
+  const { postponement } = request
+  if (postponement?.kind === 'unknown') return postpone(request, postponement, context)
+  const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
+  if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
   app.signals.emit('task:received', request.facts)
-  if (early) return postpone(request, isoTime(request.message.eta as string), context)
-  return turn ? liveIn(turn, request, context) : run(request, pools.main, context)
+  if (postponement) return postpone(request, postponement, context)
+  return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
 }
 
 /** In a pool whose slots are shared out here. */
@@ -97,7 +100,8 @@ async function slotOf(
   try {
     const end = await wait
     if (end === 'slot') return true
-    if (end === 'late') await postpone(request, context.turns.later(turn, context.app.config.clock.now()), context)
+    if (end === 'late')
+      await postpone(request, untilThen(context.turns.later(turn, context.app.config.clock.now())), context)
     else await conclude(request, stopped(request.id, 'shutdown'), context)
   } catch (error) {
     turn.end()
@@ -106,28 +110,41 @@ async function slotOf(
   return false
 }
 
-async function run(request: Request, pool: Pool, context: WorkerContext): Promise<void> {
+/** Put back for lack of a slot, or by its rate limit. `notBefore`: ms since the epoch. */
+function untilThen(notBefore: number): Postponement {
+  return { kind: 'early', notBefore, headers: {} }
+}
+
+/** `lend`: as of RunOptions, where its slot is the pool's own. */
+async function run(
+  request: Request,
+  pool: Pool,
+  context: WorkerContext,
+  lend?: NonNullable<RunOptions['lend']>,
+): Promise<void> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
   begin(request, context)
-  const ended = await pool.run(request.job, runOptions(request, context))
+  const ended = await pool.run(request.job, runOptions(request, context, lend))
   end(request, context)
-  const outcome = ended.kind === 'stopped' ? afterStop(request, ended, context.lossLimits) : ended
+  const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()
   await conclude(request, outcome, context)
 }
 
-/** Clocks and timers differ by a little: a task that is due within this time is due, ms. */
-const CLOCK_TOLERANCE_MS = 50
-
-/** A broker without delays delivers before the time. */
-function isEarly({ message }: Request, now: number): boolean {
-  return message.eta !== undefined && isoTime(message.eta) > now + CLOCK_TOLERANCE_MS
+/** What becomes of it, now that its run has ended so. */
+function nextOf(request: Request, ended: Outcome, { app: { config }, lossLimits }: WorkerContext): Outcome {
+  if (ended.kind !== 'stopped') return ended
+  const outcome = afterStop(request, ended, lossLimits, config.logger)
+  return withinDeadline(outcome, request.message.headers, config.clock.now())
 }
 
 /** Back into the queue until this moment. A revoke that came meanwhile has found it nowhere. */
-async function postpone(request: Request, notBefore: number, context: WorkerContext): Promise<void> {
+async function postpone(request: Request, postponement: Postponement, context: WorkerContext): Promise<void> {
   const { delivery, message } = request
-  const later = laterOf(request, notBefore)
+  const { notBefore, headers, reason } = postponement
+  const same = laterOf(request, notBefore)
+  const { envelope } = same
+  const later = { ...same, envelope: { ...envelope, headers: { ...envelope.headers, ...headers } } }
   const back = (): Settlement => ({ delivery, publish: [later], end: 'ack' })
   const settled = await settleSurely(
     back,
@@ -140,6 +157,7 @@ async function postpone(request: Request, notBefore: number, context: WorkerCont
     await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason) }, context)
     return
   }
+  if (reason !== undefined) context.app.signals.emit('task:postponed', { ...request.facts, reason })
   context.state.postponed.add(message.id, delivery.queue)
   if (context.state.revoked.has(message.id)) await retract(message.id, context)
 }
@@ -188,7 +206,7 @@ function begin(request: Request, context: WorkerContext): void {
 }
 
 /** The limits of the task are in its message, too, but a sender by name alone does not know them. */
-function runOptions(request: Request, context: WorkerContext): RunOptions {
+function runOptions(request: Request, context: WorkerContext, lend: RunOptions['lend']): RunOptions {
   const { message, definition } = request
   const { config } = context.app
   const { clock } = config
@@ -204,6 +222,7 @@ function runOptions(request: Request, context: WorkerContext): RunOptions {
   return {
     signal: request.signal,
     kill: request.killed,
+    lend,
     report: ({ state, meta, until }) => {
       beginAgain(request, context)
       record(request, state, meta, context, until)
@@ -320,6 +339,9 @@ function tell(request: Request, outcome: Outcome, signals: Emitter<Signals>): vo
       break
     case 'retry':
       signals.emit('task:retry', { ...facts, error: outcome.error, delay: outcome.delay })
+      break
+    case 'snooze':
+      signals.emit('task:snoozed', { ...facts, delay: outcome.delay })
       break
     case 'reject':
       signals.emit('task:rejected', {

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../protocol/outcome.ts'
-import { retryStopped } from '../../tasks/runJob.ts'
+import type { Logger } from '../../std/log.ts'
+import { retryStopped } from '../../tasks/retry.ts'
 import type { Request } from './request.ts'
 
 /** After so many losses a task is given up: it may be the cause. */
@@ -46,9 +47,14 @@ export function afterLoss(loss: Loss, { maxWorkerLosses, maxChildLosses }: LossL
 }
 
 /** How a run ends that was stopped from outside: by its time limit, or with its child. */
-export function afterStop(request: Request, ended: Outcome & { kind: 'stopped' }, limits: LossLimits): Outcome {
+export function afterStop(
+  request: Request,
+  ended: Outcome & { kind: 'stopped' },
+  limits: LossLimits,
+  log: Logger,
+): Outcome {
   const { definition, job } = request
-  const retried = retryStopped(definition, job, ended)
+  const retried = retryStopped(definition, job, ended, log)
   const { rejectOnWorkerLost, acksOnTimeout } = definition.options
   if (ended.by === 'time limit' && retried === ended && !acksOnTimeout)
     return { kind: 'reject', requeue: true, reason: ended.error.message }

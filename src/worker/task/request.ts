@@ -3,6 +3,7 @@ import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { RequestConfig } from '../../config/requestOptions.ts'
+import { callFact } from '../../protocol/callHeaders.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
@@ -16,6 +17,7 @@ import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { OutputWriter } from './outputWriter.ts'
+import type { Postponement } from './postponement.ts'
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -31,6 +33,8 @@ export class Request {
   #startedAt = 0
   #runtime = 0
   #started: string | undefined
+  /** It does not run now: it goes back to its queue. */
+  readonly postponement: Postponement | undefined
   /** Acknowledged when it began: its end settles nothing. */
   acked = false
   /** Its end is written, or given up because the worker stops at once. */
@@ -48,7 +52,9 @@ export class Request {
     definition: TaskDefinition,
     hostname: string,
     config: RequestConfig,
+    postponement?: Postponement,
   ) {
+    this.postponement = postponement
     this.delivery = delivery
     this.message = message
     this.definition = definition
@@ -126,11 +132,13 @@ export class Request {
 
   /** Its record in this state. `done`: when it ended, ms since the epoch; absent in a state on the way. */
   meta(status: string, result: unknown, traceback: string | null = null, done?: number): TaskMeta {
-    const { message, hostname: worker, lost } = this
+    const { message, hostname: worker, lost, definition } = this
     const time = timeOf(message.id)
     // Known to the store where it had the record of the call; our ids contain it too, which spares the store a merge.
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
-    const run = { message, queue: this.delivery.queue, worker, lost, submitted, started: this.#started }
+    const resultExpires = callFact(message.headers, 'resultExpires') ?? definition.options.resultExpires
+    const { queue } = this.delivery
+    const run = { message, queue, worker, lost, submitted, started: this.#started, resultExpires }
     return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))
   }
 

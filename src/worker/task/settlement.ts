@@ -2,6 +2,8 @@ import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { neverSent, partsOf } from '../../canvas/advance.ts'
 import { replacementOf } from '../../canvas/replace.ts'
+import { callHeaders } from '../../protocol/callHeaders.ts'
+import { deadlineOf } from '../../protocol/deadline.ts'
 import { encodeException, errorInfo, rejectedError, revokedError } from '../../protocol/exception.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { lossHeaders } from '../../protocol/lostRuns.ts'
@@ -10,7 +12,7 @@ import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
-import { FAILURE, RETRY, REVOKED, SUCCESS } from '../../protocol/states.ts'
+import { FAILURE, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import { deadLetter, type Finisher } from './admit.ts'
 import type { Request } from './request.ts'
@@ -78,6 +80,8 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
       return given(request, outcome, failure(request, outcome.error, outcome, finisher, now))
     case 'retry':
       return retry(request, outcome, now)
+    case 'snooze':
+      return snooze(request, outcome, now)
     case 'reject':
       if (outcome.lost) return { delivery, publish: [again(request, {}, request.lost + 1)], end: 'ack' }
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
@@ -149,6 +153,15 @@ function retry(request: Request, outcome: Outcome & { kind: 'retry' }, now: numb
   }
 }
 
+/** The same, but no attempt is counted. */
+function snooze(request: Request, outcome: Outcome & { kind: 'snooze' }, now: number): Settlement {
+  const notBefore = now + outcome.delay
+  const until = isoOf(notBefore)
+  const meta = { ...request.meta(SNOOZED, { until }), date_due: until }
+  const later = { ...again(request, { eta: pythonIso(new Date(notBefore)) }), notBefore }
+  return { delivery: request.delivery, meta: kept(request, meta, outcome), publish: [later], end: 'ack' }
+}
+
 function stopped(
   request: Request,
   outcome: Outcome & { kind: 'stopped' },
@@ -194,10 +207,10 @@ function again(
 ): Message {
   const { headers, properties, body } = delivery.envelope
   const route = { exchange: '', routingKey: delivery.queue }
-  const losses = lossHeaders(lostRuns, lostChildren)
+  const added = { ...lossHeaders(lostRuns, lostChildren), ...callHeaders({ deadline: deadlineOf(message) }) }
   if (headers.task !== undefined)
-    return { envelope: { headers: { ...headers, ...changes, ...losses }, properties, body }, route }
+    return { envelope: { headers: { ...headers, ...changes, ...added }, properties, body }, route }
   const serializer = properties.contentType === CONTENT_TYPES.msgpack ? 'msgpack' : 'json'
-  const own = { ...message.headers, ...losses }
+  const own = { ...message.headers, ...added }
   return { envelope: encodeTask({ ...message, ...changes, headers: own }, serializer), route }
 }

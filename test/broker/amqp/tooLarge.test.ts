@@ -87,6 +87,7 @@ describe('a limit that fell', () => {
       backend: 'rpc://',
       queue: 'fell',
       logger: createLogger('silent'),
+      unknownTaskTimeout: 0,
     })
     const retry = app.task(
       'retry',

@@ -1,6 +1,6 @@
 import { type Channel, connect, type GetMessage } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { until } from '../../app/lab.ts'
+import { next, until } from '../../app/lab.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
@@ -45,6 +45,16 @@ export function shared(kind: FleetOptions = {}): void {
       // What somebody still held would have come back, and stay.
       await until(async () => (await looked('shared')).messageCount === 0)
     })
+  })
+
+  test('what Python alone knows waits for its worker, and comes to it', { timeout: 60_000 }, async () => {
+    const app = fleet.app({ queue: 'shared', unknownTaskTimeout: '60s' })
+    const waiting = next(app, 'task:postponed')
+    await fleet.work(app)
+    const handle = await app.send<number>('py.add', [1, 2], { deadline: '1h', resultExpires: '2h' })
+    expect(await waiting).toMatchObject({ id: handle.id, reason: 'it is not registered here' })
+    await fleet.pythonWorker({ queue: 'shared' })
+    expect(await handle.get({ timeout: '50s' })).toBe(3)
   })
 
   /**

@@ -55,7 +55,7 @@ export class AmqpConsumer implements Consumer {
   /** The caller of `#open` handles its failure. */
   #opening = false
 
-  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, name }: ConsumeOptions) {
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, ahead, name }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
     this.#prefetch = prefetch
@@ -67,6 +67,7 @@ export class AmqpConsumer implements Consumer {
     })
     this.#slots = new Slots({
       count: () => this.#prefetch,
+      ahead,
       hand: (delivery) => this.#line.push(delivery),
       changed: () => void this.#adjust(),
     })

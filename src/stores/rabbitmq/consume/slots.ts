@@ -4,6 +4,8 @@ import type { AmqpDelivery } from './delivery.ts'
 export interface SlotsParts {
   /** How many may be worked on at once. */
   count(): number
+  /** As `ConsumeOptions.ahead`. */
+  readonly ahead: number | undefined
   hand(delivery: AmqpDelivery): void
   /** The number to be prefetched has changed. */
   changed(): void
@@ -22,13 +24,14 @@ const MIN_CHANGE_SHARE = 0.5
  */
 export class Slots {
   readonly #parts: SlotsParts
-  readonly #ahead = new PrefetchBuffer<AmqpDelivery>((stale) => this.#giveBack(stale))
+  readonly #ahead: PrefetchBuffer<AmqpDelivery>
   readonly #taken = new Set<AmqpDelivery>()
   #extra = 0
   #looking: NodeJS.Timeout | undefined
 
   constructor(parts: SlotsParts) {
     this.#parts = parts
+    this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), parts.ahead)
   }
 
   /** How many messages the server may push beyond the slots. */

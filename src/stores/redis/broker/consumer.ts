@@ -34,7 +34,7 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #id = uuid()
   readonly #line = new AsyncQueue<Delivery>()
   /** Taken before a slot was free. */
-  readonly #ahead = new PrefetchBuffer<RedisDelivery>((stale) => this.#tooLong(stale))
+  readonly #ahead: PrefetchBuffer<RedisDelivery>
   readonly #held = new Map<string, Hold>()
   /** Why a held message could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
@@ -52,10 +52,11 @@ export class RedisConsumer implements Consumer, Holder {
   #problem: Error | undefined
   #again: NodeJS.Timeout | undefined
 
-  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, ahead }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
     this.#prefetch = prefetch
+    this.#ahead = new PrefetchBuffer((stale) => this.#tooLong(stale), ahead)
   }
 
   async start(): Promise<this> {

@@ -86,6 +86,9 @@ const RECORDS_PER_READ = 200
 const MIN_SEARCHED_RECORDS = 1000
 const SEARCHED_PER_RESULT = 10
 
+/** Longer than any index is used, ms. */
+const FOREVER_MS = 100 * 365 * 86_400_000
+
 /** A position in the index. */
 interface Place {
   readonly id: string
@@ -147,7 +150,7 @@ export class RedisJobIndex {
     this.#added += items.length
     const now = this.#clock.now()
     const record = this.#source.keyOf('')
-    const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? delayOf(meta, now) : 0), 0)
+    const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? this.#beyond(meta, now) : 0), 0)
     // Without submissions there is no sweep: by then all records are gone, and so is the index.
     const ttl = staleAfter(this.#expires) + this.#expires + delay
     if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
@@ -156,6 +159,12 @@ export class RedisJobIndex {
     this.#swept = now
     this.#added = 0
     return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
+  }
+
+  /** How much longer its record may be kept than that of a task which is due now, ms. */
+  #beyond(meta: TaskMeta, now: number): number {
+    const { result_expires: own = this.#expires } = meta
+    return delayOf(meta, now) + (own === 0 ? FOREVER_MS : Math.max(0, own - this.#expires))
   }
 
   /** Add a job of a store that keeps results alone. A later record of the same id does not move it. */

@@ -75,7 +75,8 @@ export class RedisNotes implements NoteStore {
   metadataTtl(meta: TaskMeta, metadata: SubmissionMetadata): number {
     const now = this.#clock.now()
     if (isOwned(metadata)) return lifetimeOf(meta, this.#expires, now)
-    return this.#expires === 0 ? 0 : Math.ceil(this.#expires) + delayOf(meta, now)
+    const own = meta.result_expires ?? this.#expires
+    return own === 0 ? 0 : Math.ceil(own) + delayOf(meta, now)
   }
 
   async putIfAbsent(note: Note): Promise<boolean> {

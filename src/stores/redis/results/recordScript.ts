@@ -107,8 +107,8 @@ local function store(key, value, status, ttl, settling)
     if head ~= '' and ttl ~= '0' then ttl = math.max(tonumber(ttl), redis.call('PTTL', key)) end
     if waits ~= '' then outlive(key, ttl) end
     if limit ~= '' then log(key, value, ttl, tonumber(limit)) end
-  elseif known and known ~= 'PENDING' and tonumber(ttl) > 0 then
-    redis.call('PEXPIRE', log_of(key), ttl)
+  elseif known and known ~= 'PENDING' then
+    if tonumber(ttl) > 0 then redis.call('PEXPIRE', log_of(key), ttl) else redis.call('PERSIST', log_of(key)) end
   end
   put(key, value, ttl)
   -- A user without access to this channel stores the record nevertheless.

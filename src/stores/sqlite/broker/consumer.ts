@@ -23,6 +23,9 @@ export interface ConsumerParts {
   readonly consumers: Set<SqliteConsumer>
 }
 
+/** How much later than it is due an idle worker takes a delayed message at most, ms. */
+const DUE_SPREAD_MS = 4
+
 /**
  * Takes messages as slots become free. Claims are part of the transaction that settles earlier messages, so that a busy
  * worker pays one commit for both; an idle worker only reads, when another process has written.
@@ -107,7 +110,7 @@ export class SqliteConsumer implements Consumer, Participant {
     return !this.#closed && this.#more && this.#held < this.#prefetch
   }
 
-  join(): void {
+  join(): boolean {
     const { leases, clock } = this.#parts
     // The lease expired while this process was stopped: other workers have the messages that it held, and it is a new
     // consumer.
@@ -118,6 +121,7 @@ export class SqliteConsumer implements Consumer, Participant {
     this.#claimed = this.#claimAll(this.#prefetch - this.#held)
     this.#more = this.#claimed.length === this.#prefetch - this.#held
     this.#held += this.#claimed.length
+    return this.#claimed.length > 0
   }
 
   /**
@@ -229,7 +233,9 @@ export class SqliteConsumer implements Consumer, Participant {
     const wait = this.#nextDue - clock.now()
     const pause = this.#promoteFrom - performance.now()
     const look = (): void => this.#look()
-    if (wait > 0) this.#stopWaiting = clock.after(Math.min(wait, MAX_TIMER_MS), look)
+    // Of several idle workers not always the same one is first: it may be one that puts the message back.
+    const spread = Math.random() * DUE_SPREAD_MS
+    if (wait > 0) this.#stopWaiting = clock.after(Math.min(wait + spread, MAX_TIMER_MS), look)
     else if (pause > 0) this.#stopWaiting = systemClock.after(pause, look)
     return wait <= 0 && pause <= 0
   }

@@ -1,0 +1,43 @@
+/*
+ * Headers of ours for options of a call that its worker has to know and that Celery has no header for. Each is a whole
+ * number; Python's Celery does not read them.
+ */
+
+/** What they say. */
+export interface CallFacts {
+  /** How long the record of the finished task is kept, ms; 0: for ever. */
+  readonly resultExpires?: number | undefined
+  /** No run begins after this moment, ms since the epoch. */
+  readonly deadline?: number | undefined
+  /** The version of the task's input. */
+  readonly version?: number | undefined
+}
+
+const NAMES: Readonly<Record<keyof CallFacts, string>> = {
+  resultExpires: 'celeriac_result_expires',
+  deadline: 'celeriac_deadline',
+  version: 'celeriac_version',
+}
+
+const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
+
+/** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
+const MOST = 8.64e15
+
+type Headers = Readonly<Record<string, unknown>>
+
+/** The headers that say this; undefined where there is nothing to say. */
+export function callHeaders(facts: CallFacts): Headers | undefined {
+  let headers: Record<string, unknown> | undefined
+  for (const [fact, name] of ENTRIES) {
+    const value = facts[fact]
+    if (value !== undefined) headers = { ...headers, [name]: Math.ceil(Math.min(value, MOST)) }
+  }
+  return headers
+}
+
+/** One of them; undefined where it is absent, or is no whole number from 0 to `MOST`. */
+export function callFact(headers: Headers, fact: keyof CallFacts): number | undefined {
+  const value = headers[NAMES[fact]]
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST ? (value as number) : undefined
+}
