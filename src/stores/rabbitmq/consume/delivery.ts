@@ -23,7 +23,7 @@ export class AmqpDelivery implements Delivery {
   /** Since when the server counts it as unacknowledged (`performance.now()`). */
   since: number = performance.now()
 
-  /** `ended`: called when it is settled here, in any way. `isHeld`: false after that, and when its channel is closed. */
+  /** `ended`: called when it is settled here, in any way. `isHeld`: false after that, or without its channel. */
   constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void, isHeld: () => boolean) {
     this.message = message
     this.queue = queue
