@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
@@ -16,6 +17,8 @@ import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { defaultCode } from '../src/std/optionTable.ts'
+import { RESOURCE_OPTIONS } from '../src/tasks/resource.ts'
+import { TASK_HOOKS } from '../src/tasks/taskHooks.ts'
 import { WORKER_OPTIONS } from '../src/worker/options.ts'
 import { node, root } from './lib.mjs'
 
@@ -31,6 +34,17 @@ const GROUPS = {
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
+  RESOURCE_OPTIONS: {
+    table: RESOURCE_OPTIONS,
+    source: 'src/tasks/resource.ts',
+    page: 'docs/how-to/resources-and-hooks.md',
+  },
+  HOOK_OPTIONS: {
+    table: HOOK_OPTIONS,
+    source: 'src/app/lifeCycle/hookOptions.ts',
+    page: 'docs/how-to/resources-and-hooks.md',
+  },
+  TASK_HOOKS: { table: TASK_HOOKS, source: 'src/tasks/taskHooks.ts', page: 'docs/how-to/resources-and-hooks.md' },
   REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },
   QUEUE_OPTIONS: { table: QUEUE_OPTIONS, source: 'src/broker/queueOptions.ts', page: 'docs/rabbitmq.md' },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },

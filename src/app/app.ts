@@ -36,7 +36,7 @@ import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError, NotRegistered } from '../std/errors.ts'
 import { requireNode } from '../std/node.ts'
 import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
-import { requireText, shown } from '../std/validate.ts'
+import { requireText } from '../std/validate.ts'
 import type { Given } from '../tasks/bind.ts'
 import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -44,14 +44,15 @@ import type { JobHost } from '../tasks/jobContext.ts'
 import type { JobServices } from '../tasks/jobServices.ts'
 import { compose, type Middleware } from '../tasks/middleware.ts'
 import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
-import { type AfterTask, type Ended, runAfterTask } from './afterTask.ts'
+import type { TaskHooks } from '../tasks/taskHooks.ts'
+import { type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
 import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
+import { LifeCycle } from './lifeCycle/lifeCycle.ts'
 import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
 import type { Signals } from './signals.ts'
-import { StoreAccess } from './storeAccess.ts'
 import { addToChord, sendWorkflow, type WorkflowHost } from './workflows.ts'
 
 requireNode()
@@ -64,7 +65,7 @@ export function isApp(value: unknown): value is App {
 }
 
 /** An application: its tasks, its stores, its settings. Nothing global: two apps live in one process. */
-export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> extends StoreAccess {
+export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> extends LifeCycle {
   /** What `isApp` looks for. */
   readonly brand: symbol = BRAND
   /** What happens, as typed events; see `on`. */
@@ -82,19 +83,18 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #override: Override | undefined
   #sendLayers: Middleware<Call, AsyncResult>[] = []
   #runLayers: Middleware<Run, unknown>[] = []
-  readonly #afterTask = new Set<AfterTask>()
   /** The same for all tasks: signatures of one app are known by it. */
   readonly #calls: Calls = {
     send: (own, given, options) => this.#send(() => checkedCall(own, given, options)),
     sendMany: (own, calls, options) => this.#sendMany(own, calls, options),
-    runHere: (own, args) => runHere(own, args, this.#origin, this.#config),
+    runHere: (own, args) => runHere(own, args, this.#origin, this.#config, this.resources),
     sendWorkflow: (...workflow) => sendWorkflow(this.#workflows, ...workflow),
   }
   readonly #builtins = builtinTasks({
     callHere: (task, args) => {
       const definition = this.#definition(task)
       if (!definition) throw new NotRegistered(task)
-      return runHere(definition, args, this.#origin, this.#config)
+      return this.#calls.runHere(definition, args)
     },
     workflows: () => this.#workflows,
   })
@@ -103,6 +103,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     taskEnded: (ended) => this.#taskEnded(ended),
   }
   readonly #services: JobServices = {
+    resources: this.resources,
     openWait: (...wait) => openWait(this.#stores, this.#config, ...wait),
     addToChord: (...member) => addToChord(this.#workflows, ...member),
   }
@@ -117,6 +118,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
     defineInternals(this, {
+      resources: this.resources,
+      hooks: this.hooks,
       stores: () => this.#stores.open(),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
@@ -142,7 +145,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   task<Args extends readonly unknown[], Return, Name extends string = string>(
     name: Name,
     run: (...args: Args) => Return,
-    options?: TaskOptions,
+    options?: TaskOptions & TaskHooks<NoInfer<Awaited<Return>>>,
   ): Task<Args, Awaited<Return>, unknown, Args, Return, Name>
   /** Define a task with one input object (Celery's kwargs), checked by its schema on both sides. */
   task<
@@ -173,7 +176,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       ProgressOf<Chunk>
     >
   >
-  task(first: unknown, run?: unknown, options?: TaskOptions): AnyTask {
+  task(first: unknown, run?: unknown, options?: TaskOptions & TaskHooks): AnyTask {
     const definition =
       typeof first === 'object'
         ? objectDefinition(first as Parameters<typeof objectDefinition>[0])
@@ -249,19 +252,6 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return absoluteUrl(requestContext()?.baseUrl ?? this.#config.request.baseUrl, path, query)
   }
 
-  /**
-   * Do something in the worker whenever a task of this app has ended and its end is stored; the returned function takes
-   * it back. It runs within the task's request, in the worker's own thread. What it throws is logged and changes
-   * nothing.
-   */
-  afterTask(hook: AfterTask): () => void {
-    if (typeof hook !== 'function') throw new ArgumentError(`afterTask: expected a function, got ${shown(hook)}`)
-    this.#afterTask.add(hook)
-    return () => {
-      this.#afterTask.delete(hook)
-    }
-  }
-
   /** Listen to a signal; the returned function ends it. */
   on<Name extends keyof Signals>(signal: Name, listener: (event: Signals[Name]) => unknown): () => void {
     return this.signals.on(signal, listener)
@@ -290,8 +280,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   #taskEnded(ended: Ended): Promise<void> | undefined {
-    if (this.#afterTask.size === 0) return undefined
-    const run = (): Promise<void> => runAfterTask(this.#afterTask, ended, this.#config)
+    if (this.afterTaskHooks.size === 0) return undefined
+    const run = (): Promise<void> => runAfterTask(this.afterTaskHooks, ended, this.#config)
     return this.#override ? this.#override.around(ended.facts.task, ended.facts.id, run) : run()
   }
 
@@ -302,7 +292,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#stores.opener = override.open
     this.#override = override
     return async () => {
-      await this.#stores.close()
+      await this.close()
       this.#stores.opener = undefined
       this.#override = undefined
       this.#options = options
@@ -310,7 +300,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     }
   }
 
+  /** Dispose of the resources, then close the stores. */
   async close(): Promise<void> {
+    await this.resources.dispose()
     await this.#stores.close()
   }
 

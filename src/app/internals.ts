@@ -7,7 +7,9 @@ import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
+import type { Resources } from '../tasks/resources.ts'
 import type { Ended } from './afterTask.ts'
+import type { Hooks } from './lifeCycle/hooks.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
 
@@ -21,6 +23,10 @@ interface AppFacts {
 
 /** What only an app itself can do, and its users do not need. */
 interface AppActions {
+  /** What its tasks share, in this thread. */
+  readonly resources: Resources
+  /** What runs at the start and the end of its workers and of their threads and processes. */
+  readonly hooks: Hooks
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
   /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */

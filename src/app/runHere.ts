@@ -5,6 +5,7 @@ import { bindCall, checkArguments, invoke } from '../tasks/bind.ts'
 import { childrenHere, DIRECT_ID, lineage, runAs, sourceHere } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { JobContext, type JobHost } from '../tasks/jobContext.ts'
+import type { Resources } from '../tasks/resources.ts'
 
 /**
  * A direct call: the function, in a context whose reports go nowhere. What it submits has the parent of the task around
@@ -15,8 +16,9 @@ export function runHere(
   args: readonly unknown[],
   origin: string,
   { logger, resultSerializer: serializer, request, clock }: Config,
+  resources: Resources,
 ): unknown {
-  const around = lineage()
+  const parent = lineage()
   const job: Job = {
     id: DIRECT_ID,
     task: definition.name,
@@ -27,13 +29,14 @@ export function runHere(
     redelivered: false,
     lost: 0,
     headers: {},
-    parentId: around?.parentId,
-    rootId: around?.rootId ?? DIRECT_ID,
+    parentId: parent?.parentId,
+    rootId: parent?.rootId ?? DIRECT_ID,
     hostname: origin,
   }
   const host: JobHost = { signal: new AbortController().signal, report: () => undefined, log: logger }
-  const surroundings = { serializer, clock, source: sourceHere(), baseUrl: request.baseUrl, children: childrenHere() }
-  const context = new JobContext(job, definition, host, surroundings)
+  const { baseUrl } = request
+  const around = { source: sourceHere(), children: childrenHere() }
+  const context = new JobContext(job, definition, host, { serializer, clock, baseUrl, resources, ...around })
   const run = (checked: readonly unknown[]): unknown => runAs(context, () => invoke(definition, checked, context))
   if (definition.style === 'object') return runObject(definition, args, run)
   const checked = checkArguments(definition, bindCall(definition, { args, kwargs: {} }))

@@ -1,4 +1,5 @@
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { RequestContext } from '../request/requestContext.ts'
 
 /** One task request, as signals describe it. */
 export interface TaskFacts {
@@ -7,6 +8,8 @@ export interface TaskFacts {
   readonly queue: string
   /** Retries before this run. */
   readonly retries: number
+  /** The request in which it was called; absent where there was none. */
+  readonly request?: RequestContext | undefined
 }
 
 /** The events of the program, for its listeners, by Celery's names where it has one. Times in ms. */

@@ -17,7 +17,7 @@ import { checkWorkflow } from '../canvas/check.ts'
 import { bodyCall, withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
-import { type Predecessor, prepareSignature } from '../canvas/prepareSignature.ts'
+import { type Predecessor, SignaturePreparer } from '../canvas/prepareSignature.ts'
 import { shapeOf } from '../canvas/shape.ts'
 import { withEnd } from '../canvas/signatureEnd.ts'
 import type { Config } from '../config/config.ts'
@@ -146,12 +146,8 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
   const checking = planned.calls.map((call) => checkedArguments(host, call))
   const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])
   if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)
-  await write(
-    host,
-    planned,
-    checked.map((call) => prepared(host, planned, call)),
-    stores,
-  )
+  const prepare = preparing(host, planned)
+  await write(host, planned, checked.map(prepare), stores)
 }
 
 /** The arguments of a task of this app are checked, as those of `delay`. */
@@ -170,11 +166,15 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
   return value instanceof Promise
 }
 
-function prepared(host: WorkflowHost, { before, options, now }: Planned, call: SignatureData): Prepared {
-  const made = prepareSignature(call, before, host, now)
-  const metadata = made.ignored ? undefined : metadataOf(options)
-  const submission = metadata ? { ...made.submission, metadata } : made.submission
-  return { ...made, submission, options: callOptionsOf(call.options) }
+/** What prepares the calls of a workflow. */
+function preparing(host: WorkflowHost, { before, options, now }: Planned): (call: SignatureData) => Prepared {
+  const preparer = new SignaturePreparer(before, host, now)
+  const metadata = metadataOf(options)
+  return (call) => {
+    const made = preparer.prepare(call)
+    const submission = metadata && !made.ignored ? { ...made.submission, metadata } : made.submission
+    return { ...made, submission, options: callOptionsOf(call.options) }
+  }
 }
 
 function metadataOf({ tags, owner }: ParsedWorkflowOptions): SubmissionMetadata | undefined {
@@ -191,9 +191,10 @@ async function throughLayers(
   const written = Promise.withResolvers<readonly AsyncResult[]>()
   written.promise.catch(() => undefined)
   const arrived = calls.map(() => Promise.withResolvers<Prepared>())
+  const prepare = preparing(host, planned)
   const passing = calls.map((call, at) => {
     const core = (given: Call): Promise<AsyncResult> => {
-      arrived[at]?.resolve(prepared(host, planned, withCall(call, given)))
+      arrived[at]?.resolve(prepare(withCall(call, given)))
       return written.promise.then((handles) => handles[at] as AsyncResult)
     }
     const passed = compose(host.sendLayers, core)(callOf(host, call))

@@ -10,7 +10,7 @@ import { ownershipHeader } from '../protocol/ownership.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { stamped } from '../protocol/stamps.ts'
-import { CONTEXT_HEADER } from '../request/requestContext.ts'
+import { CONTEXT_HEADER, type RequestContext } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
@@ -89,9 +89,23 @@ export function prepareAll(calls: readonly Call[], config: Config, sender: Sende
   return calls.map((call) => prepare(call, config, sender, now))
 }
 
-/** What is reported of a call that is sent. */
-export function sentFacts({ id, message, queue }: Prepared): { id: string; task: string; queue: string; retries: 0 } {
-  return { id, task: message.task, queue, retries: 0 }
+/** What is reported of a call that is sent: `TaskFacts` of the app's signals. */
+export function sentFacts({ id, message, queue }: Prepared): SentFacts {
+  const carried = contextHere()
+  const facts = { id, task: message.task, queue, retries: 0 }
+  if (!carried) return facts
+  return {
+    ...facts,
+    get request() {
+      return carried.view
+    },
+  }
+}
+
+interface SentFacts extends Pick<Prepared, 'id' | 'queue'> {
+  readonly task: string
+  readonly retries: number
+  readonly request?: RequestContext
 }
 
 /** A message with its envelope and its route, prepared for the store. `extra`: further fields of its submission. */

@@ -16,6 +16,7 @@ import {
   parseObjectParams,
   parsePositionalParams,
 } from '../tasks/parameters.ts'
+import { splitHooks, type TaskHooks } from '../tasks/taskHooks.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
 import type { PositionalMaker } from './makers.ts'
 import { Group, Signature, type WorkflowSender } from './workflow.ts'
@@ -81,7 +82,8 @@ export interface ObjectTask<
   Name extends string = string,
   Chunk extends Schema | undefined = undefined,
   Params extends readonly string[] = readonly string[],
-> extends TaskOptions {
+> extends TaskOptions,
+    TaskHooks<ResultOf<Output, NoInfer<Return>>, TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>> {
   /** Name on the wire, as `reports.render`. */
   name: Name
   input: Input
@@ -141,10 +143,11 @@ export interface Calls extends WorkflowSender {
 export function positionalDefinition(
   name: string,
   run: (...args: never[]) => unknown,
-  options: TaskOptions = {},
+  given: TaskOptions & TaskHooks = {},
 ): TaskDefinition {
   requireText(name, 'task name')
   if (typeof run !== 'function') throw new ArgumentError(`task ${name}: expected a function, got ${typeof run}`)
+  const { hooks, options } = splitHooks(given, name)
   const params = parsePositionalParams(options.params, `task ${name}`)
   return withParameters(
     {
@@ -156,6 +159,7 @@ export function positionalDefinition(
       output: undefined,
       progress: undefined,
       chunk: undefined,
+      hooks,
       run,
     },
     () => parametersOfFunction(run),
@@ -182,8 +186,9 @@ export function objectDefinition(
 ): TaskDefinition {
   if (typeof task !== 'object' || task === null)
     throw new ArgumentError(`task: expected a name or an object, got ${String(task)}`)
-  const { name, input, output, progress, chunk, run, ...options } = task
+  const { name, input, output, progress, chunk, run, ...given } = task
   requireText(name, 'task name')
+  const { hooks, options } = splitHooks(given, name)
   if (typeof run !== 'function') throw new ArgumentError(`task ${name}: run: expected a function, got ${typeof run}`)
   requireSchema(input, `task ${name}: input`)
   if (output !== undefined) requireSchema(output, `task ${name}: output`)
@@ -191,7 +196,18 @@ export function objectDefinition(
   if (chunk !== undefined) requireSchema(chunk, `task ${name}: chunk`)
   const params = parseObjectParams(options.params, input, `task ${name}`)
   return withParameters(
-    { name, options: parseTaskOptions(options, name), style: 'object', params, input, output, progress, chunk, run },
+    {
+      name,
+      options: parseTaskOptions(options, name),
+      style: 'object',
+      params,
+      input,
+      output,
+      progress,
+      chunk,
+      hooks,
+      run,
+    },
     () => parametersOfInput(input),
   )
 }

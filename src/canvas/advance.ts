@@ -94,6 +94,7 @@ export function linkProblem(message: TaskMessage, advancer: Advancer): ErrorInfo
   if (embed === NOTHING_EMBEDDED) return undefined
   try {
     const calls = [...callbackCalls(message, null), ...errbackCalls(message)]
+    if (calls.length === 0 && advancer.joins) return undefined
     const { publish, opens = [] } = send(calls, message, advancer, advancer.app.config.clock.now())
     if (!advancer.joins) refuseChords(message, opens)
     for (const one of publish) advancer.check(one)
@@ -242,6 +243,7 @@ export function send(
   advancer: Pick<Advancer, 'app' | 'hostname' | 'listed' | 'owned'>,
   now: number,
 ): Following {
+  if (calls.length === 0) return NOTHING_FOLLOWS
   const { app, hostname } = advancer
   const before: Predecessor = { ...originOf(message, app), origin: hostname }
   const expanded = calls.map((call) => expand(call, before, app, now))

@@ -109,7 +109,22 @@ export function withCallback({ body, ...open }: Opening, before: Omit<Origin, 'i
 
 /** What `readBodyCall` reads. Throws EncodeError. */
 export function bodyCall(body: SignatureData, { id, rootId, replyTo, context }: Origin): string {
-  return write(encodePlain({ body, id, rootId, replyTo, context }, 'chord'), 'json').body as string
+  return `${bodyText(body).slice(0, -1)},${textOf({ id, rootId, replyTo, context }).slice(1)}`
+}
+
+/** Texts of frozen bodies: those that the members of one header share. */
+const bodyTexts = new WeakMap<SignatureData, string>()
+
+function bodyText(body: SignatureData): string {
+  const known = bodyTexts.get(body)
+  if (known !== undefined) return known
+  const text = textOf({ body })
+  if (Object.isFrozen(body)) bodyTexts.set(body, text)
+  return text
+}
+
+function textOf(value: Readonly<Record<string, unknown>>): string {
+  return write(encodePlain(value, 'chord'), 'json').body as string
 }
 
 /** Read what `callback` says. Throws DecodeError. */

@@ -3,7 +3,7 @@ import type { Prepared } from '../calls/prepareCall.ts'
 import { withCallback } from './chordParts.ts'
 import { normalForm } from './normalForm.ts'
 import { endId } from './outline.ts'
-import { type CanvasApp, type Predecessor, prepareSignature, type SignatureCall } from './prepareSignature.ts'
+import { type CanvasApp, type Predecessor, type SignatureCall, SignaturePreparer } from './prepareSignature.ts'
 import { withArgs } from './signatureEnd.ts'
 import { unfold } from './unfold.ts'
 
@@ -29,9 +29,10 @@ export function expand(
   const called = chain ? { ...signature, options: { ...signature.options, chain } } : signature
   const normal = normalForm(withArgs(called, args), id, flow)
   const { calls, opens } = unfold(normal)
+  const preparer = new SignaturePreparer(before, app, now)
   return {
     id: endId(normal),
-    sends: calls.map((call) => prepareSignature(call, before, app, now)),
+    sends: calls.map((call) => preparer.prepare(call)),
     opens: opens.map((open) => (open.held ? withCallback(open, before) : open)),
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '../protocol/onError.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
-import { uuidOf } from '../std/id.ts'
+import { uuidOf, uuidsOf } from '../std/id.ts'
 import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks, withOptions } from './signatureEnd.ts'
 
 /*
@@ -29,7 +29,7 @@ import { type Options, type Part, splitOptions, withArgs, withEnd, withErrbacks,
 export function normalForm(signature: SignatureData, id: string, flow: Options = {}, seed: string = id): SignatureData {
   switch (canvasOf(signature)) {
     case undefined:
-      return withEnd({ ...signature, options: withFlow(signature.options, flow) }, { id })
+      return normalTask(signature, id, flow)
     case 'chain':
       return normalChain(signature, id, flow, seed)
     case 'group':
@@ -41,7 +41,15 @@ export function normalForm(signature: SignatureData, id: string, flow: Options =
   }
 }
 
+function normalTask(signature: SignatureData, id: string, flow: Options): SignatureData {
+  const options = withFlow(signature.options, flow)
+  const hasId = typeof options.task_id === 'string'
+  if (hasId && options === signature.options) return signature
+  return { ...signature, options: hasId ? options : { ...options, task_id: id } }
+}
+
 function withFlow(options: Options, flow: Options): Options {
+  if (Object.keys(flow).length === 0) return options
   const headers = flow.headers && options.headers ? { headers: { ...flow.headers, ...options.headers } } : {}
   return { ...flow, ...options, ...headers }
 }
@@ -95,9 +103,8 @@ function normalGroup(signature: SignatureData, id: string, flow: Options, seed: 
   }
   refuseOnError(signature)
   const group = own ?? id
-  const members = membersOf(signature).map((member, at) =>
-    normalForm(member, uuidOf(group, 'member', String(at)), flow),
-  )
+  const idOf = uuidsOf(group, 'member')
+  const members = membersOf(signature).map((member, at) => normalForm(member, idOf(at), flow))
   return groupData(part?.chord ? partsOf(members, part) : members, { ...(part?.chord && part), task_id: group })
 }
 
@@ -106,14 +113,14 @@ function membersOf(signature: SignatureData): readonly SignatureData[] {
   const { end, errbacks, rest } = splitOptions(signature)
   return tasksOf(signature, signature.task)
     .flatMap((member) => {
-      if (canvasOf(member) !== 'group' || member.options.chain) return [member]
+      if (canvasOf(member) !== 'group' || member.options.chain) return member
       refuseOnError(member)
       return membersOf(member)
     })
     .map((member, at) => {
       const mine = withErrbacks(withArgs(withOptions(member, rest), signature.args), errbacks)
       // A link of a group is one of its first member, as with Celery.
-      return at === 0 ? withEnd(mine, { links: end.links }) : mine
+      return at === 0 && end.links?.length ? withEnd(mine, { links: end.links }) : mine
     })
 }
 
@@ -149,6 +156,7 @@ function runsOf(header: SignatureData): ReturnType<typeof onErrorRuns> {
 
 /** Celery repeats the body in each member of a header. */
 function withoutChord(member: SignatureData): SignatureData {
+  if (!('chord' in member.options)) return member
   const { chord: _, ...options } = member.options
   return { ...member, options }
 }
@@ -170,14 +178,23 @@ export function sizeOf(signature: SignatureData): number {
 
 /** The tasks at the end of a signature in normal form: in a header, each of them is a part. */
 export function endTasks(signature: SignatureData): readonly SignatureData[] {
+  const tasks: SignatureData[] = []
+  addEndTasks(signature, tasks)
+  return tasks
+}
+
+function addEndTasks(signature: SignatureData, to: SignatureData[]): void {
   switch (canvasOf(signature)) {
     case 'chain':
-      return endTasks(tasksOf(signature, signature.task).at(-1) as SignatureData)
+      addEndTasks(tasksOf(signature, signature.task).at(-1) as SignatureData, to)
+      break
     case 'group':
-      return tasksOf(signature, signature.task).flatMap(endTasks)
+      for (const member of tasksOf(signature, signature.task)) addEndTasks(member, to)
+      break
     case 'chord':
-      return endTasks(chordParts(signature, signature.task).body)
+      addEndTasks(chordParts(signature, signature.task).body, to)
+      break
     default:
-      return [signature]
+      to.push(signature)
   }
 }

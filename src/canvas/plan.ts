@@ -35,8 +35,7 @@ export function planOf(
   const normal = normalForm(called, id, all)
   const { calls, opens } = unfold(normal)
   const now = new Set(calls.map(({ options }) => options.task_id))
-  const tasks = tasksWithin(normal)
-  const chords = chordsWithin(normal)
+  const { tasks, chords } = partsWithin(normal)
   requireOwnIds(tasks, chords)
   requireChord(tasks, chords)
   return {
@@ -74,26 +73,27 @@ function requireChord(tasks: readonly SignatureData[], chords: readonly Signatur
     )
 }
 
-/** All chords of a workflow in normal form, without links. */
-function chordsWithin(signature: SignatureData): readonly SignatureData[] {
-  const kind = canvasOf(signature)
-  if (kind === undefined) return []
-  if (kind !== 'chord') return tasksOf(signature, signature.task).flatMap(chordsWithin)
-  const { header, body } = chordParts(signature, signature.task)
-  return [signature, ...[...header, body].flatMap(chordsWithin)]
+/** What a workflow in normal form is made of, without links. */
+interface Made {
+  readonly tasks: SignatureData[]
+  readonly chords: SignatureData[]
 }
 
-/** All tasks of a workflow in normal form, without links. */
-function tasksWithin(signature: SignatureData): readonly SignatureData[] {
+function partsWithin(signature: SignatureData, to: Made = { tasks: [], chords: [] }): Made {
   switch (canvasOf(signature)) {
     case 'chain':
     case 'group':
-      return tasksOf(signature, signature.task).flatMap(tasksWithin)
+      for (const part of tasksOf(signature, signature.task)) partsWithin(part, to)
+      break
     case 'chord': {
       const { header, body } = chordParts(signature, signature.task)
-      return [...header, body].flatMap(tasksWithin)
+      to.chords.push(signature)
+      for (const part of header) partsWithin(part, to)
+      partsWithin(body, to)
+      break
     }
     default:
-      return [signature]
+      to.tasks.push(signature)
   }
+  return to
 }

@@ -28,6 +28,7 @@ export function program(): Command {
     .showSuggestionAfterError()
     .hook('preAction', (own, action) => void own.setOptionValue('debug', action.opts().loglevel === 'debug'))
   addServers(root)
+  addWorker(root)
   addCall(root)
   addRecords(root)
   addStore(root)
@@ -53,15 +54,6 @@ function addServers(root: Command): void {
     .option('--poll', 'watch the code by polling: for bind mounts and network drives')
     .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (module, options) => (await import('./commands/dev.ts')).dev(module, options))
-  const worker = command(root, 'worker', 'run the tasks of a module')
-  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
-    .option(
-      '--metrics-port <number>',
-      'serve metrics for Prometheus at this port; 0: any free one',
-      wholeNumber(0, 65_535),
-    )
-    .option('--metrics-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
-    .action(async (options) => (await import('./commands/worker.ts')).worker(options))
   const serve = command(root, 'serve', 'HTTP API for the tasks of a module, without a worker')
   withBeat(withAddress(withStores(withModule(serve, true), 'info')))
     .option(
@@ -72,6 +64,29 @@ function addServers(root: Command): void {
     .option('--no-access-log', 'do not log requests')
     .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options))
+}
+
+function addWorker(root: Command): void {
+  const worker = command(root, 'worker', 'run the tasks of a module')
+  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
+    .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
+    .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
+    .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
+    .option('--purge', 'drop what waits in its queues before it starts, without a question')
+    .option(
+      '--soft-shutdown-timeout <time>',
+      'how long running tasks may go on after SIGQUIT or a second signal; default: they are requeued at once',
+      duration,
+    )
+    .option(
+      '--health-port <number>',
+      'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
+      wholeNumber(0, 65_535),
+    )
+    .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
+    .option('--pidfile <path>', 'a file with the id of this process; refused while the process in it runs')
+    .option('-D, --detach', 'refused: a service manager keeps a worker running')
+    .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 }
 
 /** Beat, and the commands for its schedule. */

@@ -1,12 +1,15 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
+import { withDeadline } from '../std/deadline.ts'
 import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
+import { purgeQueues } from './purgeQueues.ts'
+import { workerSignals } from './remap.ts'
 import { say } from './say.ts'
-import { COLD_EXIT_CODE, stopped } from './stop.ts'
+import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
 import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
@@ -15,6 +18,9 @@ export interface WorkerCommandOptions extends AppOptions {
   pool?: PoolKind
   taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
+  excludeQueues?: string[]
+  maxTasks?: number
+  purge?: boolean
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
@@ -24,6 +30,8 @@ export interface WorkerCommandOptions extends AppOptions {
   maxChildLosses?: number
   hostname?: string
   grace: number
+  maxOutage?: number
+  softShutdownTimeout?: number
 }
 
 /**
@@ -32,11 +40,12 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, taskPools, queues, hostname, grace, app: module } = options
-  const { timeLimit, softTimeLimit } = options
+  const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
+  const { excludeQueues, maxTasks, timeLimit, softTimeLimit } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const settings = { concurrency, pool, taskPools, queues, grace, module, timeLimit, softTimeLimit, ...children }
+  const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...children }
+  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -56,6 +65,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       tasks: app.tasks.keys(),
     })}\n`,
   )
+  if (options.purge) await purgeQueues(app, worker.queues)
   // One task's forgotten promise must not end the process with all the others that run in it.
   process.on('unhandledRejection', (error) => {
     app.signals.emit('worker:error', { error, doing: 'a promise was rejected without a handler' })
@@ -63,49 +73,87 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   return worker
 }
 
-/** Start a worker and run it until a signal ends it; `close` goes along with its stop. Resolves with the exit code. */
-export async function runWorker(
-  worker: Worker,
-  { grace }: WorkerCommandOptions,
-  hooks: { ready?(): Promise<void>; close?(): Promise<void> } = {},
-): Promise<number> {
-  const { logger } = worker.app.config
-  const starting = worker.start()
-  // Listening before it is ready: a signal of this moment must not cut off what it has taken already.
-  const ending = stopped({
-    warm: async () => {
-      await starting
-      say(logger, stopText(worker.busy, grace))
-      await Promise.all([hooks.close?.(), worker.stop({ reason: 'signal' })])
-    },
-    cold: async () => {
-      say(logger, 'stopping at once: running tasks are requeued')
-      await starting
-      await worker.stop({ grace: 0, reason: 'signal' })
-    },
-  })
-  const [, code] = await Promise.all([
-    starting.then(() => hooks.ready?.()),
-    Promise.race([ending, lost(worker, hooks)]),
-  ])
-  return code
+/** How long a cold stop waits for a worker that still starts, ms. */
+const COLD_START_MS = 1000
+
+/** What a command does around a worker. */
+interface Around {
+  ready?(): Promise<void>
+  /** Goes along with its stop. */
+  close?(): Promise<void>
+  /** It belongs to a supervisor: SIGTSTP makes it quiet, and REMAP_SIGTERM holds. */
+  readonly isService?: boolean
 }
 
-/** Resolves when the worker has stopped by itself, as its store was lost. */
-function lost(worker: Worker, hooks: { close?(): Promise<void> }): Promise<number> {
+/** Start a worker and run it until a signal ends it. Resolves with the exit code. Rejects with ConfigError. */
+export async function runWorker(
+  worker: Worker,
+  { grace, softShutdownTimeout: soft = 0 }: WorkerCommandOptions,
+  { isService = false, ...hooks }: Around = {},
+): Promise<number> {
+  const { logger } = worker.app.config
+  const signals = workerSignals(isService ? process.env.REMAP_SIGTERM : undefined)
+  // After this function listens to signals: a hook may run at once.
+  const starting = Promise.resolve().then(() => worker.start())
+  let isStarted = false
+  const stop = async (text: () => string, options: Parameters<Worker['stop']>[0]): Promise<void> => {
+    await starting
+    say(logger, text())
+    await Promise.all([hooks.close?.(), worker.stop({ ...options, reason: 'signal' })])
+  }
+  const quiet = async (): Promise<void> => {
+    await starting
+    say(logger, 'quiet: takes no more tasks; SIGTERM ends it')
+    await worker.quiet()
+  }
+  const softText = `stopping: waiting at most ${soft / 1000} s, then running tasks are requeued`
+  // Listening before it is ready: a signal of this moment must not cut off what it has taken already.
+  const ending = stopped(
+    {
+      ...(isService && { quiet }),
+      warm: () => stop(() => stopText(worker.busy, grace, soft), { grace }),
+      ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
+      cold: async () => {
+        say(logger, 'stopping at once: running tasks are requeued')
+        const stopping = starting.then(() => worker.stop({ grace: 0, reason: 'signal' }))
+        // Hooks may keep it from starting.
+        await (isStarted ? stopping : withDeadline(stopping, COLD_START_MS, () => undefined))
+      },
+    },
+    signals,
+  )
+  const ready = starting.then(() => {
+    isStarted = true
+    return hooks.ready?.()
+  })
+  // Its failure ends the command; its success does not.
+  const failed = ready.then(() => new Promise<never>(() => undefined))
+  return Promise.race([ending, stoppedItself(worker, hooks), failed])
+}
+
+/** How a worker ends that stops by itself: by the reason of its signal. */
+const OWN_ENDS: Readonly<Record<string, { readonly text: string; readonly code: number }>> = {
+  'store lost': { text: 'stopping: the store is lost', code: COLD_EXIT_CODE },
+  'max tasks': { text: 'stopping: it has run as many tasks as --max-tasks allows', code: WARM_EXIT_CODE },
+}
+
+/** Resolves with the exit code when the worker has stopped by itself. */
+function stoppedItself(worker: Worker, { close }: Around): Promise<number> {
   return new Promise((resolve, reject) => {
     worker.app.on('worker:shutdown', ({ reason }) => {
-      if (reason !== 'store lost') return
-      say(worker.app.config.logger, 'stopping: the store is lost')
+      const end = OWN_ENDS[reason]
+      if (!end) return
+      say(worker.app.config.logger, end.text)
       // After this event: the stop that it announces has then begun.
-      setImmediate(() => Promise.all([hooks.close?.(), worker.stop()]).then(() => resolve(COLD_EXIT_CODE), reject))
+      setImmediate(() => Promise.all([close?.(), worker.stop()]).then(() => resolve(end.code), reject))
     })
   })
 }
 
 /** The text of a worker that begins to stop, and how to stop it at once. */
-function stopText(busy: number, grace: number): string {
+function stopText(busy: number, grace: number, soft: number): string {
   if (busy === 0) return 'stopping: no task runs'
   const tasks = busy === 1 ? '1 task runs' : `${busy} tasks run`
-  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then requeued; a second signal stops at once`
+  const second = soft === 0 ? 'stops at once' : `waits at most ${soft / 1000} s`
+  return `stopping: ${tasks}, waiting at most ${grace / 1000} s, then requeued; a second signal ${second}`
 }

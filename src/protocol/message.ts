@@ -4,8 +4,9 @@ import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
 import { isoTime } from './iso.ts'
+import { type BodyParts, readMemberBody } from './memberBody.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
-import { deserialize, type SerializerName, write } from './serializer.ts'
+import { CONTENT_TYPES, deserialize, type SerializerName, write } from './serializer.ts'
 import { readSignature, readSignatures, type SignatureData } from './signature.ts'
 
 /*
@@ -109,6 +110,45 @@ export function encodeTask(message: TaskMessage, serializer: SerializerName, typ
   }
 }
 
+/** Encodes messages that differ from an encoded one in id, arguments and place in their group alone. */
+export class LikeEncoder {
+  readonly #first: Envelope
+  readonly #embed: Embed
+  readonly #typed: boolean
+  /** How the body ends, as JSON. */
+  #end: string | undefined
+
+  /** `typed`: as for `encodeTask`. */
+  constructor({ embed }: Pick<TaskMessage, 'embed'>, first: Envelope, typed: boolean) {
+    this.#first = first
+    this.#embed = embed
+    this.#typed = typed
+  }
+
+  /** Throws EncodeError for arguments that cannot be sent. */
+  encode(message: TaskMessage): Envelope {
+    const { headers, properties } = this.#first
+    if (properties.contentType !== CONTENT_TYPES.json) return encodeTask(message, 'msgpack', this.#typed)
+    const { id, groupIndex, args, kwargs } = message
+    this.#end ??= `,${this.#text(this.#embed, 'embed')}]`
+    return {
+      headers: {
+        ...headers,
+        id,
+        group_index: groupIndex ?? null,
+        argsrepr: reprArgs(args),
+        kwargsrepr: reprKwargs(kwargs),
+      },
+      properties: { ...properties, correlationId: id },
+      body: `[${this.#text(args, 'args')},${this.#text(kwargs, 'kwargs')}${this.#end}`,
+    }
+  }
+
+  #text(value: unknown, path: string): string {
+    return write(encodePlain(value, path, 'json', 1, this.#typed), 'json').body as string
+  }
+}
+
 /** In Celery's order. */
 function encodeHeaders(message: TaskMessage): Record<string, unknown> {
   const headers: Record<string, unknown> = {
@@ -164,7 +204,7 @@ export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): Tas
     }
   }
   const head = headOf(envelope, envelope.headers)
-  const body = readBody(envelope, accept, EMBED_INDEX)
+  const body = memberBody(envelope, accept) ?? readBody(envelope, accept, EMBED_INDEX)
   if (!Array.isArray(body) || body.length < 2) {
     throw new DecodeError(`task body: expected [args, kwargs, embed], got ${kindOf(body)}`)
   }
@@ -190,6 +230,12 @@ export function linksOf(envelope: Envelope, accept: ReadonlySet<string>): readon
 
 /** Which item of the body says what follows: it is passed on. */
 const EMBED_INDEX = 2
+
+function memberBody({ headers, properties, body }: Envelope, accept: ReadonlySet<string>): BodyParts | undefined {
+  const isMember = typeof headers.group === 'string' && (headers.compression ?? null) === null
+  const isJson = typeof body === 'string' && properties.contentType === CONTENT_TYPES.json
+  return isMember && isJson && accept.has(CONTENT_TYPES.json) ? readMemberBody(body) : undefined
+}
 
 function readBody(envelope: Envelope, accept: ReadonlySet<string>, kept?: number): unknown {
   const { compression } = envelope.headers

@@ -41,6 +41,10 @@ export function requireDate(value: unknown, where: string): asserts value is Dat
   }
 }
 
+export function requireFunction(value: unknown, where: string): void {
+  if (typeof value !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(value)}`)
+}
+
 export function requireFlag(value: unknown, where: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw new ArgumentError(`${where}: expected true or false, got ${shown(value)}`)
 }

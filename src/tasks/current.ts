@@ -7,6 +7,7 @@ import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import type { Duration } from '../std/duration.ts'
 import type { Logger } from '../std/log.ts'
 import type { MessageInfo } from './messageInfo.ts'
+import type { Resource } from './resource.ts'
 import type { WaitForOptions } from './waitTypes.ts'
 
 /** What a running task knows of itself, and what it can report. */
@@ -38,6 +39,12 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   readonly log: Logger
   /** The request in which it was called, or the task that sent it was; undefined where there was none. */
   readonly request: RequestContext<Values> | undefined
+  /**
+   * A resource that the app provides, such as a pool of database connections: made at the first call in this process,
+   * or thread of a pool, and then shared by its tasks. Rejects with what its creation threw; the next call then tries
+   * again. ArgumentError for what the app does not provide.
+   */
+  get<Value>(resource: Resource<Value>): Promise<Value>
   /**
    * Say how far it is: state PROGRESS with this value. Values that follow within 100 ms are folded, the last one stays.
    * Awaited, it lets other work run now and then, and rejects with the signal's reason once the task is to stop: a loop
@@ -133,6 +140,11 @@ export function sourceHere(): ContextSource | undefined {
 /** Run a function in a request, in the same task. */
 export function runWithin<Result>(source: ContextSource | undefined, run: () => Result): Result {
   return storage.run({ parent: storage.getStore()?.parent, source }, run)
+}
+
+/** Run a function in no task and no request: what it starts outlives both. */
+export function runOutside<Result>(run: () => Result): Result {
+  return storage.run({ parent: undefined, source: undefined }, run)
 }
 
 /** Id of a task that is called directly: no message, no record. */

@@ -1,6 +1,7 @@
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import type { Schema } from '../std/schema.ts'
 import type { Parameters } from './parameters.ts'
+import type { TaskHooks } from './taskHooks.ts'
 
 /** What a task is: its name, options, schemas and function. The wire never sees it. */
 export interface TaskDefinition {
@@ -19,5 +20,7 @@ export interface TaskDefinition {
   readonly output: Schema | undefined
   readonly progress: Schema | undefined
   readonly chunk: Schema | undefined
+  /** Undefined where it has none. */
+  readonly hooks: TaskHooks | undefined
   readonly run: (...args: never[]) => unknown
 }

@@ -25,6 +25,8 @@ import type { JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
 import { Replacement } from './replacement.ts'
+import type { Resource } from './resource.ts'
+import type { Resources } from './resources.ts'
 import type { WaitForOptions } from './waitTypes.ts'
 
 /** Who runs a job: a pool, the eager mode, a direct call. */
@@ -59,6 +61,8 @@ export interface Surroundings {
   readonly baseUrl: string | undefined
   /** Where the ids of what it sends are kept. Default: a list of its own. */
   readonly children?: string[] | undefined
+  /** Those of its app, in this thread. */
+  readonly resources: Resources
   /** Absent for a task that was not sent. */
   readonly services?: JobServices | undefined
 }
@@ -72,6 +76,7 @@ export class JobContext extends JobMessage implements Parent {
   readonly #host: JobHost
   readonly #serializer: Serializer
   readonly #clock: Clock
+  readonly #resources: Resources
   readonly #services: JobServices | undefined
   #added = 0
   #abort: AbortController | undefined
@@ -90,6 +95,7 @@ export class JobContext extends JobMessage implements Parent {
     this.baseUrl = surroundings.baseUrl
     this.#serializer = surroundings.serializer
     this.#clock = surroundings.clock
+    this.#resources = surroundings.resources
     this.#services = surroundings.services
     this.#definition = definition
     this.#host = host
@@ -146,6 +152,10 @@ export class JobContext extends JobMessage implements Parent {
       this.#abort = abort
     }
     return this.#abort.signal
+  }
+
+  get<Value>(resource: Resource<Value>): Promise<Value> {
+    return this.#resources.get(resource)
   }
 
   async progress(value: unknown): Promise<void> {

@@ -27,6 +27,7 @@ import { JobContext, type JobHost } from './jobContext.ts'
 import type { JobServices } from './jobServices.ts'
 import { compose, type Middleware } from './middleware.ts'
 import { Replacement } from './replacement.ts'
+import { runEndHooks } from './taskHooks.ts'
 
 /** What run middleware sees: a task about to run. */
 export interface Run {
@@ -52,20 +53,27 @@ export async function runJob(
   const carried = requestOf(job, request, host.log)
   const source = carried && { carried }
   const { baseUrl } = request
-  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, services })
+  const { resources } = services
+  const context = new JobContext(job, definition, host, { serializer, clock, source, baseUrl, resources, services })
+  const { hooks } = definition
   let policy = definition.options.retry
+  let outcome: Outcome
+  let thrown: unknown
   try {
     policy = policyOf(policy, job)
+    if (hooks?.beforeStart) await runAs(context, async () => hooks.beforeStart?.(context))
     const result = await runAs(context, () => runLayers(definition, job, context, layers))
     assertEncodable(result, 'result', serializer)
-    return withChildren({ kind: 'success', result }, context)
+    outcome = { kind: 'success', result }
   } catch (error) {
-    const outcome = safeOutcomeOf(error, policy, job, host)
-    const expected = outcome.kind === 'failure' && isOneOf(error, definition.options.throws)
-    return withChildren(expected ? { ...outcome, expected } : outcome, context)
-  } finally {
-    context.end()
+    outcome = safeOutcomeOf(error, policy, job, host)
+    if (outcome.kind === 'failure' && isOneOf(error, definition.options.throws))
+      outcome = { ...outcome, expected: true }
+    thrown = error
   }
+  if (hooks) await runAs(context, () => runEndHooks(hooks, outcome, thrown, context))
+  context.end()
+  return withChildren(outcome, context)
 }
 
 /**

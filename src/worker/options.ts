@@ -32,6 +32,8 @@ export interface WorkerOptions {
   taskPools?: Partial<Record<TaskPool, number>> | undefined
   /** Queues to take from. Default: the app's queue. */
   queues?: readonly string[] | undefined
+  /** Queues not to take from: of `queues` or, without these, of all queues of the app and its tasks. Default: none. */
+  excludeQueues?: readonly string[] | undefined
   /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
   hostname?: string | undefined
   /**
@@ -39,6 +41,11 @@ export interface WorkerOptions {
    * each. Default: none.
    */
   module?: string | URL | undefined
+  /**
+   * How many tasks it runs before it stops by itself. It then waits for those that run, however long they take.
+   * Default: no limit.
+   */
+  maxTasks?: number | undefined
   /**
    * How many tasks a thread or process of the pool runs before another takes its place. Its successor is started before
    * it ends. Default: no limit.
@@ -70,6 +77,11 @@ export interface WorkerOptions {
    * queue. Default `'25s'`.
    */
   grace?: Duration | undefined
+  /**
+   * How long its broker may be unavailable before `health.live` is false, and `/livez` 503. It recovers by itself when
+   * the broker is back; a supervisor may start it again after this time. Default `'5m'`.
+   */
+  maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
   /**
@@ -89,12 +101,15 @@ export interface ParsedWorkerOptions
   readonly pool: PoolKind
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
+  readonly excludeQueues: readonly string[] | undefined
+  readonly maxTasks: number | undefined
   readonly hostname: string | undefined
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly maxWorkerLosses: number
   readonly maxChildLosses: number
   readonly grace: number
+  readonly maxOutage: number
   readonly revokeGrace: number
 }
 
@@ -135,6 +150,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'queues to take from',
     celery: '--queues',
   },
+  excludeQueues: {
+    kind: 'value',
+    type: 'readonly string[]',
+    check: requireQueues,
+    absent: 'none',
+    doc: 'queues not to take from: of `queues` or, without these, of all queues of the app and its tasks',
+    celery: '--exclude-queues',
+  },
   hostname: {
     kind: 'text',
     absent: '`celeriac@<host>`',
@@ -146,6 +169,13 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     type: 'string | URL',
     absent: 'none',
     doc: 'path or file URL (text or `URL`) of the module with the app: needed by threads and processes, which load it once each',
+  },
+  maxTasks: {
+    kind: 'count',
+    min: 1,
+    absent: 'no limit',
+    doc: 'how many tasks it runs before it stops by itself',
+    more: 'It then waits for those that run, however long they take.',
   },
   maxTasksPerChild: {
     kind: 'count',
@@ -202,6 +232,12 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     default: '25s',
     doc: 'how long running tasks may go on when it stops',
     more: 'Then the rest is aborted, ended by force, and goes back to its queue.',
+  },
+  maxOutage: {
+    kind: 'duration',
+    default: '5m',
+    doc: 'how long its broker may be unavailable before `health.live` is false, and `/livez` 503',
+    more: 'It recovers by itself when the broker is back; a supervisor may start it again after this time.',
   },
   revokeGrace: {
     kind: 'duration',

@@ -18,6 +18,8 @@ export class WorkerState {
   readonly totals: Map<string, number> = new Map()
   /** Id of the request whose run has begun last. */
   lastBegun: string | undefined
+  /** Called when a run begins. */
+  onBegin: () => void = () => undefined
   readonly #executions = new Set<Promise<void>>()
 
   /** How many deliveries it holds: reserved, running, or being settled. */
@@ -60,6 +62,7 @@ export class WorkerState {
     this.running.set(request.id, request)
     this.lastBegun = request.id
     this.totals.set(task, (this.totals.get(task) ?? 0) + 1)
+    this.onBegin()
   }
 
   /** It does not run any more. Another request may run under the same id. */

@@ -1,23 +1,28 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
+import { queuesOf } from '../app/knownQueues.ts'
+import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
+import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
+import { OutageWatch, type WorkerHealth } from './health.ts'
 import { logSignals } from './logging.ts'
 import { LoopWatch } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
+import { queuesToTake } from './queues.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
@@ -25,6 +30,7 @@ import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
+export type { WorkerHealth } from './health.ts'
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
 
@@ -37,6 +43,15 @@ export function defaultName(number = 1): string {
 
 /** After the grace period: how long aborted tasks get before they are ended by force, ms. */
 const ABORT_GRACE_MS = 500
+
+/** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
+const OUTAGE_GRACE_MS = 500
+
+const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
+  idle: 'it does not run',
+  starting: 'it starts',
+  stopping: 'it stops',
+}
 
 interface Ending {
   /** ms */
@@ -53,13 +68,19 @@ export class Worker implements Service {
   readonly #grace: number
   readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
+  readonly #maxTasks: number
+  /** How many runs have begun since its start. */
+  #begun = 0
   readonly #app: WorkerApp
   readonly #state = new WorkerState()
+  readonly #outages: OutageWatch
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #consumer: Consumer | undefined
+  /** It takes nothing more, as `quiet` asked. */
+  #isQuiet = false
   /** How this run ends: what the first call of `stop` asked for. */
   #ending: Ending | undefined
   /** Aborts when this run must end at once. */
@@ -67,15 +88,19 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, grace, revokeGrace, logger, ...rest } = parseWorkerOptions(options)
+    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
+      parseWorkerOptions(options)
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...pool } = rest
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queues ?? [app.config.queue]
+    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
+    this.#state.onBegin = () => this.#count()
     this.#grace = grace
     this.#timeLimits = { timeLimit, softTimeLimit }
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
+    this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
@@ -105,6 +130,14 @@ export class Worker implements Service {
     return this.#pools.all
   }
 
+  /** Whether it takes tasks, and whether its broker can be reached: for probes. */
+  get health(): WorkerHealth {
+    const { state } = this.#lifecycle
+    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
+    if (state === 'running') return this.#outages.look(this.problem)
+    return { ready: false, live: true, reason: NOT_READY[state] }
+  }
+
   /** How many tasks it holds now. */
   get busy(): number {
     return this.#state.held
@@ -131,18 +164,24 @@ export class Worker implements Service {
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
     const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    // After the last task, and after all that it may use.
+    run.defer(this.#app.resources.use())
+    const { hooks, config } = this.#app
+    await hooks.workerInit.run(this.#facts)
+    run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
     await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
     // A revoke may have started another one while the control listener stopped.
-    run.defer(() => this.#state.released())
+    run.defer(() => this.#released())
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
     const queues = this.queues.map((name) => ({ name }))
-    const consumer = await stores.broker.consume(queues, { prefetch: turns.prefetch, name: this.hostname })
-    turns.onPrefetch = (count) => consumer.prefetch(count)
+    const limit = (count: number): number => Math.min(count, this.#maxTasks)
+    const consumer = await stores.broker.consume(queues, { prefetch: limit(turns.prefetch), name: this.hostname })
+    turns.onPrefetch = (count) => consumer.prefetch(limit(count))
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     this.#context = this.#contextOf(stores, turns)
@@ -154,6 +193,12 @@ export class Worker implements Service {
     const loop = this.#take(consumer, this.#context)
     run.defer(() => this.#drain(consumer, turns, loop))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
+    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+  }
+
+  get #facts(): WorkerFacts {
+    const { hostname, queues, pool } = this
+    return { hostname, queues, pool: pool.kind, concurrency: pool.size }
   }
 
   /** Where tasks run in this thread. The returned function ends it. */
@@ -191,22 +236,40 @@ export class Worker implements Service {
   }
 
   /**
-   * Take no more tasks; wait up to `grace` (default: the worker's) for those that run, then abort them, then end them
-   * by force and requeue them. A second call with a grace of 0 while the first waits makes it end at once. Without
+   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without
    * effect on a worker that does not run.
+   */
+  async quiet(): Promise<void> {
+    if (this.#lifecycle.state !== 'running') return
+    this.#isQuiet = true
+    await this.#orTell(this.#consumer?.close())
+  }
+
+  /**
+   * Take no more tasks; wait up to `grace` (default: the worker's) for those that run, then abort them, then end them
+   * by force and requeue them. A second call with a shorter grace while the first waits shortens it; 0 ends it at once.
+   * Without effect on a worker that does not run.
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
+    else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
+  }
+
+  /** ms from now. A run that has ended before has a signal of its own. */
+  #stopAfter(grace: number): void {
+    const stopNow = this.#stopNow
+    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
   async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {
     const { grace, reason } = this.#ending as Ending
     this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    await this.#orTell(consumer.close())
+    // Beside the tasks: what waits for an unavailable broker must not take from their time.
+    const closing = this.#orTell(consumer.close())
     turns.stop()
     await this.#ended(grace)
     for (const request of this.#state.running.values()) request.abort('shutdown')
@@ -215,17 +278,28 @@ export class Worker implements Service {
     // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
     this.#stopNow.abort()
     await loop
-    await this.#state.released()
+    await Promise.all([this.#released(), this.problem ? undefined : closing])
+  }
+
+  /**
+   * Resolves when nothing is held. While the broker is unavailable, what is still being written gets a moment alone:
+   * the lease releases it.
+   */
+  async #released(): Promise<void> {
+    const released = this.#state.released()
+    await (this.problem ? withDeadline(released, OUTAGE_GRACE_MS, () => undefined) : released)
   }
 
   #reset(): void {
     this.#context = undefined
     this.#ending = undefined
+    this.#isQuiet = false
+    this.#begun = 0
     this.#stopNow = new AbortController()
   }
 
   /** What cannot be released, because the store is unavailable, is released by its lease. */
-  async #orTell(step: Promise<void>): Promise<void> {
+  async #orTell(step: Promise<unknown> | undefined): Promise<void> {
     try {
       await step
     } catch (error) {
@@ -250,12 +324,21 @@ export class Worker implements Service {
   }
 
   async #take(consumer: Consumer, context: WorkerContext): Promise<void> {
-    for await (const delivery of consumer) this.#state.hold(execute(delivery, context))
-    if (this.#lifecycle.state === 'stopping') return
+    for await (const delivery of consumer) {
+      const isOver = this.#begun >= this.#maxTasks
+      this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
+    }
+    if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
     // Nothing can come any more, nor be settled: its store is lost for good.
     this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
+
+  #count(): void {
+    this.#begun++
+    if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
+  }
+
   #retract(id: string): void {
     if (this.#context) this.#state.hold(retract(id, this.#context))
   }

@@ -1,4 +1,5 @@
 import type { Ended } from '../app/afterTask.ts'
+import type { Hooks } from '../app/lifeCycle/hooks.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -9,6 +10,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
+import type { Resources } from '../tasks/resources.ts'
 
 /** What a worker needs of its app: the internals of every app have it. */
 export interface WorkerApp {
@@ -17,6 +19,10 @@ export interface WorkerApp {
   readonly signals: Emitter<Signals>
   /** What follows from the end of a task, beside its links. */
   readonly extensions: readonly Extension[]
+  /** What its tasks share, in this thread. */
+  readonly resources: Resources
+  /** What runs at the start and the end of its workers and of their threads and processes. */
+  readonly hooks: Hooks
   /** The stores, opened at the first call. */
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread. Never rejects. */

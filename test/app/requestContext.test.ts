@@ -78,6 +78,28 @@ onEachStore((lab, kind) => {
       expect(warnings[0]).toMatchObject({ problem: expect.stringMatching(/^context: user: /) })
     })
 
+  test('signals about a task carry its request, on both sides', async () => {
+    const app = lab().app()
+    const users: [string, unknown][] = []
+    const names = ['task:before-publish', 'task:after-publish', 'task:received', 'task:prerun', 'task:success'] as const
+    for (const name of names) app.on(name, ({ request }) => users.push([name, request?.values.user]))
+    app.on('task:unknown', ({ task, request }) => users.push([task, request?.values.user]))
+    const task = app.task('task', () => 1)
+    await lab().work(app)
+    await app.withContext({ user: 'ada' }, () => task.delay().get())
+    await app.withContext({ user: 'bob' }, () => expect(app.send('elsewhere').get()).rejects.toThrow('elsewhere'))
+    expect(
+      users
+        .filter(([, user]) => user === 'ada')
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(names.toSorted())
+    expect(users).toContainEqual(['elsewhere', 'bob'])
+    users.length = 0
+    await task.delay().get()
+    expect(users.toSorted()).toEqual(names.map((name) => [name, undefined]).toSorted())
+  })
+
   test('hooks after a task: its outcome and its request', async () => {
     const lines: unknown[] = []
     const logger = createLogger('error', { write: (line: string) => lines.push(JSON.parse(line)) })

@@ -25,6 +25,39 @@ describe('chords in Redis', () => {
       expect([key, await lab.redis.pttl(key)]).toEqual([key, expect.toSatisfy((ttl) => ttl > 0)])
   })
 
+  it('members of two chords that end in one turn, in any order, one of them twice, and one by a stale worker', async () => {
+    const stores = await lab.open()
+    const all = completed(stores)
+    const members = Array.from({ length: 60 }, (_, at) => member(at))
+    // Runs of members of one chord, of different lengths.
+    const groupOf = (at: number): string => (at % 7 < 3 || at >= 50 ? 'g' : 'h')
+    const placesOf = (group: string): number[] => [...members.keys()].filter((at) => groupOf(at) === group)
+    const opens = ['g', 'h'].map((group) => ({ group, size: placesOf(group).length }))
+    await stores.unitOfWork.submitGroup?.(members, opens)
+    const reader = await stores.read()
+    const ends: { delivery: Delivery; at: number }[] = []
+    for (const at of members.keys()) ends.push({ delivery: (await reader.next()) as Delivery, at })
+    const end = ({ delivery, at }: { delivery: Delivery; at: number }, result: unknown): Promise<boolean> =>
+      stores.unitOfWork.settle({
+        delivery,
+        meta: metaOf(`task-${at}`, SUCCESS, { result }),
+        parts: [partOf(at, result, { group: groupOf(at) })],
+        end: 'ack',
+      })
+    const [first, ...rest] = ends as [(typeof ends)[0], ...typeof ends]
+    expect(await end(first, 'early')).toBe(true)
+    const settled = await Promise.all([end(first, 'stale'), ...rest.toReversed().map((one) => end(one, one.at))])
+    expect(settled).toEqual([false, ...rest.map(() => true)])
+    expect(all.map(({ group }) => group).sort()).toEqual(['g', 'h'])
+    for (const group of ['g', 'h']) {
+      const { parts } = await stores.chords.parts(group, 0)
+      expect(parts.map(({ index, result }) => [index, result])).toEqual(
+        placesOf(group).map((at) => [at, at === 0 ? 'early' : at]),
+      )
+    }
+    expect(await lab.redis.get(`${RECORD}task-0`)).toContain('"early"')
+  })
+
   it('with msgpack, in msgpack', async () => {
     const stores = await lab.open(Date.now, 'msgpack')
     const all = completed(stores)

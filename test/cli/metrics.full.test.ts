@@ -120,9 +120,9 @@ test('serve --workers with an http of the module’s own; --no-metrics', async (
   expect((await fetch(`${urlOf(silent)}/metrics`)).status).toBe(404)
 })
 
-test('worker --metrics-port: what it runs, and nothing else', async () => {
+test('worker --health-port: what it runs, and nothing else', async () => {
   const folder = project()
-  const worker = start(folder, ['worker', '-A', 'tasks.ts', '--metrics-port', '0'])
+  const worker = start(folder, ['worker', '-A', 'tasks.ts', '--health-port', '0'])
   await worker.until(/ ready/)
   const url = /metrics at (\S+)\/metrics\n/.exec(worker.stdout)?.[1] as string
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
@@ -138,10 +138,10 @@ test('worker --metrics-port: what it runs, and nothing else', async () => {
       ['boom', 'FAILURE', 1],
       ['boom', 'SUCCESS', 0],
     ])
-  for (const path of ['/', '/livez', '/v1/jobs']) expect((await fetch(url + path)).status).toBe(404)
+  for (const path of ['/', '/docs', '/v1/jobs']) expect((await fetch(url + path)).status).toBe(404)
   expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405)
   const port = new URL(url).port
-  const taken = await run(folder, ['worker', '-A', 'tasks.ts', '--metrics-port', port])
+  const taken = await run(folder, ['worker', '-A', 'tasks.ts', '--health-port', port])
   expect([taken.code, taken.stderr]).toEqual([1, expect.stringMatching(/^celeriac: cannot listen at 127\.0\.0\.1:/)])
   worker.child.kill('SIGTERM')
   expect((await worker.ended).code).toBe(0)

@@ -31,6 +31,19 @@ describe('wrong use: exit code 2 and one line', () => {
       ['worker', '-A', 'tasks.ts', '-c', '4', '-P', 'solo'],
       /^celeriac: concurrency: expected 1 with pool solo, got 4\n$/,
     ],
+    [
+      ['worker', '-A', 'tasks.ts', '-D'],
+      /^celeriac: --detach: expected a service manager .*systemd.*, got -D: see docs\/how-to\/deploy\.md\n$/,
+    ],
+    [
+      ['worker', '-A', 'tasks.ts', '-X', 'nowhere'],
+      /^celeriac: excludeQueues: expected some of celery, reports, got nowhere\n$/,
+    ],
+    [
+      ['worker', '-A', 'tasks.ts', '-Q', 'a', '-X', 'a'],
+      /^celeriac: excludeQueues: expected to leave a queue, got all of them: a\n$/,
+    ],
+    [['worker', '-A', 'tasks.ts', '--max-tasks', '0'], /^celeriac: .*'0' is invalid\. Expected a whole number from 1 /],
     [['worker', '-A', 'tasks.ts', '-Q', 'a,,b'], /^celeriac: .*'a,,b' is invalid\. Expected names/],
     [
       ['worker', '-A', 'tasks.ts', '-l', 'loud'],

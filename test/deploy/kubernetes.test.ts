@@ -51,6 +51,8 @@ const resources = files.flatMap((name) =>
 const deployments = resources.filter(({ kind }) => kind === 'Deployment')
 const pod = (name: string): Resource['spec']['template']['spec'] =>
   deployments.find(({ metadata }) => metadata.name === name)!.spec.template.spec
+/** The worker's port for probes and metrics. */
+const HEALTH = ['--health-port', '9464', '--health-host', '0.0.0.0']
 const compose = readCompose(join(ROOT, 'compose.yaml'))
 
 it('kustomization lists every file but the example', () => {
@@ -72,8 +74,9 @@ describe.each(deployments.map((each) => [each.metadata.name, each] as const))('%
   it('runs what compose runs', () => {
     const { command = [], image } = compose.get(name)!
     expect(container.image).toBe(image)
-    // There replicas are processes.
-    expect(container.args).toEqual(name === 'web' ? command.slice(0, command.indexOf('--workers')) : command)
+    // There replicas are processes, and probes ask over a port.
+    const own = name === 'web' ? command.slice(0, command.indexOf('--workers')) : command
+    expect(container.args).toEqual(name === 'worker' ? [...own, ...HEALTH] : own)
   })
 
   it('is unprivileged', () => {
@@ -94,11 +97,14 @@ it('web: probes at the paths of the API, its port by name, and time to stop', ()
   expect(pod('web').terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + 10)
 })
 
-it('worker: asked as in compose, and more time than its grace', () => {
+it('worker: probes at the paths of its health port, and more time than its grace', () => {
   const { terminationGracePeriodSeconds: seconds, containers } = pod('worker')
-  const [{ args, readinessProbe, livenessProbe }] = containers
-  expect(readinessProbe?.exec?.command).toEqual(compose.get('worker')?.health)
-  expect(livenessProbe).toBeUndefined()
+  const [{ args, ports = [], readinessProbe, livenessProbe }] = containers
+  expect(ports).toEqual([{ name: 'health', containerPort: Number(HEALTH[1]) }])
+  expect([livenessProbe?.httpGet, readinessProbe?.httpGet]).toEqual([
+    { path: '/livez', port: 'health' },
+    { path: '/readyz', port: 'health' },
+  ])
   const grace = milliseconds(args[args.indexOf('--grace') + 1] as '25s', 'grace')
   expect(seconds * 1000).toBeGreaterThan(grace + 5000)
 })

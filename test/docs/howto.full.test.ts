@@ -57,6 +57,16 @@ async function stop(running: Running): Promise<void> {
   expect((await running.ended).code).toBe(0)
 }
 
+it('resources and hooks', async () => {
+  const { folder, files } = follow('resources-and-hooks')
+  expect(files).toEqual(['tasks.ts'])
+  expect(await typesOf({ folder, files })).toEqual([])
+  const worker = start(folder, ['worker', '-A', 'tasks.ts'])
+  await worker.until(/ ready/)
+  expect((await run(folder, ['call', 'answer', '--wait'])).stdout).toBe('42\n')
+  await stop(worker)
+})
+
 it('test your tasks', async () => {
   const followed = follow('test-your-tasks')
   const { page, folder } = followed

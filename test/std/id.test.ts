@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { timeOf, uuid, uuidOf } from '../../src/std/id.ts'
+import { timeOf, uuid, uuidOf, uuidsOf } from '../../src/std/id.ts'
 import { ManualClock } from '../beat/clock.ts'
 
 test('is a UUID of version 7, with the variant of RFC 9562', () => {
@@ -38,4 +38,17 @@ test('of texts is the same for the same texts, and of version 8', () => {
   expect(uuidOf('a', 'b')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(uuidOf('a', 'b')).toBe(uuidOf('a', 'b'))
   expect(uuidOf('a', 'b')).not.toBe(uuidOf('ab'))
+})
+
+test('of texts and places sort by their places, and share no more than their beginning', () => {
+  const idOf = uuidsOf('a', 'b')
+  const ids = Array.from({ length: 5000 }, (_, place) => idOf(place))
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(ids).toEqual([...ids].sort())
+  expect(new Set(ids.map((id) => id.slice(0, 14))).size).toBe(1)
+  expect(new Set(ids.map((id) => id.slice(24))).size).toBe(ids.length)
+  expect([...ids].reverse().map((_, at) => uuidsOf('a', 'b')(at))).toEqual(ids)
+  expect(uuidsOf('ab')(0).slice(0, 14)).not.toBe(ids[0]?.slice(0, 14))
+  expect(idOf(0xff_ffff)).toMatch(/-8fff-afff-/)
+  expect(() => idOf(0x100_0000)).toThrow(RangeError)
 })

@@ -27,6 +27,32 @@ const render = app.task({
     return { url: 'https://example.org', pages: '3' }
   },
 })
+const db = app.provide('db', { create: async () => ({ rows: 3 }), dispose: (value) => value.rows.toFixed() })
+app.task({
+  name: 'count',
+  input: z.object({}),
+  run: async (_input, ctx) => same<Awaited<ReturnType<typeof ctx.get<{ rows: number }>>>, { rows: number }>(true),
+})
+app.task('rows', async () => (await currentTask()?.get(db))?.rows.toFixed())
+app.task('hooked', (x: number) => x + 1, {
+  onSuccess: (result, ctx) => same<[typeof result, typeof ctx], [number, TaskContext]>(true),
+  afterReturn: (end) => (end.state === 'SUCCESS' ? end.result.toFixed() : end.error),
+})
+app.task({
+  name: 'hooked too',
+  input: z.object({}),
+  output: z.object({ pages: z.string().transform(Number) }),
+  progress: z.object({ done: z.number() }),
+  beforeStart: (ctx) => ctx.progress({ done: 0 }),
+  onSuccess: ({ pages }) => pages.toFixed(),
+  run: async () => ({ pages: '3' }),
+})
+// @ts-expect-error its result is no text
+app.task('hooked', (x: number) => x + 1, { onSuccess: (result: string) => result })
+// @ts-expect-error it has no such property
+app.task('lines', async () => (await app.get(db)).lines)
+// @ts-expect-error its value has no such method
+app.provide('wrong', { create: () => 1, dispose: (value) => value.close() })
 const plain = app.task({ name: 'plain', input: z.object({ n: z.number() }), run: ({ n }) => Promise.resolve(n > 1) })
 
 const integrate = app.task({

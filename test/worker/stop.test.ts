@@ -61,6 +61,28 @@ onEachStore((lab) => {
     gate.resolve()
   })
 
+  it('quiet: it takes nothing more and goes on with what runs, until it is stopped; a new start takes again', async () => {
+    const app = lab().app()
+    const gate = Promise.withResolvers<string>()
+    const task = app.task('task', () => gate.promise)
+    const worker = await lab().work(app, { concurrency: 1 })
+    const prerun = next(app, 'task:prerun')
+    const running = await task.delay()
+    await prerun
+    const quieting = Promise.all([worker.quiet(), worker.quiet()])
+    expect(worker.health).toEqual({ ready: false, live: true, reason: 'it takes no more tasks' })
+    await quieting
+    const waiting = await task.delay()
+    gate.resolve('done')
+    expect(await running.get()).toBe('done')
+    await until(async () => worker.busy === 0 && (await app.queueSize()) === 1)
+    await worker.stop()
+    await worker.quiet()
+    await worker.start()
+    expect(await waiting.get()).toBe('done')
+    expect(worker.health).toEqual({ ready: true, live: true })
+  })
+
   it('a second stop without grace ends the first at once', async () => {
     const app = define(lab().app())
     const worker = await lab().work(app)

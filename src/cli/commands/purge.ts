@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import type { App } from '../../app/app.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
+import { messages, purgeQueues } from '../purgeQueues.ts'
 
 export interface PurgeCommandOptions extends AppOptions {
   queues?: string[]
@@ -19,7 +20,7 @@ export async function purge(options: PurgeCommandOptions): Promise<void> {
       process.stderr.write('nothing was dropped\n')
       return
     }
-    for (const queue of queues) process.stdout.write(`${queue}: ${messages(await app.purge(queue))} dropped\n`)
+    await purgeQueues(app, queues)
   })
 }
 
@@ -38,8 +39,4 @@ async function confirmed(app: App, queues: readonly string[]): Promise<boolean> 
   } finally {
     question.close()
   }
-}
-
-function messages(count: number): string {
-  return count === 1 ? '1 message' : `${count} messages`
 }

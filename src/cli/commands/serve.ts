@@ -35,7 +35,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
       },
       cold: async () => undefined,
     },
-    cluster.isWorker ? ['SIGTERM', 'SIGINT'] : undefined,
+    cluster.isWorker ? { warm: ['SIGTERM', 'SIGINT'] } : undefined,
   )
   if (cluster.isWorker) {
     // The signal goes to the whole group, and the leader handles it.
@@ -96,9 +96,9 @@ async function lead(count: number): Promise<number> {
   leadMetrics()
   process.on('SIGHUP', () => void processes.reload())
   const starting = processes.start()
-  const ending = stopped({ warm: () => processes.stop('SIGTERM'), cold: () => processes.stop('SIGQUIT') }, [
-    'SIGTERM',
-    'SIGINT',
-  ])
+  const ending = stopped(
+    { warm: () => processes.stop('SIGTERM'), cold: () => processes.stop('SIGQUIT') },
+    { warm: ['SIGTERM', 'SIGINT'] },
+  )
   return (await Promise.race([starting, ending])) ?? ending
 }

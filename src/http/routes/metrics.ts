@@ -1,6 +1,5 @@
-import { Hono } from 'hono'
-import type { App } from '../../app/app.ts'
-import { METRICS_TYPE, type Metrics, metricsOf } from '../../telemetry/metrics/metrics.ts'
+import type { Hono } from 'hono'
+import { METRICS_TYPE, type Metrics } from '../../telemetry/metrics/metrics.ts'
 import { ADMIN_SCOPE, identityOf, mayAll } from '../access/identity.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
@@ -19,16 +18,4 @@ export function addMetricsRoute(api: Hono, metrics: Metrics): void {
     return new Response(text, { headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' } })
   })
   api.all(PATH, methodNotAllowed('GET, HEAD'))
-}
-
-/** An API that has nothing else: for a worker. */
-export function createMetricsHttp(app: App): Hono {
-  const api = new Hono()
-  addMetricsRoute(api, metricsOf(app))
-  api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
-  api.onError((error, c) => {
-    app.config.logger.error({ err: error }, 'metrics: a scrape failed')
-    return respondProblem({ kind: 'internal-error', detail: "see the worker's log" }, c.req.path)
-  })
-  return api
 }

@@ -28,6 +28,7 @@ export {
 export { type FetchHandler, type PrefixOptions, toFetch } from '../adapters/fetch.ts'
 export { toNode } from '../adapters/node.ts'
 export { type ApiInfo, createHttp, type HttpOptions, type ScopedTask } from '../api.ts'
+export { createWorkerHttp, type ProbedWorker } from '../routes/worker.ts'
 export type { ServeOptions } from './serveOptions.ts'
 
 requireNode()

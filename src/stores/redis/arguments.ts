@@ -7,6 +7,8 @@ import type { Arg } from './connection/connection.ts'
 export class ScriptArguments<Name extends string> {
   /** Takes them into locals of these names: from ARGV[at] on, and moves the script's local `at` behind them. */
   readonly lua: string
+  /** The same for locals that are there. */
+  readonly assigned: string
   /** How many. */
   readonly count: number
   readonly #names: readonly Name[]
@@ -15,7 +17,8 @@ export class ScriptArguments<Name extends string> {
     this.#names = names
     this.count = names.length
     const taken = names.map((_, number) => `ARGV[at + ${number}]`)
-    this.lua = `local ${names.join(', ')} = ${taken.join(', ')} at = at + ${names.length}`
+    this.assigned = `${names.join(', ')} = ${taken.join(', ')} at = at + ${names.length}`
+    this.lua = `local ${this.assigned}`
   }
 
   of(values: Readonly<Record<Name, Arg>>): Arg[] {
@@ -73,4 +76,15 @@ export const JOINING: ScriptArguments<'parts' | 'opens' | 'closes' | 'staged' | 
   'closes',
   'staged',
   'staged_count',
+)
+
+/**
+ * The usual settlement of a member of a header, `ending` being `member`: in place of ENDING, JOINING and PART. It is
+ * acknowledged, and has a record and one part of the same chord as the last part before it.
+ */
+export const MEMBER: ScriptArguments<'ending' | 'part_index' | 'part_name' | 'part'> = new ScriptArguments(
+  'ending',
+  'part_index',
+  'part_name',
+  'part',
 )

@@ -1,4 +1,4 @@
-import { ENDING, JOINING, MESSAGE, RECORD } from './arguments.ts'
+import { ENDING, JOINING, MEMBER, MESSAGE, RECORD } from './arguments.ts'
 import { SETTLING } from './broker/scripts.ts'
 import type { Script } from './connection/connection.ts'
 import { CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './results/chordScript.ts'
@@ -11,7 +11,7 @@ interface Joining {
   /** Before all else, and before each of the two passes over the arguments. */
   readonly prelude: string
   readonly facts: string
-  /** Of one settlement: its own arguments; its further checks; whether it takes effect; its writes. */
+  /** Of one settlement: its first arguments; its further checks; whether it takes effect; its writes. */
   readonly item: string
   readonly check: string
   readonly fence: string
@@ -20,15 +20,28 @@ interface Joining {
   readonly end: string
 }
 
-const PLAIN: Joining = { prelude: '', facts: '', item: '', check: '', fence: '', write: '', end: '' }
+const PLAIN: Joining = { prelude: '', facts: '', item: ENDING.lua, check: '', fence: '', write: '', end: '' }
 
 const WITH_CHORDS: Joining = {
-  prelude: `${CHORDS.lua}${JOIN_LUA}${OPEN_LUA}${STAGED_LUA}`,
+  prelude: `${CHORDS.lua}${JOIN_LUA}${OPEN_LUA}${STAGED_LUA}
+local last_group\n`,
   facts: `at = at + ${CHORDS.count}\n`,
-  item: JOINING.lua,
+  item: `
+  local others, messages, parts, opens, closes, staged, staged_count = 0, 0, 0, 0, '', '', 0
+  local ending, part_index, part_name, part
+  local is_member = ARGV[at] == 'member'
+  if is_member then
+    ${MEMBER.assigned}
+    ending = 'ack'
+  else
+    ${ENDING.assigned}
+    ${JOINING.assigned}
+  end`,
   check: `
+  if is_member then why = why or unjoinable(last_group, part_index, part_name) end
   for _ = 1, tonumber(parts) do
     ${PART.lua}
+    last_group = part_group
     called(part_group, part_callback)
     why = why or unjoinable(part_group, part_index, part_name)
   end
@@ -36,8 +49,10 @@ const WITH_CHORDS: Joining = {
   why = why or unstaged(staged, staged_count)`,
   fence: `mine = mine and (closes == '' or close(closes))`,
   write: `
+  if is_member and mine then join(last_group, part_index, part_name, part, '', '') end
   for _ = 1, tonumber(parts) do
     ${PART.lua}
+    last_group = part_group
     if mine then join(part_group, part_index, part_name, part, part_callback, part_ends) end
   end
   for _ = 1, tonumber(opens) do
@@ -51,9 +66,10 @@ const WITH_CHORDS: Joining = {
 /**
  * ARGV[3] is how many, then their tags ('' for a write without a delivery); with chords CHORDS; then for each ENDING,
  * with chords JOINING, and RECORD, RECORD and MESSAGE for as many others and messages as ENDING counts, PART and OPEN
- * for as many as JOINING counts. None of this happens unless the message is still held, and the chord that is closed
- * was open. Answers 1 for each that was held, else 0; for a write with a record, whether that was saved; a text with
- * the reason for one that cannot be written: it is held as before, and the others are settled.
+ * for as many as JOINING counts; or, with chords, MEMBER and RECORD. None of this happens unless the message is still
+ * held, and the chord that is closed was open. Answers 1 for each that was held, else 0; for a write with a record,
+ * whether that was saved; a text with the reason for one that cannot be written: it is held as before, and the others
+ * are settled.
  */
 function settleScript(name: string, joining: Joining): Script {
   return {
@@ -79,7 +95,6 @@ return out
 function checks({ item, check }: Joining): string {
   return `
 local function problem_of(tag)
-  ${ENDING.lua}
   ${item}
   ${RECORD.lua}
   local why = record_key ~= '' and unwritable(record_key, status, record_ttl) or nil
@@ -107,7 +122,6 @@ function writes({ item, fence, write }: Joining): string {
   return `
 for number = 1, count do
   local tag = ARGV[number + 3]
-  ${ENDING.lua}
   ${item}
   ${RECORD.lua}
   local mine = not out[number] and (not held or tag == '' or held[tag])

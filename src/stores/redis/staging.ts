@@ -22,7 +22,7 @@ const STAGED_LIFETIME_MS = 3_600_000
 /** Messages of one slice, and bytes of all their bodies but the last; and slices that one command stages. */
 const MAX_MESSAGES = 200
 const MAX_BYTES = 250_000
-const MAX_SLICES = 4
+const MAX_SLICES = 2
 /** How long after its release, or its last slice, a sweep goes on with it, ms. */
 const RESUME_DELAY_MS = 10_000
 
@@ -56,7 +56,8 @@ local answer = slice and submit_packed(cmsgpack.unpack(slice))
 local why = type(answer) == 'table' and answer.err
 local left = 0
 if not why then
-  redis.call('LPOP', ARGV[3])
+  -- It does not answer the slice again, as LPOP does.
+  redis.call('LTRIM', ARGV[3], 1, -1)
   left = redis.call('LLEN', ARGV[3])
 end
 if why or left > 0 then redis.call('ZADD', ARGV[4], ARGV[6], ARGV[5]) else redis.call('ZREM', ARGV[4], ARGV[5]) end
@@ -116,14 +117,24 @@ export class Staging {
     await this.#checkLists(submissions)
     const name = uuid()
     const slices = slicesOf(submissions)
+    let sending: Promise<unknown> = Promise.resolve()
     for (const some of pieces(slices, MAX_SLICES)) {
+      const before = sending
       const staged = some.map((slice) => packed(this.#submitter.packedArgs(slice, isTimed)))
-      await this.#broker.connection.pipeline([
-        ['RPUSH', this.#list(name), ...staged],
-        ['PEXPIRE', this.#list(name), STAGED_LIFETIME_MS],
-      ])
+      sending = Promise.all([before, this.#push(name, staged)])
+      sending.catch(() => undefined)
+      // The server takes one piece while the next one is encoded.
+      await before
     }
+    await sending
     return { name, count: slices.length }
+  }
+
+  #push(name: string, slices: readonly Uint8Array[]): Promise<unknown> {
+    return this.#broker.connection.pipeline([
+      ['RPUSH', this.#list(name), ...slices],
+      ['PEXPIRE', this.#list(name), STAGED_LIFETIME_MS],
+    ])
   }
 
   /** Once they are released, nothing may be in their way. */

@@ -1,4 +1,4 @@
-import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
+import type { AddedMember, Adding, ChordPart, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
   lastDue,
@@ -10,9 +10,10 @@ import {
   type Writing,
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
 import { ADD_MEMBER, STAGED } from './addedMember.ts'
-import { ENDING, JOINING } from './arguments.ts'
+import { ENDING, JOINING, MEMBER } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { Batch } from './connection/batch.ts'
@@ -45,6 +46,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #joining: Batch<Item, boolean>
   /** Groups whose callbacks are in what waits there: one of each is enough, and each is as long as a message. */
   #called = new Set<string>()
+  /** Group of the last part in it. */
+  #lastGroup: string | undefined
 
   constructor(broker: RedisBroker, backend: RedisBackend) {
     this.#broker = broker
@@ -168,13 +171,24 @@ export class RedisUnitOfWork implements UnitOfWork {
   #joiningItem(writing: Writing, ending: Ending, { hold, staged = NOTHING_STAGED, opening }: JoiningFacts = {}): Item {
     const { parts = [], opens = [], closes = '', publish } = writing
     const { name, count } = staged
+    if (ending === 'ack' && name === '' && isMember(writing, this.#lastGroup)) {
+      return { hold, args: this.#memberArgs(writing.meta, parts[0] as ChordPart) }
+    }
     const args = this.#endingArgs(writing, ending)
     const counts = { parts: parts.length, opens: opens.length, closes, staged: name, staged_count: count }
     args.push(...JOINING.of(counts), ...this.#bodyArgs(writing))
     for (const part of parts) args.push(...this.#backend.chords.partArgs(part, this.#called))
     args.push(...(opening ?? this.#openArgs(opens, publish)))
     for (const { group } of parts) this.#called.add(group)
+    this.#lastGroup = parts.at(-1)?.group ?? this.#lastGroup
     return { hold, args }
+  }
+
+  #memberArgs(meta: TaskMeta | undefined, part: ChordPart): Arg[] {
+    return [
+      ...MEMBER.of({ ending: 'member', ...this.#backend.chords.entryArgs(part) }),
+      ...recordArgs(this.#record, meta),
+    ]
   }
 
   #endingArgs({ also = [], publish = [] }: Writing, ending: Ending): Arg[] {
@@ -212,6 +226,7 @@ export class RedisUnitOfWork implements UnitOfWork {
     const { connection, heldKeys, keys, visibility } = this.#broker
     const args: Arg[] = [keys.prefix, visibility, items.length]
     this.#called = new Set()
+    this.#lastGroup = undefined
     for (const { hold } of items) args.push(hold?.tag ?? '')
     args.push(...this.#backend.chords.facts())
     for (const item of items) args.push(...item.args)
@@ -235,6 +250,14 @@ interface JoiningFacts {
   readonly staged?: Staged
   /** OPEN of its chords, where their messages are not in it. */
   readonly opening?: readonly Arg[]
+}
+
+/** The end of one member of the header that had the last part, and nothing else. */
+function isMember({ also, publish, parts, opens, closes }: Writing, lastGroup: string | undefined): boolean {
+  const [part] = parts ?? []
+  const more = (also?.length ?? 0) + (publish?.length ?? 0) + (opens?.length ?? 0)
+  if (part === undefined || part.group !== lastGroup || part.ends) return false
+  return parts?.length === 1 && more === 0 && closes === undefined
 }
 
 /** Most settlements have none, and pay nothing for those that have. */

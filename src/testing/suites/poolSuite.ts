@@ -115,6 +115,14 @@ function values(one: Case): void {
     assert.match(failureOf(await start(pool, 'unsendable').outcome).message, /result\.call/)
     await assertWorks(pool)
   })
+
+  one('hooks of the start have run before the first job, and jobs share a resource', async (open) => {
+    const pool = await open(1)
+    const look = async (): Promise<unknown> => ((await start(pool, 'resource').outcome) as { result?: unknown }).result
+    const first = await look()
+    assert.match(String(first), /^hooked, resource \d+$/)
+    assert.equal(await look(), first)
+  })
 }
 
 function stops(one: Case): void {

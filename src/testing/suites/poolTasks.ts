@@ -11,7 +11,20 @@ export function definePoolTasks<Target extends App>(app: Target): Target {
   defineOutcomes(app)
   defineStops(app)
   defineEmissions(app)
+  defineLifeCycle(app)
   return app
+}
+
+/** What is there before a job, and stays for the next. */
+function defineLifeCycle(app: App): void {
+  let hook = 'not hooked'
+  let made = 0
+  app.onChildInit(async () => {
+    await null
+    hook = 'hooked'
+  })
+  const resource = app.provide('resource', { create: async () => ++made })
+  app.task('resource', async () => `${hook}, resource ${await currentTask()?.get(resource)}`)
 }
 
 function defineOutcomes(app: App): void {

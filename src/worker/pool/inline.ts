@@ -1,6 +1,7 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
+import { Lifecycle, type ServiceRun } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
@@ -8,7 +9,7 @@ import type { WorkerApp } from '../workerApp.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 
-type InlineApp = Pick<WorkerApp, 'config' | 'runJob'>
+type InlineApp = Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>
 
 /**
  * Runs jobs in this thread, beside each other as far as they wait. Nothing can end a function by force here: a killed
@@ -26,6 +27,7 @@ export class InlinePool implements Pool {
   readonly #running: InlineRun[] = []
   /** Starts of jobs that found no place, first come first served. */
   readonly #line = new Set<() => void>()
+  readonly #lifecycle = new Lifecycle((run) => this.#start(run))
   #isRunning = false
 
   /** `solo` is a pool of size 1. */
@@ -39,8 +41,16 @@ export class InlinePool implements Pool {
     return this.#running.length
   }
 
-  async start(): Promise<void> {
-    this.#isRunning = true
+  start(): Promise<void> {
+    return this.#lifecycle.start()
+  }
+
+  async #start(run: ServiceRun): Promise<void> {
+    const { hooks, config } = this.#app
+    const child = { pool: this.kind }
+    await hooks.childInit.run(child)
+    run.defer(() => hooks.childShutdown.runAll(child, config.logger))
+    this.#isRunning = !run.stopping.aborted
   }
 
   run(job: Job, options: RunOptions): Promise<Outcome> {
@@ -62,6 +72,7 @@ export class InlinePool implements Pool {
     this.#isRunning = false
     for (const begin of [...this.#line]) begin()
     for (const run of [...this.#running]) run.stop('shutdown')
+    await this.#lifecycle.stop()
   }
 
   #wait(job: Job, options: RunOptions): Promise<Outcome> {

@@ -19,7 +19,7 @@ export type PoolOptions = Partial<
   >
 >
 
-type PoolApp = Pick<WorkerApp, 'config' | 'runJob' | 'tasks'>
+type PoolApp = Pick<WorkerApp, 'config' | 'runJob' | 'tasks' | 'hooks'>
 
 const BYTES_PER_KILOBYTE = 1024
 /** Options for the children of a pool. */

@@ -6,7 +6,7 @@ import type { WorkerApp } from '../workerApp.ts'
 import { openPool, openTaskPool, type PoolOptions } from './open.ts'
 import type { Pool } from './pool.ts'
 
-type PoolApp = Pick<WorkerApp, 'config' | 'runJob' | 'tasks'>
+type PoolApp = Pick<WorkerApp, 'config' | 'runJob' | 'tasks' | 'hooks'>
 
 /**
  * The pools of one worker: its own, and beside it one of each kind that its tasks ask for (`pool` of a task), which is

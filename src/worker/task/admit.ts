@@ -10,6 +10,7 @@ import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
+import { withRequest } from '../../request/lazyRequest.ts'
 import { isoOf } from '../../std/clock.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import type { WorkerState } from '../state.ts'
@@ -61,12 +62,13 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
   const definition = app.definition(message.task)
-  const facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
+  const { id, task, retries } = message
+  const facts = withRequest({ id, task, queue: delivery.queue, retries }, message.headers, app.config.request)
   if (!definition) {
     const refused = failedLinked(delivery, receiver, message, notRegistered(message.task))
     return { ...refused, tell: () => app.signals.emit('task:unknown', facts) }
   }
-  const request = new Request(delivery, message, definition, hostname)
+  const request = new Request(delivery, message, definition, hostname, app.config.request)
   const now = app.config.clock.now()
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, message, now) ? 'expired' : undefined
   if (reason) return refuseRevoked(request, reason, receiver, now)

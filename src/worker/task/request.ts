@@ -2,6 +2,7 @@ import type { TaskFacts } from '../../app/signals.ts'
 import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
+import type { RequestConfig } from '../../config/requestOptions.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
@@ -9,6 +10,7 @@ import type { TaskMessage } from '../../protocol/message.ts'
 import type { StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
+import { withRequest } from '../../request/lazyRequest.ts'
 import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
@@ -40,13 +42,20 @@ export class Request {
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
-  constructor(delivery: Delivery, message: TaskMessage, definition: TaskDefinition, hostname: string) {
+  constructor(
+    delivery: Delivery,
+    message: TaskMessage,
+    definition: TaskDefinition,
+    hostname: string,
+    config: RequestConfig,
+  ) {
     this.delivery = delivery
     this.message = message
     this.definition = definition
     this.hostname = hostname
-    this.lostChildren = lostChildren(message.headers)
-    this.facts = { id: message.id, task: message.task, queue: delivery.queue, retries: message.retries }
+    const { id, task, retries, headers } = message
+    this.lostChildren = lostChildren(headers)
+    this.facts = withRequest({ id, task, queue: delivery.queue, retries }, headers, config)
   }
 
   get id(): string {

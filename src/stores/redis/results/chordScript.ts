@@ -190,25 +190,40 @@ local callbacks = {}
 local function called(group, callback)
   if callback ~= '' then callbacks[group] = callback end
 end
+-- What is there of the same task: false where nothing is. Few ends are repeated: if no place of these parts has an
+-- entry, none of them is looked for.
+local function entry_of(it, index, name)
+  if it.found[name] ~= nil then return it.found[name] end
+  local found = false
+  if index == '+inf' then
+    found = redis.call('HGET', it.own, 'part:' .. name)
+  else
+    if it.taken == nil then it.taken = not it.first or redis.call('ZCOUNT', it.parts, it.first, it.last) > 0 end
+    for _, entry in ipairs(it.taken and redis.call('ZRANGEBYSCORE', it.parts, index, index) or {}) do
+      if is_of(entry, name) then found = entry end
+    end
+  end
+  it.found[name] = found
+  return found
+end
 local function unjoinable(group, index, name)
   local it = chord_of(group)
-  if it.whole or it.found[name] ~= nil then return end
-  it.found[name] = false
+  if it.whole then return end
+  if it.wrong == nil then it.wrong = wrong_kind(it.parts, 'zset') end
+  if it.wrong then return it.wrong end
   if index == '+inf' then
-    it.found[name] = redis.call('HGET', it.own, 'part:' .. name)
-    return wrong_kind(it.parts, 'zset') or nil
-  end
-  local entries = redis.pcall('ZRANGEBYSCORE', it.parts, index, index)
-  if entries.err then return entries.err end
-  for _, entry in ipairs(entries) do
-    if is_of(entry, name) then it.found[name] = entry end
+    entry_of(it, index, name)
+  else
+    local place = tonumber(index)
+    it.first = math.min(it.first or place, place)
+    it.last = math.max(it.last or place, place)
   end
 end
 local function join(group, index, name, part, callback, ends)
   local it = chord_of(group)
   -- The parts of a complete chord are being read.
   if it.whole then return end
-  local before = it.found[name]
+  local before = entry_of(it, index, name)
   if before ~= part then
     if before then
       it.adds[before] = nil

@@ -13,18 +13,17 @@ import { CHORD_LUA, CHORDS, HELD_LOOK_MS, JOIN_LUA, PART } from './chordScript.t
  */
 export const SLICE_LUA = `
 local function slice_of(key, from)
-  local out, bytes, step = {}, 0, 1
+  local out, count, bytes, step = {}, 0, 0, 1
   while true do
     local some = redis.call('ZRANGE', key, from, from + step - 1, 'WITHSCORES')
-    for at = 1, #some, 2 do
-      out[#out + 1], out[#out + 2] = some[at], some[at + 1]
-      bytes = bytes + #some[at]
-    end
+    for at = 1, #some do out[count + at] = some[at] end
+    for at = 1, #some, 2 do bytes = bytes + #some[at] end
+    count = count + #some
     from = from + #some / 2
     if #some < step * 2 then return out end
-    if bytes >= 1048576 or #out >= 2000 then return out, from end
+    if bytes >= 1048576 or count >= 2000 then return out, from end
     -- The next ones may be longer than those so far.
-    step = math.max(1, math.min(1000 - #out / 2, step * 2, 64, math.floor((1048576 - bytes) / (bytes / (#out / 2)))))
+    step = math.max(1, math.min(1000 - count / 2, step * 2, 64, math.floor((1048576 - bytes) / (bytes / (count / 2)))))
   end
 end
 `

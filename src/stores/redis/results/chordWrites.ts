@@ -51,7 +51,7 @@ for number = 1, #out do
   end
   for _ = 1, tonumber(parts) do
     ${PART.lua}
-    if mine and (saved == 1 or not chord_of(part_group).found[part_name]) then
+    if mine and (saved == 1 or not entry_of(chord_of(part_group), part_index, part_name)) then
       join(part_group, part_index, part_name, part, part_callback, part_ends)
     end
   end

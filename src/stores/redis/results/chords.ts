@@ -25,11 +25,19 @@ import { nestedMembers, nestedParts } from './savedGroup.ts'
 
 /**
  * KEYS[1] are the parts of a complete chord, KEYS[2] is its saved group; ARGV[1] a place. Answers the next place (-1:
- * none), entries and scores, and with the first slice the saved group.
+ * none), the saved group with the first slice, the scores, and the entries: where all are JSON, as one text, which is
+ * read faster than each of them alone; or, and with ARGV[2] 1, as a list.
  */
 const PARTS_LUA = `${SLICE_LUA}
-local out, next = slice_of(KEYS[1], tonumber(ARGV[1]))
-return {next or -1, out, ARGV[1] == '0' and redis.call('GET', KEYS[2])}
+local slice, next = slice_of(KEYS[1], tonumber(ARGV[1]))
+local entries, scores, isJson = {}, {}, ARGV[2] ~= '1'
+for at = 1, #slice, 2 do
+  local entry, number = slice[at], (at + 1) / 2
+  entries[number], scores[number] = entry, slice[at + 1]
+  isJson = isJson and string.byte(entry) == 91
+end
+local saved = ARGV[1] == '0' and redis.call('GET', KEYS[2])
+return {next or -1, saved, table.concat(scores, ' '), isJson and '[' .. table.concat(entries, ',') .. ']' or entries}
 `
 
 /** KEYS: size and further members, parts of the open chord and of the complete one, ours. Answers parts and size. */
@@ -105,16 +113,27 @@ export class RedisChords implements ChordStore {
     return { parts: nestedParts(members, all, group) }
   }
 
-  async #slice(group: string, from: number): Promise<[PartSlice, Buffer | null]> {
+  async #slice(group: string, from: number, alone = false): Promise<[PartSlice, Buffer | null]> {
     const keys = [this.keyOf(`joined-${group}`), this.#saved(group, '')]
+    const args = [keys.length, ...keys, from, alone ? 1 : 0] as const
     // Not by its hash: the answer contains bytes, and the text is short.
-    const answer = await this.#connection.commandBytes('EVAL', PARTS_LUA, keys.length, ...keys, from)
-    const [next, found, saved] = answer as [number, Buffer[], Buffer | null]
-    const parts: PartSlice['parts'][number][] = []
-    for (let at = 0; at < found.length; at += 2) {
-      parts.push(this.#read(group, found[at] as Buffer, Number(found[at + 1])))
-    }
+    const answer = await this.#connection.commandBytes('EVAL', PARTS_LUA, ...args)
+    const [next, saved, scored, entries] = answer as [number, Buffer | null, Buffer, Buffer | Buffer[]]
+    const scores = scored.length === 0 ? [] : String(scored).split(' ').map(Number)
+    const values = Array.isArray(entries) ? entries : this.#valuesOf(entries)
+    // The text is not the list that it looks like.
+    if (values?.length !== scores.length) return this.#slice(group, from, true)
+    const parts = scores.map((score, at) => this.#partOf(group, score, () => this.#read(values[at])))
     return [Number(next) === -1 ? { parts } : { parts, next: Number(next) }, saved]
+  }
+
+  #valuesOf(text: Buffer): readonly unknown[] | undefined {
+    try {
+      return deserialize(text, CONTENT_TYPES.json, 'utf-8', this.#keeping.accept) as readonly unknown[]
+    } catch (error) {
+      if (error instanceof DecodeError) return undefined
+      throw error
+    }
   }
 
   async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
@@ -150,17 +169,21 @@ export class RedisChords implements ChordStore {
 
   /** PART of a part. `called`: groups that have a callback in the same script. Throws EncodeError. */
   partArgs(given: ChordPart, called?: ReadonlySet<string>): Arg[] {
-    const { group, index, taskId, state, result, ends } = given
-    const { serializer } = this.#keeping
-    const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
+    const { group, callback, ends } = given
     return PART.of({
       part_group: group,
-      part_index: index ?? '+inf',
-      part_name: serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId,
-      part: body,
-      part_callback: called?.has(group) ? '' : given.callback,
+      ...this.entryArgs(given),
+      part_callback: called?.has(group) ? '' : callback,
       part_ends: ends ? 1 : '',
     })
+  }
+
+  /** Of PART, what of a part is kept. Throws EncodeError. */
+  entryArgs({ index, taskId, state, result }: ChordPart): Record<'part_index' | 'part_name' | 'part', Arg> {
+    const { serializer } = this.#keeping
+    const { body } = write([1, taskId, state, encodePlain(result, 'result', serializer)], serializer)
+    const part_name = serializer === 'json' ? JSON.stringify(taskId).slice(1, -1) : taskId
+    return { part_index: index ?? '+inf', part_name, part: body }
   }
 
   /** OPEN of a chord whose last member is due in `delay` ms. */
@@ -207,13 +230,20 @@ export class RedisChords implements ChordStore {
     }
   }
 
+  /** What an entry holds, unless that was read already. Throws DecodeError. */
+  #read(entry: unknown): unknown {
+    if (!Buffer.isBuffer(entry)) return entry
+    // Celery and we write lists; no list of four in msgpack begins with this byte.
+    const isJson = entry[0] === 0x5b
+    const kind = isJson ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
+    return deserialize(entry, kind, isJson ? 'utf-8' : 'binary', this.#keeping.accept)
+  }
+
   /** A part that cannot be read is a failed one: the chord must end. */
-  #read(group: string, entry: Buffer, score: number): PartSlice['parts'][number] {
+  #partOf(group: string, score: number, read: () => unknown): PartSlice['parts'][number] {
     const place = { group, index: Number.isFinite(score) ? score : undefined }
     try {
-      const isJson = entry[0] === 0x5b
-      const kind = isJson ? CONTENT_TYPES.json : CONTENT_TYPES.msgpack
-      const part = deserialize(entry, kind, isJson ? 'utf-8' : 'binary', this.#keeping.accept)
+      const part = read()
       if (!Array.isArray(part) || typeof part[1] !== 'string' || !isFinal(part[2])) {
         throw new DecodeError(`a part of the chord of group ${group}: expected [1, id, state, result]`)
       }

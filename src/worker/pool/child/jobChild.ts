@@ -40,7 +40,10 @@ export class JobChild {
   readonly #log: Logger
   readonly #ready = new Deferred<void>()
   readonly #gone = new Deferred<void>()
+  /** How long its hooks and resources may take, ms. */
+  readonly #closing = new Deferred<number>()
   readonly #closed = new Deferred<void>()
+  #leaving: Promise<void> | undefined
   readonly #ended = new Deferred<void>()
   #state: 'loading' | 'alive' | 'retired' | 'gone' = 'loading'
   #running: Running | undefined
@@ -130,13 +133,25 @@ export class JobChild {
   /** End it: at once if it runs a job (`stopped` by shutdown) or is loading, else after its stores are closed. */
   async close(): Promise<void> {
     if (this.#running) return this.#kill('shutdown')
+    this.#leaving ??= this.#close()
+    await this.#leaving
+  }
+
+  async #close(): Promise<void> {
     if (this.#state === 'alive' || this.#state === 'retired') {
       this.#leave()
       this.#host.send({ type: 'close' })
-      await Promise.race([this.#closed.promise, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+      await this.#waitForClose()
     }
     this.#leave()
     await this.#terminate()
+  }
+
+  async #waitForClose(): Promise<void> {
+    const wait = <Late>(ms: number, late: Late): Promise<Late> => sleep(ms, late, { ref: false })
+    const limit = (await Promise.race([this.#closing.promise, wait(CLOSE_TIMEOUT_MS, 0)])) + CLOSE_TIMEOUT_MS
+    if (await Promise.race([this.#closed.promise.then(() => true), wait(limit, false)])) return
+    this.#log.warn({}, `a ${this.#kind.noun} did not close within ${limit} ms: it is ended by force`)
   }
 
   #hear(message: FromChild): void {
@@ -164,6 +179,9 @@ export class JobChild {
       case 'uncaught':
         this.#fail(message.error)
         break
+      case 'closing':
+        this.#closing.resolve(message.limit)
+        break
       case 'closed':
         this.#closed.resolve()
         break
@@ -185,6 +203,7 @@ export class JobChild {
     if (this.alive && !running && !this.#error) this.#log.error({}, `an idle ${noun} ended by itself: ${end}`)
     this.#leave()
     this.#ready.reject(this.#error ?? lost)
+    this.#closing.resolve(0)
     this.#closed.resolve()
     this.#ended.resolve()
     running?.end(stopped(running.job.id, 'crash', lost))

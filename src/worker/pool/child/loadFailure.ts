@@ -2,11 +2,12 @@ import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError } from '../../../std/errors.ts'
 import type { LoadFailure } from './messages.ts'
 
-/** Why a task module cannot be loaded, as plain data. */
+/** Why a child cannot start, as its task module cannot be loaded, as plain data. */
 export function loadFailureOf(error: unknown): LoadFailure {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
-  const { name, message, stack } = error
-  return { name, message, stack, code: codeOf(error) }
+  const { name, message, stack, cause } = error
+  const all = cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : stack
+  return { name, message, stack: all, code: codeOf(error) }
 }
 
 /** The error again. Of its class, only ConfigError is known here. */

@@ -5,6 +5,7 @@ import type { PackedJob } from './packedJob.ts'
 
 /** What a pool's thread or process is started with. */
 export interface ChildData {
+  readonly pool: 'threads' | 'processes'
   /** File URL of the task module. */
   readonly module: string
   /** The worker's stores, for tasks that call others. They carry passwords: never logged. */
@@ -26,7 +27,7 @@ export type ToChild =
   /** This many more emissions of the job were stored, or never will be, from the first. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number }
   | { readonly type: 'abort'; readonly reason: AbortReason }
-  /** Close the app's stores; answered by `closed`. */
+  /** Run its last hooks, dispose of the resources and close the stores; answered by `closing`, then `closed`. */
   | { readonly type: 'close' }
 
 /** From a child to its pool. */
@@ -46,6 +47,8 @@ export type FromChild =
     }
   /** Nothing caught this error: the child ends. */
   | { readonly type: 'uncaught'; readonly error: unknown }
+  /** `limit`: how long its hooks and resources may take, ms, beside its stores. */
+  | { readonly type: 'closing'; readonly limit: number }
   | { readonly type: 'closed' }
 
 /** An error as it crosses: a structured clone loses a class of ours and the code. */

@@ -137,6 +137,7 @@ export class ChildPool implements Pool {
       this.#log.warn({}, `tasks sent from within ${this.#children.plural} are lost: memory: is not shared with them`)
     const { module, maxMemory } = this.#options
     return {
+      pool: this.kind,
       module: moduleReference(module),
       broker: broker.reveal(),
       backend: backend.reveal(),
@@ -202,7 +203,7 @@ export class ChildPool implements Pool {
     try {
       await child.ready
     } catch (error) {
-      if (!stopping.aborted) this.#log.error({ err: error }, `a new ${this.#children.noun} cannot load the task module`)
+      if (!stopping.aborted) this.#log.error({ err: error }, `a new ${this.#children.noun} cannot start`)
       await child.close()
     }
   }

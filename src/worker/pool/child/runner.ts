@@ -25,11 +25,9 @@ import { UnpackedJob } from './packedJob.ts'
  */
 export async function serveChannel(channel: Channel, data: ChildData): Promise<void> {
   const log = new ChannelLogger(channel)
-  const { module, broker, backend } = data
   try {
-    const app = await loadApp(module)
-    app.configure({ broker, backend, logger: log })
-    const runner = new JobRunner(internalsOf(app).runJob, () => app.close(), data.measures, channel, log)
+    const app = await startApp(data, log)
+    const runner = new JobRunner(internalsOf(app), () => app.close(), data, channel, log)
     channel.onMessage((message) => void runner.handle(message))
   } catch (error) {
     channel.send({ type: 'failed', error: loadFailureOf(error) })
@@ -38,11 +36,26 @@ export async function serveChannel(channel: Channel, data: ChildData): Promise<v
   channel.send({ type: 'ready' })
 }
 
+/** The app of the task module, with its hooks run. */
+async function startApp({ module, pool, broker, backend }: ChildData, log: Logger): ReturnType<typeof loadApp> {
+  const app = await loadApp(module)
+  app.configure({ broker, backend, logger: log })
+  try {
+    await internalsOf(app).hooks.childInit.run({ pool })
+    return app
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+type RunnerApp = Pick<WorkerApp, 'runJob' | 'resources' | 'hooks'>
+
 /** Runs the jobs that come over the channel, one at a time. */
 class JobRunner {
-  readonly #runJob: WorkerApp['runJob']
+  readonly #app: RunnerApp
   readonly #closeApp: () => Promise<void>
-  readonly #measures: boolean
+  readonly #data: ChildData
   readonly #channel: Channel
   readonly #log: Logger
   #current: AbortController | undefined
@@ -50,16 +63,10 @@ class JobRunner {
   #id: string | undefined
   #emitted: (() => void)[] = []
 
-  constructor(
-    runJob: WorkerApp['runJob'],
-    closeApp: () => Promise<void>,
-    measures: boolean,
-    channel: Channel,
-    log: Logger,
-  ) {
-    this.#runJob = runJob
+  constructor(app: RunnerApp, closeApp: () => Promise<void>, data: ChildData, channel: Channel, log: Logger) {
+    this.#app = app
     this.#closeApp = closeApp
-    this.#measures = measures
+    this.#data = data
     this.#channel = channel
     this.#log = log
   }
@@ -83,7 +90,7 @@ class JobRunner {
       this.#emitted.push(taken)
       this.#channel.send({ type: 'emit', emission })
     }
-    const outcome = await this.#runJob(job, {
+    const outcome = await this.#app.runJob(job, {
       signal: abort.signal,
       report: (report) => {
         if (this.#current === abort) this.#channel.send({ type: 'report', report })
@@ -92,7 +99,7 @@ class JobRunner {
       log: this.#log,
     })
     this.#current = undefined
-    const memory = this.#measures ? this.#channel.memory() : undefined
+    const memory = this.#data.measures ? this.#channel.memory() : undefined
     try {
       this.#channel.send({ type: 'done', outcome, memory })
     } catch (error) {
@@ -106,6 +113,9 @@ class JobRunner {
   }
 
   async #close(): Promise<void> {
+    const { hooks, resources } = this.#app
+    this.#channel.send({ type: 'closing', limit: hooks.childShutdown.limit + resources.limit })
+    await hooks.childShutdown.runAll({ pool: this.#data.pool }, this.#log)
     try {
       await this.#closeApp()
     } catch (error) {
