@@ -47,6 +47,8 @@ export interface Delivery {
    * True where the store itself gave it up, because the time that its sender set was over, and moved it to this queue.
    */
   readonly expired?: boolean
+  /** True as soon as it is known here that it is no longer ours. Absent where only a settlement shows that. */
+  readonly gone?: boolean
   /**
    * Done: forget it. False when it was no longer ours (the lease had expired): then nothing was changed, and it runs
    * elsewhere.

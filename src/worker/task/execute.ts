@@ -80,6 +80,7 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   if (waited === false) return
   let ran: Request | undefined
   try {
+    if (request.delivery.gone) return lose(request, context)
     // It may have been revoked, or have expired, while it waited.
     const decided = waited ? receive(request.delivery, context) : request
     if (!(decided instanceof Request)) return await refuse(decided, context)
@@ -88,6 +89,12 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   } finally {
     turn.end(ran?.runtime)
   }
+}
+
+/** Another worker has it: it does not run here. */
+function lose(request: Request, { app: { signals } }: WorkerContext): void {
+  request.settled = true
+  signals.emit('task:lost', request.facts)
 }
 
 /** Wait for the slot of a request; false when it ended without one: then the request is settled. */

@@ -48,7 +48,7 @@ export class Turns {
   readonly #places: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
-  /** How many requests run alone, or wait for that, beside all others. */
+  /** How many requests wait to run alone. */
   #alone = 0
   /** When the last of the messages that were put back returns, ms since the epoch. */
   #lastReturn = 0
@@ -87,13 +87,11 @@ export class Turns {
     if (!patient && !line.hasRoom) return this.#returnAt(line, now)
     const pause = bucket ? bucket.reserve(now) : 0
     if (pause === undefined) return bucket?.returnAt(now)
-    if (alone) this.#resize(1)
-    const end = (runtime?: number): void => {
-      line.free(runtime)
-      if (alone) this.#resize(-1)
-    }
-    if (pause > 0 || !line.take()) return { pool, wait: this.#wait(pool, line, pause, patient), end }
-    return { pool, wait: this.#ready.has(pool) ? undefined : this.#open(pool), end }
+    const end = (runtime?: number): void => line.free(runtime)
+    const hasSlot = pause === 0 && line.take()
+    if (hasSlot && this.#ready.has(pool)) return { pool, end }
+    const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, pause, patient)
+    return { pool, wait: alone ? this.#beside(wait) : wait, end }
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
@@ -113,7 +111,16 @@ export class Turns {
     return alone === main ? undefined : alone
   }
 
-  /** A task that runs alone takes no place from the others. */
+  /** While a task waits to run alone it takes no place from the others; when it runs it has one as any other. */
+  async #beside(wait: Promise<WaitEnd>): Promise<WaitEnd> {
+    this.#resize(1)
+    try {
+      return await wait
+    } finally {
+      this.#resize(-1)
+    }
+  }
+
   #resize(by: 1 | -1): void {
     this.#alone += by
     this.onPrefetch(this.prefetch)

@@ -1,4 +1,5 @@
 /* Tasks that ask for pools; `PLACE` tells where one ran. */
+import { existsSync } from 'node:fs'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
@@ -18,6 +19,15 @@ export function definePools(app: App): App {
   app.task('plain', place)
   app.task('waits', place, { pool: 'inline' })
   app.task('computes', hold, { pool: 'threads' })
+  /** Holds up its thread until this file exists. */
+  app.task(
+    'gated',
+    (gate: string) => {
+      while (!existsSync(gate)) hold(20)
+      return place()
+    },
+    { pool: 'threads' },
+  )
   app.task('crashes', hold, { pool: 'processes' })
   app.task('limited', hold, { pool: 'threads', timeLimit: '2s' })
   return app

@@ -286,6 +286,7 @@ export class AmqpConsumer implements Consumer {
         this.#holds.settled(delivery)
         this.#slots.settled(delivery)
       },
+      () => this.#holds.has(delivery),
     )
     this.#holds.add(delivery)
     if (this.#deaths.busy || (delivery.suspect && this.#canRecount(queue))) this.#deaths.add(delivery)

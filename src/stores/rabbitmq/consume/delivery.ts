@@ -16,18 +16,24 @@ export class AmqpDelivery implements Delivery {
   readonly queue: string
   readonly message: ConsumeMessage
   readonly #ended: () => void
+  readonly #isHeld: () => boolean
   #settle: Settle
   #envelope: Envelope | undefined
   #settled = false
   /** Since when the server counts it as unacknowledged (`performance.now()`). */
   since: number = performance.now()
 
-  /** `ended`: called when it is settled here, in any way. */
-  constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void) {
+  /** `ended`: called when it is settled here, in any way. `isHeld`: false after that, or without its channel. */
+  constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void, isHeld: () => boolean) {
     this.message = message
     this.queue = queue
     this.#settle = settle
     this.#ended = ended
+    this.#isHeld = isHeld
+  }
+
+  get gone(): boolean {
+    return !this.#settled && !this.#isHeld()
   }
 
   get envelope(): Envelope {
