@@ -45,37 +45,43 @@ function submissionsOf(lines: readonly string[][]): SubmissionNote[] {
   })
 }
 
+/** Of several runs of one task in one process, which is possible after a loss, the first to begin ends first. */
 function effectsOf(lines: readonly string[][], names: ReadonlyMap<string, string>): Effect[] {
-  const open = new Map<string, { id: string; process: string; begin: number; end?: number }>()
+  const open = new Map<string, { id: string; process: string; begin: number; end?: number }[]>()
   return lines.flatMap(([id = '', pid = '', at, mark]) => {
     const key = `${id} ${pid}`
-    const effect = open.get(key)
-    if (mark === 'end' && effect) effect.end = Number(at)
+    const running = open.get(key) ?? []
+    open.set(key, running)
+    if (mark === 'end') {
+      const ended = running.shift()
+      if (ended) ended.end = Number(at)
+    }
     if (mark !== 'begin') return []
     const next = { id, process: names.get(pid) ?? pid, begin: Number(at) }
-    open.set(key, next)
+    running.push(next)
     return [next]
   })
 }
 
-/** `r` and `w`: taken; `s`, `b` and `l`: no longer held. A message may be taken again by the same worker. */
+/**
+ * `r`, or `w` where there is one: taken; `s`, `b` and `l`: no longer held. A message may be taken again by the same
+ * worker before it knows that it has lost the first: the end of one is the end of all.
+ */
 function holdsOf(process: string, lines: readonly string[][]): Hold[] {
-  const open = new Map<string, { id: string; process: string; from: number; to?: number; late?: boolean }>()
-  const holds: Hold[] = []
-  for (const [mark = '', id = '', at] of lines) {
-    const hold = open.get(id)
-    if ('rw'.includes(mark) && !hold) {
-      const next = { id, process, from: Number(at) }
-      open.set(id, next)
-      holds.push(next)
-    }
-    if ('sbl'.includes(mark) && hold) {
+  const open = new Map<string, { id: string; process: string; from: number; to?: number; late?: boolean }[]>()
+  const taken = lines.some(([mark]) => mark === 'w') ? 'w' : 'r'
+  return lines.flatMap(([mark = '', id = '', at]) => {
+    const held = open.get(id) ?? []
+    open.set(id, held)
+    for (const hold of 'sbl'.includes(mark) ? held.splice(0) : []) {
       hold.to = Number(at)
       if (mark === 'l') hold.late = true
-      open.delete(id)
     }
-  }
-  return holds
+    if (mark !== taken) return []
+    const next = { id, process, from: Number(at) }
+    held.push(next)
+    return [next]
+  })
 }
 
 function readsOf(lines: readonly string[][]): Read[] {
