@@ -1,5 +1,4 @@
 import type { App } from '../app/app.ts'
-import type { HttpServer } from '../http/server/serve.ts'
 import type { Worker } from '../worker/worker.ts'
 import { serveHttp } from './httpService.ts'
 
@@ -16,33 +15,25 @@ export interface HealthService {
   close(): Promise<void>
 }
 
-/** A server that has the probes and the metrics of a worker and nothing else, where one is wanted. Says where it is. */
-export async function startHealth(app: App, options: HealthOptions): Promise<HealthService> {
+/** A server that has the probes and the metrics of a worker and nothing else. Says where it is. */
+export async function startHealth(
+  app: App,
+  to: { readonly port: number; readonly host: string },
+): Promise<HealthService> {
   let watched: Worker | undefined
-  const health = (): Worker['health'] => watched?.health ?? { ready: false, live: true, reason: 'it starts' }
-  const server = await serveHealth(app, health, options)
+  const worker = {
+    app,
+    get health(): Worker['health'] {
+      return watched?.health ?? { ready: false, live: true, reason: 'it starts' }
+    },
+  }
+  const { createWorkerHttp } = await import('../http/routes/worker.ts')
+  const server = await serveHttp(createWorkerHttp(worker), to)
+  process.stdout.write(`health at ${server.url}/readyz, metrics at ${server.url}/metrics\n`)
   return {
     watch: (worker) => {
       watched = worker
     },
-    close: async () => server?.close(),
+    close: () => server.close(),
   }
-}
-
-async function serveHealth(
-  app: App,
-  health: () => Worker['health'],
-  { healthPort: port, healthHost: host }: HealthOptions,
-): Promise<HttpServer | undefined> {
-  if (port === undefined) return undefined
-  const { createWorkerHttp } = await import('../http/routes/worker.ts')
-  const worker = {
-    app,
-    get health() {
-      return health()
-    },
-  }
-  const server = await serveHttp(createWorkerHttp(worker), { host, port })
-  process.stdout.write(`health at ${server.url}/readyz, metrics at ${server.url}/metrics\n`)
-  return server
 }

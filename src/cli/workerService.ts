@@ -6,8 +6,6 @@ import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
-import { purgeQueues } from './purgeQueues.ts'
-import { workerSignals } from './remap.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
 import { version } from './version.ts'
@@ -68,7 +66,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       tasks: app.tasks.keys(),
     })}\n`,
   )
-  if (options.purge) await purgeQueues(app, worker.queues)
+  if (options.purge) await (await import('./purgeQueues.ts')).purgeQueues(app, worker.queues)
   // One task's forgotten promise must not end the process with all the others that run in it.
   process.on('unhandledRejection', (error) => {
     app.signals.emit('worker:error', { error, doing: 'a promise was rejected without a handler' })
@@ -95,7 +93,8 @@ export async function runWorker(
   { isService = false, ...hooks }: Around = {},
 ): Promise<number> {
   const { logger } = worker.app.config
-  const signals = workerSignals(isService ? process.env.REMAP_SIGTERM : undefined)
+  const remap = isService ? process.env.REMAP_SIGTERM : undefined
+  const signals = remap ? (await import('./remap.ts')).workerSignals(remap) : undefined
   // After this function listens to signals: a hook may run at once.
   const starting = Promise.resolve().then(() => worker.start())
   let isStarted = false

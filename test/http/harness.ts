@@ -38,7 +38,7 @@ export async function startService(
   let recorded = 0
   const redis = store === 'redis:' ? await RedisServer.start() : undefined
   const broker = redis?.url() ?? (store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store)
-  const app = new Celeriac({ broker, backend, logger })
+  const app = new Celeriac({ broker, backend, logger, unknownTaskTimeout: 0 })
   const server = await serve(createHttp(app, { expose: defineTasks(app), ...options }), { port: 0 })
   return {
     app,

@@ -90,6 +90,8 @@ it('a process that was stopped, and not busy, has blocked nothing', async () => 
   const child = fork(new URL('./modules/idle.ts', import.meta.url))
   lab().after(() => child.kill('SIGKILL'))
   await once(child, 'message')
+  // It is busy while it sends that.
+  await sleep(300)
   child.kill('SIGSTOP')
   await sleep(1500)
   child.kill('SIGCONT')
