@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Conditions, Entrant, Scenario } from './harness/scenario.ts'
 import type { EntrantFacts, Failure, Results, Run } from './report/results.ts'
+import { Servers } from './stores/servers.ts'
 
 type Measured = Pick<Results, 'entrants' | 'missing' | 'runs' | 'failures'>
 
@@ -24,7 +25,7 @@ export async function measureAll(
   const failures: Failure[] = []
   for (const lanes of settings.together ? lanesOf(ready) : [[ready]]) {
     const rounds = await Promise.all(
-      lanes.map((lane) => measureLane(lane, apart(conditions, lanes), settings.repeats, log)),
+      lanes.map((lane) => apart(conditions, lanes, lane, (own) => measureLane(lane, own, settings.repeats, log))),
     )
     runs.push(...rounds.flatMap((one) => one.runs))
     failures.push(...rounds.flatMap((one) => one.failures))
@@ -60,19 +61,38 @@ async function measureLane(
   return { runs, failures }
 }
 
-/** With a folder of its own where several lanes are measured at once: their ledgers have one name. */
-function apart(conditions: Conditions, lanes: readonly unknown[]): Conditions {
-  return lanes.length < 2 ? conditions : { ...conditions, folder: mkdtempSync(join(conditions.folder, 'lane-')) }
+/**
+ * With a folder of its own where several lanes are measured at once, as their ledgers have one name; and with a Redis of
+ * its own where two lanes use one.
+ */
+async function apart<Value>(
+  conditions: Conditions,
+  lanes: readonly unknown[],
+  lane: readonly Scenario[],
+  use: (conditions: Conditions) => Promise<Value>,
+): Promise<Value> {
+  if (lanes.length < 2) return use(conditions)
+  const folder = mkdtempSync(join(conditions.folder, 'lane-'))
+  if (!lane.some(({ name }) => SECOND_REDIS.test(name))) return use({ ...conditions, folder })
+  const servers = new Servers(folder)
+  try {
+    return await use({ ...conditions, folder, servers })
+  } finally {
+    await servers.stop()
+  }
 }
 
 /** RabbitMQ's scenarios that keep results in Redis. Each scenario empties the servers that it uses. */
 const ON_BOTH = /^rabbitmq\/(?:drain-redis$|backlog-)/
+/** HTTP's scenarios are on Redis, and those of its pools take as long as all others. */
+const SECOND_REDIS = /^(?:http\/|redis\/(?:children|slots|recycling|mix)$)/
 
-/** The scenarios of each server, which are measured at once, then those of several servers. HTTP's are on Redis. */
+/** What is measured at once, in lanes whose scenarios follow each other; then the scenarios of several servers. */
 function lanesOf(scenarios: readonly Scenario[]): readonly (readonly (readonly Scenario[])[])[] {
-  const of = (pattern: RegExp): Scenario[] => scenarios.filter(({ name }) => pattern.test(name) && !ON_BOTH.test(name))
+  const of = (pattern: RegExp, but: RegExp): Scenario[] =>
+    scenarios.filter(({ name }) => pattern.test(name) && !but.test(name))
   return [
-    [of(/^sqlite\//), of(/^(?:redis|http)\//), of(/^rabbitmq\//)],
+    [of(/^sqlite\//, ON_BOTH), of(/^redis\//, SECOND_REDIS), of(/^rabbitmq\//, ON_BOTH), of(SECOND_REDIS, ON_BOTH)],
     [scenarios.filter(({ name }) => ON_BOTH.test(name))],
   ]
 }

@@ -95,31 +95,36 @@ export type JobEvent<Result = unknown, Progress = unknown, Chunk = unknown> =
 export interface WorkflowDocument {
   /** An exposed task, or `celery.chain`, `.group`, `.chord`, `.map`, `.starmap`, `.chunks`. */
   readonly task: string
-  readonly args?: readonly unknown[] | null
+  readonly args?: readonly unknown[] | null | undefined
   /** Of a chain and a group `tasks`, of a chord `header` and `body`. */
-  readonly kwargs?: Readonly<Record<string, unknown>> | null
-  readonly options?: WorkflowDocumentOptions | null
-  readonly subtask_type?: string | null
+  readonly kwargs?: Readonly<Record<string, unknown>> | null | undefined
+  readonly options?: WorkflowDocumentOptions | null | undefined
+  readonly subtask_type?: string | null | undefined
   /** True: it does not take the result of the step before it. */
-  readonly immutable?: boolean | null
+  readonly immutable?: boolean | null | undefined
 }
 
 /** The options that a client may set. */
 export interface WorkflowDocumentOptions {
   /** s from now. */
-  readonly countdown?: number | null
+  readonly countdown?: number | null | undefined
   /** ISO 8601. */
-  readonly eta?: string | null
+  readonly eta?: string | null | undefined
   /** s from now, or ISO 8601. */
-  readonly expires?: number | string | null
+  readonly expires?: number | string | null | undefined
   /** 0 to 255. */
-  readonly priority?: number | null
+  readonly priority?: number | null | undefined
   /** Called with the result, when it has succeeded. */
-  readonly link?: SignatureLike | WorkflowDocument | readonly (SignatureLike | WorkflowDocument)[] | null
+  readonly link?: SignatureLike | WorkflowDocument | readonly (SignatureLike | WorkflowDocument)[] | null | undefined
   /** Called with the id of the task, when it has failed. */
-  readonly link_error?: SignatureLike | WorkflowDocument | readonly (SignatureLike | WorkflowDocument)[] | null
+  readonly link_error?:
+    | SignatureLike
+    | WorkflowDocument
+    | readonly (SignatureLike | WorkflowDocument)[]
+    | null
+    | undefined
   /** Of a chord, or of a group that something follows: what becomes of it when a member fails. */
-  readonly on_error?: OnError | null
+  readonly on_error?: OnError | null | undefined
   /** `ctx.stamps` in the task; of a workflow: in all its tasks and links. At most 16. */
   readonly stamps?: Readonly<Record<string, string | number | boolean>> | null
 }

@@ -46,24 +46,39 @@ test('measures all once, then all again, each time another one first', async () 
 test('together: the scenarios of different stores at once, each of them in order; then those of two stores', async () => {
   const order: string[] = []
   const folders: string[] = []
+  const servers = new Map<string, unknown>()
   const slow = (name: string): Entrant => ({
     ...entrant(name, () => 1),
-    run: async ({ folder }) => {
+    run: async (conditions) => {
       order.push(`${name} begins`)
-      folders.push(folder)
+      folders.push(conditions.folder)
+      servers.set(name, conditions.servers)
       await new Promise(setImmediate)
       order.push(`${name} ends`)
       return {}
     },
   })
-  const names = ['sqlite/enqueue', 'redis/enqueue', 'rabbitmq/drain-redis', 'http/submit', 'rabbitmq/enqueue']
+  const names = [
+    'sqlite/enqueue',
+    'redis/enqueue',
+    'rabbitmq/drain-redis',
+    'redis/mix',
+    'http/submit',
+    'rabbitmq/enqueue',
+  ]
   const scenarios = names.map((name) => ({ name, title: '', entrants: [slow(name)] }))
   const settings = { sides: undefined, repeats: 1, together: true }
   const { runs } = await measureAll(scenarios, { ...CONDITIONS, folder: newFolder() }, settings, () => undefined)
-  expect(new Set(folders).size).toBe(4)
+  expect(new Set(folders).size).toBe(5)
+  expect([servers.get('http/submit'), servers.get('redis/enqueue')]).toEqual([
+    servers.get('redis/mix'),
+    CONDITIONS.servers,
+  ])
+  expect(servers.get('redis/mix')).not.toBe(CONDITIONS.servers)
   expect(runs.map(({ scenario }) => scenario).sort()).toEqual([...names].sort())
-  expect(order.slice(0, 3)).toEqual(['sqlite/enqueue begins', 'redis/enqueue begins', 'rabbitmq/enqueue begins'])
-  expect(order.indexOf('http/submit begins')).toBeGreaterThan(order.indexOf('redis/enqueue ends'))
+  const first = ['sqlite/enqueue', 'redis/enqueue', 'rabbitmq/enqueue', 'redis/mix'].map((name) => `${name} begins`)
+  expect(order.slice(0, 4)).toEqual(first)
+  expect(order.indexOf('http/submit begins')).toBeGreaterThan(order.indexOf('redis/mix ends'))
   expect(order.slice(-2)).toEqual(['rabbitmq/drain-redis begins', 'rabbitmq/drain-redis ends'])
 })
 
