@@ -126,5 +126,5 @@ export interface WorkflowDocumentOptions {
   /** Of a chord, or of a group that something follows: what becomes of it when a member fails. */
   readonly on_error?: OnError | null | undefined
   /** `ctx.stamps` in the task; of a workflow: in all its tasks and links. At most 16. */
-  readonly stamps?: Readonly<Record<string, string | number | boolean>> | null
+  readonly stamps?: Readonly<Record<string, string | number | boolean>> | null | undefined
 }
