@@ -22,7 +22,7 @@ const NAMES: Readonly<Record<keyof CallFacts, string>> = {
 const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
 
 /** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
-const MOST = 8.64e15
+export const MOST = 8.64e15
 
 type Headers = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,6 @@
 import { isoOf } from '../std/clock.ts'
 import { timeOf } from '../std/id.ts'
-import { callFact, callHeaders } from './callHeaders.ts'
+import { callFact, callHeaders, MOST } from './callHeaders.ts'
 import { isoTime } from './iso.ts'
 import type { TaskMessage } from './message.ts'
 import type { ErrorInfo, Outcome } from './outcome.ts'
@@ -16,7 +16,7 @@ export function deadlineOf({ headers }: Pick<TaskMessage, 'headers'>): number | 
 }
 
 /** `own`: the task's option, ms. */
-export function withDeadline(message: TaskMessage, own: number | undefined, now: number): TaskMessage {
+export function withOwnDeadline(message: TaskMessage, own: number | undefined, now: number): TaskMessage {
   if (own === undefined || deadlineOf(message) !== undefined) return message
   const deadline = (timeOf(message.id) ?? now) + own
   return { ...message, headers: { ...message.headers, ...callHeaders({ deadline }) } }
@@ -37,7 +37,7 @@ export function withinDeadline(outcome: Outcome, headers: TaskMessage['headers']
   if (outcome.kind !== 'retry' && outcome.kind !== 'snooze') return outcome
   const deadline = deadlineOf({ headers })
   if (deadline === undefined || now + outcome.delay < deadline) return outcome
-  const why = `its deadline is ${isoOf(deadline)}, and it would run again at ${isoOf(now + outcome.delay)}`
+  const why = `its deadline is ${isoOf(deadline)}, and it would run again at ${isoOf(Math.min(now + outcome.delay, MOST))}`
   const { children } = outcome
   const error = outcome.kind === 'retry' ? notRepeated(outcome.error, why) : deadlineExceeded(why)
   return { kind: 'failure', error, ...(children && { children }) }

@@ -105,6 +105,13 @@ onEachStore((lab) => {
       expect((await handle.info())?.retries).toBe(1)
     })
 
+    it('not for longer than there are dates, beyond the deadline', async () => {
+      const app = lab().app()
+      const task = app.task('task', () => currentTask()?.snooze(Number.MAX_VALUE), { deadline: '1h' })
+      await lab().work(app)
+      await expect(task.delay().get({ timeout: '20s' })).rejects.toMatchObject({ type: 'DeadlineExceeded' })
+    })
+
     it('not beyond the deadline', async () => {
       const app = lab().app()
       const task = app.task('task', () => currentTask()?.snooze('2h'), { deadline: '1h', retry: 3 })

@@ -5,7 +5,7 @@ import type { Delivery } from '../../broker/broker.ts'
 import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
-import { isTooLate, withDeadline } from '../../protocol/deadline.ts'
+import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
@@ -68,7 +68,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const known = app.definition(message.task)
   const definition = known ?? unknownTask(message.task)
   const now = app.config.clock.now()
-  const own = withDeadline(message, definition.options.deadline, now)
+  const own = withOwnDeadline(message, definition.options.deadline, now)
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
   const why = reason === undefined ? whyUnknown(message, known) : undefined
   if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
