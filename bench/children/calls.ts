@@ -47,3 +47,13 @@ export async function askEach(
   roundTrips.sort((a, b) => a - b)
   return { roundTrips, calls, tasks: roundTrips.length, seconds, cpuMicroseconds: user + system }
 }
+
+/** Tasks of one bulk call. */
+const BULK = 1000
+
+/** Send tasks 0 to `count` - 1, so many at a time. */
+export async function sendInBulk(count: number, send: (tasks: readonly number[]) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < count; from += BULK) {
+    await send(Array.from({ length: Math.min(BULK, count - from) }, (_, index) => from + index))
+  }
+}

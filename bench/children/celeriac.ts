@@ -1,14 +1,11 @@
 /* The entry of one child process that works with celeriac, on any store. */
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { CONCURRENCY, type Order } from '../harness/order.ts'
-import { callEach } from './calls.ts'
+import { callEach, sendInBulk } from './calls.ts'
 import { celeriacFlow } from './celeriacFlow.ts'
 import { loadCeleriac } from './load.ts'
 import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
-
-/** Tasks of one bulk call. */
-const BULK = 1000
 
 await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles> => {
   const { role } = order
@@ -32,11 +29,7 @@ await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles>
   })
   if (role === 'enqueue') await app.connect()
   return {
-    async fill(tasks) {
-      for (let from = 0; from < tasks; from += BULK) {
-        await noop.delayMany(Array.from({ length: Math.min(BULK, tasks - from) }, (_, index) => [from + index]))
-      }
-    },
+    fill: (tasks) => sendInBulk(tasks, (numbers) => noop.delayMany(numbers.map((task) => [task]))),
     enqueue: (pace, inFlight) => callEach(pace, inFlight, (task) => noop.delay(task)),
     ask: (task) => noop.delay(task).get({ timeout: '30s' }),
     ...(flow && { flow }),

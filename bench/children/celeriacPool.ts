@@ -2,12 +2,10 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Order } from '../harness/order.ts'
+import { sendInBulk } from './calls.ts'
 import { loadCeleriac } from './load.ts'
 import { type PoolOrder, RUNS_FILE, type Scene } from './poolScene.ts'
 import { type Roles, runProgram } from './program.ts'
-
-/** Tasks of one bulk call. */
-const BULK = 1000
 
 await runProgram(async (order: Order): Promise<Roles> => {
   const { url, backend, root } = order
@@ -20,12 +18,7 @@ await runProgram(async (order: Order): Promise<Roles> => {
     throw error
   })
   return {
-    async fill(tasks) {
-      for (let from = 0; from < tasks; from += BULK) {
-        const count = Math.min(BULK, tasks - from)
-        await pooled.delayMany(Array.from({ length: count }, (_, index) => [from + index, cpu, wait]))
-      }
-    },
+    fill: (tasks) => sendInBulk(tasks, (numbers) => pooled.delayMany(numbers.map((task) => [task, cpu, wait]))),
     async enqueue() {
       throw new Error('a pool is no client')
     },

@@ -4,7 +4,7 @@ import type { Side } from '../harness/side.ts'
 import type { RedisStore } from '../stores/redis.ts'
 import { celeriac, celery } from './redis.ts'
 
-/** A pool of children, and how it is told what to run: a side for each load. */
+/** A pool of children: a side for each load. */
 export interface PoolSide {
   readonly name: string
   readonly semantics: Side<RedisStore>['semantics']

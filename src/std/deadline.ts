@@ -1,4 +1,5 @@
 import { MAX_TIMER_MS } from './clock.ts'
+import { TimeoutError } from './errors.ts'
 
 /** A timer that fires later than this after its time was held up by a busy event loop, ms. */
 const LATE_MS = 100
@@ -25,4 +26,11 @@ export async function withDeadline<Value, Late>(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The value of a promise; rejects with TimeoutError when it has not settled within `ms`, as `withDeadline`. */
+export function inTime<Value>(promise: Promise<Value>, ms: number): Promise<Value> {
+  return withDeadline(promise, ms, () => {
+    throw new TimeoutError(`it did not end within ${ms} ms`)
+  })
 }

@@ -1,11 +1,15 @@
 import type { Clock } from './clock.ts'
+import type { StopSignal } from './stopSignal.ts'
 
-/** Resolves after this many ms by the clock, or as soon as the signal aborts. */
-export async function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves after this many ms by the clock, or as soon as the signal aborts. `background`: it alone does not keep the
+ * process alive.
+ */
+export async function pause(ms: number, clock: Clock, signal: StopSignal, background = false): Promise<void> {
   if (signal.aborted) return
   const { promise, resolve } = Promise.withResolvers<void>()
   const end = (): void => resolve()
-  const cancel = clock.after(ms, end)
+  const cancel = clock.after(ms, end, background)
   signal.addEventListener('abort', end, { once: true })
   await promise
   cancel()

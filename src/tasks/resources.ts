@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { withDeadline } from '../std/deadline.ts'
-import { ArgumentError, CeleriacError, TimeoutError } from '../std/errors.ts'
+import { inTime } from '../std/deadline.ts'
+import { ArgumentError, CeleriacError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { shown } from '../std/validate.ts'
 import { runOutside } from './current.ts'
@@ -119,9 +119,7 @@ export class Resources {
   async #end({ resource: { name, options }, value }: Made): Promise<void> {
     try {
       const ending = runOutside(async () => options.dispose?.(value))
-      await withDeadline(ending, options.timeout, () => {
-        throw new TimeoutError(`it did not end within ${options.timeout} ms`)
-      })
+      await inTime(ending, options.timeout)
     } catch (error) {
       this.#log().error({ err: error }, `resource ${name} could not be disposed of`)
     }

@@ -80,9 +80,13 @@ export function retryStopped(
   return { kind: 'retry', delay: retryDelay(thrown, policy, job, log), error }
 }
 
-/** What a task that asked for a retry names as its error, else what it threw. */
-function causeOf(error: unknown): unknown {
-  return error instanceof Retry && error.cause !== undefined ? error.cause : error
+/** What a task that asked for a retry names as its error, else what it threw. Never throws, whatever that is. */
+export function causeOf(error: unknown): unknown {
+  try {
+    return error instanceof Retry && error.cause !== undefined ? error.cause : error
+  } catch {
+    return error
+  }
 }
 
 /** ms. */

@@ -7,7 +7,7 @@ import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 import { type Carried, CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
-import { ArgumentError, CallError, Ignore, Reject, Retry, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
+import { ArgumentError, CallError, Ignore, Reject, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
 import { compose, type Middleware } from '../std/middleware.ts'
 import { validate } from '../std/schema.ts'
 import { bindCall, checkArguments, invoke } from './bind.ts'
@@ -16,7 +16,7 @@ import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
 import type { JobServices } from './jobServices.ts'
 import { Replacement } from './replacement.ts'
-import { failureOf, policyOf } from './retry.ts'
+import { causeOf, failureOf, policyOf } from './retry.ts'
 import { runEndHooks } from './taskHooks.ts'
 import { isOutdated, upgraded } from './version.ts'
 
@@ -55,10 +55,10 @@ export async function runJob(
     assertEncodable(result, 'result', serializer)
     outcome = { kind: 'success', result }
   } catch (error) {
+    thrown = causeOf(error)
     outcome = withinDeadline(safeOutcomeOf(error, policy, job, host), job.headers, clock.now())
-    if (outcome.kind === 'failure' && isOneOf(error, definition.options.throws))
+    if (outcome.kind === 'failure' && isOneOf(thrown, definition.options.throws))
       outcome = { ...outcome, expected: true }
-    thrown = error
   }
   if (hooks) await runAs(context, () => runEndHooks(hooks, outcome, thrown, context))
   context.end()
@@ -158,8 +158,7 @@ function safeOutcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobH
 function isOneOf(error: unknown, classes: readonly ErrorClass[]): boolean {
   if (classes.length === 0) return false
   try {
-    const reason = error instanceof Retry && error.cause !== undefined ? error.cause : error
-    return classes.some((kind) => reason instanceof kind)
+    return classes.some((kind) => error instanceof kind)
   } catch {
     return false
   }

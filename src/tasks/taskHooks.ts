@@ -1,5 +1,4 @@
 import type { Outcome } from '../protocol/outcome.ts'
-import { Retry } from '../std/errors.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireFunction } from '../std/validate.ts'
 import type { TaskContext } from './current.ts'
@@ -99,11 +98,11 @@ export function splitHooks<Options extends TaskHooks<never, never>>(
   return { hooks, options }
 }
 
-/** Run the hooks of the end of a run, whose outcome is decided. `thrown`: by the run. Never rejects. */
+/** Run the hooks of the end of a run, whose outcome is decided. `error`: what the run threw. Never rejects. */
 export async function runEndHooks(
   hooks: TaskHooks,
   outcome: Outcome,
-  thrown: unknown,
+  error: unknown,
   context: TaskContext,
 ): Promise<void> {
   const call = async (name: HookName, run: () => unknown): Promise<void> => {
@@ -114,7 +113,6 @@ export async function runEndHooks(
     }
   }
   const { onSuccess, onFailure, onRetry, afterReturn } = hooks
-  const error = thrown instanceof Retry && thrown.cause !== undefined ? thrown.cause : thrown
   if (outcome.kind === 'success') {
     const { result } = outcome
     await call('onSuccess', () => onSuccess?.(result, context))

@@ -48,7 +48,7 @@ test('a task that kills every worker which begins it is given up, and those besi
     done.catch(() => undefined)
   }
   await annotate(`given up after ${deaths} deaths`)
-  // The first time nobody knows why it came back; after two deaths that are known it ends only its own process.
+  // The first return is not counted; after two deaths that are known it ends only its own process.
   expect(deaths).toBe(3)
   await expect(scene.app.result(poison).get({ timeout: 5000 })).rejects.toThrow('2 of its runs were lost before')
   await until('a copy is kept', async () => (await scene.app.queueSize(deadLetterQueue('celery'))) === 1)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
+import type { TaskOptions } from '../../src/config/taskOptions.ts'
 import { Reject } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
@@ -14,6 +15,13 @@ function gated(app: App) {
     late: app.task('late', () => gate.promise),
     early: app.task('early', () => gate.promise, { acksLate: false }),
   }
+}
+
+/** A task whose first two runs end by the time limit; its result is the number of its runs. */
+function stuckTwice(app: App, options: TaskOptions = {}) {
+  let runs = 0
+  const run = () => (++runs < 3 ? new Promise<number>(() => undefined) : runs)
+  return app.task('task', run, { acksOnTimeout: false, timeLimit: 50, ...options })
 }
 
 onEachStore((lab) => {
@@ -61,11 +69,7 @@ onEachStore((lab) => {
   it('acksOnTimeout: false: the hard time limit puts the task back into its queue', async () => {
     const app = lab().app()
     const told = record(app)
-    let runs = 0
-    const task = app.task('task', () => (++runs < 3 ? new Promise<number>(() => undefined) : runs), {
-      acksOnTimeout: false,
-      timeLimit: 50,
-    })
+    const task = stuckTwice(app)
     await lab().work(app)
     const handle = await task.delay()
     expect(await handle.get({ timeout: '20s' })).toBe(3)
@@ -78,12 +82,7 @@ onEachStore((lab) => {
   it('acksOnTimeout: false: retry comes first', async () => {
     const app = lab().app()
     const told = record(app)
-    let runs = 0
-    const task = app.task('task', () => (++runs < 3 ? new Promise<number>(() => undefined) : runs), {
-      acksOnTimeout: false,
-      timeLimit: 50,
-      retry: { max: 1, delay: 1 },
-    })
+    const task = stuckTwice(app, { retry: { max: 1, delay: 1 } })
     await lab().work(app)
     expect(await task.delay().get({ timeout: '20s' })).toBe(3)
     const names = told.map(({ name }) => name)

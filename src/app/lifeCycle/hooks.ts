@@ -1,5 +1,5 @@
-import { withDeadline } from '../../std/deadline.ts'
-import { CeleriacError, TimeoutError } from '../../std/errors.ts'
+import { inTime } from '../../std/deadline.ts'
+import { CeleriacError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { readOptions } from '../../std/optionTable.ts'
 import { requireFunction } from '../../std/validate.ts'
@@ -75,9 +75,7 @@ export class HookList<Facts> {
 
   async #call({ run, timeout }: Entry<Facts>, facts: Facts): Promise<void> {
     try {
-      await withDeadline((async () => run(facts))(), timeout, () => {
-        throw new TimeoutError(`it did not end within ${timeout} ms`)
-      })
+      await inTime((async () => run(facts))(), timeout)
     } catch (cause) {
       const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
       throw new CeleriacError('HOOK_FAILED', `a hook of ${this.#name} failed: ${reason}`, { cause })

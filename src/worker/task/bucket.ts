@@ -1,5 +1,5 @@
-/** A run that is due within this time is waited for, ms. */
-const MAX_WAIT_MS = 1000
+import { MAX_WAIT_MS } from './line.ts'
+
 /** One run, the next, is waited for so long, ms. */
 const MAX_NEXT_WAIT_MS = 10_000
 /** Most messages that wait here for one bucket. */

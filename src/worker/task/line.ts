@@ -3,8 +3,8 @@ import type { StopSignal } from '../../std/stopSignal.ts'
 
 /** So many wait for a slot however long it takes: the next ones. */
 export const SPARES = 2
-/** The others wait for so long at most, ms. */
-const MAX_WAIT_MS = 1000
+/** The others wait for so long at most, ms; then their messages are put back. */
+export const MAX_WAIT_MS = 1000
 /** Weight of the latest run in the mean. */
 const WEIGHT = 0.1
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../std/clock.ts'
+import { pause } from '../../std/pause.ts'
 import { Stop } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Pool } from '../pool/pool.ts'
@@ -85,12 +86,12 @@ export class Turns {
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
     if (!patient && !line.hasRoom) return this.#returnAt(line, now)
-    const pause = bucket ? bucket.reserve(now) : 0
-    if (pause === undefined) return bucket?.returnAt(now)
+    const delay = bucket ? bucket.reserve(now) : 0
+    if (delay === undefined) return bucket?.returnAt(now)
     const end = (runtime?: number): void => line.free(runtime)
-    const hasSlot = pause === 0 && line.take()
+    const hasSlot = delay === 0 && line.take()
     if (hasSlot && this.#ready.has(pool)) return { pool, end }
-    const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, pause, patient)
+    const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, delay, patient)
     return { pool, wait: alone ? this.#beside(wait) : wait, end }
   }
 
@@ -126,30 +127,12 @@ export class Turns {
     this.onPrefetch(this.prefetch)
   }
 
-  /** First for the rate limit of its task, `pause` ms, then for a slot, then for its pool. */
-  async #wait(pool: Pool, line: Line, pause: number, patient: boolean): Promise<WaitEnd> {
-    if (pause > 0 && !(await this.#pause(pause))) return 'stopped'
+  /** First for the rate limit of its task, `delay` ms, then for a slot, then for its pool. */
+  async #wait(pool: Pool, line: Line, delay: number, patient: boolean): Promise<WaitEnd> {
+    if (delay > 0) await pause(delay, this.#clock, this.#stopping, true)
+    if (this.#stopping.aborted) return 'stopped'
     const end = line.take() ? 'slot' : await line.wait(patient, this.#stopping)
     return end === 'slot' && !this.#ready.has(pool) ? this.#open(pool) : end
-  }
-
-  /** False when the worker stops before. */
-  #pause(ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        cancel()
-        resolve(false)
-      }
-      const cancel = this.#clock.after(
-        ms,
-        () => {
-          this.#stopping.removeEventListener('abort', stop)
-          resolve(true)
-        },
-        true,
-      )
-      this.#stopping.addEventListener('abort', stop)
-    })
   }
 
   /** The worker may stop while the children load the task module. */
@@ -183,6 +166,7 @@ export class Turns {
     }
     return line
   }
+
   #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
     if (rateLimit === undefined) return undefined
     let bucket = this.#buckets.get(name)

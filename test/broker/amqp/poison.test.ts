@@ -33,7 +33,7 @@ test.each(['classic', ...inFull('quorum' as const)] as const)(
     const broker = scene.open(options)
     const ids = Array.from({ length: 10 }, (_, at) => `${at}`)
     await Promise.all(ids.map((id) => broker.publish({ ...envelopeOf(id), headers: { task: 't', id } }, toQueue(type))))
-    // The first times nobody knows why it came back.
+    // The first returns are not counted.
     const unknown = type === 'classic' ? 1 : 3
     for (let death = 0; death < unknown + 3; death++) {
       const { reader, die } = await mortal(type, options)
