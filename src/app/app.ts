@@ -27,6 +27,7 @@ import { type CeleriacOptions, type Config, parseConfig } from '../config/config
 import type { ContextValues } from '../config/requestValues.ts'
 import type { TaskOptions } from '../config/taskOptions.ts'
 import type { Job } from '../protocol/job.ts'
+import { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 import type { RequestContext } from '../request/requestContext.ts'
@@ -118,6 +119,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
     defineInternals(this, {
+      logicalClock: new LogicalClock(),
       resources: this.resources,
       hooks: this.hooks,
       stores: () => this.#stores.open(),

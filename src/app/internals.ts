@@ -3,6 +3,7 @@ import type { RevokedTree, Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import type { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -23,6 +24,8 @@ interface AppFacts {
 
 /** What only an app itself can do, and its users do not need. */
 interface AppActions {
+  /** Of this process: events and remote control send it and adjust it. */
+  readonly logicalClock: LogicalClock
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */
