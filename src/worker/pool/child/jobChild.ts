@@ -35,6 +35,8 @@ export class JobChild {
   readonly gone: Promise<void>
   /** Its thread or process has ended. Never rejects. */
   readonly ended: Promise<void>
+  /** Its slot is given up: it gets no job after the one that it runs. */
+  leaves = false
   readonly #kind: ChildKind
   readonly #host: ChildHost
   readonly #log: Logger
@@ -66,6 +68,11 @@ export class JobChild {
 
   get alive(): boolean {
     return this.#state === 'alive'
+  }
+
+  /** Of the process that runs its jobs; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#host.pid
   }
 
   /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
