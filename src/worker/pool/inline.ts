@@ -7,8 +7,9 @@ import type { StopSignal } from '../../std/stopSignal.ts'
 import { shown } from '../../std/validate.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import { requireSize } from '../options.ts'
 import type { WorkerApp } from '../workerApp.ts'
-import { type Pool, type RunOptions, requireSize } from './pool.ts'
+import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
 
 /** As of the option `concurrency` on the command line. */

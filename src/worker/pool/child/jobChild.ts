@@ -35,8 +35,6 @@ export class JobChild {
   readonly gone: Promise<void>
   /** Its thread or process has ended. Never rejects. */
   readonly ended: Promise<void>
-  /** Its slot is given up: it gets no job after the one that it runs. */
-  leaves = false
   readonly #kind: ChildKind
   readonly #host: ChildHost
   readonly #log: Logger
