@@ -140,7 +140,7 @@ export class Worker implements Service {
     return this.#size.autoscale
   }
 
-  /** New bounds: the pool keeps to them at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  /** New bounds, which hold at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
   setAutoscale(max?: number, min?: number): AutoscaleState {
     return this.#size.setAutoscale(max, min)
   }
@@ -223,8 +223,8 @@ export class Worker implements Service {
     run.defer(this.#watchLoop())
     const loop = this.#take(consumer, this.#context, slots)
     run.defer(() => this.#drain(consumer, turns, loop))
-    const load = { waiting: () => turns.waiting, takes: () => this.health.ready }
-    run.defer(await this.#size.follow({ clock: config.clock, broker: stores.broker, queues: this.queues, ...load }))
+    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
+    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
   }
@@ -371,7 +371,6 @@ export class Worker implements Service {
 
   #count(): void {
     this.#begun++
-    this.#size.began()
     if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
   }
 

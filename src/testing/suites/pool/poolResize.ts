@@ -2,14 +2,8 @@ import assert from 'node:assert/strict'
 import { ArgumentError } from '../../../std/errors.ts'
 import type { Pool } from '../../../worker/pool/pool.ts'
 import { stays, until } from '../../kit.ts'
+import type { PoolCase, PoolTraits } from './poolCase.ts'
 import { assertStopped, assertWorks, type Started, start } from './poolJob.ts'
-import type { PoolTraits } from './poolSuite.ts'
-
-/** One case. `open` starts a pool of this size (or 1), `make` does not; both are stopped at the end. */
-export type PoolCase = (
-  title: string,
-  body: (open: (size: number) => Promise<Pool>, make: (size: number) => Pool) => Promise<void>,
-) => void
 
 /** What every pool must do whose size can be changed, and what the others say. */
 export function resizing(one: PoolCase, { isolated, resizes = true }: PoolTraits): void {

@@ -2,17 +2,10 @@ import assert from 'node:assert/strict'
 import { chainData, taskData } from '../../../protocol/canvas.ts'
 import type { Pool } from '../../../worker/pool/pool.ts'
 import { type Kit, pause, stays, until } from '../../kit.ts'
+import type { PoolCase, PoolTraits } from './poolCase.ts'
 import { assertStopped, assertWorks, failureOf, start } from './poolJob.ts'
 import { MESSAGE_REPORT } from './poolMessage.ts'
-import { type PoolCase, resizing } from './poolResize.ts'
-
-/** What a pool can do, which decides the cases that it must pass. */
-export interface PoolTraits {
-  /** A job that does not stop by itself can be ended, and one that takes its thread or process down harms no other. */
-  readonly isolated: boolean
-  /** False where its size is fixed. Default: true. */
-  readonly resizes?: boolean | undefined
-}
+import { resizing } from './poolResize.ts'
 
 /**
  * A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory
