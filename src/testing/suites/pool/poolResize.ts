@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { ArgumentError } from '../../../std/errors.ts'
-import type { Pool } from '../../../worker/pool/pool.ts'
 import { stays, until } from '../../kit.ts'
 import type { PoolCase, PoolTraits } from './poolCase.ts'
 import { assertStopped, assertWorks, type Started, start } from './poolJob.ts'
