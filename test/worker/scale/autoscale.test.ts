@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { Signals } from '../../../src/app/signals.ts'
+import { createWorkerHttp } from '../../../src/http/routes/worker.ts'
 import { type Clock, systemClock } from '../../../src/std/clock.ts'
 import { ArgumentError, ConfigError } from '../../../src/std/errors.ts'
 import { pause } from '../../../src/testing/kit.ts'
@@ -146,10 +147,14 @@ onSqliteOrEachStore(
 
     it('new bounds hold at once, and grow and shrink are refused as with Celery', async () => {
       const { worker } = await scene(lab(), { pool: 'threads', autoscale: { max: 2, min: 1 } })
+      const http = createWorkerHttp(worker)
+      const metrics = async (): Promise<string> => (await http.request('/metrics')).text()
+      expect(await metrics()).toContain('\nceleriac_worker_slots{pool="threads"} 1\n')
       expect(() => worker.grow()).toThrow('grow: expected a worker without autoscale, got one with it')
       expect(() => worker.shrink()).toThrow(ArgumentError)
       expect(worker.setAutoscale(5, 3)).toEqual({ max: 5, min: 3, current: 3 })
       await until(() => worker.pool.size === 3)
+      expect(await metrics()).toContain('\nceleriac_worker_slots{pool="threads"} 3\n')
       expect(worker.setAutoscale(undefined, 1)).toEqual({ max: 5, min: 1, current: 3 })
       expect(worker.setAutoscale(2)).toEqual({ max: 2, min: 1, current: 2 })
       expect(() => worker.setAutoscale(2, 3)).toThrow('setAutoscale: expected max >= min, got max 2 and min 3')
