@@ -66,6 +66,7 @@ export class Turns {
     const lines = [...this.#lines].map(([pool, { size }]) => (pool === pools.main ? 0 : size) + SPARES)
     this.#spares = [...lines, ...buckets.map(({ held }) => held)].reduce((sum, count) => sum + count, 0)
     pools.main.onSize = () => {
+      if (this.#stopping.aborted) return
       this.#lines.get(pools.main)?.resize(pools.main.size)
       this.onPrefetch(this.prefetch)
     }
