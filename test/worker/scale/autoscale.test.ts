@@ -26,8 +26,10 @@ interface Scene {
   open(): void
 }
 
-async function scene(lab: Lab, options: WorkerOptions): Promise<Scene> {
+/** `define`: more tasks than those of the module. */
+async function scene(lab: Lab, options: WorkerOptions, define: (app: App) => void = () => undefined): Promise<Scene> {
   const app = defineScaling(lab.app({ clock: quick }))
+  define(app)
   const scaled: Signals['worker:scaled'][] = []
   app.on('worker:scaled', (change) => void scaled.push(change))
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-gate-'))
@@ -120,6 +122,21 @@ onEachStore(
 
 onSqliteOrEachStore(
   (lab) => {
+    it('where tasks ask for several pools, those that wait in the line of its own count', async () => {
+      const options = { pool: 'threads', autoscale: { max: 3, min: 1 } } as const
+      const beside = (app: App): void => void app.task('beside', () => 1, { pool: 'inline' })
+      const { app, worker, send, open } = await scene(lab(), options, beside)
+      const results = await send(4)
+      await until(() => worker.pool.size === 3 && worker.pool.busy === 3)
+      expect(await app.queueSize('celery')).toBe(0)
+      expect(await app.send('beside').get({ timeout: '30s' })).toBe(1)
+      open()
+      expect(await results()).toHaveLength(4)
+      await until(() => worker.pool.size === 1)
+      const later = await send(3)
+      expect(await later()).toHaveLength(3)
+    })
+
     it('it is stopped while it grows, and starts again with the size that it had', async () => {
       const { worker, send, open } = await scene(lab(), { pool: 'processes', autoscale: { max: 3, min: 1 } })
       const results = await send(6)
