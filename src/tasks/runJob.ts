@@ -168,7 +168,7 @@ function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost)
   if (error instanceof Ignore) return { kind: 'ignore' }
   if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
   if (error instanceof Snooze) return { kind: 'snooze', delay: error.delay }
-  if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
+  if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: errorInfo(error).message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
     return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }

@@ -2,6 +2,7 @@ import { inTime } from '../../std/deadline.ts'
 import { CeleriacError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { readOptions } from '../../std/optionTable.ts'
+import { asError } from '../../std/thrown.ts'
 import { requireFunction } from '../../std/validate.ts'
 import { HOOK_OPTIONS, type HookOptions } from './hookOptions.ts'
 
@@ -76,8 +77,9 @@ export class HookList<Facts> {
   async #call({ run, timeout }: Entry<Facts>, facts: Facts): Promise<void> {
     try {
       await inTime((async () => run(facts))(), timeout)
-    } catch (cause) {
-      const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+    } catch (thrown) {
+      const cause = asError(thrown)
+      const reason = cause === thrown ? `${cause.name}: ${cause.message}` : cause.message
       throw new CeleriacError('HOOK_FAILED', `a hook of ${this.#name} failed: ${reason}`, { cause })
     }
   }

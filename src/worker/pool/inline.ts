@@ -1,3 +1,4 @@
+import { errorInfo } from '../../protocol/exception.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
@@ -67,7 +68,11 @@ export class InlinePool implements Pool {
       }
       const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
       run.place = this.#running.push(run) - 1
-      void this.#app.runJob(job, run).then((outcome) => run.end(outcome))
+      void this.#app.runJob(job, run).then(
+        (outcome) => run.end(outcome),
+        // A defect: it would keep its slot for ever.
+        (error) => run.end({ kind: 'failure', error: errorInfo(error) }),
+      )
     })
   }
 

@@ -24,8 +24,17 @@ export class ChannelLogger extends LeveledLogger {
       this.#channel.send(post)
     } catch {
       // Functions and the like cannot cross; a log line is not worth an error, so they go as text.
-      const texts = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]))
+      const texts = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, textOf(value)]))
       this.#channel.send({ ...post, fields: texts })
     }
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    // A revoked Proxy, or an object without a text of its own: the line is worth more than this field.
+    return '<unprintable>'
   }
 }

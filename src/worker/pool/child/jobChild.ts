@@ -5,6 +5,7 @@ import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
+import { asError } from '../../../std/thrown.ts'
 import type { RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
@@ -190,7 +191,7 @@ export class JobChild {
 
   /** An uncaught error ends a child: Node's default, and right, since its state is unknown. */
   #fail(error: unknown): void {
-    this.#error = error instanceof Error ? error : new Error(String(error))
+    this.#error = asError(error)
     const { id, task } = this.#running?.job ?? {}
     this.#log.error({ err: this.#error, id, task }, `a ${this.#kind.noun} died of an uncaught error`)
   }

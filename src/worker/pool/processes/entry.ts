@@ -1,6 +1,7 @@
 /* The entry of one process of a pool. */
 import { once } from 'node:events'
 import { ConfigError } from '../../../std/errors.ts'
+import { asError } from '../../../std/thrown.ts'
 import type { ChildData, FromChild, ToChild } from '../child/messages.ts'
 import { serveChannel } from '../child/runner.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -17,7 +18,7 @@ function send(message: FromChild): void {
 
 /** What is thrown may be anything, also what cannot be sent. */
 process.on('uncaughtExceptionMonitor', (error: unknown) => {
-  send({ type: 'uncaught', error: error instanceof Error ? error : new Error(String(error)) })
+  send({ type: 'uncaught', error: asError(error) })
 })
 const [data] = (await once(process, 'message')) as [ChildData]
 await serveChannel(
