@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { internalsOf } from '../../src/app/internals.ts'
-import type { AsyncResult } from '../../src/calls/asyncResult.ts'
-import { isFinal } from '../../src/protocol/states.ts'
+import { TimeoutError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Stop } from '../../src/std/stopSignal.ts'
 import { jobOf } from '../../src/testing/factories.ts'
@@ -38,13 +37,9 @@ describe.each([
     const names = [...KINDS, ...Array.from({ length: COUNT }, (_, at) => String(SEED + at))]
     const calls = HOSTILE_TASKS.flatMap((task) => names.map((name) => ({ task, name })))
     const handles = await Promise.all(calls.map(({ task, name }) => app.send(task, [name])))
-    let open = calls.map((call, at) => ({ ...call, handle: handles[at] as AsyncResult }))
-    const look = async (): Promise<boolean> => {
-      const states = await Promise.all(open.map(({ handle }) => handle.state()))
-      open = open.filter((_, at) => !isFinal(states[at] as string))
-      return open.length === 0
-    }
-    await until(look).catch(() => expect(open.map(({ task, name }) => `${task} ${name}`)).toEqual([]))
+    const ends = await Promise.all(handles.map((handle) => handle.get({ timeout: '100s' }).catch((error) => error)))
+    const endless = calls.filter((_, at) => ends[at] instanceof TimeoutError)
+    expect(endless.map(({ task, name }) => `${task} ${name}`)).toEqual([])
     await until(() => worker.busy === 0)
     expect(worker.pools.map(({ busy }) => busy)).toEqual([0])
     expect(await app.send('add', [1, 2]).get({ timeout: '20s' })).toBe(3)
@@ -57,7 +52,7 @@ describe.each(['threads', 'processes'] as const)('in the pool %s', (pool) => {
   it('what nothing catches ends its child alone, whatever it is', { timeout: 120_000 }, async () => {
     const app = defineHostile(lab().app({ logger }))
     await lab().work(app, { pool, module, concurrency: 2 })
-    const names = ['revoked', 'trappedError', 'impostor', 'notPrimitive', 'null', 'symbol', 'hostileMethods']
+    const names = ['revoked', 'trappedError', 'impostor', 'notPrimitive', 'null', 'symbol', 'deepCause']
     const handles = await Promise.all(
       names.flatMap((name) => ['uncaught', 'unhandled'].map((task) => app.send(task, [name]))),
     )
