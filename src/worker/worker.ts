@@ -168,7 +168,8 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares })
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
