@@ -1,5 +1,7 @@
 import { shown } from './validate.ts'
 
+/* What was thrown: it may be anything. */
+
 /** How many causes of an error are looked at. */
 const MAX_CAUSES = 10
 
@@ -27,4 +29,43 @@ function isReadable(error: Error): boolean {
     one = one.cause
   }
   return true
+}
+
+/**
+ * The `code` of what was thrown, whatever it is and of whichever copy of this package its class; undefined where it has
+ * none.
+ */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : undefined
+}
+
+/** A StoreUnavailableError: the same may succeed later. */
+export function isStoreAway(error: unknown): boolean {
+  return codeOf(error) === 'STORE_UNAVAILABLE'
+}
+
+/** Codes of Node for a module that is not there, or cannot be loaded. */
+const LOADING_CODES: ReadonlySet<string> = new Set([
+  'ERR_DLOPEN_FAILED',
+  'ERR_INVALID_MODULE_SPECIFIER',
+  'ERR_INVALID_PACKAGE_CONFIG',
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+  'ERR_REQUIRE_ESM',
+  'ERR_UNKNOWN_BUILTIN_MODULE',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_WORKER_PATH',
+  'MODULE_NOT_FOUND',
+])
+
+/**
+ * True for an error of a program or its installation: a method that this Node does not have, a module that is not
+ * installed. Waiting does not repair it, so it is reported at once, as it is.
+ */
+export function isDefect(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  if (error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError) return true
+  const { code } = error as NodeJS.ErrnoException
+  return code !== undefined && LOADING_CODES.has(code)
 }

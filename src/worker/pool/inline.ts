@@ -51,7 +51,7 @@ export class InlinePool implements Pool {
   async #start(run: ServiceRun): Promise<void> {
     const { hooks, config } = this.#app
     const child = { pool: this.kind }
-    await hooks.childInit.run(child)
+    await hooks.childInit.run(child, run.stopping)
     run.defer(() => hooks.childShutdown.runAll(child, config.logger))
     this.#isRunning = !run.stopping.aborted
   }

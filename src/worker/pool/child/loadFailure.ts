@@ -1,6 +1,5 @@
-import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError } from '../../../std/errors.ts'
-import { asError } from '../../../std/thrown.ts'
+import { asError, codeOf } from '../../../std/thrown.ts'
 import type { LoadFailure } from './messages.ts'
 
 /** Why a child cannot start, as its task module cannot be loaded, as plain data. */
