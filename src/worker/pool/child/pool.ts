@@ -55,6 +55,8 @@ export class ChildPool implements Pool {
   /** Jobs that wait for a child, first come first served. */
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
+  /** What its children log once for all of them. */
+  readonly #said = new Set<unknown>()
   #busy = 0
   /** Of the run: set by its start. */
   #data: ChildData | undefined
@@ -150,7 +152,7 @@ export class ChildPool implements Pool {
   }
 
   #add(): JobChild {
-    const child = new JobChild(this.#children, this.#data as ChildData, this.#log)
+    const child = new JobChild(this.#children, this.#data as ChildData, this.#log, this.#said)
     this.#open.add(child)
     // One that waits for its slot may end before anything awaits it.
     child.ready.catch(() => undefined)
