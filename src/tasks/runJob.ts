@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { ErrorClass, RetryPolicy } from '../config/retryOptions.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
 import { withinDeadline } from '../protocol/deadline.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -74,7 +75,7 @@ export function requestOf(
   config: Config['request'],
   log: JobHost['log'],
 ): Carried | undefined {
-  const header = headers[CONTEXT_HEADER]
+  const header = customHeader(headers, CONTEXT_HEADER)
   if (header === undefined || header === null) return undefined
   const read = readContext(header, config)
   if ('carried' in read) return read.carried
