@@ -63,8 +63,8 @@ export class HookList<Facts> {
   }
 
   /**
-   * One after the other, the first first. Rejects with the failure of the first that fails, or as soon as `stop` aborts;
-   * the others are not run.
+   * One after the other, the first first. Rejects with the failure of the first that fails, or as soon as `stop`
+   * aborts; the others are not run.
    */
   async run(facts: Facts, stop?: StopSignal): Promise<void> {
     for (const entry of [...this.#entries]) {

@@ -11,8 +11,8 @@ const HEAD_BYTES = 8
 const SLOT_WORDS = SLOT_BYTES / 4
 
 /**
- * Claims in memory that two threads share: one adds and removes them, without waking the other, which reads them now and
- * then. A claim that is added while they are read may be missing, or have the name of none.
+ * Claims in memory that two threads share: one adds and removes them, without waking the other, which reads them now
+ * and then. A claim that is added while they are read may be missing, or have the name of none.
  */
 export class LeaseTable {
   readonly memory: SharedArrayBuffer
