@@ -19,7 +19,8 @@ export interface Signals {
   'task:after-publish': TaskFacts
   /** In the worker. */
   'task:received': TaskFacts
-  'task:prerun': TaskFacts
+  /** `waited`: how long it had been due, ms; undefined where its id does not say when it was made. */
+  'task:prerun': TaskFacts & { readonly waited?: number | undefined }
   /** It ended, in any way; nothing is stored yet. */
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */
