@@ -19,7 +19,6 @@ import { type Receiver, type Refusal, receive } from './admit.ts'
 import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
-import { throughLayers } from './processing.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { type SettlerParts, settleSurely } from './settler.ts'
@@ -131,7 +130,8 @@ function run(
   lend?: NonNullable<RunOptions['lend']>,
 ): Promise<unknown> {
   const process = (): Promise<Outcome | undefined> => processIn(pool, request, context, lend)
-  return context.app.layers.process.length === 0 ? process() : throughLayers(request, context, process)
+  if (context.app.layers.process.length === 0) return process()
+  return import('./processing.ts').then(({ throughLayers }) => throughLayers(request, context, process))
 }
 
 /** Run it and settle it. Resolves with its end; undefined where it is another worker's, or was not settled. */
