@@ -69,7 +69,8 @@ function live(request: Request, context: WorkerContext): Promise<unknown> {
   if (postponement?.kind === 'unknown') return postpone(request, postponement, context)
   const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
   if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
-  app.signals.emit('task:received', request.facts)
+  const { signals } = app
+  if (signals.has('task:received')) signals.emit('task:received', { ...request.facts, lost: request.delivery.lost })
   if (postponement) return postpone(request, postponement, context)
   return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
 }
@@ -151,8 +152,9 @@ async function processIn(
 }
 
 /** What becomes of it, now that its run has ended so. */
-function nextOf(request: Request, ended: Outcome, { app: { config }, lossLimits }: WorkerContext): Outcome {
+function nextOf(request: Request, ended: Outcome, { app: { config, signals }, lossLimits }: WorkerContext): Outcome {
   if (ended.kind !== 'stopped') return ended
+  if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
   const outcome = afterStop(request, ended, lossLimits, config.logger)
   return withinDeadline(outcome, request.message.headers, config.clock.now())
 }
