@@ -102,7 +102,7 @@ class TraceLayers {
   }
 }
 
-/** The same headers with this trace context in the place of theirs; as they are where none is propagated. */
+/** The same headers with this trace context instead of theirs; as they are where none is propagated. */
 function withTrace(headers: Processing['headers'], trace: Readonly<Record<string, string>>): Processing['headers'] {
   if (Object.keys(trace).length === 0) return headers
   const { traceparent: _, tracestate: __, baggage: ___, [LINKED_HEADER]: ____, ...rest } = headers
