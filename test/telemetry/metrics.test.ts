@@ -13,7 +13,8 @@ onEachStore(
       await app.send('unknown')
       const before = await metrics.text()
       const knows = kind !== 'rabbitmq'
-      expect(before.includes('celeriac_delayed_messages 1\n')).toBe(knows)
+      // As Celery's, a message with an eta lies in its queue on Redis.
+      expect(before.includes(`celeriac_delayed_messages ${kind === 'redis' ? 0 : 1}\n`)).toBe(knows)
       expect(before.includes('celeriac_queue_oldest_age_seconds{queue="celery"}')).toBe(knows)
       await lab().work(app)
       await until(async () => (await metrics.text()).includes('celeriac_queue_dead_letters{queue="celery"} 1\n'))
