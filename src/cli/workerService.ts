@@ -136,6 +136,7 @@ export async function runWorker(
 /** How a worker ends that stops by itself: by the reason of its signal. */
 const OWN_ENDS: Readonly<Record<string, { readonly text: string; readonly code: number }>> = {
   'store lost': { text: 'stopping: the store is lost', code: COLD_EXIT_CODE },
+  'remote control': { text: 'stopping: remote control asked for it', code: WARM_EXIT_CODE },
   'max tasks': { text: 'stopping: it has run as many tasks as --max-tasks allows', code: WARM_EXIT_CODE },
 }
 

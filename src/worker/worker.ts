@@ -4,7 +4,7 @@ import { internalsOf } from '../app/internals.ts'
 import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
-import type { Consumer } from '../broker/broker.ts'
+import type { Delivery } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
@@ -14,9 +14,11 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
+import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { OutageWatch, type WorkerHealth } from './health.ts'
+import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
 import { LoopWatch } from './loopWatch.ts'
@@ -64,7 +66,8 @@ interface Ending {
 export class Worker implements Service {
   readonly app: App
   readonly hostname: string
-  readonly queues: readonly string[]
+  /** Queues that it takes from when it starts. */
+  readonly #ownQueues: readonly string[]
   readonly #pools: TaskPools
   readonly #grace: number
   /** As `ConsumeOptions.ahead`. */
@@ -81,9 +84,8 @@ export class Worker implements Service {
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
-  #consumer: Consumer | undefined
-  /** It takes nothing more, as `quiet` asked. */
-  #isQuiet = false
+  #intake: Intake | undefined
+  #turns: Turns | undefined
   /** How this run ends: what the first call of `stop` asked for. */
   #ending: Ending | undefined
   /** Aborts when this run must end at once. */
@@ -91,7 +93,7 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
+    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, control, logger, ...rest } =
       parseWorkerOptions(options)
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
     const { prefetchMultiplier, disablePrefetch, ...pool } = intake
@@ -99,7 +101,7 @@ export class Worker implements Service {
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#ownQueues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
     this.#grace = grace
@@ -109,19 +111,25 @@ export class Worker implements Service {
     this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
     this.#control = new ControlListener({
-      hostname: this.hostname,
-      broker: async () => (await this.#app.stores()).broker,
-      clock: this.#app.config.clock,
+      worker: this,
+      app: this.#app,
+      allowed: control,
       state: this.#state,
+      turns: () => this.#turns,
+      timeLimits: this.#timeLimits,
       revokeGrace,
       retract: (id) => this.#retract(id),
-      error: (error) => this.#app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
   }
 
   /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
-    return this.#consumer?.problem
+    return this.#intake?.problem
+  }
+
+  /** Queues that it takes from. */
+  get queues(): readonly string[] {
+    return this.#intake?.queues ?? this.#ownQueues
   }
 
   /** Its own pool. */
@@ -138,7 +146,7 @@ export class Worker implements Service {
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
+    if (state === 'running' && this.#intake?.isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
     if (state === 'running') return this.#outages.look(this.problem)
     return { ready: false, live: true, reason: NOT_READY[state] }
   }
@@ -164,11 +172,15 @@ export class Worker implements Service {
 
   /** What is opened here is closed in the opposite order. */
   async #open(run: ServiceRun): Promise<void> {
-    this.#consumer = undefined
+    this.#intake = undefined
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    const turns = new Turns(this.#pools, this.queues, {
+      app: this.#app,
+      lossLimits: this.#lossLimits,
+      executions: () => this.#state.executions,
+    })
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
@@ -183,27 +195,38 @@ export class Worker implements Service {
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
-    const queues = this.queues.map((name) => ({ name }))
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
-    const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
-    const consumer = await stores.broker.consume(queues, taking)
+    const intake: Intake = new Intake({
+      broker: stores.broker,
+      queues: this.queues,
+      ahead: this.#ahead,
+      name: this.hostname,
+      prefetch: limit(turns.prefetch),
+      execute: (delivery, settled) => {
+        this.#execute(delivery, context, settled)
+        slots.changed()
+      },
+      lost: (error) => this.#lose(error),
+    })
     const slots = new LentSlots({
       size: () => turns.prefetch,
       held: () => this.#state.held,
-      limit: (count) => consumer.prefetch(limit(count)),
+      limit: (count) => intake.prefetch(limit(count)),
     })
+    const context = this.#contextOf(stores, turns, slots)
     turns.onPrefetch = () => slots.apply()
-    this.#consumer = consumer
-    run.defer(() => this.#orTell(consumer.release()))
+    this.#intake = intake
+    this.#turns = turns
+    this.#context = context
+    run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
-    this.#context = this.#contextOf(stores, turns, slots)
-    const joiner = this.#joinerOf(stores, this.#context)
+    const joiner = this.#joinerOf(stores, context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
     run.defer(this.#watchLoop())
-    const loop = this.#take(consumer, this.#context, slots)
-    run.defer(() => this.#drain(consumer, turns, loop))
+    await intake.start()
+    run.defer(() => this.#drain(intake, turns))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
   }
@@ -249,13 +272,35 @@ export class Worker implements Service {
   }
 
   /**
-   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without
-   * effect on a worker that does not run.
+   * Take no more tasks, and go on with those that run, until `resume` or `stop`. Without effect on a worker that does
+   * not run, as the next three.
    */
   async quiet(): Promise<void> {
-    if (this.#lifecycle.state !== 'running') return
-    this.#isQuiet = true
-    await this.#orTell(this.#consumer?.close())
+    if (this.#isRunning) await this.#orTell(this.#intake?.quiet())
+  }
+
+  /** After `quiet`: take tasks again. Rejects with StoreUnavailableError: then it stays quiet. */
+  async resume(): Promise<void> {
+    if (this.#isRunning) await this.#intake?.resume()
+  }
+
+  /**
+   * Take from this queue too, until it stops. Rejects with ConfigError where its tasks need the option `module`, and
+   * with StoreUnavailableError.
+   */
+  async addQueue(queue: string): Promise<void> {
+    requireText(queue, 'queue')
+    this.#pools.requireModule([queue])
+    if (this.#isRunning) await this.#intake?.add(queue)
+  }
+
+  /** Take from this queue no more, until it stops. What it has taken of it goes on. Rejects as `addQueue`. */
+  async cancelQueue(queue: string): Promise<void> {
+    if (this.#isRunning) await this.#intake?.cancel(queue)
+  }
+
+  get #isRunning(): boolean {
+    return this.#lifecycle.state === 'running'
   }
 
   /**
@@ -278,11 +323,11 @@ export class Worker implements Service {
     setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
-  async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {
+  async #drain(intake: Intake, turns: Turns): Promise<void> {
     const { grace, reason } = this.#ending as Ending
     this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
     // Beside the tasks: what waits for an unavailable broker must not take from their time.
-    const closing = this.#orTell(consumer.close())
+    const closing = this.#orTell(intake.close())
     turns.stop()
     await this.#ended(grace)
     for (const request of this.#state.running.values()) request.abort('shutdown')
@@ -290,7 +335,6 @@ export class Worker implements Service {
     for (const request of this.#state.running.values()) request.kill('shutdown')
     // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
     this.#stopNow.abort()
-    await loop
     await Promise.all([this.#released(), this.problem ? undefined : closing])
   }
 
@@ -305,8 +349,8 @@ export class Worker implements Service {
 
   #reset(): void {
     this.#context = undefined
+    this.#turns = undefined
     this.#ending = undefined
-    this.#isQuiet = false
     this.#begun = 0
     this.#stopNow = new AbortController()
   }
@@ -336,15 +380,15 @@ export class Worker implements Service {
     signal.removeEventListener('abort', stopNow)
   }
 
-  async #take(consumer: Consumer, context: WorkerContext, slots: LentSlots): Promise<void> {
-    for await (const delivery of consumer) {
-      const isOver = this.#begun >= this.#maxTasks
-      this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
-      slots.changed()
-    }
-    if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
-    // Nothing can come any more, nor be settled: its store is lost for good.
-    this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
+  #execute(delivery: Delivery, context: WorkerContext, settled: () => void): void {
+    const isOver = this.#begun >= this.#maxTasks
+    this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context), settled)
+  }
+
+  /** Nothing can come any more, nor be settled: its store is lost for good. */
+  #lose(error: Error | undefined): void {
+    if (this.#lifecycle.state === 'stopping') return
+    this.#app.signals.emit('worker:error', { error, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
 

@@ -95,16 +95,19 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
   const app = lab.app()
   const { broker } = await storesOf(app)
   const consumers = new Consumers(broker)
+  const internals = internalsOf(app)
+  app.on('worker:error', ({ error }) => {
+    throw error
+  })
   const service = new ControlListener({
-    hostname: 'celeriac@subject',
-    broker: async () => broker,
-    clock: systemClock,
+    worker: new Worker(app, { hostname: 'celeriac@subject', logger: false }),
+    app: { ...internals, stores: async () => ({ ...(await internals.stores()), broker }) },
+    allowed: true,
     state: new WorkerState(),
+    turns: () => undefined,
+    timeLimits: {},
     revokeGrace: 0,
     retract: () => undefined,
-    error: (error) => {
-      throw error
-    },
   })
   return {
     service,

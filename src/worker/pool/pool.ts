@@ -21,6 +21,14 @@ export interface RunOptions {
   readonly emit?: Emit | undefined
 }
 
+/** A child of a pool, for remote control. */
+export interface Slot {
+  /** Of its process; of a thread, that of the worker. */
+  readonly pid: number
+  /** Id of the job that it runs now. */
+  readonly job: string | undefined
+}
+
 /**
  * Where tasks run. `stop` accepts no more jobs and closes what is idle; jobs that still run are ended by force, and
  * jobs that wait for a slot end as stopped by `shutdown`. A pool that does not run ends each job so.
@@ -31,6 +39,8 @@ export interface Pool extends Service {
   /** How many jobs may run at once, and how many do. */
   readonly size: number
   readonly busy: number
+  /** Its children; absent where jobs run in the worker's thread. */
+  readonly slots?: readonly Slot[]
   /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
 }

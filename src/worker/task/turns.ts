@@ -22,6 +22,8 @@ export interface Turn {
 interface TurnsParts {
   readonly app: Pick<WorkerApp, 'config' | 'tasks'>
   readonly lossLimits: LossLimits
+  /** What the worker holds. */
+  executions(): Iterable<Promise<void>>
 }
 
 /** How long a message is put back, ms, at least and at most. */
@@ -40,13 +42,16 @@ export class Turns {
   readonly #lines = new Map<Pool, Line>()
   /** By the name of the task. */
   readonly #buckets = new Map<string, Bucket>()
+  /** Rate limits that were set while it runs, as `RateLimit`, by the name of the task. */
+  readonly #rates = new Map<string, number | undefined>()
+  readonly #executions: () => Iterable<Promise<void>>
   readonly #clock: Clock
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
   readonly #stopping = new Stop()
   /** How many messages it holds for these lines. */
-  readonly #places: number
+  #places: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -55,17 +60,16 @@ export class Turns {
   #lastReturn = 0
 
   /** For the tasks of these queues. */
-  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits }: TurnsParts) {
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
     this.#limits = lossLimits
+    this.#executions = executions
     this.#ready = new Set([pools.main])
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
-    const places = [...lines, ...buckets.map(({ held }) => held)]
-    this.#places = places.length === 0 ? pools.main.size : places.reduce((sum, count) => sum + count)
+    this.#places = this.#count()
   }
 
   /** How many messages the worker holds at once. */
@@ -81,7 +85,7 @@ export class Turns {
     const alone = this.#aloneFor(request)
     const pool = alone ?? this.#pools.of(request.definition.options.pool)
     const bucket = this.#bucketOf(request.definition)
-    const line = bucket || pool !== this.#pools.main ? this.#lineOf(pool) : this.#lines.get(pool)
+    const line = bucket || pool !== this.#pools.main ? this.#beginLine(pool) : this.#lines.get(pool)
     if (!line) return undefined
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
@@ -93,6 +97,22 @@ export class Turns {
     if (hasSlot && this.#ready.has(pool)) return { pool, end }
     const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, delay, patient)
     return { pool, wait: alone ? this.#beside(wait) : wait, end }
+  }
+
+  /** The rate limit of a task, ms between runs; undefined: none. */
+  rateLimit({ name, options }: TaskDefinition): number | undefined {
+    return this.#rates.has(name) ? this.#rates.get(name) : options.rateLimit
+  }
+
+  /** Change the rate limit of a task, ms between runs; undefined: none. Those that wait already keep their turn. */
+  setRateLimit(task: string, interval: number | undefined): void {
+    this.#rates.set(task, interval)
+    if (interval === undefined) this.#buckets.delete(task)
+    else {
+      this.#buckets.set(task, new Bucket(interval))
+      this.#beginLine(this.#pools.main)
+    }
+    this.#recount()
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
@@ -158,6 +178,35 @@ export class Turns {
     return this.#lastReturn
   }
 
+  /**
+   * The line of a pool. The first that a worker begins while it runs counts as slots of its own pool what it holds
+   * already.
+   */
+  #beginLine(pool: Pool): Line {
+    const { main } = this.#pools
+    if (this.#lines.has(pool)) return this.#lineOf(pool)
+    if (!this.#lines.has(main)) {
+      const own = this.#lineOf(main)
+      for (const execution of this.#executions()) if (own.take()) void execution.then(() => own.free())
+    }
+    const line = this.#lineOf(pool)
+    this.#recount()
+    return line
+  }
+
+  #count(): number {
+    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
+    const places = [...lines, ...[...this.#buckets.values()].map(({ held }) => held)]
+    return places.length === 0 ? this.#pools.main.size : places.reduce((sum, count) => sum + count)
+  }
+
+  #recount(): void {
+    const places = this.#count()
+    if (places === this.#places) return
+    this.#places = places
+    this.onPrefetch(this.prefetch)
+  }
+
   #lineOf(pool: Pool): Line {
     let line = this.#lines.get(pool)
     if (!line) {
@@ -167,7 +216,9 @@ export class Turns {
     return line
   }
 
-  #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
+  #bucketOf(definition: TaskDefinition): Bucket | undefined {
+    const { name } = definition
+    const rateLimit = this.rateLimit(definition)
     if (rateLimit === undefined) return undefined
     let bucket = this.#buckets.get(name)
     if (!bucket) {

@@ -5,7 +5,7 @@ import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
-import type { RunOptions } from '../pool.ts'
+import type { RunOptions, Slot } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
 import { loadError } from './loadFailure.ts'
@@ -62,6 +62,12 @@ export class JobChild {
       uncaught: (error) => this.#fail(error),
       exit: (why) => this.#exit(why),
     })
+  }
+
+  /** Where it is, and what it runs; undefined where it could not be started. */
+  get slot(): Slot | undefined {
+    const { pid } = this.#host
+    return pid === undefined ? undefined : { pid, job: this.#running?.job.id }
   }
 
   get alive(): boolean {

@@ -8,7 +8,7 @@ import type { Logger } from '../../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
 import type { StopSignal } from '../../../std/stopSignal.ts'
 import type { WorkerApp } from '../../workerApp.ts'
-import type { Pool, RunOptions } from '../pool.ts'
+import type { Pool, RunOptions, Slot } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildKind } from './host.ts'
 import { JobChild } from './jobChild.ts'
@@ -70,6 +70,10 @@ export class ChildPool implements Pool {
 
   get busy(): number {
     return this.#busy
+  }
+
+  get slots(): readonly Slot[] {
+    return [...this.#open].flatMap((child) => child.slot ?? [])
   }
 
   /**

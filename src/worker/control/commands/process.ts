@@ -1,0 +1,61 @@
+import { MAX_REVOKED } from '../../../backend/retention.ts'
+import { isRecord } from '../../../std/isRecord.ts'
+import type { Arguments, Command, CommandContext } from '../controlled.ts'
+import { infoOf, pidOf } from './requests.ts'
+
+/** The worker as a process, and what workers ask of each other. */
+export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
+  clock: (_, { app }) => ({ clock: app.logicalClock.value }),
+  hello,
+  memsample: () => `${(process.memoryUsage.rss() / 2 ** 20).toFixed(2)}MB`,
+  memdump: () => ({ error: "memdump: of Python's workers alone: use memsample, or Node's heap snapshots" }),
+  objgraph: () => ({ error: "objgraph: of Python's workers alone: use Node's heap snapshots" }),
+  shutdown: (_, { worker }) => {
+    // Not awaited: this listener is one of the things that it stops. Nothing is answered, as by Celery's.
+    void worker.stop({ reason: 'remote control' })
+    return undefined
+  },
+  quiet: async (_, { worker }) => {
+    await worker.quiet()
+    return { ok: 'takes no more tasks' }
+  },
+  resume: async (_, { worker }) => {
+    await worker.resume()
+    return { ok: 'takes tasks' }
+  },
+  where,
+}
+
+/** Celery's workers know when an id was revoked by a clock that counts from the start of their machine, in seconds. */
+const REVOKED_AT_STEP = 1e-6
+
+/**
+ * Another worker starts: take the ids that it knows to be revoked, and answer ours. Undefined, so no answer, where it is
+ * this worker itself.
+ */
+function hello({ from_node: from, revoked }: Arguments, { worker, app, state }: CommandContext): unknown {
+  if (from === worker.hostname) return undefined
+  for (const id of idsOf(revoked)) state.revoked.add(id)
+  // Never a whole number: Python must read each as a float. All of them count as revoked now.
+  const now = Number(process.hrtime.bigint() / 1000n) / 1e6 + REVOKED_AT_STEP / 2
+  const ids = Object.fromEntries(state.revoked.all().map((id) => [id, [now, id]]))
+  return { revoked: ids, clock: app.logicalClock.forward() }
+}
+
+/** Ids in the form in which workers exchange them, the newest `MAX_REVOKED`. */
+export function idsOf(revoked: unknown): readonly string[] {
+  const ids = Array.isArray(revoked) ? revoked : isRecord(revoked) ? Object.keys(revoked) : []
+  return ids.filter((id) => typeof id === 'string' && id.length <= 1000).slice(-MAX_REVOKED)
+}
+
+/** Each run, with where it runs. A stack cannot be taken of a thread that computes without stopping it. */
+function where(_: Arguments, context: CommandContext): unknown {
+  const { state, app } = context
+  const now = app.config.clock.now()
+  return [...state.running.values()].map((request) => {
+    const { id, name, time_start } = infoOf(request, context, true)
+    const pool = context.worker.pools.find(({ slots }) => slots?.some(({ job }) => job === id))
+    const runtime = request.begun === undefined ? null : Math.max(0, now - request.begun) / 1000
+    return { id, name, time_start, runtime, pool: (pool ?? context.worker.pool).kind, worker_pid: pidOf(request, context) }
+  })
+}
