@@ -105,7 +105,12 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
     doc: 'change the rate limit of a task: 10/s, 100/m, 1000/h; 0: none',
   },
   resume: { own: true, doc: 'after quiet: take tasks again' },
-  revoke: { rest: 'task_id', usage: '<id...>', needs: 1, doc: 'these tasks never run; those that run are asked to stop' },
+  revoke: {
+    rest: 'task_id',
+    usage: '<id...>',
+    needs: 1,
+    doc: 'these tasks never run; those that run are asked to stop',
+  },
   revoke_by_stamped_headers: {
     rest: 'headers',
     usage: '<name=value...>',

@@ -146,7 +146,8 @@ export class Worker implements Service {
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#intake?.isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
+    if (state === 'running' && this.#intake?.isQuiet)
+      return { ready: false, live: true, reason: 'it takes no more tasks' }
     if (state === 'running') return this.#outages.look(this.problem)
     return { ready: false, live: true, reason: NOT_READY[state] }
   }

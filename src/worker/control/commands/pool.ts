@@ -14,8 +14,7 @@ export const POOL_COMMANDS: Readonly<Record<string, Command>> = {
 
 function resize(how: 'grow' | 'shrink', n: unknown, { worker }: CommandContext): unknown {
   const count = wholeOf(n, 'n', 1, 1)
-  if (worker.autoscale)
-    return { error: `pool_${how} is not supported with autoscale. Adjust autoscale range instead.` }
+  if (worker.autoscale) return { error: `pool_${how} is not supported with autoscale. Adjust autoscale range instead.` }
   if (!worker[how]) return { error: `pool_${how}: the pool ${worker.pool.kind} cannot change its size` }
   worker[how](count)
   return { ok: `pool will ${how}` }

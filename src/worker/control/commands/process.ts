@@ -56,6 +56,13 @@ function where(_: Arguments, context: CommandContext): unknown {
     const { id, name, time_start } = infoOf(request, context, true)
     const pool = context.worker.pools.find(({ slots }) => slots?.some(({ job }) => job === id))
     const runtime = request.begun === undefined ? null : Math.max(0, now - request.begun) / 1000
-    return { id, name, time_start, runtime, pool: (pool ?? context.worker.pool).kind, worker_pid: pidOf(request, context) }
+    return {
+      id,
+      name,
+      time_start,
+      runtime,
+      pool: (pool ?? context.worker.pool).kind,
+      worker_pid: pidOf(request, context),
+    }
   })
 }

@@ -10,7 +10,8 @@ const MAX_ARGUMENTS_LENGTH = 16_384
 
 /** What the worker holds, and what is revoked. */
 export const REQUEST_COMMANDS: Readonly<Record<string, Command>> = {
-  active: ({ safe }, context) => [...context.state.running.values()].map((request) => infoOf(request, context, safe === true)),
+  active: ({ safe }, context) =>
+    [...context.state.running.values()].map((request) => infoOf(request, context, safe === true)),
   reserved: (_, context) => [...context.state.reserved].map((request) => infoOf(request, context)),
   // A task that is not due is put back into its queue, and the store keeps it until its time.
   scheduled: () => [],

@@ -115,7 +115,9 @@ function rateText(interval: number | undefined): string | undefined {
 function reportOf(context: CommandContext): string {
   const { app, worker } = context
   const { broker, backend } = app.config
-  const settings = Object.entries(settingsOf(context, false)).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  const settings = Object.entries(settingsOf(context, false)).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+  )
   return [
     '',
     `software -> celeriac:${version()} node:${process.versions.node}`,
