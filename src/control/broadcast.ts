@@ -1,5 +1,4 @@
-import type { App } from '../app/app.ts'
-import { internalsOf } from '../app/internals.ts'
+import type { AppInternals } from '../app/internals.ts'
 import type { Broker, Consumer } from '../broker/broker.ts'
 import {
   type ControlRequest,
@@ -15,6 +14,7 @@ import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
+import type { StopSignal } from '../std/stopSignal.ts'
 import { refuseUnknown, requireObject, requireText, shown } from '../std/validate.ts'
 import type { ControlReply } from './replies.ts'
 
@@ -37,6 +37,9 @@ export interface ParsedControlOptions extends Omit<ControlOptions, 'timeout'> {
   readonly wait: number
 }
 
+/** What is needed of an app. */
+type Asker = Pick<AppInternals, 'stores' | 'config' | 'logicalClock'>
+
 type Command = Pick<ControlRequest, 'method' | 'arguments'>
 
 const OPTIONS: ReadonlySet<string> = new Set(['destination', 'pattern', 'matcher', 'timeout', 'limit'])
@@ -58,30 +61,38 @@ export function parseControlOptions(options: ControlOptions): ParsedControlOptio
 }
 
 /** Send a command to workers, without waiting for answers. Rejects with StoreUnavailableError. */
-export async function send(app: App, command: Command, options: ParsedControlOptions): Promise<void> {
-  const { stores, config, logicalClock } = internalsOf(app)
-  const { broker } = await stores()
+export async function send(app: Asker, command: Command, options: ParsedControlOptions): Promise<void> {
+  const { config, logicalClock } = app
+  const { broker } = await app.stores()
   const { envelope, route } = requestOf(command, options, { now: config.clock.now(), logicalClock })
   await broker.publish(envelope, route)
 }
 
 /**
  * Ask workers. Their number is not known: the wait ends with `limit` answers, or as many as were named, or when none
- * comes for a while. Rejects with StoreUnavailableError.
+ * comes for a while, or when `ended` aborts. Rejects with StoreUnavailableError.
  */
-export async function ask(app: App, command: Command, options: ParsedControlOptions): Promise<ControlReply[]> {
-  const { stores, config, logicalClock } = internalsOf(app)
-  const { broker } = await stores()
+export async function ask(
+  app: Asker,
+  command: Command,
+  options: ParsedControlOptions,
+  ended?: StopSignal,
+): Promise<ControlReply[]> {
+  const { config, logicalClock } = app
+  const { broker } = await app.stores()
   // An address for this request alone: no other's answers come there, so the ticket need not be looked at.
   const oid = uuid()
   const replyTo: ReplyTo = { exchange: REPLY_EXCHANGE, routingKey: oid }
   const consumer = await listen(broker, replyTo)
+  const close = (): void => void consumer.close().catch(() => undefined)
+  ended?.addEventListener('abort', close)
   try {
     const from = { now: config.clock.now(), logicalClock }
     const { envelope, route } = requestOf({ ...command, ticket: oid, replyTo }, options, from)
     await broker.publish(envelope, route)
     return await collect(consumer, options, logicalClock)
   } finally {
+    ended?.removeEventListener('abort', close)
     // Where the store is unavailable the queue expires by itself: the answers count.
     await consumer.release().catch(() => undefined)
   }

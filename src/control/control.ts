@@ -68,7 +68,11 @@ export class Control {
   ): Promise<ControlReply<Value>[]> {
     requireText(method, 'method')
     requireObject(given, 'arguments')
-    return (await ask(this.#app, { method, arguments: given }, parseControlOptions(options))) as ControlReply<Value>[]
+    return (await ask(
+      internalsOf(this.#app),
+      { method, arguments: given },
+      parseControlOptions(options),
+    )) as ControlReply<Value>[]
   }
 
   /** Which workers run: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError. */
@@ -87,7 +91,7 @@ export class Control {
     const parsed = parseControlOptions(rest)
     const { backend } = await internalsOf(this.#app).stores()
     await backend.revoked.add(all)
-    return ask(this.#app, { method: 'revoke', arguments: { task_id: all, terminate, signal } }, parsed)
+    return ask(internalsOf(this.#app), { method: 'revoke', arguments: { task_id: all, terminate, signal } }, parsed)
   }
 
   /**
@@ -180,7 +184,7 @@ export class Control {
 
   /** Stop the workers. None of them answers; resolves when the store has the command. */
   async shutdown(options: ControlOptions = {}): Promise<void> {
-    await send(this.#app, { method: 'shutdown', arguments: {} }, parseControlOptions(options))
+    await send(internalsOf(this.#app), { method: 'shutdown', arguments: {} }, parseControlOptions(options))
   }
 }
 

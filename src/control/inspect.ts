@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { internalsOf } from '../app/internals.ts'
 import { ask, type ControlOptions, type ParsedControlOptions, parseControlOptions } from './broadcast.ts'
 import type { ActiveQueue, Answers, CommandDone, RunningTask, ScheduledTask, TaskInfo, WorkerStats } from './replies.ts'
 
@@ -92,7 +93,7 @@ export class Inspect {
 
   /** Where two workers have one name, the last answer counts, as with Celery. */
   async #ask<Value>(method: string, given: Readonly<Record<string, unknown>> = {}): Promise<Answers<Value>> {
-    const replies = await ask(this.#app, { method, arguments: given }, this.#options)
+    const replies = await ask(internalsOf(this.#app), { method, arguments: given }, this.#options)
     return Object.assign({}, ...replies) as Answers<Value>
   }
 }

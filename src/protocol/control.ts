@@ -182,3 +182,26 @@ function refusalOf(matcher: string): string {
   if (matcher === 'pcre') return 'the matcher pcre is not supported, as its pattern could stop a worker: use glob'
   return `expected the matcher glob, got ${JSON.stringify(matcher.slice(0, 80))}`
 }
+
+/** Longest id that is remembered, in characters. */
+export const MAX_ID_LENGTH = 1000
+
+/** A fraction of a second, so that a time is never a whole number: Python must read it as a float. */
+const FRACTION = 0.5
+
+/**
+ * Revoked ids as workers exchange them: each with when it was revoked. That is `seconds` here, by the clock of Python's
+ * workers: since the start of the machine. They forget an id hours after that.
+ */
+export function revokedData(
+  ids: readonly string[],
+  seconds: number,
+): Readonly<Record<string, readonly [number, string]>> {
+  return Object.fromEntries(ids.map((id) => [id, [Math.floor(seconds) + FRACTION, id] as const]))
+}
+
+/** The ids of them: of an object, or of a list. */
+export function readRevoked(revoked: unknown): readonly string[] {
+  const ids = Array.isArray(revoked) ? revoked : isRecord(revoked) ? Object.keys(revoked) : []
+  return ids.filter((id) => typeof id === 'string' && id.length <= MAX_ID_LENGTH)
+}

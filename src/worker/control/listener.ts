@@ -7,6 +7,7 @@ import {
   controlQueue,
   controlReply,
   isMeant,
+  MAX_ID_LENGTH,
   readRequest,
 } from '../../protocol/control.ts'
 import { commandName } from '../../protocol/controlCommands.ts'
@@ -16,9 +17,6 @@ import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/se
 import { uuid } from '../../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../../std/service.ts'
 import type { Arguments, Command, CommandContext, Controlled } from './controlled.ts'
-
-/** Longest task id that a command may name, in characters: ids are remembered. */
-const MAX_ID_LENGTH = 1000
 
 /** The commands that come often or must be fast; the others are loaded by the first of them. */
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -55,11 +53,23 @@ export class ControlListener implements Service {
     const consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
     const ended = new AbortController()
     const loop = this.#listen(consumer, broker, ended.signal)
+    const mingling = this.#mingle(ended.signal)
     run.defer(async () => {
       ended.abort()
-      await consumer.release()
+      await Promise.all([consumer.release(), mingling])
       await loop
     })
+  }
+
+  /** On brokers that Celery's workers share: elsewhere the store knows all revoked ids. */
+  async #mingle(ended: AbortSignal): Promise<void> {
+    const { app } = this.#controlled
+    if (app.config.broker.scheme === 'memory' || app.config.broker.scheme === 'sqlite') return
+    try {
+      await (await import('./mingle.ts')).mingle(this.#controlled, ended)
+    } catch (error) {
+      if (!ended.aborted) this.#report(error)
+    }
   }
 
   async #listen(consumer: Consumer, broker: Broker, ended: AbortSignal): Promise<void> {

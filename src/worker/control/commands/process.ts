@@ -1,5 +1,4 @@
-import { MAX_REVOKED } from '../../../backend/retention.ts'
-import { isRecord } from '../../../std/isRecord.ts'
+import { readRevoked, revokedData } from '../../../protocol/control.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
 import { infoOf, pidOf } from './requests.ts'
 
@@ -26,26 +25,14 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
   where,
 }
 
-/** Celery's workers know when an id was revoked by a clock that counts from the start of their machine, in seconds. */
-const REVOKED_AT_STEP = 1e-6
-
 /**
  * Another worker starts: take the ids that it knows to be revoked, and answer ours. Undefined, so no answer, where it is
  * this worker itself.
  */
 function hello({ from_node: from, revoked }: Arguments, { worker, app, state }: CommandContext): unknown {
   if (from === worker.hostname) return undefined
-  for (const id of idsOf(revoked)) state.revoked.add(id)
-  // Never a whole number: Python must read each as a float. All of them count as revoked now.
-  const now = Number(process.hrtime.bigint() / 1000n) / 1e6 + REVOKED_AT_STEP / 2
-  const ids = Object.fromEntries(state.revoked.all().map((id) => [id, [now, id]]))
-  return { revoked: ids, clock: app.logicalClock.forward() }
-}
-
-/** Ids in the form in which workers exchange them, the newest `MAX_REVOKED`. */
-export function idsOf(revoked: unknown): readonly string[] {
-  const ids = Array.isArray(revoked) ? revoked : isRecord(revoked) ? Object.keys(revoked) : []
-  return ids.filter((id) => typeof id === 'string' && id.length <= 1000).slice(-MAX_REVOKED)
+  for (const id of readRevoked(revoked)) state.revoked.add(id)
+  return { revoked: revokedData(state.revoked.all(), process.hrtime()[0]), clock: app.logicalClock.forward() }
 }
 
 /** Each run, with where it runs. A stack cannot be taken of a thread that computes without stopping it. */
