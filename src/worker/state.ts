@@ -1,5 +1,6 @@
 import { MAX_REVOKED } from '../backend/retention.ts'
 import type { TaskMessage } from '../protocol/message.ts'
+import { MAX_TIMER_MS } from '../std/clock.ts'
 import { RecentIds } from '../std/recentIds.ts'
 import { Postponed } from './task/postponed.ts'
 import type { Request } from './task/request.ts'
@@ -57,6 +58,21 @@ export class WorkerState {
   /** Resolves when nothing is held, those included that came meanwhile. */
   async released(): Promise<void> {
     while (this.#executions.size > 0) await Promise.all(this.#executions)
+  }
+
+  /** Resolves when nothing is held any more, after `limit` ms, or when `stopNow` aborts. */
+  async releasedWithin(limit: number, stopNow: AbortSignal): Promise<void> {
+    if (this.held === 0 || limit === 0 || stopNow.aborted) return
+    let timer: NodeJS.Timeout | undefined
+    let end = (): void => undefined
+    const enough = new Promise<void>((resolve) => {
+      end = resolve
+      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
+      stopNow.addEventListener('abort', end, { once: true })
+    })
+    await Promise.race([enough, this.released()])
+    clearTimeout(timer)
+    stopNow.removeEventListener('abort', end)
   }
 
   /** It is revoked, or one of its stamps, or the header that it is a member of: by itself, or as a step of a chain. */

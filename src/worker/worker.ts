@@ -13,19 +13,20 @@ import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
-import { OutageWatch, type WorkerHealth } from './health.ts'
+import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
-import { LoopWatch } from './loopWatch.ts'
+import { watchLoop } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import { queuesToTake } from './queues.ts'
+import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
@@ -34,8 +35,9 @@ import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
 export type { WorkerHealth } from './health.ts'
-export type { PoolKind, WorkerOptions } from './options.ts'
+export type { Autoscale, PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
 
@@ -50,12 +52,6 @@ const ABORT_GRACE_MS = 500
 /** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
 const OUTAGE_GRACE_MS = 500
 
-const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
-  idle: 'it does not run',
-  starting: 'it starts',
-  stopping: 'it stops',
-}
-
 interface Ending {
   /** ms */
   readonly grace: number
@@ -69,6 +65,7 @@ export class Worker implements Service {
   /** Queues that it takes from when it starts. */
   readonly #ownQueues: readonly string[]
   readonly #pools: TaskPools
+  readonly #size: PoolSize
   readonly #grace: number
   /** As `ConsumeOptions.ahead`. */
   readonly #ahead: number
@@ -109,6 +106,9 @@ export class Worker implements Service {
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
+    this.#size = new PoolSize(this.pool, pool.autoscale, (change) =>
+      this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
+    )
     this.#logger = logger
     this.#control = new ControlListener({
       worker: this,
@@ -143,13 +143,31 @@ export class Worker implements Service {
     return this.#pools.all
   }
 
+  /** Between which sizes its own pool scales itself; undefined without the option `autoscale`. */
+  get autoscale(): AutoscaleState | undefined {
+    return this.#size.autoscale
+  }
+
+  /** New bounds: the pool keeps to them at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  setAutoscale(max?: number, min?: number): AutoscaleState {
+    return this.#size.setAutoscale(max, min)
+  }
+
+  /** Let its own pool run so many more tasks at once; returns how many. Throws ArgumentError, also with `autoscale`. */
+  grow(count = 1): number {
+    return this.#size.grow(count)
+  }
+
+  /** The opposite: what runs goes on to its end. */
+  shrink(count = 1): number {
+    return this.#size.shrink(count)
+  }
+
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#intake?.isQuiet)
-      return { ready: false, live: true, reason: 'it takes no more tasks' }
-    if (state === 'running') return this.#outages.look(this.problem)
-    return { ready: false, live: true, reason: NOT_READY[state] }
+    const reason = NOT_READY[state === 'running' && this.#intake?.isQuiet ? 'quiet' : state]
+    return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
   /** How many tasks it holds now. */
@@ -225,9 +243,11 @@ export class Worker implements Service {
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
-    run.defer(this.#watchLoop())
+    run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start()
     run.defer(() => this.#drain(intake, turns))
+    const load = { waiting: () => turns.waiting, takes: () => this.health.ready }
+    run.defer(await this.#size.follow({ clock: config.clock, broker: stores.broker, queues: this.queues, ...load }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
   }
@@ -235,17 +255,6 @@ export class Worker implements Service {
   get #facts(): WorkerFacts {
     const { hostname, queues, pool } = this
     return { hostname, queues, pool: pool.kind, concurrency: pool.size }
-  }
-
-  /** Where tasks run in this thread. The returned function ends it. */
-  #watchLoop(): () => void {
-    if (!this.pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
-    const { hostname } = this
-    const watch = new LoopWatch(this.#state, (blocked) =>
-      this.#app.signals.emit('worker:blocked', { hostname, ...blocked }),
-    )
-    watch.start()
-    return () => watch.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -365,20 +374,8 @@ export class Worker implements Service {
     }
   }
 
-  /** Resolves when nothing runs any more, after `limit` ms, or when the worker must stop at once. */
-  async #ended(limit: number): Promise<void> {
-    const { signal } = this.#stopNow
-    if (this.#state.held === 0 || limit === 0 || signal.aborted) return
-    let timer: NodeJS.Timeout | undefined
-    let stopNow = (): void => undefined
-    const enough = new Promise<void>((resolve) => {
-      stopNow = resolve
-      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
-      signal.addEventListener('abort', stopNow, { once: true })
-    })
-    await Promise.race([enough, this.#state.released()])
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stopNow)
+  #ended(limit: number): Promise<void> {
+    return this.#state.releasedWithin(limit, this.#stopNow.signal)
   }
 
   #execute(delivery: Delivery, context: WorkerContext, settled: () => void): void {
@@ -395,6 +392,7 @@ export class Worker implements Service {
 
   #count(): void {
     this.#begun++
+    this.#size.began()
     if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
   }
 

@@ -1,5 +1,6 @@
 import type { ControlAllowed } from '../../protocol/controlCommands.ts'
 import type { Pool } from '../pool/pool.ts'
+import type { AutoscaleState } from '../scale/poolSize.ts'
 import type { WorkerState } from '../state.ts'
 import type { TimeLimits } from '../task/timeLimits.ts'
 import type { Turns } from '../task/turns.ts'
@@ -16,13 +17,6 @@ export interface TaskEvents {
   heartbeat(): void
 }
 
-/** Bounds of a pool that scales itself, and its size. */
-export interface AutoscaleState {
-  readonly max: number
-  readonly min: number
-  readonly current: number
-}
-
 /** The worker itself. What is optional answers as a worker of Celery without it. */
 export interface ControlledWorker {
   readonly hostname: string
@@ -30,11 +24,10 @@ export interface ControlledWorker {
   readonly pool: Pool
   readonly pools: readonly Pool[]
   readonly taskEvents?: TaskEvents | undefined
-  readonly autoscale?: AutoscaleState | undefined
-  setAutoscale?(max: number, min: number): void
-  /** The new size of its pool. Throws where the pool cannot. */
-  grow?(count: number): number
-  shrink?(count: number): number
+  readonly autoscale: AutoscaleState | undefined
+  setAutoscale(max?: number, min?: number): AutoscaleState
+  grow(count: number): number
+  shrink(count: number): number
   addQueue(queue: string): Promise<void>
   cancelQueue(queue: string): Promise<void>
   quiet(): Promise<void>

@@ -1,7 +1,9 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
+import { ArgumentError } from '../../std/errors.ts'
 import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
+import { shown } from '../../std/validate.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 
 /** How one job is stopped, and where it reports. */
@@ -22,7 +24,7 @@ export interface RunOptions {
 }
 
 /** A child of a pool, for remote control. */
-export interface Slot {
+export interface ChildInfo {
   /** Of its process; of a thread, that of the worker. */
   readonly pid: number
   /** Id of the job that it runs now. */
@@ -36,11 +38,33 @@ export interface Slot {
 export interface Pool extends Service {
   /** `inline`, `threads`, `processes` or `solo`: for the banner. */
   readonly kind: string
-  /** How many jobs may run at once, and how many do. */
+  /**
+   * How many jobs may run at once. It grows as new threads and processes have loaded the task module, and shrinks at
+   * once: then more than that may still run.
+   */
   readonly size: number
+  /** How many are to run at once, as `resize` was called last. */
+  readonly target: number
+  /** How many run. */
   readonly busy: number
+  /** Ids of the processes in which they run. */
+  readonly pids: readonly number[]
   /** Its children; absent where jobs run in the worker's thread. */
-  readonly slots?: readonly Slot[]
+  readonly children?: readonly ChildInfo[]
+  /** Called when `size` has changed. */
+  onSize: () => void
+  /**
+   * Run so many at once from now on, also after the next start. A new thread or process that cannot start is logged,
+   * and started again. Where there are too many, idle ones end first, busy ones after their job. Throws ArgumentError
+   * for what is no whole number from 1 to 1024 (inline: 100000), and always in the pool `solo`.
+   */
+  resize(size: number): void
   /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
+}
+
+/** Throws ArgumentError for a size that the pool cannot have. */
+export function requireSize(kind: string, size: number, max: number): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= max))
+    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
 }

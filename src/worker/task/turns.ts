@@ -50,8 +50,8 @@ export class Turns {
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
   readonly #stopping = new Stop()
-  /** How many messages it holds for these lines. */
-  #places: number
+  /** How many messages it holds beside one for each slot of the worker's own pool. */
+  #spares: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -69,12 +69,21 @@ export class Turns {
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    this.#places = this.#count()
+    this.#spares = this.#count()
+    pools.main.onSize = () => {
+      this.#lines.get(pools.main)?.resize(pools.main.size)
+      this.onPrefetch(this.prefetch)
+    }
   }
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    return this.#places + this.#alone
+    return this.#pools.main.size + this.#spares + this.#alone
+  }
+
+  /** How many requests wait here for a slot of the worker's own pool. */
+  get waiting(): number {
+    return this.#lines.get(this.#pools.main)?.waiting ?? 0
   }
 
   /**
@@ -195,15 +204,15 @@ export class Turns {
   }
 
   #count(): number {
-    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
+    const lines = [...this.#lines].map(([pool, { size }]) => (pool === this.#pools.main ? 0 : size) + SPARES)
     const places = [...lines, ...[...this.#buckets.values()].map(({ held }) => held)]
-    return places.length === 0 ? this.#pools.main.size : places.reduce((sum, count) => sum + count)
+    return places.reduce((sum, count) => sum + count, 0)
   }
 
   #recount(): void {
-    const places = this.#count()
-    if (places === this.#places) return
-    this.#places = places
+    const spares = this.#count()
+    if (spares === this.#spares) return
+    this.#spares = spares
     this.onPrefetch(this.prefetch)
   }
 

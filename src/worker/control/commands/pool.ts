@@ -15,15 +15,13 @@ export const POOL_COMMANDS: Readonly<Record<string, Command>> = {
 function resize(how: 'grow' | 'shrink', n: unknown, { worker }: CommandContext): unknown {
   const count = wholeOf(n, 'n', 1, 1)
   if (worker.autoscale) return { error: `pool_${how} is not supported with autoscale. Adjust autoscale range instead.` }
-  if (!worker[how]) return { error: `pool_${how}: the pool ${worker.pool.kind} cannot change its size` }
   worker[how](count)
   return { ok: `pool will ${how}` }
 }
 
 function autoscale({ max, min }: Arguments, { worker }: CommandContext): unknown {
   const { autoscale: present } = worker
-  if (!present || !worker.setAutoscale) throw new RangeError('Autoscale not enabled')
-  worker.setAutoscale(wholeOf(max, 'max', 1, present.max), wholeOf(min, 'min', 0, present.min))
-  const changed = worker.autoscale ?? present
-  return { ok: `autoscale now max=${changed.max} min=${changed.min}` }
+  if (!present) throw new RangeError('Autoscale not enabled')
+  const bounds = worker.setAutoscale(wholeOf(max, 'max', 1, present.max), wholeOf(min, 'min', 0, present.min))
+  return { ok: `autoscale now max=${bounds.max} min=${bounds.min}` }
 }

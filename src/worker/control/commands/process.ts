@@ -41,7 +41,7 @@ function where(_: Arguments, context: CommandContext): unknown {
   const now = app.config.clock.now()
   return [...state.running.values()].map((request) => {
     const { id, name, time_start } = infoOf(request, context, true)
-    const pool = context.worker.pools.find(({ slots }) => slots?.some(({ job }) => job === id))
+    const pool = context.worker.pools.find(({ children }) => children?.some(({ job }) => job === id))
     const runtime = request.begun === undefined ? null : Math.max(0, now - request.begun) / 1000
     return {
       id,

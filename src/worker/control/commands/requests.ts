@@ -56,11 +56,8 @@ export function infoOf(request: Request, context: CommandContext, safe = false):
 
 /** Of the process that runs it. */
 export function pidOf({ id }: Request, { worker }: CommandContext): number {
-  for (const { slots } of worker.pools) {
-    const slot = slots?.find(({ job }) => job === id)
-    if (slot) return slot.pid
-  }
-  return process.pid
+  const children = worker.pools.flatMap((pool) => pool.children ?? [])
+  return children.find(({ job }) => job === id)?.pid ?? process.pid
 }
 
 /** As it is, where plain JSON has words for it and it is not too long; else as text. */

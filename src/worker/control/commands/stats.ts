@@ -21,13 +21,12 @@ function stats(_: unknown, context: CommandContext): unknown {
   }
 }
 
-function poolInfo({ kind, size, slots }: Pool, { timeLimits }: CommandContext): Readonly<Record<string, unknown>> {
+function poolInfo({ kind, size, pids }: Pool, { timeLimits }: CommandContext): Readonly<Record<string, unknown>> {
   const { softTimeLimit = 0, timeLimit = 0 } = timeLimits
-  const pids = new Set(slots?.map(({ pid }) => pid) ?? [process.pid])
   return {
     implementation: `celeriac:${kind}`,
     'max-concurrency': size,
-    processes: [...pids],
+    processes: pids,
     'max-tasks-per-child': 'N/A',
     'put-guarded-by-semaphore': false,
     timeouts: [softTimeLimit / 1000, timeLimit / 1000],

@@ -11,7 +11,7 @@ export interface ChildEvents {
 
 /** One thread or process of a pool, seen from the pool. */
 export interface ChildHost {
-  /** Of its process; undefined for one that could not be started. */
+  /** Id of the process; undefined where it could not be started. */
   readonly pid: number | undefined
   /** Throws for a value that cannot cross. Without effect on a child that has ended. */
   send(message: ToChild): void

@@ -5,7 +5,7 @@ import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
-import type { RunOptions, Slot } from '../pool.ts'
+import type { RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
 import { loadError } from './loadFailure.ts'
@@ -35,6 +35,8 @@ export class JobChild {
   readonly gone: Promise<void>
   /** Its thread or process has ended. Never rejects. */
   readonly ended: Promise<void>
+  /** Its slot is given up: it gets no job after the one that it runs. */
+  leaves = false
   readonly #kind: ChildKind
   readonly #host: ChildHost
   readonly #log: Logger
@@ -64,14 +66,18 @@ export class JobChild {
     })
   }
 
-  /** Where it is, and what it runs; undefined where it could not be started. */
-  get slot(): Slot | undefined {
-    const { pid } = this.#host
-    return pid === undefined ? undefined : { pid, job: this.#running?.job.id }
+  /** Id of the job that it runs. */
+  get job(): string | undefined {
+    return this.#running?.job.id
   }
 
   get alive(): boolean {
     return this.#state === 'alive'
+  }
+
+  /** Of the process that runs its jobs; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#host.pid
   }
 
   /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
