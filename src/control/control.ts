@@ -45,8 +45,8 @@ type Arguments = Readonly<Record<string, unknown>>
 /**
  * Remote control of the workers on an app's broker, ours and Celery's. The number of workers is not known: each that
  * receives the command answers, and the wait ends when as many have answered as were named, or no more answers come.
- * Each method resolves with the answers, and rejects with ArgumentError and StoreUnavailableError; that a worker refuses
- * a command is an answer.
+ * Each method resolves with the answers, and rejects with ArgumentError and StoreUnavailableError. A worker that
+ * refuses a command answers so.
  */
 export class Control {
   readonly #app: App

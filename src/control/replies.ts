@@ -1,5 +1,5 @@
 /*
- * What workers answer (celery-wire §5.3): the same of Celery's and ours, where nothing else is said. Times are in seconds.
+ * What workers answer (celery-wire §5.3), Celery's and ours. Times are in seconds.
  */
 
 /** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */

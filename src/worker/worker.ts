@@ -221,10 +221,7 @@ export class Worker implements Service {
       ahead: this.#ahead,
       name: this.hostname,
       prefetch: limit(turns.prefetch),
-      execute: (delivery, settled) => {
-        this.#execute(delivery, context, settled)
-        slots.changed()
-      },
+      execute: (delivery, settled) => this.#execute(delivery, context, slots, settled),
       lost: (error) => this.#lose(error),
     })
     const slots = new LentSlots({
@@ -294,17 +291,14 @@ export class Worker implements Service {
     if (this.#isRunning) await this.#intake?.resume()
   }
 
-  /**
-   * Take from this queue too, until it stops. Rejects with ConfigError where its tasks need the option `module`, and
-   * with StoreUnavailableError.
-   */
+  /** Take from this queue too, until it stops. Rejects with ConfigError without a module that its tasks need. */
   async addQueue(queue: string): Promise<void> {
     requireText(queue, 'queue')
     this.#pools.requireModule([queue])
     if (this.#isRunning) await this.#intake?.add(queue)
   }
 
-  /** Take from this queue no more, until it stops. What it has taken of it goes on. Rejects as `addQueue`. */
+  /** Take from this queue no more, until it stops. What it has taken of it goes on. */
   async cancelQueue(queue: string): Promise<void> {
     if (this.#isRunning) await this.#intake?.cancel(queue)
   }
@@ -378,9 +372,10 @@ export class Worker implements Service {
     return this.#state.releasedWithin(limit, this.#stopNow.signal)
   }
 
-  #execute(delivery: Delivery, context: WorkerContext, settled: () => void): void {
+  #execute(delivery: Delivery, context: WorkerContext, slots: LentSlots, settled: () => void): void {
     const isOver = this.#begun >= this.#maxTasks
     this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context), settled)
+    slots.changed()
   }
 
   /** Nothing can come any more, nor be settled: its store is lost for good. */

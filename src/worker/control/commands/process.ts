@@ -26,8 +26,8 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
 }
 
 /**
- * Another worker starts: take the ids that it knows to be revoked, and answer ours. Undefined, so no answer, where it is
- * this worker itself.
+ * Another worker starts: take the ids that it knows to be revoked, and answer ours. Undefined, so no answer, where it
+ * is this worker itself.
  */
 function hello({ from_node: from, revoked }: Arguments, { worker, app, state }: CommandContext): unknown {
   if (from === worker.hostname) return undefined

@@ -15,8 +15,7 @@ export const SETTINGS_COMMANDS: Readonly<Record<string, Command>> = {
 
 /** What is shown in place of what may be a secret. */
 const SECRET = '********'
-/** Options with secrets, and those that are code. */
-const SECRETS: ReadonlySet<string> = new Set(['webhooks'])
+/** Options that are code. */
 const CODE: ReadonlySet<string> = new Set(['clock', 'logger', 'context', 'request', 'routes'])
 /** Always shown. */
 const STORES: ReadonlySet<string> = new Set(['broker', 'backend'])
@@ -41,8 +40,9 @@ function settingsOf({ app }: CommandContext, withDefaults: boolean): Readonly<Re
 
 function shownSetting(name: string, { kind }: AnyRow, value: unknown): unknown {
   if (value === undefined) return null
-  if (SECRETS.has(name)) return SECRET
   if (STORES.has(name)) return String(value)
+  // Of plain values alone: another object may have secrets.
+  if (typeof value === 'object' && !Array.isArray(value) && name !== 'queues') return SECRET
   return kind === 'duration' && typeof value === 'number' ? value / 1000 : value
 }
 
