@@ -12,6 +12,7 @@ import {
   controlled,
   duration,
   logLevel,
+  maxMin,
   moment,
   momentOrDuration,
   names,
@@ -268,6 +269,7 @@ function withBeat(own: Command): Command {
 function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
+    .addOption(flag('--autoscale <max,min>', WORKER_OPTIONS.autoscale, { as: '10,2' }).argParser(maxMin))
     .addOption(countFlag('--prefetch-multiplier <number>', WORKER_OPTIONS.prefetchMultiplier))
     .addOption(flag('--disable-prefetch', WORKER_OPTIONS.disablePrefetch))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))

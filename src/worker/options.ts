@@ -349,6 +349,12 @@ export function parseAutoscale(given: Autoscale, where: string): Autoscale {
   return { max, min }
 }
 
+/** Throws ArgumentError for a size that the pool cannot have. */
+export function requireSize(kind: string, size: number, max: number): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= max))
+    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
+}
+
 function requireQueues(queues: unknown, where: string): void {
   if (!Array.isArray(queues) || queues.length === 0)
     throw new ArgumentError(`${where}: expected a list of at least one, got ${shown(queues)}`)

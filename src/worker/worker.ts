@@ -14,6 +14,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { untilStopped } from '../std/stopSignal.ts'
 import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
@@ -148,7 +149,7 @@ export class Worker implements Service {
     return this.#size.autoscale
   }
 
-  /** New bounds: the pool keeps to them at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  /** New bounds, which hold at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
   setAutoscale(max?: number, min?: number): AutoscaleState {
     return this.#size.setAutoscale(max, min)
   }
@@ -195,19 +196,16 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, {
-      app: this.#app,
-      lossLimits: this.#lossLimits,
-      executions: () => this.#state.executions,
-    })
+    const turns = this.#turnsOf()
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
-    await hooks.workerInit.run(this.#facts)
+    const stopNow = this.#stopNow.signal
+    await hooks.workerInit.run(this.#facts, stopNow)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
-    await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
+    await untilStopped(this.#pools.start(), stopNow)
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#released())
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -243,15 +241,22 @@ export class Worker implements Service {
     run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start()
     run.defer(() => this.#drain(intake, turns))
-    const load = { waiting: () => turns.waiting, takes: () => this.health.ready }
-    run.defer(await this.#size.follow({ clock: config.clock, broker: stores.broker, queues: this.queues, ...load }))
+    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
+    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
-    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    await untilStopped(ready, run.stopping).catch(() => undefined)
   }
 
   get #facts(): WorkerFacts {
     const { hostname, queues, pool } = this
     return { hostname, queues, pool: pool.kind, concurrency: pool.size }
+  }
+
+  #turnsOf(): Turns {
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const executions = (): Iterable<Promise<void>> => this.#state.executions
+    return new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares, executions })
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -283,28 +288,24 @@ export class Worker implements Service {
    * not run, as the next three.
    */
   async quiet(): Promise<void> {
-    if (this.#isRunning) await this.#orTell(this.#intake?.quiet())
+    if (this.#lifecycle.state === 'running') await this.#orTell(this.#intake?.quiet())
   }
 
   /** After `quiet`: take tasks again. Rejects with StoreUnavailableError: then it stays quiet. */
   async resume(): Promise<void> {
-    if (this.#isRunning) await this.#intake?.resume()
+    if (this.#lifecycle.state === 'running') await this.#intake?.resume()
   }
 
   /** Take from this queue too, until it stops. Rejects with ConfigError without a module that its tasks need. */
   async addQueue(queue: string): Promise<void> {
     requireText(queue, 'queue')
     this.#pools.requireModule([queue])
-    if (this.#isRunning) await this.#intake?.add(queue)
+    if (this.#lifecycle.state === 'running') await this.#intake?.add(queue)
   }
 
   /** Take from this queue no more, until it stops. What it has taken of it goes on. */
   async cancelQueue(queue: string): Promise<void> {
-    if (this.#isRunning) await this.#intake?.cancel(queue)
-  }
-
-  get #isRunning(): boolean {
-    return this.#lifecycle.state === 'running'
+    if (this.#lifecycle.state === 'running') await this.#intake?.cancel(queue)
   }
 
   /**
@@ -316,15 +317,16 @@ export class Worker implements Service {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
+    else if (this.#lifecycle.state === 'starting') this.#stopAfter(grace, () => this.#context === undefined)
     else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
   }
 
-  /** ms from now. A run that has ended before has a signal of its own. */
-  #stopAfter(grace: number): void {
+  /** ms from now, if it is `wanted` then. A run that has ended before has a signal of its own. */
+  #stopAfter(grace: number, wanted = (): boolean => true): void {
     const stopNow = this.#stopNow
-    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
+    setTimeout(() => wanted() && stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
   async #drain(intake: Intake, turns: Turns): Promise<void> {
@@ -387,7 +389,6 @@ export class Worker implements Service {
 
   #count(): void {
     this.#begun++
-    this.#size.began()
     if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
   }
 

@@ -23,7 +23,7 @@ onEachStore((lab) => {
     expect(await control.addConsumer('second', ONE)).toEqual(done('add consumer second'))
     await until(() => ran.includes(1))
     const queues = await inspect(app).activeQueues()
-    expect((queues[NAME] as { name: string }[]).map(({ name }) => name)).toEqual([app.config.queue, 'second'])
+    expect((queues[NAME] as readonly { name: string }[]).map(({ name }) => name)).toEqual([app.config.queue, 'second'])
     expect(await control.cancelConsumer('second', ONE)).toEqual(done('no longer consuming from second'))
     await app.send('task', [2], { queue: 'second' })
     await (await app.send('task', [3])).get()

@@ -1,9 +1,7 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import { ArgumentError } from '../../std/errors.ts'
 import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
-import { shown } from '../../std/validate.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 
 /** How one job is stopped, and where it reports. */
@@ -61,10 +59,4 @@ export interface Pool extends Service {
   resize(size: number): void
   /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
-}
-
-/** Throws ArgumentError for a size that the pool cannot have. */
-export function requireSize(kind: string, size: number, max: number): void {
-  if (!(Number.isInteger(size) && size >= 1 && size <= max))
-    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
 }

@@ -43,7 +43,7 @@ export class Autoscaler {
   readonly #scaled: Scaled
   readonly #interval: number
   readonly #keepalive: number
-  readonly #cpu = new CpuUse()
+  readonly #cpu: Pick<CpuUse, 'sample'>
   #cancel: (() => void) | undefined
   #isStopped = false
   /** Most runs at once since the last look. */
@@ -60,13 +60,15 @@ export class Autoscaler {
     {
       interval = INTERVAL_MS,
       keepalive = KEEPALIVE_MS,
-    }: { readonly interval?: number; readonly keepalive?: number } = {},
+      cpu = new CpuUse(),
+    }: { readonly interval?: number; readonly keepalive?: number; readonly cpu?: Pick<CpuUse, 'sample'> } = {},
   ) {
     this.#pool = pool
     this.#load = load
     this.#scaled = scaled
     this.#interval = interval
     this.#keepalive = keepalive
+    this.#cpu = cpu
   }
 
   start(): void {

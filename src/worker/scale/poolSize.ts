@@ -2,7 +2,8 @@ import { ArgumentError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 import { type Autoscale, parseAutoscale } from '../options.ts'
 import type { Pool } from '../pool/pool.ts'
-import type { Autoscaler, Load } from './autoscaler.ts'
+import type { WorkerState } from '../state.ts'
+import type { Load } from './autoscaler.ts'
 
 /** The bounds of a pool that scales itself, and its size now. */
 export interface AutoscaleState extends Autoscale {
@@ -15,8 +16,6 @@ export class PoolSize {
   readonly #pool: Pool
   #bounds: Autoscale | undefined
   readonly #report: (change: { readonly before: number; readonly size: number }) => void
-  /** While the worker runs, where its pool scales itself. */
-  #scaler: Autoscaler | undefined
 
   /** `bounds`: it scales itself. `report` is called with each change of what the size is to be. */
   constructor(
@@ -52,25 +51,24 @@ export class PoolSize {
     return { ...this.#bounds, current: this.#pool.target }
   }
 
-  /** Let the pool scale itself, where it is to. The returned function ends that. */
-  async follow(load: Load): Promise<() => void> {
+  /** Let the pool scale itself by the load of a worker, where it is to. The returned function ends that. */
+  async follow(state: Pick<WorkerState, 'onBegin'>, load: Load): Promise<() => void> {
     if (!this.#bounds) return () => undefined
     const { Autoscaler } = await import('./autoscaler.ts')
     const scaler = new Autoscaler(this.#pool, load, {
       bounds: () => this.#bounds as Autoscale,
       resize: (size) => this.#resize(size),
     })
-    this.#scaler = scaler
+    const { onBegin } = state
+    state.onBegin = () => {
+      onBegin()
+      scaler.began()
+    }
     scaler.start()
     return () => {
-      this.#scaler = undefined
+      state.onBegin = onBegin
       scaler.stop()
     }
-  }
-
-  /** A task is about to run in it, or in a pool beside it. */
-  began(): void {
-    this.#scaler?.began()
   }
 
   /** Celery, too, refuses it where the pool scales itself. */

@@ -6,7 +6,7 @@ import type { Pool } from '../pool/pool.ts'
 import { type TaskPools, tasksOf } from '../pool/taskPools.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { Bucket } from './bucket.ts'
-import { Line, SPARES, type WaitEnd } from './line.ts'
+import { Line, type WaitEnd } from './line.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
 import type { Request } from './request.ts'
 
@@ -24,6 +24,8 @@ interface TurnsParts {
   readonly lossLimits: LossLimits
   /** What the worker holds. */
   executions(): Iterable<Promise<void>>
+  /** Absent: 2. 0 where a message is taken for a free slot alone. */
+  readonly spares?: number | undefined
 }
 
 /** How long a message is put back, ms, at least and at most. */
@@ -49,9 +51,10 @@ export class Turns {
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
+  readonly #spares: number | undefined
   readonly #stopping = new Stop()
   /** How many messages it holds beside one for each slot of the worker's own pool. */
-  #spares: number
+  #besideSlots: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -60,17 +63,19 @@ export class Turns {
   #lastReturn = 0
 
   /** For the tasks of these queues. */
-  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, executions }: TurnsParts) {
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
     this.#limits = lossLimits
+    this.#spares = spares
     this.#executions = executions
     this.#ready = new Set([pools.main])
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    this.#spares = this.#count()
+    this.#besideSlots = this.#count()
     pools.main.onSize = () => {
+      if (this.#stopping.aborted) return
       this.#lines.get(pools.main)?.resize(pools.main.size)
       this.onPrefetch(this.prefetch)
     }
@@ -78,7 +83,7 @@ export class Turns {
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    return this.#pools.main.size + this.#spares + this.#alone
+    return this.#pools.main.size + this.#besideSlots + this.#alone
   }
 
   /** How many requests wait here for a slot of the worker's own pool. */
@@ -204,22 +209,22 @@ export class Turns {
   }
 
   #count(): number {
-    const lines = [...this.#lines].map(([pool, { size }]) => (pool === this.#pools.main ? 0 : size) + SPARES)
+    const lines = [...this.#lines].map(([pool, line]) => (pool === this.#pools.main ? 0 : line.size) + line.spares)
     const places = [...lines, ...[...this.#buckets.values()].map(({ held }) => held)]
     return places.reduce((sum, count) => sum + count, 0)
   }
 
   #recount(): void {
-    const spares = this.#count()
-    if (spares === this.#spares) return
-    this.#spares = spares
+    const count = this.#count()
+    if (count === this.#besideSlots) return
+    this.#besideSlots = count
     this.onPrefetch(this.prefetch)
   }
 
   #lineOf(pool: Pool): Line {
     let line = this.#lines.get(pool)
     if (!line) {
-      line = new Line(pool.size, this.#clock)
+      line = new Line(pool.size, this.#clock, this.#spares)
       this.#lines.set(pool, line)
     }
     return line

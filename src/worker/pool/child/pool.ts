@@ -6,14 +6,14 @@ import { WorkerLostError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
 import { Stop, type StopSignal } from '../../../std/stopSignal.ts'
-import { MAX_CHILDREN } from '../../options.ts'
+import { MAX_CHILDREN, requireSize } from '../../options.ts'
 import type { WorkerApp } from '../../workerApp.ts'
-import { type ChildInfo, type Pool, type RunOptions, requireSize } from '../pool.ts'
+import type { ChildInfo, Pool, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildKind } from './host.ts'
 import type { JobChild } from './jobChild.ts'
 import type { ChildData } from './messages.ts'
-import { Slot, type SlotParts } from './slot.ts'
+import type { Slot, SlotParts } from './slot.ts'
 
 export interface ChildPoolOptions {
   /** How many children. */
@@ -29,6 +29,8 @@ export interface ChildPoolOptions {
 /** What one run of the pool has. */
 interface Staff extends SlotParts {
   readonly slots: Set<Slot>
+  /** One more slot. `isOpen`: as of its constructor. */
+  open(isOpen: boolean): Slot
 }
 
 /** The successor of a child is started after this share of its jobs, so that it is ready when it is needed. */
@@ -54,6 +56,8 @@ export class ChildPool implements Pool {
   /** Jobs that wait for a child, first come first served. */
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
+  /** What its children log once for all of them. */
+  readonly #said = new Set<unknown>()
   #busy = 0
   /** Of the run: from the moment when it can start children until it closes them. */
   #staff: Staff | undefined
@@ -141,55 +145,62 @@ export class ChildPool implements Pool {
     run.defer(close)
     // At once: it does not wait for children that still load.
     run.stopping.addEventListener('abort', () => void close())
-    // A worker whose tasks all run inline does not load it.
-    const { JobChild: Child } = await import('./jobChild.ts')
+    // A worker whose tasks all run inline does not load them.
+    const [{ JobChild: Child }, { Slot: PoolSlot }] = await Promise.all([import('./jobChild.ts'), import('./slot.ts')])
     if (stopping.aborted) throw new WorkerLostError(`the pool was stopped before its ${this.#children.plural} started`)
-    const add = (): JobChild => this.#added(new Child(this.#children, data, this.#log))
-    this.#staff = this.#staffOf(stopping, add)
-    const slots = Array.from({ length: this.#target }, () => new Slot(this.#staff as Staff, true))
-    for (const slot of slots) this.#staff.slots.add(slot)
+    const parts = this.#partsOf(stopping, () => this.#added(new Child(this.#children, data, this.#log, this.#said)))
+    const staff: Staff = { ...parts, slots: new Set(), open: (isOpen) => new PoolSlot(parts, isOpen) }
+    this.#staff = staff
+    const slots = Array.from({ length: this.#target }, () => staff.open(true))
+    for (const slot of slots) staff.slots.add(slot)
     await Promise.all(slots.map((slot) => slot.loaded()))
     for (const slot of slots) void slot.keep()
   }
 
-  #staffOf(stopping: StopSignal, add: () => JobChild): Staff {
+  #partsOf(stopping: StopSignal, add: () => JobChild): SlotParts {
     const end = new Deferred<void>()
     stopping.addEventListener('abort', () => end.resolve())
     return {
       stopping,
       end: end.promise,
       add,
-      slots: new Set(),
       log: this.#log,
       noun: this.#children.noun,
       successorOf: (child) => this.#successors.get(child),
       offer: (child) => this.#offer(child),
       withdraw: (child) => this.#withdraw(child),
+      spare: (slot) => this.#spare(slot),
       opened: () => this.#count(),
     }
   }
 
-  /** As many slots as were asked for last: those go first that have no child now, then idle ones, then busy ones. */
+  /** As many slots as are to be: those without a child go first, then idle ones. Busy ones go after their jobs. */
   #fit(staff: Staff): void {
     const { slots } = staff
     for (let missing = this.#target - slots.size; missing > 0; missing--) {
-      const slot = new Slot(staff, false)
+      const slot = staff.open(false)
       slots.add(slot)
       void slot.keep()
     }
+    for (const slot of slots) if (!slot.child.alive) this.#spare(slot)
     const idle = new Set(this.#idle)
-    const rank = ({ child }: Slot): number => (child.alive ? (idle.has(child) ? 1 : 2) : 0)
-    const leaving = [...slots].sort((a, b) => rank(a) - rank(b)).slice(0, slots.size - this.#target)
-    for (const slot of leaving) {
-      slots.delete(slot)
-      slot.close()
-    }
+    for (const slot of slots) if (idle.has(slot.child)) this.#spare(slot)
   }
 
-  /** How many slots have opened. */
+  /** Close a slot that runs no job, where there is one too many. */
+  #spare(slot: Slot): boolean {
+    const slots = this.#staff?.slots
+    if (!slots || slots.size <= this.#target) return false
+    slots.delete(slot)
+    slot.close()
+    return true
+  }
+
+  /** How many slots have opened, of those that are to be. */
   #count(): void {
     const slots = this.#staff?.slots
-    const size = slots ? [...slots].filter(({ isOpen }) => isOpen).length : this.#target
+    const open = slots ? [...slots].filter(({ isOpen }) => isOpen).length : this.#target
+    const size = Math.min(open, this.#target)
     if (size === this.#size) return
     this.#size = size
     this.onSize()
@@ -245,18 +256,25 @@ export class ChildPool implements Pool {
   #lookAhead(child: JobChild): void {
     const { maxTasks } = this.#options
     if (maxTasks === undefined || child.jobs < maxTasks * AHEAD || this.#successors.has(child)) return
-    if (this.#staff && !child.leaves) this.#successors.set(child, this.#staff.add())
+    if (this.#staff && this.#staff.slots.size <= this.#target) this.#successors.set(child, this.#staff.add())
   }
 
-  #withdraw(child: JobChild): boolean {
+  #withdraw(child: JobChild): void {
     const place = this.#idle.indexOf(child)
     if (place >= 0) this.#idle.splice(place, 1)
-    return place >= 0
+  }
+
+  /** Its slot was one too many, and is closed. */
+  #isSpare(child: JobChild): boolean {
+    const { slots } = this.#staff ?? {}
+    if (!slots || slots.size <= this.#target) return false
+    const slot = [...slots].find((one) => one.child === child)
+    return slot !== undefined && this.#spare(slot)
   }
 
   #offer(child: JobChild): void {
-    if (child.leaves || this.#isWorn(child)) child.retire()
-    if (!child.alive) return
+    if (this.#isWorn(child)) child.retire()
+    if (!child.alive || this.#isSpare(child)) return
     const [resume] = this.#line
     if (resume) resume(child)
     else this.#idle.push(child)

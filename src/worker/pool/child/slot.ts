@@ -20,8 +20,10 @@ export interface SlotParts {
   successorOf(child: JobChild): JobChild | undefined
   /** The child waits for a job. */
   offer(child: JobChild): void
-  /** It gets no job any more. False where it was not waiting for one. */
-  withdraw(child: JobChild): boolean
+  /** It gets no job any more. */
+  withdraw(child: JobChild): void
+  /** Give up the slot, where there is one too many. */
+  spare(slot: Slot): boolean
   /** A slot has its first child. */
   opened(): void
 }
@@ -34,7 +36,6 @@ export class Slot {
   readonly #parts: SlotParts
   #child: JobChild
   #isOpen: boolean
-  #isKept = false
   readonly #closed = new Deferred<void>()
   #isClosed = false
 
@@ -68,14 +69,13 @@ export class Slot {
    * when its successor is ready. Resolves when the slot is closed or the pool stops.
    */
   async keep(): Promise<void> {
-    this.#isKept = true
     await this.#load()
     let failures = 0
     while (!this.#isOver) {
       if (this.#child.alive) this.#offer()
       await this.#child.gone
       this.#parts.withdraw(this.#child)
-      if (this.#isOver) break
+      if (this.#isOver || this.#parts.spare(this)) break
       failures = this.#child.jobs > 0 ? 0 : failures + 1
       if (failures > 0) await this.#pause(failures)
       if (this.#isOver) break
@@ -87,13 +87,12 @@ export class Slot {
     if (!this.#parts.stopping.aborted) this.#end()
   }
 
-  /** Give it up: its child ends, after the job that it runs. */
+  /** Give it up, with its child, which must not run a job. */
   close(): void {
     this.#isClosed = true
     this.#closed.resolve()
-    const isBusy = this.#isKept && this.#child.alive && !this.#parts.withdraw(this.#child)
-    if (isBusy) this.#child.leaves = true
-    else this.#end()
+    this.#parts.withdraw(this.#child)
+    this.#end()
   }
 
   get #isOver(): boolean {
