@@ -3,14 +3,27 @@ import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
+import { CONTROL_COMMANDS } from '../protocol/controlCommands.ts'
 import { redactUrl } from '../std/url.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, maxMin, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
+import {
+  controlled,
+  duration,
+  logLevel,
+  maxMin,
+  moment,
+  momentOrDuration,
+  names,
+  seconds,
+  sizes,
+  wholeNumber,
+} from './values.ts'
 import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
+const CONTROL = { as: 'inspect,revoke (none: no command)', absent: 'all' }
 const HOSTNAME = {
   as: 'mail@%h (%h: host name)',
   absent: 'celeriac@%h, with a number where that is taken',
@@ -32,6 +45,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addControl(root)
   addSchedule(root)
   return root
 }
@@ -87,6 +101,37 @@ function addWorker(root: Command): void {
     .option('--pidfile <path>', 'a file with the id of this process; refused while the process in it runs')
     .option('-D, --detach', 'refused: a service manager keeps a worker running')
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
+}
+
+/** Remote control of workers, with Celery's names and order of arguments. */
+function addControl(root: Command): void {
+  const summaries = { inspect: 'ask workers what they do', control: 'change what workers do' } as const
+  for (const kind of ['inspect', 'control'] as const) {
+    const remote = command(root, `${kind} <command> [args...]`, summaries[kind])
+    withStores(withModule(remote, false), 'warn')
+      .option(
+        '-d, --destination <names>',
+        'these workers, as celery@a,celeriac@%h (%h: host name); default: all',
+        names,
+      )
+      .addOption(
+        new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
+          .default(1000, '1s')
+          .argParser(seconds),
+      )
+      .option('-j, --json', 'as JSON')
+      .addHelpText('after', () => commandList(kind))
+      .action(async (name, args, options) => (await import('./commands/remote.ts')).remote(kind, name, args, options))
+  }
+}
+
+/** For the help: each command with its arguments, and what it is for. */
+function commandList(kind: 'inspect' | 'control'): string {
+  const rows = [...CONTROL_COMMANDS]
+    .filter(([, { kind: own, hidden }]) => own === kind && !hidden)
+    .map(([name, { usage, doc }]) => [usage === undefined ? name : `${name} ${usage}`, doc] as const)
+  const width = Math.min(Math.max(...rows.map(([words]) => words.length)), 40)
+  return ['', 'Commands:', ...rows.map(([words, doc]) => `  ${words.padEnd(width)}  ${doc}`)].join('\n')
 }
 
 /** Beat, and the commands for its schedule. */
@@ -238,5 +283,6 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
+    .addOption(flag('--control <commands>', WORKER_OPTIONS.control, CONTROL).argParser(controlled))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))
 }

@@ -30,6 +30,16 @@ export function duration(text: string): number {
   }
 }
 
+/** ms of a time; a number alone is seconds, as for Celery's commands of the same name. */
+export function seconds(text: string): number {
+  return duration(/^[\d.]+$/.test(text) ? `${text}s` : text)
+}
+
+/** Commands of remote control that a worker obeys; `none`: it obeys no command. */
+export function controlled(text: string): readonly string[] | false {
+  return text === 'none' ? false : names(text)
+}
+
 /** A whole number from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

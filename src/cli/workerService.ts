@@ -31,6 +31,7 @@ export interface WorkerCommandOptions extends AppOptions {
   softTimeLimit?: number
   maxWorkerLosses?: number
   maxChildLosses?: number
+  control?: readonly string[] | false
   hostname?: string
   grace: number
   maxOutage?: number
@@ -44,12 +45,12 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
+  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch, control } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const ahead = { prefetchMultiplier, disablePrefetch }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const settings = { concurrency, autoscale, pool, taskPools, queues, grace, maxOutage, module, ...limits }
+  const settings = { concurrency, autoscale, pool, taskPools, queues, control, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -146,6 +147,7 @@ function unlessStopped(error: unknown): void {
 /** How a worker ends that stops by itself: by the reason of its signal. */
 const OWN_ENDS: Readonly<Record<string, { readonly text: string; readonly code: number }>> = {
   'store lost': { text: 'stopping: the store is lost', code: COLD_EXIT_CODE },
+  'remote control': { text: 'stopping: remote control asked for it', code: WARM_EXIT_CODE },
   'max tasks': { text: 'stopping: it has run as many tasks as --max-tasks allows', code: WARM_EXIT_CODE },
 }
 

@@ -3,7 +3,7 @@ import { JobStore } from '../app/jobStore.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
-import { pinUrl, type Resolve, resolveBySystem } from './addressGuard.ts'
+import type { Resolve } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
 import { WEBHOOK_TASK } from './header.ts'
 import type { Answer } from './post.ts'
@@ -34,7 +34,7 @@ const JITTER_SHARE = 0.1
 export function defineWebhookTask(
   app: App,
   webhooks: WebhookConfig,
-  { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
+  { resolve, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
   const jobs = new JobStore(app)
   app.task(
@@ -69,7 +69,7 @@ interface Attempt {
   readonly id: string
   readonly body: string
   readonly config: WebhookConfig
-  readonly resolve: Resolve
+  readonly resolve: Resolve | undefined
   readonly signal: AbortSignal | undefined
   /** When it is made, ms since the epoch. */
   readonly now: number
@@ -96,7 +96,13 @@ class Refusal extends Error {
  * for a URL that may not be notified.
  */
 async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
-  const target = await onTheWay(() => pinUrl(url, config, resolve))
+  // Their modules of Node load slowly, and most processes deliver nothing.
+  const [{ pinUrl, resolveBySystem }, { signedHeaders }, { post }] = await Promise.all([
+    import('./addressGuard.ts'),
+    import('./sign.ts'),
+    import('./post.ts'),
+  ])
+  const target = await onTheWay(() => pinUrl(url, config, resolve ?? resolveBySystem))
   const secrets = await config.secrets(url)
   // Its modules of Node load slowly, and most processes deliver nothing.
   const [{ signedHeaders }, { post }] = await Promise.all([import('./sign.ts'), import('./post.ts')])

@@ -1,5 +1,6 @@
 import { DEFAULT_AHEAD } from '../broker/broker.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
+import { allowedCommands, type ControlAllowed } from '../protocol/controlCommands.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
@@ -98,6 +99,11 @@ export interface WorkerOptions {
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
   /**
+   * Commands of remote control that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that
+   * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
+   */
+  control?: boolean | readonly string[] | undefined
+  /**
    * Where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it
    * stops; `false`: nowhere. Workers of one app share one log. Default: the app's `logger`.
    */
@@ -133,6 +139,7 @@ export interface ParsedWorkerOptions
   readonly grace: number
   readonly maxOutage: number
   readonly revokeGrace: number
+  readonly control: ControlAllowed
 }
 
 export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
@@ -292,6 +299,15 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     default: '5s',
     doc: 'how long a running task that is revoked with `terminate` may take to stop by itself',
   },
+  control: {
+    kind: 'value',
+    type: 'boolean | readonly string[]',
+    parse: parseControl,
+    default: true,
+    doc: "commands of [remote control](how-to/what-is-my-worker-doing.md) that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that only ask",
+    more: 'Without `revoke` it learns of revoked tasks only from the store, when it starts.',
+    celery: 'worker_enable_remote_control',
+  },
   logger: {
     kind: 'value',
     type: 'LogOption',
@@ -314,6 +330,14 @@ export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions 
 
 function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
   return readGiven(TASK_POOL_SIZES, pools, where)
+}
+
+/** Throws ArgumentError. */
+function parseControl(control: boolean | readonly string[], where: string): ControlAllowed {
+  if (typeof control === 'boolean') return control
+  if (!Array.isArray(control))
+    throw new ArgumentError(`${where}: expected true, false or a list of commands, got ${shown(control)}`)
+  return allowedCommands(control, where)
 }
 
 /** Throws ArgumentError. */

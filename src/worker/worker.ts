@@ -4,7 +4,7 @@ import { internalsOf } from '../app/internals.ts'
 import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
-import type { Consumer } from '../broker/broker.ts'
+import type { Delivery } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
@@ -15,12 +15,14 @@ import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { untilStopped } from '../std/stopSignal.ts'
+import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
+import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
-import { LoopWatch } from './loopWatch.ts'
+import { watchLoop } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
@@ -61,7 +63,8 @@ interface Ending {
 export class Worker implements Service {
   readonly app: App
   readonly hostname: string
-  readonly queues: readonly string[]
+  /** Queues that it takes from when it starts. */
+  readonly #ownQueues: readonly string[]
   readonly #pools: TaskPools
   readonly #size: PoolSize
   readonly #grace: number
@@ -79,9 +82,8 @@ export class Worker implements Service {
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
-  #consumer: Consumer | undefined
-  /** It takes nothing more, as `quiet` asked. */
-  #isQuiet = false
+  #intake: Intake | undefined
+  #turns: Turns | undefined
   /** How this run ends: what the first call of `stop` asked for. */
   #ending: Ending | undefined
   /** Aborts when this run must end at once. */
@@ -89,7 +91,7 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
+    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, control, logger, ...rest } =
       parseWorkerOptions(options)
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
     const { prefetchMultiplier, disablePrefetch, ...pool } = intake
@@ -97,7 +99,7 @@ export class Worker implements Service {
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#ownQueues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
     this.#grace = grace
@@ -110,19 +112,25 @@ export class Worker implements Service {
     )
     this.#logger = logger
     this.#control = new ControlListener({
-      hostname: this.hostname,
-      broker: async () => (await this.#app.stores()).broker,
-      clock: this.#app.config.clock,
+      worker: this,
+      app: this.#app,
+      allowed: control,
       state: this.#state,
+      turns: () => this.#turns,
+      timeLimits: this.#timeLimits,
       revokeGrace,
       retract: (id) => this.#retract(id),
-      error: (error) => this.#app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
   }
 
   /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
-    return this.#consumer?.problem
+    return this.#intake?.problem
+  }
+
+  /** Queues that it takes from. */
+  get queues(): readonly string[] {
+    return this.#intake?.queues ?? this.#ownQueues
   }
 
   /** Its own pool. */
@@ -159,7 +167,7 @@ export class Worker implements Service {
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    const reason = NOT_READY[state === 'running' && this.#isQuiet ? 'quiet' : state]
+    const reason = NOT_READY[state === 'running' && this.#intake?.isQuiet ? 'quiet' : state]
     return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
@@ -184,12 +192,11 @@ export class Worker implements Service {
 
   /** What is opened here is closed in the opposite order. */
   async #open(run: ServiceRun): Promise<void> {
-    this.#consumer = undefined
+    this.#intake = undefined
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const spares = this.#ahead === 0 ? 0 : undefined
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares })
+    const turns = this.#turnsOf()
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
@@ -205,27 +212,35 @@ export class Worker implements Service {
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
-    const queues = this.queues.map((name) => ({ name }))
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
-    const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
-    const consumer = await stores.broker.consume(queues, taking)
+    const intake: Intake = new Intake({
+      broker: stores.broker,
+      queues: this.queues,
+      ahead: this.#ahead,
+      name: this.hostname,
+      prefetch: limit(turns.prefetch),
+      execute: (delivery, settled) => this.#execute(delivery, context, slots, settled),
+      lost: (error) => this.#lose(error),
+    })
     const slots = new LentSlots({
       size: () => turns.prefetch,
       held: () => this.#state.held,
-      limit: (count) => consumer.prefetch(limit(count)),
+      limit: (count) => intake.prefetch(limit(count)),
     })
+    const context = this.#contextOf(stores, turns, slots)
     turns.onPrefetch = () => slots.apply()
-    this.#consumer = consumer
-    run.defer(() => this.#orTell(consumer.release()))
+    this.#intake = intake
+    this.#turns = turns
+    this.#context = context
+    run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
-    this.#context = this.#contextOf(stores, turns, slots)
-    const joiner = this.#joinerOf(stores, this.#context)
+    const joiner = this.#joinerOf(stores, context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
-    run.defer(this.#watchLoop())
-    const loop = this.#take(consumer, this.#context, slots)
-    run.defer(() => this.#drain(consumer, turns, loop))
+    run.defer(watchLoop(this, this.#state, this.#app.signals))
+    await intake.start()
+    run.defer(() => this.#drain(intake, turns))
     const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
     run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
@@ -238,15 +253,10 @@ export class Worker implements Service {
     return { hostname, queues, pool: pool.kind, concurrency: pool.size }
   }
 
-  /** Where tasks run in this thread. The returned function ends it. */
-  #watchLoop(): () => void {
-    if (!this.pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
-    const { hostname } = this
-    const watch = new LoopWatch(this.#state, (blocked) =>
-      this.#app.signals.emit('worker:blocked', { hostname, ...blocked }),
-    )
-    watch.start()
-    return () => watch.stop()
+  #turnsOf(): Turns {
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const executions = (): Iterable<Promise<void>> => this.#state.executions
+    return new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares, executions })
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -274,13 +284,28 @@ export class Worker implements Service {
   }
 
   /**
-   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without
-   * effect on a worker that does not run.
+   * Take no more tasks, and go on with those that run, until `resume` or `stop`. Without effect on a worker that does
+   * not run, as the next three.
    */
   async quiet(): Promise<void> {
-    if (this.#lifecycle.state !== 'running') return
-    this.#isQuiet = true
-    await this.#orTell(this.#consumer?.close())
+    if (this.#lifecycle.state === 'running') await this.#orTell(this.#intake?.quiet())
+  }
+
+  /** After `quiet`: take tasks again. Rejects with StoreUnavailableError: then it stays quiet. */
+  async resume(): Promise<void> {
+    if (this.#lifecycle.state === 'running') await this.#intake?.resume()
+  }
+
+  /** Take from this queue too, until it stops. Rejects with ConfigError without a module that its tasks need. */
+  async addQueue(queue: string): Promise<void> {
+    requireText(queue, 'queue')
+    this.#pools.requireModule([queue])
+    if (this.#lifecycle.state === 'running') await this.#intake?.add(queue)
+  }
+
+  /** Take from this queue no more, until it stops. What it has taken of it goes on. */
+  async cancelQueue(queue: string): Promise<void> {
+    if (this.#lifecycle.state === 'running') await this.#intake?.cancel(queue)
   }
 
   /**
@@ -304,11 +329,11 @@ export class Worker implements Service {
     setTimeout(() => wanted() && stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
-  async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {
+  async #drain(intake: Intake, turns: Turns): Promise<void> {
     const { grace, reason } = this.#ending as Ending
     this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
     // Beside the tasks: what waits for an unavailable broker must not take from their time.
-    const closing = this.#orTell(consumer.close())
+    const closing = this.#orTell(intake.close())
     turns.stop()
     await this.#ended(grace)
     for (const request of this.#state.running.values()) request.abort('shutdown')
@@ -316,7 +341,6 @@ export class Worker implements Service {
     for (const request of this.#state.running.values()) request.kill('shutdown')
     // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
     this.#stopNow.abort()
-    await loop
     await Promise.all([this.#released(), this.problem ? undefined : closing])
   }
 
@@ -331,8 +355,8 @@ export class Worker implements Service {
 
   #reset(): void {
     this.#context = undefined
+    this.#turns = undefined
     this.#ending = undefined
-    this.#isQuiet = false
     this.#begun = 0
     this.#stopNow = new AbortController()
   }
@@ -346,31 +370,20 @@ export class Worker implements Service {
     }
   }
 
-  /** Resolves when nothing runs any more, after `limit` ms, or when the worker must stop at once. */
-  async #ended(limit: number): Promise<void> {
-    const { signal } = this.#stopNow
-    if (this.#state.held === 0 || limit === 0 || signal.aborted) return
-    let timer: NodeJS.Timeout | undefined
-    let stopNow = (): void => undefined
-    const enough = new Promise<void>((resolve) => {
-      stopNow = resolve
-      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
-      signal.addEventListener('abort', stopNow, { once: true })
-    })
-    await Promise.race([enough, this.#state.released()])
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stopNow)
+  #ended(limit: number): Promise<void> {
+    return this.#state.releasedWithin(limit, this.#stopNow.signal)
   }
 
-  async #take(consumer: Consumer, context: WorkerContext, slots: LentSlots): Promise<void> {
-    for await (const delivery of consumer) {
-      const isOver = this.#begun >= this.#maxTasks
-      this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
-      slots.changed()
-    }
-    if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
-    // Nothing can come any more, nor be settled: its store is lost for good.
-    this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
+  #execute(delivery: Delivery, context: WorkerContext, slots: LentSlots, settled: () => void): void {
+    const isOver = this.#begun >= this.#maxTasks
+    this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context), settled)
+    slots.changed()
+  }
+
+  /** Nothing can come any more, nor be settled: its store is lost for good. */
+  #lose(error: Error | undefined): void {
+    if (this.#lifecycle.state === 'stopping') return
+    this.#app.signals.emit('worker:error', { error, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
 

@@ -7,6 +7,7 @@ import type { Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import type { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -18,6 +19,8 @@ export interface WorkerApp {
   readonly config: Config
   readonly tasks: ReadonlyMap<string, AnyTask>
   readonly signals: Emitter<Signals>
+  /** Of this process: remote control and events send it and adjust it. */
+  readonly logicalClock: LogicalClock
   /** What follows from the end of a task, beside its links. */
   readonly extensions: readonly Extension[]
   /** What its tasks share, in this thread. */

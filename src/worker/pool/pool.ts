@@ -21,6 +21,14 @@ export interface RunOptions {
   readonly emit?: Emit | undefined
 }
 
+/** A child of a pool, for remote control. */
+export interface ChildInfo {
+  /** Of its process; of a thread, that of the worker. */
+  readonly pid: number
+  /** Id of the job that it runs now. */
+  readonly job: string | undefined
+}
+
 /**
  * Where tasks run. `stop` accepts no more jobs and closes what is idle; jobs that still run are ended by force, and
  * jobs that wait for a slot end as stopped by `shutdown`. A pool that does not run ends each job so.
@@ -39,6 +47,8 @@ export interface Pool extends Service {
   readonly busy: number
   /** Ids of the processes in which they run. */
   readonly pids: readonly number[]
+  /** Its children; absent where jobs run in the worker's thread. */
+  readonly children?: readonly ChildInfo[]
   /** Called when `size` has changed. */
   onSize: () => void
   /**

@@ -107,6 +107,7 @@ async function slotOf(
   request: Request,
   context: WorkerContext,
 ): Promise<boolean> {
+  context.state.reserved.add(request)
   try {
     const end = await wait
     if (end === 'slot') return true
@@ -116,6 +117,8 @@ async function slotOf(
   } catch (error) {
     turn.end()
     await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
+  } finally {
+    context.state.reserved.delete(request)
   }
   return false
 }
@@ -234,7 +237,13 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
   const { message, definition } = request
   const { config } = context.app
   const { clock } = config
-  const { softTimeLimit, timeLimit } = timeLimitsOf(message, definition.options, context.timeLimits, config)
+  const { softTimeLimit, timeLimit } = timeLimitsOf(
+    message,
+    definition.options,
+    context.timeLimits,
+    config,
+    context.state.timeLimits.get(definition.name),
+  )
   if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, clock, () => {

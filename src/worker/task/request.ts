@@ -33,7 +33,8 @@ export class Request {
   readonly #cancels: (() => void)[] = []
   #startedAt = 0
   #runtime = 0
-  #started: string | undefined
+  /** ms since the epoch */
+  #begun: number | undefined
   /** It does not run now: it goes back to its queue. */
   readonly postponement: Postponement | undefined
   /** Acknowledged when it began: its end settles nothing. */
@@ -112,6 +113,11 @@ export class Request {
     this.message = { ...this.message, headers }
   }
 
+  /** When its run began, ms since the epoch; undefined before. */
+  get begun(): number | undefined {
+    return this.#begun
+  }
+
   /** How long it ran, ms. */
   get runtime(): number {
     return this.#runtime
@@ -120,7 +126,7 @@ export class Request {
   /** `now`: ms since the epoch. */
   begin(now: number): void {
     this.#startedAt = performance.now()
-    this.#started = isoOf(now)
+    this.#begun = now
   }
 
   /** Do something when it has run for this long, ms, by this clock, unless it ended. */
@@ -152,7 +158,8 @@ export class Request {
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
     const resultExpires = callFact(message.headers, 'resultExpires') ?? definition.options.resultExpires
     const { queue } = this.delivery
-    const run = { message, queue, worker, lost, submitted, started: this.#started, resultExpires }
+    const started = this.#begun === undefined ? undefined : isoOf(this.#begun)
+    const run = { message, queue, worker, lost, submitted, started, resultExpires }
     return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))
   }
 

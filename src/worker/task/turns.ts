@@ -22,6 +22,8 @@ export interface Turn {
 interface TurnsParts {
   readonly app: Pick<WorkerApp, 'config' | 'tasks'>
   readonly lossLimits: LossLimits
+  /** What the worker holds. */
+  executions(): Iterable<Promise<void>>
   /** Absent: 2. 0 where a message is taken for a free slot alone. */
   readonly spares?: number | undefined
 }
@@ -42,6 +44,9 @@ export class Turns {
   readonly #lines = new Map<Pool, Line>()
   /** By the name of the task. */
   readonly #buckets = new Map<string, Bucket>()
+  /** Rate limits that were set while it runs, as `RateLimit`, by the name of the task. */
+  readonly #rates = new Map<string, number | undefined>()
+  readonly #executions: () => Iterable<Promise<void>>
   readonly #clock: Clock
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
@@ -49,7 +54,7 @@ export class Turns {
   readonly #spares: number | undefined
   readonly #stopping = new Stop()
   /** How many messages it holds beside one for each slot of the worker's own pool. */
-  readonly #besideSlots: number
+  #besideSlots: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -58,17 +63,17 @@ export class Turns {
   #lastReturn = 0
 
   /** For the tasks of these queues. */
-  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares }: TurnsParts) {
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
     this.#limits = lossLimits
     this.#spares = spares
+    this.#executions = executions
     this.#ready = new Set([pools.main])
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    const lines = [...this.#lines].map(([pool, line]) => (pool === pools.main ? 0 : line.size) + line.spares)
-    this.#besideSlots = [...lines, ...buckets.map(({ held }) => held)].reduce((sum, count) => sum + count, 0)
+    this.#besideSlots = this.#count()
     pools.main.onSize = () => {
       if (this.#stopping.aborted) return
       this.#lines.get(pools.main)?.resize(pools.main.size)
@@ -94,7 +99,7 @@ export class Turns {
     const alone = this.#aloneFor(request)
     const pool = alone ?? this.#pools.of(request.definition.options.pool)
     const bucket = this.#bucketOf(request.definition)
-    const line = bucket || pool !== this.#pools.main ? this.#lineOf(pool) : this.#lines.get(pool)
+    const line = bucket || pool !== this.#pools.main ? this.#beginLine(pool) : this.#lines.get(pool)
     if (!line) return undefined
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
@@ -106,6 +111,22 @@ export class Turns {
     if (hasSlot && this.#ready.has(pool)) return { pool, end }
     const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, delay, patient)
     return { pool, wait: alone ? this.#beside(wait) : wait, end }
+  }
+
+  /** The rate limit of a task, ms between runs; undefined: none. */
+  rateLimit({ name, options }: TaskDefinition): number | undefined {
+    return this.#rates.has(name) ? this.#rates.get(name) : options.rateLimit
+  }
+
+  /** Change the rate limit of a task, ms between runs; undefined: none. Those that wait already keep their turn. */
+  setRateLimit(task: string, interval: number | undefined): void {
+    this.#rates.set(task, interval)
+    if (interval === undefined) this.#buckets.delete(task)
+    else {
+      this.#buckets.set(task, new Bucket(interval))
+      this.#beginLine(this.#pools.main)
+    }
+    this.#recount()
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
@@ -171,6 +192,35 @@ export class Turns {
     return this.#lastReturn
   }
 
+  /**
+   * The line of a pool. The first that a worker begins while it runs counts as slots of its own pool what it holds
+   * already.
+   */
+  #beginLine(pool: Pool): Line {
+    const { main } = this.#pools
+    if (this.#lines.has(pool)) return this.#lineOf(pool)
+    if (!this.#lines.has(main)) {
+      const own = this.#lineOf(main)
+      for (const execution of this.#executions()) if (own.take()) void execution.then(() => own.free())
+    }
+    const line = this.#lineOf(pool)
+    this.#recount()
+    return line
+  }
+
+  #count(): number {
+    const lines = [...this.#lines].map(([pool, line]) => (pool === this.#pools.main ? 0 : line.size) + line.spares)
+    const places = [...lines, ...[...this.#buckets.values()].map(({ held }) => held)]
+    return places.reduce((sum, count) => sum + count, 0)
+  }
+
+  #recount(): void {
+    const count = this.#count()
+    if (count === this.#besideSlots) return
+    this.#besideSlots = count
+    this.onPrefetch(this.prefetch)
+  }
+
   #lineOf(pool: Pool): Line {
     let line = this.#lines.get(pool)
     if (!line) {
@@ -180,7 +230,9 @@ export class Turns {
     return line
   }
 
-  #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
+  #bucketOf(definition: TaskDefinition): Bucket | undefined {
+    const { name } = definition
+    const rateLimit = this.rateLimit(definition)
     if (rateLimit === undefined) return undefined
     let bucket = this.#buckets.get(name)
     if (!bucket) {

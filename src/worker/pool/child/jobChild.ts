@@ -68,6 +68,11 @@ export class JobChild {
     })
   }
 
+  /** Id of the job that it runs. */
+  get job(): string | undefined {
+    return this.#running?.job.id
+  }
+
   get alive(): boolean {
     return this.#state === 'alive'
   }

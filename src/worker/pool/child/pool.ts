@@ -8,7 +8,7 @@ import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
 import { Stop, type StopSignal } from '../../../std/stopSignal.ts'
 import { MAX_CHILDREN, requireSize } from '../../options.ts'
 import type { WorkerApp } from '../../workerApp.ts'
-import type { Pool, RunOptions } from '../pool.ts'
+import type { ChildInfo, Pool, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildKind } from './host.ts'
 import type { JobChild } from './jobChild.ts'
@@ -82,6 +82,10 @@ export class ChildPool implements Pool {
 
   get busy(): number {
     return this.#busy
+  }
+
+  get children(): readonly ChildInfo[] {
+    return [...this.#open].flatMap(({ pid, job }) => (pid === undefined ? [] : { pid, job }))
   }
 
   /**
