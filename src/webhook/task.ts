@@ -104,8 +104,6 @@ async function deliver({ url, id, body, config, resolve, signal, now }: Attempt)
   ])
   const target = await onTheWay(() => pinUrl(url, config, resolve ?? resolveBySystem))
   const secrets = await config.secrets(url)
-  // Its modules of Node load slowly, and most processes deliver nothing.
-  const [{ signedHeaders }, { post }] = await Promise.all([import('./sign.ts'), import('./post.ts')])
   const headers = {
     ...signedHeaders(id, body, secrets, now),
     'content-type': 'application/cloudevents+json; charset=utf-8',
