@@ -126,6 +126,10 @@ export interface Broker {
   /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */
   readonly turns?: 'random'
   /**
+   * Celery's own programs use this store, too, so its workers send heartbeats unasked. Absent: only those of celeriac.
+   */
+  readonly sharedWithCelery?: true
+  /**
    * Publish a message. Resolves when the store has it; those of one turn of the event loop are written together. A
    * route that leads nowhere is no error: exchange '' has every queue that is named, any other exchange drops the
    * message.

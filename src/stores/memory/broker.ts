@@ -11,6 +11,7 @@ import {
   type Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
@@ -59,6 +60,7 @@ export class MemoryBroker implements Broker {
     )
     const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
     for (const queue of queues) {
+      if (exchange === EVENT_EXCHANGE && this.waiting(queue, this.clock.now()).length >= MAX_WAITING_EVENTS) continue
       const seq = ++this.#seq
       this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
     }

@@ -2,6 +2,7 @@ import type { Channel } from 'amqplib'
 import type { Binding, Queue } from '../../broker/broker.ts'
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { AmqpConnection } from './connection/connection.ts'
 
@@ -9,7 +10,7 @@ import type { AmqpConnection } from './connection/connection.ts'
 const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {
   [CONTROL_EXCHANGE]: { kind: 'fanout', durable: false },
   [REPLY_EXCHANGE]: { kind: 'direct', durable: false },
-  celeryev: { kind: 'topic', durable: true },
+  [EVENT_EXCHANGE]: { kind: 'topic', durable: true },
 }
 
 /**
@@ -20,6 +21,8 @@ const REPLY_QUEUE_EXPIRES_MS = 3_600_000
 /** The same for a queue that would gather all broadcasts meanwhile. */
 const BROADCAST_QUEUE_EXPIRES_MS = 60_000
 const BROADCAST_TTL_MS = 300_000
+/** Events are of no use later than this, ms. Celery's receivers keep them for as long. */
+const EVENT_TTL_MS = 5000
 
 const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
@@ -80,10 +83,7 @@ export class Topology {
 
   /** A queue that exists as long as its consumer. Throws ConfigError where the server refuses it. */
   async transient({ name, bindings = [] }: Queue): Promise<void> {
-    const args =
-      bindings.length > 0
-        ? { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS, 'x-message-ttl': BROADCAST_TTL_MS }
-        : { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
+    const args = transientArguments(bindings)
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
@@ -215,6 +215,16 @@ export class Topology {
       throw undeclared(name, args, error)
     }
     await this.bind(name, [{ exchange: name, kind: 'direct', routingKey: name }])
+  }
+}
+
+function transientArguments(bindings: readonly Binding[]): Readonly<Record<string, number>> {
+  if (bindings.length === 0) return { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
+  const isOfEvents = bindings.some(({ exchange }) => exchange === EVENT_EXCHANGE)
+  return {
+    'x-expires': BROADCAST_QUEUE_EXPIRES_MS,
+    'x-message-ttl': isOfEvents ? EVENT_TTL_MS : BROADCAST_TTL_MS,
+    ...(isOfEvents && { 'x-max-length': MAX_WAITING_EVENTS }),
   }
 }
 

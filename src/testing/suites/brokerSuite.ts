@@ -7,6 +7,7 @@ import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
+import { events } from './brokerEvents.ts'
 
 /** What every broker must do: each case is a sentence of the contract in `broker/broker.ts`. */
 export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBroker>): void {
@@ -30,6 +31,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     purging(one)
     taking(one)
     fanout(one)
+    events(one)
     transient(one)
     ending(one)
     envelopes(one)

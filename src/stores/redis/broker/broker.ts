@@ -11,6 +11,7 @@ import {
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { uuid } from '../../../std/id.ts'
 import { Batch } from '../connection/batch.ts'
@@ -41,7 +42,7 @@ export interface RedisOptions {
 }
 
 /** Celery's exchanges whose messages go to all consumers (celery-wire §3). */
-const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
+const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, EVENT_EXCHANGE])
 /** How long a transient queue is kept after its last message, ms. */
 const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
 
@@ -55,6 +56,7 @@ export interface Push {
 export class RedisBroker implements Broker {
   readonly url: string
   readonly first = 'lowest'
+  readonly sharedWithCelery = true
   readonly connection: RedisConnection
   readonly keys: Keys
   readonly #renewer: LeaseRenewer

@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
@@ -60,6 +61,8 @@ export class Messages {
   readonly #clock: Clock
   readonly #insert: StatementSync
   readonly #bound: StatementSync
+  readonly #hasBinding: StatementSync
+  readonly #isFull: StatementSync
   readonly #owned: StatementSync
   readonly #claim: StatementSync
   readonly #take: StatementSync
@@ -85,6 +88,11 @@ export class Messages {
     )
     this.#bound = db.prepare(
       'SELECT queue FROM celeriac_binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
+    )
+    this.#hasBinding = db.prepare('SELECT 1 FROM celeriac_binding WHERE exchange = ? LIMIT 1')
+    // By the index: as many entries as there are, and at most as many as may be.
+    this.#isFull = db.prepare(
+      'SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1 OFFSET ?',
     )
     this.#owned = db.prepare("SELECT 1 FROM celeriac_binding WHERE exchange = '' AND queue = ?")
     this.#claim = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1 WHERE seq IN (
@@ -132,15 +140,26 @@ export class Messages {
     owner: number | null = null,
   ): void {
     if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
-    const queues =
-      exchange === ''
-        ? [routingKey]
-        : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
+    const queues = exchange === '' ? [routingKey] : this.#receiving(exchange, routingKey)
     const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
       this.#insert.run(queue, envelope.properties.priority ?? 0, due, owner, calledTask(envelope) ?? null, head, body)
     if (owner === null) this.#file.touch('messages')
+  }
+
+  /** The queues that get what is sent to an exchange. A receiver of events that does not read gets no more of them. */
+  #receiving(exchange: string, routingKey: string): readonly string[] {
+    const rows = this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]
+    const queues = rows.map((row) => row.queue)
+    return exchange === EVENT_EXCHANGE
+      ? queues.filter((queue) => this.#isFull.get(queue, MAX_WAITING_EVENTS - 1) === undefined)
+      : queues
+  }
+
+  /** Some queue gets what is sent to the exchange. */
+  isBound(exchange: string): boolean {
+    return this.#hasBinding.get(exchange) !== undefined
   }
 
   /** Claim up to `limit` messages of a queue, in their order. */
