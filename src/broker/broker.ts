@@ -5,20 +5,31 @@ import type { Envelope } from '../protocol/envelope.ts'
  * Each sentence of these docs is a case of `testing/suites/brokerSuite.ts`, which every broker passes.
  */
 
+/**
+ * How an exchange chooses among its queues: those with the routing key of the message, those whose pattern fits it, or
+ * all.
+ */
+export type ExchangeKind = 'direct' | 'topic' | 'fanout'
+
 /** Where an envelope goes, in AMQP's terms. Exchange '' leads directly to the queue that the routing key names. */
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
+  /** Of a named exchange, where the sender knows it. */
+  readonly kind?: ExchangeKind
+  /** Queues to make and bind before the message is sent to a named exchange. */
+  readonly queues?: readonly Queue[]
 }
 
 /**
- * What a queue receives besides messages to its own name: all of a fanout exchange (transient queues only), or what a
- * direct exchange gets with this routing key.
+ * What a queue receives besides messages to its own name: all of a fanout exchange, what a direct exchange gets with
+ * this routing key, or what a topic exchange gets with a routing key that fits this pattern: words between dots, `*`
+ * for one word, `#` for any number of them.
  */
 export interface Binding {
   readonly exchange: string
-  readonly kind: 'fanout' | 'direct'
-  /** Only of a direct one. */
+  readonly kind: ExchangeKind
+  /** Not of a fanout exchange. */
   readonly routingKey?: string
 }
 

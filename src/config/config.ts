@@ -5,6 +5,7 @@ import { SecretUrl } from '../std/secretUrl.ts'
 import { defaultBackendOf } from '../stores/open.ts'
 import { APP_OPTIONS, type CeleriacOptions, type Config } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
+import { exchangesOf } from './exchanges.ts'
 import { parseRequestOptions } from './requestOptions.ts'
 import { parseWebhooks } from './webhookOptions.ts'
 
@@ -27,6 +28,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     storeWarning,
     backend: urlOf(eager ? 'memory:' : options.backend, 'backend') ?? backendOf(broker),
     route: routes,
+    exchanges: exchangesOf(parsed.queues),
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
     request: parseRequestOptions(context, request),
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),

@@ -1,7 +1,16 @@
+import type { ExchangeKind } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import { isTopicPattern } from '../broker/topic.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireObject } from '../std/validate.ts'
+import { requireObject, shown } from '../std/validate.ts'
+
+type Exchange = NonNullable<QueueOptions['exchange']>
+
+const EXCHANGE_KINDS: readonly ExchangeKind[] = ['direct', 'topic', 'fanout']
+
+/** AMQP writes the length of a name in one byte. */
+const MAX_NAME_BYTES = 255
 
 export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
   type: {
@@ -24,17 +33,91 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     absent: 'none',
     doc: 'any other argument as it is, as `x-dead-letter-exchange`',
   },
+  exchange: {
+    kind: 'value',
+    type: '{ readonly name: string; readonly type?: ExchangeKind | undefined }',
+    parse: parseExchange,
+    absent: "a direct one of the queue's name",
+    doc: 'on every store: the [exchange](reference.md#exchanges) that the queue is bound to, `{ name, type }`; `type` is `direct` (the default), `topic` or `fanout`',
+  },
+  routingKey: {
+    kind: 'value',
+    type: 'string',
+    check: requireName,
+    absent: "the queue's name",
+    doc: 'the routing key, of a topic exchange the pattern, by which it is bound to `exchange`',
+  },
+  broadcast: {
+    kind: 'flag',
+    check: requireFlag,
+    absent: '`false`',
+    doc: "Celery's `Broadcast`: each worker that takes from it has a queue of its own, and runs every task that is sent",
+  },
+}
+
+/** Throws ArgumentError for what is no name of a queue or exchange, or no routing key: text of at most 255 bytes. */
+export function requireName(name: unknown, where: string): asserts name is string {
+  if (typeof name !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(name)}`)
+  const bytes = name.length > MAX_NAME_BYTES ? name.length : Buffer.byteLength(name)
+  if (bytes > MAX_NAME_BYTES)
+    throw new ArgumentError(`${where}: expected at most ${MAX_NAME_BYTES} bytes, got ${bytes}: ${shown(name)}`)
+}
+
+function requireFlag(flag: unknown, where: string): void {
+  if (typeof flag !== 'boolean') throw new ArgumentError(`${where}: expected true or false, got ${shown(flag)}`)
+}
+
+function parseExchange(given: Exchange, where: string): Exchange {
+  requireObject(given, where)
+  const { name, type = 'direct', ...others } = given
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw new ArgumentError(`${where}: expected name and type, got ${unknown}`)
+  requireName(name, `${where}: name`)
+  if (name === '') throw new ArgumentError(`${where}: name: expected the name of an exchange, got an empty text`)
+  if (!EXCHANGE_KINDS.includes(type))
+    throw new ArgumentError(`${where}: type: expected 'direct', 'topic' or 'fanout', got ${shown(type)}`)
+  return { name, type }
 }
 
 /** Parse the app's option `queues`. Throws ArgumentError. */
 export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Readonly<Record<string, QueueOptions>> {
   requireObject(queues, 'queues')
-  for (const [name, options] of Object.entries(queues)) {
+  const kinds = new Map<string, { readonly kind: ExchangeKind | undefined; readonly queue: string }>()
+  const parsed = Object.entries(queues).map(([name, given]): [string, QueueOptions] => {
     const where = `queues: ${name}`
-    requireObject(options, where)
-    const { type, maxPriority } = readOptions(QUEUE_OPTIONS, options, where)
-    if (type === 'quorum' && maxPriority !== undefined)
-      throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
+    requireName(name, where)
+    requireObject(given, where)
+    const options = readOptions(QUEUE_OPTIONS, given, where)
+    requireConsistent(options, where)
+    const { exchange, broadcast } = options
+    const used = exchange ?? (broadcast ? { name, type: 'fanout' as const } : undefined)
+    if (used) {
+      const { kind, queue } = kinds.get(used.name) ?? { kind: used.type, queue: name }
+      if (kind !== used.type)
+        throw new ArgumentError(
+          `${where}: exchange ${used.name}: expected type ${kind}, as for queue ${queue}, got ${used.type}`,
+        )
+      kinds.set(used.name, { kind, queue })
+    }
+    return [name, options]
+  })
+  return Object.fromEntries(parsed)
+}
+
+function requireConsistent({ type, maxPriority, exchange, routingKey, broadcast, ...more }: QueueOptions, where: string): void {
+  if (type === 'quorum' && maxPriority !== undefined)
+    throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
+  if (broadcast) {
+    const others = { type, maxPriority, exchange, routingKey, arguments: more.arguments }
+    const other = Object.entries(others).find(([, value]) => value !== undefined)
+    if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }
-  return queues
+  if (routingKey === undefined) return
+  if (!exchange) throw new ArgumentError(`${where}: routingKey: expected exchange beside it, got none`)
+  if (exchange.type === 'fanout')
+    throw new ArgumentError(`${where}: expected no routingKey, as a fanout exchange sends to all, got ${shown(routingKey)}`)
+  if (exchange.type === 'direct' && isTopicPattern(routingKey))
+    throw new ArgumentError(
+      `${where}: routingKey: expected one without the words * and #, which are for an exchange of type topic, got ${shown(routingKey)}`,
+    )
 }

@@ -1,4 +1,4 @@
-/** What stands for one character of a text, or for any number of them. */
+/** What stands for one character of a text (or one word of a list), or for any number of them. */
 type Step = 'any' | ((character: string) => boolean)
 
 /**
@@ -12,8 +12,8 @@ export class Glob {
     this.#steps = steps
   }
 
-  /** True when the whole text fits. */
-  matches(text: string): boolean {
+  /** True when the whole text fits, or all words do. */
+  matches(text: string | readonly string[]): boolean {
     const steps = this.#steps
     let step = 0
     let at = 0

@@ -118,11 +118,12 @@ export class AmqpBroker implements Broker {
 
   async publish(
     envelope: Envelope,
-    { exchange, routingKey }: Route,
+    route: Route,
     { notBefore, transient = false }: PublishOptions = {},
   ): Promise<void> {
-    this.check(envelope, { exchange, routingKey })
-    if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
+    const { exchange, routingKey } = route
+    this.check(envelope, route)
+    if (exchange !== '') return this.#toExchange(envelope, route)
     const wait = notBefore === undefined ? 0 : notBefore - this.#time.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
@@ -255,7 +256,8 @@ export class AmqpBroker implements Broker {
   }
 
   /** To all queues that are bound to it; to have none is no error. */
-  async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
+  async #toExchange(envelope: Envelope, { exchange, routingKey, queues = [] }: Route): Promise<void> {
+    for (const { name } of queues) await this.#topology.queue(name)
     // Made by the first sender, as Celery does: there is an event every few seconds, with or without a receiver.
     if (exchange === EVENT_EXCHANGE) await this.#topology.exchange(exchange, 'topic')
     else if (!(await this.#topology.hasExchange(exchange))) return

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Queue } from '../../../broker/broker.ts'
 import { changeWindow } from '../window.ts'
+import { Bindings } from './bindings.ts'
 
 /** The lease of a consumer. */
 export interface Lease {
@@ -17,7 +18,7 @@ export class Leases {
   readonly #alive: StatementSync
   readonly #renew: StatementSync
   readonly #end: StatementSync
-  readonly #bind: StatementSync
+  readonly #bindings: Bindings
   readonly #all: StatementSync
   readonly #loseSome: StatementSync
   readonly #dropSome: StatementSync
@@ -29,10 +30,7 @@ export class Leases {
     this.#alive = db.prepare('SELECT 1 FROM celeriac_consumer WHERE id = ?')
     this.#renew = db.prepare('UPDATE celeriac_consumer SET lease_until = ? WHERE id = ?')
     this.#end = db.prepare('DELETE FROM celeriac_consumer WHERE id = ?')
-    this.#bind = db.prepare(
-      `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
-    )
+    this.#bindings = new Bindings(db)
     // A lease is renewed each quarter of it. One is late, or the clock of its process is an hour behind: not yet dead.
     this.#all = db.prepare(`SELECT id, lease_until AS until,
       CASE WHEN lease_until < ? THEN 0.45 * lease WHEN lease_until > ? + lease THEN lease END AS patience
@@ -63,14 +61,7 @@ export class Leases {
 
   /** Bind queues to their exchanges; a transient queue ends with its consumer. */
   bind(queues: readonly Queue[], consumer: number): void {
-    for (const { name, bindings = [], transient } of queues) {
-      const owner = transient ? consumer : null
-      // The binding to '' delivers nothing: it records the owner of the transient queue.
-      if (transient) this.#bind.run('', name, null, owner)
-      for (const { exchange, kind, routingKey = '' } of bindings) {
-        this.#bind.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
-      }
-    }
+    this.#bindings.bind(queues, consumer)
   }
 
   /** True when the consumer still existed. */
