@@ -257,7 +257,7 @@ export class AmqpBroker implements Broker {
 
   /** To all queues that are bound to it; to have none is no error. */
   async #toExchange(envelope: Envelope, { exchange, routingKey, queues = [] }: Route): Promise<void> {
-    for (const { name } of queues) await this.#topology.queue(name)
+    for (const queue of queues) await this.#topology.bound(queue)
     // Made by the first sender, as Celery does: there is an event every few seconds, with or without a receiver.
     if (exchange === EVENT_EXCHANGE) await this.#topology.exchange(exchange, 'topic')
     else if (!(await this.#topology.hasExchange(exchange))) return

@@ -64,9 +64,18 @@ export class Topology {
     return this.#once(`queue ${name}`, () => this.#makeQueue(name))
   }
 
+  /** The same, with its bindings. */
+  bound({ name, bindings = [] }: Queue): Promise<void> {
+    return this.#once(`bound ${name}`, async () => {
+      await this.queue(name)
+      await this.bind(name, bindings)
+    })
+  }
+
   /** It may have been deleted: check again at the next use. */
   forgetQueue(name: string): void {
     this.#known.delete(`queue ${name}`)
+    this.#known.delete(`bound ${name}`)
   }
 
   /**

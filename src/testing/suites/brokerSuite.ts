@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Binding, Queue } from '../../broker/broker.ts'
 import { CONTROL_BINDING } from '../../protocol/control.ts'
+import { exchanges } from '../brokerExchanges.ts'
 import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
@@ -31,6 +32,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     purging(one)
     taking(one)
     fanout(one)
+    exchanges(one)
     events(one)
     transient(one)
     ending(one)

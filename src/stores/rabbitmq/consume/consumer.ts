@@ -178,11 +178,9 @@ export class AmqpConsumer implements Consumer {
     this.#failures = 0
   }
 
-  async #declare(queue: Queue): Promise<void> {
+  #declare(queue: Queue): Promise<void> {
     const { topology } = this.#parts
-    if (queue.transient) return topology.transient(queue)
-    await topology.queue(queue.name)
-    await topology.bind(queue.name, queue.bindings ?? [])
+    return queue.transient ? topology.transient(queue) : topology.bound(queue)
   }
 
   /** The channel has ended: its messages are delivered again on the next one, also those that were not read yet. */
