@@ -29,7 +29,8 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
-export type { QueueOptions } from './broker/queueOptions.ts'
+export type { ExchangeKind } from './broker/broker.ts'
+export { type QueueOptions, workerDirect } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
   EventOptions,
@@ -52,6 +53,7 @@ export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
+export type { RoutedCall, Router, RouteRule, Routes, TaskRoute } from './config/routeOptions.ts'
 export type {
   BackoffFunction,
   BackoffOption,

@@ -5,12 +5,14 @@ import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import type { Consumer } from '../broker/broker.ts'
+import { queueToConsume, workerDirect } from '../broker/queueOptions.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
+import { uuid } from '../std/id.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
@@ -91,15 +93,16 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
-      parseWorkerOptions(options)
+    const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
+    const { maxOutage, maxTasks, revokeGrace, logger, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
     const { prefetchMultiplier, disablePrefetch, ...pool } = intake
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.queues = isDirect ? [...taken, workerDirect(this.hostname)] : taken
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
     this.#grace = grace
@@ -183,7 +186,7 @@ export class Worker implements Service {
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
-    const queues = this.queues.map((name) => ({ name }))
+    const queues = this.queues.map((name) => queueToConsume(name, config.queues[name], () => uuid()))
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
     const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
     const consumer = await stores.broker.consume(queues, taking)
