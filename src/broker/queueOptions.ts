@@ -15,7 +15,9 @@ export interface QueueOptions {
    */
   exchange?: { readonly name: string; readonly type?: ExchangeKind | undefined } | undefined
   /**
-   * The routing key, of a topic exchange the pattern, by which it is bound to `exchange`. Default: the queue's name.
+   * The routing key, of a topic exchange the pattern, by which it is bound to `exchange`; of a broadcast the one that
+   * Python workers have on Redis (`task_default_routing_key`). Default: the queue's name; of a broadcast the app's
+   * queue.
    */
   routingKey?: string | undefined
   /**

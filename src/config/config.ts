@@ -28,7 +28,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     storeWarning,
     backend: urlOf(eager ? 'memory:' : options.backend, 'backend') ?? backendOf(broker),
     route: routes,
-    exchanges: exchangesOf(parsed.queues),
+    exchanges: exchangesOf(parsed.queues, parsed.queue),
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
     request: parseRequestOptions(context, request),
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),

@@ -22,17 +22,18 @@ interface BoundQueue {
   readonly routingKey: string
 }
 
-/** The exchanges of an app, from its option `queues`. Most apps have none, and pay nothing for them. */
+/** The exchanges of an app, from its options `queues` and `queue`. Most apps have none, and pay nothing for them. */
 export class Exchanges {
   readonly #exchanges = new Map<string, KnownExchange>()
   readonly #queues = new Map<string, BoundQueue>()
 
-  constructor(queues: Readonly<Record<string, QueueOptions>>) {
+  constructor(queues: Readonly<Record<string, QueueOptions>>, own: string) {
     for (const [name, options] of Object.entries(queues)) {
       if (options.broadcast) {
         const { name: exchange, kind } = broadcastExchange(name)
         this.#known(exchange, kind)
-        this.#queues.set(name, { exchange, kind, routingKey: '' })
+        // Celery's default; on Redis its workers get only what is sent with their own.
+        this.#queues.set(name, { exchange, kind, routingKey: options.routingKey ?? own })
       } else if (options.exchange) {
         const binding = bindingOf(name, options)
         const { exchange, kind, routingKey = '' } = binding
@@ -58,10 +59,10 @@ export class Exchanges {
   }
 }
 
-/** Undefined without any. */
-export function exchangesOf(queues: Readonly<Record<string, QueueOptions>>): Exchanges | undefined {
+/** Undefined without any. `own`: the app's queue. */
+export function exchangesOf(queues: Readonly<Record<string, QueueOptions>>, own: string): Exchanges | undefined {
   return Object.values(queues).some(({ exchange, broadcast }) => exchange || broadcast)
-    ? new Exchanges(queues)
+    ? new Exchanges(queues, own)
     : undefined
 }
 

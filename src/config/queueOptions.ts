@@ -44,8 +44,8 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     kind: 'value',
     type: 'string',
     check: requireName,
-    absent: "the queue's name",
-    doc: 'the routing key, of a topic exchange the pattern, by which it is bound to `exchange`',
+    absent: "the queue's name; of a broadcast the app's queue",
+    doc: 'the routing key, of a topic exchange the pattern, by which it is bound to `exchange`; of a broadcast the one that Python workers have on Redis (`task_default_routing_key`)',
   },
   broadcast: {
     kind: 'flag',
@@ -108,11 +108,12 @@ function requireConsistent({ type, maxPriority, exchange, routingKey, broadcast,
   if (type === 'quorum' && maxPriority !== undefined)
     throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   if (broadcast) {
-    const others = { type, maxPriority, exchange, routingKey, arguments: more.arguments }
+    const others = { type, maxPriority, exchange, arguments: more.arguments }
     const other = Object.entries(others).find(([, value]) => value !== undefined)
-    if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
+    if (other)
+      throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }
-  if (routingKey === undefined) return
+  if (routingKey === undefined || broadcast) return
   if (!exchange) throw new ArgumentError(`${where}: routingKey: expected exchange beside it, got none`)
   if (exchange.type === 'fanout')
     throw new ArgumentError(`${where}: expected no routingKey, as a fanout exchange sends to all, got ${shown(routingKey)}`)

@@ -17,7 +17,7 @@ export function exchanges(kind: FleetOptions): void {
       queues: {
         'ts-feeds': { exchange: { name: 'feeds', type: 'topic' }, routingKey: 'feed.sport.*' },
         'ts-images': { exchange: { name: 'media' }, routingKey: 'clip' },
-        news: { broadcast: true },
+        news: { broadcast: true, routingKey: 'python' },
       },
     })
     one.task('both.note', async (text: string) => {
@@ -34,6 +34,7 @@ export function exchanges(kind: FleetOptions): void {
     await fleet.work(app, { queues, workerDirect: true })
     await fleet.pythonWorker({ exchanges: true, queues: ['python', 'py-feeds', 'py-images', 'news'] })
     python = await fleet.pythonClient({ exchanges: true, queue: 'python' })
+    await python.call('declare_exchanges', {})
   })
   afterAll(() => fleet.end())
   beforeEach(async () => {
@@ -42,7 +43,7 @@ export function exchanges(kind: FleetOptions): void {
 
   /** These, in any order, and no more: what came with an end note after them has come. */
   async function noted(...expected: string[]): Promise<void> {
-    await until(async () => (await fleet.lines('notes')).length >= expected.length)
+    await expect.poll(async () => (await fleet.lines('notes')).sort(), { timeout: 8000 }).toEqual([...expected].sort())
     await app.send('both.note', ['end'], { queue: 'typescript' })
     await app.send('both.note', ['end'], { queue: 'python' })
     await until(async () => (await fleet.lines('notes')).filter((line) => line.endsWith(' end')).length === 2)

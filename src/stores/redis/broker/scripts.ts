@@ -119,7 +119,8 @@ local function bound_queues(exchange, routing_key, more)
   local function look(member)
     local key, pattern, queue = string.match(member, '^(.-)\\6\\22(.-)\\6\\22(.*)$')
     if not queue or seen[queue] then return end
-    if key == '' and pattern == '' then
+    -- Celery's name for the queue of one worker: kombu binds it, too, and reads no list of that name.
+    if (key == '' and pattern == '') or string.find(queue, '^bcast%.') then
       is_fanout = true
     elseif key == routing_key or (pattern ~= '' and fits(key, routing_key)) then
       seen[queue] = true
