@@ -53,7 +53,6 @@ export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
-export type { RoutedCall, Router, RouteRule, Routes, TaskRoute } from './config/routeOptions.ts'
 export type {
   BackoffFunction,
   BackoffOption,
@@ -61,6 +60,7 @@ export type {
   ErrorClass,
   RetryOptions,
 } from './config/retryOptions.ts'
+export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
 export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'

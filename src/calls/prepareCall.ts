@@ -126,7 +126,11 @@ function destinationFor(
   const isPlain = exchange === undefined && routingKey === undefined
   if (isPlain && (own !== undefined || routed === undefined)) return toQueue(own ?? last, exchanges)
   const rest = exchange === undefined && own === undefined ? routed : undefined
-  const given = { queue: own ?? rest?.queue, exchange: exchange ?? rest?.exchange, routingKey: routingKey ?? rest?.routingKey }
+  const given = {
+    queue: own ?? rest?.queue,
+    exchange: exchange ?? rest?.exchange,
+    routingKey: routingKey ?? rest?.routingKey,
+  }
   return destinationOf(given, exchanges, last, `task ${task}`)
 }
 

@@ -67,7 +67,7 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   return preparedOf(message, envelope, destinationIn(options, own?.queue, routed, config), now, { metadata })
 }
 
-/** As in Celery, an exchange counts only beside a routing key, or without a queue. Throws ArgumentError. */
+/** A queue comes before an exchange. Throws ArgumentError. */
 function destinationIn(
   options: Options,
   own: string | undefined,
@@ -76,11 +76,12 @@ function destinationIn(
 ): Destination {
   // Python's values for the default are None and ''.
   const [queue, exchange, key] = ['queue', 'exchange', 'routing_key'].map((name) => text(options, name) || undefined)
-  if (exchange !== undefined && (key !== undefined || queue === undefined))
-    return toExchange(exchange, key ?? own ?? last, exchanges)
   if (queue !== undefined) return toQueue(queue, exchanges, key)
+  if (exchange !== undefined) return toExchange(exchange, key ?? own ?? last, exchanges)
   if (key !== undefined) return toQueue(key, exchanges)
-  return own === undefined && routed ? destinationOf(routed, exchanges, last, 'routes') : toQueue(own ?? last, exchanges)
+  return own === undefined && routed
+    ? destinationOf(routed, exchanges, last, 'routes')
+    : toQueue(own ?? last, exchanges)
 }
 
 /** A call, and what those that are like it share with it. */
@@ -179,7 +180,12 @@ export function checkOptions(options: Options, where: string): void {
 function messageOf(
   { task, args, kwargs, options }: SignatureData,
   before: Predecessor,
-  { now, ignored, own, routed }: {
+  {
+    now,
+    ignored,
+    own,
+    routed,
+  }: {
     now: number
     ignored: boolean
     own: ParsedTaskOptions | undefined

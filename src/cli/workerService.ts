@@ -42,7 +42,8 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch, workerDirect } = options
+  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch, workerDirect } =
+    options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }

@@ -12,7 +12,7 @@ import type { Exchanges } from './exchanges.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestConfig, RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
-import { type ParsedRouter, parseRoutes, type Routes } from './routeOptions.ts'
+import type { ParsedRouter, Routes } from './routeOptions.ts'
 import type { WebhookConfig, WebhookOptions } from './webhookOptions.ts'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
@@ -173,9 +173,7 @@ interface ParsedAppOptions
       Config,
       'broker' | 'backend' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
     >,
-    Pick<CeleriacOptions, 'broker' | 'backend' | 'webhooks' | 'context' | 'request' | 'logger'> {
-  readonly routes: Config['route']
-}
+    Pick<CeleriacOptions, 'broker' | 'backend' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -215,7 +213,6 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   routes: {
     kind: 'value',
     type: 'Routes',
-    parse: parseRoutes,
     absent: 'none',
     doc: "task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or [more](reference.md#routes): a list of pairs, regular expressions, exchanges, functions",
     celery: 'task_routes',

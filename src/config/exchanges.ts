@@ -105,7 +105,8 @@ export function destinationOf(
       `${where}: exchange: expected ${bound.exchange}, to which the queue ${queue} is bound, got ${exchange}`,
     )
   const key = routingKey ?? bound?.routingKey ?? (exchanges?.exchange(exchange)?.kind === 'fanout' ? '' : undefined)
-  if (key === undefined) throw new ArgumentError(`${where}: routingKey: expected one beside exchange ${exchange}, got none`)
+  if (key === undefined)
+    throw new ArgumentError(`${where}: routingKey: expected one beside exchange ${exchange}, got none`)
   const to = toExchange(exchange, key, exchanges)
   return queue === undefined ? to : { ...to, queue }
 }

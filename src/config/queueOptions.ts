@@ -104,19 +104,23 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
   return Object.fromEntries(parsed)
 }
 
-function requireConsistent({ type, maxPriority, exchange, routingKey, broadcast, ...more }: QueueOptions, where: string): void {
+function requireConsistent(
+  { type, maxPriority, exchange, routingKey, broadcast, ...more }: QueueOptions,
+  where: string,
+): void {
   if (type === 'quorum' && maxPriority !== undefined)
     throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   if (broadcast) {
     const others = { type, maxPriority, exchange, arguments: more.arguments }
     const other = Object.entries(others).find(([, value]) => value !== undefined)
-    if (other)
-      throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
+    if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }
   if (routingKey === undefined || broadcast) return
   if (!exchange) throw new ArgumentError(`${where}: routingKey: expected exchange beside it, got none`)
   if (exchange.type === 'fanout')
-    throw new ArgumentError(`${where}: expected no routingKey, as a fanout exchange sends to all, got ${shown(routingKey)}`)
+    throw new ArgumentError(
+      `${where}: expected no routingKey, as a fanout exchange sends to all, got ${shown(routingKey)}`,
+    )
   if (exchange.type === 'direct' && isTopicPattern(routingKey))
     throw new ArgumentError(
       `${where}: routingKey: expected one without the words * and #, which are for an exchange of type topic, got ${shown(routingKey)}`,

@@ -80,13 +80,17 @@ function requirePriority(priority: unknown, where: string): void {
     throw new ArgumentError(`${where}: expected a whole number from 0 to 255, got ${shown(priority)}`)
 }
 
-/** Parse the app's option `routes`. Throws ArgumentError. */
-export function parseRoutes(routes: Routes, where: string): ParsedRouter {
+/** Throws ArgumentError for a route that leads nowhere; `where` names it. */
+type Check = (route: TaskRoute, where: string) => unknown
+
+/** Parse the app's option `routes`. Throws ArgumentError, also for what a function answers later. */
+export function parseRoutes(routes: Routes, check: Check): ParsedRouter {
+  const where = 'routes'
   if (typeof routes === 'function') return checked(routes, where)
   if (typeof routes !== 'object' || routes === null)
     throw new ArgumentError(`${where}: expected an object, a list of pairs, or a function, got ${shown(routes)}`)
   const given: readonly unknown[] = Array.isArray(routes) ? routes : Object.entries(routes)
-  const routers = given.map((one, at) => routerOf(one, Array.isArray(routes) ? `${where}: ${at}` : where))
+  const routers = given.map((one, at) => routerOf(one, Array.isArray(routes) ? `${where}: ${at}` : where, check))
   return (task, call) => {
     for (const router of routers) {
       const route = router(task, call)
@@ -96,13 +100,14 @@ export function parseRoutes(routes: Routes, where: string): ParsedRouter {
   }
 }
 
-function routerOf(given: unknown, where: string): ParsedRouter {
+function routerOf(given: unknown, where: string, check: Check): ParsedRouter {
   if (typeof given === 'function') return checked(given as Router, where)
   if (!Array.isArray(given) || given.length !== 2)
     throw new ArgumentError(`${where}: expected [pattern, route] or a function, got ${shown(given)}`)
   const [pattern, target] = given as unknown as RouteRule
   const matches = matcherOf(pattern, where)
   const route = routeOf(target, `${where}: ${pattern}`)
+  check(route, `${where}: ${pattern}`)
   return (task) => (matches(task) ? route : undefined)
 }
 

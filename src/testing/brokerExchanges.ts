@@ -15,6 +15,11 @@ function ofOne(name: string): Queue {
 
 /** Named exchanges of an app. */
 export function exchanges(it: Case): void {
+  topics(it)
+  copies(it)
+}
+
+function topics(it: Case): void {
   it('a topic exchange feeds each queue whose pattern fits the routing key, once', async ({ broker, other, read }) => {
     const readers = await Promise.all(
       ['feed.#', '*.sport', 'feed.*.de', 'weather', 'feed.sport'].map((pattern, at) =>
@@ -73,7 +78,9 @@ export function exchanges(it: Case): void {
     assert.deepEqual(rest, ['2', '3', '4'])
     assert.equal(await broker.size('settled'), 0)
   })
+}
 
+function copies(it: Case): void {
   it('a broadcast is held, requeued and limited like any message, by each consumer for itself', async ({
     broker,
     other,

@@ -238,7 +238,8 @@ export class Topology {
 function transientArguments(bindings: readonly Binding[]): Readonly<Record<string, number>> {
   if (bindings.length === 0) return { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
   // Of an exchange of an app: tasks, which wait for as long as their worker is busy.
-  if (!bindings.some(({ exchange }) => Object.hasOwn(EXCHANGES, exchange))) return { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS }
+  if (!bindings.some(({ exchange }) => Object.hasOwn(EXCHANGES, exchange)))
+    return { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS }
   const isOfEvents = bindings.some(({ exchange }) => exchange === EVENT_EXCHANGE)
   return {
     'x-expires': BROADCAST_QUEUE_EXPIRES_MS,
