@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
-import { isStoreAway } from '../std/errorCode.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
+import { isStoreAway } from '../std/thrown.ts'
 
 /** Longest result in a log line, in characters. */
 const MAX_RESULT_LENGTH = 200
@@ -94,6 +94,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     level: 'warn',
     text: blockedText,
     fields: ({ tasks, time }) => ({ tasks, time: Math.round(time) }),
+  },
+  'worker:scaled': {
+    level: 'info',
+    text: ({ hostname, pool, before, size }) =>
+      `${hostname} ${size > before ? 'grows' : 'shrinks'} its pool ${pool} from ${before} to ${size}`,
+    fields: ({ pool, size }) => ({ pool, size }),
   },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },

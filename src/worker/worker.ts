@@ -15,10 +15,11 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import { uuid } from '../std/id.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { untilStopped } from '../std/stopSignal.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
-import { OutageWatch, type WorkerHealth } from './health.ts'
+import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
 import { LoopWatch } from './loopWatch.ts'
@@ -26,6 +27,7 @@ import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import { queuesToTake } from './queues.ts'
+import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
@@ -34,8 +36,9 @@ import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
 export type { WorkerHealth } from './health.ts'
-export type { PoolKind, WorkerOptions } from './options.ts'
+export type { Autoscale, PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
 
@@ -50,12 +53,6 @@ const ABORT_GRACE_MS = 500
 /** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
 const OUTAGE_GRACE_MS = 500
 
-const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
-  idle: 'it does not run',
-  starting: 'it starts',
-  stopping: 'it stops',
-}
-
 interface Ending {
   /** ms */
   readonly grace: number
@@ -68,6 +65,7 @@ export class Worker implements Service {
   readonly hostname: string
   readonly queues: readonly string[]
   readonly #pools: TaskPools
+  readonly #size: PoolSize
   readonly #grace: number
   /** As `ConsumeOptions.ahead`. */
   readonly #ahead: number
@@ -110,6 +108,9 @@ export class Worker implements Service {
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
+    this.#size = new PoolSize(this.pool, pool.autoscale, (change) =>
+      this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
+    )
     this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
@@ -138,12 +139,31 @@ export class Worker implements Service {
     return this.#pools.all
   }
 
+  /** Between which sizes its own pool scales itself; undefined without the option `autoscale`. */
+  get autoscale(): AutoscaleState | undefined {
+    return this.#size.autoscale
+  }
+
+  /** New bounds, which hold at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  setAutoscale(max?: number, min?: number): AutoscaleState {
+    return this.#size.setAutoscale(max, min)
+  }
+
+  /** Let its own pool run so many more tasks at once; returns how many. Throws ArgumentError, also with `autoscale`. */
+  grow(count = 1): number {
+    return this.#size.grow(count)
+  }
+
+  /** The opposite: what runs goes on to its end. */
+  shrink(count = 1): number {
+    return this.#size.shrink(count)
+  }
+
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
-    if (state === 'running') return this.#outages.look(this.problem)
-    return { ready: false, live: true, reason: NOT_READY[state] }
+    const reason = NOT_READY[state === 'running' && this.#isQuiet ? 'quiet' : state]
+    return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
   /** How many tasks it holds now. */
@@ -171,15 +191,17 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares })
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
-    await hooks.workerInit.run(this.#facts)
+    const stopNow = this.#stopNow.signal
+    await hooks.workerInit.run(this.#facts, stopNow)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
-    await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
+    await untilStopped(this.#pools.start(), stopNow)
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#released())
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -207,8 +229,11 @@ export class Worker implements Service {
     run.defer(this.#watchLoop())
     const loop = this.#take(consumer, this.#context, slots)
     run.defer(() => this.#drain(consumer, turns, loop))
+    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
+    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
-    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    await untilStopped(ready, run.stopping).catch(() => undefined)
   }
 
   get #facts(): WorkerFacts {
@@ -270,15 +295,16 @@ export class Worker implements Service {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
+    else if (this.#lifecycle.state === 'starting') this.#stopAfter(grace, () => this.#context === undefined)
     else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
   }
 
-  /** ms from now. A run that has ended before has a signal of its own. */
-  #stopAfter(grace: number): void {
+  /** ms from now, if it is `wanted` then. A run that has ended before has a signal of its own. */
+  #stopAfter(grace: number, wanted = (): boolean => true): void {
     const stopNow = this.#stopNow
-    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
+    setTimeout(() => wanted() && stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
   async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {

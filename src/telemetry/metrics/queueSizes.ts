@@ -1,7 +1,7 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
 import { withDeadline } from '../../std/deadline.ts'
-import { isStoreAway } from '../../std/errorCode.ts'
+import { isStoreAway } from '../../std/thrown.ts'
 import { gauge } from './counters.ts'
 import type { Family } from './family.ts'
 

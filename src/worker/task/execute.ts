@@ -9,6 +9,7 @@ import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
+import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
@@ -43,7 +44,8 @@ export async function execute(delivery: Delivery, context: WorkerContext): Promi
   if (!(request instanceof Request)) return refuse(request, context)
   try {
     await live(request, context)
-  } catch (error) {
+  } catch (thrown) {
+    const error = asError(thrown)
     context.app.signals.emit('worker:error', { error, doing: 'executing a task' })
     end(request, context)
     if (!request.settled) await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
