@@ -29,8 +29,8 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
-export type { ExchangeKind } from './broker/broker.ts'
-export { type QueueOptions, workerDirect } from './broker/queueOptions.ts'
+export { type ExchangeKind, workerDirect } from './broker/broker.ts'
+export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
   EventOptions,

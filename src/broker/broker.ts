@@ -1,4 +1,5 @@
 import type { Envelope } from '../protocol/envelope.ts'
+import type { QueueOptions } from './queueOptions.ts'
 
 /*
  * The broker seam: messages. Celery's protocol is above it, all that is specific to a store below.
@@ -171,4 +172,46 @@ export interface Broker {
   /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
   close(): Promise<void>
+}
+
+/** Exchange of the queues of single workers. */
+const WORKER_DIRECT_EXCHANGE = 'C.dq2'
+/** What their names end with, after the name of the worker. */
+const WORKER_DIRECT_SUFFIX = '.dq2'
+
+/**
+ * The queue of one worker alone, as `celery@host` or `celeriac@host`, which it has with the option `workerDirect`
+ * (Celery's `worker_direct`): `add.applyAsync([1, 2], { queue: workerDirect('celery@host') })`.
+ */
+export function workerDirect(hostname: string): string {
+  return `${hostname}${WORKER_DIRECT_SUFFIX}`
+}
+
+/** How a queue with these options is bound to its exchange: by default to one of its own name. */
+export function bindingOf(queue: string, { exchange, routingKey }: QueueOptions = {}): Binding {
+  if (exchange) {
+    const { name, type = 'direct' } = exchange
+    return type === 'fanout'
+      ? { exchange: name, kind: type }
+      : { exchange: name, kind: type, routingKey: routingKey ?? queue }
+  }
+  const hostname = queue.endsWith(WORKER_DIRECT_SUFFIX) ? queue.slice(0, -WORKER_DIRECT_SUFFIX.length) : undefined
+  return hostname
+    ? { exchange: WORKER_DIRECT_EXCHANGE, kind: 'direct', routingKey: hostname }
+    : { exchange: queue, kind: 'direct', routingKey: queue }
+}
+
+/** The exchange of a queue that each worker has for itself. */
+export function broadcastExchange(queue: string): { readonly name: string; readonly kind: ExchangeKind } {
+  return { name: queue, kind: 'fanout' }
+}
+
+/** The queue that a consumer of this name takes from; `id`: of its own, where each has one. */
+export function queueToConsume(name: string, options: QueueOptions | undefined, id: () => string): Queue {
+  if (options?.broadcast) {
+    const { name: exchange, kind } = broadcastExchange(name)
+    return { name: `bcast.${id()}`, bindings: [{ exchange, kind }], transient: true }
+  }
+  const isNamed = options?.exchange !== undefined || name.endsWith(WORKER_DIRECT_SUFFIX)
+  return isNamed ? { name, bindings: [bindingOf(name, options)] } : { name }
 }

@@ -1,7 +1,7 @@
 import type { Message, Submission as Sent, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
-import { type Destination, destinationOf, toQueue } from '../config/exchanges.ts'
+import { type Destination, destinationOf, toQueue } from '../config/queueOptions.ts'
 import type { TaskRoute } from '../config/routeOptions.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'

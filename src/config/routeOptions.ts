@@ -37,6 +37,7 @@ export type Router = (task: string, call?: RoutedCall) => string | TaskRoute | u
 /** A pattern of task names, with where those tasks go: a queue or more. */
 export type RouteRule = readonly [pattern: string | RegExp, route: string | TaskRoute]
 
+/** The app's option `routes`. */
 export type Routes = Readonly<Record<string, string | TaskRoute>> | Router | readonly (RouteRule | Router)[]
 
 /** A router as parsed: what it answers is checked. */

@@ -1,7 +1,7 @@
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { internalsOf } from '../../src/app/internals.ts'
-import { workerDirect } from '../../src/broker/queueOptions.ts'
+import { workerDirect } from '../../src/broker/broker.ts'
 import type { CallOptions } from '../../src/config/callOptions.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
 import type { Routes } from '../../src/config/routeOptions.ts'

@@ -10,10 +10,10 @@ import {
   type Queue,
   type Route,
 } from '../../broker/broker.ts'
-import { fitsTopic } from '../../broker/topic.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
+import { fitsTopic } from '../../std/glob.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */

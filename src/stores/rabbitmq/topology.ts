@@ -1,6 +1,7 @@
 import type { Channel } from 'amqplib'
 import type { Binding, ExchangeKind, Queue } from '../../broker/broker.ts'
-import { bindingOf, type QueueOptions } from '../../broker/queueOptions.ts'
+import { bindingOf } from '../../broker/broker.ts'
+import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { ConfigError } from '../../std/errors.ts'

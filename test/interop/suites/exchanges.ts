@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
-import { workerDirect } from '../../../src/broker/queueOptions.ts'
+import { workerDirect } from '../../../src/broker/broker.ts'
 import { until } from '../../app/lab.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'

@@ -1,13 +1,13 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
-import { fitsTopic } from '../../../broker/topic.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
+import { fitsTopic } from '../../../std/glob.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
-import { Bindings } from './bindings.ts'
+import { Bindings } from './leases.ts'
 
 /** A claimed message. `claims` is the fence: a settlement must name it. */
 export interface Row {
