@@ -25,6 +25,8 @@ import { isOutdated, upgraded } from './version.ts'
 export interface Run {
   readonly job: Job
   readonly args: readonly unknown[]
+  /** Of the task; a layer may leave it out of what it passes on. */
+  readonly definition?: TaskDefinition | undefined
 }
 
 /**
@@ -104,7 +106,7 @@ function runLayers(
 ): unknown {
   if (layers.length === 0) return runFunction(definition, job, job.args, context)
   const core = async (run: Run): Promise<unknown> => runFunction(definition, job, run.args, context)
-  return compose(layers, core)({ job, args: job.args })
+  return compose(layers, core)({ job, args: job.args, definition })
 }
 
 /** The function between its schemas. A promise only where something in it is one: this is run for every task. */
