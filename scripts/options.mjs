@@ -12,6 +12,7 @@ import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
+import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
@@ -33,6 +34,7 @@ const GROUPS = {
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
+  ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },
   WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
   RESOURCE_OPTIONS: {
     table: RESOURCE_OPTIONS,

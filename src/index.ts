@@ -30,6 +30,7 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
+export { type ExchangeKind, workerDirect } from './broker/broker.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
@@ -60,6 +61,7 @@ export type {
   ErrorClass,
   RetryOptions,
 } from './config/retryOptions.ts'
+export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
 export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'

@@ -1,25 +1,37 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import type { Backlog } from './backlog.ts'
+import type { QueueOptions } from './queueOptions.ts'
 
 /*
  * The broker seam: messages. Celery's protocol is above it, all that is specific to a store below.
  * Each sentence of these docs is a case of `testing/suites/brokerSuite.ts`, which every broker passes.
  */
 
+/**
+ * How an exchange chooses among its queues: those with the routing key of the message, those whose pattern fits it, or
+ * all.
+ */
+export type ExchangeKind = 'direct' | 'topic' | 'fanout'
+
 /** Where an envelope goes, in AMQP's terms. Exchange '' leads directly to the queue that the routing key names. */
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
+  /** Of a named exchange, where the sender knows it. */
+  readonly kind?: ExchangeKind
+  /** Queues to make and bind before the message is sent to a named exchange. */
+  readonly queues?: readonly Queue[]
 }
 
 /**
- * What a queue receives besides messages to its own name: all of a fanout exchange (transient queues only), or what a
- * direct exchange gets with this routing key.
+ * What a queue receives besides messages to its own name: all of a fanout exchange, what a direct exchange gets with
+ * this routing key, or what a topic exchange gets with a routing key that fits this pattern: words between dots, `*`
+ * for one word, `#` for any number of them.
  */
 export interface Binding {
   readonly exchange: string
-  readonly kind: 'fanout' | 'direct'
-  /** Only of a direct one. */
+  readonly kind: ExchangeKind
+  /** Not of a fanout exchange. */
   readonly routingKey?: string
 }
 
@@ -127,6 +139,10 @@ export interface Broker {
   /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */
   readonly turns?: 'random'
   /**
+   * Celery's own programs use this store, too, so its workers send heartbeats unasked. Absent: only those of celeriac.
+   */
+  readonly sharedWithCelery?: true
+  /**
    * Publish a message. Resolves when the store has it; those of one turn of the event loop are written together. A
    * route that leads nowhere is no error: exchange '' has every queue that is named, any other exchange drops the
    * message.
@@ -162,4 +178,46 @@ export interface Broker {
   /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
   close(): Promise<void>
+}
+
+/** Exchange of the queues of single workers. */
+const WORKER_DIRECT_EXCHANGE = 'C.dq2'
+/** What their names end with, after the name of the worker. */
+const WORKER_DIRECT_SUFFIX = '.dq2'
+
+/**
+ * The queue of one worker alone, as `celery@host` or `celeriac@host`, which it has with the option `workerDirect`
+ * (Celery's `worker_direct`): `add.applyAsync([1, 2], { queue: workerDirect('celery@host') })`.
+ */
+export function workerDirect(hostname: string): string {
+  return `${hostname}${WORKER_DIRECT_SUFFIX}`
+}
+
+/** How a queue with these options is bound to its exchange: by default to one of its own name. */
+export function bindingOf(queue: string, { exchange, routingKey }: QueueOptions = {}): Binding {
+  if (exchange) {
+    const { name, type = 'direct' } = exchange
+    return type === 'fanout'
+      ? { exchange: name, kind: type }
+      : { exchange: name, kind: type, routingKey: routingKey ?? queue }
+  }
+  const hostname = queue.endsWith(WORKER_DIRECT_SUFFIX) ? queue.slice(0, -WORKER_DIRECT_SUFFIX.length) : undefined
+  return hostname
+    ? { exchange: WORKER_DIRECT_EXCHANGE, kind: 'direct', routingKey: hostname }
+    : { exchange: queue, kind: 'direct', routingKey: queue }
+}
+
+/** The exchange of a queue that each worker has for itself. */
+export function broadcastExchange(queue: string): { readonly name: string; readonly kind: ExchangeKind } {
+  return { name: queue, kind: 'fanout' }
+}
+
+/** The queue that a consumer of this name takes from; `id`: of its own, where each has one. */
+export function queueToConsume(name: string, options: QueueOptions | undefined, id: () => string): Queue {
+  if (options?.broadcast) {
+    const { name: exchange, kind } = broadcastExchange(name)
+    return { name: `bcast.${id()}`, bindings: [{ exchange, kind }], transient: true }
+  }
+  const isNamed = options?.exchange !== undefined || name.endsWith(WORKER_DIRECT_SUFFIX)
+  return isNamed ? { name, bindings: [bindingOf(name, options)] } : { name }
 }

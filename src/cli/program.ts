@@ -272,6 +272,7 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('--autoscale <max,min>', WORKER_OPTIONS.autoscale, { as: '10,2' }).argParser(maxMin))
     .addOption(countFlag('--prefetch-multiplier <number>', WORKER_OPTIONS.prefetchMultiplier))
     .addOption(flag('--disable-prefetch', WORKER_OPTIONS.disablePrefetch))
+    .addOption(flag('--worker-direct', WORKER_OPTIONS.workerDirect))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
     .addOption(flag('--task-pools <sizes>', WORKER_OPTIONS.taskPools, { as: 'threads=2,inline=50' }).argParser(sizes))
     .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))

@@ -21,6 +21,7 @@ export interface WorkerCommandOptions extends AppOptions {
   queues?: string[]
   prefetchMultiplier?: number
   disablePrefetch?: boolean
+  workerDirect?: boolean
   excludeQueues?: string[]
   maxTasks?: number
   purge?: boolean
@@ -45,10 +46,19 @@ export interface WorkerCommandOptions extends AppOptions {
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
   const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch, control } = options
+  const {
+    excludeQueues,
+    maxTasks,
+    timeLimit,
+    softTimeLimit,
+    prefetchMultiplier,
+    disablePrefetch,
+    control,
+    workerDirect,
+  } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const ahead = { prefetchMultiplier, disablePrefetch }
+  const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
   const settings = { concurrency, autoscale, pool, taskPools, queues, control, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)

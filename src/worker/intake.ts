@@ -1,4 +1,4 @@
-import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
+import type { Broker, Consumer, Delivery, Queue } from '../broker/broker.ts'
 
 interface IntakeParts {
   readonly broker: Pick<Broker, 'consume'>
@@ -7,6 +7,8 @@ interface IntakeParts {
   readonly name: string
   /** At the beginning. */
   readonly queues: readonly string[]
+  /** The queue of this name, with its bindings; asked once for each. */
+  queueOf(name: string): Queue
   /** Deliveries that are held at once, at the beginning. */
   readonly prefetch: number
   /** Run it to its settlement, and then call `settled`. */
@@ -40,6 +42,7 @@ export class Intake {
   /** Closed ones with deliveries that are not settled, and, once it is closed, the last one. */
   readonly #former = new Set<Source>()
   #queues: readonly string[]
+  readonly #named = new Map<string, Queue>()
   #isQuiet = false
   /** Changes, one after the other. */
   #last: Promise<unknown> = Promise.resolve()
@@ -134,8 +137,16 @@ export class Intake {
 
   #open(queues: readonly string[]): Promise<Consumer> {
     const { broker, ahead, name } = this.#parts
-    const all = queues.map((queue) => ({ name: queue }))
-    return broker.consume(all, { prefetch: this.#room, ahead, name })
+    return broker.consume(
+      queues.map((queue) => this.#queueOf(queue)),
+      { prefetch: this.#room, ahead, name },
+    )
+  }
+
+  #queueOf(name: string): Queue {
+    const queue = this.#named.get(name) ?? this.#parts.queueOf(name)
+    this.#named.set(name, queue)
+    return queue
   }
 
   /** The one before is closed beside the new one, which takes as deliveries of the former are settled. */

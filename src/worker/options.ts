@@ -37,6 +37,11 @@ export interface WorkerOptions {
    * Default `4`.
    */
   prefetchMultiplier?: number | undefined
+  /**
+   * Also take from a queue of its own, `workerDirect(hostname)`, to which calls for this worker alone are sent. Default
+   * `false`.
+   */
+  workerDirect?: boolean | undefined
   /** Take a message only when a slot is free. Default `false`. */
   disablePrefetch?: boolean | undefined
   /**
@@ -126,6 +131,7 @@ export interface ParsedWorkerOptions
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
   readonly disablePrefetch: boolean
+  readonly workerDirect: boolean
   readonly autoscale: Autoscale | undefined
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
@@ -182,6 +188,12 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'most messages that are [taken ahead](how-to/choose-a-pool.md#messages-taken-ahead) for each slot; `0`: no such limit',
     more: 'Only of short tasks; on Redis and RabbitMQ.',
     celery: 'worker_prefetch_multiplier',
+  },
+  workerDirect: {
+    kind: 'flag',
+    default: false,
+    doc: 'also take from a queue of its own, [`workerDirect(hostname)`](reference.md#exchanges), to which calls for this worker alone are sent',
+    celery: 'worker_direct',
   },
   disablePrefetch: {
     kind: 'flag',

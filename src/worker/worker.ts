@@ -4,13 +4,14 @@ import { internalsOf } from '../app/internals.ts'
 import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
-import type { Delivery } from '../broker/broker.ts'
+import { type Delivery, queueToConsume, workerDirect } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
+import { uuid } from '../std/id.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
@@ -91,15 +92,16 @@ export class Worker implements Service {
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, control, logger, ...rest } =
-      parseWorkerOptions(options)
+    const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
+    const { maxOutage, maxTasks, revokeGrace, control, logger, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
     const { prefetchMultiplier, disablePrefetch, ...pool } = intake
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.#ownQueues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#ownQueues = isDirect ? [...taken, workerDirect(this.hostname)] : taken
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
     this.#grace = grace
@@ -216,6 +218,7 @@ export class Worker implements Service {
     const intake: Intake = new Intake({
       broker: stores.broker,
       queues: this.queues,
+      queueOf: (name) => queueToConsume(name, config.queues[name], uuid),
       ahead: this.#ahead,
       name: this.hostname,
       prefetch: limit(turns.prefetch),

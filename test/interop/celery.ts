@@ -23,6 +23,8 @@ export interface PythonSettings {
   readonly maxPriority?: number
   /** Arguments of the default queue, of RabbitMQ. */
   readonly queueArguments?: Readonly<Record<string, unknown>>
+  /** Queues of exchanges, a broadcast `news`, and `worker_direct`: see `shop.py`. */
+  readonly exchanges?: boolean
   /** `worker_prefetch_multiplier`. Default 4. */
   readonly prefetchMultiplier?: number
   readonly serializer?: 'json' | 'msgpack'

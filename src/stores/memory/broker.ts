@@ -12,7 +12,9 @@ import {
   type Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
+import { fitsTopic } from '../../std/glob.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
@@ -51,15 +53,17 @@ export class MemoryBroker implements Broker {
 
   async publish(
     envelope: Envelope,
-    { exchange, routingKey }: Route,
+    { exchange, routingKey, queues: declared = [] }: Route,
     { notBefore = 0, transient = false }: PublishOptions = {},
   ): Promise<void> {
     if (transient && exchange === '' && !this.#isRead(routingKey)) return
+    this.#bind(declared)
     const bound = (this.#bindings.get(exchange) ?? []).filter(
-      (one) => one.kind === 'fanout' || one.routingKey === routingKey,
+      (one) => one.kind === 'fanout' || fitsTopic(one.routingKey ?? '', routingKey),
     )
     const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
     for (const queue of queues) {
+      if (exchange === EVENT_EXCHANGE && this.waiting(queue, this.clock.now()).length >= MAX_WAITING_EVENTS) continue
       const seq = ++this.#seq
       this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
     }
@@ -67,12 +71,7 @@ export class MemoryBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    for (const { name, bindings = [] } of queues) {
-      for (const binding of bindings) {
-        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
-        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
-      }
-    }
+    this.#bind(queues)
     const consumer = new MemoryConsumer(this, queues, options)
     this.#consumers.add(consumer)
     consumer.look()
@@ -127,6 +126,15 @@ export class MemoryBroker implements Broker {
     if (!(consumer instanceof MemoryConsumer) || !this.#consumers.has(consumer)) return
     consumer.die()
     this.clock.after(this.#lease, () => consumer.rescue(), true)
+  }
+
+  #bind(queues: readonly Queue[]): void {
+    for (const { name, bindings = [] } of queues) {
+      for (const binding of bindings) {
+        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
+        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
+      }
+    }
   }
 
   #isRead(queue: string): boolean {

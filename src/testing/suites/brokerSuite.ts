@@ -3,12 +3,14 @@ import type { Binding, Queue } from '../../broker/broker.ts'
 import { CONTROL_BINDING } from '../../protocol/control.ts'
 import type { Clock } from '../../std/clock.ts'
 import { uuid } from '../../std/id.ts'
+import { exchanges } from '../brokerExchanges.ts'
 import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
+import { events } from './brokerEvents.ts'
 
 /** What every broker must do: each case is a sentence of the contract in `broker/broker.ts`. */
 export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBroker>): void {
@@ -32,6 +34,8 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     purging(one)
     taking(one)
     fanout(one)
+    exchanges(one)
+    events(one)
     transient(one)
     ending(one)
     envelopes(one)

@@ -183,9 +183,16 @@ def revoke(id, **options):
     return app.control.revoke(id, **options)
 
 
+def declare_exchanges():
+    """On Redis kombu takes an exchange that its connection did not declare for a direct one."""
+    with app.producer_or_acquire() as producer:
+        for queue in app.amqp.queues.values():
+            queue.exchange(producer.channel).declare()
+
+
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke declare_exchanges".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

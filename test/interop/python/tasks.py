@@ -145,6 +145,12 @@ def count(name):
     return store.incr(name)
 
 
+@app.task(name="both.note")
+def both_note(text):
+    store.rpush("notes", "py " + text)
+    return "py"
+
+
 @app.task(name="py.note", acks_late=True)
 def note(*args):
     store.rpush("notes", "py.note " + " ".join(str(arg) for arg in args))

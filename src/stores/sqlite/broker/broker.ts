@@ -12,6 +12,7 @@ import {
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
@@ -50,7 +51,10 @@ export class SqliteBroker implements Broker {
     this.#renewer = new LeaseRenewer({ path: file.path, lease })
   }
 
-  publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
+  async publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
+    // An event that nobody listens to costs no transaction.
+    if (route.exchange === EVENT_EXCHANGE && !(await this.file.read(() => this.messages.isBound(EVENT_EXCHANGE))))
+      return
     return this.file.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
