@@ -48,7 +48,7 @@ import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
 import type { TaskHooks } from '../tasks/taskHooks.ts'
 import { type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
 import { LifeCycle } from './lifeCycle/lifeCycle.ts'
 import type { Override } from './override.ts'
@@ -371,7 +371,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #handIn(prepared: Prepared, stores: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', sentFacts(prepared))
     const sending = this.#config.alwaysEager
-      ? runInOrder([prepared], [], this.#eager(stores)).then(([sent]) => sent === true)
+      ? import('./eagerWorkflow.ts')
+          .then(({ runInOrder }) => runInOrder([prepared], [], this.#eager(stores)))
+          .then(([sent]) => sent === true)
       : stores.unitOfWork.submit(prepared.submission)
     return sending.then((sent) => this.#afterSending(prepared, sent))
   }

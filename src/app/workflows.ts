@@ -32,7 +32,7 @@ import { uuid, uuidOf } from '../std/id.ts'
 import { compose, type Middleware } from '../std/middleware.ts'
 import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
 
 /** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */
 const OPENING_LIMIT_MS = 10_000
@@ -237,7 +237,7 @@ async function write(
   const submissions = all.map(({ submission }) => submission)
   const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
   let sent = true
-  if (host.config.alwaysEager) await runInOrder(all, planned.opens, eager)
+  if (host.config.alwaysEager) await (await import('./eagerWorkflow.ts')).runInOrder(all, planned.opens, eager)
   else if (planned.adds) sent = await add(planned.adds, submissions, planned, stores)
   else await send(submissions, planned, stores)
   return all.map((one) => host.afterSending(one, sent))

@@ -8,7 +8,7 @@ import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
 import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
-import { version } from './version.ts'
+import { version } from '../std/version.ts'
 
 const OF_APP = { absent: "the app's" }
 const HOSTNAME = {
@@ -235,6 +235,9 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
     .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
     .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
+    .addOption(flag('-E, --task-events', WORKER_OPTIONS.taskEvents))
+    .addOption(flag('--heartbeat-interval <time>', WORKER_OPTIONS.heartbeatInterval, { as: '2s' }).argParser(duration))
+    .addOption(new Option('--without-heartbeat', 'send no heartbeats: as --heartbeat-interval 0'))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))

@@ -8,7 +8,7 @@ import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
-import { version } from './version.ts'
+import { version } from '../std/version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {
@@ -31,6 +31,9 @@ export interface WorkerCommandOptions extends AppOptions {
   hostname?: string
   grace: number
   maxOutage?: number
+  taskEvents?: boolean
+  heartbeatInterval?: number
+  withoutHeartbeat?: boolean
   softShutdownTimeout?: number
 }
 
@@ -43,10 +46,12 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
   const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
+  const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const ahead = { prefetchMultiplier, disablePrefetch }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
+  const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
+  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits, ...events }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

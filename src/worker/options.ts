@@ -92,6 +92,13 @@ export interface WorkerOptions {
   maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
+  /** Send the events of its tasks from the start. Default: the app's. */
+  taskEvents?: boolean | undefined
+  /**
+   * Pause between its heartbeats; `0`: none. Default: `'2s'` on Redis and RabbitMQ; elsewhere none until events are
+   * asked for, then `'2s'`.
+   */
+  heartbeatInterval?: Duration | undefined
   /**
    * Where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it
    * stops; `false`: nowhere. Workers of one app share one log. Default: the app's `logger`.
@@ -104,7 +111,7 @@ export interface WorkerOptions {
 export interface ParsedWorkerOptions
   extends Pick<
     WorkerOptions,
-    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'taskEvents' | 'logger'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
@@ -121,6 +128,7 @@ export interface ParsedWorkerOptions
   readonly grace: number
   readonly maxOutage: number
   readonly revokeGrace: number
+  readonly heartbeatInterval: number | undefined
 }
 
 export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
@@ -267,6 +275,18 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     kind: 'duration',
     default: '5s',
     doc: 'how long a running task that is revoked with `terminate` may take to stop by itself',
+  },
+  taskEvents: {
+    kind: 'flag',
+    absent: "the app's",
+    doc: 'send the [events of its tasks](how-to/watch-a-fleet.md#events) from the start',
+    celery: '--task-events',
+  },
+  heartbeatInterval: {
+    kind: 'duration',
+    absent: "`'2s'` on Redis and RabbitMQ; elsewhere none until events are asked for, then `'2s'`",
+    doc: 'pause between its [heartbeats](how-to/watch-a-fleet.md#heartbeats); `0`: none',
+    celery: '--heartbeat-interval',
   },
   logger: {
     kind: 'value',

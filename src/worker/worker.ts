@@ -16,6 +16,7 @@ import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
+import { type TaskEvents, WorkerEvents } from './events.ts'
 import { OutageWatch, type WorkerHealth } from './health.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
@@ -31,6 +32,7 @@ import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
+export type { TaskEvents } from './events.ts'
 export type { WorkerHealth } from './health.ts'
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
@@ -80,6 +82,7 @@ export class Worker implements Service {
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
+  readonly #events: WorkerEvents
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #consumer: Consumer | undefined
   /** It takes nothing more, as `quiet` asked. */
@@ -94,7 +97,7 @@ export class Worker implements Service {
     const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
       parseWorkerOptions(options)
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
-    const { prefetchMultiplier, disablePrefetch, ...pool } = intake
+    const { prefetchMultiplier, disablePrefetch, taskEvents, heartbeatInterval: interval, ...pool } = intake
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
@@ -108,6 +111,13 @@ export class Worker implements Service {
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
     this.#logger = logger
+    this.#events = new WorkerEvents({
+      hostname: this.hostname,
+      app: this.#app,
+      taskEvents: taskEvents ?? app.config.taskEvents,
+      interval,
+      state: this.#state,
+    })
     this.#control = new ControlListener({
       hostname: this.hostname,
       broker: async () => (await this.#app.stores()).broker,
@@ -143,6 +153,11 @@ export class Worker implements Service {
     return { ready: false, live: true, reason: NOT_READY[state] }
   }
 
+  /** The events of its tasks, which can be switched on and off while it runs. */
+  get taskEvents(): TaskEvents {
+    return this.#events
+  }
+
   /** How many tasks it holds now. */
   get busy(): number {
     return this.#state.held
@@ -175,6 +190,8 @@ export class Worker implements Service {
     await hooks.workerInit.run(this.#facts)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
+    await this.#events.start(stores.broker)
+    run.defer(() => this.#events.stop())
     await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
     // A revoke may have started another one while the control listener stopped.
@@ -236,6 +253,7 @@ export class Worker implements Service {
       timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
+      events: this.#events,
       lend: () => slots.lend(),
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),

@@ -6,6 +6,7 @@ import type { Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import type { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -19,6 +20,7 @@ export interface WorkerApp {
   readonly signals: Emitter<Signals>
   /** What follows from the end of a task, beside its links. */
   readonly extensions: readonly Extension[]
+  readonly logicalClock: LogicalClock
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { version } from '../../src/cli/version.ts'
+import { version } from '../../src/std/version.ts'
 import { nodeProblem } from '../../src/std/node.ts'
 
 describe('Node', () => {

@@ -13,6 +13,7 @@ import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
 import type { TaskPools } from '../pool/taskPools.ts'
+import type { WorkerEvents } from '../events.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { type Receiver, type Refusal, receive } from './admit.ts'
@@ -33,6 +34,7 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly turns: Turns
   readonly timeLimits: TimeLimits
   readonly state: WorkerState
+  readonly events: Pick<WorkerEvents, 'received' | 'custom'>
   /** As `RunOptions.lend`. */
   lend(): (() => void) | undefined
 }
@@ -70,6 +72,7 @@ function live(request: Request, context: WorkerContext): Promise<void> {
   const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
   if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
   app.signals.emit('task:received', request.facts)
+  context.events.received(request)
   if (postponement) return postpone(request, postponement, context)
   return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
 }
@@ -234,6 +237,7 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
       beginAgain(request, context)
       record(request, state, meta, context, until)
     },
+    sendEvent: (type, fields) => context.events.custom(type, request.id, fields),
     emit: message.ignoreResult || !context.stores.backend.events ? undefined : emitter(request, context),
   }
 }
