@@ -125,6 +125,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       stores: () => this.#stores.open(),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
+      onSent: (listener) => this.#stores.onSent(listener),
       definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),
     })
@@ -390,6 +391,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
     if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
+    if (sent) this.#stores.sentListener?.sent(prepared)
     if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }

@@ -4,11 +4,11 @@ import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
 import { redactUrl } from '../std/url.ts'
+import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
 import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
-import { version } from '../std/version.ts'
 
 const OF_APP = { absent: "the app's" }
 const HOSTNAME = {

@@ -2,13 +2,13 @@ import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
+import { version } from '../std/version.ts'
 import { banner } from '../worker/banner.ts'
 import type { PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
-import { version } from '../std/version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {

@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { type Event, EVENT_EXCHANGE, eventMessage, taskEventsMessage } from '../protocol/event.ts'
+import { EVENT_EXCHANGE, type Event, eventMessage, taskEventsMessage } from '../protocol/event.ts'
 import type { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Clock } from '../std/clock.ts'
 import { withDeadline } from '../std/deadline.ts'
@@ -104,7 +104,10 @@ export class EventDispatcher {
 
   #drop(count: number, reason: string): void {
     if (this.#lost === 0)
-      this.#parts.logger.warn({}, `events of ${this.#parts.hostname} are dropped until the broker takes them: ${reason}`)
+      this.#parts.logger.warn(
+        {},
+        `events of ${this.#parts.hostname} are dropped until the broker takes them: ${reason}`,
+      )
     this.#lost += count
     this.#dropped += count
   }

@@ -13,7 +13,9 @@ const MAX_FIELDS_LENGTH = 65_536
  */
 export function eventFields(type: unknown, fields: unknown): Readonly<Record<string, unknown>> {
   if (!isTaskEventType(type))
-    throw new ArgumentError(`sendEvent: expected a type as 'task-progress', of at most 105 characters, got ${shown(type)}`)
+    throw new ArgumentError(
+      `sendEvent: expected a type as 'task-progress', of at most 105 characters, got ${shown(type)}`,
+    )
   if (!isRecord(fields)) throw new ArgumentError(`sendEvent: expected an object of fields, got ${shown(fields)}`)
   const text = JSON.stringify(encodePlain(fields, 'fields', 'json'))
   if (text.length > MAX_FIELDS_LENGTH)

@@ -105,7 +105,9 @@ export class WorkerEvents implements TaskEvents {
     if (!this.#isRunning) return
     this.#source ??= this.#load()
     const { signals } = this.#parts.app
-    this.#source.then(action).catch((error: unknown) => signals.emit('worker:error', { error, doing: 'sending events' }))
+    this.#source
+      .then(action)
+      .catch((error: unknown) => signals.emit('worker:error', { error, doing: 'sending events' }))
   }
 
   async #load(): Promise<WorkerEventSource> {
