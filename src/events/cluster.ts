@@ -111,18 +111,18 @@ export class Cluster {
     // The clock of a caller is not that of the cluster.
     const clock = type === 'task-sent' ? this.#logicalClock.value : countIn(value.clock)
     if (type !== 'task-sent') this.#logicalClock.adjust(clock)
-    return { ...value, type, hostname, timestamp, ...own({ uuid, pid, clock }) }
+    // Also over what is of a wrong type.
+    return { ...value, type, hostname, timestamp, uuid, pid, clock } as Event
   }
 
   #foldWorker(event: Event, now: number): void {
     const { hostname } = event
-    if (event.type === 'worker-offline') {
-      this.#workers.delete(hostname)
-      return
-    }
+    const isEnd = event.type === 'worker-offline'
+    if (isEnd && !this.#workers.has(hostname)) return
     const worker = this.#worker(hostname)
     worker.update(event)
-    worker.see(now)
+    if (isEnd) worker.end()
+    else worker.see(now)
   }
 
   #foldTask(uuid: string, event: Event, now: number): void {
@@ -159,9 +159,4 @@ export class Cluster {
 function dropFirst(map: Map<string, unknown>): void {
   const [first] = map.keys()
   if (first !== undefined) map.delete(first)
-}
-
-/** Without what is undefined. */
-function own<Fields extends object>(fields: Fields): Partial<Fields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Fields>
 }

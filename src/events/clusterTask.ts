@@ -31,29 +31,52 @@ const PRECEDENCE: Readonly<Record<string, number>> = {
 }
 const CUSTOM = 2
 
-/** What `task-received` says stays, also where it comes late. */
-const OF_CALL = ['name', 'args', 'kwargs', 'rootId', 'parentId', 'retries', 'eta', 'expires'] as const
-
 const MAX_TEXT_LENGTH = 2 * MAX_REPR_LENGTH
 const MAX_TRACEBACK_LENGTH = 8192
 const MAX_RUNTIME_S = 1e9
 
-/** What is known of a task from one event. */
+/** What is known of a task from its events. */
 interface TaskFacts {
-  name?: string | undefined
-  args?: string | undefined
-  kwargs?: string | undefined
-  rootId?: string | undefined
-  parentId?: string | undefined
-  retries?: number | undefined
-  eta?: string | undefined
-  expires?: string | undefined
-  result?: string | undefined
-  runtime?: number | undefined
-  exception?: string | undefined
-  traceback?: string | undefined
-  queue?: string | undefined
+  name: string | undefined
+  args: string | undefined
+  kwargs: string | undefined
+  rootId: string | undefined
+  parentId: string | undefined
+  retries: number | undefined
+  eta: string | undefined
+  expires: string | undefined
+  result: string | undefined
+  runtime: number | undefined
+  exception: string | undefined
+  traceback: string | undefined
+  queue: string | undefined
 }
+
+/** How a field of an event is read. `ofCall`: where `task-received` comes late, this alone is taken from it. */
+interface FieldRow<Value> {
+  readonly field: string
+  readonly read: (value: unknown) => Value | undefined
+  readonly ofCall?: true
+}
+
+const short = (value: unknown): string | undefined => textIn(value, MAX_TEXT_LENGTH)
+
+const FIELDS: { readonly [Name in keyof TaskFacts]: FieldRow<NonNullable<TaskFacts[Name]>> } = {
+  name: { field: 'name', read: nameIn, ofCall: true },
+  args: { field: 'args', read: short, ofCall: true },
+  kwargs: { field: 'kwargs', read: short, ofCall: true },
+  rootId: { field: 'root_id', read: nameIn, ofCall: true },
+  parentId: { field: 'parent_id', read: nameIn, ofCall: true },
+  retries: { field: 'retries', read: countIn, ofCall: true },
+  eta: { field: 'eta', read: short, ofCall: true },
+  expires: { field: 'expires', read: short, ofCall: true },
+  result: { field: 'result', read: short },
+  runtime: { field: 'runtime', read: (value) => numberIn(value, 0, MAX_RUNTIME_S) },
+  exception: { field: 'exception', read: short },
+  traceback: { field: 'traceback', read: (value) => textIn(value, MAX_TRACEBACK_LENGTH) },
+  queue: { field: 'queue', read: nameIn },
+}
+const NAMES = Object.keys(FIELDS) as (keyof TaskFacts)[]
 
 /** A task, as the events tell of it; values as Python would print them, times in seconds since the epoch. */
 export class ClusterTask implements TaskFacts {
@@ -96,44 +119,26 @@ export class ClusterTask implements TaskFacts {
     const known = Object.hasOwn(STATES, kind)
     const state = known ? (STATES[kind] as string) : kind.toUpperCase()
     if (known) this.times[kind] = event.timestamp
-    const facts = factsIn(event)
     const isLate = state !== RETRY && this.state !== RETRY && precedenceOf(state) > precedenceOf(this.state)
     if (!isLate) {
       this.state = state
       this.timestamp = event.timestamp
-    } else if (state === RECEIVED) {
-      for (const name of OF_CALL) this.#know(name, facts)
-      return
     }
-    for (const name of Object.keys(facts) as (keyof TaskFacts)[]) this.#know(name, facts)
-    this.clock = event.clock ?? this.clock
+    const ofCall = isLate && state === RECEIVED
+    for (const name of NAMES) if (!ofCall || FIELDS[name].ofCall) this.#know(name, event)
+    if (!ofCall) this.clock = event.clock ?? this.clock
   }
 
-  #know<Name extends keyof TaskFacts>(name: Name, facts: TaskFacts): void {
-    if (facts[name] !== undefined) (this as TaskFacts)[name] = facts[name]
+  /** What is of a wrong type is left as it was; null is nothing. */
+  #know<Name extends keyof TaskFacts>(name: Name, event: Event): void {
+    const { field, read } = FIELDS[name] as FieldRow<NonNullable<TaskFacts[Name]>>
+    const value = event[field]
+    if (value === undefined) return
+    if (value === null) this[name] = undefined as TaskFacts[Name]
+    else this[name] = read(value) ?? this[name]
   }
 }
 
 function precedenceOf(state: string): number {
   return PRECEDENCE[state] ?? CUSTOM
-}
-
-/** The fields that are kept, as far as they are of the right type. */
-function factsIn(event: Event): TaskFacts {
-  const short = (value: unknown): string | undefined => textIn(value, MAX_TEXT_LENGTH)
-  return {
-    name: nameIn(event.name),
-    args: short(event.args),
-    kwargs: short(event.kwargs),
-    rootId: nameIn(event.root_id),
-    parentId: nameIn(event.parent_id),
-    retries: countIn(event.retries),
-    eta: short(event.eta),
-    expires: short(event.expires),
-    result: short(event.result),
-    runtime: numberIn(event.runtime, 0, MAX_RUNTIME_S),
-    exception: short(event.exception),
-    traceback: textIn(event.traceback, MAX_TRACEBACK_LENGTH),
-    queue: nameIn(event.queue),
-  }
 }

@@ -25,7 +25,7 @@ export class ClusterWorker {
   software: string | undefined
   version: string | undefined
   system: string | undefined
-  /** When its last sign of life came, ms since the epoch, by the clock here. */
+  /** When its last sign of life came, ms since the epoch, by the clock here; 0 after its end. */
   seen = 0
 
   constructor(hostname: string) {
@@ -40,6 +40,11 @@ export class ClusterWorker {
   /** An event of this worker came. `now`: ms since the epoch. */
   see(now: number): void {
     if (now > this.seen) this.seen = now
+  }
+
+  /** It has stopped. */
+  end(): void {
+    this.seen = 0
   }
 
   /** It says this of itself. What is of a wrong type is left as it was. */

@@ -1,4 +1,5 @@
 import { assertEncodable } from '../protocol/encoding.ts'
+import { customEventFields } from '../protocol/event.ts'
 import { type FailedTask, failedTaskIn } from '../protocol/failedTask.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
@@ -21,7 +22,6 @@ import type { StopSignal } from '../std/stopSignal.ts'
 import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
-import { eventFields } from './eventFields.ts'
 import { ExposedLog } from './jobLog.ts'
 import type { JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
@@ -214,7 +214,7 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   sendEvent(type: string, fields: Readonly<Record<string, unknown>> = {}): void {
-    const sent = eventFields(type, fields)
+    const sent = customEventFields(type, fields)
     if (!this.#ended) this.#host.sendEvent?.(type, sent)
   }
 
