@@ -4,7 +4,7 @@ import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { version } from '../std/version.ts'
 import { banner } from '../worker/banner.ts'
-import type { PoolKind, Worker } from '../worker/worker.ts'
+import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
@@ -14,6 +14,7 @@ import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
+  autoscale?: Autoscale
   taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
   prefetchMultiplier?: number
@@ -43,7 +44,7 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
+  const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
   const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
@@ -51,7 +52,8 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const ahead = { prefetchMultiplier, disablePrefetch }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
   const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
-  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits, ...events }
+  const own = { queues, grace, maxOutage, module }
+  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...events }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -67,6 +69,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       broker,
       backend,
       pools: worker.pools,
+      autoscale: worker.autoscale,
       queues: worker.queues,
       tasks: app.tasks.keys(),
     })}\n`,

@@ -125,18 +125,18 @@ export class ClusterTask implements TaskFacts {
       this.timestamp = event.timestamp
     }
     const ofCall = isLate && state === RECEIVED
-    for (const name of NAMES) if (!ofCall || FIELDS[name].ofCall) this.#know(name, event)
+    for (const name of NAMES) if (!ofCall || FIELDS[name].ofCall) know(this, name, event)
     if (!ofCall) this.clock = event.clock ?? this.clock
   }
+}
 
-  /** What is of a wrong type is left as it was; null is nothing. */
-  #know<Name extends keyof TaskFacts>(name: Name, event: Event): void {
-    const { field, read } = FIELDS[name] as FieldRow<NonNullable<TaskFacts[Name]>>
-    const value = event[field]
-    if (value === undefined) return
-    if (value === null) this[name] = undefined as TaskFacts[Name]
-    else this[name] = read(value) ?? this[name]
-  }
+/** What is of a wrong type is left as it was; null is nothing. */
+function know<Name extends keyof TaskFacts>(facts: TaskFacts, name: Name, event: Event): void {
+  const { field, read } = FIELDS[name] as FieldRow<NonNullable<TaskFacts[Name]>>
+  const value = event[field]
+  if (value === undefined) return
+  if (value === null) facts[name] = undefined as TaskFacts[Name]
+  else facts[name] = read(value) ?? facts[name]
 }
 
 function precedenceOf(state: string): number {

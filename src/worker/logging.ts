@@ -95,6 +95,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: blockedText,
     fields: ({ tasks, time }) => ({ tasks, time: Math.round(time) }),
   },
+  'worker:scaled': {
+    level: 'info',
+    text: ({ hostname, pool, before, size }) =>
+      `${hostname} ${size > before ? 'grows' : 'shrinks'} its pool ${pool} from ${before} to ${size}`,
+    fields: ({ pool, size }) => ({ pool, size }),
+  },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }
