@@ -78,7 +78,7 @@ const FIELDS: { readonly [Name in keyof TaskFacts]: FieldRow<NonNullable<TaskFac
 }
 const NAMES = Object.keys(FIELDS) as (keyof TaskFacts)[]
 
-/** A task, as the events tell of it; values as Python would print them, times in seconds since the epoch. */
+/** A task, as its events describe it; values as Python would print them, times in seconds since the epoch. */
 export class ClusterTask implements TaskFacts {
   readonly uuid: string
   /** Celery's, or the name of an event of the task's own in capital letters. */

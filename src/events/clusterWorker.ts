@@ -5,7 +5,7 @@ import { countIn, numberIn, textIn } from './limits.ts'
 const DEFAULT_FREQUENCY_S = 60
 /** A worker is alive for so many intervals of its heartbeats after the last one. */
 const ALIVE_INTERVALS = 2
-/** Longest interval that is believed, s. */
+/** Longest interval that is accepted, s. */
 const MAX_FREQUENCY_S = 86_400
 const MAX_TEXT_LENGTH = 200
 

@@ -14,7 +14,7 @@ import type { Logger } from '../std/log.ts'
 export const MAX_EVENTS_PER_MESSAGE = 100
 
 /**
- * Events that wait for the broker, as while it is away; those that follow are dropped. At 2 KB each, 20 MB. The broker
+ * Events that wait for the broker, as while it is unavailable; those that follow are dropped. At 2 KB each, 20 MB. The broker
  * of a busy worker takes them in two seconds.
  */
 const MAX_WAITING = 10_000
@@ -62,8 +62,9 @@ export class EventDispatcher {
       return
     }
     const { hostname, clock, logicalClock } = this.#parts
-    const about = { type, hostname, pid: process.pid, clock: logicalClock.forward(), timestamp: clock.now() / 1000 }
-    this.#waiting.push({ ...fields, ...about })
+    const timestamp = clock.now() / 1000
+    // The one spread comes first: V8 copies such an object at once, and any other by each of its fields.
+    this.#waiting.push({ ...fields, type, hostname, pid: process.pid, clock: logicalClock.forward(), timestamp })
     this.#sending ??= this.#send()
   }
 

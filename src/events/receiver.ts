@@ -105,7 +105,7 @@ export class EventReceiver implements Service {
   async #receive(consumer: Consumer): Promise<void> {
     for await (const delivery of consumer) {
       this.#take(delivery)
-      // What is not acknowledged now comes again, or is dropped by its age: an event may be lost.
+      // What is not acknowledged now is delivered again, or is dropped by its age: an event may be lost.
       delivery.ack().catch(() => undefined)
     }
   }

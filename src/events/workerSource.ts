@@ -99,7 +99,7 @@ export class WorkerEventSource {
     return this.#parts.signals.on(name, (event) => {
       const { id, hostname: worker } = event as { id: string; hostname?: string }
       // Several workers of one process may share the signals of an app.
-      if (worker === hostname) this.#dispatcher.send(row.type, { uuid: id, ...row.fields(event) })
+      if (worker === hostname) this.#dispatcher.send(row.type, { ...row.fields(event), uuid: id })
     })
   }
 }

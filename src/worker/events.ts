@@ -56,7 +56,7 @@ export class WorkerEvents implements TaskEvents {
     await this.#source
   }
 
-  /** Never rejects. A broker that is away does not hold it up for longer than a second. */
+  /** Never rejects. A broker that is unavailable does not hold it up for longer than a second. */
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#enabled = false
