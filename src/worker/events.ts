@@ -20,8 +20,8 @@ export interface TaskEvents {
 export interface EventParts {
   readonly hostname: string
   readonly app: Pick<WorkerApp, 'config' | 'logicalClock' | 'signals' | 'stores'>
-  /** From the start on. */
-  readonly taskEvents: boolean
+  /** From the start on; undefined: as the app says. */
+  readonly taskEvents: boolean | undefined
   /** ms; 0: no heartbeats; undefined: `DEFAULT_INTERVAL_MS`, where Celery shares the store, else when asked. */
   readonly interval: number | undefined
   readonly state: Pick<WorkerState, 'running' | 'totals'>
@@ -50,7 +50,7 @@ export class WorkerEvents implements TaskEvents {
   /** Resolves when the events flow that are to flow from the start. */
   async start({ sharedWithCelery }: Pick<Broker, 'sharedWithCelery'>): Promise<void> {
     this.#isRunning = true
-    const { interval, taskEvents } = this.#parts
+    const { interval, app, taskEvents = app.config.taskEvents } = this.#parts
     if (interval || (interval === undefined && sharedWithCelery)) this.#use(() => undefined)
     if (taskEvents) this.enable()
     await this.#source
