@@ -14,8 +14,8 @@ import type { Logger } from '../std/log.ts'
 export const MAX_EVENTS_PER_MESSAGE = 100
 
 /**
- * Events that wait for the broker, as while it is unavailable; those that follow are dropped. At 2 KB each, 20 MB. The broker
- * of a busy worker takes them in two seconds.
+ * Events that wait for the broker, as while it is unavailable; those that follow are dropped. At 2 KB each, 20 MB. The
+ * broker of a busy worker takes them in two seconds.
  */
 const MAX_WAITING = 10_000
 
@@ -68,7 +68,7 @@ export class EventDispatcher {
     this.#sending ??= this.#send()
   }
 
-  /** Resolves when all is sent, or after a second: the broker may be away. */
+  /** Resolves when all is sent, or after a second: the broker may be unavailable. */
   async close(): Promise<void> {
     await withDeadline(this.#sending ?? Promise.resolve(), CLOSE_MS, () => undefined)
     this.#waiting = []

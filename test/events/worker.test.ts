@@ -103,7 +103,8 @@ onEachStore(
       await (await add.delay(5, 6)).get({ timeout: '20s' })
       await worker.stop()
       const results = seen.filter(({ type }) => type === 'task-succeeded')
-      expect(results).toMatchObject([{ result: '7', hostname: NAME }])
+      // The first one may be signalled after its result has come.
+      expect(results.filter(({ result }) => result !== '3')).toMatchObject([{ result: '7', hostname: NAME }])
     })
   },
   { memory: false },

@@ -11,7 +11,6 @@ import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
 import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
-import type { WorkerEvents } from '../events.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
 import type { TaskPools } from '../pool/taskPools.ts'
@@ -35,7 +34,6 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly turns: Turns
   readonly timeLimits: TimeLimits
   readonly state: WorkerState
-  readonly events: Pick<WorkerEvents, 'received' | 'custom'>
   /** As `RunOptions.lend`. */
   lend(): (() => void) | undefined
 }
@@ -97,7 +95,6 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   }
 }
 
-/** Another worker has it: it does not run here. */
 function lose(request: Request, { app: { signals } }: WorkerContext): void {
   request.settled = true
   signals.emit('task:lost', request.facts)
@@ -156,7 +153,6 @@ async function processIn(
   return conclude(request, outcome, context)
 }
 
-/** What becomes of it, now that its run has ended so. */
 function nextOf(request: Request, ended: Outcome, { app: { config, signals }, lossLimits }: WorkerContext): Outcome {
   if (ended.kind !== 'stopped') return ended
   if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
