@@ -93,7 +93,10 @@ onEachStore(
       worker.taskEvents.heartbeat()
       await until('worker-heartbeat')
       await (await add.delay(3, 4)).get({ timeout: '20s' })
-      await until('task-succeeded')
+      await eventually(
+        async () => seen,
+        (all) => all.some(({ result }) => result === '7'),
+      )
       expect([worker.taskEvents.disable(), worker.taskEvents.disable()]).toEqual([true, false])
       worker.taskEvents.heartbeat()
       await eventually(
