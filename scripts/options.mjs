@@ -15,6 +15,7 @@ import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
+import { RECEIVER_OPTIONS } from '../src/events/receiverOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { defaultCode } from '../src/std/optionTable.ts'
@@ -51,6 +52,11 @@ const GROUPS = {
   QUEUE_OPTIONS: { table: QUEUE_OPTIONS, source: 'src/broker/queueOptions.ts', page: 'docs/rabbitmq.md' },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },
   SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
+  RECEIVER_OPTIONS: {
+    table: RECEIVER_OPTIONS,
+    source: 'src/events/receiverOptions.ts',
+    page: 'docs/how-to/watch-a-fleet.md',
+  },
   HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
   SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
 }

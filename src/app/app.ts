@@ -48,7 +48,7 @@ import { notRegistered, runJob } from '../tasks/runJob.ts'
 import type { TaskHooks } from '../tasks/taskHooks.ts'
 import { type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
 import { type LayerOptions, Layers } from './lifeCycle/layers.ts'
 import { LifeCycle } from './lifeCycle/lifeCycle.ts'
@@ -126,6 +126,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       stores: () => this.#stores.open(),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
+      onSent: (listener) => this.#stores.onSent(listener),
       definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),
     })
@@ -374,7 +375,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.signals.emit('task:before-publish', sentFacts(prepared))
     const write = (ready: Prepared): Promise<boolean> =>
       this.#config.alwaysEager
-        ? runInOrder([ready], [], this.#eager(stores)).then(([sent]) => sent === true)
+        ? import('./eagerWorkflow.ts').then(({ runAlone }) => runAlone(ready, this.#eager(stores)))
         : stores.unitOfWork.submit(ready.submission)
     const sending = this.#layers.writtenAlone(prepared, stores.broker.url, write)
     return sending.then((sent) => this.#afterSending(prepared, sent))
@@ -392,6 +393,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
     if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
+    if (sent) this.#stores.sentListener?.sent(prepared)
     if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }

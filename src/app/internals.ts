@@ -1,5 +1,5 @@
 import type { Extension } from '../calls/extension.ts'
-import type { RevokedTree, Stores } from '../calls/stores.ts'
+import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
@@ -39,6 +39,8 @@ interface AppActions {
   revokeTree(id: string, how: RevokedTree): Promise<number>
   /** Run one job to its end, in this thread: what pools call. Never rejects. */
   runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** One listener, which is set before the first call. */
+  onSent(listener: SentListener): void
   /** A task of the app, or one that is built in; undefined where there is none of this name. */
   definition(task: string): TaskDefinition | undefined
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */

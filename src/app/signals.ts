@@ -8,6 +8,8 @@ export interface TaskFacts {
   readonly queue: string
   /** Retries before this run. */
   readonly retries: number
+  /** Host name of the worker; absent on the sending side. */
+  readonly hostname?: string | undefined
   /** The request in which it was called; absent where there was none. */
   readonly request?: RequestContext | undefined
 }

@@ -32,7 +32,7 @@ import { uuid, uuidOf } from '../std/id.ts'
 import { compose } from '../std/middleware.ts'
 import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
 import type { Layers } from './lifeCycle/layers.ts'
 
 /** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */
@@ -251,7 +251,7 @@ async function writeFirst(
 ): Promise<boolean> {
   const submissions = ready.map(({ submission }) => submission)
   const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
-  if (host.config.alwaysEager) await runInOrder(ready, planned.opens, eager)
+  if (host.config.alwaysEager) await (await import('./eagerWorkflow.ts')).runInOrder(ready, planned.opens, eager)
   else if (planned.adds) return add(planned.adds, submissions, planned, stores)
   else await send(submissions, planned, stores)
   return true

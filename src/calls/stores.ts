@@ -14,6 +14,7 @@ import {
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
+import type { Prepared } from './prepareCall.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 /** A century. */
@@ -47,6 +48,13 @@ export interface WorkflowRules {
   revokeTree(id: string, how: RevokedTree, revoker: Revoker): Promise<number>
 }
 
+/** Gets each call that was sent. */
+export interface SentListener {
+  sent(prepared: Prepared): void
+  /** The stores are about to be closed. */
+  close(): Promise<void>
+}
+
 /** The stores of an app: opened when first needed, closed once. */
 export class AppStores {
   readonly #config: () => Config
@@ -61,6 +69,7 @@ export class AppStores {
   readonly #extensions: readonly Extension[]
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
+  #sentListener: SentListener | undefined
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
@@ -76,6 +85,16 @@ export class AppStores {
     // Every call asks; the URL is looked up once for each configuration.
     if (this.#replies?.config !== config) this.#replies = { config, wanted: repliesTo(config.backend.reveal()) }
     return this.#replies.wanted ? this.#queue : undefined
+  }
+
+  /** Gets the calls that are sent; undefined in most apps. */
+  get sentListener(): SentListener | undefined {
+    return this.#sentListener
+  }
+
+  /** Once, before the first call. */
+  onSent(listener: SentListener): void {
+    this.#sentListener = listener
   }
 
   /** What follows from the end of a task that never runs: `revoke` writes it. */
@@ -145,6 +164,7 @@ export class AppStores {
   async close(): Promise<void> {
     const opening = this.#opening
     if (!opening) return
+    await this.#sentListener?.close()
     this.#opening = undefined
     this.opened = undefined
     this.workerCheck.end()

@@ -23,7 +23,6 @@ import { isRecord } from '../std/isRecord.ts'
 import { type Origin, ownParts, partsOfLinks, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
-import { revokeTree } from './revokeTree.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -54,7 +53,10 @@ export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWo
 
 /** The rules of workflows for an app that revokes tasks. `origin`: its name as a sender, for people. */
 export function workflowRules(app: CanvasApp, origin: string): WorkflowRules {
-  return { links: (stores) => linkFollowUp(advancerOf(app, origin, stores)), revokeTree }
+  return {
+    links: (stores) => linkFollowUp(advancerOf(app, origin, stores)),
+    revokeTree: async (...given) => (await import('./revokeTree.ts')).revokeTree(...given),
+  }
 }
 
 /** The links and the chain of a task, at its end. */

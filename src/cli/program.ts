@@ -5,6 +5,7 @@ import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
 import { CONTROL_COMMANDS } from '../protocol/controlCommands.ts'
 import { redactUrl } from '../std/url.ts'
+import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
@@ -20,7 +21,6 @@ import {
   sizes,
   wholeNumber,
 } from './values.ts'
-import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
 const CONTROL = { as: 'inspect,revoke (none: no command)', absent: 'all' }
@@ -282,6 +282,9 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
     .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
     .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
+    .addOption(flag('-E, --task-events', WORKER_OPTIONS.taskEvents))
+    .addOption(flag('--heartbeat-interval <time>', WORKER_OPTIONS.heartbeatInterval, { as: '2s' }).argParser(duration))
+    .addOption(new Option('--without-heartbeat', 'send no heartbeats: as --heartbeat-interval 0'))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(flag('--control <commands>', WORKER_OPTIONS.control, CONTROL).argParser(controlled))

@@ -4,13 +4,13 @@ import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { STOPPED_CODE } from '../std/stopSignal.ts'
 import { codeOf } from '../std/thrown.ts'
+import { version } from '../std/version.ts'
 import { banner } from '../worker/banner.ts'
 import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
-import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {
@@ -36,6 +36,9 @@ export interface WorkerCommandOptions extends AppOptions {
   hostname?: string
   grace: number
   maxOutage?: number
+  taskEvents?: boolean
+  heartbeatInterval?: number
+  withoutHeartbeat?: boolean
   softShutdownTimeout?: number
 }
 
@@ -57,10 +60,13 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
     workerDirect,
   } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
+  const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const settings = { concurrency, autoscale, pool, taskPools, queues, control, grace, maxOutage, module, ...limits }
+  const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
+  const own = { queues, control, grace, maxOutage, module }
+  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...events }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

@@ -3,17 +3,16 @@ import type { QueueOptions } from '../broker/queueOptions.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import type { Logger, LogOption } from '../std/log.ts'
+import type { LogOption } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import type { SecretUrl } from '../std/secretUrl.ts'
 import { shown } from '../std/validate.ts'
-import type { Exchanges } from './queueOptions.ts'
+import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
-import type { RequestConfig, RequestOptions } from './requestOptions.ts'
+import type { RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
-import type { ParsedRouter, Routes } from './routeOptions.ts'
-import type { WebhookConfig, WebhookOptions } from './webhookOptions.ts'
+import type { Routes } from './routeOptions.ts'
+import type { WebhookOptions } from './webhookOptions.ts'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
@@ -86,6 +85,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   softTimeLimit?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
+  /** Its workers send the events of their tasks from the start. Default `false`. */
+  taskEvents?: boolean | undefined
+  /** Each call sends an event `task-sent`. Default `false`. */
+  taskSentEvents?: boolean | undefined
   /**
    * How long a message whose task, or whose version of it, a worker does not know goes back to its queue, for another
    * worker, before it fails; `0`: not at all. Default `'60s'`.
@@ -125,46 +128,6 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   logger?: LogOption | undefined
   // </APP_OPTIONS>
-}
-
-/** An app's options as parsed: every value present, times in ms. */
-export interface Config {
-  readonly name: string
-  readonly broker: SecretUrl
-  readonly backend: SecretUrl
-  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
-  readonly storeWarning: string | undefined
-  readonly queue: string
-  readonly route: ParsedRouter | undefined
-  readonly serializer: 'json' | 'msgpack'
-  readonly resultSerializer: 'json' | 'msgpack'
-  readonly accept: readonly ('json' | 'msgpack')[]
-  readonly typedJson: boolean
-  /** ms */
-  readonly resultExpires: number
-  readonly keyPrefix: string
-  /** ms */
-  readonly lease: number
-  /** ms */
-  readonly visibilityTimeout: number
-  /** ms; undefined: the store's own default. */
-  readonly storeTimeout: number | undefined
-  readonly queues: Readonly<Record<string, QueueOptions>>
-  /** Those of `queues`; undefined without any. */
-  readonly exchanges: Exchanges | undefined
-  readonly ignoreResult: boolean
-  /** ms */
-  readonly timeLimit: number | undefined
-  readonly softTimeLimit: number | undefined
-  readonly trackStarted: boolean
-  /** ms */
-  readonly unknownTaskTimeout: number
-  readonly eventLog: number
-  readonly alwaysEager: boolean
-  readonly webhooks: WebhookConfig | undefined
-  readonly request: RequestConfig
-  readonly clock: Clock
-  readonly logger: Logger
 }
 
 /** Each option parsed by itself; what is made of several is in `parseConfig`. */
@@ -314,6 +277,18 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: false,
     doc: "default of the tasks' option of that name",
     celery: 'task_track_started',
+  },
+  taskEvents: {
+    kind: 'flag',
+    default: false,
+    doc: 'its workers send the [events of their tasks](how-to/watch-a-fleet.md#events) from the start',
+    celery: 'worker_send_task_events',
+  },
+  taskSentEvents: {
+    kind: 'flag',
+    default: false,
+    doc: 'each call sends an event [`task-sent`](how-to/watch-a-fleet.md#events)',
+    celery: 'task_send_sent_event',
   },
   unknownTaskTimeout: {
     kind: 'duration',

@@ -3,14 +3,16 @@ import { createLogger } from '../std/log.ts'
 import { readOptions } from '../std/optionTable.ts'
 import { SecretUrl } from '../std/secretUrl.ts'
 import { defaultBackendOf } from '../stores/open.ts'
-import { APP_OPTIONS, type CeleriacOptions, type Config } from './appOptions.ts'
+import { APP_OPTIONS, type CeleriacOptions } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
+import type { Config } from './parsedConfig.ts'
 import { destinationOf, exchangesOf } from './queueOptions.ts'
 import { parseRequestOptions } from './requestOptions.ts'
 import { parseRoutes } from './routeOptions.ts'
 import { parseWebhooks } from './webhookOptions.ts'
 
-export type { CeleriacOptions, Config } from './appOptions.ts'
+export type { CeleriacOptions } from './appOptions.ts'
+export type { Config } from './parsedConfig.ts'
 
 /**
  * Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws

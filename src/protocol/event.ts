@@ -1,4 +1,7 @@
-import { DecodeError } from '../std/errors.ts'
+import { ArgumentError, DecodeError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
+import { shown } from '../std/validate.ts'
+import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
 import { ALL_CONTENT_TYPES, deserialize, write } from './serializer.ts'
 
@@ -34,6 +37,9 @@ const MAX_EVENTS = 10_000
 /** Name of a kind of task events: `task-`, then letters, digits, `-` and `_`. */
 const TASK_EVENT_TYPE = /^task-[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
 
+/** Longest fields of an event that a task sends, as JSON, in characters. */
+const MAX_FIELDS_LENGTH = 65_536
+
 /** What every event has, beside the fields of its type. */
 export interface Event {
   /** As `task-received`, `worker-heartbeat`. */
@@ -53,6 +59,22 @@ export interface Event {
 /** True for the name of a task event, also of one that Celery does not know. */
 export function isTaskEventType(type: unknown): type is string {
   return typeof type === 'string' && TASK_EVENT_TYPE.test(type)
+}
+
+/**
+ * A copy of the fields of an event that a task sends: the task may change them later. Throws ArgumentError for a type
+ * that is not the task's own, and for fields that are too long; EncodeError for what is no JSON.
+ */
+export function customEventFields(type: unknown, fields: unknown): Readonly<Record<string, unknown>> {
+  if (!isTaskEventType(type))
+    throw new ArgumentError(
+      `sendEvent: expected a type as 'task-progress', of at most 105 characters, got ${shown(type)}`,
+    )
+  if (!isRecord(fields)) throw new ArgumentError(`sendEvent: expected an object of fields, got ${shown(fields)}`)
+  const text = JSON.stringify(encodePlain(fields, 'fields', 'json'))
+  if (text.length > MAX_FIELDS_LENGTH)
+    throw new ArgumentError(`sendEvent: expected at most ${MAX_FIELDS_LENGTH} characters of JSON, got ${text.length}`)
+  return JSON.parse(text)
 }
 
 /** The message of one event. */

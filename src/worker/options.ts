@@ -103,6 +103,13 @@ export interface WorkerOptions {
   maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
+  /** Send the events of its tasks from the start. Default: the app's. */
+  taskEvents?: boolean | undefined
+  /**
+   * Pause between its heartbeats; `0`: none. Default: `'2s'` on Redis and RabbitMQ; elsewhere none until events are
+   * asked for, then `'2s'`.
+   */
+  heartbeatInterval?: Duration | undefined
   /**
    * Commands of remote control that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that
    * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
@@ -126,7 +133,7 @@ export interface Autoscale {
 export interface ParsedWorkerOptions
   extends Pick<
     WorkerOptions,
-    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'taskEvents' | 'logger'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
@@ -146,6 +153,7 @@ export interface ParsedWorkerOptions
   readonly maxOutage: number
   readonly revokeGrace: number
   readonly control: ControlAllowed
+  readonly heartbeatInterval: number | undefined
 }
 
 export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
@@ -319,6 +327,18 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: "commands of [remote control](how-to/what-is-my-worker-doing.md) that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that only ask",
     more: 'Without `revoke` it learns of revoked tasks only from the store, when it starts.',
     celery: 'worker_enable_remote_control',
+  },
+  taskEvents: {
+    kind: 'flag',
+    absent: "the app's",
+    doc: 'send the [events of its tasks](how-to/watch-a-fleet.md#events) from the start',
+    celery: '--task-events',
+  },
+  heartbeatInterval: {
+    kind: 'duration',
+    absent: "`'2s'` on Redis and RabbitMQ; elsewhere none until events are asked for, then `'2s'`",
+    doc: 'pause between its [heartbeats](how-to/watch-a-fleet.md#heartbeats); `0`: none',
+    celery: '--heartbeat-interval',
   },
   logger: {
     kind: 'value',

@@ -19,6 +19,7 @@ import { untilStopped } from '../std/stopSignal.ts'
 import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
+import { type TaskEvents, WorkerEvents } from './events.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
@@ -36,6 +37,7 @@ import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
+export type { TaskEvents } from './events.ts'
 export type { WorkerHealth } from './health.ts'
 export type { Autoscale, PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
@@ -82,6 +84,7 @@ export class Worker implements Service {
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
+  readonly #events: WorkerEvents
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #intake: Intake | undefined
   #turns: Turns | undefined
@@ -95,7 +98,7 @@ export class Worker implements Service {
     const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
     const { maxOutage, maxTasks, revokeGrace, control, logger, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
-    const { prefetchMultiplier, disablePrefetch, ...pool } = intake
+    const { prefetchMultiplier, disablePrefetch, taskEvents, heartbeatInterval: interval, ...pool } = intake
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
@@ -113,6 +116,8 @@ export class Worker implements Service {
       this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
     )
     this.#logger = logger
+    const about = { hostname: this.hostname, app: this.#app, state: this.#state, taskEvents, interval }
+    this.#events = new WorkerEvents(about)
     this.#control = new ControlListener({
       worker: this,
       app: this.#app,
@@ -173,6 +178,11 @@ export class Worker implements Service {
     return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
+  /** The events of its tasks, which can be switched on and off while it runs. */
+  get taskEvents(): TaskEvents {
+    return this.#events
+  }
+
   /** How many tasks it holds now. */
   get busy(): number {
     return this.#state.held
@@ -206,6 +216,8 @@ export class Worker implements Service {
     await hooks.workerInit.run(this.#facts, stopNow)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
+    run.defer(() => this.#events.stop())
+    await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
     await untilStopped(this.#pools.start(), stopNow)
     // A revoke may have started another one while the control listener stopped.
@@ -274,6 +286,7 @@ export class Worker implements Service {
       timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
+      events: this.#events,
       lend: () => slots.lend(),
       stopNow: this.#stopNow.signal,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),

@@ -193,6 +193,10 @@ class InlineRun implements JobHost {
     if (!this.#ended) this.#options.report(report)
   }
 
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>>): void {
+    if (!this.#ended) this.#options.sendEvent?.(type, fields)
+  }
+
   /** Its one slot is lent as long as it waits anywhere. */
   lend(): (() => void) | undefined {
     if (this.#ended) return undefined

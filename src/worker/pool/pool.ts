@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly kill: StopSignal
   /** Called with each state that it says of itself. */
   report(report: Report): void
+  /** Called with each event that it sends; absent where they go nowhere. */
+  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void
   /**
    * The task begins to wait for another one: where this pool can run one more meanwhile, it says so here. The returned
    * function ends that; undefined where too many wait. Absent where no slot is lent.

@@ -17,6 +17,7 @@ import { isoOf } from '../../std/clock.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { versionOf } from '../../tasks/version.ts'
+import type { WorkerEvents } from '../events.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
@@ -40,6 +41,7 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
+  readonly events: Pick<WorkerEvents, 'received' | 'custom'>
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'isRevoked'>
   readonly lossLimits: LossLimits

@@ -73,6 +73,7 @@ function live(request: Request, context: WorkerContext): Promise<unknown> {
   if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
   const { signals } = app
   if (signals.has('task:received')) signals.emit('task:received', { ...request.facts, lost: request.delivery.lost })
+  context.events.received(request)
   if (postponement) return postpone(request, postponement, context)
   return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
 }
@@ -94,7 +95,6 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   }
 }
 
-/** Another worker has it: it does not run here. */
 function lose(request: Request, { app: { signals } }: WorkerContext): void {
   request.settled = true
   signals.emit('task:lost', request.facts)
@@ -156,7 +156,6 @@ async function processIn(
   return conclude(request, outcome, context)
 }
 
-/** What becomes of it, now that its run has ended so. */
 function nextOf(request: Request, ended: Outcome, { app: { config, signals }, lossLimits }: WorkerContext): Outcome {
   if (ended.kind !== 'stopped') return ended
   if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
@@ -260,6 +259,7 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
       beginAgain(request, context)
       record(request, state, meta, context, until)
     },
+    sendEvent: (type, fields) => context.events.custom(type, request.id, fields),
     emit: message.ignoreResult || !context.stores.backend.events ? undefined : emitter(request, context),
   }
 }

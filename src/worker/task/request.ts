@@ -63,7 +63,7 @@ export class Request {
     this.hostname = hostname
     const { id, task, retries, headers } = message
     this.lostChildren = lostChildren(headers)
-    this.facts = withRequest({ id, task, queue: delivery.queue, retries }, headers, config)
+    this.facts = withRequest({ id, task, queue: delivery.queue, retries, hostname }, headers, config)
   }
 
   get id(): string {

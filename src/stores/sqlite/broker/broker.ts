@@ -52,7 +52,7 @@ export class SqliteBroker implements Broker {
   }
 
   async publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
-    // An event that nobody listens to costs no transaction.
+    // An event without a subscriber costs no transaction.
     if (route.exchange === EVENT_EXCHANGE && !(await this.file.read(() => this.messages.isBound(EVENT_EXCHANGE))))
       return
     return this.file.writer.write(() => this.messages.publish(envelope, route, options))

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { arch, platform, release } from 'node:os'
 import { APP_OPTIONS } from '../../../config/appOptions.ts'
 import { type AnyRow, readOptions } from '../../../std/optionTable.ts'
+import { version } from '../../../std/version.ts'
 import type { TaskDefinition } from '../../../tasks/definition.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
 import { textsOf } from './arguments.ts'
@@ -129,14 +129,4 @@ function reportOf(context: CommandContext): string {
     ...settings,
     '',
   ].join('\n')
-}
-
-/** This package's version; in a bundle it is not known. */
-function version(): string {
-  try {
-    const text = readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')
-    return (JSON.parse(text) as { readonly version: string }).version
-  } catch {
-    return 'unknown'
-  }
 }

@@ -180,6 +180,9 @@ export class JobChild {
       case 'report':
         this.#running?.options.report(message.report)
         break
+      case 'event':
+        this.#running?.options.sendEvent?.(message.event, message.fields)
+        break
       case 'emit':
         this.#running?.emit(message.emission)
         break

@@ -99,6 +99,9 @@ class JobRunner {
       report: (report) => {
         if (this.#current === abort) this.#channel.send({ type: 'report', report })
       },
+      sendEvent: (event, fields) => {
+        if (this.#current === abort) this.#channel.send({ type: 'event', event, fields })
+      },
       emit: emits ? emit : undefined,
       log: this.#log,
     })
