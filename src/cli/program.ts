@@ -7,7 +7,7 @@ import { redactUrl } from '../std/url.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
+import { duration, logLevel, moment, momentOrDuration, names, share, sizes, wholeNumber } from './values.ts'
 import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
@@ -71,6 +71,10 @@ function addWorker(root: Command): void {
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
     .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
+    .addOption(
+      flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share),
+    )
+    .addOption(countFlag('--max-memory <kilobytes>', WORKER_OPTIONS.maxMemory))
     .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
     .option('--purge', 'drop what waits in its queues before it starts, without a question')
     .option(

@@ -24,6 +24,8 @@ export interface WorkerCommandOptions extends AppOptions {
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
+  maxEventLoopUtilization?: number
+  maxMemory?: number
   timeLimit?: number
   softTimeLimit?: number
   maxWorkerLosses?: number
@@ -44,7 +46,8 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const ahead = { prefetchMultiplier, disablePrefetch }
+  const { maxEventLoopUtilization, maxMemory } = options
+  const ahead = { prefetchMultiplier, disablePrefetch, maxEventLoopUtilization, maxMemory }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
   const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)

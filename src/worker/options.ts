@@ -69,6 +69,16 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /**
+   * While the event loop of its thread is busy for a larger share of the time, it takes one task at a time, as `0.95`.
+   * Default: no limit.
+   */
+  maxEventLoopUtilization?: number | undefined
+  /**
+   * While it uses more memory than this, it takes one task at a time. The RSS of its process and, on Linux, of all
+   * processes that it and its tasks have started. In kilobytes of 1024 bytes. Default: no limit.
+   */
+  maxMemory?: number | undefined
   /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
   timeLimit?: Duration | undefined
   /** The same for the soft time limit. Default: the app's. */
@@ -104,7 +114,14 @@ export interface WorkerOptions {
 export interface ParsedWorkerOptions
   extends Pick<
     WorkerOptions,
-    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+    | 'concurrency'
+    | 'module'
+    | 'maxTasksPerChild'
+    | 'maxMemoryPerChild'
+    | 'childHeap'
+    | 'maxEventLoopUtilization'
+    | 'maxMemory'
+    | 'logger'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
@@ -127,6 +144,9 @@ export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'pr
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
+
+/** Any worker uses more: a smaller limit was meant in another unit. */
+const MIN_MEMORY_KB = 32_768
 
 export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   pool: {
@@ -226,6 +246,21 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
   },
+  maxEventLoopUtilization: {
+    kind: 'value',
+    type: 'number',
+    check: requireShare,
+    absent: 'no limit',
+    doc: 'while the event loop of its thread is busy for a larger share of the time, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure), as `0.95`',
+  },
+  maxMemory: {
+    kind: 'count',
+    min: MIN_MEMORY_KB,
+    unit: 'kilobytes',
+    absent: 'no limit',
+    doc: 'while it uses more memory than this, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure)',
+    more: 'The RSS of its process and, on Linux, of all processes that it and its tasks have started. In kilobytes of 1024 bytes.',
+  },
   timeLimit: {
     kind: 'duration',
     absent: "the app's",
@@ -287,6 +322,11 @@ export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions 
 
 function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
   return readGiven(TASK_POOL_SIZES, pools, where)
+}
+
+function requireShare(share: unknown, where: string): void {
+  if (typeof share === 'number' && share > 0 && share < 1) return
+  throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
 }
 
 function requireQueues(queues: unknown, where: string): void {

@@ -23,6 +23,7 @@ import { LoopWatch } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
+import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
 import { queuesToTake } from './queues.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
@@ -71,6 +72,8 @@ export class Worker implements Service {
   readonly #ahead: number
   readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
+  readonly #pressureLimits: PressureLimits
+  #pressure: BackPressure | undefined
   readonly #maxTasks: number
   /** How many runs have begun since its start. */
   #begun = 0
@@ -94,7 +97,8 @@ export class Worker implements Service {
     const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
       parseWorkerOptions(options)
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
-    const { prefetchMultiplier, disablePrefetch, ...pool } = intake
+    const { prefetchMultiplier, disablePrefetch, maxEventLoopUtilization, maxMemory, ...pool } = intake
+    this.#pressureLimits = { maxEventLoopUtilization, maxMemory }
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
@@ -139,8 +143,9 @@ export class Worker implements Service {
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
     if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
-    if (state === 'running') return this.#outages.look(this.problem)
-    return { ready: false, live: true, reason: NOT_READY[state] }
+    const reason = this.#pressure?.reason
+    if (state === 'running' && (this.problem || !reason)) return this.#outages.look(this.problem)
+    return { ready: false, live: true, reason: state === 'running' ? reason : NOT_READY[state] }
   }
 
   /** How many tasks it holds now. */
@@ -188,7 +193,7 @@ export class Worker implements Service {
     const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
     const consumer = await stores.broker.consume(queues, taking)
     const slots = new LentSlots({
-      size: () => turns.prefetch,
+      size: () => this.#pressure?.most(turns.prefetch) ?? turns.prefetch,
       held: () => this.#state.held,
       limit: (count) => consumer.prefetch(limit(count)),
     })
@@ -196,6 +201,7 @@ export class Worker implements Service {
     this.#consumer = consumer
     run.defer(() => this.#orTell(consumer.release()))
     run.defer(() => slots.end())
+    run.defer(await this.#watchPressure(() => slots.apply()))
     this.#context = this.#contextOf(stores, turns, slots)
     const joiner = this.#joinerOf(stores, this.#context)
     // Ended after the last task: it may complete a chord.
@@ -222,6 +228,20 @@ export class Worker implements Service {
     )
     watch.start()
     return () => watch.stop()
+  }
+
+  /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
+  async #watchPressure(changed: () => void): Promise<() => void> {
+    const { maxEventLoopUtilization, maxMemory } = this.#pressureLimits
+    if (maxEventLoopUtilization === undefined && maxMemory === undefined) return () => undefined
+    const { BackPressure, limitsOf } = await import('./pressure/backPressure.ts')
+    const pressure = new BackPressure(limitsOf(this.#pressureLimits), (report) => {
+      changed()
+      this.#app.signals.emit('worker:pressure', { hostname: this.hostname, ...report })
+    })
+    pressure.start()
+    this.#pressure = pressure
+    return () => pressure.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -255,6 +275,7 @@ export class Worker implements Service {
   async quiet(): Promise<void> {
     if (this.#lifecycle.state !== 'running') return
     this.#isQuiet = true
+    this.#pressure?.stop()
     await this.#orTell(this.#consumer?.close())
   }
 
@@ -305,6 +326,7 @@ export class Worker implements Service {
 
   #reset(): void {
     this.#context = undefined
+    this.#pressure = undefined
     this.#ending = undefined
     this.#isQuiet = false
     this.#begun = 0
