@@ -71,9 +71,7 @@ function addWorker(root: Command): void {
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
     .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
-    .addOption(
-      flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share),
-    )
+    .addOption(flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share))
     .addOption(countFlag('--max-memory <kilobytes>', WORKER_OPTIONS.maxMemory))
     .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
     .option('--purge', 'drop what waits in its queues before it starts, without a question')
