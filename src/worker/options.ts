@@ -61,7 +61,7 @@ export interface WorkerOptions {
   maxTasksPerChild?: number | undefined
   /**
    * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
-   * counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   * counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
    */
   maxMemoryPerChild?: number | undefined
   /**
@@ -235,7 +235,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     unit: 'kilobytes',
     absent: 'no limit',
     doc: 'a thread or process that uses more memory than this after a task is replaced',
-    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery.',
+    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery.',
     celery: 'worker_max_memory_per_child',
   },
   childHeap: {
