@@ -61,7 +61,8 @@ export interface WorkerOptions {
   maxTasksPerChild?: number | undefined
   /**
    * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
-   * counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   * counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery. Default: no
+   * limit.
    */
   maxMemoryPerChild?: number | undefined
   /**
