@@ -16,7 +16,7 @@ export class LogicalClock {
     return this.#value
   }
 
-  /** A message came whose sender was at `other`. What is no safe whole number counts as a step. Returns the new value. */
+  /** A message came whose sender was at `other`; what is no safe whole number is ignored. Returns the new value. */
   adjust(other: unknown): number {
     const theirs = typeof other === 'number' && Number.isSafeInteger(other) ? other : 0
     this.#value = Math.max(this.#value, theirs) + 1
