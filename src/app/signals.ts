@@ -79,8 +79,8 @@ export interface Signals {
     readonly id: string | undefined
   }
   /**
-   * A limit of the worker is exceeded, and it takes one task at a time: reported at once, and again each minute. Or it is
-   * not any more. `value` and `max`: bytes of memory, or the share of the time that the event loop is busy. `time`:
+   * A limit of the worker is exceeded, and it takes one task at a time: reported at once, and again each minute. Or it
+   * is not any more. `value` and `max`: bytes of memory, or the share of the time that the event loop is busy. `time`:
    * since it was exceeded. `reason`: for people.
    */
   'worker:pressure': {
