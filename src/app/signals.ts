@@ -92,6 +92,13 @@ export interface Signals {
     readonly time: number
     readonly reason: string
   }
+  /** Its own pool is to run `size` tasks at once, and was to run `before`. `pool`: its kind. */
+  'worker:scaled': {
+    readonly hostname: string
+    readonly pool: string
+    readonly before: number
+    readonly size: number
+  }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */
   'worker:error': { readonly error: unknown; readonly doing: string }

@@ -7,7 +7,7 @@ import { redactUrl } from '../std/url.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, moment, momentOrDuration, names, share, sizes, wholeNumber } from './values.ts'
+import { duration, logLevel, maxMin, moment, momentOrDuration, names, share, sizes, wholeNumber } from './values.ts'
 import { version } from './version.ts'
 
 const OF_APP = { absent: "the app's" }
@@ -226,6 +226,7 @@ function withBeat(own: Command): Command {
 function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
+    .addOption(flag('--autoscale <max,min>', WORKER_OPTIONS.autoscale, { as: '10,2' }).argParser(maxMin))
     .addOption(countFlag('--prefetch-multiplier <number>', WORKER_OPTIONS.prefetchMultiplier))
     .addOption(flag('--disable-prefetch', WORKER_OPTIONS.disablePrefetch))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))

@@ -61,6 +61,14 @@ export function sizes(text: string): Record<string, number> {
   return Object.fromEntries(found.map(([, name, size]) => [name, Number(size)]))
 }
 
+/** The largest and the smallest size of a pool, in Celery's order. Their bounds are checked by the option. */
+export function maxMin(text: string): { max: number; min: number } {
+  const [, max, min] = /^(\d{1,6}),(\d{1,6})$/.exec(text) ?? []
+  if (max === undefined)
+    throw new InvalidArgumentError('Expected max,min: two whole numbers, the larger first, as 10,2.')
+  return { max: Number(max), min: Number(min) }
+}
+
 export function logLevel(text: string): LogLevel {
   const level = LEVELS[text.toLowerCase()]
   if (level) return level

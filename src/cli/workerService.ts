@@ -3,7 +3,7 @@ import type { App } from '../app/app.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { banner } from '../worker/banner.ts'
-import type { PoolKind, Worker } from '../worker/worker.ts'
+import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
@@ -14,6 +14,7 @@ import { version } from './version.ts'
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
+  autoscale?: Autoscale
   taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
   prefetchMultiplier?: number
@@ -42,14 +43,14 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
+  const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
   const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const { maxEventLoopUtilization, maxMemory } = options
   const ahead = { prefetchMultiplier, disablePrefetch, maxEventLoopUtilization, maxMemory }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
+  const settings = { concurrency, autoscale, pool, taskPools, queues, grace, maxOutage, module, ...limits }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -65,6 +66,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       broker,
       backend,
       pools: worker.pools,
+      autoscale: worker.autoscale,
       queues: worker.queues,
       tasks: app.tasks.keys(),
     })}\n`,

@@ -101,6 +101,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: pressureText,
     fields: ({ limit, value, max }) => ({ limit, value, max }),
   },
+  'worker:scaled': {
+    level: 'info',
+    text: ({ hostname, pool, before, size }) =>
+      `${hostname} ${size > before ? 'grows' : 'shrinks'} its pool ${pool} from ${before} to ${size}`,
+    fields: ({ pool, size }) => ({ pool, size }),
+  },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }

@@ -27,6 +27,11 @@ export interface WorkerOptions {
    */
   concurrency?: number | undefined
   /**
+   * Most and fewest tasks at once: threads and processes grow and shrink by their load, from `min` on. Of its own pool,
+   * in place of `concurrency`: `{ max: 10, min: 2 }`. Default: none.
+   */
+  autoscale?: Autoscale | undefined
+  /**
    * Most messages that are taken ahead for each slot; `0`: no such limit. Only of short tasks; on Redis and RabbitMQ.
    * Default `4`.
    */
@@ -111,6 +116,12 @@ export interface WorkerOptions {
   // </WORKER_OPTIONS>
 }
 
+/** Between which sizes a pool scales itself: tasks at once. */
+export interface Autoscale {
+  readonly max: number
+  readonly min: number
+}
+
 /** Parsed: times in ms. What the pool needs is checked where it is opened. */
 export interface ParsedWorkerOptions
   extends Pick<
@@ -127,6 +138,7 @@ export interface ParsedWorkerOptions
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
   readonly disablePrefetch: boolean
+  readonly autoscale: Autoscale | undefined
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly excludeQueues: readonly string[] | undefined
@@ -149,6 +161,9 @@ export const DEFAULT_CONCURRENCY = 100
 /** Any worker uses more: a smaller limit was meant in another unit. */
 const MIN_MEMORY_KB = 32_768
 
+/** Largest number of threads or processes of a pool: they take some 35 and 90 GB of memory. */
+export const MAX_CHILDREN = 1024
+
 export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   pool: {
     kind: 'value',
@@ -164,6 +179,15 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: `${DEFAULT_CONCURRENCY} inline, one per core in threads and processes; solo is always 1`,
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
+  },
+  autoscale: {
+    kind: 'value',
+    type: 'Autoscale',
+    parse: parseAutoscale,
+    absent: 'none',
+    doc: 'most and fewest tasks at once: threads and processes [grow and shrink by their load](how-to/choose-a-pool.md#autoscale), from `min` on',
+    more: 'Of its own pool, in place of `concurrency`: `{ max: 10, min: 2 }`.',
+    celery: '--autoscale',
   },
   prefetchMultiplier: {
     kind: 'count',
@@ -316,6 +340,9 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
 const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
 const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
 
+const CHILDREN = { kind: 'count', min: 1, max: MAX_CHILDREN, required: true, doc: 'tasks at once' } as const
+const AUTOSCALE: OptionTable<Autoscale> = { max: CHILDREN, min: CHILDREN }
+
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
@@ -328,6 +355,21 @@ function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string)
 function requireShare(share: unknown, where: string): void {
   if (typeof share === 'number' && share > 0 && share < 1) return
   throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
+}
+
+/** Throws ArgumentError. */
+export function parseAutoscale(given: Autoscale, where: string): Autoscale {
+  const { max, min } = readGiven<Partial<Autoscale>, Partial<Autoscale>>(AUTOSCALE, given, where)
+  if (max === undefined || min === undefined)
+    throw new ArgumentError(`${where}: expected max and min, as { max: 10, min: 2 }, got ${shown(given)}`)
+  if (max < min) throw new ArgumentError(`${where}: expected max >= min, got max ${max} and min ${min}`)
+  return { max, min }
+}
+
+/** Throws ArgumentError for a size that the pool cannot have. */
+export function requireSize(kind: string, size: number, max: number): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= max))
+    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
 }
 
 function requireQueues(queues: unknown, where: string): void {

@@ -13,10 +13,10 @@ import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
-import { OutageWatch, type WorkerHealth } from './health.ts'
+import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
 import { LoopWatch } from './loopWatch.ts'
@@ -25,6 +25,7 @@ import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
 import { queuesToTake } from './queues.ts'
+import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
@@ -33,8 +34,9 @@ import { Turns } from './task/turns.ts'
 import type { WorkerApp } from './workerApp.ts'
 
 export type { WorkerHealth } from './health.ts'
-export type { PoolKind, WorkerOptions } from './options.ts'
+export type { Autoscale, PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
 
@@ -49,12 +51,6 @@ const ABORT_GRACE_MS = 500
 /** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
 const OUTAGE_GRACE_MS = 500
 
-const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
-  idle: 'it does not run',
-  starting: 'it starts',
-  stopping: 'it stops',
-}
-
 interface Ending {
   /** ms */
   readonly grace: number
@@ -67,6 +63,7 @@ export class Worker implements Service {
   readonly hostname: string
   readonly queues: readonly string[]
   readonly #pools: TaskPools
+  readonly #size: PoolSize
   readonly #grace: number
   /** As `ConsumeOptions.ahead`. */
   readonly #ahead: number
@@ -111,6 +108,9 @@ export class Worker implements Service {
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
+    this.#size = new PoolSize(this.pool, pool.autoscale, (change) =>
+      this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
+    )
     this.#logger = logger
     this.#control = new ControlListener({
       hostname: this.hostname,
@@ -139,13 +139,32 @@ export class Worker implements Service {
     return this.#pools.all
   }
 
+  /** Between which sizes its own pool scales itself; undefined without the option `autoscale`. */
+  get autoscale(): AutoscaleState | undefined {
+    return this.#size.autoscale
+  }
+
+  /** New bounds, which hold at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  setAutoscale(max?: number, min?: number): AutoscaleState {
+    return this.#size.setAutoscale(max, min)
+  }
+
+  /** Let its own pool run so many more tasks at once; returns how many. Throws ArgumentError, also with `autoscale`. */
+  grow(count = 1): number {
+    return this.#size.grow(count)
+  }
+
+  /** The opposite: what runs goes on to its end. */
+  shrink(count = 1): number {
+    return this.#size.shrink(count)
+  }
+
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
-    const reason = this.#pressure?.reason
-    if (state === 'running' && (this.problem || !reason)) return this.#outages.look(this.problem)
-    return { ready: false, live: true, reason: state === 'running' ? reason : NOT_READY[state] }
+    const stage = NOT_READY[state === 'running' && this.#isQuiet ? 'quiet' : state]
+    const reason = stage ?? (this.problem ? undefined : this.#pressure?.reason)
+    return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
   /** How many tasks it holds now. */
@@ -210,6 +229,8 @@ export class Worker implements Service {
     run.defer(this.#watchLoop())
     const loop = this.#take(consumer, this.#context, slots)
     run.defer(() => this.#drain(consumer, turns, loop))
+    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
+    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
   }
@@ -232,16 +253,14 @@ export class Worker implements Service {
 
   /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
   async #watchPressure(changed: () => void): Promise<() => void> {
-    const { maxEventLoopUtilization, maxMemory } = this.#pressureLimits
-    if (maxEventLoopUtilization === undefined && maxMemory === undefined) return () => undefined
+    if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
     const { BackPressure, limitsOf } = await import('./pressure/backPressure.ts')
     const pressure = new BackPressure(limitsOf(this.#pressureLimits), (report) => {
       changed()
       this.#app.signals.emit('worker:pressure', { hostname: this.hostname, ...report })
     })
-    pressure.start()
     this.#pressure = pressure
-    return () => pressure.stop()
+    return pressure.start()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {

@@ -1,13 +1,19 @@
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
+import { ArgumentError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
+import { shown } from '../../std/validate.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import { requireSize } from '../options.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
+
+/** As of the option `concurrency` on the command line. */
+const MAX_SIZE = 100_000
 
 type InlineApp = Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>
 
@@ -18,7 +24,10 @@ type InlineApp = Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>
  */
 export class InlinePool implements Pool {
   readonly kind: 'inline' | 'solo'
-  readonly size: number
+  readonly pids: readonly number[] = [process.pid]
+  /** Called when `size` has changed. */
+  onSize: () => void = () => undefined
+  #size: number
   readonly #app: InlineApp
   /**
    * Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as
@@ -35,8 +44,16 @@ export class InlinePool implements Pool {
   /** `solo` is a pool of size 1. */
   constructor(app: InlineApp, size: number, kind: 'inline' | 'solo' = 'inline') {
     this.kind = kind
-    this.size = kind === 'solo' ? 1 : size
+    this.#size = kind === 'solo' ? 1 : size
     this.#app = app
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get target(): number {
+    return this.#size
   }
 
   get busy(): number {
@@ -59,10 +76,10 @@ export class InlinePool implements Pool {
     const { kill } = options
     if (!this.#isRunning) return Promise.resolve(stopped(job.id, 'shutdown'))
     if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
-    if (this.#running.length - this.#lent >= this.size) return this.#wait(job, options)
+    if (this.#free <= 0) return this.#wait(job, options)
     return new Promise((resolve) => {
       const settle = (outcome: Outcome): void => {
-        this.#free(run)
+        this.#remove(run)
         resolve(outcome)
       }
       const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
@@ -76,6 +93,21 @@ export class InlinePool implements Pool {
     for (const begin of [...this.#line]) begin()
     for (const run of [...this.#running]) run.stop('shutdown')
     await this.#lifecycle.stop()
+  }
+
+  resize(size: number): void {
+    if (this.kind === 'solo')
+      throw new ArgumentError(`pool solo: it runs one task at a time and has no other size, got ${shown(size)}`)
+    requireSize(this.kind, size, MAX_SIZE)
+    if (size === this.#size) return
+    this.#size = size
+    for (let slots = this.#free; slots > 0; slots--) this.#beginNext()
+    this.onSize()
+  }
+
+  /** How many more jobs may begin; below 0 where more run than may since it has shrunk. */
+  get #free(): number {
+    return this.#size - this.#running.length + this.#lent
   }
 
   #wait(job: Job, options: RunOptions): Promise<Outcome> {
@@ -103,7 +135,7 @@ export class InlinePool implements Pool {
     }
   }
 
-  #free(run: InlineRun): void {
+  #remove(run: InlineRun): void {
     const last = this.#running.pop()
     if (last && last !== run) {
       last.place = run.place
@@ -113,6 +145,7 @@ export class InlinePool implements Pool {
   }
 
   #beginNext(): void {
+    if (this.#free <= 0) return
     const [begin] = this.#line
     begin?.()
   }

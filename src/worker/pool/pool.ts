@@ -28,9 +28,25 @@ export interface RunOptions {
 export interface Pool extends Service {
   /** `inline`, `threads`, `processes` or `solo`: for the banner. */
   readonly kind: string
-  /** How many jobs may run at once, and how many do. */
+  /**
+   * How many jobs may run at once. It grows as new threads and processes have loaded the task module, and shrinks at
+   * once: then more than that may still run.
+   */
   readonly size: number
+  /** How many are to run at once, as `resize` was called last. */
+  readonly target: number
+  /** How many run. */
   readonly busy: number
+  /** Ids of the processes in which they run. */
+  readonly pids: readonly number[]
+  /** Called when `size` has changed. */
+  onSize: () => void
+  /**
+   * Run so many at once from now on, also after the next start. A new thread or process that cannot start is logged,
+   * and started again. Where there are too many, idle ones end first, busy ones after their job. Throws ArgumentError
+   * for what is no whole number from 1 to 1024 (inline: 100000), and always in the pool `solo`.
+   */
+  resize(size: number): void
   /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
 }

@@ -99,8 +99,10 @@ export class BackPressure {
     return this.#exceeded.size > 0 ? Math.min(count, 1) : count
   }
 
-  start(): void {
+  /** The returned function ends it. */
+  start(): () => void {
     this.#timer = setInterval(() => this.look(performance.now()), LOOK_INTERVAL_MS).unref()
+    return () => this.stop()
   }
 
   stop(): void {

@@ -45,8 +45,8 @@ export class Turns {
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
   readonly #stopping = new Stop()
-  /** How many messages it holds for these lines. */
-  readonly #places: number
+  /** How many messages it holds beside one for each slot of the worker's own pool. */
+  readonly #spares: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -63,14 +63,23 @@ export class Turns {
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
-    const places = [...lines, ...buckets.map(({ held }) => held)]
-    this.#places = places.length === 0 ? pools.main.size : places.reduce((sum, count) => sum + count)
+    const lines = [...this.#lines].map(([pool, { size }]) => (pool === pools.main ? 0 : size) + SPARES)
+    this.#spares = [...lines, ...buckets.map(({ held }) => held)].reduce((sum, count) => sum + count, 0)
+    pools.main.onSize = () => {
+      if (this.#stopping.aborted) return
+      this.#lines.get(pools.main)?.resize(pools.main.size)
+      this.onPrefetch(this.prefetch)
+    }
   }
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    return this.#places + this.#alone
+    return this.#pools.main.size + this.#spares + this.#alone
+  }
+
+  /** How many requests wait here for a slot of the worker's own pool. */
+  get waiting(): number {
+    return this.#lines.get(this.#pools.main)?.waiting ?? 0
   }
 
   /**

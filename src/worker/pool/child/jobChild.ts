@@ -68,6 +68,11 @@ export class JobChild {
     return this.#state === 'alive'
   }
 
+  /** Of the process that runs its jobs; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#host.pid
+  }
+
   /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
   get jobs(): number {
     return this.#jobs
