@@ -23,6 +23,7 @@ const ABOUT = {
   'celeriac/client': 'The [typed client](client.md) of the HTTP API, for browsers and servers.',
   'celeriac/control': 'Remote control of running workers.',
   'celeriac/http': 'The [HTTP API](http.md): its server, and what mounts it in others.',
+  'celeriac/opentelemetry': 'Traces for OpenTelemetry: [how to use it](how-to/traces-and-metrics.md).',
   'celeriac/testing':
     '`testApp`, which puts an app into a test under a fake clock, and the conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
   'celeriac/worker': 'Runs tasks.',

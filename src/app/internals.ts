@@ -11,6 +11,7 @@ import type { JobHost } from '../tasks/jobContext.ts'
 import type { Resources } from '../tasks/resources.ts'
 import type { Ended } from './afterTask.ts'
 import type { Hooks } from './lifeCycle/hooks.ts'
+import type { Layers } from './lifeCycle/layers.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
 
@@ -30,6 +31,8 @@ interface AppActions {
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */
   readonly hooks: Hooks
+  /** Layers around what it sends, processes and runs. */
+  readonly layers: Layers
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
   /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */

@@ -6,3 +6,8 @@ export function queuesOf({ config, tasks }: App, others: Iterable<string> = []):
   const more = [...others].filter((name) => !tasks.has(name)).map((name) => config.route?.(name))
   return [...new Set([config.queue, ...own, ...more])].filter((queue) => queue !== undefined)
 }
+
+/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
+export function deadLetterQueue(queue: string): string {
+  return `${queue}.dead`
+}

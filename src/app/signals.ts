@@ -18,8 +18,12 @@ export interface Signals {
   'task:before-publish': TaskFacts
   'task:after-publish': TaskFacts
   /** In the worker. */
-  'task:received': TaskFacts
-  'task:prerun': TaskFacts
+  /** `lost`: how many workers that held it were lost, as far as its store counts them. */
+  'task:received': TaskFacts & { readonly lost?: number }
+  /** `waited`: how long it had been due, ms; undefined where its id does not say when it was made. */
+  'task:prerun': TaskFacts & { readonly waited?: number | undefined }
+  /** Its thread or process has died, or was ended by force without an order. */
+  'task:child-lost': TaskFacts
   /** It ended, in any way; nothing is stored yet. */
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */

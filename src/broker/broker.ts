@@ -1,4 +1,5 @@
 import type { Envelope } from '../protocol/envelope.ts'
+import type { Backlog } from './backlog.ts'
 
 /*
  * The broker seam: messages. Celery's protocol is above it, all that is specific to a store below.
@@ -148,6 +149,11 @@ export interface Broker {
    * with StoreUnavailableError when it does not answer.
    */
   size(queue: string): Promise<number>
+  /**
+   * What lies in these queues, and in the store: for metrics. Only where it costs little, however much lies there.
+   * Rejects as `size`.
+   */
+  backlog?(queues: readonly string[]): Promise<Backlog>
   /**
    * How many workers are connected that may take from the queue: 0 only where there is none. A store that does not know
    * which consumers take from which queue counts the listeners of Celery's remote control. Only where it costs little.

@@ -3,7 +3,7 @@ import type { Route } from '../broker/broker.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
-import { callHeaders } from '../protocol/callHeaders.ts'
+import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -195,14 +195,14 @@ function headersOf(
   own: ParsedTaskOptions | undefined,
   task: string,
   { extensions, now }: Pick<Sender, 'extensions'> & { now: number },
-): Record<string, unknown> {
+): TaskMessage['headers'] {
   const extended = extensionHeaders(options, task, extensions)
   const facts = callHeaders({
     resultExpires: options.resultExpires ?? own?.resultExpires,
     deadline: momentOf(options.deadline ?? own?.deadline, now)?.getTime(),
     version: own && sentVersion(own),
   })
-  const { headers = {}, retry, owner, tags } = options
+  const { headers = NO_HEADERS, retry, owner, tags } = options
   if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
   return { ...headers, ...retryHeader(retry), ...ownershipHeader(options), ...facts, ...extended }
 }
@@ -211,8 +211,8 @@ function headersOf(
  * With the context of the request in which this is called, unless the caller set that header: its value is then checked
  * like our own.
  */
-function inContext(headers: Record<string, unknown>, config: Config['request']): Record<string, unknown> {
-  if (Object.hasOwn(headers, CONTEXT_HEADER)) {
+function inContext(headers: TaskMessage['headers'], config: Config['request']): TaskMessage['headers'] {
+  if (headers !== NO_HEADERS && Object.hasOwn(headers, CONTEXT_HEADER)) {
     const given = headers[CONTEXT_HEADER]
     const read = given === undefined || given === null ? undefined : readContext(given, config)
     if (read && 'problem' in read) throw new ArgumentError(`headers.${CONTEXT_HEADER}: ${read.problem}`)

@@ -13,6 +13,7 @@ import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { idsWithin, type SignatureData, type SkippedOption } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
+import { traceContextOf } from '../protocol/traceContext.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
@@ -271,7 +272,7 @@ export function sending(
 }
 
 function originOf({ id, rootId, replyTo, headers }: Caller, app: CanvasApp): Origin {
-  return { id, rootId, replyTo, context: contextOf(headers, app.config.request) }
+  return { id, rootId, replyTo, context: contextOf(headers, app.config.request), trace: traceContextOf(headers) }
 }
 
 /** The request context is passed on to what follows; one that cannot be read ends here. */

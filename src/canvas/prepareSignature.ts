@@ -8,6 +8,7 @@ import { type Embed, encodeTask, LikeEncoder, type TaskMessage } from '../protoc
 import { ownershipIn } from '../protocol/ownership.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
 import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
+import type { TraceContext } from '../protocol/traceContext.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -29,6 +30,8 @@ export interface Predecessor {
   readonly origin: string
   /** Its request context, which is passed on to what follows. */
   readonly context?: unknown
+  /** Its trace context, which is passed on, too. */
+  readonly trace?: TraceContext | undefined
 }
 
 /** How one signature is called. */
@@ -185,7 +188,7 @@ function messageOf(
     replyTo: text(options, 'reply_to') ?? before.replyTo,
     ignoreResult: ignored,
     priority: priority(options),
-    headers: before.context === undefined ? headers : { [CONTEXT_HEADER]: before.context, ...headers },
+    headers: { ...(before.context !== undefined && { [CONTEXT_HEADER]: before.context }), ...before.trace, ...headers },
     shadow: text(options, 'shadow'),
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
     ...stampsOf(options, { stamped_headers, stamps }),

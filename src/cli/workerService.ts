@@ -2,6 +2,8 @@ import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
+import { STOPPED_CODE } from '../std/stopSignal.ts'
+import { codeOf } from '../std/thrown.ts'
 import { banner } from '../worker/banner.ts'
 import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
@@ -101,10 +103,11 @@ export async function runWorker(
   const remap = isService ? process.env.REMAP_SIGTERM : undefined
   const signals = remap ? (await import('./remap.ts')).workerSignals(remap) : undefined
   // After this function listens to signals: a hook may run at once.
-  const starting = Promise.resolve().then(() => worker.start())
+  const begun = Promise.resolve()
+  const starting = begun.then(() => worker.start())
   let isStarted = false
   const stop = async (text: () => string, options: Parameters<Worker['stop']>[0]): Promise<void> => {
-    await starting
+    await begun
     say(logger, text())
     await Promise.all([hooks.close?.(), worker.stop({ ...options, reason: 'signal' })])
   }
@@ -121,9 +124,10 @@ export async function runWorker(
       warm: () => stop(() => stopText(worker.busy, grace, soft), { grace }),
       ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
       cold: async () => {
+        await begun
         say(logger, 'stopping at once: running tasks are requeued')
-        const stopping = starting.then(() => worker.stop({ grace: 0, reason: 'signal' }))
-        // Hooks may keep it from starting.
+        const stopping = worker.stop({ grace: 0, reason: 'signal' })
+        // The store may keep it from starting.
         await (isStarted ? stopping : withDeadline(stopping, COLD_START_MS, () => undefined))
       },
     },
@@ -133,9 +137,13 @@ export async function runWorker(
     isStarted = true
     return hooks.ready?.()
   })
-  // Its failure ends the command; its success does not.
-  const failed = ready.then(() => new Promise<never>(() => undefined))
+  // Its failure ends the command; its success does not, nor that it was stopped before.
+  const failed = ready.catch(unlessStopped).then(() => new Promise<never>(() => undefined))
   return Promise.race([ending, stoppedItself(worker, hooks), failed])
+}
+
+function unlessStopped(error: unknown): void {
+  if (codeOf(error) !== STOPPED_CODE) throw error
 }
 
 /** How a worker ends that stops by itself: by the reason of its signal. */

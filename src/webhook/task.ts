@@ -7,7 +7,6 @@ import { pinUrl, type Resolve, resolveBySystem } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
 import { WEBHOOK_TASK } from './header.ts'
 import type { Answer } from './post.ts'
-import { signedHeaders } from './sign.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
 export interface Delivered {
@@ -99,13 +98,13 @@ class Refusal extends Error {
 async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
   const target = await onTheWay(() => pinUrl(url, config, resolve))
   const secrets = await config.secrets(url)
+  // Its modules of Node load slowly, and most processes deliver nothing.
+  const [{ signedHeaders }, { post }] = await Promise.all([import('./sign.ts'), import('./post.ts')])
   const headers = {
     ...signedHeaders(id, body, secrets, now),
     'content-type': 'application/cloudevents+json; charset=utf-8',
     'user-agent': 'celeriac-webhook/1',
   }
-  // Its modules of Node load slowly, and most processes deliver nothing.
-  const { post } = await import('./post.ts')
   const answer = await onTheWay(() => post(target, body, headers, config.timeout, signal))
   const { status } = answer
   if (status >= 200 && status < 300) return status

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
-import { isStoreAway } from '../std/errorCode.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
+import { isStoreAway } from '../std/thrown.ts'
 
 /** Longest result in a log line, in characters. */
 const MAX_RESULT_LENGTH = 200

@@ -14,6 +14,7 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { untilStopped } from '../std/stopSignal.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
@@ -192,15 +193,17 @@ export class Worker implements Service {
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares })
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
-    await hooks.workerInit.run(this.#facts)
+    const stopNow = this.#stopNow.signal
+    await hooks.workerInit.run(this.#facts, stopNow)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
-    await this.#pools.start()
     run.defer(() => this.#orTell(this.#pools.stop()))
+    await untilStopped(this.#pools.start(), stopNow)
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#released())
     // Listening before reading: a revoke of this moment is in one of the two.
@@ -232,7 +235,8 @@ export class Worker implements Service {
     const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
     run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
     this.#app.signals.emit('worker:ready', { hostname: this.hostname })
-    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    await untilStopped(ready, run.stopping).catch(() => undefined)
   }
 
   get #facts(): WorkerFacts {
@@ -307,15 +311,16 @@ export class Worker implements Service {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
     if (this.#lifecycle.state === 'idle') return
     if (grace === 0) this.#stopNow.abort()
+    else if (this.#lifecycle.state === 'starting') this.#stopAfter(grace, () => this.#context === undefined)
     else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
     this.#ending ??= { grace, reason: options.reason ?? 'stop' }
     await this.#lifecycle.stop()
   }
 
-  /** ms from now. A run that has ended before has a signal of its own. */
-  #stopAfter(grace: number): void {
+  /** ms from now, if it is `wanted` then. A run that has ended before has a signal of its own. */
+  #stopAfter(grace: number, wanted = (): boolean => true): void {
     const stopNow = this.#stopNow
-    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
+    setTimeout(() => wanted() && stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
   }
 
   async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Ended } from '../app/afterTask.ts'
 import type { Hooks } from '../app/lifeCycle/hooks.ts'
+import type { Layers } from '../app/lifeCycle/layers.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -23,6 +24,8 @@ export interface WorkerApp {
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */
   readonly hooks: Hooks
+  /** What is put around each message that it processes. */
+  readonly layers: Pick<Layers, 'process'>
   /** The stores, opened at the first call. */
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread. Never rejects. */

@@ -1,3 +1,4 @@
+import { type Backlog, dueSince, earliest } from '../../broker/backlog.ts'
 import {
   type Binding,
   type Broker,
@@ -87,6 +88,18 @@ export class MemoryBroker implements Broker {
 
   async size(queue: string): Promise<number> {
     return this.waiting(queue, this.clock.now()).length
+  }
+
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const now = this.clock.now()
+    const items = [...this.#items.values()]
+    const found = queues.map((queue) => {
+      const waiting = this.waiting(queue, now)
+      const moments = waiting.map(({ envelope: { headers } }) => dueSince(headers.id, headers.eta))
+      return [queue, { waiting: waiting.length, oldest: earliest(moments) }] as const
+    })
+    const delayed = items.filter(({ holder, due }) => !holder && due > now).length
+    return { queues: new Map(found), delayed, held: items.filter(({ holder }) => holder).length }
   }
 
   async workers(queue: string): Promise<number> {

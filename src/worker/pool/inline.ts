@@ -1,3 +1,4 @@
+import { errorInfo } from '../../protocol/exception.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import { ArgumentError } from '../../std/errors.ts'
@@ -67,7 +68,7 @@ export class InlinePool implements Pool {
   async #start(run: ServiceRun): Promise<void> {
     const { hooks, config } = this.#app
     const child = { pool: this.kind }
-    await hooks.childInit.run(child)
+    await hooks.childInit.run(child, run.stopping)
     run.defer(() => hooks.childShutdown.runAll(child, config.logger))
     this.#isRunning = !run.stopping.aborted
   }
@@ -84,7 +85,11 @@ export class InlinePool implements Pool {
       }
       const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
       run.place = this.#running.push(run) - 1
-      void this.#app.runJob(job, run).then((outcome) => run.end(outcome))
+      void this.#app.runJob(job, run).then(
+        (outcome) => run.end(outcome),
+        // A defect: it would keep its slot for ever.
+        (error) => run.end({ kind: 'failure', error: errorInfo(error) }),
+      )
     })
   }
 

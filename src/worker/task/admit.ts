@@ -1,4 +1,5 @@
 import type { Ended } from '../../app/afterTask.ts'
+import { deadLetterQueue } from '../../app/knownQueues.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
@@ -248,11 +249,6 @@ function envelopeOf(delivery: Delivery): Envelope {
     // Said already: this is asked only after reading the message has failed.
     return EMPTY_ENVELOPE
   }
-}
-
-/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
-export function deadLetterQueue(queue: string): string {
-  return `${queue}.dead`
 }
 
 /** A message beside the queue, with why. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../std/clock.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 
-/** So many wait for a slot however long it takes: the next ones. */
+/** So many wait for a slot however long it takes: the next ones. None where nothing is taken ahead. */
 export const SPARES = 2
 /** The others wait for so long at most, ms; then their messages are put back. */
 export const MAX_WAIT_MS = 1000
@@ -14,14 +14,17 @@ export type WaitEnd = 'slot' | 'late' | 'stopped'
 /** The slots of one pool, and the requests that wait for one, first come first served. */
 export class Line {
   #size: number
+  /** `SPARES`, or 0. */
+  readonly spares: number
   readonly #clock: Clock
   #taken = 0
   readonly #waiting = new Set<() => void>()
   /** How long a run takes, ms: 0 as long as that is not known. */
   #mean = 0
 
-  constructor(size: number, clock: Clock) {
+  constructor(size: number, clock: Clock, spares: number = SPARES) {
     this.#size = size
+    this.spares = spares
     this.#clock = clock
   }
 
@@ -51,7 +54,8 @@ export class Line {
   /** One more has its slot at once, or probably in time. */
   get hasRoom(): boolean {
     const { size } = this.#waiting
-    return this.#taken < this.#size || size < SPARES || (size + 1) * this.#interval <= MAX_WAIT_MS
+    if (this.#taken < this.#size) return true
+    return size < this.spares || (this.spares > 0 && (size + 1) * this.#interval <= MAX_WAIT_MS)
   }
 
   /** Take a slot that is free. */
@@ -101,7 +105,7 @@ export class Line {
    */
   #isLate(next: () => void, ahead: number): boolean {
     const place = [...this.#waiting].indexOf(next)
-    if (place < SPARES) return false
+    if (place < this.spares) return false
     const rounds = Math.max(1, (ahead - place) / this.#size)
     this.#mean = Math.max(this.#mean, MAX_WAIT_MS / rounds)
     return true

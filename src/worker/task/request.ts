@@ -4,6 +4,7 @@ import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { RequestConfig } from '../../config/requestOptions.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
+import { isoTime } from '../../protocol/iso.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
@@ -22,7 +23,7 @@ import type { Postponement } from './postponement.ts'
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
   readonly delivery: Delivery
-  readonly message: TaskMessage
+  message: TaskMessage
   readonly definition: TaskDefinition
   readonly hostname: string
   readonly facts: TaskFacts
@@ -96,6 +97,19 @@ export class Request {
     const { lost, hostname } = this
     const { queue, redelivered, route, envelope } = this.delivery
     return jobOf(this.message, envelope.properties, { queue, redelivered, lost, hostname, route })
+  }
+
+  /** How long it had been due at this moment (ms since the epoch), ms; undefined where its id has no time. */
+  waited(now: number): number | undefined {
+    const { id, eta } = this.message
+    const made = timeOf(id)
+    const due = eta === undefined ? made : Math.max(isoTime(eta), made ?? 0)
+    return due === undefined ? undefined : Math.max(0, now - due)
+  }
+
+  /** Its run, and what follows from it, get these headers; a repeat has those that came. */
+  withHeaders(headers: TaskMessage['headers']): void {
+    this.message = { ...this.message, headers }
   }
 
   /** How long it ran, ms. */

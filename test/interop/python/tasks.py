@@ -98,6 +98,8 @@ def request(self):
     found = {name: getattr(self.request, name) for name in names.split()}
     found["context"] = self.request.get("celeriac_context")
     found["tenant"] = getattr(self.request, "tenant", None)
+    # As opentelemetry-instrumentation-celery reads them.
+    found["trace"] = {name: getattr(self.request, name, None) for name in ("traceparent", "tracestate", "baggage")}
     return {**found, "delivery_info": dict(self.request.delivery_info), "hostname": self.request.hostname}
 
 

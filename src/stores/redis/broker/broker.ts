@@ -1,3 +1,4 @@
+import type { Backlog } from '../../../broker/backlog.ts'
 import {
   type Broker,
   type ConsumeOptions,
@@ -149,6 +150,11 @@ export class RedisBroker implements Broker {
     const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
     const lengths = (await this.connection.pipeline(commands)) as number[]
     return lengths.reduce((sum, length) => sum + length, 0)
+  }
+
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const { readBacklog } = await import('./backlog.ts')
+    return readBacklog(this.connection, this.keys, queues)
   }
 
   /** Celery's workers subscribe to patterns, of which the server reports the number only. */

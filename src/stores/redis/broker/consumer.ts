@@ -46,6 +46,8 @@ export class RedisConsumer implements Consumer, Holder {
   #taking: Promise<number> | undefined
   #requeues = 0
   #scheduled = false
+  /** How many claims are to come within two turns. */
+  #coming = 0
   #turn = 0
   #claims = 0
   #closed = false
@@ -175,6 +177,7 @@ export class RedisConsumer implements Consumer, Holder {
   #soon(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
+    this.#coming++
     setImmediate(() => {
       this.#scheduled = false
       for (let free = this.#prefetch - this.#places; free > 0; free--) {
@@ -183,7 +186,10 @@ export class RedisConsumer implements Consumer, Holder {
         this.#hand(delivery)
       }
       // One turn later: settlements of this turn are sent before it.
-      setImmediate(() => void this.#claim())
+      setImmediate(() => {
+        this.#coming--
+        void this.#claim()
+      })
     })
   }
 
@@ -195,12 +201,18 @@ export class RedisConsumer implements Consumer, Holder {
       const taken = await this.#taking
       this.#problem = undefined
       this.#taking = undefined
-      if (taken < places) for (const waiter of this.#waiters) waiter.arm()
+      // One turn later: a task that has ended by then may have sent the next message, and its end claims again.
+      if (taken < places) setImmediate(() => this.#arm())
       else this.#soon()
     } catch (error) {
       this.#taking = undefined
       this.#failed(error as Error)
     }
+  }
+
+  /** Be notified of the next message, where no claim is to find out whether there is one. */
+  #arm(): void {
+    if (this.#coming === 0 && this.#taking === undefined) for (const waiter of this.#waiters) waiter.arm()
   }
 
   /** `problem` reports it until a claim succeeds; a reconnection or the slow timer starts the next attempt. */

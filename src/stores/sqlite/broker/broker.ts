@@ -1,3 +1,4 @@
+import type { Backlog } from '../../../broker/backlog.ts'
 import {
   type Broker,
   type ConsumeOptions,
@@ -82,6 +83,11 @@ export class SqliteBroker implements Broker {
 
   size(queue: string): Promise<number> {
     return this.file.read(() => this.messages.size(queue))
+  }
+
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const { readBacklog } = await import('./backlog.ts')
+    return this.file.read(() => readBacklog(this.file.db, queues))
   }
 
   async workers(): Promise<number> {

@@ -56,6 +56,8 @@ export class ChildPool implements Pool {
   /** Jobs that wait for a child, first come first served. */
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
+  /** What its children log once for all of them. */
+  readonly #said = new Set<unknown>()
   #busy = 0
   /** Of the run: from the moment when it can start children until it closes them. */
   #staff: Staff | undefined
@@ -142,7 +144,7 @@ export class ChildPool implements Pool {
     // A worker whose tasks all run inline does not load them.
     const [{ JobChild: Child }, { Slot: PoolSlot }] = await Promise.all([import('./jobChild.ts'), import('./slot.ts')])
     if (stopping.aborted) throw new WorkerLostError(`the pool was stopped before its ${this.#children.plural} started`)
-    const parts = this.#partsOf(stopping, () => this.#added(new Child(this.#children, data, this.#log)))
+    const parts = this.#partsOf(stopping, () => this.#added(new Child(this.#children, data, this.#log, this.#said)))
     const staff: Staff = { ...parts, slots: new Set(), open: (isOpen) => new PoolSlot(parts, isOpen) }
     this.#staff = staff
     const slots = Array.from({ length: this.#target }, () => staff.open(true))
