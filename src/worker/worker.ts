@@ -258,13 +258,10 @@ export class Worker implements Service {
   /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
   async #watchPressure(changed: () => void): Promise<() => void> {
     if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
-    const { BackPressure, limitsOf } = await import('./pressure/backPressure.ts')
-    const pressure = new BackPressure(limitsOf(this.#pressureLimits), (report) => {
-      changed()
-      this.#app.signals.emit('worker:pressure', { hostname: this.hostname, ...report })
-    })
-    this.#pressure = pressure
-    return pressure.start()
+    const { openPressure } = await import('./pressure/backPressure.ts')
+    const to = { hostname: this.hostname, signals: this.#app.signals, changed }
+    this.#pressure = openPressure(this.#pressureLimits, to)
+    return () => this.#pressure?.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -350,7 +347,6 @@ export class Worker implements Service {
 
   #reset(): void {
     this.#context = undefined
-    this.#pressure = undefined
     this.#ending = undefined
     this.#isQuiet = false
     this.#begun = 0

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Signals } from '../../app/signals.ts'
+import type { Emitter } from '../../std/emitter.ts'
 import { treeMemory } from './treeMemory.ts'
 
 /** How often the limits are looked at, ms: what is busy is seen of the time between two looks. */
@@ -64,6 +65,24 @@ function memoryLimit(max: number): Limit {
   }
 }
 
+/** The worker that has the limits. */
+interface Limited {
+  readonly hostname: string
+  readonly signals: Pick<Emitter<Signals>, 'emit'>
+  /** It may take more now, or less. */
+  changed(): void
+}
+
+/** One that looks from now on, and reports by the signal. */
+export function openPressure(limits: PressureLimits, { hostname, signals, changed }: Limited): BackPressure {
+  const pressure = new BackPressure(limitsOf(limits), (report) => {
+    changed()
+    signals.emit('worker:pressure', { hostname, ...report })
+  })
+  pressure.start()
+  return pressure
+}
+
 /** A limit that is exceeded. */
 interface Exceeded {
   /** ms, by the clock of `performance`. */
@@ -99,10 +118,8 @@ export class BackPressure {
     return this.#exceeded.size > 0 ? Math.min(count, 1) : count
   }
 
-  /** The returned function ends it. */
-  start(): () => void {
+  start(): void {
     this.#timer = setInterval(() => this.look(performance.now()), LOOK_INTERVAL_MS).unref()
-    return () => this.stop()
   }
 
   stop(): void {
