@@ -259,8 +259,11 @@ export class Worker implements Service {
   async #watchPressure(changed: () => void): Promise<() => void> {
     if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
     const { openPressure } = await import('./pressure/backPressure.ts')
-    const to = { hostname: this.hostname, signals: this.#app.signals, changed }
-    this.#pressure = openPressure(this.#pressureLimits, to)
+    this.#pressure = openPressure(this.#pressureLimits, {
+      hostname: this.hostname,
+      signals: this.#app.signals,
+      changed,
+    })
     return () => this.#pressure?.stop()
   }
 
