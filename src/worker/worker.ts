@@ -259,11 +259,7 @@ export class Worker implements Service {
   async #watchPressure(changed: () => void): Promise<() => void> {
     if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
     const { openPressure } = await import('./pressure/backPressure.ts')
-    this.#pressure = openPressure(this.#pressureLimits, {
-      hostname: this.hostname,
-      signals: this.#app.signals,
-      changed,
-    })
+    this.#pressure = openPressure(this.#pressureLimits, this, changed)
     return () => this.#pressure?.stop()
   }
 

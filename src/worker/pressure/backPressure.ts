@@ -68,16 +68,14 @@ function memoryLimit(max: number): Limit {
 /** The worker that has the limits. */
 interface Limited {
   readonly hostname: string
-  readonly signals: Pick<Emitter<Signals>, 'emit'>
-  /** It may take more now, or less. */
-  changed(): void
+  readonly app: { readonly signals: Pick<Emitter<Signals>, 'emit'> }
 }
 
-/** One that looks from now on, and reports by the signal. */
-export function openPressure(limits: PressureLimits, { hostname, signals, changed }: Limited): BackPressure {
+/** One that looks from now on, and reports by the signal. `changed`: the worker may take more now, or less. */
+export function openPressure(limits: PressureLimits, worker: Limited, changed: () => void): BackPressure {
   const pressure = new BackPressure(limitsOf(limits), (report) => {
     changed()
-    signals.emit('worker:pressure', { hostname, ...report })
+    worker.app.signals.emit('worker:pressure', { hostname: worker.hostname, ...report })
   })
   pressure.start()
   return pressure
