@@ -84,6 +84,20 @@ export interface Signals {
     readonly certain: boolean
     readonly id: string | undefined
   }
+  /**
+   * A limit of the worker is exceeded, and it takes one task at a time: reported at once, and again each minute. Or it
+   * is not any more. `value` and `max`: bytes of memory, or the share of the time that the event loop is busy. `time`:
+   * since it was exceeded. `reason`: for people.
+   */
+  'worker:pressure': {
+    readonly hostname: string
+    readonly limit: 'memory' | 'event-loop'
+    readonly isExceeded: boolean
+    readonly value: number
+    readonly max: number
+    readonly time: number
+    readonly reason: string
+  }
   /** Its own pool is to run `size` tasks at once, and was to run `before`. `pool`: its kind. */
   'worker:scaled': {
     readonly hostname: string

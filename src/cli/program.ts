@@ -18,6 +18,7 @@ import {
   momentOrDuration,
   names,
   seconds,
+  share,
   sizes,
   wholeNumber,
 } from './values.ts'
@@ -85,6 +86,8 @@ function addWorker(root: Command): void {
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
     .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
+    .addOption(flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share))
+    .addOption(countFlag('--max-memory <kilobytes>', WORKER_OPTIONS.maxMemory))
     .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
     .option('--purge', 'drop what waits in its queues before it starts, without a question')
     .option(

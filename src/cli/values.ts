@@ -49,6 +49,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   }
 }
 
+/** A share of a whole, as 0.95. */
+export function share(text: string): number {
+  const value = Number(text)
+  if (/^0?\.\d+$/.test(text) && value > 0) return value
+  throw new InvalidArgumentError('Expected a number between 0 and 1, as 0.95.')
+}
+
 /** Names with commas between them. */
 export function names(text: string): string[] {
   const found = text.split(',').map((name) => name.trim())

@@ -28,6 +28,8 @@ export interface WorkerCommandOptions extends AppOptions {
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
+  maxEventLoopUtilization?: number
+  maxMemory?: number
   timeLimit?: number
   softTimeLimit?: number
   maxWorkerLosses?: number
@@ -63,10 +65,12 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
   const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }
+  const { maxEventLoopUtilization, maxMemory } = options
+  const pressure = { maxEventLoopUtilization, maxMemory }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
   const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
   const own = { queues, control, grace, maxOutage, module }
-  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...events }
+  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...pressure, ...events }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

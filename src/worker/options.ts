@@ -72,7 +72,8 @@ export interface WorkerOptions {
   maxTasksPerChild?: number | undefined
   /**
    * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
-   * counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   * counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery. Default: no
+   * limit.
    */
   maxMemoryPerChild?: number | undefined
   /**
@@ -80,6 +81,16 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /**
+   * While the event loop of its thread is busy for a larger share of the time, it takes one task at a time, as `0.95`.
+   * Default: no limit.
+   */
+  maxEventLoopUtilization?: number | undefined
+  /**
+   * While it uses more memory than this, it takes one task at a time. The RSS of its process and, on Linux, of all
+   * processes that it and its tasks have started. In kilobytes of 1024 bytes. Default: no limit.
+   */
+  maxMemory?: number | undefined
   /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
   timeLimit?: Duration | undefined
   /** The same for the soft time limit. Default: the app's. */
@@ -133,7 +144,15 @@ export interface Autoscale {
 export interface ParsedWorkerOptions
   extends Pick<
     WorkerOptions,
-    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'taskEvents' | 'logger'
+    | 'concurrency'
+    | 'module'
+    | 'maxTasksPerChild'
+    | 'maxMemoryPerChild'
+    | 'childHeap'
+    | 'maxEventLoopUtilization'
+    | 'maxMemory'
+    | 'taskEvents'
+    | 'logger'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
@@ -160,6 +179,9 @@ export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'pr
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
+
+/** Any worker uses more: a smaller limit was meant in another unit. */
+const MIN_MEMORY_KB = 32_768
 
 /** Largest number of threads or processes of a pool: they take some 35 and 90 GB of memory. */
 export const MAX_CHILDREN = 1024
@@ -266,7 +288,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     unit: 'kilobytes',
     absent: 'no limit',
     doc: 'a thread or process that uses more memory than this after a task is replaced',
-    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery.',
+    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery.',
     celery: 'worker_max_memory_per_child',
   },
   childHeap: {
@@ -276,6 +298,21 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: "Node's",
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
+  },
+  maxEventLoopUtilization: {
+    kind: 'value',
+    type: 'number',
+    check: requireShare,
+    absent: 'no limit',
+    doc: 'while the event loop of its thread is busy for a larger share of the time, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure), as `0.95`',
+  },
+  maxMemory: {
+    kind: 'count',
+    min: MIN_MEMORY_KB,
+    unit: 'kilobytes',
+    absent: 'no limit',
+    doc: 'while it uses more memory than this, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure)',
+    more: 'The RSS of its process and, on Linux, of all processes that it and its tasks have started. In kilobytes of 1024 bytes.',
   },
   timeLimit: {
     kind: 'duration',
@@ -362,6 +399,11 @@ export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions 
 
 function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
   return readGiven(TASK_POOL_SIZES, pools, where)
+}
+
+function requireShare(share: unknown, where: string): void {
+  if (typeof share === 'number' && share > 0 && share < 1) return
+  throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
 }
 
 /** Throws ArgumentError. */

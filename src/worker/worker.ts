@@ -28,6 +28,7 @@ import { watchLoop } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
+import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
 import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { WorkerState } from './state.ts'
@@ -75,6 +76,8 @@ export class Worker implements Service {
   readonly #ahead: number
   readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
+  readonly #pressureLimits: PressureLimits
+  #pressure: BackPressure | undefined
   readonly #maxTasks: number
   /** How many runs have begun since its start. */
   #begun = 0
@@ -98,7 +101,9 @@ export class Worker implements Service {
     const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
     const { maxOutage, maxTasks, revokeGrace, control, logger, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
-    const { prefetchMultiplier, disablePrefetch, taskEvents, heartbeatInterval: interval, ...pool } = intake
+    const { maxEventLoopUtilization, maxMemory, taskEvents, heartbeatInterval: interval, ...more } = intake
+    const { prefetchMultiplier, disablePrefetch, ...pool } = more
+    this.#pressureLimits = { maxEventLoopUtilization, maxMemory }
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
@@ -174,7 +179,8 @@ export class Worker implements Service {
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    const reason = NOT_READY[state === 'running' && this.#intake?.isQuiet ? 'quiet' : state]
+    const stage = NOT_READY[state === 'running' && this.#intake?.isQuiet ? 'quiet' : state]
+    const reason = stage ?? (this.problem ? undefined : this.#pressure?.reason)
     return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
   }
 
@@ -238,7 +244,7 @@ export class Worker implements Service {
       lost: (error) => this.#lose(error),
     })
     const slots = new LentSlots({
-      size: () => turns.prefetch,
+      size: () => this.#pressure?.most(turns.prefetch) ?? turns.prefetch,
       held: () => this.#state.held,
       limit: (count) => intake.prefetch(limit(count)),
     })
@@ -249,6 +255,7 @@ export class Worker implements Service {
     this.#context = context
     run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
+    run.defer(await this.#watchPressure(() => slots.apply()))
     const joiner = this.#joinerOf(stores, context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
@@ -272,6 +279,14 @@ export class Worker implements Service {
     const spares = this.#ahead === 0 ? 0 : undefined
     const executions = (): Iterable<Promise<void>> => this.#state.executions
     return new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares, executions })
+  }
+
+  /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
+  async #watchPressure(changed: () => void): Promise<() => void> {
+    if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
+    const { openPressure } = await import('./pressure/backPressure.ts')
+    this.#pressure = openPressure(this.#pressureLimits, this, changed)
+    return () => this.#pressure?.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {

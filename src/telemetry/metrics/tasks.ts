@@ -72,6 +72,8 @@ export class TaskMetrics {
   readonly #submittedOf = new Map<string, Count>()
   readonly #runsOf = new Map<string, Runs>()
   readonly #running = new Set<string>()
+  /** Limits that are exceeded, by the name of the worker. */
+  readonly #exceeded = new Map<string, Set<string>>()
 
   constructor(app: App) {
     this.#app = app
@@ -97,6 +99,13 @@ export class TaskMetrics {
       this.#running.delete(id)
       this.#runs(task)?.timing.observe(runtime / 1000)
     })
+    app.on('worker:pressure', ({ hostname, limit, isExceeded }) => {
+      const limits = this.#exceeded.get(hostname) ?? new Set()
+      this.#exceeded.set(hostname, limits)
+      if (isExceeded) limits.add(limit)
+      else limits.delete(limit)
+    })
+    app.on('worker:shutdown', ({ hostname }) => void this.#exceeded.delete(hostname))
     for (const [signal, state] of Object.entries(END_SIGNALS) as [keyof typeof END_SIGNALS, string][]) {
       app.on(signal, ({ task }) => this.#end(task, state))
     }
@@ -125,7 +134,16 @@ export class TaskMetrics {
       this.#rescued.family(),
       this.#lateness.family(),
       gauge(running, [{ labels: {}, value: this.#running.size }]),
+      gauge(
+        { name: 'celeriac_worker_pressure', help: 'Workers that take one task at a time because of this limit.' },
+        ['event-loop', 'memory'].map((limit) => ({ labels: { limit }, value: this.#under(limit) })),
+      ),
     ]
+  }
+
+  /** How many workers of this process have exceeded a limit. */
+  #under(limit: string): number {
+    return [...this.#exceeded.values()].filter((limits) => limits.has(limit)).length
   }
 
   /** From the start of a beat on it is there. */

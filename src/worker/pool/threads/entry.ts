@@ -17,7 +17,11 @@ await serveChannel(
   {
     send: (message) => port.postMessage(message),
     onMessage: (listener) => void port.on('message', listener),
-    memory: () => process.memoryUsage().heapUsed,
+    memory: () => {
+      // Both of this thread alone; the latter has the contents of its buffers.
+      const { heapUsed, external } = process.memoryUsage()
+      return heapUsed + external
+    },
   },
   workerData as ChildData,
 )
