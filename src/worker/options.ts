@@ -114,6 +114,11 @@ export interface WorkerOptions {
   maxOutage?: Duration | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
+  /**
+   * Commands of remote control that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that
+   * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
+   */
+  control?: boolean | readonly string[] | undefined
   /** Send the events of its tasks from the start. Default: the app's. */
   taskEvents?: boolean | undefined
   /**
@@ -121,11 +126,6 @@ export interface WorkerOptions {
    * asked for, then `'2s'`.
    */
   heartbeatInterval?: Duration | undefined
-  /**
-   * Commands of remote control that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that
-   * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
-   */
-  control?: boolean | readonly string[] | undefined
   /**
    * Where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it
    * stops; `false`: nowhere. Workers of one app share one log. Default: the app's `logger`.

@@ -9,7 +9,6 @@ import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
-import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { uuid } from '../std/id.ts'
 import type { LogOption } from '../std/log.ts'
@@ -31,6 +30,7 @@ import { TaskPools } from './pool/taskPools.ts'
 import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
 import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
+import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
 import { execute, retract, type WorkerContext } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
@@ -49,18 +49,6 @@ requireNode()
 /** Default name of a worker; `number` distinguishes several of one machine. */
 export function defaultName(number = 1): string {
   return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
-}
-
-/** After the grace period: how long aborted tasks get before they are ended by force, ms. */
-const ABORT_GRACE_MS = 500
-
-/** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
-const OUTAGE_GRACE_MS = 500
-
-interface Ending {
-  /** ms */
-  readonly grace: number
-  readonly reason: string
 }
 
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
@@ -91,10 +79,8 @@ export class Worker implements Service {
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #intake: Intake | undefined
   #turns: Turns | undefined
-  /** How this run ends: what the first call of `stop` asked for. */
-  #ending: Ending | undefined
-  /** Aborts when this run must end at once. */
-  #stopNow = new AbortController()
+  /** Of this run. */
+  #shutdown: Shutdown
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
@@ -120,6 +106,7 @@ export class Worker implements Service {
     this.#size = new PoolSize(this.pool, pool.autoscale, (change) =>
       this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
     )
+    this.#shutdown = this.#newShutdown()
     this.#logger = logger
     const about = { hostname: this.hostname, app: this.#app, state: this.#state, taskEvents, interval }
     this.#events = new WorkerEvents(about)
@@ -218,16 +205,16 @@ export class Worker implements Service {
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
-    const stopNow = this.#stopNow.signal
-    await hooks.workerInit.run(this.#facts, stopNow)
+    const { now } = this.#shutdown
+    await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
-    await untilStopped(this.#pools.start(), stopNow)
+    await untilStopped(this.#pools.start(), now)
     // A revoke may have started another one while the control listener stopped.
-    run.defer(() => this.#released())
+    run.defer(() => this.#shutdown.released())
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
@@ -303,7 +290,7 @@ export class Worker implements Service {
       state: this.#state,
       events: this.#events,
       lend: () => slots.lend(),
-      stopNow: this.#stopNow.signal,
+      stopNow: this.#shutdown.now,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
   }
@@ -346,50 +333,31 @@ export class Worker implements Service {
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
-    if (this.#lifecycle.state === 'idle') return
-    if (grace === 0) this.#stopNow.abort()
-    else if (this.#lifecycle.state === 'starting') this.#stopAfter(grace, () => this.#context === undefined)
-    else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
-    this.#ending ??= { grace, reason: options.reason ?? 'stop' }
+    const { state } = this.#lifecycle
+    if (state === 'idle') return
+    const limits = state === 'starting' || (state === 'stopping' && options.grace !== undefined)
+    this.#shutdown.ask({ grace, reason: options.reason ?? 'stop' }, limits)
     await this.#lifecycle.stop()
   }
 
-  /** ms from now, if it is `wanted` then. A run that has ended before has a signal of its own. */
-  #stopAfter(grace: number, wanted = (): boolean => true): void {
-    const stopNow = this.#stopNow
-    setTimeout(() => wanted() && stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
+  #drain(intake: Intake, turns: Turns): Promise<void> {
+    this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason: this.#shutdown.reason })
+    return this.#shutdown.drain(() => {
+      const closing = this.#orTell(intake.close())
+      turns.stop()
+      return closing
+    })
   }
 
-  async #drain(intake: Intake, turns: Turns): Promise<void> {
-    const { grace, reason } = this.#ending as Ending
-    this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    // Beside the tasks: what waits for an unavailable broker must not take from their time.
-    const closing = this.#orTell(intake.close())
-    turns.stop()
-    await this.#ended(grace)
-    for (const request of this.#state.running.values()) request.abort('shutdown')
-    await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
-    for (const request of this.#state.running.values()) request.kill('shutdown')
-    // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
-    this.#stopNow.abort()
-    await Promise.all([this.#released(), this.problem ? undefined : closing])
-  }
-
-  /**
-   * Resolves when nothing is held. While the broker is unavailable, what is still being written gets a moment alone:
-   * the lease releases it.
-   */
-  async #released(): Promise<void> {
-    const released = this.#state.released()
-    await (this.problem ? withDeadline(released, OUTAGE_GRACE_MS, () => undefined) : released)
+  #newShutdown(): Shutdown {
+    return new Shutdown(this.#state, () => this.problem)
   }
 
   #reset(): void {
     this.#context = undefined
     this.#turns = undefined
-    this.#ending = undefined
     this.#begun = 0
-    this.#stopNow = new AbortController()
+    this.#shutdown = this.#newShutdown()
   }
 
   /** What cannot be released, because the store is unavailable, is released by its lease. */
@@ -399,10 +367,6 @@ export class Worker implements Service {
     } catch (error) {
       this.#app.signals.emit('worker:error', { error, doing: 'stopping' })
     }
-  }
-
-  #ended(limit: number): Promise<void> {
-    return this.#state.releasedWithin(limit, this.#stopNow.signal)
   }
 
   #execute(delivery: Delivery, context: WorkerContext, slots: LentSlots, settled: () => void): void {
