@@ -20,7 +20,7 @@ export interface TaskRoute {
   // </ROUTE_OPTIONS>
 }
 
-/** What a router is told of a call. */
+/** What a router gets of a call. */
 export interface RoutedCall {
   readonly args: readonly unknown[]
   readonly kwargs: Readonly<Record<string, unknown>>

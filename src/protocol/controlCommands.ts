@@ -169,12 +169,15 @@ export function commandName(method: string): string {
 export type ControlAllowed = boolean | ReadonlySet<string>
 
 /**
- * The commands of a list, in which `inspect` is all that only ask, and `control` all others. Throws ArgumentError for a
- * name that is none.
+ * The commands of a list, in which `inspect` is all that only ask, and `control` all others; or all of them, or none.
+ * Throws ArgumentError for a name that is none.
  */
-export function allowedCommands(names: readonly unknown[], where: string): ReadonlySet<string> {
+export function allowedCommands(given: unknown, where: string): ControlAllowed {
+  if (typeof given === 'boolean') return given
+  if (!Array.isArray(given))
+    throw new ArgumentError(`${where}: expected true, false or a list of commands, got ${shown(given)}`)
   return new Set(
-    names.flatMap((name) => {
+    given.flatMap((name: unknown) => {
       if (typeof name === 'string' && CONTROL_COMMANDS.has(commandName(name))) return [commandName(name)]
       const group = [...CONTROL_COMMANDS].filter(([, { kind }]) => kind === name)
       if (group.length > 0) return group.map(([command]) => command)

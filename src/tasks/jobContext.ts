@@ -17,9 +17,9 @@ import {
   TaskRevokedError,
 } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { nextTurn } from '../std/pause.ts'
 import { validate } from '../std/schema.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
-import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'

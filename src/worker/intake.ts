@@ -69,9 +69,12 @@ export class Intake {
     return [this.#current, ...this.#former].map((source) => source?.consumer.problem).find((problem) => problem)
   }
 
-  /** Begin to take. Rejects with StoreUnavailableError, as the other changes do: then nothing is changed. */
-  start(): Promise<void> {
-    return this.#change(() => this.#take(this.#queues))
+  /**
+   * Begin to take; `opened` is called before the first delivery. Rejects with StoreUnavailableError, as the other
+   * changes do: then nothing is changed.
+   */
+  start(opened: () => void): Promise<void> {
+    return this.#change(() => this.#take(this.#queues, opened))
   }
 
   /** Take from this queue too. */
@@ -127,12 +130,13 @@ export class Intake {
     this.#queues = queues
   }
 
-  async #take(queues: readonly string[]): Promise<void> {
+  async #take(queues: readonly string[], opened?: () => void): Promise<void> {
     if (this.#isClosed) return
     const consumer = queues.length === 0 ? undefined : await this.#open(queues)
     // It may have been closed while the store answered.
-    if (this.#isClosed) await consumer?.release()
-    else await this.#replace(consumer)
+    if (this.#isClosed) return consumer?.release()
+    opened?.()
+    await this.#replace(consumer)
   }
 
   #open(queues: readonly string[]): Promise<Consumer> {

@@ -4,8 +4,9 @@ import { allowedCommands, type ControlAllowed } from '../protocol/controlCommand
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
-import { type OptionTable, readGiven, readOptions } from '../std/optionTable.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
+import { type Autoscale, parseAutoscale, parseTaskPools } from './poolOptions.ts'
 
 /**
  * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
@@ -134,12 +135,6 @@ export interface WorkerOptions {
   // </WORKER_OPTIONS>
 }
 
-/** Between which sizes a pool scales itself: tasks at once. */
-export interface Autoscale {
-  readonly max: number
-  readonly min: number
-}
-
 /** Parsed: times in ms. What the pool needs is checked where it is opened. */
 export interface ParsedWorkerOptions
   extends Pick<
@@ -182,9 +177,6 @@ export const DEFAULT_CONCURRENCY = 100
 
 /** Any worker uses more: a smaller limit was meant in another unit. */
 const MIN_MEMORY_KB = 32_768
-
-/** Largest number of threads or processes of a pool: they take some 35 and 90 GB of memory. */
-export const MAX_CHILDREN = 1024
 
 export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   pool: {
@@ -359,7 +351,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   control: {
     kind: 'value',
     type: 'boolean | readonly string[]',
-    parse: parseControl,
+    parse: allowedCommands,
     default: true,
     doc: "commands of [remote control](how-to/what-is-my-worker-doing.md) that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that only ask",
     more: 'Without `revoke` it learns of revoked tasks only from the store, when it starts.',
@@ -386,47 +378,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   },
 }
 
-const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
-const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
-
-const CHILDREN = { kind: 'count', min: 1, max: MAX_CHILDREN, required: true, doc: 'tasks at once' } as const
-const AUTOSCALE: OptionTable<Autoscale> = { max: CHILDREN, min: CHILDREN }
-
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
 }
 
-function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
-  return readGiven(TASK_POOL_SIZES, pools, where)
-}
-
 function requireShare(share: unknown, where: string): void {
   if (typeof share === 'number' && share > 0 && share < 1) return
   throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
-}
-
-/** Throws ArgumentError. */
-function parseControl(control: boolean | readonly string[], where: string): ControlAllowed {
-  if (typeof control === 'boolean') return control
-  if (!Array.isArray(control))
-    throw new ArgumentError(`${where}: expected true, false or a list of commands, got ${shown(control)}`)
-  return allowedCommands(control, where)
-}
-
-/** Throws ArgumentError. */
-export function parseAutoscale(given: Autoscale, where: string): Autoscale {
-  const { max, min } = readGiven<Partial<Autoscale>, Partial<Autoscale>>(AUTOSCALE, given, where)
-  if (max === undefined || min === undefined)
-    throw new ArgumentError(`${where}: expected max and min, as { max: 10, min: 2 }, got ${shown(given)}`)
-  if (max < min) throw new ArgumentError(`${where}: expected max >= min, got max ${max} and min ${min}`)
-  return { max, min }
-}
-
-/** Throws ArgumentError for a size that the pool cannot have. */
-export function requireSize(kind: string, size: number, max: number): void {
-  if (!(Number.isInteger(size) && size >= 1 && size <= max))
-    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
 }
 
 function requireQueues(queues: unknown, where: string): void {

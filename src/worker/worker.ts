@@ -32,16 +32,18 @@ import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
-import { execute, retract, type WorkerContext } from './task/execute.ts'
+import { execute, retract } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
 import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
+import type { WorkerContext } from './task/workerContext.ts'
 import type { WorkerApp } from './workerApp.ts'
 
 export type { TaskEvents } from './events.ts'
 export type { WorkerHealth } from './health.ts'
-export type { Autoscale, PoolKind, WorkerOptions } from './options.ts'
+export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+export type { Autoscale } from './poolOptions.ts'
 export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
@@ -248,11 +250,10 @@ export class Worker implements Service {
     run.defer(() => joiner?.stop())
     await joiner?.start()
     run.defer(watchLoop(this, this.#state, this.#app.signals))
-    await intake.start()
+    await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
     run.defer(() => this.#drain(intake, turns))
     const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
     run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
-    this.#app.signals.emit('worker:ready', { hostname: this.hostname })
     const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
     await untilStopped(ready, run.stopping).catch(() => undefined)
   }

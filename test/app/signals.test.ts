@@ -39,10 +39,10 @@ onEachStore((lab) => {
     const own = { ...base, hostname: 'w@here' }
     for (const name of ['task:before-publish', 'task:after-publish'] as const) expect(facts(told, name)).toEqual([base])
     expect(facts(told, 'task:received')).toEqual([{ ...own, lost: 0 }])
-    expect(facts(told, 'task:prerun')).toEqual([own])
     const runtime = expect.any(Number) as number
-    expect(facts(told, 'task:postrun')).toEqual([{ ...base, hostname: 'w@here', runtime }])
-    expect(facts(told, 'task:success')).toEqual([{ ...base, hostname: 'w@here', runtime, result: 3 }])
+    expect(facts(told, 'task:prerun')).toEqual([{ ...own, waited: runtime }])
+    expect(facts(told, 'task:postrun')).toEqual([{ ...own, runtime }])
+    expect(facts(told, 'task:success')).toEqual([{ ...own, runtime, result: 3 }])
     expect(facts(told, 'worker:ready')).toEqual([{ hostname: 'w@here' }])
     expect(facts(told, 'worker:shutdown')).toEqual([{ hostname: 'w@here', reason: 'enough' }])
   })

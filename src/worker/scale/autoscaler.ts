@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { Autoscale } from '../options.ts'
 import type { Pool } from '../pool/pool.ts'
+import type { Autoscale } from '../poolOptions.ts'
 import { CpuUse } from './cpuUse.ts'
 
 /** How often the load is looked at, ms. */

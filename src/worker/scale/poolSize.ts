@@ -1,7 +1,7 @@
 import { ArgumentError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
-import { type Autoscale, parseAutoscale } from '../options.ts'
 import type { Pool } from '../pool/pool.ts'
+import { type Autoscale, parseAutoscale } from '../poolOptions.ts'
 import type { WorkerState } from '../state.ts'
 import type { Load } from './autoscaler.ts'
 

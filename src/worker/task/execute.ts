@@ -2,7 +2,6 @@ import type { Ended } from '../../app/afterTask.ts'
 import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import type { Stores } from '../../calls/stores.ts'
 import { withinDeadline } from '../../protocol/deadline.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -13,30 +12,16 @@ import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
-import type { TaskPools } from '../pool/taskPools.ts'
-import type { WorkerState } from '../state.ts'
-import type { WorkerApp } from '../workerApp.ts'
-import { type Receiver, type Refusal, receive } from './admit.ts'
+import { type Refusal, receive } from './admit.ts'
 import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
-import { type SettlerParts, settleSurely } from './settler.ts'
-import { type TimeLimits, timeLimitsOf } from './timeLimits.ts'
-import type { Turn, Turns } from './turns.ts'
-
-/** What the execution of a task needs of its worker. */
-export interface WorkerContext extends Receiver, SettlerParts {
-  readonly app: WorkerApp
-  readonly stores: Stores
-  readonly pools: Pick<TaskPools, 'main'>
-  readonly turns: Turns
-  readonly timeLimits: TimeLimits
-  readonly state: WorkerState
-  /** As `RunOptions.lend`. */
-  lend(): (() => void) | undefined
-}
+import { settleSurely } from './settler.ts'
+import { timeLimitsOf } from './timeLimits.ts'
+import type { Turn } from './turns.ts'
+import type { WorkerContext } from './workerContext.ts'
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
 export async function execute(delivery: Delivery, context: WorkerContext): Promise<void> {

@@ -14,8 +14,8 @@ export const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
 
 /**
  * Lua, after SETTLING: `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes.
- * `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be called before the first
- * write. A script with it has the visibility timeout, s, as ARGV[2].
+ * `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be called before the
+ * first write. A script with it has the visibility timeout, s, as ARGV[2].
  */
 export const SEND_LUA = `
 local visibility = tonumber(ARGV[2])
