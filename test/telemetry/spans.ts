@@ -56,11 +56,14 @@ function endedOf(span: ReadableSpan, place: string): Ended {
   }
 }
 
-/** Keep the spans of this thread. */
-export function collect(): () => readonly Ended[] {
-  const kept: Ended[] = []
-  register((span) => kept.push(span), 'here')
-  return () => kept
+/** Keep the spans of this thread, until `stop`. */
+export function collect(): { readonly spans: readonly Ended[]; stop(): void } {
+  const spans: Ended[] = []
+  register((span) => spans.push(span), 'here')
+  const stop = (): void => {
+    for (const api of [trace, context, propagation]) api.disable()
+  }
+  return { spans, stop }
 }
 
 /** Add the spans of this thread to the file that SPANS names, one a line. */

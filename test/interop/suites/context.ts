@@ -110,14 +110,15 @@ export function context(kind: FleetOptions = {}): void {
   })
 
   test('a trace goes from Python through our task to a Python task, and its baggage by the list', async () => {
-    const spans = collect()
+    const { spans, stop } = collect()
+    onTestFinished(stop)
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
     // As opentelemetry-instrumentation-celery writes them.
     const headers = { traceparent, tracestate: 'vendor=1', baggage: 'tenant=acme,session=secret' }
     const { result } = await python.run('ts.traced', [], { headers })
-    await until(() => spans().length >= 3)
+    await until(() => spans.length >= 3)
     const [publish, run, process] = ['publish python', 'run ts.traced', 'process typescript'].map((name) =>
-      spans().find((span) => span.name === name),
+      spans.find((span) => span.name === name),
     )
     expect(process).toMatchObject({ trace: traceparent.slice(3, 35), parent: '00f067aa0ba902b7' })
     expect([run?.parent, publish?.parent]).toEqual([process?.id, run?.id])

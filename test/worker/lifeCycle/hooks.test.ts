@@ -3,7 +3,7 @@ import type { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { currentTask } from '../../../src/tasks/current.ts'
 import { Worker, type WorkerOptions } from '../../../src/worker/worker.ts'
-import { next, useLab } from '../../app/lab.ts'
+import { useLab } from '../../app/lab.ts'
 import { project, start } from '../../cli/harness.ts'
 
 const lab = useLab('sqlite')
@@ -131,13 +131,13 @@ describe('a stop, while a hook of the start hangs', () => {
   ])('%s: ends within its grace', async (_, end, hook, options) => {
     for (const grace of [50, 0]) {
       const app = lab().app()
-      const begun = next(app, 'worker:ready')
-      const init = Promise.withResolvers<void>()
+      const [begun, init] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      app.on('worker:ready', () => begun.resolve())
       app.onWorkerInit(() => init.resolve())
       hook(app)
       const worker = new Worker(app, { logger: false, ...options })
       const starting = worker.start().catch((error) => error.code)
-      await (end === undefined ? begun : init.promise)
+      await (end === undefined ? begun : init).promise
       await worker.stop({ grace })
       expect(await starting).toBe(end)
       expect(worker.health.reason).toBe('it does not run')
