@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { TaskEnd } from '../../../src/app/afterTask.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { currentTask, requestContext, urlFor } from '../../../src/tasks/current.ts'
