@@ -161,6 +161,11 @@ function replyToOf(value: unknown): ReplyTo | undefined {
   )
 }
 
+/** Whether a flag of a command is set: whatever Python takes for true. Flower sends 1. */
+export function isSet(flag: unknown): boolean {
+  return Boolean(flag) && !(typeof flag === 'object' && Object.keys(flag as object).length === 0)
+}
+
 /**
  * True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too
  * long.

@@ -252,8 +252,8 @@ export class Worker implements Service {
     run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
     run.defer(() => this.#drain(intake, turns))
-    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
-    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
+    const load = { clock: config.clock, broker: stores.broker, queues: () => this.queues, waiting: () => turns.waiting }
+    run.defer(await this.#size.follow(this.#state, { ...load, takes: () => this.health.ready }))
     const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
     await untilStopped(ready, run.stopping).catch(() => undefined)
   }

@@ -107,9 +107,9 @@ it('the pool grows and shrinks; what cannot be is refused in the words of Celery
   expect(worker.pool.size).toBe(5)
   expect(await control.poolShrink(1, ONE)).toEqual(done('pool will shrink'))
   expect(worker.pool.size).toBe(4)
-  expect(await control.autoscale(4, 1, ONE)).toEqual(refused("RangeError('Autoscale not enabled')"))
+  expect(await control.autoscale(4, 1, ONE)).toEqual(refused("ValueError('Autoscale not enabled')"))
   expect(await control.broadcast('pool_restart', { modules: ['node:fs'] }, ONE)).toEqual(
-    refused("RangeError('Pool restarts not enabled')"),
+    refused("ValueError('Pool restarts not enabled')"),
   )
 })
 

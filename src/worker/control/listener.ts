@@ -7,6 +7,7 @@ import {
   controlQueue,
   controlReply,
   isMeant,
+  isSet,
   MAX_ID_LENGTH,
   readRequest,
 } from '../../protocol/control.ts'
@@ -162,10 +163,13 @@ function sendable(value: unknown, serializer: 'json' | 'msgpack'): unknown {
   }
 }
 
+/** Python's names of errors, where ours differ. */
+const PYTHON_ERRORS: Readonly<Record<string, string>> = { ArgumentError: 'ValueError', RangeError: 'ValueError' }
+
 /** An error as Python would print it. */
 function errorAnswer(error: unknown): { readonly error: string } {
   const { name, message } = error instanceof Error ? error : new Error(String(error))
-  return { error: `${name}(${pythonRepr(message)})` }
+  return { error: `${Object.hasOwn(PYTHON_ERRORS, name) ? PYTHON_ERRORS[name] : name}(${pythonRepr(message)})` }
 }
 
 function revoke({ task_id, terminate }: Arguments, { revoke: revokeThese }: CommandContext): unknown {
@@ -174,8 +178,8 @@ function revoke({ task_id, terminate }: Arguments, { revoke: revokeThese }: Comm
     throw new TypeError(
       `revoke: expected task_id to be an id or a list of at most ${MAX_REVOKED} ids, of at most ${MAX_ID_LENGTH} characters each`,
     )
-  const running = revokeThese(ids, terminate === true)
-  if (terminate !== true) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
+  const running = revokeThese(ids, isSet(terminate))
+  if (!isSet(terminate)) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
   return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }
 }
 

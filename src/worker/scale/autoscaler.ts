@@ -17,8 +17,8 @@ const CPU_BOUND = 0.1
 export interface Load {
   readonly clock: Clock
   readonly broker: Pick<Broker, 'size'>
-  /** That the worker takes from. */
-  readonly queues: readonly string[]
+  /** Those that the worker takes from now. */
+  queues(): readonly string[]
   /** Whether it takes messages now. */
   takes(): boolean
   /** How many requests wait in it for a slot of the pool. */
@@ -123,8 +123,8 @@ export class Autoscaler {
     const { broker, queues, takes } = this.#load
     if (!takes()) return 0
     try {
-      const sizes = await Promise.all(queues.map((queue) => broker.size(queue)))
-      return sizes.reduce((sum, size) => sum + size)
+      const sizes = await Promise.all(queues().map((queue) => broker.size(queue)))
+      return sizes.reduce((sum, size) => sum + size, 0)
     } catch {
       return 0
     }

@@ -39,7 +39,7 @@ class Scene {
           return this.queued
         },
       },
-      queues: ['one', 'two'],
+      queues: () => ['one', 'two'],
       takes: () => this.takes,
       waiting: () => this.waiting,
     }

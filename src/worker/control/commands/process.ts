@@ -6,8 +6,9 @@ import { infoOf, pidOf } from './requests.ts'
 export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
   clock: (_, { app }) => ({ clock: app.logicalClock.value }),
   hello,
-  memsample: () => `${(process.memoryUsage.rss() / 2 ** 20).toFixed(2)}MB`,
-  memdump: () => ({ error: "memdump: of Python's workers alone: use memsample, or Node's heap snapshots" }),
+  memsample: memory,
+  // Without samples from before, as Celery's answers where psutil is missing.
+  memdump: () => `- rss: ${memory()}\n`,
   objgraph: () => ({ error: "objgraph: of Python's workers alone: use Node's heap snapshots" }),
   shutdown: (_, { worker }) => {
     // Not awaited: this listener is one of the things that it stops. Nothing is answered, as by Celery's.
@@ -23,6 +24,11 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
     return { ok: 'takes tasks' }
   },
   where,
+}
+
+/** RSS of this process. */
+function memory(): string {
+  return `${(process.memoryUsage.rss() / 2 ** 20).toFixed(2)}MB`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { MAX_REVOKED } from '../../../backend/retention.ts'
+import { isSet } from '../../../protocol/control.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { pythonRepr, reprArgs, reprKwargs } from '../../../protocol/repr.ts'
 import type { Request } from '../../task/request.ts'
@@ -11,7 +12,7 @@ const MAX_ARGUMENTS_LENGTH = 16_384
 /** What the worker holds, and what is revoked. */
 export const REQUEST_COMMANDS: Readonly<Record<string, Command>> = {
   active: ({ safe }, context) =>
-    [...context.state.running.values()].map((request) => infoOf(request, context, safe === true)),
+    [...context.state.running.values()].map((request) => infoOf(request, context, isSet(safe))),
   reserved: (_, context) => [...context.state.reserved].map((request) => infoOf(request, context)),
   // A task that is not due is put back into its queue, and the store keeps it until its time.
   scheduled: () => [],
@@ -21,6 +22,7 @@ export const REQUEST_COMMANDS: Readonly<Record<string, Command>> = {
 
 function queryTask({ ids }: Arguments, context: CommandContext): unknown {
   const { running, reserved } = context.state
+  if (ids === undefined || ids === null) throw new TypeError('ids: expected an id or a list of ids, got None')
   const wanted = new Set(textsOf(ids, 'ids', MAX_REVOKED))
   const held = [...reserved].filter(({ id }) => wanted.has(id))
   const active = [...running.values()].filter(({ id }) => wanted.has(id))
@@ -47,11 +49,16 @@ export function infoOf(request: Request, context: CommandContext, safe = false):
     delivery_info: {
       exchange,
       routing_key: routingKey,
-      priority: message.priority ?? delivery.envelope.properties.priority ?? 0,
+      priority: message.priority ?? delivery.envelope.properties.priority ?? noPriority(context),
       redelivered: delivery.redelivered,
     },
     worker_pid: begun === undefined ? null : pidOf(request, context),
   }
+}
+
+/** Of a message without one, as kombu has it: RabbitMQ's are without, all others' have the lowest. */
+function noPriority({ app }: CommandContext): 0 | null {
+  return app.config.broker.scheme?.startsWith('amqp') ? null : 0
 }
 
 /** Of the process that runs it. */

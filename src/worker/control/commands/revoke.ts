@@ -1,4 +1,5 @@
 import { MAX_REVOKED } from '../../../backend/retention.ts'
+import { isSet } from '../../../protocol/control.ts'
 import type { TaskMessage } from '../../../protocol/message.ts'
 import { pythonRepr } from '../../../protocol/repr.ts'
 import { isRecord } from '../../../std/isRecord.ts'
@@ -48,7 +49,7 @@ function revokeByStamps({ headers, terminate }: Arguments, { state, revoke }: Co
     }
   }
   state.revokedStamps = stamps
-  if (terminate !== true) return { ok: `headers ${pythonRepr(given)} flagged as revoked, but not terminated` }
+  if (!isSet(terminate)) return { ok: `headers ${pythonRepr(given)} flagged as revoked, but not terminated` }
   const running = [...state.running.values()].filter(({ message }) => asked.matches(message)).map(({ id }) => id)
   const ended = revoke(running, true)
   return { ok: `terminate: ${ended.join(', ') || 'tasks unknown'}` }

@@ -1,5 +1,6 @@
 import { arch, platform, release } from 'node:os'
 import { APP_OPTIONS } from '../../../config/appOptions.ts'
+import { isSet } from '../../../protocol/control.ts'
 import { type AnyRow, readOptions } from '../../../std/optionTable.ts'
 import { version } from '../../../std/version.ts'
 import type { TaskDefinition } from '../../../tasks/definition.ts'
@@ -8,7 +9,7 @@ import { textsOf } from './arguments.ts'
 
 /** What it knows and how it is set. */
 export const SETTINGS_COMMANDS: Readonly<Record<string, Command>> = {
-  conf: ({ with_defaults }, context) => settingsOf(context, with_defaults === true),
+  conf: ({ with_defaults }, context) => settingsOf(context, isSet(with_defaults)),
   registered,
   report: (_, context) => ({ ok: reportOf(context) }),
 }
@@ -71,7 +72,7 @@ function registered({ taskinfoitems, builtins }: Arguments, context: CommandCont
   const asked = textsOf(taskinfoitems, 'taskinfoitems', MAX_ATTRIBUTES)
   const attributes = asked.length === 0 ? ['rate_limit'] : asked
   const { tasks } = context.app
-  const names = [...tasks.keys()].filter((name) => builtins === true || !/^(?:celery|celeriac)[.]/.test(name)).sort()
+  const names = [...tasks.keys()].filter((name) => isSet(builtins) || !/^(?:celery|celeriac)[.]/.test(name)).sort()
   return names.flatMap((name) => {
     const { definition } = tasks.get(name) ?? {}
     if (!definition) return []

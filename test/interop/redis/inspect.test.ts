@@ -1,0 +1,3 @@
+import { inspect } from '../suites/inspect.ts'
+
+inspect({ broker: 'redis' })
