@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Options } from 'amqplib'
-import { longestContent, type Target, writeFrames } from './frames.ts'
+import { longestContent, portable, type Target, writeFrames } from './frames.ts'
 
 /** Internal members of amqplib 2 that are used here. */
 interface Insides {
@@ -66,7 +66,8 @@ export class FrameBatch {
     const { exchange, routingKey, mandatory } = target
     const content =
       typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    this.#channel.publish(exchange, routingKey, content, { ...properties, mandatory }, confirmed)
+    const headers = portable(properties.headers)
+    this.#channel.publish(exchange, routingKey, content, { ...properties, headers, mandatory }, confirmed)
   }
 
   #flush(): void {

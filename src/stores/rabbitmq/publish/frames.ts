@@ -137,8 +137,8 @@ function writeTable(table: object, depth: number): string | undefined {
 }
 
 /**
- * A value with the letter of its type; undefined for types that only the client library can write: fractions, bytes,
- * times, decimals.
+ * A value with the letter of its type; undefined for types that only the client library can write: bytes, times,
+ * decimals, large integers.
  */
 function writeValue(value: unknown, depth: number): string | undefined {
   if (value === null) return 'V'
@@ -150,7 +150,7 @@ function writeValue(value: unknown, depth: number): string | undefined {
     case 'boolean':
       return value ? 't\x01' : 't\x00'
     case 'number':
-      return writeInteger(value)
+      return writeNumber(value)
     case 'object':
       return depth < MAX_DEPTH ? writeNested(value, depth + 1) : undefined
     default:
@@ -173,11 +173,28 @@ function writeNested(value: object, depth: number): string | undefined {
   return table === undefined ? undefined : `F${table}`
 }
 
-function writeInteger(value: number): string | undefined {
-  if (!Number.isInteger(value)) return undefined
-  if (value >= -0x80 && value < 0x80) return `b${octet(value & 0xff)}`
-  if (value >= -0x8000 && value < 0x8000) return `s${uint16(value & 0xffff)}`
-  return value >= -0x80000000 && value < 0x80000000 ? `I${uint32(value)}` : undefined
+/**
+ * With the letters that all clients read alike: Python's takes `s`, an integer of 16 bits, for a text, and loses its
+ * connection; and it reads no sign in `b`.
+ */
+function writeNumber(value: number): string | undefined {
+  if (!Number.isInteger(value)) return `d${float64(value)}`
+  if (value >= 0 && value < 0x80) return `b${octet(value)}`
+  return isInt32(value) ? `I${uint32(value)}` : undefined
+}
+
+function isInt32(value: number): boolean {
+  return value >= -0x80000000 && value < 0x80000000
+}
+
+/** The same for a value that the client library writes: with the type named where it would choose another. */
+export function portable(value: unknown): unknown {
+  if (typeof value === 'number')
+    return Number.isInteger(value) && isInt32(value) && !(value >= 0 && value < 0x80) ? { '!': 'int32', value } : value
+  if (Array.isArray(value)) return value.map((item) => portable(item))
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.hasOwn(value, '!'))
+    return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, portable(one)]))
 }
 
 /** The bytes of a text, each as a character. */
@@ -191,6 +208,12 @@ function octet(value: number): string {
 
 function uint16(value: number): string {
   return String.fromCharCode(value >>> 8, value & 0xff)
+}
+
+function float64(value: number): string {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeDoubleBE(value)
+  return bytes.toString('latin1')
 }
 
 function uint32(value: number): string {
