@@ -77,9 +77,25 @@ export class Intake {
     return this.#change(() => this.#take(this.#queues, opened))
   }
 
-  /** Take from this queue too. */
-  add(queue: string): Promise<void> {
-    return this.#change(() => this.#use([...this.#queues.filter((known) => known !== queue), queue]))
+  /** The queue of this name, as it takes from it; undefined where it never did. */
+  named(name: string): Queue | undefined {
+    return this.#named.get(name)
+  }
+
+  /** Take from this queue too. `bound`: with other bindings than those of its name. */
+  add(queue: string, bound?: Queue): Promise<void> {
+    return this.#change(async () => {
+      if (this.#queues.includes(queue)) return
+      const before = this.#named.get(queue)
+      if (bound) this.#named.set(queue, bound)
+      try {
+        await this.#use([...this.#queues, queue])
+      } catch (error) {
+        this.#named.delete(queue)
+        if (before) this.#named.set(queue, before)
+        throw error
+      }
+    })
   }
 
   /** Take from this queue no more. What was taken of it goes on. */

@@ -5,8 +5,10 @@ import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { type Delivery, queueToConsume, workerDirect } from '../broker/broker.ts'
+import type { QueueOptions } from '../broker/queueOptions.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
+import { parseQueues } from '../config/queueOptions.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -120,6 +122,7 @@ export class Worker implements Service {
       turns: () => this.#turns,
       timeLimits: this.#timeLimits,
       revokeGrace,
+      queueOf: (name) => this.#intake?.named(name),
       retract: (id) => this.#retract(id),
     })
   }
@@ -315,11 +318,12 @@ export class Worker implements Service {
     if (this.#lifecycle.state === 'running') await this.#intake?.resume()
   }
 
-  /** Take from this queue too, until it stops. Rejects with ConfigError without a module that its tasks need. */
-  async addQueue(queue: string): Promise<void> {
+  /** Take from this queue too, until it stops. `options`: default, the app's `queues`. Rejects with ConfigError. */
+  async addQueue(queue: string, options?: QueueOptions): Promise<void> {
     requireText(queue, 'queue')
     this.#pools.requireModule([queue])
-    if (this.#lifecycle.state === 'running') await this.#intake?.add(queue)
+    const bound = options && queueToConsume(queue, parseQueues({ [queue]: options })[queue], uuid)
+    if (this.#lifecycle.state === 'running') await this.#intake?.add(queue, bound)
   }
 
   /** Take from this queue no more, until it stops. What it has taken of it goes on. */

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { Control } from '../../src/control/control.ts'
+import { EventReceiver } from '../../src/events/receiver.ts'
 import { CONTROL_EXCHANGE } from '../../src/protocol/control.ts'
 import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
@@ -12,7 +13,7 @@ const done = (ok: string) => [{ [NAME]: { ok } }]
 const refused = (error: unknown) => [{ [NAME]: { error } }]
 const inspect = (app: App) => new Control(app).inspect(ONE)
 
-onEachStore((lab) => {
+onEachStore((lab, kind) => {
   it('queues are added and cancelled while it runs, and nothing is lost', async () => {
     const app = lab().app()
     const ran: number[] = []
@@ -31,6 +32,37 @@ onEachStore((lab) => {
     await control.addConsumer('second', ONE)
     await until(() => ran.includes(2))
     expect(ran).toEqual([1, 3, 2])
+  })
+
+  it('a queue is added with the exchange that is named, and a broadcast loses nothing meanwhile', async () => {
+    const app = lab().app({ queues: { news: { broadcast: true } } })
+    const ran: unknown[] = []
+    app.task('task', (n: unknown) => ran.push(n))
+    const worker = await lab().work(app, { hostname: NAME, queues: ['celery', 'news'] })
+    const control = new Control(app)
+    const given = { queue: 'feed', exchange: 'feeds', exchange_type: 'topic', routing_key: 'feed.#' }
+    const sending = Array.from({ length: 20 }, (_, n) => app.send('task', [n], { queue: 'news' }))
+    expect(await control.broadcast('add_consumer', given, ONE)).toEqual(done('add consumer feed'))
+    await Promise.all(sending)
+    await until(() => ran.length === 20)
+    const sender = lab().app({ queues: { feed: { exchange: { name: 'feeds', type: 'topic' }, routingKey: 'feed.#' } } })
+    // In memory each app has its own store.
+    if (kind === 'memory') await app.send('task', ['feed'], { exchange: 'feeds', routingKey: 'feed.x' })
+    else await sender.send('task', ['feed'], { queue: 'feed', routingKey: 'feed.x' })
+    await until(() => ran.includes('feed'))
+    expect(await inspect(app).activeQueues()).toMatchObject({
+      [NAME]: [
+        { name: 'celery', exchange: { name: 'celery', type: 'direct' }, routing_key: 'celery', alias: null },
+        { name: expect.stringMatching(/^bcast[.]/), exchange: { name: 'news', type: 'fanout' }, alias: 'news' },
+        { name: 'feed', exchange: { name: 'feeds', type: 'topic' }, routing_key: 'feed.#', alias: null },
+      ],
+    })
+    const wrong = { queue: 'other', exchange: 'feeds', exchange_type: 'headers' }
+    expect(await control.broadcast('add_consumer', wrong, ONE)).toEqual(
+      refused(expect.stringMatching(/^ValueError.*expected .*direct/)),
+    )
+    expect(worker.queues).toEqual(['celery', 'news', 'feed'])
+    expect([...new Set(ran)]).toHaveLength(21)
   })
 
   it('quiet, and resume: the way back', async () => {
@@ -135,6 +167,67 @@ it('control: none is obeyed, or those that are named', async () => {
   expect(await control.ping(ONE)).toEqual(done('pong'))
   expect(await control.poolGrow(1, ONE)).toEqual(refused(expect.stringMatching(/^PermissionError/)))
   await expect(lab().work(app, { control: ['pong'] })).rejects.toThrow(/control: expected commands/)
+})
+
+it('autoscale, events and heartbeats', async () => {
+  const app = lab().app()
+  const module = new URL('../worker/modules/scaling.ts', import.meta.url).href
+  const scaled = { pool: 'threads', module, autoscale: { max: 4, min: 1 } } as const
+  const worker = await lab().work(app, { hostname: NAME, ...scaled })
+  const control = new Control(app)
+  expect(await control.autoscale(6, 2, ONE)).toEqual(done('autoscale now max=6 min=2'))
+  expect(worker.autoscale).toMatchObject({ max: 6, min: 2 })
+  expect(await control.broadcast('autoscale', { max: 1, min: 3 }, ONE)).toEqual(
+    refused(expect.stringMatching(/^ValueError.*expected max >= min/)),
+  )
+  const instead = (how: string) => `pool_${how} is not supported with autoscale. Adjust autoscale range instead.`
+  expect(await control.poolGrow(1, ONE)).toEqual(refused(instead('grow')))
+  expect(await control.poolShrink(1, ONE)).toEqual(refused(instead('shrink')))
+  expect(await control.enableEvents(ONE)).toEqual(done('task events enabled'))
+  expect(worker.taskEvents.enabled).toBe(true)
+  expect(await control.enableEvents(ONE)).toEqual(done('task events already enabled'))
+  expect(await control.disableEvents(ONE)).toEqual(done('task events disabled'))
+  expect(worker.taskEvents.enabled).toBe(false)
+  expect(await control.disableEvents(ONE)).toEqual(done('task events already disabled'))
+  const receiver = new EventReceiver(app, { wakeUp: false })
+  lab().after(() => receiver.stop())
+  await receiver.start()
+  const events = receiver.capture()[Symbol.asyncIterator]()
+  const first = events.next()
+  expect(await control.heartbeat(ONE)).toEqual([{ [NAME]: null }])
+  expect((await first).value).toMatchObject({ type: expect.stringMatching(/^worker-/), hostname: NAME })
+})
+
+it('stamps: what waits with one of them never runs', async () => {
+  const app = lab().app()
+  let runs = 0
+  app.task('task', () => ++runs)
+  await lab().work(app, { hostname: NAME })
+  const control = new Control(app)
+  expect(await control.revokeByStamps({ order: ['7'] }, ONE)).toEqual(
+    done("headers {'order': ['7']} flagged as revoked, but not terminated"),
+  )
+  const stamped = (order: string) => ({ stamps: { order } })
+  await expect((await app.send('task', [], stamped('7'))).get()).rejects.toMatchObject({ code: 'TASK_REVOKED' })
+  await (await app.send('task', [], stamped('8'))).get()
+  expect(runs).toBe(1)
+})
+
+it('hello: revoked ids are exchanged, and none with itself', async () => {
+  const app = lab().app()
+  await lab().work(app, { hostname: NAME })
+  const control = new Control(app)
+  await control.revoke('mine', ONE)
+  const given = { from_node: 'other@b', revoked: { theirs: 1 } }
+  expect(await control.broadcast('hello', given, ONE)).toEqual([
+    {
+      [NAME]: {
+        revoked: { mine: [expect.any(Number), 'mine'], theirs: [expect.any(Number), 'theirs'] },
+        clock: expect.any(Number),
+      },
+    },
+  ])
+  expect(await control.broadcast('hello', { from_node: NAME }, { ...ONE, timeout: 50 })).toEqual([])
 })
 
 it('shutdown stops the worker', async () => {

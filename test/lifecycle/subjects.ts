@@ -106,6 +106,7 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
     turns: () => undefined,
     timeLimits: {},
     revokeGrace: 0,
+    queueOf: () => undefined,
     retract: () => undefined,
   })
   return {

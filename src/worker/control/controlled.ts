@@ -1,3 +1,5 @@
+import type { Queue } from '../../broker/broker.ts'
+import type { QueueOptions } from '../../broker/queueOptions.ts'
 import type { ControlAllowed } from '../../protocol/controlCommands.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { AutoscaleState } from '../scale/poolSize.ts'
@@ -28,7 +30,7 @@ export interface ControlledWorker {
   setAutoscale(max?: number, min?: number): AutoscaleState
   grow(count: number): number
   shrink(count: number): number
-  addQueue(queue: string): Promise<void>
+  addQueue(queue: string, options?: QueueOptions): Promise<void>
   cancelQueue(queue: string): Promise<void>
   quiet(): Promise<void>
   resume(): Promise<void>
@@ -48,6 +50,8 @@ export interface Controlled {
   readonly timeLimits: TimeLimits
   /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
   readonly revokeGrace: number
+  /** The queue that it takes from by this name; undefined before it takes tasks. */
+  queueOf(name: string): Queue | undefined
   /** Take a postponed task out of its queue, to its end. */
   retract(id: string): void
 }

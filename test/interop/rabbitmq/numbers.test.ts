@@ -16,7 +16,17 @@ test.each([
   const numbers = [0, 127, 128, 300, 32_767, 32_768, 2 ** 31, 2 ** 40, -1, -129, -40_000, 0.5]
   const app = fleet.app()
   const headers = { tenant: { numbers } }
-  await app.send('py.echo', ['x'.repeat(length)], { queue: 'python', headers, timeLimit: '300s', softTimeLimit: '200s' })
-  const result = await app.send('py.request', [], { queue: 'python', headers, timeLimit: '300s', softTimeLimit: '200s' })
+  await app.send('py.echo', ['x'.repeat(length)], {
+    queue: 'python',
+    headers,
+    timeLimit: '300s',
+    softTimeLimit: '200s',
+  })
+  const result = await app.send('py.request', [], {
+    queue: 'python',
+    headers,
+    timeLimit: '300s',
+    softTimeLimit: '200s',
+  })
   expect(await result.get({ timeout: '20s' })).toMatchObject({ timelimit: [300, 200], tenant: { numbers } })
 })

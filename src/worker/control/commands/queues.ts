@@ -1,9 +1,11 @@
+import { bindingOf, type ExchangeKind, type Queue } from '../../../broker/broker.ts'
+import type { QueueOptions } from '../../../broker/queueOptions.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
 import { textOf } from './arguments.ts'
 
 /** What it takes from. */
 export const QUEUE_COMMANDS: Readonly<Record<string, Command>> = {
-  active_queues: (_, { worker }) => worker.queues.map(queueInfo),
+  active_queues: (_, { worker, queueOf }) => worker.queues.map((name) => queueInfo(name, queueOf(name))),
   add_consumer: addConsumer,
   cancel_consumer: async ({ queue }, { worker }) => {
     const name = textOf(queue, 'queue')
@@ -12,24 +14,32 @@ export const QUEUE_COMMANDS: Readonly<Record<string, Command>> = {
   },
 }
 
-/** Messages reach a queue by its own name: what would need another exchange is refused. */
-async function addConsumer(given: Arguments, { worker }: CommandContext): Promise<unknown> {
+/** A queue that the app binds by its options keeps its binding, as in Celery. */
+async function addConsumer(given: Arguments, { worker, app }: CommandContext): Promise<unknown> {
   const name = textOf(given.queue, 'queue')
-  const { exchange, exchange_type: type, routing_key: key } = given
-  const isOwn = (exchange ?? name) === name || exchange === ''
-  if (!isOwn || (type ?? 'direct') !== 'direct' || (key ?? name) !== name)
-    return { error: `add_consumer: expected the exchange and the routing key ${name}, as ours are, or none` }
-  await worker.addQueue(name)
+  const known = app.config.queues[name]
+  await worker.addQueue(name, known?.exchange || known?.broadcast ? undefined : optionsGiven(name, given))
   return { ok: `add consumer ${name}` }
 }
 
+/** Undefined for a queue that receives messages by its own name. Throws ArgumentError. */
+function optionsGiven(name: string, given: Arguments): QueueOptions | undefined {
+  const exchange = given.exchange ? textOf(given.exchange, 'exchange') : name
+  const type = (given.exchange_type || 'direct') as ExchangeKind
+  const routingKey = given.routing_key ? textOf(given.routing_key, 'routing_key') : name
+  if (exchange === name && type === 'direct' && routingKey === name) return undefined
+  return { exchange: { name: exchange, type }, ...(type !== 'fanout' && { routingKey }) }
+}
+
 /** A queue as kombu describes it: `Queue.as_dict(recurse=True)`. */
-function queueInfo(name: string): Readonly<Record<string, unknown>> {
+function queueInfo(name: string, queue: Queue | undefined): Readonly<Record<string, unknown>> {
+  const { exchange, kind, routingKey = '' } = queue?.bindings?.[0] ?? bindingOf(name)
+  const isTransient = queue?.transient === true
   return {
-    name,
+    name: queue?.name ?? name,
     exchange: {
-      name,
-      type: 'direct',
+      name: exchange,
+      type: kind,
       arguments: null,
       durable: true,
       passive: false,
@@ -37,15 +47,15 @@ function queueInfo(name: string): Readonly<Record<string, unknown>> {
       delivery_mode: null,
       no_declare: false,
     },
-    routing_key: name,
+    routing_key: routingKey,
     queue_arguments: null,
     binding_arguments: null,
     consumer_arguments: null,
     durable: true,
     exclusive: false,
-    auto_delete: false,
+    auto_delete: isTransient,
     no_ack: false,
-    alias: null,
+    alias: isTransient ? name : null,
     bindings: [],
     no_declare: null,
     expires: null,
