@@ -126,6 +126,13 @@ export function inspect(kind: FleetOptions): void {
       expect((await answers(method)).ours).toBeInstanceOf(Array)
   })
 
+  test('mingle: a worker that starts knows what others know to be revoked', async () => {
+    await new Control(app).broadcast('revoke', { task_id: 'theirs alone' }, { ...BOTH, destination: [THEIRS] })
+    await fleet.work(fleet.app(), { hostname: 'second@test', queues: ['others'] })
+    const second = new Control(app).inspect({ destination: ['second@test'], timeout: '5s' })
+    await until(async () => JSON.stringify(await second.revoked()).includes('theirs alone'))
+  })
+
   test("a flag is what Python takes for true: Flower's terminate is 1", async () => {
     const before = (await answers('active')).ours as readonly { id: string }[]
     const id = before[0]?.id
