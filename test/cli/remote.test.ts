@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { project, run, startWorker } from './harness.ts'
+
+test('inspect and control: answers, JSON, destinations, and exit code 69 where no worker replies', async () => {
+  const cwd = project()
+  const ask = (...args: string[]) => run(cwd, [...args, '-A', 'tasks.ts'])
+  await startWorker(cwd, '-n', 'ours@test')
+  const named = ['-d', 'ours@test', '-t', '10']
+  expect(await ask('inspect', 'ping', ...named)).toMatchObject({
+    code: 0,
+    stdout: '->  ours@test: OK\n        pong\n\n1 node online.\n',
+  })
+  const json = await ask('inspect', 'active', '-j', ...named)
+  expect([json.code, JSON.parse(json.stdout)]).toEqual([0, { 'ours@test': [] }])
+  expect((await ask('control', 'pool_grow', '2', ...named)).stdout).toContain('pool will grow')
+  expect(await ask('inspect', 'ping', '-d', 'other@test', '-t', '0.1')).toMatchObject({
+    code: 69,
+    stdout: '',
+    stderr: 'celeriac: no worker replied within 0.1 s\n',
+  })
+  expect(await ask('inspect', 'shutdown')).toMatchObject({
+    code: 2,
+    stderr: 'celeriac: inspect: shutdown is a command of celeriac control\n',
+  })
+  expect((await run(cwd, ['control', '--help'])).stdout).toMatch(/add_consumer .*rate_limit /s)
+})
