@@ -5,8 +5,11 @@ import { EventReceiver } from '../../src/events/receiver.ts'
 import { CONTROL_EXCHANGE } from '../../src/protocol/control.ts'
 import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { defineScaling } from '../worker/modules/scaling.ts'
 
 const NAME = 'celery@a'
+/** Tasks of children. */
+const SCALING = new URL('../worker/modules/scaling.ts', import.meta.url).href
 const ONE = { destination: [NAME], timeout: '10s' } as const
 
 const done = (ok: string) => [{ [NAME]: { ok } }]
@@ -171,8 +174,7 @@ it('control: none is obeyed, or those that are named', async () => {
 
 it('autoscale, events and heartbeats', async () => {
   const app = lab().app()
-  const module = new URL('../worker/modules/scaling.ts', import.meta.url).href
-  const scaled = { pool: 'threads', module, autoscale: { max: 4, min: 1 } } as const
+  const scaled = { pool: 'threads', module: SCALING, autoscale: { max: 4, min: 1 } } as const
   const worker = await lab().work(app, { hostname: NAME, ...scaled })
   const control = new Control(app)
   expect(await control.autoscale(6, 2, ONE)).toEqual(done('autoscale now max=6 min=2'))
@@ -196,6 +198,31 @@ it('autoscale, events and heartbeats', async () => {
   const first = events.next()
   expect(await control.heartbeat(ONE)).toEqual([{ [NAME]: null }])
   expect((await first).value).toMatchObject({ type: expect.stringMatching(/^worker-/), hostname: NAME })
+})
+
+it('autoscale watches the queues that were added', async () => {
+  const app = defineScaling(lab().app())
+  const worker = await lab().work(app, {
+    hostname: NAME,
+    pool: 'threads',
+    module: SCALING,
+    autoscale: { max: 2, min: 1 },
+  })
+  await new Control(app).addConsumer('second', ONE)
+  await new Control(app).cancelConsumer('celery', ONE)
+  for (let n = 0; n < 5; n++) await app.send('gated', ['/nowhere/gate'], { queue: 'second' })
+  await until(() => worker.autoscale?.current === 2)
+})
+
+it.each(['threads', 'processes'] as const)('terminate ends what runs in the pool %s', async (pool) => {
+  const app = defineScaling(lab().app())
+  await lab().work(app, { hostname: NAME, pool, module: SCALING, concurrency: 1, revokeGrace: 1 })
+  const begun = next(app, 'task:prerun')
+  const running = await app.send('gated', ['/nowhere/gate'])
+  await begun
+  const given = { signal: 'SIGKILL', task_id: [running.id] }
+  expect(await new Control(app).broadcast('terminate', given, ONE)).toEqual(done(`terminate: ${running.id}`))
+  await expect(running.get()).rejects.toMatchObject({ code: 'TASK_REVOKED' })
 })
 
 it('stamps: what waits with one of them never runs', async () => {
