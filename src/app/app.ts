@@ -115,6 +115,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.#config = parseConfig(options)
     this.#stores = new AppStores(() => this.#config, this.extensions)
     this.#stores.rules = workflowRules(this, this.#origin)
+    this.#stores.definition = (task) => this.#definition(task)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })

@@ -1,5 +1,6 @@
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
+import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
@@ -43,6 +44,18 @@ export abstract class StoreAccess {
     if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
     const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
     return { jobs: metas.map(infoOf), cursor }
+  }
+
+  /**
+   * Revoke the jobs that fit a filter and have not ended, as `AsyncResult.revoke` one of them; with `dryRun` only list
+   * them. Rejects with ArgumentError for a filter that names nothing, ConfigError where the store cannot list.
+   */
+  async revokeJobs(filter: RevokeFilter, options: RevokeJobsOptions = {}): Promise<RevokedJobs> {
+    const { revokeJobs } = await import('../calls/jobs/revokeJobs.ts')
+    const { appStores } = this
+    const stores = await appStores.open()
+    const host = { stores, followUps: appStores.followUps(stores), clock: this.config.clock }
+    return revokeJobs(host, filter, options)
   }
 
   /**

@@ -12,8 +12,10 @@ import {
   type UnversionedStore,
 } from '../stores/open.ts'
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
+import type { JobChanges } from './jobs/jobChanges.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 /** A century. */
@@ -61,6 +63,8 @@ export class AppStores {
   readonly #extensions: readonly Extension[]
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
+  /** The tasks of the app, which sets it. */
+  definition: (task: string) => TaskDefinition | undefined = () => undefined
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
@@ -87,6 +91,14 @@ export class AppStores {
   async revokeTree(id: string, how: RevokedTree): Promise<number> {
     const stores = await this.open()
     return this.rules.revokeTree(id, how, { stores, followUps: this.followUps(stores), clock: this.clock })
+  }
+
+  /** Change a job that waits: `changeJob`. */
+  async change(id: string, changes: JobChanges): Promise<void> {
+    const { changeJob } = await import('./jobs/changeJob.ts')
+    const { queue, typedJson, clock } = this.#config()
+    const { definition } = this
+    await changeJob({ stores: await this.open(), queue, typedJson, now: () => clock.now(), definition }, id, changes)
   }
 
   /** The app's clock. */

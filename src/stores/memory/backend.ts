@@ -14,6 +14,7 @@ import {
 import { fits } from '../../backend/jobFilter.ts'
 import type { JobIndex, ListFilter, MetaPage } from '../../backend/jobIndex.ts'
 import { hasWords, MAX_SEARCHED_RECORDS, wordsOf } from '../../backend/jobSearch.ts'
+import { changedRecord, type RecordChange } from '../../backend/recordChange.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
 import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata } from '../../backend/unitOfWork.ts'
@@ -125,6 +126,30 @@ export class MemoryBackend implements ResultBackend {
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return watchRecords(this.#watchers, async (wanted) => this.#load(wanted), ids, signal)
+  }
+
+  async change(id: string, change: RecordChange): Promise<boolean> {
+    const known = this.#find(id)
+    if (!known || isFinal(known.state)) return false
+    const meta = changedRecord(this.#read(known, known.serialized), change)
+    const version = ++this.#count
+    const now = this.#clock.now()
+    const end = Math.max(known.end, endOf(lifetimeOf(meta, this.#options.expires, now), now))
+    const { metadata, log } = known
+    const { input } = change
+    const stored: Stored = {
+      ...known,
+      version,
+      serialized: serialize(meta, this.#options.serializer, 'meta'),
+      metadata: input !== undefined && metadata?.input !== undefined ? { ...metadata, input } : metadata,
+      // The state that the log has is still the newest.
+      log: log.map((entry) => (entry.version === known.version ? { ...entry, version } : entry)),
+      end,
+    }
+    this.#records.set(id, stored)
+    this.#expire(id, end)
+    this.#watchers.tell(this.#versioned(stored))
+    return true
   }
 
   #history({ id, after }: HistoryQuery): History | undefined {

@@ -1,8 +1,10 @@
 import {
   type Broker,
+  type Change,
   type ConsumeOptions,
   type Consumer,
   type Delivery,
+  type FoundMessage,
   MAX_PURGED_PARTS,
   type PublishOptions,
   type Purged,
@@ -18,6 +20,7 @@ import { SqliteDelivery } from './delivery.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 import { envelopeOf, Messages, type PurgeStep } from './messages.ts'
+import { WaitingMessages } from './waitingMessages.ts'
 
 export interface SqliteOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -32,6 +35,7 @@ export class SqliteBroker implements Broker {
   readonly first = 'highest'
   readonly file: SqliteFile
   readonly messages: Messages
+  readonly waiting: WaitingMessages
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
   readonly #lease: number
@@ -43,6 +47,7 @@ export class SqliteBroker implements Broker {
     this.file = file
     this.url = file.url
     this.messages = new Messages(file, clock)
+    this.waiting = new WaitingMessages(file, clock)
     this.#leases = new Leases(file.db)
     this.#lease = lease
     this.#clock = clock
@@ -78,6 +83,14 @@ export class SqliteBroker implements Broker {
       if (!row) this.#leases.endSome(owner)
       return row && new SqliteDelivery(this, row, owner, () => undefined)
     })
+  }
+
+  find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    return this.file.read(() => this.waiting.find(taskId, queue))
+  }
+
+  change(taskId: string, queue: string, change: Change): Promise<boolean> {
+    return this.file.writer.write(() => this.waiting.change(taskId, queue, change))
   }
 
   size(queue: string): Promise<number> {

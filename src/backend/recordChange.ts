@@ -1,0 +1,17 @@
+import type { TaskMeta } from '../protocol/result.ts'
+
+/** What changes in the record of a job that waits, beside its state. */
+export interface RecordChange {
+  readonly queue?: string | undefined
+  /** When it is due, ISO 8601; null: at once. Absent: as it was. */
+  readonly due?: string | null | undefined
+  /** Replaces the input that is kept with the record; where none is kept, none is added. */
+  readonly input?: string | Uint8Array | undefined
+}
+
+/** The record after a change. */
+export function changedRecord(meta: TaskMeta, { queue, due }: RecordChange): TaskMeta {
+  const { date_due: before, ...rest } = meta
+  const date_due = due === undefined ? before : (due ?? undefined)
+  return { ...rest, ...(queue !== undefined && { queue }), ...(date_due !== undefined && { date_due }) }
+}
