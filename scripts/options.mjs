@@ -12,8 +12,10 @@ import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
+import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
+import { RECEIVER_OPTIONS } from '../src/events/receiverOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { defaultCode } from '../src/std/optionTable.ts'
@@ -33,6 +35,7 @@ const GROUPS = {
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
+  ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },
   WORKER_OPTIONS: { table: WORKER_OPTIONS, source: 'src/worker/options.ts', page: 'docs/reference.md' },
   RESOURCE_OPTIONS: {
     table: RESOURCE_OPTIONS,
@@ -49,6 +52,11 @@ const GROUPS = {
   QUEUE_OPTIONS: { table: QUEUE_OPTIONS, source: 'src/broker/queueOptions.ts', page: 'docs/rabbitmq.md' },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },
   SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
+  RECEIVER_OPTIONS: {
+    table: RECEIVER_OPTIONS,
+    source: 'src/events/receiverOptions.ts',
+    page: 'docs/how-to/watch-a-fleet.md',
+  },
   HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
   SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
 }

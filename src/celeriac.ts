@@ -1,11 +1,14 @@
 import type { Hono } from 'hono'
 import { App as CoreApp } from './app/app.ts'
+import { internalsOf } from './app/internals.ts'
 import type { ScheduledCall } from './beat/options.ts'
 import type { ScheduleOptions } from './beat/scheduleOptions.ts'
 import { Schedules } from './beat/schedules.ts'
 import type { Schedule } from './beat/when/schedule.ts'
+import type { SentListener } from './calls/stores.ts'
 import type { CeleriacOptions } from './config/config.ts'
 import type { ContextValues } from './config/requestValues.ts'
+import type { SentEvents } from './events/sentEvents.ts'
 import { createHttp, type HttpOptions } from './http/api.ts'
 import type { Schema } from './std/schema.ts'
 import { enable, endpointNotes, endpointUrl } from './webhook/endpoint.ts'
@@ -16,6 +19,20 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   constructor(options: CeleriacOptions<Context> = {}) {
     super(options)
     addWebhooks(this)
+    if (this.config.taskSentEvents && !this.config.alwaysEager) internalsOf(this).onSent(sentEvents(this))
+  }
+}
+
+/** The events of the option `taskSentEvents`. Their code is loaded by the first call. */
+function sentEvents(app: CoreApp): SentListener {
+  let loading: Promise<SentEvents> | undefined
+  const load = async (): Promise<SentEvents> => new (await import('./events/sentEvents.ts')).SentEvents(app)
+  return {
+    sent: (prepared) => {
+      loading ??= load()
+      void loading.then((events) => events.sent(prepared))
+    },
+    close: async () => (await loading)?.close(),
   }
 }
 

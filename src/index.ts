@@ -4,6 +4,7 @@ export { isApp } from './app/app.ts'
 export type { JobFilter, JobPage } from './app/jobPage.ts'
 export type { HookOptions } from './app/lifeCycle/hookOptions.ts'
 export type { ChildFacts, ChildHook, WorkerFacts, WorkerHook } from './app/lifeCycle/hooks.ts'
+export type { LayerOptions, Processing, Publication, PublishedCall } from './app/lifeCycle/layers.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
 export type { StoreInfo, StoreVersion } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'
@@ -29,6 +30,7 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
+export { type ExchangeKind, workerDirect } from './broker/broker.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
@@ -61,6 +63,7 @@ export type {
   ErrorClass,
   RetryOptions,
 } from './config/retryOptions.ts'
+export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
 export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'

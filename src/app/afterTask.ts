@@ -4,6 +4,7 @@ import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { FAILURE, REVOKED, SUCCESS } from '../protocol/states.ts'
 import type { RequestContext } from '../request/requestContext.ts'
+import { asError } from '../std/thrown.ts'
 import { runWithin } from '../tasks/current.ts'
 import { requestOf } from '../tasks/runJob.ts'
 import type { TaskFacts } from './signals.ts'
@@ -50,7 +51,7 @@ async function runHook(hook: AfterTask, end: TaskEnd, { logger }: Config): Promi
   try {
     await hook(end)
   } catch (error) {
-    logger.error({ err: error, id: end.id, task: end.task }, 'an afterTask hook threw')
+    logger.error({ err: asError(error), id: end.id, task: end.task }, 'an afterTask hook threw')
   }
 }
 

@@ -35,7 +35,7 @@ import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import { sealContext } from '../request/wire.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError, NotRegistered } from '../std/errors.ts'
-import { compose, type Middleware } from '../std/middleware.ts'
+import { compose } from '../std/middleware.ts'
 import { requireNode } from '../std/node.ts'
 import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
 import { requireText } from '../std/validate.ts'
@@ -44,12 +44,13 @@ import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/c
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { JobServices } from '../tasks/jobServices.ts'
-import { notRegistered, type Run, runJob } from '../tasks/runJob.ts'
+import { notRegistered, runJob } from '../tasks/runJob.ts'
 import type { TaskHooks } from '../tasks/taskHooks.ts'
 import { type Ended, runAfterTask } from './afterTask.ts'
 import { builtinTasks } from './builtins.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
 import { defineInternals } from './internals.ts'
+import { type LayerOptions, Layers } from './lifeCycle/layers.ts'
 import { LifeCycle } from './lifeCycle/lifeCycle.ts'
 import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
@@ -82,8 +83,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #config: Config
   #options: CeleriacOptions
   #override: Override | undefined
-  #sendLayers: Middleware<Call, AsyncResult>[] = []
-  #runLayers: Middleware<Run, unknown>[] = []
+  readonly #layers = new Layers()
   /** The same for all tasks: signatures of one app are known by it. */
   readonly #calls: Calls = {
     send: (own, given, options) => this.#send(() => checkedCall(own, given, options)),
@@ -113,9 +113,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     super()
     this.#options = options
     this.#config = parseConfig(options)
-    this.#stores = new AppStores(() => this.#config, this.extensions)
+    this.#stores = new AppStores(
+      () => this.#config,
+      this.extensions,
+      (task) => this.#definition(task),
+    )
     this.#stores.rules = workflowRules(this, this.#origin)
-    this.#stores.definition = (task) => this.#definition(task)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
@@ -123,9 +126,11 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       logicalClock: new LogicalClock(),
       resources: this.resources,
       hooks: this.hooks,
+      layers: this.#layers,
       stores: () => this.#stores.open(),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
+      onSent: (listener) => this.#stores.onSent(listener),
       definition: (task) => this.#definition(task),
       override: (override) => this.#replace(override),
     })
@@ -223,10 +228,9 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return new AsyncResult(id, this.#stores)
   }
 
-  /** Add layers around sending (in the caller) and running (where the task runs); the first added is the outermost. */
-  use(layers: { send?: Middleware<Call, AsyncResult> | undefined; run?: Middleware<Run, unknown> | undefined }): this {
-    if (layers.send) this.#sendLayers = [...this.#sendLayers, layers.send]
-    if (layers.run) this.#runLayers = [...this.#runLayers, layers.run]
+  /** Add layers around what it sends, processes and runs; the first added is the outermost. */
+  use(layers: LayerOptions): this {
+    this.#layers.add(layers)
     return this
   }
 
@@ -278,7 +282,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #runJob(job: Job, host: JobHost): Promise<Outcome> {
     const definition = this.#definition(job.task)
     if (!definition) return Promise.resolve({ kind: 'failure', error: notRegistered(job.task) })
-    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#runLayers, this.#config, this.#services)
+    const run = (): Promise<Outcome> => runJob(definition, job, host, this.#layers.run, this.#config, this.#services)
     return this.#override ? this.#override.around(job.task, job.id, run) : run()
   }
 
@@ -319,7 +323,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       tasks: this.#tasks,
       stores: this.#stores,
       sender: this.#sender,
-      sendLayers: this.#sendLayers,
+      layers: this.#layers,
       beforeSending: (prepared) => this.signals.emit('task:before-publish', sentFacts(prepared)),
       afterSending: (prepared, sent) => this.#afterSending(prepared, sent),
       eager: this.#eagerJobs,
@@ -333,7 +337,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
   #send(build: () => Call | Promise<Call>): Submission<unknown> {
     const call = build()
-    if (call instanceof Promise || this.#sendLayers.length > 0 || this.#config.alwaysEager)
+    if (call instanceof Promise || this.#layers.send.length > 0 || this.#config.alwaysEager)
       return Submission.resolve(this.#sendThrough(call)) as Submission<unknown>
     const prepared = prepare(call, this.#config, this.#sender)
     return new Submission((resolve, reject) => {
@@ -343,19 +347,21 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   async #sendThrough(call: Call | Promise<Call>): Promise<AsyncResult> {
     const core = (given: Call): Promise<AsyncResult> => this.#submit(prepare(given, this.#config, this.#sender))
-    return compose(this.#sendLayers, core)(await call)
+    return compose(this.#layers.send, core)(await call)
   }
 
   async #sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]> {
     refuseIds(definition, options)
     const built = await Promise.all(calls.map((given) => checkedCall(definition, given, options)))
-    if (this.#sendLayers.length > 0 || this.#config.alwaysEager)
+    if (this.#layers.send.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = prepareAll(built, this.#config, this.#sender)
-    const { unitOfWork } = this.#stores.opened ?? (await this.#stores.open())
-    if (!unitOfWork.submitMany) return Promise.all(prepared.map((one) => this.#submit(one)))
+    const { unitOfWork, broker } = this.#stores.opened ?? (await this.#stores.open())
     for (const one of prepared) this.#beforeSending(one)
-    const sent = await unitOfWork.submitMany(prepared.map(({ submission }) => submission))
+    const sent = await this.#layers.written('batch', prepared, broker.url, (ready) => {
+      const submissions = ready.map(({ submission }) => submission)
+      return unitOfWork.submitMany?.(submissions) ?? Promise.all(submissions.map((one) => unitOfWork.submit(one)))
+    })
     return prepared.map((one, at) => this.#afterSending(one, sent[at] === true))
   }
 
@@ -371,9 +377,11 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Without a promise more than it takes: every call pays for them. */
   #handIn(prepared: Prepared, stores: Stores): Promise<AsyncResult> {
     this.signals.emit('task:before-publish', sentFacts(prepared))
-    const sending = this.#config.alwaysEager
-      ? runInOrder([prepared], [], this.#eager(stores)).then(([sent]) => sent === true)
-      : stores.unitOfWork.submit(prepared.submission)
+    const write = (ready: Prepared): Promise<boolean> =>
+      this.#config.alwaysEager
+        ? import('./eagerWorkflow.ts').then(({ runAlone }) => runAlone(ready, this.#eager(stores)))
+        : stores.unitOfWork.submit(ready.submission)
+    const sending = this.#layers.writtenAlone(prepared, stores.broker.url, write)
     return sending.then((sent) => this.#afterSending(prepared, sent))
   }
 
@@ -389,6 +397,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
     if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
+    if (sent) this.#stores.sentListener?.sent(prepared)
     if (sent) this.#override?.sent(prepared)
     return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
   }

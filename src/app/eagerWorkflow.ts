@@ -46,6 +46,12 @@ export async function runInOrder(
   return sent
 }
 
+/** As `runInOrder`, for one call. */
+export async function runAlone(call: EagerCall, host: EagerHost): Promise<boolean> {
+  const [sent] = await runInOrder([call], [], host)
+  return sent === true
+}
+
 class EagerRun {
   readonly #host: EagerHost
   readonly #advancer: Advancer

@@ -1,5 +1,5 @@
 import type { Extension } from '../calls/extension.ts'
-import type { RevokedTree, Stores } from '../calls/stores.ts'
+import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
@@ -11,6 +11,7 @@ import type { JobHost } from '../tasks/jobContext.ts'
 import type { Resources } from '../tasks/resources.ts'
 import type { Ended } from './afterTask.ts'
 import type { Hooks } from './lifeCycle/hooks.ts'
+import type { Layers } from './lifeCycle/layers.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
 
@@ -30,12 +31,16 @@ interface AppActions {
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */
   readonly hooks: Hooks
+  /** Layers around what it sends, processes and runs. */
+  readonly layers: Layers
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
   /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */
   revokeTree(id: string, how: RevokedTree): Promise<number>
   /** Run one job to its end, in this thread: what pools call. Never rejects. */
   runJob(job: Job, host: JobHost): Promise<Outcome>
+  /** One listener, which is set before the first call. */
+  onSent(listener: SentListener): void
   /** A task of the app, or one that is built in; undefined where there is none of this name. */
   definition(task: string): TaskDefinition | undefined
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */

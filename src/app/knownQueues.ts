@@ -2,7 +2,14 @@ import type { App } from './app.ts'
 
 /** Names of the queues that an app knows: its own, and those that its tasks go to, and these others. */
 export function queuesOf({ config, tasks }: App, others: Iterable<string> = []): string[] {
-  const own = [...tasks.values()].map(({ definition }) => definition.options.queue ?? config.route?.(definition.name))
-  const more = [...others].filter((name) => !tasks.has(name)).map((name) => config.route?.(name))
+  const own = [...tasks.values()].map(
+    ({ definition: { name, options } }) => options.queue ?? config.route?.(name)?.queue,
+  )
+  const more = [...others].filter((name) => !tasks.has(name)).map((name) => config.route?.(name)?.queue)
   return [...new Set([config.queue, ...own, ...more])].filter((queue) => queue !== undefined)
+}
+
+/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
+export function deadLetterQueue(queue: string): string {
+  return `${queue}.dead`
 }

@@ -8,6 +8,8 @@ export interface TaskFacts {
   readonly queue: string
   /** Retries before this run. */
   readonly retries: number
+  /** Host name of the worker; absent on the sending side. */
+  readonly hostname?: string | undefined
   /** The request in which it was called; absent where there was none. */
   readonly request?: RequestContext | undefined
 }
@@ -18,8 +20,12 @@ export interface Signals {
   'task:before-publish': TaskFacts
   'task:after-publish': TaskFacts
   /** In the worker. */
-  'task:received': TaskFacts
-  'task:prerun': TaskFacts
+  /** `lost`: how many workers that held it were lost, as far as its store counts them. */
+  'task:received': TaskFacts & { readonly lost?: number }
+  /** `waited`: how long it had been due, ms; undefined where its id does not say when it was made. */
+  'task:prerun': TaskFacts & { readonly waited?: number | undefined }
+  /** Its thread or process has died, or was ended by force without an order. */
+  'task:child-lost': TaskFacts
   /** It ended, in any way; nothing is stored yet. */
   'task:postrun': TaskFacts & { readonly runtime: number }
   /** Stored and acknowledged. */
@@ -77,6 +83,27 @@ export interface Signals {
     readonly tasks: Readonly<Record<string, number>>
     readonly certain: boolean
     readonly id: string | undefined
+  }
+  /**
+   * A limit of the worker is exceeded, and it takes one task at a time: reported at once, and again each minute. Or it
+   * is not any more. `value` and `max`: bytes of memory, or the share of the time that the event loop is busy. `time`:
+   * since it was exceeded. `reason`: for people.
+   */
+  'worker:pressure': {
+    readonly hostname: string
+    readonly limit: 'memory' | 'event-loop'
+    readonly isExceeded: boolean
+    readonly value: number
+    readonly max: number
+    readonly time: number
+    readonly reason: string
+  }
+  /** Its own pool is to run `size` tasks at once, and was to run `before`. `pool`: its kind. */
+  'worker:scaled': {
+    readonly hostname: string
+    readonly pool: string
+    readonly before: number
+    readonly size: number
   }
   'worker:shutdown': { readonly hostname: string; readonly reason: string }
   /** A failure that no call reports: the store is unavailable, a listener threw. The program continues. */

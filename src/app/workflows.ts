@@ -29,10 +29,11 @@ import { PENDING } from '../protocol/states.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
-import { compose, type Middleware } from '../std/middleware.ts'
+import { compose } from '../std/middleware.ts'
 import { pause } from '../std/pause.ts'
 import { childrenHere, contextHere, lineage } from '../tasks/current.ts'
-import { type EagerHost, runInOrder } from './eagerWorkflow.ts'
+import type { EagerHost } from './eagerWorkflow.ts'
+import type { Layers } from './lifeCycle/layers.ts'
 
 /** How long a client of Celery may send the other members of a chord after one that runs, ms; and between looks, ms. */
 const OPENING_LIMIT_MS = 10_000
@@ -44,7 +45,7 @@ export interface WorkflowHost {
   readonly tasks: ReadonlyMap<string, AnyTask>
   readonly stores: AppStores
   readonly sender: Sender
-  readonly sendLayers: readonly Middleware<Call, AsyncResult>[]
+  readonly layers: Layers
   beforeSending(prepared: Prepared): void
   afterSending(prepared: Prepared, sent: boolean): AsyncResult
   readonly eager: Pick<EagerHost, 'runJob' | 'taskEnded'>
@@ -145,7 +146,7 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
     )
   const checking = planned.calls.map((call) => checkedArguments(host, call))
   const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])
-  if (host.sendLayers.length > 0) return throughLayers(host, planned, checked, stores)
+  if (host.layers.send.length > 0) return throughLayers(host, planned, checked, stores)
   const prepare = preparing(host, planned)
   await write(host, planned, checked.map(prepare), stores)
 }
@@ -197,7 +198,7 @@ async function throughLayers(
       arrived[at]?.resolve(prepare(withCall(call, given)))
       return written.promise.then((handles) => handles[at] as AsyncResult)
     }
-    const passed = compose(host.sendLayers, core)(callOf(host, call))
+    const passed = compose(host.layers.send, core)(callOf(host, call))
     const short = (): void =>
       arrived[at]?.reject(
         new NotSupportedError(`task ${call.task}: send middleware did not send a member of a workflow`),
@@ -234,13 +235,26 @@ async function write(
 ): Promise<readonly AsyncResult[]> {
   for (const one of all) host.beforeSending(one)
   await Promise.all([writeLater(planned, stores), keepShape(planned, stores, host)])
-  const submissions = all.map(({ submission }) => submission)
+  const sent = await host.layers.written('workflow', all, stores.broker.url, async (ready) => {
+    const wrote = await writeFirst(host, planned, ready, stores)
+    return ready.map(() => wrote)
+  })
+  return all.map((one, at) => host.afterSending(one, sent[at] === true))
+}
+
+/** What runs first. False for a member that was sent before. */
+async function writeFirst(
+  host: WorkflowHost,
+  planned: Planned,
+  ready: readonly Prepared[],
+  stores: Stores,
+): Promise<boolean> {
+  const submissions = ready.map(({ submission }) => submission)
   const eager: EagerHost = { app: host, stores, origin: host.sender.origin, ...host.eager }
-  let sent = true
-  if (host.config.alwaysEager) await runInOrder(all, planned.opens, eager)
-  else if (planned.adds) sent = await add(planned.adds, submissions, planned, stores)
+  if (host.config.alwaysEager) await (await import('./eagerWorkflow.ts')).runInOrder(ready, planned.opens, eager)
+  else if (planned.adds) return add(planned.adds, submissions, planned, stores)
   else await send(submissions, planned, stores)
-  return all.map((one) => host.afterSending(one, sent))
+  return true
 }
 
 /** False for a member that was sent before. */

@@ -29,12 +29,12 @@ export interface ChangedJob extends ChangedMessage {
   readonly record: RecordChange
 }
 
-/** Decides what a job becomes: as `Change` of the broker, from its record, too. */
+/** Decides what a job becomes: as `MessageChange` of the broker, from its record, too. */
 export type JobChange = (found: FoundMessage, known: TaskMeta | undefined) => ChangedJob
 
 /**
- * What was known of a job at its submission. No later write changes it, but `UnitOfWork.change` the input. Empty metadata means that the job is to be
- * listed (`JobIndex.scope`).
+ * What was known of a job at its submission. No later write changes it, but `UnitOfWork.change` the input. Empty
+ * metadata means that the job is to be listed (`JobIndex.scope`).
  */
 export interface SubmissionMetadata {
   /** The owner of the job. */

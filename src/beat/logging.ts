@@ -1,6 +1,6 @@
 import type { App } from '../app/app.ts'
-import { isStoreAway } from '../std/errorCode.ts'
 import type { Logger, LogLevel } from '../std/log.ts'
+import { isStoreAway } from '../std/thrown.ts'
 import type { SkipReason } from './plan.ts'
 
 /** Turns the signals of an app's beats into log lines. The returned function ends it. */

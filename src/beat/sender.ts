@@ -5,7 +5,7 @@ import type { AsyncResult } from '../calls/asyncResult.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { PENDING } from '../protocol/states.ts'
 import type { Clock } from '../std/clock.ts'
-import { isStoreAway } from '../std/errorCode.ts'
+import { isStoreAway } from '../std/thrown.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
 

@@ -1,6 +1,6 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import { isOver } from '../protocol/result.ts'
-import { codeOf } from '../std/errorCode.ts'
+import { codeOf } from '../std/thrown.ts'
 
 /** Watches tasks that other runs wait for, and calls back when one has ended. */
 export class TaskWatcher {

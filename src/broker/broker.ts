@@ -1,25 +1,38 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import type { MessageEdit } from '../protocol/messageEdit.ts'
+import type { Backlog } from './backlog.ts'
+import type { QueueOptions } from './queueOptions.ts'
 
 /*
  * The broker seam: messages. Celery's protocol is above it, all that is specific to a store below.
  * Each sentence of these docs is a case of `testing/suites/brokerSuite.ts`, which every broker passes.
  */
 
+/**
+ * How an exchange chooses among its queues: those with the routing key of the message, those whose pattern fits it, or
+ * all.
+ */
+export type ExchangeKind = 'direct' | 'topic' | 'fanout'
+
 /** Where an envelope goes, in AMQP's terms. Exchange '' leads directly to the queue that the routing key names. */
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
+  /** Of a named exchange, where the sender knows it. */
+  readonly kind?: ExchangeKind
+  /** Queues to make and bind before the message is sent to a named exchange. */
+  readonly queues?: readonly Queue[]
 }
 
 /**
- * What a queue receives besides messages to its own name: all of a fanout exchange (transient queues only), or what a
- * direct exchange gets with this routing key.
+ * What a queue receives besides messages to its own name: all of a fanout exchange, what a direct exchange gets with
+ * this routing key, or what a topic exchange gets with a routing key that fits this pattern: words between dots, `*`
+ * for one word, `#` for any number of them.
  */
 export interface Binding {
   readonly exchange: string
-  readonly kind: 'fanout' | 'direct'
-  /** Only of a direct one. */
+  readonly kind: ExchangeKind
+  /** Not of a fanout exchange. */
   readonly routingKey?: string
 }
 
@@ -146,7 +159,7 @@ export interface ChangedMessage extends MessageEdit {
  * Decides what a message becomes, from what it is in this moment; undefined: it stays as it is. Called again where it
  * has changed meanwhile. What it throws rejects the call, and nothing is changed.
  */
-export type Change = (found: FoundMessage) => ChangedMessage | undefined
+export type MessageChange = (found: FoundMessage) => ChangedMessage | undefined
 
 /** Transports messages between processes. */
 export interface Broker {
@@ -156,6 +169,10 @@ export interface Broker {
   readonly first: 'highest' | 'lowest'
   /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */
   readonly turns?: 'random'
+  /**
+   * Celery's own programs use this store, too, so its workers send heartbeats unasked. Absent: only those of celeriac.
+   */
+  readonly sharedWithCelery?: true
   /**
    * Publish a message. Resolves when the store has it; those of one turn of the event loop are written together. A
    * route that leads nowhere is no error: exchange '' has every queue that is named, any other exchange drops the
@@ -184,12 +201,17 @@ export interface Broker {
    * before or as it is after, once. False where it does not wait in `queue` and is not delayed: then nothing is written.
    * In its queue it keeps its turn, unless its priority changes; one that was delayed is the next of its priority.
    */
-  change?(taskId: string, queue: string, change: Change): Promise<boolean>
+  change?(taskId: string, queue: string, change: MessageChange): Promise<boolean>
   /**
    * Count of the messages that wait in the queue, without those held or delayed. Also a check of the store: rejects
    * with StoreUnavailableError when it does not answer.
    */
   size(queue: string): Promise<number>
+  /**
+   * What lies in these queues, and in the store: for metrics. Only where it costs little, however much lies there.
+   * Rejects as `size`.
+   */
+  backlog?(queues: readonly string[]): Promise<Backlog>
   /**
    * How many workers are connected that may take from the queue: 0 only where there is none. A store that does not know
    * which consumers take from which queue counts the listeners of Celery's remote control. Only where it costs little.
@@ -198,4 +220,46 @@ export interface Broker {
   /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
   close(): Promise<void>
+}
+
+/** Exchange of the queues of single workers. */
+const WORKER_DIRECT_EXCHANGE = 'C.dq2'
+/** What their names end with, after the name of the worker. */
+const WORKER_DIRECT_SUFFIX = '.dq2'
+
+/**
+ * The queue of one worker alone, as `celery@host` or `celeriac@host`, which it has with the option `workerDirect`
+ * (Celery's `worker_direct`): `add.applyAsync([1, 2], { queue: workerDirect('celery@host') })`.
+ */
+export function workerDirect(hostname: string): string {
+  return `${hostname}${WORKER_DIRECT_SUFFIX}`
+}
+
+/** How a queue with these options is bound to its exchange: by default to one of its own name. */
+export function bindingOf(queue: string, { exchange, routingKey }: QueueOptions = {}): Binding {
+  if (exchange) {
+    const { name, type = 'direct' } = exchange
+    return type === 'fanout'
+      ? { exchange: name, kind: type }
+      : { exchange: name, kind: type, routingKey: routingKey ?? queue }
+  }
+  const hostname = queue.endsWith(WORKER_DIRECT_SUFFIX) ? queue.slice(0, -WORKER_DIRECT_SUFFIX.length) : undefined
+  return hostname
+    ? { exchange: WORKER_DIRECT_EXCHANGE, kind: 'direct', routingKey: hostname }
+    : { exchange: queue, kind: 'direct', routingKey: queue }
+}
+
+/** The exchange of a queue that each worker has for itself. */
+export function broadcastExchange(queue: string): { readonly name: string; readonly kind: ExchangeKind } {
+  return { name: queue, kind: 'fanout' }
+}
+
+/** The queue that a consumer of this name takes from; `id`: of its own, where each has one. */
+export function queueToConsume(name: string, options: QueueOptions | undefined, id: () => string): Queue {
+  if (options?.broadcast) {
+    const { name: exchange, kind } = broadcastExchange(name)
+    return { name: `bcast.${id()}`, bindings: [{ exchange, kind }], transient: true }
+  }
+  const isNamed = options?.exchange !== undefined || name.endsWith(WORKER_DIRECT_SUFFIX)
+  return isNamed ? { name, bindings: [bindingOf(name, options)] } : { name }
 }

@@ -7,5 +7,21 @@ export interface QueueOptions {
   maxPriority?: number | undefined
   /** Any other argument as it is, as `x-dead-letter-exchange`. Default: none. */
   arguments?: Readonly<Record<string, unknown>> | undefined
+  /**
+   * On every store: the exchange that the queue is bound to, `{ name, type }`; `type` is `direct` (the default),
+   * `topic` or `fanout`. Default: a direct one of the queue's name.
+   */
+  exchange?: { readonly name: string; readonly type?: 'direct' | 'topic' | 'fanout' | undefined } | undefined
+  /**
+   * The routing key, of a topic exchange the pattern, by which it is bound to `exchange`; of a broadcast the one that
+   * Python workers have on Redis (`task_default_routing_key`). Default: the queue's name; of a broadcast the app's
+   * queue.
+   */
+  routingKey?: string | undefined
+  /**
+   * Celery's `Broadcast`: each worker that takes from it has a queue of its own, and runs every task that is sent.
+   * Default: `false`.
+   */
+  broadcast?: boolean | undefined
   // </QUEUE_OPTIONS>
 }

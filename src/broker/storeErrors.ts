@@ -1,4 +1,5 @@
 import { ArgumentError, ConfigError, DecodeError, NotSupportedError, StoreUnavailableError } from '../std/errors.ts'
+import { asError } from '../std/thrown.ts'
 
 /*
  * The one table of a store's possible answers, sorted by what has to be done about them. Brokers and backends make
@@ -90,11 +91,11 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof full === 'number' ? full & 0xff : undefined
 }
 
-/** The fault of any error that a store threw; undefined for an error in no row. */
-export function faultOf(error: unknown): Fault | undefined {
+/** The fault of any error that a store threw; undefined for an error in no row. Never throws. */
+export function faultOf(thrown: unknown): Fault | undefined {
+  const error = asError(thrown)
   const known = ERROR_CLASSES.find(([kind]) => error instanceof kind)
   if (known) return known[1]
-  if (!(error instanceof Error)) return undefined
   // One of our own errors may wrap an answer of the store.
   const raw = error.cause instanceof Error ? error.cause : error
   return sqliteFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)

@@ -175,7 +175,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     return revokeTask(stores, this.id, terminate, this.#stores.followUps(stores), this.#stores.clock)
   }
 
-  /** Change it while it waits, with its record: `countdown: 0` lets it run now. Rejects with NotWaitingError if it does not. */
+  /** Change it while it waits: `countdown: 0` lets it run now. Rejects with NotWaitingError where it does not wait. */
   change(changes: JobChanges): Promise<void> {
     return this.#stores.change(this.id, changes)
   }

@@ -1,9 +1,10 @@
 import type { Message, Submission as Sent, SubmissionMetadata } from '../backend/unitOfWork.ts'
-import type { Route } from '../broker/broker.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
+import { type Destination, destinationOf, toQueue } from '../config/queueOptions.ts'
+import type { TaskRoute } from '../config/routeOptions.ts'
 import type { ParsedTaskOptions } from '../config/taskOptions.ts'
-import { callHeaders } from '../protocol/callHeaders.ts'
+import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
@@ -61,7 +62,9 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
   const key = options.idempotencyKey
   const id = options.taskId ?? (key === undefined ? uuid(now, config.clock) : uuidOf(task, key))
   const eta = options.eta ?? momentOf(options.countdown, now)
-  const queue = options.queue ?? own?.queue ?? config.route?.(task) ?? config.queue
+  const priority = options.priority ?? own?.priority
+  const routed = config.route === undefined ? undefined : config.route(task, call)
+  const { queue, route } = destinationFor(call, options, routed, config)
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
   if (ignored && options.idempotencyKey !== undefined)
     throw new ArgumentError(
@@ -71,6 +74,7 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
     id,
     eta,
     ignored,
+    priority: priority ?? routed?.priority,
     now,
     request: config.request,
     ...sender,
@@ -82,7 +86,7 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
     metadata: metadataOf(options, envelope),
     note: options.note,
   }
-  return preparedOf(message, envelope, { exchange: '', routingKey: queue }, now, extra, call.options)
+  return preparedOf(message, envelope, { queue, route }, now, extra, call.options)
 }
 
 /** Calls of one moment: a store writes records that differ by their ids alone with less work. Throws as `prepare`. */
@@ -110,17 +114,36 @@ interface SentFacts extends Pick<Prepared, 'id' | 'queue'> {
   readonly request?: RequestContext
 }
 
-/** A message with its envelope and its route, prepared for the store. `extra`: further fields of its submission. */
+/** By what the call says, else its task, else the routes of the app. Throws ArgumentError. */
+function destinationFor(
+  { task, definition }: Call,
+  options: ParsedCallOptions,
+  routed: TaskRoute | undefined,
+  { queue: last, exchanges }: Config,
+): Destination {
+  const { exchange, routingKey } = options
+  const own = exchange === undefined ? (options.queue ?? definition?.options.queue) : options.queue
+  const isPlain = exchange === undefined && routingKey === undefined
+  if (isPlain && (own !== undefined || routed === undefined)) return toQueue(own ?? last, exchanges)
+  const rest = exchange === undefined && own === undefined ? routed : undefined
+  const given = {
+    queue: own ?? rest?.queue,
+    exchange: exchange ?? rest?.exchange,
+    routingKey: routingKey ?? rest?.routingKey,
+  }
+  return destinationOf(given, exchanges, last, `task ${task}`)
+}
+
+/** A message with its envelope and its way, prepared for the store. `extra`: further fields of its submission. */
 export function preparedOf(
   message: TaskMessage,
   envelope: Envelope,
-  route: Route,
+  { queue, route }: Destination,
   now: number,
   extra?: Pick<Sent, 'once' | 'metadata' | 'note'>,
   options?: CallOptions,
 ): Prepared {
   const { id, eta, ignoreResult: ignored } = message
-  const queue = route.routingKey
   const notBefore = eta === undefined ? undefined : isoTime(eta)
   const meta = ignored ? undefined : pendingRecord(message, queue, isoOf(now))
   const submission = { message: { envelope, route, notBefore }, meta, ...extra }
@@ -151,7 +174,11 @@ function encode(
 function messageOf(
   call: Call,
   options: ParsedCallOptions,
-  facts: Sender & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<Config, 'request'>,
+  facts: Sender &
+    Pick<TaskMessage, 'priority'> & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<
+      Config,
+      'request'
+    >,
 ): TaskMessage {
   const { definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
@@ -174,7 +201,7 @@ function messageOf(
     origin: facts.origin,
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
-    priority: options.priority ?? own?.priority,
+    priority: facts.priority,
     headers: inContext(headersOf(options, own, task, facts), facts.request),
   }
 }
@@ -195,14 +222,14 @@ function headersOf(
   own: ParsedTaskOptions | undefined,
   task: string,
   { extensions, now }: Pick<Sender, 'extensions'> & { now: number },
-): Record<string, unknown> {
+): TaskMessage['headers'] {
   const extended = extensionHeaders(options, task, extensions)
   const facts = callHeaders({
     resultExpires: options.resultExpires ?? own?.resultExpires,
     deadline: momentOf(options.deadline ?? own?.deadline, now)?.getTime(),
     version: own && sentVersion(own),
   })
-  const { headers = {}, retry, owner, tags } = options
+  const { headers = NO_HEADERS, retry, owner, tags } = options
   if (!retry && !extended && !facts && owner === undefined && tags === undefined) return headers
   return { ...headers, ...retryHeader(retry), ...ownershipHeader(options), ...facts, ...extended }
 }
@@ -211,8 +238,8 @@ function headersOf(
  * With the context of the request in which this is called, unless the caller set that header: its value is then checked
  * like our own.
  */
-function inContext(headers: Record<string, unknown>, config: Config['request']): Record<string, unknown> {
-  if (Object.hasOwn(headers, CONTEXT_HEADER)) {
+function inContext(headers: TaskMessage['headers'], config: Config['request']): TaskMessage['headers'] {
+  if (headers !== NO_HEADERS && Object.hasOwn(headers, CONTEXT_HEADER)) {
     const given = headers[CONTEXT_HEADER]
     const read = given === undefined || given === null ? undefined : readContext(given, config)
     if (read && 'problem' in read) throw new ArgumentError(`headers.${CONTEXT_HEADER}: ${read.problem}`)

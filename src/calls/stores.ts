@@ -16,6 +16,7 @@ import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
+import type { Prepared } from './prepareCall.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 /** A century. */
@@ -49,6 +50,15 @@ export interface WorkflowRules {
   revokeTree(id: string, how: RevokedTree, revoker: Revoker): Promise<number>
 }
 
+/** Gets each call that was sent. */
+export interface SentListener {
+  sent(prepared: Prepared): void
+  /** The stores are about to be closed. */
+  close(): Promise<void>
+}
+
+type Definition = (task: string) => TaskDefinition | undefined
+
 /** The stores of an app: opened when first needed, closed once. */
 export class AppStores {
   readonly #config: () => Config
@@ -61,16 +71,17 @@ export class AppStores {
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
   readonly #extensions: readonly Extension[]
+  readonly #definition: Definition
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
-  /** The tasks of the app, which sets it. */
-  definition: (task: string) => TaskDefinition | undefined = () => undefined
+  #sentListener: SentListener | undefined
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
-  constructor(config: () => Config, extensions: readonly Extension[]) {
+  constructor(config: () => Config, extensions: readonly Extension[], definition: Definition) {
     this.#config = config
     this.#extensions = extensions
+    this.#definition = definition
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
@@ -80,6 +91,16 @@ export class AppStores {
     // Every call asks; the URL is looked up once for each configuration.
     if (this.#replies?.config !== config) this.#replies = { config, wanted: repliesTo(config.backend.reveal()) }
     return this.#replies.wanted ? this.#queue : undefined
+  }
+
+  /** Gets the calls that are sent; undefined in most apps. */
+  get sentListener(): SentListener | undefined {
+    return this.#sentListener
+  }
+
+  /** Once, before the first call. */
+  onSent(listener: SentListener): void {
+    this.#sentListener = listener
   }
 
   /** What follows from the end of a task that never runs: `revoke` writes it. */
@@ -97,8 +118,8 @@ export class AppStores {
   async change(id: string, changes: JobChanges): Promise<void> {
     const { changeJob } = await import('./jobs/changeJob.ts')
     const { queue, typedJson, clock } = this.#config()
-    const { definition } = this
-    await changeJob({ stores: await this.open(), queue, typedJson, now: () => clock.now(), definition }, id, changes)
+    const host = { queue, typedJson, now: () => clock.now(), definition: this.#definition }
+    await changeJob({ ...host, stores: await this.open() }, id, changes)
   }
 
   /** The app's clock. */
@@ -157,6 +178,7 @@ export class AppStores {
   async close(): Promise<void> {
     const opening = this.#opening
     if (!opening) return
+    await this.#sentListener?.close()
     this.#opening = undefined
     this.opened = undefined
     this.workerCheck.end()

@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.ts'
 import type { Config } from '../config/config.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { PENDING } from '../protocol/states.ts'
+import { ONCE_FIELD } from '../std/log.ts'
 
 /** How long a call waits for its task before it checks whether a worker is connected, ms. */
 const CHECK_DELAY_MS = 5000
@@ -106,7 +107,7 @@ export class WorkerCheck {
     if (this.#warned.has(kind)) return
     this.#warned.add(kind)
     if (kind === 'no worker') this.#waits.clear()
-    this.#config().logger.warn({ id, queue }, text)
+    this.#config().logger.warn({ id, queue, [ONCE_FIELD]: kind }, text)
   }
 }
 

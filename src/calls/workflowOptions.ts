@@ -20,6 +20,8 @@ export interface SignatureOptions
     | 'expires'
     | 'priority'
     | 'queue'
+    | 'exchange'
+    | 'routingKey'
     | 'taskId'
     | 'headers'
     | 'retry'
@@ -73,6 +75,8 @@ const SIGNATURE_OPTIONS: ReadonlySet<string> = new Set<keyof SignatureOptions>([
   'expires',
   'priority',
   'queue',
+  'exchange',
+  'routingKey',
   'taskId',
   'headers',
   'retry',
@@ -180,6 +184,8 @@ function wireOf(options: ParsedCallOptions): Record<string, unknown> {
     expires: typeof expires === 'number' ? seconds(expires) : expires && pythonIso(expires),
     priority: options.priority,
     queue: options.queue,
+    exchange: options.exchange,
+    routing_key: options.routingKey,
     task_id: options.taskId,
     time_limit: seconds(options.timeLimit),
     soft_time_limit: seconds(options.softTimeLimit),
@@ -219,6 +225,8 @@ const CALL_OPTIONS_BY_NAME: ReadonlyMap<string, ReadOption> = new Map<string, Re
   ['expires', { name: 'expires', read: (value) => moment(value) ?? milliseconds(value) }],
   ['priority', { name: 'priority' }],
   ['queue', { name: 'queue' }],
+  ['exchange', { name: 'exchange' }],
+  ['routing_key', { name: 'routingKey' }],
   ['task_id', { name: 'taskId' }],
   ['headers', { name: 'headers' }],
   ['time_limit', { name: 'timeLimit', read: milliseconds }],

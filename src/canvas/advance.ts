@@ -13,6 +13,7 @@ import { type RecordState, unsentRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { idsWithin, type SignatureData, type SkippedOption } from '../protocol/signature.ts'
 import { FAILURE, SUCCESS } from '../protocol/states.ts'
+import { traceContextOf } from '../protocol/traceContext.ts'
 import { CONTEXT_HEADER, type ContextWire } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
@@ -22,7 +23,6 @@ import { isRecord } from '../std/isRecord.ts'
 import { type Origin, ownParts, partsOfLinks, unsentParts } from './chordParts.ts'
 import { expand } from './expand.ts'
 import type { CanvasApp, Predecessor, SignatureCall } from './prepareSignature.ts'
-import { revokeTree } from './revokeTree.ts'
 
 /** The worker that sends what follows from the end of a task. */
 export interface Advancer {
@@ -53,7 +53,10 @@ export function advancerOf(app: CanvasApp, hostname: string, { backend, unitOfWo
 
 /** The rules of workflows for an app that revokes tasks. `origin`: its name as a sender, for people. */
 export function workflowRules(app: CanvasApp, origin: string): WorkflowRules {
-  return { links: (stores) => linkFollowUp(advancerOf(app, origin, stores)), revokeTree }
+  return {
+    links: (stores) => linkFollowUp(advancerOf(app, origin, stores)),
+    revokeTree: async (...given) => (await import('./revokeTree.ts')).revokeTree(...given),
+  }
 }
 
 /** The links and the chain of a task, at its end. */
@@ -271,7 +274,7 @@ export function sending(
 }
 
 function originOf({ id, rootId, replyTo, headers }: Caller, app: CanvasApp): Origin {
-  return { id, rootId, replyTo, context: contextOf(headers, app.config.request) }
+  return { id, rootId, replyTo, context: contextOf(headers, app.config.request), trace: traceContextOf(headers) }
 }
 
 /** The request context is passed on to what follows; one that cannot be read ends here. */

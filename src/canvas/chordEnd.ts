@@ -127,8 +127,8 @@ function bodyId(group: string): string {
   return uuidOf(group, 'body')
 }
 
-function predecessorOf({ id, rootId, replyTo, context }: BodyCall, { hostname }: Joiner): Predecessor {
-  return { id, rootId, replyTo, origin: hostname, context }
+function predecessorOf({ id, rootId, replyTo, context, trace }: BodyCall, { hostname }: Joiner): Predecessor {
+  return { id, rootId, replyTo, origin: hostname, context, trace }
 }
 
 function writingOf(expansions: readonly Expansion[], joiner: Joiner, writing: Writing): Writing {

@@ -6,6 +6,7 @@ import type { RecordState } from '../protocol/record.ts'
 import { CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
 import { SUCCESS } from '../protocol/states.ts'
+import { traceContextOf } from '../protocol/traceContext.ts'
 import { CeleriacError, DecodeError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -14,7 +15,7 @@ import type { Predecessor } from './prepareSignature.ts'
 import type { Opening } from './unfold.ts'
 
 /** The task whose end gives parts: what of it the body of the chord gets. */
-export type Origin = Pick<Predecessor, 'id' | 'rootId' | 'replyTo' | 'context'>
+export type Origin = Pick<Predecessor, 'id' | 'rootId' | 'replyTo' | 'context' | 'trace'>
 
 /** A part is final; `result` is the result, or the encoded exception. */
 type Ending = Pick<RecordState, 'status' | 'result'>
@@ -108,8 +109,8 @@ export function withCallback({ body, ...open }: Opening, before: Omit<Origin, 'i
 }
 
 /** What `readBodyCall` reads. Throws EncodeError. */
-export function bodyCall(body: SignatureData, { id, rootId, replyTo, context }: Origin): string {
-  return `${bodyText(body).slice(0, -1)},${textOf({ id, rootId, replyTo, context }).slice(1)}`
+export function bodyCall(body: SignatureData, { id, rootId, replyTo, context, trace }: Origin): string {
+  return `${bodyText(body).slice(0, -1)},${textOf({ id, rootId, replyTo, context, trace }).slice(1)}`
 }
 
 /** Texts of frozen bodies: those that the members of one header share. */
@@ -133,6 +134,8 @@ export function readBodyCall(callback: string): BodyCall {
   if (!isRecord(call) || typeof call.id !== 'string' || typeof call.rootId !== 'string')
     throw new DecodeError('the call of the body of a chord: expected an object with body, id and rootId')
   const { id, rootId, replyTo, context } = call
+  const trace = isRecord(call.trace) ? traceContextOf(call.trace) : undefined
   const body = readSignature(call.body, 'body')
-  return { body, id, rootId, replyTo: typeof replyTo === 'string' ? replyTo : undefined, context: context ?? undefined }
+  const to = typeof replyTo === 'string' ? replyTo : undefined
+  return { body, id, rootId, replyTo: to, context: context ?? undefined, trace }
 }

@@ -1,6 +1,9 @@
 import { type Prepared, preparedOf } from '../calls/prepareCall.ts'
 import type { AnyTask } from '../calls/task.ts'
+import { callOptionsOf } from '../calls/workflowOptions.ts'
 import type { Config } from '../config/config.ts'
+import { type Destination, destinationOf, toExchange, toQueue } from '../config/queueOptions.ts'
+import type { TaskRoute } from '../config/routeOptions.ts'
 import { isPriority, type ParsedTaskOptions } from '../config/taskOptions.ts'
 import { callHeaders } from '../protocol/callHeaders.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
@@ -8,6 +11,7 @@ import { type Embed, encodeTask, LikeEncoder, type TaskMessage } from '../protoc
 import { ownershipIn } from '../protocol/ownership.ts'
 import { PythonValue } from '../protocol/pythonValue.ts'
 import { readSignature, readSignatures, type SignatureData } from '../protocol/signature.ts'
+import type { TraceContext } from '../protocol/traceContext.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -29,6 +33,8 @@ export interface Predecessor {
   readonly origin: string
   /** Its request context, which is passed on to what follows. */
   readonly context?: unknown
+  /** Its trace context, which is passed on, too. */
+  readonly trace?: TraceContext | undefined
 }
 
 /** How one signature is called. */
@@ -55,17 +61,30 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   const { config } = app
   const own = app.tasks.get(task)?.definition.options
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
-  const message = messageOf(signature, before, { now, ignored, own })
+  const { args, kwargs } = signature
+  const routed = config.route?.(task, { args, kwargs, options: callOptionsOf(options) })
+  const message = messageOf(signature, before, { now, ignored, own, routed })
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
-  // Python's values for the default are None and ''.
-  const queue = text(options, 'queue') || undefined
-  const exchange = queue === undefined ? (text(options, 'exchange') ?? '') : ''
-  const key = text(options, 'routing_key')
-  const routingKey =
-    queue ?? (key === '' && exchange === '' ? undefined : key) ?? own?.queue ?? config.route?.(task) ?? config.queue
   const envelope = encodeTask(message, serializer, config.typedJson)
   const metadata = ignored ? undefined : ownershipIn(message.headers)
-  return preparedOf(message, envelope, { exchange, routingKey }, now, { metadata })
+  return preparedOf(message, envelope, destinationIn(options, own?.queue, routed, config), now, { metadata })
+}
+
+/** A queue comes before an exchange. Throws ArgumentError. */
+function destinationIn(
+  options: Options,
+  own: string | undefined,
+  routed: TaskRoute | undefined,
+  { queue: last, exchanges }: Config,
+): Destination {
+  // Python's values for the default are None and ''.
+  const [queue, exchange, key] = ['queue', 'exchange', 'routing_key'].map((name) => text(options, name) || undefined)
+  if (queue !== undefined) return toQueue(queue, exchanges, key)
+  if (exchange !== undefined) return toExchange(exchange, key ?? own ?? last, exchanges)
+  if (key !== undefined) return toQueue(key, exchanges)
+  return own === undefined && routed
+    ? destinationOf(routed, exchanges, last, 'routes')
+    : toQueue(own ?? last, exchanges)
 }
 
 /** A call, and what those that are like it share with it. */
@@ -106,7 +125,9 @@ export class SignaturePreparer {
     const { message: first, submission } = prepared
     const own = { id: options.task_id as string, groupIndex: options.group_index as number }
     const message = { ...first, ...own, args, kwargs }
-    return preparedOf(message, encoder.encode(message), submission.message.route, this.#now, {
+    const { queue } = prepared
+    const to = { queue, route: submission.message.route }
+    return preparedOf(message, encoder.encode(message), to, this.#now, {
       metadata: submission.metadata,
     })
   }
@@ -162,7 +183,17 @@ export function checkOptions(options: Options, where: string): void {
 function messageOf(
   { task, args, kwargs, options }: SignatureData,
   before: Predecessor,
-  { now, ignored, own }: { now: number; ignored: boolean; own: ParsedTaskOptions | undefined },
+  {
+    now,
+    ignored,
+    own,
+    routed,
+  }: {
+    now: number
+    ignored: boolean
+    own: ParsedTaskOptions | undefined
+    routed: TaskRoute | undefined
+  },
 ): TaskMessage {
   const { stamped_headers, stamps, ...given } = record(options, 'headers') ?? {}
   const headers = { ...headersOf(own, now), ...given }
@@ -184,8 +215,8 @@ function messageOf(
     origin: before.origin,
     replyTo: text(options, 'reply_to') ?? before.replyTo,
     ignoreResult: ignored,
-    priority: priority(options),
-    headers: before.context === undefined ? headers : { [CONTEXT_HEADER]: before.context, ...headers },
+    priority: priority(options) ?? routed?.priority,
+    headers: { ...(before.context !== undefined && { [CONTEXT_HEADER]: before.context }), ...before.trace, ...headers },
     shadow: text(options, 'shadow'),
     replacedTaskNesting: number(options, 'replaced_task_nesting'),
     ...stampsOf(options, { stamped_headers, stamps }),

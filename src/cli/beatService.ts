@@ -1,7 +1,7 @@
 import type { App } from '../app/app.ts'
 import type { Beat } from '../beat/beat.ts'
 import { schedulesOf } from '../beat/schedules.ts'
-import { codeOf } from '../std/errorCode.ts'
+import { codeOf } from '../std/thrown.ts'
 
 /** Options of the commands that can run a beat beside what they do. */
 export interface BeatCommandOptions {

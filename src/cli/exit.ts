@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { codeOf } from '../std/errorCode.ts'
+import { codeOf } from '../std/thrown.ts'
 
 /** Codes of errors that the user corrects: by another command line, module, or argument. */
 const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([

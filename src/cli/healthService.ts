@@ -26,6 +26,9 @@ export async function startHealth(
     get health(): Worker['health'] {
       return watched?.health ?? { ready: false, live: true, reason: 'it starts' }
     },
+    get pools(): Worker['pools'] {
+      return watched?.pools ?? []
+    },
   }
   const { createWorkerHttp } = await import('../http/routes/worker.ts')
   const server = await serveHttp(createWorkerHttp(worker), to)

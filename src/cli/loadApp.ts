@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { App } from '../app/app.ts'
-import { codeOf } from '../std/errorCode.ts'
 import { ConfigError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
+import { codeOf } from '../std/thrown.ts'
 import { oneLine } from './exit.ts'
 import { commandLogger, type Readers } from './log.ts'
 

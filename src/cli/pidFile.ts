@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { codeOf } from '../std/errorCode.ts'
 import { CeleriacError } from '../std/errors.ts'
+import { codeOf } from '../std/thrown.ts'
 
 /**
  * Write the id of this process into a file, until it ends. A file of a process that does not run any more is replaced.

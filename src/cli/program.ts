@@ -3,14 +3,28 @@ import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
+import { CONTROL_COMMANDS } from '../protocol/controlCommands.ts'
 import { redactUrl } from '../std/url.ts'
+import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { duration, logLevel, moment, momentOrDuration, names, sizes, wholeNumber } from './values.ts'
-import { version } from './version.ts'
+import {
+  controlled,
+  duration,
+  logLevel,
+  maxMin,
+  moment,
+  momentOrDuration,
+  names,
+  seconds,
+  share,
+  sizes,
+  wholeNumber,
+} from './values.ts'
 
 const OF_APP = { absent: "the app's" }
+const CONTROL = { as: 'inspect,revoke (none: no command)', absent: 'all' }
 const HOSTNAME = {
   as: 'mail@%h (%h: host name)',
   absent: 'celeriac@%h, with a number where that is taken',
@@ -32,6 +46,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addControl(root)
   addSchedule(root)
   return root
 }
@@ -71,6 +86,8 @@ function addWorker(root: Command): void {
   withBeat(withWorker(withStores(withModule(worker, true), 'info')))
     .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
     .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
+    .addOption(flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share))
+    .addOption(countFlag('--max-memory <kilobytes>', WORKER_OPTIONS.maxMemory))
     .addOption(timeFlag('--max-outage <time>', WORKER_OPTIONS.maxOutage))
     .option('--purge', 'drop what waits in its queues before it starts, without a question')
     .option(
@@ -87,6 +104,37 @@ function addWorker(root: Command): void {
     .option('--pidfile <path>', 'a file with the id of this process; refused while the process in it runs')
     .option('-D, --detach', 'refused: a service manager keeps a worker running')
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
+}
+
+/** Remote control of workers, with Celery's names and order of arguments. */
+function addControl(root: Command): void {
+  const summaries = { inspect: 'ask workers what they do', control: 'change what workers do' } as const
+  for (const kind of ['inspect', 'control'] as const) {
+    const remote = command(root, `${kind} <command> [args...]`, summaries[kind])
+    withStores(withModule(remote, false), 'warn')
+      .option(
+        '-d, --destination <names>',
+        'these workers, as celery@a,celeriac@%h (%h: host name); default: all',
+        names,
+      )
+      .addOption(
+        new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
+          .default(1000, '1s')
+          .argParser(seconds),
+      )
+      .option('-j, --json', 'as JSON')
+      .addHelpText('after', () => commandList(kind))
+      .action(async (name, args, options) => (await import('./commands/remote.ts')).remote(kind, name, args, options))
+  }
+}
+
+/** For the help: each command with its arguments, and what it is for. */
+function commandList(kind: 'inspect' | 'control'): string {
+  const rows = [...CONTROL_COMMANDS]
+    .filter(([, { kind: own, hidden }]) => own === kind && !hidden)
+    .map(([name, { usage, doc }]) => [usage === undefined ? name : `${name} ${usage}`, doc] as const)
+  const width = Math.min(Math.max(...rows.map(([words]) => words.length)), 40)
+  return ['', 'Commands:', ...rows.map(([words, doc]) => `  ${words.padEnd(width)}  ${doc}`)].join('\n')
 }
 
 /** Beat, and the commands for its schedule. */
@@ -224,8 +272,10 @@ function withBeat(own: Command): Command {
 function withWorker(own: Command, grace?: string): Command {
   return own
     .addOption(flag('-c, --concurrency <number>', WORKER_OPTIONS.concurrency).argParser(wholeNumber(1, 100_000)))
+    .addOption(flag('--autoscale <max,min>', WORKER_OPTIONS.autoscale, { as: '10,2' }).argParser(maxMin))
     .addOption(countFlag('--prefetch-multiplier <number>', WORKER_OPTIONS.prefetchMultiplier))
     .addOption(flag('--disable-prefetch', WORKER_OPTIONS.disablePrefetch))
+    .addOption(flag('--worker-direct', WORKER_OPTIONS.workerDirect))
     .addOption(choiceFlag('-P, --pool <pool>', WORKER_OPTIONS.pool, POOLS))
     .addOption(flag('--task-pools <sizes>', WORKER_OPTIONS.taskPools, { as: 'threads=2,inline=50' }).argParser(sizes))
     .addOption(countFlag('--max-tasks-per-child <number>', WORKER_OPTIONS.maxTasksPerChild))
@@ -235,7 +285,11 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('--soft-time-limit <time>', WORKER_OPTIONS.softTimeLimit, { as: '4m' }).argParser(duration))
     .addOption(countFlag('--max-worker-losses <number>', WORKER_OPTIONS.maxWorkerLosses))
     .addOption(countFlag('--max-child-losses <number>', WORKER_OPTIONS.maxChildLosses))
+    .addOption(flag('-E, --task-events', WORKER_OPTIONS.taskEvents))
+    .addOption(flag('--heartbeat-interval <time>', WORKER_OPTIONS.heartbeatInterval, { as: '2s' }).argParser(duration))
+    .addOption(new Option('--without-heartbeat', 'send no heartbeats: as --heartbeat-interval 0'))
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
+    .addOption(flag('--control <commands>', WORKER_OPTIONS.control, CONTROL).argParser(controlled))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))
 }

@@ -30,6 +30,16 @@ export function duration(text: string): number {
   }
 }
 
+/** ms of a time; a number alone is seconds, as for Celery's commands of the same name. */
+export function seconds(text: string): number {
+  return duration(/^[\d.]+$/.test(text) ? `${text}s` : text)
+}
+
+/** Commands of remote control that a worker obeys; `none`: it obeys no command. */
+export function controlled(text: string): readonly string[] | false {
+  return text === 'none' ? false : names(text)
+}
+
 /** A whole number from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -37,6 +47,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     if (/^\d+$/.test(text) && value >= min && value <= max) return value
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
   }
+}
+
+/** A share of a whole, as 0.95. */
+export function share(text: string): number {
+  const value = Number(text)
+  if (/^0?\.\d+$/.test(text) && value > 0) return value
+  throw new InvalidArgumentError('Expected a number between 0 and 1, as 0.95.')
 }
 
 /** Names with commas between them. */
@@ -52,6 +69,14 @@ export function sizes(text: string): Record<string, number> {
   if (!found.every((match) => match !== null))
     throw new InvalidArgumentError('Expected names with whole numbers, as threads=2,inline=50.')
   return Object.fromEntries(found.map(([, name, size]) => [name, Number(size)]))
+}
+
+/** The largest and the smallest size of a pool, in Celery's order. Their bounds are checked by the option. */
+export function maxMin(text: string): { max: number; min: number } {
+  const [, max, min] = /^(\d{1,6}),(\d{1,6})$/.exec(text) ?? []
+  if (max === undefined)
+    throw new InvalidArgumentError('Expected max,min: two whole numbers, the larger first, as 10,2.')
+  return { max: Number(max), min: Number(min) }
 }
 
 export function logLevel(text: string): LogLevel {

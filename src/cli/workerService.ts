@@ -2,35 +2,45 @@ import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import { withDeadline } from '../std/deadline.ts'
+import { STOPPED_CODE } from '../std/stopSignal.ts'
+import { codeOf } from '../std/thrown.ts'
+import { version } from '../std/version.ts'
 import { banner } from '../worker/banner.ts'
-import type { PoolKind, Worker } from '../worker/worker.ts'
+import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
 import { COLD_EXIT_CODE, stopped, WARM_EXIT_CODE } from './stop.ts'
-import { version } from './version.ts'
 
 /** Options of the commands that run tasks; times in ms. */
 export interface WorkerCommandOptions extends AppOptions {
   concurrency?: number
   pool?: PoolKind
+  autoscale?: Autoscale
   taskPools?: Partial<Record<TaskPool, number>>
   queues?: string[]
   prefetchMultiplier?: number
   disablePrefetch?: boolean
+  workerDirect?: boolean
   excludeQueues?: string[]
   maxTasks?: number
   purge?: boolean
   maxTasksPerChild?: number
   maxMemoryPerChild?: number
   childHeap?: number
+  maxEventLoopUtilization?: number
+  maxMemory?: number
   timeLimit?: number
   softTimeLimit?: number
   maxWorkerLosses?: number
   maxChildLosses?: number
+  control?: readonly string[] | false
   hostname?: string
   grace: number
   maxOutage?: number
+  taskEvents?: boolean
+  heartbeatInterval?: number
+  withoutHeartbeat?: boolean
   softShutdownTimeout?: number
 }
 
@@ -40,13 +50,27 @@ export interface WorkerCommandOptions extends AppOptions {
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const { excludeQueues, maxTasks, timeLimit, softTimeLimit, prefetchMultiplier, disablePrefetch } = options
+  const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
+  const {
+    excludeQueues,
+    maxTasks,
+    timeLimit,
+    softTimeLimit,
+    prefetchMultiplier,
+    disablePrefetch,
+    control,
+    workerDirect,
+  } = options
   const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
+  const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
   const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const ahead = { prefetchMultiplier, disablePrefetch }
+  const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }
+  const { maxEventLoopUtilization, maxMemory } = options
+  const pressure = { maxEventLoopUtilization, maxMemory }
   const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const settings = { concurrency, pool, taskPools, queues, grace, maxOutage, module, ...limits }
+  const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
+  const own = { queues, control, grace, maxOutage, module }
+  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...pressure, ...events }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
@@ -62,6 +86,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       broker,
       backend,
       pools: worker.pools,
+      autoscale: worker.autoscale,
       queues: worker.queues,
       tasks: app.tasks.keys(),
     })}\n`,
@@ -96,10 +121,11 @@ export async function runWorker(
   const remap = isService ? process.env.REMAP_SIGTERM : undefined
   const signals = remap ? (await import('./remap.ts')).workerSignals(remap) : undefined
   // After this function listens to signals: a hook may run at once.
-  const starting = Promise.resolve().then(() => worker.start())
+  const begun = Promise.resolve()
+  const starting = begun.then(() => worker.start())
   let isStarted = false
   const stop = async (text: () => string, options: Parameters<Worker['stop']>[0]): Promise<void> => {
-    await starting
+    await begun
     say(logger, text())
     await Promise.all([hooks.close?.(), worker.stop({ ...options, reason: 'signal' })])
   }
@@ -116,9 +142,10 @@ export async function runWorker(
       warm: () => stop(() => stopText(worker.busy, grace, soft), { grace }),
       ...(soft > 0 && { soft: () => stop(() => softText, { grace: soft }) }),
       cold: async () => {
+        await begun
         say(logger, 'stopping at once: running tasks are requeued')
-        const stopping = starting.then(() => worker.stop({ grace: 0, reason: 'signal' }))
-        // Hooks may keep it from starting.
+        const stopping = worker.stop({ grace: 0, reason: 'signal' })
+        // The store may keep it from starting.
         await (isStarted ? stopping : withDeadline(stopping, COLD_START_MS, () => undefined))
       },
     },
@@ -128,14 +155,19 @@ export async function runWorker(
     isStarted = true
     return hooks.ready?.()
   })
-  // Its failure ends the command; its success does not.
-  const failed = ready.then(() => new Promise<never>(() => undefined))
+  // Its failure ends the command; its success does not, nor that it was stopped before.
+  const failed = ready.catch(unlessStopped).then(() => new Promise<never>(() => undefined))
   return Promise.race([ending, stoppedItself(worker, hooks), failed])
+}
+
+function unlessStopped(error: unknown): void {
+  if (codeOf(error) !== STOPPED_CODE) throw error
 }
 
 /** How a worker ends that stops by itself: by the reason of its signal. */
 const OWN_ENDS: Readonly<Record<string, { readonly text: string; readonly code: number }>> = {
   'store lost': { text: 'stopping: the store is lost', code: COLD_EXIT_CODE },
+  'remote control': { text: 'stopping: remote control asked for it', code: WARM_EXIT_CODE },
   'max tasks': { text: 'stopping: it has run as many tasks as --max-tasks allows', code: WARM_EXIT_CODE },
 }
 

@@ -3,16 +3,16 @@ import type { QueueOptions } from '../broker/queueOptions.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { starGlob } from '../std/glob.ts'
-import type { Logger, LogOption } from '../std/log.ts'
+import type { LogOption } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import type { SecretUrl } from '../std/secretUrl.ts'
-import { requireText, shown } from '../std/validate.ts'
+import { shown } from '../std/validate.ts'
+import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
-import type { RequestConfig, RequestOptions } from './requestOptions.ts'
+import type { RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
-import type { WebhookConfig, WebhookOptions } from './webhookOptions.ts'
+import type { Routes } from './routeOptions.ts'
+import type { WebhookOptions } from './webhookOptions.ts'
 
 /** Options of an app. Durations: ms, or text such as `'30s'`. */
 export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<ContextValues>> {
@@ -34,10 +34,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   /** Queue of tasks that name none. Default `'celery'`. */
   queue?: string | undefined
   /**
-   * Task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or a
-   * function of the name. Default: none.
+   * Task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or
+   * more: a list of pairs, regular expressions, exchanges, functions. Default: none.
    */
-  routes?: Readonly<Record<string, string>> | ((task: string) => string | undefined) | undefined
+  routes?: Routes | undefined
   /** How arguments are sent: `'json'` or `'msgpack'`. Default `'json'`. */
   serializer?: 'json' | 'msgpack' | undefined
   /** How results are stored. Default `'json'`. */
@@ -67,9 +67,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   storeTimeout?: Duration | undefined
   /**
-   * RabbitMQ: how task queues are made, by name: `{ name: { type, maxPriority, arguments } }`. `type` is `classic` or
-   * `quorum`, `maxPriority` 1 to 255, any other argument is in `arguments`. A queue that exists must be the same.
-   * Default: durable, without arguments, as Celery's.
+   * How task queues are made, by name: `{ name: { type, maxPriority, arguments, exchange, routingKey, broadcast } }`.
+   * Only RabbitMQ has the first three: `type` is `classic` or `quorum`, `maxPriority` 1 to 255, any other argument is
+   * in `arguments`. A queue that exists must be the same. The others are of every store: see exchanges. Default:
+   * durable, without arguments, as Celery's.
    */
   queues?: Readonly<Record<string, QueueOptions>> | undefined
   /**
@@ -84,6 +85,10 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   softTimeLimit?: Duration | undefined
   /** Default of the tasks' option of that name. Default `false`. */
   trackStarted?: boolean | undefined
+  /** Its workers send the events of their tasks from the start. Default `false`. */
+  taskEvents?: boolean | undefined
+  /** Each call sends an event `task-sent`. Default `false`. */
+  taskSentEvents?: boolean | undefined
   /**
    * How long a message whose task, or whose version of it, a worker does not know goes back to its queue, for another
    * worker, before it fails; `0`: not at all. Default `'60s'`.
@@ -125,50 +130,13 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   // </APP_OPTIONS>
 }
 
-/** An app's options as parsed: every value present, times in ms. */
-export interface Config {
-  readonly name: string
-  readonly broker: SecretUrl
-  readonly backend: SecretUrl
-  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
-  readonly storeWarning: string | undefined
-  readonly queue: string
-  readonly route: ((task: string) => string | undefined) | undefined
-  readonly serializer: 'json' | 'msgpack'
-  readonly resultSerializer: 'json' | 'msgpack'
-  readonly accept: readonly ('json' | 'msgpack')[]
-  readonly typedJson: boolean
-  /** ms */
-  readonly resultExpires: number
-  readonly keyPrefix: string
-  /** ms */
-  readonly lease: number
-  /** ms */
-  readonly visibilityTimeout: number
-  /** ms; undefined: the store's own default. */
-  readonly storeTimeout: number | undefined
-  readonly queues: Readonly<Record<string, QueueOptions>>
-  readonly ignoreResult: boolean
-  /** ms */
-  readonly timeLimit: number | undefined
-  readonly softTimeLimit: number | undefined
-  readonly trackStarted: boolean
-  /** ms */
-  readonly unknownTaskTimeout: number
-  readonly eventLog: number
-  readonly alwaysEager: boolean
-  readonly webhooks: WebhookConfig | undefined
-  readonly request: RequestConfig
-  readonly clock: Clock
-  readonly logger: Logger
-}
-
 /** Each option parsed by itself; what is made of several is in `parseConfig`. */
 interface ParsedAppOptions
-  extends Omit<Config, 'broker' | 'backend' | 'storeWarning' | 'route' | 'webhooks' | 'request' | 'logger'>,
-    Pick<CeleriacOptions, 'broker' | 'backend' | 'webhooks' | 'context' | 'request' | 'logger'> {
-  readonly routes: Config['route']
-}
+  extends Omit<
+      Config,
+      'broker' | 'backend' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
+    >,
+    Pick<CeleriacOptions, 'broker' | 'backend' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -207,10 +175,9 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   },
   routes: {
     kind: 'value',
-    type: 'Readonly<Record<string, string>> | ((task: string) => string | undefined)',
-    parse: parseRoutes,
+    type: 'Routes',
     absent: 'none',
-    doc: "task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or a function of the name",
+    doc: "task name patterns (`*` matches any characters) to queues, as `{ 'mail.*': 'mail' }`, the first match wins; or [more](reference.md#routes): a list of pairs, regular expressions, exchanges, functions",
     celery: 'task_routes',
   },
   serializer: {
@@ -277,8 +244,8 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     parse: parseQueues,
     default: {},
     absent: "durable, without arguments, as Celery's",
-    doc: 'RabbitMQ: [how task queues are made](rabbitmq.md#queues), by name: `{ name: { type, maxPriority, arguments } }`',
-    more: '`type` is `classic` or `quorum`, `maxPriority` 1 to 255, any other argument is in `arguments`. A queue that exists must be the same.',
+    doc: '[how task queues are made](rabbitmq.md#queues), by name: `{ name: { type, maxPriority, arguments, exchange, routingKey, broadcast } }`',
+    more: 'Only RabbitMQ has the first three: `type` is `classic` or `quorum`, `maxPriority` 1 to 255, any other argument is in `arguments`. A queue that exists must be the same. The others are of every store: see [exchanges](reference.md#exchanges).',
     celery: 'task_queues',
   },
   visibilityTimeout: {
@@ -310,6 +277,18 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: false,
     doc: "default of the tasks' option of that name",
     celery: 'task_track_started',
+  },
+  taskEvents: {
+    kind: 'flag',
+    default: false,
+    doc: 'its workers send the [events of their tasks](how-to/watch-a-fleet.md#events) from the start',
+    celery: 'worker_send_task_events',
+  },
+  taskSentEvents: {
+    kind: 'flag',
+    default: false,
+    doc: 'each call sends an event [`task-sent`](how-to/watch-a-fleet.md#events)',
+    celery: 'task_send_sent_event',
   },
   unknownTaskTimeout: {
     kind: 'duration',
@@ -388,13 +367,4 @@ function parseAccept(names: readonly Serializer[], where: string): readonly Seri
     if (SERIALIZERS.includes(name)) return name
     throw new ArgumentError(`${where}: expected 'json' or 'msgpack', got ${shown(name)}`)
   })
-}
-
-function parseRoutes(routes: NonNullable<CeleriacOptions['routes']>, where: string): Config['route'] {
-  if (typeof routes === 'function') return routes
-  const rules = Object.entries(routes).map(([pattern, queue]) => {
-    requireText(queue, `${where}: ${pattern}`)
-    return { glob: starGlob(pattern), queue }
-  })
-  return (task) => rules.find(({ glob }) => glob.matches(task))?.queue
 }

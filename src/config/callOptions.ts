@@ -7,6 +7,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireDate, requireObject, requireText, shown } from '../std/validate.ts'
+import { requireName } from './queueOptions.ts'
 import { type CallRetryOptions, parseCallRetry, type RetryPolicy } from './retryOptions.ts'
 import { TASK_OPTIONS } from './taskOptions.ts'
 
@@ -25,6 +26,10 @@ export interface CallOptions {
   priority?: number | undefined
   /** Queue it goes to. Default: the task's. */
   queue?: string | undefined
+  /** Exchange it is sent to, in place of a queue. Default: that of its queue. */
+  exchange?: string | undefined
+  /** Routing key, for an exchange or for a queue that is bound to a topic exchange. Default: that of its queue. */
+  routingKey?: string | undefined
   /** The id, 1 to 255 characters. Default: a new UUID. */
   taskId?: string | undefined
   /** Keyword arguments beside a list of positional ones. Default: none. */
@@ -152,6 +157,22 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   },
   priority: { ...TASK_OPTIONS.priority, ...OF_TASK },
   queue: { ...TASK_OPTIONS.queue, ...OF_TASK },
+  exchange: {
+    kind: 'value',
+    type: 'string',
+    check: requireName,
+    absent: 'that of its queue',
+    doc: '[exchange](reference.md#exchanges) it is sent to, in place of a queue',
+    celery: 'exchange',
+  },
+  routingKey: {
+    kind: 'value',
+    type: 'string',
+    check: requireName,
+    absent: 'that of its queue',
+    doc: 'routing key, for an exchange or for a queue that is bound to a topic exchange',
+    celery: 'routing_key',
+  },
   taskId: {
     kind: 'text',
     absent: 'a new UUID',

@@ -3,12 +3,16 @@ import { createLogger } from '../std/log.ts'
 import { readOptions } from '../std/optionTable.ts'
 import { SecretUrl } from '../std/secretUrl.ts'
 import { defaultBackendOf } from '../stores/open.ts'
-import { APP_OPTIONS, type CeleriacOptions, type Config } from './appOptions.ts'
+import { APP_OPTIONS, type CeleriacOptions } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
+import type { Config } from './parsedConfig.ts'
+import { destinationOf, exchangesOf } from './queueOptions.ts'
 import { parseRequestOptions } from './requestOptions.ts'
+import { parseRoutes } from './routeOptions.ts'
 import { parseWebhooks } from './webhookOptions.ts'
 
-export type { CeleriacOptions, Config } from './appOptions.ts'
+export type { CeleriacOptions } from './appOptions.ts'
+export type { Config } from './parsedConfig.ts'
 
 /**
  * Parse, refuse what is unknown, freeze. `folder`: where the application is, to which the default store belongs. Throws
@@ -21,12 +25,15 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
   const { url, warning: storeWarning } =
     given === undefined ? defaultStoreHere(folder) : { url: '', warning: undefined }
   const broker = given ?? new SecretUrl(url)
+  const { queue, queues } = parsed
+  const exchanges = exchangesOf(queues, queue)
   return Object.freeze({
     ...parsed,
     broker,
     storeWarning,
     backend: urlOf(eager ? 'memory:' : options.backend, 'backend') ?? backendOf(broker),
-    route: routes,
+    route: routes && parseRoutes(routes, (route, where) => destinationOf(route, exchanges, queue, where)),
+    exchanges,
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
     request: parseRequestOptions(context, request),
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),

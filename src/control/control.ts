@@ -1,34 +1,30 @@
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
-import type { Broker, Consumer } from '../broker/broker.ts'
-import {
-  type ControlRequest,
-  controlRequest,
-  REPLY_EXCHANGE,
-  type ReplyTo,
-  readReply,
-  replyQueue,
-} from '../protocol/control.ts'
-import { ALL_CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { withDeadline } from '../std/deadline.ts'
+import { parseRate } from '../config/taskValues.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
 import { requireNode } from '../std/node.ts'
-import { requireText, shown } from '../std/validate.ts'
+import { requireObject, requireText, shown } from '../std/validate.ts'
+import { ask, type ControlOptions, parseControlOptions, send } from './broadcast.ts'
+import { Inspect } from './inspect.ts'
+import type { CommandAnswer, CommandError, ControlReply } from './replies.ts'
+
+export type { ControlOptions } from './broadcast.ts'
+export { Inspect } from './inspect.ts'
+export type {
+  ActiveQueue,
+  Answers,
+  CommandAnswer,
+  CommandDone,
+  CommandError,
+  ControlReply,
+  RunningTask,
+  ScheduledTask,
+  TaskInfo,
+  WorkerStats,
+} from './replies.ts'
 
 requireNode()
-
-/** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */
-export type ControlReply = Readonly<Record<string, unknown>>
-
-/** Which workers are asked, and how long their answers are awaited. */
-export interface ControlOptions {
-  /** Host names of the workers that are meant. Default: all. */
-  destination?: readonly string[] | undefined
-  /** Longest wait for the next answer. Default `'1s'`. */
-  timeout?: Duration | undefined
-}
 
 /** How tasks are revoked. */
 export interface RevokeManyOptions extends ControlOptions {
@@ -38,9 +34,19 @@ export interface RevokeManyOptions extends ControlOptions {
   signal?: string | undefined
 }
 
+/** Time limits of a task; one that is left out is that of the worker again. */
+export interface ControlTimeLimits {
+  soft?: Duration | undefined
+  hard?: Duration | undefined
+}
+
+type Arguments = Readonly<Record<string, unknown>>
+
 /**
  * Remote control of the workers on an app's broker, ours and Celery's. The number of workers is not known: each that
  * receives the command answers, and the wait ends when as many have answered as were named, or no more answers come.
+ * Each method resolves with the answers, and rejects with ArgumentError and StoreUnavailableError. A worker that
+ * refuses a command answers so.
  */
 export class Control {
   readonly #app: App
@@ -49,9 +55,29 @@ export class Control {
     this.#app = app
   }
 
+  /** Questions that change nothing. Throws ArgumentError for options that cannot be. */
+  inspect(options: ControlOptions = {}): Inspect {
+    return new Inspect(this.#app, options)
+  }
+
+  /** Any command, with its arguments by Celery's names. */
+  async broadcast<Value = unknown>(
+    method: string,
+    given: Arguments = {},
+    options: ControlOptions = {},
+  ): Promise<ControlReply<Value>[]> {
+    requireText(method, 'method')
+    requireObject(given, 'arguments')
+    return (await ask(
+      internalsOf(this.#app),
+      { method, arguments: given },
+      parseControlOptions(options),
+    )) as ControlReply<Value>[]
+  }
+
   /** Which workers run: `[{ 'celeriac@host': { ok: 'pong' } }]`. Rejects with StoreUnavailableError. */
   ping(options: ControlOptions = {}): Promise<ControlReply[]> {
-    return this.#ask({ method: 'ping', arguments: {} }, options)
+    return this.broadcast('ping', {}, options)
   }
 
   /**
@@ -62,49 +88,108 @@ export class Control {
     const { terminate = false, signal = 'SIGTERM', ...rest } = options
     const all = typeof ids === 'string' ? [ids] : ids
     for (const id of all) requireText(id, 'revoke: ids')
+    const parsed = parseControlOptions(rest)
     const { backend } = await internalsOf(this.#app).stores()
     await backend.revoked.add(all)
-    return this.#ask({ method: 'revoke', arguments: { task_id: all, terminate, signal } }, rest)
+    return ask(internalsOf(this.#app), { method: 'revoke', arguments: { task_id: all, terminate, signal } }, parsed)
   }
 
-  async #ask(command: Pick<ControlRequest, 'method' | 'arguments'>, options: ControlOptions): Promise<ControlReply[]> {
-    const { destination, timeout = '1s' } = options
-    const wait = milliseconds(timeout, 'timeout')
-    if (destination !== undefined && !Array.isArray(destination))
-      throw new ArgumentError(`destination: expected a list of host names, got ${shown(destination)}`)
-    const { broker } = await internalsOf(this.#app).stores()
-    // An address for this request alone: no other's answers come there, so the ticket need not be looked at.
-    const oid = uuid()
-    const replyTo: ReplyTo = { exchange: REPLY_EXCHANGE, routingKey: oid }
-    const consumer = await listen(broker, replyTo)
-    try {
-      const { envelope, route } = controlRequest({ ...command, destination, ticket: oid, replyTo })
-      await broker.publish(envelope, route)
-      return await collect(consumer, wait, destination?.length)
-    } finally {
-      // Where the store is unavailable the queue expires by itself: the answers count.
-      await consumer.release().catch(() => undefined)
-    }
+  /**
+   * The same of all tasks with one of these stamps: values by name, each one or a list. Workers that start later do not
+   * know it.
+   */
+  revokeByStamps(
+    stamps: Readonly<Record<string, unknown>>,
+    options: RevokeManyOptions = {},
+  ): Promise<ControlReply<CommandAnswer>[]> {
+    const { terminate = false, signal = 'SIGTERM', ...rest } = options
+    return this.broadcast('revoke_by_stamped_headers', { headers: stamps, terminate, signal }, rest)
+  }
+
+  /** Change the rate limit of a task, as its option `rateLimit`, until the worker stops; `0`: none. */
+  rateLimit(task: string, rate: number | string, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireText(task, 'rateLimit: task')
+    parseRate(rate, 'rateLimit')
+    return this.broadcast('rate_limit', { task_name: task, rate_limit: rate }, options)
+  }
+
+  /** Change the time limits of a task, until the worker stops. */
+  timeLimit(
+    task: string,
+    { soft, hard }: ControlTimeLimits,
+    options: ControlOptions = {},
+  ): Promise<ControlReply<CommandAnswer>[]> {
+    requireText(task, 'timeLimit: task')
+    const seconds = (time: Duration | undefined, name: string): number | null =>
+      time === undefined ? null : milliseconds(time, name) / 1000
+    const limits = { soft: seconds(soft, 'timeLimit: soft'), hard: seconds(hard, 'timeLimit: hard') }
+    return this.broadcast('time_limit', { task_name: task, ...limits }, options)
+  }
+
+  /** Take from this queue too. */
+  addConsumer(queue: string, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireText(queue, 'addConsumer: queue')
+    return this.broadcast('add_consumer', { queue }, options)
+  }
+
+  /** Take from this queue no more. */
+  cancelConsumer(queue: string, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireText(queue, 'cancelConsumer: queue')
+    return this.broadcast('cancel_consumer', { queue }, options)
+  }
+
+  /** So many slots more. */
+  poolGrow(count = 1, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireCount(count, 'poolGrow')
+    return this.broadcast('pool_grow', { n: count }, options)
+  }
+
+  /** So many slots fewer. */
+  poolShrink(count = 1, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireCount(count, 'poolShrink')
+    return this.broadcast('pool_shrink', { n: count }, options)
+  }
+
+  /** Change the bounds of pools that scale themselves. */
+  autoscale(max: number, min: number, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    requireCount(max, 'autoscale: max')
+    if (min !== 0) requireCount(min, 'autoscale: min')
+    return this.broadcast('autoscale', { max, min }, options)
+  }
+
+  /** Send events of tasks. */
+  enableEvents(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('enable_events', {}, options)
+  }
+
+  /** Send no events of tasks. */
+  disableEvents(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('disable_events', {}, options)
+  }
+
+  /** Send a heartbeat event now. */
+  heartbeat(options: ControlOptions = {}): Promise<ControlReply<CommandError | null>[]> {
+    return this.broadcast('heartbeat', {}, options)
+  }
+
+  /** Take no more tasks; what runs goes on. Celery's workers do not know it. */
+  quiet(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('quiet', {}, options)
+  }
+
+  /** After `quiet`: take tasks again. */
+  resume(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('resume', {}, options)
+  }
+
+  /** Stop the workers. None of them answers; resolves when the store has the command. */
+  async shutdown(options: ControlOptions = {}): Promise<void> {
+    await send(internalsOf(this.#app), { method: 'shutdown', arguments: {} }, parseControlOptions(options))
   }
 }
 
-/** Before the command is sent: a fast answer would find no consumer. */
-function listen(broker: Broker, { exchange, routingKey }: ReplyTo): Promise<Consumer> {
-  const bindings = [{ exchange, kind: 'direct', routingKey }] as const
-  const queue = { name: replyQueue(routingKey), bindings, transient: true }
-  return broker.consume([queue], { prefetch: 100, name: `control@${routingKey}` })
-}
-
-/** Answers until there are enough, or none comes for `wait` ms. */
-async function collect(consumer: Consumer, wait: number, limit = Number.POSITIVE_INFINITY): Promise<ControlReply[]> {
-  const replies: ControlReply[] = []
-  const deliveries = consumer[Symbol.asyncIterator]()
-  while (replies.length < limit) {
-    const step = await withDeadline(deliveries.next(), wait, () => undefined)
-    if (!step || step.done) break
-    const { properties, body } = step.value.envelope
-    await step.value.ack()
-    replies.push(readReply(deserialize(body, properties.contentType, properties.contentEncoding, ALL_CONTENT_TYPES)))
-  }
-  return replies
+/** Throws ArgumentError. */
+function requireCount(count: unknown, where: string): void {
+  if (!Number.isInteger(count) || (count as number) < 1)
+    throw new ArgumentError(`${where}: expected a whole number >= 1, got ${shown(count)}`)
 }

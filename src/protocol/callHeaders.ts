@@ -26,8 +26,18 @@ export const MOST = 8.64e15
 
 type Headers = Readonly<Record<string, unknown>>
 
+/** The custom headers of a message that has none: of most, so that nothing is looked up in them. */
+export const NO_HEADERS: Headers = Object.freeze({})
+
+/** A custom header; undefined where it is absent. */
+export function customHeader(headers: Headers, name: string): unknown {
+  return headers === NO_HEADERS ? undefined : headers[name]
+}
+
 /** The headers that say this; undefined where there is nothing to say. */
 export function callHeaders(facts: CallFacts): Headers | undefined {
+  const { resultExpires, deadline, version } = facts
+  if (resultExpires === undefined && deadline === undefined && version === undefined) return undefined
   let headers: Record<string, unknown> | undefined
   for (const [fact, name] of ENTRIES) {
     const value = facts[fact]
@@ -38,6 +48,7 @@ export function callHeaders(facts: CallFacts): Headers | undefined {
 
 /** One of them; undefined where it is absent, or is no whole number from 0 to `MOST`. */
 export function callFact(headers: Headers, fact: keyof CallFacts): number | undefined {
+  if (headers === NO_HEADERS) return undefined
   const value = headers[NAMES[fact]]
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST ? (value as number) : undefined
 }

@@ -20,6 +20,9 @@ export const CONTROL_BINDING: { readonly exchange: string; readonly kind: 'fanou
   kind: 'fanout',
 }
 
+/** Longest address of replies, in characters: AMQP has no longer ones. */
+const MAX_ADDRESS_LENGTH = 255
+
 /** Longest pattern of host names that is matched, in characters. */
 const MAX_PATTERN_LENGTH = 1000
 
@@ -62,8 +65,16 @@ export interface ControlEnvelope {
   readonly route: ReplyTo
 }
 
+/** What goes along with a message of remote control, as Celery has it. */
+export interface ControlHeaders {
+  /** The sender's logical clock. */
+  readonly clock?: number
+  /** When no answer is awaited any more, seconds since the epoch. */
+  readonly expires?: number
+}
+
 /** The broadcast of a command. */
-export function controlRequest(request: ControlRequest): ControlEnvelope {
+export function controlRequest(request: ControlRequest, headers: ControlHeaders = {}): ControlEnvelope {
   const { method, arguments: given, destination, pattern, matcher, ticket, replyTo } = request
   const body = {
     method,
@@ -73,7 +84,7 @@ export function controlRequest(request: ControlRequest): ControlEnvelope {
     matcher: matcher ?? null,
     ...(replyTo && { ticket, reply_to: { exchange: replyTo.exchange, routing_key: replyTo.routingKey } }),
   }
-  return { envelope: envelopeOf(body, {}, 'json'), route: { exchange: CONTROL_EXCHANGE, routingKey: '' } }
+  return { envelope: envelopeOf(body, { ...headers }, 'json'), route: { exchange: CONTROL_EXCHANGE, routingKey: '' } }
 }
 
 /** The broadcast that revokes a task, or all of these. */
@@ -81,13 +92,22 @@ export function revokeRequest(ids: string | readonly string[], terminate: boolea
   return controlRequest({ method: 'revoke', arguments: { task_id: ids, terminate, signal: 'SIGTERM' } })
 }
 
+/** How the answer of one worker is addressed and written. */
+export interface ReplyOptions {
+  readonly hostname: string
+  readonly ticket: unknown
+  readonly to: ReplyTo
+  readonly serializer: SerializerName
+  /** The worker's logical clock. 0 leaves the reader's as it is. */
+  readonly clock?: number
+}
+
 /** The answer of one worker. */
 export function controlReply(
   value: unknown,
-  { hostname, ticket, to, serializer }: { hostname: string; ticket: unknown; to: ReplyTo; serializer: SerializerName },
+  { hostname, ticket, to, serializer, clock = 0 }: ReplyOptions,
 ): ControlEnvelope {
-  // `clock` is Celery's logical clock, which we do not keep: 0 leaves the reader's as it is.
-  return { envelope: envelopeOf({ [hostname]: value }, { ticket, clock: 0 }, serializer), route: to }
+  return { envelope: envelopeOf({ [hostname]: value }, { ticket, clock }, serializer), route: to }
 }
 
 function envelopeOf(body: unknown, headers: Readonly<Record<string, unknown>>, serializer: SerializerName): Envelope {
@@ -128,9 +148,17 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/**
+ * Only where replies go: a request must not make workers write into other exchanges or queues. Throws DecodeError for
+ * any other address.
+ */
 function replyToOf(value: unknown): ReplyTo | undefined {
   if (!isRecord(value) || typeof value.routing_key !== 'string') return undefined
-  return { exchange: textOf(value.exchange) ?? '', routingKey: value.routing_key }
+  const { exchange, routing_key: routingKey } = value
+  if (exchange === REPLY_EXCHANGE && routingKey.length <= MAX_ADDRESS_LENGTH) return { exchange, routingKey }
+  throw new DecodeError(
+    `control request: expected replies to ${REPLY_EXCHANGE} with a routing key of at most ${MAX_ADDRESS_LENGTH} characters`,
+  )
 }
 
 /**
@@ -153,4 +181,27 @@ function refusalOf(matcher: string): string {
   // A regular expression can be written so that matching it takes minutes, in which the worker does nothing else.
   if (matcher === 'pcre') return 'the matcher pcre is not supported, as its pattern could stop a worker: use glob'
   return `expected the matcher glob, got ${JSON.stringify(matcher.slice(0, 80))}`
+}
+
+/** Longest id that is remembered, in characters. */
+export const MAX_ID_LENGTH = 1000
+
+/** A fraction of a second, so that a time is never a whole number: Python must read it as a float. */
+const FRACTION = 0.5
+
+/**
+ * Revoked ids as workers exchange them: each with when it was revoked. That is `seconds` here, by the clock of Python's
+ * workers: since the start of the machine. They forget an id hours after that.
+ */
+export function revokedData(
+  ids: readonly string[],
+  seconds: number,
+): Readonly<Record<string, readonly [number, string]>> {
+  return Object.fromEntries(ids.map((id) => [id, [Math.floor(seconds) + FRACTION, id] as const]))
+}
+
+/** The ids of them: of an object, or of a list. */
+export function readRevoked(revoked: unknown): readonly string[] {
+  const ids = Array.isArray(revoked) ? revoked : isRecord(revoked) ? Object.keys(revoked) : []
+  return ids.filter((id) => typeof id === 'string' && id.length <= MAX_ID_LENGTH)
 }

@@ -31,16 +31,28 @@ export function isTooLate(message: TaskMessage, now: number): boolean {
 
 /**
  * What becomes of a run at this moment: its next run is not made where it would begin after the deadline. Then a task
- * that was to be repeated fails with its error, whose traceback says so; one that has snoozed with DeadlineExceeded.
+ * that was to be repeated fails with its error, whose traceback says so; one that has snoozed, or was to go back to its
+ * queue, with DeadlineExceeded.
  */
 export function withinDeadline(outcome: Outcome, headers: TaskMessage['headers'], now: number): Outcome {
-  if (outcome.kind !== 'retry' && outcome.kind !== 'snooze') return outcome
+  const delay = repeatDelay(outcome)
+  if (delay === undefined) return outcome
   const deadline = deadlineOf({ headers })
-  if (deadline === undefined || now + outcome.delay < deadline) return outcome
-  const why = `its deadline is ${isoOf(deadline)}, and it would run again at ${isoOf(Math.min(now + outcome.delay, MOST))}`
+  if (deadline === undefined || now + delay < deadline) return outcome
+  const why = `its deadline is ${isoOf(deadline)}, and it would run again at ${isoOf(Math.min(now + delay, MOST))}`
   const { children } = outcome
-  const error = outcome.kind === 'retry' ? notRepeated(outcome.error, why) : deadlineExceeded(why)
-  return { kind: 'failure', error, ...(children && { children }) }
+  return { kind: 'failure', error: failureBy(outcome, why), ...(children && { children }) }
+}
+
+/** After this time, ms, the task runs again; undefined where it does not. */
+function repeatDelay(outcome: Outcome): number | undefined {
+  if (outcome.kind === 'retry' || outcome.kind === 'snooze') return outcome.delay
+  return outcome.kind === 'reject' && outcome.requeue ? 0 : undefined
+}
+
+function failureBy(outcome: Outcome, why: string): ErrorInfo {
+  if (outcome.kind === 'retry') return notRepeated(outcome.error, why)
+  return deadlineExceeded(outcome.kind === 'reject' ? `${why} (${outcome.reason})` : why)
 }
 
 function notRepeated(error: ErrorInfo, why: string): ErrorInfo {

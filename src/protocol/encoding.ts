@@ -1,5 +1,6 @@
 import { EncodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { asError } from '../std/thrown.ts'
 import { inPythonYears, pythonIso } from './iso.ts'
 import { standIn } from './nonFinite.ts'
 import { PythonValue, textOf, typedObject } from './pythonValue.ts'
@@ -58,12 +59,12 @@ export function encodePlain(
   typed = true,
 ): unknown {
   const carrier = serializer === 'json' && !typed ? untypedCarrier : CARRIERS[serializer]
-  return encodeValue(carrier, value, depth === 0 ? undefined : outer(depth), path)
+  return encodeRoot(carrier, value, depth === 0 ? undefined : outer(depth), path)
 }
 
 /** The same for what every JSON reader must understand: neither typed objects nor NaN nor infinities. */
 export function encodeStrict(value: unknown, path: string): unknown {
-  return encodeValue(strictCarrier, value, undefined, path)
+  return encodeRoot(strictCarrier, value, undefined, path)
 }
 
 /** Throw EncodeError if the value cannot be sent. Undefined alone can: a task that returns nothing results in null. */
@@ -76,6 +77,20 @@ function outer(depth: number): Place {
   return { parent: undefined, key: '', container: OUTSIDE, depth }
 }
 const OUTSIDE = {}
+
+function encodeRoot(carrier: Carrier, value: unknown, parent: Place | undefined, path: string): unknown {
+  try {
+    return encodeValue(carrier, value, parent, path)
+  } catch (thrown) {
+    throw unreadable(thrown, path)
+  }
+}
+
+/** The error for what reading a value threw: its getters, and the traps of a Proxy, may throw anything. */
+export function unreadable(thrown: unknown, path: string): Error {
+  const error = asError(thrown)
+  return error === thrown ? error : new EncodeError(`${path}: cannot be read: ${error.message}`)
+}
 
 function encodeValue(carrier: Carrier, value: unknown, parent: Place | undefined, key: string | number): unknown {
   switch (typeof value) {

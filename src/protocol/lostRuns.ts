@@ -1,3 +1,5 @@
+import { customHeader, NO_HEADERS } from './callHeaders.ts'
+
 /*
  * Headers of ours on a message that is sent again: what is known of its runs before that did not come to their own end.
  */
@@ -20,6 +22,7 @@ export function lostChildren(headers: Headers): number {
 
 /** The headers by which the next run knows them; nothing where there was none. */
 export function lossHeaders(lost: number, children: number): Headers {
+  if (lost === 0 && children === 0) return NO_HEADERS
   return {
     ...(lost > 0 && { [LOST_RUNS_HEADER]: lost }),
     ...(children > 0 && { [LOST_CHILDREN_HEADER]: children }),
@@ -27,6 +30,6 @@ export function lossHeaders(lost: number, children: number): Headers {
 }
 
 function countOf(headers: Headers, name: string): number {
-  const count = headers[name]
+  const count = customHeader(headers, name)
   return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0
 }

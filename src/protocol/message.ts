@@ -1,5 +1,6 @@
 import { ArgumentError, DecodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { NO_HEADERS } from './callHeaders.ts'
 import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
 import type { Envelope } from './envelope.ts'
@@ -172,6 +173,7 @@ function encodeHeaders(message: TaskMessage): Record<string, unknown> {
     stamped_headers: message.stampedHeaders ?? null,
     stamps: message.stamps ?? {},
   }
+  if (message.headers === NO_HEADERS) return headers
   for (const name of Object.keys(message.headers)) addCustom(headers, name, message.headers[name])
   return headers
 }
@@ -320,11 +322,15 @@ function headOf(envelope: Envelope, fields: Fields): TaskHead {
   }
 }
 
-const NO_HEADERS: Fields = Object.freeze({})
-
+/** In one walk. `NO_HEADERS` where there are none. */
 function customHeaders(headers: Fields): Fields {
-  const names = Object.keys(headers).filter((name) => !PROTOCOL_HEADERS.has(name))
-  return names.length === 0 ? NO_HEADERS : Object.fromEntries(names.map((name) => [name, headers[name]]))
+  let custom: [name: string, value: unknown][] | undefined
+  for (const name of Object.keys(headers)) {
+    if (PROTOCOL_HEADERS.has(name)) continue
+    custom ??= []
+    custom.push([name, headers[name]])
+  }
+  return custom ? Object.fromEntries(custom) : NO_HEADERS
 }
 
 function stamps(fields: Fields): Pick<TaskHead, 'stampedHeaders' | 'stamps'> {

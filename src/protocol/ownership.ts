@@ -1,4 +1,5 @@
 import { isRecord } from '../std/isRecord.ts'
+import { NO_HEADERS } from './callHeaders.ts'
 
 /** Whose job it is, and its tags. */
 export interface Ownership {
@@ -17,7 +18,7 @@ export function ownershipHeader({ owner, tags }: Ownership): Readonly<Record<str
 
 /** The ownership that these headers have; undefined where they have none, or in another form. */
 export function ownershipIn(headers: unknown): Ownership | undefined {
-  const given = isRecord(headers) ? headers[HEADER] : undefined
+  const given = headers !== NO_HEADERS && isRecord(headers) ? headers[HEADER] : undefined
   if (!isRecord(given)) return undefined
   const { owner, tags } = given
   const isOwner = owner === undefined || (typeof owner === 'string' && owner !== '')

@@ -1,7 +1,7 @@
 import { Packr } from 'msgpackr'
 import { DecodeError } from '../std/errors.ts'
 import { decodePlain } from './decoding.ts'
-import { encodePlain, MAX_DEPTH, type SerializerName } from './encoding.ts'
+import { encodePlain, MAX_DEPTH, type SerializerName, unreadable } from './encoding.ts'
 import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
@@ -32,8 +32,16 @@ export function serialize(value: unknown, name: SerializerName, path: string): S
   return write(encodePlain(value, path, name), name)
 }
 
-/** Write what `encodePlain` made, or plain data around it. */
+/** Write what `encodePlain` made, or plain data around it. Throws an Error for what cannot be read a second time. */
 export function write(prepared: unknown, name: SerializerName): Serialized {
+  try {
+    return written(prepared, name)
+  } catch (thrown) {
+    throw unreadable(thrown, 'value')
+  }
+}
+
+function written(prepared: unknown, name: SerializerName): Serialized {
   if (name === 'json') {
     return { body: withTokens(JSON.stringify(prepared)), contentType: CONTENT_TYPES.json, contentEncoding: 'utf-8' }
   }

@@ -1,4 +1,5 @@
 import type { RequestConfig } from '../config/requestOptions.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
 import { CONTEXT_HEADER, type RequestContext } from './requestContext.ts'
 import { readContext } from './wire.ts'
 
@@ -11,7 +12,7 @@ export function withRequest<Facts extends object>(
   headers: Readonly<Record<string, unknown>>,
   config: RequestConfig,
 ): Facts & { readonly request?: RequestContext | undefined } {
-  const header = headers[CONTEXT_HEADER]
+  const header = customHeader(headers, CONTEXT_HEADER)
   if (header === undefined || header === null) return facts
   let read: ReturnType<typeof readContext> | undefined
   return {

@@ -1,9 +1,11 @@
+import { asError } from './thrown.ts'
+
 /** A typed emitter. A listener's error goes to `report`, never to the one who emits. */
 export class Emitter<Events extends object> {
   readonly #listeners: Map<keyof Events, Set<(event: never) => unknown>> = new Map()
-  readonly #report: (error: unknown, event: keyof Events) => void
+  readonly #report: (error: Error, event: keyof Events) => void
 
-  constructor(report: (error: unknown, event: keyof Events) => void) {
+  constructor(report: (error: Error, event: keyof Events) => void) {
     this.#report = report
   }
 
@@ -31,9 +33,9 @@ export class Emitter<Events extends object> {
     for (const listener of listeners) {
       try {
         const done = listener(event as never)
-        if (done instanceof Promise) done.catch((error: unknown) => this.#report(error, name))
+        if (done instanceof Promise) done.catch((error: unknown) => this.#report(asError(error), name))
       } catch (error) {
-        this.#report(error, name)
+        this.#report(asError(error), name)
       }
     }
   }

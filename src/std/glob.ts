@@ -1,4 +1,4 @@
-/** What stands for one character of a text, or for any number of them. */
+/** What stands for one character of a text (or one word of a list), or for any number of them. */
 type Step = 'any' | ((character: string) => boolean)
 
 /**
@@ -12,8 +12,8 @@ export class Glob {
     this.#steps = steps
   }
 
-  /** True when the whole text fits. */
-  matches(text: string): boolean {
+  /** True when the whole text fits, or all words do. */
+  matches(text: string | readonly string[]): boolean {
     const steps = this.#steps
     let step = 0
     let at = 0
@@ -59,6 +59,24 @@ export function fnmatchGlob(pattern: string): Glob {
     }
   }
   return new Glob(steps)
+}
+
+const WILDCARD = /(?:^|\.)[*#](?:\.|$)/
+
+/** A pattern of a topic exchange: some of its words stand for others. */
+export function isTopicPattern(key: string): boolean {
+  return WILDCARD.test(key)
+}
+
+/** True where a routing key fits a pattern by AMQP's rules: `*` is one word, `#` any number of words. */
+export function fitsTopic(pattern: string, routingKey: string): boolean {
+  if (pattern === routingKey) return true
+  if (!isTopicPattern(pattern)) return false
+  const steps = pattern.split('.').map((word) => {
+    if (word === '#') return 'any'
+    return word === '*' ? () => true : (other: string) => other === word
+  })
+  return new Glob(steps).matches(routingKey.split('.'))
 }
 
 function characters(text: string): string[] {

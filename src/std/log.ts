@@ -19,6 +19,12 @@ export type LogLevel = LineLevel | 'silent'
 /** Least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = [...LINE_LEVELS, 'silent']
 
+/**
+ * Field of a line that is written once, whatever number of threads and processes of a worker log it: what the line is
+ * about.
+ */
+export const ONCE_FIELD = 'celeriac_once'
+
 /** Where log lines go; false: nowhere. */
 export type LogOption = Logger | false
 

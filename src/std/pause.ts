@@ -15,3 +15,13 @@ export async function pause(ms: number, clock: Clock, signal: StopSignal, backgr
   cancel()
   signal.removeEventListener('abort', end)
 }
+
+/** Kept from the beginning: a test may replace the global timers. */
+const immediate = setImmediate
+
+/** Resolves in the next turn of the event loop, after all that is ready in this one. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    immediate(resolve)
+  })
+}

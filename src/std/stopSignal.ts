@@ -1,3 +1,5 @@
+import { CeleriacError } from './errors.ts'
+
 /** What AbortSignal and `Stop` share: enough to be notified of an end, once. */
 export interface StopSignal {
   readonly aborted: boolean
@@ -40,5 +42,23 @@ export class Stop implements StopSignal {
     this.#aborted = true
     this.#reason = reason
     for (const listener of this.#listeners?.splice(0) ?? []) listener()
+  }
+}
+
+/** Code of the error of a start that was not waited for any longer, because a stop was asked for. */
+export const STOPPED_CODE = 'STOPPED'
+
+/**
+ * The value of a promise; rejects with code `STOPPED` as soon as the signal aborts. The promise itself goes on.
+ */
+export async function untilStopped<Value>(promise: Promise<Value>, signal: StopSignal): Promise<Value> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const stop = (): void => reject(new CeleriacError(STOPPED_CODE, 'it was stopped before it had started'))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop)
+  try {
+    return await Promise.race([stopped, promise])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }

@@ -68,6 +68,13 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
   waitFor<Value = unknown>(name: string, options: WaitForOptions): Promise<Value>
   /** A state of its own, as `STEP 1`, with what goes with it. */
   updateState(state: string, meta?: unknown): Promise<void>
+  /**
+   * Send an event of the task's own to all who watch the cluster at the moment, as `task-progress`: its type begins
+   * with `task-`, its fields are JSON. Also where the worker sends no other events; none in a direct call and with
+   * `alwaysEager`. It is not stored, and may be lost. Throws ArgumentError for another type and for fields of more than
+   * 64 KiB, EncodeError for fields that are no JSON.
+   */
+  sendEvent(type: string, fields?: Readonly<Record<string, unknown>>): void
   /** Ends this run and asks for another: throws Retry. Without `countdown` the task's backoff decides. */
   retry(options?: { countdown?: Duration | undefined; cause?: unknown }): never
   /**

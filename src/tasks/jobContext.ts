@@ -1,4 +1,5 @@
 import { assertEncodable } from '../protocol/encoding.ts'
+import { customEventFields } from '../protocol/event.ts'
 import { type FailedTask, failedTaskIn } from '../protocol/failedTask.ts'
 import type { Job, Report } from '../protocol/job.ts'
 import { type SignatureData, type SignatureLike, signatureOf } from '../protocol/signature.ts'
@@ -16,9 +17,9 @@ import {
   TaskRevokedError,
 } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { nextTurn } from '../std/pause.ts'
 import { validate } from '../std/schema.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
-import { nextTurn } from '../std/turn.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
@@ -35,6 +36,8 @@ export interface JobHost {
   /** Asks the task to stop; its reason is an AbortReason. */
   readonly signal: StopSignal
   report(report: Report): void
+  /** Sends an event of the task; absent where there is no worker. */
+  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void
   /** Takes what the task emits; absent where no store keeps it. */
   readonly emit?: Emit | undefined
   readonly log: Logger
@@ -208,6 +211,11 @@ export class JobContext extends JobMessage implements Parent {
     assertEncodable(meta, 'meta', this.#serializer)
     this.#send({ state, meta })
     await this.#turn()
+  }
+
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    const sent = customEventFields(type, fields)
+    if (!this.#ended) this.#host.sendEvent?.(type, sent)
   }
 
   retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { inTime } from '../std/deadline.ts'
 import { ArgumentError, CeleriacError } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
+import { asError } from '../std/thrown.ts'
 import { shown } from '../std/validate.ts'
 import { runOutside } from './current.ts'
 import type { Resource } from './resource.ts'
@@ -121,7 +122,7 @@ export class Resources {
       const ending = runOutside(async () => options.dispose?.(value))
       await inTime(ending, options.timeout)
     } catch (error) {
-      this.#log().error({ err: error }, `resource ${name} could not be disposed of`)
+      this.#log().error({ err: asError(error) }, `resource ${name} could not be disposed of`)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { type CallRetryOptions, parseCallRetry, type RetryPolicy } from '../config/retryOptions.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
@@ -28,7 +29,7 @@ export function retryHeader(policy: RetryPolicy | undefined): Record<string, unk
 
 /** The call's own policy, which travels as a header, over the task's. */
 export function policyOf(task: RetryPolicy, job: Job): RetryPolicy {
-  const header = job.headers[RETRY_HEADER]
+  const header = customHeader(job.headers, RETRY_HEADER)
   if (header === undefined) return task
   const { max, kind, delay, maxDelay, jitter, delays } = (header ?? {}) as Partial<RetryPolicy>
   const backoff = delays ? { backoff: delays } : { backoff: kind, delay, maxDelay }

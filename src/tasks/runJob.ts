@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { ErrorClass, RetryPolicy } from '../config/retryOptions.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
 import { withinDeadline } from '../protocol/deadline.ts'
 import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
@@ -24,6 +25,8 @@ import { isOutdated, upgraded } from './version.ts'
 export interface Run {
   readonly job: Job
   readonly args: readonly unknown[]
+  /** Of the task; a layer may leave it out of what it passes on. */
+  readonly definition?: TaskDefinition | undefined
 }
 
 /**
@@ -74,7 +77,7 @@ export function requestOf(
   config: Config['request'],
   log: JobHost['log'],
 ): Carried | undefined {
-  const header = headers[CONTEXT_HEADER]
+  const header = customHeader(headers, CONTEXT_HEADER)
   if (header === undefined || header === null) return undefined
   const read = readContext(header, config)
   if ('carried' in read) return read.carried
@@ -103,7 +106,7 @@ function runLayers(
 ): unknown {
   if (layers.length === 0) return runFunction(definition, job, job.args, context)
   const core = async (run: Run): Promise<unknown> => runFunction(definition, job, run.args, context)
-  return compose(layers, core)({ job, args: job.args })
+  return compose(layers, core)({ job, args: job.args, definition })
 }
 
 /** The function between its schemas. A promise only where something in it is one: this is run for every task. */
@@ -168,7 +171,7 @@ function outcomeOf(error: unknown, policy: RetryPolicy, job: Job, host: JobHost)
   if (error instanceof Ignore) return { kind: 'ignore' }
   if (error instanceof Replacement) return { kind: 'replace', workflow: error.workflow }
   if (error instanceof Snooze) return { kind: 'snooze', delay: error.delay }
-  if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: error.message }
+  if (error instanceof Reject) return { kind: 'reject', requeue: error.requeue, reason: errorInfo(error).message }
   if (host.signal.aborted && host.signal.reason !== 'soft time limit') {
     const by: StopReason = host.signal.reason === 'shutdown' ? 'shutdown' : 'revoke'
     return { kind: 'stopped', by, terminated: false, error: errorInfo(error) }

@@ -1,5 +1,6 @@
 import type { Outcome } from '../protocol/outcome.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { asError } from '../std/thrown.ts'
 import { requireFunction } from '../std/validate.ts'
 import type { TaskContext } from './current.ts'
 
@@ -109,7 +110,7 @@ export async function runEndHooks(
     try {
       await run()
     } catch (error) {
-      context.log.error({ err: error }, `${name} of task ${context.task} threw`)
+      context.log.error({ err: asError(error) }, `${name} of task ${context.task} threw`)
     }
   }
   const { onSuccess, onFailure, onRetry, afterReturn } = hooks

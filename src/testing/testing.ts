@@ -22,12 +22,12 @@ export type {
 export type {
   Binding,
   Broker,
-  Change,
   ChangedMessage,
   ConsumeOptions,
   Consumer,
   Delivery,
   FoundMessage,
+  MessageChange,
   PublishOptions,
   Purged,
   Queue,
@@ -56,9 +56,10 @@ export { changeSuite } from './suites/jobs/changeSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
 export { notesSuite } from './suites/notesSuite.ts'
-export type { MakePool, PoolTraits } from './suites/poolSuite.ts'
-export { poolSuite } from './suites/poolSuite.ts'
-export { definePoolTasks } from './suites/poolTasks.ts'
+export type { PoolTraits } from './suites/pool/poolCase.ts'
+export type { MakePool } from './suites/pool/poolSuite.ts'
+export { poolSuite } from './suites/pool/poolSuite.ts'
+export { definePoolTasks } from './suites/pool/poolTasks.ts'
 export { revokedSuite } from './suites/revokedSuite.ts'
 export type { OpenedScheduleStore } from './suites/schedulerSuite.ts'
 export { schedulerSuite } from './suites/schedulerSuite.ts'

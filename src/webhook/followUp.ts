@@ -1,4 +1,5 @@
 import { type EndedTask, type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
 import { FAILURE } from '../protocol/states.ts'
 import { WEBHOOK_HEADER, WEBHOOK_TASK } from './header.ts'
 import { deliveryOf } from './message.ts'
@@ -8,7 +9,7 @@ import { deliveryOf } from './message.ts'
  * for good is kept in the dead-letter queue, from which it can be sent by hand.
  */
 export const webhookFollowUp: FollowUp = (end: EndedTask): Following => {
-  const delivery = end.headers[WEBHOOK_HEADER] === undefined ? undefined : deliveryOf(end)
+  const delivery = customHeader(end.headers, WEBHOOK_HEADER) === undefined ? undefined : deliveryOf(end)
   const deadLetter = end.message?.task === WEBHOOK_TASK && end.meta.status === FAILURE
   if (!delivery) return deadLetter ? { ...NOTHING_FOLLOWS, deadLetter } : NOTHING_FOLLOWS
   return { publish: [delivery.message], also: end.listed ? [delivery.meta] : [], children: [], deadLetter }

@@ -3,11 +3,10 @@ import { JobStore } from '../app/jobStore.ts'
 import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
-import { pinUrl, type Resolve, resolveBySystem } from './addressGuard.ts'
+import type { Resolve } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
 import { WEBHOOK_TASK } from './header.ts'
 import type { Answer } from './post.ts'
-import { signedHeaders } from './sign.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
 export interface Delivered {
@@ -35,7 +34,7 @@ const JITTER_SHARE = 0.1
 export function defineWebhookTask(
   app: App,
   webhooks: WebhookConfig,
-  { resolve = resolveBySystem, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
+  { resolve, firstDelay = FIRST_DELAY_MS }: Surroundings = {},
 ): void {
   const jobs = new JobStore(app)
   app.task(
@@ -70,7 +69,7 @@ interface Attempt {
   readonly id: string
   readonly body: string
   readonly config: WebhookConfig
-  readonly resolve: Resolve
+  readonly resolve: Resolve | undefined
   readonly signal: AbortSignal | undefined
   /** When it is made, ms since the epoch. */
   readonly now: number
@@ -97,15 +96,19 @@ class Refusal extends Error {
  * for a URL that may not be notified.
  */
 async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
-  const target = await onTheWay(() => pinUrl(url, config, resolve))
+  // Their modules of Node load slowly, and most processes deliver nothing.
+  const [{ pinUrl, resolveBySystem }, { signedHeaders }, { post }] = await Promise.all([
+    import('./addressGuard.ts'),
+    import('./sign.ts'),
+    import('./post.ts'),
+  ])
+  const target = await onTheWay(() => pinUrl(url, config, resolve ?? resolveBySystem))
   const secrets = await config.secrets(url)
   const headers = {
     ...signedHeaders(id, body, secrets, now),
     'content-type': 'application/cloudevents+json; charset=utf-8',
     'user-agent': 'celeriac-webhook/1',
   }
-  // Its modules of Node load slowly, and most processes deliver nothing.
-  const { post } = await import('./post.ts')
   const answer = await onTheWay(() => post(target, body, headers, config.timeout, signal))
   const { status } = answer
   if (status >= 200 && status < 300) return status

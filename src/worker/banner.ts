@@ -13,6 +13,8 @@ export interface BannerFacts {
   readonly backend: string
   /** Its own pool, then those that its tasks ask for. `kind`: `inline`, `threads`, `processes` or `solo`. */
   readonly pools: readonly { readonly kind: string; readonly size: number }[]
+  /** Between which sizes its own pool scales itself. */
+  readonly autoscale?: { readonly max: number; readonly min: number } | undefined
   readonly queues: readonly string[]
   /** Names of the tasks. */
   readonly tasks: Iterable<string>
@@ -21,6 +23,10 @@ export interface BannerFacts {
 /** The text that a worker shows when it starts, in the order of Celery's; no line end after the last line. */
 export function banner(facts: BannerFacts): string {
   const tasks = [...facts.tasks].sort()
+  const { autoscale } = facts
+  const pools = facts.pools.map(({ kind, size }, place) =>
+    autoscale && place === 0 ? `${autoscale.min} to ${autoscale.max} (${kind})` : `${size} (${kind})`,
+  )
   return [
     '',
     ` celeriac v${facts.version} · ${facts.hostname}`,
@@ -29,7 +35,7 @@ export function banner(facts: BannerFacts): string {
     ` .> app:         ${facts.app}${facts.module === undefined ? '' : ` (${facts.module})`}`,
     ` .> transport:   ${redactUrl(facts.broker)}`,
     ` .> results:     ${redactUrl(facts.backend)}`,
-    ` .> concurrency: ${facts.pools.map(({ kind, size }) => `${size} (${kind})`).join(', ')}`,
+    ` .> concurrency: ${pools.join(', ')}`,
     '',
     ' [queues]',
     ...facts.queues.map((queue) => ` .> ${queue}`),

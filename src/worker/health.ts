@@ -1,3 +1,5 @@
+import type { ServiceState } from '../std/service.ts'
+
 /** How a worker does, for probes. */
 export interface WorkerHealth {
   /** It takes tasks. */
@@ -6,6 +8,15 @@ export interface WorkerHealth {
   readonly live: boolean
   /** Why it is not ready, for people. */
   readonly reason?: string | undefined
+}
+
+/** Why a worker in this state is not ready, for people. */
+export const NOT_READY: Readonly<Record<ServiceState | 'quiet', string | undefined>> = {
+  idle: 'it does not run',
+  starting: 'it starts',
+  running: undefined,
+  quiet: 'it takes no more tasks',
+  stopping: 'it stops',
 }
 
 /**

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
-import { isStoreAway } from '../std/errorCode.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
+import { isStoreAway } from '../std/thrown.ts'
 
 /** Longest result in a log line, in characters. */
 const MAX_RESULT_LENGTH = 200
@@ -95,6 +95,18 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: blockedText,
     fields: ({ tasks, time }) => ({ tasks, time: Math.round(time) }),
   },
+  'worker:pressure': {
+    level: 'warn',
+    levelOf: ({ isExceeded }) => (isExceeded ? 'warn' : 'info'),
+    text: pressureText,
+    fields: ({ limit, value, max }) => ({ limit, value, max }),
+  },
+  'worker:scaled': {
+    level: 'info',
+    text: ({ hostname, pool, before, size }) =>
+      `${hostname} ${size > before ? 'grows' : 'shrinks'} its pool ${pool} from ${before} to ${size}`,
+    fields: ({ pool, size }) => ({ pool, size }),
+  },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
   'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
 }
@@ -139,6 +151,13 @@ function blockedText({ tasks, certain, id, time }: Signals['worker:blocked']): s
   const several = certain ? `Tasks ${many} have ${blocked}` : `One of the running tasks ${many} has ${blocked}`
   const text = id === undefined ? several : `${nameOf({ task: names[0] as string, id })} has ${blocked}`
   return `${text}; no other task of this worker went on meanwhile: use pool: 'threads' or 'processes' for such a task`
+}
+
+function pressureText({ isExceeded, time, limit, reason }: Signals['worker:pressure']): string {
+  if (!isExceeded) return `takes as many tasks as before: ${reason}`
+  const how = time > 0 ? `has taken one task at a time for ${Math.round(time / 1000)} s` : 'takes one task at a time'
+  const advice = time > 0 && limit === 'memory' ? '; where it does not come down, a new process is needed' : ''
+  return `${how}: ${reason}${advice}`
 }
 
 function nameOf({ task, id }: Pick<TaskFacts, 'task' | 'id'>): string {

@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Signals } from '../app/signals.ts'
+import type { Emitter } from '../std/emitter.ts'
+import type { Pool } from './pool/pool.ts'
 import type { WorkerState } from './state.ts'
 
 /** A loop that was kept busy for so long at a stretch is reported, ms. */
@@ -73,4 +75,16 @@ export class LoopWatch {
     const [only] = running.size === 1 ? running.keys() : []
     return { tasks, certain: running.size === 1, id: only }
   }
+}
+
+/** Watch it where tasks run in this thread. The returned function ends that. */
+export function watchLoop(
+  { hostname, pools }: { readonly hostname: string; readonly pools: readonly Pool[] },
+  state: WorkerState,
+  signals: Emitter<Signals>,
+): () => void {
+  if (!pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
+  const watch = new LoopWatch(state, (blocked) => signals.emit('worker:blocked', { hostname, ...blocked }))
+  watch.start()
+  return () => watch.stop()
 }

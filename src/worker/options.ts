@@ -1,10 +1,12 @@
 import { DEFAULT_AHEAD } from '../broker/broker.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
+import { allowedCommands, type ControlAllowed } from '../protocol/controlCommands.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
-import { type OptionTable, readGiven, readOptions } from '../std/optionTable.ts'
+import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
+import { type Autoscale, parseAutoscale, parseTaskPools } from './poolOptions.ts'
 
 /**
  * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
@@ -27,10 +29,20 @@ export interface WorkerOptions {
    */
   concurrency?: number | undefined
   /**
+   * Most and fewest tasks at once: threads and processes grow and shrink by their load, from `min` on. Of its own pool,
+   * in place of `concurrency`: `{ max: 10, min: 2 }`. Default: none.
+   */
+  autoscale?: Autoscale | undefined
+  /**
    * Most messages that are taken ahead for each slot; `0`: no such limit. Only of short tasks; on Redis and RabbitMQ.
    * Default `4`.
    */
   prefetchMultiplier?: number | undefined
+  /**
+   * Also take from a queue of its own, `workerDirect(hostname)`, to which calls for this worker alone are sent. Default
+   * `false`.
+   */
+  workerDirect?: boolean | undefined
   /** Take a message only when a slot is free. Default `false`. */
   disablePrefetch?: boolean | undefined
   /**
@@ -61,7 +73,8 @@ export interface WorkerOptions {
   maxTasksPerChild?: number | undefined
   /**
    * A thread or process that uses more memory than this after a task is replaced. Of a process all of its memory (RSS)
-   * counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery. Default: no limit.
+   * counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery. Default: no
+   * limit.
    */
   maxMemoryPerChild?: number | undefined
   /**
@@ -69,6 +82,16 @@ export interface WorkerOptions {
    * megabytes, as `--max-old-space-size` of Node. Default: Node's.
    */
   childHeap?: number | undefined
+  /**
+   * While the event loop of its thread is busy for a larger share of the time, it takes one task at a time, as `0.95`.
+   * Default: no limit.
+   */
+  maxEventLoopUtilization?: number | undefined
+  /**
+   * While it uses more memory than this, it takes one task at a time. The RSS of its process and, on Linux, of all
+   * processes that it and its tasks have started. In kilobytes of 1024 bytes. Default: no limit.
+   */
+  maxMemory?: number | undefined
   /** Time limit of tasks where neither call nor task has one; `0`: none. Default: the app's. */
   timeLimit?: Duration | undefined
   /** The same for the soft time limit. Default: the app's. */
@@ -93,6 +116,18 @@ export interface WorkerOptions {
   /** How long a running task that is revoked with `terminate` may take to stop by itself. Default `'5s'`. */
   revokeGrace?: Duration | undefined
   /**
+   * Commands of remote control that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that
+   * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
+   */
+  control?: boolean | readonly string[] | undefined
+  /** Send the events of its tasks from the start. Default: the app's. */
+  taskEvents?: boolean | undefined
+  /**
+   * Pause between its heartbeats; `0`: none. Default: `'2s'` on Redis and RabbitMQ; elsewhere none until events are
+   * asked for, then `'2s'`.
+   */
+  heartbeatInterval?: Duration | undefined
+  /**
    * Where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it
    * stops; `false`: nowhere. Workers of one app share one log. Default: the app's `logger`.
    */
@@ -104,11 +139,21 @@ export interface WorkerOptions {
 export interface ParsedWorkerOptions
   extends Pick<
     WorkerOptions,
-    'concurrency' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap' | 'logger'
+    | 'concurrency'
+    | 'module'
+    | 'maxTasksPerChild'
+    | 'maxMemoryPerChild'
+    | 'childHeap'
+    | 'maxEventLoopUtilization'
+    | 'maxMemory'
+    | 'taskEvents'
+    | 'logger'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
   readonly disablePrefetch: boolean
+  readonly workerDirect: boolean
+  readonly autoscale: Autoscale | undefined
   readonly taskPools: Partial<Record<TaskPool, number>>
   readonly queues: readonly string[] | undefined
   readonly excludeQueues: readonly string[] | undefined
@@ -121,12 +166,17 @@ export interface ParsedWorkerOptions
   readonly grace: number
   readonly maxOutage: number
   readonly revokeGrace: number
+  readonly control: ControlAllowed
+  readonly heartbeatInterval: number | undefined
 }
 
 export const POOLS: readonly PoolKind[] = ['inline', 'threads', 'processes', 'prefork', 'solo']
 export const DEFAULT_POOL: PoolKind = 'inline'
 /** Tasks at once in the pool `inline`. */
 export const DEFAULT_CONCURRENCY = 100
+
+/** Any worker uses more: a smaller limit was meant in another unit. */
+const MIN_MEMORY_KB = 32_768
 
 export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   pool: {
@@ -144,6 +194,15 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'tasks at once, and how many messages it holds',
     celery: 'worker_concurrency',
   },
+  autoscale: {
+    kind: 'value',
+    type: 'Autoscale',
+    parse: parseAutoscale,
+    absent: 'none',
+    doc: 'most and fewest tasks at once: threads and processes [grow and shrink by their load](how-to/choose-a-pool.md#autoscale), from `min` on',
+    more: 'Of its own pool, in place of `concurrency`: `{ max: 10, min: 2 }`.',
+    celery: '--autoscale',
+  },
   prefetchMultiplier: {
     kind: 'count',
     min: 0,
@@ -151,6 +210,12 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     doc: 'most messages that are [taken ahead](how-to/choose-a-pool.md#messages-taken-ahead) for each slot; `0`: no such limit',
     more: 'Only of short tasks; on Redis and RabbitMQ.',
     celery: 'worker_prefetch_multiplier',
+  },
+  workerDirect: {
+    kind: 'flag',
+    default: false,
+    doc: 'also take from a queue of its own, [`workerDirect(hostname)`](reference.md#exchanges), to which calls for this worker alone are sent',
+    celery: 'worker_direct',
   },
   disablePrefetch: {
     kind: 'flag',
@@ -215,7 +280,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     unit: 'kilobytes',
     absent: 'no limit',
     doc: 'a thread or process that uses more memory than this after a task is replaced',
-    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap. In kilobytes of 1024 bytes, as with Celery.',
+    more: 'Of a process all of its memory (RSS) counts, of a thread its JavaScript heap and its buffers. In kilobytes of 1024 bytes, as with Celery.',
     celery: 'worker_max_memory_per_child',
   },
   childHeap: {
@@ -225,6 +290,21 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     absent: "Node's",
     doc: 'largest JavaScript heap of a thread or process of the pool',
     more: 'A task that needs more ends its thread or process. In megabytes, as `--max-old-space-size` of Node.',
+  },
+  maxEventLoopUtilization: {
+    kind: 'value',
+    type: 'number',
+    check: requireShare,
+    absent: 'no limit',
+    doc: 'while the event loop of its thread is busy for a larger share of the time, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure), as `0.95`',
+  },
+  maxMemory: {
+    kind: 'count',
+    min: MIN_MEMORY_KB,
+    unit: 'kilobytes',
+    absent: 'no limit',
+    doc: 'while it uses more memory than this, it [takes one task at a time](how-to/choose-a-pool.md#back-pressure)',
+    more: 'The RSS of its process and, on Linux, of all processes that it and its tasks have started. In kilobytes of 1024 bytes.',
   },
   timeLimit: {
     kind: 'duration',
@@ -268,6 +348,27 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     default: '5s',
     doc: 'how long a running task that is revoked with `terminate` may take to stop by itself',
   },
+  control: {
+    kind: 'value',
+    type: 'boolean | readonly string[]',
+    parse: allowedCommands,
+    default: true,
+    doc: "commands of [remote control](how-to/what-is-my-worker-doing.md) that it obeys: all, none (`false`), or those that are named; `'inspect'` names all that only ask",
+    more: 'Without `revoke` it learns of revoked tasks only from the store, when it starts.',
+    celery: 'worker_enable_remote_control',
+  },
+  taskEvents: {
+    kind: 'flag',
+    absent: "the app's",
+    doc: 'send the [events of its tasks](how-to/watch-a-fleet.md#events) from the start',
+    celery: '--task-events',
+  },
+  heartbeatInterval: {
+    kind: 'duration',
+    absent: "`'2s'` on Redis and RabbitMQ; elsewhere none until events are asked for, then `'2s'`",
+    doc: 'pause between its [heartbeats](how-to/watch-a-fleet.md#heartbeats); `0`: none',
+    celery: '--heartbeat-interval',
+  },
   logger: {
     kind: 'value',
     type: 'LogOption',
@@ -277,16 +378,14 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   },
 }
 
-const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
-const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
-
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
 }
 
-function parseTaskPools(pools: Partial<Record<TaskPool, number>>, where: string): Partial<Record<TaskPool, number>> {
-  return readGiven(TASK_POOL_SIZES, pools, where)
+function requireShare(share: unknown, where: string): void {
+  if (typeof share === 'number' && share > 0 && share < 1) return
+  throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
 }
 
 function requireQueues(queues: unknown, where: string): void {

@@ -1,8 +1,16 @@
 import { MAX_REVOKED } from '../backend/retention.ts'
 import type { TaskMessage } from '../protocol/message.ts'
+import { MAX_TIMER_MS } from '../std/clock.ts'
 import { RecentIds } from '../std/recentIds.ts'
 import { Postponed } from './task/postponed.ts'
 import type { Request } from './task/request.ts'
+import type { TimeLimits } from './task/timeLimits.ts'
+
+/** Revoked stamps of tasks. */
+export interface RevokedStamps {
+  /** True for a task that has one of them. */
+  matches(message: Pick<TaskMessage, 'stamps'>): boolean
+}
 
 /**
  * What a worker holds, knows and has done: the worker changes it; remote control, health checks and metrics read it.
@@ -12,6 +20,12 @@ export class WorkerState {
   readonly revoked: RecentIds = new RecentIds(MAX_REVOKED)
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request> = new Map()
+  /** Requests that are reserved: they wait for a slot or for their rate limit. */
+  readonly reserved: Set<Request> = new Set()
+  /** Time limits that were set while it runs, by the name of the task. */
+  readonly timeLimits: Map<string, TimeLimits> = new Map()
+  /** Stamps that are revoked; absent where there are none. */
+  revokedStamps: RevokedStamps | undefined
   /** Tasks that came before their time and were requeued a moment ago. */
   readonly postponed: Postponed = new Postponed()
   /** How many runs of each task have begun, by its name. */
@@ -27,10 +41,18 @@ export class WorkerState {
     return this.#executions.size
   }
 
-  /** Counts as held until the promise resolves; it must not reject. */
-  hold(execution: Promise<void>): void {
+  /** What counts as held. */
+  get executions(): Iterable<Promise<void>> {
+    return this.#executions
+  }
+
+  /** Counts as held until the promise resolves, and `ended` is called; it must not reject. */
+  hold(execution: Promise<void>, ended?: () => void): void {
     this.#executions.add(execution)
-    void execution.then(() => this.#executions.delete(execution))
+    void execution.then(() => {
+      this.#executions.delete(execution)
+      ended?.()
+    })
   }
 
   /** Resolves when nothing is held, those included that came meanwhile. */
@@ -38,9 +60,24 @@ export class WorkerState {
     while (this.#executions.size > 0) await Promise.all(this.#executions)
   }
 
-  /** It is revoked, or the header that it is a member of: by itself, or as a step of a chain. */
-  isRevoked(message: Pick<TaskMessage, 'id' | 'group' | 'embed'>): boolean {
-    if (this.revoked.has(message.id)) return true
+  /** Resolves when nothing is held any more, after `limit` ms, or when `stopNow` aborts. */
+  async releasedWithin(limit: number, stopNow: AbortSignal): Promise<void> {
+    if (this.held === 0 || limit === 0 || stopNow.aborted) return
+    let timer: NodeJS.Timeout | undefined
+    let end = (): void => undefined
+    const enough = new Promise<void>((resolve) => {
+      end = resolve
+      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
+      stopNow.addEventListener('abort', end, { once: true })
+    })
+    await Promise.race([enough, this.released()])
+    clearTimeout(timer)
+    stopNow.removeEventListener('abort', end)
+  }
+
+  /** It is revoked, or one of its stamps, or the header that it is a member of: by itself, or as a step of a chain. */
+  isRevoked(message: Pick<TaskMessage, 'id' | 'group' | 'embed' | 'stamps'>): boolean {
+    if (this.revoked.has(message.id) || this.revokedStamps?.matches(message)) return true
     const group = headerOf(message)
     return group !== undefined && this.revoked.has(group)
   }

@@ -4,36 +4,47 @@ import { internalsOf } from '../app/internals.ts'
 import { queuesOf } from '../app/knownQueues.ts'
 import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
-import type { Consumer } from '../broker/broker.ts'
+import { type Delivery, queueToConsume, workerDirect } from '../broker/broker.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
-import { withDeadline } from '../std/deadline.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
+import { uuid } from '../std/id.ts'
 import type { LogOption } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
-import { Lifecycle, type Service, type ServiceRun, type ServiceState } from '../std/service.ts'
+import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
+import { untilStopped } from '../std/stopSignal.ts'
+import { requireText } from '../std/validate.ts'
 import { ChordJoiner } from './chordJoiner.ts'
 import { ControlListener } from './control/listener.ts'
-import { OutageWatch, type WorkerHealth } from './health.ts'
+import { type TaskEvents, WorkerEvents } from './events.ts'
+import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
+import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
 import { logSignals } from './logging.ts'
-import { LoopWatch } from './loopWatch.ts'
+import { watchLoop } from './loopWatch.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
+import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
 import { queuesToTake } from './queues.ts'
+import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
+import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
-import { execute, retract, type WorkerContext } from './task/execute.ts'
+import { execute, retract } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
 import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
+import type { WorkerContext } from './task/workerContext.ts'
 import type { WorkerApp } from './workerApp.ts'
 
+export type { TaskEvents } from './events.ts'
 export type { WorkerHealth } from './health.ts'
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
+export type { Autoscale } from './poolOptions.ts'
+export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
 
@@ -42,35 +53,21 @@ export function defaultName(number = 1): string {
   return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
 }
 
-/** After the grace period: how long aborted tasks get before they are ended by force, ms. */
-const ABORT_GRACE_MS = 500
-
-/** How long a worker that must end waits for what it writes to a broker that is unavailable, ms. */
-const OUTAGE_GRACE_MS = 500
-
-const NOT_READY: Readonly<Record<Exclude<ServiceState, 'running'>, string>> = {
-  idle: 'it does not run',
-  starting: 'it starts',
-  stopping: 'it stops',
-}
-
-interface Ending {
-  /** ms */
-  readonly grace: number
-  readonly reason: string
-}
-
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
 export class Worker implements Service {
   readonly app: App
   readonly hostname: string
-  readonly queues: readonly string[]
+  /** Queues that it takes from when it starts. */
+  readonly #ownQueues: readonly string[]
   readonly #pools: TaskPools
+  readonly #size: PoolSize
   readonly #grace: number
   /** As `ConsumeOptions.ahead`. */
   readonly #ahead: number
   readonly #timeLimits: TimeLimits
   readonly #lossLimits: LossLimits
+  readonly #pressureLimits: PressureLimits
+  #pressure: BackPressure | undefined
   readonly #maxTasks: number
   /** How many runs have begun since its start. */
   #begun = 0
@@ -80,26 +77,27 @@ export class Worker implements Service {
   #context: WorkerContext | undefined
   readonly #logger: LogOption | undefined
   readonly #control: ControlListener
+  readonly #events: WorkerEvents
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
-  #consumer: Consumer | undefined
-  /** It takes nothing more, as `quiet` asked. */
-  #isQuiet = false
-  /** How this run ends: what the first call of `stop` asked for. */
-  #ending: Ending | undefined
-  /** Aborts when this run must end at once. */
-  #stopNow = new AbortController()
+  #intake: Intake | undefined
+  #turns: Turns | undefined
+  /** Of this run. */
+  #shutdown: Shutdown
 
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
-    const { hostname, queues, excludeQueues, grace, maxOutage, maxTasks, revokeGrace, logger, ...rest } =
-      parseWorkerOptions(options)
+    const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
+    const { maxOutage, maxTasks, revokeGrace, control, logger, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
-    const { prefetchMultiplier, disablePrefetch, ...pool } = intake
+    const { maxEventLoopUtilization, maxMemory, taskEvents, heartbeatInterval: interval, ...more } = intake
+    const { prefetchMultiplier, disablePrefetch, ...pool } = more
+    this.#pressureLimits = { maxEventLoopUtilization, maxMemory }
     this.#ahead = disablePrefetch ? 0 : prefetchMultiplier || Number.POSITIVE_INFINITY
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    this.queues = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    this.#ownQueues = isDirect ? [...taken, workerDirect(this.hostname)] : taken
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
     this.#grace = grace
@@ -107,21 +105,33 @@ export class Worker implements Service {
     this.#lossLimits = { maxWorkerLosses, maxChildLosses }
     this.#outages = new OutageWatch(() => this.#app.config.clock.now(), maxOutage)
     this.#pools = new TaskPools(this.#app, pool)
+    this.#size = new PoolSize(this.pool, pool.autoscale, (change) =>
+      this.#app.signals.emit('worker:scaled', { hostname: this.hostname, pool: this.pool.kind, ...change }),
+    )
+    this.#shutdown = this.#newShutdown()
     this.#logger = logger
+    const about = { hostname: this.hostname, app: this.#app, state: this.#state, taskEvents, interval }
+    this.#events = new WorkerEvents(about)
     this.#control = new ControlListener({
-      hostname: this.hostname,
-      broker: async () => (await this.#app.stores()).broker,
-      clock: this.#app.config.clock,
+      worker: this,
+      app: this.#app,
+      allowed: control,
       state: this.#state,
+      turns: () => this.#turns,
+      timeLimits: this.#timeLimits,
       revokeGrace,
       retract: (id) => this.#retract(id),
-      error: (error) => this.#app.signals.emit('worker:error', { error, doing: 'obeying remote control' }),
     })
   }
 
   /** Why it takes nothing, while the store fails, or why it stopped by itself; undefined while it is well. */
   get problem(): Error | undefined {
-    return this.#consumer?.problem
+    return this.#intake?.problem
+  }
+
+  /** Queues that it takes from. */
+  get queues(): readonly string[] {
+    return this.#intake?.queues ?? this.#ownQueues
   }
 
   /** Its own pool. */
@@ -135,12 +145,37 @@ export class Worker implements Service {
     return this.#pools.all
   }
 
+  /** Between which sizes its own pool scales itself; undefined without the option `autoscale`. */
+  get autoscale(): AutoscaleState | undefined {
+    return this.#size.autoscale
+  }
+
+  /** New bounds, which hold at once. Left out: as before. Throws ArgumentError, also without `autoscale`. */
+  setAutoscale(max?: number, min?: number): AutoscaleState {
+    return this.#size.setAutoscale(max, min)
+  }
+
+  /** Let its own pool run so many more tasks at once; returns how many. Throws ArgumentError, also with `autoscale`. */
+  grow(count = 1): number {
+    return this.#size.grow(count)
+  }
+
+  /** The opposite: what runs goes on to its end. */
+  shrink(count = 1): number {
+    return this.#size.shrink(count)
+  }
+
   /** Whether it takes tasks, and whether its broker can be reached: for probes. */
   get health(): WorkerHealth {
     const { state } = this.#lifecycle
-    if (state === 'running' && this.#isQuiet) return { ready: false, live: true, reason: 'it takes no more tasks' }
-    if (state === 'running') return this.#outages.look(this.problem)
-    return { ready: false, live: true, reason: NOT_READY[state] }
+    const stage = NOT_READY[state === 'running' && this.#intake?.isQuiet ? 'quiet' : state]
+    const reason = stage ?? (this.problem ? undefined : this.#pressure?.reason)
+    return reason === undefined ? this.#outages.look(this.problem) : { ready: false, live: true, reason }
+  }
+
+  /** The events of its tasks, which can be switched on and off while it runs. */
+  get taskEvents(): TaskEvents {
+    return this.#events
   }
 
   /** How many tasks it holds now. */
@@ -164,48 +199,63 @@ export class Worker implements Service {
 
   /** What is opened here is closed in the opposite order. */
   async #open(run: ServiceRun): Promise<void> {
-    this.#consumer = undefined
+    this.#intake = undefined
     run.defer(() => this.#reset())
     run.defer(shareLog(this.app, 'worker', this.#logger, (...to) => logSignals(this.#app.signals, ...to)))
     this.#pools.requireModule(this.queues)
-    const turns = new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits })
+    const turns = this.#turnsOf()
     // After the last task, and after all that it may use.
     run.defer(this.#app.resources.use())
     const { hooks, config } = this.#app
-    await hooks.workerInit.run(this.#facts)
+    const { now } = this.#shutdown
+    await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = await this.#app.stores()
-    await this.#pools.start()
+    run.defer(() => this.#events.stop())
+    await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
+    await untilStopped(this.#pools.start(), now)
     // A revoke may have started another one while the control listener stopped.
-    run.defer(() => this.#released())
+    run.defer(() => this.#shutdown.released())
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
-    const queues = this.queues.map((name) => ({ name }))
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
-    const taking = { prefetch: limit(turns.prefetch), ahead: this.#ahead, name: this.hostname }
-    const consumer = await stores.broker.consume(queues, taking)
-    const slots = new LentSlots({
-      size: () => turns.prefetch,
-      held: () => this.#state.held,
-      limit: (count) => consumer.prefetch(limit(count)),
+    const intake: Intake = new Intake({
+      broker: stores.broker,
+      queues: this.queues,
+      queueOf: (name) => queueToConsume(name, config.queues[name], uuid),
+      ahead: this.#ahead,
+      name: this.hostname,
+      prefetch: limit(turns.prefetch),
+      execute: (delivery, settled) => this.#execute(delivery, context, slots, settled),
+      lost: (error) => this.#lose(error),
     })
+    const slots = new LentSlots({
+      size: () => this.#pressure?.most(turns.prefetch) ?? turns.prefetch,
+      held: () => this.#state.held,
+      limit: (count) => intake.prefetch(limit(count)),
+    })
+    const context = this.#contextOf(stores, turns, slots)
     turns.onPrefetch = () => slots.apply()
-    this.#consumer = consumer
-    run.defer(() => this.#orTell(consumer.release()))
+    this.#intake = intake
+    this.#turns = turns
+    this.#context = context
+    run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
-    this.#context = this.#contextOf(stores, turns, slots)
-    const joiner = this.#joinerOf(stores, this.#context)
+    run.defer(await this.#watchPressure(() => slots.apply()))
+    const joiner = this.#joinerOf(stores, context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
-    run.defer(this.#watchLoop())
-    const loop = this.#take(consumer, this.#context, slots)
-    run.defer(() => this.#drain(consumer, turns, loop))
-    this.#app.signals.emit('worker:ready', { hostname: this.hostname })
-    await hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    run.defer(watchLoop(this, this.#state, this.#app.signals))
+    await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
+    run.defer(() => this.#drain(intake, turns))
+    const load = { clock: config.clock, broker: stores.broker, queues: this.queues, takes: () => this.health.ready }
+    run.defer(await this.#size.follow(this.#state, { ...load, waiting: () => turns.waiting }))
+    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    await untilStopped(ready, run.stopping).catch(() => undefined)
   }
 
   get #facts(): WorkerFacts {
@@ -213,15 +263,18 @@ export class Worker implements Service {
     return { hostname, queues, pool: pool.kind, concurrency: pool.size }
   }
 
-  /** Where tasks run in this thread. The returned function ends it. */
-  #watchLoop(): () => void {
-    if (!this.pools.some(({ kind }) => kind === 'inline' || kind === 'solo')) return () => undefined
-    const { hostname } = this
-    const watch = new LoopWatch(this.#state, (blocked) =>
-      this.#app.signals.emit('worker:blocked', { hostname, ...blocked }),
-    )
-    watch.start()
-    return () => watch.stop()
+  #turnsOf(): Turns {
+    const spares = this.#ahead === 0 ? 0 : undefined
+    const executions = (): Iterable<Promise<void>> => this.#state.executions
+    return new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares, executions })
+  }
+
+  /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
+  async #watchPressure(changed: () => void): Promise<() => void> {
+    if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
+    const { openPressure } = await import('./pressure/backPressure.ts')
+    this.#pressure = openPressure(this.#pressureLimits, this, changed)
+    return () => this.#pressure?.stop()
   }
 
   #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
@@ -236,8 +289,9 @@ export class Worker implements Service {
       timeLimits: this.#timeLimits,
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
+      events: this.#events,
       lend: () => slots.lend(),
-      stopNow: this.#stopNow.signal,
+      stopNow: this.#shutdown.now,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
     }
   }
@@ -249,13 +303,28 @@ export class Worker implements Service {
   }
 
   /**
-   * Take no more tasks, and go on with those that run until `stop`; there is no way back but a new start. Without
-   * effect on a worker that does not run.
+   * Take no more tasks, and go on with those that run, until `resume` or `stop`. Without effect on a worker that does
+   * not run, as the next three.
    */
   async quiet(): Promise<void> {
-    if (this.#lifecycle.state !== 'running') return
-    this.#isQuiet = true
-    await this.#orTell(this.#consumer?.close())
+    if (this.#lifecycle.state === 'running') await this.#orTell(this.#intake?.quiet())
+  }
+
+  /** After `quiet`: take tasks again. Rejects with StoreUnavailableError: then it stays quiet. */
+  async resume(): Promise<void> {
+    if (this.#lifecycle.state === 'running') await this.#intake?.resume()
+  }
+
+  /** Take from this queue too, until it stops. Rejects with ConfigError without a module that its tasks need. */
+  async addQueue(queue: string): Promise<void> {
+    requireText(queue, 'queue')
+    this.#pools.requireModule([queue])
+    if (this.#lifecycle.state === 'running') await this.#intake?.add(queue)
+  }
+
+  /** Take from this queue no more, until it stops. What it has taken of it goes on. */
+  async cancelQueue(queue: string): Promise<void> {
+    if (this.#lifecycle.state === 'running') await this.#intake?.cancel(queue)
   }
 
   /**
@@ -265,50 +334,31 @@ export class Worker implements Service {
    */
   async stop(options: { grace?: Duration | undefined; reason?: string | undefined } = {}): Promise<void> {
     const grace = options.grace === undefined ? this.#grace : milliseconds(options.grace, 'grace')
-    if (this.#lifecycle.state === 'idle') return
-    if (grace === 0) this.#stopNow.abort()
-    else if (this.#ending && options.grace !== undefined) this.#stopAfter(grace)
-    this.#ending ??= { grace, reason: options.reason ?? 'stop' }
+    const { state } = this.#lifecycle
+    if (state === 'idle') return
+    const limits = state === 'starting' || (state === 'stopping' && options.grace !== undefined)
+    this.#shutdown.ask({ grace, reason: options.reason ?? 'stop' }, limits)
     await this.#lifecycle.stop()
   }
 
-  /** ms from now. A run that has ended before has a signal of its own. */
-  #stopAfter(grace: number): void {
-    const stopNow = this.#stopNow
-    setTimeout(() => stopNow.abort(), Math.min(grace, MAX_TIMER_MS)).unref()
+  #drain(intake: Intake, turns: Turns): Promise<void> {
+    this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason: this.#shutdown.reason })
+    return this.#shutdown.drain(() => {
+      const closing = this.#orTell(intake.close())
+      turns.stop()
+      return closing
+    })
   }
 
-  async #drain(consumer: Consumer, turns: Turns, loop: Promise<void>): Promise<void> {
-    const { grace, reason } = this.#ending as Ending
-    this.#app.signals.emit('worker:shutdown', { hostname: this.hostname, reason })
-    // Beside the tasks: what waits for an unavailable broker must not take from their time.
-    const closing = this.#orTell(consumer.close())
-    turns.stop()
-    await this.#ended(grace)
-    for (const request of this.#state.running.values()) request.abort('shutdown')
-    await this.#ended(grace === 0 || this.#stopNow.signal.aborted ? 0 : ABORT_GRACE_MS)
-    for (const request of this.#state.running.values()) request.kill('shutdown')
-    // From here on an unavailable store is not waited for: what it does not take now is released by its lease.
-    this.#stopNow.abort()
-    await loop
-    await Promise.all([this.#released(), this.problem ? undefined : closing])
-  }
-
-  /**
-   * Resolves when nothing is held. While the broker is unavailable, what is still being written gets a moment alone:
-   * the lease releases it.
-   */
-  async #released(): Promise<void> {
-    const released = this.#state.released()
-    await (this.problem ? withDeadline(released, OUTAGE_GRACE_MS, () => undefined) : released)
+  #newShutdown(): Shutdown {
+    return new Shutdown(this.#state, () => this.problem)
   }
 
   #reset(): void {
     this.#context = undefined
-    this.#ending = undefined
-    this.#isQuiet = false
+    this.#turns = undefined
     this.#begun = 0
-    this.#stopNow = new AbortController()
+    this.#shutdown = this.#newShutdown()
   }
 
   /** What cannot be released, because the store is unavailable, is released by its lease. */
@@ -320,31 +370,16 @@ export class Worker implements Service {
     }
   }
 
-  /** Resolves when nothing runs any more, after `limit` ms, or when the worker must stop at once. */
-  async #ended(limit: number): Promise<void> {
-    const { signal } = this.#stopNow
-    if (this.#state.held === 0 || limit === 0 || signal.aborted) return
-    let timer: NodeJS.Timeout | undefined
-    let stopNow = (): void => undefined
-    const enough = new Promise<void>((resolve) => {
-      stopNow = resolve
-      timer = setTimeout(resolve, Math.min(limit, MAX_TIMER_MS))
-      signal.addEventListener('abort', stopNow, { once: true })
-    })
-    await Promise.race([enough, this.#state.released()])
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stopNow)
+  #execute(delivery: Delivery, context: WorkerContext, slots: LentSlots, settled: () => void): void {
+    const isOver = this.#begun >= this.#maxTasks
+    this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context), settled)
+    slots.changed()
   }
 
-  async #take(consumer: Consumer, context: WorkerContext, slots: LentSlots): Promise<void> {
-    for await (const delivery of consumer) {
-      const isOver = this.#begun >= this.#maxTasks
-      this.#state.hold(isOver ? this.#orTell(delivery.reject({ requeue: true })) : execute(delivery, context))
-      slots.changed()
-    }
-    if (this.#isQuiet || this.#lifecycle.state === 'stopping') return
-    // Nothing can come any more, nor be settled: its store is lost for good.
-    this.#app.signals.emit('worker:error', { error: consumer.problem, doing: 'taking tasks' })
+  /** Nothing can come any more, nor be settled: its store is lost for good. */
+  #lose(error: Error | undefined): void {
+    if (this.#lifecycle.state === 'stopping') return
+    this.#app.signals.emit('worker:error', { error, doing: 'taking tasks' })
     void this.stop({ grace: 0, reason: 'store lost' })
   }
 

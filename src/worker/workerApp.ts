@@ -1,11 +1,13 @@
 import type { Ended } from '../app/afterTask.ts'
 import type { Hooks } from '../app/lifeCycle/hooks.ts'
+import type { Layers } from '../app/lifeCycle/layers.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../protocol/job.ts'
+import type { LogicalClock } from '../protocol/logicalClock.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -17,12 +19,16 @@ export interface WorkerApp {
   readonly config: Config
   readonly tasks: ReadonlyMap<string, AnyTask>
   readonly signals: Emitter<Signals>
+  /** Of this process: remote control and events send it and adjust it. */
+  readonly logicalClock: LogicalClock
   /** What follows from the end of a task, beside its links. */
   readonly extensions: readonly Extension[]
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */
   readonly hooks: Hooks
+  /** What is put around each message that it processes. */
+  readonly layers: Pick<Layers, 'process'>
   /** The stores, opened at the first call. */
   stores(): Promise<Stores>
   /** Run one job to its end, in this thread. Never rejects. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
-import { told } from '../../src/testing/suites/poolTasks.ts'
+import { told } from '../../src/testing/suites/pool/poolTasks.ts'
 import { onEachStore, useLab } from './lab.ts'
 
 const look = (..._: number[]): Record<string, unknown> => told(currentTask() as TaskContext)

@@ -36,11 +36,13 @@ onEachStore((lab) => {
       'worker:shutdown',
     ])
     const base = { id: handle.id, task: 'add', queue: 'celery', retries: 0 }
-    for (const name of ['task:before-publish', 'task:after-publish', 'task:received', 'task:prerun'] as const)
-      expect(facts(told, name)).toEqual([base])
+    const own = { ...base, hostname: 'w@here' }
+    for (const name of ['task:before-publish', 'task:after-publish'] as const) expect(facts(told, name)).toEqual([base])
+    expect(facts(told, 'task:received')).toEqual([{ ...own, lost: 0 }])
     const runtime = expect.any(Number) as number
-    expect(facts(told, 'task:postrun')).toEqual([{ ...base, runtime }])
-    expect(facts(told, 'task:success')).toEqual([{ ...base, runtime, result: 3 }])
+    expect(facts(told, 'task:prerun')).toEqual([{ ...own, waited: runtime }])
+    expect(facts(told, 'task:postrun')).toEqual([{ ...own, runtime }])
+    expect(facts(told, 'task:success')).toEqual([{ ...own, runtime, result: 3 }])
     expect(facts(told, 'worker:ready')).toEqual([{ hostname: 'w@here' }])
     expect(facts(told, 'worker:shutdown')).toEqual([{ hostname: 'w@here', reason: 'enough' }])
   })
@@ -92,7 +94,7 @@ onEachStore((lab) => {
     await lab().work(app)
     await until(() => facts(told, 'task:postrun').length === 2 && facts(told, 'task:undecodable').length === 1)
     await until(() => facts(told, 'task:rejected').length === 1 && facts(told, 'task:unknown').length === 1)
-    const base = { queue: 'celery', retries: 0 }
+    const base = { queue: 'celery', retries: 0, hostname: expect.any(String) as string }
     expect(facts(told, 'task:revoked')).toEqual([{ ...base, id: late.id, task: 'mine', reason: 'expired' }])
     const reason = { requeue: false, reason: 'not mine' }
     expect(facts(told, 'task:rejected')).toEqual([{ ...base, id: rejected.id, task: 'mine', ...reason }])

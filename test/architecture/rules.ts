@@ -17,6 +17,7 @@ export const floors: Readonly<Record<string, number>> = {
   app: 11,
   control: 12,
   webhook: 12,
+  events: 12,
   beat: 12,
   worker: 13,
   telemetry: 14,

@@ -65,6 +65,8 @@ test('a worker loads no server, no client of HTTP and no log format', async () =
   const urls = loaded()
   expect(fits(urls, /src[/]worker[/]worker[.]ts$/)).toHaveLength(1)
   expect(fits(urls, NEVER)).toEqual([])
+  // Its file stands for any store that Celery does not share: without -E no code of events runs.
+  expect(fits(urls, /src[/]events[/]/)).toEqual([])
   expect(fits(urls, /src[/]http[/](?:openapi[/](?!info)|server[/]node)/)).toEqual([])
   expect(urls.length).toBeLessThan(450)
 })

@@ -117,12 +117,15 @@ test('each further signal is stronger: warm, soft, cold', async () => {
   expect(await stateOf(folder, 'a')).toBe('PENDING')
 })
 
-test('a cold stop does not wait for a hook that keeps the worker from starting', async () => {
+test.each([
+  ['cold', 'SIGQUIT', 1],
+  ['warm', 'SIGTERM', 0],
+] as const)('a %s stop does not wait for a hook that keeps the worker from starting', async (_, signal, code) => {
   const hook = `app.onWorkerInit(() => { console.log('it hangs'); return new Promise(() => setInterval(() => 0, 1000)) }, { timeout: '1h' })`
-  const worker = start(project({ 'tasks.ts': `${TASKS}\n${hook}` }), ['worker', '-A', 'tasks.ts'])
+  const worker = start(project({ 'tasks.ts': `${TASKS}\n${hook}` }), ['worker', '-A', 'tasks.ts', '--grace', '100ms'])
   await worker.until(/it hangs/)
-  worker.child.kill('SIGQUIT')
-  expect((await worker.ended).code).toBe(1)
+  worker.child.kill(signal)
+  expect((await worker.ended).code).toBe(code)
 })
 
 test('REMAP_SIGTERM: another value is wrong use', async () => {

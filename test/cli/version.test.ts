@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { version } from '../../src/cli/version.ts'
 import { nodeProblem } from '../../src/std/node.ts'
+import { version } from '../../src/std/version.ts'
 
 describe('Node', () => {
   test.each(['22.18.0', '22.19.1', '24.0.0', process.versions.node])('%s will do', (running) => {

@@ -82,3 +82,17 @@ test('--pidfile: a folder that is not there is one line', async () => {
   expect(stderr).toMatch(/^celeriac: --pidfile no\/worker\.pid: cannot be written: ENOENT.*\n$/)
   expect(code).toBe(1)
 })
+
+test('--autoscale: in the banner, begins with its min, and wrong pairs are refused', async () => {
+  const folder = project()
+  const worker = await startWorker(folder, '-P', 'threads', '--autoscale', '3,1')
+  expect(worker.stdout).toContain(' .> concurrency: 1 to 3 (threads)\n')
+  const refused = async (...options: string[]): Promise<string> =>
+    (await run(folder, ['worker', '-A', 'tasks.ts', ...options])).stderr
+  expect(await refused('-P', 'threads', '--autoscale', '1,3')).toBe(
+    'celeriac: autoscale: expected max >= min, got max 1 and min 3\n',
+  )
+  expect(await refused('--autoscale', '3')).toContain('Expected max,min: two whole numbers, the larger first, as 10,2.')
+  expect(await refused('--autoscale', '3,1')).toContain('autoscale: expected pool threads or processes, got inline')
+  expect(await refused('-P', 'threads', '--autoscale', '3,1', '-c', '2')).toContain('concurrency: expected none')
+})

@@ -23,6 +23,8 @@ export interface PythonSettings {
   readonly maxPriority?: number
   /** Arguments of the default queue, of RabbitMQ. */
   readonly queueArguments?: Readonly<Record<string, unknown>>
+  /** Queues of exchanges, a broadcast `news`, and `worker_direct`: see `shop.py`. */
+  readonly exchanges?: boolean
   /** `worker_prefetch_multiplier`. Default 4. */
   readonly prefetchMultiplier?: number
   readonly serializer?: 'json' | 'msgpack'
@@ -41,6 +43,8 @@ export interface PythonWorkerOptions extends PythonSettings {
   readonly concurrency?: number
   /** Default `py@test`. */
   readonly hostname?: string
+  /** It sends all events. Default: none. */
+  readonly events?: boolean
 }
 
 /** A real Celery worker; it ends with the test process. */
@@ -52,9 +56,16 @@ export class PythonWorker {
 
   /** Resolves when it takes tasks. */
   static async start(options: PythonWorkerOptions): Promise<PythonWorker> {
-    const { queue = 'python', queues = [queue], pool = 'threads', concurrency = 4, hostname = 'py@test' } = options
+    const {
+      queue = 'python',
+      queues = [queue],
+      pool = 'threads',
+      concurrency = 4,
+      hostname = 'py@test',
+      events,
+    } = options
     const flags = ['-P', pool, '-c', String(concurrency), '-Q', queues.join(','), '-n', hostname, '-l', 'INFO']
-    const quiet = ['--without-gossip', '--without-mingle', '--without-heartbeat']
+    const quiet = ['--without-gossip', '--without-mingle', events ? '-E' : '--without-heartbeat']
     const worker = new PythonWorker(
       launch(options, ['-m', 'celery', '-A', 'tasks', 'worker', ...flags, ...quiet]),
       hostname,

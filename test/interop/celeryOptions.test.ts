@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const PYTHON = '/usr/bin/python3'
@@ -13,9 +14,9 @@ const NAMED = new Set(
     .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].flatMap(([, name]) => name ?? [])),
 )
 
-function python(code: string): string[] {
-  const text = execFileSync(PYTHON, ['-c', code], { encoding: 'utf8', timeout: 30_000 })
-  return text.trim().split('\n')
+async function python(code: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(PYTHON, ['-c', code], { timeout: 30_000 })
+  return stdout.trim().split('\n')
 }
 
 /** Names of settings are given in full, by their namespace, or, after the first of a row, by their end: `…_level`. */
@@ -24,18 +25,19 @@ function isNamed(setting: string): boolean {
   return [...NAMED].some((name) => name.startsWith('…') && setting.endsWith(name.slice(1)))
 }
 
-test('each setting of Celery stands in the table', () => {
-  const settings = python(
+test('each setting of Celery stands in the table', async () => {
+  const settings = await python(
     'from celery.app.defaults import NAMESPACES, flatten\nfor name, _ in flatten(NAMESPACES): print(name)',
   )
   expect(settings.length).toBeGreaterThan(150)
   expect(settings.filter((name) => !isNamed(name))).toEqual([])
 })
 
-test('each option of its worker stands in the table', () => {
-  const options = python(
+test('each option of its worker stands in the table', async () => {
+  const printed = await python(
     'from celery.bin.worker import worker\nfor each in worker.params:\n  for name in each.opts: print(name)',
-  ).filter((name) => name.startsWith('-'))
+  )
+  const options = printed.filter((name) => name.startsWith('-'))
   expect(options.length).toBeGreaterThan(40)
   expect(options.filter((name) => !NAMED.has(name))).toEqual([])
 })

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { App } from '../../src/app/app.ts'
 import { Ignore, PythonError } from '../../src/std/errors.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
-import { told } from '../../src/testing/suites/poolTasks.ts'
+import { told } from '../../src/testing/suites/pool/poolTasks.ts'
 
 /** What the tasks need of the test around them. */
 export interface Surroundings {

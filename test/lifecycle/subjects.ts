@@ -11,7 +11,6 @@ import { every } from '../../src/beat/when/every.ts'
 import type { Broker, Consumer } from '../../src/broker/broker.ts'
 import { Control } from '../../src/control/control.ts'
 import { NodeServer } from '../../src/http/server/nodeServer.ts'
-import { systemClock } from '../../src/std/clock.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Lifecycle, type Service } from '../../src/std/service.ts'
 import { Stop } from '../../src/std/stopSignal.ts'
@@ -95,16 +94,19 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
   const app = lab.app()
   const { broker } = await storesOf(app)
   const consumers = new Consumers(broker)
+  const internals = internalsOf(app)
+  app.on('worker:error', ({ error }) => {
+    throw error
+  })
   const service = new ControlListener({
-    hostname: 'celeriac@subject',
-    broker: async () => broker,
-    clock: systemClock,
+    worker: new Worker(app, { hostname: 'celeriac@subject', logger: false }),
+    app: { ...internals, stores: async () => ({ ...(await internals.stores()), broker }) },
+    allowed: true,
     state: new WorkerState(),
+    turns: () => undefined,
+    timeLimits: {},
     revokeGrace: 0,
     retract: () => undefined,
-    error: (error) => {
-      throw error
-    },
   })
   return {
     service,

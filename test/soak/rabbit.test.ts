@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { deadLetterQueue } from '../../src/worker/task/admit.ts'
+import { deadLetterQueue } from '../../src/app/knownQueues.ts'
 import { killAndCheck } from '../chaos/killing.ts'
 import { RabbitScene, useRabbitServer } from '../chaos/rabbitScene.ts'
 import { until } from '../chaos/scene.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { isDefect } from '../../src/std/defect.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
+import { isDefect } from '../../src/std/thrown.ts'
 import { AmqpConnection } from '../../src/stores/rabbitmq/connection/connection.ts'
 import { connectRedis } from '../../src/stores/redis/connection/client.ts'
 import { openDatabase } from '../../src/stores/sqlite/database.ts'

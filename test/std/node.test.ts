@@ -15,7 +15,7 @@ test('the Node that is asked for is that of the package', () => {
 })
 
 describe('on an old Node', () => {
-  it.each(['celeriac', 'celeriac/worker', 'celeriac/beat', 'celeriac/http', 'celeriac/control'])(
+  it.each(['celeriac', 'celeriac/worker', 'celeriac/beat', 'celeriac/http', 'celeriac/control', 'celeriac/events'])(
     "import '%s' says which Node it needs",
     async (name) => {
       const flags = ['--conditions=source', '--import', asVersion('20.20.2'), '--input-type=module']

@@ -36,6 +36,11 @@ test('everything that a worker is, without passwords', () => {
 `)
 })
 
+test('between which sizes its own pool scales itself', () => {
+  const text = banner({ ...FACTS, autoscale: { max: 10, min: 2 } })
+  expect(text).toContain(' .> concurrency: 2 to 10 (threads), 100 (inline)\n')
+})
+
 test('no module, no tasks', () => {
   const text = banner({ ...FACTS, module: undefined, tasks: [] })
   expect(text).toContain(' .> app:         shop\n')

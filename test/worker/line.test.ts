@@ -50,6 +50,25 @@ describe('the line of a pool', () => {
     expect([line.take(), line.take()]).toEqual([true, false])
   })
 
+  it('has more slots, which those that wait get first, or fewer, as they become free', async () => {
+    const line = full(2, 1)
+    const ends: string[] = []
+    const wait = (name: string): void => void line.wait(true, new Stop()).then(() => ends.push(name))
+    for (const name of ['one', 'two', 'three']) wait(name)
+    line.resize(4)
+    await Promise.resolve()
+    expect([ends, line.waiting, line.take()]).toEqual([['one', 'two'], 1, false])
+    line.resize(2)
+    for (let n = 0; n < 2; n++) line.free()
+    await Promise.resolve()
+    expect([ends, line.waiting, line.take()]).toEqual([['one', 'two'], 1, false])
+    line.free()
+    await Promise.resolve()
+    expect([ends, line.waiting]).toEqual([['one', 'two', 'three'], 0])
+    for (let n = 0; n < 2; n++) line.free()
+    expect([line.take(), line.take(), line.take()]).toEqual([true, true, false])
+  })
+
   it.each([
     [2, 10_000, SPARES],
     [2, 20, 100],

@@ -41,6 +41,9 @@ describe('lines', () => {
     signals.emit('chord:success', { group: 'g', id: 'b' })
     signals.emit('chord:failure', { group: 'g', id: 'b', error: ERROR })
     signals.emit('worker:ready', { hostname: 'celery@host' })
+    const pool = { hostname: 'celery@host', pool: 'threads' }
+    signals.emit('worker:scaled', { ...pool, before: 1, size: 2 })
+    signals.emit('worker:scaled', { ...pool, before: 2, size: 1 })
     signals.emit('worker:shutdown', { hostname: 'celery@host', reason: 'signal' })
     signals.emit('worker:error', { error: new StoreUnavailableError('the store is away'), doing: 'taking tasks' })
     expect(texts()).toEqual([
@@ -61,6 +64,8 @@ describe('lines', () => {
       '30 Chord g complete: its body b is sent',
       '50 Chord g failed, and its body b: TypeError: no',
       '30 celery@host ready',
+      '30 celery@host grows its pool threads from 1 to 2',
+      '30 celery@host shrinks its pool threads from 2 to 1',
       '30 celery@host stops: signal',
       '50 taking tasks: the store is away',
     ])

@@ -125,11 +125,17 @@ onEachStore((lab) => {
 
   it('an unknown task fails as NotRegistered, and its message is kept for a later deploy', async () => {
     const app = lab().app({ queue: 'mine' })
-    await lab().work(app)
+    await lab().work(app, { hostname: 'w@here' })
     const told = next(app, 'task:unknown')
     const handle = await app.send('of.tomorrow', [1, { a: 2 }], { headers: { tenant: 'acme' } })
     await expect(handle.get()).rejects.toMatchObject({ type: 'NotRegistered', message: 'of.tomorrow' })
-    expect(await told).toEqual({ id: handle.id, task: 'of.tomorrow', queue: 'mine', retries: 0 })
+    expect(await told).toEqual({
+      id: handle.id,
+      task: 'of.tomorrow',
+      queue: 'mine',
+      retries: 0,
+      hostname: 'w@here',
+    })
     expect(await handle.info()).toMatchObject({ task: 'of.tomorrow', state: 'FAILURE', queue: 'mine' })
     expect(await app.queueSize('mine.dead')).toBe(1)
     const kept = await read(app, 'mine.dead')

@@ -2,6 +2,8 @@ import { inTime } from '../../std/deadline.ts'
 import { CeleriacError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { readOptions } from '../../std/optionTable.ts'
+import { type StopSignal, untilStopped } from '../../std/stopSignal.ts'
+import { asError } from '../../std/thrown.ts'
 import { requireFunction } from '../../std/validate.ts'
 import { HOOK_OPTIONS, type HookOptions } from './hookOptions.ts'
 
@@ -60,9 +62,15 @@ export class HookList<Facts> {
     }
   }
 
-  /** One after the other, the first first. Rejects with the failure of the first that fails; the others are not run. */
-  async run(facts: Facts): Promise<void> {
-    for (const entry of [...this.#entries]) await this.#call(entry, facts)
+  /**
+   * One after the other, the first first. Rejects with the failure of the first that fails, or as soon as `stop`
+   * aborts; the others are not run.
+   */
+  async run(facts: Facts, stop?: StopSignal): Promise<void> {
+    for (const entry of [...this.#entries]) {
+      const call = this.#call(entry, facts)
+      await (stop ? untilStopped(call, stop) : call)
+    }
   }
 
   /** All of them, also after a failure, which is logged. Never rejects. */
@@ -76,8 +84,9 @@ export class HookList<Facts> {
   async #call({ run, timeout }: Entry<Facts>, facts: Facts): Promise<void> {
     try {
       await inTime((async () => run(facts))(), timeout)
-    } catch (cause) {
-      const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+    } catch (thrown) {
+      const cause = asError(thrown)
+      const reason = cause === thrown ? `${cause.name}: ${cause.message}` : cause.message
       throw new CeleriacError('HOOK_FAILED', `a hook of ${this.#name} failed: ${reason}`, { cause })
     }
   }

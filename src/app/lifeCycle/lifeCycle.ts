@@ -30,7 +30,8 @@ export abstract class LifeCycle extends StoreAccess {
 
   /**
    * Run this in each worker of this app that starts, before it opens anything; one after the other, awaited. If it
-   * throws, or takes longer than its `timeout`, the worker does not start. The returned function takes it back.
+   * throws, or takes longer than its `timeout`, the worker does not start. A stop waits for it as long as for tasks:
+   * then `start` rejects with code `STOPPED`. The returned function takes it back.
    * Celery's `worker_init`.
    */
   onWorkerInit(hook: WorkerHook, options: HookOptions = {}): () => void {
@@ -38,7 +39,8 @@ export abstract class LifeCycle extends StoreAccess {
   }
 
   /**
-   * Run this when a worker takes tasks; `start` resolves afterwards. What it throws is logged. Celery's `worker_ready`.
+   * Run this when a worker takes tasks; `start` resolves afterwards. What it throws is logged. A stop does not wait for
+   * it. Celery's `worker_ready`.
    */
   onWorkerReady(hook: WorkerHook, options: HookOptions = {}): () => void {
     return this.hooks.workerReady.add(hook, options)

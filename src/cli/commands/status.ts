@@ -1,7 +1,7 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
 import { Control } from '../../control/control.ts'
-import { isStoreAway } from '../../std/errorCode.ts'
+import { isStoreAway } from '../../std/thrown.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'

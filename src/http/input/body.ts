@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { InputError, Problem } from '../output/problem.ts'
 import { headersOf } from './header.ts'
 import { parseJson } from './json.ts'
-import { type Part, parseMultipart } from './multipart.ts'
+import type { Part } from './multipart.ts'
 
 /**
  * A request's body: none, a JSON value, bytes of a type that is taken, a form, or the problem with it. `bytes` are as
@@ -41,6 +41,7 @@ export async function readBody(c: Context, maxBody: number, accepts: readonly st
   const media = (type?.split(';', 1)[0] as string | undefined)?.trim().toLowerCase()
   if (media === undefined || !accepts.some((range) => covers(range, media))) return refused(typeProblem(type, accepts))
   if (media !== FORM_TYPE) return { kind: 'raw', bytes }
+  const { parseMultipart } = await import('./multipart.ts')
   const form = parseMultipart(bytes, type as string)
   return form.kind === 'parts' ? { kind: 'form', parts: form.parts, bytes } : malformed(form.reason)
 }

@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
 import type { App } from '../../app/app.ts'
+import { gauge } from '../../telemetry/metrics/counters.ts'
+import type { Family } from '../../telemetry/metrics/family.ts'
 import { metricsOf } from '../../telemetry/metrics/metrics.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
@@ -9,7 +11,11 @@ import { addMetricsRoute } from './metrics.ts'
 export interface ProbedWorker {
   readonly app: App
   readonly health: { readonly ready: boolean; readonly live: boolean; readonly reason?: string | undefined }
+  /** How many tasks each of its pools may run at once. Absent: not among the metrics. */
+  readonly pools?: readonly { readonly kind: string; readonly size: number }[]
 }
+
+const SLOTS = { name: 'celeriac_worker_slots', help: 'Tasks that the pools of the worker may run at once now.' }
 
 /**
  * What a supervisor asks of a worker: `GET /livez`, `GET /readyz` (200, or 503 with the reason) and `GET /metrics`, for
@@ -22,13 +28,25 @@ export function createWorkerHttp(worker: ProbedWorker): Hono {
   api.get('/readyz', () => answer(worker.health.ready, worker))
   api.all('/livez', methodNotAllowed('GET, HEAD'))
   api.all('/readyz', methodNotAllowed('GET, HEAD'))
-  addMetricsRoute(api, metricsOf(app))
+  const metrics = metricsOf(app)
+  metrics.add(() => slotsOf(worker))
+  addMetricsRoute(api, metrics)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => {
     app.config.logger.error({ err: error }, `a request for ${c.req.path} failed`)
     return respondProblem({ kind: 'internal-error', detail: "see the worker's log" }, c.req.path)
   })
   return api
+}
+
+function slotsOf({ pools = [] }: ProbedWorker): Family[] {
+  if (pools.length === 0) return []
+  return [
+    gauge(
+      SLOTS,
+      pools.map(({ kind, size }) => ({ labels: { pool: kind }, value: size })),
+    ),
+  ]
 }
 
 function answer(isWell: boolean, { health: { reason } }: ProbedWorker): Response {

@@ -1,20 +1,23 @@
+import { type Backlog, dueSince, earliest } from '../../broker/backlog.ts'
 import {
   type Binding,
   type Broker,
-  type Change,
   type ConsumeOptions,
   type Consumer,
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
   type Route,
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { edited } from '../../protocol/messageEdit.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
+import { fitsTopic } from '../../std/glob.ts'
 import { AsyncQueue } from '../../std/queue.ts'
 
 /** A message in memory. `holder` is the delivery that may settle it. */
@@ -53,15 +56,17 @@ export class MemoryBroker implements Broker {
 
   async publish(
     envelope: Envelope,
-    { exchange, routingKey }: Route,
+    { exchange, routingKey, queues: declared = [] }: Route,
     { notBefore = 0, transient = false }: PublishOptions = {},
   ): Promise<void> {
     if (transient && exchange === '' && !this.#isRead(routingKey)) return
+    this.#bind(declared)
     const bound = (this.#bindings.get(exchange) ?? []).filter(
-      (one) => one.kind === 'fanout' || one.routingKey === routingKey,
+      (one) => one.kind === 'fanout' || fitsTopic(one.routingKey ?? '', routingKey),
     )
     const queues = exchange === '' ? [routingKey] : bound.map((one) => one.queue)
     for (const queue of queues) {
+      if (exchange === EVENT_EXCHANGE && this.waiting(queue, this.clock.now()).length >= MAX_WAITING_EVENTS) continue
       const seq = ++this.#seq
       this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
     }
@@ -69,12 +74,7 @@ export class MemoryBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    for (const { name, bindings = [] } of queues) {
-      for (const binding of bindings) {
-        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
-        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
-      }
-    }
+    this.#bind(queues)
     const consumer = new MemoryConsumer(this, queues, options)
     this.#consumers.add(consumer)
     consumer.look()
@@ -93,7 +93,7 @@ export class MemoryBroker implements Broker {
     return item && this.#foundOf(item)
   }
 
-  async change(taskId: string, queue: string, change: Change): Promise<boolean> {
+  async change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
     const item = this.#find(taskId, queue)
     if (!item || item.holder) return false
     const changed = change(this.#foundOf(item))
@@ -126,6 +126,18 @@ export class MemoryBroker implements Broker {
     return this.waiting(queue, this.clock.now()).length
   }
 
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const now = this.clock.now()
+    const items = [...this.#items.values()]
+    const found = queues.map((queue) => {
+      const waiting = this.waiting(queue, now)
+      const moments = waiting.map(({ envelope: { headers } }) => dueSince(headers.id, headers.eta))
+      return [queue, { waiting: waiting.length, oldest: earliest(moments) }] as const
+    })
+    const delayed = items.filter(({ holder, due }) => !holder && due > now).length
+    return { queues: new Map(found), delayed, held: items.filter(({ holder }) => holder).length }
+  }
+
   async workers(queue: string): Promise<number> {
     return [...this.#consumers].filter((consumer) => consumer.reads(queue)).length
   }
@@ -151,6 +163,15 @@ export class MemoryBroker implements Broker {
     if (!(consumer instanceof MemoryConsumer) || !this.#consumers.has(consumer)) return
     consumer.die()
     this.clock.after(this.#lease, () => consumer.rescue(), true)
+  }
+
+  #bind(queues: readonly Queue[]): void {
+    for (const { name, bindings = [] } of queues) {
+      for (const binding of bindings) {
+        const others = (this.#bindings.get(binding.exchange) ?? []).filter((one) => one.queue !== name)
+        this.#bindings.set(binding.exchange, [...others, { ...binding, queue: name }])
+      }
+    }
   }
 
   #isRead(queue: string): boolean {

@@ -1,5 +1,5 @@
 import { uuid } from '../../std/id.ts'
-import { nextTurn } from '../../std/turn.ts'
+import { nextTurn } from '../../std/pause.ts'
 import {
   type Due,
   type EntryChange,

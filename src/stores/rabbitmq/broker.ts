@@ -11,6 +11,7 @@ import {
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { ignoredWarning } from '../../broker/urlParameters.ts'
 import { type Envelope, mayBePart } from '../../protocol/envelope.ts'
+import { EVENT_EXCHANGE } from '../../protocol/event.ts'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { redactUrl } from '../../std/url.ts'
@@ -60,6 +61,7 @@ export class AmqpBroker implements Broker {
   readonly url: string
   readonly first = 'highest'
   readonly turns = 'random'
+  readonly sharedWithCelery = true
   /**
    * A server short of memory stops reading from connections that publish: held messages must be settled nevertheless,
    * so another connection does that.
@@ -116,11 +118,12 @@ export class AmqpBroker implements Broker {
 
   async publish(
     envelope: Envelope,
-    { exchange, routingKey }: Route,
+    route: Route,
     { notBefore, transient = false }: PublishOptions = {},
   ): Promise<void> {
-    this.check(envelope, { exchange, routingKey })
-    if (exchange !== '') return this.#toExchange(envelope, { exchange, routingKey })
+    const { exchange, routingKey } = route
+    this.check(envelope, route)
+    if (exchange !== '') return this.#toExchange(envelope, route)
     const wait = notBefore === undefined ? 0 : notBefore - this.#time.now()
     if (wait > 0) return this.#later(envelope, routingKey, notBefore as number)
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
@@ -253,8 +256,11 @@ export class AmqpBroker implements Broker {
   }
 
   /** To all queues that are bound to it; to have none is no error. */
-  async #toExchange(envelope: Envelope, { exchange, routingKey }: Route): Promise<void> {
-    if (!(await this.#topology.hasExchange(exchange))) return
+  async #toExchange(envelope: Envelope, { exchange, routingKey, queues = [] }: Route): Promise<void> {
+    for (const queue of queues) await this.#topology.bound(queue)
+    // Made by the first sender, as Celery does: there is an event every few seconds, with or without a receiver.
+    if (exchange === EVENT_EXCHANGE) await this.#topology.exchange(exchange, 'topic')
+    else if (!(await this.#topology.hasExchange(exchange))) return
     const message = { exchange, routingKey, content: envelope.body, options: writeProperties(envelope) }
     try {
       await this.#others.publish({ ...message, mandatory: false })

@@ -1,7 +1,9 @@
 import type { Channel } from 'amqplib'
-import type { Binding, Queue } from '../../broker/broker.ts'
+import type { Binding, ExchangeKind, Queue } from '../../broker/broker.ts'
+import { bindingOf } from '../../broker/broker.ts'
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { AmqpConnection } from './connection/connection.ts'
 
@@ -9,7 +11,7 @@ import type { AmqpConnection } from './connection/connection.ts'
 const EXCHANGES: Readonly<Record<string, { readonly kind: string; readonly durable: boolean }>> = {
   [CONTROL_EXCHANGE]: { kind: 'fanout', durable: false },
   [REPLY_EXCHANGE]: { kind: 'direct', durable: false },
-  celeryev: { kind: 'topic', durable: true },
+  [EVENT_EXCHANGE]: { kind: 'topic', durable: true },
 }
 
 /**
@@ -20,6 +22,8 @@ const REPLY_QUEUE_EXPIRES_MS = 3_600_000
 /** The same for a queue that would gather all broadcasts meanwhile. */
 const BROADCAST_QUEUE_EXPIRES_MS = 60_000
 const BROADCAST_TTL_MS = 300_000
+/** Events are of no use later than this, ms. Celery's receivers keep them for as long. */
+const EVENT_TTL_MS = 5000
 
 const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
@@ -61,9 +65,18 @@ export class Topology {
     return this.#once(`queue ${name}`, () => this.#makeQueue(name))
   }
 
+  /** The same, with its bindings. */
+  bound({ name, bindings = [] }: Queue): Promise<void> {
+    return this.#once(`bound ${name}`, async () => {
+      await this.queue(name)
+      await this.bind(name, bindings)
+    })
+  }
+
   /** It may have been deleted: check again at the next use. */
   forgetQueue(name: string): void {
     this.#known.delete(`queue ${name}`)
+    this.#known.delete(`bound ${name}`)
   }
 
   /**
@@ -74,38 +87,43 @@ export class Topology {
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      if (!TYPE_MISMATCH.test((error as Error).message)) throw undeclared(name, args, error)
+      if (!TYPE_MISMATCH.test((error as Error).message)) throw undeclared('queue', name, durableWith(args), error)
     }
   }
 
   /** A queue that exists as long as its consumer. Throws ConfigError where the server refuses it. */
   async transient({ name, bindings = [] }: Queue): Promise<void> {
-    const args =
-      bindings.length > 0
-        ? { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS, 'x-message-ttl': BROADCAST_TTL_MS }
-        : { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
+    const args = transientArguments(bindings)
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      throw undeclared(name, args, error)
+      throw undeclared('queue', name, durableWith(args), error)
     }
     await this.bind(name, bindings)
   }
 
   async bind(queue: string, bindings: readonly Binding[]): Promise<void> {
     for (const { exchange, kind, routingKey = '' } of bindings) {
-      await this.exchange(exchange, kind)
+      await this.exchange(exchange, kind, exchange !== queue)
       const key = kind === 'fanout' ? (EXCHANGES[exchange]?.kind === 'topic' ? '#' : '') : routingKey
       await this.#run((channel) => channel.bindQueue(queue, exchange, key))
     }
   }
 
-  /** Ensure that an exchange exists; declares one of this kind if there is none of the name. */
-  exchange(name: string, kind: 'direct' | 'fanout' | 'topic'): Promise<void> {
+  /**
+   * Ensure that an exchange exists; declares one of this kind if there is none of the name. `isOfKind`: throws
+   * ConfigError where the one that exists is another, unless it is one of Celery's own.
+   */
+  exchange(name: string, kind: ExchangeKind, isOfKind = false): Promise<void> {
+    const own = EXCHANGES[name]
     return this.#once(`exchange ${name}`, async () => {
-      if (await this.#found((channel) => channel.checkExchange(name))) return
-      const known = EXCHANGES[name] ?? { kind, durable: true }
-      await this.#run((channel) => channel.assertExchange(name, known.kind, { durable: known.durable }))
+      if ((own || !isOfKind) && (await this.#found((channel) => channel.checkExchange(name)))) return
+      const { kind: type, durable } = own ?? { kind, durable: true }
+      try {
+        await this.#run((channel) => channel.assertExchange(name, type, { durable }))
+      } catch (error) {
+        throw undeclared('exchange', name, `${type}, durable`, error)
+      }
     })
   }
 
@@ -212,9 +230,22 @@ export class Topology {
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
-      throw undeclared(name, args, error)
+      throw undeclared('queue', name, durableWith(args), error)
     }
-    await this.bind(name, [{ exchange: name, kind: 'direct', routingKey: name }])
+    await this.bind(name, [bindingOf(name, given)])
+  }
+}
+
+function transientArguments(bindings: readonly Binding[]): Readonly<Record<string, number>> {
+  if (bindings.length === 0) return { 'x-expires': REPLY_QUEUE_EXPIRES_MS }
+  // Of an exchange of an app: tasks, which wait for as long as their worker is busy.
+  if (!bindings.some(({ exchange }) => Object.hasOwn(EXCHANGES, exchange)))
+    return { 'x-expires': BROADCAST_QUEUE_EXPIRES_MS }
+  const isOfEvents = bindings.some(({ exchange }) => exchange === EVENT_EXCHANGE)
+  return {
+    'x-expires': BROADCAST_QUEUE_EXPIRES_MS,
+    'x-message-ttl': isOfEvents ? EVENT_TTL_MS : BROADCAST_TTL_MS,
+    ...(isOfEvents && { 'x-max-length': MAX_WAITING_EVENTS }),
   }
 }
 
@@ -231,20 +262,23 @@ function forbidden(error: Error): ConfigError {
   return new ConfigError(`RabbitMQ: ${expected}; the server says: ${error.message}`, { cause: error })
 }
 
+function durableWith(args: object): string {
+  return `durable with arguments ${JSON.stringify(args)}`
+}
+
 /**
- * Why a queue could not be declared, as ConfigError where waiting does not help. Where it exists with other arguments,
- * the server names the first that differs, with both values.
+ * Why a queue or exchange could not be declared, as ConfigError where waiting does not help. Where it exists with other
+ * properties, the server names the first that differs, with both values.
  */
-function undeclared(queue: string, args: object, error: unknown): unknown {
+function undeclared(thing: 'queue' | 'exchange', name: string, expected: string, error: unknown): unknown {
   const code = replyCodeOf(error)
   if (code !== PRECONDITION_FAILED && code !== RESOURCE_LOCKED) return error
   const { message } = error as Error
   const says = /"(?:PRECONDITION_FAILED|RESOURCE_LOCKED) - ([^"]*)"/.exec(message)?.[1] ?? message
-  const expected = `durable with arguments ${JSON.stringify(args)}`
   const what = /\binequivalent\b|\bnot equivalent\b/.test(message)
     ? `exists with other properties: expected ${expected}`
     : 'cannot be declared'
-  return new ConfigError(`queue ${queue} ${what}; the server says: ${says}`, { cause: error })
+  return new ConfigError(`${thing} ${name} ${what}; the server says: ${says}`, { cause: error })
 }
 
 /** The server's reply code, where it has refused something. */

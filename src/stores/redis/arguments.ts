@@ -46,8 +46,9 @@ export const METADATA: ScriptArguments<'metadata_key' | 'metadata' | 'metadata_t
   new ScriptArguments('metadata_key', 'metadata', 'metadata_ttl', 'id', 'score')
 
 /**
- * A message, as `send` of `submit.ts` wants it. `kind` is `push`, into the list `target`; `park`, kept under the tag
- * `target` until `time`, seconds since the epoch; or empty where there is none.
+ * A message, as `send` of `broker/sending.ts` wants it. `kind` is `push`, into the list `target`; `route`, to an
+ * exchange, as `target` says; `park`, kept under the tag `target` until `time`, seconds since the epoch; or empty where
+ * there is none.
  */
 export const MESSAGE: ScriptArguments<'kind' | 'target' | 'time' | 'text'> = new ScriptArguments(
   'kind',

@@ -1,10 +1,10 @@
 import { ENDING, JOINING, MEMBER, MESSAGE, RECORD } from './arguments.ts'
 import { SETTLING } from './broker/scripts.ts'
+import { SEND_LUA } from './broker/sending.ts'
 import type { Script } from './connection/connection.ts'
 import { CHORDS, JOIN_LUA, OPEN, OPEN_CALL, OPEN_LUA, PART } from './results/chordScript.ts'
 import { STORE_LUA } from './results/recordScript.ts'
 import { STAGED_LUA } from './staging.ts'
-import { SEND_LUA } from './submit.ts'
 
 /** Lua that a script with chords has in addition to the same script without. */
 interface Joining {

@@ -9,10 +9,10 @@ import {
 import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
-import { NotSupportedError } from '../../std/errors.ts'
 import { MESSAGE, METADATA, NOTE, RECORD } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { KINDS, SETTLING } from './broker/scripts.ts'
+import { SEND_LUA } from './broker/sending.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
@@ -20,36 +20,6 @@ import { OPEN, OPEN_CALL, OPEN_LUA } from './results/chordScript.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
-
-/**
- * `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes. `unsendable(kind, target)`:
- * why it cannot be sent, as the server would answer, else nil; to be called before the first write. A script with it
- * has the visibility timeout, s, as ARGV[2].
- */
-export const SEND_LUA = `
-local visibility = tonumber(ARGV[2])
-local lists, texts = {}, {}
-local function unsendable(kind, target)
-  return (kind == 'push' and unpushable(target)) or (kind == 'park' and unheld()) or nil
-end
-local function send(kind, target, time, text)
-  if kind == 'push' then
-    if not texts[target] then
-      lists[#lists + 1] = target
-      texts[target] = {}
-    end
-    texts[target][#texts[target] + 1] = text
-  elseif kind == 'park' then
-    redis.call('HSET', unacked, target, text)
-    redis.call('ZADD', index, string.format('%.6f', tonumber(time) - visibility), target)
-    redis.call('SADD', parked, target)
-    redis.pcall('PUBLISH', parked, '')
-  end
-end
-local function sent()
-  for _, list in ipairs(lists) do in_pieces('LPUSH', list, texts[list]) end
-end
-`
 
 /**
  * Lua: `submit_each(ARGV)`: ARGV[3] is how many; ARGV[4] 1 where none is sent if one cannot be; ARGV[5…] are the
@@ -185,22 +155,9 @@ const NO_RECORD = RECORD.of({ record_key: '', record: '', status: '', record_ttl
 /** MESSAGE of a message; without one, empty. */
 export function messageArgs(broker: RedisBroker, message: Message | undefined, selfTimed: boolean): readonly Arg[] {
   if (!message) return NO_MESSAGE
-  const { envelope, route, notBefore } = message
-  requireQueue(message)
-  if (notBefore !== undefined && !selfTimed && broker.isAhead(notBefore)) {
-    const [target, time, text] = broker.park(envelope, route, notBefore)
-    return MESSAGE.of({ kind: 'park', target, time, text })
-  }
-  const { list: target, text } = broker.pushOf(envelope, route)
-  return MESSAGE.of({ kind: 'push', target, time: '', text })
+  return broker.sendArgs(message.envelope, message.route, selfTimed ? undefined : message.notBefore)
 }
 const NO_MESSAGE = MESSAGE.of({ kind: '', target: '', time: '', text: '' })
-
-/** The scripts send to queues only. */
-export function requireQueue({ route: { exchange } }: Message): void {
-  if (exchange === '') return
-  throw new NotSupportedError(`a message to exchange ${exchange}: on Redis, expected one to a queue (option queue)`)
-}
 
 /**
  * Submits tasks with their PENDING records, those of one turn of the event loop together. Most are calls of one task:
@@ -221,13 +178,11 @@ export class RedisSubmitter {
   }
 
   submit(submission: Submission): Promise<boolean> {
-    if (submission.message) requireQueue(submission.message)
     return this.#batch.add(submission)
   }
 
   /** Each 1000 in one script. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    for (const { message } of submissions) if (message) requireQueue(message)
     // Submissions that came before are sent first.
     this.#batch.flush()
     const answers = await Promise.all(pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#together(some)))
@@ -361,7 +316,7 @@ function isAlike(items: readonly Submission[]): items is readonly PlainSubmissio
   return isPlain(first) && items.every((one) => isLike(one, first))
 }
 
-/** Goes into its queue at once, with a new record. */
+/** Goes into its queue at once, by its name, with a new record. */
 interface PlainSubmission extends Submission {
   readonly message: Message
   readonly meta: TaskMeta
@@ -369,7 +324,7 @@ interface PlainSubmission extends Submission {
 
 function isPlain(submission: Submission | undefined): submission is PlainSubmission {
   const { meta, once, message, note } = submission ?? {}
-  if (!meta || once || note || !message || meta.status !== PENDING) return false
+  if (!meta || once || note || !message || meta.status !== PENDING || message.route.exchange !== '') return false
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 

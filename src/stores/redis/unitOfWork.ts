@@ -24,7 +24,7 @@ import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
 import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
-import { isTimed, messageArgs, type Recorder, RedisSubmitter, recordArgs, requireQueue } from './submit.ts'
+import { isTimed, messageArgs, type Recorder, RedisSubmitter, recordArgs } from './submit.ts'
 
 /** One settlement, or a write without a delivery, as its script takes it. */
 interface Item {
@@ -75,7 +75,6 @@ export class RedisUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const messages = messagesOf(submissions)
-    for (const message of messages) requireQueue(message)
     const opening = this.#openArgs(opens, messages)
     if (adds) return this.#addMember(adds, submissions, opening)
     if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
@@ -101,10 +100,6 @@ export class RedisUnitOfWork implements UnitOfWork {
     const adding = (await connection.script(ADD_MEMBER, heldKeys, args)) as Adding
     await (adding === 'new' ? this.#staging.move(staged) : this.#staging.drop(staged))
     return adding
-  }
-
-  check(message: Message): void {
-    requireQueue(message)
   }
 
   settle(settlement: Settlement): Promise<boolean> {
@@ -167,7 +162,6 @@ export class RedisUnitOfWork implements UnitOfWork {
   /** With more messages than one script should send. */
   async #writeStaged(writing: Writing, ending: Ending, hold?: Hold): Promise<boolean> {
     const { publish = [] } = writing
-    for (const message of publish) requireQueue(message)
     const opens = this.#openArgs(writing.opens, publish)
     const staged = await this.#staging.stageMessages(publish)
     const item = this.#joiningItem({ ...writing, publish: [] }, ending, { hold, staged, opening: opens })

@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
 import type { Family } from './family.ts'
-import { StoreLook } from './queueSizes.ts'
+import type { StoreLook } from './queueSizes.ts'
 import { TaskMetrics } from './tasks.ts'
 
 /** Type of the text: Prometheus' exposition format. */
@@ -14,13 +14,14 @@ export class Metrics {
    * rejects with fails the scrape: half of the numbers would look as if the other processes had been reset.
    */
   peers: ((own: readonly Family[]) => Promise<readonly (readonly Family[])[]>) | undefined
-  readonly #store: StoreLook
+  readonly #app: App
+  #store: Promise<StoreLook> | undefined
   readonly #sources: (() => readonly Family[])[] = []
   #process: Promise<() => Promise<Family[]>> | undefined
 
   constructor(app: App) {
     this.tasks = new TaskMetrics(app)
-    this.#store = new StoreLook(app, () => this.tasks.names)
+    this.#app = app
     this.add(() => this.tasks.families())
   }
 
@@ -43,9 +44,11 @@ export class Metrics {
 
   /** All of it as text of the type METRICS_TYPE, for all processes together. */
   async text(): Promise<string> {
-    const [all, store] = await Promise.all([this.#all(), this.#store.families()])
+    this.#store ??= import('./queueSizes.ts').then(({ StoreLook }) => new StoreLook(this.#app, () => this.tasks.names))
+    const store = this.#store.then((look) => look.families())
+    const [all, stored] = await Promise.all([this.#all(), store])
     const { AggregatorRegistry } = await import('prom-client')
-    return AggregatorRegistry.aggregate([...all, store]).metrics()
+    return AggregatorRegistry.aggregate([...all, stored]).metrics()
   }
 
   /**

@@ -1,24 +1,52 @@
 import type { App } from '../../app/app.ts'
-import { queuesOf } from '../../app/knownQueues.ts'
+import { internalsOf } from '../../app/internals.ts'
+import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
+import type { Broker } from '../../broker/broker.ts'
 import { withDeadline } from '../../std/deadline.ts'
-import { isStoreAway } from '../../std/errorCode.ts'
+import { isStoreAway } from '../../std/thrown.ts'
 import { gauge } from './counters.ts'
 import type { Family } from './family.ts'
 
 /** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
 const STORE_TIMEOUT_MS = 2000
+/** How long an answer is used again, ms: however often it is scraped, the store counts once a second. */
+const KEPT_MS = 1000
+
 const UP = { name: 'celeriac_store_up', help: 'Whether the broker answered: 1 or 0.' }
 const MESSAGES = {
   name: 'celeriac_queue_messages',
   help: 'Messages that wait in a queue, the delayed ones not counted.',
 }
+const OLDEST = {
+  name: 'celeriac_queue_oldest_age_seconds',
+  help: 'Since when the oldest message that waits in a queue could have run; 0 where none waits.',
+}
+const DEAD = { name: 'celeriac_queue_dead_letters', help: 'Messages in the dead-letter queue of a queue.' }
+const DELAYED = { name: 'celeriac_delayed_messages', help: 'Messages of the store that wait for their time.' }
+const RESERVED = { name: 'celeriac_reserved_messages', help: 'Messages of the store that workers hold.' }
 
-/** Asks the store how much waits in the queues that the app knows. */
+/** What the store said; `undefined` is what it does not know. */
+interface Look {
+  readonly queues: readonly QueueLook[]
+  readonly delayed?: number | undefined
+  readonly reserved?: number | undefined
+}
+
+interface QueueLook {
+  readonly queue: string
+  readonly waiting: number
+  readonly dead: number
+  /** s */
+  readonly age?: number | undefined
+}
+
+/** Asks the store what lies in the queues that the app knows. */
 export class StoreLook {
   readonly #app: App
   readonly #tasks: () => Iterable<string>
   /** One at a time: requests to a store that is unavailable for hours must not pile up. */
-  #looking: Promise<ReadonlyMap<string, number>> | undefined
+  #looking: Promise<Look> | undefined
+  #last: { readonly look: Look; readonly at: number } | undefined
 
   /** `tasks`: whose queues are of interest, too. */
   constructor(app: App, tasks: () => Iterable<string>) {
@@ -30,26 +58,75 @@ export class StoreLook {
    * The state now. A store that is unavailable, or does not answer in time, is reported as such and fails no scrape.
    */
   async families(): Promise<Family[]> {
-    const sizes = await this.#sizes()
-    const values = [...(sizes ?? [])].map(([queue, value]) => ({ labels: { queue }, value }))
-    return [gauge(UP, [{ labels: {}, value: sizes ? 1 : 0 }]), gauge(MESSAGES, values)]
+    const look = await this.#current()
+    const up = gauge(UP, [{ labels: {}, value: look ? 1 : 0 }])
+    const of = (value: (queue: QueueLook) => number | undefined): Family['values'] =>
+      (look?.queues ?? []).flatMap((one) => valuesOf(value(one), { queue: one.queue }))
+    return [
+      up,
+      gauge(
+        MESSAGES,
+        of(({ waiting }) => waiting),
+      ),
+      gauge(
+        OLDEST,
+        of(({ age }) => age),
+      ),
+      gauge(
+        DEAD,
+        of(({ dead }) => dead),
+      ),
+      gauge(DELAYED, valuesOf(look?.delayed)),
+      gauge(RESERVED, valuesOf(look?.reserved)),
+    ]
   }
 
-  async #sizes(): Promise<ReadonlyMap<string, number> | undefined> {
+  async #current(): Promise<Look | undefined> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
     })
     try {
-      return await withDeadline(this.#looking, STORE_TIMEOUT_MS, () => undefined)
+      const look = await withDeadline(this.#looking, STORE_TIMEOUT_MS, () => undefined)
+      return look
     } catch (error) {
       if (!isStoreAway(error)) this.#app.config.logger.error({ err: error }, 'metrics: asking the store failed')
       return undefined
     }
   }
 
-  async #look(): Promise<ReadonlyMap<string, number>> {
-    const queues = queuesOf(this.#app, this.#tasks())
-    const sizes = await Promise.all(queues.map((queue) => this.#app.queueSize(queue)))
-    return new Map(queues.map((queue, index) => [queue, sizes[index] as number]))
+  async #look(): Promise<Look> {
+    const { broker } = await internalsOf(this.#app).stores()
+    if (this.#last && performance.now() - this.#last.at < KEPT_MS) {
+      // Whether it answers is asked each time.
+      await broker.size(this.#app.config.queue)
+      return this.#last.look
+    }
+    const look = await this.#lookAgain(broker)
+    this.#last = { look, at: performance.now() }
+    return look
   }
+
+  async #lookAgain(broker: Broker): Promise<Look> {
+    const queues = queuesOf(this.#app, this.#tasks())
+    if (!broker.backlog) return { queues: await Promise.all(queues.map((queue) => sizesOf(queue, broker))) }
+    const now = this.#app.config.clock.now()
+    const found = await broker.backlog(queues.flatMap((queue) => [queue, deadLetterQueue(queue)]))
+    const waitingIn = (queue: string): number => found.queues.get(queue)?.waiting ?? 0
+    const looks = queues.map((queue) => {
+      const oldest = found.queues.get(queue)?.oldest
+      const waiting = waitingIn(queue)
+      const age = oldest === undefined ? undefined : Math.max(0, now - oldest) / 1000
+      return { queue, waiting, dead: waitingIn(deadLetterQueue(queue)), age: waiting === 0 ? 0 : age }
+    })
+    return { queues: looks, delayed: found.delayed, reserved: found.held }
+  }
+}
+
+async function sizesOf(queue: string, broker: Broker): Promise<QueueLook> {
+  const [waiting, dead] = await Promise.all([broker.size(queue), broker.size(deadLetterQueue(queue))])
+  return { queue, waiting, dead, age: waiting === 0 ? 0 : undefined }
+}
+
+function valuesOf(value: number | undefined, labels: Readonly<Record<string, string>> = {}): Family['values'] {
+  return value === undefined ? [] : [{ labels, value }]
 }

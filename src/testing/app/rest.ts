@@ -1,6 +1,6 @@
 import { setTimeout as realTimeout } from 'node:timers'
 import { CeleriacError, TimeoutError } from '../../std/errors.ts'
-import { nextTurn } from '../../std/turn.ts'
+import { nextTurn } from '../../std/pause.ts'
 import type { Gate } from './gate.ts'
 import { never, processHere, RunningCode, runIn } from './testProcess.ts'
 

@@ -8,11 +8,11 @@ import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type {
   Broker,
-  Change,
   ConsumeOptions,
   Consumer,
   Delivery,
   FoundMessage,
+  MessageChange,
   PublishOptions,
   Purged,
   Queue,
@@ -102,7 +102,7 @@ class TestBroker implements Broker {
     return this.#gate.pass(() => this.#broker.find(taskId, queue))
   }
 
-  change(taskId: string, queue: string, change: Change): Promise<boolean> {
+  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
     return this.#gate.pass(() => this.#broker.change(taskId, queue, change))
   }
 

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import type { Binding, Queue } from '../../broker/broker.ts'
 import { CONTROL_BINDING } from '../../protocol/control.ts'
+import type { Clock } from '../../std/clock.ts'
+import { uuid } from '../../std/id.ts'
+import { exchanges } from '../brokerExchanges.ts'
 import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling } from './brokerDeliveries.ts'
+import { events } from './brokerEvents.ts'
 
 /** What every broker must do: each case is a sentence of the contract in `broker/broker.ts`. */
 export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBroker>): void {
@@ -30,6 +34,8 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     purging(one)
     taking(one)
     fanout(one)
+    exchanges(one)
+    events(one)
     transient(one)
     ending(one)
     envelopes(one)
@@ -38,6 +44,8 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
   })
 }
 
+/** Whose ids do not move those of the system's clock. */
+const OLD_CLOCK: Clock = { now: () => Date.now(), after: () => () => undefined }
 const CONTROL_QUEUE = { name: 'w.celery.pidbox', transient: true } as const
 
 function counting(it: Case): void {
@@ -49,6 +57,30 @@ function counting(it: Case): void {
     assert.equal(await broker.size('q'), 3)
     await (await read(['q'], 1)).next()
     assert.equal(await broker.size('q'), 2)
+  })
+
+  it('backlog: what waits in each queue and since when; what is delayed and held', async ({ broker, read, send }) => {
+    if (!broker.backlog) return
+    const none = { waiting: 0, oldest: undefined }
+    assert.deepEqual(
+      (await broker.backlog(['q', 'empty'])).queues,
+      new Map([
+        ['q', none],
+        ['empty', none],
+      ]),
+    )
+    const made = Date.now() - 90_000
+    await send('q', [uuid(made, OLD_CLOCK)])
+    await broker.publish(envelopeOf(uuid(), { priority: 3 }), toQueue('q'))
+    await send('ids', ['no-time'])
+    await broker.publish(envelopeOf('later'), toQueue('q'), { notBefore: Date.now() + 60_000 })
+    const { queues, delayed, held } = await broker.backlog(['q', 'ids'])
+    assert.deepEqual(queues.get('q'), { waiting: 2, oldest: made })
+    assert.deepEqual(queues.get('ids'), { waiting: 1, oldest: undefined })
+    assert.deepEqual([delayed, held], [1, 0])
+    await (await read(['ids'], 1)).next()
+    const later = await broker.backlog(['ids'])
+    assert.deepEqual([later.queues.get('ids'), later.held], [none, 1])
   })
 
   it('workers: those that are connected, and none once they are gone', async ({ broker, consume, other, send }) => {

@@ -1,13 +1,20 @@
+import { errorInfo } from '../../protocol/exception.ts'
 import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../protocol/outcome.ts'
+import { ArgumentError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
+import { shown } from '../../std/validate.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import { requireSize } from '../poolOptions.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import type { Pool, RunOptions } from './pool.ts'
 import { stopped } from './stopped.ts'
+
+/** As of the option `concurrency` on the command line. */
+const MAX_SIZE = 100_000
 
 type InlineApp = Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>
 
@@ -18,7 +25,10 @@ type InlineApp = Pick<WorkerApp, 'config' | 'runJob' | 'hooks'>
  */
 export class InlinePool implements Pool {
   readonly kind: 'inline' | 'solo'
-  readonly size: number
+  readonly pids: readonly number[] = [process.pid]
+  /** Called when `size` has changed. */
+  onSize: () => void = () => undefined
+  #size: number
   readonly #app: InlineApp
   /**
    * Each run knows its place in it: taking one out of the middle costs no search, and a set of functions three times as
@@ -35,8 +45,16 @@ export class InlinePool implements Pool {
   /** `solo` is a pool of size 1. */
   constructor(app: InlineApp, size: number, kind: 'inline' | 'solo' = 'inline') {
     this.kind = kind
-    this.size = kind === 'solo' ? 1 : size
+    this.#size = kind === 'solo' ? 1 : size
     this.#app = app
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get target(): number {
+    return this.#size
   }
 
   get busy(): number {
@@ -50,7 +68,7 @@ export class InlinePool implements Pool {
   async #start(run: ServiceRun): Promise<void> {
     const { hooks, config } = this.#app
     const child = { pool: this.kind }
-    await hooks.childInit.run(child)
+    await hooks.childInit.run(child, run.stopping)
     run.defer(() => hooks.childShutdown.runAll(child, config.logger))
     this.#isRunning = !run.stopping.aborted
   }
@@ -59,15 +77,19 @@ export class InlinePool implements Pool {
     const { kill } = options
     if (!this.#isRunning) return Promise.resolve(stopped(job.id, 'shutdown'))
     if (kill.aborted) return Promise.resolve(stopped(job.id, kill.reason))
-    if (this.#running.length - this.#lent >= this.size) return this.#wait(job, options)
+    if (this.#free <= 0) return this.#wait(job, options)
     return new Promise((resolve) => {
       const settle = (outcome: Outcome): void => {
-        this.#free(run)
+        this.#remove(run)
         resolve(outcome)
       }
       const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
       run.place = this.#running.push(run) - 1
-      void this.#app.runJob(job, run).then((outcome) => run.end(outcome))
+      void this.#app.runJob(job, run).then(
+        (outcome) => run.end(outcome),
+        // A defect: it would keep its slot for ever.
+        (error) => run.end({ kind: 'failure', error: errorInfo(error) }),
+      )
     })
   }
 
@@ -76,6 +98,21 @@ export class InlinePool implements Pool {
     for (const begin of [...this.#line]) begin()
     for (const run of [...this.#running]) run.stop('shutdown')
     await this.#lifecycle.stop()
+  }
+
+  resize(size: number): void {
+    if (this.kind === 'solo')
+      throw new ArgumentError(`pool solo: it runs one task at a time and has no other size, got ${shown(size)}`)
+    requireSize(this.kind, size, MAX_SIZE)
+    if (size === this.#size) return
+    this.#size = size
+    for (let slots = this.#free; slots > 0; slots--) this.#beginNext()
+    this.onSize()
+  }
+
+  /** How many more jobs may begin; below 0 where more run than may since it has shrunk. */
+  get #free(): number {
+    return this.#size - this.#running.length + this.#lent
   }
 
   #wait(job: Job, options: RunOptions): Promise<Outcome> {
@@ -103,7 +140,7 @@ export class InlinePool implements Pool {
     }
   }
 
-  #free(run: InlineRun): void {
+  #remove(run: InlineRun): void {
     const last = this.#running.pop()
     if (last && last !== run) {
       last.place = run.place
@@ -113,6 +150,7 @@ export class InlinePool implements Pool {
   }
 
   #beginNext(): void {
+    if (this.#free <= 0) return
     const [begin] = this.#line
     begin?.()
   }
@@ -153,6 +191,10 @@ class InlineRun implements JobHost {
   /** A report after the end is ignored: an abandoned job may go on. */
   report(report: Report): void {
     if (!this.#ended) this.#options.report(report)
+  }
+
+  sendEvent(type: string, fields: Readonly<Record<string, unknown>>): void {
+    if (!this.#ended) this.#options.sendEvent?.(type, fields)
   }
 
   /** Its one slot is lent as long as it waits anywhere. */

@@ -15,7 +15,14 @@ import { threads } from './threads/thread.ts'
 export type PoolOptions = Partial<
   Pick<
     ParsedWorkerOptions,
-    'pool' | 'concurrency' | 'taskPools' | 'module' | 'maxTasksPerChild' | 'maxMemoryPerChild' | 'childHeap'
+    | 'pool'
+    | 'concurrency'
+    | 'autoscale'
+    | 'taskPools'
+    | 'module'
+    | 'maxTasksPerChild'
+    | 'maxMemoryPerChild'
+    | 'childHeap'
   >
 >
 
@@ -30,10 +37,14 @@ const OF_CHILDREN = ['maxTasksPerChild', 'maxMemoryPerChild', 'childHeap'] as co
  * a module, and options of children for a pool that has none.
  */
 export function openPool(app: PoolApp, options: PoolOptions): Pool {
-  const { pool = DEFAULT_POOL, concurrency } = options
+  const { pool = DEFAULT_POOL, concurrency, autoscale } = options
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new ConfigError(`concurrency: expected a whole number >= 1, got ${JSON.stringify(concurrency)}`)
   }
+  if (autoscale && (pool === 'inline' || pool === 'solo'))
+    throw new ConfigError(`autoscale: expected pool threads or processes, got ${pool}`)
+  if (autoscale && concurrency !== undefined)
+    throw new ConfigError(`concurrency: expected none beside autoscale, which begins with its min, got ${concurrency}`)
   switch (pool) {
     case 'inline':
       refuseOfChildren(app, pool, options)
@@ -46,9 +57,9 @@ export function openPool(app: PoolApp, options: PoolOptions): Pool {
       return new InlinePool(app, 1, 'solo')
     case 'threads':
     case 'processes':
-      return childPool(app, pool, options)
+      return childPool(app, pool, options, autoscale?.min ?? concurrency)
     case 'prefork':
-      return childPool(app, 'processes', options)
+      return childPool(app, 'processes', options, autoscale?.min ?? concurrency)
     default:
       throw new ConfigError(`pool: expected one of ${POOLS.join(', ')}, got ${JSON.stringify(pool satisfies never)}`)
   }
@@ -58,7 +69,7 @@ export function openPool(app: PoolApp, options: PoolOptions): Pool {
 export function openTaskPool(app: PoolApp, kind: TaskPool, options: PoolOptions): Pool {
   const concurrency = options.taskPools?.[kind]
   if (kind === 'inline') return new InlinePool(app, concurrency ?? DEFAULT_CONCURRENCY)
-  return childPool(app, kind, { ...options, concurrency })
+  return childPool(app, kind, options, concurrency)
 }
 
 /** They are for the children of the pools that tasks ask for, where there are such tasks. */
@@ -69,13 +80,18 @@ function refuseOfChildren({ tasks }: Pick<PoolApp, 'tasks'>, pool: 'inline' | 's
   if (given !== undefined) throw new ConfigError(`${given}: expected pool threads or processes, got ${pool}`)
 }
 
-function childPool(app: PoolApp, kind: ChildKind['pool'], options: PoolOptions): Pool {
-  const { concurrency = availableParallelism(), module, maxTasksPerChild: maxTasks, maxMemoryPerChild } = options
+function childPool(
+  app: PoolApp,
+  kind: ChildKind['pool'],
+  options: PoolOptions,
+  size: number = availableParallelism(),
+): Pool {
+  const { module, maxTasksPerChild: maxTasks, maxMemoryPerChild } = options
   if (module === undefined)
     throw new ConfigError(`module: pool ${kind} needs the path or file URL of the task module, got none`)
   const maxMemory = maxMemoryPerChild === undefined ? undefined : maxMemoryPerChild * BYTES_PER_KILOBYTE
   return new ChildPool(app, childrenOf(kind, options), {
-    size: concurrency,
+    size,
     module: moduleText(module),
     maxTasks,
     maxMemory,

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly kill: StopSignal
   /** Called with each state that it says of itself. */
   report(report: Report): void
+  /** Called with each event that it sends; absent where they go nowhere. */
+  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void
   /**
    * The task begins to wait for another one: where this pool can run one more meanwhile, it says so here. The returned
    * function ends that; undefined where too many wait. Absent where no slot is lent.
@@ -21,6 +23,14 @@ export interface RunOptions {
   readonly emit?: Emit | undefined
 }
 
+/** A child of a pool, for remote control. */
+export interface ChildInfo {
+  /** Of its process; of a thread, that of the worker. */
+  readonly pid: number
+  /** Id of the job that it runs now. */
+  readonly job: string | undefined
+}
+
 /**
  * Where tasks run. `stop` accepts no more jobs and closes what is idle; jobs that still run are ended by force, and
  * jobs that wait for a slot end as stopped by `shutdown`. A pool that does not run ends each job so.
@@ -28,9 +38,27 @@ export interface RunOptions {
 export interface Pool extends Service {
   /** `inline`, `threads`, `processes` or `solo`: for the banner. */
   readonly kind: string
-  /** How many jobs may run at once, and how many do. */
+  /**
+   * How many jobs may run at once. It grows as new threads and processes have loaded the task module, and shrinks at
+   * once: then more than that may still run.
+   */
   readonly size: number
+  /** How many are to run at once, as `resize` was called last. */
+  readonly target: number
+  /** How many run. */
   readonly busy: number
+  /** Ids of the processes in which they run. */
+  readonly pids: readonly number[]
+  /** Its children; absent where jobs run in the worker's thread. */
+  readonly children?: readonly ChildInfo[]
+  /** Called when `size` has changed. */
+  onSize: () => void
+  /**
+   * Run so many at once from now on, also after the next start. A new thread or process that cannot start is logged,
+   * and started again. Where there are too many, idle ones end first, busy ones after their job. Throws ArgumentError
+   * for what is no whole number from 1 to 1024 (inline: 100000), and always in the pool `solo`.
+   */
+  resize(size: number): void
   /** Run one job to its end; never rejects, also when its thread or process dies. */
   run(job: Job, options: RunOptions): Promise<Outcome>
 }

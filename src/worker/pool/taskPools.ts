@@ -102,7 +102,7 @@ export function* tasksOf(
   queues: readonly string[],
 ): Iterable<TaskDefinition> {
   for (const [name, { definition }] of tasks) {
-    const { queue = config.route?.(name) ?? config.queue } = definition.options
+    const { queue = config.route?.(name)?.queue ?? config.queue } = definition.options
     if (queues.includes(queue)) yield definition
   }
 }

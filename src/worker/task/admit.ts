@@ -1,4 +1,5 @@
 import type { Ended } from '../../app/afterTask.ts'
+import { deadLetterQueue } from '../../app/knownQueues.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
@@ -16,6 +17,7 @@ import { isoOf } from '../../std/clock.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { versionOf } from '../../tasks/version.ts'
+import type { WorkerEvents } from '../events.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
@@ -39,6 +41,7 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
+  readonly events: Pick<WorkerEvents, 'received' | 'custom'>
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'isRevoked'>
   readonly lossLimits: LossLimits
@@ -248,11 +251,6 @@ function envelopeOf(delivery: Delivery): Envelope {
     // Said already: this is asked only after reading the message has failed.
     return EMPTY_ENVELOPE
   }
-}
-
-/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
-export function deadLetterQueue(queue: string): string {
-  return `${queue}.dead`
 }
 
 /** A message beside the queue, with why. */

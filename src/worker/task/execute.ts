@@ -2,40 +2,26 @@ import type { Ended } from '../../app/afterTask.ts'
 import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import type { Stores } from '../../calls/stores.ts'
 import { withinDeadline } from '../../protocol/deadline.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { Emitter } from '../../std/emitter.ts'
+import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
-import type { TaskPools } from '../pool/taskPools.ts'
-import type { WorkerState } from '../state.ts'
-import type { WorkerApp } from '../workerApp.ts'
-import { type Receiver, type Refusal, receive } from './admit.ts'
+import { type Refusal, receive } from './admit.ts'
 import { afterStop } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
-import { type SettlerParts, settleSurely } from './settler.ts'
-import { type TimeLimits, timeLimitsOf } from './timeLimits.ts'
-import type { Turn, Turns } from './turns.ts'
-
-/** What the execution of a task needs of its worker. */
-export interface WorkerContext extends Receiver, SettlerParts {
-  readonly app: WorkerApp
-  readonly stores: Stores
-  readonly pools: Pick<TaskPools, 'main'>
-  readonly turns: Turns
-  readonly timeLimits: TimeLimits
-  readonly state: WorkerState
-  /** As `RunOptions.lend`. */
-  lend(): (() => void) | undefined
-}
+import { settleSurely } from './settler.ts'
+import { timeLimitsOf } from './timeLimits.ts'
+import type { Turn } from './turns.ts'
+import type { WorkerContext } from './workerContext.ts'
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
 export async function execute(delivery: Delivery, context: WorkerContext): Promise<void> {
@@ -43,7 +29,8 @@ export async function execute(delivery: Delivery, context: WorkerContext): Promi
   if (!(request instanceof Request)) return refuse(request, context)
   try {
     await live(request, context)
-  } catch (error) {
+  } catch (thrown) {
+    const error = asError(thrown)
     context.app.signals.emit('worker:error', { error, doing: 'executing a task' })
     end(request, context)
     if (!request.settled) await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
@@ -63,13 +50,15 @@ async function refuse({ settlement, dead, ended, tell }: Refusal, context: Worke
 }
 
 /** Not async, since every task passes through it. */
-function live(request: Request, context: WorkerContext): Promise<void> {
+function live(request: Request, context: WorkerContext): Promise<unknown> {
   const { app, turns, pools } = context
   const { postponement } = request
   if (postponement?.kind === 'unknown') return postpone(request, postponement, context)
   const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
   if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
-  app.signals.emit('task:received', request.facts)
+  const { signals } = app
+  if (signals.has('task:received')) signals.emit('task:received', { ...request.facts, lost: request.delivery.lost })
+  context.events.received(request)
   if (postponement) return postpone(request, postponement, context)
   return turn ? liveIn(turn, request, context) : run(request, pools.main, context, context.lend)
 }
@@ -91,7 +80,6 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   }
 }
 
-/** Another worker has it: it does not run here. */
 function lose(request: Request, { app: { signals } }: WorkerContext): void {
   request.settled = true
   signals.emit('task:lost', request.facts)
@@ -104,6 +92,7 @@ async function slotOf(
   request: Request,
   context: WorkerContext,
 ): Promise<boolean> {
+  context.state.reserved.add(request)
   try {
     const end = await wait
     if (end === 'slot') return true
@@ -113,6 +102,8 @@ async function slotOf(
   } catch (error) {
     turn.end()
     await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
+  } finally {
+    context.state.reserved.delete(request)
   }
   return false
 }
@@ -123,24 +114,36 @@ function untilThen(notBefore: number): Postponement {
 }
 
 /** `lend`: as of RunOptions, where its slot is the pool's own. */
-async function run(
+function run(
   request: Request,
   pool: Pool,
   context: WorkerContext,
   lend?: NonNullable<RunOptions['lend']>,
-): Promise<void> {
-  if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return
+): Promise<unknown> {
+  const process = (): Promise<Outcome | undefined> => processIn(pool, request, context, lend)
+  if (context.app.layers.process.length === 0) return process()
+  return import('./processing.ts').then(({ throughLayers }) => throughLayers(request, context, process))
+}
+
+/** Run it and settle it. Resolves with its end; undefined where it is another worker's, or was not settled. */
+async function processIn(
+  pool: Pool,
+  request: Request,
+  context: WorkerContext,
+  lend: RunOptions['lend'],
+): Promise<Outcome | undefined> {
+  if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return undefined
   begin(request, context)
   const ended = await pool.run(request.job, runOptions(request, context, lend))
   end(request, context)
   const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()
-  await conclude(request, outcome, context)
+  return conclude(request, outcome, context)
 }
 
-/** What becomes of it, now that its run has ended so. */
-function nextOf(request: Request, ended: Outcome, { app: { config }, lossLimits }: WorkerContext): Outcome {
+function nextOf(request: Request, ended: Outcome, { app: { config, signals }, lossLimits }: WorkerContext): Outcome {
   if (ended.kind !== 'stopped') return ended
+  if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
   const outcome = afterStop(request, ended, lossLimits, config.logger)
   return withinDeadline(outcome, request.message.headers, config.clock.now())
 }
@@ -202,14 +205,15 @@ async function acknowledge(request: Request, context: WorkerContext): Promise<bo
 function begin(request: Request, context: WorkerContext): void {
   const { definition, message } = request
   const { config, signals } = context.app
-  request.begin(config.clock.now())
+  const now = config.clock.now()
+  request.begin(now)
   const tracked = definition.options.trackStarted ?? config.trackStarted
   // Where another run was lost, its last state and progress are not this run's.
   if (!message.ignoreResult && (tracked || request.ranBefore)) {
     record(request, STARTED, startedBy(request), context)
   }
   context.state.begin(request)
-  signals.emit('task:prerun', request.facts)
+  if (signals.has('task:prerun')) signals.emit('task:prerun', { ...request.facts, waited: request.waited(now) })
 }
 
 /** The limits of the task are in its message, too, but a sender by name alone does not know them. */
@@ -217,7 +221,13 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
   const { message, definition } = request
   const { config } = context.app
   const { clock } = config
-  const { softTimeLimit, timeLimit } = timeLimitsOf(message, definition.options, context.timeLimits, config)
+  const { softTimeLimit, timeLimit } = timeLimitsOf(
+    message,
+    definition.options,
+    context.timeLimits,
+    config,
+    context.state.timeLimits.get(definition.name),
+  )
   if (softTimeLimit !== undefined) request.after(softTimeLimit, clock, () => request.abort('soft time limit'))
   if (timeLimit !== undefined) {
     request.after(timeLimit, clock, () => {
@@ -234,6 +244,7 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
       beginAgain(request, context)
       record(request, state, meta, context, until)
     },
+    sendEvent: (type, fields) => context.events.custom(type, request.id, fields),
     emit: message.ignoreResult || !context.stores.backend.events ? undefined : emitter(request, context),
   }
 }
@@ -299,8 +310,11 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
   return { pid: process.pid, hostname }
 }
 
-/** Write its end, then report it. An outcome that the store refuses for its content becomes a failure that says so. */
-async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<void> {
+/**
+ * Write its end, then report it. An outcome that the store refuses for its content becomes a failure that says so.
+ * Resolves with the end that was written; undefined where none was.
+ */
+async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<Outcome | undefined> {
   const now = context.app.config.clock.now()
   const settled = await settleSurely(
     () => settlementOf(request, outcome, context, now),
@@ -309,11 +323,14 @@ async function conclude(request: Request, outcome: Outcome, context: WorkerConte
     request.acked,
   )
   request.settled = true
-  if (!settled) return
-  if (!settled.done) context.app.signals.emit('task:lost', request.facts)
-  else if (settled.step === 0) await tellEnd(request, outcome, context)
-  else
-    await tellEnd(request, { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }, context)
+  if (!settled?.done) {
+    if (settled) context.app.signals.emit('task:lost', request.facts)
+    return undefined
+  }
+  const ended: Outcome =
+    settled.step === 0 ? outcome : { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }
+  await tellEnd(request, ended, context)
+  return ended
 }
 
 /** It is stored: to the signals, and to the hooks where there are any. */

@@ -5,7 +5,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import type { Clock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import { nextTurn } from '../../std/turn.ts'
+import { nextTurn } from '../../std/pause.ts'
 
 /** Most of one write: a part of what a log keeps, so that subscribers see it before it is dropped. */
 const MAX_WRITE = { count: 250, bytes: 2 ** 18 }

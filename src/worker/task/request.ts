@@ -4,6 +4,7 @@ import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { RequestConfig } from '../../config/requestOptions.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
+import { isoTime } from '../../protocol/iso.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
@@ -22,7 +23,7 @@ import type { Postponement } from './postponement.ts'
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
   readonly delivery: Delivery
-  readonly message: TaskMessage
+  message: TaskMessage
   readonly definition: TaskDefinition
   readonly hostname: string
   readonly facts: TaskFacts
@@ -32,7 +33,8 @@ export class Request {
   readonly #cancels: (() => void)[] = []
   #startedAt = 0
   #runtime = 0
-  #started: string | undefined
+  /** ms since the epoch */
+  #begun: number | undefined
   /** It does not run now: it goes back to its queue. */
   readonly postponement: Postponement | undefined
   /** Acknowledged when it began: its end settles nothing. */
@@ -61,7 +63,7 @@ export class Request {
     this.hostname = hostname
     const { id, task, retries, headers } = message
     this.lostChildren = lostChildren(headers)
-    this.facts = withRequest({ id, task, queue: delivery.queue, retries }, headers, config)
+    this.facts = withRequest({ id, task, queue: delivery.queue, retries, hostname }, headers, config)
   }
 
   get id(): string {
@@ -98,6 +100,24 @@ export class Request {
     return jobOf(this.message, envelope.properties, { queue, redelivered, lost, hostname, route })
   }
 
+  /** How long it had been due at this moment (ms since the epoch), ms; undefined where its id has no time. */
+  waited(now: number): number | undefined {
+    const { id, eta } = this.message
+    const made = timeOf(id)
+    const due = eta === undefined ? made : Math.max(isoTime(eta), made ?? 0)
+    return due === undefined ? undefined : Math.max(0, now - due)
+  }
+
+  /** Its run, and what follows from it, get these headers; a repeat has those that came. */
+  withHeaders(headers: TaskMessage['headers']): void {
+    this.message = { ...this.message, headers }
+  }
+
+  /** When its run began, ms since the epoch; undefined before. */
+  get begun(): number | undefined {
+    return this.#begun
+  }
+
   /** How long it ran, ms. */
   get runtime(): number {
     return this.#runtime
@@ -106,7 +126,7 @@ export class Request {
   /** `now`: ms since the epoch. */
   begin(now: number): void {
     this.#startedAt = performance.now()
-    this.#started = isoOf(now)
+    this.#begun = now
   }
 
   /** Do something when it has run for this long, ms, by this clock, unless it ended. */
@@ -138,7 +158,8 @@ export class Request {
     const submitted = time === undefined ? undefined : new Date(time).toISOString()
     const resultExpires = callFact(message.headers, 'resultExpires') ?? definition.options.resultExpires
     const { queue } = this.delivery
-    const run = { message, queue, worker, lost, submitted, started: this.#started, resultExpires }
+    const started = this.#begun === undefined ? undefined : isoOf(this.#begun)
+    const run = { message, queue, worker, lost, submitted, started, resultExpires }
     return runRecord(run, { status, result, traceback }, done === undefined ? null : isoOf(done))
   }
 

@@ -191,11 +191,12 @@ function endingOf({ status, result, traceback }: TaskMeta): RecordState {
 
 /**
  * The same message, not before this moment, to the queue that it came from, with the number of its lost runs, which
- * the store counts from 0 again. Its body is passed on as it came: arguments may hold what JavaScript does not.
+ * the store counts from 0 again, and the deadline that this worker gave it. Its body is passed on as it came: arguments
+ * may hold what JavaScript does not.
  */
 export function laterOf(request: Request, notBefore: number): Message {
   const { envelope, lost } = request.delivery
-  if (lost > 0) return { ...again(request, {}), notBefore }
+  if (lost > 0 || deadlineOf(request.message) !== deadlineOf(envelope)) return { ...again(request, {}), notBefore }
   return { envelope, route: { exchange: '', routingKey: request.delivery.queue }, notBefore }
 }
 

@@ -2,6 +2,7 @@ import type { Settlement } from '../../backend/unitOfWork.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { type Fault, faultOf } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
+import { asError } from '../../std/thrown.ts'
 import type { WorkerApp } from '../workerApp.ts'
 
 /** What writing a settlement needs of the worker. */
@@ -92,7 +93,8 @@ async function attempt(
       if (!acked) return await unitOfWork.settle(settlement())
       await unitOfWork.write(settlement())
       return true
-    } catch (error) {
+    } catch (thrown) {
+      const error = asError(thrown)
       const fault = faultOf(error)
       const mine = fault === 'message' && !last
       const away = isAway(fault, plain, last) || (parts.stopNow.aborted && !mine)

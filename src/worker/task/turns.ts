@@ -6,7 +6,7 @@ import type { Pool } from '../pool/pool.ts'
 import { type TaskPools, tasksOf } from '../pool/taskPools.ts'
 import type { WorkerApp } from '../workerApp.ts'
 import { Bucket } from './bucket.ts'
-import { Line, SPARES, type WaitEnd } from './line.ts'
+import { Line, type WaitEnd } from './line.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
 import type { Request } from './request.ts'
 
@@ -22,6 +22,10 @@ export interface Turn {
 interface TurnsParts {
   readonly app: Pick<WorkerApp, 'config' | 'tasks'>
   readonly lossLimits: LossLimits
+  /** What the worker holds. */
+  executions(): Iterable<Promise<void>>
+  /** Absent: 2. 0 where a message is taken for a free slot alone. */
+  readonly spares?: number | undefined
 }
 
 /** How long a message is put back, ms, at least and at most. */
@@ -40,13 +44,17 @@ export class Turns {
   readonly #lines = new Map<Pool, Line>()
   /** By the name of the task. */
   readonly #buckets = new Map<string, Bucket>()
+  /** Rate limits that were set while it runs, as `RateLimit`, by the name of the task. */
+  readonly #rates = new Map<string, number | undefined>()
+  readonly #executions: () => Iterable<Promise<void>>
   readonly #clock: Clock
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
+  readonly #spares: number | undefined
   readonly #stopping = new Stop()
-  /** How many messages it holds for these lines. */
-  readonly #places: number
+  /** How many messages it holds beside one for each slot of the worker's own pool. */
+  #besideSlots: number
   /** Called when `prefetch` changes. */
   onPrefetch: (count: number) => void = () => undefined
   /** How many requests wait to run alone. */
@@ -55,22 +63,32 @@ export class Turns {
   #lastReturn = 0
 
   /** For the tasks of these queues. */
-  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits }: TurnsParts) {
+  constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
     this.#limits = lossLimits
+    this.#spares = spares
+    this.#executions = executions
     this.#ready = new Set([pools.main])
     const wanted = pools.wanted(queues)
     const buckets = [...tasksOf(app, queues)].flatMap((definition) => this.#bucketOf(definition) ?? [])
     if (wanted.size + buckets.length > 0) for (const kind of [undefined, ...wanted]) this.#lineOf(pools.of(kind))
-    const lines = [...this.#lines.values()].map(({ size }) => size + SPARES)
-    const places = [...lines, ...buckets.map(({ held }) => held)]
-    this.#places = places.length === 0 ? pools.main.size : places.reduce((sum, count) => sum + count)
+    this.#besideSlots = this.#count()
+    pools.main.onSize = () => {
+      if (this.#stopping.aborted) return
+      this.#lines.get(pools.main)?.resize(pools.main.size)
+      this.onPrefetch(this.prefetch)
+    }
   }
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    return this.#places + this.#alone
+    return this.#pools.main.size + this.#besideSlots + this.#alone
+  }
+
+  /** How many requests wait here for a slot of the worker's own pool. */
+  get waiting(): number {
+    return this.#lines.get(this.#pools.main)?.waiting ?? 0
   }
 
   /**
@@ -81,7 +99,7 @@ export class Turns {
     const alone = this.#aloneFor(request)
     const pool = alone ?? this.#pools.of(request.definition.options.pool)
     const bucket = this.#bucketOf(request.definition)
-    const line = bucket || pool !== this.#pools.main ? this.#lineOf(pool) : this.#lines.get(pool)
+    const line = bucket || pool !== this.#pools.main ? this.#beginLine(pool) : this.#lines.get(pool)
     if (!line) return undefined
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
@@ -93,6 +111,22 @@ export class Turns {
     if (hasSlot && this.#ready.has(pool)) return { pool, end }
     const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, delay, patient)
     return { pool, wait: alone ? this.#beside(wait) : wait, end }
+  }
+
+  /** The rate limit of a task, ms between runs; undefined: none. */
+  rateLimit({ name, options }: TaskDefinition): number | undefined {
+    return this.#rates.has(name) ? this.#rates.get(name) : options.rateLimit
+  }
+
+  /** Change the rate limit of a task, ms between runs; undefined: none. Those that wait already keep their turn. */
+  setRateLimit(task: string, interval: number | undefined): void {
+    this.#rates.set(task, interval)
+    if (interval === undefined) this.#buckets.delete(task)
+    else {
+      this.#buckets.set(task, new Bucket(interval))
+      this.#beginLine(this.#pools.main)
+    }
+    this.#recount()
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
@@ -158,16 +192,47 @@ export class Turns {
     return this.#lastReturn
   }
 
+  /**
+   * The line of a pool. The first that a worker begins while it runs counts as slots of its own pool what it holds
+   * already.
+   */
+  #beginLine(pool: Pool): Line {
+    const { main } = this.#pools
+    if (this.#lines.has(pool)) return this.#lineOf(pool)
+    if (!this.#lines.has(main)) {
+      const own = this.#lineOf(main)
+      for (const execution of this.#executions()) if (own.take()) void execution.then(() => own.free())
+    }
+    const line = this.#lineOf(pool)
+    this.#recount()
+    return line
+  }
+
+  #count(): number {
+    const lines = [...this.#lines].map(([pool, line]) => (pool === this.#pools.main ? 0 : line.size) + line.spares)
+    const places = [...lines, ...[...this.#buckets.values()].map(({ held }) => held)]
+    return places.reduce((sum, count) => sum + count, 0)
+  }
+
+  #recount(): void {
+    const count = this.#count()
+    if (count === this.#besideSlots) return
+    this.#besideSlots = count
+    this.onPrefetch(this.prefetch)
+  }
+
   #lineOf(pool: Pool): Line {
     let line = this.#lines.get(pool)
     if (!line) {
-      line = new Line(pool.size, this.#clock)
+      line = new Line(pool.size, this.#clock, this.#spares)
       this.#lines.set(pool, line)
     }
     return line
   }
 
-  #bucketOf({ name, options: { rateLimit } }: TaskDefinition): Bucket | undefined {
+  #bucketOf(definition: TaskDefinition): Bucket | undefined {
+    const { name } = definition
+    const rateLimit = this.rateLimit(definition)
     if (rateLimit === undefined) return undefined
     let bucket = this.#buckets.get(name)
     if (!bucket) {

@@ -2,6 +2,7 @@
 import importlib
 import json
 import sys
+import threading
 import traceback
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -183,9 +184,58 @@ def revoke(id, **options):
     return app.control.revoke(id, **options)
 
 
+def declare_exchanges():
+    """On Redis kombu takes an exchange that its connection did not declare for a direct one."""
+    with app.producer_or_acquire() as producer:
+        for queue in app.amqp.queues.values():
+            queue.exchange(producer.channel).declare()
+
+
+def fold(events, now):
+    """The state that Celery makes of these events; the clock of the receiver is the time of each event."""
+    from celery.events.state import State
+
+    cluster = State()
+    for event in events:
+        cluster.event({**event, "local_received": event["timestamp"]})
+    names = "state name args kwargs root_id parent_id retries eta expires result runtime exception traceback client".split()
+    tasks = {
+        id: {**{name: getattr(task, name) for name in names}, "worker": task.worker and task.worker.hostname}
+        for id, task in cluster.tasks.items()
+    }
+    alive = [name for name, worker in cluster.workers.items() if worker.heartbeats and now < worker.heartbeat_expires]
+    return {"tasks": tasks, "alive": sorted(alive), "workers": sorted(cluster.workers)}
+
+
+SEEN = []
+
+
+def capture():
+    """Receive the events of the cluster from now on, as Celery's own tools do."""
+    from celery.events.receiver import EventReceiver
+
+    ready = threading.Event()
+
+    class Receiver(EventReceiver):
+        def on_consume_ready(self, *args, **kwargs):
+            ready.set()
+
+    def receive():
+        receiving = make_app()
+        with receiving.connection_for_read() as connection:
+            Receiver(connection, handlers={"*": SEEN.append}, app=receiving).capture(wakeup=False)
+
+    threading.Thread(target=receive, daemon=True).start()
+    return ready.wait(20)
+
+
+def captured():
+    return list(SEEN)
+
+
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke declare_exchanges fold capture captured".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

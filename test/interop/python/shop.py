@@ -6,6 +6,7 @@ from celery import Celery
 from celery.backends.base import Backend
 from celery.backends.redis import RedisBackend
 from kombu import Exchange, Queue
+from kombu.common import Broadcast
 
 SETTINGS = json.loads(os.environ["INTEROP"])
 
@@ -47,4 +48,13 @@ def make_app(protocol=2):
     if SETTINGS.get("queueArguments"):
         name = app.conf.task_default_queue
         app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name, queue_arguments=SETTINGS["queueArguments"])]
+    if SETTINGS.get("exchanges"):
+        name = app.conf.task_default_queue
+        app.conf.task_queues = [
+            Queue(name, Exchange(name), routing_key=name),
+            Queue("py-feeds", Exchange("feeds", type="topic"), routing_key="feed.#"),
+            Queue("py-images", Exchange("media", type="direct"), routing_key="image"),
+            Broadcast("news"),
+        ]
+        app.conf.worker_direct = True
     return app

@@ -98,6 +98,8 @@ def request(self):
     found = {name: getattr(self.request, name) for name in names.split()}
     found["context"] = self.request.get("celeriac_context")
     found["tenant"] = getattr(self.request, "tenant", None)
+    # As opentelemetry-instrumentation-celery reads them.
+    found["trace"] = {name: getattr(self.request, name, None) for name in ("traceparent", "tracestate", "baggage")}
     return {**found, "delivery_info": dict(self.request.delivery_info), "hostname": self.request.hostname}
 
 
@@ -141,6 +143,12 @@ def total(numbers):
 def count(name):
     """Another result each time."""
     return store.incr(name)
+
+
+@app.task(name="both.note")
+def both_note(text):
+    store.rpush("notes", "py " + text)
+    return "py"
 
 
 @app.task(name="py.note", acks_late=True)

@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { TaskEnd } from '../../../src/app/afterTask.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { currentTask, requestContext, urlFor } from '../../../src/tasks/current.ts'
+import { tracing } from '../../../src/telemetry/opentelemetry.ts'
 import { until } from '../../app/lab.ts'
+import { collect } from '../../telemetry/spans.ts'
 import type { PythonClient } from '../celery.ts'
 import { Fleet, type FleetOptions } from '../fleet.ts'
 
@@ -26,6 +28,8 @@ export function context(kind: FleetOptions = {}): void {
       return requestContext()?.path ?? null
     })
     app.task('ts.to_python', async () => (await app.send('py.request', [], { queue: 'python' })).get())
+    app.task('ts.traced', async () => (await app.send('py.request', [], { queue: 'python' })).get())
+    app.use(tracing({ baggage: ['tenant'] }))
     app.afterTask((end) => ended.push(end))
     return app
   }
@@ -102,6 +106,26 @@ export function context(kind: FleetOptions = {}): void {
       )
       const { context: seen } = await handle.get()
       expect(seen).toEqual({ values: { tenant: 'acme', n: 1.5 } })
+    })
+  })
+
+  test('a trace goes from Python through our task to a Python task, and its baggage by the list', async () => {
+    const { spans, stop } = collect()
+    onTestFinished(stop)
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    // As opentelemetry-instrumentation-celery writes them.
+    const headers = { traceparent, tracestate: 'vendor=1', baggage: 'tenant=acme,session=secret' }
+    const { result } = await python.run('ts.traced', [], { headers })
+    await until(() => spans.length >= 3)
+    const [publish, run, process] = ['publish python', 'run ts.traced', 'process typescript'].map((name) =>
+      spans.find((span) => span.name === name),
+    )
+    expect(process).toMatchObject({ trace: traceparent.slice(3, 35), parent: '00f067aa0ba902b7' })
+    expect([run?.parent, publish?.parent]).toEqual([process?.id, run?.id])
+    expect((result as { trace: unknown }).trace).toEqual({
+      traceparent: `00-${publish?.trace}-${publish?.id}-01`,
+      tracestate: 'vendor=1',
+      baggage: 'tenant=acme',
     })
   })
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { App } from '../../../src/app/app.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { currentTask } from '../../../src/tasks/current.ts'
-import { Worker } from '../../../src/worker/worker.ts'
+import { Worker, type WorkerOptions } from '../../../src/worker/worker.ts'
 import { useLab } from '../../app/lab.ts'
 import { project, start } from '../../cli/harness.ts'
 
@@ -113,5 +114,33 @@ describe('celeriac worker', () => {
     expect(stderr).toMatch(new RegExp(`^celeriac: a hook of ${name} failed: RangeError: no licence$`, 'm'))
     expect(stderr).toMatch(/caused by RangeError: no licence\n {4}at .*tasks\.ts/)
     expect(code).toBe(1)
+  })
+})
+
+const children = new URL('./hangingTasks.ts', import.meta.url).href
+const hanging = { timeout: '10m' } as const
+const never = (): Promise<never> => new Promise(() => undefined)
+
+describe('a stop, while a hook of the start hangs', () => {
+  it.each<[name: string, end: string | undefined, hook: (app: App) => unknown, options?: WorkerOptions]>([
+    ['onWorkerInit', 'STOPPED', (app) => app.onWorkerInit(never, hanging)],
+    ['onChildInit', 'STOPPED', (app) => app.onChildInit(never, hanging)],
+    ['onWorkerReady', undefined, (app) => app.onWorkerReady(never, hanging)],
+    ['onChildInit in threads', 'STOPPED', () => undefined, { pool: 'threads', concurrency: 1, module: children }],
+    ['onChildInit in processes', 'STOPPED', () => undefined, { pool: 'processes', concurrency: 1, module: children }],
+  ])('%s: ends within its grace', async (_, end, hook, options) => {
+    for (const grace of [50, 0]) {
+      const app = lab().app()
+      const [begun, init] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      app.on('worker:ready', () => begun.resolve())
+      app.onWorkerInit(() => init.resolve())
+      hook(app)
+      const worker = new Worker(app, { logger: false, ...options })
+      const starting = worker.start().catch((error) => error.code)
+      await (end === undefined ? begun : init).promise
+      await worker.stop({ grace })
+      expect(await starting).toBe(end)
+      expect(worker.health.reason).toBe('it does not run')
+    }
   })
 })

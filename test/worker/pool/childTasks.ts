@@ -71,6 +71,12 @@ app.task('family', async () => {
   for (;;);
 })
 
+/** Reports its id, then never returns. */
+app.task('spin', async () => {
+  await currentTask()?.updateState('RUNNING', { pids: [process.pid] })
+  for (;;);
+})
+
 /** Starts a process that it leaves behind, then ends its own. */
 app.task('leaveChild', async () => {
   const child = spawn('sleep', ['600'], { stdio: 'ignore' })

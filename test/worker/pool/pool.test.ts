@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { internalsOf } from '../../../src/app/internals.ts'
-import { poolSuite } from '../../../src/testing/suites/poolSuite.ts'
+import { poolSuite } from '../../../src/testing/suites/pool/poolSuite.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { InlinePool } from '../../../src/worker/pool/inline.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
@@ -14,6 +14,6 @@ const thread = threads({ maxOldGenerationSizeMb: heap })
 const process = processes({ heap })
 
 poolSuite(kit, 'inline', (size) => new InlinePool(internalsOf(app), size), { isolated: false })
-poolSuite(kit, 'solo', () => new InlinePool(internalsOf(app), 1, 'solo'), { isolated: false })
+poolSuite(kit, 'solo', () => new InlinePool(internalsOf(app), 1, 'solo'), { isolated: false, resizes: false })
 poolSuite(kit, 'threads', (size) => new ChildPool(app, thread, { size, module }), { isolated: true })
 poolSuite(kit, 'processes', (size) => new ChildPool(app, process, { size, module }), { isolated: true })

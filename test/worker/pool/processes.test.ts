@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,7 +11,6 @@ import { jobOf } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
-import { isFull } from '../../tier.ts'
 
 const url = (name: string): string => new URL(name, import.meta.url).href
 
@@ -151,24 +150,4 @@ it('a process that cannot be started is an error, and the pool can be started ag
   const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath, ...process.execArgv, script]
   const { stdout } = await promisify(execFile)('sh', limited, { timeout: 60_000 })
   expect(stdout).toBe('EMFILE\n')
-})
-
-it('children that are killed leave no file descriptors and no processes behind', async () => {
-  const pool = await open(2)
-  const descriptors = (): number => readdirSync('/proc/self/fd').length
-  const pids = new Set<number>()
-  const killEach = async (count: number): Promise<void> => {
-    for (let at = 0; at < count; at++) {
-      const { outcome, pids: both, kill } = start(pool, 'family')
-      for (const pid of await both) pids.add(pid)
-      kill()
-      await outcome
-    }
-  }
-  await killEach(2)
-  const before = descriptors()
-  await killEach(isFull ? 500 : 5)
-  await until('the pool is filled again', async () => (await start(pool, 'where').outcome).kind === 'success')
-  await until('descriptors are closed', () => descriptors() <= before + 2)
-  expect([...pids].filter(runs)).toEqual([])
 })

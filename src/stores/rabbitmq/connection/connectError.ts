@@ -1,5 +1,5 @@
-import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError } from '../../../std/errors.ts'
+import { codeOf } from '../../../std/thrown.ts'
 import type { AmqpAddress } from '../url.ts'
 import { askWhy, type Refusal } from './handshakeProbe.ts'
 

@@ -154,14 +154,8 @@ export class AmqpConsumer implements Consumer {
 
   /** Declare the queues, open the channel, and consume. */
   async #begin(): Promise<void> {
-    const { connection, topology } = this.#parts
-    for (const queue of this.#queues) {
-      if (queue.transient) await topology.transient(queue)
-      else {
-        await topology.queue(queue.name)
-        await topology.bind(queue.name, queue.bindings ?? [])
-      }
-    }
+    const { connection } = this.#parts
+    for (const queue of this.#queues) await this.#declare(queue)
     const channel = await connection.channel()
     if ((connection.serverMajor ?? 3) >= 4) this.#perQueue = true
     const session: Session = {
@@ -182,6 +176,11 @@ export class AmqpConsumer implements Consumer {
     if (this.#session !== session) throw connection.unavailable(reason ?? new Error('the channel has ended'))
     this.#problem = undefined
     this.#failures = 0
+  }
+
+  #declare(queue: Queue): Promise<void> {
+    const { topology } = this.#parts
+    return queue.transient ? topology.transient(queue) : topology.bound(queue)
   }
 
   /** The channel has ended: its messages are delivered again on the next one, also those that were not read yet. */
@@ -313,8 +312,7 @@ export class AmqpConsumer implements Consumer {
     session.tags.delete(queue)
     this.#parts.topology.forgetQueue(queue)
     const own = this.#queues.find(({ name }) => name === queue) as Queue
-    const remake = own.transient ? this.#parts.topology.transient(own) : this.#parts.topology.queue(queue)
-    remake.then(
+    this.#declare(own).then(
       () => {
         this.#problem = undefined
         void this.#adjust()

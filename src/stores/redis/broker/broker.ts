@@ -1,11 +1,12 @@
+import type { Backlog } from '../../../broker/backlog.ts'
 import {
   type Broker,
-  type Change,
   type ConsumeOptions,
   type Consumer,
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
@@ -15,21 +16,23 @@ import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { uuid } from '../../../std/id.ts'
+import { MESSAGE } from '../arguments.ts'
 import { changeWaiting } from '../change.ts'
 import { Batch } from '../connection/batch.ts'
-import type { Command, RedisConnection } from '../connection/connection.ts'
+import type { Arg, Command, RedisConnection } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
 import { parseRedisUrl } from '../connection/url.ts'
 import { RedisConsumer } from './consumer.ts'
 import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
 import { readEnvelope, writeEnvelope } from './envelope.ts'
 import { Finder } from './finder.ts'
-import { boundQueues, Keys, stepOf } from './keys.ts'
+import { Keys, stepOf } from './keys.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { locate } from './locator.ts'
 import { Rescuer } from './rescuer.ts'
 import { PARK, SETTLE } from './scripts.ts'
 import { PURGE } from './searchScripts.ts'
+import { routeTarget, SEND, SIGNAL_EXCHANGES, TRANSIENT_QUEUE_LIFETIME_MS } from './sending.ts'
 
 export interface RedisOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -44,11 +47,6 @@ export interface RedisOptions {
   readonly clock?: Clock
 }
 
-/** Celery's exchanges whose messages go to all consumers (celery-wire §3). */
-const FANOUT_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 'celeryev'])
-/** How long a transient queue is kept after its last message, ms. */
-const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
-
 /** A message to be pushed to its list. */
 export interface Push {
   readonly list: string
@@ -59,6 +57,7 @@ export interface Push {
 export class RedisBroker implements Broker {
   readonly url: string
   readonly first = 'lowest'
+  readonly sharedWithCelery = true
   readonly connection: RedisConnection
   readonly keys: Keys
   readonly #renewer: LeaseRenewer
@@ -99,8 +98,14 @@ export class RedisBroker implements Broker {
     route: Route,
     { notBefore, selfTimed, transient }: PublishOptions = {},
   ): Promise<void> {
-    if (route.exchange !== '' && (await this.#broadcast(envelope, route))) return
-    if (notBefore !== undefined && !selfTimed && this.isAhead(notBefore)) {
+    if (SIGNAL_EXCHANGES.has(route.exchange)) {
+      const { exchange, routingKey } = route
+      const channel = `${this.keys.channel(exchange)}${routingKey === '' ? '' : `/${routingKey}`}`
+      await this.connection.command('PUBLISH', channel, writeEnvelope(envelope, route, uuid()))
+    } else if (route.exchange !== '') {
+      const message = this.sendArgs(envelope, route, selfTimed ? undefined : notBefore)
+      await this.connection.script(SEND, this.heldKeys, [this.keys.prefix, this.#visibility, ...message])
+    } else if (notBefore !== undefined && !selfTimed && this.isAhead(notBefore)) {
       const [key, ...args] = this.park(envelope, route, notBefore)
       await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
     } else {
@@ -153,7 +158,7 @@ export class RedisBroker implements Broker {
     return (await locate(this, taskId, queue))?.found
   }
 
-  change(taskId: string, queue: string, change: Change): Promise<boolean> {
+  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
     return changeWaiting(this, taskId, queue, async (found) => {
       const message = change(found)
       return message && { message }
@@ -164,6 +169,11 @@ export class RedisBroker implements Broker {
     const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
     const lengths = (await this.connection.pipeline(commands)) as number[]
     return lengths.reduce((sum, length) => sum + length, 0)
+  }
+
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const { readBacklog } = await import('./backlog.ts')
+    return readBacklog(this.connection, this.keys, queues)
   }
 
   /** Celery's workers subscribe to patterns, of which the server reports the number only. */
@@ -249,20 +259,22 @@ export class RedisBroker implements Broker {
     return moment > this.#clock.now()
   }
 
-  /** True when the message was sent to all; that of a direct exchange is pushed to the lists that are bound to it. */
-  async #broadcast(envelope: Envelope, route: Route): Promise<boolean> {
-    const { exchange, routingKey } = route
-    if (!FANOUT_EXCHANGES.has(exchange)) {
-      const members = (await this.connection.command('SMEMBERS', this.keys.binding(exchange))) as string[]
-      const queues = boundQueues(members, routingKey)
-      const step = stepOf(envelope.properties.priority ?? 0)
-      const text = writeEnvelope(envelope, route, uuid())
-      await Promise.all(queues.map((queue) => this.#pushes.add({ list: this.keys.list(queue, step), text })))
-      if (members.length > 0) return true
+  /**
+   * MESSAGE of a message. One to a fanout exchange, or one of an unknown kind, is never kept here until its time: it
+   * contains that.
+   */
+  sendArgs(envelope: Envelope, route: Route, notBefore?: number): Arg[] {
+    const keeps = route.exchange === '' || (route.kind !== undefined && route.kind !== 'fanout')
+    if (keeps && notBefore !== undefined && this.isAhead(notBefore)) {
+      const [target, time, text] = this.park(envelope, route, notBefore)
+      return MESSAGE.of({ kind: 'park', target, time, text })
     }
-    const channel = `${this.keys.channel(exchange)}${routingKey === '' ? '' : `/${routingKey}`}`
-    await this.connection.command('PUBLISH', channel, writeEnvelope(envelope, route, uuid()))
-    return true
+    if (route.exchange === '') {
+      const { list: target, text } = this.pushOf(envelope, route)
+      return MESSAGE.of({ kind: 'push', target, time: '', text })
+    }
+    const target = routeTarget(this.keys, route, envelope.properties.priority ?? 0)
+    return MESSAGE.of({ kind: 'route', target, time: '', text: writeEnvelope(envelope, route, uuid()) })
   }
 
   /** One LPUSH for each list, in one round trip. A key that is not a list fails only the messages that go there. */

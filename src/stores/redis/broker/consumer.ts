@@ -2,13 +2,14 @@ import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
 import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
-import type { RedisConnection } from '../connection/connection.ts'
+import type { Command, RedisConnection } from '../connection/connection.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
 import { bindingMember, type Keys, PRIORITY_STEPS } from './keys.ts'
 import type { LeaseRenewer } from './leaseRenewer.ts'
 import { ListWaiter } from './listWaiter.ts'
 import type { Rescuer } from './rescuer.ts'
 import { CLAIM } from './scripts.ts'
+import { SIGNAL_EXCHANGES, TRANSIENT_QUEUE_LIFETIME_MS } from './sending.ts'
 
 /** What a consumer works with. */
 export interface ConsumerParts {
@@ -46,6 +47,8 @@ export class RedisConsumer implements Consumer, Holder {
   #taking: Promise<number> | undefined
   #requeues = 0
   #scheduled = false
+  /** How many claims are to come within two turns. */
+  #coming = 0
   #turn = 0
   #claims = 0
   #closed = false
@@ -160,9 +163,9 @@ export class RedisConsumer implements Consumer, Holder {
     return this.#parts.settle(hold, 'requeue')
   }
 
-  /** Queues that are lists: a queue of a fanout exchange alone has none. */
+  /** Queues that are lists: one for signals alone has none. */
   get #fed(): readonly Queue[] {
-    return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ kind }) => kind === 'fanout'))
+    return this.#queues.filter(({ bindings = [] }) => !bindings.some(({ exchange }) => SIGNAL_EXCHANGES.has(exchange)))
   }
 
   /** A list is not empty. If nothing is unsettled there is nothing to flush first, so claim at once. */
@@ -175,6 +178,7 @@ export class RedisConsumer implements Consumer, Holder {
   #soon(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
+    this.#coming++
     setImmediate(() => {
       this.#scheduled = false
       for (let free = this.#prefetch - this.#places; free > 0; free--) {
@@ -183,7 +187,10 @@ export class RedisConsumer implements Consumer, Holder {
         this.#hand(delivery)
       }
       // One turn later: settlements of this turn are sent before it.
-      setImmediate(() => void this.#claim())
+      setImmediate(() => {
+        this.#coming--
+        void this.#claim()
+      })
     })
   }
 
@@ -195,12 +202,18 @@ export class RedisConsumer implements Consumer, Holder {
       const taken = await this.#taking
       this.#problem = undefined
       this.#taking = undefined
-      if (taken < places) for (const waiter of this.#waiters) waiter.arm()
+      // One turn later: a task that has ended by then may have sent the next message, and its end claims again.
+      if (taken < places) setImmediate(() => this.#arm())
       else this.#soon()
     } catch (error) {
       this.#taking = undefined
       this.#failed(error as Error)
     }
+  }
+
+  /** Be notified of the next message, where no claim is to find out whether there is one. */
+  #arm(): void {
+    if (this.#coming === 0 && this.#taking === undefined) for (const waiter of this.#waiters) waiter.arm()
   }
 
   /** `problem` reports it until a claim succeeds; a reconnection or the slow timer starts the next attempt. */
@@ -284,12 +297,15 @@ export class RedisConsumer implements Consumer, Holder {
     if (!this.#closed) this.#ahead.push(kept)
   }
 
-  async #bind({ name, bindings = [] }: Queue): Promise<void> {
+  async #bind({ name, bindings = [], transient = false }: Queue): Promise<void> {
     const { connection, keys } = this.#parts
-    for (const { exchange, kind, routingKey = '' } of bindings) {
-      if (kind === 'direct') await connection.command('SADD', keys.binding(exchange), bindingMember(routingKey, name))
+    for (const binding of bindings) {
+      const { exchange, kind } = binding
+      if (kind !== 'fanout') await connection.command('SADD', keys.binding(exchange), bindingMember(binding, name))
       else {
-        const receive = (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
+        const receive = SIGNAL_EXCHANGES.has(exchange)
+          ? (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
+          : (message: Buffer): void => this.#keep(message, name, transient)
         // With and without a routing key after the exchange's name, as kombu publishes.
         this.#stops.push(await connection.subscribe(keys.channel(exchange), receive))
         this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, receive))
@@ -297,11 +313,21 @@ export class RedisConsumer implements Consumer, Holder {
     }
   }
 
+  /** The server keeps no message of a fanout exchange: from here on it is in a list of this consumer, as any other. */
+  #keep(message: Buffer, queue: string, transient: boolean): void {
+    const { connection, keys } = this.#parts
+    const list = keys.list(queue)
+    const commands: Command[] = [['LPUSH', list, message]]
+    if (transient) commands.push(['PEXPIRE', list, TRANSIENT_QUEUE_LIFETIME_MS])
+    connection.pipeline(commands).catch((error: Error) => this.#failed(error))
+  }
+
   async #unbind({ name, bindings = [], transient }: Queue): Promise<void> {
     if (!transient) return
     const { connection, keys } = this.#parts
-    for (const { exchange, kind, routingKey = '' } of bindings) {
-      if (kind === 'direct') await connection.command('SREM', keys.binding(exchange), bindingMember(routingKey, name))
+    for (const binding of bindings) {
+      const { exchange, kind } = binding
+      if (kind !== 'fanout') await connection.command('SREM', keys.binding(exchange), bindingMember(binding, name))
     }
     await connection.command('DEL', ...keys.lists(name))
   }

@@ -1,3 +1,5 @@
+import type { Binding } from '../../../broker/broker.ts'
+
 /**
  * The priorities that have a list of their own, in the order in which they are served: kombu's `priority_steps`
  * (celery-wire §2.1).
@@ -42,7 +44,7 @@ export class Keys {
     return PRIORITY_STEPS.map((step) => this.list(queue, step))
   }
 
-  /** The set of queues bound to a direct exchange. */
+  /** The set of queues bound to an exchange. */
   binding(exchange: string): string {
     return `${this.prefix}_kombu.binding.${exchange}`
   }
@@ -53,15 +55,17 @@ export class Keys {
   }
 }
 
-/** A member of a binding set: routing key, pattern (of topic exchanges), queue. */
-export function bindingMember(routingKey: string, queue: string): string {
-  return [routingKey, '', queue].join(SEPARATOR)
+/** A member of the binding set of an exchange: routing key, pattern of a topic exchange, queue. */
+export function bindingMember({ kind, routingKey = '' }: Binding, queue: string): string {
+  return [routingKey, kind === 'topic' ? kombuPattern(routingKey) : '', queue].join(SEPARATOR)
 }
 
-/** The queues of a binding set that a routing key leads to. */
-export function boundQueues(members: readonly string[], routingKey: string): string[] {
-  return members.flatMap((member) => {
-    const [key, , queue] = member.split(SEPARATOR)
-    return key === routingKey && queue !== undefined ? [queue] : []
-  })
+/** The regular expression by which kombu's clients match the pattern. */
+function kombuPattern(routingKey: string): string {
+  const words = routingKey.split('.').map((word) => KOMBU_WILDCARDS.get(word) ?? word)
+  return `^${words.join('\\.')}$`
 }
+const KOMBU_WILDCARDS: ReadonlyMap<string, string> = new Map([
+  ['*', '.*?[^\\.]'],
+  ['#', '.*?'],
+])

@@ -1,18 +1,10 @@
 import { packageFile } from '../../../std/packageFile.ts'
 import { ServiceThread } from '../../../std/serviceThread.ts'
 import type { Claim, Hold } from './delivery.ts'
+import { LeaseTable } from './leaseTable.ts'
 
-/** Commands to the thread. */
-export type LeaseCommand =
-  | { readonly add: readonly ClaimFacts[] }
-  | { readonly remove: readonly string[] }
-  | { readonly close: true }
-
-/** A claim, and how many messages it took. */
-export interface ClaimFacts {
-  readonly name: string
-  readonly count: number
-}
+/** Commands to the thread. `table`: memory of one more LeaseTable. */
+export type LeaseCommand = { readonly table: SharedArrayBuffer } | { readonly close: true }
 
 /** What the thread reports after each round. */
 export interface LeaseReport {
@@ -26,38 +18,38 @@ export interface LeaseFacts {
   readonly lease: number
   /** Seconds: lease minus visibility timeout. */
   readonly scoreOffset: number
+  /** Memory of each LeaseTable. */
+  readonly tables: readonly SharedArrayBuffer[]
 }
 
 /**
  * A separate thread with its own connection that renews the leases of the messages that this process holds, so that a
  * task which blocks the event loop does not lose its message. It knows claims, not single messages: to renew one that
- * is settled already does nothing.
+ * is settled already does nothing. It reads them from memory that is shared with it: a claim is there at once, also if
+ * its task blocks this event loop before the next turn, and the thread is not woken for it.
  */
 export class LeaseRenewer {
   readonly #thread: ServiceThread<LeaseCommand, LeaseReport>
-  readonly #claims = new Map<string, ClaimFacts>()
-  #added: ClaimFacts[] = []
-  #removed: string[] = []
-  #scheduled = false
-  #closed = false
+  readonly #tables: LeaseTable[] = []
+  /** Of each, for a thread that is started again. */
+  readonly #memory: SharedArrayBuffer[] = []
+  /** Removes a claim, by its name. */
+  readonly #removals = new Map<string, () => void>()
   /** Why leases cannot be renewed, while that is so. */
   problem: Error | undefined
 
-  constructor(facts: LeaseFacts) {
+  constructor(facts: Omit<LeaseFacts, 'tables'>) {
     this.#thread = new ServiceThread({
       name: 'celeriac leases',
       file: threadFile,
-      data: facts,
+      data: { ...facts, tables: this.#memory } satisfies LeaseFacts,
       hear: ({ problem }) => {
         this.problem = problem
       },
       failed: (error) => {
         this.problem = error
       },
-      restarted: () => {
-        this.#added = [...this.#claims.values()]
-        this.#soon()
-      },
+      restarted: () => undefined,
     })
   }
 
@@ -71,10 +63,9 @@ export class LeaseRenewer {
 
   add({ name, left: count }: Claim): void {
     if (count === 0) return
-    this.#claims.set(name, { name, count })
-    this.#added.push({ name, count })
-    // At once: a task that was just claimed may block this event loop before its next turn.
-    this.#tell()
+    const table = this.#tables.find(({ isFull }) => !isFull) ?? this.#another()
+    const slot = table.add({ name, count })
+    this.#removals.set(name, () => table.remove(slot))
   }
 
   remove(holds: readonly Hold[]): void {
@@ -82,32 +73,21 @@ export class LeaseRenewer {
       if (!claim) continue
       claim.left--
       if (claim.left > 0) continue
-      this.#claims.delete(claim.name)
-      this.#removed.push(claim.name)
-      this.#soon()
+      this.#removals.get(claim.name)?.()
+      this.#removals.delete(claim.name)
     }
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     await this.#thread.close()
   }
 
-  #soon(): void {
-    if (this.#scheduled || this.#closed) return
-    this.#scheduled = true
-    setImmediate(() => this.#tell())
-  }
-
-  #tell(): void {
-    this.#scheduled = false
-    if (this.#closed) return
-    const added = this.#added
-    const removed = this.#removed
-    this.#added = []
-    this.#removed = []
-    if (added.length > 0) this.#thread.tell({ add: added })
-    if (removed.length > 0) this.#thread.tell({ remove: removed })
+  #another(): LeaseTable {
+    const table = new LeaseTable()
+    this.#tables.push(table)
+    this.#memory.push(table.memory)
+    this.#thread.tell({ table: table.memory })
+    return table
   }
 }
 

@@ -3,21 +3,22 @@ import { pieces } from '../../../std/chunks.ts'
 import { connectRedis } from '../connection/client.ts'
 import { Keys } from './keys.ts'
 import type { LeaseCommand, LeaseFacts, LeaseReport } from './leaseRenewer.ts'
+import { LeaseTable } from './leaseTable.ts'
 import { RENEW } from './scripts.ts'
 
 /* The thread of `LeaseRenewer`. */
 
 const MAX_LEASES_PER_COMMAND = 500
 
-const { url, prefix, lease, scoreOffset } = workerData as LeaseFacts
+const { url, prefix, lease, scoreOffset, tables: memory } = workerData as LeaseFacts
 const port = parentPort as NonNullable<typeof parentPort>
 const connection = connectRedis(url)
 const keys = new Keys(prefix, connection.db)
-/** How many messages each claim took, by its name. */
-const claims = new Map<string, number>()
+const tables = memory.map((one) => new LeaseTable(one))
 
 async function renew(): Promise<void> {
-  const tags = [...claims].flatMap(([name, count]) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
+  const claims = tables.flatMap((table) => table.claims())
+  const tags = claims.flatMap(({ name, count }) => Array.from({ length: count }, (_, at) => `${name}${at + 1}`))
   try {
     for (const some of pieces(tags, MAX_LEASES_PER_COMMAND)) {
       await connection.script(RENEW, [keys.unacked, keys.index], [scoreOffset, ...some])
@@ -38,8 +39,7 @@ const renewing = setInterval(() => void renew(), lease / 4)
 // From now on it handles commands.
 report(undefined)
 port.on('message', (command: LeaseCommand) => {
-  if ('add' in command) for (const { name, count } of command.add) claims.set(name, count)
-  if ('remove' in command) for (const name of command.remove) claims.delete(name)
+  if ('table' in command) tables.push(new LeaseTable(command.table))
   if ('close' in command) {
     clearInterval(renewing)
     port.close()

@@ -70,7 +70,11 @@ local function unheld()
 end
 `
 
-/** `lists_for(exchange, routing_key, priority)`: the lists to which a message returns. */
+/**
+ * `lists_for(exchange, routing_key, priority)`: the lists to which a message returns. `bound_queues(exchange,
+ * routing_key, more)`: the queues that get a message, by the members of the exchange's set and these; and whether it is
+ * a fanout exchange, whose messages are in no list.
+ */
 const LISTS: string = `
 local prefix = ARGV[1]
 local function list_of(queue, priority)
@@ -79,16 +83,62 @@ local function list_of(queue, priority)
   if step == 0 then return prefix .. queue end
   return prefix .. queue .. '\\6\\22' .. step
 end
-local function lists_for(exchange, routing_key, priority)
-  local lists = {}
-  local members = exchange ~= '' and redis.pcall('SMEMBERS', prefix .. '_kombu.binding.' .. exchange) or {}
-  for _, member in ipairs(members) do
-    local key, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')
-    if key == routing_key then lists[#lists + 1] = list_of(queue, priority) end
+-- By kombu's rules: # is any text, * any text that does not end with a dot. Not by kombu's own pattern beside it, a
+-- regular expression: as many steps as both are long, multiplied.
+local function steps_of(pattern)
+  local steps = {}
+  for word in string.gmatch(pattern .. '.', '([^.]*)%.') do
+    if word == '#' or word == '*' then steps[#steps + 1] = 'any' end
+    if word == '*' then steps[#steps + 1] = 'end of word' end
+    if word ~= '#' and word ~= '*' then for character in string.gmatch(word, '.') do steps[#steps + 1] = character end end
+    steps[#steps + 1] = '.'
   end
+  steps[#steps] = nil
+  return steps
+end
+local function fits(pattern, key)
+  local steps, step, at, any, taken = steps_of(pattern), 1, 1, 0, 1
+  while at <= #key do
+    local one, character = steps[step], string.sub(key, at, at)
+    if one == 'any' then
+      any, taken, step = step, at, step + 1
+    elseif one == character or (one == 'end of word' and character ~= '.') then
+      step, at = step + 1, at + 1
+    elseif any > 0 then
+      taken = taken + 1
+      step, at = any + 1, taken
+    else
+      return false
+    end
+  end
+  while steps[step] == 'any' do step = step + 1 end
+  return steps[step] == nil
+end
+local function bound_queues(exchange, routing_key, more)
+  local queues, seen, is_fanout = {}, {}, false
+  local function look(member)
+    local key, pattern, queue = string.match(member, '^(.-)\\6\\22(.-)\\6\\22(.*)$')
+    if not queue or seen[queue] then return end
+    -- Celery's name for the queue of one worker: kombu binds it, too, and reads no list of that name.
+    if (key == '' and pattern == '') or string.find(queue, '^bcast%.') then
+      is_fanout = true
+    elseif key == routing_key or (pattern ~= '' and fits(key, routing_key)) then
+      seen[queue] = true
+      queues[#queues + 1] = queue
+    end
+  end
+  for _, member in ipairs(redis.pcall('SMEMBERS', prefix .. '_kombu.binding.' .. exchange)) do look(member) end
+  for _, member in ipairs(more or {}) do look(member) end
+  return queues, is_fanout
+end
+local function lists_for(exchange, routing_key, priority)
+  local queues, is_fanout = {}, false
+  if exchange ~= '' then queues, is_fanout = bound_queues(exchange, routing_key) end
   -- A named exchange without a binding would lose the message: Celery, too, sends to the queue named by the routing
-  -- key.
-  if #lists == 0 then lists[1] = list_of(routing_key, priority) end
+  -- key. Of a fanout exchange it was for the one worker that had it, which is gone.
+  if #queues == 0 and not is_fanout then queues[1] = routing_key end
+  local lists = {}
+  for at, queue in ipairs(queues) do lists[at] = list_of(queue, priority) end
   return lists
 end
 `

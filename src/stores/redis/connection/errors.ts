@@ -1,6 +1,6 @@
 import { redisFault } from '../../../broker/storeErrors.ts'
-import { isDefect } from '../../../std/defect.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import { isDefect } from '../../../std/thrown.ts'
 
 /** The error for an answer of the server, or for a failure on the way to it; `place` is the server's URL for people. */
 export function errorOf(error: unknown, place: string): Error {

@@ -1,7 +1,7 @@
 import { backoffDelay } from '../../../std/backoff.ts'
-import { isDefect } from '../../../std/defect.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import { isDefect } from '../../../std/thrown.ts'
 import type { Arg } from './connection.ts'
 import { errorOf } from './errors.ts'
 import { type Reading, Session, type SessionEvents } from './session.ts'

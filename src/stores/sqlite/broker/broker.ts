@@ -1,11 +1,12 @@
+import type { Backlog } from '../../../broker/backlog.ts'
 import {
   type Broker,
-  type Change,
   type ConsumeOptions,
   type Consumer,
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
@@ -13,6 +14,7 @@ import {
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
@@ -54,7 +56,10 @@ export class SqliteBroker implements Broker {
     this.#renewer = new LeaseRenewer({ path: file.path, lease })
   }
 
-  publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
+  async publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
+    // An event without a subscriber costs no transaction.
+    if (route.exchange === EVENT_EXCHANGE && !(await this.file.read(() => this.messages.isBound(EVENT_EXCHANGE))))
+      return
     return this.file.writer.write(() => this.messages.publish(envelope, route, options))
   }
 
@@ -89,12 +94,17 @@ export class SqliteBroker implements Broker {
     return this.file.read(() => this.waiting.find(taskId, queue))
   }
 
-  change(taskId: string, queue: string, change: Change): Promise<boolean> {
+  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
     return this.file.writer.write(() => this.waiting.change(taskId, queue, change))
   }
 
   size(queue: string): Promise<number> {
     return this.file.read(() => this.messages.size(queue))
+  }
+
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const { readBacklog } = await import('./backlog.ts')
+    return this.file.read(() => readBacklog(this.file.db, queues))
   }
 
   async workers(): Promise<number> {

@@ -11,13 +11,36 @@ export interface Lease {
   readonly patience: number | null
 }
 
+/** Writes which queue gets what is sent to which exchange. For use inside a transaction. */
+export class Bindings {
+  readonly #insert: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#insert = db.prepare(
+      `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
+    )
+  }
+
+  /** `consumer`: with which transient queues end. A pattern is a routing key with words for any word. */
+  bind(queues: readonly Queue[], consumer: number | null): void {
+    for (const { name, bindings = [], transient } of queues) {
+      const owner = transient ? consumer : null
+      // The binding to '' delivers nothing: it records the owner of the transient queue.
+      if (transient) this.#insert.run('', name, null, owner)
+      for (const { exchange, kind, routingKey = '' } of bindings)
+        this.#insert.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
+    }
+  }
+}
+
 /** Every statement on consumers and on what ends with them. Those that write are for use inside a transaction. */
 export class Leases {
   readonly #register: StatementSync
   readonly #alive: StatementSync
   readonly #renew: StatementSync
   readonly #end: StatementSync
-  readonly #bind: StatementSync
+  readonly #bindings: Bindings
   readonly #all: StatementSync
   readonly #loseSome: StatementSync
   readonly #dropSome: StatementSync
@@ -29,10 +52,7 @@ export class Leases {
     this.#alive = db.prepare('SELECT 1 FROM celeriac_consumer WHERE id = ?')
     this.#renew = db.prepare('UPDATE celeriac_consumer SET lease_until = ? WHERE id = ?')
     this.#end = db.prepare('DELETE FROM celeriac_consumer WHERE id = ?')
-    this.#bind = db.prepare(
-      `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,
-    )
+    this.#bindings = new Bindings(db)
     // A lease is renewed each quarter of it. One is late, or the clock of its process is an hour behind: not yet dead.
     this.#all = db.prepare(`SELECT id, lease_until AS until,
       CASE WHEN lease_until < ? THEN 0.45 * lease WHEN lease_until > ? + lease THEN lease END AS patience
@@ -63,14 +83,7 @@ export class Leases {
 
   /** Bind queues to their exchanges; a transient queue ends with its consumer. */
   bind(queues: readonly Queue[], consumer: number): void {
-    for (const { name, bindings = [], transient } of queues) {
-      const owner = transient ? consumer : null
-      // The binding to '' delivers nothing: it records the owner of the transient queue.
-      if (transient) this.#bind.run('', name, null, owner)
-      for (const { exchange, kind, routingKey = '' } of bindings) {
-        this.#bind.run(exchange, name, kind === 'fanout' ? null : routingKey, owner)
-      }
-    }
+    this.#bindings.bind(queues, consumer)
   }
 
   /** True when the consumer still existed. */

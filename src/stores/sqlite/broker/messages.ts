@@ -1,10 +1,13 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
+import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
+import { fitsTopic } from '../../../std/glob.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
+import { Bindings } from './leases.ts'
 
 /** A claimed message. `claims` is the fence: a settlement must name it. */
 export interface Row {
@@ -59,7 +62,10 @@ export class Messages {
   readonly #file: SqliteFile
   readonly #clock: Clock
   readonly #insert: StatementSync
+  readonly #bindings: Bindings
   readonly #bound: StatementSync
+  readonly #hasBinding: StatementSync
+  readonly #isFull: StatementSync
   readonly #owned: StatementSync
   readonly #claim: StatementSync
   readonly #take: StatementSync
@@ -80,11 +86,15 @@ export class Messages {
     const { db } = file
     this.#file = file
     this.#clock = clock
+    this.#bindings = new Bindings(db)
     this.#insert = db.prepare(
       'INSERT INTO celeriac_message (queue, priority, due, owner, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
-    this.#bound = db.prepare(
-      'SELECT queue FROM celeriac_binding WHERE exchange = ? AND (routing_key IS NULL OR routing_key = ?)',
+    this.#bound = db.prepare('SELECT queue, routing_key AS pattern FROM celeriac_binding WHERE exchange = ?')
+    this.#hasBinding = db.prepare('SELECT 1 FROM celeriac_binding WHERE exchange = ? LIMIT 1')
+    // By the index: as many entries as there are, and at most as many as may be.
+    this.#isFull = db.prepare(
+      'SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1 OFFSET ?',
     )
     this.#owned = db.prepare("SELECT 1 FROM celeriac_binding WHERE exchange = '' AND queue = ?")
     this.#claim = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1 WHERE seq IN (
@@ -127,20 +137,34 @@ export class Messages {
    */
   publish(
     envelope: Envelope,
-    { exchange, routingKey }: Route,
+    { exchange, routingKey, queues: declared }: Route,
     { notBefore, transient }: PublishOptions = {},
     owner: number | null = null,
   ): void {
     if (transient && exchange === '' && this.#owned.get(routingKey) === undefined) return
-    const queues =
-      exchange === ''
-        ? [routingKey]
-        : (this.#bound.all(exchange, routingKey) as unknown as { queue: string }[]).map((row) => row.queue)
+    if (declared) this.#bindings.bind(declared, null)
+    const queues = exchange === '' ? [routingKey] : this.#receiving(exchange, routingKey)
     const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     for (const queue of queues)
       this.#insert.run(queue, envelope.properties.priority ?? 0, due, owner, calledTask(envelope) ?? null, head, body)
     if (owner === null) this.#file.touch('messages')
+  }
+
+  /** The queues that get what is sent to an exchange. A receiver of events that does not read gets no more of them. */
+  #receiving(exchange: string, routingKey: string): readonly string[] {
+    const rows = this.#bound.all(exchange) as unknown as { queue: string; pattern: string | null }[]
+    const queues = rows.flatMap(({ queue, pattern }) =>
+      pattern === null || fitsTopic(pattern, routingKey) ? [queue] : [],
+    )
+    return exchange === EVENT_EXCHANGE
+      ? queues.filter((queue) => this.#isFull.get(queue, MAX_WAITING_EVENTS - 1) === undefined)
+      : queues
+  }
+
+  /** Some queue gets what is sent to the exchange. */
+  isBound(exchange: string): boolean {
+    return this.#hasBinding.get(exchange) !== undefined
   }
 
   /** Claim up to `limit` messages of a queue, in their order. */

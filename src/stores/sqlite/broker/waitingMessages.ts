@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite'
-import type { Change, ChangedMessage, FoundMessage } from '../../../broker/broker.ts'
+import type { ChangedMessage, FoundMessage, MessageChange } from '../../../broker/broker.ts'
 import { edited } from '../../../protocol/messageEdit.ts'
 import { packMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
@@ -37,7 +37,7 @@ export class WaitingMessages {
   }
 
   /** Inside a transaction of the file's writer. */
-  change(taskId: string, queue: string, change: Change): boolean {
+  change(taskId: string, queue: string, change: MessageChange): boolean {
     const row = this.#find(taskId, queue)
     if (!row || row.owner !== null) return false
     const changed = change(foundOf(row))

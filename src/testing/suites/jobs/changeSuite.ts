@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResultBackend } from '../../../backend/backend.ts'
 import type { UnitOfWork } from '../../../backend/unitOfWork.ts'
-import type { Broker, Change, Consumer } from '../../../broker/broker.ts'
+import type { Broker, Consumer, MessageChange } from '../../../broker/broker.ts'
 import { PENDING, RETRY, SUCCESS } from '../../../protocol/states.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../../factories.ts'
 import type { Kit } from '../../kit.ts'
@@ -70,7 +70,7 @@ function placeOf({ broker, backend, unitOfWork }: OpenedStores, consumers: Consu
   }
 }
 
-const marked: Change = () => ({ headers: { mark: 'changed' } })
+const marked: MessageChange = () => ({ headers: { mark: 'changed' } })
 
 function finding(it: Case): void {
   it('find: a message that waits, is delayed, or is held; undefined where there is none', async (place) => {
@@ -97,7 +97,7 @@ function finding(it: Case): void {
 function changing(it: Case): void {
   it('change: headers, body and priority, as they are named; all else as it was', async ({ broker, send, read }) => {
     await send('1')
-    const change: Change = (found) => ({
+    const change: MessageChange = (found) => ({
       headers: { mark: 'é', eta: null },
       body: `[${String(found.envelope.body)}, 2]`,
       priority: 2,

@@ -5,6 +5,6 @@ export interface Channel {
   /** Throws for a value that cannot cross. */
   send(message: FromChild): void
   onMessage(listener: (message: ToChild) => void): void
-  /** How much memory this child uses, bytes: of a thread its heap, of a process all of it (RSS). */
+  /** How much memory this child uses, bytes: of a thread its heap and buffers, of a process all of it (RSS). */
   memory(): number
 }

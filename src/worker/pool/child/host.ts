@@ -11,6 +11,8 @@ export interface ChildEvents {
 
 /** One thread or process of a pool, seen from the pool. */
 export interface ChildHost {
+  /** Id of the process; undefined where it could not be started. */
+  readonly pid: number | undefined
   /** Throws for a value that cannot cross. Without effect on a child that has ended. */
   send(message: ToChild): void
   /** End it by force, and what it started. Resolves when it has ended. */

@@ -4,7 +4,8 @@ import type { Job } from '../../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
-import type { Logger } from '../../../std/log.ts'
+import { type Logger, ONCE_FIELD } from '../../../std/log.ts'
+import { asError } from '../../../std/thrown.ts'
 import type { RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
@@ -38,6 +39,7 @@ export class JobChild {
   readonly #kind: ChildKind
   readonly #host: ChildHost
   readonly #log: Logger
+  readonly #said: Set<unknown>
   readonly #ready = new Deferred<void>()
   readonly #gone = new Deferred<void>()
   /** How long its hooks and resources may take, ms. */
@@ -51,12 +53,14 @@ export class JobChild {
   #memory = 0
   #error: Error | undefined
 
-  constructor(kind: ChildKind, data: ChildData, log: Logger) {
+  /** `said`: what the children of its pool have logged once for all of them. */
+  constructor(kind: ChildKind, data: ChildData, log: Logger, said: Set<unknown>) {
     this.ready = this.#ready.promise
     this.gone = this.#gone.promise
     this.ended = this.#ended.promise
     this.#kind = kind
     this.#log = log
+    this.#said = said
     this.#host = kind.start(data, {
       message: (message) => this.#hear(message),
       uncaught: (error) => this.#fail(error),
@@ -64,8 +68,18 @@ export class JobChild {
     })
   }
 
+  /** Id of the job that it runs. */
+  get job(): string | undefined {
+    return this.#running?.job.id
+  }
+
   get alive(): boolean {
     return this.#state === 'alive'
+  }
+
+  /** Of the process that runs its jobs; undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#host.pid
   }
 
   /** How many jobs it has begun. Its end after one is no reason to distrust the module. */
@@ -166,6 +180,9 @@ export class JobChild {
       case 'report':
         this.#running?.options.report(message.report)
         break
+      case 'event':
+        this.#running?.options.sendEvent?.(message.event, message.fields)
+        break
       case 'emit':
         this.#running?.emit(message.emission)
         break
@@ -174,7 +191,7 @@ export class JobChild {
         this.#running?.end(message.outcome)
         break
       case 'log':
-        this.#log[message.level](message.fields, message.message)
+        this.#write(message)
         break
       case 'uncaught':
         this.#fail(message.error)
@@ -188,9 +205,19 @@ export class JobChild {
     }
   }
 
+  /** A line that each child has its own reason for is written once for the pool. */
+  #write({ level, fields, message }: Extract<FromChild, { type: 'log' }>): void {
+    const { [ONCE_FIELD]: about } = fields as { readonly [ONCE_FIELD]?: unknown }
+    if (about !== undefined) {
+      if (this.#said.has(about)) return
+      this.#said.add(about)
+    }
+    this.#log[level](fields, message)
+  }
+
   /** An uncaught error ends a child: Node's default, and right, since its state is unknown. */
   #fail(error: unknown): void {
-    this.#error = error instanceof Error ? error : new Error(String(error))
+    this.#error = asError(error)
     const { id, task } = this.#running?.job ?? {}
     this.#log.error({ err: this.#error, id, task }, `a ${this.#kind.noun} died of an uncaught error`)
   }

@@ -1,10 +1,10 @@
-import { codeOf } from '../../../std/errorCode.ts'
 import { ConfigError } from '../../../std/errors.ts'
+import { asError, codeOf } from '../../../std/thrown.ts'
 import type { LoadFailure } from './messages.ts'
 
 /** Why a child cannot start, as its task module cannot be loaded, as plain data. */
-export function loadFailureOf(error: unknown): LoadFailure {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+export function loadFailureOf(thrown: unknown): LoadFailure {
+  const error = asError(thrown)
   const { name, message, stack, cause } = error
   const all = cause instanceof Error ? `${stack}\ncaused by ${cause.stack}` : stack
   return { name, message, stack: all, code: codeOf(error) }

@@ -36,6 +36,7 @@ export type FromChild =
   /** The module cannot be loaded. */
   | { readonly type: 'failed'; readonly error: LoadFailure }
   | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'event'; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
   | { readonly type: 'emit'; readonly emission: string | Uint8Array }
   /** `memory`: bytes, where the pool wants to know. */
   | { readonly type: 'done'; readonly outcome: Outcome; readonly memory?: number | undefined }

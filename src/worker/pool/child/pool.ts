@@ -1,18 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { moduleReference } from '../../../app/loadApp.ts'
 import type { Job } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
-import { type Backoff, backoffDelay } from '../../../std/backoff.ts'
 import { Deferred } from '../../../std/deferred.ts'
+import { WorkerLostError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
 import { Lifecycle, type ServiceRun } from '../../../std/service.ts'
-import type { StopSignal } from '../../../std/stopSignal.ts'
+import { Stop, type StopSignal } from '../../../std/stopSignal.ts'
+import { MAX_CHILDREN, requireSize } from '../../poolOptions.ts'
 import type { WorkerApp } from '../../workerApp.ts'
-import type { Pool, RunOptions } from '../pool.ts'
+import type { ChildInfo, Pool, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildKind } from './host.ts'
-import { JobChild } from './jobChild.ts'
+import type { JobChild } from './jobChild.ts'
 import type { ChildData } from './messages.ts'
+import type { Slot, SlotParts } from './slot.ts'
 
 export interface ChildPoolOptions {
   /** How many children. */
@@ -25,18 +26,15 @@ export interface ChildPoolOptions {
   readonly maxMemory?: number | undefined
 }
 
-/** What keeps the children of one run of the pool alive. */
-interface Keeping {
-  readonly stopping: StopSignal
-  /** Resolves when the pool stops: ends the pause before a new child. */
-  readonly end: Deferred<void>
+/** What one run of the pool has. */
+interface Staff extends SlotParts {
+  readonly slots: Set<Slot>
+  /** One more slot. `isOpen`: as of its constructor. */
+  open(isOpen: boolean): Slot
 }
 
 /** The successor of a child is started after this share of its jobs, so that it is ready when it is needed. */
 const AHEAD = 0.8
-
-/** Between tries to replace a child that dies without having run a job. */
-const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30_000, jitter: 'none' }
 
 /**
  * Runs each job in a child of its own, a thread or a process: CPU work does not hold up the worker, and a job that does
@@ -44,7 +42,10 @@ const RESPAWN_BACKOFF: Backoff = { kind: 'exponential', delay: 200, maxDelay: 30
  */
 export class ChildPool implements Pool {
   readonly kind: ChildKind['pool']
-  readonly size: number
+  /** Called when `size` has changed. */
+  onSize: () => void = () => undefined
+  #size: number
+  #target: number
   readonly #options: ChildPoolOptions
   readonly #app: Pick<WorkerApp, 'config'>
   readonly #children: ChildKind
@@ -55,21 +56,36 @@ export class ChildPool implements Pool {
   /** Jobs that wait for a child, first come first served. */
   readonly #line = new Set<(child: JobChild | undefined) => void>()
   readonly #lifecycle = new Lifecycle((run) => this.#start(run))
+  /** What its children log once for all of them. */
+  readonly #said = new Set<unknown>()
   #busy = 0
-  /** Of the run: set by its start. */
-  #data: ChildData | undefined
+  /** Of the run: from the moment when it can start children until it closes them. */
+  #staff: Staff | undefined
 
   /** Children run the tasks of `module` on the stores of `app`, and log through it. */
   constructor(app: Pick<WorkerApp, 'config'>, children: ChildKind, options: ChildPoolOptions) {
     this.kind = children.pool
     this.#children = children
     this.#app = app
-    this.size = options.size
+    this.#size = options.size
+    this.#target = options.size
     this.#options = options
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get target(): number {
+    return this.#target
   }
 
   get busy(): number {
     return this.#busy
+  }
+
+  get children(): readonly ChildInfo[] {
+    return [...this.#open].flatMap(({ pid, job }) => (pid === undefined ? [] : { pid, job }))
   }
 
   /**
@@ -94,9 +110,19 @@ export class ChildPool implements Pool {
     this.#lookAhead(child)
     const outcome = await running
     this.#busy--
-    if (this.#isWorn(child)) child.retire()
     this.#offer(child)
     return outcome
+  }
+
+  resize(size: number): void {
+    requireSize(this.kind, size, MAX_CHILDREN)
+    this.#target = size
+    if (this.#staff) this.#fit(this.#staff)
+    this.#count()
+  }
+
+  get pids(): readonly number[] {
+    return [...new Set([...this.#open].map(({ pid }) => pid))].filter((pid) => pid !== undefined)
   }
 
   stop(): Promise<void> {
@@ -109,23 +135,81 @@ export class ChildPool implements Pool {
   }
 
   async #start(run: ServiceRun): Promise<void> {
-    this.#data = this.#dataOf()
-    const keeping: Keeping = { end: new Deferred(), stopping: run.stopping }
+    const data = this.#dataOf()
+    const stopping = new Stop()
     let closing: Promise<void> | undefined
     const close = (): Promise<void> => {
-      closing ??= this.#close(keeping)
+      closing ??= this.#close(stopping)
       return closing
     }
     run.defer(close)
     // At once: it does not wait for children that still load.
     run.stopping.addEventListener('abort', () => void close())
-    const children = Array.from({ length: this.size }, () => this.#add())
-    await Promise.all(children.map((child) => child.ready))
-    for (const child of children) void this.#keep(child, keeping)
+    // A worker whose tasks all run inline does not load them.
+    const [{ JobChild: Child }, { Slot: PoolSlot }] = await Promise.all([import('./jobChild.ts'), import('./slot.ts')])
+    if (stopping.aborted) throw new WorkerLostError(`the pool was stopped before its ${this.#children.plural} started`)
+    const parts = this.#partsOf(stopping, () => this.#added(new Child(this.#children, data, this.#log, this.#said)))
+    const staff: Staff = { ...parts, slots: new Set(), open: (isOpen) => new PoolSlot(parts, isOpen) }
+    this.#staff = staff
+    const slots = Array.from({ length: this.#target }, () => staff.open(true))
+    for (const slot of slots) staff.slots.add(slot)
+    await Promise.all(slots.map((slot) => slot.loaded()))
+    for (const slot of slots) void slot.keep()
   }
 
-  async #close({ end }: Keeping): Promise<void> {
-    end.resolve()
+  #partsOf(stopping: StopSignal, add: () => JobChild): SlotParts {
+    const end = new Deferred<void>()
+    stopping.addEventListener('abort', () => end.resolve())
+    return {
+      stopping,
+      end: end.promise,
+      add,
+      log: this.#log,
+      noun: this.#children.noun,
+      successorOf: (child) => this.#successors.get(child),
+      offer: (child) => this.#offer(child),
+      withdraw: (child) => this.#withdraw(child),
+      spare: (slot) => this.#spare(slot),
+      opened: () => this.#count(),
+    }
+  }
+
+  /** As many slots as are to be: those without a child go first, then idle ones. Busy ones go after their jobs. */
+  #fit(staff: Staff): void {
+    const { slots } = staff
+    for (let missing = this.#target - slots.size; missing > 0; missing--) {
+      const slot = staff.open(false)
+      slots.add(slot)
+      void slot.keep()
+    }
+    for (const slot of slots) if (!slot.child.alive) this.#spare(slot)
+    const idle = new Set(this.#idle)
+    for (const slot of slots) if (idle.has(slot.child)) this.#spare(slot)
+  }
+
+  /** Close a slot that runs no job, where there is one too many. */
+  #spare(slot: Slot): boolean {
+    const slots = this.#staff?.slots
+    if (!slots || slots.size <= this.#target) return false
+    slots.delete(slot)
+    slot.close()
+    return true
+  }
+
+  /** How many slots have opened, of those that are to be. */
+  #count(): void {
+    const slots = this.#staff?.slots
+    const open = slots ? [...slots].filter(({ isOpen }) => isOpen).length : this.#target
+    const size = Math.min(open, this.#target)
+    if (size === this.#size) return
+    this.#size = size
+    this.onSize()
+  }
+
+  async #close(stopping: Stop): Promise<void> {
+    stopping.abort('stop')
+    this.#staff = undefined
+    this.#count()
     for (const resume of [...this.#line]) resume(undefined)
     await Promise.all([...this.#open].map((child) => child.close()))
     this.#idle.length = 0
@@ -149,8 +233,7 @@ export class ChildPool implements Pool {
     return this.#app.config.logger
   }
 
-  #add(): JobChild {
-    const child = new JobChild(this.#children, this.#data as ChildData, this.#log)
+  #added(child: JobChild): JobChild {
     this.#open.add(child)
     // One that waits for its slot may end before anything awaits it.
     child.ready.catch(() => undefined)
@@ -165,29 +248,6 @@ export class ChildPool implements Pool {
     return child
   }
 
-  /**
-   * Keep one slot filled until the pool stops: a child that is gone is replaced, at once if it was a job that ended
-   * it. One that is retired ends when its successor is ready.
-   */
-  async #keep(first: JobChild, keeping: Keeping): Promise<void> {
-    const { stopping } = keeping
-    let child = first
-    let failures = 0
-    for (;;) {
-      if (child.alive) this.#offer(child)
-      await child.gone
-      if (stopping.aborted) return
-      this.#drop(child)
-      failures = child.jobs > 0 ? 0 : failures + 1
-      if (failures > 0) await this.#pause(failures, keeping)
-      if (stopping.aborted) return
-      const before = child
-      child = this.#successors.get(before) ?? this.#add()
-      await this.#load(child, keeping)
-      void before.close()
-    }
-  }
-
   #isWorn({ jobs, memory }: JobChild): boolean {
     const { maxTasks, maxMemory } = this.#options
     return (maxTasks !== undefined && jobs >= maxTasks) || (maxMemory !== undefined && memory > maxMemory)
@@ -196,30 +256,25 @@ export class ChildPool implements Pool {
   #lookAhead(child: JobChild): void {
     const { maxTasks } = this.#options
     if (maxTasks === undefined || child.jobs < maxTasks * AHEAD || this.#successors.has(child)) return
-    if (this.#accepts) this.#successors.set(child, this.#add())
+    if (this.#staff && this.#staff.slots.size <= this.#target) this.#successors.set(child, this.#staff.add())
   }
 
-  async #load(child: JobChild, { stopping }: Keeping): Promise<void> {
-    try {
-      await child.ready
-    } catch (error) {
-      if (!stopping.aborted) this.#log.error({ err: error }, `a new ${this.#children.noun} cannot start`)
-      await child.close()
-    }
-  }
-
-  async #pause(failures: number, { end }: Keeping): Promise<void> {
-    const delay = backoffDelay(RESPAWN_BACKOFF, failures - 1)
-    await Promise.race([sleep(delay, undefined, { ref: false }), end.promise])
-  }
-
-  #drop(child: JobChild): void {
+  #withdraw(child: JobChild): void {
     const place = this.#idle.indexOf(child)
     if (place >= 0) this.#idle.splice(place, 1)
   }
 
+  /** Its slot was one too many, and is closed. */
+  #isSpare(child: JobChild): boolean {
+    const { slots } = this.#staff ?? {}
+    if (!slots || slots.size <= this.#target) return false
+    const slot = [...slots].find((one) => one.child === child)
+    return slot !== undefined && this.#spare(slot)
+  }
+
   #offer(child: JobChild): void {
-    if (!child.alive) return
+    if (this.#isWorn(child)) child.retire()
+    if (!child.alive || this.#isSpare(child)) return
     const [resume] = this.#line
     if (resume) resume(child)
     else this.#idle.push(child)

@@ -1,8 +1,12 @@
 import { internalsOf } from '../../../app/internals.ts'
 import { loadApp } from '../../../app/loadApp.ts'
 import { errorInfo } from '../../../protocol/exception.ts'
+import type { Job } from '../../../protocol/job.ts'
+import type { Outcome } from '../../../protocol/outcome.ts'
 import { EncodeError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
+import { asError } from '../../../std/thrown.ts'
+import type { JobHost } from '../../../tasks/jobContext.ts'
 import type { Emit } from '../../../tasks/outputBuffer.ts'
 import type { WorkerApp } from '../../workerApp.ts'
 import type { Channel } from './channel.ts'
@@ -90,10 +94,13 @@ class JobRunner {
       this.#emitted.push(taken)
       this.#channel.send({ type: 'emit', emission })
     }
-    const outcome = await this.#app.runJob(job, {
+    const outcome = await this.#outcomeOf(job, {
       signal: abort.signal,
       report: (report) => {
         if (this.#current === abort) this.#channel.send({ type: 'report', report })
+      },
+      sendEvent: (event, fields) => {
+        if (this.#current === abort) this.#channel.send({ type: 'event', event, fields })
       },
       emit: emits ? emit : undefined,
       log: this.#log,
@@ -108,6 +115,15 @@ class JobRunner {
     }
   }
 
+  /** A job that never ends would keep its slot for ever: a defect is its failure. */
+  async #outcomeOf(job: Job, host: JobHost): Promise<Outcome> {
+    try {
+      return await this.#app.runJob(job, host)
+    } catch (error) {
+      return { kind: 'failure', error: errorInfo(error) }
+    }
+  }
+
   #taken(id: string, count: number): void {
     if (id === this.#id) for (const taken of this.#emitted.splice(0, count)) taken()
   }
@@ -119,13 +135,12 @@ class JobRunner {
     try {
       await this.#closeApp()
     } catch (error) {
-      this.#log.error({ err: error }, 'a child of the pool could not close its stores')
+      this.#log.error({ err: asError(error) }, 'a child of the pool could not close its stores')
     }
     this.#channel.send({ type: 'closed' })
   }
 }
 
 function uncloneable(error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error)
-  return new EncodeError(`result: cannot be sent to the worker: ${reason}`)
+  return new EncodeError(`result: cannot be sent to the worker: ${asError(error).message}`)
 }

@@ -1,6 +1,7 @@
 /* The entry of one process of a pool. */
 import { once } from 'node:events'
 import { ConfigError } from '../../../std/errors.ts'
+import { loadError, loadFailureOf } from '../child/loadFailure.ts'
 import type { ChildData, FromChild, ToChild } from '../child/messages.ts'
 import { serveChannel } from '../child/runner.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -15,9 +16,9 @@ function send(message: FromChild): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
-/** What is thrown may be anything, also what cannot be sent. */
+/** What is thrown may be anything, also what cannot be sent, or is nested so deeply that it cannot be received. */
 process.on('uncaughtExceptionMonitor', (error: unknown) => {
-  send({ type: 'uncaught', error: error instanceof Error ? error : new Error(String(error)) })
+  send({ type: 'uncaught', error: loadError(loadFailureOf(error)) })
 })
 const [data] = (await once(process, 'message')) as [ChildData]
 await serveChannel(

@@ -50,6 +50,10 @@ class Process implements ChildHost {
     this.#post(data)
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   send(message: ToChild): void {
     this.#post(message)
   }

@@ -1,4 +1,4 @@
-import { codeOf } from '../../../std/errorCode.ts'
+import { codeOf } from '../../../std/thrown.ts'
 
 /**
  * Kill a process that leads a process group, and all processes that it started and that are in its group. Without

@@ -14,6 +14,7 @@ export function threads(limits?: ResourceLimits): ChildKind {
 }
 
 class Thread implements ChildHost {
+  readonly pid: number = process.pid
   readonly #worker: Worker
 
   constructor(workerData: ChildData, events: ChildEvents, resourceLimits: ResourceLimits | undefined) {

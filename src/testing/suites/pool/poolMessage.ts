@@ -1,5 +1,5 @@
-import type { Job } from '../../protocol/job.ts'
-import { NOTHING_EMBEDDED } from '../../protocol/message.ts'
+import type { Job } from '../../../protocol/job.ts'
+import { NOTHING_EMBEDDED } from '../../../protocol/message.ts'
 
 /** A job whose message says all that a message can say. */
 export function toldJob(job: Job): Job {

@@ -1,7 +1,7 @@
-import type { App } from '../../app/app.ts'
-import { chainData, taskData } from '../../protocol/canvas.ts'
-import { Fatal, Ignore, Reject } from '../../std/errors.ts'
-import { currentTask, type TaskContext } from '../../tasks/current.ts'
+import type { App } from '../../../app/app.ts'
+import { chainData, taskData } from '../../../protocol/canvas.ts'
+import { Fatal, Ignore, Reject } from '../../../std/errors.ts'
+import { currentTask, type TaskContext } from '../../../tasks/current.ts'
 
 /**
  * Define the tasks that `poolSuite` runs. Threads and processes need them in a module: `export const app =

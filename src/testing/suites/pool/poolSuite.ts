@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict'
-import { chainData, taskData } from '../../protocol/canvas.ts'
-import { readEmission } from '../../protocol/emission.ts'
-import type { AbortReason, Report } from '../../protocol/job.ts'
-import type { ErrorInfo, Outcome, StopReason } from '../../protocol/outcome.ts'
-import { Stop } from '../../std/stopSignal.ts'
-import type { Pool } from '../../worker/pool/pool.ts'
-import { jobOf } from '../factories.ts'
-import { type Kit, pause, stays, until, within } from '../kit.ts'
-import { MESSAGE_REPORT, toldJob } from './poolMessage.ts'
-
-/** What a pool can do, which decides the cases that it must pass. */
-export interface PoolTraits {
-  /** A job that does not stop by itself can be ended, and one that takes its thread or process down harms no other. */
-  readonly isolated: boolean
-}
+import { chainData, taskData } from '../../../protocol/canvas.ts'
+import type { Pool } from '../../../worker/pool/pool.ts'
+import { type Kit, pause, stays, until } from '../../kit.ts'
+import type { PoolCase, PoolTraits } from './poolCase.ts'
+import { assertStopped, assertWorks, failureOf, start } from './poolJob.ts'
+import { MESSAGE_REPORT } from './poolMessage.ts'
+import { resizing } from './poolResize.ts'
 
 /**
  * A pool of this size (or 1), not started, whose app has the tasks of `definePoolTasks`. An isolated one limits memory
@@ -21,22 +13,23 @@ export interface PoolTraits {
  */
 export type MakePool = (size: number) => Pool
 
-type Case = (title: string, body: (open: Open) => Promise<void>) => void
-type Open = (size: number) => Promise<Pool>
-
 /** What every pool must do; each case is a sentence of the contract in `worker/pool/pool.ts`. */
 export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: PoolTraits): void {
-  const one: Case = (title, body) => {
+  const one: PoolCase = (title, body) => {
     kit.it(title, async () => {
       const opened: Pool[] = []
-      const open: Open = async (size) => {
+      const make = (size: number): Pool => {
         const pool = makePool(size)
         opened.push(pool)
+        return pool
+      }
+      const open = async (size: number): Promise<Pool> => {
+        const pool = make(size)
         await pool.start()
         return pool
       }
       try {
-        await body(open)
+        await body(open, make)
       } finally {
         await Promise.all(opened.map((pool) => pool.stop()))
       }
@@ -50,11 +43,12 @@ export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: Po
     places(one)
     closing(one)
     emissions(one)
+    resizing(one, traits)
     if (traits.isolated) isolation(one)
   })
 }
 
-function outcomes(one: Case): void {
+function outcomes(one: PoolCase): void {
   one('the task reads what its message said', async (open) => {
     assert.deepEqual(await start(await open(1), 'message', [1]).outcome, { kind: 'success', result: MESSAGE_REPORT })
   })
@@ -110,7 +104,7 @@ function outcomes(one: Case): void {
   })
 }
 
-function values(one: Case): void {
+function values(one: PoolCase): void {
   one('bytes, dates and deep data arrive as they are, both ways', async (open) => {
     const pool = await open(1)
     const result = { bytes: new Uint8Array([1, 2, 255]), date: new Date(86_400_000) }
@@ -134,7 +128,7 @@ function values(one: Case): void {
   })
 }
 
-function stops(one: Case): void {
+function stops(one: PoolCase): void {
   for (const reason of ['revoke', 'shutdown'] as const) {
     one(`a task that observes the signal stops by itself: ${reason}`, async (open) => {
       const run = start(await open(1), 'obedient')
@@ -157,7 +151,7 @@ function stops(one: Case): void {
   })
 }
 
-function kills(one: Case): void {
+function kills(one: PoolCase): void {
   for (const reason of ['time limit', 'revoke', 'shutdown'] as const) {
     one(`a sleeper is killed, and its slot is free: ${reason}`, async (open) => {
       const pool = await open(1)
@@ -187,7 +181,7 @@ function kills(one: Case): void {
   })
 }
 
-function places(one: Case): void {
+function places(one: PoolCase): void {
   one('reports its size and how many run, and never runs more', async (open) => {
     const pool = await open(2)
     assert.equal(pool.busy, 0)
@@ -214,7 +208,7 @@ function places(one: Case): void {
   })
 }
 
-function closing(one: Case): void {
+function closing(one: PoolCase): void {
   one('stop ends what runs and what waits by force, and takes no more', async (open) => {
     const pool = await open(2)
     const runs = Array.from({ length: pool.size }, () => start(pool, 'stubborn', [60_000]))
@@ -237,7 +231,7 @@ function closing(one: Case): void {
   })
 }
 
-function isolation(one: Case): void {
+function isolation(one: PoolCase): void {
   one('an endless loop is killed within a second, and another job goes on beside it', async (open) => {
     const pool = await open(2)
     const other = start(pool, 'stubborn', [500])
@@ -271,22 +265,7 @@ function isolation(one: Case): void {
   }
 }
 
-async function assertWorks(pool: Pool): Promise<void> {
-  assert.deepEqual(await start(pool, 'add', [1, 2]).outcome, { kind: 'success', result: 3 })
-}
-
-function assertStopped(outcome: Outcome, by: StopReason, terminated: boolean): ErrorInfo {
-  assert.ok(outcome.kind === 'stopped', `expected stopped, got ${JSON.stringify(outcome)}`)
-  assert.deepEqual([outcome.by, outcome.terminated], [by, terminated])
-  return outcome.error
-}
-
-function failureOf(outcome: Outcome): ErrorInfo {
-  assert.ok(outcome.kind === 'failure', `expected a failure, got ${JSON.stringify(outcome)}`)
-  return outcome.error
-}
-
-function emissions(one: Case): void {
+function emissions(one: PoolCase): void {
   one('emissions come in the order of the reports, all before the outcome', async (open) => {
     const run = start(await open(1), 'parts', [4, 0])
     assert.deepEqual(await run.outcome, { kind: 'success', result: 4 })
@@ -332,69 +311,4 @@ function emissions(one: Case): void {
     const fields = { page: 1, token: '[redacted]', err: { type: 'RangeError', message: 'inner' } }
     assert.deepEqual({ ...line, time: '' }, { level: 'info', time: '', message: 'a word', fields })
   })
-}
-
-/** One job in a pool, and the ways to end it. */
-interface Started {
-  readonly outcome: Promise<Outcome>
-  readonly reports: Report[]
-  /** States that it reported and chunks that it emitted, as they came. */
-  readonly told: string[]
-  readonly lines: unknown[]
-  /** Take what was emitted, and what comes. */
-  take(): void
-  /** After the first report. */
-  readonly running: Promise<void>
-  stop(reason: AbortReason): void
-  kill(reason: StopReason): void
-}
-
-let count = 0
-
-function start(
-  pool: Pool,
-  task: string,
-  args: readonly unknown[] = [],
-  aborted: { stop?: AbortReason; kill?: StopReason } = {},
-  listen: 'taken' | 'held' | 'absent' = 'taken',
-): Started {
-  const job = jobOf(`job-${++count}`, task, args)
-  const signal = new Stop()
-  const kill = new Stop()
-  if (aborted.stop) signal.abort(aborted.stop)
-  if (aborted.kill) kill.abort(aborted.kill)
-  const reports: Report[] = []
-  const { promise: running, resolve } = Promise.withResolvers<void>()
-  const told: string[] = []
-  const lines: unknown[] = []
-  let held: (() => void)[] | undefined = listen === 'held' ? [] : undefined
-  const emit = (emission: string | Uint8Array, taken: () => void): void => {
-    const { kind, value } = readEmission(emission)
-    if (kind === 'log') lines.push(value)
-    else told.push((value as string).slice(0, 10).replace(/x+$/, ''))
-    if (held) held.push(taken)
-    else taken()
-  }
-  const report = (said: Report): void => {
-    reports.push(said)
-    told.push(said.state)
-    resolve()
-  }
-  return {
-    outcome: within(
-      `the outcome of ${task}`,
-      pool.run(toldJob(job), { signal, kill, report, emit: listen === 'absent' ? undefined : emit }),
-    ),
-    reports,
-    told,
-    lines,
-    take: () => {
-      const waiting = held ?? []
-      held = undefined
-      for (const taken of waiting) taken()
-    },
-    running,
-    stop: (reason) => signal.abort(reason),
-    kill: (reason) => kill.abort(reason),
-  }
 }

@@ -1,0 +1,48 @@
+import { isoTime } from '../protocol/iso.ts'
+import { timeOf } from '../std/id.ts'
+
+/** What waits in one queue. */
+export interface QueueBacklog {
+  /** As `Broker.size`. */
+  readonly waiting: number
+  /**
+   * Since when the oldest of these could have run, ms since the epoch: of each priority, the message that is served
+   * next. Undefined where nothing waits, and where no id says when it was made, as Python's do not.
+   */
+  readonly oldest: number | undefined
+}
+
+/** What lies in a store. */
+export interface Backlog {
+  /** Of the queues that were asked for. */
+  readonly queues: ReadonlyMap<string, QueueBacklog>
+  /** Messages that wait for their time, of all queues of the store. */
+  readonly delayed: number
+  /** Messages that consumers hold: reserved, running, or being settled. Of all queues, too. */
+  readonly held: number
+}
+
+/** Of each queue, at most this many priorities are looked at. */
+export const MAX_PRIORITIES = 10
+
+/** Since when a message could have run, ms since the epoch, by its id and its eta; undefined where neither says it. */
+export function dueSince(id: unknown, eta: unknown): number | undefined {
+  const made = typeof id === 'string' ? timeOf(id) : undefined
+  const due = typeof eta === 'string' ? momentOf(eta) : undefined
+  return due === undefined ? made : Math.max(due, made ?? 0)
+}
+
+function momentOf(eta: string): number | undefined {
+  try {
+    return isoTime(eta)
+  } catch {
+    // Any client may write any text there; a worker refuses the message.
+    return undefined
+  }
+}
+
+/** The first of these moments. */
+export function earliest(moments: readonly (number | undefined)[]): number | undefined {
+  const known = moments.filter((moment) => moment !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}

@@ -1,0 +1,50 @@
+import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Logger } from '../std/log.ts'
+import type { SecretUrl } from '../std/secretUrl.ts'
+import type { Exchanges } from './queueOptions.ts'
+import type { RequestConfig } from './requestOptions.ts'
+import type { ParsedRouter } from './routeOptions.ts'
+import type { WebhookConfig } from './webhookOptions.ts'
+
+/** An app's options as parsed: every value present, times in ms. */
+export interface Config {
+  readonly name: string
+  readonly broker: SecretUrl
+  readonly backend: SecretUrl
+  /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
+  readonly storeWarning: string | undefined
+  readonly queue: string
+  readonly route: ParsedRouter | undefined
+  readonly serializer: 'json' | 'msgpack'
+  readonly resultSerializer: 'json' | 'msgpack'
+  readonly accept: readonly ('json' | 'msgpack')[]
+  readonly typedJson: boolean
+  /** ms */
+  readonly resultExpires: number
+  readonly keyPrefix: string
+  /** ms */
+  readonly lease: number
+  /** ms */
+  readonly visibilityTimeout: number
+  /** ms; undefined: the store's own default. */
+  readonly storeTimeout: number | undefined
+  readonly queues: Readonly<Record<string, QueueOptions>>
+  /** Those of `queues`; undefined without any. */
+  readonly exchanges: Exchanges | undefined
+  readonly ignoreResult: boolean
+  /** ms */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  readonly trackStarted: boolean
+  /** ms */
+  readonly unknownTaskTimeout: number
+  readonly eventLog: number
+  readonly taskEvents: boolean
+  readonly taskSentEvents: boolean
+  readonly alwaysEager: boolean
+  readonly webhooks: WebhookConfig | undefined
+  readonly request: RequestConfig
+  readonly clock: Clock
+  readonly logger: Logger
+}

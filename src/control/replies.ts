@@ -1,0 +1,84 @@
+/*
+ * What workers answer (celery-wire §5.3), Celery's and ours. Times are in seconds.
+ */
+
+/** What one worker answered, by its host name: `{ ok: … }` or `{ error: … }`, as Celery words it. */
+export type ControlReply<Value = unknown> = Readonly<Record<string, Value>>
+
+/** A command that was refused, or that the worker does not know. */
+export interface CommandError {
+  readonly error: string
+}
+
+/** A command that was obeyed, in Celery's words. */
+export interface CommandDone {
+  readonly ok: string
+}
+
+/** The answer to a command. */
+export type CommandAnswer = CommandDone | CommandError
+
+/** The answers of all workers that replied, by host name. */
+export type Answers<Value> = Readonly<Record<string, Value | CommandError>>
+
+/** A task that a worker holds. */
+export interface TaskInfo {
+  readonly id: string
+  readonly name: string
+  /** With `safe`, and where it is very long: text. */
+  readonly args: readonly unknown[] | string
+  readonly kwargs: Readonly<Record<string, unknown>> | string
+  readonly type: string
+  readonly hostname: string
+  /** Since the epoch; null before it runs. */
+  readonly time_start: number | null
+  readonly acknowledged: boolean
+  readonly delivery_info: {
+    readonly exchange: string
+    readonly routing_key: string
+    readonly priority: number | null
+    readonly redelivered: boolean | null
+  }
+  readonly worker_pid: number | null
+}
+
+/** A task that a worker of Celery holds until its time. */
+export interface ScheduledTask {
+  /** ISO 8601 */
+  readonly eta: string | null
+  readonly priority: number
+  readonly request: TaskInfo
+}
+
+/** A queue that a worker takes from; there is more in it, as kombu describes a queue. */
+export interface ActiveQueue {
+  readonly name: string
+  readonly exchange: Readonly<Record<string, unknown>>
+  readonly routing_key: string
+  readonly [fact: string]: unknown
+}
+
+/** What a worker did, and with what; there is more in it. */
+export interface WorkerStats {
+  /** Runs that have begun, by the name of the task. */
+  readonly total: Readonly<Record<string, number>>
+  readonly pid: number
+  readonly clock: string
+  readonly uptime: number
+  readonly pool: Readonly<Record<string, unknown>>
+  readonly broker: Readonly<Record<string, unknown>>
+  readonly prefetch_count: number
+  /** `N/A` on systems without it. */
+  readonly rusage: Readonly<Record<string, number>> | string
+  readonly [fact: string]: unknown
+}
+
+/** What a slot of one of our workers executes now. */
+export interface RunningTask {
+  readonly id: string
+  readonly name: string
+  readonly time_start: number | null
+  readonly runtime: number | null
+  readonly pool: string
+  readonly worker_pid: number
+}

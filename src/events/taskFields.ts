@@ -1,0 +1,80 @@
+import type { Signals } from '../app/signals.ts'
+import type { TaskMessage } from '../protocol/message.ts'
+import type { ErrorInfo } from '../protocol/outcome.ts'
+import { MAX_REPR_LENGTH, pythonRepr, reprArgs, reprKwargs } from '../protocol/repr.ts'
+
+/* The fields of Celery's task events (celery-wire §5.1), beside those that every event has. Times in seconds. */
+
+/** Longest traceback, in characters: its beginning has the error, and where it was thrown. */
+const MAX_TRACEBACK_LENGTH = 8192
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A signal as an event. */
+export interface TaskEventRow<Signal> {
+  readonly type: string
+  fields(event: Signal): Fields
+}
+
+/** Which signals are events, and of which fields. A snoozed task is one that is retried: Celery knows no other. */
+export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Signals[Name]> } = {
+  'task:prerun': { type: 'task-started', fields: () => ({}) },
+  'task:success': {
+    type: 'task-succeeded',
+    fields: ({ result, runtime }) => ({ result: shown(result), runtime: runtime / 1000 }),
+  },
+  'task:failure': { type: 'task-failed', fields: ({ error }) => errorFields(error) },
+  'task:unknown': {
+    type: 'task-failed',
+    fields: ({ task }) => ({ exception: `NotRegistered(${pythonRepr(task)})`, traceback: null }),
+  },
+  'task:retry': { type: 'task-retried', fields: ({ error }) => errorFields(error) },
+  'task:snoozed': {
+    type: 'task-retried',
+    fields: ({ delay }) => ({ exception: `Snooze('for ${delay / 1000} s')`, traceback: null }),
+  },
+  'task:rejected': { type: 'task-rejected', fields: ({ requeue }) => ({ requeue }) },
+  'task:returned': { type: 'task-rejected', fields: () => ({ requeue: true }) },
+  'task:revoked': {
+    type: 'task-revoked',
+    fields: ({ reason }) => ({
+      terminated: reason === 'terminated',
+      signum: reason === 'terminated' ? 'SIGTERM' : null,
+      expired: reason === 'expired',
+    }),
+  },
+}
+
+/** What a message says of its task: of `task-received` and of `task-sent`. */
+export function callFields(message: TaskMessage): Fields {
+  const { id, task, args, kwargs, argsrepr, kwargsrepr, rootId, parentId, retries, eta, expires } = message
+  return {
+    uuid: id,
+    name: task,
+    args: argsrepr ?? reprArgs(args),
+    kwargs: kwargsrepr ?? reprKwargs(kwargs),
+    root_id: rootId,
+    parent_id: parentId ?? null,
+    retries,
+    eta: eta ?? null,
+    expires: expires ?? null,
+  }
+}
+
+function errorFields(error: ErrorInfo): Fields {
+  const { type, pythonType = type, message, args = [message], traceback } = error
+  const inner = args.map((arg) => shown(arg)).join(', ')
+  return {
+    exception: `${pythonType}(${inner})`.slice(0, MAX_REPR_LENGTH),
+    traceback: traceback?.slice(0, MAX_TRACEBACK_LENGTH) ?? null,
+  }
+}
+
+/** A result that is not stored (`ignoreResult`) may be anything. */
+function shown(value: unknown): string {
+  try {
+    return pythonRepr(value)
+  } catch {
+    return '<unprintable>'
+  }
+}

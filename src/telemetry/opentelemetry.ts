@@ -1,0 +1,2 @@
+/** celeriac/opentelemetry: traces and metrics for OpenTelemetry. */
+export { type TracingOptions, tracing } from './otel/tracing.ts'

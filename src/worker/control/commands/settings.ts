@@ -1,0 +1,132 @@
+import { arch, platform, release } from 'node:os'
+import { APP_OPTIONS } from '../../../config/appOptions.ts'
+import { type AnyRow, readOptions } from '../../../std/optionTable.ts'
+import { version } from '../../../std/version.ts'
+import type { TaskDefinition } from '../../../tasks/definition.ts'
+import type { Arguments, Command, CommandContext } from '../controlled.ts'
+import { textsOf } from './arguments.ts'
+
+/** What it knows and how it is set. */
+export const SETTINGS_COMMANDS: Readonly<Record<string, Command>> = {
+  conf: ({ with_defaults }, context) => settingsOf(context, with_defaults === true),
+  registered,
+  report: (_, context) => ({ ok: reportOf(context) }),
+}
+
+/** What is shown in place of what may be a secret. */
+const SECRET = '********'
+/** Options that are code. */
+const CODE: ReadonlySet<string> = new Set(['clock', 'logger', 'context', 'request', 'routes'])
+/** Always shown. */
+const STORES: ReadonlySet<string> = new Set(['broker', 'backend'])
+
+/**
+ * The app's settings by Celery's names, or, where Celery has no such setting, by ours; times in seconds. Without
+ * `withDefaults` those that differ from the default.
+ */
+function settingsOf({ app }: CommandContext, withDefaults: boolean): Readonly<Record<string, unknown>> {
+  const config = app.config as unknown as Readonly<Record<string, unknown>>
+  const defaults = readOptions(APP_OPTIONS, {}, 'Celeriac', '') as unknown as Readonly<Record<string, unknown>>
+  const rows = Object.entries(APP_OPTIONS as unknown as Readonly<Record<string, AnyRow>>)
+  return Object.fromEntries(
+    rows.flatMap(([name, row]) => {
+      if (CODE.has(name)) return []
+      const value = shownSetting(name, row, config[name])
+      const isShown = withDefaults || STORES.has(name) || !isSame(value, shownSetting(name, row, defaults[name]))
+      return isShown ? [[row.celery ?? name, value] as const] : []
+    }),
+  )
+}
+
+function shownSetting(name: string, { kind }: AnyRow, value: unknown): unknown {
+  if (value === undefined) return null
+  if (STORES.has(name)) return String(value)
+  // Of plain values alone: another object may have secrets.
+  if (typeof value === 'object' && !Array.isArray(value) && name !== 'queues') return SECRET
+  return kind === 'duration' && typeof value === 'number' ? value / 1000 : value
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** Attributes of tasks by Celery's names; those that are not here are not shown. */
+const ATTRIBUTES: Readonly<Record<string, (definition: TaskDefinition, context: CommandContext) => unknown>> = {
+  acks_late: ({ options }) => options.acksLate,
+  ignore_result: ({ options }) => options.ignoreResult,
+  queue: ({ options }) => options.queue,
+  rate_limit: (definition, { turns }) => {
+    const present = turns()
+    return rateText(present ? present.rateLimit(definition) : definition.options.rateLimit)
+  },
+  soft_time_limit: (definition, context) => secondsOf(limitsOf(definition, context).softTimeLimit),
+  time_limit: (definition, context) => secondsOf(limitsOf(definition, context).timeLimit),
+  track_started: ({ options }) => options.trackStarted,
+}
+
+/** Most attributes that are asked for at once. */
+const MAX_ATTRIBUTES = 100
+
+function registered({ taskinfoitems, builtins }: Arguments, context: CommandContext): readonly string[] {
+  const asked = textsOf(taskinfoitems, 'taskinfoitems', MAX_ATTRIBUTES)
+  const attributes = asked.length === 0 ? ['rate_limit'] : asked
+  const { tasks } = context.app
+  const names = [...tasks.keys()].filter((name) => builtins === true || !/^(?:celery|celeriac)[.]/.test(name)).sort()
+  return names.flatMap((name) => {
+    const { definition } = tasks.get(name) ?? {}
+    if (!definition) return []
+    const shown = attributes.flatMap((attribute) => {
+      const value = Object.hasOwn(ATTRIBUTES, attribute) ? ATTRIBUTES[attribute]?.(definition, context) : undefined
+      return value === undefined ? [] : [`${attribute}=${pythonText(value)}`]
+    })
+    return [shown.length === 0 ? name : `${name} [${shown.join(' ')}]`]
+  })
+}
+
+function limitsOf({ name, options }: TaskDefinition, { state }: CommandContext): TaskDefinition['options'] {
+  const changed = state.timeLimits.get(name)
+  return changed ? { ...options, ...changed } : options
+}
+
+function secondsOf(time: number | undefined): number | undefined {
+  return time === undefined ? undefined : time / 1000
+}
+
+/** As Python's `str`. */
+function pythonText(value: unknown): string {
+  return typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value)
+}
+
+/** Times in ms, with the unit that they have in the text of a rate. */
+const UNITS: readonly (readonly [unit: string, time: number])[] = [
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]
+
+/** A rate limit as Celery writes it: in the first unit in which it is at least one. */
+function rateText(interval: number | undefined): string | undefined {
+  if (interval === undefined) return undefined
+  const [unit, time] = UNITS.find(([, unitTime]) => unitTime >= interval) ?? ['h', 3_600_000]
+  return `${Number((time / interval).toPrecision(6))}/${unit}`
+}
+
+/** In the form of Celery's report for bugs. */
+function reportOf(context: CommandContext): string {
+  const { app, worker } = context
+  const { broker, backend } = app.config
+  const settings = Object.entries(settingsOf(context, false)).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+  )
+  return [
+    '',
+    `software -> celeriac:${version()} node:${process.versions.node}`,
+    `platform -> system:${platform()} arch:${arch()}`,
+    `            kernel version:${release()} imp:Node.js`,
+    `pool     -> ${worker.pools.map(({ kind, size }) => `${kind}:${size}`).join(' ')}`,
+    `settings -> transport:${broker.scheme ?? 'none'} results:${String(backend)}`,
+    '',
+    ...settings,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,67 @@
+import type { ControlAllowed } from '../../protocol/controlCommands.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { AutoscaleState } from '../scale/poolSize.ts'
+import type { WorkerState } from '../state.ts'
+import type { TimeLimits } from '../task/timeLimits.ts'
+import type { Turns } from '../task/turns.ts'
+import type { WorkerApp } from '../workerApp.ts'
+
+/** Events of tasks, as remote control turns them on and off. */
+export interface TaskEvents {
+  readonly enabled: boolean
+  /** False where they were enabled already. */
+  enable(): boolean
+  /** False where they were disabled already. */
+  disable(): boolean
+  /** Send a heartbeat now. */
+  heartbeat(): void
+}
+
+/** The worker itself. What is optional answers as a worker of Celery without it. */
+export interface ControlledWorker {
+  readonly hostname: string
+  readonly queues: readonly string[]
+  readonly pool: Pool
+  readonly pools: readonly Pool[]
+  readonly taskEvents?: TaskEvents | undefined
+  readonly autoscale: AutoscaleState | undefined
+  setAutoscale(max?: number, min?: number): AutoscaleState
+  grow(count: number): number
+  shrink(count: number): number
+  addQueue(queue: string): Promise<void>
+  cancelQueue(queue: string): Promise<void>
+  quiet(): Promise<void>
+  resume(): Promise<void>
+  stop(options: { readonly reason: string }): Promise<void>
+}
+
+/** The worker, as remote control sees it. */
+export interface Controlled {
+  readonly worker: ControlledWorker
+  readonly app: WorkerApp
+  /** Commands that are obeyed. */
+  readonly allowed: ControlAllowed
+  readonly state: WorkerState
+  /** Undefined before it takes tasks. */
+  turns(): Turns | undefined
+  /** Those of the worker. */
+  readonly timeLimits: TimeLimits
+  /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
+  readonly revokeGrace: number
+  /** Take a postponed task out of its queue, to its end. */
+  retract(id: string): void
+}
+
+/** What a command is given. */
+export interface CommandContext extends Controlled {
+  /** When the worker began to listen, ms since the epoch. */
+  readonly since: number
+  /** Ask these to stop, and with `terminate` end them by force after a while. Returns the ids of those that run. */
+  revoke(ids: readonly string[], terminate: boolean): readonly string[]
+}
+
+/** Arguments of a command, as they were sent: not checked. */
+export type Arguments = Readonly<Record<string, unknown>>
+
+/** What a command does, and what it answers; undefined: no answer. Throws what becomes an error for the asker. */
+export type Command = (given: Arguments, context: CommandContext) => unknown

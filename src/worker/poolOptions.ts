@@ -1,0 +1,42 @@
+import type { TaskPool } from '../config/taskOptions.ts'
+import { ArgumentError } from '../std/errors.ts'
+import { type OptionTable, readGiven } from '../std/optionTable.ts'
+import { shown } from '../std/validate.ts'
+
+/** Between which sizes a pool scales itself: tasks at once. */
+export interface Autoscale {
+  readonly max: number
+  readonly min: number
+}
+
+/** Largest number of threads or processes of a pool: they take some 35 and 90 GB of memory. */
+export const MAX_CHILDREN = 1024
+
+const SIZE = { kind: 'count', min: 1, absent: 'the default of the pool', doc: 'tasks at once' } as const
+const TASK_POOL_SIZES: OptionTable<Partial<Record<TaskPool, number>>> = { inline: SIZE, threads: SIZE, processes: SIZE }
+
+const CHILDREN = { kind: 'count', min: 1, max: MAX_CHILDREN, required: true, doc: 'tasks at once' } as const
+const AUTOSCALE: OptionTable<Autoscale> = { max: CHILDREN, min: CHILDREN }
+
+/** Throws ArgumentError. */
+export function parseTaskPools(
+  pools: Partial<Record<TaskPool, number>>,
+  where: string,
+): Partial<Record<TaskPool, number>> {
+  return readGiven(TASK_POOL_SIZES, pools, where)
+}
+
+/** Throws ArgumentError. */
+export function parseAutoscale(given: Autoscale, where: string): Autoscale {
+  const { max, min } = readGiven<Partial<Autoscale>, Partial<Autoscale>>(AUTOSCALE, given, where)
+  if (max === undefined || min === undefined)
+    throw new ArgumentError(`${where}: expected max and min, as { max: 10, min: 2 }, got ${shown(given)}`)
+  if (max < min) throw new ArgumentError(`${where}: expected max >= min, got max ${max} and min ${min}`)
+  return { max, min }
+}
+
+/** Throws ArgumentError for a size that the pool cannot have. */
+export function requireSize(kind: string, size: number, max: number): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= max))
+    throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
+}

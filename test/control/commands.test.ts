@@ -1,0 +1,179 @@
+import { expect, it } from 'vitest'
+import type { App } from '../../src/app/app.ts'
+import { Control } from '../../src/control/control.ts'
+import { CONTROL_EXCHANGE } from '../../src/protocol/control.ts'
+import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { storesOf } from '../app/stores.ts'
+
+const NAME = 'celery@a'
+const ONE = { destination: [NAME], timeout: '10s' } as const
+
+const done = (ok: string) => [{ [NAME]: { ok } }]
+const refused = (error: unknown) => [{ [NAME]: { error } }]
+const inspect = (app: App) => new Control(app).inspect(ONE)
+
+onEachStore((lab) => {
+  it('queues are added and cancelled while it runs, and nothing is lost', async () => {
+    const app = lab().app()
+    const ran: number[] = []
+    app.task('task', (n: number) => ran.push(n))
+    await lab().work(app, { hostname: NAME })
+    const control = new Control(app)
+    await app.send('task', [1], { queue: 'second' })
+    expect(await control.addConsumer('second', ONE)).toEqual(done('add consumer second'))
+    await until(() => ran.includes(1))
+    const queues = await inspect(app).activeQueues()
+    expect((queues[NAME] as readonly { name: string }[]).map(({ name }) => name)).toEqual([app.config.queue, 'second'])
+    expect(await control.cancelConsumer('second', ONE)).toEqual(done('no longer consuming from second'))
+    await app.send('task', [2], { queue: 'second' })
+    await (await app.send('task', [3])).get()
+    expect(ran).toEqual([1, 3])
+    await control.addConsumer('second', ONE)
+    await until(() => ran.includes(2))
+    expect(ran).toEqual([1, 3, 2])
+  })
+
+  it('quiet, and resume: the way back', async () => {
+    const app = lab().app()
+    let runs = 0
+    app.task('task', () => ++runs)
+    const worker = await lab().work(app, { hostname: NAME })
+    const control = new Control(app)
+    expect(await control.quiet(ONE)).toEqual(done('takes no more tasks'))
+    expect(worker.health).toMatchObject({ ready: false })
+    const waiting = await app.send('task', [])
+    expect(await control.ping(ONE)).toEqual(done('pong'))
+    expect(runs).toBe(0)
+    expect(await control.resume(ONE)).toEqual(done('takes tasks'))
+    await waiting.get()
+    expect(worker.health).toMatchObject({ ready: true })
+  })
+})
+
+const lab = useLab('sqlite')
+
+it('active, where, query_task and stats of what runs', async () => {
+  const app = lab().app()
+  let end = (): void => undefined
+  app.task('gated', (_: string) => new Promise<void>((resolve) => (end = resolve)))
+  await lab().work(app, { hostname: NAME })
+  const begun = next(app, 'task:prerun')
+  const { id } = await app.send('gated', ['x'])
+  await begun
+  const info = {
+    id,
+    name: 'gated',
+    args: ['x'],
+    kwargs: {},
+    type: 'gated',
+    hostname: NAME,
+    time_start: expect.any(Number),
+    acknowledged: false,
+    delivery_info: { exchange: '', routing_key: 'celery', priority: 0, redelivered: false },
+    worker_pid: process.pid,
+  }
+  expect(await inspect(app).active()).toEqual({ [NAME]: [info] })
+  expect(await inspect(app).active({ safe: true })).toEqual({ [NAME]: [{ ...info, args: "('x',)", kwargs: '{}' }] })
+  expect(await inspect(app).queryTask(id, 'other')).toEqual({ [NAME]: { [id]: ['active', info] } })
+  expect(await inspect(app).where()).toMatchObject({ [NAME]: [{ id, pool: 'inline', worker_pid: process.pid }] })
+  expect(await inspect(app).stats()).toMatchObject({
+    [NAME]: { total: { gated: 1 }, pid: process.pid, prefetch_count: 100, broker: { transport: 'sqlite' } },
+  })
+  end()
+})
+
+it('rate limits and time limits are changed while it runs', async () => {
+  const app = lab().app()
+  app.task('task', () => 1, { rateLimit: '10/m' })
+  app.task('long', () => new Promise(() => undefined))
+  await lab().work(app, { hostname: NAME })
+  const control = new Control(app)
+  expect(await inspect(app).registered()).toEqual({ [NAME]: ['long', 'task [rate_limit=10/m]'] })
+  expect(await control.rateLimit('task', '5/s', ONE)).toEqual(done('new rate limit set successfully'))
+  expect(await inspect(app).registered()).toEqual({ [NAME]: ['long', 'task [rate_limit=5/s]'] })
+  expect(await control.rateLimit('task', 0, ONE)).toEqual(done('rate limit disabled successfully'))
+  expect(await control.rateLimit('other', 1, ONE)).toEqual(refused('unknown task'))
+  const rate = { task_name: 'task', rate_limit: 'x/y' }
+  expect(await control.broadcast('rate_limit', rate, ONE)).toEqual(refused("Invalid rate limit string: 'x/y'"))
+  expect(await control.timeLimit('long', { hard: '50ms' }, ONE)).toEqual(done('time limits set successfully'))
+  await expect((await app.send('long', [])).get()).rejects.toMatchObject({ code: 'TASK_FAILED' })
+})
+
+it('the pool grows and shrinks; what cannot be is refused in the words of Celery', async () => {
+  const app = lab().app()
+  const worker = await lab().work(app, { hostname: NAME, concurrency: 2 })
+  const control = new Control(app)
+  expect(await control.poolGrow(3, ONE)).toEqual(done('pool will grow'))
+  expect(worker.pool.size).toBe(5)
+  expect(await control.poolShrink(1, ONE)).toEqual(done('pool will shrink'))
+  expect(worker.pool.size).toBe(4)
+  expect(await control.autoscale(4, 1, ONE)).toEqual(refused("RangeError('Autoscale not enabled')"))
+  expect(await control.broadcast('pool_restart', { modules: ['node:fs'] }, ONE)).toEqual(
+    refused("RangeError('Pool restarts not enabled')"),
+  )
+})
+
+it('secrets are in no answer', async () => {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+  const app = lab().app({ webhooks: { secret, allow: ['example.org'] } as never })
+  await lab().work(app, { hostname: NAME })
+  const answers = [
+    await inspect(app).conf({ withDefaults: true }),
+    await inspect(app).stats(),
+    await inspect(app).report(),
+  ]
+  expect(JSON.stringify(answers)).not.toContain(secret)
+  expect(answers[0]).toMatchObject({ [NAME]: { result_backend: expect.stringMatching(/^sqlite:/) } })
+})
+
+it('control: none is obeyed, or those that are named', async () => {
+  const app = lab().app()
+  await lab().work(app, { hostname: 'celery@deaf', control: false })
+  await lab().work(app, { hostname: NAME, control: ['inspect', 'revoke'] })
+  const control = new Control(app)
+  expect(await control.ping({ destination: ['celery@deaf'], timeout: 50 })).toEqual([])
+  expect(await control.ping(ONE)).toEqual(done('pong'))
+  expect(await control.poolGrow(1, ONE)).toEqual(refused(expect.stringMatching(/^PermissionError/)))
+  await expect(lab().work(app, { control: ['pong'] })).rejects.toThrow(/control: expected commands/)
+})
+
+it('shutdown stops the worker', async () => {
+  const app = lab().app()
+  const worker = await lab().work(app, { hostname: NAME })
+  const stopped = next(app, 'worker:shutdown')
+  await new Control(app).shutdown(ONE)
+  await stopped
+  await until(() => worker.health.reason === 'it does not run')
+})
+
+it('hostile messages cost a warning each at most, and the next command is obeyed', async () => {
+  const app = lab().app()
+  const told = record(app)
+  await lab().work(app, { hostname: NAME })
+  const { broker } = await storesOf(app)
+  const properties = { contentType: 'application/json', contentEncoding: 'utf-8' }
+  const route = { exchange: CONTROL_EXCHANGE, routingKey: '' }
+  const strange = { exchange: '', routing_key: app.config.queue }
+  const wrong = [null, 5, 'x'.repeat(2000), [], {}, [[[]]], -1, 1e300, true]
+  const names = 'active add_consumer autoscale cancel_consumer conf election hello pool_grow query_task rate_limit'
+  const more = 'registered revoke revoke_by_stamped_headers terminate time_limit where no_such __proto__ constructor'
+  const keys = 'task_id ids queue n max min task_name rate_limit soft hard headers revoked taskinfoitems'.split(' ')
+  const bodies: string[] = [`${names} ${more}`.split(' ')]
+    .flat()
+    .flatMap((method) => wrong.map((value) => ({ method, arguments: Object.fromEntries(keys.map((k) => [k, value])) })))
+    .map((body) => JSON.stringify(body))
+  const large = [
+    { method: 'revoke', arguments: { task_id: Array.from({ length: 100_000 }, (_, n) => `id${n}`) } },
+    { method: 'ping', pattern: '*a'.repeat(500_000), matcher: 'glob' },
+    { method: 'ping', destination: Array.from({ length: 1_000_000 }, (_, n) => `w${n}`) },
+    { method: 'ping', arguments: {}, reply_to: strange, ticket: 't' },
+    { method: 'x'.repeat(1_000_000), arguments: { __proto__: 1 } },
+  ].map((body) => JSON.stringify(body))
+  const deep = `{"method":"active","arguments":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+  const all = [...bodies, ...large, deep, '', '{', '[]']
+  for (const body of all) await broker.publish({ headers: { clock: 'x' }, properties, body }, route)
+  expect(await new Control(app).ping({ ...ONE, timeout: '30s' })).toEqual(done('pong'))
+  const errors = told.filter(({ name }) => name === 'worker:error')
+  expect(errors.length).toBeLessThanOrEqual(all.length)
+  expect(await broker.size(app.config.queue)).toBe(0)
+})

@@ -1,0 +1,3 @@
+import { events } from '../suites/events.ts'
+
+events({ broker: 'rabbitmq' })

@@ -1,0 +1,3 @@
+import { exchanges } from '../suites/exchanges.ts'
+
+exchanges({ broker: 'redis' })
