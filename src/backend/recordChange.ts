@@ -1,5 +1,3 @@
-import type { TaskMeta } from '../protocol/result.ts'
-
 /** What changes in the record of a job that waits, beside its state. */
 export interface RecordChange {
   readonly queue?: string | undefined
@@ -7,11 +5,4 @@ export interface RecordChange {
   readonly due?: string | null | undefined
   /** Replaces the input that is kept with the record; where none is kept, none is added. */
   readonly input?: string | Uint8Array | undefined
-}
-
-/** The record after a change. */
-export function changedRecord(meta: TaskMeta, { queue, due }: RecordChange): TaskMeta {
-  const { date_due: before, ...rest } = meta
-  const date_due = due === undefined ? before : (due ?? undefined)
-  return { ...rest, ...(queue !== undefined && { queue }), ...(date_due !== undefined && { date_due }) }
 }

@@ -7,16 +7,16 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal, UNKNOWN } from '../../protocol/states.ts'
 import { ArgumentError, NotSupportedError, NotWaitingError, UnknownJobError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
+import type { OpenStores } from '../../stores/open.ts'
 import type { Given } from '../../tasks/bind.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { checkedCall } from '../checkedCall.ts'
 import { momentOf } from '../prepareCall.ts'
-import type { Stores } from '../stores.ts'
 import type { JobChanges } from './jobChanges.ts'
 
 /** What a change needs of the app. */
 export interface ChangeHost {
-  readonly stores: Stores
+  readonly stores: OpenStores
   readonly typedJson: boolean
   /** Queue of a job that has no record. */
   readonly queue: string

@@ -156,9 +156,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return answer
   }
 
-  change(id: string, queue: string, change: JobChange): Promise<boolean> {
-    const { file, waiting } = this.#broker
-    return file.writer.write(() =>
+  async change(id: string, queue: string, change: JobChange): Promise<boolean> {
+    const waiting = await this.#broker.waiting()
+    return this.#broker.file.writer.write(() =>
       waiting.change(id, queue, (found) => {
         const { record, ...message } = change(found, this.#backend.recordOf(id))
         this.#backend.changeRecord(id, record)

@@ -7,10 +7,11 @@ import {
   type Output,
 } from '../../../backend/eventLog.ts'
 import type { JobIndex } from '../../../backend/jobIndex.ts'
-import { changedRecord, type RecordChange } from '../../../backend/recordChange.ts'
+import type { RecordChange } from '../../../backend/recordChange.ts'
 import { staleAfter } from '../../../backend/retention.ts'
 import type { SavedGroups } from '../../../backend/savedGroups.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
+import { changedRecord } from '../../../protocol/record.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
 import { isFinal, UNKNOWN } from '../../../protocol/states.ts'

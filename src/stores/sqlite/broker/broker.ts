@@ -22,7 +22,7 @@ import { SqliteDelivery } from './delivery.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 import { envelopeOf, Messages, type PurgeStep } from './messages.ts'
-import { WaitingMessages } from './waitingMessages.ts'
+import type { WaitingMessages } from './waitingMessages.ts'
 
 export interface SqliteOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -37,7 +37,7 @@ export class SqliteBroker implements Broker {
   readonly first = 'highest'
   readonly file: SqliteFile
   readonly messages: Messages
-  readonly waiting: WaitingMessages
+  #waiting: WaitingMessages | undefined
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
   readonly #lease: number
@@ -49,7 +49,6 @@ export class SqliteBroker implements Broker {
     this.file = file
     this.url = file.url
     this.messages = new Messages(file, clock)
-    this.waiting = new WaitingMessages(file, clock)
     this.#leases = new Leases(file.db)
     this.#lease = lease
     this.#clock = clock
@@ -90,12 +89,21 @@ export class SqliteBroker implements Broker {
     })
   }
 
-  find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
-    return this.file.read(() => this.waiting.find(taskId, queue))
+  async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    const waiting = await this.waiting()
+    return this.file.read(() => waiting.find(taskId, queue))
   }
 
-  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
-    return this.file.writer.write(() => this.waiting.change(taskId, queue, change))
+  async change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
+    const waiting = await this.waiting()
+    return this.file.writer.write(() => waiting.change(taskId, queue, change))
+  }
+
+  /** Loaded when it is first needed: few processes change messages. */
+  async waiting(): Promise<WaitingMessages> {
+    const { WaitingMessages } = await import('./waitingMessages.ts')
+    this.#waiting ??= new WaitingMessages(this.file, this.#clock)
+    return this.#waiting
   }
 
   size(queue: string): Promise<number> {
