@@ -198,8 +198,9 @@ export interface Broker {
   find?(taskId: string, queue: string): Promise<FoundMessage | undefined>
   /**
    * Change the message of a task while it waits, or is delayed: in one write, so that a consumer takes it as it was
-   * before or as it is after, once. False where it does not wait in `queue` and is not delayed: then nothing is written.
-   * In its queue it keeps its turn, unless its priority changes; one that was delayed is the next of its priority.
+   * before or as it is after, once. False where it does not wait in `queue` and is not delayed: then nothing is
+   * written. In its queue it keeps its turn, unless its priority changes; one that was delayed is the next of its
+   * priority.
    */
   change?(taskId: string, queue: string, change: MessageChange): Promise<boolean>
   /**

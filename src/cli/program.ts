@@ -213,7 +213,7 @@ function addRecords(root: Command): void {
     .option('--terminate', 'end a running one by force, in pools threads and processes')
     .option('--tree', 'all of the workflow that it is the result of')
     .option('--older-than <time>', 'without an id: those submitted at least this long ago', duration)
-    .option('--limit <number>', 'without an id: at most so many', wholeNumber(1, 10_000), 1000)
+    .option('--limit <number>', 'without an id: at most so many; default: 1000', wholeNumber(1, 10_000))
     .option('--dry-run', 'without an id: list them, and change nothing')
     .action(async (id, options) =>
       id === undefined

@@ -1,9 +1,9 @@
 /*
- * Changes of a JSON text that leave all else in it as it was written: numbers that JavaScript cannot hold, the tokens of
- * Python, the order of the keys. The text is known to be JSON (or Python's, with NaN and Infinity).
+ * Changes of a JSON text that leave all else in it as it was written: numbers that JavaScript cannot hold, the tokens
+ * of Python, the order of the keys. The text is known to be JSON (or Python's, with NaN and Infinity).
  */
 
-/** Where a value stands in its text. */
+/** Where a value begins and ends in its text. */
 interface Span {
   readonly from: number
   readonly to: number

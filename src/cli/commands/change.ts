@@ -1,7 +1,9 @@
-import type { JobChanges } from '../../calls/jobs/jobChanges.ts'
+import type { AsyncResult } from '../../calls/asyncResult.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 import { argumentsOf, jsonValue } from '../values.ts'
+
+type JobChanges = Parameters<AsyncResult['change']>[0]
 
 export interface ChangeCommandOptions extends AppOptions {
   eta?: Date

@@ -1,4 +1,4 @@
-import { CeleriacError } from '../../std/errors.ts'
+import { ArgumentError, CeleriacError } from '../../std/errors.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 
 export interface RevokeCommandOptions extends AppOptions {
@@ -6,8 +6,14 @@ export interface RevokeCommandOptions extends AppOptions {
   tree?: boolean
 }
 
-/** `celeriac revoke`: fails when the task, or with `tree` all of the workflow, had ended already. */
+/** Options of `celeriac revoke` that choose the tasks. */
+const CHOOSING = ['state', 'task', 'owner', 'tag', 'search', 'olderThan', 'limit', 'cursor', 'dryRun', 'json']
+
+/** `celeriac revoke ID`: fails when the task, or with `tree` all of the workflow, had ended already. */
 export async function revoke(id: string, { terminate, tree, ...options }: RevokeCommandOptions): Promise<void> {
+  // Ignored, a dry run would be none.
+  if (CHOOSING.some((name) => name in options))
+    throw new ArgumentError('revoke: expected an id or options that choose tasks, got both')
   await withApp(options, async (app) => {
     const handle = app.result(id)
     // A group has no record.

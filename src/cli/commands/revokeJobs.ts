@@ -1,8 +1,10 @@
-import type { RevokeFilter } from '../../calls/jobs/revokeJobs.ts'
+import type { App } from '../../app/app.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { type JobFilterOptions, jobLine } from '../jobFilter.ts'
 import { jsonText } from '../json.ts'
 import { withApp } from '../loadApp.ts'
+
+type RevokeFilter = Parameters<App['revokeJobs']>[0]
 
 export interface RevokeJobsCommandOptions extends JobFilterOptions {
   /** ms */
