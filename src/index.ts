@@ -30,6 +30,7 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
+export type { FoundMessage } from './broker/broker.ts'
 export { type ExchangeKind, workerDirect } from './broker/broker.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
