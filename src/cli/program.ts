@@ -217,7 +217,7 @@ function addRecords(root: Command): void {
     .option('--dry-run', 'without an id: list them, and change nothing')
     .action(async (id, options) =>
       id === undefined
-        ? (await import('./commands/revokeJobs.ts')).revokeMany(options)
+        ? (await import('./commands/revoke.ts')).revokeMany(options)
         : (await import('./commands/revoke.ts')).revoke(id, options),
     )
   const list = command(root, 'list', 'the newest tasks, or those that fit a filter')

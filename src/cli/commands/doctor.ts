@@ -14,7 +14,7 @@ export interface DoctorCommandOptions extends AppOptions {
 /** How long workers have to reply, ms. */
 const REPLY_TIMEOUT_MS = 1000
 
-/** `celeriac doctor`: why a job does not run, or what is wrong here. Changes nothing; the exit code is 1 for a finding. */
+/** `celeriac doctor`: why a job does not run, or what is wrong here. The exit code is 1 where it finds something. */
 export async function doctor(id: string | undefined, options: DoctorCommandOptions): Promise<void> {
   const findings = await withApp(options, (app) => look(app, id))
   const text = findings.map(({ check, text: line }) => `${check}: ${line}`).join('\n')
