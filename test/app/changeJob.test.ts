@@ -9,6 +9,7 @@ import { Celeriac } from '../../src/index.ts'
 import { NotWaitingError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
+import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
 import { storesOf } from './stores.ts'
 
@@ -63,6 +64,8 @@ describe.each(['sqlite:', 'redis:'] as const)('change on %s', (store) => {
     }
     const results = await Promise.all(ids.map((id) => caller.result(id).get({ timeout: '30s' })))
     expect(results).toEqual(ids.map((id) => (changed.get(id) ? 'new' : 'old')))
+    // The signal of a run comes after its result is stored.
+    await worker.stop()
     expect(ids.filter((id) => runs.get(id) !== 1)).toEqual([])
     expect([...changed.values()].filter(Boolean).length).toBeGreaterThan(0)
   })
@@ -106,6 +109,31 @@ describe.each(['sqlite:', 'redis:'] as const)('change on %s', (store) => {
     await worker.start()
     const results = await Promise.all(ids.map((id) => app.result(id).get({ timeout: '30s' })))
     expect(results).toEqual(ids.map((id) => (moved.has(id) ? 'new' : 'old')))
+    // The signal of a run comes after its result is stored.
+    await worker.stop()
     expect(ids.filter((id) => runs.get(id) !== 1)).toEqual([])
   })
+
+  test('revokeJobs: a dry run changes nothing; page by page, each job once, and no job of another tag', async () => {
+    const app = appOn(await urlOf(store), new Map())
+    const send = (taskId: string, tag: string) => app.send('tasks.echo', ['old'], { taskId, tags: [tag] })
+    await Promise.all([...ids.map((id) => send(id, 'import')), send('kept', 'other')])
+    const filter = { tag: 'import', state: 'PENDING' }
+    const dry = await app.revokeJobs(filter, { dryRun: true })
+    expect([dry.jobs.length, dry.revoked, await app.queueSize()]).toEqual([COUNT, 0, COUNT + 1])
+    const first = await app.revokeJobs(filter, { limit: 250 })
+    expect([first.jobs.length, first.revoked]).toEqual([250, 250])
+    const rest = await app.revokeJobs(filter, { cursor: first.cursor })
+    expect([rest.revoked, rest.cursor]).toEqual([COUNT - 250, undefined])
+    expect(new Set([...first.jobs, ...rest.jobs].map(({ id }) => id)).size).toBe(COUNT)
+    expect([await app.queueSize(), await app.result('kept').state()]).toEqual([1, 'PENDING'])
+  })
+})
+
+test('RabbitMQ: a change is refused with the reason', async () => {
+  const server = await RabbitServer.start()
+  onTestFinished(() => server.stop())
+  const app = appOn(server.url(), new Map())
+  await expect(app.result('any').change({ countdown: 0 })).rejects.toThrow(/cannot change a message that waits/)
+  await expect(app.message('any')).rejects.toThrow(/cannot find the message/)
 })
