@@ -30,6 +30,7 @@ export type {
   SolarSpec,
 } from './beat/when/schedule.ts'
 export { solar } from './beat/when/solar.ts'
+export type { FoundMessage } from './broker/broker.ts'
 export { type ExchangeKind, workerDirect } from './broker/broker.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
@@ -43,6 +44,8 @@ export type {
 } from './calls/asyncResult.ts'
 export type { GroupResult, MemberResult } from './calls/groupResult.ts'
 export type { JobError, JobInfo } from './calls/jobInfo.ts'
+export type { JobChanges } from './calls/jobs/jobChanges.ts'
+export type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from './calls/jobs/revokeJobs.ts'
 export type { Call } from './calls/prepareCall.ts'
 export type { AnyTask, ObjectTask, Positional, ProgressOf, ResultOf, Task } from './calls/task.ts'
 export type { WaitOutcome } from './calls/wait.ts'

@@ -78,6 +78,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
    */
   readonly extensions: Extension[] = []
   readonly #tasks = new Map<string, AnyTask>()
+  readonly #definition = (task: string): TaskDefinition | undefined =>
+    this.#tasks.get(task)?.definition ?? this.#builtins.get(task)
   readonly #stores: AppStores
   readonly #origin = `gen${process.pid}@${hostname()}`
   #config: Config
@@ -113,7 +115,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     super()
     this.#options = options
     this.#config = parseConfig(options)
-    this.#stores = new AppStores(() => this.#config, this.extensions)
+    this.#stores = new AppStores(() => this.#config, this.extensions, this.#definition)
     this.#stores.rules = workflowRules(this, this.#origin)
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
@@ -127,7 +129,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       onSent: (listener) => this.#stores.onSent(listener),
-      definition: (task) => this.#definition(task),
+      definition: this.#definition,
       override: (override) => this.#replace(override),
     })
   }
@@ -269,10 +271,6 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     this.#options = { ...this.#options, ...given }
     this.#config = parseConfig(this.#options, folder)
-  }
-
-  #definition(task: string): TaskDefinition | undefined {
-    return this.#tasks.get(task)?.definition ?? this.#builtins.get(task)
   }
 
   #runJob(job: Job, host: JobHost): Promise<Outcome> {

@@ -1,5 +1,7 @@
+import type { FoundMessage } from '../broker/broker.ts'
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
+import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
@@ -7,7 +9,7 @@ import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
 import { UNKNOWN } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
-import { ConfigError } from '../std/errors.ts'
+import { ConfigError, NotSupportedError } from '../std/errors.ts'
 import { requireText } from '../std/validate.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
 import type { StoreInfo, StoreVersion } from './storeInfo.ts'
@@ -43,6 +45,29 @@ export abstract class StoreAccess {
     if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks`)
     const { metas, cursor } = await backend.jobs.list({ ...filter, limit: filter.limit ?? 50 })
     return { jobs: metas.map(infoOf), cursor }
+  }
+
+  /**
+   * Revoke the jobs that fit a filter and have not ended, as `AsyncResult.revoke` one of them; with `dryRun` only list
+   * them. Rejects with ArgumentError for a filter that names nothing, ConfigError where the store cannot list.
+   */
+  async revokeJobs(filter: RevokeFilter, options: RevokeJobsOptions = {}): Promise<RevokedJobs> {
+    const { revokeJobs } = await import('../calls/jobs/revokeJobs.ts')
+    const { appStores } = this
+    const stores = await appStores.open()
+    const host = { stores, followUps: appStores.followUps(stores), clock: this.config.clock }
+    return revokeJobs(host, filter, options)
+  }
+
+  /**
+   * Where the message of a task is: it waits in `queue` (default: the app's), is delayed or held; undefined where it is
+   * not found, or too far back. Rejects with NotSupportedError where the store finds no messages.
+   */
+  async message(id: string, queue: string = this.config.queue): Promise<FoundMessage | undefined> {
+    requireText(id, 'task id')
+    const { broker } = await this.appStores.open()
+    if (!broker.find) throw new NotSupportedError(`${broker.url} cannot find the message of a task`)
+    return broker.find(id, queue)
   }
 
   /**

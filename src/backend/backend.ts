@@ -4,6 +4,7 @@ import type { ChordStore } from './chords.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
+import type { RecordChange } from './recordChange.ts'
 import type { RevokedIds } from './revokedIds.ts'
 import type { SavedGroups } from './savedGroups.ts'
 import type { Reply, SubmissionMetadata } from './unitOfWork.ts'
@@ -69,6 +70,12 @@ export interface ResultBackend {
    * throws as `watch`. Absent where `watch` costs no more.
    */
   watchEnds?(ids: readonly string[], signal: AbortSignal): AsyncIterable<readonly TaskMeta[]>
+  /**
+   * Change what the record of a task says beside its state, and the input that is kept with it, unless the state is
+   * final. False where it is, or there is no record. The record is kept at least as long as before. Absent where
+   * records are not changed.
+   */
+  change?(id: string, change: RecordChange): Promise<boolean>
   /** Drop the records. Unknown ids are no error. A watch of one in this process ends with UnknownJobError. */
   forget(ids: readonly string[]): Promise<void>
   /** Stop what it runs. The store that it belongs to is closed separately. */

@@ -1,9 +1,10 @@
-import type { Delivery, Route } from '../broker/broker.ts'
+import type { ChangedMessage, Delivery, FoundMessage, Route } from '../broker/broker.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
 import type { Note } from './notes.ts'
+import type { RecordChange } from './recordChange.ts'
 
 /** A message to be published: its content, its route and its time. */
 export interface Message {
@@ -22,9 +23,18 @@ export function lastDue(messages: readonly Message[]): number {
   return messages.reduce((last, { notBefore = 0 }) => Math.max(last, notBefore), 0)
 }
 
+/** What a job that waits becomes. */
+export interface ChangedJob extends ChangedMessage {
+  /** Of its record, where there is one. */
+  readonly record: RecordChange
+}
+
+/** Decides what a job becomes: as `MessageChange` of the broker, from its record, too. */
+export type JobChange = (found: FoundMessage, known: TaskMeta | undefined) => ChangedJob
+
 /**
- * What was known of a job at its submission. No later write changes it. Empty metadata means that the job is to be
- * listed (`JobIndex.scope`).
+ * What was known of a job at its submission. No later write changes it, but `UnitOfWork.change` the input. Empty
+ * metadata means that the job is to be listed (`JobIndex.scope`).
  */
 export interface SubmissionMetadata {
   /** The owner of the job. */
@@ -133,6 +143,12 @@ export interface UnitOfWork {
    * taken out of its queue. Resolves as `ResultBackend.store` for `meta`; true without one.
    */
   write(writing: Writing): Promise<boolean>
+  /**
+   * Change a job while its message waits, as `Broker.change`, and its record and its kept input with it. On separate
+   * stores the message is first: if this process dies before the record, that says how it was before. Absent where the
+   * broker changes no messages.
+   */
+  change?(id: string, queue: string, change: JobChange): Promise<boolean>
   /**
    * Keep what a run emits, as `EventLog.append`. On a shared store only while the delivery is ours, checked in the same
    * write: what a run emits after another worker took its message is not kept. Without a delivery (it was acknowledged

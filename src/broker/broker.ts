@@ -1,4 +1,5 @@
 import type { Envelope } from '../protocol/envelope.ts'
+import type { MessageEdit } from '../protocol/messageEdit.ts'
 import type { Backlog } from './backlog.ts'
 import type { QueueOptions } from './queueOptions.ts'
 
@@ -130,6 +131,36 @@ export interface Purged {
 /** How many messages of members of chords a purge keeps in memory. */
 export const MAX_PURGED_PARTS = 10_000
 
+/** Where the message of a task is, at one moment. */
+export interface FoundMessage {
+  readonly envelope: Envelope
+  readonly queue: string
+  /** `waiting`: it may be taken now; `delayed`: not before `due`; `held`: a consumer has it, and has not settled it. */
+  readonly place: 'waiting' | 'delayed' | 'held'
+  /** ms since the epoch. */
+  readonly due?: number
+  /** How often its holder died or lost its lease. */
+  readonly lost: number
+  /** Name of the consumer that holds it, where the store keeps that. */
+  readonly holder?: string | undefined
+  /** When the lease of its holder ends, ms since the epoch by the store's clock: in the past, nothing renews it. */
+  readonly leaseEnds?: number | undefined
+}
+
+/** What a message that waits becomes. */
+export interface ChangedMessage extends MessageEdit {
+  /** The queue that it waits in from now on. Absent: it stays. */
+  readonly queue?: string
+  /** Not before this moment, ms since the epoch; a moment that has passed: it may be taken now. Absent: as it was. */
+  readonly notBefore?: number
+}
+
+/**
+ * Decides what a message becomes, from what it is in this moment; undefined: it stays as it is. Called again where it
+ * has changed meanwhile. What it throws rejects the call, and nothing is changed.
+ */
+export type MessageChange = (found: FoundMessage) => ChangedMessage | undefined
+
 /** Transports messages between processes. */
 export interface Broker {
   /** For people to read: no password in it. */
@@ -160,6 +191,18 @@ export interface Broker {
    * its queue to be searched for. Only where the store can find it; `queue` is where it was sent, if that is known.
    */
   take?(taskId: string, queue?: string): Promise<Delivery | undefined>
+  /**
+   * Where the message of a task is, in `queue`, delayed or held; undefined where it is not found, or too far back.
+   * Changes nothing. Only where the store can find it.
+   */
+  find?(taskId: string, queue: string): Promise<FoundMessage | undefined>
+  /**
+   * Change the message of a task while it waits, or is delayed: in one write, so that a consumer takes it as it was
+   * before or as it is after, once. False where it does not wait in `queue` and is not delayed: then nothing is
+   * written. In its queue it keeps its turn, unless its priority changes; one that was delayed is the next of its
+   * priority.
+   */
+  change?(taskId: string, queue: string, change: MessageChange): Promise<boolean>
   /**
    * Count of the messages that wait in the queue, without those held or delayed. Also a check of the store: rejects
    * with StoreUnavailableError when it does not answer.

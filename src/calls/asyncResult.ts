@@ -14,6 +14,7 @@ import {
 } from '../std/errors.ts'
 import { currentTask, lendSlot, lineage } from '../tasks/current.ts'
 import { infoOf, type JobError, type JobInfo } from './jobInfo.ts'
+import type { JobChanges } from './jobs/jobChanges.ts'
 import { revokeTask } from './revoke.ts'
 import type { AppStores } from './stores.ts'
 import type { WorkerCheck } from './workerCheck.ts'
@@ -172,6 +173,11 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     if (tree) return (await this.#stores.revokeTree(this.id, { terminate })) > 0
     const stores = await this.#stores.open()
     return revokeTask(stores, this.id, terminate, this.#stores.followUps(stores), this.#stores.clock)
+  }
+
+  /** Change it while it waits: `countdown: 0` lets it run now. Rejects with NotWaitingError where it does not wait. */
+  change(changes: JobChanges): Promise<void> {
+    return this.#stores.change(this.id, changes)
   }
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */

@@ -12,8 +12,10 @@ import {
   type UnversionedStore,
 } from '../stores/open.ts'
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
+import type { JobChanges } from './jobs/jobChanges.ts'
 import type { Prepared } from './prepareCall.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
@@ -55,6 +57,8 @@ export interface SentListener {
   close(): Promise<void>
 }
 
+type Definition = (task: string) => TaskDefinition | undefined
+
 /** The stores of an app: opened when first needed, closed once. */
 export class AppStores {
   readonly #config: () => Config
@@ -67,15 +71,17 @@ export class AppStores {
   /** Warns when calls wait and no worker is connected. */
   readonly workerCheck: WorkerCheck
   readonly #extensions: readonly Extension[]
+  readonly #definition: Definition
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
   #sentListener: SentListener | undefined
   /** Set while open: lets a hot path go on without waiting. */
   opened: Stores | undefined
 
-  constructor(config: () => Config, extensions: readonly Extension[]) {
+  constructor(config: () => Config, extensions: readonly Extension[], definition: Definition) {
     this.#config = config
     this.#extensions = extensions
+    this.#definition = definition
     this.workerCheck = new WorkerCheck(config, () => this.open())
   }
 
@@ -106,6 +112,14 @@ export class AppStores {
   async revokeTree(id: string, how: RevokedTree): Promise<number> {
     const stores = await this.open()
     return this.rules.revokeTree(id, how, { stores, followUps: this.followUps(stores), clock: this.clock })
+  }
+
+  /** Change a job that waits: `changeJob`. */
+  async change(id: string, changes: JobChanges): Promise<void> {
+    const { changeJob } = await import('./jobs/changeJob.ts')
+    const { queue, typedJson, clock } = this.#config()
+    const host = { queue, typedJson, now: () => clock.now(), definition: this.#definition }
+    await changeJob({ ...host, stores: await this.open() }, id, changes)
   }
 
   /** The app's clock. */

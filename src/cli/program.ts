@@ -208,11 +208,53 @@ function addRecords(root: Command): void {
   withStores(withModule(graph, false), 'warn')
     .option('--json', 'nodes and edges as JSON')
     .action(async (id, options) => (await import('./commands/graph.ts')).graph(id, options))
-  const revoke = command(root, 'revoke <id>', 'a waiting task never runs, a running one is asked to stop')
-  withStores(withModule(revoke, false), 'warn')
+  const revoke = command(root, 'revoke [id]', 'a waiting task never runs, a running one is asked to stop')
+  withFilter(withStores(withModule(revoke, false), 'warn'))
     .option('--terminate', 'end a running one by force, in pools threads and processes')
     .option('--tree', 'all of the workflow that it is the result of')
-    .action(async (id, options) => (await import('./commands/revoke.ts')).revoke(id, options))
+    .option('--older-than <time>', 'without an id: those submitted at least this long ago', duration)
+    .option('--limit <number>', 'without an id: at most so many; default: 1000', wholeNumber(1, 10_000))
+    .option('--dry-run', 'without an id: list them, and change nothing')
+    .action(async (id, options) =>
+      id === undefined
+        ? (await import('./commands/revoke.ts')).revokeMany(options)
+        : (await import('./commands/revoke.ts')).revoke(id, options),
+    )
+  const list = command(root, 'list', 'the newest tasks, or those that fit a filter')
+  withFilter(withStores(withModule(list, false), 'warn'))
+    .option('--since <moment>', 'submitted at this moment or later, as 2026-11-21T08:00:00Z', moment)
+    .option('-n, --limit <number>', 'how many', wholeNumber(1, 1000), 50)
+    .action(async (options) => (await import('./commands/list.ts')).list(options))
+  addChanges(root)
+}
+
+/** What changes a task that waits. */
+function addChanges(root: Command): void {
+  const change = command(root, 'change <id>', 'change a task while it waits')
+  withStores(withModule(change, false), 'warn')
+    .addOption(flag('--countdown <time>', CALL_OPTIONS.countdown, { as: '10s' }).argParser(duration))
+    .addOption(flag('--eta <moment>', CALL_OPTIONS.eta, { as: '2026-11-21T08:00:00Z' }).argParser(moment))
+    .addOption(flag('-q, --queue <name>', CALL_OPTIONS.queue))
+    .addOption(countFlag('--priority <number>', CALL_OPTIONS.priority))
+    .option('--args <json>', 'its arguments from now on, a JSON array; with --kwargs they replace all it had')
+    .addOption(flag('-k, --kwargs <json>', CALL_OPTIONS.kwargs, { as: 'a JSON object' }))
+    .action(async (id, options) => (await import('./commands/change.ts')).change(id, options))
+  const promote = command(root, 'promote <id>', 'a delayed task may run now')
+  withStores(withModule(promote, false), 'warn').action(async (id, options) =>
+    (await import('./commands/change.ts')).promote(id, options),
+  )
+}
+
+/** Which tasks are meant. */
+function withFilter(own: Command): Command {
+  return own
+    .option('--state <state>', 'in this state, as PENDING')
+    .option('--task <name>', 'with this name')
+    .option('--owner <owner>', 'of this owner')
+    .option('--tag <tag>', 'with this tag')
+    .option('--search <text>', 'with these words in id, name, tags or error')
+    .option('--cursor <cursor>', 'go on where a call before ended')
+    .option('--json', 'as JSON')
 }
 
 function addStore(root: Command): void {
@@ -222,6 +264,10 @@ function addStore(root: Command): void {
     .option('--worker <name>', 'this worker has to answer, as celeriac@%h (%h: host name)')
     .option('--json', 'as JSON')
     .action(async (options) => (await import('./commands/status.ts')).status(options))
+  const doctor = command(root, 'doctor [id]', 'why a task does not run, or what is wrong here; changes nothing')
+  withStores(withModule(doctor, false), 'warn')
+    .option('--json', 'as JSON')
+    .action(async (id, options) => (await import('./commands/doctor.ts')).doctor(id, options))
   const purge = command(root, 'purge', 'drop the messages that wait in a queue')
   withStores(withModule(purge, false), 'warn')
     .option('-Q, --queues <names>', "these queues; default: the app's", names)

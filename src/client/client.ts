@@ -19,7 +19,7 @@ import type {
 
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
-export { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
+export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { ClientOptions } from './transport.ts'
 export type {

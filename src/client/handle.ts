@@ -1,5 +1,5 @@
 import { type EventOptions, jobEvents } from './events.ts'
-import { parse } from './json.ts'
+import { parse, stringify } from './json.ts'
 import { pause } from './pause.ts'
 import { retryAfterOf, WaitTimeoutError } from './problem.ts'
 import type { Transport } from './transport.ts'
@@ -17,6 +17,20 @@ export interface WaitOptions {
 export interface CancelOptions {
   /** Also end a running job by force, where its pool can. */
   terminate?: boolean | undefined
+  /** Ends the request with its reason. */
+  signal?: AbortSignal | undefined
+}
+
+/** What changes of a job that waits; what is left out stays as it is. */
+export interface ChangeOptions {
+  /** Not before this moment; one that has passed: now. */
+  eta?: Date | undefined
+  /** Replaces all of the input. */
+  input?: unknown
+  /** Only for admins. */
+  priority?: number | undefined
+  /** Only for admins. */
+  queue?: string | undefined
   /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }
@@ -74,6 +88,18 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
   async cancel({ terminate = false, signal }: CancelOptions = {}): Promise<JobDocument> {
     const path = terminate ? `${this.#path}?terminate=1` : this.#path
     return (await (await this.#transport.ask(path, { method: 'DELETE', signal })).json()) as JobDocument
+  }
+
+  /**
+   * Change it while it waits; an `eta` that has passed lets it run now. The job as it is then. Throws ProblemError
+   * `job-not-waiting` where a worker has it or it has ended.
+   */
+  async change({ signal, ...changes }: ChangeOptions): Promise<JobDocument> {
+    const headers = { 'content-type': 'application/json' }
+    const body = stringify(changes)
+    return (await (
+      await this.#transport.ask(this.#path, { method: 'PATCH', headers, body, signal })
+    ).json()) as JobDocument
   }
 
   /** Resolves when it has ended: the server holds each request until something changes. */

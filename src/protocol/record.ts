@@ -127,3 +127,13 @@ export function revokedRecord(
 export function unsentRecord(id: string, state: RecordState, done: string, facts: RecordFacts): TaskMeta {
   return { ...state, task_id: id, date_done: done, children: [], ...facts }
 }
+
+/** The record of a job that waits, in another queue, or due at another moment: ISO 8601, null is at once. */
+export function changedRecord(
+  meta: TaskMeta,
+  { queue, due }: { readonly queue?: string | undefined; readonly due?: string | null | undefined },
+): TaskMeta {
+  const { date_due: before, ...rest } = meta
+  const date_due = due === undefined ? before : (due ?? undefined)
+  return { ...rest, ...(queue !== undefined && { queue }), ...(date_due !== undefined && { date_due }) }
+}

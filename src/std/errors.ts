@@ -156,6 +156,18 @@ export class TaskRevokedError extends CeleriacError {
   }
 }
 
+/** Look at its state: the job does not wait any more, so it cannot be changed. */
+export class NotWaitingError extends CeleriacError {
+  /** Its state; `UNKNOWN` where it has no record. */
+  readonly state: string
+  constructor(id: string, state: string) {
+    const ended = state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED'
+    const why = ended ? 'it has ended' : 'a worker has it, or it is not sent yet'
+    super('NOT_WAITING', `job ${id} does not wait in its queue: ${why} (${state})`)
+    this.state = state
+  }
+}
+
 /** Send something else: Celery has it, and this version does not carry it out. */
 export class NotSupportedError extends CeleriacError {
   constructor(message: string) {

@@ -3,7 +3,9 @@ import type { AddedMember, Adding, ChordWrites, OpenChord } from '../backend/cho
 import type { Output } from '../backend/eventLog.ts'
 import type { Note } from '../backend/notes.ts'
 import {
+  type ChangedJob,
   isSelfTimed,
+  type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
@@ -47,6 +49,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly #claims = new Map<string, Promise<unknown>>()
   /** By what another process knows which chords this one is closing. */
   readonly #name: string = uuid()
+  /** Where the broker changes messages. */
+  readonly change?: UnitOfWork['change']
   /** Where each worker can add parts to the backend's chords. The chord is opened first: no part can come before. */
   readonly submitGroup?: UnitOfWork['submitGroup']
 
@@ -58,6 +62,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     this.#broker = broker
     this.#backend = backend
     this.#clock = clock
+    if (broker.change) this.change = (...job) => changeInOrder(broker, backend, ...job)
     const { chords } = backend
     if (chords && (chords.shared || isOneStore))
       this.submitGroup = async (submissions, opens, adds) => {
@@ -235,6 +240,25 @@ export async function writeInOrder(
   await Promise.all(also.map(storeOther))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
   return meta && last ? backend.store(meta, reply) : first
+}
+
+/** The message first: it is what a worker takes. */
+async function changeInOrder(
+  broker: Broker,
+  backend: ResultBackend,
+  id: string,
+  queue: string,
+  change: JobChange,
+): Promise<boolean> {
+  const [known] = await backend.load([id])
+  let record: ChangedJob['record'] | undefined
+  const done = await broker.change?.(id, queue, (found) => {
+    const { record: changes, ...message } = change(found, known)
+    record = changes
+    return message
+  })
+  if (done && record) await backend.change?.(id, record)
+  return done === true
 }
 
 function publishTo(broker: Broker, { envelope, route, notBefore }: Message, selfTimed = false): Promise<void> {

@@ -6,8 +6,11 @@ export type { ResultBackend } from '../backend/backend.ts'
 export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
 export type { JobIndex, ListFilter, MetaPage } from '../backend/jobIndex.ts'
 export type { Note, NoteStore } from '../backend/notes.ts'
+export type { RecordChange } from '../backend/recordChange.ts'
 export type { RevokedIds } from '../backend/revokedIds.ts'
 export type {
+  ChangedJob,
+  JobChange,
   Message,
   Reply,
   Settlement,
@@ -19,9 +22,12 @@ export type {
 export type {
   Binding,
   Broker,
+  ChangedMessage,
   ConsumeOptions,
   Consumer,
   Delivery,
+  FoundMessage,
+  MessageChange,
   PublishOptions,
   Purged,
   Queue,
@@ -29,6 +35,7 @@ export type {
 } from '../broker/broker.ts'
 export type { Envelope, Properties } from '../protocol/envelope.ts'
 export type { AbortReason, Job, Report } from '../protocol/job.ts'
+export type { MessageEdit } from '../protocol/messageEdit.ts'
 export type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
 export type { TaskMeta } from '../protocol/result.ts'
 export type { StopSignal } from '../std/stopSignal.ts'
@@ -45,6 +52,7 @@ export { backendSuite } from './suites/backendSuite.ts'
 export { brokerSuite } from './suites/brokerSuite.ts'
 export { eventLogSuite, SUITE_EVENT_LOG } from './suites/eventLogSuite.ts'
 export { jobIndexSuite } from './suites/jobIndexSuite.ts'
+export { changeSuite } from './suites/jobs/changeSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
 export { notesSuite } from './suites/notesSuite.ts'

@@ -7,9 +7,10 @@ import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
-import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
+import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
 const open = (serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
   new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], eventLog: SUITE_EVENT_LOG })
@@ -26,7 +27,7 @@ for (const serializer of ['json', 'msgpack'] as const) {
   eventLogSuite({ describe, it }, `memory, ${serializer}`, opened)
 }
 
-unitOfWorkSuite({ describe, it }, 'memory', async () => {
+const openStores = async (): Promise<OpenedStores> => {
   const broker = new MemoryBroker()
   const backend = open()
   const close = async (): Promise<void> => {
@@ -34,4 +35,6 @@ unitOfWorkSuite({ describe, it }, 'memory', async () => {
     await backend.close()
   }
   return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close }
-})
+}
+unitOfWorkSuite({ describe, it }, 'memory', openStores)
+changeSuite({ describe, it }, 'memory', openStores)

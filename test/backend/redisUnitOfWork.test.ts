@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { openStores } from '../../src/stores/open.ts'
-import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
+import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
 let server: RedisServer
@@ -14,11 +15,13 @@ for (const [name, database, serializer] of [
   ['one database, msgpack', 0, 'msgpack'],
   ['two databases', 1, 'json'],
 ] as const) {
-  unitOfWorkSuite({ describe, it }, `redis, ${name}`, async () => {
+  const open = async (): Promise<OpenedStores> => {
     await server.cli('FLUSHALL')
     return openStores(
       { broker: server.url(), backend: server.url(database) },
       { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
     )
-  })
+  }
+  unitOfWorkSuite({ describe, it }, `redis, ${name}`, open)
+  changeSuite({ describe, it }, `redis, ${name}`, open)
 }

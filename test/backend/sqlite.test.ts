@@ -9,9 +9,10 @@ import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
-import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
+import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
 import { openSqliteParts, StandaloneSqliteBackend, StandaloneSqliteBroker } from '../stores/standalone.ts'
 import { inFull } from '../tier.ts'
@@ -44,7 +45,7 @@ for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   eventLogSuite({ describe, it }, `sqlite, ${serializer}`, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
 
-unitOfWorkSuite({ describe, it }, 'sqlite, one file', async () => {
+const openOne = async (): Promise<OpenedStores> => {
   const folder = new Folder()
   const parts = openSqliteParts(folder.url(), { ...options, lease: 30_000 })
   const close = async (): Promise<void> => {
@@ -52,9 +53,11 @@ unitOfWorkSuite({ describe, it }, 'sqlite, one file', async () => {
     folder.remove()
   }
   return { ...parts, close }
-})
+}
+unitOfWorkSuite({ describe, it }, 'sqlite, one file', openOne)
+changeSuite({ describe, it }, 'sqlite, one file', openOne)
 
-unitOfWorkSuite({ describe, it }, 'sqlite, two files', async () => {
+const openTwo = async (): Promise<OpenedStores> => {
   const folder = new Folder()
   const broker = new StandaloneSqliteBroker(folder.url('messages.db'), { lease: 30_000 })
   const backend = new StandaloneSqliteBackend(folder.url('results.db'), options)
@@ -64,7 +67,9 @@ unitOfWorkSuite({ describe, it }, 'sqlite, two files', async () => {
     folder.remove()
   }
   return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close }
-})
+}
+unitOfWorkSuite({ describe, it }, 'sqlite, two files', openTwo)
+changeSuite({ describe, it }, 'sqlite, two files', openTwo)
 
 test('a record takes its log along', async () => {
   const folder = new Folder()

@@ -29,6 +29,7 @@ export type ProblemKind =
   | 'job-active'
   | 'input-not-kept'
   | 'job-final'
+  | 'job-not-waiting'
   | 'job-failed'
   | 'job-revoked'
   | 'job-unreadable'
@@ -45,6 +46,7 @@ export type ProblemKind =
   | 'headers-too-large'
   | 'internal-error'
   | 'cannot-join'
+  | 'cannot-change'
   | 'cannot-list'
   | 'cannot-remember'
   | 'overloaded'
@@ -73,6 +75,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'job-active': { status: 409, title: 'The job has not ended yet' },
   'input-not-kept': { status: 409, title: 'The input of the job is not known any more' },
   'job-final': { status: 409, title: 'The job has ended already' },
+  'job-not-waiting': { status: 409, title: 'The job does not wait any more' },
   'job-failed': { status: 409, title: 'The job failed' },
   'job-revoked': { status: 409, title: 'The job was revoked' },
   'job-unreadable': { status: 409, title: 'The record of the job cannot be read' },
@@ -89,6 +92,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Internal server error' },
   'cannot-join': { status: 501, title: 'The stores cannot join such a workflow' },
+  'cannot-change': { status: 501, title: 'The store changes no job that waits' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   overloaded: { status: 503, title: 'The server is overloaded' },

@@ -14,12 +14,13 @@ import { endOfWait } from '../server/shutdownSignal.ts'
 import { cancelJob } from './cancel.ts'
 import { showGroup } from './groupJob.ts'
 
-/** `GET` and `DELETE /jobs/{id}`: see a job, end a job. */
+/** `GET`, `DELETE` and `PATCH /jobs/{id}`: see a job, end a job, change a job that waits. */
 export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/jobs/:id`
   api.get(path, (c) => show(c, scope))
   api.delete(path, (c) => cancelJob(c, scope))
-  api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
+  api.patch(path, async (c) => (await import('./change.ts')).changeJob(c, scope))
+  api.all(path, methodNotAllowed('GET, HEAD, DELETE, PATCH'))
 }
 
 async function show(c: Context, scope: HttpScope): Promise<Response> {

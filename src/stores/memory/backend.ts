@@ -14,12 +14,14 @@ import {
 import { fits } from '../../backend/jobFilter.ts'
 import type { JobIndex, ListFilter, MetaPage } from '../../backend/jobIndex.ts'
 import { hasWords, MAX_SEARCHED_RECORDS, wordsOf } from '../../backend/jobSearch.ts'
+import type { RecordChange } from '../../backend/recordChange.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../backend/retention.ts'
 import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../backend/watchers.ts'
 import { errorOf } from '../../protocol/exception.ts'
 import type { ErrorInfo } from '../../protocol/outcome.ts'
+import { changedRecord } from '../../protocol/record.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
@@ -125,6 +127,30 @@ export class MemoryBackend implements ResultBackend {
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return watchRecords(this.#watchers, async (wanted) => this.#load(wanted), ids, signal)
+  }
+
+  async change(id: string, change: RecordChange): Promise<boolean> {
+    const known = this.#find(id)
+    if (!known || isFinal(known.state)) return false
+    const meta = changedRecord(this.#read(known, known.serialized), change)
+    const version = ++this.#count
+    const now = this.#clock.now()
+    const end = Math.max(known.end, endOf(lifetimeOf(meta, this.#options.expires, now), now))
+    const { metadata, log } = known
+    const { input } = change
+    const stored: Stored = {
+      ...known,
+      version,
+      serialized: serialize(meta, this.#options.serializer, 'meta'),
+      metadata: input !== undefined && metadata?.input !== undefined ? { ...metadata, input } : metadata,
+      // The state that the log has is still the newest.
+      log: log.map((entry) => (entry.version === known.version ? { ...entry, version } : entry)),
+      end,
+    }
+    this.#records.set(id, stored)
+    this.#expire(id, end)
+    this.#watchers.tell(this.#versioned(stored))
+    return true
   }
 
   #history({ id, after }: HistoryQuery): History | undefined {

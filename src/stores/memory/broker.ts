@@ -5,7 +5,9 @@ import {
   type ConsumeOptions,
   type Consumer,
   type Delivery,
+  type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
@@ -13,6 +15,7 @@ import {
 } from '../../broker/broker.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
+import { edited } from '../../protocol/messageEdit.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
 import { fitsTopic } from '../../std/glob.ts'
 import { AsyncQueue } from '../../std/queue.ts'
@@ -20,8 +23,8 @@ import { AsyncQueue } from '../../std/queue.ts'
 /** A message in memory. `holder` is the delivery that may settle it. */
 interface Item {
   readonly seq: number
-  readonly queue: string
-  readonly envelope: Envelope
+  queue: string
+  envelope: Envelope
   due: number
   claims: number
   /** How often its holder died. */
@@ -83,6 +86,40 @@ export class MemoryBroker implements Broker {
       if (calledTask(item.envelope) === taskId && !item.holder) return new MemoryDelivery(this, item, () => undefined)
     }
     return undefined
+  }
+
+  async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    const item = this.#find(taskId, queue)
+    return item && this.#foundOf(item)
+  }
+
+  async change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
+    const item = this.#find(taskId, queue)
+    if (!item || item.holder) return false
+    const changed = change(this.#foundOf(item))
+    if (!changed) return true
+    item.envelope = edited(item.envelope, changed)
+    item.queue = changed.queue ?? item.queue
+    item.due = changed.notBefore ?? item.due
+    this.changed()
+    return true
+  }
+
+  /** One that waits before one that is held. */
+  #find(taskId: string, queue: string): Item | undefined {
+    const now = this.clock.now()
+    const items = [...this.#items.values()].filter(
+      (item) =>
+        calledTask(item.envelope) === taskId && (item.queue === queue || item.due > now || item.holder !== undefined),
+    )
+    return items.find((item) => !item.holder) ?? items[0]
+  }
+
+  #foundOf({ envelope, queue, lost, holder, due }: Item): FoundMessage {
+    if (holder) return { envelope, queue, lost, place: 'held' }
+    return due > this.clock.now()
+      ? { envelope, queue, lost, place: 'delayed', due }
+      : { envelope, queue, lost, place: 'waiting' }
   }
 
   async size(queue: string): Promise<number> {

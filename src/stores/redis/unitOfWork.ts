@@ -1,6 +1,7 @@
 import type { AddedMember, Adding, ChordPart, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  type JobChange,
   lastDue,
   type Message,
   messagesOf,
@@ -16,6 +17,7 @@ import { ADD_MEMBER, STAGED } from './addedMember.ts'
 import { ENDING, JOINING, MEMBER } from './arguments.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
+import { changeWaiting } from './change.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
@@ -131,6 +133,14 @@ export class RedisUnitOfWork implements UnitOfWork {
     if (!hasChords(writing)) return writeInOrder(writing, this.#broker, this.#backend)
     if (publish.length > MAX_MESSAGES_PER_SCRIPT) return this.#writeStaged(writing, 'write')
     return this.#joining.add(this.#joiningItem(writing, 'write'))
+  }
+
+  change(id: string, queue: string, change: JobChange): Promise<boolean> {
+    return changeWaiting(this.#broker, id, queue, async (found) => {
+      const stored = await this.#backend.stored(id)
+      const { record, ...message } = change(found, stored?.meta)
+      return { message, record: stored && this.#backend.changed(stored, record) }
+    })
   }
 
   async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
@@ -153,6 +154,17 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const answer = await transaction(complete)
     if (complete.length > 0) this.#backend.chords.notify(complete)
     return answer
+  }
+
+  async change(id: string, queue: string, change: JobChange): Promise<boolean> {
+    const waiting = await this.#broker.waiting()
+    return this.#broker.file.writer.write(() =>
+      waiting.change(id, queue, (found) => {
+        const { record, ...message } = change(found, this.#backend.recordOf(id))
+        this.#backend.changeRecord(id, record)
+        return message
+      }),
+    )
   }
 
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {

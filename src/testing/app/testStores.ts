@@ -3,6 +3,7 @@ import type { ChordKeeping } from '../../backend/chords.ts'
 import type { EventLog } from '../../backend/eventLog.ts'
 import type { JobIndex } from '../../backend/jobIndex.ts'
 import type { NoteStore } from '../../backend/notes.ts'
+import type { RecordChange } from '../../backend/recordChange.ts'
 import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata, UnitOfWork } from '../../backend/unitOfWork.ts'
 import type {
@@ -10,6 +11,8 @@ import type {
   ConsumeOptions,
   Consumer,
   Delivery,
+  FoundMessage,
+  MessageChange,
   PublishOptions,
   Purged,
   Queue,
@@ -93,6 +96,14 @@ class TestBroker implements Broker {
       const delivery = await this.#broker.take(taskId)
       return delivery && new TestDelivery(delivery, this.#gate)
     })
+  }
+
+  find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    return this.#gate.pass(() => this.#broker.find(taskId, queue))
+  }
+
+  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
+    return this.#gate.pass(() => this.#broker.change(taskId, queue, change))
   }
 
   size(queue: string): Promise<number> {
@@ -213,6 +224,10 @@ class TestBackend implements ResultBackend {
 
   load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
     return this.#gate.pass(() => this.#backend.load(ids))
+  }
+
+  change(id: string, change: RecordChange): Promise<boolean> {
+    return this.#gate.pass(() => this.#backend.change(id, change))
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {

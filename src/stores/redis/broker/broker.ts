@@ -4,7 +4,9 @@ import {
   type ConsumeOptions,
   type Consumer,
   type Delivery,
+  type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
@@ -15,6 +17,7 @@ import type { Envelope } from '../../../protocol/envelope.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { uuid } from '../../../std/id.ts'
 import { MESSAGE } from '../arguments.ts'
+import { changeWaiting } from '../change.ts'
 import { Batch } from '../connection/batch.ts'
 import type { Arg, Command, RedisConnection } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
@@ -25,6 +28,7 @@ import { readEnvelope, writeEnvelope } from './envelope.ts'
 import { Finder } from './finder.ts'
 import { Keys, stepOf } from './keys.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
+import { locate } from './locator.ts'
 import { Rescuer } from './rescuer.ts'
 import { PARK, SETTLE } from './scripts.ts'
 import { PURGE } from './searchScripts.ts'
@@ -150,6 +154,17 @@ export class RedisBroker implements Broker {
     )
   }
 
+  async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    return (await locate(this, taskId, queue))?.found
+  }
+
+  change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
+    return changeWaiting(this, taskId, queue, async (found) => {
+      const message = change(found)
+      return message && { message }
+    })
+  }
+
   async size(queue: string): Promise<number> {
     const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
     const lengths = (await this.connection.pipeline(commands)) as number[]
@@ -225,9 +240,18 @@ export class RedisBroker implements Broker {
   park(envelope: Envelope, route: Route, notBefore: number): [tag: string, time: number, value: string] {
     const tag = uuid()
     const value = `[${writeEnvelope(envelope, route, tag)},${JSON.stringify(route.exchange)},${JSON.stringify(route.routingKey)}]`
-    // The server compares it with its own time: of another clock, the time that is left counts.
-    const moment = this.#clock === systemClock ? notBefore : systemClock.now() + notBefore - this.#clock.now()
-    return [tag, moment / 1000, value]
+    return [tag, this.#seconds(notBefore), value]
+  }
+
+  /** Seconds, by the server's clock, of a moment that is still to come; undefined of one that has passed. */
+  secondsOf(notBefore: number): number | undefined {
+    return this.isAhead(notBefore) ? this.#seconds(notBefore) : undefined
+  }
+
+  /** The server compares it with its own time: of another clock, the time that is left counts. */
+  #seconds(moment: number): number {
+    const own = this.#clock === systemClock ? moment : systemClock.now() + moment - this.#clock.now()
+    return own / 1000
   }
 
   /** The moment is still to come, ms since the epoch. */

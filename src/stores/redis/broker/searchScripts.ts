@@ -12,7 +12,7 @@ import { READING } from './scripts.ts'
  * over. `quick_id(text)` is mostly the id of an envelope's task, read from the end of the text, where the properties
  * are: `id_of` must confirm it.
  */
-const STEPPING = `
+export const STEPPING: string = `
 local looked, bytes = 0, 0
 local function looked_at(text)
   looked, bytes = looked + 1, bytes + #text

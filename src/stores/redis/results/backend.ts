@@ -7,14 +7,17 @@ import {
   type Output,
 } from '../../../backend/eventLog.ts'
 import type { JobIndex } from '../../../backend/jobIndex.ts'
+import type { RecordChange } from '../../../backend/recordChange.ts'
 import { staleAfter } from '../../../backend/retention.ts'
 import type { SavedGroups } from '../../../backend/savedGroups.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
+import { changedRecord } from '../../../protocol/record.ts'
 import { readable, readMeta, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { CONTENT_TYPES, deserializeObject } from '../../../protocol/serializer.ts'
-import { UNKNOWN } from '../../../protocol/states.ts'
+import { isFinal, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
+import { type ChangedRecord, changeStored } from '../change.ts'
 import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { RedisChords } from './chords.ts'
@@ -26,6 +29,12 @@ import { RedisWriter, recordOf, type StoredRecord } from './recordScript.ts'
 import { RedisRevoked } from './revoked.ts'
 import { RedisSavedGroups } from './savedGroups.ts'
 import { RedisWatches } from './watch.ts'
+
+/** A record, as it is read and as it is stored. */
+interface Stored {
+  readonly meta: TaskMeta
+  readonly bytes: Uint8Array
+}
 
 /** Celery's prefix of the records' keys. */
 const RECORD_PREFIX = 'celery-task-meta-'
@@ -133,6 +142,30 @@ export class RedisBackend implements ResultBackend {
   /** `EventLog.append`; with `tag` only while the message with this tag is held. */
   append(output: Output, tag?: string): Promise<boolean> {
     return this.#emissions.add(this.keyOf(output.id), output, tag)
+  }
+
+  /** The record of a task, and its bytes. */
+  async stored(id: string): Promise<Stored | undefined> {
+    const [bytes] = await this.#fetch([id])
+    if (!bytes) return undefined
+    const [meta] = await this.notes.named([this.#read(bytes, id)])
+    return meta && { meta, bytes }
+  }
+
+  /** What a record becomes by a change; undefined for one that is final, or cannot be read. */
+  changed({ meta, bytes }: Stored, change: RecordChange): ChangedRecord | undefined {
+    if (meta.problem || isFinal(meta.status)) return undefined
+    const record = this.record(changedRecord(meta, change))
+    return { known: bytes, record, metadataKey: this.notes.metadataKey(meta.task_id), input: change.input }
+  }
+
+  async change(id: string, change: RecordChange): Promise<boolean> {
+    for (;;) {
+      const stored = await this.stored(id)
+      const changed = stored && this.changed(stored, change)
+      if (!changed) return false
+      if (await changeStored(this.connection, changed)) return true
+    }
   }
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {

@@ -4,7 +4,9 @@ import {
   type ConsumeOptions,
   type Consumer,
   type Delivery,
+  type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageChange,
   type PublishOptions,
   type Purged,
   type Queue,
@@ -20,6 +22,7 @@ import { SqliteDelivery } from './delivery.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 import { envelopeOf, Messages, type PurgeStep } from './messages.ts'
+import type { WaitingMessages } from './waitingMessages.ts'
 
 export interface SqliteOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -34,6 +37,7 @@ export class SqliteBroker implements Broker {
   readonly first = 'highest'
   readonly file: SqliteFile
   readonly messages: Messages
+  #waiting: WaitingMessages | undefined
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
   readonly #lease: number
@@ -83,6 +87,23 @@ export class SqliteBroker implements Broker {
       if (!row) this.#leases.endSome(owner)
       return row && new SqliteDelivery(this, row, owner, () => undefined)
     })
+  }
+
+  async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
+    const waiting = await this.waiting()
+    return this.file.read(() => waiting.find(taskId, queue))
+  }
+
+  async change(taskId: string, queue: string, change: MessageChange): Promise<boolean> {
+    const waiting = await this.waiting()
+    return this.file.writer.write(() => waiting.change(taskId, queue, change))
+  }
+
+  /** Loaded when it is first needed: few processes change messages. */
+  async waiting(): Promise<WaitingMessages> {
+    const { WaitingMessages } = await import('./waitingMessages.ts')
+    this.#waiting ??= new WaitingMessages(this.file, this.#clock)
+    return this.#waiting
   }
 
   size(queue: string): Promise<number> {

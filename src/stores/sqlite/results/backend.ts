@@ -11,12 +11,14 @@ import {
 import type { JobIndex, ListFilter, MetaPage } from '../../../backend/jobIndex.ts'
 import { wordsOf } from '../../../backend/jobSearch.ts'
 import type { NoteStore } from '../../../backend/notes.ts'
+import type { RecordChange } from '../../../backend/recordChange.ts'
 import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
 import type { RevokedIds } from '../../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { packRecord, readRecord } from '../../../protocol/packedRecord.ts'
+import { changedRecord } from '../../../protocol/record.ts'
 import { readable, statusIn, type TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
@@ -107,12 +109,8 @@ export class SqliteBackend implements ResultBackend {
    * saved.
    */
   save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
-    const now = this.#clock.now()
     const final = isFinal(meta.status) ? 1 : 0
-    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
-    // Only the result may contain values that need encoding: the other fields are plain.
-    const result = encodePlain(meta.result, 'result', this.#options.serializer)
-    const { body, contentType } = write(packRecord(meta, result), this.#options.serializer)
+    const { body, contentType, expires } = this.#written(meta)
     const { add, put, settle } = this.#statements
     const task = meta.name ?? null
     const version = this.file.nextVersion()
@@ -121,7 +119,7 @@ export class SqliteBackend implements ResultBackend {
       const { changes } = settling ? settle.run(...row, final) : put.run(...row)
       if (changes === 1) return this.#saved(meta)
     }
-    const created = meta.date_submitted === undefined ? now : Date.parse(meta.date_submitted)
+    const created = meta.date_submitted === undefined ? this.#clock.now() : Date.parse(meta.date_submitted)
     const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
     if (added.changes !== 1) return false
     if (metadata) this.noteRows.addMetadata(added.lastInsertRowid, metadata)
@@ -139,6 +137,39 @@ export class SqliteBackend implements ResultBackend {
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return watchRecords(this.#watchers, (wanted) => this.file.read(() => this.#load(wanted)), ids, signal)
+  }
+
+  change(id: string, change: RecordChange): Promise<boolean> {
+    return this.file.writer.write(() => this.changeRecord(id, change))
+  }
+
+  /** Inside a transaction: the record as it is. */
+  recordOf(id: string): TaskMeta | undefined {
+    return this.#load([id])[0]?.meta
+  }
+
+  /** Inside a transaction: `ResultBackend.change`. */
+  changeRecord(id: string, change: RecordChange): boolean {
+    const known = this.recordOf(id)
+    if (!known || known.problem || isFinal(known.status)) return false
+    const meta = changedRecord(known, change)
+    const { body, contentType, expires } = this.#written(meta)
+    const version = this.file.nextVersion()
+    this.#log.keepCounted(id, version)
+    this.#statements.change.run(version, contentType, body, expires, id)
+    if (change.input !== undefined) this.noteRows.changeInput(id, change.input)
+    this.file.touch('results')
+    return true
+  }
+
+  /** A record as it is kept, and until when. */
+  #written(meta: TaskMeta): { body: string | Uint8Array; contentType: string; expires: number } {
+    const now = this.#clock.now()
+    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
+    // Only the result may contain values that need encoding: the other fields are plain.
+    const result = encodePlain(meta.result, 'result', this.#options.serializer)
+    const { body, contentType } = write(packRecord(meta, result), this.#options.serializer)
+    return { body, contentType, expires }
   }
 
   #history(query: HistoryQuery): History | undefined {

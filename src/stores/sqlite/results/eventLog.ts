@@ -39,6 +39,7 @@ export class SqliteEventLog {
   readonly #add: StatementSync
   readonly #emit: StatementSync
   readonly #touch: StatementSync
+  readonly #keepCounted: StatementSync
   readonly #trim: StatementSync
   readonly #record: StatementSync
   readonly #bounds: StatementSync
@@ -53,6 +54,8 @@ export class SqliteEventLog {
       FROM celeriac_result WHERE id = ? RETURNING job, seq, length(meta) AS size`)
     this.#emit = db.prepare('INSERT INTO celeriac_event (job, seq, version, format, meta) VALUES (?, ?, ?, ?, ?)')
     this.#touch = db.prepare('UPDATE celeriac_result SET version = ? WHERE id = ? AND final = 0 RETURNING seq')
+    this.#keepCounted = db.prepare(`UPDATE celeriac_event SET version = ? WHERE (job, version) =
+      (SELECT seq, version FROM celeriac_result WHERE id = ?)`)
     this.#trim = db.prepare('DELETE FROM celeriac_event WHERE job = ? AND seq <= ?')
     this.#record = db.prepare(
       'SELECT seq, id, task, state, version, created, format, meta FROM celeriac_result WHERE id = ?',
@@ -88,6 +91,11 @@ export class SqliteEventLog {
     const longest = Math.max(...emissions.map(({ length }) => length))
     if (isDue) this.#trim.run(record.seq, seq - keptChanges(this.#limit, longest))
     return true
+  }
+
+  /** Inside a transaction, before the record gets this version without a new state: the log has its state still. */
+  keepCounted(id: string, version: number): void {
+    this.#keepCounted.run(version, id)
   }
 
   read({ id, after }: HistoryQuery, metaOf: (row: StoredRow) => TaskMeta): History | undefined {

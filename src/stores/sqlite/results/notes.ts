@@ -18,6 +18,7 @@ export class SqliteNotes {
   readonly #clean: StatementSync
   readonly #add: StatementSync
   readonly #metadata: StatementSync
+  readonly #changeInput: StatementSync
 
   constructor(db: DatabaseSync, clock: Clock) {
     this.#clock = clock
@@ -33,6 +34,8 @@ export class SqliteNotes {
     this.#metadata = db.prepare(
       'SELECT owner, tags, input FROM celeriac_origin JOIN celeriac_result USING (seq) WHERE id = ?',
     )
+    this.#changeInput = db.prepare(`UPDATE celeriac_origin SET input = ?
+      WHERE input IS NOT NULL AND seq = (SELECT seq FROM celeriac_result WHERE id = ?)`)
   }
 
   /** True when it was kept; false when there is a note of its key that has not expired. */
@@ -52,6 +55,11 @@ export class SqliteNotes {
   addMetadata(seq: number | bigint, { owner, tags, input }: SubmissionMetadata): void {
     if (owner === undefined && !tags?.length && input === undefined) return
     this.#add.run(seq, owner ?? null, tags ? JSON.stringify(tags) : null, input ?? null)
+  }
+
+  /** Another input of this job, where one is kept. */
+  changeInput(id: string, input: string | Uint8Array): void {
+    this.#changeInput.run(input, id)
   }
 
   metadata(id: string): SubmissionMetadata | undefined {

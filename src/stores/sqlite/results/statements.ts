@@ -18,6 +18,7 @@ export class ResultStatements {
   readonly add: StatementSync
   readonly put: StatementSync
   readonly settle: StatementSync
+  readonly change: StatementSync
   readonly unsave: StatementSync
   readonly load: StatementSync
   readonly list: StatementSync
@@ -36,6 +37,9 @@ export class ResultStatements {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
     this.put = db.prepare(`${UPDATE} final = 0`)
     this.settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
+    this.change = db.prepare(
+      'UPDATE celeriac_result SET version = ?, format = ?, meta = ?, expires = max(expires, ?) WHERE id = ? AND final = 0',
+    )
     this.unsave = db.prepare(`DELETE FROM celeriac_result WHERE id = ? AND state = 'PENDING'
       AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE task_id = ?)`)
     this.load = db.prepare(`SELECT ${COLUMNS} FROM celeriac_result WHERE id = ?`)

@@ -1,0 +1,105 @@
+import type { FollowUp } from '../../backend/followUp.ts'
+import type { ListFilter } from '../../backend/jobIndex.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { isFinal } from '../../protocol/states.ts'
+import { pieces } from '../../std/chunks.ts'
+import type { Clock } from '../../std/clock.ts'
+import { type Duration, milliseconds } from '../../std/duration.ts'
+import { ArgumentError, ConfigError } from '../../std/errors.ts'
+import { shown } from '../../std/validate.ts'
+import { infoOf, type JobInfo } from '../jobInfo.ts'
+import { revokeTask } from '../revoke.ts'
+import type { Stores } from '../stores.ts'
+
+/** Which jobs are revoked: those that fit all that is named, at least one of these, and have not ended. */
+export interface RevokeFilter extends Pick<ListFilter, 'state' | 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
+  /** Submitted at least this long ago. */
+  readonly olderThan?: Duration | undefined
+}
+
+/** How jobs are revoked. */
+export interface RevokeJobsOptions {
+  /** List what would be revoked, and change nothing. Default `false`. */
+  readonly dryRun?: boolean | undefined
+  /** Also end running ones by force, as `AsyncResult.revoke`. Default `false`. */
+  readonly terminate?: boolean | undefined
+  /** Most jobs of one call, 1 to 10,000. Default 1000. */
+  readonly limit?: number | undefined
+  /** From the call before, to go on where it ended. */
+  readonly cursor?: string | undefined
+}
+
+/** What was revoked, or would be. */
+export interface RevokedJobs {
+  /** The jobs as they were before, newest first. */
+  readonly jobs: readonly JobInfo[]
+  /** How many of them were revoked; those that ended meanwhile are not counted. In a dry run 0. */
+  readonly revoked: number
+  /** Pass it on to go on; absent where no more jobs fit. */
+  readonly cursor: string | undefined
+}
+
+/** What the revocation needs of the app. */
+export interface RevokingHost {
+  readonly stores: Stores
+  readonly followUps: readonly FollowUp[]
+  readonly clock: Clock
+}
+
+const NAMES = ['state', 'task', 'tasks', 'owner', 'tag', 'since', 'q', 'olderThan'] as const
+/** Records of one page: they are revoked before the next page is read. */
+const PAGE_SIZE = 200
+/** Jobs that are revoked at once: a store that searches its queues finds all of them in one walk. */
+const MAX_AT_ONCE = 50
+const DEFAULT_LIMIT = 1000
+const MAX_LIMIT = 10_000
+
+/**
+ * Revoke the jobs that fit a filter, page by page. Rejects with ArgumentError for a filter that names nothing or is
+ * wrong, ConfigError where the store cannot list jobs, StoreUnavailableError: what was revoked until then stays so.
+ */
+export async function revokeJobs(
+  host: RevokingHost,
+  filter: RevokeFilter,
+  { dryRun = false, terminate = false, limit = DEFAULT_LIMIT, cursor: from }: RevokeJobsOptions,
+): Promise<RevokedJobs> {
+  const { backend } = host.stores
+  const { olderThan, ...wanted } = parsed(filter, limit)
+  if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks: revoke them by id`)
+  const before = olderThan === undefined ? Number.POSITIVE_INFINITY : host.clock.now() - olderThan
+  const jobs: JobInfo[] = []
+  let revoked = 0
+  let cursor = from
+  do {
+    const page = await backend.jobs.list({ ...wanted, limit: Math.min(PAGE_SIZE, limit - jobs.length), cursor })
+    const open = page.metas.filter((meta) => !isFinal(meta.status) && submittedOf(meta) <= before)
+    jobs.push(...open.map(infoOf))
+    if (!dryRun) revoked += await revokeAll(host, open, terminate)
+    cursor = page.cursor
+  } while (cursor !== undefined && jobs.length < limit)
+  return { jobs, revoked, cursor }
+}
+
+async function revokeAll(host: RevokingHost, metas: readonly TaskMeta[], terminate: boolean): Promise<number> {
+  let count = 0
+  for (const some of pieces(metas, MAX_AT_ONCE)) {
+    const { stores, followUps, clock } = host
+    const asked = some.map(({ task_id: id }) => revokeTask(stores, id, terminate, followUps, clock))
+    count += (await Promise.all(asked)).filter(Boolean).length
+  }
+  return count
+}
+
+function submittedOf({ date_submitted: submitted }: TaskMeta): number {
+  return submitted === undefined ? 0 : Date.parse(submitted)
+}
+
+function parsed(filter: RevokeFilter, limit: number): Omit<RevokeFilter, 'olderThan'> & { olderThan?: number } {
+  const unknown = Object.keys(filter).find((name) => !(NAMES as readonly string[]).includes(name))
+  if (unknown !== undefined || NAMES.every((name) => filter[name] === undefined))
+    throw new ArgumentError(`revokeJobs: expected one of ${NAMES.join(', ')}, got ${unknown ?? 'none of them'}`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw new ArgumentError(`revokeJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
+  const { olderThan, ...rest } = filter
+  return olderThan === undefined ? rest : { ...rest, olderThan: milliseconds(olderThan, 'revokeJobs: olderThan') }
+}

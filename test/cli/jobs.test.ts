@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest'
+import { project, run, startWorker } from './harness.ts'
+
+const ended = (stdout: string, code = 0) => ({ code, stdout, stderr: '' })
+const doctor = (folder: string, id?: string) => run(folder, ['doctor', ...(id ? [id] : []), '-A', 'tasks.ts'])
+
+describe('jobs by hand', () => {
+  test('list, change, promote, and revoke by filter', async () => {
+    const folder = project()
+    await run(folder, ['call', 'add', '1', '2', '--task-id', 'one', '--countdown', '1h'])
+    await run(folder, ['call', 'reports.render', '--task-id', 'two'])
+    const { stdout } = await run(folder, ['list', '--task', 'add'])
+    expect(stdout).toMatch(/^one {34}PENDING {2}\d\d-\d\d \d\d:\d\d add\n$/)
+    expect(JSON.parse((await run(folder, ['list', '--json'])).stdout).jobs).toHaveLength(2)
+    expect(await run(folder, ['list', '--state', 'FAILURE'])).toEqual(ended('no job fits\n'))
+
+    expect(await run(folder, ['change', 'one', '--args', '[3, 4]', '-q', 'late'])).toEqual(ended('changed one\n'))
+    expect(await run(folder, ['promote', 'one'])).toEqual(ended('promoted one\n'))
+    expect(JSON.parse((await run(folder, ['status', '--json', '-Q', 'late'])).stdout).queues).toEqual({ late: 1 })
+    expect(await run(folder, ['change', 'one'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await run(folder, ['change', 'none', '--priority', '3'])).toMatchObject({ code: 1, stdout: '' })
+
+    expect((await run(folder, ['revoke', '--task', 'add', '--dry-run'])).stdout).toMatch(
+      /^one .*\n1 would be revoked\n$/,
+    )
+    expect(await run(folder, ['revoke'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await run(folder, ['revoke', 'one', '--dry-run'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await run(folder, ['revoke', '--task', 'add'])).toEqual(ended('1 revoked\n'))
+    expect(await run(folder, ['promote', 'one'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('it has ended (REVOKED)'),
+    })
+  })
+
+  test('a store that keeps no list says so', async () => {
+    expect(await run(project(), ['list', '--result-backend', 'rpc://', '-b', 'memory:'])).toMatchObject({
+      code: 1,
+      stdout: '',
+    })
+  })
+})
+
+describe('doctor', () => {
+  test('without a worker: why a job does not run, with its reason first', async () => {
+    const folder = project()
+    await run(folder, ['call', 'add', '1', '2', '--task-id', 'late', '--countdown', '1h'])
+    await run(folder, ['call', 'add', '1', '2', '--task-id', 'waits'])
+    expect(await doctor(folder, 'late')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^delayed: .* until /),
+    })
+    expect(await doctor(folder, 'waits')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^no-consumer: .*-Q/),
+    })
+    expect(await doctor(folder, 'none')).toMatchObject({ code: 1, stdout: expect.stringMatching(/^unknown-job: /) })
+    expect(await doctor(folder)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^no-worker: .*\nno-consumer: .*celery \(1 waiting\)/),
+    })
+    await run(folder, ['revoke', 'waits'])
+    expect(await doctor(folder, 'waits')).toMatchObject({ stdout: expect.stringMatching(/^ended: .*REVOKED/) })
+  })
+
+  test('with a worker: a task that it does not know; else nothing', async () => {
+    const folder = project()
+    await startWorker(folder)
+    await run(folder, ['call', 'strange', '--task-id', 'strange', '--countdown', '1h'])
+    expect((await doctor(folder, 'strange')).stdout).toMatch(/^unknown-task: .*strange/m)
+    expect(await doctor(folder)).toEqual(ended('nothing found\n'))
+  })
+})
