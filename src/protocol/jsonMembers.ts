@@ -21,7 +21,8 @@ export function itemTexts(text: string): readonly string[] {
 export function withMember(text: string, [key, ...rest]: readonly string[], value: string): string {
   const name = JSON.stringify(key)
   // The last of equal keys counts, as everywhere.
-  const found = [...spansIn(text)].findLast((one) => one.key !== undefined && JSON.parse(one.key) === key)
+  const members = [...spansIn(text)]
+  const found = members.findLast((one) => one.key !== undefined && JSON.parse(one.key) === key)
   if (found) {
     const { from, to } = found.value
     const inner = rest.length === 0 ? value : withMember(text.slice(from, to), rest, value)
@@ -29,7 +30,7 @@ export function withMember(text: string, [key, ...rest]: readonly string[], valu
   }
   const at = text.indexOf('{') + 1
   const added = `${name}:${rest.length === 0 ? value : withMember('{}', rest, value)}`
-  return `${text.slice(0, at)}${added}${/^\s*\}/.test(text.slice(at, at + 100)) ? '' : ','}${text.slice(at)}`
+  return `${text.slice(0, at)}${added}${members.length === 0 ? '' : ','}${text.slice(at)}`
 }
 
 /** The members of the object, or the items of the array, that the text is. */
