@@ -1,2 +1,2 @@
-/** celeriac/opentelemetry: traces and metrics for OpenTelemetry. */
+/** celeriac/opentelemetry: traces for OpenTelemetry. */
 export { type TracingOptions, tracing } from './otel/tracing.ts'

@@ -1,4 +1,5 @@
 import type { Broker, Consumer, Delivery, Queue } from '../broker/broker.ts'
+import { NotSupportedError } from '../std/errors.ts'
 
 interface IntakeParts {
   readonly broker: Pick<Broker, 'consume'>
@@ -142,8 +143,20 @@ export class Intake {
   }
 
   async #use(queues: readonly string[]): Promise<void> {
-    if (queues.length !== this.#queues.length && !this.#isQuiet) await this.#take(queues)
+    if (queues.length !== this.#queues.length) {
+      this.#requireKept(queues)
+      if (!this.#isQuiet) await this.#take(queues)
+    }
     this.#queues = queues
+  }
+
+  /** A queue for broadcasts ends with its consumer: what it gets while another consumer is opened would be lost. */
+  #requireKept(queues: readonly string[]): void {
+    const broadcast = [...new Set([...this.#queues, ...queues])].find((queue) => this.#queueOf(queue).transient)
+    if (broadcast === undefined) return
+    throw new NotSupportedError(
+      `a worker that takes the broadcasts of ${broadcast} keeps its queues while it runs: start another worker`,
+    )
   }
 
   async #take(queues: readonly string[], opened?: () => void): Promise<void> {

@@ -35,7 +35,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (st
   test('another input, queue and eta; the job runs once, as it is then', async () => {
     const id = await submitted(1)
     expect((await patch(id, { eta: '2099-01-01T00:00:00Z' })).status).toBe(200)
-    expect(await patch(id, { input: { n: 2 } })).toMatchObject({ status: 200, json: { id, state: 'PENDING' } })
+    expect(await patch(id, { input: { n: 2 } }, ROOT)).toMatchObject({ status: 200, json: { id, state: 'PENDING' } })
     expect((await patch(id, { queue: 'elsewhere', priority: 3 }, ROOT)).status).toBe(200)
     expect((await house.app.result(id).info())?.queue).toBe('elsewhere')
     expect((await patch(id, { eta: '2020-01-01T00:00:00Z' })).status).toBe(200)
@@ -46,7 +46,7 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (st
     } finally {
       await worker.stop()
     }
-    const late = await patch(id, { input: { n: 3 } })
+    const late = await patch(id, { input: { n: 3 } }, ROOT)
     expect(late).toMatchObject({
       status: 409,
       json: { type: 'urn:celeriac:problem:job-not-waiting', state: 'SUCCESS' },
@@ -63,17 +63,22 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (st
     [{ input: [1] }, '#'],
   ])('refused, and nothing is changed: %j', async (body, pointer) => {
     const id = await submitted(1)
-    expect(await patch(id, body)).toMatchObject({
+    const before = await house.app.message(id)
+    expect(await patch(id, body, ROOT)).toMatchObject({
       status: 422,
       json: { type: 'urn:celeriac:problem:invalid-input', errors: [{ pointer }] },
     })
+    expect(await house.app.message(id)).toEqual(before)
+    expect(before).toBeDefined()
   })
 
-  test('only its owner changes it; queue and priority are for admins', async () => {
+  test('only its owner changes it; input, queue and priority are for admins', async () => {
     const id = await submitted(1)
     expect((await patch(id, { input: { n: 2 } }, BOB)).status).toBe(404)
     expect((await patch('unknown', { input: { n: 2 } })).status).toBe(404)
+    expect((await patch(id, { input: { n: 2 } })).status).toBe(403)
     expect((await patch(id, { queue: 'fast' })).status).toBe(403)
+    expect((await patch(id, { eta: '2099-01-01T00:00:00Z' })).status).toBe(200)
     expect((await patch(id, { priority: 9 })).status).toBe(403)
   })
 })

@@ -5,7 +5,7 @@ import { type Answers, json, ref } from './answers.ts'
 export function changeJob(answers: Answers): JsonSchema {
   const properties = {
     eta: { type: 'string', format: 'date-time', description: 'Not before this moment; one that has passed: now.' },
-    input: { description: 'Replaces all of the input.' },
+    input: { description: 'Replaces all of the input. Only for admins.' },
     priority: { type: 'integer', description: 'Only for admins.' },
     queue: { type: 'string', description: 'The queue that it waits in from now on. Only for admins.' },
   }

@@ -7,7 +7,7 @@ import { findJob, unknownJob } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readBody } from '../input/body.ts'
 import { givenOf, inputErrors, inputOfValue, invalidInput } from '../input/input.ts'
-import { isProblem } from '../input/submit.ts'
+import { isProblem, taskProblem } from '../input/submit.ts'
 import { respondJob } from '../output/job.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
@@ -29,13 +29,15 @@ export async function changeJob(c: Context, scope: HttpScope): Promise<Response>
   const known = await findJob(c, scope)
   if (!known) return respondProblem(unknownJob(c), path)
   const { id, task, state } = known
+  const barred = task === undefined ? undefined : taskProblem(c, scope, task)
+  if (barred) return respondProblem(barred, path)
   const body = await readBody(c, scope.maxBody)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
   const wanted = wantedOf(body.kind === 'value' ? body.value : undefined)
   if (isProblem(wanted)) return respondProblem(wanted, path)
-  // Queue and priority decide over the jobs of others, too.
-  if ((wanted.queue !== undefined || wanted.priority !== undefined) && !isAdmin(c))
-    return respondProblem({ kind: 'forbidden', detail: `queue and priority need ${ADMIN_SCOPE}` }, path)
+  // Queue and priority decide over the jobs of others, too; another input, as for a retry.
+  if (Object.keys(wanted).some((name) => name !== 'eta') && !isAdmin(c))
+    return respondProblem({ kind: 'forbidden', detail: `input, queue and priority need ${ADMIN_SCOPE}` }, path)
   if (isFinal(state)) return respondProblem(notWaiting(new NotWaitingError(id, state)), path)
   const problem = await change(scope, id, task === undefined ? undefined : scope.app.tasks.get(task), wanted)
   if (problem) return respondProblem(problem, path)
