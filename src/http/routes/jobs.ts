@@ -20,7 +20,7 @@ export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
   api.get(path, (c) => show(c, scope))
   api.delete(path, (c) => cancelJob(c, scope))
   api.patch(path, async (c) => (await import('./change.ts')).changeJob(c, scope))
-  api.all(path, methodNotAllowed('GET, HEAD, DELETE, PATCH'))
+  api.all(path, methodNotAllowed('GET, HEAD, PATCH, DELETE'))
 }
 
 async function show(c: Context, scope: HttpScope): Promise<Response> {

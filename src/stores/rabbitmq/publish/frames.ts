@@ -178,6 +178,7 @@ function writeNested(value: object, depth: number): string | undefined {
  * connection; and it reads no sign in `b`.
  */
 function writeNumber(value: number): string | undefined {
+  if (!Number.isFinite(value)) return undefined
   if (!Number.isInteger(value)) return `d${float64(value)}`
   if (value >= 0 && value < 0x80) return `b${octet(value)}`
   return isInt32(value) ? `I${uint32(value)}` : undefined
