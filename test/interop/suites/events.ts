@@ -85,6 +85,9 @@ export function events(kind: FleetOptions = {}): void {
     const failed = await app.send('py.fail', [], { queue: 'python' })
     const states = async () => [added, failed].map(({ id }) => cluster.tasks.get(id)?.state)
     await eventually(states, ([first, second]) => first === 'SUCCESS' && second === 'FAILURE')
+    // What the caller says comes by a connection of its own, and may be later than the end.
+    const client = async () => cluster.tasks.get(added.id)?.client
+    await eventually(client, (name) => name !== undefined)
     expect(cluster.tasks.get(added.id)).toMatchObject({
       ...{ state: 'SUCCESS', name: 'py.add', args: '(2, 40)', kwargs: '{}', result: '42', worker: 'py@test' },
       ...{ rootId: added.id, retries: 0, runtime: expect.any(Number), client: expect.stringMatching(/^gen\d+@/) },
