@@ -6,7 +6,8 @@ import { STOPPED_CODE } from '../std/stopSignal.ts'
 import { codeOf } from '../std/thrown.ts'
 import { version } from '../std/version.ts'
 import { banner } from '../worker/banner.ts'
-import type { Autoscale, PoolKind, Worker } from '../worker/worker.ts'
+import { WORKER_OPTIONS } from '../worker/options.ts'
+import type { Autoscale, PoolKind, Worker, WorkerOptions } from '../worker/worker.ts'
 import { freeName, workerName } from './hostname.ts'
 import type { AppOptions } from './loadApp.ts'
 import { say } from './say.ts'
@@ -44,33 +45,20 @@ export interface WorkerCommandOptions extends AppOptions {
   softShutdownTimeout?: number
 }
 
+/** Those of the command that are options of a worker, too, by the same names. */
+function workerOptions({ withoutHeartbeat = false, ...options }: WorkerCommandOptions): WorkerOptions {
+  const given = Object.entries(options).filter(([name]) => Object.hasOwn(WORKER_OPTIONS, name))
+  return { ...Object.fromEntries(given), ...(withoutHeartbeat && { heartbeatInterval: 0 }) }
+}
+
 /**
  * A worker that has shown its banner, logs what happens, and is yet to be started. Rejects when the store does not
  * answer.
  */
 export async function prepareWorker(app: App, options: WorkerCommandOptions): Promise<Worker> {
   const { defaultName, Worker } = await import('../worker/worker.ts')
-  const { concurrency, autoscale, pool, taskPools, queues, hostname, grace, maxOutage, app: module } = options
-  const {
-    excludeQueues,
-    maxTasks,
-    timeLimit,
-    softTimeLimit,
-    prefetchMultiplier,
-    disablePrefetch,
-    control,
-    workerDirect,
-  } = options
-  const { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses } = options
-  const { taskEvents, heartbeatInterval, withoutHeartbeat = false } = options
-  const children = { maxTasksPerChild, maxMemoryPerChild, childHeap, maxWorkerLosses, maxChildLosses }
-  const ahead = { prefetchMultiplier, disablePrefetch, workerDirect }
-  const { maxEventLoopUtilization, maxMemory } = options
-  const pressure = { maxEventLoopUtilization, maxMemory }
-  const limits = { excludeQueues, maxTasks, timeLimit, softTimeLimit, ...ahead, ...children }
-  const events = { taskEvents, heartbeatInterval: withoutHeartbeat ? 0 : heartbeatInterval }
-  const own = { queues, control, grace, maxOutage, module }
-  const settings = { concurrency, autoscale, pool, taskPools, ...own, ...limits, ...pressure, ...events }
+  const { hostname, app: module } = options
+  const settings = { ...workerOptions(options), module }
   const named = hostname === undefined ? undefined : workerName(hostname)
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.

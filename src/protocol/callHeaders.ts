@@ -21,6 +21,9 @@ const NAMES: Readonly<Record<keyof CallFacts, string>> = {
 
 const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
 
+/** Header of ours: when a worker first took the message that could not run it, ms since the epoch. */
+export const FIRST_SEEN_HEADER = 'celeriac_first_seen'
+
 /** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
 export const MOST = 8.64e15
 

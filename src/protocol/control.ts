@@ -166,6 +166,11 @@ export function isSet(flag: unknown): boolean {
   return Boolean(flag) && !(typeof flag === 'object' && Object.keys(flag as object).length === 0)
 }
 
+/** The answer of `terminate`, and of commands that do it: ids of those that run. */
+export function terminated(ids: readonly string[]): { readonly ok: string } {
+  return { ok: `terminate: ${ids.join(', ') || 'tasks unknown'}` }
+}
+
 /**
  * True when this worker is meant. Throws DecodeError for a matcher that is not supported, or a pattern that is too
  * long.

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { internalsOf } from '../../src/app/internals.ts'
@@ -157,14 +160,16 @@ test.each<[string, CallOptions, RegExp]>([
 })
 
 test.each(['memory:', 'sqlite:'])('broadcast on %s: every worker runs it once; none later', async (kind) => {
-  const broker = kind === 'memory:' ? kind : `sqlite:${(await import('node:fs')).mkdtempSync('/tmp/routing-')}/file.db`
+  const folder = mkdtempSync(join(tmpdir(), 'routing-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const broker = kind === 'memory:' ? kind : `sqlite:${join(folder, 'file.db')}`
   const app = appOf({ broker })
   const seen: string[] = []
   app.task('tell', (text: string) => {
     seen.push(text)
     return text
   })
-  const missed = await app.send('tell', ['nobody'], { queue: 'news' })
+  const missed = await app.send('tell', ['too early'], { queue: 'news' })
   const workers = ['one@test', 'two@test'].map((hostname) => {
     return new Worker(app, { hostname, queues: ['celery', 'news'], workerDirect: true })
   })

@@ -1,25 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { type Answer, build, type House } from './house.ts'
+import { ANN, authorize, BOB, ROOT } from './people.ts'
 
 const define = (app: Celeriac) => [
   app.task({ name: 'tasks.object', input: z.object({ n: z.number() }), run: ({ n }) => n }),
 ]
-const ANN = { authorization: 'Bearer a-token-of-ann-1234' }
-const BOB = { authorization: 'Bearer a-token-of-bob-1234' }
-const ROOT = { authorization: 'Bearer a-token-of-root-123' }
 
 describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (store) => {
   let house: House
   beforeAll(async () => {
-    const authorize = bearer({
-      'a-token-of-ann-1234': 'ann',
-      'a-token-of-bob-1234': 'bob',
-      'a-token-of-root-123': { id: 'root', scopes: ['admin'] },
-    })
     house = await build(store, define, { http: { authorize } })
   })
   afterAll(() => house[Symbol.asyncDispose]())

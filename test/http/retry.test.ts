@@ -1,26 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { storesOf } from '../app/stores.ts'
 import { type Answer, build, type House } from './house.ts'
+import { ANN, authorize, ROOT } from './people.ts'
 
 const define = (app: Celeriac) => [
   app.task('tasks.echo', (value: unknown) => value, { accepts: 'image/*' }),
   app.task({ name: 'tasks.object', input: z.object({ n: z.number().default(7) }), run: ({ n }) => n }),
   app.task('tasks.packed', (value: unknown) => value, { serializer: 'msgpack' }),
 ]
-const ANN = { authorization: 'Bearer a-token-of-ann-1234' }
-const ROOT = { authorization: 'Bearer a-token-of-root-123' }
 
 describe.each(['memory:', 'sqlite:', 'redis:'])('POST /v1/jobs/{id}/retry on %s', (store) => {
   let house: House
   beforeAll(async () => {
-    const authorize = bearer({
-      'a-token-of-ann-1234': 'ann',
-      'a-token-of-bob-1234': 'bob',
-      'a-token-of-root-123': { id: 'root', scopes: ['admin'] },
-    })
     house = await build(store, define, { worker: true, http: { authorize } })
   })
   afterAll(() => house[Symbol.asyncDispose]())

@@ -1,6 +1,7 @@
 import type { ChangedJob, JobChange } from '../../backend/unitOfWork.ts'
 import type { FoundMessage } from '../../broker/broker.ts'
 import { parseCallOptions } from '../../config/callOptions.ts'
+import { FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { argumentsEdit, type MessageEdit } from '../../protocol/messageEdit.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -23,9 +24,6 @@ export interface ChangeHost {
   now(): number
   definition(task: string): TaskDefinition | undefined
 }
-
-/** Header of ours that a worker writes which does not know the task (`worker/task/postponement.ts`). */
-const FIRST_SEEN_HEADER = 'celeriac_first_seen'
 
 /**
  * Change a job that waits in its queue, or is delayed: its message and its record in one write. Rejects with

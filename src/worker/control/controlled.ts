@@ -1,6 +1,7 @@
 import type { Queue } from '../../broker/broker.ts'
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import type { ControlAllowed } from '../../protocol/controlCommands.ts'
+import type { TaskEvents } from '../events.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { AutoscaleState } from '../scale/poolSize.ts'
 import type { WorkerState } from '../state.ts'
@@ -8,24 +9,13 @@ import type { TimeLimits } from '../task/timeLimits.ts'
 import type { Turns } from '../task/turns.ts'
 import type { WorkerApp } from '../workerApp.ts'
 
-/** Events of tasks, as remote control turns them on and off. */
-export interface TaskEvents {
-  readonly enabled: boolean
-  /** False where they were enabled already. */
-  enable(): boolean
-  /** False where they were disabled already. */
-  disable(): boolean
-  /** Send a heartbeat now. */
-  heartbeat(): void
-}
-
-/** The worker itself. What is optional answers as a worker of Celery without it. */
+/** The worker itself. */
 export interface ControlledWorker {
   readonly hostname: string
   readonly queues: readonly string[]
   readonly pool: Pool
   readonly pools: readonly Pool[]
-  readonly taskEvents?: TaskEvents | undefined
+  readonly taskEvents: TaskEvents
   readonly autoscale: AutoscaleState | undefined
   setAutoscale(max?: number, min?: number): AutoscaleState
   grow(count: number): number

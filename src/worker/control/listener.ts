@@ -10,6 +10,7 @@ import {
   isSet,
   MAX_ID_LENGTH,
   readRequest,
+  terminated,
 } from '../../protocol/control.ts'
 import { commandName } from '../../protocol/controlCommands.ts'
 import { encodePlain } from '../../protocol/encoding.ts'
@@ -180,7 +181,7 @@ function revoke({ task_id, terminate }: Arguments, { revoke: revokeThese }: Comm
     )
   const running = revokeThese(ids, isSet(terminate))
   if (!isSet(terminate)) return { ok: `tasks ${setRepr(ids)} flagged as revoked` }
-  return { ok: `terminate: ${running.length === 0 ? 'tasks unknown' : running.join(', ')}` }
+  return terminated(running)
 }
 
 /** Returns which of them run here. */

@@ -1,3 +1,4 @@
+import { FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
@@ -24,9 +25,6 @@ export function earlyPostponement({ eta }: TaskMessage, now: number): Postponeme
   const notBefore = isoTime(eta)
   return notBefore > now + CLOCK_TOLERANCE_MS ? { kind: 'early', notBefore, headers: {} } : undefined
 }
-
-/** Header of ours: when a worker first took the message that could not run it, ms since the epoch. */
-export const FIRST_SEEN_HEADER = 'celeriac_first_seen'
 
 /** In the time that it is kept, it comes back about this often. */
 const TRIES = 30

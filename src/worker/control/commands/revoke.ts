@@ -1,5 +1,5 @@
 import { MAX_REVOKED } from '../../../backend/retention.ts'
-import { isSet } from '../../../protocol/control.ts'
+import { isSet, terminated } from '../../../protocol/control.ts'
 import type { TaskMessage } from '../../../protocol/message.ts'
 import { pythonRepr } from '../../../protocol/repr.ts'
 import { isRecord } from '../../../std/isRecord.ts'
@@ -10,10 +10,7 @@ import { textsOf } from './arguments.ts'
 
 /** Revoked tasks, in other ways than by `revoke`. */
 export const REVOKE_COMMANDS: Readonly<Record<string, Command>> = {
-  terminate: ({ task_id }, { revoke }) => {
-    const running = revoke(textsOf(task_id, 'task_id', MAX_REVOKED), true)
-    return { ok: `terminate: ${running.join(', ') || 'tasks unknown'}` }
-  },
+  terminate: ({ task_id }, { revoke }) => terminated(revoke(textsOf(task_id, 'task_id', MAX_REVOKED), true)),
   revoke_by_stamped_headers: revokeByStamps,
 }
 
@@ -51,8 +48,7 @@ function revokeByStamps({ headers, terminate }: Arguments, { state, revoke }: Co
   state.revokedStamps = stamps
   if (!isSet(terminate)) return { ok: `headers ${pythonRepr(given)} flagged as revoked, but not terminated` }
   const running = [...state.running.values()].filter(({ message }) => asked.matches(message)).map(({ id }) => id)
-  const ended = revoke(running, true)
-  return { ok: `terminate: ${ended.join(', ') || 'tasks unknown'}` }
+  return terminated(revoke(running, true))
 }
 
 /** Throws TypeError. */
