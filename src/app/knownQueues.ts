@@ -1,3 +1,4 @@
+import { namePart } from '../std/id.ts'
 import type { App } from './app.ts'
 
 /** Names of the queues that an app knows: its own, and those that its tasks go to, and these others. */
@@ -9,7 +10,10 @@ export function queuesOf({ config, tasks }: App, others: Iterable<string> = []):
   return [...new Set([config.queue, ...own, ...more])].filter((queue) => queue !== undefined)
 }
 
+/** Longest name before `.dead`, bytes: RabbitMQ's queues have at most 255. */
+const MAX_NAME_BYTES = 250
+
 /** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
 export function deadLetterQueue(queue: string): string {
-  return `${queue}.dead`
+  return `${namePart(queue, MAX_NAME_BYTES)}.dead`
 }

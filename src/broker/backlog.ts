@@ -7,7 +7,8 @@ export interface QueueBacklog {
   readonly waiting: number
   /**
    * Since when the oldest of these could have run, ms since the epoch: of each priority, the message that is served
-   * next. Undefined where nothing waits, and where no id says when it was made, as Python's do not.
+   * next. Undefined where nothing waits, where no id says when it was made, as Python's do not, and where the store
+   * shows no message without taking it.
    */
   readonly oldest: number | undefined
 }
@@ -16,10 +17,10 @@ export interface QueueBacklog {
 export interface Backlog {
   /** Of the queues that were asked for. */
   readonly queues: ReadonlyMap<string, QueueBacklog>
-  /** Messages that wait for their time, of all queues of the store. */
-  readonly delayed: number
-  /** Messages that consumers hold: reserved, running, or being settled. Of all queues, too. */
-  readonly held: number
+  /** Messages that wait for their time, of all queues of the store. Undefined where it does not count them. */
+  readonly delayed: number | undefined
+  /** Messages that consumers hold: reserved, running, or being settled. The same. */
+  readonly held: number | undefined
 }
 
 /** Of each queue, at most this many priorities are looked at. */

@@ -209,10 +209,10 @@ export interface Broker {
    */
   size(queue: string): Promise<number>
   /**
-   * What lies in these queues, and in the store: for metrics. Only where it costs little, however much lies there.
-   * Rejects as `size`.
+   * What lies in these queues, and in the store, as far as that costs little, however much lies there: for metrics. A
+   * queue that did not exist may be counted as empty for a minute after another process has made it. Rejects as `size`.
    */
-  backlog?(queues: readonly string[]): Promise<Backlog>
+  backlog(queues: readonly string[]): Promise<Backlog>
   /**
    * How many workers are connected that may take from the queue: 0 only where there is none. A store that does not know
    * which consumers take from which queue counts the listeners of Celery's remote control. Only where it costs little.

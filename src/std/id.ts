@@ -83,3 +83,12 @@ export function uuidsOf(...parts: readonly string[]): (place: number) => string 
     return `${head}${digits.slice(0, 3)}-a${digits.slice(3)}-${ends.slice(at, at + 12)}`
   }
 }
+
+/** Longest character of UTF-8, bytes, for each unit of a string's length. */
+const MAX_CHARACTER_BYTES = 3
+
+/** A name as part of a longer one; a digest replaces it where it is longer than `most` bytes. */
+export function namePart(name: string, most: number): string {
+  if (name.length * MAX_CHARACTER_BYTES <= most || Buffer.byteLength(name) <= most) return name
+  return `celeriac-${hash('sha256', name, 'hex').slice(0, 32)}`
+}

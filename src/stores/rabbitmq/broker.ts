@@ -1,3 +1,4 @@
+import type { Backlog, QueueBacklog } from '../../broker/backlog.ts'
 import {
   type Broker,
   type ConsumeOptions,
@@ -166,6 +167,15 @@ export class AmqpBroker implements Broker {
   async size(queue: string): Promise<number> {
     requireShort(queue, 'queue')
     return (await this.#topology.size(queue)) ?? 0
+  }
+
+  /** The server shows no message without a delivery of it, and counts what is delayed or held in no one place. */
+  async backlog(queues: readonly string[]): Promise<Backlog> {
+    const found = queues.map(async (queue): Promise<[string, QueueBacklog]> => {
+      requireShort(queue, 'queue')
+      return [queue, { waiting: await this.#topology.recentSize(queue), oldest: undefined }]
+    })
+    return { queues: new Map(await Promise.all(found)), delayed: undefined, held: undefined }
   }
 
   async workers(queue: string): Promise<number> {

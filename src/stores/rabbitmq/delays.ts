@@ -1,4 +1,4 @@
-import { namePart } from './limits.ts'
+import { namePart } from '../../std/id.ts'
 import type { Topology } from './topology.ts'
 
 /*

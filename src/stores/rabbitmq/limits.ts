@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Route } from '../../broker/broker.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { ArgumentError } from '../../std/errors.ts'
@@ -57,10 +56,4 @@ function requireExpiration(expiration: unknown): void {
   throw new ArgumentError(
     `RabbitMQ: expiration: expected whole milliseconds from 0 to ${MAX_EXPIRATION_MS}, got ${got}`,
   )
-}
-
-/** The name of a queue as part of a longer name; a digest replaces it where it is longer than `most` bytes. */
-export function namePart(queue: string, most: number): string {
-  if (queue.length * MAX_CHARACTER_BYTES <= most || Buffer.byteLength(queue) <= most) return queue
-  return `celeriac-${createHash('sha256').update(queue).digest('hex').slice(0, 32)}`
 }

@@ -25,6 +25,9 @@ const BROADCAST_TTL_MS = 300_000
 /** Events are of no use later than this, ms. Celery's receivers keep them for as long. */
 const EVENT_TTL_MS = 5000
 
+/** How long a queue that did not exist counts as empty, ms. */
+const ABSENT_MS = 60_000
+
 const ACCESS_REFUSED = 403
 const NOT_FOUND = 404
 const RESOURCE_LOCKED = 405
@@ -41,6 +44,8 @@ export class Topology {
   readonly #connection: AmqpConnection
   readonly #options: Readonly<Record<string, QueueOptions>>
   readonly #known = new Map<string, Promise<void>>()
+  /** Queues that did not exist, and until when they are not asked for again. */
+  readonly #absentUntil = new Map<string, number>()
   #channel: Promise<Channel> | undefined
   #line: Promise<unknown> = Promise.resolve()
 
@@ -48,7 +53,10 @@ export class Topology {
     this.#connection = connection
     this.#options = options
     // The connection may lead to another node, or the same one without what it did not store.
-    connection.onOpen(() => this.#known.clear())
+    connection.onOpen(() => {
+      this.#known.clear()
+      this.#absentUntil.clear()
+    })
   }
 
   /** True if the options declare it a quorum queue. */
@@ -62,7 +70,10 @@ export class Topology {
    * server refuses it.
    */
   queue(name: string): Promise<void> {
-    return this.#once(`queue ${name}`, () => this.#makeQueue(name))
+    return this.#once(`queue ${name}`, async () => {
+      await this.#makeQueue(name)
+      this.#absentUntil.delete(name)
+    })
   }
 
   /** The same, with its bindings. */
@@ -146,6 +157,19 @@ export class Topology {
   /** Count of the messages that wait in a queue; undefined where there is no such queue. */
   async size(queue: string): Promise<number | undefined> {
     return (await this.#found((channel) => channel.checkQueue(queue)))?.messageCount
+  }
+
+  /**
+   * The same; 0 where there is no such queue, which is asked for once a minute: each time the server ends the channel,
+   * and logs an error.
+   */
+  async recentSize(queue: string): Promise<number> {
+    const now = performance.now()
+    if (now < (this.#absentUntil.get(queue) ?? now)) return 0
+    const size = await this.size(queue)
+    if (size === undefined) this.#absentUntil.set(queue, now + ABSENT_MS)
+    else this.#absentUntil.delete(queue)
+    return size ?? 0
   }
 
   /** Count of the consumers of a queue; 0 where there is no such queue. */

@@ -108,7 +108,6 @@ export class StoreLook {
 
   async #lookAgain(broker: Broker): Promise<Look> {
     const queues = queuesOf(this.#app, this.#tasks())
-    if (!broker.backlog) return { queues: await Promise.all(queues.map((queue) => sizesOf(queue, broker))) }
     const now = this.#app.config.clock.now()
     const found = await broker.backlog(queues.flatMap((queue) => [queue, deadLetterQueue(queue)]))
     const waitingIn = (queue: string): number => found.queues.get(queue)?.waiting ?? 0
@@ -120,11 +119,6 @@ export class StoreLook {
     })
     return { queues: looks, delayed: found.delayed, reserved: found.held }
   }
-}
-
-async function sizesOf(queue: string, broker: Broker): Promise<QueueLook> {
-  const [waiting, dead] = await Promise.all([broker.size(queue), broker.size(deadLetterQueue(queue))])
-  return { queue, waiting, dead, age: waiting === 0 ? 0 : undefined }
 }
 
 function valuesOf(value: number | undefined, labels: Readonly<Record<string, string>> = {}): Family['values'] {

@@ -6,6 +6,7 @@ import type { NoteStore } from '../../backend/notes.ts'
 import type { RecordChange } from '../../backend/recordChange.ts'
 import type { RevokedIds } from '../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata, UnitOfWork } from '../../backend/unitOfWork.ts'
+import type { Backlog } from '../../broker/backlog.ts'
 import type {
   Broker,
   ConsumeOptions,
@@ -108,6 +109,10 @@ class TestBroker implements Broker {
 
   size(queue: string): Promise<number> {
     return this.#gate.pass(() => this.#broker.size(queue))
+  }
+
+  backlog(queues: readonly string[]): Promise<Backlog> {
+    return this.#gate.pass(() => this.#broker.backlog(queues))
   }
 
   workers(queue: string): Promise<number> {

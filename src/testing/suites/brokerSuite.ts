@@ -60,7 +60,6 @@ function counting(it: Case): void {
   })
 
   it('backlog: what waits in each queue and since when; what is delayed and held', async ({ broker, read, send }) => {
-    if (!broker.backlog) return
     const none = { waiting: 0, oldest: undefined }
     assert.deepEqual(
       (await broker.backlog(['q', 'empty'])).queues,
@@ -75,12 +74,14 @@ function counting(it: Case): void {
     await send('ids', ['no-time'])
     await broker.publish(envelopeOf('later'), toQueue('q'), { notBefore: Date.now() + 60_000 })
     const { queues, delayed, held } = await broker.backlog(['q', 'ids'])
-    assert.deepEqual(queues.get('q'), { waiting: 2, oldest: made })
+    // RabbitMQ knows the counts of queues alone.
+    const knows = delayed !== undefined
+    assert.deepEqual(queues.get('q'), { waiting: 2, oldest: knows ? made : undefined })
     assert.deepEqual(queues.get('ids'), { waiting: 1, oldest: undefined })
-    assert.deepEqual([delayed, held], [1, 0])
+    assert.deepEqual([delayed, held], knows ? [1, 0] : [undefined, undefined])
     await (await read(['ids'], 1)).next()
     const later = await broker.backlog(['ids'])
-    assert.deepEqual([later.queues.get('ids'), later.held], [none, 1])
+    assert.deepEqual([later.queues.get('ids'), later.held], [none, knows ? 1 : undefined])
   })
 
   it('workers: those that are connected, and none once they are gone', async ({ broker, consume, other, send }) => {

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { App } from '../../../src/app/app.ts'
+import type { CeleriacOptions } from '../../../src/config/config.ts'
 import type { Properties } from '../../../src/protocol/envelope.ts'
 import { ArgumentError } from '../../../src/std/errors.ts'
+import { namePart } from '../../../src/std/id.ts'
 import { createLogger } from '../../../src/std/log.ts'
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
-import { namePart } from '../../../src/stores/rabbitmq/limits.ts'
+import { metricsOf } from '../../../src/telemetry/metrics/metrics.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
@@ -28,8 +30,9 @@ async function open(): Promise<AmqpBroker> {
   return broker
 }
 
-async function openApp(queue = 'celery'): Promise<App> {
-  const app = new App({ broker: await emptyRabbit(), backend: 'rpc://', queue, logger: createLogger('silent') })
+async function openApp(queue = 'celery', options: CeleriacOptions = {}): Promise<App> {
+  const own = { broker: await emptyRabbit(), backend: 'rpc://', queue, logger: createLogger('silent') }
+  const app = new App({ ...own, ...options })
   stops.push(() => app.close())
   return app
 }
@@ -108,8 +111,8 @@ describe('names and properties that AMQP has no room for are refused at the call
   })
 })
 
-test('the longest name of a queue: delays, retries, remote control, purge', async () => {
-  const app = await openApp(LONGEST)
+test('the longest name of a queue: delays, retries, remote control, dead letters, metrics, purge', async () => {
+  const app = await openApp(LONGEST, { unknownTaskTimeout: 0 })
   const { broker } = await storesOf(app)
   await broker.publish(envelopeOf('late'), toQueue(LONGEST), { notBefore: Date.now() + 200 })
   await broker.publish(envelopeOf('never'), toQueue(LONGEST), { notBefore: Date.now() + 60_000 })
@@ -132,6 +135,10 @@ test('the longest name of a queue: delays, retries, remote control, purge', asyn
   await worker.start()
   expect(await flaky.delay().get({ timeout: '10s' })).toBe(2)
   await until('the queue to be empty', async () => (await app.queueSize()) === 0)
+  await app.send('unknown')
+  const counted = `celeriac_queue_dead_letters{queue="${LONGEST}"} 1\n`
+  await until('a copy is kept', async () => (await metricsOf(app).text()).includes(counted))
+  expect(await metricsOf(app).text()).toContain('celeriac_store_up 1\n')
 })
 
 test('a part of a longer name: as it is where there is room, else a digest of it', () => {
