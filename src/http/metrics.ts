@@ -58,11 +58,14 @@ export class HttpMetrics {
 
   constructor(app: App) {
     const streams = { name: 'celeriac_event_streams', help: 'Streams of events that clients follow now.' }
-    metricsOf(app).add(() => [
-      this.#requests.family(),
-      this.#durations.family(),
-      gauge(streams, [{ labels: {}, value: this.streams }]),
-    ])
+    metricsOf(app).add({
+      families: () => [
+        this.#requests.family(),
+        this.#durations.family(),
+        gauge(streams, [{ labels: {}, value: this.streams }]),
+      ],
+      timings: [this.#durations],
+    })
   }
 
   /** Who counts the requests to a route: its pattern, never a path, of which there are any number. */

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it, vi } from 'vitest'
 import { currentTask } from '../../src/tasks/current.ts'
+import { metricsOf } from '../../src/telemetry/metrics/metrics.ts'
 import { type Lab, onEachStore, until } from '../app/lab.ts'
 
 onEachStore((lab, kind) => {
@@ -33,6 +34,7 @@ onEachStore((lab, kind) => {
   const pools = kind === 'sqlite' ? (['inline', 'threads'] as const) : (['inline'] as const)
   it.each(pools)('a run that ended with its worker is an attempt: %s', async (pool) => {
     const { app, fragile } = await dying(lab())
+    const metrics = metricsOf(app)
     const module = new URL('./modules/dying.ts', import.meta.url)
     const child = fork(module, ['work'])
     lab().after(() => child.kill('SIGKILL'))
@@ -50,6 +52,7 @@ onEachStore((lab, kind) => {
     expect(await handle.get()).toEqual({ attempt: 2 + lost, retries: 1 })
     const info = await handle.info()
     expect(info).toMatchObject({ state: 'SUCCESS', attempt: 2 + lost, retries: 1 })
+    expect(await metrics.text()).toContain(`celeriac_leases_rescued_total{task="fragile"} ${lost}\n`)
   })
 })
 

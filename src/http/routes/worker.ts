@@ -29,7 +29,7 @@ export function createWorkerHttp(worker: ProbedWorker): Hono {
   api.all('/livez', methodNotAllowed('GET, HEAD'))
   api.all('/readyz', methodNotAllowed('GET, HEAD'))
   const metrics = metricsOf(app)
-  metrics.add(() => slotsOf(worker))
+  metrics.add({ families: () => slotsOf(worker), timings: [] })
   addMetricsRoute(api, metrics)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => {

@@ -43,16 +43,21 @@ export class Counts {
   }
 }
 
+/** Is called with each time, s, and what it is of. */
+type TimingListener = (seconds: number, labels: Labels) => void
+
 /** How long something took, each time. */
 export class Timing {
   readonly labels: Labels
   readonly #bounds: readonly number[]
+  readonly #listeners: ReadonlySet<TimingListener>
   readonly #buckets: number[]
   #sum = 0
 
-  constructor(labels: Labels, bounds: readonly number[]) {
+  constructor(labels: Labels, { bounds, listeners }: Pick<Timings, 'bounds' | 'listeners'>) {
     this.labels = labels
     this.#bounds = bounds
+    this.#listeners = listeners
     this.#buckets = Array<number>(bounds.length + 1).fill(0)
   }
 
@@ -62,6 +67,7 @@ export class Timing {
     while (at < bounds.length && seconds > (bounds[at] as number)) at++
     ;(this.#buckets[at] as number)++
     this.#sum += seconds
+    for (const listener of this.#listeners) listener(seconds, this.labels)
   }
 
   /** Its series: the buckets hold all that took no longer, as Prometheus wants it. */
@@ -82,26 +88,27 @@ export class Timing {
 
 /** A histogram: times for each set of labels. */
 export class Timings {
-  readonly #facts: MetricFacts
-  readonly #bounds: readonly number[]
+  readonly facts: MetricFacts
+  /** Of the buckets, in seconds, rising. */
+  readonly bounds: readonly number[]
+  readonly listeners: Set<TimingListener> = new Set()
   readonly #timings: Timing[] = []
 
-  /** `bounds`: of the buckets, in seconds, rising. */
   constructor(facts: MetricFacts, bounds: readonly number[]) {
-    this.#facts = facts
-    this.#bounds = bounds
+    this.facts = facts
+    this.bounds = bounds
   }
 
   /** A new one, for labels that have none yet. Keep it. */
   timing(labels: Labels): Timing {
-    const timing = new Timing(labels, this.#bounds)
+    const timing = new Timing(labels, this)
     this.#timings.push(timing)
     return timing
   }
 
   family(): Family {
-    const values = this.#timings.flatMap((timing) => timing.series(this.#facts.name))
-    return { ...this.#facts, type: 'histogram', aggregator: 'sum', values }
+    const values = this.#timings.flatMap((timing) => timing.series(this.facts.name))
+    return { ...this.facts, type: 'histogram', aggregator: 'sum', values }
   }
 }
 

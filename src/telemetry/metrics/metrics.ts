@@ -1,10 +1,19 @@
 import type { App } from '../../app/app.ts'
+import type { Timings } from './counters.ts'
 import type { Family } from './family.ts'
 import type { StoreLook } from './queueSizes.ts'
 import { TaskMetrics } from './tasks.ts'
 
 /** Type of the text: Prometheus' exposition format. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** What counts. */
+export interface MetricSource {
+  /** Its metrics now. Those without a value yet are among them. */
+  readonly families: () => readonly Family[]
+  /** Its histograms. */
+  readonly timings: readonly Timings[]
+}
 
 /** What is counted of one app in this process. Nothing of it is global: two apps do not mix. */
 export class Metrics {
@@ -16,18 +25,35 @@ export class Metrics {
   peers: ((own: readonly Family[]) => Promise<readonly (readonly Family[])[]>) | undefined
   readonly #app: App
   #store: Promise<StoreLook> | undefined
-  readonly #sources: (() => readonly Family[])[] = []
+  readonly #sources: MetricSource[] = []
+  readonly #listeners = new Set<(source: MetricSource) => void>()
   #process: Promise<() => Promise<Family[]>> | undefined
 
   constructor(app: App) {
     this.tasks = new TaskMetrics(app)
     this.#app = app
-    this.add(() => this.tasks.families())
+    const { timings } = this.tasks
+    this.add({ families: () => this.tasks.families(), timings })
   }
 
   /** Something else that counts. */
-  add(source: () => readonly Family[]): void {
+  add(source: MetricSource): void {
     this.#sources.push(source)
+    for (const listener of this.#listeners) listener(source)
+  }
+
+  /**
+   * Begin something with each source, those that are added later too. The returned function ends that, by the functions
+   * that `begin` returned.
+   */
+  eachSource(begin: (source: MetricSource) => () => void): () => void {
+    const ends = this.#sources.map(begin)
+    const listener = (source: MetricSource): void => void ends.push(begin(source))
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+      for (const end of ends) end()
+    }
   }
 
   /** There was a scrape: later ones must not report less. */
@@ -39,14 +65,18 @@ export class Metrics {
   async own(): Promise<readonly Family[]> {
     this.#process ??= processFamilies()
     const process = await (await this.#process)()
-    return [...this.#sources.flatMap((source) => source()), ...process]
+    return [...this.#sources.flatMap(({ families }) => families()), ...process]
+  }
+
+  /** What lies in the queues. */
+  async stored(): Promise<readonly Family[]> {
+    this.#store ??= import('./queueSizes.ts').then(({ StoreLook }) => new StoreLook(this.#app, () => this.tasks.names))
+    return (await this.#store).families()
   }
 
   /** All of it as text of the type METRICS_TYPE, for all processes together. */
   async text(): Promise<string> {
-    this.#store ??= import('./queueSizes.ts').then(({ StoreLook }) => new StoreLook(this.#app, () => this.tasks.names))
-    const store = this.#store.then((look) => look.families())
-    const [all, stored] = await Promise.all([this.#all(), store])
+    const [all, stored] = await Promise.all([this.#all(), this.stored()])
     const { AggregatorRegistry } = await import('prom-client')
     return AggregatorRegistry.aggregate([...all, stored]).metrics()
   }

@@ -4,7 +4,7 @@ import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
 import type { Broker } from '../../broker/broker.ts'
 import { withDeadline } from '../../std/deadline.ts'
 import { isStoreAway } from '../../std/thrown.ts'
-import { gauge } from './counters.ts'
+import { gauge, type MetricFacts } from './counters.ts'
 import type { Family } from './family.ts'
 
 /** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
@@ -24,6 +24,9 @@ const OLDEST = {
 const DEAD = { name: 'celeriac_queue_dead_letters', help: 'Messages in the dead-letter queue of a queue.' }
 const DELAYED = { name: 'celeriac_delayed_messages', help: 'Messages of the store that wait for their time.' }
 const RESERVED = { name: 'celeriac_reserved_messages', help: 'Messages of the store that workers hold.' }
+
+/** All of them. */
+export const STORE_GAUGES: readonly MetricFacts[] = [UP, MESSAGES, OLDEST, DEAD, DELAYED, RESERVED]
 
 /** What the store said; `undefined` is what it does not know. */
 interface Look {

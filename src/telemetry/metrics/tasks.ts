@@ -116,6 +116,11 @@ export class TaskMetrics {
     for (const name of names) this.#elsewhere.add(name)
   }
 
+  /** Its histograms. */
+  get timings(): readonly Timings[] {
+    return [this.#durations, this.#waits, this.#lateness]
+  }
+
   /** Names of the tasks that are counted. */
   get names(): ReadonlySet<string> {
     return new Set([...this.#app.tasks.keys(), ...this.#elsewhere])
