@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import type { Worker } from '../worker/worker.ts'
+import type { ProbedWorker } from '../http/routes/worker.ts'
 import { serveHttp } from './httpService.ts'
 
 export interface HealthOptions {
@@ -8,25 +8,27 @@ export interface HealthOptions {
   healthHost: string
 }
 
-/** What answers probes, from before the worker is there. */
+type Probed = Pick<ProbedWorker, 'health' | 'pools'>
+
+/** What answers probes, from before the worker or beat is there. */
 export interface HealthService {
-  /** From now on the probes are of this worker. */
-  watch(worker: Worker): void
+  /** From now on the probes are of this one. */
+  watch(probed: Probed): void
   close(): Promise<void>
 }
 
-/** A server that has the probes and the metrics of a worker and nothing else. Says where it is. */
+/** A server that has the probes and the metrics of a worker or beat and nothing else. Says where it is. */
 export async function startHealth(
   app: App,
   to: { readonly port: number; readonly host: string },
 ): Promise<HealthService> {
-  let watched: Worker | undefined
+  let watched: Probed | undefined
   const worker = {
     app,
-    get health(): Worker['health'] {
+    get health(): Probed['health'] {
       return watched?.health ?? { ready: false, live: true, reason: 'it starts' }
     },
-    get pools(): Worker['pools'] {
+    get pools(): NonNullable<Probed['pools']> {
       return watched?.pools ?? []
     },
   }
@@ -34,8 +36,8 @@ export async function startHealth(
   const server = await serveHttp(createWorkerHttp(worker), to)
   process.stdout.write(`health at ${server.url}/readyz, metrics at ${server.url}/metrics\n`)
   return {
-    watch: (worker) => {
-      watched = worker
+    watch: (probed) => {
+      watched = probed
     },
     close: () => server.close(),
   }

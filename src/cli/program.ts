@@ -83,7 +83,7 @@ function addServers(root: Command): void {
 
 function addWorker(root: Command): void {
   const worker = command(root, 'worker', 'run the tasks of a module')
-  withBeat(withWorker(withStores(withModule(worker, true), 'info')))
+  withHealth(withBeat(withWorker(withStores(withModule(worker, true), 'info'))))
     .addOption(flag('-X, --exclude-queues <names>', WORKER_OPTIONS.excludeQueues, { as: 'slow' }).argParser(names))
     .addOption(countFlag('--max-tasks <number>', WORKER_OPTIONS.maxTasks))
     .addOption(flag('--max-event-loop-utilization <share>', WORKER_OPTIONS.maxEventLoopUtilization).argParser(share))
@@ -95,12 +95,6 @@ function addWorker(root: Command): void {
       'how long running tasks may go on after SIGQUIT or a second signal; default: they are requeued at once',
       duration,
     )
-    .option(
-      '--health-port <number>',
-      'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
-      wholeNumber(0, 65_535),
-    )
-    .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
     .option('--pidfile <path>', 'a file with the id of this process; refused while the process in it runs')
     .option('-D, --detach', 'refused: a service manager keeps a worker running')
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
@@ -140,7 +134,7 @@ function commandList(kind: 'inspect' | 'control'): string {
 /** Beat, and the commands for its schedule. */
 function addSchedule(root: Command): void {
   const beat = command(root, 'beat', 'send the tasks of the schedule when they are due')
-  withStores(withModule(beat, true), 'info').action(async (options) =>
+  withHealth(withStores(withModule(beat, true), 'info')).action(async (options) =>
     (await import('./commands/beat.ts')).beat(options),
   )
   const group = command(root, 'schedule', 'the entries of the schedule')
@@ -312,6 +306,16 @@ function withAddress(own: Command): Command {
 
 function withBeat(own: Command): Command {
   return own.option('-B, --beat', 'also run a beat, which sends the tasks of the schedule')
+}
+
+function withHealth(own: Command): Command {
+  return own
+    .option(
+      '--health-port <number>',
+      'answer probes (/livez, /readyz) and serve metrics for Prometheus (/metrics) at this port; 0: any free one',
+      wholeNumber(0, 65_535),
+    )
+    .option('--health-host <host>', 'address of that port', SERVE_OPTIONS.host.default)
 }
 
 /** `grace`: the command's own default. */

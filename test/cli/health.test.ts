@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { scrape } from '../http/exposition.ts'
 import { RedisServer } from '../redis/server.ts'
 import { project, type Running, run, start, TASKS } from './harness.ts'
 
@@ -66,4 +67,19 @@ test('while the broker is unavailable it is not ready; after --max-outage not li
   await redis.restart()
   await expect.poll(() => probe('/readyz'), { timeout: 60_000 }).toEqual(OK)
   expect(await probe('/livez')).toEqual(OK)
+})
+
+test('of a beat: probes, and how late it sends', async () => {
+  const schedule =
+    "import { every } from 'celeriac'\napp.schedule('ticks', every('1s'), { task: 'add', args: [1, 2] })\n"
+  const folder = project({ 'tasks.ts': `${TASKS}${schedule}` })
+  const beat = start(folder, ['beat', '-A', 'tasks.ts', '--health-port', '0'])
+  await beat.until(/beat of shop: 1 entry/)
+  const url = /health at (\S+)\/readyz/.exec(beat.stdout)?.[1] as string
+  const answers = await Promise.all(['/readyz', '/livez'].map(async (path) => (await fetch(`${url}${path}`)).json()))
+  expect(answers).toEqual([OK.body, OK.body])
+  const sent = async () => (await scrape(url)).value('celeriac_beat_lateness_seconds_count') ?? 0
+  await expect.poll(sent, { timeout: 20_000 }).toBeGreaterThan(0)
+  beat.child.kill('SIGTERM')
+  expect((await beat.ended).code).toBe(0)
 })

@@ -51,7 +51,7 @@ const resources = files.flatMap((name) =>
 const deployments = resources.filter(({ kind }) => kind === 'Deployment')
 const pod = (name: string): Resource['spec']['template']['spec'] =>
   deployments.find(({ metadata }) => metadata.name === name)!.spec.template.spec
-/** The worker's port for probes and metrics. */
+/** The port of workers and beats for probes and metrics. */
 const HEALTH = ['--health-port', '9464', '--health-host', '0.0.0.0']
 const compose = readCompose(join(ROOT, 'compose.yaml'))
 
@@ -76,7 +76,7 @@ describe.each(deployments.map((each) => [each.metadata.name, each] as const))('%
     expect(container.image).toBe(image)
     // There replicas are processes, and probes ask over a port.
     const own = name === 'web' ? command.slice(0, command.indexOf('--workers')) : command
-    expect(container.args).toEqual(name === 'worker' ? [...own, ...HEALTH] : own)
+    expect(container.args).toEqual(name === 'web' ? own : [...own, ...HEALTH])
   })
 
   it('is unprivileged', () => {
@@ -97,14 +97,20 @@ it('web: probes at the paths of the API, its port by name, and time to stop', ()
   expect(pod('web').terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + 10)
 })
 
-it('worker: probes at the paths of its health port, and more time than its grace', () => {
-  const { terminationGracePeriodSeconds: seconds, containers } = pod('worker')
-  const [{ args, ports = [], readinessProbe, livenessProbe }] = containers
+it.each(['worker', 'beat'])('%s: probes at the paths of its health port', (name) => {
+  const [{ ports = [], readinessProbe, livenessProbe }] = pod(name).containers
   expect(ports).toEqual([{ name: 'health', containerPort: Number(HEALTH[1]) }])
   expect([livenessProbe?.httpGet, readinessProbe?.httpGet]).toEqual([
     { path: '/livez', port: 'health' },
     { path: '/readyz', port: 'health' },
   ])
+})
+
+it('worker: more time than its grace', () => {
+  const {
+    terminationGracePeriodSeconds: seconds,
+    containers: [{ args }],
+  } = pod('worker')
   const grace = milliseconds(args[args.indexOf('--grace') + 1] as '25s', 'grace')
   expect(seconds * 1000).toBeGreaterThan(grace + 5000)
 })
