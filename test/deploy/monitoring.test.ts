@@ -74,6 +74,18 @@ it('dashboard: no metric of ours is missing', () => {
   expect(own.filter((name) => !read.has(name))).toEqual([])
 })
 
+it('docs/http.md has each metric of ours, with its type and its labels', () => {
+  const rows = read('docs/http.md').matchAll(/^\| `(celeriac_\w+)` +\| (\w+) +\| ([^|]*?) +\|/gm)
+  const documented = [...rows].map(([, name, type, labels = '']) => [name, type, labels.replaceAll(/[` ]/g, '')])
+  const labelsOf = (name: string): string => {
+    const all = known.samples.filter((sample) => sample.name === name || sample.name.startsWith(`${name}_`))
+    const labels = all.flatMap((sample) => Object.keys(sample.labels)).filter((label) => label !== 'le')
+    return [...new Set(labels)].join()
+  }
+  const own = [...known.types].filter(([name]) => name.startsWith('celeriac_'))
+  expect(documented.sort()).toEqual(own.map(([name, type]) => [name, type, labelsOf(name)]).sort())
+})
+
 it('alerts: each reads metrics and labels that are there', () => {
   expect(rules.flatMap(({ alert, expr }) => faultsOf(expr, known).map((fault) => `${alert}: ${fault}`))).toEqual([])
 })

@@ -169,7 +169,7 @@ export class AmqpBroker implements Broker {
     return (await this.#topology.size(queue)) ?? 0
   }
 
-  /** The server shows no message without a delivery of it, and counts what is delayed or held in no one place. */
+  /** The server shows no message without delivering it, and has no count of all that is delayed or held. */
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const found = queues.map(async (queue): Promise<[string, QueueBacklog]> => {
       requireShort(queue, 'queue')
