@@ -29,6 +29,9 @@ const ROUND_TRIP = 'from a call to its result, one at a time, across two idle pr
 const IDLE = 'a worker without work'
 const BEAT = 'a schedule of 10,000 entries: nothing due, then 1,000 at once'
 
+const OBSERVED =
+  'without telemetry, with tracing() and no SDK, with an SDK that samples 1 % of the traces and one that samples all, whose exporter drops the spans, and with metrics()'
+
 const CHORD = 'until the body starts, beside as many independent tasks; one after the other, worker concurrency 50'
 
 /** Workflows on Redis, by all that have them. */
@@ -78,6 +81,16 @@ const SQLITE: readonly Scenario[] = [
     entrants: entrantsOf(onSqlite, [sqlite.celeriac], (...on) => bigChord(...on, 10_000)),
   },
   { name: 'sqlite/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onSqlite)] },
+  {
+    name: 'sqlite/observed-enqueue',
+    title: `${OBSERVED}: enqueue`,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, ...sqlite.observed], enqueue),
+  },
+  {
+    name: 'sqlite/observed-drain',
+    title: `${OBSERVED}: drain`,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, ...sqlite.observed], drain),
+  },
 ]
 
 const REDIS: readonly Scenario[] = [

@@ -6,8 +6,11 @@ import { celeriacFlow } from './celeriacFlow.ts'
 import { loadCeleriac } from './load.ts'
 import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
+import type { Telemetry } from './telemetry.ts'
 
-await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles> => {
+type Observed = Order & { readonly telemetry?: Telemetry }
+
+await runProgram(async ({ url, backend, root, telemetry, ...order }: Observed): Promise<Roles> => {
   const { role } = order
   const celeriac = await loadCeleriac(root)
   const { Celeriac, createLogger, Worker } = celeriac
@@ -18,6 +21,7 @@ await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles>
       ])
     : undefined
   const app = new Celeriac({ broker: url, backend, logger: createLogger('error') })
+  if (telemetry !== undefined) await (await import('./telemetry.ts')).observe(app, root, telemetry)
   let onRun: (task: number) => void = () => undefined
   const noop = app.task('bench.noop', (task: number) => {
     onRun(task)

@@ -1,3 +1,4 @@
+import type { Telemetry } from '../children/telemetry.ts'
 import { startNode } from '../harness/performer.ts'
 import { askVersion, type Side } from '../harness/side.ts'
 import { installPeers } from '../packages.ts'
@@ -22,6 +23,16 @@ export const celeriac: Side<SqliteStore> = {
   messages: async (store) => store.rows('message'),
   results: async (store) => store.rows('result', "state = 'SUCCESS'"),
 }
+
+/** The same, observed. */
+export const observed: readonly Side<SqliteStore>[] = (
+  [
+    ['no SDK', 'api'],
+    ['SDK 1%', 0.01],
+    ['SDK', 1],
+    ['metrics', 'metrics'],
+  ] satisfies [string, Telemetry][]
+).map(([name, telemetry]) => ({ ...celeriac, name, start: startNode('celeriac.ts', { telemetry }) }))
 
 export const plainjob: Side<SqliteStore> = {
   name: 'plainjob',
