@@ -14,8 +14,16 @@ const SYSTEMS: Readonly<Record<string, string>> = {
   valkeys: 'valkey',
 }
 
+/** The last broker: a process has one or two, and each span asks. */
+let last: { readonly broker: string; readonly attributes: Attributes } | undefined
+
 /** The messaging system, and the address of its server where it has one. No path, no user, no password. */
 export function brokerAttributes(broker: string): Attributes {
+  if (last?.broker !== broker) last = { broker, attributes: readBroker(broker) }
+  return last.attributes
+}
+
+function readBroker(broker: string): Attributes {
   const scheme = /^[a-z][a-z\d]*/i.exec(broker)?.[0].toLowerCase() ?? 'unknown'
   const attributes: Attributes = { 'messaging.system': SYSTEMS[scheme] ?? scheme }
   const url = URL.canParse(broker) ? new URL(broker) : undefined

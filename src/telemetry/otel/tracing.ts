@@ -1,7 +1,7 @@
-import { context, SpanKind, type Tracer, trace } from '@opentelemetry/api'
+import { context, SpanKind, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
 import type { LayerOptions, Processing, Publication } from '../../app/lifeCycle/layers.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import { traceContextOf } from '../../protocol/traceContext.ts'
+import { TRACE_HEADERS, traceContextOf } from '../../protocol/traceContext.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { refuseUnknown, shown } from '../../std/validate.ts'
 import type { Run } from '../../tasks/runJob.ts'
@@ -16,6 +16,9 @@ export interface TracingOptions {
   /** Default: that of OpenTelemetry's global provider, with the name `celeriac`. */
   readonly tracer?: Tracer | undefined
 }
+
+/** What a span replaces, or drops where it has none. */
+const OWN_HEADERS = [...TRACE_HEADERS, LINKED_HEADER]
 
 const KNOWN_OPTIONS = new Set(['baggage', 'tracer'])
 
@@ -42,15 +45,22 @@ export function tracing(options: TracingOptions = {}): LayerOptions {
 class TraceLayers {
   readonly #propagation: Propagation
   readonly #given: Tracer | undefined
+  #provider: TracerProvider | undefined
+  #ofProvider: Tracer | undefined
 
   constructor(propagation: Propagation, tracer: Tracer | undefined) {
     this.#propagation = propagation
     this.#given = tracer
   }
 
-  /** Asked for each time: the provider may be registered after the app was made. */
+  /** Of the provider of this moment, which may be registered after the app was made. */
   get #tracer(): Tracer {
-    return this.#given ?? trace.getTracerProvider().getTracer('celeriac', undefined, { schemaUrl: SCHEMA_URL })
+    if (this.#given) return this.#given
+    const provider = trace.getTracerProvider()
+    if (this.#ofProvider && provider === this.#provider) return this.#ofProvider
+    this.#provider = provider
+    this.#ofProvider = provider.getTracer('celeriac', undefined, { schemaUrl: SCHEMA_URL })
+    return this.#ofProvider
   }
 
   async publish(
@@ -105,6 +115,7 @@ class TraceLayers {
 /** The same headers with this trace context instead of theirs; as they are where none is propagated. */
 function withTrace(headers: Processing['headers'], trace: Readonly<Record<string, string>>): Processing['headers'] {
   if (Object.keys(trace).length === 0) return headers
-  const { traceparent: _, tracestate: __, baggage: ___, [LINKED_HEADER]: ____, ...rest } = headers
-  return { ...rest, ...trace }
+  const next: Record<string, unknown> = { ...headers, ...trace }
+  for (const name of OWN_HEADERS) if (next[name] !== trace[name]) delete next[name]
+  return next
 }

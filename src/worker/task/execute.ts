@@ -113,6 +113,9 @@ function untilThen(notBefore: number): Postponement {
   return { kind: 'early', notBefore, headers: {} }
 }
 
+/** Loaded for the first message of an app with such layers. */
+let processing: Promise<typeof import('./processing.ts')> | undefined
+
 /** `lend`: as of RunOptions, where its slot is the pool's own. */
 function run(
   request: Request,
@@ -122,7 +125,8 @@ function run(
 ): Promise<unknown> {
   const process = (): Promise<Outcome | undefined> => processIn(pool, request, context, lend)
   if (context.app.layers.process.length === 0) return process()
-  return import('./processing.ts').then(({ throughLayers }) => throughLayers(request, context, process))
+  processing ??= import('./processing.ts')
+  return processing.then(({ throughLayers }) => throughLayers(request, context, process))
 }
 
 /** Run it and settle it. Resolves with its end; undefined where it is another worker's, or was not settled. */
