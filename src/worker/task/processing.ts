@@ -27,7 +27,7 @@ export async function throughLayers(
 function processingOf(request: Request, now: number, broker: string): Processing {
   const { lost, hostname } = request
   const { rootId, headers } = request.message
-  // Plain properties: a layer copies it, and a copy of what is read when it is asked for takes longer than all the rest.
+  // Plain properties, no getter: layers copy them, and to copy a getter costs more than all the rest.
   const { id, task, queue, retries, request: http } = request.facts
   return {
     id,
