@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -6,6 +6,7 @@ import { createClient } from '../../src/client/client.ts'
 import type { AnyTask } from '../../src/index.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import { packageFile } from '../../src/std/packageFile.ts'
+import { CONVENTIONS_VERSION } from '../../src/telemetry/otel/attributes.ts'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
@@ -75,6 +76,17 @@ it('test your tasks', async () => {
   const { code, stdout } = await new Running(process.execPath, [...process.execArgv, ...args], folder).ended
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/pass 5\n/) })
   expect([await types, page.rest]).toEqual([[], []])
+})
+
+it('traces-and-metrics: its lines have the types, and its version of the conventions is the one in use', async () => {
+  const page = new Document(join(PAGES, 'traces-and-metrics.md'))
+  const lines = ["import { Celeriac } from 'celeriac'", 'const app = new Celeriac()', ...page.code('ts')]
+  const folder = folderWith({ 'tasks.ts': lines.join('\n') })
+  symlinkSync(join(ROOT, 'node_modules/@opentelemetry'), join(folder, 'node_modules/@opentelemetry'))
+  expect([lines.length, await typeErrors(folder, ['tasks.ts'])]).toEqual([4, []])
+  expect(readFileSync(join(ROOT, PAGES, 'traces-and-metrics.md'), 'utf8')).toContain(
+    `semantic conventions ${CONVENTIONS_VERSION}:`,
+  )
 })
 
 it('break the network', async () => {
