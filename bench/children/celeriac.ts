@@ -7,7 +7,9 @@ import { loadCeleriac } from './load.ts'
 import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
 
-await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles> => {
+type Eventful = Order & { readonly taskEvents?: boolean }
+
+await runProgram(async ({ url, backend, root, taskEvents = false, ...order }: Eventful): Promise<Roles> => {
   const { role } = order
   const celeriac = await loadCeleriac(root)
   const { Celeriac, createLogger, Worker } = celeriac
@@ -37,7 +39,7 @@ await runProgram(async ({ url, backend, root, ...order }: Order): Promise<Roles>
       onRun = run
       app.on('task:success', () => done())
       const concurrency = (order.role === 'work' && order.concurrency) || CONCURRENCY
-      const worker = new Worker(app, { pool: 'inline', concurrency })
+      const worker = new Worker(app, { pool: 'inline', concurrency, taskEvents })
       await worker.start()
       return worker
     },
