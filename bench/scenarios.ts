@@ -25,6 +25,7 @@ const onRabbitmqAndRedis = ({ servers }: Conditions) => servers.rabbitmqAndRedis
 
 const ENQUEUE = 'calls, 1,000 unanswered at a time (Celery and plainjob: one); no worker runs'
 const DRAIN = 'no-op tasks of another process, worked off by one worker, concurrency 100'
+const EVENTS = 'with the events of tasks (-E: three of each, which no one receives) and without'
 const ROUND_TRIP = 'from a call to its result, one at a time, across two idle processes'
 const IDLE = 'a worker without work'
 const BEAT = 'a schedule of 10,000 entries: nothing due, then 1,000 at once'
@@ -121,6 +122,11 @@ const REDIS: readonly Scenario[] = [
     repeats: 1,
     entrants: entrantsOf(onRedis, [redis.celeriac, redis.bullmq, redis.celery], idle),
   },
+  {
+    name: 'redis/events',
+    title: `${DRAIN}; ${EVENTS}`,
+    entrants: entrantsOf(onRedis, [redis.celeriac, redis.celery, ...redis.eventful], drain),
+  },
   onePerKind('group', 1000, 'a group of 1,000 no-op tasks'),
   onePerKind('chord', 1000, 'a chord of 1,000 no-op tasks with the sum of their results'),
   onePerKind('chain', 100, 'a chain of 100 steps'),
@@ -154,6 +160,11 @@ const RABBITMQ: readonly Scenario[] = [
     name: 'rabbitmq/drain-redis',
     title: `${DRAIN}; results in Redis`,
     entrants: entrantsOf(onRabbitmqAndRedis, [rabbitmq.celeriac, rabbitmq.celery], drain),
+  },
+  {
+    name: 'rabbitmq/events',
+    title: `${DRAIN}; ${EVENTS}`,
+    entrants: entrantsOf(onRabbitmqAndRedis, [rabbitmq.celeriac, rabbitmq.celery, ...rabbitmq.eventful], drain),
   },
   {
     name: 'rabbitmq/round-trip',

@@ -8,9 +8,9 @@ import { type Roles, runProgram } from './program.ts'
 import { countCalls } from './statements.ts'
 import type { Telemetry } from './telemetry.ts'
 
-type Observed = Order & { readonly telemetry?: Telemetry }
+type Observed = Order & { readonly telemetry?: Telemetry; readonly taskEvents?: boolean }
 
-await runProgram(async ({ url, backend, root, telemetry, ...order }: Observed): Promise<Roles> => {
+await runProgram(async ({ url, backend, root, telemetry, taskEvents = false, ...order }: Observed): Promise<Roles> => {
   const { role } = order
   const celeriac = await loadCeleriac(root)
   const { Celeriac, createLogger, Worker } = celeriac
@@ -41,7 +41,7 @@ await runProgram(async ({ url, backend, root, telemetry, ...order }: Observed): 
       onRun = run
       app.on('task:success', () => done())
       const concurrency = (order.role === 'work' && order.concurrency) || CONCURRENCY
-      const worker = new Worker(app, { pool: 'inline', concurrency })
+      const worker = new Worker(app, { pool: 'inline', concurrency, taskEvents })
       await worker.start()
       return worker
     },

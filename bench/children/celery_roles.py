@@ -159,6 +159,8 @@ def start_worker(order, out):
             file.truncate(order["tasks"])
     slots = str(order.get("slots", 2))
     command = ["-m", "celery", "-A", "celery_roles", "worker", "-P", "prefork", "-c", slots, "-l", "ERROR"]
+    if order.get("taskEvents"):
+        command.append("--task-events")
     if "recycle" in order:
         command += ["--max-tasks-per-child", str(order["recycle"])]
     here = os.path.dirname(os.path.abspath(__file__))

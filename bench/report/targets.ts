@@ -52,6 +52,9 @@ export const TARGETS: readonly Target[] = [
   { scenario: 'redis/chord-10k', figure: 'further operations/task', atMost: 6 },
   { scenario: 'redis/chord-100k', figure: 'slowest command ms', atMost: 50 },
   { scenario: 'sqlite/chord-10k', figure: 'ratio', atMost: 1.3 },
+  ...['redis/events', 'rabbitmq/events'].map((scenario) => ({
+    ...{ scenario, entrant: 'celeriac -E', figure: 'worker CPU µs/task', over: OWN, atMost: 1.15 },
+  })),
   { scenario: 'redis/idle', figure: 'operations/s', atMost: 1 },
   { scenario: 'redis/children', entrant: 'processes', figure: RATE, over: 'Celery', atLeast: 5 },
   ...ofPools('slots', 'factor', { over: 'Celery', atLeast: 1 }),

@@ -43,6 +43,12 @@ export const celery: Side<RabbitmqStore> = {
   ...CELERY,
 }
 
+/** Both with the events of tasks, as Celery's tools receive them. */
+export const eventful: readonly Side<RabbitmqStore>[] = [
+  { ...celeriac, name: 'celeriac -E', start: startNode('celeriac.ts', { taskEvents: true }) },
+  { ...celery, name: 'Celery -E', start: (order) => startPython(order, { taskEvents: true }) },
+]
+
 const BARE: Semantics = {
   ack: 'late: one acknowledgement per turn, prefetch 400',
   result: 'none; in the round trip an unconfirmed reply',

@@ -60,6 +60,12 @@ export const celery: Side<RedisStore> = {
   ...CELERY,
 }
 
+/** Both with the events of tasks, as Celery's tools receive them. */
+export const eventful: readonly Side<RedisStore>[] = [
+  { ...celeriac, name: 'celeriac -E', start: startNode('celeriac.ts', { taskEvents: true }) },
+  { ...celery, name: 'Celery -E', start: (order) => startPython(order, { taskEvents: true }) },
+]
+
 export const bare: Side<RedisStore> = {
   name: 'bare',
   semantics: {

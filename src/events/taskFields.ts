@@ -1,6 +1,6 @@
 import type { Signals } from '../app/signals.ts'
 import type { TaskMessage } from '../protocol/message.ts'
-import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
 import { MAX_REPR_LENGTH, pythonRepr, reprArgs, reprKwargs } from '../protocol/repr.ts'
 
 /* The fields of Celery's task events (celery-wire §5.1), beside those that every event has. Times in seconds. */
@@ -16,7 +16,7 @@ export interface TaskEventRow<Signal> {
   fields(event: Signal): Fields
 }
 
-/** Which signals are events, and of which fields. A snoozed task is one that is retried: Celery knows no other. */
+/** Which signals are events, and of which fields. `task-retried` is none of them: see `retriedFields`. */
 export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Signals[Name]> } = {
   'task:prerun': { type: 'task-started', fields: () => ({}) },
   'task:success': {
@@ -28,11 +28,6 @@ export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Sign
     type: 'task-failed',
     fields: ({ task }) => ({ exception: `NotRegistered(${pythonRepr(task)})`, traceback: null }),
   },
-  'task:retry': { type: 'task-retried', fields: ({ error }) => errorFields(error) },
-  'task:snoozed': {
-    type: 'task-retried',
-    fields: ({ delay }) => ({ exception: `Snooze('for ${delay / 1000} s')`, traceback: null }),
-  },
   'task:rejected': { type: 'task-rejected', fields: ({ requeue }) => ({ requeue }) },
   'task:returned': { type: 'task-rejected', fields: () => ({ requeue: true }) },
   'task:revoked': {
@@ -43,6 +38,12 @@ export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Sign
       expired: reason === 'expired',
     }),
   },
+}
+
+/** Of `task-retried`. A snoozed task is one that is retried: Celery knows no other. */
+export function retriedFields(outcome: Outcome & { kind: 'retry' | 'snooze' }): Fields {
+  if (outcome.kind === 'retry') return errorFields(outcome.error)
+  return { exception: `Snooze('for ${outcome.delay / 1000} s')`, traceback: null }
 }
 
 /** What a message says of its task: of `task-received` and of `task-sent`. */

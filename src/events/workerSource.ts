@@ -1,10 +1,11 @@
 import { loadavg, release, type } from 'node:os'
 import type { Signals } from '../app/signals.ts'
 import type { TaskMessage } from '../protocol/message.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { version } from '../std/version.ts'
 import { type DispatcherParts, EventDispatcher } from './dispatcher.ts'
-import { callFields, TASK_EVENTS, type TaskEventRow } from './taskFields.ts'
+import { callFields, retriedFields, TASK_EVENTS, type TaskEventRow } from './taskFields.ts'
 
 /** A worker, as its events describe it. */
 export interface SourceParts extends DispatcherParts {
@@ -18,6 +19,9 @@ export interface SourceParts extends DispatcherParts {
 /** What a requested heartbeat gives as its interval, s: as Celery, for a receiver that has just started. */
 const REQUESTED_FREQUENCY_S = 5
 
+/** A retry sooner than this may overtake events that are still gathered, ms. */
+const SOON_MS = 1000
+
 /** Sends the events of one worker: that it is there, and what becomes of its tasks. */
 export class WorkerEventSource {
   readonly #parts: SourceParts
@@ -30,11 +34,6 @@ export class WorkerEventSource {
   constructor(parts: SourceParts) {
     this.#parts = parts
     this.#dispatcher = new EventDispatcher(parts)
-  }
-
-  /** How many events the broker did not take. */
-  get dropped(): number {
-    return this.#dispatcher.dropped
   }
 
   /** Send the events of tasks. */
@@ -51,6 +50,16 @@ export class WorkerEventSource {
   /** A task has come: its signal does not have the arguments. */
   received(message: TaskMessage): void {
     if (this.#ends.length > 0) this.#dispatcher.send('task-received', callFields(message))
+  }
+
+  /**
+   * A task will be tried again. To be called before its message can come back, which may be at once and to another
+   * worker: in Celery's receivers a late RETRY hides what came before it.
+   */
+  retried(uuid: string, outcome: Outcome & { kind: 'retry' | 'snooze' }): void {
+    if (this.#ends.length === 0) return
+    this.#dispatcher.send('task-retried', { ...retriedFields(outcome), uuid })
+    if (outcome.delay < SOON_MS) this.#dispatcher.flush()
   }
 
   /** An event that a task sends itself, whether the others are sent or not. */

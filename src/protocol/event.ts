@@ -23,7 +23,7 @@ export const EVENT_BINDING: { readonly exchange: string; readonly kind: 'fanout'
 export const MAX_WAITING_EVENTS = 2000
 
 /** Routing key of lists of task events. */
-const TASK_EVENTS = 'task.multi'
+export const TASK_EVENTS_KEY = 'task.multi'
 
 /**
  * Largest body that is read, in bytes or characters. A list of 100 failures with long tracebacks has half as much; the
@@ -77,21 +77,9 @@ export function customEventFields(type: unknown, fields: unknown): Readonly<Reco
   return JSON.parse(text)
 }
 
-/** The message of one event. */
-export function eventMessage(event: Event): { readonly envelope: Envelope; readonly routingKey: string } {
-  return { envelope: envelopeOf(event, event.hostname), routingKey: event.type.replaceAll('-', '.') }
-}
-
-/** The message of events of tasks, all of one sender, in their order. */
-export function taskEventsMessage(
-  events: readonly Event[],
-  hostname: string,
-): { readonly envelope: Envelope; readonly routingKey: string } {
-  return { envelope: envelopeOf(events, hostname), routingKey: TASK_EVENTS }
-}
-
-function envelopeOf(body: unknown, hostname: string): Envelope {
-  const { body: written, contentType, contentEncoding } = write(body, 'json')
+/** The message of one event, or of a list of them in their order, all of the sender `hostname`. */
+export function eventEnvelope(events: Event | readonly Event[], hostname: string): Envelope {
+  const { body: written, contentType, contentEncoding } = write(events, 'json')
   return { headers: { hostname }, properties: { contentType, contentEncoding, deliveryMode: 1 }, body: written }
 }
 

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import type { WorkerEventSource } from '../events/workerSource.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import type { WorkerState } from './state.ts'
 import type { Request } from './task/request.ts'
 import type { WorkerApp } from './workerApp.ts'
@@ -37,7 +38,7 @@ export class WorkerEvents implements TaskEvents {
   #isRunning = false
   #source: Promise<WorkerEventSource> | undefined
   /** Set when it is loaded and the events of tasks are sent: the path of every task looks here. */
-  #received: WorkerEventSource | undefined
+  #sent: WorkerEventSource | undefined
 
   constructor(parts: EventParts) {
     this.#parts = parts
@@ -60,7 +61,7 @@ export class WorkerEvents implements TaskEvents {
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#enabled = false
-    this.#received = undefined
+    this.#sent = undefined
     const source = this.#source
     this.#source = undefined
     await source?.then((loaded) => loaded.stop()).catch(() => undefined)
@@ -86,7 +87,12 @@ export class WorkerEvents implements TaskEvents {
 
   /** A task has come. */
   received({ message }: Request): void {
-    this.#received?.received(message)
+    this.#sent?.received(message)
+  }
+
+  /** Before its end is written: see there. */
+  ending({ id }: Request, outcome: Outcome): void {
+    if (outcome.kind === 'retry' || outcome.kind === 'snooze') this.#sent?.retried(id, outcome)
   }
 
   /** An event that a task sends. */
@@ -97,7 +103,7 @@ export class WorkerEvents implements TaskEvents {
   #switch(source: WorkerEventSource): void {
     if (this.#enabled) source.enable()
     else source.disable()
-    this.#received = this.#enabled ? source : undefined
+    this.#sent = this.#enabled ? source : undefined
   }
 
   /** In the order of the calls. The first one also begins the heartbeats, unless they are off. */

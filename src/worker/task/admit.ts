@@ -41,7 +41,7 @@ export interface Finisher extends Advancer {
 }
 
 export interface Receiver extends Finisher {
-  readonly events: Pick<WorkerEvents, 'received' | 'custom'>
+  readonly events: Pick<WorkerEvents, 'received' | 'ending' | 'custom'>
   readonly app: Pick<WorkerApp, 'config' | 'tasks' | 'signals' | 'definition'>
   readonly state: Pick<WorkerState, 'isRevoked'>
   readonly lossLimits: LossLimits

@@ -320,6 +320,7 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
  */
 async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<Outcome | undefined> {
   const now = context.app.config.clock.now()
+  context.events.ending(request, outcome)
   const settled = await settleSurely(
     () => settlementOf(request, outcome, context, now),
     (reason) => fallbacksOf(request, outcome, reason, context, now),
