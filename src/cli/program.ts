@@ -46,6 +46,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addFleet(root)
   addControl(root)
   addSchedule(root)
   return root
@@ -106,6 +107,16 @@ function addWorker(root: Command): void {
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 }
 
+/** What a fleet of workers does. */
+function addFleet(root: Command): void {
+  const events = command(root, 'events', 'the events of all workers, a line for each as it comes')
+  withStores(withModule(events, false), 'warn')
+    .option('--type <types>', "events of these types alone, as 'task-*,worker-offline'", names)
+    .option('-d, --dump', 'what it does anyway; for those who know it from Celery')
+    .option('--json', 'one JSON object for each event')
+    .action(async (options) => (await import('./fleet/events.ts')).events(options))
+}
+
 /** Remote control of workers, with Celery's names and order of arguments. */
 function addControl(root: Command): void {
   const summaries = { inspect: 'ask workers what they do', control: 'change what workers do' } as const
@@ -124,7 +135,7 @@ function addControl(root: Command): void {
       )
       .option('-j, --json', 'as JSON')
       .addHelpText('after', () => commandList(kind))
-      .action(async (name, args, options) => (await import('./commands/remote.ts')).remote(kind, name, args, options))
+      .action(async (name, args, options) => (await import('./fleet/remote.ts')).remote(kind, name, args, options))
   }
 }
 
@@ -263,7 +274,7 @@ function addStore(root: Command): void {
     .option('-Q, --queues <names>', 'these queues; default: those of the app and its tasks', names)
     .option('--worker <name>', 'this worker has to answer, as celeriac@%h (%h: host name)')
     .option('--json', 'as JSON')
-    .action(async (options) => (await import('./commands/status.ts')).status(options))
+    .action(async (options) => (await import('./fleet/status.ts')).status(options))
   const doctor = command(root, 'doctor [id]', 'why a task does not run, or what is wrong here; changes nothing')
   withStores(withModule(doctor, false), 'warn')
     .option('--json', 'as JSON')
