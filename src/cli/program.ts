@@ -115,6 +115,12 @@ function addFleet(root: Command): void {
     .option('-d, --dump', 'what it does anyway; for those who know it from Celery')
     .option('--json', 'one JSON object for each event')
     .action(async (options) => (await import('./fleet/events.ts')).events(options))
+  const top = command(root, 'top', 'workers, queues, rates and running tasks, on a screen with keys')
+  withStores(withModule(top, false), 'warn')
+    .option('--once', 'print it once, as text; where there is no terminal it always does')
+    .option('--json', 'print it once, as JSON')
+    .option('--enable-events', 'all workers send events of their tasks from now on; they stay on')
+    .action(async (options) => (await import('./top/top.ts')).top(options))
 }
 
 /** Remote control of workers, with Celery's names and order of arguments. */

@@ -2,6 +2,7 @@ import { type Capture, EventReceiver } from '../../events/receiver.ts'
 import { fnmatchGlob } from '../../std/glob.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
+import { Ending } from './ending.ts'
 import { requireEventBus } from './eventBus.ts'
 import { eventLine } from './eventLine.ts'
 
@@ -20,17 +21,17 @@ export async function events(options: EventsCommandOptions): Promise<void> {
     requireEventBus(app, 'events')
     const receiver = new EventReceiver(app)
     const capture = receiver.capture()
-    const ended = ending()
+    const ending = new Ending()
     let checks: NodeJS.Timeout | undefined
     try {
       await receiver.start()
       process.stderr.write(`events of ${app.config.broker}: waiting for them; Ctrl-C ends\n`)
       checks = setInterval(outageCheck(receiver), PROBLEM_CHECK_MS)
-      await Promise.race([write(receiver, capture, options), ended.promise])
+      await Promise.race([write(receiver, capture, options), ending.promise])
     } finally {
       clearInterval(checks)
-      ended.release()
       await receiver.stop()
+      ending.release()
     }
   })
 }
@@ -44,24 +45,11 @@ async function write(receiver: EventReceiver, capture: Capture, { type, json }: 
     const isTaken = process.stdout.write(`${json ? jsonText(event, 0) : eventLine(event, task)}\n`)
     if (!isTaken) await new Promise((resolve) => process.stdout.once('drain', resolve))
     if (capture.missed === missed) continue
-    process.stderr.write(`celeriac: ${capture.missed - missed} events were dropped: the reader of the output is slower\n`)
+    process.stderr.write(
+      `celeriac: ${capture.missed - missed} events were dropped: the reader of the output is slower\n`,
+    )
     missed = capture.missed
   }
-}
-
-/** Until SIGINT or SIGTERM, the first of which ends no more than this; or until nothing reads the output. */
-function ending(): { readonly promise: Promise<void>; readonly release: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const end = (): void => resolve()
-  process.once('SIGINT', end)
-  process.once('SIGTERM', end)
-  process.stdout.once('error', end)
-  const release = (): void => {
-    process.removeListener('SIGINT', end)
-    process.removeListener('SIGTERM', end)
-    process.stdout.removeListener('error', end)
-  }
-  return { promise, release }
 }
 
 /** Reports an outage once, and its end. */
