@@ -54,7 +54,7 @@ export class LiveScreen {
   }
 
   #press(keys: readonly Key[]): void {
-    // What was pasted must change nothing: several keys at once only move.
+    // What was pasted must change nothing: a yes among several keys is none.
     for (const key of keys) this.#pressOne(key, keys.length === 1)
     this.#drawOrEnd()
   }
@@ -67,7 +67,7 @@ export class LiveScreen {
     else if (key === '?') this.#change({ help: true, message: undefined })
     else if (key === 'up' || key === 'k') this.#view = moved(this.#view, this.#gatherer.snapshot(), -1)
     else if (key === 'down' || key === 'j') this.#view = moved(this.#view, this.#gatherer.snapshot(), 1)
-    else if (isAlone) this.#ask(this.#actions.of(key, this.#view))
+    else this.#ask(this.#actions.of(key, this.#view))
   }
 
   #ask(action: Action | string | undefined): void {

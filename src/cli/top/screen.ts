@@ -51,9 +51,9 @@ const FAILURES: readonly Column<TopFailure>[] = [
 
 const KEYS: readonly string[] = [
   '',
-  '  up, k     select the row above        r  revoke the selected task: it is asked to stop',
-  '  down, j   select the row below        p  the selected worker takes no more tasks, or again',
-  '  ?         these keys                  e  all workers send events of their tasks',
+  '  up, k     select the row above        r  revoke the selected task',
+  '  down, j   select the row below        p  quiet the selected worker, or resume it',
+  '  ?         these keys                  e  all workers send task events',
   '  x, q, Ctrl-C   leave',
   '',
   '  r, p and e ask before they do it.',
