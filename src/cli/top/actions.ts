@@ -35,8 +35,8 @@ export class Actions {
 
   enableEvents(): Action {
     const run = async (): Promise<string> => {
-      const replies = await this.#control.enableEvents({ timeout: REPLY_TIMEOUT_MS / 2 })
-      return `events of tasks are on: ${replies.length} ${replies.length === 1 ? 'worker' : 'workers'} replied`
+      const count = await this.#gatherer.enableEvents()
+      return `events of tasks are on: ${count} ${count === 1 ? 'worker' : 'workers'} replied`
     }
     return { question: 'all workers send events of their tasks from now on', run: () => guarded(run) }
   }

@@ -22,6 +22,7 @@ const SHOWN_MS = 60_000
 export class Gatherer {
   readonly #app: App
   readonly #receiver: EventReceiver
+  readonly #control: Control
   readonly #rates = new EventRates()
   readonly #failures: TopFailure[] = []
   /** When each worker answered last, ms since the epoch. */
@@ -30,10 +31,12 @@ export class Gatherer {
   #answers: ReadonlyMap<string, WorkerAnswer> = new Map()
   #queues: QueueSizes = { queues: [] }
   #asked = false
+  #enables = false
   #problem: string | undefined
 
   constructor(app: App) {
     this.#app = app
+    this.#control = new Control(app)
     this.#receiver = new EventReceiver(app, LIMITS)
     this.#receiver.onEvent((event) => this.#take(event))
   }
@@ -68,13 +71,15 @@ export class Gatherer {
   /** Ask workers and store once. An outage is `problem` of the snapshot. */
   async ask(timeout: number = REPLY_TIMEOUT_MS): Promise<void> {
     try {
-      const answers = await askWorkers(new Control(this.#app).inspect({ timeout }))
+      const answers = await askWorkers(this.#control.inspect({ timeout }))
       const taken = [...answers.values()].flatMap(({ queues }) => queues)
       const names = [...new Set([...queuesOf(this.#app), ...taken])].slice(0, MAX_QUEUES)
       this.#queues = await queueSizes(this.#app, names)
       this.#answers = answers
       this.#problem = undefined
       const now = this.#now()
+      const fresh = [...answers.keys()].filter((name) => !this.#answered.has(name))
+      if (this.#enables && fresh.length > 0) await this.#control.enableEvents({ destination: fresh, timeout })
       for (const name of answers.keys()) this.#answered.set(name, now)
       for (const [name, at] of this.#answered) if (now - at > SHOWN_MS) this.#answered.delete(name)
     } catch (error) {
@@ -82,6 +87,12 @@ export class Gatherer {
       this.#problem = (error as Error).message
     }
     this.#asked = true
+  }
+
+  /** All workers send events of their tasks from now on, also those that start later. How many replied. */
+  async enableEvents(timeout: number = REPLY_TIMEOUT_MS): Promise<number> {
+    this.#enables = true
+    return (await this.#control.enableEvents({ timeout })).length
   }
 
   /** This worker was asked to take no more tasks, or to take them again. */

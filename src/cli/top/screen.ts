@@ -104,7 +104,7 @@ function headOf(snapshot: Snapshot, columns: number): Line[] {
     const texts = Object.entries(rates).map(([name, rate]) => `${name} ${rate.toFixed(1)}`)
     return [...lines, { text: `tasks/s: ${texts.join('  ')}` }]
   }
-  const none = 'no events of tasks: celeriac worker -E sends them; e, or --enable-events, switches them on'
+  const none = 'no events of tasks yet: worker -E sends them; e or --enable-events asks for them'
   return [...lines, { text: snapshot.asked ? none : 'asking the workers ...', style: 'warning' }]
 }
 
