@@ -6,7 +6,9 @@ import { printable } from '../fleet/printable.ts'
 import type { Gatherer } from './gatherer.ts'
 import type { View } from './view.ts'
 
-const REPLY_TIMEOUT_MS = 2000
+/** Longest wait for the next of the replies of all workers, and for that of one, whose reply ends the wait, ms. */
+const REPLY_TIMEOUT_MS = 1000
+const NAMED_REPLY_TIMEOUT_MS = 10_000
 
 /** Something that is done after a yes. */
 export interface Action {
@@ -43,7 +45,7 @@ export class Actions {
 
   #revoke(id: string): Action {
     const run = async (): Promise<string> => {
-      const replies = await this.#control.revoke(id, { timeout: REPLY_TIMEOUT_MS / 2 })
+      const replies = await this.#control.revoke(id, { timeout: REPLY_TIMEOUT_MS })
       return failureIn(replies) ?? `revoked ${id}`
     }
     return { question: `revoke ${printable(id)}: it is asked to stop`, run: () => guarded(run) }
@@ -51,7 +53,7 @@ export class Actions {
 
   #pause(worker: string): Action {
     const isQuiet = this.#gatherer.isQuiet(worker)
-    const options = { destination: [worker], timeout: REPLY_TIMEOUT_MS }
+    const options = { destination: [worker], timeout: NAMED_REPLY_TIMEOUT_MS }
     const run = async (): Promise<string> => {
       const replies = await (isQuiet ? this.#control.resume(options) : this.#control.quiet(options))
       if (replies.length === 0) return `${worker} does not reply`

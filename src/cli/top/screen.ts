@@ -175,10 +175,11 @@ function shared(wants: readonly number[], space: number): number[] {
 function windowOf(lines: readonly Line[], space: number): readonly Line[] {
   if (lines.length <= space) return lines
   const at = lines.findIndex(({ style }) => style === 'selected')
-  const visible = Math.max(0, space - 1)
+  // In a single line the row itself is worth more.
+  const visible = space > 1 ? space - 1 : space
   const first = Math.min(Math.max(0, at - visible + 1), lines.length - visible)
   const more = { text: ` ... ${lines.length - visible} more` }
-  return [...lines.slice(first, first + visible), ...(space > 0 ? [more] : [])]
+  return [...lines.slice(first, first + visible), ...(visible < space ? [more] : [])]
 }
 
 function countText(count: number | undefined): string {
