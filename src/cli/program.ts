@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
@@ -121,6 +121,13 @@ function addFleet(root: Command): void {
     .option('--json', 'print it once, as JSON')
     .option('--enable-events', 'all workers send events of their tasks from now on; they stay on')
     .action(async (options) => (await import('./top/top.ts')).top(options))
+  const report = command(root, 'report', 'what belongs in a report of a bug: versions, settings, tasks, and workers')
+  withTimeout(withStores(withModule(report, false), 'warn'))
+    .option('--json', 'as JSON')
+    .action(async (options) => (await import('./fleet/report.ts')).report(options))
+  command(root, 'completion', 'a script by which a shell completes this command line')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell) => (await import('./completion/completion.ts')).completion(root, shell))
 }
 
 /** Remote control of workers, with Celery's names and order of arguments. */
@@ -128,16 +135,11 @@ function addControl(root: Command): void {
   const summaries = { inspect: 'ask workers what they do', control: 'change what workers do' } as const
   for (const kind of ['inspect', 'control'] as const) {
     const remote = command(root, `${kind} <command> [args...]`, summaries[kind])
-    withStores(withModule(remote, false), 'warn')
+    withTimeout(withStores(withModule(remote, false), 'warn'))
       .option(
         '-d, --destination <names>',
         'these workers, as celery@a,celeriac@%h (%h: host name); default: all',
         names,
-      )
-      .addOption(
-        new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
-          .default(1000, '1s')
-          .argParser(seconds),
       )
       .option('-j, --json', 'as JSON')
       .addHelpText('after', () => commandList(kind))
@@ -318,6 +320,11 @@ function withStores(own: Command, level: string): Command {
         .default(logLevel(level), level)
         .argParser(logLevel),
     )
+}
+
+function withTimeout(own: Command): Command {
+  const option = new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
+  return own.addOption(option.default(1000, '1s').argParser(seconds))
 }
 
 function withAddress(own: Command): Command {

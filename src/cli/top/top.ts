@@ -16,7 +16,7 @@ export interface TopCommandOptions extends AppOptions {
 }
 
 /** How long workers have to answer where they are asked once, ms. */
-const ONCE_TIMEOUT_MS = 1500
+const ONCE_TIMEOUT_MS = 1000
 const COLUMNS = 80
 /** How long it waits for answers that are on their way when it is left, ms. */
 const LAST_ANSWERS_MS = 1000

@@ -23,6 +23,11 @@ export function shellText(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
 }
 
+/** A command at a terminal of its own. */
+export function startWords(cwd: string, words: readonly string[], env?: Readonly<Record<string, string>>): Running {
+  return new Running('/usr/bin/python3', ['-c', TERMINAL, ...words], cwd, env)
+}
+
 /**
  * `celeriac ...args` at a terminal, within a shell that afterwards writes its exit code, and whether the terminal shows
  * what is typed and gives it line by line.
@@ -30,8 +35,7 @@ export function shellText(words: readonly string[]): string {
 export function startInTerminal(cwd: string, args: readonly string[], env?: Readonly<Record<string, string>>): Running {
   const after = `echo "code $?"; stty -a | tr ' ' '\\n' | grep -E '^-?(icanon|echo|isig);?$' | tr '\\n' ' '`
   const shell = `trap : INT TERM QUIT; ${shellText(wordsOf(args))}; ${after}`
-  const words = ['-c', TERMINAL, '/bin/sh', '-c', shell]
-  return new Running('/usr/bin/python3', words, cwd, { TERM: 'xterm-256color', NO_COLOR: '', ...env })
+  return startWords(cwd, ['/bin/sh', '-c', shell], { TERM: 'xterm-256color', NO_COLOR: '', ...env })
 }
 
 /** What a terminal shows after this output: its lines. Knows what celeriac writes alone. */
