@@ -41,7 +41,7 @@ test('zsh completes commands, options and values', async () => {
   const folder = await withScript('zsh')
   const zsh = startWords(folder, ['zsh', '-f', '-i'], { PS1: 'ready> ', TERM: 'xterm' })
   zsh.child.stdin?.write('autoload -U compinit && compinit -u -D && source ./script && PS1="now> "\n')
-  await zsh.until(/now> $/)
+  await zsh.until(/\[Jnow> /)
   const lines = [
     ['celeriac eve\t', /celeriac events /],
     ['celeriac -A tasks worker --poo\t', /worker --pool /],

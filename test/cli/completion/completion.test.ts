@@ -19,7 +19,7 @@ function offered(folder: string, lines: readonly string[]): string[][] {
       .map((word) => `'${word}'`)
     return `COMP_WORDS=(${words.join(' ')}) COMP_CWORD=${words.length - 1}; _celeriac; echo "\${COMPREPLY[*]}"`
   })
-  const script = ['set -eu', 'source ./celeriac.bash', 'complete -p celeriac >&2', ...calls].join('\n')
+  const script = ['set -u', 'source ./celeriac.bash', 'complete -p celeriac >&2', ...calls].join('\n')
   const output = execFileSync('bash', ['--norc', '-c', script], { cwd: folder, encoding: 'utf8', stdio: 'pipe' })
   return output
     .split('\n')

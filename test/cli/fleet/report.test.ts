@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { useLab } from '../../app/lab.ts'
-import { project, run } from '../harness.ts'
+import { eventually } from '../../wait.ts'
+import { type Ended, project, run } from '../harness.ts'
 
 const TASKS = `
 import { Celeriac } from 'celeriac'
@@ -14,7 +15,13 @@ test('report: versions, settings without secrets, tasks, and what workers say of
   await lab().work(lab().app(), { hostname: 'w@test' })
   const folder = project({ 'tasks.ts': TASKS })
   const args = ['report', '-A', 'tasks.ts', '-b', lab().url, '--result-backend', 'redis://me:hunter2@127.0.0.1:1/0']
-  const [text, json] = await Promise.all([run(folder, args), run(folder, [...args, '--json', '-t', '5'])])
+  // A worker that is slow to answer is not in it.
+  const full = (words: readonly string[]): Promise<Ended> =>
+    eventually(
+      () => run(folder, words),
+      ({ stdout }) => stdout.includes('inline:100'),
+    )
+  const [text, json] = await Promise.all([full(args), full([...args, '--json'])])
   expect(text).toMatchObject({ code: 0, stderr: '' })
   expect(text.stdout).toMatch(/^software -> celeriac:\d+\.\d+\.\d+ node:\d+/)
   expect(text.stdout).toContain('result_expires: 172800')
