@@ -4,8 +4,8 @@ const SAME_SIGNAL_MS = 300
 const INTERRUPTED_EXIT_CODE = 130
 
 /**
- * The end of a command that goes on until then: `promise` resolves with SIGINT, SIGTERM, SIGHUP or SIGQUIT, or when nothing reads
- * the output any more. A second signal ends the process at once.
+ * The end of a command that goes on until then: `promise` resolves with SIGINT, SIGTERM, SIGHUP or SIGQUIT, or when
+ * nothing reads the output any more. A second signal ends the process at once.
  */
 export class Ending {
   readonly promise: Promise<void>

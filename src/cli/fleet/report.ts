@@ -27,7 +27,7 @@ interface Report {
   readonly problem?: string
 }
 
-/** `celeriac report`: what belongs in a report of a bug. Nothing in it is a secret; a store that is down is reported. */
+/** `celeriac report`: what belongs in a report of a bug, without secrets. A store that does not answer is reported. */
 export async function report(options: ReportCommandOptions): Promise<void> {
   const found = await withApp(options, (app) => reportOf(app, options.timeout))
   process.stdout.write(`${options.json ? jsonText(found) : reportText(found)}\n`)

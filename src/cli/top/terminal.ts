@@ -97,7 +97,7 @@ export class Terminal {
     return this.#isStyled && style !== undefined ? `${STYLES[style]}${text}${RESET}` : text
   }
 
-  /** Give it back as it was. */
+  /** Leave it as it was before. */
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startWords } from '../fleet/pty.ts'
-import { project, run } from '../harness.ts'
+import { project, Running, run } from '../harness.ts'
 
 /** A folder with the script for a shell in a file. */
 async function withScript(shell: string): Promise<string> {
@@ -16,45 +15,40 @@ async function withScript(shell: string): Promise<string> {
 
 test('fish completes commands, options and values, each with what it is for', async () => {
   const folder = await withScript('fish')
-  const offered = (line: string): string[] =>
-    execFileSync('fish', ['-c', `source ./script; complete -C ${JSON.stringify(line)}`], {
-      cwd: folder,
-      encoding: 'utf8',
-    })
-      .trimEnd()
-      .split('\n')
-  expect(offered('celeriac eve')).toEqual(['events\tthe events of all workers, a line for each as it comes'])
-  expect(offered('celeriac -A tasks worker --po')).toEqual(['--pool\twhere tasks run; default: inline'])
-  expect(offered('celeriac worker -P ').map((line) => line.split('\t')[0])).toEqual([
+  const offered = async (line: string): Promise<string[]> => {
+    const words = ['-c', `source ./script; complete -C ${JSON.stringify(line)}`]
+    return (await new Running('fish', words, folder).ended).stdout.trimEnd().split('\n')
+  }
+  expect(await offered('celeriac eve')).toEqual(['events\tthe events of all workers, a line for each as it comes'])
+  expect(await offered('celeriac -A tasks worker --po')).toEqual(['--pool\twhere tasks run; default: inline'])
+  expect((await offered('celeriac worker -P ')).map((line) => line.split('\t')[0])).toEqual([
     'inline',
     'prefork',
     'processes',
     'solo',
     'threads',
   ])
-  expect(offered('celeriac schedule pa')).toEqual(['pause\tsend no runs of it until it is resumed'])
-  expect(offered('celeriac inspect me')).toEqual(['memdump', 'memsample'])
-  expect(offered('celeriac top -A scr')).toEqual(['script'])
+  expect(await offered('celeriac schedule pa')).toEqual(['pause\tsend no runs of it until it is resumed'])
+  expect(await offered('celeriac inspect me')).toEqual(['memdump', 'memsample'])
+  expect(await offered('celeriac top -A scr')).toEqual(['script'])
 })
 
 test('zsh completes commands, options and values', async () => {
   const folder = await withScript('zsh')
   const zsh = startWords(folder, ['zsh', '-f', '-i'], { PS1: 'ready> ', TERM: 'xterm' })
-  zsh.child.stdin?.write('autoload -U compinit && compinit -u -D && source ./script && PS1="now> "\n')
-  await zsh.until(/\[Jnow> /)
-  const lines = [
-    ['celeriac eve\t', /celeriac events /],
-    ['celeriac -A tasks worker --poo\t', /worker --pool /],
-    ['celeriac worker --pool th\t', /--pool threads /],
-    ['celeriac worker --pool=th\t', /--pool=threads /],
-    ['celeriac schedule pau\t', /schedule pause /],
-    ['celeriac inspect memd\t', /inspect memdump /],
-    ['celeriac top -A scr\t', /-A script /],
-  ] as const
-  for (const [typed, completed] of lines) {
-    zsh.child.stdin?.write(typed)
-    await zsh.until(completed)
-    // Ctrl-U takes the line away.
-    zsh.child.stdin?.write('\u0015')
+  const setup = ['autoload -U compinit', 'compinit -u -D', 'source ./script', 'celeriac() { print -r -- "got:$*" }']
+  zsh.child.stdin?.write(`${setup.join('; ')}; print set''up\n`)
+  await zsh.until(/setup/)
+  for (const [typed, completed] of [
+    ['eve', 'events'],
+    ['-A tasks worker --poo', '-A tasks worker --pool'],
+    ['worker --pool th', 'worker --pool threads'],
+    ['worker --pool=th', 'worker --pool=threads'],
+    ['schedule pau', 'schedule pause'],
+    ['inspect memd', 'inspect memdump'],
+    ['top -A scr', 'top -A script'],
+  ] as const) {
+    zsh.child.stdin?.write(`celeriac ${typed}\t\n`)
+    await zsh.until(new RegExp(`got:${completed}\\s`))
   }
 })

@@ -1,16 +1,15 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { commandTree } from '../../../src/cli/completion/commandTree.ts'
 import { program } from '../../../src/cli/program.ts'
-import { project, run } from '../harness.ts'
+import { project, Running, run } from '../harness.ts'
 
 /* zsh and fish are not on every machine: their tests are in completion.full.test.ts, which needs both. */
 
 /** What bash offers for each of these command lines; the last word is the one that is completed. */
-function offered(folder: string, lines: readonly string[]): string[][] {
+async function offered(folder: string, lines: readonly string[]): Promise<string[][]> {
   const calls = lines.map((line) => {
     // As readline splits it.
     const words = line
@@ -20,8 +19,9 @@ function offered(folder: string, lines: readonly string[]): string[][] {
     return `COMP_WORDS=(${words.join(' ')}) COMP_CWORD=${words.length - 1}; _celeriac; echo "\${COMPREPLY[*]}"`
   })
   const script = ['set -u', 'source ./celeriac.bash', 'complete -p celeriac >&2', ...calls].join('\n')
-  const output = execFileSync('bash', ['--norc', '-c', script], { cwd: folder, encoding: 'utf8', stdio: 'pipe' })
-  return output
+  const { code, stdout } = await new Running('bash', ['--norc', '-c', script], folder).ended
+  expect(code).toBe(0)
+  return stdout
     .split('\n')
     .slice(0, -1)
     .map((line) => line.split(' ').filter((word) => word !== ''))
@@ -33,7 +33,7 @@ test('bash completes commands, options, and what options take', async () => {
   expect(code).toBe(0)
   expect(stdout).not.toMatch(/\beval\b/)
   writeFileSync(join(folder, 'celeriac.bash'), stdout)
-  const [commands, late, options, pools, equal, level, group, entry, remote, shells, files] = offered(folder, [
+  const [commands, late, options, pools, equal, level, group, entry, remote, shells, files] = await offered(folder, [
     'celeriac ',
     'celeriac -A tasks.ts wor',
     'celeriac worker --po',

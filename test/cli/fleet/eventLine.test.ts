@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { eventLine } from '../../../src/cli/fleet/eventLine.ts'
+import { Running } from '../harness.ts'
 
 const SENDER = { hostname: 'w@x', pid: 7, clock: 3, timestamp: 1_795_968_000.123456 }
 const CALL = { name: 'shop.add', args: '(1, 2)', kwargs: "{'a': 'b'}" }
@@ -21,10 +21,13 @@ dumper = Dumper()
 for event in json.load(sys.stdin): dumper.on_event(event)
 `
 
-test("an event is on one line, as Celery's own dumper writes it", () => {
+test("an event is on one line, as Celery's own dumper writes it", async () => {
   const lines = EVENTS.map((event) => eventLine(event, 'uuid' in event ? CALL : undefined))
-  const theirs = execFileSync('/usr/bin/python3', ['-c', DUMPER], { input: JSON.stringify(EVENTS), encoding: 'utf8' })
-  expect(lines).toEqual(theirs.trimEnd().split('\n'))
+  const dumper = new Running('/usr/bin/python3', ['-c', DUMPER], '/')
+  dumper.child.stdin?.end(JSON.stringify(EVENTS))
+  const { code, stdout } = await dumper.ended
+  expect(code).toBe(0)
+  expect(lines).toEqual(stdout.trimEnd().split('\n'))
 })
 
 test('what a terminal would obey is written as an escape', () => {
