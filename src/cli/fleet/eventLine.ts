@@ -52,9 +52,9 @@ function valueText(value: unknown): string {
   return typeof value === 'string' ? value : pythonRepr(value)
 }
 
-/** With microseconds, as Python has them. */
+/** With microseconds, rounded as Python does. */
 function timeText(seconds: number): string {
-  const fraction = Math.floor((seconds % 1) * 1e6)
-  const [date, time] = new Date(seconds * 1000).toISOString().split('T') as [string, string]
-  return `${date} ${time.slice(0, 8)}.${String(fraction).padStart(6, '0')}`
+  const microseconds = Math.round(seconds * 1e6)
+  const [date, time] = new Date(Math.floor(microseconds / 1000)).toISOString().split('T') as [string, string]
+  return `${date} ${time.slice(0, 8)}.${String(microseconds % 1e6).padStart(6, '0')}`
 }

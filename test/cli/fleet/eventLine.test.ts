@@ -6,7 +6,7 @@ const SENDER = { hostname: 'w@x', pid: 7, clock: 3, timestamp: 1_795_968_000.123
 const CALL = { name: 'shop.add', args: '(1, 2)', kwargs: "{'a': 'b'}" }
 const EVENTS = [
   { ...SENDER, type: 'worker-online', freq: 2, active: 0, processed: 0, loadavg: [0.5, 1, 1.25], sw_ident: 'celeriac' },
-  { ...SENDER, type: 'worker-heartbeat', freq: 2.5 },
+  { ...SENDER, type: 'worker-heartbeat', freq: 2.5, timestamp: 1_795_971_110.191 },
   { ...SENDER, type: 'worker-offline' },
   { ...SENDER, type: 'task-received', uuid: 'id', ...CALL, root_id: 'id', parent_id: null, retries: 0, eta: null },
   { ...SENDER, type: 'task-started', uuid: 'id' },
