@@ -18,16 +18,17 @@ export interface WorkerAnswer {
   readonly queues: readonly string[]
 }
 
-/**
- * Ask all workers what they are, run and take from: their answers by host name. What is of a wrong type is left out.
- * Rejects with StoreUnavailableError.
- */
+/** Answers to one question by host name, of any sender, so nothing is known of them. */
+type Answers = Readonly<Record<string, unknown>>
+
+/** Ask all workers what they are, run and take from. Rejects with StoreUnavailableError. */
 export async function askWorkers(inspect: Inspect): Promise<Map<string, WorkerAnswer>> {
-  const [stats, active, queues] = await Promise.all([
-    inspect.stats(),
-    inspect.active({ safe: true }),
-    inspect.activeQueues(),
-  ])
+  const questions = [inspect.stats(), inspect.active({ safe: true }), inspect.activeQueues()] as const
+  return readAnswers(...(await Promise.all(questions)))
+}
+
+/** What workers answered, by host name. What is of a wrong type, or too much, is left out. */
+export function readAnswers(stats: Answers, active: Answers, queues: Answers): Map<string, WorkerAnswer> {
   const names = Object.keys({ ...stats, ...active, ...queues }).filter((name) => nameIn(name) !== undefined)
   return new Map(
     names.slice(0, MAX_WORKERS).map((name) => [
