@@ -67,6 +67,8 @@ export class Terminal {
     process.on('SIGCONT', onContinued)
     this.#input.on('data', onData)
     this.#input.on('end', onHangUp)
+    // Of a terminal that was closed; not removed, as `close` meets it too.
+    this.#input.on('error', onHangUp)
     this.#output.on('resize', onSize)
     this.#take()
   }
@@ -104,8 +106,7 @@ export class Terminal {
     this.#listeners?.()
     process.removeListener('exit', this.#onEnd)
     this.#output.write(LEAVE)
-    // Of a terminal that was closed it cannot be set, and need not.
-    if (!this.#input.destroyed) this.#input.setRawMode(false)
+    this.#input.setRawMode(false)
     this.#input.pause()
   }
 }

@@ -64,8 +64,8 @@ test('without events it says so; without a store too; one page has all of it', (
 })
 
 test('any size: exactly its lines, none wider, with the selected row among them', () => {
-  const workers = Array.from({ length: 300 }, (_, at) => ({ name: `celeriac@${at}`, ...WORKER }))
-  const running = Array.from({ length: 300 }, (_, at) => ({
+  const workers = Array.from({ length: 60 }, (_, at) => ({ name: `celeriac@${at}`, ...WORKER }))
+  const running = Array.from({ length: 60 }, (_, at) => ({
     id: `id-${at}`,
     name: 'shop.add',
     worker: 'w',
@@ -80,10 +80,9 @@ test('any size: exactly its lines, none wider, with the selected row among them'
       [40, 10],
       [80, 24],
       [200, 50],
-      [1000, 300],
     ],
   ] as const) {
-    for (const id of ['celeriac@0', 'celeriac@150', 'celeriac@299']) {
+    for (const id of ['celeriac@0', 'celeriac@30', 'celeriac@59']) {
       const lines = textOf(fleet, { selected: { kind: 'worker', id } }, columns, rows)
       expect(lines).toHaveLength(rows)
       for (const line of lines) expect(columnsOf(line)).toBeLessThanOrEqual(columns)

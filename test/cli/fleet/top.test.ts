@@ -24,7 +24,7 @@ process.on('SIGUSR2', () => { throw new Error('out of the blue') })
 const lab = useLab('sqlite')
 
 /** `celeriac top` on the lab's store. */
-function start(...args: string[]): { top: Running; signal: (signal: NodeJS.Signals) => void } {
+function start(...args: string[]): { top: Running; signal: (signal: NodeJS.Signals | 0) => void } {
   const folder = project({ 'tasks.ts': TASKS })
   const top = startInTerminal(folder, ['top', '-A', 'tasks.ts', '-b', lab().url, ...args])
   return { top, signal: (signal) => process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), signal) }
@@ -111,6 +111,17 @@ describe('at a terminal', () => {
       expect(after).toMatch(ends[at]?.[1] as RegExp)
       expect(after.endsWith(SANE)).toBe(true)
     }
+  })
+
+  test('it ends with its terminal', async () => {
+    const { top, signal } = start()
+    await top.until(/asking the workers|no events of tasks/)
+    top.child.kill('SIGKILL')
+    // A signal to a process that has gone is an error.
+    await eventually(
+      async () => signal(0),
+      () => false,
+    ).catch((error: NodeJS.ErrnoException) => expect(error.code).toBe('ESRCH'))
   })
 })
 
