@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from '../../app/app.ts'
 import { type QueueSizes, queueSizes, queuesOf } from '../../app/knownQueues.ts'
 import { Control } from '../../control/control.ts'
@@ -54,17 +55,8 @@ export class Gatherer {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.ask()
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, PAUSE_MS)
-        signal.addEventListener(
-          'abort',
-          () => {
-            clearTimeout(timer)
-            resolve()
-          },
-          { once: true },
-        )
-      })
+      // Its abort ends the pause.
+      await pause(PAUSE_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 
@@ -163,12 +155,18 @@ export class Gatherer {
 
   #take({ type, uuid, hostname, timestamp, exception }: Event): void {
     this.#rates.count(type)
-    if (type === 'worker-online') this.#quiet.delete(hostname)
+    if (type === 'worker-online') this.#startAgain(hostname)
     if (type !== 'task-failed' || uuid === undefined) return
     const name = this.#receiver.cluster.tasks.get(uuid)?.name ?? '?'
     const text = typeof exception === 'string' ? exception.slice(0, 500) : '?'
     this.#failures.unshift({ id: uuid, name, worker: hostname, exception: text, at: timestamp * 1000 })
     this.#failures.length = Math.min(this.#failures.length, MAX_FAILURES)
+  }
+
+  /** Nothing that was asked of it before holds. */
+  #startAgain(worker: string): void {
+    this.#quiet.delete(worker)
+    this.#answered.delete(worker)
   }
 
   #now(): number {
