@@ -14,16 +14,21 @@ const modules = {
   ephem: 'python3-ephem',
 }
 const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
+/** Of `npm run test:full` alone. */
+const fullPrograms = { zsh: 'zsh', fish: 'fish' }
 // Looked for by name: run with --version, rabbitmq-server starts a server.
 const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium', initdb: 'postgresql', nginx: 'nginx' }
 
-/** Installs what is missing with apt-get where that is possible; else says what to install and ends the process. */
-export function ensureSystemParts() {
-  const wanted = missingPackages()
+/**
+ * Installs what is missing with apt-get where that is possible; else says what to install and ends the process.
+ * @param {boolean} isFull for `npm run test:full`
+ */
+export function ensureSystemParts(isFull) {
+  const wanted = missingPackages(isFull)
   if (wanted.length === 0) return
   console.log(`Installing with apt-get: ${wanted.join(', ')} ...`)
   const problem = aptInstall(wanted)
-  const missing = missingPackages()
+  const missing = missingPackages(isFull)
   const installed = wanted.filter((name) => !missing.includes(name))
   if (installed.length > 0) console.log(`apt-get has installed: ${installed.join(', ')}`)
   if (missing.length === 0) return
@@ -31,10 +36,15 @@ export function ensureSystemParts() {
   fail(`The tests need them. Please run: sudo apt-get install -y ${missing.join(' ')}`)
 }
 
-function missingPackages() {
+/** @param {boolean} isFull */
+function missingPackages(isFull) {
   const imports = (/** @type {string} */ name) => works(python, ['-c', `import ${name}`])
   const runs = (/** @type {string} */ name) => works(name, ['--version'])
-  return [...missing(modules, imports), ...missing(programs, runs), ...missing(files, isThere)]
+  return [
+    ...missing(modules, imports),
+    ...missing({ ...programs, ...(isFull && fullPrograms) }, runs),
+    ...missing(files, isThere),
+  ]
 }
 
 /** Packages of the parts that are not there. @param {Record<string, string>} parts @param {(part: string) => boolean} there */

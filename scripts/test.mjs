@@ -19,7 +19,7 @@ const build = { title: 'Build', args: ['scripts/build.mjs'] }
 const { tier, minutes, version, filters } = readArguments(process.argv.slice(2))
 ensureInstalled()
 const node = version === undefined ? own : install(`node-${version}`, { node: version })
-if (tier !== 'quick') ensureSystemParts()
+if (tier !== 'quick') ensureSystemParts(tier === 'full')
 await check(tier === 'quick' ? [types, lint] : [types, lint, build])
 for (const { title, args, env } of stages()) await step(title, args, env)
 

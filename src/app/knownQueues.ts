@@ -1,5 +1,6 @@
 import { namePart } from '../std/id.ts'
 import type { App } from './app.ts'
+import { internalsOf } from './internals.ts'
 
 /** Names of the queues that an app knows: its own, and those that its tasks go to, and these others. */
 export function queuesOf({ config, tasks }: App, others: Iterable<string> = []): string[] {
@@ -16,4 +17,29 @@ const MAX_NAME_BYTES = 250
 /** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
 export function deadLetterQueue(queue: string): string {
   return `${namePart(queue, MAX_NAME_BYTES)}.dead`
+}
+
+/** What lies in the queues of a store; what is undefined the store does not know. */
+export interface QueueSizes {
+  readonly queues: readonly {
+    readonly name: string
+    readonly waiting: number
+    /** Since when its oldest message could have run, ms since the epoch. */
+    readonly oldest: number | undefined
+  }[]
+  /** Of all queues of the store: messages that wait for their time, and those that workers hold. */
+  readonly delayed?: number | undefined
+  readonly held?: number | undefined
+}
+
+/** Counts what waits in these queues. Rejects with StoreUnavailableError. */
+export async function queueSizes(app: App, names: readonly string[]): Promise<QueueSizes> {
+  const { broker } = await internalsOf(app).stores()
+  const found = await broker.backlog?.(names)
+  if (!found) {
+    const counts = await Promise.all(names.map((name) => broker.size(name)))
+    return { queues: names.map((name, at) => ({ name, waiting: counts[at] ?? 0, oldest: undefined })) }
+  }
+  const queues = names.map((name) => ({ name, waiting: 0, oldest: undefined, ...found.queues.get(name) }))
+  return { queues, delayed: found.delayed, held: found.held }
 }

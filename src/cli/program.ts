@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
@@ -46,6 +46,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addFleet(root)
   addControl(root)
   addSchedule(root)
   return root
@@ -100,25 +101,43 @@ function addWorker(root: Command): void {
     .action(async (options) => (await import('./commands/worker.ts')).worker(options))
 }
 
+/** What a fleet of workers does. */
+function addFleet(root: Command): void {
+  const events = command(root, 'events', 'the events of all workers, a line for each as it comes')
+  withStores(withModule(events, false), 'warn')
+    .option('--type <types>', "events of these types alone, as 'task-*,worker-offline'", names)
+    .option('-d, --dump', 'what it does anyway; for those who know it from Celery')
+    .option('--json', 'one JSON object for each event')
+    .action(async (options) => (await import('./fleet/events.ts')).events(options))
+  const top = command(root, 'top', 'workers, queues, rates and running tasks, on a screen with keys')
+  withStores(withModule(top, false), 'warn')
+    .option('--once', 'print it once, as text; where there is no terminal it always does')
+    .option('--json', 'print it once, as JSON')
+    .option('--enable-events', 'all workers send events of their tasks from now on; they stay on')
+    .action(async (options) => (await import('./top/top.ts')).top(options))
+  const report = command(root, 'report', 'what belongs in a report of a bug: versions, settings, tasks, and workers')
+  withTimeout(withStores(withModule(report, false), 'warn'))
+    .option('--json', 'as JSON')
+    .action(async (options) => (await import('./fleet/report.ts')).report(options))
+  command(root, 'completion', 'a script by which a shell completes this command line')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell) => (await import('./completion/completion.ts')).completion(root, shell))
+}
+
 /** Remote control of workers, with Celery's names and order of arguments. */
 function addControl(root: Command): void {
   const summaries = { inspect: 'ask workers what they do', control: 'change what workers do' } as const
   for (const kind of ['inspect', 'control'] as const) {
     const remote = command(root, `${kind} <command> [args...]`, summaries[kind])
-    withStores(withModule(remote, false), 'warn')
+    withTimeout(withStores(withModule(remote, false), 'warn'))
       .option(
         '-d, --destination <names>',
         'these workers, as celery@a,celeriac@%h (%h: host name); default: all',
         names,
       )
-      .addOption(
-        new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
-          .default(1000, '1s')
-          .argParser(seconds),
-      )
       .option('-j, --json', 'as JSON')
       .addHelpText('after', () => commandList(kind))
-      .action(async (name, args, options) => (await import('./commands/remote.ts')).remote(kind, name, args, options))
+      .action(async (name, args, options) => (await import('./fleet/remote.ts')).remote(kind, name, args, options))
   }
 }
 
@@ -257,7 +276,7 @@ function addStore(root: Command): void {
     .option('-Q, --queues <names>', 'these queues; default: those of the app and its tasks', names)
     .option('--worker <name>', 'this worker has to answer, as celeriac@%h (%h: host name)')
     .option('--json', 'as JSON')
-    .action(async (options) => (await import('./commands/status.ts')).status(options))
+    .action(async (options) => (await import('./fleet/status.ts')).status(options))
   const doctor = command(root, 'doctor [id]', 'why a task does not run, or what is wrong here; changes nothing')
   withStores(withModule(doctor, false), 'warn')
     .option('--json', 'as JSON')
@@ -295,6 +314,11 @@ function withStores(own: Command, level: string): Command {
         .default(logLevel(level), level)
         .argParser(logLevel),
     )
+}
+
+function withTimeout(own: Command): Command {
+  const option = new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
+  return own.addOption(option.default(1000, '1s').argParser(seconds))
 }
 
 function withAddress(own: Command): Command {

@@ -101,15 +101,21 @@ export class Running {
   }
 }
 
+/** `celeriac ...args` as the words of a command. */
+export function wordsOf(args: readonly string[]): string[] {
+  return [process.execPath, ...flags, main, ...args]
+}
+
 /** Start `celeriac ...args` in a folder. */
 export function start(cwd: string, args: readonly string[], env?: Readonly<Record<string, string>>): Running {
-  return new Running(process.execPath, [...flags, main, ...args], cwd, env)
+  const [file = '', ...words] = wordsOf(args)
+  return new Running(file, words, cwd, env)
 }
 
 /** Start it at a terminal of its own; all output is then on `stdout`. */
 export function startAtTerminal(cwd: string, args: readonly string[]): Running {
   const script = 'import pty, os, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
-  return new Running('/usr/bin/python3', ['-c', script, process.execPath, ...flags, main, ...args], cwd)
+  return new Running('/usr/bin/python3', ['-c', script, ...wordsOf(args)], cwd)
 }
 
 /** Run `celeriac ...args` to its end, with `input` on its standard input. */

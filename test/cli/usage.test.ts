@@ -177,6 +177,10 @@ test('help and version', async () => {
     'migrate',
     'webhook',
     'shell',
+    'events',
+    'top',
+    'report',
+    'completion',
   ]) {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
   }

@@ -1,7 +1,6 @@
 import { arch, platform, release } from 'node:os'
-import { APP_OPTIONS } from '../../../config/appOptions.ts'
+import { shownSettings } from '../../../config/shownSettings.ts'
 import { isSet } from '../../../protocol/control.ts'
-import { type AnyRow, readOptions } from '../../../std/optionTable.ts'
 import { version } from '../../../std/version.ts'
 import type { TaskDefinition } from '../../../tasks/definition.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
@@ -9,46 +8,9 @@ import { textsOf } from './arguments.ts'
 
 /** What it knows and how it is set. */
 export const SETTINGS_COMMANDS: Readonly<Record<string, Command>> = {
-  conf: ({ with_defaults }, context) => settingsOf(context, isSet(with_defaults)),
+  conf: ({ with_defaults }, { app }) => shownSettings(app.config, isSet(with_defaults)),
   registered,
   report: (_, context) => ({ ok: reportOf(context) }),
-}
-
-/** What is shown in place of what may be a secret. */
-const SECRET = '********'
-/** Options that are code. */
-const CODE: ReadonlySet<string> = new Set(['clock', 'logger', 'context', 'request', 'routes'])
-/** Always shown. */
-const STORES: ReadonlySet<string> = new Set(['broker', 'backend'])
-
-/**
- * The app's settings by Celery's names, or, where Celery has no such setting, by ours; times in seconds. Without
- * `withDefaults` those that differ from the default.
- */
-function settingsOf({ app }: CommandContext, withDefaults: boolean): Readonly<Record<string, unknown>> {
-  const config = app.config as unknown as Readonly<Record<string, unknown>>
-  const defaults = readOptions(APP_OPTIONS, {}, 'Celeriac', '') as unknown as Readonly<Record<string, unknown>>
-  const rows = Object.entries(APP_OPTIONS as unknown as Readonly<Record<string, AnyRow>>)
-  return Object.fromEntries(
-    rows.flatMap(([name, row]) => {
-      if (CODE.has(name)) return []
-      const value = shownSetting(name, row, config[name])
-      const isShown = withDefaults || STORES.has(name) || !isSame(value, shownSetting(name, row, defaults[name]))
-      return isShown ? [[row.celery ?? name, value] as const] : []
-    }),
-  )
-}
-
-function shownSetting(name: string, { kind }: AnyRow, value: unknown): unknown {
-  if (value === undefined) return null
-  if (STORES.has(name)) return String(value)
-  // Of plain values alone: another object may have secrets.
-  if (typeof value === 'object' && !Array.isArray(value) && name !== 'queues') return SECRET
-  return kind === 'duration' && typeof value === 'number' ? value / 1000 : value
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** Attributes of tasks by Celery's names; those that are not here are not shown. */
@@ -116,7 +78,7 @@ function rateText(interval: number | undefined): string | undefined {
 function reportOf(context: CommandContext): string {
   const { app, worker } = context
   const { broker, backend } = app.config
-  const settings = Object.entries(settingsOf(context, false)).map(
+  const settings = Object.entries(shownSettings(app.config, false)).map(
     ([name, value]) => `${name}: ${JSON.stringify(value)}`,
   )
   return [

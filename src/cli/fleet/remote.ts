@@ -5,6 +5,7 @@ import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 import { suggestion } from '../suggest.ts'
+import { printable } from './printable.ts'
 
 export interface RemoteCommandOptions extends AppOptions {
   /** Names of the workers that are meant. */
@@ -97,7 +98,7 @@ function textOf(replies: readonly ControlReply[]): string {
   const all = replies.flatMap((reply) => Object.entries(reply))
   const lines = all.flatMap(([worker, value]) => {
     const { status, text } = answerText(value)
-    return [`->  ${worker}: ${status}`, ...text.split('\n').map((line) => `        ${line}`)]
+    return [`->  ${printable(worker)}: ${status}`, ...text.split('\n').map((line) => `        ${printable(line)}`)]
   })
   return [...lines, '', `${all.length} ${all.length === 1 ? 'node' : 'nodes'} online.`].join('\n')
 }
