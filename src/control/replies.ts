@@ -73,12 +73,24 @@ export interface WorkerStats {
   readonly [fact: string]: unknown
 }
 
-/** What a slot of one of our workers executes now. */
+/** What one of our workers executes now. */
 export interface RunningTask {
   readonly id: string
   readonly name: string
   readonly time_start: number | null
   readonly runtime: number | null
   readonly pool: string
+  /** Number of its thread or process in the worker, from 1; null in the worker's own thread. */
+  readonly slot: number | null
   readonly worker_pid: number
+  /** Innermost call first, as `encode (/srv/tasks.ts:12:5)`; null while it waits, and in the worker's own thread. */
+  readonly stack: readonly string[] | null
+}
+
+/** A CPU profile that a worker has written. */
+export interface WrittenProfile extends CommandDone {
+  /** On the worker's machine. */
+  readonly path: string
+  readonly slot: number | null
+  readonly pid: number
 }

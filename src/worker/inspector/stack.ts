@@ -28,7 +28,9 @@ export async function stackOf(session: InspectorSession, limit: number): Promise
     send(session, 'Debugger.enable')
     send(session, 'Debugger.pause')
     const calls = await withDeadline(paused, limit, () => undefined)
-    return calls?.slice(0, MAX_CALLS).map((call) => callText(call, urls))
+    // Node's own code alone: its event loop turns.
+    if (!calls?.some(({ location }) => !urls.get(location.scriptId)?.startsWith('node:'))) return undefined
+    return calls.slice(0, MAX_CALLS).map((call) => callText(call, urls))
   } finally {
     send(session, 'Debugger.disable')
     session.close()

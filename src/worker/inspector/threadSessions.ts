@@ -1,6 +1,9 @@
 import { WorkerLostError } from '../../std/errors.ts'
 import { type InspectorFacts, type InspectorSession, ownSession } from './session.ts'
 
+/** Title of a thread, with its id. */
+const THREAD = /^\[worker (\d+)\]/
+
 type Listener = (params: InspectorFacts) => void
 
 /** What the inspector says of a thread, as it came. */
@@ -52,7 +55,9 @@ class ThreadInspectors {
       this.#main.ask('NodeWorker.sendMessageToWorker', { sessionId: id, message })
     const session = new ThreadSession(send)
     this.#attached.set(id, session)
-    this.#threads.set(Number((workerInfo as InspectorFacts).workerId), session)
+    // Its `workerId` is another number.
+    const [, thread] = THREAD.exec(String((workerInfo as InspectorFacts).title)) ?? []
+    if (thread !== undefined) this.#threads.set(Number(thread), session)
   }
 
   #detach(id: string): void {
@@ -87,7 +92,10 @@ class ThreadSession {
   }
 
   receive({ id, error, result = {}, method = '', params = {} }: Message): void {
-    if (id === undefined) return this.#listeners.get(method)?.forEach((listener) => void listener(params))
+    if (id === undefined) {
+      for (const listener of this.#listeners.get(method) ?? []) listener(params)
+      return
+    }
     const answer = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (error) answer?.reject(new Error(error.message))
