@@ -9,7 +9,7 @@ export type InspectorFacts = Readonly<Record<string, unknown>>
  * loop is busy, but not one in native code, which answers later.
  */
 export interface InspectorSession {
-  /** Send a command. Resolves with its answer; rejects with the error of the inspector, or when the thread has ended. */
+  /** Send a command. Resolves with its answer; rejects with the inspector's error, or when the thread has ended. */
   ask(method: string, params?: object): Promise<InspectorFacts>
   /** Call the listener with each of these events. */
   on(event: string, listener: (params: InspectorFacts) => void): void

@@ -53,7 +53,7 @@ async function whereIs(request: Request, children: readonly Child[], context: Co
     worker_pid: pidOf(request, context),
   }
   const stack = await child?.stack(STACK_LIMIT_MS).catch(() => undefined)
-  // What another task does that has begun in its slot meanwhile is not told of this one.
+  // Another task may have begun in its slot meanwhile: the stack would be that one's.
   const isSame = context.state.running.get(request.id) === request
   return { ...about, stack: (isSame && stack) || null }
 }
