@@ -21,6 +21,7 @@ export type {
   RunningTask,
   ScheduledTask,
   TaskInfo,
+  WorkerAbout,
   WorkerStats,
   WrittenProfile,
 } from './replies.ts'

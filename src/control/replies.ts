@@ -73,6 +73,19 @@ export interface WorkerStats {
   readonly [fact: string]: unknown
 }
 
+/** One of our workers. */
+export interface WorkerAbout {
+  readonly software: string
+  readonly version: string
+  readonly node: string
+  /** Its clock, since the epoch. */
+  readonly time: number
+  /** It takes tasks; if not, `reason` says why, and `quiet` that a command did it. */
+  readonly ready: boolean
+  readonly quiet: boolean
+  readonly reason: string | null
+}
+
 /** What one of our workers executes now. */
 export interface RunningTask {
   readonly id: string

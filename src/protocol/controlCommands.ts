@@ -31,6 +31,7 @@ export interface ControlCommand {
 }
 
 const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
+  about: { own: true, doc: 'its version, its clock, and whether it takes tasks' },
   active: { args: [['safe', 'flag']], usage: '[safe=false]', doc: 'tasks that run' },
   active_queues: { doc: 'queues that it takes from' },
   clock: { doc: 'its logical clock' },

@@ -3,6 +3,7 @@ import type { QueueOptions } from '../../broker/queueOptions.ts'
 import type { ControlAllowed } from '../../protocol/controlCommands.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { TaskEvents } from '../events.ts'
+import type { WorkerHealth } from '../health.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { AutoscaleState } from '../scale/poolSize.ts'
 import type { WorkerState } from '../state.ts'
@@ -14,6 +15,7 @@ import type { WorkerApp } from '../workerApp.ts'
 export interface ControlledWorker {
   readonly hostname: string
   readonly queues: readonly string[]
+  readonly health: WorkerHealth
   readonly pool: Pool
   readonly pools: readonly Pool[]
   readonly taskEvents: TaskEvents

@@ -1,8 +1,11 @@
 import { readRevoked, revokedData } from '../../../protocol/control.ts'
+import { version } from '../../../std/version.ts'
+import { NOT_READY } from '../../health.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
 
 /** The worker as a process, and what workers ask of each other. */
 export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
+  about,
   clock: (_, { app }) => ({ clock: app.logicalClock.value }),
   hello,
   memsample: memory,
@@ -22,6 +25,20 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
     await worker.resume()
     return { ok: 'takes tasks' }
   },
+}
+
+/** `time`: its clock, seconds since the epoch; `reason`: why it takes no tasks. */
+function about(_: Arguments, { worker: { health }, app }: CommandContext): unknown {
+  const { ready, reason = null } = health
+  return {
+    software: 'celeriac',
+    version: version(),
+    node: process.versions.node,
+    time: app.config.clock.now() / 1000,
+    ready,
+    quiet: reason === NOT_READY.quiet,
+    reason,
+  }
 }
 
 /** RSS of this process. */
