@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { deadLetterQueue } from '../../src/app/knownQueues.ts'
@@ -143,7 +142,8 @@ it('Redis: memory that is nearly full, a policy that drops tasks, and a server t
   const full = await findings(app)
   expect(full['store-full']).toMatch(/^redis:\S+ uses \d+ MB of its maxmemory of \d+ MB/)
   expect(full['store-evicts']).toBeUndefined()
+  await server.cli('config', 'set', 'maxmemory', '1')
+  expect(await findings(app)).toEqual({ 'store-full': expect.stringContaining('OOM') })
   await server.stop()
-  await sleep(0)
   expect(await findings(app)).toEqual({ 'store-unavailable': expect.stringMatching(/start it, or check its URL$/) })
 })

@@ -9,6 +9,9 @@ import { SURROUNDING_CHECKS, type Surroundings } from '../doctor/surroundings.ts
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 
+/** A store that is there, and refuses what is written: errors of Redis, RabbitMQ and SQLite. */
+const FULL = /used memory > 'maxmemory'|MISCONF|takes no messages now|disk is full/
+
 export interface DoctorCommandOptions extends AppOptions {
   json?: boolean
 }
@@ -38,8 +41,14 @@ export async function look(app: App, id?: string): Promise<Finding[]> {
     return [...findingsOf(JOB_CHECKS, { ...evidence, fleet, now }), ...around]
   } catch (error) {
     if (!isStoreAway(error)) throw error
-    return [{ check: 'store-unavailable', text: `${(error as Error).message}: start it, or check its URL` }]
+    return [unavailable((error as Error).message)]
   }
+}
+
+function unavailable(message: string): Finding {
+  return FULL.test(message)
+    ? { check: 'store-full', text: `${message}: make room, or allow it more` }
+    : { check: 'store-unavailable', text: `${message}: start it, or check its URL` }
 }
 
 /** Before the stores are opened, which would migrate them. */
