@@ -23,6 +23,9 @@ describe('jobs by hand', () => {
     expect((await run(folder, ['revoke', '--task', 'add', '--dry-run'])).stdout).toMatch(
       /^one .*\n1 would be revoked\n$/,
     )
+    expect((await run(folder, ['revoke', '--state', 'PENDING', '--dry-run', '--limit', '1'])).stdout).toMatch(
+      /^two .*\nat least 1 would be revoked\nmore fit: go on with --cursor \S+\n$/,
+    )
     expect(await run(folder, ['revoke'])).toMatchObject({ code: 2, stdout: '' })
     expect(await run(folder, ['revoke', 'one', '--dry-run'])).toMatchObject({ code: 2, stdout: '' })
     expect(await run(folder, ['revoke', '--task', 'add'])).toEqual(ended('1 revoked\n'))
