@@ -111,8 +111,8 @@ export abstract class StoreAccess {
   }
 
   /**
-   * Clock, memory and free space of the stores, as far as they can be known: for checks of an installation. Rejects with
-   * StoreUnavailableError.
+   * Clock, memory and free space of the stores, as far as they can be known: for checks of an installation. Rejects
+   * with StoreUnavailableError.
    */
   async storeFacts(): Promise<readonly StoreFacts[]> {
     return (await this.appStores.open()).facts()

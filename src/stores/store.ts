@@ -28,7 +28,7 @@ export interface StoreFacts {
   /** Its URL, without a password. */
   readonly store: string
   /** Its clock, where that is not the clock of this machine, ms since the epoch. */
-  readonly now?: number
+  readonly now?: number | undefined
   /** Bytes in use and allowed (0: no limit), and Redis' `maxmemory-policy`. */
   readonly memory?: { readonly used: number; readonly limit: number; readonly policy: string } | undefined
   /** Bytes that are free where it is kept. */

@@ -31,16 +31,22 @@ const wheres = new WeakMap<ControlledWorker, Promise<unknown>>()
 /** Each run, with where it runs. */
 function where(_: Arguments, context: CommandContext): Promise<unknown> {
   const { worker, state } = context
+  const present = wheres.get(worker)
+  if (present !== undefined) return present
   const children = childrenOf(context)
-  const answer =
-    wheres.get(worker) ?? Promise.all([...state.running.values()].map((request) => whereIs(request, children, context)))
+  const requests = [...state.running.values()]
+  const answer = Promise.all(requests.map((request) => whereIs(request, children, context))).finally(() =>
+    wheres.delete(worker),
+  )
   wheres.set(worker, answer)
-  return answer.finally(() => wheres.delete(worker))
+  return answer
 }
 
 async function whereIs(request: Request, children: readonly Child[], context: CommandContext): Promise<unknown> {
   const { id, name, time_start } = infoOf(request, context, true)
   const child = children.find(({ job }) => job === id)
+  // Its own pool may have children, and another one beside it none.
+  const ownThread = context.worker.pools.find(({ children: ofPool }) => ofPool === undefined)
   const runtime =
     request.begun === undefined ? null : Math.max(0, context.app.config.clock.now() - request.begun) / 1000
   const about = {
@@ -48,7 +54,7 @@ async function whereIs(request: Request, children: readonly Child[], context: Co
     name,
     time_start,
     runtime,
-    pool: child?.pool ?? context.worker.pool.kind,
+    pool: child?.pool ?? (ownThread ?? context.worker.pool).kind,
     slot: child?.slot ?? null,
     worker_pid: pidOf(request, context),
   }
