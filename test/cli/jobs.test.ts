@@ -56,7 +56,9 @@ describe('doctor', () => {
       code: 1,
       stdout: expect.stringMatching(/^no-consumer: .*-Q/),
     })
-    expect(await doctor(folder, 'none')).toMatchObject({ code: 1, stdout: expect.stringMatching(/^unknown-job: /) })
+    const none = await run(folder, ['doctor', 'none', '-A', 'tasks.ts', '--json'])
+    expect(none.code).toBe(1)
+    expect(JSON.parse(none.stdout)).toEqual({ findings: [{ check: 'unknown-job', text: expect.any(String) }] })
     expect(await doctor(folder)).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^no-worker: .*\nno-consumer: .*celery \(1 waiting\)/),

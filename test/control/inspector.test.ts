@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Control, type RunningTask, type WrittenProfile } from '../../src/control/control.ts'
+import { takeProfile } from '../../src/worker/inspector/profileFile.ts'
 import { until, useLab } from '../app/lab.ts'
 import { defineBusy } from '../worker/modules/busy.ts'
 
@@ -102,6 +103,23 @@ it('profile: of the own thread of a worker; refused what it does not have, allow
   expect(dirname(second)).toBe(profileFolder)
   await lab().work(app, { hostname: 'celery@deaf', control: ['inspect'] })
   expect(await control.profile('celery@deaf', { seconds: 1 })).toEqual([{ 'celery@deaf': refusal(/^PermissionError/) }])
+})
+
+it('of many profiles the last 20 are kept, in files whose names are of the worker alone', async () => {
+  const profileFolder = dirname(lab().path)
+  const stopping = new AbortController().signal
+  const worker = { hostname: '../../etc/cron.d/x y' }
+  const paths: string[] = []
+  for (let count = 0; count < 22; count++)
+    paths.push(await takeProfile({ worker, profileFolder, stopping, time: 1, source: async () => '{}' }))
+  const left = readdirSync(profileFolder).filter((name) => name.endsWith('.cpuprofile'))
+  expect(left.toSorted()).toEqual(
+    paths
+      .slice(2)
+      .map((path) => basename(path))
+      .toSorted(),
+  )
+  expect(left[0]).toMatch(/^[\w.@-]+[.]cpuprofile$/)
 })
 
 it('a worker that stops waits for no profile', async () => {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WorkerLostError } from '../../std/errors.ts'
@@ -23,6 +23,11 @@ export interface ProfileParts {
 /** Longest part of the worker's name in the name of a file, in characters. */
 const MAX_NAME_LENGTH = 100
 
+/** How many profiles of one process are kept: who may send commands could fill its disk. */
+const MAX_FILES = 20
+/** Paths, the oldest first. */
+const files: string[] = []
+
 /** Take a profile and write it to a new file, for its user alone. Returns the path. */
 export async function takeProfile(parts: ProfileParts): Promise<string> {
   const { worker, profileFolder: folder = tmpdir(), stopping, time } = parts
@@ -33,5 +38,7 @@ export async function takeProfile(parts: ProfileParts): Promise<string> {
   const name = worker.hostname.replace(/[^\w@.-]/g, '_').slice(0, MAX_NAME_LENGTH)
   const path = join(folder, `${name}-${uuid()}.cpuprofile`)
   await writeFile(path, text, { mode: 0o600, flag: 'wx' })
+  files.push(path)
+  for (const old of files.splice(0, files.length - MAX_FILES)) await rm(old, { force: true })
   return path
 }
