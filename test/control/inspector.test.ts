@@ -32,7 +32,7 @@ describe.each(['threads', 'processes'] as const)('in the pool %s', (pool) => {
   it('where shows the stack of a busy slot, and profile writes what kept it busy', async () => {
     const app = defineBusy(lab().app())
     const profileFolder = dirname(lab().path)
-    await lab().work(app, { hostname: NAME, pool, concurrency: 2, module: BUSY, profileFolder })
+    await lab().work(app, { hostname: NAME, pool, concurrency: 2, module: BUSY, profileFolder, revokeGrace: 0 })
     const control = new Control(app)
     const sent = { busy: await app.send('busy', []), waiting: await app.send('waiting', []) }
     let tasks: ReadonlyMap<string, RunningTask> = new Map()
@@ -67,6 +67,11 @@ describe.each(['threads', 'processes'] as const)('in the pool %s', (pool) => {
     expect(await control.inspect(ONE).queryTask(sent.busy.id)).toMatchObject({
       [NAME]: { [sent.busy.id]: ['active', {}] },
     })
+    // Until its thread or process is ended: then there is no profile.
+    const ended = control.profile(NAME, { seconds: 60, slot: busy?.slot ?? 0 })
+    await until(async () => 'error' in answerOf<object>(await control.profile(NAME, { seconds: 60 })))
+    await sent.busy.revoke({ terminate: true })
+    expect(answerOf(await ended)).toEqual({ error: expect.stringMatching(/^WorkerLostError.*has ended/) })
   })
 })
 

@@ -14,7 +14,8 @@ export async function profileOf(session: InspectorSession, time: number): Promis
     await inTime(session.ask('Profiler.startPreciseCoverage'), ANSWER_LIMIT_MS)
     await inTime(session.ask('Profiler.start'), ANSWER_LIMIT_MS)
     await inTime(session.ask('Profiler.stopPreciseCoverage'), ANSWER_LIMIT_MS)
-    await sleep(time, undefined, { ref: false })
+    const over = sleep(time, undefined, { ref: false })
+    await Promise.race(session.ended === undefined ? [over] : [over, session.ended])
     const { profile } = await inTime(session.ask('Profiler.stop'), ANSWER_LIMIT_MS)
     return JSON.stringify(profile)
   } finally {

@@ -9,6 +9,8 @@ export type InspectorFacts = Readonly<Record<string, unknown>>
  * loop is busy, but not one in native code, which answers later.
  */
 export interface InspectorSession {
+  /** Resolves when the thread has ended; absent where that ends this one, too. */
+  readonly ended?: Promise<void>
   /** Send a command. Resolves with its answer; rejects with the inspector's error, or when the thread has ended. */
   ask(method: string, params?: object): Promise<InspectorFacts>
   /** Call the listener with each of these events. */

@@ -1,3 +1,4 @@
+import { Deferred } from '../../std/deferred.ts'
 import { WorkerLostError } from '../../std/errors.ts'
 import { type InspectorFacts, type InspectorSession, ownSession } from './session.ts'
 
@@ -70,13 +71,20 @@ class ThreadSession {
   readonly #send: (message: string) => Promise<unknown>
   readonly #waiting = new Map<number, PromiseWithResolvers<InspectorFacts>>()
   readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #ended = new Deferred<void>()
+  #hasEnded = false
   #count = 0
 
   constructor(send: (message: string) => Promise<unknown>) {
     this.#send = send
   }
 
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
   ask(method: string, params: object = {}): Promise<InspectorFacts> {
+    if (this.#hasEnded) return Promise.reject(lost())
     const id = ++this.#count
     const answer = Promise.withResolvers<InspectorFacts>()
     this.#waiting.set(id, answer)
@@ -104,9 +112,15 @@ class ThreadSession {
 
   /** The thread has ended. */
   end(): void {
-    for (const { reject } of this.#waiting.values()) reject(new WorkerLostError('the thread has ended'))
+    this.#hasEnded = true
+    for (const { reject } of this.#waiting.values()) reject(lost())
     this.#waiting.clear()
+    this.#ended.resolve()
   }
+}
+
+function lost(): Error {
+  return new WorkerLostError('the thread has ended')
 }
 
 let inspectors: ThreadInspectors | undefined
@@ -126,6 +140,7 @@ export async function threadSession(thread: number): Promise<InspectorSession> {
   try {
     const session = await shared.of(thread)
     return {
+      ended: session.ended,
       ask: (method, params) => session.ask(method, params),
       on: (event, listener) => void ends.push(session.on(event, listener)),
       close,
