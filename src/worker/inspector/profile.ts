@@ -9,10 +9,10 @@ const ANSWER_LIMIT_MS = 5000
 export async function profileOf(session: InspectorSession, time: number): Promise<string> {
   try {
     await inTime(session.ask('Profiler.enable'), ANSWER_LIMIT_MS)
-    // V8 gives no name to a loop that was optimized while it ran, before the profile. To begin to count coverage
-    // discards all optimized code, so that such a loop is compiled again, with its name.
-    await inTime(session.ask('Profiler.startPreciseCoverage'), ANSWER_LIMIT_MS)
     await inTime(session.ask('Profiler.start'), ANSWER_LIMIT_MS)
+    // V8 gives no name to a loop that was optimized while it ran, before the profile. To begin to count coverage
+    // discards all optimized code: now that the profile runs, such a loop is compiled again, with its name.
+    await inTime(session.ask('Profiler.startPreciseCoverage'), ANSWER_LIMIT_MS)
     await inTime(session.ask('Profiler.stopPreciseCoverage'), ANSWER_LIMIT_MS)
     const over = sleep(time, undefined, { ref: false })
     await Promise.race(session.ended === undefined ? [over] : [over, session.ended])
