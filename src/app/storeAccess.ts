@@ -12,7 +12,7 @@ import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import { ConfigError, NotSupportedError } from '../std/errors.ts'
 import { requireText } from '../std/validate.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
-import type { StoreInfo, StoreVersion } from './storeInfo.ts'
+import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 
 /** What an app reads from its stores, and does in them, beside its calls. */
 export abstract class StoreAccess {
@@ -108,6 +108,14 @@ export abstract class StoreAccess {
   async connect(): Promise<StoreInfo> {
     const { broker, backend } = await this.appStores.open()
     return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+  }
+
+  /**
+   * Clock, memory and free space of the stores, as far as they can be known: for checks of an installation. Rejects
+   * with StoreUnavailableError.
+   */
+  async storeFacts(): Promise<readonly StoreFacts[]> {
+    return (await this.appStores.open()).facts()
   }
 
   /**

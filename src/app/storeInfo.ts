@@ -1,6 +1,8 @@
 import type { UnversionedStore } from '../stores/open.ts'
 import type { StoreMigration } from '../stores/store.ts'
 
+export type { StoreFacts } from '../stores/store.ts'
+
 /** The stores of an app, once they are open. */
 export interface StoreInfo {
   /** URLs without passwords. */

@@ -136,6 +136,11 @@ function addControl(root: Command): void {
         names,
       )
       .option('-j, --json', 'as JSON')
+    if (kind === 'control')
+      remote
+        .option('--seconds <number>', 'of profile: how long; default: 10', wholeNumber(1, 60))
+        .option('--slot <number>', 'of profile: a thread or process, as where shows it', wholeNumber(1, 10_000))
+    remote
       .addHelpText('after', () => commandList(kind))
       .action(async (name, args, options) => (await import('./fleet/remote.ts')).remote(kind, name, args, options))
   }
@@ -365,5 +370,6 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(flag('--control <commands>', WORKER_OPTIONS.control, CONTROL).argParser(controlled))
+    .addOption(flag('--profile-folder <folder>', WORKER_OPTIONS.profileFolder))
     .addOption(timeFlag('--grace <time>', WORKER_OPTIONS.grace, grace))
 }

@@ -36,6 +36,7 @@ export interface WorkerCommandOptions extends AppOptions {
   maxWorkerLosses?: number
   maxChildLosses?: number
   control?: readonly string[] | false
+  profileFolder?: string
   hostname?: string
   grace: number
   maxOutage?: number

@@ -7,7 +7,7 @@ import { requireNode } from '../std/node.ts'
 import { requireObject, requireText, shown } from '../std/validate.ts'
 import { ask, type ControlOptions, parseControlOptions, send } from './broadcast.ts'
 import { Inspect } from './inspect.ts'
-import type { CommandAnswer, CommandError, ControlReply } from './replies.ts'
+import type { CommandAnswer, CommandError, ControlReply, WrittenProfile } from './replies.ts'
 
 export type { ControlOptions } from './broadcast.ts'
 export { Inspect } from './inspect.ts'
@@ -21,7 +21,9 @@ export type {
   RunningTask,
   ScheduledTask,
   TaskInfo,
+  WorkerAbout,
   WorkerStats,
+  WrittenProfile,
 } from './replies.ts'
 
 requireNode()
@@ -38,6 +40,16 @@ export interface RevokeManyOptions extends ControlOptions {
 export interface ControlTimeLimits {
   soft?: Duration | undefined
   hard?: Duration | undefined
+}
+
+/** What is profiled. */
+export interface ProfileOptions {
+  /** How long: 1 to 60. Default `10`. */
+  seconds?: number | undefined
+  /** Number of a thread or process of the worker. Default: the worker's own thread. */
+  slot?: number | undefined
+  /** Longest wait for the answer after that time. Default `'10s'`. */
+  timeout?: Duration | undefined
 }
 
 type Arguments = Readonly<Record<string, unknown>>
@@ -180,6 +192,21 @@ export class Control {
   /** After `quiet`: take tasks again. */
   resume(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
     return this.broadcast('resume', {}, options)
+  }
+
+  /**
+   * Let one of our workers write a CPU profile: of its own thread, or of one of its threads or processes by its number
+   * (`slot`, as `where` shows it). Resolves when the file is there, with its path on the worker's machine.
+   */
+  profile(
+    worker: string,
+    { seconds = 10, slot, timeout = '10s' }: ProfileOptions = {},
+  ): Promise<ControlReply<WrittenProfile | CommandError>[]> {
+    requireText(worker, 'profile: worker')
+    requireCount(seconds, 'profile: seconds')
+    if (slot !== undefined) requireCount(slot, 'profile: slot')
+    const wait = seconds * 1000 + milliseconds(timeout, 'timeout')
+    return this.broadcast('profile', { seconds, slot: slot ?? null }, { destination: [worker], timeout: wait })
   }
 
   /** Stop the workers. None of them answers; resolves when the store has the command. */

@@ -1,7 +1,16 @@
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
 import { ask, type ControlOptions, type ParsedControlOptions, parseControlOptions } from './broadcast.ts'
-import type { ActiveQueue, Answers, CommandDone, RunningTask, ScheduledTask, TaskInfo, WorkerStats } from './replies.ts'
+import type {
+  ActiveQueue,
+  Answers,
+  CommandDone,
+  RunningTask,
+  ScheduledTask,
+  TaskInfo,
+  WorkerAbout,
+  WorkerStats,
+} from './replies.ts'
 
 /**
  * Questions to workers, ours and Celery's, that change nothing. Each resolves with what they answer, by host name: the
@@ -20,6 +29,11 @@ export class Inspect {
   /** Which workers run. */
   ping(): Promise<Answers<CommandDone>> {
     return this.#ask('ping')
+  }
+
+  /** Their versions, their clocks, and whether they take tasks. Celery's workers do not know it. */
+  about(): Promise<Answers<WorkerAbout>> {
+    return this.#ask('about')
   }
 
   /** Tasks that run. `safe`: their arguments as text. */

@@ -73,12 +73,37 @@ export interface WorkerStats {
   readonly [fact: string]: unknown
 }
 
-/** What a slot of one of our workers executes now. */
+/** One of our workers. */
+export interface WorkerAbout {
+  readonly software: string
+  readonly version: string
+  readonly node: string
+  /** Its clock, since the epoch. */
+  readonly time: number
+  /** It takes tasks; if not, `reason` says why, and `quiet` that a command did it. */
+  readonly ready: boolean
+  readonly quiet: boolean
+  readonly reason: string | null
+}
+
+/** What one of our workers executes now. */
 export interface RunningTask {
   readonly id: string
   readonly name: string
   readonly time_start: number | null
   readonly runtime: number | null
   readonly pool: string
+  /** Number of its thread or process in the worker, from 1; null in the worker's own thread. */
+  readonly slot: number | null
   readonly worker_pid: number
+  /** Innermost call first, as `encode (/srv/tasks.ts:12:5)`; null while it waits, and in the worker's own thread. */
+  readonly stack: readonly string[] | null
+}
+
+/** A CPU profile that a worker has written. */
+export interface WrittenProfile extends CommandDone {
+  /** On the worker's machine. */
+  readonly path: string
+  readonly slot: number | null
+  readonly pid: number
 }

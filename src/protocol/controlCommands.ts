@@ -23,12 +23,15 @@ export interface ControlCommand {
   readonly needs?: number
   /** Not for people: workers ask it of each other. */
   readonly hidden?: boolean
+  /** It takes a while: its worker obeys others meanwhile. */
+  readonly slow?: boolean
   /** Celery's workers do not know it. */
   readonly own?: boolean
   readonly doc: string
 }
 
 const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
+  about: { own: true, doc: 'its version, its clock, and whether it takes tasks' },
   active: { args: [['safe', 'flag']], usage: '[safe=false]', doc: 'tasks that run' },
   active_queues: { doc: 'queues that it takes from' },
   clock: { doc: 'its logical clock' },
@@ -53,7 +56,7 @@ const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   revoked: { doc: 'ids of revoked tasks' },
   scheduled: { doc: "tasks that it holds until their time: Celery's workers alone do" },
   stats: { doc: 'counts, pool, broker, and use of resources' },
-  where: { own: true, doc: 'what each slot executes now, and since when' },
+  where: { own: true, slow: true, doc: 'what each slot executes now, since when, and its stack' },
 }
 
 const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
@@ -94,6 +97,14 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   pool_grow: { args: [['n', 'whole']], usage: '[n=1]', doc: 'more slots' },
   pool_restart: { doc: "of Celery's workers: restart the pool" },
   pool_shrink: { args: [['n', 'whole']], usage: '[n=1]', doc: 'fewer slots' },
+  profile: {
+    own: true,
+    slow: true,
+    args: [['worker', 'text']],
+    usage: '<worker> [--seconds 10 [--slot 1]]',
+    needs: 1,
+    doc: 'write a CPU profile of a worker, or of one of its slots',
+  },
   quiet: { own: true, doc: 'take no more tasks; what runs goes on' },
   rate_limit: {
     args: [

@@ -7,7 +7,7 @@ import { AMQP_SCHEMES } from './rabbitmq/schemes.ts'
 import { REDIS_SCHEMES } from './redis/schemes.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
 import { SequentialUnitOfWork } from './sequentialUnitOfWork.ts'
-import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from './store.ts'
+import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from './store.ts'
 
 /** A kind of store, by the schemes of its URLs. */
 interface StoreKind {
@@ -75,6 +75,8 @@ export interface OpenStores {
    * `close` closes it. Rejects with ConfigError where neither keeps schedules.
    */
   schedule(app: string): Promise<ScheduleStore>
+  /** What the stores say of themselves, each once. Rejects with StoreUnavailableError. */
+  facts(): Promise<readonly StoreFacts[]>
   /** Close all. Rejects with the first error, after each was tried. */
   close(): Promise<void>
 }
@@ -97,6 +99,10 @@ export async function openStores(urls: StoreUrls, options: StoreOptions): Promis
     backend,
     unitOfWork,
     schedule: (app) => scheduleOf(store, results, app),
+    facts: async () => {
+      const all = await Promise.all((shared ? [store] : [store, results]).map((one) => one.facts?.()))
+      return all.filter((one) => one !== undefined)
+    },
     // Results first: `rpc://` has a consumer of the broker.
     close: () => closeAll(shared ? [store] : [results, store]),
   }

@@ -23,6 +23,18 @@ export interface StoreUse {
   readonly backend: boolean
 }
 
+/** What a store says of itself now. Facts that it cannot give are absent. */
+export interface StoreFacts {
+  /** Its URL, without a password. */
+  readonly store: string
+  /** Its clock, where that is not the clock of this machine, ms since the epoch. */
+  readonly now?: number | undefined
+  /** Bytes in use and allowed (0: no limit), and Redis' `maxmemory-policy`. */
+  readonly memory?: { readonly used: number; readonly limit: number; readonly policy: string } | undefined
+  /** Bytes that are free where it is kept. */
+  readonly free?: number
+}
+
 /**
  * One file, server or database: opened once for its URL, shared by all its parts. Parts that were not requested are
  * absent.
@@ -34,6 +46,8 @@ export interface Store {
   readonly unitOfWork?: UnitOfWork
   /** The schedule of an app. Absent where the store keeps none. */
   schedule?(app: string): Promise<ScheduleStore>
+  /** Absent where it has none to give. Rejects with StoreUnavailableError. */
+  facts?(): Promise<StoreFacts>
   /** Close all parts, then the store itself. */
   close(): Promise<void>
 }

@@ -2,11 +2,9 @@ import { DEFAULT_AHEAD } from '../broker/broker.ts'
 import type { TaskPool } from '../config/taskOptions.ts'
 import { allowedCommands, type ControlAllowed } from '../protocol/controlCommands.ts'
 import type { Duration } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
 import type { LogOption } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireText, shown } from '../std/validate.ts'
-import { type Autoscale, parseAutoscale, parseTaskPools } from './poolOptions.ts'
+import { type Autoscale, parseAutoscale, parseTaskPools, requireQueues, requireShare } from './poolOptions.ts'
 
 /**
  * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
@@ -120,6 +118,8 @@ export interface WorkerOptions {
    * only ask. Without `revoke` it learns of revoked tasks only from the store, when it starts. Default `true`.
    */
   control?: boolean | readonly string[] | undefined
+  /** Where CPU profiles are written. Default: the temporary folder of the system. */
+  profileFolder?: string | undefined
   /** Send the events of its tasks from the start. Default: the app's. */
   taskEvents?: boolean | undefined
   /**
@@ -148,6 +148,7 @@ export interface ParsedWorkerOptions
     | 'maxMemory'
     | 'taskEvents'
     | 'logger'
+    | 'profileFolder'
   > {
   readonly pool: PoolKind
   readonly prefetchMultiplier: number
@@ -357,6 +358,11 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
     more: 'Without `revoke` it learns of revoked tasks only from the store, when it starts.',
     celery: 'worker_enable_remote_control',
   },
+  profileFolder: {
+    kind: 'text',
+    absent: 'the temporary folder of the system',
+    doc: 'where [CPU profiles](how-to/what-is-my-worker-doing.md#cpu-profiles) are written',
+  },
   taskEvents: {
     kind: 'flag',
     absent: "the app's",
@@ -381,15 +387,4 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
 /** Throws ArgumentError. */
 export function parseWorkerOptions(options: WorkerOptions): ParsedWorkerOptions {
   return readOptions(WORKER_OPTIONS, options, 'Worker', '')
-}
-
-function requireShare(share: unknown, where: string): void {
-  if (typeof share === 'number' && share > 0 && share < 1) return
-  throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
-}
-
-function requireQueues(queues: unknown, where: string): void {
-  if (!Array.isArray(queues) || queues.length === 0)
-    throw new ArgumentError(`${where}: expected a list of at least one, got ${shown(queues)}`)
-  for (const queue of queues) requireText(queue, where)
 }

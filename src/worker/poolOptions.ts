@@ -1,7 +1,7 @@
 import type { TaskPool } from '../config/taskOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
-import { shown } from '../std/validate.ts'
+import { requireText, shown } from '../std/validate.ts'
 
 /** Between which sizes a pool scales itself: tasks at once. */
 export interface Autoscale {
@@ -39,4 +39,17 @@ export function parseAutoscale(given: Autoscale, where: string): Autoscale {
 export function requireSize(kind: string, size: number, max: number): void {
   if (!(Number.isInteger(size) && size >= 1 && size <= max))
     throw new ArgumentError(`pool ${kind}: expected a size from 1 to ${max}, got ${shown(size)}`)
+}
+
+/** Throws ArgumentError for what is no share of the time. */
+export function requireShare(share: unknown, where: string): void {
+  if (typeof share === 'number' && share > 0 && share < 1) return
+  throw new ArgumentError(`${where}: expected a number between 0 and 1, as 0.95, got ${shown(share)}`)
+}
+
+/** Throws ArgumentError for what is no list of names. */
+export function requireQueues(queues: unknown, where: string): void {
+  if (!Array.isArray(queues) || queues.length === 0)
+    throw new ArgumentError(`${where}: expected a list of at least one, got ${shown(queues)}`)
+  for (const queue of queues) requireText(queue, where)
 }

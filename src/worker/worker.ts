@@ -89,7 +89,7 @@ export class Worker implements Service {
   /** Throws ArgumentError for options that cannot be. Nothing runs before `start`. */
   constructor(app: App, options: WorkerOptions = {}) {
     const { hostname, queues, excludeQueues, workerDirect: isDirect, grace, ...others } = parseWorkerOptions(options)
-    const { maxOutage, maxTasks, revokeGrace, control, logger, ...rest } = others
+    const { maxOutage, maxTasks, revokeGrace, control, logger, profileFolder, ...rest } = others
     const { maxWorkerLosses, maxChildLosses, timeLimit, softTimeLimit, ...intake } = rest
     const { maxEventLoopUtilization, maxMemory, taskEvents, heartbeatInterval: interval, ...more } = intake
     const { prefetchMultiplier, disablePrefetch, ...pool } = more
@@ -121,6 +121,7 @@ export class Worker implements Service {
       state: this.#state,
       turns: () => this.#turns,
       timeLimits: this.#timeLimits,
+      profileFolder,
       revokeGrace,
       queueOf: (name) => this.#intake?.named(name),
       retract: (id) => this.#retract(id),

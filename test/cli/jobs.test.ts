@@ -23,6 +23,9 @@ describe('jobs by hand', () => {
     expect((await run(folder, ['revoke', '--task', 'add', '--dry-run'])).stdout).toMatch(
       /^one .*\n1 would be revoked\n$/,
     )
+    expect((await run(folder, ['revoke', '--state', 'PENDING', '--dry-run', '--limit', '1'])).stdout).toMatch(
+      /^two .*\nat least 1 would be revoked\nmore fit: go on with --cursor \S+\n$/,
+    )
     expect(await run(folder, ['revoke'])).toMatchObject({ code: 2, stdout: '' })
     expect(await run(folder, ['revoke', 'one', '--dry-run'])).toMatchObject({ code: 2, stdout: '' })
     expect(await run(folder, ['revoke', '--task', 'add'])).toEqual(ended('1 revoked\n'))
@@ -53,7 +56,9 @@ describe('doctor', () => {
       code: 1,
       stdout: expect.stringMatching(/^no-consumer: .*-Q/),
     })
-    expect(await doctor(folder, 'none')).toMatchObject({ code: 1, stdout: expect.stringMatching(/^unknown-job: /) })
+    const none = await run(folder, ['doctor', 'none', '-A', 'tasks.ts', '--json'])
+    expect(none.code).toBe(1)
+    expect(JSON.parse(none.stdout)).toEqual({ findings: [{ check: 'unknown-job', text: expect.any(String) }] })
     expect(await doctor(folder)).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^no-worker: .*\nno-consumer: .*celery \(1 waiting\)/),

@@ -1,10 +1,13 @@
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { project, run, startWorker } from './harness.ts'
 
 test('inspect and control: answers, JSON, destinations, and exit code 69 where no worker replies', async () => {
   const cwd = project()
   const ask = (...args: string[]) => run(cwd, [...args, '-A', 'tasks.ts'])
-  await startWorker(cwd, '-n', 'ours@test')
+  mkdirSync(join(cwd, 'profiles'))
+  await startWorker(cwd, '-n', 'ours@test', '--profile-folder', join(cwd, 'profiles'))
   const named = ['-d', 'ours@test', '-t', '10']
   expect(await ask('inspect', 'ping', ...named)).toMatchObject({
     code: 0,
@@ -21,6 +24,14 @@ test('inspect and control: answers, JSON, destinations, and exit code 69 where n
   expect(await ask('inspect', 'shutdown')).toMatchObject({
     code: 2,
     stderr: 'celeriac: inspect: shutdown is a command of celeriac control\n',
+  })
+  const profiled = await ask('control', 'profile', 'ours@test', '--seconds', '1')
+  expect([profiled.code, profiled.stderr]).toEqual([0, ''])
+  const [, path = ''] = /profile of 1 s written to (.+[.]cpuprofile)/.exec(profiled.stdout) ?? []
+  expect(dirname(path)).toBe(join(cwd, 'profiles'))
+  expect(await ask('control', 'quiet', '--slot', '1')).toMatchObject({
+    code: 2,
+    stderr: 'celeriac: quiet: --seconds and --slot are for celeriac control profile\n',
   })
   expect((await run(cwd, ['control', '--help'])).stdout).toMatch(/add_consumer .*rate_limit /s)
 })

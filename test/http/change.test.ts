@@ -1,12 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { bearer } from '../../src/http/server/serve.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { type Answer, build, type House } from './house.ts'
-import { ANN, authorize, BOB, ROOT } from './people.ts'
+import { ANN, BOB, ROOT } from './people.ts'
+
+/** Carla, with the scope of a task, and with another token that lacks it. */
+const GUARD = { authorization: 'Bearer a-token-of-carla-12' }
+const FORMER_GUARD = { authorization: 'Bearer b-token-of-carla-12' }
+const authorize = bearer({
+  'a-token-of-ann-1234': 'ann',
+  'a-token-of-bob-1234': 'bob',
+  'a-token-of-root-123': { id: 'root', scopes: ['admin'] },
+  'a-token-of-carla-12': { id: 'carla', scopes: ['guards'] },
+  'b-token-of-carla-12': 'carla',
+})
 
 const define = (app: Celeriac) => [
   app.task({ name: 'tasks.object', input: z.object({ n: z.number() }), run: ({ n }) => n }),
+  { task: app.task('tasks.guarded', (n: number) => n), scopes: ['guards'] },
 ]
 
 describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (store) => {
@@ -72,5 +85,40 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (st
     expect((await patch(id, { queue: 'fast' })).status).toBe(403)
     expect((await patch(id, { eta: '2099-01-01T00:00:00Z' })).status).toBe(200)
     expect((await patch(id, { priority: 9 })).status).toBe(403)
+  })
+
+  test('DELETE /v1/jobs revokes what fits a filter, for admins; a dry run lists it', async () => {
+    const revoke = (query: string, headers: Record<string, string> = ROOT): Promise<Answer> =>
+      house.ask('DELETE', `/v1/jobs${query}`, { headers })
+    await revoke('?task=tasks.object')
+    const ids = [await submitted(1), await submitted(2), await submitted(3)]
+    const foreign = await house.app.send('tasks.hidden', [], { tags: ['x'] })
+    expect((await revoke('?task=tasks.object', ANN)).status).toBe(403)
+    for (const query of ['', '?dryRun=1', '?limit=5', '?task=tasks.hidden', '?tag=', '?olderThan=soon', '?other=1'])
+      expect([query, (await revoke(query)).status]).toEqual([query, 400])
+    const dry = await revoke('?state=PENDING&dryRun=1')
+    expect(dry).toMatchObject({ status: 200, json: { revoked: 0 } })
+    expect(dry.json.jobs.map(({ id }: { id: string }) => id).toSorted()).toEqual(ids.toSorted())
+    expect(await revoke('?olderThan=1d&dryRun=1')).toMatchObject({ json: { jobs: [] } })
+    const first = await revoke('?state=PENDING&limit=2')
+    expect(first).toMatchObject({ json: { revoked: expect.any(Number), cursor: expect.any(String) } })
+    const rest = await revoke(`?state=PENDING&cursor=${first.json.cursor}`)
+    expect(first.json.revoked + rest.json.revoked).toBe(3)
+    expect(await house.app.states([...ids, foreign.id])).toEqual(['REVOKED', 'REVOKED', 'REVOKED', 'PENDING'])
+  })
+
+  test('the scope of its task is needed, also of the owner; a changed priority is in its message', async () => {
+    const { json } = await house.post('/v1/tasks/tasks.guarded', [1], GUARD)
+    const { id } = json
+    expect((await patch(id, { eta: '2099-01-01T00:00:00Z' }, GUARD)).status).toBe(200)
+    // The same client, whose token has the scope no more.
+    expect(await patch(id, { eta: '2098-01-01T00:00:00Z' }, FORMER_GUARD)).toMatchObject({
+      status: 403,
+      json: { detail: expect.stringContaining('tasks.guarded needs guards') },
+    })
+    expect((await patch(id, { priority: 7 }, ROOT)).status).toBe(200)
+    const message = await house.app.message(id)
+    expect(message?.envelope.properties.priority).toBe(7)
+    expect(message?.due).toBe(Date.parse('2099-01-01T00:00:00Z'))
   })
 })

@@ -154,7 +154,7 @@ describe.each(stores)('jobs on %s', (store) => {
 
   test('405 tells what is allowed', async () => {
     for (const [path, allow] of [
-      ['/v1/jobs', 'GET, HEAD'],
+      ['/v1/jobs', 'GET, HEAD, DELETE'],
       ['/v1/jobs/good', 'GET, HEAD, PATCH, DELETE'],
       ['/v1/jobs/good/result', 'GET, HEAD'],
       ['/readyz', 'GET, HEAD'],

@@ -105,6 +105,7 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
     state: new WorkerState(),
     turns: () => undefined,
     timeLimits: {},
+    profileFolder: undefined,
     revokeGrace: 0,
     queueOf: () => undefined,
     retract: () => undefined,

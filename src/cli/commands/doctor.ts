@@ -1,18 +1,20 @@
 import type { App } from '../../app/app.ts'
 import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
-import { Control } from '../../control/control.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import { isStoreAway } from '../../std/thrown.ts'
-import { type Finding, type Fleet, findingsOf, INSTALLATION_CHECKS, JOB_CHECKS } from '../doctor/checks.ts'
+import { version } from '../../std/version.ts'
+import { type Finding, findingsOf, INSTALLATION_CHECKS, JOB_CHECKS, type JobEvidence } from '../doctor/checks.ts'
+import { type Fleet, fleetOf } from '../doctor/fleet.ts'
+import { SURROUNDING_CHECKS, type Surroundings } from '../doctor/surroundings.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
+
+/** A store that is there, and refuses what is written: errors of Redis, RabbitMQ and SQLite. */
+const FULL = /used memory > 'maxmemory'|MISCONF|takes no messages now|disk is full/
 
 export interface DoctorCommandOptions extends AppOptions {
   json?: boolean
 }
-
-/** How long workers have to reply, ms. */
-const REPLY_TIMEOUT_MS = 1000
 
 /** `celeriac doctor`: why a job does not run, or what is wrong here. The exit code is 1 where it finds something. */
 export async function doctor(id: string | undefined, options: DoctorCommandOptions): Promise<void> {
@@ -22,24 +24,50 @@ export async function doctor(id: string | undefined, options: DoctorCommandOptio
   if (findings.length > 0) process.exitCode = 1
 }
 
-async function look(app: App, id: string | undefined): Promise<Finding[]> {
+/** What is found: of one job, or of the installation. */
+export async function look(app: App, id?: string): Promise<Finding[]> {
   try {
-    // Before the stores are opened, which would migrate them.
-    const versions = await app.migrate({ print: true })
-    const outdated = versions.flatMap(({ store, steps }) =>
-      steps && steps.length > 0 ? [`${store} lacks ${steps.length} of the steps of this version`] : [],
-    )
-    if (outdated.length > 0) return [{ check: 'schema', text: `${outdated.join('; ')}: run celeriac migrate` }]
+    const outdated = await schemaFinding(app)
+    if (outdated) return [outdated]
     await app.connect()
+    // Before workers are asked: any consumer, also one for answers, may rescue a message whose lease has ended.
+    const evidence = id === undefined ? undefined : await evidenceOf(app, id)
+    const stores = await storesOf(app)
     const fleet = await fleetOf(app)
-    return id === undefined ? await installation(app, fleet) : await job(app, id, fleet)
+    const around = findingsOf(SURROUNDING_CHECKS, { fleet, stores, version: version() })
+    if (!evidence) return [...(await installation(app, fleet)), ...around]
+    // The broker is the first of the stores.
+    const now = stores[0]?.now ?? app.config.clock.now()
+    return [...findingsOf(JOB_CHECKS, { ...evidence, fleet, now }), ...around]
   } catch (error) {
     if (!isStoreAway(error)) throw error
-    return [{ check: 'store-unavailable', text: `${(error as Error).message}: start it, or check its URL` }]
+    return [unavailable((error as Error).message)]
   }
 }
 
-async function job(app: App, id: string, fleet: Fleet): Promise<Finding[]> {
+function unavailable(message: string): Finding {
+  return FULL.test(message)
+    ? { check: 'store-full', text: `${message}: make room, or allow it more` }
+    : { check: 'store-unavailable', text: `${message}: start it, or check its URL` }
+}
+
+/** Before the stores are opened, which would migrate them. */
+async function schemaFinding(app: App): Promise<Finding | undefined> {
+  const lacks = (await app.migrate({ print: true })).flatMap(({ store, steps }) =>
+    steps && steps.length > 0 ? [`${store} lacks ${steps.length} of the steps of this version`] : [],
+  )
+  return lacks.length === 0 ? undefined : { check: 'schema', text: `${lacks.join('; ')}: run celeriac migrate` }
+}
+
+async function storesOf(app: App): Promise<Surroundings['stores']> {
+  const { clock } = app.config
+  const from = clock.now()
+  const facts = await app.storeFacts()
+  const until = clock.now()
+  return facts.map((fact) => ({ ...fact, from, until }))
+}
+
+async function evidenceOf(app: App, id: string): Promise<Omit<JobEvidence, 'fleet' | 'now'>> {
   const info = await app.result(id).info()
   let finds = true
   const message = await app.message(id, info?.queue).catch((error: unknown) => {
@@ -47,7 +75,7 @@ async function job(app: App, id: string, fleet: Fleet): Promise<Finding[]> {
     finds = false
     return undefined
   })
-  return findingsOf(JOB_CHECKS, { id, info, message, finds, fleet, now: app.config.clock.now() })
+  return { id, info, message, finds }
 }
 
 async function installation(app: App, fleet: Fleet): Promise<Finding[]> {
@@ -58,25 +86,4 @@ async function installation(app: App, fleet: Fleet): Promise<Finding[]> {
     dead.set(deadLetterQueue(queue), await app.queueSize(deadLetterQueue(queue)))
   }
   return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead })
-}
-
-/** What workers say within the timeout; one that is busy with a task that blocks it may not answer. */
-async function fleetOf(app: App): Promise<Fleet> {
-  const inspect = new Control(app).inspect({ timeout: REPLY_TIMEOUT_MS })
-  const [pongs, queues, tasks] = await Promise.all([inspect.ping(), inspect.activeQueues(), inspect.registered()])
-  const named = Object.entries(queues).flatMap(([worker, answer]) =>
-    Array.isArray(answer) ? answer.map(({ name }: ActiveQueue) => [name, worker] as const) : [],
-  )
-  const known = Object.entries(tasks).flatMap(([worker, answer]) =>
-    Array.isArray(answer) ? answer.map((text: string) => [text.split(' ', 1)[0] as string, worker] as const) : [],
-  )
-  return { workers: Object.keys(pongs), queues: grouped(named), tasks: grouped(known) }
-}
-
-type ActiveQueue = { readonly name: string }
-
-function grouped(pairs: readonly (readonly [key: string, worker: string])[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>()
-  for (const [key, worker] of pairs) groups.set(key, [...(groups.get(key) ?? []), worker])
-  return groups
 }

@@ -57,7 +57,8 @@ export async function revokeMany(options: RevokeJobsCommandOptions): Promise<voi
     return
   }
   const lines = dryRun ? found.jobs.map(jobLine) : []
-  const count = dryRun ? `${found.jobs.length} would be revoked` : `${found.revoked} revoked`
+  const atLeast = found.cursor === undefined ? '' : 'at least '
+  const count = dryRun ? `${atLeast}${found.jobs.length} would be revoked` : `${found.revoked} revoked`
   const more = found.cursor === undefined ? [] : [`more fit: go on with --cursor ${found.cursor}`]
   process.stdout.write(`${[...lines, count, ...more].join('\n')}\n`)
 }

@@ -1,19 +1,13 @@
 import type { App } from '../../app/app.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
+import type { Fleet } from './fleet.ts'
 
 /** What is wrong: the evidence, and what to do, in one line. */
 export interface Finding {
   /** Its name, for programs; it never changes. */
   readonly check: string
   readonly text: string
-}
-
-/** What the workers that answer say of themselves, by host name. */
-export interface Fleet {
-  readonly workers: readonly string[]
-  readonly queues: ReadonlyMap<string, readonly string[]>
-  readonly tasks: ReadonlyMap<string, readonly string[]>
 }
 
 /** What the checks of one job look at. */
@@ -24,6 +18,7 @@ export interface JobEvidence {
   /** The store can find messages. */
   readonly finds: boolean
   readonly fleet: Fleet
+  /** By the clock of the store, ms since the epoch. */
   readonly now: number
 }
 
@@ -35,7 +30,8 @@ export interface InstallationEvidence {
   readonly dead: ReadonlyMap<string, number>
 }
 
-type Check<Evidence> = readonly [check: string, find: (evidence: Evidence) => string | undefined]
+/** Its name, and how it finds what is wrong. */
+export type Check<Evidence> = readonly [check: string, find: (evidence: Evidence) => string | undefined]
 
 /** In this order; the first that decides it is the most likely reason. A further check is a further row. */
 export const JOB_CHECKS: readonly Check<JobEvidence>[] = [
@@ -74,6 +70,17 @@ export const JOB_CHECKS: readonly Check<JobEvidence>[] = [
       return holder !== undefined && !fleet.workers.includes(holder)
         ? `${holder} holds it and does not answer: it is busy with a task that blocks it, or lost; then the message is rescued when its lease ends`
         : undefined
+    },
+  ],
+  [
+    'running',
+    ({ id, message, info, fleet, now }) => {
+      const holder = message?.place === 'held' ? (message.holder ?? info?.worker) : undefined
+      if (holder === undefined || !fleet.workers.includes(holder)) return undefined
+      const ends = message?.leaseEnds
+      if (ends !== undefined && ends < now) return undefined
+      const lease = ends === undefined ? '' : `, with a lease of ${seconds(ends - now)} s more, which it renews`
+      return `${holder} has it${lease}: celeriac inspect query_task ${id} says whether it runs or waits there for a slot`
     },
   ],
   [

@@ -13,6 +13,9 @@ export interface RemoteCommandOptions extends AppOptions {
   /** ms */
   timeout: number
   json?: boolean
+  /** Of `profile` alone. */
+  seconds?: number
+  slot?: number
 }
 
 type Kind = ControlCommand['kind']
@@ -28,13 +31,18 @@ export async function remote(
   options: RemoteCommandOptions,
 ): Promise<void> {
   const given = argumentsOf(name, commandOf(kind, name), args)
-  const { timeout, json } = options
+  const { timeout, json, seconds, slot } = options
+  if (name === 'profile' && options.destination)
+    throw new ArgumentError('profile: expected the worker as its argument, got --destination')
+  if (name !== 'profile' && (seconds !== undefined || slot !== undefined))
+    throw new ArgumentError(`${name}: --seconds and --slot are for celeriac control profile`)
   const destination = options.destination?.map((worker) => workerName(worker))
   const replies = await withApp(options, async (app) => {
     const control = new Control(app)
     if (name === 'shutdown') return control.shutdown({ destination, timeout })
     // Also remembered for workers that start later.
     if (name === 'revoke') return control.revoke(given.task_id as string[], { destination, timeout })
+    if (name === 'profile') return control.profile(workerName(given.worker as string), { seconds, slot, timeout })
     return control.broadcast(name, given, { destination, timeout })
   })
   if (replies === undefined) process.stdout.write('sent: a worker that shuts down does not answer\n')

@@ -34,3 +34,45 @@ export function changeJob(answers: Answers): JsonSchema {
     },
   }
 }
+
+/** Revoking many. `tasks`: names that it may be about. */
+export function revokeJobs(tasks: readonly string[], answers: Answers): JsonSchema {
+  const flag = { type: 'boolean', default: false }
+  const text = { type: 'string' }
+  const parameters = {
+    state: [text, 'Only those in this state.'],
+    task: [tasks.length > 0 ? { type: 'string', enum: tasks } : text, 'Only those of this task.'],
+    owner: [text, 'Only those that this client submitted.'],
+    tag: [text, 'Only those with this tag.'],
+    q: [{ type: 'string', minLength: 1, maxLength: 200 }, 'Only those with each of these words, as in the list.'],
+    since: [text, 'Only those submitted since then: a time, or a date.'],
+    olderThan: [{ type: 'string', examples: ['2d'] }, 'Only those submitted at least this long ago.'],
+    dryRun: [flag, 'List what would be revoked, and change nothing.'],
+    terminate: [flag, 'Also end running ones by force, where their pool can.'],
+    limit: [{ type: 'integer', minimum: 1, maximum: 1000, default: 1000 }, 'Most jobs of one request.'],
+    cursor: [text, 'From the answer before, to go on.'],
+  } as const
+  const properties = {
+    jobs: { type: 'array', items: ref('schemas', 'Job'), description: 'As they were before, newest first.' },
+    revoked: { type: 'integer', description: 'How many of them were revoked; in a dry run 0.' },
+    cursor: { type: 'string', description: 'There are more that may fit.' },
+  }
+  return {
+    operationId: 'revokeJobs',
+    tags: ['jobs'],
+    summary: 'Revoke the jobs that fit a filter and have not ended',
+    description: 'Only for admins. At least one filter has to be given.',
+    parameters: Object.entries(parameters).map(([name, [schema, description]]) => ({
+      name,
+      in: 'query',
+      description,
+      schema,
+    })),
+    responses: {
+      200: answers.ok('What was revoked, or would be.', {
+        content: json({ type: 'object', properties, required: ['jobs', 'revoked'] }),
+      }),
+      ...answers.problems(false, 'invalid-query', 'forbidden', 'cannot-list'),
+    },
+  }
+}

@@ -1,7 +1,7 @@
 import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
-import { changeJob } from './change.ts'
+import { changeJob, revokeJobs } from './change.ts'
 import { EVENT_STREAM } from './events.ts'
 import { linksFromBody, linksFromPath } from './links.ts'
 
@@ -62,7 +62,7 @@ export function webhookMark(webhooks: boolean): JsonSchema {
 export function jobPaths(base: string, tasks: readonly string[], answers: Answers, webhooks: boolean): JsonSchema {
   const job = `${base}/jobs/{id}`
   return {
-    [`${base}/jobs`]: { get: listJobs(tasks, answers) },
+    [`${base}/jobs`]: { get: listJobs(tasks, answers), delete: revokeJobs(tasks, answers) },
     [job]: { parameters: [ID_PARAMETER], get: getJob(answers), delete: cancelJob(answers), patch: changeJob(answers) },
     [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
     [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },

@@ -11,7 +11,7 @@ import { shownHeaders } from '../output/jobHeaders.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { respondProblem } from '../output/problem.ts'
 import { endOfWait } from '../server/shutdownSignal.ts'
-import { cancelJob } from './cancel.ts'
+import { cancelJob } from './changes/cancel.ts'
 import { showGroup } from './groupJob.ts'
 
 /** `GET`, `DELETE` and `PATCH /jobs/{id}`: see a job, end a job, change a job that waits. */
@@ -19,7 +19,7 @@ export function addJobRoutes(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/jobs/:id`
   api.get(path, (c) => show(c, scope))
   api.delete(path, (c) => cancelJob(c, scope))
-  api.patch(path, async (c) => (await import('./change.ts')).changeJob(c, scope))
+  api.patch(path, async (c) => (await import('./changes/change.ts')).changeJob(c, scope))
   api.all(path, methodNotAllowed('GET, HEAD, PATCH, DELETE'))
 }
 

@@ -23,11 +23,12 @@ const DEFAULT_LIMIT = 50
 /** Pages of the store that are read for one answer, where none of their jobs may be shown. */
 const MAX_PAGES = 10
 
-/** `GET /jobs`: the jobs of the exposed tasks, by page. */
+/** `GET /jobs`: the jobs of the exposed tasks, by page. `DELETE /jobs`: revoke those that fit. */
 export function addListRoute(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/jobs`
   api.get(path, (c) => list(c, scope))
-  api.all(path, methodNotAllowed('GET, HEAD'))
+  api.delete(path, async (c) => (await import('./changes/revoke.ts')).revokeJobs(c, scope))
+  api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
 }
 
 /** Where a page begins: which of the stored states, and the store's own cursor in that list. */

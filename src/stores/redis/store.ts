@@ -26,6 +26,7 @@ function openRedis(url: string, options: StoreOptions, use: StoreUse): Store {
     backend,
     unitOfWork: broker && backend && new RedisUnitOfWork(broker, backend),
     schedule: async (app) => new RedisScheduleStore(connection, keyPrefix, app),
+    facts: async () => (await import('./facts.ts')).redisFacts(connection),
     close: async () => {
       await backend?.close()
       try {

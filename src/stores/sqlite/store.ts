@@ -1,5 +1,6 @@
+import { statfs } from 'node:fs/promises'
 import type { Migration } from '../migration.ts'
-import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { SqliteBroker } from './broker/broker.ts'
 import { openDatabase, plannedMigration } from './database.ts'
 import { SqliteFile } from './file.ts'
@@ -21,6 +22,7 @@ function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
     backend,
     unitOfWork: broker && backend && new SqliteUnitOfWork(broker, backend),
     schedule: async (app) => new SqliteScheduleStore(file, app),
+    facts: () => factsOf(file),
     close: async () => {
       await backend?.close()
       try {
@@ -30,6 +32,12 @@ function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
       }
     },
   }
+}
+
+/** It is on this machine, and has its clock. */
+async function factsOf({ path, url: store }: SqliteFile): Promise<StoreFacts> {
+  const { bavail, bsize } = await statfs(path)
+  return { store, free: bavail * bsize }
 }
 
 /** A new file needs no line in the log. */

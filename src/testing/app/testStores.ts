@@ -48,6 +48,7 @@ export function testStores(config: Config, gate: Gate, sent: SentCalls): Stores 
     backend,
     unitOfWork: unitOfWorkOf(broker, backend, gate),
     schedule: async () => schedule,
+    facts: async () => [],
     feed: new TestFeed(memory, gate),
     close: async () => {
       await memory.close()

@@ -1,7 +1,9 @@
 import type { Queue } from '../../broker/broker.ts'
 import type { QueueOptions } from '../../broker/queueOptions.ts'
 import type { ControlAllowed } from '../../protocol/controlCommands.ts'
+import type { StopSignal } from '../../std/stopSignal.ts'
 import type { TaskEvents } from '../events.ts'
+import type { WorkerHealth } from '../health.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { AutoscaleState } from '../scale/poolSize.ts'
 import type { WorkerState } from '../state.ts'
@@ -13,6 +15,7 @@ import type { WorkerApp } from '../workerApp.ts'
 export interface ControlledWorker {
   readonly hostname: string
   readonly queues: readonly string[]
+  readonly health: WorkerHealth
   readonly pool: Pool
   readonly pools: readonly Pool[]
   readonly taskEvents: TaskEvents
@@ -38,6 +41,8 @@ export interface Controlled {
   turns(): Turns | undefined
   /** Those of the worker. */
   readonly timeLimits: TimeLimits
+  /** Where CPU profiles are written. Default: the temporary folder of the system. */
+  readonly profileFolder: string | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
   readonly revokeGrace: number
   /** The queue that it takes from by this name; undefined before it takes tasks. */
@@ -48,6 +53,8 @@ export interface Controlled {
 
 /** What a command is given. */
 export interface CommandContext extends Controlled {
+  /** Aborts when the worker listens no more. */
+  readonly stopping: StopSignal
   /** When the worker began to listen, ms since the epoch. */
   readonly since: number
   /** Ask these to stop, and with `terminate` end them by force after a while. Returns the ids of those that run. */

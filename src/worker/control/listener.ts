@@ -12,7 +12,7 @@ import {
   readRequest,
   terminated,
 } from '../../protocol/control.ts'
-import { commandName } from '../../protocol/controlCommands.ts'
+import { CONTROL_COMMANDS, commandName } from '../../protocol/controlCommands.ts'
 import { encodePlain } from '../../protocol/encoding.ts'
 import { pythonRepr } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
@@ -32,6 +32,9 @@ export class ControlListener implements Service {
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   #others: Promise<ReadonlyMap<string, Command>> | undefined
   #since = 0
+  #ended = new AbortController()
+  /** Answers to commands that take a while. */
+  readonly #slow = new Set<Promise<void>>()
 
   constructor(controlled: Controlled) {
     this.#controlled = controlled
@@ -54,11 +57,12 @@ export class ControlListener implements Service {
     const queue = { name: controlQueue(hostname, uuid()), bindings: [CONTROL_BINDING], transient: true }
     const consumer = await broker.consume([queue], { prefetch: 100, name: hostname })
     const ended = new AbortController()
+    this.#ended = ended
     const loop = this.#listen(consumer, broker, ended.signal)
     const mingling = this.#mingle(ended.signal)
     run.defer(async () => {
       ended.abort()
-      await Promise.all([consumer.release(), mingling])
+      await Promise.all([consumer.release(), mingling, ...this.#slow])
       await loop
     })
   }
@@ -87,10 +91,18 @@ export class ControlListener implements Service {
   }
 
   async #receive({ envelope }: Delivery, broker: Broker): Promise<void> {
-    const { worker, app } = this.#controlled
+    const { app } = this.#controlled
     const { contentType, contentEncoding } = envelope.properties
     app.logicalClock.adjust(envelope.headers.clock)
     const request = readRequest(deserialize(envelope.body, contentType, contentEncoding, ALL_CONTENT_TYPES))
+    const answering = this.#reply(request, contentType, broker)
+    if (!CONTROL_COMMANDS.get(commandName(request.method))?.slow) return answering
+    const answered = answering.catch((error: unknown) => this.#report(error)).finally(() => this.#slow.delete(answered))
+    this.#slow.add(answered)
+  }
+
+  async #reply(request: ControlRequest, contentType: string, broker: Broker): Promise<void> {
+    const { worker, app } = this.#controlled
     const value = await this.#obey(request)
     const { replyTo: to, ticket } = request
     if (!to || value === undefined) return
@@ -146,6 +158,7 @@ export class ControlListener implements Service {
     return {
       ...controlled,
       since: this.#since,
+      stopping: this.#ended.signal,
       revoke: (ids, terminate) => revokeHere(ids, terminate, controlled),
     }
   }

@@ -23,8 +23,19 @@ export interface RunOptions {
   readonly emit?: Emit | undefined
 }
 
+/** A look into the thread or process of a child, also while a task keeps it busy. */
+export interface Inspection {
+  /**
+   * What it executes now, the innermost call first, as `encode (/srv/tasks.ts:12:5)`; undefined where it executes no
+   * JavaScript within `limit` ms. Rejects where it has ended or cannot be looked at.
+   */
+  stack(limit: number): Promise<readonly string[] | undefined>
+  /** Its CPU profile over `time` ms, as the JSON text of a `.cpuprofile` file. Rejects in the same way. */
+  profile(time: number): Promise<string>
+}
+
 /** A child of a pool, for remote control. */
-export interface ChildInfo {
+export interface ChildInfo extends Inspection {
   /** Of its process; of a thread, that of the worker. */
   readonly pid: number
   /** Id of the job that it runs now. */

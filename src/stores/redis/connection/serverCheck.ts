@@ -26,7 +26,8 @@ export async function warnAboutServer(session: Session, warn: (message: string) 
   }
 }
 
-function field(info: unknown, name: string): string | undefined {
+/** A fact of what INFO answers. */
+export function field(info: unknown, name: string): string | undefined {
   if (typeof info !== 'string') return undefined
   const line = info.split(/\r?\n/).find((one) => one.startsWith(`${name}:`))
   return line?.slice(name.length + 1)

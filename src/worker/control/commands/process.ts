@@ -1,9 +1,11 @@
 import { readRevoked, revokedData } from '../../../protocol/control.ts'
+import { version } from '../../../std/version.ts'
+import { NOT_READY } from '../../health.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
-import { infoOf, pidOf } from './requests.ts'
 
 /** The worker as a process, and what workers ask of each other. */
 export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
+  about,
   clock: (_, { app }) => ({ clock: app.logicalClock.value }),
   hello,
   memsample: memory,
@@ -23,7 +25,20 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
     await worker.resume()
     return { ok: 'takes tasks' }
   },
-  where,
+}
+
+/** `time`: its clock, seconds since the epoch; `reason`: why it takes no tasks. */
+function about(_: Arguments, { worker: { health }, app }: CommandContext): unknown {
+  const { ready, reason = null } = health
+  return {
+    software: 'celeriac',
+    version: version(),
+    node: process.versions.node,
+    time: app.config.clock.now() / 1000,
+    ready,
+    quiet: reason === NOT_READY.quiet,
+    reason,
+  }
 }
 
 /** RSS of this process. */
@@ -39,23 +54,4 @@ function hello({ from_node: from, revoked }: Arguments, { worker, app, state }: 
   if (from === worker.hostname) return undefined
   for (const id of readRevoked(revoked)) state.revoked.add(id)
   return { revoked: revokedData(state.revoked.all(), process.hrtime()[0]), clock: app.logicalClock.forward() }
-}
-
-/** Each run, with where it runs. A stack cannot be taken of a thread that computes without stopping it. */
-function where(_: Arguments, context: CommandContext): unknown {
-  const { state, app } = context
-  const now = app.config.clock.now()
-  return [...state.running.values()].map((request) => {
-    const { id, name, time_start } = infoOf(request, context, true)
-    const pool = context.worker.pools.find(({ children }) => children?.some(({ job }) => job === id))
-    const runtime = request.begun === undefined ? null : Math.max(0, now - request.begun) / 1000
-    return {
-      id,
-      name,
-      time_start,
-      runtime,
-      pool: (pool ?? context.worker.pool).kind,
-      worker_pid: pidOf(request, context),
-    }
-  })
 }

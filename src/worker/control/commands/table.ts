@@ -1,5 +1,6 @@
 import type { Command } from '../controlled.ts'
 import { EVENT_COMMANDS } from './events.ts'
+import { INSPECTOR_COMMANDS } from './inspector.ts'
 import { LIMIT_COMMANDS } from './limits.ts'
 import { POOL_COMMANDS } from './pool.ts'
 import { PROCESS_COMMANDS } from './process.ts'
@@ -13,6 +14,7 @@ import { STATS_COMMANDS } from './stats.ts'
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(
   [
     EVENT_COMMANDS,
+    INSPECTOR_COMMANDS,
     LIMIT_COMMANDS,
     POOL_COMMANDS,
     PROCESS_COMMANDS,

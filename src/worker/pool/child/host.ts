@@ -1,3 +1,4 @@
+import type { Inspection } from '../pool.ts'
 import type { ChildData, FromChild, ToChild } from './messages.ts'
 
 /** What a pool learns of one of its children. */
@@ -10,7 +11,7 @@ export interface ChildEvents {
 }
 
 /** One thread or process of a pool, seen from the pool. */
-export interface ChildHost {
+export interface ChildHost extends Inspection {
   /** Id of the process; undefined where it could not be started. */
   readonly pid: number | undefined
   /** Throws for a value that cannot cross. Without effect on a child that has ended. */

@@ -6,7 +6,7 @@ import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
 import { type Logger, ONCE_FIELD } from '../../../std/log.ts'
 import { asError } from '../../../std/thrown.ts'
-import type { RunOptions } from '../pool.ts'
+import type { ChildInfo, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
 import { loadError } from './loadFailure.ts'
@@ -71,6 +71,14 @@ export class JobChild {
   /** Id of the job that it runs. */
   get job(): string | undefined {
     return this.#running?.job.id
+  }
+
+  /** For remote control; undefined where it could not be started. */
+  get info(): ChildInfo | undefined {
+    const { pid } = this.#host
+    if (pid === undefined) return undefined
+    const host = this.#host
+    return { pid, job: this.job, stack: (limit) => host.stack(limit), profile: (time) => host.profile(time) }
   }
 
   get alive(): boolean {

@@ -85,7 +85,7 @@ export class ChildPool implements Pool {
   }
 
   get children(): readonly ChildInfo[] {
-    return [...this.#open].flatMap(({ pid, job }) => (pid === undefined ? [] : { pid, job }))
+    return [...this.#open].flatMap(({ info }) => info ?? [])
   }
 
   /**

@@ -2,9 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Deferred } from '../../../std/deferred.ts'
+import { WorkerLostError } from '../../../std/errors.ts'
 import { packageFile } from '../../../std/packageFile.ts'
 import type { ChildEvents, ChildHost, ChildKind } from '../child/host.ts'
 import type { ChildData, FromChild, ToChild } from '../child/messages.ts'
+import type { Inspection } from '../pool.ts'
 import { LIFELINE } from './lifeline.ts'
 import { killGroup } from './processGroup.ts'
 
@@ -25,6 +27,7 @@ const OWN_OPTION = /^--(?:inspect|cpu-prof|heap-prof|prof|trace-)/
 class Process implements ChildHost {
   readonly #child: ChildProcess
   readonly #ended = new Deferred<void>()
+  #inspection: Promise<Inspection> | undefined
 
   /** It leads a process group, so that all that it starts ends with it, and no signal of a terminal reaches it. */
   constructor(data: ChildData, events: ChildEvents, options: readonly string[]) {
@@ -43,11 +46,15 @@ class Process implements ChildHost {
       events.uncaught(error)
       this.#exit(error.message, events)
     })
-    // Undefined, as is `send`, for a process that could not be started because files are exhausted.
-    const lifeline = (child.stdio as ChildProcess['stdio'] | undefined)?.[LIFELINE] as Duplex | undefined
+    const lifeline = this.#lifeline
     // Reset when the child ends, which `exit` reports.
     lifeline?.on('error', () => lifeline.destroy())
     this.#post(data)
+  }
+
+  /** Undefined, as is `send`, for a process that could not be started because files are exhausted. */
+  get #lifeline(): Duplex | undefined {
+    return (this.#child.stdio as ChildProcess['stdio'] | undefined)?.[LIFELINE] as Duplex | undefined
   }
 
   get pid(): number | undefined {
@@ -62,6 +69,21 @@ class Process implements ChildHost {
     const { pid, exitCode, signalCode } = this.#child
     if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid)
     await this.#ended.promise
+  }
+
+  async stack(limit: number): Promise<readonly string[] | undefined> {
+    return (await this.#inspect()).stack(limit)
+  }
+
+  async profile(time: number): Promise<string> {
+    return (await this.#inspect()).profile(time)
+  }
+
+  #inspect(): Promise<Inspection> {
+    const lifeline = this.#lifeline
+    if (!lifeline) return Promise.reject(new WorkerLostError('the process was not started'))
+    this.#inspection ??= import('./inspection.ts').then(({ ProcessInspection: Looks }) => new Looks(lifeline))
+    return this.#inspection
   }
 
   unref(): void {

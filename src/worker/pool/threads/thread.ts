@@ -33,6 +33,22 @@ class Thread implements ChildHost {
     await this.#worker.terminate()
   }
 
+  async stack(limit: number): Promise<readonly string[] | undefined> {
+    const [{ stackOf }, { threadSession }] = await Promise.all([
+      import('../../inspector/stack.ts'),
+      import('../../inspector/threadSessions.ts'),
+    ])
+    return stackOf(await threadSession(this.#worker.threadId), limit)
+  }
+
+  async profile(time: number): Promise<string> {
+    const [{ profileOf }, { threadSession }] = await Promise.all([
+      import('../../inspector/profile.ts'),
+      import('../../inspector/threadSessions.ts'),
+    ])
+    return profileOf(await threadSession(this.#worker.threadId), time)
+  }
+
   unref(): void {
     this.#worker.unref()
   }

@@ -1,13 +1,13 @@
 import type { Context } from 'hono'
-import type { JobInfo } from '../../calls/jobInfo.ts'
-import { isFinal, REVOKED } from '../../protocol/states.ts'
-import { findJob, unknownJob } from '../access/jobAccess.ts'
-import { ownership } from '../access/treeAccess.ts'
-import { submittedWorkflow } from '../access/workflowJobs.ts'
-import { baseOf, type HttpScope } from '../apiContext.ts'
-import { readQuery, requireFlag } from '../input/query.ts'
-import { respondJob } from '../output/job.ts'
-import { type Problem, respondProblem } from '../output/problem.ts'
+import type { JobInfo } from '../../../calls/jobInfo.ts'
+import { isFinal, REVOKED } from '../../../protocol/states.ts'
+import { findJob, unknownJob } from '../../access/jobAccess.ts'
+import { ownership } from '../../access/treeAccess.ts'
+import { submittedWorkflow } from '../../access/workflowJobs.ts'
+import { baseOf, type HttpScope } from '../../apiContext.ts'
+import { readQuery, requireFlag } from '../../input/query.ts'
+import { respondJob } from '../../output/job.ts'
+import { type Problem, respondProblem } from '../../output/problem.ts'
 
 /** `DELETE /jobs/{id}`: 200 it never runs, 202 it was asked to stop, 409 it has ended. */
 export async function cancelJob(c: Context, scope: HttpScope): Promise<Response> {

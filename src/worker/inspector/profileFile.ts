@@ -1,0 +1,44 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { WorkerLostError } from '../../std/errors.ts'
+import { uuid } from '../../std/id.ts'
+import { STOPPED_CODE, type StopSignal, untilStopped } from '../../std/stopSignal.ts'
+import { codeOf } from '../../std/thrown.ts'
+import { profileOf } from './profile.ts'
+import { ownSession } from './session.ts'
+
+export interface ProfileParts {
+  readonly worker: { readonly hostname: string }
+  /** Default: the temporary folder of the system. */
+  readonly profileFolder: string | undefined
+  /** Aborts when the worker stops: then there is no profile. */
+  readonly stopping: StopSignal
+  /** ms */
+  readonly time: number
+  /** Takes the profile over so many ms, as JSON text. Default: of this thread. */
+  readonly source: ((time: number) => Promise<string>) | undefined
+}
+
+/** Longest part of the worker's name in the name of a file, in characters. */
+const MAX_NAME_LENGTH = 100
+
+/** How many profiles of one process are kept: who may send commands could fill its disk. */
+const MAX_FILES = 20
+/** Paths, the oldest first. */
+const files: string[] = []
+
+/** Take a profile and write it to a new file, for its user alone. Returns the path. */
+export async function takeProfile(parts: ProfileParts): Promise<string> {
+  const { worker, profileFolder: folder = tmpdir(), stopping, time } = parts
+  const source = parts.source ?? ((ms: number): Promise<string> => profileOf(ownSession(), ms))
+  const text = await untilStopped(source(time), stopping).catch((error: unknown) => {
+    throw codeOf(error) === STOPPED_CODE ? new WorkerLostError('the worker stops: no profile is written') : error
+  })
+  const name = worker.hostname.replace(/[^\w@.-]/g, '_').slice(0, MAX_NAME_LENGTH)
+  const path = join(folder, `${name}-${uuid()}.cpuprofile`)
+  await writeFile(path, text, { mode: 0o600, flag: 'wx' })
+  files.push(path)
+  for (const old of files.splice(0, files.length - MAX_FILES)) await rm(old, { force: true })
+  return path
+}
