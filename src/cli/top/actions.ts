@@ -4,6 +4,7 @@ import { isRecord } from '../../std/isRecord.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { printable } from '../fleet/printable.ts'
 import type { Gatherer } from './gatherer.ts'
+import { retryJob } from './retry.ts'
 import type { View } from './view.ts'
 
 /** Longest wait for the next of the replies of all workers, and for that of one, whose reply ends the wait, ms. */
@@ -19,10 +20,12 @@ export interface Action {
 
 /** What the keys do to a fleet. */
 export class Actions {
+  readonly #app: App
   readonly #control: Control
   readonly #gatherer: Gatherer
 
   constructor(app: App, gatherer: Gatherer) {
+    this.#app = app
     this.#control = new Control(app)
     this.#gatherer = gatherer
   }
@@ -31,6 +34,7 @@ export class Actions {
   of(key: string, { selected }: View): Action | string | undefined {
     if (key === 'e') return this.enableEvents()
     if (key === 'r') return selected?.kind === 'task' ? this.#revoke(selected.id) : 'r: select a running task first'
+    if (key === 'R') return selected?.kind === 'failure' ? this.#retry(selected.id) : 'R: select a failed task first'
     if (key === 'p') return selected?.kind === 'worker' ? this.#pause(selected.id) : 'p: select a worker first'
     return undefined
   }
@@ -49,6 +53,11 @@ export class Actions {
       return failureIn(replies) ?? `revoked ${id}`
     }
     return { question: `revoke ${printable(id)}: it is asked to stop`, run: () => guarded(run) }
+  }
+
+  #retry(id: string): Action {
+    const run = async (): Promise<string> => printable(await retryJob(this.#app, id))
+    return { question: `send ${printable(id)} again, as a new job`, run: () => guarded(run) }
   }
 
   #pause(worker: string): Action {

@@ -52,11 +52,11 @@ const FAILURES: readonly Column<TopFailure>[] = [
 const KEYS: readonly string[] = [
   '',
   '  up, k     select the row above        r  revoke the selected task',
-  '  down, j   select the row below        p  quiet the selected worker, or resume it',
-  '  ?         these keys                  e  all workers send task events',
-  '  x, q, Ctrl-C   leave',
+  '  down, j   select the row below        R  send the selected failed task again',
+  '  ?         these keys                  p  quiet the selected worker, or resume it',
+  '  x, q, Ctrl-C   leave                  e  all workers send task events',
   '',
-  '  r, p and e ask before they do it.',
+  '  r, R, p and e ask before they do it.',
 ]
 
 /** Lines that each table needs beside its rows: an empty one and its title. */
@@ -124,7 +124,7 @@ function sectionsOf(snapshot: Snapshot, selected: Selected | undefined, columns:
     section(WORKERS, workers, columns, ({ name }) => isSelected('worker', name)),
     section(QUEUES, aged, columns),
     section(RUNNING, running, columns, ({ id }) => isSelected('task', id)),
-    section(FAILURES, failures, columns),
+    section(FAILURES, failures, columns, ({ id }) => isSelected('failure', id)),
   ]
 }
 

@@ -1,8 +1,8 @@
 import type { Snapshot } from './snapshot.ts'
 
-/** A row that can be selected: a worker by its name, a task by its id. */
+/** A row that can be selected: a worker by its name, a running or failed task by its id. */
 export interface Selected {
-  readonly kind: 'worker' | 'task'
+  readonly kind: 'worker' | 'task' | 'failure'
   readonly id: string
 }
 
@@ -18,9 +18,10 @@ export interface View {
 export const FIRST_VIEW: View = { selected: undefined, help: false, message: undefined }
 
 /** The rows that can be selected, from top to bottom. */
-function rowsOf({ workers, running }: Snapshot): Selected[] {
+function rowsOf({ workers, running, failures }: Snapshot): Selected[] {
   const tasks = running.map(({ id }) => ({ kind: 'task', id }) as const)
-  return [...workers.map(({ name }) => ({ kind: 'worker', id: name }) as const), ...tasks]
+  const failed = failures.map(({ id }) => ({ kind: 'failure', id }) as const)
+  return [...workers.map(({ name }) => ({ kind: 'worker', id: name }) as const), ...tasks, ...failed]
 }
 
 /** So many rows down, or up; the first selects the first row. What is not there any more counts as the first. */

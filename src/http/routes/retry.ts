@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
+import { keptArguments } from '../../calls/jobs/keptInput.ts'
 import type { AnyTask } from '../../calls/task.ts'
-import { CONTENT_TYPES, deserialize } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Kwargs } from '../../tasks/bind.ts'
 import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
@@ -108,10 +108,8 @@ interface KeptInput {
   readonly kwargs?: Kwargs
 }
 
-/** The arguments in the body of a message of ours. */
 function keptInput(task: AnyTask | undefined, body: string | Uint8Array): KeptInput {
-  const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
-  const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
+  const { args, kwargs } = keptArguments(body)
   if (args.length > 0) return { input: args, kwargs }
   return { input: Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input }
 }

@@ -91,7 +91,7 @@ test('any size: exactly its lines, none wider, with the selected row among them'
   }
 })
 
-test('the selection moves through workers and tasks, and stays at the ends', () => {
+test('the selection moves through workers, tasks and failures, and stays at the ends', () => {
   const ids = (by: readonly number[]): (string | undefined)[] => {
     let view: View = FIRST_VIEW
     return by.map((step) => {
@@ -99,9 +99,9 @@ test('the selection moves through workers and tasks, and stays at the ends', () 
       return view.selected?.id.slice(-6)
     })
   }
-  expect(ids([1, 1, 1, 1, 1])).toEqual(['@web-1', 'ery@py', '11f1c8', 'c2e3f6', 'c2e3f6'])
+  expect(ids([1, 1, 1, 1, 1, 1])).toEqual(['@web-1', 'ery@py', '11f1c8', 'c2e3f6', 'f1', 'f1'])
   expect(ids([-1, -1])).toEqual(['@web-1', '@web-1'])
-  expect(moved(FIRST_VIEW, { ...SNAPSHOT, workers: [], running: [] }, 1).selected).toBeUndefined()
+  expect(moved(FIRST_VIEW, { ...SNAPSHOT, workers: [], running: [], failures: [] }, 1).selected).toBeUndefined()
 })
 
 test('names that a terminal would obey, wide ones, and marks without a width', () => {

@@ -44,6 +44,9 @@ describe('at a terminal', () => {
     const long = app.task('long', async () => {
       await pause(60_000, undefined, { signal: currentTask()?.signal }).catch(() => undefined)
     })
+    const fail = app.task('fail', (text: string, { code }: { code: number }) => {
+      throw new RangeError(`${text} ${code}`)
+    })
     const worker = await lab().work(app, { hostname: 'w@test', taskEvents: true, heartbeatInterval: 200 })
     const sent = await long.delay()
     const { top, signal } = start()
@@ -73,7 +76,18 @@ describe('at a terminal', () => {
     await keys('y')
     await screen(top, /^>w@test +online/m)
     await waits.revoke()
-    await keys('j')
+    const failed = await fail.applyAsync(['no', { code: 7 }], { keepInput: true, tags: ['urgent'] })
+    await screen(top, /^ +[\d:]+ {2}fail .*no 7/m)
+    await keys('jj')
+    await screen(top, /^> *[\d:]+ {2}fail .*no 7/m)
+    await keys('R')
+    await screen(top, new RegExp(`^send ${failed.id} again, as a new job\\? \\(y/n\\)$`, 'm'))
+    await keys('y')
+    const [, again = ''] = /^sent again as (\S+)$/m.exec(await screen(top, /^sent again as \S+$/m)) ?? []
+    expect(await app.result(again).info()).toMatchObject({ task: 'fail' })
+    // Above it is what has failed last.
+    await screen(top, /fail .*no 7'\)\n> *[\d:]+ {2}fail/)
+    await keys('kk')
     await screen(top, /^> +[\d.]+ s {2}long/m)
     top.child.kill('SIGUSR1')
     await screen(top, /^celeriac top {2}sqlite:\S*~ [\d:]+ UTC$/m)

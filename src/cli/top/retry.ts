@@ -1,0 +1,21 @@
+import type { App } from '../../app/app.ts'
+import { internalsOf } from '../../app/internals.ts'
+import { keptArguments } from '../../calls/jobs/keptInput.ts'
+import { isFinal } from '../../protocol/states.ts'
+
+/**
+ * Send a job that has ended once more, as a new job with the input, owner and tags that its store keeps: as
+ * `POST /v1/jobs/{id}/retry`. Resolves with what became of that, in words. Rejects as a call.
+ */
+export async function retryJob(app: App, id: string): Promise<string> {
+  const info = await app.result(id).info()
+  if (info?.task === undefined) return `no record of ${id} names its task`
+  if (!isFinal(info.state)) return `${id} has not ended: ${info.state}`
+  const { backend } = await internalsOf(app).stores()
+  const metadata = (await backend.jobs?.metadata([id]))?.[0]
+  if (metadata?.input === undefined) return `the input of ${id} was not kept: HTTP keeps it, and the option keepInput`
+  const { args, kwargs } = keptArguments(metadata.input)
+  const { owner, tags } = metadata
+  const again = await app.send(info.task, args, { kwargs, queue: info.queue, owner, tags, keepInput: true })
+  return `sent again as ${again.id}`
+}
