@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import { type PoolKind, Worker, type WorkerOptions } from '../../src/worker/worker.ts'
-import { onEachStore, record, type Told, until, useLab } from '../app/lab.ts'
+import { onEachStore, onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 import { definePools } from './modules/pools.ts'
 
 const module = new URL('./modules/pools.ts', import.meta.url).href
@@ -20,7 +20,7 @@ function runs(told: readonly Told[], task: string): number {
   return told.filter(({ name, event }) => name === 'task:prerun' && (event as { task: string }).task === task).length
 }
 
-onEachStore(
+onSqliteOrEachStore(
   (lab) => {
     it('one worker runs each task in the pool that it asks for', async () => {
       const app = definePools(lab().app())
@@ -38,7 +38,12 @@ onEachStore(
         ['processes', 1],
       ])
     })
+  },
+  { memory: false },
+)
 
+onEachStore(
+  (lab) => {
     it('a full pool keeps no task of another waiting, and its messages are for other workers', async () => {
       const app = definePools(lab().app())
       const told = record(app)
