@@ -38,6 +38,20 @@ onSqliteOrEachStore(
         ['processes', 1],
       ])
     })
+
+    it('what waits for a slot goes back to its queue when the worker stops', async () => {
+      const app = definePools(lab().app())
+      const told = record(app)
+      const worker = await lab().work(app, { module, taskPools: { threads: 1 } })
+      await placeOf(app, 'computes')
+      const handles = await Promise.all(Array.from({ length: 3 }, () => app.send('computes', [1500])))
+      await until(() => runs(told, 'computes') === 2 && worker.busy >= 2)
+      await worker.stop({ grace: '20s' })
+      expect(runs(told, 'computes')).toBe(2)
+      await lab().work(app, { module, hostname: 'next@x', taskPools: { threads: 1 } })
+      await Promise.all(handles.map((handle) => handle.get({ timeout: '30s' })))
+      expect(runs(told, 'computes')).toBe(4)
+    })
   },
   { memory: false },
 )
@@ -62,20 +76,6 @@ onEachStore(
       writeFileSync(gate, '')
       await Promise.all(long.map((handle) => handle.get({ timeout: '60s' })))
       expect(runs(told, 'gated')).toBe(12)
-    })
-
-    it('what waits for a slot goes back to its queue when the worker stops', async () => {
-      const app = definePools(lab().app())
-      const told = record(app)
-      const worker = await lab().work(app, { module, taskPools: { threads: 1 } })
-      await placeOf(app, 'computes')
-      const handles = await Promise.all(Array.from({ length: 3 }, () => app.send('computes', [1500])))
-      await until(() => runs(told, 'computes') === 2 && worker.busy >= 2)
-      await worker.stop({ grace: '20s' })
-      expect(runs(told, 'computes')).toBe(2)
-      await lab().work(app, { module, hostname: 'next@x', taskPools: { threads: 1 } })
-      await Promise.all(handles.map((handle) => handle.get({ timeout: '30s' })))
-      expect(runs(told, 'computes')).toBe(4)
     })
   },
   { memory: false },
