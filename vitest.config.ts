@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { projects } from './test/projects.ts'
 import { SummaryReporter } from './test/reporter.ts'
+import { LongestFirst } from './test/sequencer.ts'
 
 /** `import 'celeriac'` means src/ here, in the tests and in every Node process and thread that they start. */
 const conditions = ['source']
@@ -18,6 +19,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/rabbitmq/keeper.ts'],
     reporters: ['default', new SummaryReporter(10)],
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // More than there are cores: the longest tests mostly wait, for servers, leases, and processes that die.
     maxWorkers: Math.min(4, 2 * availableParallelism()),

@@ -324,6 +324,40 @@ it('bundle: the error that it shows is the one that test/bundle.test.ts meets', 
   expect(() => packageFile('file:///srv/app/worker.mjs', own, thread)).toThrow(new ConfigError(shown))
 })
 
+const APP = "import { Celeriac } from 'celeriac'\nexport const app = new Celeriac()"
+
+/** Pages whose lines need something around them: what it is. Their types are checked, and their commands start a worker. */
+const AROUND: readonly (readonly [page: string, before: string])[] = [
+  [
+    'choose-a-pool',
+    `${APP}
+     import { Worker } from 'celeriac/worker'
+     const worker = new Worker(app)
+     declare function send(to: string): Promise<void>
+     declare function shrink(file: string): string
+     declare function ffmpeg(file: string): Promise<string>
+     declare function ask(name: string): Promise<string>`,
+  ],
+  ['jobs-by-hand', APP],
+  ['tune-a-worker', APP],
+  ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
+  ['what-is-my-worker-doing', APP],
+]
+
+it.each(AROUND)('%s: its lines have the types, its commands start, its options are known', async (name, before) => {
+  const path = join(PAGES, `${name}.md`)
+  const page = new Document(path)
+  const folder = folderWith({
+    'page.ts': [before, ...page.code('ts')].join('\n'),
+    'tasks.ts': APP,
+  })
+  expect(await typeErrors(folder, ['page.ts'])).toEqual([])
+  while (page.rest.length > 0) await stop(await work(folder, page.take('npx celeriac worker')))
+  const known = optionsIn((await run(folder, ['completion', 'bash'])).stdout)
+  const used = optionsIn(readFileSync(join(ROOT, path), 'utf8'))
+  expect(used.filter((option) => !known.includes(option))).toEqual([])
+})
+
 it('every page of the how-tos is tested here, and in the README', () => {
   const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -347,6 +381,11 @@ it('links lead to files, and to headings that are there', () => {
   }
   expect(broken).toEqual([])
 })
+
+/** The options of commands that a text names. */
+function optionsIn(text: string): string[] {
+  return text.match(/(?<=[\s`'])--[a-z][a-z-]+/g) ?? []
+}
 
 /** Anchors of a page's headings, as the usual hosts make them. */
 function headings(file: string): string[] {

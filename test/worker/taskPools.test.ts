@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import { type PoolKind, Worker, type WorkerOptions } from '../../src/worker/worker.ts'
-import { onEachStore, record, type Told, until, useLab } from '../app/lab.ts'
+import { onEachStore, onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 import { definePools } from './modules/pools.ts'
 
 const module = new URL('./modules/pools.ts', import.meta.url).href
@@ -20,7 +20,7 @@ function runs(told: readonly Told[], task: string): number {
   return told.filter(({ name, event }) => name === 'task:prerun' && (event as { task: string }).task === task).length
 }
 
-onEachStore(
+onSqliteOrEachStore(
   (lab) => {
     it('one worker runs each task in the pool that it asks for', async () => {
       const app = definePools(lab().app())
@@ -39,6 +39,25 @@ onEachStore(
       ])
     })
 
+    it('what waits for a slot goes back to its queue when the worker stops', async () => {
+      const app = definePools(lab().app())
+      const told = record(app)
+      const worker = await lab().work(app, { module, taskPools: { threads: 1 } })
+      await placeOf(app, 'computes')
+      const handles = await Promise.all(Array.from({ length: 3 }, () => app.send('computes', [1500])))
+      await until(() => runs(told, 'computes') === 2 && worker.busy >= 2)
+      await worker.stop({ grace: '20s' })
+      expect(runs(told, 'computes')).toBe(2)
+      await lab().work(app, { module, hostname: 'next@x', taskPools: { threads: 1 } })
+      await Promise.all(handles.map((handle) => handle.get({ timeout: '30s' })))
+      expect(runs(told, 'computes')).toBe(4)
+    })
+  },
+  { memory: false },
+)
+
+onEachStore(
+  (lab) => {
     it('a full pool keeps no task of another waiting, and its messages are for other workers', async () => {
       const app = definePools(lab().app())
       const told = record(app)
@@ -57,20 +76,6 @@ onEachStore(
       writeFileSync(gate, '')
       await Promise.all(long.map((handle) => handle.get({ timeout: '60s' })))
       expect(runs(told, 'gated')).toBe(12)
-    })
-
-    it('what waits for a slot goes back to its queue when the worker stops', async () => {
-      const app = definePools(lab().app())
-      const told = record(app)
-      const worker = await lab().work(app, { module, taskPools: { threads: 1 } })
-      await placeOf(app, 'computes')
-      const handles = await Promise.all(Array.from({ length: 3 }, () => app.send('computes', [1500])))
-      await until(() => runs(told, 'computes') === 2 && worker.busy >= 2)
-      await worker.stop({ grace: '20s' })
-      expect(runs(told, 'computes')).toBe(2)
-      await lab().work(app, { module, hostname: 'next@x', taskPools: { threads: 1 } })
-      await Promise.all(handles.map((handle) => handle.get({ timeout: '30s' })))
-      expect(runs(told, 'computes')).toBe(4)
     })
   },
   { memory: false },

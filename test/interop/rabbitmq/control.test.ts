@@ -1,4 +1,7 @@
 import { describe } from 'vitest'
+import { inFull } from '../../tier.ts'
 import { control } from '../suites/control.ts'
 
-describe.each(['redis', 'rpc'] as const)('results: %s', (results) => control({ broker: 'rabbitmq', results }))
+describe.each(['rpc', ...inFull('redis' as const)] as const)('results: %s', (results) =>
+  control({ broker: 'rabbitmq', results }),
+)

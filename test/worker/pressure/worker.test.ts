@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { WorkerOptions } from '../../../src/worker/worker.ts'
 import { type Lab, onEachStore, onSqliteOrEachStore } from '../../app/lab.ts'
 import { project, type Running, start } from '../../cli/harness.ts'
@@ -92,39 +92,21 @@ const pools: readonly WorkerOptions['pool'][] = ['inline', 'processes']
 
 onEachStore(
   (lab) => {
-    describe('a worker above a limit leaves messages to another, and takes them again afterwards', () => {
-      it('of its event loop', async () => {
-        const scene = new Scene(lab())
-        const burning = await scene.send('burn')
-        const first = await scene.worker(...BUSY)
-        await first.until(EXCEEDED)
-        const second = await scene.worker()
-        expect(new Set(await scene.results('pid', 30))).toEqual(new Set([second.child.pid]))
-        second.child.kill('SIGTERM')
-        expect((await second.ended).code).toBe(0)
-        scene.end()
-        await first.until(RELIEVED)
-        await burning.get({ timeout: '60s' })
-        expect(new Set(await scene.results('pid', 30))).toEqual(new Set([first.child.pid]))
-        first.child.kill('SIGTERM')
-        expect((await first.ended).code).toBe(0)
-      })
-
-      it.each(pools)('of its memory, pool %s', async (pool = 'inline') => {
-        const scene = new Scene(lab())
-        const holding = await scene.send('hold', 400)
-        const first = await scene.worker('-P', pool, '-c', '2', ...FULL)
-        await first.until(EXCEEDED)
-        const second = await scene.worker('-P', pool)
-        const parent = ({ child }: Running): number | undefined => (pool === 'inline' ? process.pid : child.pid)
-        expect(new Set(await scene.results('where', 10))).toEqual(new Set([parent(second)]))
-        second.child.kill('SIGTERM')
-        expect((await second.ended).code).toBe(0)
-        scene.end()
-        await holding.get({ timeout: '60s' })
-        await first.until(RELIEVED)
-        expect(new Set(await scene.results('where', 10))).toEqual(new Set([parent(first)]))
-      })
+    it('a worker above the limit of its event loop leaves messages to another, and takes them again afterwards', async () => {
+      const scene = new Scene(lab())
+      const burning = await scene.send('burn')
+      const first = await scene.worker(...BUSY)
+      await first.until(EXCEEDED)
+      const second = await scene.worker()
+      expect(new Set(await scene.results('pid', 30))).toEqual(new Set([second.child.pid]))
+      second.child.kill('SIGTERM')
+      expect((await second.ended).code).toBe(0)
+      scene.end()
+      await first.until(RELIEVED)
+      await burning.get({ timeout: '60s' })
+      expect(new Set(await scene.results('pid', 30))).toEqual(new Set([first.child.pid]))
+      first.child.kill('SIGTERM')
+      expect((await first.ended).code).toBe(0)
     })
   },
   { memory: false },
@@ -132,6 +114,22 @@ onEachStore(
 
 onSqliteOrEachStore(
   (lab) => {
+    it.each(pools)('a worker above the limit of its memory does so, too, pool %s', async (pool = 'inline') => {
+      const scene = new Scene(lab())
+      const holding = await scene.send('hold', 400)
+      const first = await scene.worker('-P', pool, '-c', '2', ...FULL)
+      await first.until(EXCEEDED)
+      const second = await scene.worker('-P', pool)
+      const parent = ({ child }: Running): number | undefined => (pool === 'inline' ? process.pid : child.pid)
+      expect(new Set(await scene.results('where', 10))).toEqual(new Set([parent(second)]))
+      second.child.kill('SIGTERM')
+      expect((await second.ended).code).toBe(0)
+      scene.end()
+      await holding.get({ timeout: '60s' })
+      await first.until(RELIEVED)
+      expect(new Set(await scene.results('where', 10))).toEqual(new Set([parent(first)]))
+    })
+
     it('one whose memory never comes down takes one task at a time, and says so', async () => {
       const scene = new Scene(lab())
       const worker = await scene.worker(...SMALL, '--health-port', '0')

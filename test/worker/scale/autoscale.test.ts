@@ -61,47 +61,29 @@ function poolProcesses(): number[] {
   })
 }
 
+/** A burst grows it to max, silence shrinks it to min. */
+async function growAndShrink(lab: Lab, pool: 'threads' | 'processes'): Promise<void> {
+  const { worker, send, open, scaled } = await scene(lab, { pool, autoscale: { max: 4, min: 1 } })
+  expect([worker.pool.size, worker.autoscale]).toEqual([1, { max: 4, min: 1, current: 1 }])
+  const results = await send(12)
+  await until(() => worker.pool.size === 4 && worker.pool.busy === 4)
+  open()
+  expect(await results()).toHaveLength(12)
+  await until(() => worker.pool.size === 1)
+  expect(worker.autoscale).toEqual({ max: 4, min: 1, current: 1 })
+  // None was ended by the change of the size, and run again.
+  expect(worker.totals.get('gated')).toBe(12)
+  const [first] = scaled
+  expect(first).toEqual({ hostname: worker.hostname, pool, before: 1, size: 2 })
+  expect([scaled.every(({ size }) => size >= 1 && size <= 4), scaled.at(-1)?.size]).toEqual([true, 1])
+  const later = await send(3)
+  expect(await later()).toHaveLength(3)
+  if (pool === 'processes') await until(() => poolProcesses().length <= worker.pool.target)
+}
+
 onEachStore(
   (lab) => {
-    it.each(['threads', 'processes'] as const)(
-      '%s: a burst grows it to max, silence shrinks it to min',
-      async (pool) => {
-        const { worker, send, open, scaled } = await scene(lab(), { pool, autoscale: { max: 4, min: 1 } })
-        expect([worker.pool.size, worker.autoscale]).toEqual([1, { max: 4, min: 1, current: 1 }])
-        const results = await send(12)
-        await until(() => worker.pool.size === 4 && worker.pool.busy === 4)
-        open()
-        expect(await results()).toHaveLength(12)
-        await until(() => worker.pool.size === 1)
-        expect(worker.autoscale).toEqual({ max: 4, min: 1, current: 1 })
-        // None was ended by the change of the size, and run again.
-        expect(worker.totals.get('gated')).toBe(12)
-        const [first] = scaled
-        expect(first).toEqual({ hostname: worker.hostname, pool, before: 1, size: 2 })
-        expect([scaled.every(({ size }) => size >= 1 && size <= 4), scaled.at(-1)?.size]).toEqual([true, 1])
-        const later = await send(3)
-        expect(await later()).toHaveLength(3)
-        if (pool === 'processes') await until(() => poolProcesses().length <= worker.pool.target)
-      },
-    )
-
-    it('children that are killed while it scales: no task is lost, and no process is left', async () => {
-      const options = { pool: 'processes', autoscale: { max: 3, min: 1 }, maxChildLosses: 1000 } as const
-      const { worker, send, open } = await scene(lab(), options)
-      const results = await send(10)
-      for (let kills = 0; kills < 8; kills++) {
-        await until(() => worker.pool.busy > 0 && worker.pool.pids.length > 0)
-        const { pids } = worker.pool
-        process.kill(pids[kills % pids.length] as number, 'SIGKILL')
-        await until(() => !poolProcesses().includes(pids[kills % pids.length] as number))
-      }
-      await until(() => worker.pool.size === 3 && worker.pool.busy === 3)
-      open()
-      expect(await results()).toHaveLength(10)
-      await until(() => worker.pool.size === 1 && poolProcesses().length === 1)
-      await worker.stop()
-      expect(poolProcesses()).toEqual([])
-    })
+    it('threads: a burst grows it to max, silence shrinks it to min', () => growAndShrink(lab(), 'threads'))
 
     it('what the worker holds follows its size', async () => {
       const { worker, send, open } = await scene(lab(), { pool: 'threads', concurrency: 1 })
@@ -122,6 +104,26 @@ onEachStore(
 
 onSqliteOrEachStore(
   (lab) => {
+    it('processes: a burst grows it to max, silence shrinks it to min', () => growAndShrink(lab(), 'processes'))
+
+    it('children that are killed while it scales: no task is lost, and no process is left', async () => {
+      const options = { pool: 'processes', autoscale: { max: 3, min: 1 }, maxChildLosses: 1000 } as const
+      const { worker, send, open } = await scene(lab(), options)
+      const results = await send(10)
+      for (let kills = 0; kills < 8; kills++) {
+        await until(() => worker.pool.busy > 0 && worker.pool.pids.length > 0)
+        const { pids } = worker.pool
+        process.kill(pids[kills % pids.length] as number, 'SIGKILL')
+        await until(() => !poolProcesses().includes(pids[kills % pids.length] as number))
+      }
+      await until(() => worker.pool.size === 3 && worker.pool.busy === 3)
+      open()
+      expect(await results()).toHaveLength(10)
+      await until(() => worker.pool.size === 1 && poolProcesses().length === 1)
+      await worker.stop()
+      expect(poolProcesses()).toEqual([])
+    })
+
     it('where tasks ask for several pools, those that wait in the line of its own count', async () => {
       const options = { pool: 'threads', autoscale: { max: 3, min: 1 } } as const
       const beside = (app: App): void => void app.task('beside', () => 1, { pool: 'inline' })
