@@ -78,6 +78,14 @@ export class Intake {
     return this.#queues
   }
 
+  /** What is held and has not begun: for want of a slot, or ahead of its turn. */
+  get unbegun(): readonly Delivery[] {
+    return [
+      ...this.#waiting.map(({ delivery }) => delivery),
+      ...this.#current.flatMap(({ consumer }) => consumer.ahead ?? []),
+    ]
+  }
+
   /** Why nothing is delivered, when the store fails. */
   get problem(): Error | undefined {
     return [...this.#current, ...this.#former].map(({ consumer }) => consumer.problem).find((problem) => problem)

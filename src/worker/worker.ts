@@ -34,7 +34,7 @@ import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
-import { execute, retract } from './task/execute.ts'
+import { execute, retract, runnable } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
 import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
@@ -246,6 +246,7 @@ export class Worker implements Service {
     this.#intake = intake
     this.#turns = turns
     this.#context = context
+    this.#state.unbegun = () => runnable(intake.unbegun, context)
     run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
     run.defer(await this.#watchPressure(() => slots.apply()))

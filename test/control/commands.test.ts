@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { Control } from '../../src/control/control.ts'
@@ -81,13 +82,18 @@ onEachStore((lab, kind) => {
     const send = (queue: string): Promise<unknown> => app.send('task', [queue], { queue })
     await send('celery')
     await until(() => running.length === 1)
-    for (const queue of ['news', 'celery', 'news', 'celery']) await send(queue)
-    for (let ended = 1; ended <= 5; ended++) {
-      await until(() => ran.length >= ended)
-      expect(running.splice(0).map((end) => end())).toHaveLength(1)
+    for (const queue of ['news', 'celery']) await send(queue)
+    const args = async (): Promise<unknown> =>
+      ((await inspect(app).reserved())[NAME] as readonly { args: unknown }[]).map((request) => request.args)
+    await until(async () => isDeepStrictEqual(await args(), [['news']]))
+    expect(ran).toEqual(['celery'])
+    for (const next of ['news', 'celery']) {
+      for (const end of running.splice(0)) end()
+      await until(() => running.length === 1)
+      expect(ran.at(-1)).toBe(next)
+      expect(await args()).toEqual([])
     }
-    // What only this worker can run comes before what others could take, too.
-    expect(ran).toEqual(['celery', 'news', 'news', 'celery', 'celery'])
+    running[0]?.()
   })
 
   it('what waits behind a broadcast when the worker stops is left to another one', async () => {

@@ -37,6 +37,11 @@ export async function execute(delivery: Delivery, context: WorkerContext): Promi
   }
 }
 
+/** The requests of deliveries that have not begun, without those that would not run. */
+export function runnable(deliveries: readonly Delivery[], context: WorkerContext): readonly Request[] {
+  return deliveries.map((delivery) => receive(delivery, context)).filter((one) => one instanceof Request)
+}
+
 async function refuse({ settlement, dead, ended, tell }: Refusal, context: WorkerContext): Promise<void> {
   const settled = await settleSurely(
     () => settlement,
@@ -92,7 +97,7 @@ async function slotOf(
   request: Request,
   context: WorkerContext,
 ): Promise<boolean> {
-  context.state.reserved.add(request)
+  context.state.waiting.add(request)
   try {
     const end = await wait
     if (end === 'slot') return true
@@ -103,7 +108,7 @@ async function slotOf(
     turn.end()
     await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
   } finally {
-    context.state.reserved.delete(request)
+    context.state.waiting.delete(request)
   }
   return false
 }

@@ -92,6 +92,10 @@ export class RedisConsumer implements Consumer, Holder {
     )
   }
 
+  get ahead(): readonly Delivery[] {
+    return this.#ahead.items
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
     return this.#line[Symbol.asyncIterator]()
   }
