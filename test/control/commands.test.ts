@@ -140,6 +140,18 @@ onEachStore((lab, kind) => {
     expect(worker.queues).toEqual(['celery', 'feed'])
   })
 
+  // Elsewhere the store itself has all revoked ids.
+  if (kind === 'redis' || kind === 'rabbitmq') {
+    it('mingle: a worker that starts knows what another one alone knows to be revoked', async () => {
+      const app = lab().app()
+      await lab().work(app, { hostname: NAME })
+      await new Control(app).broadcast('revoke', { task_id: ['a', 'b'] }, ONE)
+      await lab().work(lab().app(), { hostname: 'celery@b' })
+      const later = new Control(app).inspect({ destination: ['celery@b'], timeout: '10s' })
+      await until(async () => isDeepStrictEqual((await later.revoked())['celery@b'], ['a', 'b']))
+    })
+  }
+
   it('quiet, and resume: the way back', async () => {
     const app = lab().app()
     let runs = 0
