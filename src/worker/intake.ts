@@ -212,7 +212,7 @@ export class Intake {
     return queue
   }
 
-  /** Those before that are not kept are closed beside the new ones, which take as deliveries of the former are settled. */
+  /** The others are closed beside the new ones, which take as deliveries of the former are settled. */
   async #replace(kept: readonly Source[], fresh: readonly Source[]): Promise<void> {
     const ending = this.#current.filter((source) => !kept.includes(source))
     this.#current = [...kept, ...fresh]

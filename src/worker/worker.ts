@@ -34,7 +34,8 @@ import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
-import { execute, retract, runnable } from './task/execute.ts'
+import { runnable } from './task/admit.ts'
+import { execute, retract } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
 import type { TimeLimits } from './task/timeLimits.ts'
 import { Turns } from './task/turns.ts'
@@ -124,7 +125,7 @@ export class Worker implements Service {
       profileFolder,
       revokeGrace,
       queueOf: (name) => this.#intake?.named(name),
-      retract: (id) => this.#retract(id),
+      retract: (id) => this.#context && this.#state.hold(retract(id, this.#context)),
     })
   }
 
@@ -392,9 +393,5 @@ export class Worker implements Service {
   #count(): void {
     this.#begun++
     if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
-  }
-
-  #retract(id: string): void {
-    if (this.#context) this.#state.hold(retract(id, this.#context))
   }
 }

@@ -37,11 +37,6 @@ export async function execute(delivery: Delivery, context: WorkerContext): Promi
   }
 }
 
-/** The requests of deliveries that have not begun, without those that would not run. */
-export function runnable(deliveries: readonly Delivery[], context: WorkerContext): readonly Request[] {
-  return deliveries.map((delivery) => receive(delivery, context)).filter((one) => one instanceof Request)
-}
-
 async function refuse({ settlement, dead, ended, tell }: Refusal, context: WorkerContext): Promise<void> {
   const settled = await settleSurely(
     () => settlement,

@@ -177,8 +177,8 @@ export class RedisBroker implements Broker {
   }
 
   /**
-   * How many clients an empty message to the channel of remote control reaches, which every client ignores, kombu's too.
-   * Those that have subscribed to all channels of such names, as monitors do, get the second one as well.
+   * How many clients an empty message to the channel of remote control reaches: all ignore it, kombu's too. Those that
+   * have subscribed to all channels of such names, as monitors do, get the second one as well.
    */
   async workers(): Promise<number> {
     const channel = this.keys.channel(CONTROL_EXCHANGE)
