@@ -79,6 +79,8 @@ export interface Consumer extends AsyncIterable<Delivery> {
    * few more may be taken out of the queue ahead of their turn; those that get no turn soon are released.
    */
   prefetch(count: number): void
+  /** What it holds ahead of its turn: not delivered yet, and perhaps never. Absent where it takes nothing ahead. */
+  readonly ahead?: readonly Delivery[]
   /** Why nothing is delivered, when the store fails: undefined while it is healthy. For readiness. */
   readonly problem: Error | undefined
   /** Take no more and end the iteration. Unsettled deliveries may still be settled; `release` ends the lease. */

@@ -29,6 +29,11 @@ export class PrefetchBuffer<Item> {
     this.#perSlot = perSlot
   }
 
+  /** Those that wait, the next one first. */
+  get items(): readonly Item[] {
+    return this.#items
+  }
+
   /** A task has ended. */
   ended(): void {
     this.#ended++

@@ -1,5 +1,4 @@
 import type { Broker, Consumer, Delivery, Queue } from '../broker/broker.ts'
-import { NotSupportedError } from '../std/errors.ts'
 
 interface IntakeParts {
   readonly broker: Pick<Broker, 'consume'>
@@ -20,30 +19,44 @@ interface IntakeParts {
 
 /** One consumer, and how many of its deliveries are not settled yet. */
 interface Source {
+  readonly queues: readonly string[]
+  /** It has the queue of a broadcast, for this worker alone. */
+  readonly isOwn: boolean
   readonly consumer: Consumer
   held: number
   /** It takes nothing more, by our wish. */
   closed: boolean
   /** Resolves when its iteration has ended. */
   loop: Promise<void>
-  /** Called when one of its deliveries is settled. */
+  /** Called when one of its deliveries that run is settled. */
   readonly settled: () => void
 }
 
+/** A delivery that waits until fewer run. */
+interface Waiting {
+  readonly source: Source
+  readonly delivery: Delivery
+}
+
 /**
- * What a worker takes: deliveries of a set of queues, which may change while it runs. A change opens a consumer for the
- * new set and closes the one before, which keeps the leases of what it has delivered until that is settled. All of them
- * together hold at most `prefetch` deliveries.
+ * What a worker takes: deliveries of a set of queues, which may change while it runs. One consumer has all queues but
+ * those of broadcasts: a change opens one for the new set and closes the one before, which keeps the leases of what it
+ * has delivered until that is settled. The queue of a broadcast ends with its consumer, so each has one of its own,
+ * which other changes leave alone. At most `prefetch` deliveries run; broadcasts come first, since no other worker can
+ * run what this one got of them.
  */
 export class Intake {
   readonly #parts: IntakeParts
   #prefetch: number
-  /** Takes from the present queues; absent where there are none, or nothing is taken. */
-  #current: Source | undefined
-  /** Closed ones with deliveries that are not settled, and, once it is closed, the last one. */
+  /** Those that take now: none while nothing is taken. */
+  #current: readonly Source[] = []
+  /** Closed ones with deliveries that are not settled, and, once it is closed, the last ones. */
   readonly #former = new Set<Source>()
   #queues: readonly string[]
   readonly #named = new Map<string, Queue>()
+  #running = 0
+  /** Of several consumers, what would be too much at once. */
+  #waiting: readonly Waiting[] = []
   #isQuiet = false
   /** Changes, one after the other. */
   #last: Promise<unknown> = Promise.resolve()
@@ -65,9 +78,17 @@ export class Intake {
     return this.#queues
   }
 
+  /** What is held and has not begun: for want of a slot, or ahead of its turn. */
+  get unbegun(): readonly Delivery[] {
+    return [
+      ...this.#waiting.map(({ delivery }) => delivery),
+      ...this.#current.flatMap(({ consumer }) => consumer.ahead ?? []),
+    ]
+  }
+
   /** Why nothing is delivered, when the store fails. */
   get problem(): Error | undefined {
-    return [this.#current, ...this.#former].map((source) => source?.consumer.problem).find((problem) => problem)
+    return [...this.#current, ...this.#former].map(({ consumer }) => consumer.problem).find((problem) => problem)
   }
 
   /**
@@ -118,16 +139,17 @@ export class Intake {
     })
   }
 
-  /** Hold at most this many deliveries. */
+  /** Hold at most this many deliveries, and as many of broadcasts. */
   prefetch(count: number): void {
     this.#prefetch = count
-    this.#apply()
+    this.#next()
+    for (const source of this.#current) this.#apply(source)
   }
 
   /** Take nothing more, for good. Resolves when no delivery comes any more. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#replace(undefined)
+    await this.#replace([], [])
   }
 
   /** After `close`: release at once all deliveries that are not settled. */
@@ -143,37 +165,45 @@ export class Intake {
   }
 
   async #use(queues: readonly string[]): Promise<void> {
-    if (queues.length !== this.#queues.length) {
-      this.#requireKept(queues)
-      if (!this.#isQuiet) await this.#take(queues)
-    }
+    if (queues.length !== this.#queues.length && !this.#isQuiet) await this.#take(queues)
     this.#queues = queues
-  }
-
-  /** A queue for broadcasts ends with its consumer: what it gets while another consumer is opened would be lost. */
-  #requireKept(queues: readonly string[]): void {
-    const broadcast = [...new Set([...this.#queues, ...queues])].find((queue) => this.#queueOf(queue).transient)
-    if (broadcast === undefined) return
-    throw new NotSupportedError(
-      `a worker that takes the broadcasts of ${broadcast} keeps its queues while it runs: start another worker`,
-    )
   }
 
   async #take(queues: readonly string[], opened?: () => void): Promise<void> {
     if (this.#isClosed) return
-    const consumer = queues.length === 0 ? undefined : await this.#open(queues)
+    const sets = this.#setsOf(queues)
+    const kept = this.#current.filter((source) => sets.some((set) => isSame(set, source.queues)))
+    const fresh = await this.#openAll(sets.filter((set) => !kept.some((source) => isSame(set, source.queues))))
     // It may have been closed while the store answered.
-    if (this.#isClosed) return consumer?.release()
+    if (this.#isClosed) return releaseAll(fresh)
     opened?.()
-    await this.#replace(consumer)
+    await this.#replace(kept, fresh)
   }
 
-  #open(queues: readonly string[]): Promise<Consumer> {
+  /** The queues of each consumer. */
+  #setsOf(queues: readonly string[]): readonly (readonly string[])[] {
+    const isOwn = (queue: string): boolean => this.#queueOf(queue).transient === true
+    const shared = queues.filter((queue) => !isOwn(queue))
+    return [...(shared.length > 0 ? [shared] : []), ...queues.filter(isOwn).map((queue) => [queue])]
+  }
+
+  async #openAll(sets: readonly (readonly string[])[]): Promise<readonly Source[]> {
+    const opened = await Promise.allSettled(sets.map((set) => this.#open(set)))
+    const sources = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const failed = opened.find((one) => one.status === 'rejected')
+    if (!failed) return sources
+    await releaseAll(sources)
+    throw failed.reason
+  }
+
+  async #open(queues: readonly string[]): Promise<Source> {
     const { broker, ahead, name } = this.#parts
-    return broker.consume(
-      queues.map((queue) => this.#queueOf(queue)),
-      { prefetch: this.#room, ahead, name },
-    )
+    const all = queues.map((queue) => this.#queueOf(queue))
+    const isOwn = all.some(({ transient }) => transient)
+    const consumer = await broker.consume(all, { prefetch: isOwn ? this.#prefetch : this.#room(), ahead, name })
+    const settled = (): void => this.#settled(source)
+    const source: Source = { queues, isOwn, consumer, held: 0, closed: false, loop: Promise.resolve(), settled }
+    return source
   }
 
   #queueOf(name: string): Queue {
@@ -182,59 +212,101 @@ export class Intake {
     return queue
   }
 
-  /** The one before is closed beside the new one, which takes as deliveries of the former are settled. */
-  async #replace(consumer: Consumer | undefined): Promise<void> {
-    const before = this.#current
-    this.#current = consumer && this.#sourceOf(consumer)
-    if (before) {
-      before.closed = true
-      this.#former.add(before)
+  /** The others are closed beside the new ones, which take as deliveries of the former are settled. */
+  async #replace(kept: readonly Source[], fresh: readonly Source[]): Promise<void> {
+    const ending = this.#current.filter((source) => !kept.includes(source))
+    this.#current = [...kept, ...fresh]
+    for (const source of ending) {
+      source.closed = true
+      this.#former.add(source)
     }
-    if (this.#current) {
-      this.#current.loop = this.#run(this.#current)
-      this.#apply()
+    for (const source of fresh) {
+      source.loop = this.#run(source)
+      this.#apply(source)
     }
-    if (!before) return
-    await before.consumer.close()
-    await before.loop
-    this.#settled(before)
+    await Promise.all(ending.map((source) => this.#close(source)))
   }
 
-  #sourceOf(consumer: Consumer): Source {
-    const settled = (): void => {
-      source.held--
-      if (source.closed) this.#settled(source)
-    }
-    const source: Source = { consumer, held: 0, closed: false, loop: Promise.resolve(), settled }
-    return source
+  async #close(source: Source): Promise<void> {
+    await source.consumer.close()
+    await source.loop
+    const unbegun = this.#waiting.filter((one) => one.source === source)
+    this.#waiting = this.#waiting.filter((one) => one.source !== source)
+    // What the store does not take now it releases by itself.
+    await Promise.allSettled(unbegun.map(({ delivery }) => delivery.reject({ requeue: true })))
+    source.held -= unbegun.length
+    this.#end(source)
   }
 
   async #run(source: Source): Promise<void> {
-    const { execute, lost } = this.#parts
+    const { lost } = this.#parts
     for await (const delivery of source.consumer) {
       source.held++
-      execute(delivery, source.settled)
+      if (source.isOwn) this.#applyShared()
+      if (this.#current.length > 1 && this.#running >= this.#prefetch)
+        this.#waiting = [...this.#waiting, { source, delivery }]
+      else this.#begin(source, delivery)
     }
     if (!source.closed) lost(source.consumer.problem)
   }
 
-  /** Something of a closed one was settled. */
+  #begin(source: Source, delivery: Delivery): void {
+    this.#running++
+    this.#parts.execute(delivery, source.settled)
+  }
+
+  /** Begin what waits, the first that came first, as far as few enough run. */
+  #next(): void {
+    while (this.#running < this.#prefetch && !this.#isClosed) {
+      const [first, ...others] = this.#waiting
+      if (!first) return
+      this.#waiting = others
+      this.#begin(first.source, first.delivery)
+    }
+  }
+
   #settled(source: Source): void {
+    this.#running--
+    source.held--
+    if (this.#waiting.length > 0) this.#next()
+    if (source.closed) this.#end(source)
+    else if (source.isOwn) this.#applyShared()
+  }
+
+  /** A closed one ends when the last of its deliveries is settled. */
+  #end(source: Source): void {
     if (!this.#former.has(source)) return
-    this.#apply()
+    this.#applyShared()
     if (source.held > 0 || this.#isClosed) return
     this.#former.delete(source)
     // Where the store is unavailable, its leases have nothing left to release.
     void source.consumer.release().catch(() => undefined)
   }
 
-  /** How many deliveries the present consumer may hold. */
-  get #room(): number {
-    const held = [this.#current, ...this.#former].reduce((sum, source) => sum + (source?.held ?? 0), 0)
-    return Math.max(0, this.#prefetch - held + (this.#current?.held ?? 0))
+  /** How many deliveries the consumer of all queues but those of broadcasts may hold. */
+  #room(): number {
+    const others = [...this.#current.filter(({ isOwn }) => isOwn), ...this.#former]
+    return Math.max(
+      0,
+      others.reduce((room, { held }) => room - held, this.#prefetch),
+    )
   }
 
-  #apply(): void {
-    this.#current?.consumer.prefetch(this.#room)
+  #apply({ isOwn, consumer }: Source): void {
+    consumer.prefetch(isOwn ? this.#prefetch : this.#room())
   }
+
+  #applyShared(): void {
+    const shared = this.#current.find(({ isOwn }) => !isOwn)
+    if (shared) this.#apply(shared)
+  }
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((queue, at) => queue === others[at])
+}
+
+/** Of those that have delivered nothing. Where the store is unavailable, nothing of them is left to release. */
+async function releaseAll(sources: readonly Source[]): Promise<void> {
+  await Promise.allSettled(sources.map(({ consumer }) => consumer.release()))
 }

@@ -20,8 +20,10 @@ export class WorkerState {
   readonly revoked: RecentIds = new RecentIds(MAX_REVOKED)
   /** Requests that run, by id: what a revoke looks for. */
   readonly running: Map<string, Request> = new Map()
-  /** Requests that are reserved: they wait for a slot or for their rate limit. */
-  readonly reserved: Set<Request> = new Set()
+  /** Requests that wait for a slot or for their rate limit. */
+  readonly waiting: Set<Request> = new Set()
+  /** Requests of what is held and has not come as far. */
+  unbegun: () => readonly Request[] = () => []
   /** Time limits that were set while it runs, by the name of the task. */
   readonly timeLimits: Map<string, TimeLimits> = new Map()
   /** Stamps that are revoked; absent where there are none. */
@@ -39,6 +41,11 @@ export class WorkerState {
   /** How many deliveries it holds: reserved, running, or being settled. */
   get held(): number {
     return this.#executions.size
+  }
+
+  /** Requests that have not begun. */
+  get reserved(): readonly Request[] {
+    return [...this.waiting, ...this.unbegun()]
   }
 
   /** What counts as held. */

@@ -34,6 +34,7 @@ import { queuesToTake } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
+import { runnable } from './task/admit.ts'
 import { execute, retract } from './task/execute.ts'
 import type { LossLimits } from './task/losses.ts'
 import type { TimeLimits } from './task/timeLimits.ts'
@@ -124,7 +125,7 @@ export class Worker implements Service {
       profileFolder,
       revokeGrace,
       queueOf: (name) => this.#intake?.named(name),
-      retract: (id) => this.#retract(id),
+      retract: (id) => this.#context && this.#state.hold(retract(id, this.#context)),
     })
   }
 
@@ -246,6 +247,7 @@ export class Worker implements Service {
     this.#intake = intake
     this.#turns = turns
     this.#context = context
+    this.#state.unbegun = () => runnable(intake.unbegun, context)
     run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
     run.defer(await this.#watchPressure(() => slots.apply()))
@@ -391,9 +393,5 @@ export class Worker implements Service {
   #count(): void {
     this.#begun++
     if (this.#begun === this.#maxTasks) void this.stop({ grace: MAX_TIMER_MS, reason: 'max tasks' })
-  }
-
-  #retract(id: string): void {
-    if (this.#context) this.#state.hold(retract(id, this.#context))
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { Control } from '../../src/control/control.ts'
@@ -37,19 +38,29 @@ onEachStore((lab, kind) => {
     expect(ran).toEqual([1, 3, 2])
   })
 
-  it('a worker that takes broadcasts keeps its queues, and loses none of them', async () => {
-    const app = lab().app({ queues: { news: { broadcast: true } } })
-    const ran: unknown[] = []
-    app.task('task', (n: unknown) => ran.push(n))
+  it('queues change while broadcasts and other tasks are sent: each runs once', async () => {
+    const app = lab().app({ queues: { news: { broadcast: true }, more: { broadcast: true } } })
+    const ran: string[] = []
+    app.task('task', (from: string, n: number) => ran.push(`${from} ${n}`))
     const worker = await lab().work(app, { hostname: NAME, queues: ['celery', 'news'] })
     const control = new Control(app)
-    const sending = Array.from({ length: 20 }, (_, n) => app.send('task', [n], { queue: 'news' }))
-    const reason = refused(expect.stringMatching(/^NotSupportedError.*broadcasts of news/))
-    expect(await control.broadcast('add_consumer', { queue: 'feed' }, ONE)).toEqual(reason)
-    expect(await control.broadcast('cancel_consumer', { queue: 'celery' }, ONE)).toEqual(reason)
-    await Promise.all(sending)
-    await until(() => ran.length >= 20)
-    expect(ran.toSorted((one, other) => Number(one) - Number(other))).toEqual([...Array(20).keys()])
+    const sent: string[] = []
+    const send = async (queue: string): Promise<unknown> => {
+      sent.push(`${queue} ${sent.length}`)
+      return app.send('task', [queue, sent.length - 1], { queue })
+    }
+    for (const queue of ['feed', 'more', 'feed', 'more']) {
+      const sending = Array.from({ length: 20 }, (_, n) => send(n % 2 ? 'news' : 'celery'))
+      expect(await control.addConsumer(queue, ONE)).toEqual(done(`add consumer ${queue}`))
+      await Promise.all(sending)
+      await Promise.all([send('news'), send(queue), send('celery')])
+      await until(() => ran.length === sent.length)
+      const meanwhile = Array.from({ length: 20 }, (_, n) => send(n % 2 ? 'news' : 'celery'))
+      expect(await control.cancelConsumer(queue, ONE)).toEqual(done(`no longer consuming from ${queue}`))
+      await Promise.all(meanwhile)
+    }
+    await until(() => ran.length >= sent.length)
+    expect(ran.toSorted()).toEqual(sent.toSorted())
     expect(worker.queues).toEqual(['celery', 'news'])
     expect(await inspect(app).activeQueues()).toMatchObject({
       [NAME]: [
@@ -57,6 +68,50 @@ onEachStore((lab, kind) => {
         { name: expect.stringMatching(/^bcast[.]/), exchange: { name: 'news', type: 'fanout' }, alias: 'news' },
       ],
     })
+  })
+
+  it('of broadcasts and other tasks together no more run at once than have slots', async () => {
+    const app = lab().app({ queues: { news: { broadcast: true } } })
+    const ran: string[] = []
+    const running: (() => void)[] = []
+    app.task('task', (from: string) => {
+      ran.push(from)
+      return new Promise<void>((resolve) => running.push(resolve))
+    })
+    await lab().work(app, { hostname: NAME, queues: ['celery', 'news'], concurrency: 1 })
+    const send = (queue: string): Promise<unknown> => app.send('task', [queue], { queue })
+    await send('celery')
+    await until(() => running.length === 1)
+    for (const queue of ['news', 'celery']) await send(queue)
+    const args = async (): Promise<unknown> =>
+      ((await inspect(app).reserved())[NAME] as readonly { args: unknown }[]).map((request) => request.args)
+    await until(async () => isDeepStrictEqual(await args(), [['news']]))
+    expect(ran).toEqual(['celery'])
+    for (const next of ['news', 'celery']) {
+      for (const end of running.splice(0)) end()
+      await until(() => running.length === 1)
+      expect(ran.at(-1)).toBe(next)
+      expect(await args()).toEqual([])
+    }
+    running[0]?.()
+  })
+
+  it('what waits behind a broadcast when the worker stops is left to another one', async () => {
+    const app = lab().app({ queues: { news: { broadcast: true } } })
+    const begun: string[] = []
+    app.task('task', async (from: string) => {
+      begun.push(from)
+      if (begun.length === 1) await new Promise(() => undefined)
+    })
+    const worker = await lab().work(app, { hostname: NAME, queues: ['celery', 'news'], concurrency: 1 })
+    const sending = ['news', 'celery', 'celery'].map((queue) => app.send('task', [queue], { queue }))
+    await Promise.all(sending)
+    await until(() => begun.length > 0)
+    await worker.stop({ grace: 0 })
+    expect(begun).toHaveLength(1)
+    await lab().work(app, { hostname: 'celery@b', queues: ['celery'] })
+    const [, ...others] = await Promise.all(sending)
+    for (const one of others) await one.get({ timeout: '30s' })
   })
 
   it('a queue is added with the exchange that is named', async () => {
@@ -84,6 +139,18 @@ onEachStore((lab, kind) => {
     )
     expect(worker.queues).toEqual(['celery', 'feed'])
   })
+
+  // Elsewhere the store itself has all revoked ids.
+  if (kind === 'redis' || kind === 'rabbitmq') {
+    it('mingle: a worker that starts knows what another one alone knows to be revoked', async () => {
+      const app = lab().app()
+      await lab().work(app, { hostname: NAME })
+      await new Control(app).broadcast('revoke', { task_id: ['a', 'b'] }, ONE)
+      await lab().work(lab().app(), { hostname: 'celery@b' })
+      const later = new Control(app).inspect({ destination: ['celery@b'], timeout: '10s' })
+      await until(async () => isDeepStrictEqual((await later.revoked())['celery@b'], ['a', 'b']))
+    })
+  }
 
   it('quiet, and resume: the way back', async () => {
     const app = lab().app()

@@ -66,6 +66,11 @@ export function receive(delivery: Delivery, receiver: Receiver): Request | Refus
   }
 }
 
+/** The requests of deliveries that have not begun, without those that would not run. */
+export function runnable(deliveries: readonly Delivery[], receiver: Receiver): readonly Request[] {
+  return deliveries.map((delivery) => receive(delivery, receiver)).filter((one) => one instanceof Request)
+}
+
 function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): Request | Refusal {
   const { app, hostname, state } = receiver
   const known = app.definition(message.task)

@@ -92,7 +92,7 @@ async function slotOf(
   request: Request,
   context: WorkerContext,
 ): Promise<boolean> {
-  context.state.reserved.add(request)
+  context.state.waiting.add(request)
   try {
     const end = await wait
     if (end === 'slot') return true
@@ -103,7 +103,7 @@ async function slotOf(
     turn.end()
     await conclude(request, { kind: 'failure', error: errorInfo(error) }, context)
   } finally {
-    context.state.reserved.delete(request)
+    context.state.waiting.delete(request)
   }
   return false
 }

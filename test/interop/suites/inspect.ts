@@ -61,6 +61,7 @@ const ALIKE: readonly [method: string, given?: Arguments][] = [
 /** Where ours differ, as paths, and why. */
 const DIFFERENT: Readonly<Record<string, string>> = {
   'active.delivery_info.redelivered': 'kombu does not know it on Redis: null; ours does',
+  'reserved.delivery_info.redelivered': 'the same',
   'stats.pool.implementation': 'of Celery 5.3 and later; this one is older',
   'stats.pool.writes': 'of Python prefork pools alone; N/A as of its other pools',
 }
@@ -108,6 +109,20 @@ export function inspect(kind: FleetOptions): void {
   test.each(ALIKE)('%s %j: the same keys and types', async (method: string, given?: Arguments) => {
     const { ours, theirs } = await answers(method, given)
     expect(shapeOf(ours, method)).toEqual(shapeOf(theirs, method))
+  })
+
+  test('reserved: what is held and has not begun, with the same keys and types', async () => {
+    const third = fleet.app({ queues: { news: { broadcast: true } } })
+    await fleet.work(third, { hostname: 'third@test', queues: ['others', 'news'], concurrency: 1 })
+    await third.send('ts.gated', ['runs'], { queue: 'others' })
+    await until(async () => (await fleet.lines('started')).includes('runs'))
+    await third.send('ts.gated', ['waits'], { queue: 'news' })
+    for (const name of ['runs', 'waits']) await app.send('py.gated', [name], { queue: 'python' })
+    const both = new Control(app).inspect({ destination: ['third@test', THEIRS], timeout: '5s' })
+    await until(async () => Object.values(await both.reserved()).flat().length === 2)
+    const reserved = await both.reserved()
+    expect(reserved['third@test']).toMatchObject([{ name: 'ts.gated', args: ['waits'], time_start: null }])
+    expect(shapeOf(reserved['third@test'], 'reserved')).toEqual(shapeOf(reserved[THEIRS], 'reserved'))
   })
 
   test('conf: settings by the same names, no password', async () => {

@@ -94,6 +94,10 @@ export class AmqpConsumer implements Consumer {
     return this.#parts.problem() ?? this.#problem
   }
 
+  get ahead(): readonly Delivery[] {
+    return this.#slots.ahead
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
     return this.#line[Symbol.asyncIterator]()
   }

@@ -39,6 +39,11 @@ export class Slots {
     return this.#extra
   }
 
+  /** Those that wait for a slot. */
+  get ahead(): readonly AmqpDelivery[] {
+    return this.#ahead.items
+  }
+
   add(delivery: AmqpDelivery): void {
     if (this.#taken.size < this.#parts.count()) this.#hand(delivery)
     else this.#ahead.push([delivery])

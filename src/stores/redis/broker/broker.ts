@@ -176,15 +176,18 @@ export class RedisBroker implements Broker {
     return readBacklog(this.connection, this.keys, queues)
   }
 
-  /** Celery's workers subscribe to patterns, of which the server reports the number only. */
+  /**
+   * How many clients an empty message to the channel of remote control reaches: all ignore it, kombu's too. Those that
+   * have subscribed to all channels of such names, as monitors do, get the second one as well.
+   */
   async workers(): Promise<number> {
     const channel = this.keys.channel(CONTROL_EXCHANGE)
     const answers = await this.connection.pipeline([
-      ['PUBSUB', 'NUMSUB', channel],
-      ['PUBSUB', 'NUMPAT'],
+      ['PUBLISH', channel, ''],
+      ['PUBLISH', `${channel}.none`, ''],
     ])
-    const [[, listeners], patterns] = answers as [[unknown, number], number]
-    return listeners + patterns
+    const [all, others] = answers as [number, number]
+    return Math.max(0, all - others)
   }
 
   async purge(queue: string): Promise<Purged> {

@@ -92,6 +92,10 @@ export class RedisConsumer implements Consumer, Holder {
     )
   }
 
+  get ahead(): readonly Delivery[] {
+    return this.#ahead.items
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Delivery> {
     return this.#line[Symbol.asyncIterator]()
   }
@@ -303,9 +307,11 @@ export class RedisConsumer implements Consumer, Holder {
       const { exchange, kind } = binding
       if (kind !== 'fanout') await connection.command('SADD', keys.binding(exchange), bindingMember(binding, name))
       else {
-        const receive = SIGNAL_EXCHANGES.has(exchange)
-          ? (message: Buffer): void => this.#line.push(new BroadcastDelivery(message.toString(), name))
-          : (message: Buffer): void => this.#keep(message, name, transient)
+        const take = SIGNAL_EXCHANGES.has(exchange)
+          ? (message: Buffer) => this.#line.push(new BroadcastDelivery(message.toString(), name))
+          : (message: Buffer) => this.#keep(message, name, transient)
+        // An empty one only counts who listens.
+        const receive = (message: Buffer): unknown => message.length > 0 && take(message)
         // With and without a routing key after the exchange's name, as kombu publishes.
         this.#stops.push(await connection.subscribe(keys.channel(exchange), receive))
         this.#stops.push(await connection.subscribePattern(`${keys.channel(exchange)}/*`, receive))

@@ -13,7 +13,7 @@ const MAX_ARGUMENTS_LENGTH = 16_384
 export const REQUEST_COMMANDS: Readonly<Record<string, Command>> = {
   active: ({ safe }, context) =>
     [...context.state.running.values()].map((request) => infoOf(request, context, isSet(safe))),
-  reserved: (_, context) => [...context.state.reserved].map((request) => infoOf(request, context)),
+  reserved: (_, context) => context.state.reserved.map((request) => infoOf(request, context)),
   // A task that is not due is put back into its queue, and the store keeps it until its time.
   scheduled: () => [],
   query_task: queryTask,
@@ -24,7 +24,7 @@ function queryTask({ ids }: Arguments, context: CommandContext): unknown {
   const { running, reserved } = context.state
   if (ids === undefined || ids === null) throw new TypeError('ids: expected an id or a list of ids, got None')
   const wanted = new Set(textsOf(ids, 'ids', MAX_REVOKED))
-  const held = [...reserved].filter(({ id }) => wanted.has(id))
+  const held = reserved.filter(({ id }) => wanted.has(id))
   const active = [...running.values()].filter(({ id }) => wanted.has(id))
   return Object.fromEntries([
     ...held.map((request) => [request.id, ['reserved', infoOf(request, context)]] as const),
