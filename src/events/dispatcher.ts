@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { EVENT_EXCHANGE, type Event, eventEnvelope, TASK_EVENTS_KEY } from '../protocol/event.ts'
 import type { LogicalClock } from '../protocol/logicalClock.ts'
-import { type Clock, systemClock } from '../std/clock.ts'
+import type { Clock } from '../std/clock.ts'
 import { withDeadline } from '../std/deadline.ts'
 import type { Logger } from '../std/log.ts'
 import { asError } from '../std/thrown.ts'
@@ -66,7 +66,7 @@ export class EventDispatcher {
     // The one spread comes first: V8 copies such an object at once, and any other by each of its fields.
     const event = { ...fields, type, hostname, pid: process.pid, clock: logicalClock.forward(), timestamp }
     this.#parcelFor(type).events.push(event)
-    this.#stopTimer ??= systemClock.after(GATHER_MS, () => this.flush())
+    this.#stopTimer ??= clock.after(GATHER_MS, () => this.flush())
   }
 
   /** Give the broker what is gathered, now. */
