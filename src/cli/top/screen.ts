@@ -52,7 +52,7 @@ const FAILURES: readonly Column<TopFailure>[] = [
 const KEYS: readonly string[] = [
   '',
   '  up, k     select the row above        r  revoke the selected task',
-  '  down, j   select the row below        p  quiet the selected worker, or resume it',
+  '  down, j   select the row below        p  quiet or resume the worker',
   '  ?         these keys                  e  all workers send task events',
   '  x, q, Ctrl-C   leave',
   '',
