@@ -213,6 +213,25 @@ export class PythonClient {
   }
 }
 
+/** `celery -A tasks` with these arguments, and what it has printed; it ends with the test process. */
+export class PythonProgram {
+  readonly #process: ChildProcessWithoutNullStreams
+  printed = ''
+
+  constructor(settings: PythonSettings, args: readonly string[]) {
+    this.#process = launch(settings, ['-u', '-m', 'celery', '-A', 'tasks', ...args])
+    const hear = (chunk: Buffer): void => {
+      this.printed += chunk
+    }
+    this.#process.stdout.on('data', hear)
+    this.#process.stderr.on('data', hear)
+  }
+
+  kill(): void {
+    endGroup(this.#process)
+  }
+}
+
 /** In a process group of its own, so that pool processes end with it. */
 function launch(settings: PythonSettings, args: readonly string[]): ChildProcessWithoutNullStreams {
   const { broker } = settings

@@ -8,7 +8,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
-import { PythonClient, type PythonSettings, PythonWorker, type PythonWorkerOptions } from './celery.ts'
+import { PythonClient, PythonProgram, type PythonSettings, PythonWorker, type PythonWorkerOptions } from './celery.ts'
 import { defineTasks, surroundingsOf } from './tasks.ts'
 import type { Settings } from './workerProcess.ts'
 
@@ -107,6 +107,12 @@ export class Fleet {
     const worker = await PythonWorker.start({ pool: this.#pool, ...this.#python, ...options })
     this.#ends.push(() => worker.kill())
     return worker
+  }
+
+  pythonProgram(...args: readonly string[]): PythonProgram {
+    const program = new PythonProgram(this.#python, args)
+    this.#ends.push(() => program.kill())
+    return program
   }
 
   async pythonClient(options: Partial<PythonSettings> = {}): Promise<PythonClient> {

@@ -72,6 +72,23 @@ export function events(kind: FleetOptions = {}): void {
     expect(all.filter((event) => 'utcoffset' in event)).toEqual([])
   })
 
+  test('celery events --dump prints the events of our worker', async () => {
+    const dump = fleet.pythonProgram('events', '--dump')
+    const app = fleet.app()
+    const worker = await fleet.work(app, { taskEvents: true, heartbeatInterval: 500 })
+    const printed = async (): Promise<string> => dump.printed
+    await eventually(printed, (text) => text.includes('heartbeat'))
+    const { id } = await app.send('ts.add', [2, 40])
+    await eventually(printed, (text) => /task succeeded: ts\.add/.test(text))
+    await worker.stop()
+    await eventually(printed, (text) => /ts@test.*shutdown/.test(text))
+    // Its name of the task comes with task-received.
+    for (const what of ['received', 'started', 'succeeded'])
+      expect(dump.printed).toMatch(new RegExp(`^ts@test \\[.+\\] task ${what}: ts\\.add\\(${id}\\)`, 'm'))
+    expect(dump.printed).not.toContain('Traceback')
+    dump.kill()
+  })
+
   test("our receiver gets the events of Celery's worker, and of our callers", async () => {
     const { broker, backend } = fleet
     const app = new App({ broker, backend, taskSentEvents: true, logger: false })

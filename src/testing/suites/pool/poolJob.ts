@@ -15,6 +15,8 @@ export interface Started {
   /** States that it reported and chunks that it emitted, as they came. */
   readonly told: string[]
   readonly lines: unknown[]
+  /** That it sent: type and fields. */
+  readonly events: unknown[]
   /** Take what was emitted, and what comes. */
   take(): void
   /** After the first report. */
@@ -41,6 +43,8 @@ export function start(
   const { promise: running, resolve } = Promise.withResolvers<void>()
   const told: string[] = []
   const lines: unknown[] = []
+  const events: unknown[] = []
+  const sendEvent = (...event: [type: string, fields: unknown]): void => void events.push(event)
   let held: (() => void)[] | undefined = listen === 'held' ? [] : undefined
   const emit = (emission: string | Uint8Array, taken: () => void): void => {
     const { kind, value } = readEmission(emission)
@@ -57,11 +61,12 @@ export function start(
   return {
     outcome: within(
       `the outcome of ${task}`,
-      pool.run(toldJob(job), { signal, kill, report, emit: listen === 'absent' ? undefined : emit }),
+      pool.run(toldJob(job), { signal, kill, report, sendEvent, emit: listen === 'absent' ? undefined : emit }),
     ),
     reports,
     told,
     lines,
+    events,
     take: () => {
       const waiting = held ?? []
       held = undefined

@@ -96,6 +96,15 @@ function outcomes(one: PoolCase): void {
     assert.deepEqual(outcome, { kind: 'replace', workflow: chainData(tasks) })
   })
 
+  one('events that it sends come in order, all before the outcome', async (open) => {
+    const run = start(await open(1), 'eventful', [3])
+    assert.equal((await run.outcome).kind, 'success')
+    assert.deepEqual(
+      run.events,
+      [1, 2, 3].map((step) => ['task-step', { step, text: 'ü' }]),
+    )
+  })
+
   one('reports come in order, all before the outcome', async (open) => {
     const run = start(await open(1), 'steps', [20])
     assert.deepEqual(await run.outcome, { kind: 'success', result: 20 })

@@ -115,6 +115,9 @@ function defineStops(app: App): void {
     for (let step = 1; step <= count; step++) await task.updateState(`STEP ${step}`, { step })
     return count
   })
+  app.task('eventful', (count: number) => {
+    for (let step = 1; step <= count; step++) current().sendEvent('task-step', { step, text: 'ü' })
+  })
   /** Reports that it runs, then waits until it is asked to stop. */
   app.task('obedient', async () => {
     const task = current()
