@@ -17,7 +17,7 @@ export interface JobFilterOptions extends AppOptions {
 /** A job in at most 79 columns, where its id is one of ours: id, state, when it was submitted, and its task. */
 export function jobLine({ id, state, submittedAt, task = '?' }: JobInfo): string {
   const submitted = submittedAt?.toISOString().slice(5, 16).replace('T', ' ') ?? '?'
-  return `${id.padEnd(36)} ${clipped(state, 8).padEnd(8)} ${submitted.padEnd(11)} ${clipped(printable(task), 20)}`
+  return `${printable(id).padEnd(36)} ${clipped(printable(state), 8).padEnd(8)} ${submitted.padEnd(11)} ${clipped(printable(task), 20)}`
 }
 
 function clipped(text: string, width: number): string {

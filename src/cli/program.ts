@@ -322,8 +322,11 @@ function withStores(own: Command, level: string): Command {
 }
 
 function withTimeout(own: Command): Command {
-  const option = new Option('-t, --timeout <time>', 'longest wait for the next reply; a number alone is seconds')
-  return own.addOption(option.default(1000, '1s').argParser(seconds))
+  const option = new Option(
+    '-t, --timeout <time>',
+    'longest wait for the next reply; a number alone is seconds (default: 1s, of where 3s, of profile 10s after its time)',
+  )
+  return own.addOption(option.argParser(seconds))
 }
 
 function withAddress(own: Command): Command {

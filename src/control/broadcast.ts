@@ -8,6 +8,7 @@ import {
   readReply,
   replyQueue,
 } from '../protocol/control.ts'
+import { CONTROL_COMMANDS, commandName } from '../protocol/controlCommands.ts'
 import type { LogicalClock } from '../protocol/logicalClock.ts'
 import { ALL_CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { withDeadline } from '../std/deadline.ts'
@@ -26,16 +27,18 @@ export interface ControlOptions {
   pattern?: string | undefined
   /** How the pattern is read. `pcre`, a regular expression, is for workers of Celery alone. Default `'glob'`. */
   matcher?: 'glob' | 'pcre' | undefined
-  /** Longest wait for the next answer. Default `'1s'`. */
+  /** Longest wait for the next answer. Default `'1s'`, for `where` `'3s'`. */
   timeout?: Duration | undefined
   /** The wait ends with so many answers. Default: as many as `destination` names, else no limit. */
   limit?: number | undefined
 }
 
-/** Checked, the wait in ms. */
+/** Checked, the wait in ms; undefined: as the command needs. */
 export interface ParsedControlOptions extends Omit<ControlOptions, 'timeout'> {
-  readonly wait: number
+  readonly wait: number | undefined
 }
+
+const DEFAULT_WAIT_MS = 1000
 
 /** What is needed of an app. */
 type Asker = Pick<AppInternals, 'stores' | 'config' | 'logicalClock'>
@@ -48,7 +51,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['destination', 'pattern', 'matcher
 export function parseControlOptions(options: ControlOptions): ParsedControlOptions {
   requireObject(options, 'remote control', 'an object of options')
   refuseUnknown(options, OPTIONS, 'remote control')
-  const { destination, pattern, matcher = 'glob', timeout = '1s', limit } = options
+  const { destination, pattern, matcher = 'glob', timeout, limit } = options
   if (destination !== undefined && !Array.isArray(destination))
     throw new ArgumentError(`destination: expected a list of host names, got ${shown(destination)}`)
   for (const name of destination ?? []) requireText(name, 'destination')
@@ -57,7 +60,13 @@ export function parseControlOptions(options: ControlOptions): ParsedControlOptio
     throw new ArgumentError(`matcher: expected 'glob' or 'pcre', got ${shown(matcher)}`)
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1))
     throw new ArgumentError(`limit: expected a whole number >= 1, got ${shown(limit)}`)
-  return { destination, pattern, matcher, wait: milliseconds(timeout, 'timeout'), limit }
+  const wait = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
+  return { destination, pattern, matcher, wait, limit }
+}
+
+/** Longest wait for the next answer to a command, ms. */
+export function waitOf(method: string, given: number | undefined): number {
+  return given ?? CONTROL_COMMANDS.get(commandName(method))?.slow ?? DEFAULT_WAIT_MS
 }
 
 /** Send a command to workers, without waiting for answers. Rejects with StoreUnavailableError. */
@@ -90,7 +99,7 @@ export async function ask(
     const from = { now: config.clock.now(), logicalClock }
     const { envelope, route } = requestOf({ ...command, ticket: oid, replyTo }, options, from)
     await broker.publish(envelope, route)
-    return await collect(consumer, options, logicalClock)
+    return await collect(consumer, { ...options, wait: waitOf(command.method, options.wait) }, logicalClock)
   } finally {
     ended?.removeEventListener('abort', close)
     // Where the store is unavailable the queue expires by itself: the answers count.
@@ -103,8 +112,9 @@ function requestOf(
   { destination, pattern, matcher, wait }: ParsedControlOptions,
   { now, logicalClock }: { readonly now: number; readonly logicalClock: LogicalClock },
 ): ReturnType<typeof controlRequest> {
+  const expires = (now + waitOf(command.method, wait)) / 1000
   const meant = { destination, ...(pattern !== undefined && { pattern, matcher }) }
-  return controlRequest({ ...command, ...meant }, { clock: logicalClock.forward(), expires: (now + wait) / 1000 })
+  return controlRequest({ ...command, ...meant }, { clock: logicalClock.forward(), expires })
 }
 
 /** Before the command is sent: a fast answer would find no consumer. */
@@ -116,7 +126,11 @@ function listen(broker: Broker, { exchange, routingKey }: ReplyTo): Promise<Cons
 
 async function collect(
   consumer: Consumer,
-  { wait, destination, limit = destination?.length ?? Number.POSITIVE_INFINITY }: ParsedControlOptions,
+  {
+    wait,
+    destination,
+    limit = destination?.length ?? Number.POSITIVE_INFINITY,
+  }: ParsedControlOptions & { readonly wait: number },
   logicalClock: LogicalClock,
 ): Promise<ControlReply[]> {
   const replies: ControlReply[] = []

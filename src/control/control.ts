@@ -1,11 +1,12 @@
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
 import { parseRate } from '../config/taskValues.ts'
+import { PROFILE_SECONDS } from '../protocol/controlCommands.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireNode } from '../std/node.ts'
 import { requireObject, requireText, shown } from '../std/validate.ts'
-import { ask, type ControlOptions, parseControlOptions, send } from './broadcast.ts'
+import { ask, type ControlOptions, parseControlOptions, send, waitOf } from './broadcast.ts'
 import { Inspect } from './inspect.ts'
 import type { CommandAnswer, CommandError, ControlReply, WrittenProfile } from './replies.ts'
 
@@ -200,12 +201,13 @@ export class Control {
    */
   profile(
     worker: string,
-    { seconds = 10, slot, timeout = '10s' }: ProfileOptions = {},
+    { seconds = PROFILE_SECONDS, slot, timeout }: ProfileOptions = {},
   ): Promise<ControlReply<WrittenProfile | CommandError>[]> {
     requireText(worker, 'profile: worker')
     requireCount(seconds, 'profile: seconds')
     if (slot !== undefined) requireCount(slot, 'profile: slot')
-    const wait = seconds * 1000 + milliseconds(timeout, 'timeout')
+    const after = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
+    const wait = seconds * 1000 + waitOf('profile', after)
     return this.broadcast('profile', { seconds, slot: slot ?? null }, { destination: [worker], timeout: wait })
   }
 

@@ -23,12 +23,15 @@ export interface ControlCommand {
   readonly needs?: number
   /** Not for people: workers ask it of each other. */
   readonly hidden?: boolean
-  /** It takes a while: its worker obeys others meanwhile. */
-  readonly slow?: boolean
+  /** It takes a while: its worker obeys others meanwhile, and its answer is awaited so long by default, ms. */
+  readonly slow?: number
   /** Celery's workers do not know it. */
   readonly own?: boolean
   readonly doc: string
 }
+
+/** How long a profile takes where that is not said, seconds. */
+export const PROFILE_SECONDS = 10
 
 const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   about: { own: true, doc: 'its version, its clock, and whether it takes tasks' },
@@ -56,7 +59,7 @@ const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   revoked: { doc: 'ids of revoked tasks' },
   scheduled: { doc: "tasks that it holds until their time: Celery's workers alone do" },
   stats: { doc: 'counts, pool, broker, and use of resources' },
-  where: { own: true, slow: true, doc: 'what each slot executes now, since when, and its stack' },
+  where: { own: true, slow: 3000, doc: 'what each slot executes now, since when, and its stack' },
 }
 
 const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
@@ -99,7 +102,7 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   pool_shrink: { args: [['n', 'whole']], usage: '[n=1]', doc: 'fewer slots' },
   profile: {
     own: true,
-    slow: true,
+    slow: 10_000,
     args: [['worker', 'text']],
     usage: '<worker> [--seconds 10 [--slot 1]]',
     needs: 1,

@@ -2,7 +2,7 @@ import { PythonValue } from './pythonValue.ts'
 
 /*
  * Values as Python would print them, for the headers argsrepr and kwargsrepr, which people read in logs and in Flower.
- * EventFeed celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
+ * After Celery's celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
  */
 
 /** Longest repr, in characters, before the cut. */

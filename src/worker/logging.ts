@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
+import { DecodeError } from '../std/errors.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
 import { isStoreAway } from '../std/thrown.ts'
 
@@ -108,7 +109,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     fields: ({ pool, size }) => ({ pool, size }),
   },
   'worker:shutdown': { level: 'info', text: ({ hostname, reason }) => `${hostname} stops: ${reason}` },
-  'worker:error': { level: 'error', text: ({ doing, error }) => `${doing}: ${messageOf(error)}`, fields: unexpected },
+  'worker:error': {
+    level: 'error',
+    levelOf: ({ error }) => (error instanceof DecodeError ? 'warn' : 'error'),
+    text: ({ doing, error }) => `${doing}: ${messageOf(error)}`,
+    fields: unexpected,
+  },
 }
 
 /**
@@ -184,9 +190,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** An unavailable store is expected, and its stack explains nothing. */
+/** An unavailable store, or a message that cannot be read, is expected, and its stack explains nothing. */
 function unexpected({ error }: Signals['worker:error']): object {
-  return isStoreAway(error) ? {} : { err: error }
+  return isStoreAway(error) || error instanceof DecodeError ? {} : { err: error }
 }
 
 function resultText(result: unknown): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Celeriac } from '../../src/index.ts'
-import { NotWaitingError } from '../../src/std/errors.ts'
+import { ArgumentError, NotWaitingError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
@@ -127,6 +127,26 @@ describe.each(['sqlite:', 'redis:'] as const)('change on %s', (store) => {
     expect([rest.revoked, rest.cursor]).toEqual([COUNT - 250, undefined])
     expect(new Set([...first.jobs, ...rest.jobs].map(({ id }) => id)).size).toBe(COUNT)
     expect([await app.queueSize(), await app.result('kept').state()]).toEqual([1, 'PENDING'])
+  })
+
+  test.each([
+    {},
+    { tag: undefined },
+    { task: '' },
+    { tag: '' },
+    { owner: null },
+    { state: 5 },
+    { q: ' ' },
+    { since: Number.NaN },
+    { since: '2020-01-01' },
+    { olderThan: '' },
+    { olderThan: -1 },
+    { Task: 'tasks.echo' },
+  ])('revokeJobs: %o is refused, and nothing is revoked', async (filter) => {
+    const app = appOn(await urlOf(store), new Map())
+    const { id } = await app.send('tasks.echo', ['kept'], { tags: ['import'] })
+    await expect(app.revokeJobs(filter as never)).rejects.toThrow(ArgumentError)
+    expect(await app.result(id).state()).toBe('PENDING')
   })
 })
 

@@ -4,6 +4,7 @@ import { App } from '../../src/app/app.ts'
 import { deadLetterQueue } from '../../src/app/knownQueues.ts'
 import { look } from '../../src/cli/commands/doctor.ts'
 import { findingsOf } from '../../src/cli/doctor/checks.ts'
+import { readFleet } from '../../src/cli/doctor/fleet.ts'
 import { SURROUNDING_CHECKS, type Surroundings } from '../../src/cli/doctor/surroundings.ts'
 import { Control } from '../../src/control/control.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
@@ -26,6 +27,20 @@ beforeAll(async () => {
   redis = await RedisServer.start()
 })
 afterAll(() => redis.stop())
+
+it('what is of a wrong type in an answer is left out', () => {
+  const answer = { version: '1', time: 5, ready: true, quiet: false, reason: null }
+  const wrong = [null, 5, 'text', [], {}, { ...answer, version: 5 }, { ...answer, time: Number.NaN }]
+  const answers = { ...Object.fromEntries(wrong.map((value, at) => [`wrong${at}`, value])), right: answer }
+  const lists = { a: [null, 5, {}, { name: 5 }, [], { name: 'queue' }, 'task [rate_limit=1/s]'], b: null, c: 'text' }
+  const read = { answers, from: 0, until: 9 }
+  expect(readFleet({ pongs: { right: 5 }, queues: lists, tasks: lists }, read)).toEqual({
+    workers: ['right'],
+    queues: new Set(['queue']),
+    tasks: new Set(['task']),
+    about: new Map([['right', { ...answer, time: 5000, from: 0, until: 9, reason: 'it does not say why' }]]),
+  })
+})
 
 describe.each(['sqlite', 'redis'] as const)('on %s', (kind) => {
   const lab = useLab(kind, async () => {
@@ -107,13 +122,13 @@ app.task('endless', () => new Promise((resolve) => setTimeout(resolve, 60_000)))
     const [facts, ...others] = await lab().app().storeFacts()
     expect(others).toEqual([])
     expect(facts?.free).toBeGreaterThan(0)
-    const worker = { software: 'celeriac', node: '24', ready: true, quiet: false, reason: null }
+    const worker = { ready: true, quiet: false, reason: '' }
     const read = { time: 5000, from: 4000, until: 6000 }
     const around: Surroundings = {
       fleet: {
         workers: ['old', 'new'],
-        queues: new Map(),
-        tasks: new Map(),
+        queues: new Set(),
+        tasks: new Set(),
         about: new Map([
           ['old', { ...worker, ...read, version: '1.0.0' }],
           ['new', { ...worker, ...read, version: '1.1.0' }],

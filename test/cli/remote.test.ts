@@ -25,6 +25,10 @@ test('inspect and control: answers, JSON, destinations, and exit code 69 where n
     code: 2,
     stderr: 'celeriac: inspect: shutdown is a command of celeriac control\n',
   })
+  expect(await ask('inspect', 'where', '-d', 'other@test')).toMatchObject({
+    code: 69,
+    stderr: 'celeriac: no worker replied within 3 s\n',
+  })
   const profiled = await ask('control', 'profile', 'ours@test', '--seconds', '1')
   expect([profiled.code, profiled.stderr]).toEqual([0, ''])
   const [, path = ''] = /profile of 1 s written to (.+[.]cpuprofile)/.exec(profiled.stdout) ?? []

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Signals } from '../../src/app/signals.ts'
 import { Emitter } from '../../src/std/emitter.ts'
-import { StoreUnavailableError } from '../../src/std/errors.ts'
+import { DecodeError, StoreUnavailableError } from '../../src/std/errors.ts'
 import { createLogger, type LogLevel } from '../../src/std/log.ts'
 import { logSignals } from '../../src/worker/logging.ts'
 import { next, until, useLab } from '../app/lab.ts'
@@ -88,6 +88,13 @@ describe('lines', () => {
     expect(lines[1]?.err).toMatchObject({ type: 'RangeError', stack: expect.stringContaining('RangeError: far\n') })
     expect(lines[2]).not.toHaveProperty('err')
     expect(lines[3]).toMatchObject({ msg: 'taking: text' })
+  })
+
+  test('a message of control that cannot be read is a warning, without a stack', () => {
+    const { signals, lines } = lab('info')
+    signals.emit('worker:error', { error: new DecodeError('no method'), doing: 'obeying remote control' })
+    expect(lines).toMatchObject([{ level: 40, msg: 'obeying remote control: no method' }])
+    expect(lines[0]).not.toHaveProperty('err')
   })
 
   test.each([

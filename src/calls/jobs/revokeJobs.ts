@@ -6,7 +6,7 @@ import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
-import { shown } from '../../std/validate.ts'
+import { requireText, shown } from '../../std/validate.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
 import { revokeTask } from '../revoke.ts'
 import type { Stores } from '../stores.ts'
@@ -47,6 +47,8 @@ export interface RevokingHost {
 }
 
 const NAMES = ['state', 'task', 'tasks', 'owner', 'tag', 'since', 'q', 'olderThan'] as const
+/** An empty one is most often a variable that was not set. */
+const TEXTS = ['state', 'task', 'owner', 'tag'] as const
 /** Records of one page: they are revoked before the next page is read. */
 const PAGE_SIZE = 200
 /** Jobs that are revoked at once: a store that searches its queues finds all of them in one walk. */
@@ -100,6 +102,10 @@ function parsed(filter: RevokeFilter, limit: number): Omit<RevokeFilter, 'olderT
     throw new ArgumentError(`revokeJobs: expected one of ${NAMES.join(', ')}, got ${unknown ?? 'none of them'}`)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     throw new ArgumentError(`revokeJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
+  for (const name of TEXTS) if (filter[name] !== undefined) requireText(filter[name], `revokeJobs: ${name}`)
+  // Every job would fit what is no number.
+  if (filter.since !== undefined && !Number.isFinite(filter.since))
+    throw new ArgumentError(`revokeJobs: since: expected ms since the epoch, got ${shown(filter.since)}`)
   const { olderThan, ...rest } = filter
   return olderThan === undefined ? rest : { ...rest, olderThan: milliseconds(olderThan, 'revokeJobs: olderThan') }
 }

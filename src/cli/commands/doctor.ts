@@ -6,6 +6,7 @@ import { version } from '../../std/version.ts'
 import { type Finding, findingsOf, INSTALLATION_CHECKS, JOB_CHECKS, type JobEvidence } from '../doctor/checks.ts'
 import { type Fleet, fleetOf } from '../doctor/fleet.ts'
 import { SURROUNDING_CHECKS, type Surroundings } from '../doctor/surroundings.ts'
+import { printable } from '../fleet/printable.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 
@@ -19,7 +20,7 @@ export interface DoctorCommandOptions extends AppOptions {
 /** `celeriac doctor`: why a job does not run, or what is wrong here. The exit code is 1 where it finds something. */
 export async function doctor(id: string | undefined, options: DoctorCommandOptions): Promise<void> {
   const findings = await withApp(options, (app) => look(app, id))
-  const text = findings.map(({ check, text: line }) => `${check}: ${line}`).join('\n')
+  const text = findings.map(({ check, text: line }) => `${check}: ${printable(line)}`).join('\n')
   process.stdout.write(`${options.json ? jsonText({ findings }) : text || 'nothing found'}\n`)
   if (findings.length > 0) process.exitCode = 1
 }

@@ -8,20 +8,26 @@ export interface ListCommandOptions extends JobFilterOptions {
   since?: Date
 }
 
+/** Where the store lists some jobs alone. */
+const NONE_MARKED = 'no job fits; listed are those sent over HTTP, or with tags, an owner or a kept input'
+
 /** `celeriac list`: the newest jobs that fit a filter. A store that keeps no list is an error. */
 export async function list(options: ListCommandOptions): Promise<void> {
   const { state, task, owner, tag, search: q, since, limit, cursor, json } = options
-  const found = await withApp(options, (app) => {
+  const { found, lists } = await withApp(options, async (app) => {
     const filter = { state, task, owner, tag, q, since: since?.getTime(), limit, cursor }
-    return app.jobs(filter).catch((error: unknown) => {
+    const page = await app.jobs(filter).catch((error: unknown) => {
       if (!(error instanceof ConfigError)) throw error
       throw new CeleriacError('COMMAND_FAILED', error.message)
     })
+    return { found: page, lists: (await app.connect()).lists }
   })
   if (json) {
     process.stdout.write(`${jsonText(found)}\n`)
     return
   }
   const more = found.cursor === undefined ? [] : [`more fit: go on with --cursor ${found.cursor}`]
-  process.stdout.write(`${[...found.jobs.map(jobLine), ...more].join('\n') || 'no job fits'}\n`)
+  process.stdout.write(
+    `${[...found.jobs.map(jobLine), ...more].join('\n') || (lists === 'marked' ? NONE_MARKED : 'no job fits')}\n`,
+  )
 }

@@ -1,5 +1,6 @@
+import { waitOf } from '../../control/broadcast.ts'
 import { Control, type ControlReply } from '../../control/control.ts'
-import { CONTROL_COMMANDS, type ControlCommand } from '../../protocol/controlCommands.ts'
+import { CONTROL_COMMANDS, type ControlCommand, PROFILE_SECONDS } from '../../protocol/controlCommands.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
@@ -10,8 +11,8 @@ import { printable } from './printable.ts'
 export interface RemoteCommandOptions extends AppOptions {
   /** Names of the workers that are meant. */
   destination?: string[]
-  /** ms */
-  timeout: number
+  /** ms. Default: as the command needs. */
+  timeout?: number
   json?: boolean
   /** Of `profile` alone. */
   seconds?: number
@@ -47,7 +48,8 @@ export async function remote(
   })
   if (replies === undefined) process.stdout.write('sent: a worker that shuts down does not answer\n')
   else if (replies.length === 0) {
-    process.stderr.write(`celeriac: no worker replied within ${timeout / 1000} s\n`)
+    const wait = waitOf(name, timeout) + (name === 'profile' ? (seconds ?? PROFILE_SECONDS) * 1000 : 0)
+    process.stderr.write(`celeriac: no worker replied within ${wait / 1000} s\n`)
     process.exitCode = UNAVAILABLE_EXIT_CODE
   } else
     process.stdout.write(

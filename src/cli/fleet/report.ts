@@ -11,7 +11,7 @@ import { printable } from './printable.ts'
 
 export interface ReportCommandOptions extends AppOptions {
   /** ms */
-  timeout: number
+  timeout?: number
   json?: boolean
 }
 
@@ -33,7 +33,7 @@ export async function report(options: ReportCommandOptions): Promise<void> {
   process.stdout.write(`${options.json ? jsonText(found) : reportText(found)}\n`)
 }
 
-async function reportOf(app: App, timeout: number): Promise<Report> {
+async function reportOf(app: App, timeout: number | undefined): Promise<Report> {
   const { node, sqlite, openssl } = process.versions
   return {
     software: { celeriac: version(), node, sqlite, openssl },
@@ -44,7 +44,7 @@ async function reportOf(app: App, timeout: number): Promise<Report> {
   }
 }
 
-async function workersOf(app: App, timeout: number): Promise<Pick<Report, 'workers' | 'problem'>> {
+async function workersOf(app: App, timeout: number | undefined): Promise<Pick<Report, 'workers' | 'problem'>> {
   try {
     const answers = await new Control(app).inspect({ timeout }).report()
     const texts = Object.entries(answers).map(([worker, answer]) => [worker, answerText(answer)] as const)

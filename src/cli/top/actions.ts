@@ -52,7 +52,7 @@ export class Actions {
       const replies = await this.#control.revoke(id, { timeout: REPLY_TIMEOUT_MS })
       return failureIn(replies) ?? `revoked ${id}`
     }
-    return { question: `revoke ${printable(id)}: it is asked to stop`, run: () => guarded(run) }
+    return { question: `revoke ${printable(id)}, and ask it to stop`, run: () => guarded(run) }
   }
 
   #retry(id: string): Action {

@@ -1,6 +1,5 @@
 import type { App } from '../../app/app.ts'
-import { internalsOf } from '../../app/internals.ts'
-import { keptArguments } from '../../calls/jobs/keptInput.ts'
+import { JobStore, keptArguments } from '../../app/jobStore.ts'
 import { isFinal } from '../../protocol/states.ts'
 
 /**
@@ -11,8 +10,7 @@ export async function retryJob(app: App, id: string): Promise<string> {
   const info = await app.result(id).info()
   if (info?.task === undefined) return `no record of ${id} names its task`
   if (!isFinal(info.state)) return `${id} has not ended: ${info.state}`
-  const { backend } = await internalsOf(app).stores()
-  const metadata = (await backend.jobs?.metadata([id]))?.[0]
+  const metadata = await new JobStore(app).metadata(id)
   if (metadata?.input === undefined) return `the input of ${id} was not kept: HTTP keeps it, and the option keepInput`
   const { args, kwargs } = keptArguments(metadata.input)
   const { owner, tags } = metadata

@@ -52,8 +52,8 @@ const FAILURES: readonly Column<TopFailure>[] = [
 const KEYS: readonly string[] = [
   '',
   '  up, k     select the row above        r  revoke the selected task',
-  '  down, j   select the row below        R  send the selected failed task again',
-  '  ?         these keys                  p  quiet the selected worker, or resume it',
+  '  down, j   select the row below        R  send the failed task again',
+  '  ?         these keys                  p  quiet or resume the worker',
   '  x, q, Ctrl-C   leave                  e  all workers send task events',
   '',
   '  r, R, p and e ask before they do it.',

@@ -78,7 +78,8 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     const { jobs, next } = await readPage(scope, filter, cursor)
     return respondPage(jobs, next && formatCursor(next), c)
   } catch (error) {
-    if (error instanceof ArgumentError) return respondProblem(wrongParameter('cursor', error.message), path)
+    if (error instanceof ArgumentError)
+      return respondProblem(wrongParameter('cursor', 'expected one that a page gave'), path)
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
+import { keptArguments } from '../../app/jobStore.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
-import { keptArguments } from '../../calls/jobs/keptInput.ts'
 import type { AnyTask } from '../../calls/task.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Kwargs } from '../../tasks/bind.ts'

@@ -41,4 +41,6 @@ test('events, top and inspect show workers and tasks of both languages', async (
   const ping = await run(cwd, ['inspect', 'ping', '-j', ...shared, '-d', 'py@test,ts@test', '-t', '20'])
   expect(JSON.parse(ping.stdout)).toEqual({ 'py@test': { ok: 'pong' }, 'ts@test': { ok: 'pong' } })
   await fleet.open('top')
+  // These jobs have no metadata, and Redis lists no others.
+  expect((await run(cwd, ['list', ...shared])).stdout).toMatch(/^no job fits; listed are those sent over HTTP, /)
 })

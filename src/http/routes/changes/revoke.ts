@@ -60,7 +60,8 @@ export async function revokeJobs(c: Context, { app, exposed }: HttpScope): Promi
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
     return new Response(toJson({ jobs, revoked: found.revoked, cursor: found.cursor }), { headers })
   } catch (error) {
-    if (error instanceof ArgumentError) return respondProblem(wrongParameter('cursor', error.message), path)
+    if (error instanceof ArgumentError)
+      return respondProblem(wrongParameter('cursor', 'expected one that an answer gave'), path)
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { PROFILE_SECONDS } from '../../../protocol/controlCommands.ts'
 import type { ChildInfo } from '../../pool/pool.ts'
 import type { Request } from '../../task/request.ts'
 import type { Arguments, Command, CommandContext, ControlledWorker } from '../controlled.ts'
@@ -11,7 +12,6 @@ export const INSPECTOR_COMMANDS: Readonly<Record<string, Command>> = { where, pr
 const STACK_LIMIT_MS = 500
 /** Longest profile, seconds. */
 const MAX_SECONDS = 60
-const DEFAULT_SECONDS = 10
 
 /** A thread or process of a pool. Its slot is its number among all children of the worker, from 1. */
 interface Child extends ChildInfo {
@@ -92,7 +92,7 @@ async function profile({ seconds, slot }: Arguments, context: CommandContext): P
 }
 
 function secondsOf(seconds: unknown): number {
-  const time = wholeOf(seconds, 'seconds', 1, DEFAULT_SECONDS)
+  const time = wholeOf(seconds, 'seconds', 1, PROFILE_SECONDS)
   if (time <= MAX_SECONDS) return time
   throw new RangeError(`seconds: expected a whole number from 1 to ${MAX_SECONDS}, got ${time}`)
 }
