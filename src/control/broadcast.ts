@@ -8,7 +8,7 @@ import {
   readReply,
   replyQueue,
 } from '../protocol/control.ts'
-import { CONTROL_COMMANDS, commandName } from '../protocol/controlCommands.ts'
+import { waitOf } from '../protocol/controlCommands.ts'
 import type { LogicalClock } from '../protocol/logicalClock.ts'
 import { ALL_CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { withDeadline } from '../std/deadline.ts'
@@ -38,8 +38,6 @@ export interface ParsedControlOptions extends Omit<ControlOptions, 'timeout'> {
   readonly wait: number | undefined
 }
 
-const DEFAULT_WAIT_MS = 1000
-
 /** What is needed of an app. */
 type Asker = Pick<AppInternals, 'stores' | 'config' | 'logicalClock'>
 
@@ -62,11 +60,6 @@ export function parseControlOptions(options: ControlOptions): ParsedControlOptio
     throw new ArgumentError(`limit: expected a whole number >= 1, got ${shown(limit)}`)
   const wait = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
   return { destination, pattern, matcher, wait, limit }
-}
-
-/** Longest wait for the next answer to a command, ms. */
-export function waitOf(method: string, given: number | undefined): number {
-  return given ?? CONTROL_COMMANDS.get(commandName(method))?.slow ?? DEFAULT_WAIT_MS
 }
 
 /** Send a command to workers, without waiting for answers. Rejects with StoreUnavailableError. */

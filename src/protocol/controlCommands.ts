@@ -199,3 +199,10 @@ export function allowedCommands(given: unknown, where: string): ControlAllowed {
     }),
   )
 }
+
+const DEFAULT_WAIT_MS = 1000
+
+/** Longest wait for the next answer to a command, ms. */
+export function waitOf(method: string, given: number | undefined): number {
+  return given ?? CONTROL_COMMANDS.get(commandName(method))?.slow ?? DEFAULT_WAIT_MS
+}

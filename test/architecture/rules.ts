@@ -65,6 +65,7 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
   ]),
   cli: new Set([
     'app/app.ts',
+    'app/jobStore.ts',
     'app/knownQueues.ts',
     'app/loadApp.ts',
     'app/storeInfo.ts',

@@ -1,6 +1,5 @@
-import { waitOf } from '../../control/broadcast.ts'
 import { Control, type ControlReply } from '../../control/control.ts'
-import { CONTROL_COMMANDS, type ControlCommand, PROFILE_SECONDS } from '../../protocol/controlCommands.ts'
+import { CONTROL_COMMANDS, type ControlCommand, PROFILE_SECONDS, waitOf } from '../../protocol/controlCommands.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
