@@ -22,7 +22,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // More than there are cores: the longest tests mostly wait, for servers, leases, and processes that die.
-    maxWorkers: Math.min(4, 2 * availableParallelism()),
+    maxWorkers: Math.min(5, 2 * availableParallelism() + 1),
     execArgv: nodeFlags,
     // The many processes that the tests start compile the same files: each of them once.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },

@@ -5,7 +5,7 @@ import type { JobInfo } from '../../src/calls/jobInfo.ts'
 import { ArgumentError, SoftTimeLimitExceeded, TaskRevokedError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
-import { onEachStore, until } from './lab.ts'
+import { onSqliteOrEachStore, until } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 /** The running task, surely. */
@@ -15,7 +15,7 @@ function current(): TaskContext {
   return task
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('currentTask is the own task across awaits, timers and nested functions, for many at once', async () => {
     const app = lab().app()
     const all = Promise.withResolvers<void>()

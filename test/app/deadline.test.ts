@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { chain } from '../../src/calls/workflow.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { testApp } from '../../src/testing/testing.ts'
-import { onEachStore, onSqliteOrEachStore, until, useLab } from './lab.ts'
+import { onSqliteOrEachStore, until, useLab } from './lab.ts'
 
 const HOUR = 3_600_000
 
@@ -10,7 +10,7 @@ function here(): number | undefined {
   return currentTask()?.deadline?.getTime()
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   describe('a deadline', () => {
     it('a repeat that would begin after it is not made: the task fails with its last error', async () => {
       const app = lab().app()

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { testApp } from '../../src/testing/app/testApp.ts'
 import { Bucket } from '../../src/worker/task/bucket.ts'
-import { onEachStore, record, type Told, until, useLab } from '../app/lab.ts'
+import { onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 
 /** When the runs of a task began, by its signals. */
 function runs(told: readonly Told[], task: string): number {
   return told.filter(({ name, event }) => name === 'task:prerun' && (event as { task: string }).task === task).length
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('what has to wait keeps no other task waiting, in the smallest of workers', async () => {
     const app = lab().app()
     const limited = app.task('limited', () => 1, { rateLimit: '1/h' })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { type Lab, next, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { type Lab, next, onSqliteOrEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' }
@@ -90,7 +90,7 @@ async function read(app: ReturnType<Lab['app']>, queue: string): Promise<Envelop
   throw new Error(`nothing in ${queue}`)
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('a message that cannot be read fails its task and is kept beside the queue, with the reason', async () => {
     const app = lab().app()
     app.task('add', (x: number, y: number) => x + y)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, record, type Told, until, useLab } from '../app/lab.ts'
+import { onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 import { define } from './modules/tasks.ts'
 
 const FAST = { delay: 1, jitter: 'none', backoff: 'fixed' } as const
@@ -10,7 +10,7 @@ function errorsOf(told: readonly Told[], signal: 'task:retry' | 'task:failure'):
   return told.flatMap(({ name, event }) => (name === signal ? [(event as { error: { type: string } }).error.type] : []))
 }
 
-onEachStore((lab) => {
+onSqliteOrEachStore((lab) => {
   it('a hard time limit is retried as the policy says, counted, and then the failure', async () => {
     const app = lab().app()
     const told = record(app)
