@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Signals } from '../../src/app/signals.ts'
 import type { BackoffFunction, RetryOptions } from '../../src/config/retryOptions.ts'
 import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
 import type { Logger } from '../../src/std/log.ts'
@@ -14,8 +15,11 @@ class Permanent extends Transient {
 
 const FAST = { delay: 1, jitter: 'none', backoff: 'fixed' } as const
 
+/** Of each task in the order of its runs: after a delay of milliseconds the next run may be reported before the last. */
 function delays(told: readonly Told[]): number[] {
-  return told.flatMap(({ name, event }) => (name === 'task:retry' ? [(event as { delay: number }).delay] : []))
+  const retries = told.flatMap(({ name, event }) => (name === 'task:retry' ? [event as Signals['task:retry']] : []))
+  const tasks = [...Map.groupBy(retries, ({ id }) => id).values()]
+  return tasks.flatMap((own) => own.toSorted((a, b) => a.retries - b.retries).map(({ delay }) => delay))
 }
 
 onEachStore((lab) => {
