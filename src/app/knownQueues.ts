@@ -35,11 +35,7 @@ export interface QueueSizes {
 /** Counts what waits in these queues. Rejects with StoreUnavailableError. */
 export async function queueSizes(app: App, names: readonly string[]): Promise<QueueSizes> {
   const { broker } = await internalsOf(app).stores()
-  const found = await broker.backlog?.(names)
-  if (!found) {
-    const counts = await Promise.all(names.map((name) => broker.size(name)))
-    return { queues: names.map((name, at) => ({ name, waiting: counts[at] ?? 0, oldest: undefined })) }
-  }
+  const found = await broker.backlog(names)
   const queues = names.map((name) => ({ name, waiting: 0, oldest: undefined, ...found.queues.get(name) }))
   return { queues, delayed: found.delayed, held: found.held }
 }
