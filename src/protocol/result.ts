@@ -111,8 +111,8 @@ export function statusIn(record: string | Uint8Array): string | undefined {
 }
 
 /**
- * Read a stored meta of any writer; fields that we do not know are kept, and of ours those of another type are left
- * out. Throws DecodeError for anything else.
+ * Read a stored meta of any writer; fields that we do not know are kept, and of ours those of another type, and empty
+ * texts, are left out. Throws DecodeError for anything else.
  */
 export function readMeta(value: unknown): TaskMeta {
   if (!isRecord(value) || typeof value.task_id !== 'string' || typeof value.status !== 'string') {
@@ -120,7 +120,7 @@ export function readMeta(value: unknown): TaskMeta {
   }
   const { task_id, status, result = null, traceback, date_done, children, problem: _, ...others } = value
   const rest: Record<string, unknown> = others
-  for (const name of TEXT_FIELDS) if (rest[name] !== undefined && typeof rest[name] !== 'string') delete rest[name]
+  for (const name of TEXT_FIELDS) if (rest[name] === '' || typeof rest[name] !== 'string') delete rest[name]
   for (const name of COUNT_FIELDS) if (rest[name] !== undefined && !Number.isSafeInteger(rest[name])) delete rest[name]
   return {
     ...rest,

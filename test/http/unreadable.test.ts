@@ -111,9 +111,12 @@ describe.each([
         fc.nat(),
       )
       .map(([text, length]) => Buffer.from(text.slice(0, length % text.length)))
+    // A record that names another task is a job of that task, which is not exposed.
     const wrong = fc
       .jsonValue()
-      .map((value) => Buffer.from(JSON.stringify({ status: 'STEP', task_id: bad, ...(value as object) })))
+      .map((value) => ({ status: 'STEP', task_id: bad, ...(value as object) }) as Record<string, unknown>)
+      .filter(({ name }) => typeof name !== 'string' || name === '')
+      .map((value) => Buffer.from(JSON.stringify(value)))
     const records = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       cut,
@@ -129,7 +132,7 @@ describe.each([
         const list = await house.ask('GET', '/v1/jobs?q=e')
         expect([list.status, (await house.ask('GET', `/v1/jobs/${bad}`)).status]).toEqual([200, 200])
       }),
-      { numRuns: 60 },
+      { numRuns: 60, examples: [[Buffer.from(`{"status":"STEP","task_id":"${bad}","name":""}`)]] },
     )
     end()
   })
