@@ -57,6 +57,32 @@ export const SQLITE_CODES: ReadonlyMap<number, readonly [name: string, fault: Fa
   [25, ['RANGE', 'message']],
 ])
 
+/**
+ * Codes of PostgreSQL, by their class or whole: https://www.postgresql.org/docs/current/errcodes-appendix.html. The
+ * first that the code begins with counts.
+ */
+export const POSTGRES_CODES: readonly (readonly [code: string, fault: Fault, meaning: string])[] = [
+  ['08', 'outage', 'the connection failed'],
+  ['25006', 'outage', 'a replica, as during a failover'],
+  ['28', 'access', 'user or password is wrong'],
+  ['3D000', 'access', 'there is no such database'],
+  ['3F000', 'access', 'there is no such schema'],
+  ['40', 'outage', 'a conflict with another transaction, several times'],
+  ['42501', 'access', 'the role may not do this'],
+  ['42P01', 'access', 'a table is missing'],
+  ['42703', 'access', 'a column is missing'],
+  ['42883', 'access', 'a function is missing'],
+  ['53', 'outage', 'disk, memory or connections are used up'],
+  ['55P03', 'outage', 'a lock is held for too long'],
+  ['55006', 'outage', 'an object is in use'],
+  ['57', 'outage', 'the server starts, stops, or has cancelled the statement'],
+  ['58', 'outage', 'an error of the system'],
+  ['XX', 'outage', 'an internal error'],
+  ['22', 'message', 'a value that cannot be kept, as a text with a zero character'],
+  ['23', 'message', 'a value against a rule of the tables'],
+  ['54', 'message', 'a value longer than the server takes'],
+]
+
 /** What our own code and the client libraries throw; the first match counts. */
 const ERROR_CLASSES: readonly (readonly [kind: abstract new (...given: never[]) => Error, fault: Fault])[] = [
   [StoreUnavailableError, 'outage'],
@@ -91,6 +117,13 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof full === 'number' ? full & 0xff : undefined
 }
 
+/** The fault that an error of PostgreSQL means; undefined for an error in no row, or of no statement. */
+export function postgresFault(error: unknown): Fault | undefined {
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
+  if (typeof code !== 'string' || typeof severity !== 'string') return undefined
+  return POSTGRES_CODES.find(([begin]) => code.startsWith(begin))?.[1]
+}
+
 /** The fault of any error that a store threw; undefined for an error in no row. Never throws. */
 export function faultOf(thrown: unknown): Fault | undefined {
   const error = asError(thrown)
@@ -98,5 +131,5 @@ export function faultOf(thrown: unknown): Fault | undefined {
   if (known) return known[1]
   // One of our own errors may wrap an answer of the store.
   const raw = error.cause instanceof Error ? error.cause : error
-  return sqliteFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)
+  return sqliteFault(raw) ?? postgresFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)
 }

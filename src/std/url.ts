@@ -54,6 +54,10 @@ const PUBLIC_PARAMETERS: ReadonlySet<string> = new Set([
   'family',
   'socket_timeout',
   'socket_connect_timeout',
+  'sslmode',
+  'sslrootcert',
+  'celeriac_schema',
+  'pgbouncer',
 ])
 
 const SINGLE_WORD = /^[\w.-]{0,64}$/

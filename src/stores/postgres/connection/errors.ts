@@ -1,0 +1,43 @@
+import { postgresFault } from '../../../broker/storeErrors.ts'
+import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
+import { isDefect } from '../../../std/thrown.ts'
+
+/** The error for an answer of the server, or for a failure on the way to it; `place` is the database's URL for people. */
+export function errorOf(error: unknown, place: string): Error {
+  if (error instanceof CeleriacError || (isDefect(error) && sqlState(error) === undefined)) return error as Error
+  const cause = error as Error
+  const message = `${place}: ${textOf(cause)}`
+  const fault = sqlState(error) === undefined ? 'outage' : postgresFault(error)
+  if (fault === 'access') return new ConfigError(message, { cause })
+  if (fault === 'outage') return new StoreUnavailableError(message, { cause })
+  return new CeleriacError('STORE_REFUSED', message, { cause })
+}
+
+/** PostgreSQL's code of an error: five characters; undefined for a failure of the connection. */
+export function sqlState(error: unknown): string | undefined {
+  const { code, severity } = error as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && typeof severity === 'string' ? code : undefined
+}
+
+/** Several addresses of one host were tried: the first failure speaks for all. */
+function textOf(error: Error): string {
+  if (error.message !== '') return error.message
+  return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0].message : error.name
+}
+
+/** Two transactions stood in each other's way, and the server has undone this one: it may be sent again. */
+export function isConflict(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '40001' || state === '40P01'
+}
+
+/** A plan that was prepared before the tables changed, or that the connection lost: it is prepared again. */
+export function isStalePlan(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '26000' || state === '0A000'
+}
+
+/** The server does not take connections now, or ends them: it did nothing of what was sent after it said so. */
+export function isOutage(error: unknown): boolean {
+  return sqlState(error) === undefined ? !isDefect(error) : postgresFault(error) === 'outage'
+}

@@ -1,0 +1,19 @@
+/**
+ * Called with the payload of each notification, in order; undefined: some may have been missed, as after a reconnection,
+ * or in place of them where nothing can be listened to (at intervals).
+ */
+export type NotificationListener = (payload: string | undefined) => void
+
+/** What this process listens to, on one connection of its own. */
+export interface Listening {
+  /** Resolves when nothing is missed any more. Returns what ends it. Rejects with StoreUnavailableError. */
+  on(channel: string, listener: NotificationListener): Promise<() => void>
+}
+
+/**
+ * Channels of a schema: `celeriac.results` has the ids of changed records, as a JSON list; `celeriac.schedules` the name
+ * of an app; the other ones belong to the broker.
+ */
+export function channelOf(schema: string, topic: string): string {
+  return `${schema}.${topic}`
+}

@@ -1,0 +1,41 @@
+import type { Statement, Step } from './connection/pipeline.ts'
+
+/*
+ * What a transaction writes may depend on what its first statement found, as whether a delivery was still ours. That
+ * statement opens gates, by their numbers; the rows of later ones name a gate, or none. The numbers are kept in a
+ * setting of the transaction, so that all of it is one round trip.
+ */
+
+/** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
+export const GATED = "(gate IS NULL OR gate = ANY (current_setting('celeriac.gate', true)::bigint[]))"
+
+/** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
+export function opening(numbers: string): string {
+  return `set_config('celeriac.gate', coalesce(${numbers}, '{}')::text, true)`
+}
+
+const REQUIRE: Statement = {
+  name: 'require',
+  text: "SELECT celeriac.require(cardinality(current_setting('celeriac.gate', true)::bigint[]) > 0)",
+}
+
+/** A step that undoes the whole transaction where no gate is open: it rejects with `isRefusal`. */
+export const REQUIRED: Step = { statement: REQUIRE, values: [] }
+
+/** SQLSTATE of `celeriac.require`, in a class that PostgreSQL leaves to others. */
+const REFUSED = 'CE001'
+
+/** The function that `REQUIRED` calls. */
+export const REQUIRE_FUNCTION = `
+CREATE FUNCTION celeriac.require(holds boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF holds IS NOT TRUE THEN
+    RAISE EXCEPTION 'nothing is written, as the condition of this transaction does not hold' USING ERRCODE = '${REFUSED}';
+  END IF;
+END $$;`
+
+/** The transaction was undone by `REQUIRED`. */
+export function isRefusal(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return code === REFUSED || (cause instanceof Error && isRefusal(cause))
+}
