@@ -24,6 +24,8 @@ export interface DatabaseOptions {
 export interface RunOptions {
   /** It may be sent again although the server may have carried it out. Default false. */
   readonly repeatable?: boolean
+  /** Called before it is sent again after the server may have carried it out. */
+  readonly repeating?: () => void
 }
 
 const DEFAULT_WAIT_MS = 10_000
@@ -81,7 +83,7 @@ export class Database {
    * The steps in one transaction and one round trip: the rows of each. Rejects with StoreUnavailableError, ConfigError,
    * or a CeleriacError for what the server refused.
    */
-  async run(steps: readonly Step[], { repeatable = false }: RunOptions = {}): Promise<Row[][]> {
+  async run(steps: readonly Step[], { repeatable = false, repeating }: RunOptions = {}): Promise<Row[][]> {
     const until = performance.now() + this.#wait
     for (let conflicts = 0; ; ) {
       const link = await this.#link(until - performance.now())
@@ -93,7 +95,8 @@ export class Database {
         const left = until - performance.now()
         if (!isSafe || left <= 0 || this.#closed || (!lost && ++conflicts > MAX_CONFLICTS))
           throw errorOf(error, this.url)
-        if (!lost) await sleep(Math.min(left, backoffDelay(CONFLICT_BACKOFF, conflicts)))
+        if (lost) repeating?.()
+        else await sleep(Math.min(left, backoffDelay(CONFLICT_BACKOFF, conflicts)))
       } finally {
         this.#free(link)
       }

@@ -1,0 +1,232 @@
+import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { AsyncQueue } from '../../../std/queue.ts'
+import type { Database } from '../connection/database.ts'
+import { queueChannel } from '../connection/listening.ts'
+import type { Row, Step } from '../connection/pipeline.ts'
+import type { Session } from '../connection/session.ts'
+import { Claims } from './claims.ts'
+import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
+import type { DueMessages } from './dueMessages.ts'
+import type { Leases } from './leases.ts'
+import type { Claimer, Settler } from './settler.ts'
+
+/** What a consumer works with. */
+export interface ConsumerParts {
+  readonly database: Database
+  readonly session: Session
+  readonly leases: Leases
+  readonly settler: Settler
+  readonly due: DueMessages
+  /** Those that are not released. */
+  readonly consumers: Set<PostgresConsumer>
+}
+
+/**
+ * How often an idle consumer looks without a notification, ms: for messages whose sender died before it notified, and
+ * those of a claim that was undone.
+ */
+const POLL_INTERVAL_MS = 2000
+
+/**
+ * Takes messages as slots become free, and some ahead of their turn. Claims are part of the transactions that settle
+ * earlier messages; an idle consumer waits for a notification.
+ */
+export class PostgresConsumer implements Consumer, Claimer, Holder {
+  readonly #parts: ConsumerParts
+  readonly #queues: readonly Queue[]
+  readonly #name: string
+  readonly #line = new AsyncQueue<Delivery>()
+  readonly #ahead: PrefetchBuffer<PostgresDelivery>
+  readonly #claims = new Claims()
+  readonly #stops: (() => unknown)[] = []
+  #id = 0
+  #prefetch: number
+  /** Deliveries that are not settled. */
+  #places = 0
+  /** There may be messages that were not seen yet. */
+  #more = true
+  #turn = 0
+  #closed = false
+  #problem: Error | undefined
+  #poll: NodeJS.Timeout | undefined
+
+  constructor(parts: ConsumerParts, queues: readonly Queue[], { name, prefetch, ahead }: ConsumeOptions) {
+    this.#parts = parts
+    this.#queues = queues
+    this.#name = name
+    this.#prefetch = prefetch
+    this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), ahead)
+  }
+
+  /** Rejects with StoreUnavailableError, ConfigError: then nothing is left. */
+  async start(): Promise<this> {
+    const { database, session, settler, due, consumers } = this.#parts
+    try {
+      for (const { name } of this.#queues) {
+        const channel = queueChannel(database.schema, name)
+        this.#stops.push(await session.on(channel, (payload) => this.#notified(payload)))
+      }
+      await this.#register()
+    } catch (error) {
+      for (const stop of this.#stops.splice(0)) stop()
+      throw error
+    }
+    consumers.add(this)
+    this.#stops.push(settler.join(this))
+    due.look()
+    this.#pollLater()
+    return this
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
+    return this.#line[Symbol.asyncIterator]()
+  }
+
+  get problem(): Error | undefined {
+    return this.#parts.database.problem ?? this.#parts.session.problem ?? this.#problem
+  }
+
+  get ahead(): readonly Delivery[] {
+    return this.#ahead.items
+  }
+
+  prefetch(count: number): void {
+    this.#prefetch = count
+    this.#look()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#poll)
+    for (const stop of this.#stops.splice(0)) stop()
+    const unread = this.#line.drain()
+    this.#line.end()
+    this.#giveBack(this.#ahead.drain())
+    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
+  }
+
+  async release(): Promise<void> {
+    try {
+      await this.close()
+      await this.#parts.leases.end(this.#id)
+    } finally {
+      // Where the store is unavailable, the lease ends by itself.
+      this.#parts.session.remove(this.#id)
+      this.#parts.consumers.delete(this)
+    }
+  }
+
+  wants(): number {
+    if (this.#closed || !this.#more) return 0
+    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch))
+  }
+
+  claimStep(limit: number): Step {
+    const count = this.#queues.length
+    const names = this.#queues.map((_, at, all) => (all[(at + this.#turn) % count] as Queue).name)
+    this.#turn++
+    // A message that arrives from now on is notified of, or found by this claim.
+    this.#more = false
+    return this.#claims.step(this.#id, names, limit)
+  }
+
+  claimed(rows: readonly Row[], limit: number): void {
+    this.#problem = undefined
+    const taken = this.#claims.read(rows).map((message) => new PostgresDelivery(message, this.#id, this))
+    if (taken.length === limit) this.#more = true
+    else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
+    if (this.#closed) {
+      this.#giveBack(taken)
+      return
+    }
+    this.#ahead.push(taken)
+    this.#fill()
+  }
+
+  failed(error: Error): void {
+    this.#more = true
+    this.#problem = error
+  }
+
+  /** A slot becomes free: the next message of those ahead is for it, and the next claim joins this settlement. */
+  settling(): void {
+    this.#places--
+    this.#ahead.ended()
+    if (this.#places < this.#prefetch) setImmediate(() => this.#fill())
+  }
+
+  async end(hold: Hold, kind: EndKind): Promise<boolean> {
+    if (kind === 'requeue') {
+      // What was taken ahead is behind this one: it returns with it.
+      this.#giveBack(this.#ahead.drain())
+      this.#more = true
+    }
+    try {
+      return await this.#parts.settler.end({ hold, kind })
+    } finally {
+      if (kind === 'requeue') this.#look()
+    }
+  }
+
+  /** From the messages ahead to the free slots, then a claim for what is missing. */
+  #fill(): void {
+    while (this.#places < this.#prefetch && !this.#closed) {
+      const delivery = this.#ahead.shift()
+      if (!delivery) break
+      this.#places++
+      this.#line.push(delivery)
+    }
+    if (this.wants() > 0) this.#parts.settler.wake()
+  }
+
+  #notified(payload: string | undefined): void {
+    if (payload !== '') this.#parts.due.look()
+    if (payload !== 'd') this.#look()
+  }
+
+  #look(): void {
+    if (this.#closed) return
+    this.#more = true
+    this.#fill()
+  }
+
+  #pollLater(): void {
+    const pause = POLL_INTERVAL_MS * (0.75 + Math.random() / 2)
+    this.#poll = setTimeout(() => {
+      this.#look()
+      this.#pollLater()
+    }, pause).unref()
+  }
+
+  /** As if they had not been taken. */
+  #giveBack(deliveries: readonly PostgresDelivery[]): void {
+    for (const { hold } of deliveries) {
+      this.#parts.settler.end({ hold, kind: 'return' }).catch((error: unknown) => {
+        // They are held until the lease of this consumer ends.
+        this.#problem = error as Error
+      })
+    }
+  }
+
+  /** Also when the lease was lost: what it held is with others, and its transient queues were dropped. */
+  async #register(): Promise<void> {
+    const { leases, session } = this.#parts
+    session.remove(this.#id)
+    this.#id = await leases.register(this.#name, this.#queues)
+    session.add(this.#id, () => void this.#registerAgain())
+  }
+
+  async #registerAgain(): Promise<void> {
+    // Claimed under the old name: another worker has them.
+    this.#ahead.drain()
+    try {
+      await this.#register()
+      this.#look()
+    } catch (error) {
+      this.#problem = error as Error
+      if (!this.#closed) setTimeout(() => void this.#registerAgain(), POLL_INTERVAL_MS).unref()
+    }
+  }
+}

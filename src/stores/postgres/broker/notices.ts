@@ -1,0 +1,71 @@
+import type { Database } from '../connection/database.ts'
+import { queueChannel } from '../connection/listening.ts'
+import type { Step } from '../connection/pipeline.ts'
+
+/** A queue is notified at most once in this time, ms: a notification takes a lock of the whole server. */
+const INTERVAL_MS = 5
+/** Queues that are remembered. */
+const MAX_QUEUES = 1000
+
+/** Payload: messages may be taken now; a delayed one was added. */
+type Payload = '' | 'd'
+
+const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnest($1::text[]) AS given (channel)' }
+
+/**
+ * Tells the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
+ * notified a moment before; then once more at the end of that moment, by itself.
+ */
+export class Notices {
+  readonly #database: Database
+  /** When a queue was last notified, by the clock of `performance`, and of what. */
+  readonly #last = new Map<string, { readonly at: number; readonly payload: Payload }>()
+  readonly #late = new Map<string, Payload>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** `queues`: whether any of the messages for it may be taken now. */
+  steps(queues: ReadonlyMap<string, boolean>): Step[] {
+    const now = performance.now()
+    const due: Record<Payload, string[]> = { '': [], d: [] }
+    for (const [queue, ready] of queues) {
+      const payload = ready ? '' : 'd'
+      const last = this.#last.get(queue)
+      if (last && last.payload === payload && now - last.at < INTERVAL_MS) this.#later(queue, payload)
+      else {
+        this.#last.set(queue, { at: now, payload })
+        due[payload].push(queue)
+      }
+    }
+    if (this.#last.size > MAX_QUEUES) this.#last.clear()
+    return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd')]
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #steps(queues: readonly string[], payload: Payload): Step[] {
+    if (queues.length === 0) return []
+    const channels = queues.map((queue) => queueChannel(this.#database.schema, queue))
+    // Names of channels are plain: they need no quotes in an array.
+    return [{ statement: NOTIFY, values: [`{${channels.join(',')}}`, payload] }]
+  }
+
+  #later(queue: string, payload: Payload): void {
+    if (this.#late.get(queue) !== '') this.#late.set(queue, payload)
+    this.#timer ??= setTimeout(() => this.#flush(), INTERVAL_MS).unref()
+  }
+
+  #flush(): void {
+    this.#timer = undefined
+    const ready = new Map([...this.#late].map(([queue, payload]) => [queue, payload === '']))
+    this.#late.clear()
+    const steps = this.steps(ready)
+    // A consumer that misses it looks by itself within seconds.
+    if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
+  }
+}
