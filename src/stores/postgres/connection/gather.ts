@@ -1,0 +1,82 @@
+import { Deferred } from '../../../std/deferred.ts'
+import { asError, isStoreAway } from '../../../std/thrown.ts'
+
+export interface GatherOptions {
+  /** How many runs may be under way at once. Default 1: then all items are run in the order in which they came. */
+  readonly runs?: number
+  /** The most items of one run. Default 1000. */
+  readonly most?: number
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item
+  readonly done: Deferred<Result>
+}
+
+/**
+ * Gathers what comes in one turn of the event loop, and while earlier runs are under way, and does it together: one
+ * transaction and one round trip for all.
+ */
+export class Gather<Item, Result> {
+  readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>
+  readonly #runs: number
+  readonly #most: number
+  readonly #open = new Set<Promise<void>>()
+  readonly #waiting: Waiting<Item, Result>[] = []
+  #scheduled = false
+
+  /**
+   * `run` answers for each item, in their order, and does all or nothing. Where it rejects for several items, and not
+   * for an outage, each is run by itself, so that only the one that cannot be done fails.
+   */
+  constructor(
+    run: (items: readonly Item[]) => Promise<readonly Result[]>,
+    { runs = 1, most = 1000 }: GatherOptions = {},
+  ) {
+    this.#run = run
+    this.#runs = runs
+    this.#most = most
+  }
+
+  add(item: Item): Promise<Result> {
+    const done = new Deferred<Result>()
+    this.#waiting.push({ item, done })
+    this.#schedule()
+    return done.promise
+  }
+
+  /** Resolves when all that was added before has ended, in whatever way. */
+  async drain(): Promise<void> {
+    await Promise.allSettled([...this.#waiting.map(({ done }) => done.promise), ...this.#open])
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#open.size >= this.#runs || this.#waiting.length === 0) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#begin()
+    })
+  }
+
+  #begin(): void {
+    while (this.#open.size < this.#runs && this.#waiting.length > 0) {
+      const some = this.#waiting.splice(0, this.#most)
+      const run = this.#together(some).finally(() => {
+        this.#open.delete(run)
+        this.#schedule()
+      })
+      this.#open.add(run)
+    }
+  }
+
+  async #together(some: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#run(some.map(({ item }) => item))
+      for (const [at, { done }] of some.entries()) done.resolve(results[at] as Result)
+    } catch (error) {
+      if (some.length === 1 || isStoreAway(error)) for (const { done } of some) done.reject(asError(error))
+      else for (const one of some) await this.#together([one])
+    }
+  }
+}
