@@ -7,7 +7,7 @@ import type { Statement, Step } from './connection/pipeline.ts'
  */
 
 /** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
-export const GATED = "(gate IS NULL OR gate = ANY (current_setting('celeriac.gate', true)::bigint[]))"
+export const GATED = "(gate IS NULL OR gate = ANY (nullif(current_setting('celeriac.gate', true), '')::bigint[]))"
 
 /** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
 export function opening(numbers: string): string {
@@ -16,7 +16,7 @@ export function opening(numbers: string): string {
 
 const REQUIRE: Statement = {
   name: 'require',
-  text: "SELECT celeriac.require(cardinality(current_setting('celeriac.gate', true)::bigint[]) > 0)",
+  text: "SELECT celeriac.require(cardinality(nullif(current_setting('celeriac.gate', true), '')::bigint[]) > 0)",
 }
 
 /** A step that undoes the whole transaction where no gate is open: it rejects with `isRefusal`. */

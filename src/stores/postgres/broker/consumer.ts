@@ -5,17 +5,19 @@ import type { Database } from '../connection/database.ts'
 import { queueChannel } from '../connection/listening.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import type { Session } from '../connection/session.ts'
+import { bindStep } from './bindings.ts'
 import { Claims } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
-import type { Leases } from './leases.ts'
+import { end, registering } from './leases.ts'
 import type { Claimer, Settler } from './settler.ts'
 
 /** What a consumer works with. */
 export interface ConsumerParts {
   readonly database: Database
   readonly session: Session
-  readonly leases: Leases
+  /** ms */
+  readonly lease: number
   readonly settler: Settler
   readonly due: DueMessages
   /** Those that are not released. */
@@ -110,7 +112,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   async release(): Promise<void> {
     try {
       await this.close()
-      await this.#parts.leases.end(this.#id)
+      await end(this.#parts.database, [this.#id])
     } finally {
       // Where the store is unavailable, the lease ends by itself.
       this.#parts.session.remove(this.#id)
@@ -212,9 +214,13 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   /** Also when the lease was lost: what it held is with others, and its transient queues were dropped. */
   async #register(): Promise<void> {
-    const { leases, session } = this.#parts
+    const { database, session, lease } = this.#parts
     session.remove(this.#id)
-    this.#id = await leases.register(this.#name, this.#queues)
+    // If it is sent twice, the lease of the first one ends unused.
+    const [[row] = []] = await database.run([registering(this.#name, lease)], { repeatable: true })
+    this.#id = Number(row?.[0])
+    if (this.#queues.some(({ bindings, transient }) => bindings || transient))
+      await database.run([bindStep(this.#queues, this.#id)], { repeatable: true })
     session.add(this.#id, () => void this.#registerAgain())
   }
 

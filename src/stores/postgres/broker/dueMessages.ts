@@ -1,5 +1,6 @@
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
+import { queueChannelSql } from '../connection/listening.ts'
 
 /** How much later than it is due an idle worker makes a delayed message available at most, ms. */
 const DUE_SPREAD_MS = 4
@@ -21,7 +22,7 @@ const PROMOTE = {
       SELECT seq FROM celeriac.message WHERE due <= $1 ORDER BY due, seq LIMIT ${MAX_PROMOTED} FOR UPDATE SKIP LOCKED
     )) RETURNING queue
   )
-  SELECT pg_notify('celeriac.queue.' || left(encode(sha256(convert_to(queue, 'UTF8')), 'hex'), 16), ''), count(*)
+  SELECT pg_notify(${queueChannelSql('queue')}, ''), count(*)
   FROM ready GROUP BY queue`,
 }
 

@@ -3,6 +3,7 @@ import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
+import { queueChannelSql } from '../connection/listening.ts'
 import type { Step } from '../connection/pipeline.ts'
 import { type Rows, RowsStatement } from '../connection/rows.ts'
 import { GATED } from '../gate.ts'
@@ -32,7 +33,11 @@ const COLUMNS = {
 const INSERT = 'INSERT INTO celeriac.message (queue, rank, due, task_id, head, body, bytes)'
 const VALUES = "rank, due, task_id, head, body, decode(bytes, 'base64')"
 
-const SEND = new RowsStatement('send', COLUMNS, ` ${INSERT} SELECT queue, ${VALUES} FROM given WHERE ${GATED} ORDER BY at`)
+const SEND = new RowsStatement(
+  'send',
+  COLUMNS,
+  ` ${INSERT} SELECT queue, ${VALUES} FROM given WHERE ${GATED} ORDER BY at`,
+)
 
 /** To transient queues, as far as they exist. */
 const SEND_TRANSIENT = new RowsStatement(
@@ -58,7 +63,7 @@ const SEND_ROUTED = new RowsStatement(
     ORDER BY at
     RETURNING queue, due
   )
-  SELECT pg_notify('celeriac.queue.' || left(encode(sha256(convert_to(queue, 'UTF8')), 'hex'), 16),
+  SELECT pg_notify(${queueChannelSql('queue')},
     CASE WHEN bool_or(due IS NULL) THEN '' ELSE 'd' END) FROM sent GROUP BY queue`,
 )
 

@@ -82,7 +82,7 @@ export class Settler {
   readonly #notices: Notices
   readonly #claimers = new Set<Claimer>()
   #writer: SettlementWriter | undefined
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
   #scheduled = false
   #running = false
   #retry: NodeJS.Timeout | undefined
@@ -131,7 +131,7 @@ export class Settler {
 
   async #flush(): Promise<void> {
     if (this.#running) return
-    const batch = this.#waiting.splice(0, MAX_ENDINGS)
+    const batch = this.#nextBatch()
     const claims = this.#claims()
     if (batch.length === 0 && claims.length === 0) return
     this.#running = true
@@ -141,6 +141,16 @@ export class Settler {
       this.#running = false
     }
     this.wake()
+  }
+
+  /** A second ending of one hold is for the next transaction: it finds that the first one took effect, or did not. */
+  #nextBatch(): Waiting[] {
+    const batch = this.#waiting.splice(0, MAX_ENDINGS)
+    const seqs = new Set<number>()
+    const again = batch.filter(({ ending: { hold } }) => seqs.size === seqs.add(hold.seq).size)
+    if (again.length === 0) return batch
+    this.#waiting.unshift(...again)
+    return batch.filter((one) => !again.includes(one))
   }
 
   #claims(): Claim[] {

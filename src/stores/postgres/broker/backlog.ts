@@ -1,0 +1,66 @@
+import { type Backlog, dueSince, earliest, MAX_PRIORITIES, type QueueBacklog } from '../../../broker/backlog.ts'
+import { readMessage } from '../../../protocol/packedMessage.ts'
+import type { Database } from '../connection/database.ts'
+import type { Row } from '../connection/pipeline.ts'
+import { NOT_CLAIMED, textArray } from './claims.ts'
+
+const SIZES = {
+  name: 'backlog_sizes',
+  text: `SELECT q.name, (
+      SELECT count(*) FROM celeriac.message m WHERE m.queue = q.name AND m.due IS NULL AND ${NOT_CLAIMED}
+    ) FROM unnest($1::text[]) AS q (name)`,
+}
+
+const TOTALS = {
+  name: 'backlog_totals',
+  text: `SELECT (SELECT count(*) FROM celeriac.message WHERE due IS NOT NULL), (SELECT count(*) FROM celeriac.claim)`,
+}
+
+/** Of each queue, the next message of each priority. */
+const NEXT = {
+  name: 'backlog_next',
+  text: `WITH RECURSIVE next AS (
+    SELECT q.name, 1 AS number, m.* FROM unnest($1::text[]) AS q (name) CROSS JOIN LATERAL (
+      SELECT rank, task_id, head FROM celeriac.message m
+      WHERE m.queue = q.name AND m.due IS NULL AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
+    ) m
+    UNION ALL
+    SELECT n.name, n.number + 1, m.* FROM next n CROSS JOIN LATERAL (
+      SELECT rank, task_id, head FROM celeriac.message m
+      WHERE m.queue = n.name AND m.due IS NULL AND m.rank > n.rank AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
+    ) m WHERE n.number < ${MAX_PRIORITIES}
+  )
+  SELECT name, task_id, head FROM next`,
+}
+
+/** What lies in a schema. */
+export async function readBacklog(database: Database, queues: readonly string[]): Promise<Backlog> {
+  const names = textArray(queues)
+  const [sizes = [], [totals] = [], next = []] = await database.run(
+    [
+      { statement: SIZES, values: [names] },
+      { statement: TOTALS, values: [] },
+      { statement: NEXT, values: [names] },
+    ],
+    { repeatable: true },
+  )
+  const backlogs = sizes.map(([name, waiting]): [string, QueueBacklog] => {
+    const moments = next.filter(([queue]) => queue === name).map(sinceOf)
+    return [name as string, { waiting: Number(waiting), oldest: earliest(moments) }]
+  })
+  return { queues: new Map(backlogs), delayed: Number(totals?.[0]), held: Number(totals?.[1]) }
+}
+
+function sinceOf([, taskId = null, head]: Row): number | undefined {
+  return dueSince(taskId, etaOf(taskId, head as string))
+}
+
+/** The body is not read: of the head alone. */
+function etaOf(taskId: string | null, head: string): unknown {
+  try {
+    return readMessage({ head, body: '' }, taskId).headers.eta
+  } catch {
+    // A damaged row: the worker that takes it refuses it.
+    return undefined
+  }
+}
