@@ -17,7 +17,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    globalSetup: ['test/rabbitmq/keeper.ts'],
+    globalSetup: ['test/rabbitmq/keeper.ts', 'test/postgres/keeper.ts'],
     reporters: ['default', new SummaryReporter(10)],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',

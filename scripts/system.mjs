@@ -69,23 +69,57 @@ function works(file, args) {
   return spawnSync(file, args, { stdio: 'ignore' }).status === 0
 }
 
-/** Longest time of one call of apt-get, ms. */
+/** Longest time of one command, as apt-get, ms. */
 const APT_LIMIT = 600_000
+
+/**
+ * Debian's package of PostgreSQL makes a cluster and starts it for good, unless a file in this folder forbids it. The
+ * tests start servers of their own. `createcluster.conf` would do, too, but then lacks the defaults of the package.
+ */
+const NO_CLUSTER = '/etc/postgresql-common/createcluster.d/celeriac-tests.conf'
 
 /** Packages that cannot be had do not keep the others away. What went wrong, in a few words. @param {readonly string[]} packages @returns {string} */
 function aptInstall(packages) {
   const prefix = privilege()
   if (!prefix) return 'neither root nor sudo without a password'
-  const apt = (/** @type {string[]} */ ...words) => {
-    const [file = '', ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...words]
-    return spawnSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: APT_LIMIT }).status === 0
-  }
+  const apt = (/** @type {string[]} */ ...words) =>
+    command([...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...words])
   if (!apt('update', '-qq')) return 'apt-get update failed'
+  if (!packages.includes('postgresql')) return installEach(apt, packages)
+  const isOurs = !existsSync(NO_CLUSTER)
+  if (isOurs && !writeFile(prefix, NO_CLUSTER, 'create_main_cluster = false')) return `cannot write ${NO_CLUSTER}`
+  try {
+    return installEach(apt, packages)
+  } finally {
+    // What is installed later is the administrator's matter.
+    if (isOurs) command([...prefix, 'rm', '-f', NO_CLUSTER])
+  }
+}
+
+/**
+ * All at once; where that fails, one by one. What went wrong.
+ * @param {(...words: string[]) => boolean} apt @param {readonly string[]} packages
+ */
+function installEach(apt, packages) {
   const install = (/** @type {readonly string[]} */ names) =>
     apt('install', '-y', '-qq', '--no-install-recommends', ...names)
   if (install(packages)) return 'installed, but not found afterwards'
   for (const name of packages) install([name])
   return 'apt-get install failed'
+}
+
+/** Whether the program succeeds. @param {readonly string[]} words */
+function command([file = '', ...args]) {
+  return spawnSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: APT_LIMIT }).status === 0
+}
+
+/**
+ * Write a line into a file, and make its folder.
+ * @param {readonly string[]} prefix @param {string} path @param {string} line
+ */
+function writeFile(prefix, path, line) {
+  const script = 'mkdir -p "$(dirname "$1")" && echo "$2" > "$1"'
+  return command([...prefix, 'sh', '-c', script, 'sh', path, line])
 }
 
 /** The words to put before a command that needs root; undefined: there is no way. @returns {string[] | undefined} */

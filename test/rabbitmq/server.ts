@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { writeCertificate } from '../certificate.ts'
 import { guard } from '../redis/guard.ts'
 import { untilWritten } from '../redis/launch.ts'
 import { freePort } from '../redis/server.ts'
@@ -51,7 +52,7 @@ export class RabbitServer {
       const [port, tls] = [options.port ?? (await freePort()), options.tls ? await freePort() : 0]
       const server = new RabbitServer(options, { port, tls }, { dist: await freePort(), epmd: await freePort() })
       try {
-        if (options.tls) await server.#certify()
+        if (options.tls) await writeCertificate({ key: server.#key, certificate: server.certificate })
         await server.start()
         return server
       } catch (error) {
@@ -187,13 +188,6 @@ export class RabbitServer {
     this.#epmd = undefined
     if (names) await ended(names, 'SIGKILL')
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
-  }
-
-  async #certify(): Promise<void> {
-    const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1'
-    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
-    const files = ['-keyout', this.#key, '-out', this.certificate]
-    await promisify(execFile)('openssl', ['req', ...kind, '-subj', '/CN=localhost', '-addext', names, ...files])
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

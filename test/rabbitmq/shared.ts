@@ -1,4 +1,5 @@
 import { inject } from 'vitest'
+import { ask } from '../desk.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,9 +12,6 @@ declare module 'vitest' {
  * The URL of a virtual host that nobody has used, on the one server of the test run: whoever asks first starts it, in some four seconds. A test
  * that stops or spoils its server, or gives it options, starts its own (`RabbitServer`).
  */
-export async function emptyRabbit(): Promise<string> {
-  const response = await fetch(inject('rabbitmq'))
-  const text = await response.text()
-  if (!response.ok) throw new Error(text)
-  return text
+export function emptyRabbit(): Promise<string> {
+  return ask(inject('rabbitmq'))
 }

@@ -4,29 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { type Database, openDatabase } from '../app/models/database.ts'
 import { claimNumbers, releaseNumbers, updateNumbers } from '../app/models/numbers.ts'
 import { findRequest, storeRequest } from '../app/models/requests.ts'
-import { PostgresServer } from './postgres.ts'
 
-let postgres: PostgresServer
 const folder = mkdtempSync(join(tmpdir(), 'numbers-'))
 
-beforeAll(async () => {
-  postgres = await PostgresServer.start()
-})
-
-afterAll(async () => {
-  await postgres?.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe.each(['sqlite', 'postgres'])('on %s', (kind) => {
   const open: Database[] = []
 
   /** As two processes have it, which start at once on a database without tables. A process has one connection to a file. */
   beforeAll(async () => {
-    const url = kind === 'postgres' ? await postgres.empty() : `sqlite:${join(folder, 'numbers.db')}`
+    const url = kind === 'postgres' ? await emptyPostgres() : `sqlite:${join(folder, 'numbers.db')}`
     const first = openDatabase(url)
     open.push(...(await Promise.all([first, kind === 'postgres' ? openDatabase(url) : first])))
   })

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { addressOf, expectCode, printed, startCommand, stop } from '../../../test/docs/commands.ts'
 import { type Command, Document } from '../../../test/docs/document.ts'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { freePort, RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
 import { type Answer, send } from '../simulate/client.ts'
-import { PostgresServer } from './postgres.ts'
 
 const readme = new Document('examples/numbers/README.md')
 
@@ -23,11 +23,9 @@ it('its code is the code', () => expectCode(readme, 'numbers', 2))
 it('its commands', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'numbers-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const [redis, postgres] = await Promise.all([RedisServer.start(), PostgresServer.start()])
-  onTestFinished(async () => {
-    await Promise.all([redis.stop(), postgres.stop()])
-  })
-  const database = await postgres.empty()
+  const redis = await RedisServer.start()
+  onTestFinished(() => redis.stop())
+  const database = await emptyPostgres()
   const here = (word: string): string =>
     word
       .replace('127.0.0.1:6379', `127.0.0.1:${redis.port}`)

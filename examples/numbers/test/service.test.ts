@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 import { type Answer, send } from '../simulate/client.ts'
-import { PostgresServer } from './postgres.ts'
 
 const ERROR = 'Error during DB transaction : Please Check the request'
 
@@ -37,13 +37,13 @@ async function request(rid: unknown, jobs: RegExp): Promise<Answer['json']> {
 }
 
 describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind) => {
-  const servers: { stop(): Promise<void> }[] = []
+  let redis: RedisServer | undefined
 
   async function stores(): Promise<Record<string, string>> {
     if (kind === 'sqlite') return {}
-    const [broker, redis, postgres] = await Promise.all([emptyRabbit(), RedisServer.start(), PostgresServer.start()])
-    servers.push(redis, postgres)
-    return { BROKER_URL: broker, RESULT_BACKEND: redis.url(), DATABASE_URL: await postgres.empty() }
+    redis = await RedisServer.start()
+    const [broker, database] = await Promise.all([emptyRabbit(), emptyPostgres()])
+    return { BROKER_URL: broker, RESULT_BACKEND: redis.url(), DATABASE_URL: database }
   }
 
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind
 
   afterAll(async () => {
     await folder?.close()
-    await Promise.all(servers.map((one) => one.stop()))
+    await redis?.stop()
   })
 
   it('a request is stored, and its numbers are done', async () => {

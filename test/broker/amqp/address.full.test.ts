@@ -13,6 +13,7 @@ import { until } from '../../../src/testing/kit.ts'
 import { startProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { writeCertificate } from '../../certificate.ts'
 import { output } from '../../command.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
 import { freePort } from '../../redis/server.ts'
@@ -75,9 +76,7 @@ describe('amqps', () => {
 
   test('of another authority: the same', async () => {
     const file = join(server.folder, 'other.pem')
-    const names = ['-subj', '/CN=other', '-keyout', join(server.folder, 'other.key'), '-out', file]
-    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
-    await output('openssl', ['req', ...kind, ...names])
+    await writeCertificate({ key: join(server.folder, 'other.key'), certificate: file })
     const error = await failure(url(`ssl_ca_certs=${encodeURIComponent(file)}`), StoreUnavailableError)
     expect(error.message).toMatch(/self-signed certificate.*: expected .*\?ssl_ca_certs=/)
   })

@@ -7,6 +7,7 @@ import { connectRedis, type RedisOptions } from '../../../src/stores/redis/conne
 import type { RedisConnection, Script } from '../../../src/stores/redis/connection/connection.ts'
 import { pause, stays, until, within } from '../../../src/testing/kit.ts'
 import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
+import { writeCertificate } from '../../certificate.ts'
 import { output } from '../../command.ts'
 import { freePort, RedisServer } from '../../redis/server.ts'
 
@@ -332,9 +333,7 @@ test('warns once of eviction and of missing persistence', async () => {
 test('TLS: the certificate is checked, unless told not to', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-tls-'))
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  await output('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', certificate])
+  await writeCertificate({ key, certificate, names: 'DNS:localhost' })
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const port = await freePort()
   const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]

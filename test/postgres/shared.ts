@@ -1,0 +1,18 @@
+import { expect, inject } from 'vitest'
+import { ask } from '../desk.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where `keeper.ts` hands out databases. */
+    postgres: string
+  }
+}
+
+/**
+ * The URL of a new, empty database on the one PostgreSQL server of the test run, which the first request starts, in
+ * less than a second. The database is dropped when the process of the test has ended, or runs another test file. A test
+ * that stops or spoils its server, or gives it options, starts its own (`PostgresServer`).
+ */
+export function emptyPostgres(): Promise<string> {
+  return ask(inject('postgres'), { process: String(process.pid), file: expect.getState().testPath ?? '' })
+}
