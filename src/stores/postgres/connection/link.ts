@@ -12,9 +12,11 @@ export interface LinkOptions {
   readonly openTimeout: number
   /** After this time the server cancels a statement; a connection that is silent for longer is closed. */
   readonly statementTimeout: number
+  /** How much later than that an answer may be before the connection counts as dead. Default 2 s. */
+  readonly silence?: number
 }
 
-/** How much later than the server's own limit an answer may be before the connection counts as dead, ms. */
+/** Default of `silence`; also how long the farewell to a server may take, ms. */
 const SILENCE_MARGIN_MS = 2000
 
 /**
@@ -64,7 +66,7 @@ export class Link {
     this.#textOf = (text) => inSchema(text, address.schema)
     this.#prepared = new Prepared(this.#textOf, address.pooled)
     this.#first = address.pooled ? [settingsStep(options)] : []
-    this.#limit = options.statementTimeout + SILENCE_MARGIN_MS
+    this.#limit = options.statementTimeout + (options.silence ?? SILENCE_MARGIN_MS)
     // Without a listener the error of an idle connection would end the process.
     client.on('error', (error) => this.#end(errorOf(error, this.#place)))
     client.on('end', () => this.#end(new StoreUnavailableError(`${this.#place}: the connection was closed`)))
