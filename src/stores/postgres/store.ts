@@ -37,7 +37,11 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
 }
 
 /** A new schema needs no line in the log. */
-function report({ url, schema }: PostgresAddress, { from, to, minCompatible }: Migration, { warn }: StoreOptions): void {
+function report(
+  { url, schema }: PostgresAddress,
+  { from, to, minCompatible }: Migration,
+  { warn }: StoreOptions,
+): void {
   if (from === 0) return
   warn?.(
     `${url}: the schema ${schema} was migrated from version ${from} to ${to}; processes of version ${minCompatible} or later may use it`,

@@ -35,7 +35,7 @@ const CLAIM = {
     WHERE EXISTS (SELECT FROM celeriac.consumer WHERE id = $1)
     LIMIT $2
   ), taken AS (
-    INSERT INTO celeriac.claim (seq, consumer) SELECT seq, $1 FROM next ON CONFLICT (seq) DO NOTHING RETURNING seq
+    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT seq, $1, claims FROM next ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
   SELECT ${CLAIMED_COLUMNS}, extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
   FROM next WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) ORDER BY turn, rank, seq`,

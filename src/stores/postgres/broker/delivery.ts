@@ -10,6 +10,8 @@ export type EndKind = 'drop' | 'requeue' | 'return'
 export interface Hold {
   readonly seq: number
   readonly consumer: number
+  /** Of which claim of the message, where this consumer has claimed it again. */
+  readonly fence: number
   readonly queue: string
 }
 
@@ -43,7 +45,7 @@ export class PostgresDelivery implements Delivery {
     this.queue = message.queue
     this.redelivered = message.claims > 0
     this.lost = message.lost
-    this.hold = { seq: message.seq, consumer, queue: message.queue }
+    this.hold = { seq: message.seq, consumer, fence: message.claims, queue: message.queue }
   }
 
   get envelope(): Envelope {

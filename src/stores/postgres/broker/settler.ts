@@ -40,9 +40,10 @@ const KINDS: Readonly<Record<EndKind, number>> = { drop: 0, requeue: 1, return: 
 /** Opens the gates of the holds that were ours, and answers with their numbers. */
 const SETTLE = new RowsStatement(
   'settle',
-  { seq: 'int', consumer: 'int', kind: 'int' },
+  { seq: 'int', consumer: 'int', fence: 'int', kind: 'int' },
   `, ours AS (
-    DELETE FROM celeriac.claim c USING given g WHERE c.seq = g.seq AND c.consumer = g.consumer RETURNING c.seq, g.kind
+    DELETE FROM celeriac.claim c USING given g WHERE c.seq = g.seq AND c.consumer = g.consumer AND c.fence = g.fence
+    RETURNING c.seq, g.kind
   ), dropped AS (
     DELETE FROM celeriac.message m USING ours o WHERE m.seq = o.seq AND o.kind = 0
   ), returned AS (
@@ -188,7 +189,7 @@ export class Settler {
     const requeued = new Map<string, boolean>()
     for (const { ending } of batch) {
       const { hold, kind } = ending
-      rows.add(hold.seq, hold.consumer, KINDS[kind])
+      rows.add(hold.seq, hold.consumer, hold.fence, KINDS[kind])
       if (kind !== 'drop') requeued.set(hold.queue, true)
     }
     const read = plan.add([SETTLE.step(rows)])

@@ -32,7 +32,7 @@ const LOCKED = `m.seq = ANY (nullif(current_setting('celeriac.gate', true), ''):
 const TAKE = {
   name: 'message_take',
   text: `WITH taken AS (
-    INSERT INTO celeriac.claim (seq, consumer) SELECT m.seq, $1::bigint FROM celeriac.message m WHERE ${LOCKED}
+    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT m.seq, $1::bigint, m.claims FROM celeriac.message m WHERE ${LOCKED}
     ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
   UPDATE celeriac.message SET due = NULL WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) RETURNING ${CLAIMED_COLUMNS}`,

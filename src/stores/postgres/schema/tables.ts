@@ -43,7 +43,8 @@ CREATE INDEX message_task ON celeriac.message (task_id);
 -- Who holds which message. The row is the fence: a settlement deletes it, and has no effect where it is gone.
 CREATE TABLE celeriac.claim (
   seq bigint PRIMARY KEY,                 -- of the message
-  consumer bigint NOT NULL
+  consumer bigint NOT NULL,
+  fence integer NOT NULL                  -- the message's "claims" when it was claimed
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);`
 
 const BINDING = `
