@@ -38,6 +38,11 @@ export class Watchers {
     }
   }
 
+  /** Of all that are watched. */
+  get ids(): readonly string[] {
+    return [...this.#listeners.keys()]
+  }
+
   watches(id: string): boolean {
     return this.#listeners.has(id)
   }

@@ -14,6 +14,12 @@ export function opening(numbers: string): string {
   return `set_config('celeriac.gate', coalesce(${numbers}, '{}')::text, true)`
 }
 
+/** SQL: the same, and those that are open stay so. */
+export function alsoOpening(numbers: string): string {
+  const open = "coalesce(nullif(current_setting('celeriac.gate', true), ''), '{}')::bigint[]"
+  return `set_config('celeriac.gate', (${open} || coalesce(${numbers}, '{}'))::text, true)`
+}
+
 const REQUIRE: Statement = {
   name: 'require',
   text: "SELECT celeriac.require(cardinality(nullif(current_setting('celeriac.gate', true), '')::bigint[]) > 0)",

@@ -66,6 +66,8 @@ CREATE TABLE celeriac.result (
   state text NOT NULL,
   final boolean NOT NULL,
   version integer NOT NULL DEFAULT 1,     -- how often it was written
+  logged integer NOT NULL DEFAULT 1,      -- number of the newest entry of its log; 1: it has had none
+  stated integer NOT NULL DEFAULT 1,      -- number of the newest state in its log
   created bigint NOT NULL,
   expires bigint NOT NULL,
   format text NOT NULL,                   -- content type of the record
@@ -77,7 +79,7 @@ CREATE TABLE celeriac.event (
   job bigint NOT NULL,                    -- seq of its result
   seq integer NOT NULL,                   -- counts from 2, without a gap; 1 is PENDING, which is not kept here
   version integer NOT NULL,               -- of the result when it was in this state
-  format text NOT NULL,
+  format text NOT NULL,                   -- of an emission: emission
   meta text,
   bytes bytea,
   PRIMARY KEY (job, seq)

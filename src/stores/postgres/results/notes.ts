@@ -1,0 +1,73 @@
+import type { Note, NoteStore } from '../../../backend/notes.ts'
+import type { Clock } from '../../../std/clock.ts'
+import type { Database } from '../connection/database.ts'
+import type { Statement, Step } from '../connection/pipeline.ts'
+import { RowsStatement } from '../connection/rows.ts'
+import { alsoOpening, GATED } from '../gate.ts'
+
+const GET: Statement = { name: 'note', text: 'SELECT value FROM celeriac.note WHERE key = $1 AND expires > $2' }
+const PUT: Statement = {
+  name: 'put_note',
+  text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1, $2, $3)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires`,
+}
+/** `$1` is the moment. `opens`: the gate that a note opens which is kept. Answers with these gates, in one row. */
+const PUT_IF_ABSENT = new RowsStatement(
+  'add_notes',
+  { gate: 'int', opens: 'int', key: 'text', value: 'text', expires: 'int' },
+  `, kept AS (
+    INSERT INTO celeriac.note AS n (key, value, expires)
+    SELECT key, value, expires FROM given WHERE ${GATED} ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE n.expires <= $1::bigint
+    RETURNING key
+  ), opened AS MATERIALIZED (SELECT array_agg(g.opens) AS gates FROM kept k JOIN given g USING (key))
+  SELECT array_to_json(gates), ${alsoOpening('gates')} FROM opened`,
+  1,
+)
+
+/** A note that is kept unless there is one of its key. */
+export interface NoteAddition {
+  readonly note: Note
+  /** The gate that is opened if it is kept. */
+  readonly opens: number
+  /** It is kept only if this gate is open. */
+  readonly gate?: number | undefined
+}
+
+/** Notes in a database. */
+export class Notes implements NoteStore {
+  readonly #database: Database
+  readonly #clock: Clock
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database
+    this.#clock = clock
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const steps = [{ statement: GET, values: [key, this.#clock.now()] }]
+    const [[row] = []] = await this.#database.run(steps, { repeatable: true })
+    return row?.[0] ?? undefined
+  }
+
+  async put({ key, value, expires }: Note): Promise<void> {
+    await this.#database.run([{ statement: PUT, values: [key, value, expires] }], { repeatable: true })
+  }
+
+  async putIfAbsent(note: Note): Promise<boolean> {
+    const [answer = []] = await this.#database.run([this.additionStep([{ note, opens: 1 }])])
+    return keptGates(answer).has(1)
+  }
+
+  /** For the transaction of a caller. Each key once. Its answer is for `keptGates`. */
+  additionStep(additions: readonly NoteAddition[]): Step {
+    const rows = PUT_IF_ABSENT.rows()
+    for (const { note, opens, gate } of additions) rows.add(gate, opens, note.key, note.value, note.expires)
+    return PUT_IF_ABSENT.step(rows, this.#clock.now())
+  }
+}
+
+/** The gates that the notes of `additionStep` have opened, of its answer. */
+export function keptGates(answer: readonly (readonly (string | null)[])[]): Set<number> {
+  return new Set(JSON.parse(answer[0]?.[0] ?? '[]') as number[])
+}
